@@ -1,0 +1,1 @@
+"""The command line of mu2net: parse, one call into the library, render."""

@@ -1,0 +1,115 @@
+"""Every error mu2net raises on purpose, in one tree.
+
+Families follow what a handler would do, not where the error came from. A message says what failed, what was
+expected, what was found and what to do next. Foreign exceptions are translated once, in the adapter that meets
+them, with ``raise ... from exc``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AccessDeniedError",
+    "AlreadyExistsError",
+    "ConflictError",
+    "CorruptObjectError",
+    "DataError",
+    "InternalError",
+    "InvalidInputError",
+    "Mu2netError",
+    "NotFoundError",
+    "SearchError",
+    "StorageError",
+]
+
+
+class Mu2netError(Exception):
+    """Base of all deliberate errors.
+
+    Attributes:
+        kind: a stable machine-readable name, printed by ``--json``.
+        exit_code: what the command line exits with (docs/cli.md).
+        hint: what the user can do next, or None.
+    """
+
+    kind: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class NotFoundError(Mu2netError, KeyError):
+    """A repository, task, object, tag, remote or data set that is not there."""
+
+    kind = "not-found"
+    exit_code = 3
+
+
+class AlreadyExistsError(Mu2netError):
+    """Something create-once that is there already, with other content."""
+
+    kind = "already-exists"
+    exit_code = 4
+
+
+class InvalidInputError(Mu2netError, ValueError):
+    """A value the user gave that cannot be right."""
+
+    kind = "invalid-input"
+    exit_code = 2
+
+
+class ConflictError(Mu2netError):
+    """Somebody else moved the same thing, or holds it now."""
+
+    kind = "conflict"
+    exit_code = 4
+
+
+class AccessDeniedError(Mu2netError):
+    """The access rule, the credentials or the file permissions forbid it."""
+
+    kind = "access-denied"
+    exit_code = 5
+
+
+class CorruptObjectError(Mu2netError):
+    """Bytes that do not hash to their id, or do not decode to what they claim to be."""
+
+    kind = "corrupt-object"
+    exit_code = 5
+
+
+class StorageError(Mu2netError):
+    """The storage failed: full disk, lost connection, refused request. A retry may help."""
+
+    kind = "storage"
+    exit_code = 5
+
+
+class DataError(Mu2netError):
+    """A data set that cannot be used as it is."""
+
+    kind = "data"
+    exit_code = 6
+
+
+class SearchError(Mu2netError):
+    """An evolution that cannot start or go on."""
+
+    kind = "search"
+    exit_code = 1
+
+
+class InternalError(Mu2netError):
+    """A broken promise inside mu2net: a defect, please report it."""
+
+    kind = "internal"
+    exit_code = 1

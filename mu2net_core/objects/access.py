@@ -1,0 +1,74 @@
+"""Who may use what was learned from a task's data.
+
+A rule is a set of reader names, or None for everybody. A private task's only reader is itself. Knowledge flows with
+training, so what a component holds may be read by the intersection of the rules of every task that trained it or an
+ancestor of it (`design: Access`; the papers' "dataset privacy control").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mu2net_core.errors import InvalidInputError
+
+__all__ = ["PUBLIC", "AccessRule", "component_rule", "intersect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRule:
+    """Who may read: ``readers`` names groups or tasks, sorted; None means public.
+
+    An empty tuple means nobody (it can only come from an intersection).
+    """
+
+    readers: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.readers is not None and list(self.readers) != sorted(set(self.readers)):
+            raise InvalidInputError(f"Readers must be sorted and distinct, got {self.readers}.")
+
+    @classmethod
+    def only(cls, readers: Iterable[str]) -> AccessRule:
+        """Returns a rule for exactly these readers."""
+        return cls(readers=tuple(sorted(set(readers))))
+
+    @property
+    def is_public(self) -> bool:
+        """Whether everybody may read."""
+        return self.readers is None
+
+    def allows(self, reader: AccessRule) -> bool:
+        """Returns whether a task under the rule ``reader`` may use what this rule guards.
+
+        A task belongs to the groups its own rule names; a public task belongs to none.
+        """
+        if self.readers is None:
+            return True
+        return bool(set(self.readers) & set(reader.readers or ()))
+
+    def allows_all(self, audience: AccessRule) -> bool:
+        """Returns whether *every* reader of ``audience`` may read: the test for sending something to a remote."""
+        if self.readers is None:
+            return True
+        return audience.readers is not None and set(audience.readers) <= set(self.readers)
+
+
+PUBLIC = AccessRule()
+
+
+def intersect(rules: Iterable[AccessRule]) -> AccessRule:
+    """Returns the rule that grants what all of ``rules`` grant."""
+    readers: set[str] | None = None
+    for rule in rules:
+        if rule.readers is not None:
+            readers = set(rule.readers) if readers is None else readers & set(rule.readers)
+    return PUBLIC if readers is None else AccessRule.only(readers)
+
+
+def component_rule(trained_by: Iterable[str], rules: Mapping[str, AccessRule]) -> AccessRule:
+    """Returns the rule of a component trained, itself or an ancestor, on the tasks ``trained_by``.
+
+    A task that is not in ``rules`` any more guards its knowledge from everybody.
+    """
+    return intersect(rules.get(task, AccessRule(readers=())) for task in trained_by)

@@ -1,0 +1,54 @@
+"""Values to canonical JSON bytes and back.
+
+Canonical: keys sorted, no spaces, UTF-8, shortest round-trip floats as Python prints them, no NaN or infinity.
+Reading is strict about types and lenient about unknown keys, so that a newer minor version can add one; transfers
+copy bytes, never re-encode, so unknown keys are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from mu2net_core.errors import CorruptObjectError, InternalError
+
+__all__ = ["decode", "encode", "to_json"]
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> Any:
+    """Returns ``value`` (a dataclass of ours) as plain dicts, lists, strings and numbers."""
+    return msgspec.to_builtins(value)
+
+
+def encode(value: Any) -> bytes:
+    """Returns the canonical bytes of ``value``.
+
+    Raises:
+        InternalError: it holds NaN or infinity; such a value must never get this far.
+    """
+    try:
+        text = json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError as exc:
+        raise InternalError(f"Cannot store {type(value).__name__}: {exc}.") from exc
+    return text.encode()
+
+
+def decode(data: bytes, kind: type[T], *, what: str) -> T:
+    """Returns ``data`` decoded and checked as ``kind``.
+
+    Args:
+        data: JSON bytes, trusted in nothing.
+        kind: the dataclass to build; its ``__post_init__`` checks run too.
+        what: names the object in the error, e.g. ``"commit 3fa9…"``.
+
+    Raises:
+        CorruptObjectError: not JSON, wrong types, missing keys, absurd nesting, or a failed check.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
+        raise CorruptObjectError(f"Cannot read {what}: {exc}.") from exc

@@ -1,0 +1,100 @@
+"""Commits and snapshots: one move of one task's head, and the whole system at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mu2net_core.objects.names import check_name
+from mu2net_core.version import FORMAT
+
+__all__ = ["Agent", "Children", "Commit", "HeadEntry", "Snapshot"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """Who did it: a working copy's stable id, the machine's name, and the kind of device."""
+
+    id: str
+    host: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Children:
+    """What became of the children of an iteration; ``discarded`` counts by reason (``score``, ``nan``)."""
+
+    sampled: int = 0
+    kept: int = 0
+    discarded: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One move of a task's head.
+
+    Attributes:
+        task: the task's name.
+        task_id: the task object in force.
+        model: the retained model; None before the first one.
+        parents: commits this one follows; two or more for a merge.
+        snapshot: the system as far as this task may see it when the iteration began; None if it did not matter.
+        iteration: how many task iterations the head has behind it.
+        selections: for this task, how often each agent selected each model as a parent: ``{model: {agent: times}}``.
+        children: of this iteration.
+        agent: None for a merge, which is the same whoever makes it.
+        started_at: UTC, ISO 8601 with microseconds.
+        finished_at: likewise; what "newer" means.
+        message: one line.
+        removed: whether this move removes the task.
+    """
+
+    format: int = FORMAT
+    kind: Literal["commit"] = "commit"
+    task: str
+    task_id: str
+    model: str | None = None
+    parents: tuple[str, ...] = ()
+    snapshot: str | None = None
+    iteration: int = 0
+    selections: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    children: Children = Children()
+    agent: Agent | None = None
+    started_at: str
+    finished_at: str
+    message: str = ""
+    removed: bool = False
+
+    def __post_init__(self) -> None:
+        check_name(self.task, "task name")
+        if len(set(self.parents)) != len(self.parents):
+            raise ValueError("a commit's parents must be distinct")
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether this commit only joins others."""
+        return len(self.parents) > 1
+
+    def times_selected(self, model: str) -> int:
+        """Returns how often ``model`` was a parent for this task, over all agents."""
+        return sum(self.selections.get(model, {}).values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The system at one moment: the head commit of each task, and the root models by name."""
+
+    format: int = FORMAT
+    kind: Literal["snapshot"] = "snapshot"
+    heads: Mapping[str, str]
+    roots: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadEntry:
+    """One numbered, create-once file of a head's log: the commit it moved to, and the previous entry's hash."""
+
+    format: int = FORMAT
+    commit: str
+    previous: str | None

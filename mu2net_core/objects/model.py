@@ -1,0 +1,120 @@
+"""A model: an ordered list of components and the hyperparameters that made them; it solves one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mu2net_core.objects.component import ComponentRef
+from mu2net_core.version import FORMAT
+
+__all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Scorer"]
+
+Hyperparameter = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """Which family builds the model (entry point ``mu2net.architectures``) and its fixed sizes."""
+
+    name: str
+    config: Mapping[str, int | float | str | bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """One change from parent to child: its name δ (``clone:head``, ``hp:learning_rate``), value before and after."""
+
+    name: str
+    before: Hyperparameter | None = None
+    after: Hyperparameter | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """How quality and costs became a score; scores compare only under equal scorers.
+
+    ``quality × factor^(accounted_params / params_scale) × factor^(flops / flops_scale)``; factor 1 ignores costs.
+    """
+
+    name: str = "decay"
+    factor: float = 1.0
+    params_scale: float = 1e8
+    flops_scale: float = 1e10
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor <= 1 or self.params_scale <= 0 or self.flops_scale <= 0:
+            raise ValueError("scorer: factor must lie in (0, 1] and scales must be positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """Numbers in the model, the task's share of them, and FLOPs of the forward pass of one example."""
+
+    params: int
+    accounted_params: float
+    flops: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model as it is stored.
+
+    Attributes:
+        task: what it solves; None for a root model.
+        task_id: the task object it was trained under; None for a root model.
+        architecture: family and fixed sizes.
+        root: the root model it descends from; None for a root model.
+        components: in the order data passes through them.
+        hyperparameters: by name; every one the search space moves.
+        mutation_rates: µ(δ) by mutation name, where it differs from the hyperparameter ``mu``.
+        parent: the model it was mutated from; None for a root model.
+        mutations: what was changed.
+        validation_curve: quality after each training cycle, in [0, 1].
+        quality: the best of the curve, which is the one kept; None for a root model.
+        score: of that quality under ``scorer`` and ``costs``.
+        scorer: the formula the score was made with.
+        costs: what the score accounted.
+        test_quality: on the test split, measured once, after selection; None for a model that was not retained.
+        seed: from which the child was sampled and trained.
+        device_kind: e.g. ``cpu`` or ``NVIDIA H200``.
+        versions: of the libraries that computed it.
+    """
+
+    format: int = FORMAT
+    kind: Literal["model"] = "model"
+    task: str | None = None
+    task_id: str | None = None
+    architecture: Architecture
+    root: str | None = None
+    components: tuple[ComponentRef, ...]
+    hyperparameters: Mapping[str, Hyperparameter]
+    mutation_rates: Mapping[str, float] = field(default_factory=dict)
+    parent: str | None = None
+    mutations: tuple[Mutation, ...] = ()
+    validation_curve: tuple[float, ...] = ()
+    quality: float | None = None
+    score: float | None = None
+    scorer: Scorer | None = None
+    costs: Costs | None = None
+    test_quality: float | None = None
+    seed: int | None = None
+    device_kind: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [ref.name for ref in self.components]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"a model needs components with distinct names, got {names}")
+        if (self.task is None) != (self.parent is None):
+            raise ValueError("exactly the root models have neither task nor parent")
+
+    @property
+    def trained_by(self) -> frozenset[str]:
+        """The tasks whose data reached any component of the model."""
+        return frozenset(task for ref in self.components for task in ref.training)
+
+    def component(self, name: str) -> ComponentRef | None:
+        """Returns the component called ``name``, or None."""
+        return next((ref for ref in self.components if ref.name == name), None)

@@ -1,0 +1,41 @@
+"""Names of tasks, tags, remotes and roots, checked so that they are safe as paths on every file system."""
+
+from __future__ import annotations
+
+import re
+
+from mu2net_core.errors import InvalidInputError
+
+__all__ = ["check_name"]
+
+_SEGMENT = re.compile(r"[a-z0-9][a-z0-9._+-]{0,99}")
+_ENTRY = re.compile(r"[0-9]{8}")
+_RESERVED = {"con", "prn", "aux", "nul"}
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """Returns ``name`` unchanged.
+
+    A name is one to eight segments joined by ``/``; a segment has lower-case letters, digits, ``. _ + -``, starts with
+    a letter or digit, does not end with a dot, and is not eight digits (those number the entries of a head).
+
+    Raises:
+        InvalidInputError: it breaks one of these rules.
+    """
+    segments = name.split("/")
+    bad = [s for s in segments if not _is_segment(s)]
+    if bad or len(segments) > 8:
+        raise InvalidInputError(
+            f"Not a {what}: {name[:120]!r}. Expected up to 8 segments of a-z 0-9 . _ + - joined by '/', "
+            "each starting with a letter or digit, not ending with a dot, not eight digits.",
+        )
+    return name
+
+
+def _is_segment(segment: str) -> bool:
+    return bool(
+        _SEGMENT.fullmatch(segment)
+        and not _ENTRY.fullmatch(segment)
+        and not segment.endswith(".")
+        and segment.split(".")[0] not in _RESERVED
+    )

@@ -1,0 +1,71 @@
+"""The whole system as a value: what an agent looks at, with every manifest and no arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mu2net_core.objects.access import AccessRule, component_rule
+from mu2net_core.objects.commit import Commit
+from mu2net_core.objects.model import Model
+from mu2net_core.objects.task import Task
+
+__all__ = ["Head", "System"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where one task stands: its newest commit, and the task and model that commit names."""
+
+    commit_id: str
+    commit: Commit
+    task: Task
+    model: Model | None
+
+    @property
+    def model_id(self) -> str | None:
+        """The retained model's id, None before the first one."""
+        return self.commit.model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """All models retained for all tasks, and the roots.
+
+    Attributes:
+        heads: by task name; removed tasks are not in it.
+        roots: root model by its id.
+        rules: access rule by task name, of every task the history knows (removed ones too).
+        ancestors: further manifests by id: those that lineages of the heads' models pass through.
+    """
+
+    heads: Mapping[str, Head]
+    roots: Mapping[str, Model]
+    rules: Mapping[str, AccessRule]
+    ancestors: Mapping[str, Model]
+
+    def model(self, model_id: str) -> Model | None:
+        """Returns the manifest of a retained model, a root or a known ancestor, or None."""
+        if model_id in self.roots:
+            return self.roots[model_id]
+        for head in self.heads.values():
+            if head.model_id == model_id:
+                return head.model
+        return self.ancestors.get(model_id)
+
+    def rule_of(self, model: Model) -> AccessRule:
+        """Returns who may use ``model``: the readers all its components share."""
+        return component_rule(sorted(model.trained_by), self.rules)
+
+    def may_use(self, task: str, model: Model) -> bool:
+        """Returns whether the task called ``task`` may read *every* component of ``model``."""
+        reader = self.rules.get(task, AccessRule())
+        return all(component_rule(ref.training, self.rules).allows(reader) for ref in model.components)
+
+    def retained(self) -> dict[str, Model]:
+        """Returns every head's model and every root, by id."""
+        models = dict(self.roots)
+        for head in self.heads.values():
+            if head.model is not None and head.model_id is not None:
+                models[head.model_id] = head.model
+        return models

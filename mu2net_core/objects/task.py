@@ -1,0 +1,85 @@
+"""A task: a data set with exact splits, what goes in and out, and who may read what is learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mu2net_core.objects.access import PUBLIC, AccessRule
+from mu2net_core.objects.names import check_name
+from mu2net_core.version import FORMAT
+
+__all__ = ["SPLITS", "ImageInput", "Slice", "Split", "Task"]
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Examples ``start`` (included) to ``stop`` (excluded) of one of the source's own splits."""
+
+    split: str
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"slice of {self.split}: expected 0 <= start < stop, got {self.start}:{self.stop}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """One split of a task: as written, as exact slices, its size, and the fingerprint of its examples."""
+
+    spec: str
+    slices: tuple[Slice, ...]
+    num_examples: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageInput:
+    """What goes in: uint8 images; height and width in pixels, None where they vary; channels 1 or 3."""
+
+    kind: Literal["image"] = "image"
+    height: int | None
+    width: int | None
+    channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A task as it is stored.
+
+    Attributes:
+        name: unique in the repository, e.g. ``cmaterdb/bangla``.
+        source: URI with pinned version, e.g. ``tfds:cmaterdb/bangla:1.0.0`` or ``folder:/data/cats``.
+        options: of the source, e.g. ``{"depth": 2}``.
+        splits: exactly ``train``, ``validation`` and ``test``.
+        classes: label names, in label order.
+        input: what goes in.
+        metric: how quality is measured.
+        access: who may read what is learned from this task.
+    """
+
+    format: int = FORMAT
+    kind: Literal["task"] = "task"
+    name: str
+    source: str
+    options: Mapping[str, int | str | bool] = field(default_factory=dict)
+    splits: Mapping[str, Split]
+    classes: tuple[str, ...]
+    input: ImageInput
+    metric: Literal["accuracy"] = "accuracy"
+    access: AccessRule = PUBLIC
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "task name")
+        if set(self.splits) != set(SPLITS):
+            raise ValueError(f"a task needs the splits {SPLITS}, got {sorted(self.splits)}")
+
+    @property
+    def num_classes(self) -> int:
+        """How many labels there are."""
+        return len(self.classes)
