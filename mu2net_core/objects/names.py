@@ -37,5 +37,5 @@ def _is_segment(segment: str) -> bool:
         _SEGMENT.fullmatch(segment)
         and not _ENTRY.fullmatch(segment)
         and not segment.endswith(".")
-        and segment.split(".")[0] not in _RESERVED
+        and segment.partition(".")[0] not in _RESERVED
     )
