@@ -1,0 +1,53 @@
+"""Sampling a parent (Algorithm 1 of the papers, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from mu2net_core.errors import SearchError
+from mu2net_core.search.plan import Member
+
+__all__ = ["sample_parent"]
+
+
+def sample_parent(
+    active: Sequence[Member],
+    others: Sequence[Member],
+    roots: Sequence[Member],
+    selections: Mapping[str, int],
+    rng: Random,
+) -> Member:
+    """Returns the parent of the next child.
+
+    The active population is visited by decreasing score (the newest first where scores tie), then the other tasks'
+    models in random order; each model m accepts with probability ``0.5 ** selections[m]``. If nobody accepts, any
+    usable model is drawn uniformly, the roots among them.
+
+    Args:
+        active: models of the active task, oldest first.
+        others: models of other tasks that this task may use.
+        roots: root models, parents of last resort.
+        selections: by model id, how often it was a parent for this task; missing means never.
+        rng: consumed.
+
+    Raises:
+        SearchError: there is no model at all to start from.
+    """
+    by_score = [member for _, member in sorted(enumerate(active), key=_score_then_age, reverse=True)]
+    for member in [*by_score, *_shuffled(others, rng)]:
+        if rng.random() < 0.5 ** selections.get(member.id, 0):
+            return member
+    usable = [*active, *others, *roots]
+    if not usable:
+        raise SearchError("No parent to start from: the repository has no root model.", hint="Run: mu2net init")
+    return usable[int(rng.random() * len(usable))]
+
+
+def _score_then_age(place: tuple[int, Member]) -> tuple[float, int]:
+    age, member = place
+    return (-1.0 if member.model.score is None else member.model.score, age)
+
+
+def _shuffled(members: Sequence[Member], rng: Random) -> list[Member]:
+    return [member for _, member in sorted(((rng.random(), member) for member in members), key=lambda pair: pair[0])]

@@ -1,0 +1,39 @@
+"""What a search method decides about a child, before any array is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mu2net_core.objects import Hyperparameter, Model, Mutation
+
+__all__ = ["ChildPlan", "Member"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A model that can be a parent, with its id."""
+
+    id: str
+    model: Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildPlan:
+    """A child to build and train.
+
+    Attributes:
+        parent: whom it is mutated from.
+        clones: names of the parent's components that the child gets a trainable copy of.
+        hyperparameters: the child's, after mutation.
+        mutation_rates: the child's µ(δ), where they differ from ``mu``.
+        mutations: everything that was changed.
+        seed: for the child's random initialisation and shuffling.
+    """
+
+    parent: Member
+    clones: frozenset[str]
+    hyperparameters: Mapping[str, Hyperparameter]
+    mutation_rates: Mapping[str, float]
+    mutations: tuple[Mutation, ...]
+    seed: int

@@ -1,0 +1,96 @@
+"""The search method of mu2net: ask for children, tell what became of them. Pure functions over values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from mu2net_core.objects import System
+from mu2net_core.search.mutations import mutate
+from mu2net_core.search.parents import sample_parent
+from mu2net_core.search.plan import ChildPlan, Member
+from mu2net_core.search.space import SearchSpace
+from mu2net_core.seeds import derive_seed, rng
+
+__all__ = ["Population", "ask", "best", "start", "tell"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """The active task's models alive during one task iteration.
+
+    Attributes:
+        task: the active task.
+        members: oldest first; retained models, then children that were kept.
+        selections: by model id, how often it was selected in *this* iteration.
+    """
+
+    task: str
+    members: tuple[Member, ...] = ()
+    selections: Mapping[str, int] = field(default_factory=dict)
+
+
+def start(system: System, task: str) -> Population:
+    """Returns the population an iteration on ``task`` starts with: the task's retained model, if it has one."""
+    head = system.heads[task]
+    if head.model is None or head.model_id is None:
+        return Population(task=task)
+    return Population(task=task, members=(Member(id=head.model_id, model=head.model),))
+
+
+def ask(
+    population: Population,
+    system: System,
+    space: SearchSpace,
+    *,
+    num_children: int,
+    always_trainable: Collection[str],
+    seed: int,
+) -> tuple[tuple[ChildPlan, ...], Population]:
+    """Returns plans for one generation, and the population with its selections counted.
+
+    Args:
+        population: of the active task.
+        system: the newest image of the system; models the task may not use are never parents.
+        space: where hyperparameters may move.
+        num_children: how many to plan.
+        always_trainable: components every child trains.
+        seed: of this generation; child ``i`` uses a stream of its own.
+    """
+    others, roots = _usable(system, population.task)
+    counts = dict(population.selections)
+    past = system.heads[population.task].commit
+    plans: list[ChildPlan] = []
+    for child in range(num_children):
+        draw = rng(seed, "child", child)
+        members = {member.id: past.times_selected(member.id) for member in (*population.members, *others, *roots)}
+        totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
+        parent = sample_parent(population.members, others, roots, totals, draw)
+        counts[parent.id] = counts.get(parent.id, 0) + 1
+        plans.append(mutate(parent, space, always_trainable, draw, derive_seed(seed, "train", child)))
+    return tuple(plans), replace(population, selections=counts)
+
+
+def tell(population: Population, kept: Collection[Member]) -> Population:
+    """Returns the population with the children that were kept added, newest last."""
+    return replace(population, members=(*population.members, *kept))
+
+
+def best(population: Population) -> Member | None:
+    """Returns the member with the best score, the newest where scores tie; None if there is no member."""
+    scored = [member for member in population.members if member.model.score is not None]
+    return max(reversed(scored), key=_score, default=None)
+
+
+def _score(member: Member) -> float:
+    return -1.0 if member.model.score is None else member.model.score
+
+
+def _usable(system: System, task: str) -> tuple[list[Member], list[Member]]:
+    others = [
+        Member(id=head.model_id, model=head.model)
+        for name, head in sorted(system.heads.items())
+        if name != task and head.model is not None and head.model_id is not None and system.may_use(task, head.model)
+    ]
+    roots = [Member(id=oid, model=model) for oid, model in sorted(system.roots.items())]
+    return others, roots

@@ -1,0 +1,59 @@
+"""The search space: for each hyperparameter the sorted list of values it may move along."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import Hyperparameter
+
+__all__ = ["MU", "SearchSpace", "neighbour"]
+
+MU = "mu"
+"""Name of the hyperparameter that every mutation probability starts from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpace:
+    """Values and defaults by hyperparameter name.
+
+    Attributes:
+        values: sorted, distinct values; a single one never moves.
+        defaults: what a root model starts with; each is one of its values.
+    """
+
+    values: Mapping[str, tuple[Hyperparameter, ...]]
+    defaults: Mapping[str, Hyperparameter]
+
+    def __post_init__(self) -> None:
+        if MU not in self.values or set(self.values) != set(self.defaults):
+            raise InvalidInputError("A search space needs values and a default for each hyperparameter, 'mu' included.")
+        for name, values in self.values.items():
+            if not values or list(values) != sorted(set(values)):
+                raise InvalidInputError(f"Hyperparameter {name}: expected sorted distinct values, got {list(values)}.")
+            if self.defaults[name] not in values:
+                raise InvalidInputError(
+                    f"Hyperparameter {name}: the default {self.defaults[name]} is not one of {list(values)}."
+                )
+        if not all(isinstance(rate, int | float) and 0 <= rate <= 1 for rate in self.values[MU]):
+            raise InvalidInputError(f"Hyperparameter mu: expected probabilities, got {list(self.values[MU])}.")
+
+    @property
+    def movable(self) -> tuple[str, ...]:
+        """Names of the hyperparameters a mutation can move, sorted; ``mu`` moves per mutation instead."""
+        return tuple(sorted(name for name, values in self.values.items() if len(values) > 1 and name != MU))
+
+
+def neighbour(value: Hyperparameter, values: tuple[Hyperparameter, ...], rng: Random) -> Hyperparameter:
+    """Returns the value one place up or down (an even chance) in ``values``, clipped at the ends.
+
+    A ``value`` that is not in the list (it came from a repository with other lists) moves from where it would stand.
+    """
+    index = bisect_left(values, value)  # type: ignore[type-var]
+    step = 1 if rng.random() < 0.5 else -1
+    if step == 1 and (index == len(values) or values[index] != value):
+        step = 0
+    return values[min(max(index + step, 0), len(values) - 1)]
