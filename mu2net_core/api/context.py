@@ -1,0 +1,52 @@
+"""What a command needs to know about the world around it: the clock, the machine, the environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+__all__ = ["Context"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Handed to every verb, so that nothing below reads the environment by itself.
+
+    Attributes:
+        now: returns the time, with its zone.
+        host: this machine's name.
+        environ: environment variables.
+        user_config: the user's ``config.toml``, whether it exists or not; None for no such layer.
+        cwd: the folder relative paths are relative to.
+    """
+
+    now: Callable[[], datetime]
+    host: str
+    environ: Mapping[str, str]
+    user_config: Path | None
+    cwd: Path
+
+    @classmethod
+    def default(cls) -> Context:
+        """Returns the context of this process."""
+        from platformdirs import user_config_path
+
+        return cls(
+            now=_utc_now,
+            host=socket.gethostname(),
+            environ=dict(os.environ),
+            user_config=user_config_path("mu2net", appauthor=False) / "config.toml",
+            cwd=Path.cwd(),
+        )
+
+    def timestamp(self) -> str:
+        """Returns the time as commits store it: UTC, ISO 8601 with microseconds."""
+        return self.now().astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

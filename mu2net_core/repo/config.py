@@ -1,0 +1,223 @@
+"""Settings of a repository (``config.toml``), and where each value of a setting comes from."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.objects import check_name
+from mu2net_core.repo.format import future_format
+from mu2net_core.version import FORMAT
+
+__all__ = ["Config", "Layers", "Origin", "Remote", "Setting", "Value", "flatten", "parse_value", "read_user_config"]
+
+Value = bool | int | float | str | list[Any]
+Origin = Literal["option", "environment", "repository", "user", "default"]
+Validate = Callable[[str, Value], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """Another repository to share with.
+
+    Attributes:
+        name: what it is called here.
+        url: where it is.
+        readers: who can read it; None for everybody, so only public knowledge may go there.
+        partial: whether components are fetched from it only when something needs them.
+    """
+
+    name: str
+    url: str
+    readers: tuple[str, ...] | None = None
+    partial: bool = True
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "remote name")
+        if not self.url:
+            raise InvalidInputError(f"The remote {self.name} needs a URL.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What ``config.toml`` holds. Settings are flat, by dotted key (``search.mu``)."""
+
+    format: int = FORMAT
+    preset: str
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    remotes: Mapping[str, Remote] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, data: bytes, *, what: str) -> Config:
+        """Returns the configuration in the bytes of a ``config.toml``.
+
+        Raises:
+            InvalidInputError: it is of a future format, or holds what cannot be right.
+            CorruptObjectError: it is not TOML.
+        """
+        try:
+            table = tomllib.loads(data.decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+            raise CorruptObjectError(f"Cannot read {what}: {exc}.", hint="Correct the file by hand.") from exc
+        if isinstance(table.get("format"), int) and table["format"] != FORMAT:
+            raise future_format(what, table["format"])
+        try:
+            remotes = {name: _remote(name, entry) for name, entry in table.get("remotes", {}).items()}
+            return cls(
+                preset=table["preset"],
+                settings=flatten(table.get("settings", {})),
+                remotes=remotes,
+                format=table["format"],
+            )
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise InvalidInputError(f"Cannot read {what}: missing or misplaced entry ({exc}).") from exc
+
+    def dump(self) -> bytes:
+        """Returns the bytes of ``config.toml``."""
+        table: dict[str, Any] = {"format": self.format, "preset": self.preset}
+        if self.settings:
+            table["settings"] = _nest(self.settings)
+        if self.remotes:
+            table["remotes"] = {name: _remote_table(self.remotes[name]) for name in sorted(self.remotes)}
+        return tomli_w.dumps(table).encode()
+
+    def with_setting(self, key: str, value: Value, *, validate: Validate | None = None) -> Config:
+        """Returns a copy with ``key`` set; ``validate`` raises InvalidInputError for an unknown key or wrong value."""
+        check_setting_key(key)
+        if validate is not None:
+            validate(key, value)
+        clash = next((k for k in self.settings if k.startswith(f"{key}.") or key.startswith(f"{k}.")), None)
+        if clash is not None:
+            raise InvalidInputError(f"Cannot set {key}: {clash} is set, and one cannot lie inside the other.")
+        return replace(self, settings={**self.settings, key: value})
+
+    def without_setting(self, key: str) -> Config:
+        """Returns a copy with ``key`` unset; raises NotFoundError if it is not set here."""
+        if key not in self.settings:
+            raise NotFoundError(f"{key} is not set in this repository.", hint="See `mu2net config list --origin`.")
+        return replace(self, settings={k: v for k, v in self.settings.items() if k != key})
+
+    def with_remote(self, remote: Remote) -> Config:
+        """Returns a copy with ``remote`` added or replaced."""
+        return replace(self, remotes={**self.remotes, remote.name: remote})
+
+    def without_remote(self, name: str) -> Config:
+        """Returns a copy without a remote; raises NotFoundError if there is none of that name."""
+        if name not in self.remotes:
+            raise NotFoundError(f"There is no remote {name}.", hint="See `mu2net remote list`.")
+        return replace(self, remotes={n: r for n, r in self.remotes.items() if n != name})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The value in force for one key, and where it comes from."""
+
+    key: str
+    value: Value
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """All layers of settings, strongest first: option, ``MU2NET_*`` environment, repository, user, default."""
+
+    options: Mapping[str, Value] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    repository: Mapping[str, Value] = field(default_factory=dict)
+    user: Mapping[str, Value] = field(default_factory=dict)
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+
+    def get(self, key: str) -> Setting | None:
+        """Returns the setting in force, or None if no layer has it."""
+        if key in self.options:
+            return Setting(key=key, value=self.options[key], origin="option")
+        variable = environment_name(key)
+        if variable in self.environ:
+            return Setting(key=key, value=parse_value(self.environ[variable]), origin="environment")
+        layers: tuple[tuple[Origin, Mapping[str, Value]], ...] = (
+            ("repository", self.repository),
+            ("user", self.user),
+            ("default", self.defaults),
+        )
+        return next((Setting(key=key, value=m[key], origin=o) for o, m in layers if key in m), None)
+
+    def all(self) -> tuple[Setting, ...]:
+        """Returns the setting in force for every key that a layer other than the environment names, sorted."""
+        keys = {*self.options, *self.repository, *self.user, *self.defaults}
+        return tuple(setting for key in sorted(keys) if (setting := self.get(key)) is not None)
+
+
+def environment_name(key: str) -> str:
+    """Returns the environment variable that sets ``key``: ``search.mu`` is ``MU2NET_SEARCH_MU``."""
+    return "MU2NET_" + key.upper().replace(".", "_").replace("-", "_")
+
+
+def parse_value(text: str) -> Value:
+    """Returns ``text`` as the TOML value it spells (number, boolean, list, quoted string), else as a string."""
+    try:
+        value = tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, bool | int | float | str | list) else text
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Returns nested tables as one mapping with dotted keys."""
+    return dict(_flat(table, prefix))
+
+
+def read_user_config(path: Path | None) -> Mapping[str, Value]:
+    """Returns the settings in a user's ``config.toml``, flat; none if there is no such file."""
+    if path is None or not path.is_file():
+        return {}
+    try:
+        return flatten(tomllib.loads(path.read_text(encoding="utf-8")).get("settings", {}))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as exc:
+        raise InvalidInputError(f"Cannot read {path}: {exc}.", hint="Correct the file by hand.") from exc
+
+
+def check_setting_key(key: str) -> str:
+    """Returns ``key`` unchanged; raises InvalidInputError if it is not dotted words."""
+    if not all(part.replace("_", "").replace("-", "").isalnum() and part.isascii() for part in key.split(".")):
+        raise InvalidInputError(f"Not a setting: {key[:120]!r}. Expected words joined by dots, e.g. search.mu.")
+    return key
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key in sorted(settings):
+        *folders, last = key.split(".")
+        table = nested
+        for name in folders:
+            table = table.setdefault(name, {})
+        table[last] = settings[key]
+    return nested
+
+
+def _remote(name: str, entry: Mapping[str, Any]) -> Remote:
+    readers = entry.get("readers")
+    return Remote(
+        name=name,
+        url=entry["url"],
+        readers=None if readers is None else tuple(sorted(readers)),
+        partial=bool(entry.get("partial", True)),
+    )
+
+
+def _remote_table(remote: Remote) -> dict[str, Any]:
+    table: dict[str, Any] = {"url": remote.url, "partial": remote.partial}
+    return table if remote.readers is None else {**table, "readers": list(remote.readers)}

@@ -1,0 +1,60 @@
+"""Making a repository. ``config.toml`` comes last: a folder without it is not one yet, and can be made one again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.repo.config import Config, flatten
+from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.storage import LocalStore
+from mu2net_core.storage.files import make_folder, translate
+
+__all__ = ["create_repository"]
+
+_PARTS = ("objects", "refs", "state")
+
+
+def create_repository(
+    folder: Path, *, preset: str, settings: Mapping[str, Any] | None = None, bare: bool = False
+) -> Repository:
+    """Returns a new, empty repository without a root model in ``folder`` (in its ``.mu2net``, unless ``bare``).
+
+    What an interrupted attempt left behind is taken over.
+
+    Raises:
+        AlreadyExistsError: there is one already.
+        InvalidInputError: ``bare``, and the folder holds other things.
+    """
+    folder = folder.absolute()
+    path = folder if bare else folder / FOLDER
+    if (path / CONFIG).exists():
+        raise _exists(path)
+    config = Config(preset=preset, settings=flatten(settings or {}))
+    try:
+        if bare and path.is_dir():
+            _check_empty(path)
+        for part in _PARTS:
+            make_folder(path / part)
+    except OSError as exc:
+        raise translate(exc, "create", path) from exc
+    try:
+        LocalStore(path).create(CONFIG, config.dump())
+    except AlreadyExistsError as exc:
+        raise _exists(path) from exc
+    return Repository(path, config)
+
+
+def _check_empty(path: Path) -> None:
+    other = sorted(entry.name for entry in path.iterdir() if entry.name not in _PARTS and entry.name[0] != ".")
+    if other:
+        raise InvalidInputError(
+            f"Cannot make a bare repository in {path}: it holds other things ({', '.join(other[:3])}).",
+            hint="Name a new or an empty folder.",
+        )
+
+
+def _exists(path: Path) -> AlreadyExistsError:
+    return AlreadyExistsError(f"There is a repository in {path} already.")

@@ -1,0 +1,206 @@
+"""Objects by id: stored once, and checked against their id on every read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from mu2net_core.errors import (
+    AlreadyExistsError,
+    CorruptObjectError,
+    InvalidInputError,
+    NotFoundError,
+)
+from mu2net_core.objects import (
+    KINDS,
+    Commit,
+    Kind,
+    Model,
+    Snapshot,
+    Task,
+    decode,
+    encode,
+    hash_bytes,
+    object_key,
+    parse_object_key,
+)
+from mu2net_core.repo.format import check_format
+from mu2net_core.storage import Store
+
+if TYPE_CHECKING:
+    from mu2net_core.objects import Component
+
+__all__ = ["ObjectDatabase"]
+
+Value = Model | Task | Commit | Snapshot
+T = TypeVar("T", Model, Task, Commit, Snapshot)
+
+_TYPES: dict[Kind, type[Value]] = {"model": Model, "task": Task, "commit": Commit, "snapshot": Snapshot}
+_KIND_OF: dict[type[Value], Kind] = {value: kind for kind, value in _TYPES.items()}
+_CACHED = 4096
+_REPAIR = "Run `mu2net fsck`, and `mu2net fsck --repair-from REMOTE` to fetch a good copy."
+
+
+class ObjectDatabase:
+    """The objects of one repository.
+
+    Attributes:
+        store: where the bytes are.
+        fetch_missing: asked for the bytes of an object that is not here, in a partial clone; what it returns is
+            checked and kept. It raises NotFoundError if it has none either.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        fetch_missing: Callable[[Kind, str], bytes] | None = None,
+        *,
+        quarantine: Path | None = None,
+    ) -> None:
+        """Opens the objects in ``store``; a damaged file is moved aside into the folder ``quarantine``, if given."""
+        self.store = store
+        self.fetch_missing = fetch_missing
+        self._quarantine = quarantine
+        self._cache: dict[str, Value] = {}
+
+    def put(self, value: Value) -> str:
+        """Stores a model, task, commit or snapshot and returns its id."""
+        return self.put_bytes(_KIND_OF[type(value)], encode(value))
+
+    def put_bytes(self, kind: Kind, data: bytes) -> str:
+        """Stores the canonical bytes of an object and returns their id; a damaged copy there is replaced."""
+        oid = hash_bytes(data)
+        key = object_key(kind, oid)
+        try:
+            self.store.create(key, data)
+        except AlreadyExistsError:
+            self._set_aside(kind, oid)
+            self.store.create(key, data)
+        return oid
+
+    def put_component(self, component: Component) -> tuple[str, int]:
+        """Stores a component and returns its id and its size in bytes."""
+        from mu2net_core.codec import encode_component
+
+        data = encode_component(component)
+        return self.put_bytes("component", data), len(data)
+
+    def component(self, oid: str) -> Component:
+        """Returns a component; its arrays are read-only views of the bytes read."""
+        from mu2net_core.codec import decode_component
+
+        return decode_component(self.read("component", oid))
+
+    def model(self, oid: str) -> Model:
+        """Returns a model's manifest."""
+        return self._value("model", oid, Model)
+
+    def task(self, oid: str) -> Task:
+        """Returns a task."""
+        return self._value("task", oid, Task)
+
+    def commit(self, oid: str) -> Commit:
+        """Returns a commit."""
+        return self._value("commit", oid, Commit)
+
+    def snapshot(self, oid: str) -> Snapshot:
+        """Returns a snapshot."""
+        return self._value("snapshot", oid, Snapshot)
+
+    def has(self, kind: Kind, oid: str) -> bool:
+        """Returns whether the object is in the store, without reading or fetching it."""
+        return self.store.exists(object_key(kind, oid))
+
+    def read(self, kind: Kind, oid: str) -> bytes:
+        """Returns an object's bytes, which hash to ``oid``.
+
+        Raises:
+            NotFoundError: neither the store nor ``fetch_missing`` has it.
+            CorruptObjectError: the bytes do not hash to ``oid``; the bad file was moved aside.
+        """
+        try:
+            data = self.store.read(object_key(kind, oid))
+        except NotFoundError as exc:
+            if self.fetch_missing is None:
+                raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=_REPAIR) from exc
+            return self._fetch(self.fetch_missing, kind, oid)
+        if hash_bytes(data) != oid:
+            moved = self._set_aside(kind, oid)
+            where = f" The bad copy was moved to {moved}." if moved else ""
+            raise CorruptObjectError(
+                f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.{where}", hint=_REPAIR
+            )
+        return data
+
+    def ids(self, kind: Kind) -> Iterator[str]:
+        """Yields the ids of all objects of a kind, sorted; lists the store."""
+        for key in self.store.list(f"objects/{kind}"):
+            parsed = parse_object_key(key)
+            if parsed is not None:
+                yield parsed[1]
+
+    def resolve_prefix(self, kind: Kind | None, prefix: str) -> tuple[Kind, str]:
+        """Returns kind and id of the only object whose id starts with ``prefix``, of ``kind`` or of any.
+
+        Raises:
+            NotFoundError: there is none, or ``prefix`` cannot be the beginning of an id.
+            InvalidInputError: there are several.
+        """
+        kinds = KINDS if kind is None else (kind,)
+        if len(prefix) < 4 or len(prefix) > 64 or prefix.strip("0123456789abcdef"):
+            raise NotFoundError(f"{prefix!r} is not the beginning of an id: expected 4 to 64 lower-case hex digits.")
+        if len(prefix) == 64:
+            found = [(k, prefix) for k in kinds if self.has(k, prefix)]
+        else:
+            found = [(k, oid) for k in kinds for oid in self._below(k, prefix) if oid.startswith(prefix)]
+        if len(found) > 1:
+            some = ", ".join(f"{k} {oid[:16]}" for k, oid in found[:5])
+            raise InvalidInputError(
+                f"{prefix!r} is the beginning of {len(found)} ids: {some}.", hint="Give more digits."
+            )
+        if not found:
+            raise NotFoundError(f"No {kind or 'object'} with an id that starts with {prefix!r} in {self.store.url}.")
+        return found[0]
+
+    def _below(self, kind: Kind, prefix: str) -> Iterator[str]:
+        for key in self.store.list(f"objects/{kind}/{prefix[:2]}"):
+            parsed = parse_object_key(key)
+            if parsed is not None:
+                yield parsed[1]
+
+    def _value(self, kind: Kind, oid: str, expected: type[T]) -> T:
+        cached = self._cache.get(oid)
+        if isinstance(cached, expected):
+            return cached
+        data = self.read(kind, oid)
+        try:
+            value = decode(data, expected, what=f"{kind} {oid}")
+        except CorruptObjectError:
+            check_format(data, f"{kind} {oid}")
+            raise
+        check_format(data, f"{kind} {oid}", value.format)
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[oid] = value
+        return value
+
+    def _fetch(self, fetch: Callable[[Kind, str], bytes], kind: Kind, oid: str) -> bytes:
+        data = fetch(kind, oid)
+        if hash_bytes(data) != oid:
+            raise CorruptObjectError(f"What the remote sent as {kind} {oid} has another hash.", hint=_REPAIR)
+        self.put_bytes(kind, data)
+        return data
+
+    def _set_aside(self, kind: Kind, oid: str) -> Path | None:
+        """Moves a damaged file out of the way, so that a good copy can take its place; returns where to."""
+        source = self.store.local_path(object_key(kind, oid))
+        if source is None or self._quarantine is None:
+            return None
+        target = self._quarantine / f"{kind}-{source.parent.name}{source.name}"
+        try:
+            self._quarantine.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+        except OSError:
+            return None  # a read-only disk: the error that follows still names the object
+        return target

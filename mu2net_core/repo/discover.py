@@ -1,0 +1,63 @@
+"""Finding and opening the repository a folder belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mu2net_core.errors import NotFoundError
+from mu2net_core.repo.config import Config
+from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.storage.files import translate
+
+__all__ = ["find_repository", "open_repository"]
+
+
+def find_repository(start: Path) -> Path:
+    """Returns the folder of the repository that ``start`` lies in, walking up as git does.
+
+    Raises:
+        NotFoundError: neither ``start`` nor a folder above it has one.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        found = _repository_at(folder)
+        if found is not None:
+            return found
+    unfinished = next((f / FOLDER for f in (start, *start.parents) if (f / FOLDER).is_dir()), None)
+    if unfinished is not None:
+        raise NotFoundError(
+            f"No repository in {start} or above it; {unfinished} is an unfinished one.",
+            hint=f"Finish it: mu2net init {unfinished.parent}",
+        )
+    raise NotFoundError(
+        f"No repository in {start} or in any folder above it.",
+        hint="Make one with `mu2net init`, or go to one with `mu2net -C FOLDER ...`.",
+    )
+
+
+def open_repository(path: Path) -> Repository:
+    """Returns the repository at ``path``: a folder that has a ``.mu2net``, such a ``.mu2net``, or a bare repository.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: it is of a future format, or its settings cannot be right.
+    """
+    path = path.absolute()
+    found = _repository_at(path)
+    if found is None:
+        raise NotFoundError(f"No repository in {path}.", hint=f"Make one with `mu2net init {path}`.")
+    file = found / CONFIG
+    try:
+        data = file.read_bytes()
+    except OSError as exc:
+        raise translate(exc, "read", file) from exc
+    return Repository(found, Config.parse(data, what=f"the repository {found}"))
+
+
+def _repository_at(folder: Path) -> Path | None:
+    """Returns the repository folder that ``folder`` itself is or has, else None."""
+    if (folder / FOLDER / CONFIG).is_file():
+        return folder / FOLDER
+    if (folder / CONFIG).is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
+        return folder
+    return None

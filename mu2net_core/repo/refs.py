@@ -1,0 +1,193 @@
+"""Heads, tags and roots: small files, each created once. The newest numbered entry of a head is where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
+from mu2net_core.objects import HeadEntry, check_name, check_oid, decode, encode, hash_bytes
+from mu2net_core.repo.format import check_format
+from mu2net_core.storage import Store
+
+__all__ = ["HeadState", "Refs"]
+
+_ENTRY = re.compile(r"refs/heads/(.+)/(\d{8})")
+_OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
+_LAST = 99_999_999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadState:
+    """One entry of a head's log: its number (from 1), the hash of its bytes, and the commit it moved to."""
+
+    task: str
+    number: int
+    entry_hash: str
+    commit: str
+
+
+class Refs:
+    """The refs of one repository."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[str, int] = {}
+
+    def tasks(self) -> tuple[str, ...]:
+        """Returns the names of all tasks with a head, removed ones too, sorted; lists the store."""
+        return tuple(sorted(self._newest()))
+
+    def heads(self) -> Mapping[str, HeadState]:
+        """Returns every head by task name; one listing and one read per task."""
+        return {task: self.entry(task, number)[0] for task, number in sorted(self._newest().items())}
+
+    def head(self, task: str, *, known: int = 0) -> HeadState | None:
+        """Returns the newest entry of a head, or None if there is none.
+
+        Probes upward from ``known`` or the last number met; lists nothing.
+        """
+        number = max(known, self._known.get(check_name(task, "task name"), 0))
+        while self._exists(task, number + 1):
+            number = self._last_before_gap(task, number + 1)
+        if number == 0:
+            return None
+        self._known[task] = number
+        return self.entry(task, number)[0]
+
+    def log(self, task: str) -> tuple[HeadState, ...]:
+        """Returns all entries of a head, oldest first, with their chain of hashes checked.
+
+        Raises:
+            CorruptObjectError: an entry is damaged, or does not follow the one before it.
+        """
+        newest = self.head(task)
+        states: list[HeadState] = []
+        for number in range(1, (newest.number if newest else 0) + 1):
+            state, entry = self.entry(task, number)
+            if entry.previous != (states[-1].entry_hash if states else None):
+                raise CorruptObjectError(
+                    f"The head of {task} is damaged: {entry_key(task, number)} does not follow the entry before it.",
+                    hint="Run `mu2net fsck`.",
+                )
+            states.append(state)
+        return tuple(states)
+
+    def entry(self, task: str, number: int) -> tuple[HeadState, HeadEntry]:
+        """Returns one entry of a head, as a state and as it is stored.
+
+        Raises:
+            NotFoundError: there is no such entry.
+            CorruptObjectError: the file is empty, cut off or otherwise not an entry.
+        """
+        key = entry_key(task, number)
+        data = self.store.read(key)
+        try:
+            entry = decode(data, HeadEntry, what=key)
+            check_oid(entry.commit)
+        except (CorruptObjectError, ValueError) as exc:
+            check_format(data, key)
+            raise _damaged(key, self.store, data) from exc
+        check_format(data, key, entry.format)
+        return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=entry.commit), entry
+
+    def append(self, task: str, commit_id: str, *, after: HeadState | None) -> HeadState:
+        """Moves a head to ``commit_id`` by creating the entry that follows ``after``, and returns it.
+
+        Raises:
+            ConflictError: somebody else created that entry first.
+        """
+        number = after.number + 1 if after else 1
+        entry = HeadEntry(commit=check_oid(commit_id), previous=after.entry_hash if after else None)
+        data = encode(entry)
+        key = entry_key(task, number)
+        try:
+            self.store.create(key, data)
+        except AlreadyExistsError as exc:
+            raise ConflictError(
+                f"The head of {task} moved meanwhile: somebody else created {key} in {self.store.url}.",
+                hint="Read the head again and move on from there (`mu2net pull`, then repeat).",
+            ) from exc
+        self._known[task] = number
+        return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=commit_id)
+
+    def tags(self) -> Mapping[str, str]:
+        """Returns the snapshot id of every tag by name."""
+        return self._named("tags")
+
+    def tag(self, name: str) -> str:
+        """Returns the snapshot id of a tag; raises NotFoundError if there is none."""
+        return self._read_id(f"refs/tags/{check_name(name, 'tag name')}")
+
+    def create_tag(self, name: str, snapshot_id: str) -> None:
+        """Creates a tag; raises AlreadyExistsError if it exists and is another snapshot."""
+        self._create_id("tags", check_name(name, "tag name"), snapshot_id)
+
+    def roots(self) -> Mapping[str, str]:
+        """Returns the model id of every root model by name."""
+        return self._named("roots")
+
+    def create_root(self, name: str, model_id: str) -> None:
+        """Creates a root; raises AlreadyExistsError if it exists and is another model."""
+        self._create_id("roots", check_name(name, "root name"), model_id)
+
+    def _newest(self) -> dict[str, int]:
+        newest: dict[str, int] = {}
+        for key in self.store.list("refs/heads"):
+            match = _ENTRY.fullmatch(key)
+            if match:
+                newest[match[1]] = max(newest.get(match[1], 0), int(match[2]))
+        return newest
+
+    def _exists(self, task: str, number: int) -> bool:
+        return number <= _LAST and self.store.exists(entry_key(task, number))
+
+    def _last_before_gap(self, task: str, low: int) -> int:
+        """Returns the last number of the contiguous run that ``low`` belongs to, in O(log) probes."""
+        step = 1
+        while self._exists(task, low + step):
+            low, step = low + step, step * 2
+        high = low + step  # low is there, high is not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._exists(task, middle) else (low, middle)
+        return low
+
+    def _named(self, folder: str) -> Mapping[str, str]:
+        keys = list(self.store.list(f"refs/{folder}"))
+        return {key.removeprefix(f"refs/{folder}/"): self._read_id(key) for key in keys}
+
+    def _read_id(self, key: str) -> str:
+        data = self.store.read(key)
+        if not _OID_LINE.fullmatch(data):
+            raise _damaged(key, self.store, data)
+        return data[:64].decode()
+
+    def _create_id(self, folder: str, name: str, oid: str) -> None:
+        try:
+            self.store.create(f"refs/{folder}/{name}", f"{check_oid(oid)}\n".encode())
+        except AlreadyExistsError as exc:
+            raise AlreadyExistsError(
+                f"Cannot create {folder.removesuffix('s')} {name}: one of that name (or below it) exists already, and "
+                "names are never moved.",
+                hint="Choose another name.",
+            ) from exc
+
+    def __repr__(self) -> str:
+        return f"Refs({self.store.url})"
+
+
+def entry_key(task: str, number: int) -> str:
+    """Returns where entry ``number`` of a head lies."""
+    if not 1 <= number <= _LAST:
+        raise NotFoundError(f"A head has no entry {number}: they are numbered from 1.")
+    return f"refs/heads/{check_name(task, 'task name')}/{number:08d}"
+
+
+def _damaged(key: str, store: Store, data: bytes) -> CorruptObjectError:
+    what = "empty" if not data else f"cut off or damaged ({len(data)} bytes)"
+    return CorruptObjectError(
+        f"The ref {key} in {store.url} is {what}: it names no object.",
+        hint="Run `mu2net fsck` to see what it touches, `mu2net fsck --repair-from REMOTE` to restore it.",
+    )

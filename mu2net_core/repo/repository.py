@@ -1,0 +1,69 @@
+"""A repository that is open: its objects, refs, settings and local state."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from mu2net_core.errors import NotFoundError
+from mu2net_core.repo.config import Config
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.refs import Refs
+from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
+
+__all__ = ["CONFIG", "FOLDER", "Repository"]
+
+FOLDER = ".mu2net"
+CONFIG = "config.toml"
+
+
+class Repository:
+    """A repository in a local folder.
+
+    Attributes:
+        path: the folder with ``config.toml``, ``objects/``, ``refs/`` and ``state/``.
+        worktree: the folder the user sees: the parent of ``.mu2net``, or the bare repository itself.
+        store: its bytes by key.
+        objects: its objects by id.
+        refs: its heads, tags and roots.
+        config: its settings when they were last read or written.
+        state: the folder of local state, never shared.
+    """
+
+    def __init__(self, path: Path, config: Config) -> None:
+        """Opens ``path``; use ``open_repository``, which reads and checks the settings."""
+        self.path = path
+        self.worktree = path.parent if path.name == FOLDER else path
+        self.state = path / "state"
+        self.store: Store = LocalStore(path)
+        self.objects = ObjectDatabase(self.store, quarantine=self.state / "corrupt")
+        self.refs = Refs(self.store)
+        self.config = config
+
+    @property
+    def agent_id(self) -> str:
+        """The stable random id of this working copy; made on first use."""
+        store = LocalStore(self.state)
+        try:
+            return store.read("agent").decode().strip()
+        except NotFoundError:
+            with FileLock(self.state / "agent.lock", what="the making of this working copy's id"):
+                replace_file(self.state / "agent", f"{uuid.uuid4().hex}\n".encode())
+            return store.read("agent").decode().strip()
+
+    def update_config(self, change: Callable[[Config], Config]) -> Config:
+        """Reads the settings again, replaces them by what ``change`` makes of them, and returns that.
+
+        Raises:
+            ConflictError: another process changes them right now.
+        """
+        with FileLock(self.state / "config.lock", what="the settings of this repository"):
+            file = self.path / CONFIG
+            changed = change(Config.parse(file.read_bytes(), what=str(file)))
+            replace_file(file, changed.dump())
+        self.config = changed
+        return changed
+
+    def __repr__(self) -> str:
+        return f"Repository({str(self.path)!r})"

@@ -1,0 +1,89 @@
+"""The whole system at one moment, read from heads, commits, tasks and manifests; no arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import AccessRule, Head, Model, Snapshot, System, intersect
+from mu2net_core.repo.repository import Repository
+
+__all__ = ["load_system", "visible_snapshot"]
+
+
+def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
+    """Returns the system at the heads, or with ``heads`` (task to commit id, from a snapshot) as it was then.
+
+    Access rules always are those of the whole history, so that a rule made later holds for the past too.
+    """
+    current = {task: state.commit for task, state in repo.refs.heads().items()}
+    at = current if heads is None else heads
+    loaded = {task: _head(repo, commit_id) for task, commit_id in sorted(at.items())}
+    alive = {task: head for task, head in loaded.items() if not head.commit.removed}
+    roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(repo.refs.roots().values()))}
+    models = {head.model_id: head.model for head in alive.values() if head.model_id and head.model}
+    return System(
+        heads=alive,
+        roots=roots,
+        rules=_rules(repo, {*current.values(), *at.values()}),
+        ancestors=_ancestors(repo, {**models, **roots}),
+    )
+
+
+def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | None = None) -> Snapshot:
+    """Returns the snapshot that a commit of ``task`` may name: its own head, and the heads and roots it may use.
+
+    A commit never mentions what its task may not see, so that a remote that may hold it learns of nothing else.
+
+    Args:
+        system: as loaded.
+        task: the task's name.
+        roots: root model ids by name, as the refs have them; without it each goes by its id.
+    """
+    heads = {
+        name: head.commit_id
+        for name, head in system.heads.items()
+        if name == task or (head.model is not None and system.may_use(task, head.model))
+    }
+    named = roots if roots is not None else {model_id: model_id for model_id in system.roots}
+    usable = {
+        name: model_id
+        for name, model_id in named.items()
+        if model_id in system.roots and system.may_use(task, system.roots[model_id])
+    }
+    return Snapshot(heads=heads, roots=usable)
+
+
+def _head(repo: Repository, commit_id: str) -> Head:
+    commit = repo.objects.commit(commit_id)
+    model = repo.objects.model(commit.model) if commit.model is not None else None
+    return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
+
+
+def _rules(repo: Repository, heads: Iterable[str]) -> dict[str, AccessRule]:
+    """Returns per task the intersection over every task object in the histories of ``heads``."""
+    task_ids: dict[str, set[str]] = {}
+    pending, seen = list(heads), set[str]()
+    while pending:
+        commit_id = pending.pop()
+        if commit_id in seen:
+            continue
+        seen.add(commit_id)
+        commit = repo.objects.commit(commit_id)
+        task_ids.setdefault(commit.task, set()).add(commit.task_id)
+        pending.extend(commit.parents)
+    return {name: intersect(repo.objects.task(oid).access for oid in ids) for name, ids in sorted(task_ids.items())}
+
+
+def _ancestors(repo: Repository, models: Mapping[str, Model]) -> dict[str, Model]:
+    """Returns the manifests that lineages of ``models`` pass through, as far as they are here."""
+    found: dict[str, Model] = {}
+    for model in models.values():
+        parent = model.parent
+        while parent is not None and parent not in models and parent not in found:
+            try:
+                found[parent] = repo.objects.model(parent)
+            except NotFoundError:
+                break
+            parent = found[parent].parent
+    return found

@@ -1,0 +1,30 @@
+"""Bytes by key. One primitive everywhere: put if absent, with read-back; nothing is ever changed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mu2net_core.storage.local import FileLock, LocalStore, replace_file
+from mu2net_core.storage.store import Store
+
+__all__ = ["FileLock", "LocalStore", "Store", "open_store", "replace_file"]
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def open_store(url: str | Path) -> Store:
+    """Returns the store at a folder or URL; nothing is created or contacted.
+
+    Raises:
+        InvalidInputError: the URL's scheme is not one that creates exclusively.
+    """
+    text = str(url)
+    if isinstance(url, Path) or not _URL.match(text):
+        return LocalStore(Path(text))
+    if text.lower().startswith("file://"):
+        return LocalStore(Path(unquote(urlsplit(text).path)))
+    from mu2net_core.storage.remote import FsspecStore  # fsspec costs 0.1 s to import
+
+    return FsspecStore(text)

@@ -1,0 +1,131 @@
+"""A folder as a store. Creation is a hard link, which exactly one of several racing writers can make."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
+from mu2net_core.storage.files import TEMP_PREFIX, make_folder, replace_file, sync_folder, temporary_file, translate
+from mu2net_core.storage.lock import FileLock
+from mu2net_core.storage.store import check_key, check_prefix
+
+__all__ = ["FileLock", "LocalStore", "replace_file"]
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class LocalStore:
+    """Keeps every key as a file below ``root``, on a local disk or a network file system with hard links."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def read(self, key: str) -> bytes:
+        """Returns the bytes at ``key``."""
+        path = self._path(key)
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
+            raise NotFoundError(f"No {key} in {self.url}.") from exc
+        except OSError as exc:
+            raise translate(exc, "read", path) from exc
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Creates ``key`` unless it exists: write aside, sync, link, sync the folder."""
+        path = self._path(key)
+        try:
+            if path.exists():
+                return self._same_or_raise(path, key, data)
+            make_folder(path.parent)
+            with temporary_file(path.parent, data) as temporary:
+                created = self._link(temporary, path)
+            if not created:
+                return self._same_or_raise(path, key, data)
+            sync_folder(path.parent)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
+            raise AlreadyExistsError(
+                f"Cannot create {key} in {self.url}: a file and a folder would share a name."
+            ) from exc
+        except OSError as exc:
+            raise translate(exc, "write", path) from exc
+        return True
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yields every key below ``prefix``; unfinished temporary files are not keys."""
+        prefix = check_prefix(prefix)
+        yield from _walk(self.root / prefix if prefix else self.root, f"{prefix}/" if prefix else "")
+
+    def exists(self, key: str) -> bool:
+        """Returns whether there is a file at ``key``."""
+        return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """Removes ``key``; missing is fine."""
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as exc:
+            raise translate(exc, "delete", path) from exc
+
+    def size(self, key: str) -> int:
+        """Returns the size of the file at ``key``."""
+        path = self._path(key)
+        try:
+            return path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise NotFoundError(f"No {key} in {self.url}.") from exc
+        except OSError as exc:
+            raise translate(exc, "read", path) from exc
+
+    def local_path(self, key: str) -> Path | None:
+        """Returns the file that holds ``key``."""
+        return self._path(key)
+
+    def _path(self, key: str) -> Path:
+        return self.root / check_key(key)
+
+    def _link(self, temporary: Path, path: Path) -> bool:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return temporary.stat().st_nlink == 2  # over NFS a repeated request may report our own success so
+        except OSError as exc:
+            if exc.errno not in _NO_LINKS:
+                raise
+            raise StorageError(
+                f"Cannot write {path}: this file system makes no hard links ({exc.strerror}), without which two "
+                "writers could overwrite each other.",
+                hint="Keep the repository on a file system that has them (ext4, xfs, btrfs, apfs, ntfs, nfs).",
+            ) from exc
+        return True
+
+    def _same_or_raise(self, path: Path, key: str, data: bytes) -> bool:
+        if path.read_bytes() != data:
+            raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.")
+        sync_folder(path.parent)
+        return False
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name + "/" * entry.is_dir(), entry.name) for entry in entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as exc:
+        raise translate(exc, "list", folder) from exc
+    for shown, name in found:
+        if shown.endswith("/"):
+            yield from _walk(folder / name, prefix + shown)
+        elif not name.startswith(TEMP_PREFIX):
+            yield prefix + name

@@ -1,0 +1,138 @@
+"""Any store that fsspec serves and that honours exclusive creation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import SystemRandom
+from threading import Lock
+
+import fsspec
+
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, InvalidInputError, NotFoundError, StorageError
+from mu2net_core.storage.store import check_key, check_prefix
+
+__all__ = ["FsspecStore"]
+
+_SCHEMES = ("memory",)
+_MEMORY_LOCK = Lock()  # fsspec's memory:// checks and then sets
+_TRIES = 6
+
+
+class FsspecStore:
+    """Keeps every key as one object below a URL.
+
+    "Already exists" and every failure that leaves the outcome open are followed by reading back: our bytes there are
+    success, others a conflict, none a reason to try again.
+    """
+
+    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        scheme = url.partition("://")[0]
+        if scheme not in _SCHEMES:
+            raise InvalidInputError(
+                f"Cannot open {_without_secret(url)}: expected a folder or one of the schemes file, "
+                f"{', '.join(_SCHEMES)}; got {scheme!r}."
+            )
+        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
+        self._root = root.rstrip("/")
+        self._url = _without_secret(url)
+        self._sleep = sleep
+
+    @property
+    def url(self) -> str:
+        """The URL, without user name and password."""
+        return self._url
+
+    def read(self, key: str) -> bytes:
+        """Returns the bytes at ``key``."""
+        try:
+            data: bytes = self._fs.cat_file(self._path(key))
+        except (FileNotFoundError, IsADirectoryError) as exc:
+            raise NotFoundError(f"No {key} in {self.url}.") from exc
+        except OSError as exc:
+            raise self._translate(exc, "read", key) from exc
+        return data
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Creates ``key`` unless it exists, with read-back."""
+        failure: OSError | None = None
+        for attempt in range(_TRIES):
+            try:
+                self._put(self._path(key), data)
+            except FileExistsError:
+                lost_reply = failure is not None
+            except PermissionError as exc:
+                raise self._translate(exc, "write", key) from exc
+            except OSError as exc:
+                failure, lost_reply = exc, True
+            else:
+                return True
+            try:
+                found = self.read(key)
+            except NotFoundError:
+                self._sleep(SystemRandom().uniform(0, min(5.0, 0.05 * 2**attempt)))
+                continue
+            if found != data:
+                raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.") from failure
+            return lost_reply
+        raise StorageError(f"Cannot write {key} in {self.url}: {_TRIES} attempts failed.") from failure
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yields every key below ``prefix``."""
+        prefix = check_prefix(prefix)
+        try:
+            found = self._fs.find(f"{self._root}/{prefix}" if prefix else self._root)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            raise self._translate(exc, "list", prefix) from exc
+        inside = f"{prefix}/" if prefix else ""
+        keys = (str(path)[len(self._root) + 1 :] for path in found)
+        yield from sorted(key for key in keys if key.startswith(inside))
+
+    def exists(self, key: str) -> bool:
+        """Returns whether there are bytes at ``key``."""
+        try:
+            return bool(self._fs.isfile(self._path(key)))
+        except OSError as exc:
+            raise self._translate(exc, "look for", key) from exc
+
+    def delete(self, key: str) -> None:
+        """Removes ``key``; missing is fine."""
+        try:
+            self._fs.rm_file(self._path(key))
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            raise self._translate(exc, "delete", key) from exc
+
+    def size(self, key: str) -> int:
+        """Returns the number of bytes at ``key``."""
+        try:
+            return int(self._fs.info(self._path(key))["size"])
+        except FileNotFoundError as exc:
+            raise NotFoundError(f"No {key} in {self.url}.") from exc
+        except OSError as exc:
+            raise self._translate(exc, "read", key) from exc
+
+    def local_path(self, key: str) -> Path | None:  # noqa: ARG002
+        """Returns None: there is no local file."""
+        return None
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{check_key(key)}"
+
+    def _put(self, path: str, data: bytes) -> None:
+        with _MEMORY_LOCK:
+            self._fs.pipe_file(path, data, mode="create")
+
+    def _translate(self, exc: OSError, doing: str, key: str) -> AccessDeniedError | StorageError:
+        kind = AccessDeniedError if isinstance(exc, PermissionError) else StorageError
+        return kind(f"Cannot {doing} {key} in {self.url}: {exc}.")
+
+
+def _without_secret(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"

@@ -1,0 +1,84 @@
+"""The contract every storage keeps: bytes by key, created once, never changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from mu2net_core.errors import InvalidInputError
+
+__all__ = ["Store", "check_key", "check_prefix"]
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+
+
+class Store(Protocol):
+    """Bytes by key below one root.
+
+    A key is segments joined by ``/``. Every method raises AccessDeniedError where permissions forbid it and
+    StorageError where the storage fails; a failure never leaves a part of an object behind under its key.
+
+    Attributes:
+        url: where it is, for messages; holds no secret.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, for messages; holds no secret."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """Returns the bytes at ``key``; raises NotFoundError if there are none."""
+        ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Creates ``key`` unless it exists; exactly one of several racing writers does.
+
+        Returns:
+            True if this call created it, False if the same bytes are there already.
+
+        Raises:
+            AlreadyExistsError: other bytes are there; they stay.
+        """
+        ...
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yields every key below the folder ``prefix`` (``""`` for all), sorted."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Returns whether there are bytes at ``key``."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Removes ``key``; missing is fine."""
+        ...
+
+    def size(self, key: str) -> int:
+        """Returns the number of bytes at ``key``; raises NotFoundError if there are none."""
+        ...
+
+    def local_path(self, key: str) -> Path | None:
+        """Returns the file that holds ``key``, for memory mapping; None if the storage has no such file."""
+        ...
+
+
+def check_key(key: str) -> str:
+    """Returns ``key`` unchanged.
+
+    Raises:
+        InvalidInputError: it is absolute, empty, or has a segment that is empty, hidden, ``..`` or otherwise unsafe.
+    """
+    if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+        raise InvalidInputError(
+            f"Not a storage key: {key[:200]!r}. Expected segments of A-Z a-z 0-9 . _ + - joined by '/'."
+        )
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Returns ``prefix`` without a closing slash, checked like a key; ``""`` is the root."""
+    prefix = prefix.removesuffix("/")
+    return check_key(prefix) if prefix else ""
