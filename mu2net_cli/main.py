@@ -1,0 +1,92 @@
+"""The entry point: global options, one error boundary, exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mu2net_cli.group import VerbGroup
+from mu2net_core import __version__
+from mu2net_core.errors import Mu2netError
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    cls=VerbGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:  # noqa: FBT001
+    if value:
+        typer.echo(f"mu2net {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Run 'mu2net COMMAND --help' for one command.")
+def mu2net(  # the session reads these from the context: see session_of
+    *,
+    directory: Annotated[Path | None, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only results and errors.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print more about what happens.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")] = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="No live display of progress.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Git for a living, shared machine-learning system: evolve one multitask model together."""
+
+
+def run(args: Sequence[str]) -> None:
+    """Runs one command line in this process; errors propagate, a non-zero exit raises ``typer.Exit``."""
+    code = typer.main.get_command(app).main(list(args), prog_name="mu2net", standalone_mode=False)
+    if isinstance(code, int) and code:
+        raise typer.Exit(code)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Runs the command line ``args`` (default: the process's own) and returns its exit code."""
+    args = list(sys.argv[1:] if args is None else args)
+    try:
+        app(args, prog_name="mu2net")
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(bool(exc.code))
+    except Mu2netError as exc:
+        if "--debug" in args:
+            raise
+        _report(exc, as_json="--json" in args)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        typer.echo("error: interrupted", err=True)
+        return 130
+    except Exception as exc:
+        if "--debug" in args:
+            raise
+        typer.echo(f"error: unexpected {type(exc).__name__}: {exc}", err=True)
+        typer.echo("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
+        return 1
+    return 0
+
+
+def _report(exc: Mu2netError, *, as_json: bool) -> None:
+    if as_json:
+        error = {"kind": exc.kind, "message": exc.message, "hint": exc.hint, "exit_code": exc.exit_code}
+        typer.echo(json.dumps({"error": error}), err=True)
+        return
+    typer.echo(f"error: {exc.message}", err=True)
+    if exc.hint:
+        typer.echo(f"hint: {exc.hint}", err=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Options and arguments that several commands share, with their shell completion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mu2net_core.errors import InvalidInputError, Mu2netError
+
+if TYPE_CHECKING:
+    from mu2net_core.repo.repository import Repository
+
+__all__ = [
+    "AtRevision",
+    "FolderArgument",
+    "JsonFlag",
+    "OptionalRemote",
+    "OptionalTask",
+    "RevisionArgument",
+    "Seed",
+    "TaskArgument",
+    "TaskArguments",
+    "complete_remote",
+    "complete_task",
+    "parse_budget",
+]
+
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+_UNITS_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_budget(text: str | None) -> float | None:
+    """Returns a duration such as ``90s``, ``30m``, ``2h`` or ``1d`` in seconds.
+
+    Raises:
+        InvalidInputError: it is no such duration, or not positive.
+    """
+    if text is None:
+        return None
+    match = _BUDGET.fullmatch(text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise InvalidInputError(f"Not a duration: {text!r}. Expected a positive number and s, m, h or d, e.g. 30m.")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def complete_task(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Returns the task names of the repository here that begin with ``incomplete``."""
+    return _complete(ctx, incomplete, lambda repo: repo.refs.tasks())
+
+
+def complete_remote(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Returns the remotes of the repository here that begin with ``incomplete``."""
+    return _complete(ctx, incomplete, lambda repo: repo.config.remotes)
+
+
+def _complete(ctx: typer.Context, incomplete: str, names_fn: Callable[[Repository], Iterable[str]]) -> list[str]:
+    from mu2net_cli.session import session_of
+
+    try:
+        return [name for name in names_fn(session_of(ctx).repo()) if name.startswith(incomplete)]
+    except Mu2netError:
+        return []
+
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Make every random decision from N.")]
+FolderArgument = Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder, made if need be.")]
+TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task.", autocompletion=complete_task)]
+TaskArguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TASK...", help="Only these tasks.", autocompletion=complete_task),
+]
+OptionalTask = Annotated[
+    str | None, typer.Argument(metavar="TASK", help="Only this task.", autocompletion=complete_task)
+]
+RevisionArgument = Annotated[
+    str,
+    typer.Argument(metavar="REVISION", help="A task, TASK@{N}, TASK~N, a tag or an id.", autocompletion=complete_task),
+]
+AtRevision = Annotated[str | None, typer.Option("--at", metavar="REVISION", help="Use this model instead of the head.")]
+OptionalRemote = Annotated[
+    str | None,
+    typer.Option(
+        "--remote",
+        metavar="NAME",
+        help="Which remote (default: origin, or the only one).",
+        autocompletion=complete_remote,
+    ),
+]

@@ -1,0 +1,110 @@
+"""Results to stdout: a table on a terminal, tab-separated columns in a pipe, JSON on request.
+
+Rich is imported only to draw a table on a terminal, so that piped and JSON output stay quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from mu2net_core.objects import to_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mu2net_cli.session import Session
+
+__all__ = [
+    "Column",
+    "console",
+    "percent",
+    "print_fields",
+    "print_json",
+    "print_json_line",
+    "print_table",
+    "quantity",
+    "short",
+]
+
+_ID_LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table: its title and how it is drawn on a terminal."""
+
+    title: str
+    align: Literal["left", "right"] = "left"
+    style: str = ""
+
+
+def short(oid: str | None) -> str:
+    """Returns the first digits of an id, enough to name it by; ``-`` for None."""
+    return oid[:_ID_LENGTH] if oid else "-"
+
+
+def percent(value: float | None) -> str:
+    """Returns a share in [0, 1] as a percentage with two decimals; ``-`` for None."""
+    return "-" if value is None else f"{100 * value:.2f}%"
+
+
+def quantity(value: float | None) -> str:
+    """Returns a large number in three or four digits and a letter, e.g. ``5.53M``; ``-`` for None."""
+    if value is None:
+        return "-"
+    for limit, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= limit:
+            return f"{value / limit:.2f}{letter}"
+    return f"{value:g}" if float(value).is_integer() else f"{value:.2f}"
+
+
+def print_json(value: Any) -> None:
+    """Prints ``value`` as one JSON document, indented on a terminal."""
+    indent = 2 if sys.stdout.isatty() else None
+    typer.echo(json.dumps(to_json(value), indent=indent, ensure_ascii=False))
+
+
+def print_json_line(value: Any) -> None:
+    """Prints ``value`` as one line of JSON: for output that streams."""
+    typer.echo(json.dumps(to_json(value), ensure_ascii=False))
+
+
+def print_fields(fields: Mapping[str, str]) -> None:
+    """Prints names and values, aligned on a terminal, tab-separated in a pipe."""
+    width = max(map(len, fields), default=0) + 2
+    for name, value in fields.items():
+        typer.echo(f"{name.ljust(width)}{value}" if sys.stdout.isatty() else f"{name}\t{value}")
+
+
+def print_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Prints a table with titles on a terminal; rows of tab-separated cells, without titles, in a pipe."""
+    if sys.stdout.isatty():
+        _draw_table(session, columns, rows)
+        return
+    for row in rows:
+        typer.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+
+
+def _draw_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.title, justify=column.align, style=column.style)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console(session).print(table)
+
+
+def console(session: Session, *, stderr: bool = False) -> Console:
+    """Returns a console for stdout or stderr that follows ``--no-color``."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, no_color=session.color is False, highlight=False, soft_wrap=False)

@@ -1,0 +1,88 @@
+"""What the global options say, handed to every command as ``ctx.obj``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mu2net_core.api.context import Context
+from mu2net_core.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from mu2net_core.repo.repository import Repository
+
+__all__ = ["Session", "session_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of the command line.
+
+    Attributes:
+        context: clock, host, environment and working directory for the core.
+        quiet: print results and errors only.
+        verbose: print more about what happens.
+        color: False never, None where the terminal can.
+        progress: whether a live display may be drawn on a terminal.
+    """
+
+    context: Context
+    quiet: bool = False
+    verbose: bool = False
+    color: bool | None = None
+    progress: bool = True
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        directory: Path | None = None,
+        quiet: bool = False,
+        verbose: bool = False,
+        no_color: bool = False,
+        no_progress: bool = False,
+        **_others: object,
+    ) -> Session:
+        """Returns the session of this process from the global options, as if started in ``directory``."""
+        context = Context.default()
+        if directory is not None:
+            folder = (context.cwd / directory.expanduser()).resolve()
+            if not folder.is_dir():
+                raise NotFoundError(f"Cannot work in {folder}: there is no such folder.")
+            context = replace(context, cwd=folder)
+        color = False if no_color or context.environ.get("NO_COLOR") else None
+        return cls(context=context, quiet=quiet, verbose=verbose, color=color, progress=not no_progress)
+
+    def repo(self) -> Repository:
+        """Returns the repository the working directory lies in."""
+        from mu2net_core.api.open import open_repo
+
+        return open_repo(None, self.context)
+
+    def path(self, path: Path) -> Path:
+        """Returns ``path`` as the user meant it: relative to the working directory."""
+        return self.context.cwd / path.expanduser()
+
+    def say(self, text: str) -> None:
+        """Prints what an action did, to stdout; silent with ``--quiet``."""
+        if not self.quiet:
+            typer.echo(text)
+
+    def note(self, text: str) -> None:
+        """Prints a remark to stderr; silent with ``--quiet``."""
+        if not self.quiet:
+            typer.echo(text, err=True)
+
+    @property
+    def live(self) -> bool:
+        """Whether stderr is a terminal on which a live display may be drawn."""
+        return self.progress and not self.quiet and sys.stderr.isatty()
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """Returns the session that the global options of the running command line ask for."""
+    return Session.start(**ctx.find_root().params)

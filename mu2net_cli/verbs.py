@@ -1,0 +1,70 @@
+"""Every verb of the command line: its section in ``--help`` and its one-line help.
+
+Kept apart from the commands so that ``mu2net --help`` imports none of them; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["SECTIONS", "VERBS", "Verb"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One command: ``mu2net <name>``, found in ``commands/<module>.py`` as the function or Typer app ``<module>``."""
+
+    name: str
+    section: str
+    help: str
+
+    @property
+    def module(self) -> str:
+        """The command's module, e.g. ``add_task`` for ``add-task``; ``eval`` lies in ``evaluate``."""
+        return {"eval": "evaluate"}.get(self.name, self.name.replace("-", "_"))
+
+
+_TABLE = {
+    "Start a system": {
+        "init": "Make a new repository with a root model.",
+        "clone": "Copy a repository from a folder or URL.",
+        "demo": "Run the whole main job on small real data.",
+    },
+    "Grow it": {
+        "add-task": "Add a task: a data set the system shall learn.",
+        "rm-task": "Remove a task; its history stays.",
+        "tasks": "List the tasks.",
+        "evolve": "Improve tasks by evolution: the main job.",
+    },
+    "Look at it": {
+        "status": "Say where everything stands and what to do next.",
+        "log": "Show what happened, newest first.",
+        "show": "Show one object: a model, task, commit or snapshot.",
+        "leaderboard": "Compare the tasks: accuracy, size and cost of their models.",
+        "ancestry": "Show where every layer of a model comes from.",
+    },
+    "Use its models": {
+        "eval": "Measure a model on a split of its task.",
+        "predict": "Classify images with a model.",
+    },
+    "Share it": {
+        "remote": "Add, list and remove remotes.",
+        "fetch": "Learn what a remote has, without changing any head.",
+        "pull": "Fetch from a remote and merge into the local heads.",
+        "push": "Send local heads, and all they need, to a remote.",
+        "merge": "Merge what was fetched into the local heads.",
+        "tag": "Name the system as it is now, or list the tags.",
+    },
+    "Keep it healthy": {
+        "config": "Get and set the settings.",
+        "fsck": "Check every object, reference and access rule.",
+        "doctor": "Report versions, devices and storage.",
+    },
+}
+
+SECTIONS: tuple[str, ...] = tuple(_TABLE)
+VERBS: dict[str, Verb] = {
+    name: Verb(name=name, section=section, help=text)
+    for section, verbs in _TABLE.items()
+    for name, text in verbs.items()
+}
