@@ -1,0 +1,27 @@
+"""Data sets: where they come from, how they are split, and their examples as arrays.
+
+Heavy libraries (tensorflow_datasets, scikit-learn) are imported by the source that needs them, when it is opened.
+"""
+
+from mu2net_core.data.catalogue import absolute_uri, default_name, open_source, resolve_data_dir
+from mu2net_core.data.describe import describe_task
+from mu2net_core.data.images import fit, read_image
+from mu2net_core.data.load import load_split
+from mu2net_core.data.source import Examples, Source, SourceInfo, Stored
+from mu2net_core.data.splits import resolve_splits
+
+__all__ = [
+    "Examples",
+    "Source",
+    "SourceInfo",
+    "Stored",
+    "absolute_uri",
+    "default_name",
+    "describe_task",
+    "fit",
+    "load_split",
+    "open_source",
+    "read_image",
+    "resolve_data_dir",
+    "resolve_splits",
+]

@@ -1,0 +1,100 @@
+"""Data set URIs: ``<scheme>:<rest>``, or a bare catalogue name such as ``cmaterdb/bangla``, which means ``tfds:``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from mu2net_core.data.source import Options, Source, SourceFactory
+from mu2net_core.errors import InvalidInputError, NotFoundError
+
+__all__ = ["absolute_uri", "default_name", "open_source", "resolve_data_dir", "split_uri"]
+
+_SHIPPED = {
+    "folder": "mu2net_core.data.sources.folder:open_folder",
+    "npz": "mu2net_core.data.sources.npz:open_npz",
+    "sklearn": "mu2net_core.data.sources.digits:open_digits",
+    "tfds": "mu2net_core.data.sources.tfds:open_tfds",
+}
+_FILE_SCHEMES = {"folder", "npz"}
+_VERSION = re.compile(r"[0-9*]+(\.[0-9*]+)*")
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9._+-]+")
+
+
+def resolve_data_dir(option: str | None, environ: Mapping[str, str]) -> str | None:
+    """Returns where prepared data sets lie: the option, ``MU2NET_DATA_DIR``, ``TFDS_DATA_DIR``, or None (default)."""
+    return option or environ.get("MU2NET_DATA_DIR") or environ.get("TFDS_DATA_DIR") or None
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Returns (scheme, rest) of a URI; a bare catalogue name gets the scheme ``tfds``.
+
+    Raises:
+        InvalidInputError: it is empty, or looks like a path.
+        NotFoundError: nobody knows the scheme.
+    """
+    scheme, colon, rest = uri.partition(":")
+    if uri.startswith(("/", ".", "~")) or (uri.endswith(".npz") and not colon):
+        kind = "npz" if uri.endswith(".npz") else "folder"
+        raise InvalidInputError(f"Not a data set name: {uri!r}.", hint=f"For a path, write {kind}:{uri}")
+    if not colon or _VERSION.fullmatch(rest):
+        scheme, rest = "tfds", uri
+    if not rest:
+        raise InvalidInputError(f"Not a data set: {uri!r}.", hint="Examples: cmaterdb/bangla, folder:PATH.")
+    if scheme not in _SHIPPED and not entry_points(group="mu2net.sources", name=scheme):
+        near = get_close_matches(scheme, _SHIPPED, n=1)
+        raise NotFoundError(
+            f"Unknown kind of data source {scheme!r} in {uri!r}; known: {', '.join(sorted(_SHIPPED))}.",
+            hint=f"Did you mean {near[0]}:{rest}?" if near else None,
+        )
+    return scheme, rest
+
+
+def open_source(uri: str, *, options: Options | None = None, data_dir: str | None = None) -> Source:
+    """Returns the source a URI names.
+
+    Args:
+        uri: as given by a user, or as stored in a task.
+        options: of the source, e.g. ``{"depth": 2}``.
+        data_dir: where prepared catalogue data lies; None means the catalogue's default.
+
+    Raises:
+        NotFoundError: unknown scheme, data set, file or folder.
+        DataError: it is there but cannot be used.
+    """
+    scheme, rest = split_uri(uri)
+    return _factory(scheme)(rest, options=dict(options or {}), data_dir=data_dir)
+
+
+def _factory(scheme: str) -> SourceFactory:
+    if scheme in _SHIPPED:
+        module, _, name = _SHIPPED[scheme].partition(":")
+        factory: SourceFactory = getattr(import_module(module), name)
+        return factory
+    (found, *_) = entry_points(group="mu2net.sources", name=scheme)
+    plugin: SourceFactory = found.load()
+    return plugin
+
+
+def absolute_uri(uri: str, cwd: Path) -> str:
+    """Returns ``uri`` with a file path made absolute, so that it means the same from every folder."""
+    scheme, rest = split_uri(uri)
+    if scheme not in _FILE_SCHEMES:
+        return uri
+    return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
+
+
+def default_name(uri: str) -> str:
+    """Returns the task name a URI suggests: a catalogue name without version, the last part of a path."""
+    scheme, rest = split_uri(uri)
+    if scheme in _FILE_SCHEMES:
+        path = Path(rest)
+        rest = (path.stem if scheme == "npz" else path.name) or path.anchor
+    elif scheme == "tfds":
+        rest = rest.partition(":")[0]
+    segments = (_NOT_IN_NAMES.sub("-", segment.lower()).strip("-._+") for segment in rest.split("/"))
+    return "/".join(segment for segment in segments if segment) or "task"

@@ -1,0 +1,102 @@
+"""A task from a data set: exact splits, counts, classes and fingerprints, every example read once and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mu2net_core.data.catalogue import default_name, open_source
+from mu2net_core.data.images import as_pixels
+from mu2net_core.data.load import Fingerprint, check_label
+from mu2net_core.data.source import Options, Source
+from mu2net_core.data.splits import resolve_splits
+from mu2net_core.errors import DataError
+from mu2net_core.objects import PUBLIC, AccessRule, ImageInput, Slice, Split, Task
+
+__all__ = ["Described", "describe_task"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """A task, and the names of the broken examples left out on request."""
+
+    task: Task
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Shapes:
+    """The sizes and channels seen so far."""
+
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+    channels: int = 1
+
+    def as_input(self) -> ImageInput:
+        heights, widths = {h for h, _ in self.sizes}, {w for _, w in self.sizes}
+        return ImageInput(
+            height=heights.pop() if len(heights) == 1 else None,
+            width=widths.pop() if len(widths) == 1 else None,
+            channels=self.channels,
+        )
+
+
+def describe_task(
+    uri: str,
+    *,
+    name: str | None = None,
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    access: AccessRule = PUBLIC,
+    options: Options | None = None,
+    data_dir: str | None = None,
+) -> Described:
+    """Returns the task for a data set.
+
+    Args:
+        uri: of the data set; file paths absolute.
+        name: of the task; None for the URI's own.
+        train: split specification, None for the default.
+        validation: likewise.
+        test: likewise.
+        access: who may read what is learned from it.
+        options: of the source.
+        data_dir: where prepared catalogue data lies.
+
+    Raises:
+        InvalidInputError: a name or split that cannot be read.
+        NotFoundError: no such data set.
+        DataError: fewer than two classes, an empty split, a broken image or a label out of range.
+    """
+    source = open_source(uri, options=options, data_dir=data_dir)
+    info = source.info()
+    if len(info.classes) < 2:
+        raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}.")
+    shapes = _Shapes()
+    splits = {
+        split: _describe_split(source, spec, slices, len(info.classes), shapes)
+        for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
+    }
+    task = Task(
+        name=name if name is not None else default_name(uri),
+        source=source.uri,
+        options=info.options,
+        splits=splits,
+        classes=info.classes,
+        input=shapes.as_input(),
+        access=access,
+    )
+    return Described(task=task, skipped=info.skipped)
+
+
+def _describe_split(source: Source, spec: str, slices: Sequence[Slice], num_classes: int, shapes: _Shapes) -> Split:
+    fingerprint = Fingerprint()
+    num_examples = 0
+    for stored in source.read(slices):
+        check_label(stored, num_classes)
+        height, width, channels = as_pixels(stored.image, stored.name).shape
+        shapes.sizes.add((height, width))
+        shapes.channels = max(shapes.channels, channels)
+        fingerprint.add(stored)
+        num_examples += 1
+    return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())

@@ -1,0 +1,19 @@
+"""A fixed pseudo-random order for examples that come sorted, so that any slice is a fair sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from mu2net_core.objects import hash_bytes
+
+__all__ = ["fair_order", "fair_permutation"]
+
+
+def fair_order(names: Iterable[str]) -> list[str]:
+    """Returns ``names`` sorted by their hash: adding or removing one leaves the order of the others."""
+    return sorted(names, key=lambda name: hash_bytes(name.encode("utf-8", "surrogateescape")))
+
+
+def fair_permutation(num_examples: int) -> Sequence[int]:
+    """Returns 0 … ``num_examples`` − 1 in that order, each index named by its decimal digits."""
+    return [int(name) for name in fair_order(str(index) for index in range(num_examples))]

@@ -1,0 +1,156 @@
+"""``tfds:NAME``: a TensorFlow Datasets catalogue entry, e.g. ``cmaterdb/bangla`` or ``mnist:3.0.1``.
+
+Data prepared in a random-access format (ArrayRecord) is read without TensorFlow; preparing it needs TensorFlow, see
+``prepare``. The folder of a prepared data set is found here rather than by ``tfds.builder``, which imports the data
+set's code and may ask a server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mu2net_core.data.source import Options, SourceInfo, Stored
+from mu2net_core.data.sources.prepare import import_tfds, prepare
+from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
+from mu2net_core.objects import Slice
+
+__all__ = ["TfdsSource", "open_tfds"]
+
+_NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[A-Za-z0-9_.+-]+))?(:(?P<version>[0-9.]+))?")
+_CHUNK = 1024
+
+
+class TfdsSource:
+    """A prepared catalogue data set with one image and one class label per example."""
+
+    def __init__(self, folder: Path) -> None:
+        self._tfds = import_tfds()
+        self._builder = self._tfds.builder_from_directory(str(folder))
+        info = self._builder.info
+        name, version = info.full_name.rsplit("/", 1)
+        self.uri = f"tfds:{name}:{version}"
+        self._image, self._label = _keys(self._tfds, info.features, self.uri)
+        self._classes = tuple(info.features[self._label].names)
+
+    def info(self) -> SourceInfo:
+        """Returns the splits and classes the data set declares."""
+        splits = {name: split.num_examples for name, split in self._builder.info.splits.items()}
+        return SourceInfo(splits=splits, classes=self._classes)
+
+    def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
+        """Yields encoded images, in the order of the prepared files.
+
+        Raises:
+            DataError: the data was prepared in a format that has no random access, or its files are broken.
+        """
+        for part in slices:
+            records = self._records(part.split)
+            for start in range(part.start, part.stop, _CHUNK):
+                indices = range(start, min(start + _CHUNK, part.stop))
+                for index, record in zip(indices, self._fetch(records, indices), strict=True):
+                    name = f"{self.uri} {part.split}[{index}]"
+                    yield Stored(name=name, image=record[self._image], label=int(record[self._label]))
+
+    def _records(self, split: str) -> Any:
+        decoders = {self._image: self._tfds.decode.SkipDecoding()}
+        try:
+            return self._builder.as_data_source(split=split, decoders=decoders)
+        except NotImplementedError as exc:
+            raise DataError(
+                f"{self.uri} is prepared as {self._builder.info.file_format.value}, which has no random access.",
+                hint="Prepare it again with file_format='array_record'.",
+            ) from exc
+        except ImportError as exc:
+            raise DataError(f"Reading {self.uri} needs a package that is missing: {exc}.") from exc
+
+    def _fetch(self, records: Any, indices: range) -> Sequence[Any]:
+        try:
+            found: Sequence[Any] = records.__getitems__(list(indices))
+        except (OSError, ValueError, IndexError, RuntimeError) as exc:
+            raise DataError(f"Cannot read {self.uri}: {exc}.") from exc
+        return found
+
+
+def _keys(tfds: Any, features: Any, uri: str) -> tuple[str, str]:
+    """Returns the names of the image and of the label among the features."""
+    named = dict(features.items()) if hasattr(features, "items") else {}
+    images = [key for key, value in named.items() if isinstance(value, tfds.features.Image)]
+    labels = [key for key, value in named.items() if isinstance(value, tfds.features.ClassLabel)]
+    image = "image" if "image" in images else images[0] if len(images) == 1 else None
+    label = "label" if "label" in labels else labels[0] if len(labels) == 1 else None
+    if image is None or label is None:
+        raise DataError(f"{uri}: expected one image and one class label per example, found {', '.join(named)}.")
+    if np.dtype(named[image].np_dtype) != np.uint8:
+        raise DataError(f"{uri}: expected images of 8 bits per channel, found {named[image].np_dtype}.")
+    return image, label
+
+
+def open_tfds(rest: str, *, options: Options, data_dir: str | None) -> TfdsSource:  # noqa: ARG001
+    """Returns the source ``tfds:<rest>``, prepared first if it is not and TensorFlow is there.
+
+    Raises:
+        InvalidInputError: not a catalogue name.
+        NotFoundError: not in the catalogue.
+        DataError: not prepared and it cannot be, or not an image classification data set.
+    """
+    match = _NAME.fullmatch(rest)
+    if match is None:
+        raise InvalidInputError(
+            f"Not a catalogue name: {rest!r}.", hint="Expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION."
+        )
+    root = Path(data_dir or import_tfds().core.constants.DATA_DIR).expanduser()
+    folder = _prepared(root, match)
+    if folder is None:
+        _check_known(match)
+        prepare(rest, root)
+        folder = _prepared(root, match)
+    if folder is None:
+        raise DataError(f"Prepared {rest}, but found nothing in {root}.")
+    return TfdsSource(folder)
+
+
+def _prepared(root: Path, match: re.Match[str]) -> Path | None:
+    """Returns the folder of the wanted, else the newest, prepared version, or None."""
+    configs = [match["config"]] if match["config"] else ["", *_default_config(match["name"])]
+    for config in configs:
+        folder = root / match["name"] / config
+        versions = [
+            path.parent for path in folder.glob("*/dataset_info.json") if re.fullmatch("[0-9.]+", path.parent.name)
+        ]
+        versions = [path for path in versions if match["version"] in {None, path.name}]
+        if versions:
+            return max(versions, key=lambda path: [int(part or 0) for part in path.name.split(".")])
+    return None
+
+
+def _default_config(name: str) -> list[str]:
+    """Returns the first configuration of a data set that has some, as tfds does when none is named."""
+    tfds = import_tfds()
+    if name not in tfds.list_builders(with_community_datasets=False):
+        return []
+    return list(tfds.builder_cls(name).builder_configs)[:1]
+
+
+def _check_known(match: re.Match[str]) -> None:
+    tfds = import_tfds()
+    known = tfds.list_builders(with_community_datasets=False)
+    name, config = match["name"], match["config"]
+    if name not in known:
+        raise _unknown(match[0], name, get_close_matches(name, known, n=3, cutoff=0.6))
+    configs = list(tfds.builder_cls(name).builder_configs)
+    if config and config not in configs:
+        near = get_close_matches(config, configs, n=3, cutoff=0.4) or configs[:3]
+        raise _unknown(match[0], f"{name}/{config}", [f"{name}/{other}" for other in near] or [name])
+
+
+def _unknown(given: str, what: str, near: Sequence[str]) -> NotFoundError:
+    hint = f"Did you mean {' or '.join(near)}?" if near else "For files of your own: folder:PATH or npz:PATH."
+    return NotFoundError(
+        f"Unknown data set {what!r} in {given!r}: not in the TensorFlow Datasets catalogue.", hint=hint
+    )
