@@ -110,7 +110,7 @@ def _group_members(path: str) -> Iterator[tuple[str, bytes]]:
 def _data(array: np.ndarray) -> memoryview:
     """Returns the array's numbers in C order, little-endian."""
     contiguous = np.ascontiguousarray(array, dtype=dtype_of(array.dtype.name))
-    return memoryview(contiguous.reshape(-1).view(np.uint8))
+    return contiguous.reshape(-1).view(np.uint8).data
 
 
 def _check_tree(members: Mapping[str, bytes | memoryview]) -> None:

@@ -119,4 +119,5 @@ def dtype_of(name: str) -> np.dtype[Any]:
         raise InvalidInputError(
             f"Cannot store numbers of type {name}: expected one of {', '.join(_PLAIN)}, {_BFLOAT16}."
         )
-    return np.dtype(name).newbyteorder("<")
+    little: np.dtype[Any] = np.dtype(name).newbyteorder("<")
+    return little
