@@ -72,8 +72,10 @@ class ArchitectureFamily(Protocol):
         """Returns first parameters of a layer, float32; consumes ``key``."""
         ...
 
-    def apply(self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array) -> jax.Array:
-        """Returns what ``specs``, a contiguous part of a model's layers, make of ``x``.
+    def apply(
+        self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array, *, above: Sequence[LayerSpec] = ()
+    ) -> jax.Array:
+        """Returns what ``specs``, a contiguous part of a model's layers, make of ``x`` for the layers ``above``.
 
         ``x`` is what the layer before the part returned; for the first layer images float32 [B, H, W, 3] in [-1, 1].
         The last layer returns logits [B, C].
@@ -85,6 +87,10 @@ class ArchitectureFamily(Protocol):
 
         Few cuts mean few compiled programs.
         """
+        ...
+
+    def __hash__(self) -> int:
+        """A family is one object per process; what is known of its layers is cached by it."""
         ...
 
     def flops(self, specs: Sequence[LayerSpec]) -> int:

@@ -11,6 +11,7 @@ be split again at every boundary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -72,10 +73,12 @@ class Attention(nn.Module):
     @nn.compact
     def __call__(self, queries: jax.Array, tokens: jax.Array) -> jax.Array:
         width = tokens.shape[-1]
-        dense = lambda name: nn.DenseGeneral(  # noqa: E731
-            (self.heads, width // self.heads), kernel_init=nn.initializers.xavier_uniform(), name=name
+        dense = partial(
+            nn.DenseGeneral,
+            features=(self.heads, width // self.heads),
+            kernel_init=nn.initializers.xavier_uniform(),
         )
-        query, key, value = dense("query")(queries), dense("key")(tokens), dense("value")(tokens)
+        query, key, value = dense(name="query")(queries), dense(name="key")(tokens), dense(name="value")(tokens)
         mixed = jax.nn.dot_product_attention(query, key, value)
         return nn.DenseGeneral(width, axis=(-2, -1), kernel_init=nn.initializers.xavier_uniform(), name="out")(mixed)
 
@@ -93,14 +96,9 @@ class EncoderBlock(nn.Module):
             x = x[:, :1]
         x = x + Attention(self.heads, name="attention")(tokens[:, : x.shape[1]], tokens)
         y = nn.LayerNorm(epsilon=_EPSILON, name="norm_mlp")(x)
-        dense = lambda size, name: nn.Dense(  # noqa: E731
-            size,
-            kernel_init=nn.initializers.xavier_uniform(),
-            bias_init=nn.initializers.normal(1e-6),
-            name=name,
-        )
-        y = nn.gelu(dense(self.mlp, "dense_0")(y), approximate=False)
-        return x + dense(x.shape[-1], "dense_1")(y)
+        dense = partial(nn.Dense, kernel_init=nn.initializers.xavier_uniform(), bias_init=nn.initializers.normal(1e-6))
+        y = nn.gelu(dense(self.mlp, name="dense_0")(y))
+        return x + dense(x.shape[-1], name="dense_1")(y)
 
 
 class VisionTransformer:
@@ -147,16 +145,18 @@ class VisionTransformer:
         params: Params = flatten_dict(variables["params"], sep="/")
         return params
 
-    def apply(self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array) -> jax.Array:
+    def apply(
+        self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array, *, above: Sequence[LayerSpec] = ()
+    ) -> jax.Array:
         """Returns what the layers make of ``x``; see the protocol for shapes."""
-        for index, (spec, layer_params) in enumerate(zip(specs, params, strict=True)):
-            last_block = index + 1 < len(specs) and specs[index + 1].kind == "encoder_norm"
-            if spec.kind == "encoder_norm" and x.ndim == 3:
-                x = x[:, 0]
-            module, keywords = _module(spec, only_first=last_block)
+        following = [spec.kind for spec in (*specs[1:], *above[:1])] + [""]
+        for spec, layer_params, after in zip(specs, params, following, strict=False):
+            module, keywords = _module(spec, only_first=after == "encoder_norm")
             variables = {"params": unflatten_dict(dict(layer_params), sep="/")}
             x = jnp.asarray(module.apply(variables, x, **keywords))
-        return x[:, 0] if x.ndim == 3 and x.shape[1] == 1 else x
+            if after == "encoder_norm":
+                x = x[:, 0]
+        return x
 
     def cuts(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
         """Returns the start, the end of the embedding, every fourth block, and the norm."""

@@ -111,6 +111,11 @@ class Model:
             raise ValueError("exactly the root models have neither task nor parent")
 
     @property
+    def is_retained(self) -> bool:
+        """Whether the repository keeps its arrays: roots, and the best model of each iteration."""
+        return self.task is None or self.test_quality is not None
+
+    @property
     def trained_by(self) -> frozenset[str]:
         """The tasks whose data reached any component of the model."""
         return frozenset(task for ref in self.components for task in ref.training)

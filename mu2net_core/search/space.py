@@ -52,7 +52,7 @@ def neighbour(value: Hyperparameter, values: tuple[Hyperparameter, ...], rng: Ra
 
     A ``value`` that is not in the list (it came from a repository with other lists) moves from where it would stand.
     """
-    index = bisect_left(values, value)  # type: ignore[type-var]
+    index = bisect_left(values, value)
     step = 1 if rng.random() < 0.5 else -1
     if step == 1 and (index == len(values) or values[index] != value):
         step = 0

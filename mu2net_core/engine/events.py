@@ -1,0 +1,95 @@
+"""What an agent says while it works: frozen values, in order, for progress displays and logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "ChildFinished",
+    "Compiled",
+    "Event",
+    "GenerationFinished",
+    "GenerationStarted",
+    "IterationFinished",
+    "IterationStarted",
+    "Outcome",
+]
+
+Outcome = Literal["kept", "score", "nan"]
+"""``kept``, or why a child was discarded: it did not reach its parent's score, or a loss was not finite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationStarted:
+    """A task iteration begins, or resumes at ``resumed_generation`` (0 when it begins)."""
+
+    task: str
+    iteration: int
+    generations: int
+    children: int
+    resumed_generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationStarted:
+    """A generation's children have been sampled."""
+
+    task: str
+    iteration: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildFinished:
+    """A child has been trained and scored; ``score`` and ``quality`` are None if no validation was worth keeping."""
+
+    task: str
+    iteration: int
+    generation: int
+    child: int
+    outcome: Outcome
+    score: float | None
+    quality: float | None
+    best_score: float | None
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationFinished:
+    """A generation is over and its state is safe on disk."""
+
+    task: str
+    iteration: int
+    generation: int
+    best_score: float | None
+    best_quality: float | None
+    kept: int
+    discarded: int
+    wall_s: float
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationFinished:
+    """The best model is retained and the head has moved."""
+
+    task: str
+    iteration: int
+    validation: float
+    test: float
+    improved: bool
+    commit_id: str
+    model_id: str
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A program was compiled, or found in the persistent cache."""
+
+    what: str
+    wall_s: float
+
+
+Event = IterationStarted | GenerationStarted | ChildFinished | GenerationFinished | IterationFinished | Compiled

@@ -1,0 +1,158 @@
+"""One task iteration (Algorithm 1): generations of children, until only the best model of the task is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mu2net_core.engine.events import (
+    ChildFinished,
+    Event,
+    GenerationFinished,
+    GenerationStarted,
+    IterationStarted,
+)
+from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
+from mu2net_core.objects import Children, System
+from mu2net_core.search import Member, Population, ask, best, tell
+from mu2net_core.seeds import derive_seed
+
+__all__ = ["IterationState", "run_iteration"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationState:
+    """Where an iteration stands between two generations; all that is needed to go on after a crash.
+
+    Attributes:
+        task: the active task's name.
+        task_id: its object.
+        base: the head's commit the iteration began from.
+        snapshot: what the task could see of the system then.
+        iteration: its number, from 1.
+        seed: the user's seed; everything random derives from it, the task, the iteration and the generation.
+        generations: how many there will be.
+        children: sampled per generation.
+        generation: how many are over.
+        population: of the task.
+        counts: what became of the children so far.
+        started_at: UTC, ISO 8601.
+    """
+
+    task: str
+    task_id: str
+    base: str
+    snapshot: str
+    iteration: int
+    seed: int
+    generations: int
+    children: int
+    generation: int = 0
+    population: Population
+    counts: Children = Children()
+    started_at: str
+
+
+def run_iteration(
+    state: IterationState,
+    shop: Workshop,
+    *,
+    system: Callable[[], System],
+    checkpoint: Callable[[IterationState], None],
+    on_event: Callable[[Event], None],
+    out_of_time: Callable[[], bool] = lambda: False,
+) -> IterationState:
+    """Returns the state after the last generation, or after the one in which time ran out.
+
+    Args:
+        state: where to begin.
+        shop: the task's data, programs and components.
+        system: returns the newest image of the system; asked before every generation.
+        checkpoint: makes a state safe; called after every generation.
+        on_event: told of everything that happens.
+        out_of_time: asked before each generation but the first.
+    """
+    on_event(
+        IterationStarted(
+            task=state.task,
+            iteration=state.iteration,
+            generations=state.generations,
+            children=state.children,
+            resumed_generation=state.generation,
+        )
+    )
+    first = state.generation
+    while state.generation < state.generations and not (state.generation > first and out_of_time()):
+        began = time.perf_counter()
+        state = _generation(state, shop, system(), on_event)
+        checkpoint(state)
+        wall_s = time.perf_counter() - began
+        leader = best(state.population)
+        on_event(
+            GenerationFinished(
+                task=state.task,
+                iteration=state.iteration,
+                generation=state.generation - 1,
+                best_score=None if leader is None else leader.model.score,
+                best_quality=None if leader is None else leader.model.quality,
+                kept=state.counts.kept,
+                discarded=state.counts.sampled - state.counts.kept,
+                wall_s=wall_s,
+                eta_s=wall_s * (state.generations - state.generation),
+            )
+        )
+    return state
+
+
+def _generation(
+    state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
+) -> IterationState:
+    seed = derive_seed(state.seed, state.task, state.iteration, state.generation)
+    plans, population = ask(
+        state.population,
+        system,
+        shop.preset.space,
+        num_children=state.children,
+        always_trainable=shop.programs.family.always_trainable,
+        seed=seed,
+    )
+    on_event(GenerationStarted(task=state.task, iteration=state.iteration, generation=state.generation))
+    counts, kept = state.counts, list[Member]()
+    for child, result in enumerate(train_generation(shop, plans, population, system)):
+        counts = _count(counts, result)
+        if result.member is not None:
+            kept.append(result.member)
+        on_event(
+            ChildFinished(
+                task=state.task,
+                iteration=state.iteration,
+                generation=state.generation,
+                child=child,
+                outcome=result.outcome,
+                score=result.score,
+                quality=result.quality,
+                best_score=_best_score(population, kept),
+                wall_s=result.wall_s,
+            )
+        )
+    population = tell(population, kept)
+    _forget_unused(shop, population, system)
+    return replace(state, generation=state.generation + 1, population=population, counts=counts)
+
+
+def _count(counts: Children, result: ChildResult) -> Children:
+    discarded = dict(counts.discarded)
+    if result.outcome != "kept":
+        discarded[result.outcome] = discarded.get(result.outcome, 0) + 1
+    return Children(sampled=counts.sampled + 1, kept=counts.kept + (result.outcome == "kept"), discarded=discarded)
+
+
+def _best_score(population: Population, kept: list[Member]) -> float | None:
+    leader = best(tell(population, kept))
+    return None if leader is None else leader.model.score
+
+
+def _forget_unused(shop: Workshop, population: Population, system: System) -> None:
+    models = [*system.retained().values(), *(member.model for member in population.members)]
+    shop.pool.keep_only({ref.id for model in models for ref in model.components})
