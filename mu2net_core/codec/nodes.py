@@ -114,7 +114,8 @@ def dtype_of(name: str) -> np.dtype[Any]:
     if name == _BFLOAT16:
         import ml_dtypes  # comes with JAX; only such arrays need it
 
-        return np.dtype(ml_dtypes.bfloat16)
+        bfloat16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+        return bfloat16
     if name not in _PLAIN:
         raise InvalidInputError(
             f"Cannot store numbers of type {name}: expected one of {', '.join(_PLAIN)}, {_BFLOAT16}."

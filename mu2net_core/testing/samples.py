@@ -1,0 +1,189 @@
+"""Small, valid repositories and their parts, without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mu2net_core.objects import (
+    PUBLIC,
+    SPLITS,
+    AccessRule,
+    Agent,
+    Architecture,
+    Commit,
+    Component,
+    ComponentRef,
+    Costs,
+    ImageInput,
+    Model,
+    Scorer,
+    Slice,
+    Split,
+    Task,
+    Training,
+)
+from mu2net_core.repo import HeadState, Repository, create_repository, load_system, visible_snapshot
+
+__all__ = ["add_sample_task", "evolve_sample", "sample_component", "sample_repository", "sample_task"]
+
+LAYERS = ("embedding", "encoderblock_0", "head")
+
+
+def sample_component(name: str, seed: int, *, opt_state: bool = True) -> Component:
+    """Returns a component with one kernel and one bias drawn from ``seed``."""
+    rng = np.random.default_rng(seed)
+    params = {"kernel": rng.normal(size=(4, 3)).astype("<f4"), "norm/bias": rng.normal(size=3).astype("<f4")}
+    momentum = {f"momentum/{key}": np.zeros_like(value) for key, value in params.items()}
+    return Component(name=name, config={"width": 4}, params=params, opt_state=momentum if opt_state else {})
+
+
+def sample_task(name: str, access: AccessRule = PUBLIC) -> Task:
+    """Returns a task of two classes that no data stands behind."""
+    splits = {
+        split: Split(spec=split, slices=(Slice(split=split, start=0, stop=8),), num_examples=8, fingerprint=f"{i:064x}")
+        for i, split in enumerate(SPLITS)
+    }
+    return Task(
+        name=name,
+        source=f"npz:/data/{name}.npz",
+        splits=splits,
+        classes=("no", "yes"),
+        input=ImageInput(height=8, width=8, channels=1),
+        access=access,
+    )
+
+
+def sample_repository(folder: Path, *, bare: bool = False) -> Repository:
+    """Returns a repository in ``folder`` with one root model, ``tiny``."""
+    repo = create_repository(folder, preset="vit-ti0", bare=bare)
+    refs = tuple(_stored(repo, sample_component(name, seed, opt_state=False)) for seed, name in enumerate(LAYERS))
+    root = Model(
+        architecture=Architecture(name="vit", config={"width": 4}),
+        components=refs,
+        hyperparameters={"mu": 0.1, "learning_rate": 0.01},
+        seed=0,
+    )
+    repo.refs.create_root("tiny", repo.objects.put(root))
+    return repo
+
+
+def add_sample_task(repo: Repository, name: str, access: AccessRule = PUBLIC) -> HeadState:
+    """Adds a task without a model and returns its head."""
+    task_id = repo.objects.put(sample_task(name, access))
+    commit = Commit(
+        task=name,
+        task_id=task_id,
+        agent=_agent(repo),
+        started_at=_time(0),
+        finished_at=_time(0),
+        message=f"add {name}",
+    )
+    return repo.refs.append(name, repo.objects.put(commit), after=None)
+
+
+def evolve_sample(
+    repo: Repository,
+    task: str,
+    *,
+    score: float,
+    parent: str | None = None,
+    trains: Sequence[str] = ("head",),
+    seed: int | None = None,
+) -> HeadState:
+    """Retains a new model for ``task``, as one iteration does, and returns the task's new head.
+
+    Args:
+        repo: where.
+        task: the task, added before.
+        score: of the new model; its quality is the same.
+        parent: the model it comes from; without one the task's own, or else the root.
+        trains: the components it gets new copies of; the others it shares with the parent.
+        seed: of the new arrays; by default the number of the head's new entry.
+    """
+    state = repo.refs.head(task)
+    if state is None:
+        raise AssertionError(f"{task} was not added")
+    before = repo.objects.commit(state.commit)
+    parent = parent or before.model or next(iter(repo.refs.roots().values()))
+    number = state.number if seed is None else seed
+    model_id = repo.objects.put(_child(repo, before, parent, score=score, trains=trains, seed=number))
+    snapshot = visible_snapshot(load_system(repo), task, roots=repo.refs.roots())
+    commit = replace(
+        before,
+        model=model_id,
+        parents=(state.commit,),
+        snapshot=repo.objects.put(snapshot),
+        iteration=before.iteration + 1,
+        selections=_selected(before.selections, parent, repo.agent_id),
+        agent=_agent(repo),
+        started_at=_time(number),
+        finished_at=_time(number + 1),
+        message=f"evolve {task}",
+    )
+    return repo.refs.append(task, repo.objects.put(commit), after=state)
+
+
+def _child(
+    repo: Repository, before: Commit, parent_id: str, *, score: float, trains: Sequence[str], seed: int
+) -> Model:
+    parent = repo.objects.model(parent_id)
+    components = []
+    for place, ref in enumerate(parent.components):
+        if ref.name not in trains:
+            components.append(replace(ref, trainable=False))
+            continue
+        training = {**ref.training, before.task: _more(ref.training.get(before.task))}
+        stored = _stored(repo, sample_component(ref.name, 1000 * (seed + 1) + place))
+        components.append(replace(stored, operation="clone", parent=ref.id, training=training))
+    return replace(
+        parent,
+        task=before.task,
+        task_id=before.task_id,
+        root=parent.root or parent_id,
+        parent=parent_id,
+        components=tuple(components),
+        validation_curve=(score / 2, score),
+        quality=score,
+        score=score,
+        scorer=Scorer(),
+        costs=Costs(params=45, accounted_params=45.0, flops=100),
+        test_quality=score,
+        seed=seed,
+        device_kind="cpu",
+    )
+
+
+def _stored(repo: Repository, component: Component) -> ComponentRef:
+    oid, size = repo.objects.put_component(component)
+    return ComponentRef(
+        id=oid,
+        name=component.name,
+        num_params=component.num_params,
+        size_bytes=size,
+        trainable=True,
+        operation="root",
+    )
+
+
+def _more(training: Training | None) -> Training:
+    steps = training.steps if training else 0
+    return Training(steps=steps + 10, examples=8 * (steps + 10))
+
+
+def _selected(selections: Mapping[str, Mapping[str, int]], model: str, agent: str) -> dict[str, dict[str, int]]:
+    counts = {key: dict(value) for key, value in selections.items()}
+    mine = counts.setdefault(model, {})
+    mine[agent] = mine.get(agent, 0) + 1
+    return counts
+
+
+def _agent(repo: Repository) -> Agent:
+    return Agent(id=repo.agent_id, host="test", device="cpu")
+
+
+def _time(minute: int) -> str:
+    return f"2026-01-01T{minute // 60:02d}:{minute % 60:02d}:00.000000+00:00"

@@ -1,0 +1,129 @@
+"""Stores that behave badly on purpose, around one that behaves."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from mu2net_core.errors import StorageError
+from mu2net_core.storage import Store
+
+__all__ = ["FaultyStore", "LatencyStore", "WrappedStore"]
+
+T = TypeVar("T")
+
+
+class WrappedStore:
+    """Passes everything on to ``inner``, counts calls by method, and lets a subclass step in around each.
+
+    Attributes:
+        inner: the store that does the work.
+        calls: number of calls by method name.
+        log: method and key of every call, in order.
+    """
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.calls: Counter[str] = Counter()
+        self.log: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """The inner store's."""
+        return self.inner.url
+
+    def before(self, method: str, key: str) -> None:
+        """Called before every call."""
+
+    def after(self, method: str, key: str) -> None:
+        """Called after every call that succeeded."""
+
+    def read(self, key: str) -> bytes:
+        """Returns the bytes at ``key``."""
+        return self._pass("read", key, lambda: self.inner.read(key))
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Creates ``key`` unless it exists."""
+        return self._pass("create", key, lambda: self.inner.create(key, data))
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yields every key below ``prefix``."""
+        return self._pass("list", prefix, lambda: self.inner.list(prefix))
+
+    def exists(self, key: str) -> bool:
+        """Returns whether there are bytes at ``key``."""
+        return self._pass("exists", key, lambda: self.inner.exists(key))
+
+    def delete(self, key: str) -> None:
+        """Removes ``key``."""
+        return self._pass("delete", key, lambda: self.inner.delete(key))
+
+    def size(self, key: str) -> int:
+        """Returns the number of bytes at ``key``."""
+        return self._pass("size", key, lambda: self.inner.size(key))
+
+    def local_path(self, key: str) -> Path | None:
+        """Returns the file that holds ``key``, or None; not counted."""
+        return self.inner.local_path(key)
+
+    def _pass(self, method: str, key: str, call: Callable[[], T]) -> T:
+        self.calls[method] += 1
+        self.log.append((method, key))
+        self.before(method, key)
+        result = call()
+        self.after(method, key)
+        return result
+
+
+class LatencyStore(WrappedStore):
+    """Takes ``seconds`` longer for every call."""
+
+    def __init__(self, inner: Store, seconds: float, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(inner)
+        self._seconds, self._sleep = seconds, sleep
+
+    def before(self, method: str, key: str) -> None:  # noqa: ARG002
+        """Waits."""
+        self._sleep(self._seconds)
+
+
+class FaultyStore(WrappedStore):
+    """Fails at the call number ``at`` (from 1), before doing it or after: then the reply is lost.
+
+    ``how="raise"`` raises StorageError; ``how="exit"`` ends the process at once, as ``kill -9`` would.
+    """
+
+    def __init__(
+        self,
+        inner: Store,
+        *,
+        at: int,
+        how: Literal["raise", "exit"] = "raise",
+        when: Literal["before", "after"] = "before",
+        methods: frozenset[str] = frozenset({"create", "delete"}),
+    ) -> None:
+        super().__init__(inner)
+        self._at, self._how, self._when, self._methods = at, how, when, methods
+        self._seen = 0
+
+    def before(self, method: str, key: str) -> None:
+        """Counts, and fails if it is time."""
+        if method in self._methods:
+            self._seen += 1
+            self._fail("before", method, key)
+
+    def after(self, method: str, key: str) -> None:
+        """Fails if it is time."""
+        if method in self._methods:
+            self._fail("after", method, key)
+
+    def _fail(self, moment: str, method: str, key: str) -> None:
+        if self._seen != self._at or moment != self._when:
+            return
+        if self._how == "exit":
+            os._exit(9)
+        raise StorageError(f"Fault {moment} {method} of {key}.")

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, ConflictError, StorageError
+from mu2net_core.storage import FileLock, LocalStore, Store, open_store, replace_file
+from mu2net_core.testing.stores import StoreTests
+
+
+class TestLocalStore(StoreTests):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return LocalStore(tmp_path)
+
+    def test_gives_the_file_for_mapping(self, store: Store) -> None:
+        store.create("a/b", b"one")
+        path = store.local_path("a/b")
+        assert path is not None
+        assert path.read_bytes() == b"one"
+
+    def test_unfinished_files_are_not_keys(self, store: Store, tmp_path: Path) -> None:
+        store.create("a/b", b"one")
+        (tmp_path / "a" / ".tmp-0123").write_bytes(b"half")
+        assert list(store.list("")) == ["a/b"]
+
+    def test_leaves_no_temporary_files(self, store: Store, tmp_path: Path) -> None:
+        store.create("a/b", b"one")
+        store.create("a/b", b"one")
+        with pytest.raises(AlreadyExistsError):
+            store.create("a/b", b"two")
+        assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+    def test_a_file_where_a_folder_should_be(self, store: Store) -> None:
+        store.create("a", b"one")
+        with pytest.raises(AlreadyExistsError, match="file and a folder"):
+            store.create("a/b", b"two")
+        store.create("c/d", b"one")
+        with pytest.raises(AlreadyExistsError, match="file and a folder"):
+            store.create("c", b"two")
+
+
+def test_open_store_knows_folders_and_file_urls(tmp_path: Path) -> None:
+    for where in (tmp_path, str(tmp_path), f"file://{tmp_path}"):
+        assert open_store(where).url == str(tmp_path)
+
+
+def test_a_file_system_without_hard_links_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_link(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_link)
+    with pytest.raises(StorageError, match="makes no hard links"):
+        LocalStore(tmp_path).create("a/b", b"one")
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_a_link_whose_reply_was_lost_counts_as_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def link_twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_twice)
+    assert LocalStore(tmp_path).create("a/b", b"one") is True
+
+
+def test_a_process_killed_while_writing_leaves_no_half_object(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys
+from pathlib import Path
+from mu2net_core.storage import LocalStore, files
+write, left = os.write, [3]
+def slow(handle, view):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write(handle, view[:1000])
+os.write = slow
+LocalStore(Path(sys.argv[1])).create("a/b", bytes(10_000))
+"""
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == -9
+    assert len(list((tmp_path / "a").iterdir())) == 1, "a temporary file should have been left behind"
+    store = LocalStore(tmp_path)
+    assert list(store.list("")) == []
+    assert store.create("a/b", b"whole") is True
+
+
+_FILL = """
+import sys
+from pathlib import Path
+from mu2net_core.errors import StorageError
+from mu2net_core.storage import LocalStore, replace_file
+store = LocalStore(Path(sys.argv[1]))
+{limit}
+store.create("small", b"fits")
+for number, write in enumerate((lambda: store.create("a/big", bytes(400_000)),
+                                lambda: replace_file(store.root / "small", bytes(400_000)))):
+    try:
+        write()
+    except StorageError as exc:
+        assert "disk full" in str(exc), exc
+    else:
+        sys.exit("the disk was not full")
+assert list(store.list("")) == ["small"], list(store.list(""))
+assert store.read("small") == b"fits"
+assert not [p for p in store.root.rglob(".tmp-*")], "unfinished files stay and keep the disk full"
+"""
+
+
+def _run_filled(folder: Path, limit: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FILL.format(limit=limit), str(folder)], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_file_size_limit_reads_as_a_full_disk(tmp_path: Path) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    _run_filled(tmp_path, limit)
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("cannot mount a small disk here; the file size limit above stands in for it")
+    try:
+        _run_filled(tmp_path, "")
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    opened = os.open
+
+    def refuse(path: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(code, os.strerror(code))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(AccessDeniedError, match="Cannot write"):
+        LocalStore(tmp_path).create("a/b", b"one")
+    with pytest.raises(AccessDeniedError, match="Cannot lock"), FileLock(tmp_path / "lock"):
+        pass
+
+
+def test_replace_file_replaces_as_a_whole(tmp_path: Path) -> None:
+    replace_file(tmp_path / "new" / "file", b"one")
+    replace_file(tmp_path / "new" / "file", b"two")
+    assert (tmp_path / "new" / "file").read_bytes() == b"two"
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_a_lock_is_held_once_and_names_its_holder(tmp_path: Path) -> None:
+    with (
+        FileLock(tmp_path / "lock"),
+        pytest.raises(ConflictError, match=f"the evolve of x: process {os.getpid()} "),
+        FileLock(tmp_path / "lock", what="the evolve of x"),
+    ):
+        pass
+    with FileLock(tmp_path / "lock"):
+        pass
+
+
+def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, pathlib; from mu2net_core.storage import FileLock\n"
+        "FileLock(pathlib.Path(sys.argv[1])).__enter__(); print(os.getpid(), flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        pid = holder.stdout.readline().strip()
+        with pytest.raises(ConflictError, match=f"process {pid} "), FileLock(tmp_path / "lock"):
+            pass
+        holder.kill()
+    with FileLock(tmp_path / "lock"):
+        pass
