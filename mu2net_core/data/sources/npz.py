@@ -55,10 +55,12 @@ class NpzSource:
 
 def _read(path: Path) -> Mapping[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"Expected a NumPy archive (.npz), found a single array: {path}.")
-            return {key: archive[key] for key in archive.files}
+            with archive:
+                return {key: archive[key] for key in archive.files}
     except FileNotFoundError as exc:
         raise NotFoundError(f"No such file: {path}.") from exc
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as exc:

@@ -31,7 +31,7 @@ class TfdsSource:
 
     def __init__(self, folder: Path) -> None:
         self._tfds = import_tfds()
-        self._builder = self._tfds.builder_from_directory(str(folder))
+        self._builder = _open(self._tfds, folder)
         info = self._builder.info
         name, version = info.full_name.rsplit("/", 1)
         self.uri = f"tfds:{name}:{version}"
@@ -75,6 +75,17 @@ class TfdsSource:
         except (OSError, ValueError, IndexError, RuntimeError) as exc:
             raise DataError(f"Cannot read {self.uri}: {exc}.") from exc
         return found
+
+
+def _open(tfds: Any, folder: Path) -> Any:
+    try:
+        return tfds.builder_from_directory(str(folder))
+    except Exception as exc:
+        # The descriptions are files of many kinds, and what reading a damaged one raises has no common base.
+        raise DataError(
+            f"Cannot read the prepared data set in {folder}: {type(exc).__name__}: {exc}.",
+            hint="Delete that folder and prepare the data set again.",
+        ) from exc
 
 
 def _keys(tfds: Any, features: Any, uri: str) -> tuple[str, str]:

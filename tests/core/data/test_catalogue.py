@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.data import absolute_uri, catalogue, default_name, open_source, resolve_data_dir
+from mu2net_core.data.catalogue import split_uri
+from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import check_name
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("cmaterdb/bangla", ("tfds", "cmaterdb/bangla")),
+        ("mnist:3.0.1", ("tfds", "mnist:3.0.1")),
+        ("tfds:mnist:3.0.1", ("tfds", "mnist:3.0.1")),
+        ("folder:/a:b", ("folder", "/a:b")),
+        ("sklearn:digits/parity", ("sklearn", "digits/parity")),
+    ],
+)
+def test_a_uri_has_a_scheme_and_the_rest(uri: str, expected: tuple[str, str]) -> None:
+    assert split_uri(uri) == expected
+
+
+@pytest.mark.parametrize("uri", ["/data/cats", "./cats", "~/cats", "cats.npz", "folder:", ""])
+def test_a_path_or_nothing_is_no_name(uri: str) -> None:
+    with pytest.raises(InvalidInputError, match="Not a data set"):
+        open_source(uri)
+
+
+def test_a_path_gets_the_scheme_it_lacks_as_a_hint() -> None:
+    with pytest.raises(InvalidInputError, match=r"write folder:./cats"):
+        open_source("./cats")
+
+
+def test_an_unknown_scheme_gets_near_names() -> None:
+    with pytest.raises(NotFoundError, match="Unknown kind of data source 'foldr'") as error:
+        open_source("foldr:/data")
+    assert error.value.hint == "Did you mean folder:/data?"
+
+
+def test_other_packages_can_add_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint(name="mine", value="builtins:dict", group="mu2net.sources")
+    found = {("mu2net.sources", "mine"): (point,)}
+    monkeypatch.setattr(catalogue, "entry_points", lambda *, group, name: found.get((group, name), ()))
+    monkeypatch.setattr(EntryPoint, "load", lambda _: lambda rest, *, options, data_dir: (rest, options, data_dir))
+    assert open_source("mine:a/b", options={"k": 1}, data_dir="/d") == ("a/b", {"k": 1}, "/d")
+
+
+def test_where_prepared_data_lies() -> None:
+    both = {"MU2NET_DATA_DIR": "/m", "TFDS_DATA_DIR": "/t"}
+    assert resolve_data_dir("/o", both) == "/o"
+    assert resolve_data_dir(None, both) == "/m"
+    assert resolve_data_dir(None, {"TFDS_DATA_DIR": "/t", "MU2NET_DATA_DIR": ""}) == "/t"
+    assert resolve_data_dir(None, {}) is None
+
+
+def test_file_paths_become_absolute(tmp_path: Path) -> None:
+    assert absolute_uri("folder:cats", tmp_path) == f"folder:{tmp_path.resolve() / 'cats'}"
+    assert absolute_uri("npz:../x.npz", tmp_path / "a") == f"npz:{tmp_path.resolve() / 'x.npz'}"
+    assert absolute_uri("sklearn:digits", tmp_path) == "sklearn:digits"
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("cmaterdb/bangla", "cmaterdb/bangla"),
+        ("tfds:mnist:3.0.1", "mnist"),
+        ("sklearn:digits/parity", "digits/parity"),
+        ("folder:/data/My Cats", "my-cats"),
+        ("npz:/data/Letters.v2.npz", "letters.v2"),
+        ("folder:/", "task"),
+    ],
+)
+def test_the_name_a_uri_suggests(uri: str, name: str) -> None:
+    assert default_name(uri) == name
+    check_name(name)

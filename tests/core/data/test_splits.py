@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from mu2net_core.data import SourceInfo, resolve_splits
+from mu2net_core.data.splits import parse_spec
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import Slice
+
+BANGLA = SourceInfo(splits={"train": 5000, "test": 1000}, classes=("a", "b"))
+DIGITS = SourceInfo(splits={"all": 1797}, classes=("a", "b"))
+FULL = SourceInfo(splits={"train": 1000, "validation": 100, "test": 100}, classes=("a", "b"))
+
+
+def specs(info: SourceInfo, uri: str = "tfds:mnist:3.0.1", **given: str) -> dict[str, str]:
+    return {name: spec for name, (spec, _) in resolve_splits(info, uri, **given).items()}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("train", [("train", 0, 5000)]),
+        ("train[:20%]", [("train", 0, 1000)]),
+        ("train[20%:]", [("train", 1000, 5000)]),
+        ("train[10:20]", [("train", 10, 20)]),
+        ("train[-10:]", [("train", 4990, 5000)]),
+        ("train[:-10%]", [("train", 0, 4500)]),
+        ("train[:0%]+test", [("test", 0, 1000)]),
+        ("test[:1] + train[1:2]", [("test", 0, 1), ("train", 1, 2)]),
+        ("train[20:10]", []),
+    ],
+)
+def test_a_specification_means_exact_slices(spec: str, expected: list[tuple[str, int, int]]) -> None:
+    slices = parse_spec(spec, BANGLA.splits, "tfds:x")
+    assert [(s.split, s.start, s.stop) for s in slices] == expected
+
+
+@pytest.mark.parametrize(("percent", "stop"), [(33, 593), (50, 898), (1, 18), (99, 1779)])
+def test_percentages_round_to_the_closest_example(percent: int, stop: int) -> None:
+    assert parse_spec(f"all[:{percent}%]", DIGITS.splits, "x") == (Slice(split="all", start=0, stop=stop),)
+
+
+@pytest.mark.parametrize("spec", ["", "train[", "train[a:b]", "train[:5%%]", "train+", "train[5]", "train[:5%]x"])
+def test_a_specification_that_cannot_be_read(spec: str) -> None:
+    with pytest.raises(InvalidInputError, match="Not a split"):
+        parse_spec(spec, BANGLA.splits, "tfds:x")
+
+
+@pytest.mark.parametrize("spec", ["train[:101%]", "train[:5001]", "train[-5001:]", "train[-101%:]"])
+def test_a_boundary_out_of_range(spec: str) -> None:
+    with pytest.raises(InvalidInputError, match="Out of range"):
+        parse_spec(spec, BANGLA.splits, "tfds:x")
+
+
+def test_a_split_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(DataError, match=r"No split 'dev' in tfds:mnist:3.0.1; it has train \(5000\), test \(1000\)"):
+        specs(BANGLA, validation="dev")
+
+
+@pytest.mark.parametrize(
+    ("uri", "info", "train", "validation", "test"),
+    [
+        ("tfds:cmaterdb/bangla:1.0.0", BANGLA, "train[20%:]", "train[:20%]", "test"),
+        ("tfds:mnist:3.0.1", BANGLA, "train[5%:]", "train[:5%]", "test"),
+        ("tfds:dtd:3.0.1", FULL, "train", "validation", "test"),
+        ("tfds:cifar100:3.0.2", BANGLA, "train[:98%]", "train[98%:]", "test"),
+        ("sklearn:digits", DIGITS, "all[40%:]", "all[20%:40%]", "all[:20%]"),
+        ("folder:/cmaterdb/bangla", BANGLA, "train[5%:]", "train[:5%]", "test"),
+    ],
+)
+def test_defaults(uri: str, info: SourceInfo, train: str, validation: str, test: str) -> None:
+    assert specs(info, uri) == {"train": train, "validation": validation, "test": test}
+
+
+def test_without_a_test_split_test_takes_the_first_share_and_validation_the_next() -> None:
+    info = SourceInfo(splits={"train": 1000}, classes=("a", "b"))
+    assert specs(info) == {"train": "train[10%:]", "validation": "train[5%:10%]", "test": "train[:5%]"}
+
+
+def test_the_decathlon_halves_its_validation() -> None:
+    info = SourceInfo(splits={"train": 10, "validation": 5, "test": 7}, classes=("a", "b"))
+    found = specs(info, "tfds:visual_domain_decathlon/dtd:1.2.0")
+    assert found == {"train": "train", "validation": "validation[:40%]", "test": "validation[40%:]"}
+
+
+def test_explicit_specifications_win_and_are_kept_as_written() -> None:
+    given = {"train": "train[:100]", "validation": "train[50%:60%]", "test": "test[:50%]+train[90%:]"}
+    assert specs(BANGLA, **given) == given
+
+
+def test_defaults_take_only_what_explicit_specifications_leave() -> None:
+    resolved = resolve_splits(BANGLA, "tfds:mnist:3.0.1", validation="train[100:200]")
+    assert resolved["train"][1] == (
+        Slice(split="train", start=0, stop=100),
+        Slice(split="train", start=200, stop=5000),
+    )
+    assert specs(BANGLA, test="train[:10%]")["validation"] == "train[10%:15%]"
+
+
+def test_what_a_specification_says_is_what_its_slices_are() -> None:
+    for size in (7, 99, 1797, 12345):
+        info = SourceInfo(splits={"all": size}, classes=("a", "b"))
+        for spec, slices in resolve_splits(info, "npz:/x").values():
+            assert parse_spec(spec, info.splits, "x") == slices
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"test": "test[:0]"}, "No examples for test: test"),
+        ({"train": "train"}, "No examples for validation: 5% of train is empty"),
+        ({"validation": "train[:99%]", "test": "train[99%:]"}, "No examples for train: the rest of train is empty"),
+    ],
+)
+def test_an_empty_split_is_refused(given: dict[str, str], match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        specs(BANGLA, **given)
+
+
+def test_a_source_without_train_needs_explicit_splits() -> None:
+    info = SourceInfo(splits={"test": 1000}, classes=("a", "b"))
+    with pytest.raises(DataError, match="has no split train; it has test"):
+        specs(info)
