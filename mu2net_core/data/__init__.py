@@ -3,7 +3,7 @@
 Heavy libraries (tensorflow_datasets, scikit-learn) are imported by the source that needs them, when it is opened.
 """
 
-from mu2net_core.data.catalogue import absolute_uri, default_name, open_source, resolve_data_dir
+from mu2net_core.data.catalogue import absolute_uri, data_folder, default_name, open_source
 from mu2net_core.data.describe import describe_task
 from mu2net_core.data.images import fit, read_image
 from mu2net_core.data.load import load_split
@@ -16,12 +16,12 @@ __all__ = [
     "SourceInfo",
     "Stored",
     "absolute_uri",
+    "data_folder",
     "default_name",
     "describe_task",
     "fit",
     "load_split",
     "open_source",
     "read_image",
-    "resolve_data_dir",
     "resolve_splits",
 ]

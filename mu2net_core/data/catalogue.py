@@ -12,7 +12,7 @@ from pathlib import Path
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
-__all__ = ["absolute_uri", "default_name", "open_source", "resolve_data_dir", "split_uri"]
+__all__ = ["absolute_uri", "data_folder", "default_name", "open_source", "split_uri"]
 
 _SHIPPED = {
     "folder": "mu2net_core.data.sources.folder:open_folder",
@@ -25,7 +25,7 @@ _VERSION = re.compile(r"[0-9*]+(\.[0-9*]+)*")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._+-]+")
 
 
-def resolve_data_dir(option: str | None, environ: Mapping[str, str]) -> str | None:
+def data_folder(option: str | None, environ: Mapping[str, str]) -> str | None:
     """Returns where prepared data sets lie: the option, ``MU2NET_DATA_DIR``, ``TFDS_DATA_DIR``, or None (default)."""
     return option or environ.get("MU2NET_DATA_DIR") or environ.get("TFDS_DATA_DIR") or None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.data import absolute_uri, catalogue, default_name, open_source, resolve_data_dir
+from mu2net_core.data import absolute_uri, catalogue, data_folder, default_name, open_source
 from mu2net_core.data.catalogue import split_uri
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import check_name
@@ -52,10 +52,10 @@ def test_other_packages_can_add_a_source(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_where_prepared_data_lies() -> None:
     both = {"MU2NET_DATA_DIR": "/m", "TFDS_DATA_DIR": "/t"}
-    assert resolve_data_dir("/o", both) == "/o"
-    assert resolve_data_dir(None, both) == "/m"
-    assert resolve_data_dir(None, {"TFDS_DATA_DIR": "/t", "MU2NET_DATA_DIR": ""}) == "/t"
-    assert resolve_data_dir(None, {}) is None
+    assert data_folder("/o", both) == "/o"
+    assert data_folder(None, both) == "/m"
+    assert data_folder(None, {"TFDS_DATA_DIR": "/t", "MU2NET_DATA_DIR": ""}) == "/t"
+    assert data_folder(None, {}) is None
 
 
 def test_file_paths_become_absolute(tmp_path: Path) -> None:
