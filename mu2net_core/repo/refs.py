@@ -118,7 +118,7 @@ class Refs:
 
     def tag(self, name: str) -> str:
         """Returns the snapshot id of a tag; raises NotFoundError if there is none."""
-        return self._read_id(f"refs/tags/{check_name(name, 'tag name')}")
+        return self.read_id(f"refs/tags/{check_name(name, 'tag name')}")
 
     def create_tag(self, name: str, snapshot_id: str) -> None:
         """Creates a tag; raises AlreadyExistsError if it exists and is another snapshot."""
@@ -156,9 +156,10 @@ class Refs:
 
     def _named(self, folder: str) -> Mapping[str, str]:
         keys = list(self.store.list(f"refs/{folder}"))
-        return {key.removeprefix(f"refs/{folder}/"): self._read_id(key) for key in keys}
+        return {key.removeprefix(f"refs/{folder}/"): self.read_id(key) for key in keys}
 
-    def _read_id(self, key: str) -> str:
+    def read_id(self, key: str) -> str:
+        """Returns the id in the file of a tag or root; raises CorruptObjectError if it holds none."""
         data = self.store.read(key)
         if not _OID_LINE.fullmatch(data):
             raise _damaged(key, self.store, data)

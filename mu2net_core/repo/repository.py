@@ -11,6 +11,7 @@ from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
+from mu2net_core.storage.files import make_folder, translate
 
 __all__ = ["CONFIG", "FOLDER", "Repository"]
 
@@ -64,6 +65,17 @@ class Repository:
             replace_file(file, changed.dump())
         self.config = changed
         return changed
+
+    def set_aside(self, key: str) -> None:
+        """Moves a damaged file to ``state/corrupt``, so that a good copy can take its place; missing is fine."""
+        source = self.path / key
+        target = self.state / "corrupt" / key.replace("/", "-")
+        try:
+            make_folder(target.parent)
+            if source.exists():
+                source.replace(target)
+        except OSError as exc:
+            raise translate(exc, "move aside", source) from exc
 
     def __repr__(self) -> str:
         return f"Repository({str(self.path)!r})"

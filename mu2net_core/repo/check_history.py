@@ -1,0 +1,157 @@
+"""Follows every edge from the refs, and checks who learned from whom over the whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, Model, intersect
+from mu2net_core.repo.check_objects import Scan
+from mu2net_core.repo.check_refs import RefScan
+from mu2net_core.repo.findings import Problem, ProblemKind
+
+__all__ = ["Walk", "walk_history"]
+
+_NOBODY = AccessRule(readers=())
+
+
+@dataclass(slots=True, kw_only=True)
+class Walk:
+    """What refs reach.
+
+    Attributes:
+        reached: (kind, id) of every object met, weakly referenced ones too if they are there.
+        missing: (kind, id) of strongly referenced objects that are not there.
+        problems: found so far.
+    """
+
+    scan: Scan
+    partial: bool
+    reached: set[tuple[Kind, str]] = field(default_factory=set)
+    missing: set[tuple[Kind, str]] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+    def need(self, kind: Kind, oid: str, by: str) -> bool:
+        """Notes a strong reference; returns whether the object is there and met for the first time."""
+        if (kind, oid) in self.reached or (kind, oid) in self.missing:
+            return False
+        here: Mapping[str, object] = getattr(self.scan, f"{kind}s")
+        if oid in here:
+            self.reached.add((kind, oid))
+            return True
+        if (kind, oid) not in self.scan.damaged and not (kind == "component" and self.partial):
+            self.missing.add((kind, oid))
+            self.report("missing-object", f"{kind}/{oid}", f"It is not there, though {by} needs it.")
+        return False
+
+    def report(self, kind: ProblemKind, about: str, message: str) -> None:
+        """Notes a problem."""
+        self.problems.append(Problem(kind=kind, object=about, message=message))
+
+
+def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
+    """Returns what ``refs`` reach among the objects of ``scan``.
+
+    Args:
+        scan: the objects.
+        refs: the refs.
+        partial: whether components may be missing because a remote has them.
+    """
+    walk = Walk(scan=scan, partial=partial)
+    retained: set[str] = set()
+    pending = [(commit_id, key) for key, _, commit_id in refs.commits]
+    for key, snapshot_id in refs.tags.items():
+        walk.need("snapshot", snapshot_id, key)
+        snapshot = scan.snapshots.get(snapshot_id)
+        if snapshot is not None:
+            pending += [(commit_id, key) for commit_id in snapshot.heads.values()]
+            retained |= {model_id for model_id in snapshot.roots.values() if _model(walk, model_id, key)}
+    retained |= {model_id for key, model_id in refs.roots.items() if _model(walk, model_id, key)}
+    while pending:
+        commit_id, by = pending.pop()
+        if walk.need("commit", commit_id, by):
+            commit = scan.commits[commit_id]
+            pending += [(parent, f"commit {commit_id[:16]}") for parent in commit.parents]
+            retained |= _commit(walk, commit_id, commit)
+    for key, task, commit_id in refs.commits:
+        if commit_id in scan.commits and scan.commits[commit_id].task != task:
+            walk.report("wrong-reference", key, f"It names a commit of the task {scan.commits[commit_id].task}.")
+    for model_id in sorted(retained):
+        _components(walk, model_id)
+    _check_access(walk)
+    return walk
+
+
+def _commit(walk: Walk, commit_id: str, commit: Commit) -> set[str]:
+    """Follows a commit's edges; returns the model it retains, if it is there."""
+    by = f"commit {commit_id[:16]}"
+    walk.need("task", commit.task_id, by)
+    if commit.snapshot is not None:
+        walk.need("snapshot", commit.snapshot, by)
+    task = walk.scan.tasks.get(commit.task_id)
+    if task is not None and task.name != commit.task:
+        walk.report("wrong-reference", f"commit/{commit_id}", f"It is of {commit.task}, its task of {task.name}.")
+    if commit.model is None or not _model(walk, commit.model, by):
+        return set()
+    owner = walk.scan.models[commit.model].task
+    if owner != commit.task:
+        walk.report("wrong-reference", f"commit/{commit_id}", f"It is of {commit.task}, its model of {owner}.")
+    return {commit.model}
+
+
+def _model(walk: Walk, model_id: str, by: str) -> bool:
+    """Follows the line of a model's parents to its root; returns whether the model itself is there."""
+    current: str | None = model_id
+    while current is not None and walk.need("model", current, by):
+        model = walk.scan.models[current]
+        parent = walk.scan.models.get(model.parent) if model.parent else None
+        if parent is not None:
+            _check_training(walk, current, model, parent)
+        if model.task_id in walk.scan.tasks:
+            walk.reached.add(("task", model.task_id))
+        walk.reached |= {("component", ref.id) for ref in model.components if ref.id in walk.scan.components}
+        by, current = f"model {current[:16]}", model.parent
+    return model_id in walk.scan.models
+
+
+def _components(walk: Walk, model_id: str) -> None:
+    for ref in walk.scan.models[model_id].components:
+        walk.need("component", ref.id, f"model {model_id[:16]}")
+        found = walk.scan.components.get(ref.id)
+        if found is not None and found != (ref.num_params, ref.size_bytes):
+            message = (
+                f"It says that its {ref.name} has {ref.num_params} parameters in {ref.size_bytes} bytes; "
+                f"that component has {found[0]} in {found[1]}."
+            )
+            walk.report("wrong-reference", f"model/{model_id}", message)
+
+
+def _check_training(walk: Walk, model_id: str, model: Model, parent: Model) -> None:
+    """Reports a component that forgets a task which trained the component it came from."""
+    before = {ref.id: ref for ref in parent.components}
+    for ref in model.components:
+        source: ComponentRef | None = before.get(ref.parent) if ref.parent else None
+        source = before.get(ref.id, source)
+        for task, training in (source.training if source else {}).items():
+            if task not in ref.training or ref.training[task].steps < training.steps:
+                message = f"Its {ref.name} comes from one trained {training.steps} steps by {task}: it says less."
+                walk.report("access", f"model/{model_id}", message)
+
+
+def _check_access(walk: Walk) -> None:
+    """Reports every model that holds what its task was not allowed to read."""
+    history: dict[str, list[AccessRule]] = {}
+    for commit in walk.scan.commits.values():
+        if commit.task_id in walk.scan.tasks:
+            history.setdefault(commit.task, []).append(walk.scan.tasks[commit.task_id].access)
+    rules = {task: intersect(found) for task, found in history.items()}
+    for model_id in sorted(oid for kind, oid in walk.reached if kind == "model"):
+        model = walk.scan.models[model_id]
+        if model.task is None:
+            continue
+        reader = rules.get(model.task, AccessRule())
+        for ref in model.components:
+            refused = [t for t in ref.training if t != model.task and not rules.get(t, _NOBODY).allows(reader)]
+            if refused:
+                message = f"The task {model.task} uses in {ref.name} what only {', '.join(sorted(refused))} may share."
+                walk.report("access", f"model/{model_id}", message)

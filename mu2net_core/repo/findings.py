@@ -1,0 +1,64 @@
+"""What a check of a repository found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.refs import Refs
+
+__all__ = ["FsckReport", "Problem", "ProblemKind", "Source"]
+
+ProblemKind = Literal["damaged-object", "missing-object", "damaged-ref", "missing-ref", "wrong-reference", "access"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: a stable name for programs.
+        object: what it is about: ``<kind>/<id>`` for an object, its key for a ref.
+        message: one sentence: expected, found.
+    """
+
+    kind: ProblemKind
+    object: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FsckReport:
+    """The outcome of a check.
+
+    Attributes:
+        problems: what is wrong now, after repairs.
+        repaired: objects and refs that were restored from the other repository.
+        counts: how much was checked: objects by kind, ``entries``, ``tags``, ``bytes``; and ``unreachable`` objects,
+            which do no harm.
+    """
+
+    problems: tuple[Problem, ...]
+    repaired: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+class Source(Protocol):
+    """A repository that good copies can come from."""
+
+    @property
+    def objects(self) -> ObjectDatabase:
+        """Its objects."""
+        ...
+
+    @property
+    def refs(self) -> Refs:
+        """Its refs."""
+        ...

@@ -1,0 +1,92 @@
+"""Checks a whole repository, and restores what is damaged from another one."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from mu2net_core.errors import Mu2netError
+from mu2net_core.objects import decode, hash_bytes
+from mu2net_core.objects.commit import HeadEntry
+from mu2net_core.repo.check_history import Walk, walk_history
+from mu2net_core.repo.check_objects import Scan, scan_objects
+from mu2net_core.repo.check_refs import RefScan, scan_refs
+from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.findings import FsckReport, Problem, Source
+from mu2net_core.repo.repository import Repository
+
+__all__ = ["FsckReport", "Problem", "fsck"]
+
+_ROUNDS = 1_000
+
+
+def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
+    """Returns what is wrong with ``repo`` after re-hashing every object and following every edge.
+
+    Args:
+        repo: the repository; without ``remote`` nothing in it is changed.
+        remote: where good copies of damaged and missing objects and head entries are taken from.
+    """
+    repaired: list[str] = []
+    for _ in range(_ROUNDS):
+        scan, refs, walk = _check(repo)
+        restored = [] if remote is None else _restore(repo, remote, scan, refs, walk)
+        if not restored:
+            break
+        repaired += restored
+    return FsckReport(
+        problems=tuple(
+            sorted({*scan.problems, *refs.problems, *walk.problems}, key=lambda p: (p.kind, p.object, p.message))
+        ),
+        repaired=tuple(repaired),
+        counts=_counts(scan, refs, walk),
+    )
+
+
+def _check(repo: Repository) -> tuple[Scan, RefScan, Walk]:
+    scan = scan_objects(repo.store)
+    refs = scan_refs(repo.refs)
+    partial = any(remote.partial for remote in repo.config.remotes.values())
+    return scan, refs, walk_history(scan, refs, partial=partial)
+
+
+def _counts(scan: Scan, refs: RefScan, walk: Walk) -> dict[str, int]:
+    counts = Counter(scan.counts)
+    counts["entries"] = len(refs.commits)
+    counts["tags"] = len(refs.tags)
+    good = sum(len(x) for x in (scan.components, scan.models, scan.tasks, scan.commits, scan.snapshots))
+    counts["unreachable"] = good - len(walk.reached)
+    return dict(counts)
+
+
+def _restore(repo: Repository, remote: Source, scan: Scan, refs: RefScan, walk: Walk) -> list[str]:
+    """Fetches what the remote has of what is damaged or missing; returns what was restored."""
+    restored = []
+    for kind, oid in sorted(scan.damaged | walk.missing):
+        try:
+            repo.objects.put_bytes(kind, remote.objects.read(kind, oid))
+        except Mu2netError:
+            continue  # the remote has no good copy either: the problem stays in the report
+        restored.append(f"{kind}/{oid}")
+    for task, number in refs.broken:
+        if _restore_entry(repo, remote, task, number):
+            restored.append(entry_key(task, number))
+    return restored
+
+
+def _restore_entry(repo: Repository, remote: Source, task: str, number: int) -> bool:
+    """Takes over the remote's entry if it fits between its neighbours here."""
+    key = entry_key(task, number)
+    try:
+        data = remote.refs.store.read(key)
+        entry = decode(data, HeadEntry, what=key)
+        before = repo.refs.entry(task, number - 1)[0].entry_hash if number > 1 else None
+        if entry.previous != before:
+            return False
+        if repo.store.exists(entry_key(task, number + 1)):
+            following = repo.refs.entry(task, number + 1)[1]
+            if following.previous != hash_bytes(data):
+                return False
+        repo.set_aside(key)
+        return repo.store.create(key, data)
+    except Mu2netError:
+        return False
