@@ -20,8 +20,8 @@ from mu2net_core.objects import (
     object_key,
     parse_object_key,
 )
-from mu2net_core.repo.format import check_format
 from mu2net_core.repo.findings import Problem
+from mu2net_core.repo.format import check_format
 from mu2net_core.storage import Store
 
 __all__ = ["Scan", "scan_objects"]

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.repo.refs import Refs, entry_key
 from mu2net_core.repo.findings import Problem
+from mu2net_core.repo.refs import Refs, entry_key
 
 __all__ = ["RefScan", "scan_refs"]
 

@@ -10,8 +10,8 @@ from mu2net_core.objects.commit import HeadEntry
 from mu2net_core.repo.check_history import Walk, walk_history
 from mu2net_core.repo.check_objects import Scan, scan_objects
 from mu2net_core.repo.check_refs import RefScan, scan_refs
-from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.findings import FsckReport, Problem, Source
+from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.repository import Repository
 
 __all__ = ["FsckReport", "Problem", "fsck"]
@@ -33,10 +33,9 @@ def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
         if not restored:
             break
         repaired += restored
+    problems = {*scan.problems, *refs.problems, *walk.problems}
     return FsckReport(
-        problems=tuple(
-            sorted({*scan.problems, *refs.problems, *walk.problems}, key=lambda p: (p.kind, p.object, p.message))
-        ),
+        problems=tuple(sorted(problems, key=lambda p: (p.kind, p.object, p.message))),
         repaired=tuple(repaired),
         counts=_counts(scan, refs, walk),
     )
