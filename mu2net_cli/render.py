@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import typer
-
-from mu2net_core.objects import to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,12 +66,16 @@ def quantity(value: float | None) -> str:
 def print_json(value: Any) -> None:
     """Prints ``value`` as one JSON document, indented on a terminal."""
     indent = 2 if sys.stdout.isatty() else None
-    typer.echo(json.dumps(to_json(value), indent=indent, ensure_ascii=False))
+    typer.echo(json.dumps(_plain(value), indent=indent, ensure_ascii=False))
 
 
 def print_json_line(value: Any) -> None:
     """Prints ``value`` as one line of JSON: for output that streams."""
-    typer.echo(json.dumps(to_json(value), ensure_ascii=False))
+    typer.echo(json.dumps(_plain(value), ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value, enc_hook=str)  # the hook is for paths
 
 
 def print_fields(fields: Mapping[str, str]) -> None:

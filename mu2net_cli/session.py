@@ -57,6 +57,16 @@ class Session:
         color = False if no_color or context.environ.get("NO_COLOR") else None
         return cls(context=context, quiet=quiet, verbose=verbose, color=color, progress=not no_progress)
 
+    def flags(self) -> list[str]:
+        """Returns the global options that ask for this session, but for the working directory."""
+        chosen = {
+            "--quiet": self.quiet,
+            "--verbose": self.verbose,
+            "--no-color": self.color is False,
+            "--no-progress": not self.progress,
+        }
+        return [flag for flag, is_set in chosen.items() if is_set]
+
     def repo(self) -> Repository:
         """Returns the repository the working directory lies in."""
         from mu2net_core.api.open import open_repo

@@ -1,0 +1,111 @@
+"""``mu2net evolve``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mu2net_cli.options import JsonFlag, Seed, complete_task, parse_budget
+from mu2net_cli.render import percent, print_json, short
+from mu2net_cli.session import Session, session_of
+from mu2net_core.errors import InvalidInputError, Mu2netError
+
+if TYPE_CHECKING:
+    from mu2net_core.api.events import Event
+    from mu2net_core.api.evolve import EvolveResult
+    from mu2net_core.repo import Repository
+
+__all__ = ["evolve"]
+
+
+def evolve(
+    ctx: typer.Context,
+    *,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task", "-t", metavar="TASK", help="Improve this task; repeatable.", autocompletion=complete_task
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Improve every task, in turn.")] = False,
+    iterations: Annotated[int, typer.Option("--iterations", "-n", min=1, help="Task iterations per task.")] = 1,
+    generations: Annotated[int | None, typer.Option(min=1, help="Generations per iteration.")] = None,
+    children: Annotated[int | None, typer.Option(min=1, help="Children per generation.")] = None,
+    validations: Annotated[int | None, typer.Option(min=1, help="Training cycles per child.")] = None,
+    seed: Seed = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="TIME", help="Stop before an iteration past this: 90s, 30m, 2h.")
+    ] = None,
+    push: Annotated[bool, typer.Option("--push/--no-push", help="Push after every task iteration.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Improve tasks by evolution: the main job.
+
+    Each task iteration samples and trains generations of mutated models, keeps the best and commits it. Stop it at any
+    time with Ctrl-C: the same command goes on after the last finished generation.
+
+    Example: mu2net evolve --all --iterations 2
+    """
+    from mu2net_cli.progress import evolve_progress
+    from mu2net_core.api.evolve import evolve as evolve_api
+
+    session = session_of(ctx)
+    budget_s, repo = parse_budget(budget), session.repo()
+    tasks = _chosen(repo, task or [], every=every)
+    try:
+        with evolve_progress(session) as on_event:
+            result = evolve_api(
+                repo,
+                session.context,
+                tasks=tasks,
+                iterations=iterations,
+                generations=generations,
+                children=children,
+                validations=validations,
+                seed=seed,
+                budget_s=budget_s,
+                on_event=_pushing(session, repo, on_event) if push else on_event,
+            )
+    except KeyboardInterrupt:
+        session.note("Stopped. Every finished generation is kept: the same command goes on from there.")
+        raise typer.Exit(130) from None
+    _report(session, result, as_json=as_json)
+
+
+def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str, ...]:
+    """Returns the tasks to improve: those named, or all there are."""
+    from mu2net_core.api.tasks import tasks as tasks_api
+
+    if every == bool(names):
+        raise InvalidInputError("Which tasks? Expected --task TASK (repeatable) or --all.", hint="See: mu2net tasks")
+    return tuple(info.name for info in tasks_api(repo)) if every else tuple(dict.fromkeys(names))
+
+
+def _pushing(session: Session, repo: Repository, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Returns ``on_event`` that also pushes a task whose iteration is over; a failed push stops nothing."""
+    from mu2net_core.api.push import push as push_api
+
+    from mu2net_core.api.events import IterationFinished
+
+    def on_event_and_push(event: Event) -> None:
+        on_event(event)
+        if isinstance(event, IterationFinished):
+            try:
+                push_api(repo, session.context, tasks=(event.task,))
+            except Mu2netError as exc:
+                session.note(f"warning: not pushed: {exc}\nhint: the work is safe here; 'mu2net push' tries again")
+
+    return on_event_and_push
+
+
+def _report(session: Session, result: EvolveResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    for done in result.iterations:
+        outcome = "improved" if done.improved else "not improved"
+        accuracy = f"validation {percent(done.validation)}, test {percent(done.test)}"
+        session.say(f"{done.task}: iteration {done.iteration}: {accuracy}, {outcome} [{short(done.commit)}]")
+    session.note(f"Seed {result.seed}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")

@@ -1,0 +1,155 @@
+"""What evolve reports while it runs: a live table on a terminal, plain lines otherwise; always on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from mu2net_cli.render import console, percent, short
+from mu2net_core.api.events import (
+    ChildFinished,
+    Compiled,
+    Event,
+    GenerationFinished,
+    GenerationStarted,
+    IterationFinished,
+    IterationStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mu2net_cli.session import Session
+
+__all__ = ["Board", "duration", "evolve_progress", "line_of"]
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration in one or two units, e.g. ``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def line_of(event: Event, *, verbose: bool = False) -> str | None:
+    """Returns what an event says in one line of plain text; None for those only ``--verbose`` shows."""
+    match event:
+        case IterationStarted():
+            resumed = f", resuming after {event.resumed_generation}" if event.resumed_generation else ""
+            amount = f"{event.generations} generations of {event.children} children{resumed}"
+            return f"{event.task}: iteration {event.iteration}: {amount}"
+        case GenerationFinished():
+            done = f"{event.kept} kept, {event.discarded} discarded in {duration(event.wall_s)}"
+            best = f"best validation {percent(event.best_quality)}"
+            return f"{event.task}: generation {event.generation + 1}: {done}; {best}; {duration(event.eta_s)} left"
+        case IterationFinished():
+            result = f"validation {percent(event.validation)}, test {percent(event.test)}"
+            outcome = "improved" if event.improved else "not improved"
+            took = f"{duration(event.wall_s)}, commit {short(event.commit_id)}"
+            return f"{event.task}: iteration {event.iteration} finished: {result}, {outcome} ({took})"
+        case ChildFinished() if verbose:
+            score = "no score" if event.score is None else f"score {event.score:.4f}"
+            what = {"kept": "kept", "score": "discarded", "nan": "discarded: not finite"}[event.outcome]
+            return f"{event.task}: generation {event.generation + 1}, child {event.child + 1}: {score}, {what}"
+        case Compiled() if verbose:
+            return f"compiled {event.what} in {event.wall_s:.1f} s"
+        case _:
+            return None
+
+
+@dataclass(slots=True)
+class _Row:
+    """Where one task stands on the board."""
+
+    iteration: int = 0
+    generations: int = 0
+    children: int = 0
+    generation: int = 0
+    children_done: int = 0
+    best_score: float | None = None
+    state: str = ""
+
+
+class Board:
+    """Turns events into a table with one row per task."""
+
+    def __init__(self) -> None:
+        """Makes an empty board."""
+        self._rows: dict[str, _Row] = {}
+
+    def update(self, event: Event) -> None:
+        """Takes in one event."""
+        if isinstance(event, Compiled):
+            return
+        row = self._rows.setdefault(event.task, _Row())
+        row.iteration = event.iteration
+        match event:
+            case IterationStarted():
+                row.generations, row.children = event.generations, event.children
+                row.generation, row.children_done, row.best_score = event.resumed_generation, 0, None
+                row.state = "starting"
+            case GenerationStarted():
+                row.generation, row.children_done = event.generation + 1, 0
+                row.state = row.state if row.state.endswith("left") else "training"
+            case ChildFinished():
+                row.children_done += 1
+                row.best_score = event.best_score
+            case GenerationFinished():
+                row.best_score = event.best_score
+                row.state = f"{duration(event.eta_s)} left"
+            case IterationFinished():
+                row.state = f"validation {percent(event.validation)}, test {percent(event.test)}"
+
+    def table(self) -> Table:
+        """Returns the table as it stands."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("task", no_wrap=True)
+        for title in ("iteration", "generation", "children", "best score"):
+            table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        for task, row in self._rows.items():
+            best = "-" if row.best_score is None else f"{row.best_score:.4f}"
+            generation = f"{row.generation}/{row.generations}"
+            table.add_row(task, str(row.iteration), generation, f"{row.children_done}/{row.children}", best, row.state)
+        return table
+
+
+@contextmanager
+def evolve_progress(session: Session) -> Iterator[Callable[[Event], None]]:
+    """Yields what to call with every event; draws a live table where the session allows one."""
+    if session.quiet:
+        yield lambda _event: None
+    elif session.live:
+        yield from _live(session)
+    else:
+        yield lambda event: _print_line(event, verbose=session.verbose)
+
+
+def _live(session: Session) -> Iterator[Callable[[Event], None]]:
+    from rich.live import Live
+
+    board = Board()
+    with Live(get_renderable=board.table, console=console(session, stderr=True), refresh_per_second=4) as live:
+
+        def on_event(event: Event) -> None:
+            board.update(event)
+            line = line_of(event, verbose=True) if session.verbose else None
+            if line is not None:
+                live.console.print(line, markup=False)
+
+        yield on_event
+
+
+def _print_line(event: Event, *, verbose: bool) -> None:
+    line = line_of(event, verbose=verbose)
+    if line is not None:
+        typer.echo(line, err=True)
