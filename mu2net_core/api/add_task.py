@@ -1,0 +1,112 @@
+"""``add-task``: a data set becomes a task, with exact splits and fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.names import NO_DEVICE
+from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Head, check_name
+from mu2net_core.repo import HeadState, Repository
+
+__all__ = ["add_task"]
+
+
+def add_task(
+    repo: Repository,
+    context: Context,
+    uri: str,
+    *,
+    name: str | None = None,
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    private: bool = False,
+    readers: Sequence[str] = (),
+    depth: int | None = None,
+    skip_bad: bool = False,
+    data_dir: str | None = None,
+    on_skipped: Callable[[str], None] | None = None,
+) -> Head:
+    """Adds a task and returns its head, which has no model yet.
+
+    Args:
+        repo: where to add it.
+        context: of this process.
+        uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``.
+        name: of the task; None for the one the URI suggests.
+        train: split specification, e.g. ``train[20%:]``; None for the default.
+        validation: likewise.
+        test: likewise.
+        private: only the task itself may use what is learned from it.
+        readers: groups that may use what is learned from it; none and not ``private`` means everybody.
+        depth: of class folders, for ``folder:``.
+        skip_bad: leave broken images of a folder out.
+        data_dir: where prepared catalogue data lies.
+        on_skipped: called with the name of each broken image left out.
+
+    Raises:
+        AlreadyExistsError: there is a task of that name.
+        InvalidInputError: a name, split or option that cannot be right.
+        NotFoundError: no such data set.
+        DataError: the data cannot be used as it is.
+    """
+    uri = absolute_uri(uri, context.cwd)
+    name = check_name(name if name is not None else default_name(uri), "task name")
+    access = _access(name, private=private, readers=readers)
+    before = _removed_head(repo, name)
+    options = _options(uri, depth=depth, skip_bad=skip_bad)
+    started_at = context.timestamp()
+    described = describe_task(
+        uri,
+        name=name,
+        train=train,
+        validation=validation,
+        test=test,
+        access=access,
+        options=options,
+        data_dir=data_folder(data_dir, context.environ),
+    )
+    if on_skipped is not None:
+        for skipped in described.skipped:
+            on_skipped(skipped)
+    commit = Commit(
+        task=name,
+        task_id=repo.objects.put(described.task),
+        parents=(before.commit,) if before is not None else (),
+        agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
+        started_at=started_at,
+        finished_at=context.timestamp(),
+        message=f"add task {name}",
+    )
+    commit_id = repo.objects.put(commit)
+    repo.refs.append(name, commit_id, after=before)
+    return Head(commit_id=commit_id, commit=commit, task=described.task, model=None)
+
+
+def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
+    if private and readers:
+        raise InvalidInputError("A task is either private or has readers, not both.")
+    if private:
+        return AccessRule.only([name])
+    return AccessRule.only(check_name(reader, "reader name") for reader in readers) if readers else PUBLIC
+
+
+def _removed_head(repo: Repository, name: str) -> HeadState | None:
+    """Returns where the head of a removed task of this name stands; None if there never was one."""
+    state = repo.refs.head(name)
+    if state is not None and not repo.objects.commit(state.commit).removed:
+        raise AlreadyExistsError(
+            f"There is a task {name} already.",
+            hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
+        )
+    return state
+
+
+def _options(uri: str, *, depth: int | None, skip_bad: bool) -> dict[str, int | str | bool]:
+    if (depth is not None or skip_bad) and not uri.startswith("folder:"):
+        raise InvalidInputError(f"--depth and --skip-bad are for folders of images (folder:PATH), not for {uri}.")
+    options: dict[str, int | str | bool] = {"skip_bad": True} if skip_bad else {}
+    return options if depth is None else {**options, "depth": depth}

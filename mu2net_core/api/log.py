@@ -1,0 +1,176 @@
+"""``log``: what happened, newest first."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from mu2net_core.api.names import task_head
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import Agent, Commit, Model
+from mu2net_core.repo import Repository
+
+__all__ = ["LogEntry", "log", "log_entry", "parse_since"]
+
+Event = Literal["add", "iteration", "merge", "remove"]
+
+_AGE = re.compile(r"(\d{1,6}) ?(s|m|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?)( ago)?")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One commit.
+
+    Attributes:
+        commit: its id.
+        task: whose head it moved.
+        event: what it was.
+        iteration: task iterations behind the head, this one included.
+        model: the retained model's id; None before the first one.
+        validation: the model's quality on the validation split.
+        test: on the test split.
+        gain: of validation quality over the best parent's; None if no parent had a model.
+        sampled: children sampled in the iteration.
+        kept: of these, those that joined the population.
+        discarded: of these, those that did not, by reason.
+        agent: who did it; None for a merge.
+        started_at: UTC, ISO 8601.
+        finished_at: likewise.
+        parents: ids of the commits before it.
+        message: one line.
+    """
+
+    commit: str
+    task: str
+    event: Event
+    iteration: int
+    model: str | None
+    validation: float | None
+    test: float | None
+    gain: float | None
+    sampled: int
+    kept: int
+    discarded: Mapping[str, int] = field(default_factory=dict)
+    agent: Agent | None
+    started_at: str
+    finished_at: str
+    parents: tuple[str, ...]
+    message: str
+
+
+def log(
+    repo: Repository, task: str | None = None, *, since: datetime | None = None, limit: int | None = None
+) -> Iterator[LogEntry]:
+    """Yields the commits of all tasks, or of one, newest first; a commit always comes before its parents.
+
+    Args:
+        repo: the repository.
+        task: only this task; removed ones too.
+        since: nothing that finished earlier.
+        limit: at most so many.
+
+    Raises:
+        NotFoundError: there is no such task.
+    """
+    states = repo.refs.heads().values() if task is None else (task_head(repo, task),)
+    heads = tuple(state.commit for state in states)
+    earliest = since.astimezone(UTC).isoformat(timespec="microseconds") if since is not None else ""
+    return _entries(repo, heads, earliest, limit)
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """Returns the moment a user means.
+
+    Args:
+        text: an ISO date or time, UTC if it names no zone, or an age such as ``2d`` or ``3 hours ago``.
+        now: the time, with its zone.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    match = _AGE.fullmatch(text.strip().lower())
+    try:
+        if match:
+            return now - timedelta(**{_UNITS[match[2][0]]: int(match[1])})
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError) as exc:
+        raise InvalidInputError(
+            f"Not a time: {text!r}.", hint="Examples: 2026-03-01, 2026-03-01T12:30, 2d, '3 hours ago'"
+        ) from exc
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _entries(repo: Repository, heads: tuple[str, ...], earliest: str, limit: int | None) -> Iterator[LogEntry]:
+    queue: list[_Newest] = [_Newest(oid, repo.objects.commit(oid)) for oid in set(heads)]
+    heapq.heapify(queue)
+    seen = set(heads)
+    count = 0
+    while queue and (limit is None or count < limit):
+        newest = heapq.heappop(queue)
+        for parent in newest.commit.parents:
+            if parent not in seen:
+                seen.add(parent)
+                heapq.heappush(queue, _Newest(parent, repo.objects.commit(parent)))
+        if newest.commit.finished_at >= earliest:
+            count += 1
+            yield log_entry(repo, newest.oid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """A commit in the queue, sorted by the time it finished, then by id, newest first."""
+
+    oid: str
+    commit: Commit
+
+    def __lt__(self, other: _Newest) -> bool:
+        return (self.commit.finished_at, self.oid) > (other.commit.finished_at, other.oid)
+
+
+def log_entry(repo: Repository, oid: str) -> LogEntry:
+    """Returns one commit as the log tells it."""
+    commit = repo.objects.commit(oid)
+    model = _model(repo, commit)
+    return LogEntry(
+        commit=oid,
+        task=commit.task,
+        event=_event(commit),
+        iteration=commit.iteration,
+        model=commit.model,
+        validation=model.quality if model is not None else None,
+        test=model.test_quality if model is not None else None,
+        gain=_gain(repo, commit, model),
+        sampled=commit.children.sampled,
+        kept=commit.children.kept,
+        discarded=commit.children.discarded,
+        agent=commit.agent,
+        started_at=commit.started_at,
+        finished_at=commit.finished_at,
+        parents=commit.parents,
+        message=commit.message,
+    )
+
+
+def _model(repo: Repository, commit: Commit) -> Model | None:
+    return repo.objects.model(commit.model) if commit.model is not None else None
+
+
+def _event(commit: Commit) -> Event:
+    if commit.removed:
+        return "remove"
+    if commit.is_merge:
+        return "merge"
+    return "add" if commit.model is None else "iteration"
+
+
+def _gain(repo: Repository, commit: Commit, model: Model | None) -> float | None:
+    parents = (_model(repo, repo.objects.commit(parent)) for parent in commit.parents)
+    before = [parent.quality for parent in parents if parent is not None and parent.quality is not None]
+    if model is None or model.quality is None or not before:
+        return None
+    return model.quality - max(before)

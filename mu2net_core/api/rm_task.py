@@ -1,0 +1,38 @@
+"""``rm-task``: a task leaves the system; its history, and what others learned from it, stays."""
+
+from __future__ import annotations
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.names import NO_DEVICE, task_head
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Agent, Commit, Head
+from mu2net_core.repo import Repository
+
+__all__ = ["rm_task"]
+
+
+def rm_task(repo: Repository, context: Context, task: str) -> Head:
+    """Removes a task and returns its last head, whose commit says so.
+
+    Raises:
+        NotFoundError: there is no such task, or it was removed before.
+    """
+    state = task_head(repo, task)
+    before = repo.objects.commit(state.commit)
+    if before.removed:
+        raise NotFoundError(f"The task {task} was removed already, on {before.finished_at[:19]} UTC.")
+    now = context.timestamp()
+    commit = Commit(
+        task=task,
+        task_id=before.task_id,
+        parents=(state.commit,),
+        iteration=before.iteration,
+        agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
+        started_at=now,
+        finished_at=now,
+        message=f"remove task {task}",
+        removed=True,
+    )
+    commit_id = repo.objects.put(commit)
+    repo.refs.append(task, commit_id, after=state)
+    return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(before.task_id), model=None)

@@ -1,0 +1,78 @@
+"""``tasks``: what the system is to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mu2net_core.objects import Commit, Task
+from mu2net_core.repo import Repository
+
+__all__ = ["TaskInfo", "tasks"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInfo:
+    """One task.
+
+    Attributes:
+        name: of the task.
+        source: URI of its data, version pinned.
+        num_classes: how many labels there are.
+        num_examples: per split.
+        splits: the specification of each split.
+        readers: who may read what is learned from it; None for everybody.
+        private: whether that is only the task itself.
+        iterations: task iterations behind its head.
+        model: the retained model's id, None before the first one.
+        validation: the model's quality on the validation split.
+        test: on the test split.
+        removed: whether it was removed.
+    """
+
+    name: str
+    source: str
+    num_classes: int
+    num_examples: Mapping[str, int] = field(default_factory=dict)
+    splits: Mapping[str, str] = field(default_factory=dict)
+    readers: tuple[str, ...] | None = None
+    private: bool = False
+    iterations: int = 0
+    model: str | None = None
+    validation: float | None = None
+    test: float | None = None
+    removed: bool = False
+
+
+def tasks(repo: Repository, *, removed: bool = False) -> tuple[TaskInfo, ...]:
+    """Returns the tasks by name.
+
+    Args:
+        repo: the repository.
+        removed: list removed ones too.
+    """
+    commits = (repo.objects.commit(state.commit) for state in repo.refs.heads().values())
+    return tuple(_info(repo, commit) for commit in commits if removed or not commit.removed)
+
+
+def _info(repo: Repository, commit: Commit) -> TaskInfo:
+    task = repo.objects.task(commit.task_id)
+    model = repo.objects.model(commit.model) if commit.model is not None else None
+    return TaskInfo(
+        name=task.name,
+        source=task.source,
+        num_classes=task.num_classes,
+        num_examples={name: split.num_examples for name, split in task.splits.items()},
+        splits={name: split.spec for name, split in task.splits.items()},
+        readers=task.access.readers,
+        private=_is_private(task),
+        iterations=commit.iteration,
+        model=commit.model,
+        validation=model.quality if model is not None else None,
+        test=model.test_quality if model is not None else None,
+        removed=commit.removed,
+    )
+
+
+def _is_private(task: Task) -> bool:
+    return task.access.readers == (task.name,)
