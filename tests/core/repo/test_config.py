@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError
+from mu2net_core.repo import Config, Layers, Remote, Repository, open_repository
+from mu2net_core.repo.config import Value, parse_value, read_user_config
+from mu2net_core.storage import FileLock
+
+
+def test_settings_and_remotes_survive_the_file() -> None:
+    config = Config(
+        preset="vit-b",
+        settings={"search.mu": 0.1, "search.learning_rate": [0.1, 0.2], "children": 4, "name": "x y", "on": True},
+        remotes={
+            "origin": Remote(name="origin", url="/mnt/shared"),
+            "team": Remote(name="team", url="/mnt/team", readers=("a", "b"), partial=False),
+        },
+    )
+    assert Config.parse(config.dump(), what="it") == config
+
+
+def test_setting_and_unsetting() -> None:
+    config = Config(preset="x").with_setting("search.mu", 0.2).with_setting("children", 3)
+    assert config.settings == {"search.mu": 0.2, "children": 3}
+    assert config.without_setting("search.mu").settings == {"children": 3}
+    with pytest.raises(NotFoundError, match="generations is not set"):
+        config.without_setting("generations")
+    with pytest.raises(InvalidInputError, match=r"search.mu is set, and one cannot lie inside"):
+        config.with_setting("search", 1)
+
+
+@pytest.mark.parametrize("key", ["", ".", "a.", "a b", "a=b", "ä"])
+def test_a_key_is_words_and_dots(key: str) -> None:
+    with pytest.raises(InvalidInputError, match="Not a setting"):
+        Config(preset="x").with_setting(key, 1)
+
+
+def test_the_validation_hook_has_the_last_word() -> None:
+    def validate(key: str, value: Value) -> None:
+        raise InvalidInputError(f"Unknown setting {key} = {value}.")
+
+    with pytest.raises(InvalidInputError, match="Unknown setting children = 3"):
+        Config(preset="x").with_setting("children", 3, validate=validate)
+
+
+def test_stronger_layers_win_and_say_who_they_are() -> None:
+    layers = Layers(
+        options={"a": 1},
+        environ={"MU2NET_A": "2", "MU2NET_SEARCH_MU": "0.5"},
+        repository={"a": 3, "search.mu": 0.1, "c": 3},
+        user={"c": 4, "d": 4},
+        defaults={"d": 5, "e": 5},
+    )
+    found = {s.key: (s.value, s.origin) for s in layers.all()}
+    assert found == {
+        "a": (1, "option"),
+        "search.mu": (0.5, "environment"),
+        "c": (3, "repository"),
+        "d": (4, "user"),
+        "e": (5, "default"),
+    }
+    assert layers.get("nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3), ("0.5", 0.5), ("1e-3", 0.001), ("true", True), ("[1, 2]", [1, 2]), ('"3"', "3"),
+        ("vit-b", "vit-b"), ("", ""), ("a b", "a b"), ("2026-01-01", "2026-01-01"), ("1\nx = 2", "1\nx = 2"),
+        ("{}", "{}"),
+    ],
+)  # fmt: skip
+def test_text_is_read_as_the_value_it_spells(text: str, value: Value) -> None:
+    assert parse_value(text) == value
+
+
+def test_the_users_settings(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    assert read_user_config(file) == read_user_config(None) == {}
+    file.write_text("[settings]\nchildren = 3\n[settings.search]\nmu = 0.1\n")
+    assert read_user_config(file) == {"children": 3, "search.mu": 0.1}
+    file.write_text("[settings")
+    with pytest.raises(InvalidInputError, match="Cannot read"):
+        read_user_config(file)
+
+
+def test_remotes_are_added_and_removed(repo: Repository) -> None:
+    remote = Remote(name="origin", url="/mnt/x", readers=("a",))
+    repo.update_config(lambda config: config.with_remote(remote))
+    assert open_repository(repo.path).config.remotes == {"origin": remote}
+    repo.update_config(lambda config: config.without_remote("origin"))
+    assert open_repository(repo.path).config.remotes == {}
+    with pytest.raises(NotFoundError, match="no remote origin"):
+        repo.update_config(lambda config: config.without_remote("origin"))
+
+
+@pytest.mark.parametrize(("name", "url"), [("", "/x"), ("../x", "/x"), ("origin", "")])
+def test_a_remote_needs_a_name_and_a_url(name: str, url: str) -> None:
+    with pytest.raises(InvalidInputError):
+        Remote(name=name, url=url)
+
+
+def test_a_change_never_undoes_anothers(repo: Repository) -> None:
+    other = open_repository(repo.path)
+    other.update_config(lambda config: config.with_setting("a", 1))
+    repo.update_config(lambda config: config.with_setting("b", 2))
+    assert open_repository(repo.path).config.settings == {"a": 1, "b": 2}
+
+
+def test_two_changes_at_once_are_a_conflict(repo: Repository) -> None:
+    outcome: list[str] = []
+
+    def change() -> None:
+        try:
+            repo.update_config(lambda config: config)
+        except ConflictError as exc:
+            outcome.append(exc.message)
+
+    with FileLock(repo.state / "config.lock"):
+        thread = threading.Thread(target=change)
+        thread.start()
+        thread.join()
+    assert "the settings of this repository" in outcome[0]
