@@ -12,7 +12,7 @@ from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import make_folder, translate
 
-__all__ = ["create_repository"]
+__all__ = ["check_empty", "create_repository"]
 
 _PARTS = ("objects", "refs", "state")
 
@@ -35,7 +35,7 @@ def create_repository(
     config = Config(preset=preset, settings=flatten(settings or {}))
     try:
         if bare and path.is_dir():
-            _check_empty(path)
+            check_empty(path)
         for part in _PARTS:
             make_folder(path / part)
     except OSError as exc:
@@ -47,7 +47,8 @@ def create_repository(
     return Repository(path, config)
 
 
-def _check_empty(path: Path) -> None:
+def check_empty(path: Path) -> None:
+    """Raises InvalidInputError if the folder ``path`` holds more than what an interrupted creation leaves."""
     other = sorted(entry.name for entry in path.iterdir() if entry.name not in _PARTS and entry.name[0] != ".")
     if other:
         raise InvalidInputError(

@@ -1,0 +1,154 @@
+"""Clone: a new working copy of a repository that is somewhere else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.remote import resolve_url
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
+from mu2net_core.repo.adopt import adopt
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
+from mu2net_core.repo.remotes import attach, connect
+from mu2net_core.repo.repository import CONFIG, FOLDER
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.storage import replace_file
+
+__all__ = ["CloneResult", "clone"]
+
+_ORIGIN = "origin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloneResult:
+    """What a clone brought.
+
+    Attributes:
+        path: the new ``.mu2net``.
+        worktree: the new folder.
+        url: what was cloned.
+        full: whether all components came along.
+        tasks: every task's head.
+        tags: every tag.
+        roots: every root model.
+        num_objects: objects that travelled.
+        size_bytes: bytes of these objects.
+    """
+
+    path: Path
+    worktree: Path
+    url: str
+    full: bool
+    tasks: tuple[TaskReport, ...]
+    tags: tuple[NameReport, ...]
+    roots: tuple[NameReport, ...]
+    num_objects: int
+    size_bytes: int
+
+
+def clone(
+    url: str,
+    folder: Path | str | None,
+    context: Context,
+    full: bool = False,  # noqa: FBT001, FBT002
+    *,
+    readers: Iterable[str] = (),
+    progress: Watch | None = None,
+) -> CloneResult:
+    """Makes a working copy of the repository at ``url`` in ``folder``, with ``url`` as its remote ``origin``.
+
+    History and manifests come now, components when something needs them, unless ``full``. A failure leaves nothing
+    behind; what a killed clone left is taken up by the same command.
+
+    Args:
+        url: a folder or URL.
+        folder: new or empty; by default called like the last part of ``url``, in the context's ``cwd``.
+        context: of the call.
+        full: whether all components come now.
+        readers: groups and tasks that can read ``url``; empty for everybody.
+        progress: told of every object.
+
+    Raises:
+        NotFoundError: there is no repository at ``url``.
+        AlreadyExistsError: ``folder`` is not empty.
+    """
+    source = resolve_url(url, context)
+    remote = Remote(name=_ORIGIN, url=source, readers=tuple(sorted(set(readers))) or None, partial=not full)
+    reached = connect(remote)
+    like = reached.config()
+    target = (context.cwd / Path(folder).expanduser()) if folder is not None else context.cwd / _default_name(source)
+    _check_target(target)
+    counter = Counter(progress)
+    with _all_or_nothing(target, f"{source}\n{full}\n"):
+        repo = _new_repository(target, like, remote)
+        fetched = fetching.fetch(repo, reached, counter=counter)
+        tracking = read_tracking(repo.state, remote)
+        tasks = adopt(repo, tracking, sorted(tracking.heads), Policy())
+    return CloneResult(
+        path=repo.path,
+        worktree=repo.worktree,
+        url=source,
+        full=full,
+        tasks=tasks,
+        tags=fetched.tags,
+        roots=fetched.roots,
+        num_objects=counter.num_objects,
+        size_bytes=counter.size_bytes,
+    )
+
+
+def _new_repository(target: Path, like: Config, remote: Remote) -> Repository:
+    """Returns a repository with the settings of ``like`` and one remote; one begun before is taken up."""
+    if (target / FOLDER / CONFIG).is_file():
+        repo = open_repository(target)
+    else:
+        repo = create_repository(target, preset=like.preset, settings=like.settings)
+    repo.update_config(lambda config: config.with_remote(remote))
+    attach(repo)
+    return repo
+
+
+def _default_name(url: str) -> str:
+    name = url.rstrip("/").rpartition("/")[2].removesuffix(FOLDER)
+    if not name:
+        raise InvalidInputError(f"Cannot name the new folder after {url}.", hint="Name it: mu2net clone URL FOLDER")
+    return name
+
+
+def _marker(target: Path) -> Path:
+    return target / FOLDER / "state" / "unfinished-clone"
+
+
+def _check_target(target: Path) -> None:
+    """Refuses a folder that holds anything but an unfinished clone."""
+    if target.exists() and not target.is_dir():
+        raise AlreadyExistsError(f"Cannot clone into {target}: it is a file.")
+    others = [entry.name for entry in target.iterdir() if entry.name != FOLDER] if target.is_dir() else []
+    finished = (target / FOLDER / CONFIG).is_file() and not _marker(target).is_file()
+    if others or finished:
+        what = "there is a repository" if finished else f"it holds other things ({', '.join(sorted(others)[:3])})"
+        raise AlreadyExistsError(f"Cannot clone into {target}: {what}.", hint="Name a new or an empty folder.")
+
+
+@contextmanager
+def _all_or_nothing(target: Path, what: str) -> Iterator[None]:
+    """Marks the clone as unfinished inside the block; removes all of it if the block fails."""
+    existed, marker = target.is_dir(), _marker(target)
+    if marker.is_file() and marker.read_text() != what:
+        shutil.rmtree(target / FOLDER)  # begun from elsewhere
+    try:
+        replace_file(marker, what.encode())
+        yield
+        marker.unlink()
+    except BaseException:
+        shutil.rmtree(target / FOLDER, ignore_errors=True)
+        if not existed:
+            with suppress(OSError):
+                target.rmdir()
+        raise

@@ -1,0 +1,38 @@
+"""Fetch: bring what is new on a remote here, and leave our heads where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mu2net_core.api.context import Context
+from mu2net_core.repo import Repository, fetching
+from mu2net_core.repo.outcomes import Counter, Exchange, Watch
+from mu2net_core.repo.remotes import connect, find_remote
+
+__all__ = ["fetch"]
+
+
+def fetch(
+    repo: Repository,
+    context: Context,  # noqa: ARG001
+    remote: str | None = None,
+    tasks: Sequence[str] = (),
+    *,
+    progress: Watch | None = None,
+) -> Exchange:
+    """Copies the history and manifests of a remote's heads, its roots and tags; returns what is new.
+
+    Args:
+        repo: where to.
+        context: of the call.
+        remote: its name; by default ``origin``, or the only one.
+        tasks: only these; by default all.
+        progress: told of every object.
+
+    Raises:
+        NotFoundError: there is no such remote, no repository there, or no such task on it.
+        ConflictError: the remote's system grew from another root of the same name.
+        CorruptObjectError: the remote sent what does not hash to its id.
+    """
+    reached = connect(find_remote(repo.config, remote))
+    return fetching.fetch(repo, reached, tasks=tasks, counter=Counter(progress))

@@ -1,0 +1,48 @@
+"""Merge: move our heads to include what was fetched, without asking the remote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.sharing import policy_for
+from mu2net_core.repo import Repository
+from mu2net_core.repo.adopt import adopt
+from mu2net_core.repo.fetching import unknown_task
+from mu2net_core.repo.join import OnConflict
+from mu2net_core.repo.outcomes import Exchange
+from mu2net_core.repo.remotes import find_remote
+from mu2net_core.repo.tracking import read_tracking
+
+__all__ = ["merge"]
+
+
+def merge(
+    repo: Repository,
+    context: Context,
+    remote: str | None = None,
+    tasks: Sequence[str] = (),
+    *,
+    on_conflict: OnConflict = "best",
+) -> Exchange:
+    """Joins the heads last fetched from a remote with ours; returns what happened to each task.
+
+    Args:
+        repo: where.
+        context: of the call.
+        remote: its name; by default ``origin``, or the only one.
+        tasks: only these; by default all that were fetched.
+        on_conflict: ``best`` keeps the better score, ``ours`` and ``theirs`` a side, ``fail`` stops.
+
+    Raises:
+        NotFoundError: there is no such remote, or no such task was fetched from it.
+        ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
+    """
+    policy = policy_for(repo, context, on_conflict)
+    source = find_remote(repo.config, remote)
+    tracking = read_tracking(repo.state, source)
+    for task in tasks:
+        if task not in tracking.heads:
+            raise unknown_task(task, tracking.heads, f"fetched from {source.name}")
+    reports = adopt(repo, tracking, tasks or sorted(tracking.heads), policy)
+    return Exchange(remote=source.name, url=source.url, tasks=reports)

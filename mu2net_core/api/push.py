@@ -1,0 +1,50 @@
+"""Push: move a remote's heads to include our work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.sharing import policy_for
+from mu2net_core.repo import Repository, pushing
+from mu2net_core.repo.join import OnConflict
+from mu2net_core.repo.outcomes import Counter, Exchange, Watch
+from mu2net_core.repo.remotes import find_remote
+
+__all__ = ["push"]
+
+
+def push(
+    repo: Repository,
+    context: Context,
+    remote: str | None = None,
+    tasks: Sequence[str] = (),
+    on_conflict: OnConflict = "best",
+    progress: Watch | None = None,
+) -> Exchange:
+    """Sends our work to a remote and returns what happened; makes a repository in a new or empty folder.
+
+    Whoever moved the same task meanwhile loses nothing: the heads are joined, here and there. Tasks that the
+    remote's readers may not see are skipped and reported.
+
+    Args:
+        repo: where from.
+        context: of the call.
+        remote: its name; by default ``origin``, or the only one.
+        tasks: only these, and no tags; by default all.
+        on_conflict: ``best`` keeps the better score, ``ours`` and ``theirs`` a side, ``fail`` stops.
+        progress: told of every object.
+
+    Raises:
+        NotFoundError: there is no such remote or task.
+        ConflictError: heads diverged and ``on_conflict`` does not join them, or a root or tag differs over there.
+        AccessDeniedError: permissions forbid it.
+        InvalidInputError: the remote is a folder with other things in it.
+    """
+    return pushing.push(
+        repo,
+        find_remote(repo.config, remote),
+        tasks=tasks,
+        policy=policy_for(repo, context, on_conflict),
+        counter=Counter(progress),
+    )

@@ -1,0 +1,65 @@
+"""Taking fetched heads over as our own, in an order that keeps the access rules whole at every step.
+
+What a task's data taught may only be judged where that task is known. So a task is made known (its first commit
+becomes its head) before any head that learned from it moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from mu2net_core.errors import ConflictError
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.join import Policy, join
+from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.outcomes import TaskReport
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.tracking import Tracking
+
+__all__ = ["adopt", "first_commit", "teachers"]
+
+
+def teachers(objects: ObjectDatabase, tip: str) -> set[str]:
+    """Returns the tasks whose data trained any model that the history of the commit ``tip`` retains."""
+    models = {objects.commit(oid).model for oid in ancestry(objects, [tip])}
+    return {task for oid in models if oid is not None for task in objects.model(oid).trained_by}
+
+
+def first_commit(objects: ObjectDatabase, tip: str) -> str:
+    """Returns where the history of the commit ``tip`` begins: usually the adding of its task, without a model."""
+    return min(oid for oid in ancestry(objects, [tip]) if not objects.commit(oid).parents)
+
+
+def adopt(repo: Repository, tracking: Tracking, tasks: Iterable[str], policy: Policy) -> tuple[TaskReport, ...]:
+    """Moves our heads of ``tasks`` to include the fetched ones, and brings tasks they learned from if unknown here.
+
+    Raises:
+        ConflictError: heads diverged and the policy does not join them; all others were joined.
+    """
+    theirs = {task: tracking.heads[task].commit for task in tasks if task in tracking.heads}
+    new = _new_tasks(repo, tracking, theirs)
+    theirs |= {task: tracking.heads[task].commit for task in new}
+    for task in sorted(new):
+        repo.refs.append(task, first_commit(repo.objects, theirs[task]), after=None)
+    reports, conflicts = [], []
+    for task, commit_id in sorted(theirs.items()):
+        try:
+            report = join(repo, task, commit_id, policy)
+        except ConflictError as exc:
+            conflicts.append(exc)
+            continue
+        first = task in new and report.outcome != "removed"
+        reports.append(replace(report, outcome="new") if first else report)
+    if conflicts:
+        raise conflicts[0]
+    return tuple(reports)
+
+
+def _new_tasks(repo: Repository, tracking: Tracking, theirs: Mapping[str, str]) -> set[str]:
+    """Returns the tasks without a head here, among ``theirs`` and among the tasks they learned from."""
+    heads = {task: repo.refs.head(task) for task in theirs}
+    moved = [tip for task, tip in theirs.items() if (head := heads[task]) is None or head.commit != tip]
+    learned_from = set().union(*(teachers(repo.objects, tip) for tip in moved))
+    unknown = {task for task in learned_from - set(theirs) if task in tracking.heads and repo.refs.head(task) is None}
+    return unknown | {task for task, head in heads.items() if head is None}

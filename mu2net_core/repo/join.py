@@ -1,0 +1,86 @@
+"""Moving a working copy's own head to include work that came from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mu2net_core.errors import ConflictError, InvalidInputError
+from mu2net_core.objects import Agent, Commit
+from mu2net_core.repo.merge import choose, contains, merge
+from mu2net_core.repo.outcomes import TaskOutcome, TaskReport
+from mu2net_core.repo.refs import HeadState
+from mu2net_core.repo.repository import Repository
+
+__all__ = ["ON_CONFLICT", "OnConflict", "Policy", "join"]
+
+OnConflict = Literal["best", "ours", "theirs", "fail"]
+ON_CONFLICT: tuple[OnConflict, ...] = ("best", "ours", "theirs", "fail")
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What to do when both sides moved.
+
+    Attributes:
+        on_conflict: ``best`` keeps the better score and is the same for everybody; ``ours`` and ``theirs`` are
+            somebody's decision; ``fail`` stops.
+        agent: who decides; needed for ``ours`` and ``theirs``.
+        now: when, as commits store it.
+    """
+
+    on_conflict: OnConflict = "best"
+    agent: Agent | None = None
+    now: str = ""
+
+    def __post_init__(self) -> None:
+        if self.on_conflict not in ON_CONFLICT:
+            raise InvalidInputError(f"on-conflict: expected one of {', '.join(ON_CONFLICT)}, got {self.on_conflict!r}.")
+        if self.on_conflict in {"ours", "theirs"} and (self.agent is None or not self.now):
+            raise InvalidInputError(f"on-conflict {self.on_conflict}: expected who decides, and when.")
+
+
+def join(repo: Repository, task: str, theirs: str, policy: Policy) -> TaskReport:
+    """Moves the head of ``task`` in ``repo`` so that it contains the commit ``theirs``; returns what that took.
+
+    Raises:
+        ConflictError: both sides moved and the policy is ``fail``, or the scores of the two sides do not compare.
+    """
+    for _ in range(_ATTEMPTS):
+        ours = repo.refs.head(task)
+        if ours is not None and contains(repo.objects, ours.commit, theirs):
+            outcome: TaskOutcome = "up-to-date" if contains(repo.objects, theirs, ours.commit) else "ahead"
+            return TaskReport(task=task, outcome=outcome, commit=ours.commit)
+        outcome, commit_id = _joined(repo, ours, theirs, policy)
+        try:
+            repo.refs.append(task, commit_id, after=ours)
+        except ConflictError:
+            continue  # another process of this working copy moved the head: look again
+        return TaskReport(task=task, outcome=outcome, commit=commit_id)
+    raise ConflictError(f"The head of {task} kept moving: {_ATTEMPTS} attempts to follow it failed.")
+
+
+def _joined(repo: Repository, ours: HeadState | None, theirs: str, policy: Policy) -> tuple[TaskOutcome, str]:
+    their_commit = repo.objects.commit(theirs)
+    if ours is None:
+        return ("removed" if their_commit.removed else "new"), theirs
+    was_removed = repo.objects.commit(ours.commit).removed
+    if contains(repo.objects, theirs, ours.commit):
+        return ("removed" if their_commit.removed and not was_removed else "updated"), theirs
+    commit_id, commit = _merged(repo, ours, theirs, policy)
+    return ("removed" if commit.removed and not was_removed else "merged"), commit_id
+
+
+def _merged(repo: Repository, ours: HeadState, theirs: str, policy: Policy) -> tuple[str, Commit]:
+    if policy.on_conflict == "fail":
+        raise ConflictError(
+            f"Both sides moved the head of {ours.task}: {ours.commit[:12]} here and {theirs[:12]} there.",
+            hint="Join them: --on-conflict best (the better score), ours or theirs.",
+        )
+    if policy.on_conflict == "best" or policy.agent is None:
+        _, commit = merge(repo.objects, [ours.commit, theirs])
+    else:
+        keep, other = (ours.commit, theirs) if policy.on_conflict == "ours" else (theirs, ours.commit)
+        commit = choose(repo.objects, keep=keep, other=other, agent=policy.agent, now=policy.now)
+    return repo.objects.put(commit), commit

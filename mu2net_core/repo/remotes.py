@@ -1,0 +1,201 @@
+"""Another repository, at a folder or URL, seen from a working copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.objects import AccessRule, Kind, hash_bytes, object_key
+from mu2net_core.repo.config import Config, Remote
+from mu2net_core.repo.create import check_empty, create_repository
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.storage import Store, open_store
+
+__all__ = [
+    "OpenStore",
+    "RemoteRepository",
+    "attach",
+    "check_place",
+    "component_fetcher",
+    "connect",
+    "connect_or_create",
+    "find_remote",
+]
+
+OpenStore = Callable[[str], Store]
+
+
+class RemoteRepository:
+    """A remote that was reached.
+
+    Attributes:
+        remote: its name, URL and readers.
+        store: its bytes by key.
+        objects: its objects by id; every read is checked.
+        refs: its heads, tags and roots.
+        audience: who can read what is sent there.
+    """
+
+    def __init__(self, remote: Remote, store: Store) -> None:
+        self.remote = remote
+        self.store = store
+        self.objects = ObjectDatabase(store)
+        self.refs = Refs(store)
+        self.audience = AccessRule() if remote.readers is None else AccessRule.only(remote.readers)
+
+    def config(self) -> Config:
+        """Returns its settings.
+
+        Raises:
+            NotFoundError: there is no repository.
+            InvalidInputError: it is of a future format.
+        """
+        try:
+            data = self.store.read(CONFIG)
+        except NotFoundError as exc:
+            raise NotFoundError(
+                f"No repository at {self.store.url}.",
+                hint="Check the address; the first `mu2net push` makes one in a new or an empty folder.",
+            ) from exc
+        return Config.parse(data, what=f"the repository {self.store.url}")
+
+    def __repr__(self) -> str:
+        return f"RemoteRepository({self.remote.name}, {self.store.url})"
+
+
+def find_remote(config: Config, name: str | None = None) -> Remote:
+    """Returns the remote called ``name``; without a name ``origin``, or the only one.
+
+    Raises:
+        NotFoundError: there is no such remote, or none at all.
+        InvalidInputError: no name, and several to choose from.
+    """
+    known = ", ".join(sorted(config.remotes))
+    if name is not None:
+        if name not in config.remotes:
+            raise NotFoundError(f"There is no remote {name}; known: {known or 'none'}.", hint=_ADD)
+        return config.remotes[name]
+    if not config.remotes:
+        raise NotFoundError("This repository has no remote.", hint=_ADD)
+    if "origin" in config.remotes:
+        return config.remotes["origin"]
+    if len(config.remotes) > 1:
+        raise InvalidInputError(f"Which remote? Expected one of {known}.")
+    return next(iter(config.remotes.values()))
+
+
+def connect(remote: Remote, *, open_store: OpenStore = open_store) -> RemoteRepository:
+    """Returns ``remote``, opened; nothing is read yet. A folder with a ``.mu2net`` inside stands for that."""
+    store = open_store(remote.url)
+    file = store.local_path(CONFIG)
+    if file is not None and (file.parent / FOLDER / CONFIG).is_file():
+        store = open_store(str(file.parent / FOLDER))
+    return RemoteRepository(remote, store)
+
+
+def connect_or_create(remote: Remote, like: Config, *, open_store: OpenStore = open_store) -> RemoteRepository:
+    """Returns ``remote``; if there is nothing yet, makes a bare repository there first, with the settings of ``like``.
+
+    Raises:
+        InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
+        AccessDeniedError: permissions forbid it.
+    """
+    reached = connect(remote, open_store=open_store)
+    try:
+        found = reached.config()
+    except NotFoundError:
+        _create(reached.store, like)
+        return reached
+    origin = next((other for other in found.remotes.values() if other.partial), None)
+    if origin is not None:
+        raise InvalidInputError(
+            f"Cannot push to {reached.store.url}: it is a partial clone, which does not hold all components.",
+            hint=f"Push to its own remote instead: {origin.url}",
+        )
+    return reached
+
+
+def check_place(remote: Remote, repo: Repository) -> None:
+    """Refuses a place that ``repo`` can never share with: itself, a file, or a folder of other things.
+
+    Raises:
+        InvalidInputError: it is one of these. A folder that is missing, empty or a repository passes.
+    """
+    file = open_store(remote.url).local_path(CONFIG)
+    if file is None:
+        return
+    folder = file.parent
+    if folder in {repo.path.resolve(), repo.worktree.resolve()}:
+        raise InvalidInputError(f"Cannot use {folder} as a remote: it is this repository itself.")
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInputError(f"Cannot use {folder} as a remote: it is a file. Expected a folder.")
+    if folder.is_dir() and not file.is_file() and not (folder / FOLDER / CONFIG).is_file():
+        check_empty(folder)
+
+
+def attach(repo: Repository) -> None:
+    """Lets ``repo`` bring missing components from its partial remotes, as they are configured now."""
+    repo.objects.fetch_missing = component_fetcher(repo.config.remotes.values())
+
+
+def component_fetcher(
+    remotes: Iterable[Remote], *, open_store: OpenStore = open_store
+) -> Callable[[Kind, str], bytes] | None:
+    """Returns what brings missing components of a partial clone from the first of ``remotes`` that has them.
+
+    None if no remote is partial: then whatever is missing is lost. Every byte is checked against the id.
+    """
+    partial = sorted((remote for remote in remotes if remote.partial), key=lambda r: (r.name != "origin", r.name))
+    if not partial:
+        return None
+    stores: dict[str, Store] = {}
+
+    def fetch(kind: Kind, oid: str) -> bytes:
+        for remote in partial if kind == "component" else ():
+            if remote.name not in stores:
+                stores[remote.name] = connect(remote, open_store=open_store).store
+            try:
+                data = stores[remote.name].read(object_key(kind, oid))
+            except NotFoundError:
+                continue
+            return _checked(data, kind, oid, remote)
+        asked = ", ".join(f"{remote.name} ({remote.url})" for remote in partial)
+        raise NotFoundError(
+            f"The {kind} {oid} is not here" + (f" and not on {asked}." if kind == "component" else "."),
+            hint="Run `mu2net fetch`; if that does not bring it, `mu2net fsck` says what is missing.",
+        )
+
+    return fetch
+
+
+def _checked(data: bytes, kind: Kind, oid: str, remote: Remote) -> bytes:
+    found = hash_bytes(data)
+    if found != oid:
+        raise CorruptObjectError(
+            f"The {kind} {oid} on the remote {remote.name} ({remote.url}) is damaged: its bytes hash to {found}. "
+            "It was not taken over.",
+            hint="Run `mu2net fsck` there; `mu2net fsck --repair-from REMOTE` takes a good copy from elsewhere.",
+        )
+    return data
+
+
+def _create(store: Store, like: Config) -> None:
+    """Makes an empty bare repository; somebody else doing so at the same moment is fine."""
+    file = store.local_path(CONFIG)
+    try:
+        if file is not None:
+            create_repository(file.parent, preset=like.preset, settings=like.settings, bare=True)
+        elif next(iter(store.list("")), None) is None:
+            store.create(CONFIG, Config(preset=like.preset, settings=like.settings).dump())
+        else:
+            raise InvalidInputError(
+                f"Cannot push to {store.url}: it holds other things and no {CONFIG}, so it is no mu2net repository.",
+                hint="Name a new or an empty place.",
+            )
+    except AlreadyExistsError:
+        return
+
+
+_ADD = "Add one: mu2net remote add origin FOLDER"
