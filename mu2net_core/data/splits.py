@@ -140,19 +140,16 @@ def _what(default: Default) -> str:
 
 
 def _spec(slices: Sequence[Slice], splits: Mapping[str, int]) -> str:
-    """Returns the shortest specification that means exactly ``slices``."""
+    """Returns a specification that means exactly ``slices``, in percent where that is what a user would write."""
     return "+".join(_part_spec(part, splits[part.split]) for part in slices)
 
 
 def _part_spec(part: Slice, num_examples: int) -> str:
-    start = "" if part.start == 0 else _short(part.start, num_examples)
-    stop = "" if part.stop == num_examples else _short(part.stop, num_examples)
-    return f"{part.split}[{start}:{stop}]" if start or stop else part.split
-
-
-def _short(boundary: int, num_examples: int) -> str:
-    percent = _percent(boundary, num_examples)
-    return str(boundary) if percent is None else f"{percent}%"
+    bounds = [bound for bound in (part.start, part.stop) if 0 < bound < num_examples]
+    percents = [_percent(bound, num_examples) for bound in bounds]
+    plain = any(percent is None or (percent % 5 and percent * num_examples % 100) for percent in percents)
+    texts = dict(zip(bounds, bounds if plain else [f"{percent}%" for percent in percents], strict=True))
+    return f"{part.split}[{texts.get(part.start, '')}:{texts.get(part.stop, '')}]" if texts else part.split
 
 
 def _percent(boundary: int, num_examples: int) -> int | None:

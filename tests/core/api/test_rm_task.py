@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.tasks import tasks
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import AccessRule
+from mu2net_core.repo import Repository, load_system
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+
+
+def test_a_removed_task_leaves_the_system_but_not_the_history(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "cats", AccessRule.only(["cats"]))
+    before = evolve_sample(repo, "cats", score=0.5)
+    removed = rm_task(repo, context, "cats")
+    assert removed.commit.removed
+    assert removed.commit.parents == (before.commit,)
+    assert removed.commit.iteration == 1
+    assert repo.objects.commit(before.commit).model is not None
+    system = load_system(repo)
+    assert "cats" not in system.heads
+    assert system.rules["cats"] == AccessRule.only(["cats"])
+    assert tasks(repo) == ()
+    assert [info.removed for info in tasks(repo, removed=True)] == [True]
+
+
+@pytest.mark.parametrize("name", ["cast", "Not A Name"])
+def test_an_unknown_task_gets_near_names(repo: Repository, context: Context, name: str) -> None:
+    add_sample_task(repo, "cats")
+    with pytest.raises(NotFoundError, match=f"There is no task '{name}'") as error:
+        rm_task(repo, context, name)
+    assert ("Did you mean cats?" if name == "cast" else "mu2net tasks") in str(error.value.hint)
+
+
+def test_removing_twice(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "cats")
+    rm_task(repo, context, "cats")
+    with pytest.raises(NotFoundError, match="cats was removed already, on 2026-01-02T03:04:05 UTC"):
+        rm_task(repo, context, "cats")
+    assert len(repo.refs.log("cats")) == 2

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from mu2net_core.api.tasks import tasks
+from mu2net_core.objects import to_json
+from mu2net_core.repo import Repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+
+
+def test_tasks_are_listed_by_name_with_where_they_stand(repo: Repository) -> None:
+    add_sample_task(repo, "dogs")
+    add_sample_task(repo, "cats")
+    evolve_sample(repo, "dogs", score=0.75)
+    cats, dogs = tasks(repo)
+    assert (cats.name, cats.iterations, cats.model, cats.validation) == ("cats", 0, None, None)
+    assert (dogs.name, dogs.iterations, dogs.validation, dogs.test) == ("dogs", 1, 0.75, 0.75)
+    assert dogs.num_examples == {"train": 8, "validation": 8, "test": 8}
+    assert dogs.splits == {"train": "train", "validation": "validation", "test": "test"}
+    assert (dogs.num_classes, dogs.source) == (2, "npz:/data/dogs.npz")
+    assert to_json(dogs)["name"] == "dogs"
+
+
+def test_no_tasks(repo: Repository) -> None:
+    assert tasks(repo) == ()
