@@ -183,8 +183,10 @@ def read_user_config(path: Path | None) -> Mapping[str, Value]:
 
 
 def check_setting_key(key: str) -> str:
-    """Returns ``key`` unchanged; raises InvalidInputError if it is not dotted words."""
-    if not all(part.replace("_", "").replace("-", "").isalnum() and part.isascii() for part in key.split(".")):
+    """Returns ``key`` unchanged; raises InvalidInputError if it is not dotted words, or ``data.`` and a task's name."""
+    if key.startswith("data."):
+        check_name(key.removeprefix("data."), "task name")
+    elif not all(part.replace("_", "").replace("-", "").isalnum() and part.isascii() for part in key.split(".")):
         raise InvalidInputError(f"Not a setting: {key[:120]!r}. Expected words joined by dots, e.g. search.mu.")
     return key
 

@@ -13,7 +13,7 @@ from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.tasks import tasks
 from mu2net_core.errors import AlreadyExistsError, DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule
-from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo import Repository, load_system, open_repository
 
 
 @pytest.fixture
@@ -123,6 +123,13 @@ def test_broken_images_are_told_when_left_out(repo: Repository, context: Context
     assert head.task.classes == ("x/a", "x/b")
     assert head.task.options == {"depth": 2, "skip_bad": True}
     assert skipped == [str(tmp_path / "images" / "x" / "a" / "bad.png")]
+
+
+def test_a_setting_may_say_where_the_data_of_a_task_lies_here(repo: Repository, tmp_path: Path) -> None:
+    repo.update_config(lambda config: config.with_setting("data.team/cats.v2", f"folder:{tmp_path}"))
+    assert open_repository(repo.path).config.settings["data.team/cats.v2"] == f"folder:{tmp_path}"
+    with pytest.raises(InvalidInputError, match="Not a task name: 'Big Cats'"):
+        repo.config.with_setting("data.Big Cats", "folder:/x")
 
 
 def test_data_is_looked_for_where_the_environment_says(repo: Repository, context: Context, tmp_path: Path) -> None:
