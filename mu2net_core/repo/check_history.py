@@ -9,6 +9,7 @@ from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, Model, i
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.findings import Problem, ProblemKind
+from mu2net_core.repo.refs import entry_key
 
 __all__ = ["Walk", "walk_history"]
 
@@ -59,7 +60,7 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
     """
     walk = Walk(scan=scan, partial=partial)
     retained: set[str] = set()
-    pending = [(commit_id, key) for key, _, commit_id in refs.commits]
+    pending = [(commit_id, entry_key(task, number)) for task, number, commit_id in refs.commits]
     for key, snapshot_id in refs.tags.items():
         walk.need("snapshot", snapshot_id, key)
         snapshot = scan.snapshots.get(snapshot_id)
@@ -73,9 +74,10 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
             commit = scan.commits[commit_id]
             pending += [(parent, f"commit {commit_id[:16]}") for parent in commit.parents]
             retained |= _commit(walk, commit_id, commit)
-    for key, task, commit_id in refs.commits:
+    for task, number, commit_id in refs.commits:
         if commit_id in scan.commits and scan.commits[commit_id].task != task:
-            walk.report("wrong-reference", key, f"It names a commit of the task {scan.commits[commit_id].task}.")
+            message = f"It names a commit of the task {scan.commits[commit_id].task}."
+            walk.report("wrong-reference", entry_key(task, number), message)
     for model_id in sorted(retained):
         _components(walk, model_id)
     _check_access(walk)

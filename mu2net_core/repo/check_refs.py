@@ -20,14 +20,14 @@ class RefScan:
     """The good refs of a repository, and what is wrong with the others.
 
     Attributes:
-        commits: (key, task, commit id) of every head entry.
+        commits: (task, number, commit id) of every head entry.
         tags: snapshot id by key.
         roots: model id by key.
-        broken: (task, number) of entries that are damaged or missing.
+        broken: (task, number) of entries that are damaged or missing; of two that do not chain, both.
         problems: found so far.
     """
 
-    commits: list[tuple[str, str, str]] = field(default_factory=list)
+    commits: list[tuple[str, int, str]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
     broken: list[tuple[str, int]] = field(default_factory=list)
@@ -71,7 +71,8 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
         if known and entry.previous != previous:
             message = "It does not name the hash of the entry before it."
             scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
-        scan.commits.append((key, task, entry.commit))
+            scan.broken += [(task, number - 1), (task, number)] if number > 1 else [(task, number)]
+        scan.commits.append((task, number, entry.commit))
         previous, known = state.entry_hash, True
 
 

@@ -66,7 +66,8 @@ def _restore(repo: Repository, remote: Source, scan: Scan, refs: RefScan, walk: 
         except Mu2netError:
             continue  # the remote has no good copy either: the problem stays in the report
         restored.append(f"{kind}/{oid}")
-    for task, number in refs.broken:
+    lost = [(task, number) for task, number, commit in refs.commits if not repo.objects.has("commit", commit)]
+    for task, number in sorted({*refs.broken, *lost}):
         if _restore_entry(repo, remote, task, number):
             restored.append(entry_key(task, number))
     return restored
@@ -78,6 +79,8 @@ def _restore_entry(repo: Repository, remote: Source, task: str, number: int) -> 
     try:
         data = remote.refs.store.read(key)
         entry = decode(data, HeadEntry, what=key)
+        if repo.store.exists(key) and repo.store.read(key) == data:
+            return False
         before = repo.refs.entry(task, number - 1)[0].entry_hash if number > 1 else None
         if entry.previous != before:
             return False

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.objects import AccessRule, Snapshot, object_key
+from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.fsck import fsck
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+
+SECRET = AccessRule.only(["secret"])
+
+
+@pytest.fixture
+def grown(repo: Repository) -> Repository:
+    """Returns a repository with two tasks, three iterations each, and a tag."""
+    for task in ("a", "b/c"):
+        add_sample_task(repo, task)
+    for score in (0.1, 0.2, 0.3):
+        evolve_sample(repo, "a", score=score)
+        evolve_sample(repo, "b/c", score=score)
+    heads = {task: state.commit for task, state in repo.refs.heads().items()}
+    repo.refs.create_tag("v1", repo.objects.put(Snapshot(heads=heads, roots=repo.refs.roots())))
+    return repo
+
+
+def _problems(repo: Repository) -> set[tuple[str, str]]:
+    return {(problem.kind, problem.object) for problem in fsck(open_repository(repo.path)).problems}
+
+
+def _head_model(repo: Repository, task: str) -> str:
+    head = repo.refs.head(task)
+    assert head is not None
+    model = repo.objects.commit(head.commit).model
+    assert model is not None
+    return model
+
+
+def test_a_whole_repository_is_clean(grown: Repository) -> None:
+    report = fsck(grown)
+    assert report.is_clean
+    assert report.counts["entries"] == 8
+    assert report.counts["tags"] == 1
+    assert report.counts["model"] == 7
+    assert report.counts["unreachable"] == 0
+    assert report.counts["bytes"] > 10_000
+
+
+def test_objects_nothing_refers_to_are_counted_and_fine(grown: Repository) -> None:
+    grown.objects.put(Snapshot(heads={}, roots={}))
+    report = fsck(grown)
+    assert report.is_clean
+    assert report.counts["unreachable"] == 1
+
+
+@pytest.mark.parametrize("kind", ["component", "model", "task", "commit", "snapshot"])
+def test_a_flipped_bit_in_any_kind_of_object(grown: Repository, kind: str) -> None:
+    key = next(iter(grown.store.list(f"objects/{kind}")))
+    path = grown.path / key
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    oid = path.parent.name + path.name.partition(".")[0]
+    assert ("damaged-object", f"{kind}/{oid}") in _problems(grown)
+    assert path.exists(), "a check without repair changes nothing"
+
+
+@pytest.mark.parametrize("kind", ["component", "model", "task", "commit", "snapshot"])
+def test_a_missing_object_of_any_kind(grown: Repository, kind: str) -> None:
+    keys = list(grown.store.list(f"objects/{kind}"))
+    for key in keys:
+        grown.store.delete(key)
+    assert "missing-object" in {found for found, about in _problems(grown) if about.startswith(kind)}
+
+
+def test_a_missing_component_of_a_model_nobody_retains_is_normal(grown: Repository) -> None:
+    retained = grown.objects.model(_head_model(grown, "a"))
+    between = replace(retained, components=(replace(retained.components[0], id="0" * 64), *retained.components[1:]))
+    between_id = grown.objects.put(between)
+    child = grown.objects.put(replace(retained, parent=between_id, seed=99))
+    head = grown.refs.head("a")
+    assert head is not None
+    commit = replace(grown.objects.commit(head.commit), model=child, parents=(head.commit,))
+    grown.refs.append("a", grown.objects.put(commit), after=head)
+    assert _problems(grown) == set()
+
+
+def test_in_a_partial_clone_components_may_be_elsewhere_but_nothing_else(grown: Repository) -> None:
+    component = next(iter(grown.objects.ids("component")))
+    grown.store.delete(object_key("component", component))
+    assert _problems(grown) == {("missing-object", f"component/{component}")}
+    remote = Remote(name="origin", url=str(grown.path), partial=True)
+    grown.update_config(lambda config: config.with_remote(remote))
+    assert _problems(grown) == set()
+    task = next(iter(grown.objects.ids("task")))
+    grown.store.delete(object_key("task", task))
+    assert _problems(grown) == {("missing-object", f"task/{task}")}
+
+
+@pytest.mark.parametrize("data", [b"", b'{"commit":'], ids=["empty", "truncated"])
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_a_truncated_ref(grown: Repository, number: int, data: bytes) -> None:
+    (grown.path / f"refs/heads/a/{number:08d}").write_bytes(data)
+    assert ("damaged-ref", f"refs/heads/a/{number:08d}") in _problems(grown)
+
+
+def test_a_lost_entry_in_the_middle(grown: Repository) -> None:
+    (grown.path / "refs/heads/a/00000002").unlink()
+    assert _problems(grown) == {("missing-ref", "refs/heads/a/00000002")}
+
+
+def test_an_entry_that_does_not_chain(grown: Repository) -> None:
+    shutil.copy(grown.path / "refs/heads/a/00000003", grown.path / "refs/heads/a/00000004")
+    assert ("damaged-ref", "refs/heads/a/00000004") in _problems(grown)
+
+
+def test_a_head_of_another_tasks_commit(grown: Repository) -> None:
+    head = grown.refs.head("a")
+    other = grown.refs.head("b/c")
+    assert other is not None
+    grown.refs.append("a", other.commit, after=head)
+    assert _problems(grown) == {("wrong-reference", "refs/heads/a/00000005")}
+
+
+@pytest.mark.parametrize("name", ["refs/tags/v1", "refs/roots/tiny"])
+def test_a_damaged_tag_or_root(grown: Repository, name: str) -> None:
+    (grown.path / name).write_bytes(b"")
+    assert ("damaged-ref", name) in _problems(grown)
+
+
+def test_a_tag_of_nothing(grown: Repository) -> None:
+    grown.refs.create_tag("v2", "0" * 64)
+    assert _problems(grown) == {("missing-object", f"snapshot/{'0' * 64}")}
+
+
+@pytest.mark.parametrize("change", [{"num_params": 1}, {"size_bytes": 1}])
+def test_a_manifest_that_is_wrong_about_a_component(grown: Repository, change: dict[str, int]) -> None:
+    model = grown.objects.model(_head_model(grown, "a"))
+    wrong = replace(model, components=(replace(model.components[0], **change), *model.components[1:]))
+    grown.refs.create_root("wrong", grown.objects.put(wrong))
+    assert ("wrong-reference", f"model/{grown.refs.roots()['wrong']}") in _problems(grown)
+
+
+def test_foreign_files_are_reported(grown: Repository) -> None:
+    (grown.path / "objects/model/notes.txt").write_text("hello")
+    (grown.path / "refs/lost").write_text("hello")
+    assert _problems(grown) == {("damaged-object", "objects/model/notes.txt"), ("damaged-ref", "refs/lost")}
+
+
+def test_a_future_object_says_so(grown: Repository) -> None:
+    oid = grown.objects.put_bytes("model", b'{"format":2}')
+    (problem,) = fsck(grown).problems
+    assert (problem.object, "a future format" in problem.message) == (f"model/{oid}", True)
+
+
+def test_knowledge_that_leaked_from_a_private_task(repo: Repository) -> None:
+    add_sample_task(repo, "secret", SECRET)
+    add_sample_task(repo, "open")
+    hidden = evolve_sample(repo, "secret", score=0.5)
+    evolve_sample(repo, "open", score=0.1)
+    assert _problems(repo) == set()
+    evolve_sample(repo, "open", score=0.6, parent=repo.objects.commit(hidden.commit).model)
+    leak = _head_model(repo, "open")
+    assert _problems(repo) == {("access", f"model/{leak}")}
+    evolve_sample(repo, "open", score=0.7, parent=next(iter(repo.refs.roots().values())))
+    assert _problems(repo) == {("access", f"model/{leak}")}, "the past counts too"
+
+
+def test_groups_share_and_a_private_task_may_use_its_own(repo: Repository) -> None:
+    add_sample_task(repo, "secret", SECRET)
+    add_sample_task(repo, "one", AccessRule.only(["team"]))
+    add_sample_task(repo, "two", AccessRule.only(["other", "team"]))
+    for _ in range(2):
+        evolve_sample(repo, "secret", score=0.5)
+    shared = evolve_sample(repo, "one", score=0.5)
+    evolve_sample(repo, "two", score=0.5, parent=repo.objects.commit(shared.commit).model)
+    assert _problems(repo) == set()
+
+
+def test_a_model_that_hides_who_trained_it(repo: Repository) -> None:
+    add_sample_task(repo, "secret", SECRET)
+    add_sample_task(repo, "open")
+    hidden = evolve_sample(repo, "secret", score=0.5)
+    head = evolve_sample(repo, "open", score=0.6, parent=repo.objects.commit(hidden.commit).model)
+    leak = repo.objects.model(_head_model(repo, "open"))
+    laundered = replace(
+        leak,
+        components=tuple(
+            replace(ref, training={t: n for t, n in ref.training.items() if t != "secret"}) for ref in leak.components
+        ),
+    )
+    commit = replace(repo.objects.commit(head.commit), model=repo.objects.put(laundered), parents=(head.commit,))
+    repo.refs.append("open", repo.objects.put(commit), after=head)
+    assert ("access", f"model/{_head_model(repo, 'open')}") in _problems(repo)
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
+def test_everything_damaged_is_restored_from_a_copy(
+    grown: Repository, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    shutil.copytree(grown.worktree, tmp_path / "copy")
+    before = {path.relative_to(grown.path): path.read_bytes() for path in _files(grown)}
+    for number, path in enumerate(_files(grown)):
+        if number % 2 == 0:
+            damage(path)
+    copy = open_repository(tmp_path / "copy")
+    report = fsck(open_repository(grown.path), remote=copy)
+    assert report.is_clean, report.problems
+    assert report.repaired
+    assert {path.relative_to(grown.path): path.read_bytes() for path in _files(grown)} == before
+    assert fsck(open_repository(grown.path)).is_clean
+
+
+def _files(repo: Repository) -> list[Path]:
+    """Returns every object and every head entry that is not the last of its head, whose loss nobody could see."""
+    entries = [path for path in sorted((repo.path / "refs/heads").rglob("0*")) if not path.name.endswith("4")]
+    return [*sorted(path for path in (repo.path / "objects").rglob("*") if path.is_file()), *entries]
+
+
+def test_an_entry_that_does_not_fit_is_not_taken_over(grown: Repository, tmp_path: Path) -> None:
+    shutil.copytree(grown.worktree, tmp_path / "copy")
+    entry = grown.path / "refs/heads/a/00000002"
+    shutil.copy(tmp_path / "copy/.mu2net/refs/heads/a/00000003", tmp_path / "copy/.mu2net/refs/heads/a/00000002")
+    entry.write_bytes(b"")
+    report = fsck(grown, remote=open_repository(tmp_path / "copy"))
+    assert ("damaged-ref", "refs/heads/a/00000002") in {(p.kind, p.object) for p in report.problems}
+    assert entry.read_bytes() == b""
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+from mu2net_core.repo import Refs, open_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.wrappers import FaultyStore
+repo = open_repository(Path(sys.argv[1]))
+store = FaultyStore(repo.store, at=int(sys.argv[2]), how="exit", when=sys.argv[3])
+repo.objects.store, repo.refs = store, Refs(store)
+add_sample_task(repo, "killed")
+evolve_sample(repo, "killed", score=0.5, trains=("encoderblock_0", "head"))
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_any_write_it_stays_clean(repo: Repository, tmp_path: Path, when: str) -> None:
+    outcomes = []
+    for moment in range(1, 20, 2):
+        folder = tmp_path / f"{moment}"
+        shutil.copytree(repo.worktree, folder)
+        command = [sys.executable, "-c", _KILLED, str(folder), str(moment), when]
+        outcomes.append(subprocess.run(command, check=False).returncode)
+        assert fsck(open_repository(folder)).is_clean
+        if outcomes[-1] == 0:
+            break
+    assert outcomes[-1] == 0
+    assert outcomes.count(9) >= 4
