@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -53,6 +53,7 @@ def encode_component(component: Component) -> bytes:
     members: dict[str, bytes | memoryview] = {_DOCUMENT: _root(component.name, component.config)}
     aligned = set()
     for part, arrays in (("params", component.params), ("opt_state", component.opt_state)):
+        _check_tree(arrays)
         if arrays or part == "params":
             members[f"{part}/{_DOCUMENT}"] = group_node()
         for name, array in arrays.items():
@@ -62,7 +63,6 @@ def encode_component(component: Component) -> bytes:
             key = f"{path}/{chunk_key(array.ndim)}"
             members[key] = _data(array)
             aligned.add(key)
-    _check_tree(members)
     return write_archive(members, aligned=frozenset(aligned))
 
 
@@ -113,17 +113,14 @@ def _data(array: np.ndarray) -> memoryview:
     return contiguous.reshape(-1).view(np.uint8).data
 
 
-def _check_tree(members: Mapping[str, bytes | memoryview]) -> None:
-    """Raises InvalidInputError if an array lies inside another array, or in the place of a chunk."""
-    documents = [name for name in members if name.endswith(f"/{_DOCUMENT}")]
-    arrays = {name.removesuffix(_DOCUMENT) for name in documents if members[name] != group_node()}
-    for name in documents:
+def _check_tree(names: Iterable[str]) -> None:
+    """Raises InvalidInputError if an array lies inside another array."""
+    known = set(names)
+    for name in known:
         segments = name.split("/")
-        inside = next((a for i in range(1, len(segments) - 1) if (a := "/".join(segments[:i]) + "/") in arrays), None)
-        if inside is not None:
-            raise InvalidInputError(
-                f"Cannot store a component whose array {inside[:-1]!r} has others inside: {name!r}."
-            )
+        outer = next((o for i in range(1, len(segments)) if (o := "/".join(segments[:i])) in known), None)
+        if outer is not None:
+            raise InvalidInputError(f"Cannot store a component: the array {outer!r} has others inside: {name!r}.")
 
 
 def _read_root(document: memoryview | None) -> _Header:

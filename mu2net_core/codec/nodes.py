@@ -104,7 +104,8 @@ def check_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def check_array_name(name: str) -> str:
     """Returns ``name`` unchanged; raises InvalidInputError unless it is slash-joined words that Zarr allows."""
-    if not all(_SEGMENT.fullmatch(segment) for segment in name.split("/")) or len(name) > 512:
+    segments = name.split("/")
+    if not all(map(_SEGMENT.fullmatch, segments)) or "zarr.json" in segments or len(name) > 512:
         raise InvalidInputError(f"Not an array name: {name[:120]!r}. Expected A-Z a-z 0-9 . _ + - joined by '/'.")
     return name
 
