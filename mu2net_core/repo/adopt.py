@@ -21,9 +21,17 @@ __all__ = ["adopt", "first_commit", "teachers"]
 
 
 def teachers(objects: ObjectDatabase, tip: str) -> set[str]:
-    """Returns the tasks whose data trained any model that the history of the commit ``tip`` retains."""
-    models = {objects.commit(oid).model for oid in ancestry(objects, [tip])}
-    return {task for oid in models if oid is not None for task in objects.model(oid).trained_by}
+    """Returns the tasks whose data trained any model in the history of the commit ``tip``, or an ancestor of one."""
+    pending = [objects.commit(oid).model for oid in ancestry(objects, [tip])]
+    seen, names = set[str | None]([None]), set[str]()
+    while pending:
+        model_id = pending.pop()
+        if model_id is not None and model_id not in seen:
+            model = objects.model(model_id)
+            names |= model.trained_by
+            pending.append(model.parent)
+        seen.add(model_id)
+    return names
 
 
 def first_commit(objects: ObjectDatabase, tip: str) -> str:

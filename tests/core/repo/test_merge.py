@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mu2net_core.errors import ConflictError, InternalError
+from mu2net_core.objects import Agent, Architecture, Commit, ComponentRef, Model, Scorer, encode, hash_bytes
+from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge
+
+BOB = Agent(id="bob", host="there", device="none")
+REF = ComponentRef(id="0" * 64, name="head", num_params=1, size_bytes=1, trainable=True, operation="root")
+
+
+def at(minute: int) -> str:
+    return f"2026-01-01T00:{minute:02d}:00.000000+00:00"
+
+
+@dataclass
+class Shelf:
+    """Commits and models of one task by id."""
+
+    commits: dict[str, Commit] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+
+    def commit(self, oid: str) -> Commit:
+        return self.commits[oid]
+
+    def model(self, oid: str) -> Model:
+        return self.models[oid]
+
+    def put(self, value: Commit | Model) -> str:
+        oid = hash_bytes(encode(value))
+        (self.commits if isinstance(value, Commit) else self.models)[oid] = value
+        return oid
+
+    def scored(self, score: float, scorer: Scorer | None = None) -> str:
+        return self.put(
+            Model(
+                task="t",
+                task_id="1" * 64,
+                parent="2" * 64,
+                architecture=Architecture(name="vit", config={}),
+                components=(REF,),
+                hyperparameters={},
+                score=score,
+                scorer=scorer or Scorer(),
+            )
+        )
+
+    def work(
+        self,
+        *parents: str,
+        score: float | None = None,
+        minute: int = 0,
+        task_id: str = "1" * 64,
+        scorer: Scorer | None = None,
+        selections: Mapping[str, Mapping[str, int]] | None = None,
+        iteration: int = 0,
+        removed: bool = False,
+    ) -> str:
+        return self.put(
+            Commit(
+                task="t",
+                task_id=task_id,
+                model=None if score is None else self.scored(score, scorer),
+                parents=parents,
+                selections=selections or {},
+                iteration=iteration,
+                agent=Agent(id="a", host="here", device="cpu"),
+                started_at=at(minute),
+                finished_at=at(minute),
+                removed=removed,
+            )
+        )
+
+    def join(self, *tips: str) -> str:
+        oid, commit = merge(self, tips)
+        assert self.put(commit) == oid
+        return oid
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+class TestMerge:
+    def test_the_better_score_wins(self, shelf: Shelf) -> None:
+        base = shelf.work(score=0.1)
+        worse, better = shelf.work(base, score=0.5, minute=9), shelf.work(base, score=0.7)
+        _, merged = merge(shelf, [worse, better])
+        assert merged.model == shelf.commit(better).model
+        assert set(merged.parents) == {worse, better}
+
+    def test_the_newer_wins_a_tie(self, shelf: Shelf) -> None:
+        older = shelf.work(score=0.5, minute=1, iteration=1)
+        newer = shelf.put(replace(shelf.commit(older), model=other_model(shelf, 0.5), finished_at=at(2)))
+        assert merge(shelf, [older, newer])[1].model == shelf.commit(newer).model
+
+    def test_the_smaller_commit_id_wins_a_tie_of_age(self, shelf: Shelf) -> None:
+        one = shelf.work(score=0.5)
+        two = shelf.put(replace(shelf.commit(one), model=other_model(shelf, 0.5)))
+        assert merge(shelf, [one, two])[1].model == shelf.commit(min(one, two)).model
+
+    def test_a_model_wins_over_none(self, shelf: Shelf) -> None:
+        added, evolved = shelf.work(minute=9), shelf.work(score=0.0)
+        assert merge(shelf, [added, evolved])[1].model == shelf.commit(evolved).model
+
+    def test_two_tasks_just_added_have_no_model(self, shelf: Shelf) -> None:
+        assert merge(shelf, [shelf.work(minute=1), shelf.work(minute=2)])[1].model is None
+
+    def test_selections_are_maxima_per_agent(self, shelf: Shelf) -> None:
+        one = shelf.work(selections={"m": {"a": 3, "b": 1}}, minute=1)
+        two = shelf.work(selections={"m": {"a": 2, "c": 4}, "n": {"c": 1}}, minute=2)
+        _, merged = merge(shelf, [one, two])
+        assert merged.selections == {"m": {"a": 3, "b": 1, "c": 4}, "n": {"c": 1}}
+        assert merged.times_selected("m") == 8
+
+    def test_nothing_of_a_merge_depends_on_who_makes_it_when(self, shelf: Shelf) -> None:
+        one, two = shelf.work(score=0.1, minute=3, iteration=4), shelf.work(score=0.2, minute=1, iteration=6)
+        oid, merged = merge(shelf, [one, two])
+        assert merged.agent is None
+        assert (merged.iteration, merged.started_at, merged.finished_at) == (6, at(3), at(3))
+        assert merge(shelf, [two, one]) == (oid, merged)
+
+    def test_what_one_side_has_is_no_merge(self, shelf: Shelf) -> None:
+        base = shelf.work(score=0.5)
+        tip = shelf.work(base, score=0.1)
+        assert merge(shelf, [base, tip]) == (tip, shelf.commit(tip))
+        assert merge(shelf, [tip, tip])[0] == tip
+
+    def test_a_removal_holds(self, shelf: Shelf) -> None:
+        base = shelf.work(score=0.1)
+        gone, evolved = shelf.work(base, score=0.1, removed=True), shelf.work(base, score=0.9)
+        merged = shelf.join(gone, evolved)
+        assert shelf.commit(merged).removed
+        back = shelf.work(merged, score=0.9, minute=5)
+        assert not shelf.commit(shelf.join(back, gone)).removed
+
+    def test_refuses_two_definitions_of_the_task(self, shelf: Shelf) -> None:
+        one, two = shelf.work(score=0.1), shelf.work(score=0.2, task_id="3" * 64)
+        with pytest.raises(ConflictError, match="define the task t differently") as info:
+            merge(shelf, [one, two])
+        assert info.value.hint is not None
+        assert "--on-conflict ours" in info.value.hint
+
+    def test_refuses_scores_that_do_not_compare(self, shelf: Shelf) -> None:
+        one, two = shelf.work(score=0.1), shelf.work(score=0.2, scorer=Scorer(factor=0.5))
+        with pytest.raises(ConflictError, match="scored the task t by different rules"):
+            merge(shelf, [one, two])
+
+    def test_refuses_two_tasks(self, shelf: Shelf) -> None:
+        one = shelf.work()
+        two = shelf.put(replace(shelf.commit(one), task="u"))
+        with pytest.raises(InternalError, match="different tasks: t, u"):
+            merge(shelf, [one, two])
+
+
+class TestChoose:
+    def test_keeps_a_side_for_good(self, shelf: Shelf) -> None:
+        worse, better = shelf.work(score=0.1), shelf.work(score=0.9, minute=1)
+        chosen = shelf.put(choose(shelf, keep=worse, other=better, agent=BOB, now=at(7)))
+        assert shelf.commit(chosen).model == shelf.commit(worse).model
+        assert shelf.join(chosen, better) == chosen
+        assert shelf.join(shelf.join(worse, better), chosen) == chosen
+
+    def test_a_later_better_score_still_wins(self, shelf: Shelf) -> None:
+        worse, better = shelf.work(score=0.1), shelf.work(score=0.9)
+        chosen = shelf.put(choose(shelf, keep=worse, other=better, agent=BOB, now=at(7)))
+        later = shelf.work(better, score=0.95)
+        assert shelf.commit(shelf.join(chosen, later)).model == shelf.commit(later).model
+
+    def test_settles_two_definitions(self, shelf: Shelf) -> None:
+        one, two = shelf.work(score=0.1), shelf.work(score=0.2, task_id="3" * 64)
+        chosen = choose(shelf, keep=two, other=one, agent=BOB, now=at(7))
+        assert chosen.task_id == "3" * 64
+        assert not is_canonical_merge(chosen)
+
+    def test_refuses_two_tasks(self, shelf: Shelf) -> None:
+        one = shelf.work()
+        two = shelf.put(replace(shelf.commit(one), task="u"))
+        with pytest.raises(InternalError, match="different tasks"):
+            choose(shelf, keep=one, other=two, agent=BOB, now=at(7))
+
+
+class TestHistory:
+    def test_ancestry_has_each_commit_once(self, shelf: Shelf) -> None:
+        base = shelf.work()
+        left, right = shelf.work(base, minute=1), shelf.work(base, minute=2)
+        joined = shelf.join(left, right)
+        found = list(ancestry(shelf, [joined, left]))
+        assert sorted(found) == sorted({base, left, right, joined})
+        assert found[-1] == base
+
+    def test_a_merge_contains_its_sides_and_its_like(self, shelf: Shelf) -> None:
+        base = shelf.work()
+        a, b, c = (shelf.work(base, minute=minute) for minute in (1, 2, 3))
+        ab, bc, abc = shelf.join(a, b), shelf.join(b, c), shelf.join(a, b, c)
+        assert contains(shelf, ab, a)
+        assert contains(shelf, abc, bc)
+        assert not contains(shelf, ab, bc)
+        assert not contains(shelf, a, ab)
+        assert contains(shelf, shelf.work(abc, minute=4), bc)
+
+    def test_the_frontier_takes_merges_apart(self, shelf: Shelf) -> None:
+        base = shelf.work()
+        a, b = shelf.work(base, minute=1), shelf.work(base, minute=2)
+        later = shelf.work(a, minute=3)
+        assert frontier(shelf, [shelf.join(a, b), later]) == tuple(sorted((b, later)))
+
+
+def other_model(shelf: Shelf, score: float) -> str:
+    return shelf.put(replace(shelf.model(shelf.scored(score)), seed=7))
+
+
+Step = tuple[str, int, int, int]
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["work", "work", "merge"]), st.integers(0, 3), st.integers(0, 3), st.integers(0, 2)),
+    max_size=14,
+)
+
+
+def histories(steps: Iterable[Step]) -> tuple[Shelf, list[str]]:
+    """Returns what four clones made of one base commit, working and merging as ``steps`` say."""
+    shelf = Shelf()
+    heads = [shelf.work(score=0.0)] * 4
+    for number, (what, me, other, score) in enumerate(steps):
+        if what == "work":
+            counts = {"m": {f"agent{me}": number}}
+            heads[me] = shelf.work(heads[me], score=score / 2, minute=number % 3, selections=counts, iteration=number)
+        else:
+            heads[me] = shelf.join(heads[me], heads[other])
+    return shelf, heads
+
+
+@given(STEPS)
+def test_any_order_of_merges_ends_in_the_same_commit(steps: list[Step]) -> None:
+    shelf, (a, b, c, d) = histories(steps)
+    left = shelf.join(shelf.join(shelf.join(a, b), c), d)
+    right = shelf.join(a, shelf.join(b, shelf.join(c, d)))
+    crossed = shelf.join(shelf.join(d, b), shelf.join(c, a))
+    assert left == right == crossed == shelf.join(d, c, b, a)
+    assert reduce(shelf.join, [c, a, a, d, b, c]) == left
+
+
+@given(STEPS)
+def test_merging_again_changes_nothing(steps: list[Step]) -> None:
+    shelf, heads = histories(steps)
+    whole = shelf.join(*heads)
+    assert shelf.join(whole, whole) == whole
+    assert all(shelf.join(whole, head) == whole for head in heads)
+
+
+@given(STEPS)
+def test_a_merge_loses_no_work(steps: list[Step]) -> None:
+    shelf, heads = histories(steps)
+    whole = shelf.join(*heads)
+    assert all(contains(shelf, whole, head) for head in heads)
+    assert set(ancestry(shelf, frontier(shelf, heads))) <= set(ancestry(shelf, [whole]))
+    best = max(shelf.model(shelf.commit(oid).model or "").score or 0 for oid in frontier(shelf, heads))
+    model = shelf.commit(whole).model
+    assert model is not None
+    assert shelf.model(model).score == best
