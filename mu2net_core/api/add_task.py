@@ -67,7 +67,7 @@ def add_task(
         test=test,
         access=access,
         options=options,
-        data_dir=data_folder(data_dir, context.environ),
+        data_dir=data_folder(data_dir and str(context.cwd / data_dir), context.environ),
     )
     if on_skipped is not None:
         for skipped in described.skipped:

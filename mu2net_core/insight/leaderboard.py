@@ -27,7 +27,7 @@ class Row:
         layers: components between the input and the head that came with ``num_layers``.
         components: of the model.
         shared_components: of these, used by the retained model of another task too.
-        parent_task: whose model the model was mutated from; None if that was a root.
+        parent_task: of the nearest ancestor that solves another task; None if there is none before the root.
         knowledge_from: other tasks that trained a component of the model or an ancestor of one.
         readers: who may read what was learned from the task; None for everybody.
     """
@@ -114,7 +114,7 @@ def _row(system: System, name: str, head: Head, users: Mapping[str, set[str]]) -
         layers=_layers(model),
         components=len(model.components),
         shared_components=sum(len(users[ref.id]) > 1 for ref in model.components),
-        parent_task=_parent_task(system, model),
+        parent_task=_parent_task(system, name, model),
         knowledge_from=tuple(sorted(model.trained_by - {name})),
         readers=readers,
     )
@@ -125,9 +125,11 @@ def _layers(model: Model) -> int | None:
     return layers if isinstance(layers, int) else None
 
 
-def _parent_task(system: System, model: Model) -> str | None:
-    parent = system.model(model.parent) if model.parent is not None else None
-    return parent.task if parent is not None else None
+def _parent_task(system: System, task: str, model: Model) -> str | None:
+    ancestor: Model | None = model
+    while ancestor is not None and ancestor.task == task:
+        ancestor = system.model(ancestor.parent) if ancestor.parent is not None else None
+    return ancestor.task if ancestor is not None else None
 
 
 def _mean(values: list[float | None]) -> float | None:

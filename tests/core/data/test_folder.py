@@ -9,7 +9,7 @@ from PIL import Image
 
 from mu2net_core.data import describe_task, load_split, open_source
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import ImageInput
+from mu2net_core.objects import ImageInput, Slice
 
 
 def put_image(path: Path, value: int = 0, size: tuple[int, int] = (6, 6), mode: str = "L") -> None:
@@ -103,6 +103,21 @@ def test_no_folder_and_no_depth(tmp_path: Path) -> None:
         open_source(f"folder:{tmp_path / 'none'}")
     with pytest.raises(InvalidInputError, match="depth: expected 1 to 8, got 0"):
         open_source(f"folder:{tmp_path}", options={"depth": 0})
+
+
+def test_a_folder_or_file_without_rights(cats: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    source = open_source(f"folder:{cats}")
+    assert source.info().splits == {"all": 60}
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", denied)
+        with pytest.raises(DataError, match=r"Cannot read the image .*\.png: Permission denied"):
+            list(source.read([Slice(split="all", start=0, stop=1)]))
+    monkeypatch.setattr("os.scandir", denied)
+    with pytest.raises(DataError, match=r"Cannot read the folder .*: Permission denied"):
+        open_source(f"folder:{cats}").info()
 
 
 @pytest.mark.parametrize("change", ["image", "extra image", "extra class", "fewer"])

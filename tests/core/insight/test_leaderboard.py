@@ -79,6 +79,14 @@ def test_every_task_has_a_row_with_its_share_of_the_system() -> None:
     assert (c.model, c.validation, c.params) == (None, None, None)
 
 
+def test_the_parent_task_is_that_of_the_nearest_ancestor_of_another_task() -> None:
+    own = head("b", "model-a", 0.6, SHARED).model
+    newest = head("b", "model-b0", 0.7, SHARED)
+    assert own is not None
+    system = System(heads={"a": SYSTEM.heads["a"], "b": newest}, roots={}, rules={}, ancestors={"model-b0": own})
+    assert [row.parent_task for row in leaderboard(system).rows] == [None, "a"]
+
+
 def test_the_system_counts_shared_components_once() -> None:
     board = leaderboard(SYSTEM)
     assert (board.params, board.num_components) == (130, 3)
