@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,7 +133,11 @@ def test_a_setting_may_say_where_the_data_of_a_task_lies_here(repo: Repository, 
         repo.config.with_setting("data.Big Cats", "folder:/x")
 
 
-def test_data_is_looked_for_where_the_environment_says(repo: Repository, context: Context, tmp_path: Path) -> None:
+def test_data_is_looked_for_where_the_environment_says(
+    repo: Repository, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "tensorflow" else find_spec(n, *a))
     elsewhere = replace(context, environ={"TFDS_DATA_DIR": str(tmp_path / "t"), "MU2NET_DATA_DIR": str(tmp_path / "m")})
     with pytest.raises(DataError, match=f"cmaterdb/bangla is not prepared in {tmp_path / 'm'}"):
         add_task(repo, elsewhere, "cmaterdb/bangla")
