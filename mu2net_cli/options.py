@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from mu2net_core.repo.repository import Repository
 
 __all__ = [
-    "AtRevision",
     "FolderArgument",
     "JsonFlag",
-    "OptionalRemote",
     "OptionalTask",
+    "ReadersOption",
     "RevisionArgument",
     "Seed",
     "TaskArgument",
-    "TaskArguments",
+    "complete_name",
     "complete_remote",
     "complete_task",
     "parse_budget",
+    "parse_readers",
 ]
 
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
@@ -52,6 +52,16 @@ def complete_task(ctx: typer.Context, incomplete: str) -> list[str]:
     return _complete(ctx, incomplete, lambda repo: repo.refs.tasks())
 
 
+def parse_readers(text: str | None) -> tuple[str, ...]:
+    """Returns the names in ``a,b``; none for None."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Returns the remotes and tasks of the repository here that begin with ``incomplete``."""
+    return [*complete_remote(ctx, incomplete), *complete_task(ctx, incomplete)]
+
+
 def complete_remote(ctx: typer.Context, incomplete: str) -> list[str]:
     """Returns the remotes of the repository here that begin with ``incomplete``."""
     return _complete(ctx, incomplete, lambda repo: repo.config.remotes)
@@ -70,10 +80,6 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Make every random decision from N.")]
 FolderArgument = Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder, made if need be.")]
 TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task.", autocompletion=complete_task)]
-TaskArguments = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TASK...", help="Only these tasks.", autocompletion=complete_task),
-]
 OptionalTask = Annotated[
     str | None, typer.Argument(metavar="TASK", help="Only this task.", autocompletion=complete_task)
 ]
@@ -81,13 +87,6 @@ RevisionArgument = Annotated[
     str,
     typer.Argument(metavar="REVISION", help="A task, TASK@{N}, TASK~N, a tag or an id.", autocompletion=complete_task),
 ]
-AtRevision = Annotated[str | None, typer.Option("--at", metavar="REVISION", help="Use this model instead of the head.")]
-OptionalRemote = Annotated[
-    str | None,
-    typer.Option(
-        "--remote",
-        metavar="NAME",
-        help="Which remote (default: origin, or the only one).",
-        autocompletion=complete_remote,
-    ),
+ReadersOption = Annotated[
+    str | None, typer.Option("--readers", metavar="A,B", help="Groups that can read what is there.")
 ]

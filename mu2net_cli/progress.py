@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mu2net_cli.render import console, percent, short
+from mu2net_cli.render import console, counted, percent, short
 from mu2net_core.api.events import (
     ChildFinished,
     Compiled,
@@ -43,7 +43,7 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
     match event:
         case IterationStarted():
             resumed = f", resuming after {event.resumed_generation}" if event.resumed_generation else ""
-            amount = f"{event.generations} generations of {event.children} children{resumed}"
+            amount = f"{counted(event.generations, 'generation')} of {counted(event.children, 'child')}{resumed}"
             return f"{event.task}: iteration {event.iteration}: {amount}"
         case GenerationFinished():
             done = f"{event.kept} kept, {event.discarded} discarded in {duration(event.wall_s)}"
@@ -124,32 +124,41 @@ class Board:
 
 
 @contextmanager
-def evolve_progress(session: Session) -> Iterator[Callable[[Event], None]]:
-    """Yields what to call with every event; draws a live table where the session allows one."""
-    if session.quiet:
-        yield lambda _event: None
-    elif session.live:
-        yield from _live(session)
+def evolve_progress(session: Session, *, results: bool) -> Iterator[Callable[[Event], None]]:
+    """Yields what to call with every event.
+
+    Draws a live table on stderr where the session allows one, else prints lines there. With ``results`` the line of a
+    finished iteration goes to stdout instead, whatever else is shown.
+    """
+    if session.live:
+        yield from _live(session, results=results)
     else:
-        yield lambda event: _print_line(event, verbose=session.verbose)
+        yield lambda event: _print_line(session, event, results=results)
 
 
-def _live(session: Session) -> Iterator[Callable[[Event], None]]:
+def _live(session: Session, *, results: bool) -> Iterator[Callable[[Event], None]]:
     from rich.live import Live
 
     board = Board()
-    with Live(get_renderable=board.table, console=console(session, stderr=True), refresh_per_second=4) as live:
+    finished: list[IterationFinished] = []
 
-        def on_event(event: Event) -> None:
-            board.update(event)
-            line = line_of(event, verbose=True) if session.verbose else None
-            if line is not None:
-                live.console.print(line, markup=False)
+    def on_event(event: Event) -> None:
+        board.update(event)
+        if isinstance(event, IterationFinished):
+            finished.append(event)
+        elif session.verbose and (line := line_of(event, verbose=True)):
+            live.console.print(line, markup=False)
 
-        yield on_event
+    try:
+        with Live(get_renderable=board.table, console=console(session, stderr=True), refresh_per_second=4) as live:
+            yield on_event
+    finally:
+        for event in finished if results else ():
+            typer.echo(line_of(event))
 
 
-def _print_line(event: Event, *, verbose: bool) -> None:
-    line = line_of(event, verbose=verbose)
-    if line is not None:
-        typer.echo(line, err=True)
+def _print_line(session: Session, event: Event, *, results: bool) -> None:
+    is_result = results and isinstance(event, IterationFinished)
+    line = line_of(event, verbose=session.verbose)
+    if line is not None and (is_result or not session.quiet):
+        typer.echo(line, err=not is_result)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Column",
     "console",
+    "counted",
     "percent",
     "print_fields",
     "print_json",
@@ -61,6 +62,12 @@ def quantity(value: float | None) -> str:
         if abs(value) >= limit:
             return f"{value / limit:.2f}{letter}"
     return f"{value:g}" if float(value).is_integer() else f"{value:.2f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a number with its noun, e.g. ``1 child``, ``3 children``, ``2 objects``."""
+    plural = {"child": "children"}.get(noun, f"{noun}s")
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def print_json(value: Any) -> None:

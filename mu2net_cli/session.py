@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,7 +76,7 @@ class Session:
 
     def path(self, path: Path) -> Path:
         """Returns ``path`` as the user meant it: relative to the working directory."""
-        return self.context.cwd / path.expanduser()
+        return Path(os.path.normpath(self.context.cwd / path.expanduser()))
 
     def say(self, text: str) -> None:
         """Prints what an action did, to stdout; silent with ``--quiet``."""
@@ -86,6 +87,11 @@ class Session:
         """Prints a remark to stderr; silent with ``--quiet``."""
         if not self.quiet:
             typer.echo(text, err=True)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody can answer a question."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
 
     @property
     def live(self) -> bool:

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nn": set(),
     "search": set(),
     "presets": {"search"},
-    "engine": {"search", "nn", "data"},
+    "engine": {"search", "nn", "data", "presets"},
     "insight": set(),
     "api": BELOW_API,
     "testing": BELOW_API,

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mu2net_cli.options import JsonFlag, Seed, complete_task, parse_budget
-from mu2net_cli.render import percent, print_json, short
+from mu2net_cli.render import print_json
 from mu2net_cli.session import Session, session_of
-from mu2net_core.errors import InvalidInputError, Mu2netError
+from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 
 if TYPE_CHECKING:
     from mu2net_core.api.events import Event
-    from mu2net_core.api.evolve import EvolveResult
     from mu2net_core.repo import Repository
 
 __all__ = ["evolve"]
@@ -54,8 +53,10 @@ def evolve(
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
     tasks = _chosen(repo, task or [], every=every)
+    if push and not repo.config.remotes:
+        raise NotFoundError("There is no remote to push to.", hint="Add one: mu2net remote add origin FOLDER")
     try:
-        with evolve_progress(session) as on_event:
+        with evolve_progress(session, results=not as_json) as on_event:
             result = evolve_api(
                 repo,
                 session.context,
@@ -71,7 +72,9 @@ def evolve(
     except KeyboardInterrupt:
         session.note("Stopped. Every finished generation is kept: the same command goes on from there.")
         raise typer.Exit(130) from None
-    _report(session, result, as_json=as_json)
+    if as_json:
+        print_json(result)
+    session.note(f"Seed {result.seed}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")
 
 
 def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str, ...]:
@@ -85,9 +88,8 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
 
 def _pushing(session: Session, repo: Repository, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
     """Returns ``on_event`` that also pushes a task whose iteration is over; a failed push stops nothing."""
-    from mu2net_core.api.push import push as push_api
-
     from mu2net_core.api.events import IterationFinished
+    from mu2net_core.api.push import push as push_api
 
     def on_event_and_push(event: Event) -> None:
         on_event(event)
@@ -98,14 +100,3 @@ def _pushing(session: Session, repo: Repository, on_event: Callable[[Event], Non
                 session.note(f"warning: not pushed: {exc}\nhint: the work is safe here; 'mu2net push' tries again")
 
     return on_event_and_push
-
-
-def _report(session: Session, result: EvolveResult, *, as_json: bool) -> None:
-    if as_json:
-        print_json(result)
-        return
-    for done in result.iterations:
-        outcome = "improved" if done.improved else "not improved"
-        accuracy = f"validation {percent(done.validation)}, test {percent(done.test)}"
-        session.say(f"{done.task}: iteration {done.iteration}: {accuracy}, {outcome} [{short(done.commit)}]")
-    session.note(f"Seed {result.seed}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")

@@ -37,5 +37,6 @@ def predict(
     if as_json:
         print_json(results)
         return
-    rows = ((str(r.path), label, percent(p)) for r in results for label, p in r.top)
+    named = zip(images, results, strict=True)
+    rows = ((str(image), label, percent(share)) for image, result in named for label, share in result.top)
     print_table(session, _COLUMNS, rows)

@@ -1,0 +1,67 @@
+"""``mu2net add-task``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mu2net_cli.describe import access_text
+from mu2net_cli.options import JsonFlag, parse_readers
+from mu2net_cli.render import print_json
+from mu2net_cli.session import session_of
+
+__all__ = ["add_task"]
+
+_Spec = Annotated[str | None, typer.Option(metavar="SPEC", help="Examples to use, e.g. 'train[:80%]'.")]
+
+
+def add_task(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="cmaterdb/bangla, folder:PATH, npz:PATH, ...")],
+    *,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Default: what DATASET suggests.")] = None,
+    train: _Spec = None,
+    validation: _Spec = None,
+    test: _Spec = None,
+    private: Annotated[bool, typer.Option("--private", help="No other task may use what is learned.")] = False,
+    readers: Annotated[str | None, typer.Option(metavar="A,B", help="Only these groups may use it.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep (folder:).")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images out (folder:).")] = False,
+    data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a task: a data set the system shall learn.
+
+    DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH, or
+    sklearn:digits. Splits, counts and a fingerprint of the examples are pinned in the task.
+
+    Example: mu2net add-task cmaterdb/bangla --private
+    """
+    from mu2net_core.api.add_task import add_task as add_task_api
+
+    session = session_of(ctx)
+    head = add_task_api(
+        session.repo(),
+        session.context,
+        dataset,
+        name=name,
+        train=train,
+        validation=validation,
+        test=test,
+        private=private,
+        readers=parse_readers(readers),
+        depth=depth,
+        skip_bad=skip_bad,
+        data_dir=str(session.path(data_dir)) if data_dir else None,
+        on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),
+    )
+    if as_json:
+        print_json(head)
+        return
+    task = head.task
+    counts = ", ".join(f"{split.num_examples} {name}" for name, split in task.splits.items())
+    access = access_text(task.name, task.access.readers)
+    session.say(f"Added task {task.name} ({access}): {task.num_classes} classes; {counts} examples of {task.source}")
+    session.note(f"Next: mu2net evolve --task {task.name}")

@@ -1,0 +1,57 @@
+"""``mu2net leaderboard``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mu2net_cli.options import JsonFlag
+from mu2net_cli.render import Column, percent, print_json, print_table, quantity
+from mu2net_cli.session import session_of
+
+if TYPE_CHECKING:
+    from mu2net_core.insight import Row
+
+__all__ = ["leaderboard"]
+
+_COLUMNS = (
+    Column(title="task", style="bold"),
+    *(Column(title=t, align="right") for t in ("validation", "test", "parameters", "accounted", "FLOPs", "layers")),
+    Column(title="shared", align="right"),
+    Column(title="iterations", align="right"),
+    Column(title="parent task"),
+    Column(title="knowledge from"),
+)
+
+
+def leaderboard(
+    ctx: typer.Context,
+    *,
+    at: Annotated[str | None, typer.Option("--at", metavar="TAG", help="As it was at a tag or snapshot.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare the tasks: accuracy, size and cost of their models.
+
+    'accounted' is the task's share of its model's parameters, 'shared' how many of its layers other tasks use too.
+
+    Example: mu2net leaderboard
+    """
+    from mu2net_core.api.leaderboard import leaderboard as leaderboard_api
+
+    session = session_of(ctx)
+    board = leaderboard_api(session.repo(), at)
+    if as_json:
+        print_json(board)
+        return
+    print_table(session, _COLUMNS, map(_cells, board.rows))
+    mean = f"mean validation {percent(board.mean_validation)}, test {percent(board.mean_test)}"
+    session.note(f"{mean}; {board.num_components} components with {quantity(board.params)} parameters in all")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    sizes = (quantity(row.params), quantity(row.accounted_params), quantity(row.flops))
+    shared = "-" if row.components is None else f"{row.shared_components}/{row.components}"
+    layers = "-" if row.layers is None else str(row.layers)
+    origin = (row.parent_task or ("root" if row.model else "-"), ", ".join(row.knowledge_from) or "-")
+    return (row.task, percent(row.validation), percent(row.test), *sizes, layers, shared, str(row.iterations), *origin)

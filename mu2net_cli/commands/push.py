@@ -1,0 +1,34 @@
+"""``mu2net push``."""
+
+from __future__ import annotations
+
+import typer
+
+from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, report, split_names, transfer_progress
+from mu2net_cli.options import JsonFlag
+from mu2net_cli.session import session_of
+
+__all__ = ["push"]
+
+
+def push(
+    ctx: typer.Context,
+    names: Names = None,
+    *,
+    on_conflict: OnConflictOption = OnConflict.BEST,
+    as_json: JsonFlag = False,
+) -> None:
+    """Send local heads, and all they need, to a remote.
+
+    The first push makes the remote's repository. Tasks that the remote may not hold are skipped, and it says so.
+
+    Example: mu2net push origin digits
+    """
+    from mu2net_core.api.push import push as push_api
+
+    session = session_of(ctx)
+    repo = session.repo()
+    remote, tasks = split_names(repo, names)
+    with transfer_progress(session) as watch:
+        result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
+    report(session, result, direction="To", as_json=as_json)

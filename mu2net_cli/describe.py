@@ -1,0 +1,141 @@
+"""Objects in words: what ``log`` and ``show`` print of a commit, a model, a task, a snapshot, a component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from mu2net_cli.render import percent, quantity, short
+
+if TYPE_CHECKING:
+    from mu2net_core.api.log import LogEntry
+    from mu2net_core.api.show import Shown, ShownComponent
+    from mu2net_core.objects import Model, Mutation, Snapshot, Task, Training
+
+__all__ = ["access_text", "commit_lines", "component_lines", "shown_lines"]
+
+
+def access_text(task: str, readers: tuple[str, ...] | None) -> str:
+    """Returns who may read what was learned from a task, in a word or two."""
+    if readers is None:
+        return "public"
+    return "private" if readers == (task,) else f"readers {','.join(readers) or 'nobody'}"
+
+
+def commit_lines(entry: LogEntry) -> Iterator[str]:
+    """Yields a commit as the log shows it, in git's manner."""
+    yield f"commit {entry.commit}"
+    if len(entry.parents) > 1:
+        yield f"Merge:  {' '.join(map(short, entry.parents))}"
+    yield f"Task:   {entry.task}"
+    if entry.agent is not None:
+        yield f"Agent:  {entry.agent.id[:8]} on {entry.agent.host} ({entry.agent.device})"
+    yield f"Date:   {entry.finished_at[:19].replace('T', ' ')} UTC"
+    yield ""
+    yield f"    {entry.message}"
+    if entry.model is not None:
+        yield f"    model {short(entry.model)}: validation {percent(entry.validation)}, test {percent(entry.test)}"
+    if entry.sampled:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(entry.discarded.items()) if count)
+        discarded = f"; discarded: {reasons}" if reasons else ""
+        yield f"    {entry.sampled} children sampled, {entry.kept} kept{discarded}"
+
+
+def shown_lines(shown: Shown) -> Iterator[str]:
+    """Yields what ``show`` prints of an object."""
+    if shown.entry is not None:
+        yield from commit_lines(shown.entry)
+    else:
+        yield f"{shown.kind} {shown.id}"
+    if shown.kind == "model" and shown.retained_by:
+        yield _field("head of", ", ".join(shown.retained_by))
+    if shown.task_object is not None:
+        yield from _task_lines(shown.task_object)
+    if shown.model is not None:
+        yield from _model_lines(shown.model)
+    if shown.snapshot is not None:
+        yield from _snapshot_lines(shown.snapshot)
+    if shown.component is not None:
+        yield from component_lines(shown.component)
+
+
+def _field(name: str, value: str) -> str:
+    return f"{name + ':':<17}{value}"
+
+
+def _task_lines(task: Task) -> Iterator[str]:
+    yield ""
+    yield _field("task", f"{task.name} ({access_text(task.name, task.access.readers)})")
+    yield _field("data", task.source)
+    shape = "x".join("?" if side is None else str(side) for side in (task.input.height, task.input.width))
+    yield _field("input", f"images {shape}, {task.input.channels} channel{'s' * (task.input.channels != 1)}")
+    names = ", ".join(task.classes[:12]) + (", ..." if task.num_classes > 12 else "")
+    yield _field("classes", f"{task.num_classes}: {names}")
+    for name, split in task.splits.items():
+        yield _field(name, f"{split.num_examples} examples, {split.spec}")
+
+
+def _model_lines(model: Model) -> Iterator[str]:
+    yield ""
+    yield _field("model of", model.task or "no task: a root")
+    yield _field("architecture", model.architecture.name + _in_brackets(model.architecture.config))
+    if model.parent is not None:
+        yield _field("parent", short(model.parent))
+        yield _field("root", short(model.root))
+        yield _field("mutations", ", ".join(map(_mutation, model.mutations)) or "none")
+        yield _field("validation", " ".join(map(percent, model.validation_curve)))
+        score = "-" if model.score is None else f"{model.score:.6f}"
+        yield _field("score", f"{score} (validation {percent(model.quality)}, test {percent(model.test_quality)})")
+    if model.costs is not None:
+        share = f"{quantity(model.costs.params)} parameters, {quantity(model.costs.accounted_params)} accounted"
+        yield _field("costs", f"{share}, {quantity(model.costs.flops)} FLOPs")
+    yield _field(
+        "hyperparameters", ", ".join(f"{name}={value}" for name, value in sorted(model.hyperparameters.items()))
+    )
+    if model.seed is not None:
+        yield _field("seed", f"{model.seed} on {model.device_kind or 'an unknown device'}")
+    yield ""
+    for ref in model.components:
+        state = "trained" if ref.trainable else "shared" if model.task else "root"
+        size = quantity(ref.num_params).rjust(8)
+        yield f"  {short(ref.id)}  {ref.name:<20}{size}  {state:<8}{ref.operation}{_from(ref.parent)}"
+
+
+def _from(parent: str | None) -> str:
+    return f" of {short(parent)}" if parent else ""
+
+
+def _in_brackets(config: Mapping[str, object]) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in sorted(config.items()))})" if config else ""
+
+
+def _mutation(mutation: Mutation) -> str:
+    if mutation.before is None and mutation.after is None:
+        return mutation.name
+    return f"{mutation.name} {mutation.before}->{mutation.after}"
+
+
+def _snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
+    yield ""
+    for task, commit in sorted(snapshot.heads.items()):
+        yield f"  {short(commit)}  head of {task}"
+    for name, model in sorted(snapshot.roots.items()):
+        yield f"  {short(model)}  root {name}"
+
+
+def component_lines(component: ShownComponent) -> Iterator[str]:
+    """Yields what manifests say of a component."""
+    yield ""
+    if component.num_params is not None:
+        yield _field("size", f"{quantity(component.num_params)} parameters, {quantity(component.size_bytes)}B")
+        yield _field("made by", f"{component.operation}{_from(component.parent)}")
+        yield _field("trained by", _training_text(component.training) or "nothing yet")
+    yield _field("present", "yes" if component.present else "no: it is fetched when something needs it")
+    for use in component.used_by:
+        how = "trained" if use.trainable else "shared"
+        head = ", a head's model" if use.retained and use.task else ""
+        yield f"  {short(use.model)}  {how} as {use.layer} by {use.task or 'a root'}{head}"
+
+
+def _training_text(training: Mapping[str, Training]) -> str:
+    return ", ".join(f"{task} ({one.steps} steps, {one.examples} examples)" for task, one in sorted(training.items()))
