@@ -34,6 +34,7 @@ def fetch(
     tracking = read_tracking(repo.state, remote.remote)
     if not is_same_remote(remote, tracking):
         tracking = Tracking(url=remote.remote.url)
+        write_tracking(repo.state, remote.remote.name, tracking)
     tracking, roots = _fetch_roots(repo, remote, tracking, counter)
     wanted = tasks or remote.refs.tasks()
     tracking, reports = fetch_heads(repo, remote, tracking, wanted, counter=counter)
