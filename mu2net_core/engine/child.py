@@ -14,7 +14,7 @@ from mu2net_core.engine.blueprint import Blueprint, LayerPlan
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs, Row
-from mu2net_core.nn import Params
+from mu2net_core.nn import LayerSpec, Params
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
@@ -38,7 +38,7 @@ class TaskData:
 
     train: Split
     validation: Split
-    _activations: dict[tuple[str, ...], tuple[jax.Array, jax.Array]] = field(default_factory=dict)
+    _activations: dict[tuple[tuple[str, ...], LayerSpec], tuple[jax.Array, jax.Array]] = field(default_factory=dict)
 
     def above(self, blueprint: Blueprint, programs: Programs, pool: ComponentPool) -> tuple[Split, Split]:
         """Returns train and validation as the layers from the boundary up see them; computed once per frozen part."""
@@ -46,17 +46,17 @@ class TaskData:
         if not frozen:
             return self.train, self.validation
         ids = tuple(layer.source.id for layer in frozen if layer.source is not None)
-        if ids not in self._activations:
+        above = blueprint.specs[blueprint.boundary :]
+        place = (ids, above[0])  # the next layer decides what the last frozen one has to compute
+        if place not in self._activations:
             while len(self._activations) >= _CACHED_PREFIXES:
                 del self._activations[next(iter(self._activations))]
-            # One layer more than the frozen part decides what its last block must compute; the row ends before it.
             specs, row = tuple(layer.spec for layer in frozen), pool.row(ids)
-            above = blueprint.specs[blueprint.boundary :]
-            self._activations[ids] = (
+            self._activations[place] = (
                 programs.activations(specs, row, self.train[0], above=above),
                 programs.activations(specs, row, self.validation[0], above=above),
             )
-        train, validation = self._activations[ids]
+        train, validation = self._activations[place]
         return (train, self.train[1]), (validation, self.validation[1])
 
 

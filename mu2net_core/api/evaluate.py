@@ -1,0 +1,59 @@
+"""``eval``: the accuracy of a stored model on one of its task's splits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.runtime import device_split, prepare_jax
+from mu2net_core.api.stored import stored_model
+from mu2net_core.engine.evaluate import accuracy, load_row, model_specs
+from mu2net_core.engine.programs import Programs
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn import family_named
+from mu2net_core.objects import SPLITS
+from mu2net_core.repo import Repository
+
+__all__ = ["EvalResult", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalResult:
+    """A measured accuracy, in [0, 1], and what it is of."""
+
+    task: str
+    model: str
+    split: str
+    num_examples: int
+    correct: int
+    accuracy: float
+    wall_s: float
+
+
+def evaluate(repo: Repository, context: Context, revision: str, *, split: str = "test") -> EvalResult:
+    """Measures the model that ``revision`` names on every example of ``split``.
+
+    Raises:
+        InvalidInputError: no such split, or the revision is a root model, which solves no task.
+        NotFoundError: no such revision, or the task has no model yet.
+    """
+    if split not in SPLITS:
+        raise InvalidInputError(f"No split {split!r}: expected one of {', '.join(SPLITS)}.")
+    began = time.perf_counter()
+    stored = stored_model(repo, revision)
+    prepare_jax(context)
+    programs = Programs(family=family_named(stored.model.architecture.name))
+    specs = model_specs(stored.model, programs.family, stored.task.num_classes)
+    row = load_row(stored.model, specs, repo.objects.component)
+    images, labels = device_split(repo, context, stored.task, split, stored.model.architecture)
+    correct, share = accuracy(programs, specs, row, images, labels)
+    return EvalResult(
+        task=stored.task.name,
+        model=stored.model_id,
+        split=split,
+        num_examples=int(images.shape[0]),
+        correct=correct,
+        accuracy=share,
+        wall_s=time.perf_counter() - began,
+    )

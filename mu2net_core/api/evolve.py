@@ -1,0 +1,275 @@
+"""``evolve``: agents improve tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.publish import is_published, publish
+from mu2net_core.api.runtime import device_split, prepare_jax, provenance
+from mu2net_core.api.settings import effective_preset
+from mu2net_core.api.workspace import Workspace
+from mu2net_core.engine.child import TaskData
+from mu2net_core.engine.evaluate import accuracy, load_row, model_specs
+from mu2net_core.engine.events import Compiled, Event, IterationFinished
+from mu2net_core.engine.generation import Workshop
+from mu2net_core.engine.iteration import IterationState, run_iteration
+from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.engine.programs import Programs
+from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
+from mu2net_core.nn import family_named
+from mu2net_core.objects import Head, System, encode, hash_bytes
+from mu2net_core.presets import Preset
+from mu2net_core.repo import Repository, load_system, visible_snapshot
+from mu2net_core.search import Member, best, start
+from mu2net_core.seeds import derive_seed
+
+__all__ = ["EvolveResult", "IterationResult", "evolve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationResult:
+    """What one task iteration came to; ``validation`` and ``test`` are accuracies in [0, 1]."""
+
+    task: str
+    iteration: int
+    commit: str
+    model: str
+    validation: float
+    test: float
+    improved: bool
+    sampled: int
+    kept: int
+    discarded: Mapping[str, int]
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvolveResult:
+    """Every iteration that was finished, in order, and the seed that would repeat them."""
+
+    seed: int
+    iterations: tuple[IterationResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    repo: Repository
+    context: Context
+    preset: Preset
+    programs: Programs
+    provenance: Mapping[str, str]
+    seed: int | None
+    deadline_s: float | None
+    on_event: Callable[[Event], None]
+
+    def out_of_time(self) -> bool:
+        return self.deadline_s is not None and time.monotonic() >= self.deadline_s
+
+
+def evolve(
+    repo: Repository,
+    context: Context,
+    *,
+    tasks: Sequence[str],
+    iterations: int = 1,
+    generations: int | None = None,
+    children: int | None = None,
+    validations: int | None = None,
+    seed: int | None = None,
+    budget_s: float | None = None,
+    on_event: Callable[[Event], None] = lambda _event: None,
+) -> EvolveResult:
+    """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
+
+    An iteration that was interrupted is resumed from its last finished generation, if the seed (where one is given)
+    and the number of generations and children are the same.
+
+    Args:
+        repo: to improve.
+        context: of this process.
+        tasks: names; an empty sequence is an error.
+        iterations: per task.
+        generations: per iteration; the repository's setting if None.
+        children: per generation; likewise.
+        validations: training cycles per child; likewise.
+        seed: every random decision derives from it; None draws one.
+        budget_s: start no generation after so many seconds; the iteration at hand is finished with what it has.
+        on_event: told of everything that happens.
+
+    Raises:
+        NotFoundError: no such task.
+        SearchError: no task at all, no root, or no child that trained to a finite loss.
+        ConflictError: another process evolves the same task in this working copy.
+    """
+    if not tasks:
+        raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task DATASET")
+    if iterations < 1:
+        raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
+    options = {"evolve.generations": generations, "evolve.children": children, "evolve.validations": validations}
+    preset = effective_preset(repo, context, options)
+    system = load_system(repo)
+    for name in tasks:
+        _head(system, name)
+    if not system.roots:
+        raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
+    prepare_jax(context)
+    programs = Programs(
+        family=family_named(preset.architecture.name),
+        on_compile=lambda what, wall_s: on_event(Compiled(what=what, wall_s=wall_s)),
+    )
+    run = _Run(
+        repo=repo,
+        context=context,
+        preset=preset,
+        programs=programs,
+        provenance=provenance(),
+        seed=seed,
+        deadline_s=None if budget_s is None else time.monotonic() + budget_s,
+        on_event=on_event,
+    )
+    used = _draw_seed(repo, context) if seed is None else seed
+    results: list[IterationResult] = []
+    for name in [name for _ in range(iterations) for name in tasks]:
+        if results and run.out_of_time():
+            break
+        results.append(_iterate(run, name, used))
+    return EvolveResult(seed=used, iterations=tuple(results))
+
+
+def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
+    workspace = Workspace.of(run.repo, name)
+    with workspace.lock(name):
+        began = time.perf_counter()
+        system = load_system(run.repo)
+        head = _head(system, name)
+        state = _resumable(run, workspace, head) or _begin(run, workspace, system, head, seed)
+        shop = _open_shop(run, workspace, head)
+        state = run_iteration(
+            state,
+            shop,
+            system=lambda: load_system(run.repo),
+            checkpoint=workspace.save,
+            on_event=run.on_event,
+            out_of_time=run.out_of_time,
+        )
+        winner = best(state.population)
+        if winner is None:
+            workspace.clear()
+            raise SearchError(
+                f"None of the {state.counts.sampled} children of {name} trained to a finite loss.",
+                hint="Lower the learning rate: mu2net config set default.learning_rate 0.001",
+            )
+        test = _test_quality(run, head, winner, workspace)
+        commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test)
+        return _report(run, state, head, winner, (commit_id, model_id, test), time.perf_counter() - began)
+
+
+def _report(
+    run: _Run, state: IterationState, head: Head, winner: Member, published: tuple[str, str, float], wall_s: float
+) -> IterationResult:
+    commit_id, model_id, test = published
+    quality, before = winner.model.quality or 0.0, head.model.score if head.model is not None else None
+    improved = before is None or (winner.model.score or 0.0) > before
+    run.on_event(
+        IterationFinished(
+            task=state.task,
+            iteration=state.iteration,
+            validation=quality,
+            test=test,
+            improved=improved,
+            commit_id=commit_id,
+            model_id=model_id,
+            wall_s=wall_s,
+        )
+    )
+    return IterationResult(
+        task=state.task,
+        iteration=state.iteration,
+        commit=commit_id,
+        model=model_id,
+        validation=quality,
+        test=test,
+        improved=improved,
+        sampled=state.counts.sampled,
+        kept=state.counts.kept,
+        discarded=state.counts.discarded,
+        wall_s=wall_s,
+    )
+
+
+def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | None:
+    state = workspace.load()
+    if state is None:
+        return None
+    training = run.preset.training
+    same = (
+        run.seed in {None, state.seed}
+        and (state.generations, state.children) == (training.generations, training.children)
+        and state.task_id == head.commit.task_id
+    )
+    if same and not is_published(run.repo, state):
+        return state
+    workspace.clear()
+    return None
+
+
+def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
+    name, training = head.task.name, run.preset.training
+    workspace.clear()
+    return IterationState(
+        task=name,
+        task_id=head.commit.task_id,
+        base=head.commit_id,
+        snapshot=run.repo.objects.put(visible_snapshot(system, name, roots=run.repo.refs.roots())),
+        iteration=head.commit.iteration + 1,
+        seed=seed,
+        generations=training.generations,
+        children=training.children,
+        population=start(system, name),
+        started_at=run.context.timestamp(),
+    )
+
+
+def _open_shop(run: _Run, workspace: Workspace, head: Head) -> Workshop:
+    architecture, task = run.preset.architecture, head.task
+    return Workshop(
+        task=task,
+        task_id=head.commit.task_id,
+        preset=run.preset,
+        data=TaskData(
+            train=device_split(run.repo, run.context, task, "train", architecture),
+            validation=device_split(
+                run.repo, run.context, task, "validation", architecture, cap=run.preset.training.validation_cap
+            ),
+        ),
+        programs=run.programs,
+        pool=ComponentPool(workspace.component),
+        save_component=workspace.save_component,
+        model_id=lambda model: hash_bytes(encode(model)),
+        provenance=run.provenance,
+    )
+
+
+def _test_quality(run: _Run, head: Head, winner: Member, workspace: Workspace) -> float:
+    if winner.model.test_quality is not None:
+        return winner.model.test_quality
+    specs = model_specs(winner.model, run.programs.family, head.task.num_classes)
+    row = load_row(winner.model, specs, workspace.component)
+    images, labels = device_split(run.repo, run.context, head.task, "test", winner.model.architecture)
+    return accuracy(run.programs, specs, row, images, labels)[1]
+
+
+def _head(system: System, name: str) -> Head:
+    if name not in system.heads:
+        near = get_close_matches(name, system.heads, n=3)
+        known = f"Did you mean {', '.join(near)}?" if near else "List them: mu2net tasks"
+        raise NotFoundError(f"There is no task {name!r}.", hint=known)
+    return system.heads[name]
+
+
+def _draw_seed(repo: Repository, context: Context) -> int:
+    return derive_seed(0, repo.agent_id, context.timestamp()) % 2**31

@@ -1,0 +1,186 @@
+"""A repository as Python users hold it: every verb of the command line as a method.
+
+    import mu2net_core as m
+
+    repo = m.open("chars")
+    repo.add_task("cmaterdb/bangla")
+    repo.evolve(tasks=["cmaterdb/bangla"], seed=1)
+    labels = repo.model("cmaterdb/bangla").predict(images)
+
+Methods import what they need when they are called, so that looking at a repository costs no JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.open import open_repo
+
+if TYPE_CHECKING:
+    from mu2net_core.api.ancestry import Ancestry
+    from mu2net_core.api.evaluate import EvalResult
+    from mu2net_core.api.evolve import EvolveResult
+    from mu2net_core.insight import Leaderboard
+    from mu2net_core.api.log import LogEntry
+    from mu2net_core.api.predict import Predictor
+    from mu2net_core.api.status import StatusReport
+    from mu2net_core.api.tasks import TaskInfo
+    from mu2net_core.engine.events import Event
+    from mu2net_core.objects import Head
+    from mu2net_core.repo import Repository
+    from mu2net_core.repo.fsck import FsckReport
+    from mu2net_core.repo.outcomes import Exchange
+
+__all__ = ["Repo", "clone", "init", "open"]
+
+
+class Repo:
+    """An open repository.
+
+    Attributes:
+        repository: the same, as the functions in ``mu2net_core.api`` take it.
+        context: clock, environment and working folder the methods use.
+    """
+
+    def __init__(self, repository: Repository, context: Context) -> None:
+        self.repository = repository
+        self.context = context
+
+    def tasks(self) -> tuple[TaskInfo, ...]:
+        """Returns every task with where it stands."""
+        from mu2net_core.api.tasks import tasks
+
+        return tasks(self.repository)
+
+    def add_task(self, uri: str, **options: Any) -> Head:
+        """Adds a data set as a task; options as of ``mu2net_core.api.add_task.add_task``."""
+        from mu2net_core.api.add_task import add_task
+
+        return add_task(self.repository, self.context, uri, **options)
+
+    def remove_task(self, task: str) -> Head:
+        """Removes a task; its history stays."""
+        from mu2net_core.api.rm_task import rm_task
+
+        return rm_task(self.repository, self.context, task)
+
+    def evolve(
+        self,
+        *,
+        tasks: Sequence[str] | None = None,
+        iterations: int = 1,
+        generations: int | None = None,
+        children: int | None = None,
+        validations: int | None = None,
+        seed: int | None = None,
+        budget_s: float | None = None,
+        on_event: Callable[[Event], None] = lambda _event: None,
+    ) -> EvolveResult:
+        """Improves ``tasks``, all of them by default; see ``mu2net_core.api.evolve.evolve``."""
+        from mu2net_core.api.evolve import evolve
+
+        return evolve(
+            self.repository,
+            self.context,
+            tasks=[info.name for info in self.tasks()] if tasks is None else tasks,
+            iterations=iterations,
+            generations=generations,
+            children=children,
+            validations=validations,
+            seed=seed,
+            budget_s=budget_s,
+            on_event=on_event,
+        )
+
+    def model(self, revision: str) -> Predictor:
+        """Returns the model that a task, commit or id names, ready to predict."""
+        from mu2net_core.api.predict import Predictor
+
+        return Predictor(self.repository, self.context, revision)
+
+    def evaluate(self, revision: str, *, split: str = "test") -> EvalResult:
+        """Measures a stored model on one of its task's splits."""
+        from mu2net_core.api.evaluate import evaluate
+
+        return evaluate(self.repository, self.context, revision, split=split)
+
+    def log(self, task: str | None = None, *, limit: int | None = None) -> Iterator[LogEntry]:
+        """Yields what happened, newest first."""
+        from mu2net_core.api.log import log
+
+        return log(self.repository, task, limit=limit)
+
+    def status(self) -> StatusReport:
+        """Returns what is where, and what to do next."""
+        from mu2net_core.api.status import status
+
+        return status(self.repository, self.context)
+
+    def leaderboard(self) -> Leaderboard:
+        """Returns each task's best model with its quality and costs."""
+        from mu2net_core.api.leaderboard import leaderboard
+
+        return leaderboard(self.repository)
+
+    def ancestry(self, revision: str) -> Ancestry:
+        """Returns the lineage of every layer of a model."""
+        from mu2net_core.api.ancestry import ancestry
+
+        return ancestry(self.repository, revision)
+
+    def add_remote(self, name: str, url: str, *, readers: Sequence[str] = ()) -> None:
+        """Makes another repository known under ``name``; ``readers`` says who can read it, none means everybody."""
+        from mu2net_core.api.remote import add
+
+        add(self.repository, self.context, name, url, readers=readers)
+
+    def push(self, remote: str | None = None, *, tasks: Sequence[str] = ()) -> Exchange:
+        """Sends our work to a remote."""
+        from mu2net_core.api.push import push
+
+        return push(self.repository, self.context, remote, tasks)
+
+    def pull(self, remote: str | None = None, *, tasks: Sequence[str] = ()) -> Exchange:
+        """Brings a remote's work here and joins it with ours."""
+        from mu2net_core.api.pull import pull
+
+        return pull(self.repository, self.context, remote, tasks)
+
+    def fsck(self) -> FsckReport:
+        """Checks everything."""
+        from mu2net_core.api.fsck import fsck
+
+        return fsck(self.repository, self.context)
+
+    def __repr__(self) -> str:
+        return f"Repo({str(self.repository.worktree)!r})"
+
+
+def open(path: Path | str | None = None) -> Repo:  # noqa: A001  reads as mu2net_core.open
+    """Returns the repository at ``path``, by default the one the current folder lies in.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    context = Context.default()
+    return Repo(open_repo(path, context), context)
+
+
+def init(folder: Path | str, *, preset: str = "vit-ti0", seed: int = 0) -> Repo:
+    """Makes a repository with a random root model in ``folder`` and returns it."""
+    from mu2net_core.api.init import init as make
+
+    context = Context.default()
+    return Repo(open_repo(make(Path(folder), context, preset=preset, seed=seed).path, context), context)
+
+
+def clone(url: str, folder: Path | str | None = None, *, full: bool = False) -> Repo:
+    """Clones the repository at ``url`` and returns the clone."""
+    from mu2net_core.api.clone import clone as copy
+
+    context = Context.default()
+    result = copy(url, None if folder is None else Path(folder), context, full=full)
+    return Repo(open_repo(result.path, context), context)

@@ -1,0 +1,143 @@
+"""``predict``: what a stored model says of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.runtime import prepare_jax
+from mu2net_core.api.stored import StoredModel, stored_model
+from mu2net_core.data import fit, read_image
+from mu2net_core.engine.evaluate import load_row, model_specs, probabilities
+from mu2net_core.engine.programs import Programs, Row
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.nn import LayerSpec, family_named
+from mu2net_core.objects import ImageInput
+from mu2net_core.repo import Repository
+
+__all__ = ["Prediction", "Predictor", "predict"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What the model says of one image: the likeliest class, and the likeliest few with their probabilities."""
+
+    path: Path
+    label: str
+    label_index: int
+    probability: float
+    top: tuple[tuple[str, float], ...]
+
+
+class Predictor:
+    """A stored model ready to be used; its components are read once.
+
+    Attributes:
+        stored: the model and its task.
+    """
+
+    def __init__(self, repo: Repository, context: Context, revision: str) -> None:
+        """Loads the model that ``revision`` names."""
+        self.stored: StoredModel = stored_model(repo, revision)
+        prepare_jax(context)
+        self._programs = Programs(family=family_named(self.stored.model.architecture.name))
+        self._specs: tuple[LayerSpec, ...] = model_specs(
+            self.stored.model, self._programs.family, self.stored.task.num_classes
+        )
+        self._row: Row = load_row(self.stored.model, self._specs, repo.objects.component)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in label order."""
+        return self.stored.task.classes
+
+    def probabilities(self, images: np.ndarray, *, resize: bool = False) -> np.ndarray:
+        """Returns float32 [N, C]: the probability of each class for each image.
+
+        Args:
+            images: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3], of the size the task's images have.
+            resize: accept any size and number of channels, and convert as training did.
+
+        Raises:
+            InvalidInputError: wrong type, shape or size.
+        """
+        batch = np.asarray(images)
+        if batch.dtype != np.uint8 or batch.ndim not in {3, 4}:
+            raise InvalidInputError(
+                f"Expected images as uint8 [N, H, W] or [N, H, W, C], got {batch.dtype} {list(batch.shape)}."
+            )
+        if batch.ndim == 3:
+            batch = batch[..., None]
+        return self._of([self._ready(pixels, f"image {i}", resize=resize) for i, pixels in enumerate(batch)])
+
+    def predict(self, images: np.ndarray, *, resize: bool = False) -> np.ndarray:
+        """Returns int64 [N]: the index of each image's likeliest class; arguments as in ``probabilities``."""
+        labels: np.ndarray = np.argmax(self.probabilities(images, resize=resize), axis=-1)
+        return labels
+
+    def predict_files(self, paths: Sequence[Path], *, top: int = 3, resize: bool = False) -> tuple[Prediction, ...]:
+        """Returns a prediction for each image file.
+
+        Raises:
+            NotFoundError: no such file.
+            DataError: not an image, or of another size or mode than the task's and ``resize`` is off.
+        """
+        ready = [self._ready(read_image(path), str(path), resize=resize) for path in paths]
+        return tuple(self._describe(path, row, top) for path, row in zip(paths, self._of(ready), strict=True))
+
+    def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:
+        if not resize:
+            _check_size(pixels, self.stored.task.input, name)
+        side = int(self.stored.model.architecture.config["image"])
+        return fit(pixels, (side, side))
+
+    def _of(self, images: list[np.ndarray]) -> np.ndarray:
+        if not images:
+            raise InvalidInputError("Expected at least one image.")
+        return probabilities(self._programs, self._specs, self._row, np.stack(images))
+
+    def _describe(self, path: Path, row: np.ndarray, top: int) -> Prediction:
+        order = np.argsort(-row, kind="stable")
+        best = int(order[0])
+        return Prediction(
+            path=path,
+            label=self.classes[best],
+            label_index=best,
+            probability=float(row[best]),
+            top=tuple((self.classes[int(i)], float(row[int(i)])) for i in order[:top]),
+        )
+
+
+def predict(
+    repo: Repository,
+    context: Context,
+    revision: str,
+    images: Sequence[Path],
+    *,
+    top: int = 3,
+    resize: bool = False,
+) -> tuple[Prediction, ...]:
+    """Returns what the model that ``revision`` names says of image files; see ``Predictor.predict_files``."""
+    paths = [context.cwd / path for path in images]
+    return Predictor(repo, context, revision).predict_files(paths, top=top, resize=resize)
+
+
+def _check_size(pixels: np.ndarray, expected: ImageInput, name: str) -> None:
+    height, width, channels = pixels.shape
+    same_size = expected.height in {None, height} and expected.width in {None, width}
+    if same_size and channels == expected.channels:
+        return
+    raise DataError(
+        f"{name}: the task's images are {_size(expected.height, expected.width, expected.channels)}, "
+        f"this one is {_size(height, width, channels)}.",
+        hint="Convert it the way the training images were: --resize (in Python: resize=True).",
+    )
+
+
+def _size(height: int | None, width: int | None, channels: int) -> str:
+    mode = "grey" if channels == 1 else "colour"
+    return f"{width or 'any'} x {height or 'any'} pixels, {mode}"

@@ -1,0 +1,86 @@
+"""Where a running iteration keeps what is not published yet: its state and its components, in ``state/iterations``.
+
+Nothing here is shared. A crash loses the running generation at most; when the iteration is over, what the head needs
+is moved to the repository and the rest is deleted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from mu2net_core.engine.iteration import IterationState
+from mu2net_core.errors import CorruptObjectError, NotFoundError
+from mu2net_core.objects import Component, decode, encode
+from mu2net_core.repo import ObjectDatabase, Repository
+from mu2net_core.storage import FileLock, LocalStore, replace_file
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """The unpublished part of one task's running iteration.
+
+    Attributes:
+        repo: the repository it belongs to.
+        folder: where it lies.
+        objects: the components of children that were kept.
+    """
+
+    repo: Repository
+    folder: Path
+    objects: ObjectDatabase
+
+    @classmethod
+    def of(cls, repo: Repository, task: str) -> Workspace:
+        """Returns the workspace of a task."""
+        folder = repo.state / "iterations" / task.replace("/", "@")
+        return cls(repo=repo, folder=folder, objects=ObjectDatabase(LocalStore(folder)))
+
+    def lock(self, task: str) -> FileLock:
+        """Returns a lock that one process at a time can hold, and that dies with it."""
+        return FileLock(self.folder.with_suffix(".lock"), what=f"the evolution of {task} in this working copy")
+
+    def load(self) -> IterationState | None:
+        """Returns the state of an iteration that was interrupted, or None.
+
+        A state that cannot be read is worth less than a generation: it is dropped.
+        """
+        file = self.folder / "state.json"
+        if not file.is_file():
+            return None
+        try:
+            return decode(file.read_bytes(), IterationState, what=str(file))
+        except CorruptObjectError:
+            self.clear()
+            return None
+
+    def save(self, state: IterationState) -> None:
+        """Makes ``state`` the one to resume from."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        replace_file(self.folder / "state.json", encode(state))
+
+    def save_component(self, component: Component) -> tuple[str, int]:
+        """Keeps a component until the iteration is over; returns its id and size in bytes."""
+        return self.objects.put_component(component)
+
+    def component(self, oid: str) -> Component:
+        """Returns a component of this iteration or of the repository."""
+        try:
+            return self.objects.component(oid)
+        except NotFoundError:
+            return self.repo.objects.component(oid)
+
+    def publish_component(self, oid: str) -> None:
+        """Moves a component to the repository, if it is not there yet."""
+        try:
+            data = self.objects.read("component", oid)
+        except NotFoundError:
+            return
+        self.repo.objects.put_bytes("component", data)
+
+    def clear(self) -> None:
+        """Deletes everything of the iteration."""
+        shutil.rmtree(self.folder, ignore_errors=True)
