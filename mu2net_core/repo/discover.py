@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.repo.config import Config
-from mu2net_core.repo.remotes import component_fetcher
+from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
 from mu2net_core.storage.files import translate
 
@@ -53,7 +53,7 @@ def open_repository(path: Path) -> Repository:
     except OSError as exc:
         raise translate(exc, "read", file) from exc
     repo = Repository(found, Config.parse(data, what=f"the repository {found}"))
-    repo.objects.fetch_missing = component_fetcher(repo.config.remotes.values())
+    attach(repo)
     return repo
 
 

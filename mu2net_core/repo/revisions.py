@@ -59,7 +59,7 @@ def resolve(repo: Repository, text: str) -> Resolved:
 
 def near(text: str, names: tuple[str, ...], command: str) -> str:
     """Returns a hint with the names like ``text``, or with the ``command`` that lists them."""
-    close = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(text, names, n=3, cutoff=0.6)
     close += [name for name in names if text and text in name and name not in close]
     return f"Did you mean {' or '.join(close[:3])}?" if close else f"See `{command}`."
 

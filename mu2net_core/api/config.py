@@ -1,0 +1,89 @@
+"""``config``: settings of the repository, and where the value in force comes from."""
+
+from __future__ import annotations
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.settings import known_keys
+from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.presets import Preset, preset_named, with_settings
+from mu2net_core.repo import Layers, Repository, Setting
+from mu2net_core.repo.config import Value, parse_value, read_user_config
+from mu2net_core.repo.revisions import near
+
+__all__ = ["get", "list_", "set_", "unset"]
+
+
+def get(repo: Repository, context: Context, key: str) -> Setting:
+    """Returns the value in force for ``key``, and its origin.
+
+    Raises:
+        NotFoundError: there is no such setting; near names are in the hint.
+    """
+    if key == "preset":
+        return Setting(key=key, value=repo.config.preset, origin="repository")
+    found = _layers(repo, context).get(key)
+    if found is None:
+        raise _unknown(key, preset_named(repo.config.preset))
+    return found
+
+
+def list_(repo: Repository, context: Context) -> tuple[Setting, ...]:
+    """Returns every setting with the value in force and its origin, sorted by key."""
+    return tuple(sorted((get(repo, context, "preset"), *_layers(repo, context).all()), key=lambda s: s.key))
+
+
+def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
+    """Sets ``key`` in the repository to the value that ``text`` spells in TOML, and returns the value in force.
+
+    Raises:
+        NotFoundError: there is no such setting.
+        InvalidInputError: the value is of the wrong type or range.
+    """
+    preset = preset_named(repo.config.preset)
+
+    def validate(name: str, value: Value) -> None:
+        if name == "preset":
+            raise InvalidInputError("The preset of a repository is chosen once.", hint="Make another: mu2net init DIR")
+        if name not in known_keys(preset):
+            raise _unknown(name, preset)
+        with_settings(preset, {**repo.config.settings, name: value})
+
+    value = parse_value(text)
+    repo.update_config(lambda config: config.with_setting(key, value, validate=validate))
+    return get(repo, context, key)
+
+
+def unset(repo: Repository, context: Context, key: str) -> Setting:
+    """Removes ``key`` from the repository's settings, and returns the value in force now.
+
+    Raises:
+        NotFoundError: it is not set in the repository.
+    """
+    repo.update_config(lambda config: config.without_setting(key))
+    return get(repo, context, key)
+
+
+def _layers(repo: Repository, context: Context) -> Layers:
+    return Layers(
+        environ=context.environ,
+        repository=repo.config.settings,
+        user=read_user_config(context.user_config),
+        defaults=_defaults(preset_named(repo.config.preset)),
+    )
+
+
+def _defaults(preset: Preset) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for key in known_keys(preset):
+        section, _, name = key.partition(".")
+        if section == "space":
+            values[key] = list(preset.space.values[name])
+        elif section == "default":
+            values[key] = preset.space.defaults[name]
+        else:
+            values[key] = getattr(preset.training if section == "evolve" else preset.scorer, name)
+    return values
+
+
+def _unknown(key: str, preset: Preset) -> NotFoundError:
+    return NotFoundError(f"There is no setting {key!r}.", hint=near(key, known_keys(preset), "mu2net config list"))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mu2net_core.api import pull, push, remote
+from mu2net_core.api.clone import clone
+from mu2net_core.api.context import Context
+from mu2net_core.api.status import Unfinished, status
+from mu2net_core.objects import AccessRule, to_json
+from mu2net_core.repo import Repository, open_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+
+
+def test_an_empty_repository(repo: Repository, context: Context) -> None:
+    report = status(repo, context)
+    assert (report.preset, report.tasks, report.remotes, report.unfinished) == ("vit-ti0", (), (), ())
+    assert report.num_components == 3
+    assert report.worktree == str(repo.worktree)
+
+
+def test_tasks_with_and_without_a_model(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a", AccessRule.only(["a"]))
+    add_sample_task(repo, "b")
+    state = evolve_sample(repo, "a", score=0.25)
+    first, second = status(repo, context).tasks
+    assert (first.task, first.iteration, first.validation, first.test, first.commit) == (
+        "a",
+        1,
+        0.25,
+        0.25,
+        state.commit,
+    )
+    assert first.access == AccessRule.only(["a"])
+    assert (second.task, second.iteration, second.model, second.validation) == ("b", 0, None, None)
+    assert status(repo, context).num_components == 4
+
+
+def test_removed_tasks_are_left_out(repo: Repository, context: Context) -> None:
+    head = add_sample_task(repo, "a")
+    removal = replace(repo.objects.commit(head.commit), parents=(head.commit,), removed=True)
+    repo.refs.append("a", repo.objects.put(removal), after=head)
+    assert status(repo, context).tasks == ()
+
+
+def test_how_heads_compare_with_a_remote(repo: Repository, context: Context, tmp_path: Path) -> None:
+    for task in ("same", "ahead", "behind", "diverged"):
+        add_sample_task(repo, task)
+        evolve_sample(repo, task, score=0.1)
+    remote.add(repo, context, "origin", str(tmp_path / "hub"))
+    assert status(repo, context).remotes[0].seen is False
+    push.push(repo, context)
+    clone(str(tmp_path / "hub"), tmp_path / "other", context)
+    other = open_repository(tmp_path / "other")
+    for task in ("behind", "diverged"):
+        evolve_sample(other, task, score=0.3, seed=77)
+    add_sample_task(other, "theirs")
+    push.push(other, context)
+    from mu2net_core.api.fetch import fetch
+
+    fetch(repo, context)
+    for task in ("ahead", "diverged"):
+        evolve_sample(repo, task, score=0.2)
+    add_sample_task(repo, "mine")
+    (found,) = status(repo, context).remotes
+    assert found.seen is True
+    assert found.relations == {
+        "same": "same",
+        "ahead": "ahead",
+        "behind": "behind",
+        "diverged": "diverged",
+        "mine": "only-here",
+        "theirs": "only-there",
+    }
+    assert found.tasks("ahead", "only-here") == ("ahead", "mine")
+    pull.pull(repo, context)
+    push.push(repo, context)
+    assert set(status(repo, context).remotes[0].relations.values()) == {"same"}
+
+
+def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -> None:
+    folder = repo.state / "iterations" / "a@b"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text('{"task":"a/b","generation":2,"generations":4,"more":1}')
+    damaged = repo.state / "iterations" / "c"
+    damaged.mkdir()
+    (damaged / "state.json").write_text("{")
+    assert status(repo, context).unfinished == (Unfinished(task="a/b", generation=2, generations=4),)
+
+
+def test_it_can_be_printed_as_json(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a")
+    assert to_json(status(repo, context))["tasks"][0]["task"] == "a"
