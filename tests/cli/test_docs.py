@@ -1,0 +1,45 @@
+"""The documentation says what the code says."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from mu2net_cli.group import load_verb
+from mu2net_cli.verbs import VERBS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_command_line_page_is_current() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["page"]
+    assert (ROOT / "docs" / "cli.md").read_text() == page(), "run: python docs/make_cli.py"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_help_of_a_verb_begins_with_its_line_in_the_overview(name: str) -> None:
+    text = load_verb(name).help
+    assert text
+    assert text.splitlines()[0] == VERBS[name].help
+
+
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    targets = [target for target in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda p: p.name)
+def test_every_command_in_the_documentation_exists(page: Path) -> None:
+    code = re.findall(r"```.*?```|`[^`]+`", page.read_text(), flags=re.DOTALL)
+    commands = re.findall(r"\bmu2net (?:-C \S+ |-q )?([a-z][a-z-]*)", "\n".join(code))
+    assert set(commands) <= set(VERBS)

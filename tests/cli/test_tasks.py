@@ -1,0 +1,137 @@
+"""add-task, rm-task, tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(autouse=True)
+def repository(empty_repo: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(empty_repo)
+    return empty_repo
+
+
+def test_a_task_is_added_and_listed(run) -> None:
+    added = run("add-task", "sklearn:digits")
+    assert added.code == 0
+    assert "Added task digits (public): 10 classes" in added.out
+    assert "Next: mu2net evolve --task digits" in added.err
+    assert run("tasks").rows() == [["digits", "sklearn:digits", "10", "1078/360/359", "public", "0", "-", "-"]]
+
+
+def test_tasks_as_json(run) -> None:
+    run("add-task", "sklearn:digits", "--private")
+    (info,) = run("tasks", "--json").json()
+    assert (info["name"], info["private"], info["readers"]) == ("digits", True, ["digits"])
+    assert info["num_examples"] == {"train": 1078, "validation": 360, "test": 359}
+
+
+@pytest.mark.parametrize(
+    ("options", "access"),
+    [([], "public"), (["--private"], "private"), (["--readers", "team-b,team-a"], "readers team-a,team-b")],
+)
+def test_access_is_shown(run, options, access) -> None:
+    assert run("add-task", "sklearn:digits", *options).code == 0
+    assert run("tasks").rows()[0][4] == access
+
+
+def test_splits_and_name_can_be_chosen(run) -> None:
+    options = ["--name", "mine", "--train", "all[:100]", "--validation", "all[100:150]", "--test", "all[150:170]"]
+    assert run("add-task", "sklearn:digits", *options).code == 0
+    assert run("tasks").rows()[0][3] == "100/50/20"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["sklearn:digit"], 3, "Did you mean sklearn:digits?"),
+        (["cmaterdb/bangle"], 3, "cmaterdb"),
+        (["nope:digits"], 3, "Unknown kind of data source 'nope'"),
+        (["folder:nowhere"], 3, "nowhere"),
+        (["sklearn:digits", "--test", "nope"], 6, "nope"),
+        (["sklearn:digits", "--test", "all[5"], 2, "all[5"),
+        (["sklearn:digits", "--test", "all[3:3]"], 6, "test"),
+        (["sklearn:digits", "--name", "Bad Name"], 2, "Not a task name: 'Bad Name'"),
+        (["sklearn:digits", "--private", "--readers", "a"], 2, "either private or has readers"),
+        (["sklearn:digits", "--depth", "2"], 2, "--depth"),
+    ],
+)
+def test_what_cannot_be_added(run, args, code, message) -> None:
+    result = run("add-task", *args)
+    assert result.code == code, result.err
+    assert result.err.startswith("error: ")
+    assert message in result.err
+    assert run("tasks").out == ""
+
+
+def test_a_task_exists_already(run) -> None:
+    run("add-task", "sklearn:digits")
+    result = run("add-task", "sklearn:digits")
+    assert result.code == 4
+    assert "There is a task digits already." in result.err
+    assert "--name" in result.err
+
+
+def image_folder(folder: Path, classes: list[str], per_class: int = 12) -> Path:
+    """Makes ``folder`` with one sub-folder of PNG images per class."""
+    for value, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(per_class):
+            pixels = np.full((8, 8), value * 60 + number, np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+def test_a_folder_of_images(run, tmp_path: Path) -> None:
+    image_folder(tmp_path / "shapes", ["circle", "square"])
+    assert run("add-task", f"folder:{tmp_path / 'shapes'}").code == 0
+    row = run("tasks").rows()[0]
+    assert (row[0], row[2]) == ("shapes", "2")
+
+
+def test_a_corrupt_image_is_named_and_can_be_left_out(run, tmp_path: Path) -> None:
+    folder = image_folder(tmp_path / "shapes", ["circle", "square"])
+    (folder / "circle" / "3.png").write_bytes(b"not an image")
+    refused = run("add-task", f"folder:{folder}")
+    assert refused.code == 6
+    assert "circle/3.png" in refused.err
+    assert "--skip-bad" in refused.err
+    taken = run("add-task", f"folder:{folder}", "--skip-bad")
+    assert taken.code == 0
+    assert "left out circle/3.png" in taken.err
+
+
+@pytest.mark.parametrize("classes", [[], ["only"]])
+def test_fewer_than_two_classes(run, tmp_path: Path, classes) -> None:
+    (tmp_path / "shapes").mkdir()
+    folder = image_folder(tmp_path / "shapes", classes)
+    result = run("add-task", f"folder:{folder}")
+    assert result.code == 6
+    assert "class" in result.err
+
+
+def test_removing_needs_a_yes(run) -> None:
+    run("add-task", "sklearn:digits")
+    result = run("rm-task", "digits")
+    assert result.code == 2
+    assert "mu2net rm-task digits --yes" in result.err
+    assert len(run("tasks").rows()) == 1
+
+
+def test_a_removed_task_keeps_its_history(run) -> None:
+    run("add-task", "sklearn:digits")
+    assert run("rm-task", "digits", "--yes").code == 0
+    assert run("tasks").out == ""
+    assert run("tasks", "--removed").rows()[0][4] == "removed"
+    assert run("log", "digits", "--oneline").out.splitlines()[-1].endswith("add task digits")
+
+
+def test_an_unknown_task_gets_near_names(run) -> None:
+    run("add-task", "sklearn:digits")
+    result = run("rm-task", "digit", "--yes")
+    assert result.code == 3
+    assert "Did you mean digits?" in result.err

@@ -1,0 +1,48 @@
+"""The commands of README and tutorial run, in order, as written."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mu2net_cli.main import main
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"(?P<mark><!-- not run: [^>]*-->\n)?```(?P<kind>console|python)\n(?P<code>.*?)```", re.DOTALL)
+
+
+def blocks(page: Path) -> Iterator[tuple[str, str]]:
+    """Yields kind and code of every block that is not marked ``<!-- not run: why -->``."""
+    for match in BLOCK.finditer(page.read_text()):
+        if not match["mark"]:
+            yield match["kind"], match["code"]
+
+
+def run_console(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in code.splitlines():
+        if not line.startswith("$ "):
+            continue
+        program, *args = shlex.split(line.removeprefix("$ "), comments=True)
+        if program == "cd":
+            monkeypatch.chdir(Path.cwd() / args[0])
+        else:
+            assert program == "mu2net", line
+            assert main(args) == 0, line
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
+    for name, value in {"GENERATIONS": "1", "CHILDREN": "2", "VALIDATIONS": "1"}.items():
+        monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
+    for kind, code in blocks(ROOT / page):
+        if kind == "console":
+            run_console(code, monkeypatch)
+        else:
+            monkeypatch.chdir(tmp_path)
+            exec(compile(code, page, "exec"), {})
