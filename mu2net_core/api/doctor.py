@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,7 +71,9 @@ def doctor(repo: Repository | None, context: Context) -> DoctorReport:
     checks.append(_ok("repository", f"{repo.path}, preset {repo.config.preset}"))
     checks.append(_safely("storage", lambda: _storage(repo)))
     checks.append(_disk(repo.path))
-    checks += [_safely(f"remote {name}", lambda r=r: _remote(r)) for name, r in sorted(repo.config.remotes.items())]
+    checks += [
+        _safely(f"remote {name}", partial(_remote, remote)) for name, remote in sorted(repo.config.remotes.items())
+    ]
     return DoctorReport(checks=tuple(checks))
 
 
