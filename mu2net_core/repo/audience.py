@@ -29,7 +29,7 @@ def refusal(closure: Closure, rules: Mapping[str, AccessRule], audience: AccessR
         for task in sorted(_mentioned(value)):
             reason = refused_task(task, rules, audience)
             if reason is not None:
-                return reason if isinstance(value, Task | Commit) else f"its history refers to it: {reason}"
+                return reason if isinstance(value, Task | Commit) else f"its history names {reason}"
     for ref in closure.components:
         if not component_rule(ref.training, rules).allows_all(audience):
             tasks = (task for task in sorted(ref.training) if refused_task(task, rules, audience))
