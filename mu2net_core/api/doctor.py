@@ -71,9 +71,8 @@ def doctor(repo: Repository | None, context: Context) -> DoctorReport:
     checks.append(_ok("repository", f"{repo.path}, preset {repo.config.preset}"))
     checks.append(_safely("storage", lambda: _storage(repo)))
     checks.append(_disk(repo.path))
-    checks += [
-        _safely(f"remote {name}", partial(_remote, remote)) for name, remote in sorted(repo.config.remotes.items())
-    ]
+    for name, remote in sorted(repo.config.remotes.items()):
+        checks.append(_safely(f"remote {name}", partial(_remote, remote)))
     return DoctorReport(checks=tuple(checks))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, Model, intersect
+from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, intersect
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.findings import Problem, ProblemKind
@@ -45,6 +45,10 @@ class Walk:
             self.report("missing-object", f"{kind}/{oid}", f"It is not there, though {by} needs it.")
         return False
 
+    def reached_models(self) -> list[str]:
+        """Returns the ids of all models met, sorted."""
+        return sorted(oid for kind, oid in self.reached if kind == "model")
+
     def report(self, kind: ProblemKind, about: str, message: str) -> None:
         """Notes a problem."""
         self.problems.append(Problem(kind=kind, object=about, message=message))
@@ -80,6 +84,7 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
             walk.report("wrong-reference", entry_key(task, number), message)
     for model_id in sorted(retained):
         _components(walk, model_id)
+    _check_training(walk)
     _check_access(walk)
     return walk
 
@@ -88,8 +93,9 @@ def _commit(walk: Walk, commit_id: str, commit: Commit) -> set[str]:
     """Follows a commit's edges; returns the model it retains, if it is there."""
     by = f"commit {commit_id[:16]}"
     walk.need("task", commit.task_id, by)
-    if commit.snapshot is not None:
-        walk.need("snapshot", commit.snapshot, by)
+    if commit.snapshot is not None and walk.need("snapshot", commit.snapshot, by):
+        for model_id in walk.scan.snapshots[commit.snapshot].roots.values():
+            _model(walk, model_id, f"snapshot {commit.snapshot[:16]}")
     task = walk.scan.tasks.get(commit.task_id)
     if task is not None and task.name != commit.task:
         walk.report("wrong-reference", f"commit/{commit_id}", f"It is of {commit.task}, its task of {task.name}.")
@@ -106,11 +112,8 @@ def _model(walk: Walk, model_id: str, by: str) -> bool:
     current: str | None = model_id
     while current is not None and walk.need("model", current, by):
         model = walk.scan.models[current]
-        parent = walk.scan.models.get(model.parent) if model.parent else None
-        if parent is not None:
-            _check_training(walk, current, model, parent)
-        if model.task_id in walk.scan.tasks:
-            walk.reached.add(("task", model.task_id))
+        if model.task_id is not None:
+            walk.need("task", model.task_id, f"model {current[:16]}")
         walk.reached |= {("component", ref.id) for ref in model.components if ref.id in walk.scan.components}
         by, current = f"model {current[:16]}", model.parent
     return model_id in walk.scan.models
@@ -128,16 +131,26 @@ def _components(walk: Walk, model_id: str) -> None:
             walk.report("wrong-reference", f"model/{model_id}", message)
 
 
-def _check_training(walk: Walk, model_id: str, model: Model, parent: Model) -> None:
-    """Reports a component that forgets a task which trained the component it came from."""
-    before = {ref.id: ref for ref in parent.components}
-    for ref in model.components:
-        source: ComponentRef | None = before.get(ref.parent) if ref.parent else None
-        source = before.get(ref.id, source)
-        for task, training in (source.training if source else {}).items():
-            if task not in ref.training or ref.training[task].steps < training.steps:
-                message = f"Its {ref.name} comes from one trained {training.steps} steps by {task}: it says less."
+def _check_training(walk: Walk) -> None:
+    """Reports every component that forgets who trained what it came from: the access rules rest on that."""
+    known: dict[str, list[ComponentRef]] = {}
+    for model in walk.scan.models.values():
+        for ref in model.components:
+            known.setdefault(ref.id, []).append(ref)
+    for model_id in walk.reached_models():
+        model = walk.scan.models[model_id]
+        parent = walk.scan.models.get(model.parent or "")
+        for ref in model.components:
+            shared = parent.component(ref.name) if parent else None
+            sources = [shared] if shared is not None and shared.id == ref.id else known.get(ref.parent or "", [])
+            if sources and not any(_covers(ref, source) for source in sources):
+                message = f"Its {ref.name} names fewer tasks or steps than the component it came from."
                 walk.report("access", f"model/{model_id}", message)
+
+
+def _covers(ref: ComponentRef, source: ComponentRef) -> bool:
+    """Returns whether ``ref`` tells of all the training that ``source`` tells of."""
+    return all(t in ref.training and ref.training[t].steps >= told.steps for t, told in source.training.items())
 
 
 def _check_access(walk: Walk) -> None:
@@ -147,7 +160,7 @@ def _check_access(walk: Walk) -> None:
         if commit.task_id in walk.scan.tasks:
             history.setdefault(commit.task, []).append(walk.scan.tasks[commit.task_id].access)
     rules = {task: intersect(found) for task, found in history.items()}
-    for model_id in sorted(oid for kind, oid in walk.reached if kind == "model"):
+    for model_id in walk.reached_models():
         model = walk.scan.models[model_id]
         if model.task is None:
             continue
