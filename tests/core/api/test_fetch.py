@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.fetch import fetch
+from mu2net_core.api.merge import merge
+from mu2net_core.api.push import push
+from mu2net_core.errors import NotFoundError
+from mu2net_core.repo import Repository
+from mu2net_core.repo.outcomes import Progress
+from mu2net_core.testing.samples import evolve_sample
+
+
+def test_brings_work_and_leaves_our_heads(ann: Repository, bob: Repository, context: Context, tmp_path: Path) -> None:
+    evolve_sample(ann, "a", score=0.9)
+    push(ann, context)
+    before = bob.refs.head("a")
+    seen: list[Progress] = []
+    result = fetch(bob, context, progress=seen.append)
+    assert {report.task: report.outcome for report in result.tasks} == {
+        "a": "updated",
+        "b": "up-to-date",
+        "c": "up-to-date",
+    }
+    assert len(seen) == result.num_objects == 3
+    assert bob.refs.head("a") == before
+    (tmp_path / "shared").rename(tmp_path / "unplugged")
+    assert [report.outcome for report in merge(bob, context).tasks] == ["updated", "up-to-date", "up-to-date"]
+    theirs, ours = ann.refs.head("a"), bob.refs.head("a")
+    assert theirs is not None
+    assert ours is not None
+    assert ours.commit == theirs.commit
+
+
+def test_an_unplugged_remote(bob: Repository, context: Context, tmp_path: Path) -> None:
+    (tmp_path / "shared").rename(tmp_path / "unplugged")
+    with pytest.raises(NotFoundError, match=f"No repository at {tmp_path}/shared"):
+        fetch(bob, context)
+
+
+def test_an_unknown_remote(bob: Repository, context: Context) -> None:
+    with pytest.raises(NotFoundError, match="no remote upstream; known: origin"):
+        fetch(bob, context, "upstream")

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api import remote
+from mu2net_core.api.context import Context
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
+from mu2net_core.testing.samples import sample_repository
+
+
+def test_added_remotes_are_listed_and_stay(repo: Repository, context: Context, tmp_path: Path) -> None:
+    added = remote.add(repo, context, "origin", "shared")
+    team = remote.add(repo, context, "team", str(tmp_path / "team"), readers=["red", "blue", "red"], partial=False)
+    assert (added.url, added.readers, added.partial) == (str(tmp_path / "shared"), None, True)
+    assert (team.readers, team.partial) == (("blue", "red"), False)
+    assert remote.list_(repo) == (added, team)
+    assert remote.list_(open_repository(repo.worktree)) == (added, team)
+    assert not (tmp_path / "shared").exists()
+
+
+def test_a_folder_means_the_same_from_everywhere(repo: Repository, context: Context, tmp_path: Path) -> None:
+    deep = replace(context, cwd=tmp_path / "work" / "deep")
+    assert remote.add(repo, deep, "up", "../../shared").url == str(tmp_path / "shared")
+    assert remote.add(repo, deep, "file", f"file://{tmp_path}/my%20files").url == str(tmp_path / "my files")
+    assert remote.add(repo, deep, "memory", "memory://place").url == "memory://place"
+
+
+def test_components_come_from_it_at_once(repo: Repository, context: Context, tmp_path: Path) -> None:
+    other = sample_repository(tmp_path / "other")
+    oid = repo.objects.put_component(repo.objects.component(next(repo.objects.ids("component"))))[0]
+    repo.store.delete(f"objects/component/{oid[:2]}/{oid[2:]}.zarr.zip")
+    with pytest.raises(NotFoundError):
+        repo.objects.component(oid)
+    remote.add(repo, context, "origin", str(other.worktree))
+    repo.objects.component(oid)
+    remote.remove(repo, "origin")
+    assert repo.objects.fetch_missing is None
+
+
+def test_removing_forgets_it(repo: Repository, context: Context) -> None:
+    added = remote.add(repo, context, "origin", "shared")
+    write_tracking(repo.state, "origin", Tracking(url=added.url).with_root("tiny", "a" * 64))
+    assert remote.remove(repo, "origin") == added
+    assert remote.list_(repo) == ()
+    assert read_tracking(repo.state, Remote(name="origin", url=added.url)).roots == {}
+
+
+def test_refuses_a_second_of_that_name(repo: Repository, context: Context, tmp_path: Path) -> None:
+    remote.add(repo, context, "origin", "shared")
+    with pytest.raises(AlreadyExistsError, match=f"a remote origin already: {tmp_path}/shared"):
+        remote.add(repo, context, "origin", "elsewhere")
+    assert [info.url for info in remote.list_(repo)] == [str(tmp_path / "shared")]
+
+
+def test_refuses_to_remove_what_is_not_there(repo: Repository) -> None:
+    with pytest.raises(NotFoundError, match="no remote origin"):
+        remote.remove(repo, "origin")
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "message"),
+    [
+        ("Origin", "shared", "Not a remote name"),
+        ("origin", " ", "Expected a folder or URL"),
+        ("origin", "gopher://host/x", "got 'gopher'"),
+        ("origin", "work", "this repository itself"),
+        ("origin", "photos", "holds other things"),
+    ],
+)
+def test_refuses_what_cannot_be_one(
+    repo: Repository, context: Context, tmp_path: Path, name: str, url: str, message: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").touch()
+    with pytest.raises(InvalidInputError, match=message):
+        remote.add(repo, context, name, url)
+    assert remote.list_(repo) == ()
