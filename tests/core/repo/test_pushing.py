@@ -383,6 +383,23 @@ class TestTheRemoteChanged:
         assert fsck(there(origin)).problems == ()
         assert there(origin).refs.log("a")[0].number == 1
 
+    def test_another_system_in_its_place_is_joined_not_written_over(
+        self, repo: Repository, origin: Remote, tmp_path: Path
+    ) -> None:
+        add_sample_task(repo, "a")
+        push(repo, origin)
+        Path(origin.url).rename(tmp_path / "moved")
+        other = sample_repository(tmp_path / "other")
+        add_sample_task(other, "a")
+        theirs = evolve_sample(other, "a", score=0.9, seed=9)
+        push(other, origin)
+        mine = evolve_sample(repo, "a", score=0.5)
+        assert outcomes(push(repo, origin)) == {"a": "merged"}
+        remote = there(origin)
+        for state in (theirs, mine):
+            assert contains(remote.objects, commit_of(remote, "a"), state.commit)
+        assert fsck(remote).problems == ()
+
     def test_damaged_bytes_over_there_stop_the_push(self, repo: Repository, origin: Remote) -> None:
         add_sample_task(repo, "a")
         push(repo, origin)
