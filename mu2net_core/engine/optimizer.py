@@ -60,7 +60,8 @@ def sgd_step(
     clip_norm: float,
 ) -> tuple[optax.Params, optax.Params]:
     """Returns parameters and momentum after one step; all three trees are alike."""
-    scale = jnp.minimum(1.0, clip_norm / (optax.global_norm(gradients) + 1e-12))
+    norm = jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradients)))
+    scale = jnp.minimum(1.0, clip_norm / (norm + 1e-12))
     gradients = jax.tree.map(lambda g: g * scale, gradients)
     momentum = jax.tree.map(lambda g, m: g + settings.momentum * m, gradients, momentum)
     updates = jax.tree.map(
