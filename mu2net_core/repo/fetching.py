@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, NotFoundError
 from mu2net_core.objects import Model
@@ -16,6 +17,8 @@ from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
 from mu2net_core.repo.transfer import receive, receive_components
 
 __all__ = ["fetch", "fetch_heads", "is_same_remote", "root_conflict", "unknown_task"]
+
+_NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
 
 
 def fetch(
@@ -36,8 +39,8 @@ def fetch(
         tracking = Tracking(url=remote.remote.url)
         write_tracking(repo.state, remote.remote.name, tracking)
     tracking, roots = _fetch_roots(repo, remote, tracking, counter)
-    wanted = tasks or remote.refs.tasks()
-    tracking, reports = fetch_heads(repo, remote, tracking, wanted, counter=counter)
+    numbers = {} if tasks else remote.refs.numbers()
+    tracking, reports = fetch_heads(repo, remote, tracking, tasks or numbers, numbers=numbers, counter=counter)
     absent = [task for task in tasks if task not in tracking.heads]
     if absent:
         raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}")
@@ -61,9 +64,18 @@ def fetch_heads(
     tracking: Tracking,
     tasks: Iterable[str],
     *,
+    numbers: Mapping[str, int] = _NO_NUMBERS,
     counter: Counter,
 ) -> tuple[Tracking, tuple[TaskReport, ...]]:
     """Copies the histories of the heads of ``tasks``, and of tasks whose knowledge they hold; lists nothing.
+
+    Args:
+        repo: where to.
+        remote: where from.
+        tracking: what is known of it.
+        tasks: which heads.
+        numbers: their newest entries, where a listing told; the others are probed for.
+        counter: of objects.
 
     Returns:
         what is known of the remote now, also stored; and what became of each head that is there.
@@ -72,7 +84,7 @@ def fetch_heads(
     while pending:
         task = pending.pop()
         seen = tracking.heads.get(task)
-        state = remote.refs.head(task, known=seen.number if seen else 0)
+        state = _newest(remote, task, seen, numbers.get(task))
         if state is None:
             continue
         new = receive(repo.objects, remote, [("commit", state.commit)], what=task, counter=counter)
@@ -109,6 +121,13 @@ def is_same_remote(remote: RemoteRepository, tracking: Tracking, prefer: Iterabl
 def unknown_task(task: str, known: Iterable[str], where: str) -> NotFoundError:
     """Returns the error for a task that is not ``where``, with the names that come near."""
     return NotFoundError(f"There is no task {task} {where}.", hint=near(task, tuple(known), "mu2net tasks"))
+
+
+def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number: int | None) -> HeadState | None:
+    """Returns the remote's head, without a question if it is known to be the one seen before."""
+    if number is None:
+        return remote.refs.head(task, known=seen.number if seen else 0)
+    return seen if seen is not None and seen.number == number else remote.refs.entry(task, number)[0]
 
 
 def _report(repo: Repository, state: HeadState, seen: HeadState | None) -> TaskReport:

@@ -37,11 +37,20 @@ class Refs:
 
     def tasks(self) -> tuple[str, ...]:
         """Returns the names of all tasks with a head, removed ones too, sorted; lists the store."""
-        return tuple(sorted(self._newest()))
+        return tuple(sorted(self.numbers()))
+
+    def numbers(self) -> Mapping[str, int]:
+        """Returns the number of the newest entry of every head by task name; one listing, nothing is read."""
+        numbers: dict[str, int] = {}
+        for key in self.store.list("refs/heads"):
+            match = _ENTRY.fullmatch(key)
+            if match:
+                numbers[match[1]] = max(numbers.get(match[1], 0), int(match[2]))
+        return numbers
 
     def heads(self) -> Mapping[str, HeadState]:
         """Returns every head by task name; one listing and one read per task."""
-        return {task: self.entry(task, number)[0] for task, number in sorted(self._newest().items())}
+        return {task: self.entry(task, number)[0] for task, number in sorted(self.numbers().items())}
 
     def head(self, task: str, *, known: int = 0) -> HeadState | None:
         """Returns the newest entry of a head, or None if there is none.
@@ -131,14 +140,6 @@ class Refs:
     def create_root(self, name: str, model_id: str) -> None:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
         self._create_id("roots", check_name(name, "root name"), model_id)
-
-    def _newest(self) -> dict[str, int]:
-        newest: dict[str, int] = {}
-        for key in self.store.list("refs/heads"):
-            match = _ENTRY.fullmatch(key)
-            if match:
-                newest[match[1]] = max(newest.get(match[1], 0), int(match[2]))
-        return newest
 
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))

@@ -220,6 +220,7 @@ _KILLED = textwrap.dedent("""
     from mu2net_core.storage import LocalStore
     from mu2net_core.testing.wrappers import FaultyStore
 
+    os.fsync = lambda handle: None  # a killed process leaves the machine running
     here = Path(sys.argv[1])
     context = Context(now=lambda: datetime.now(UTC), host="h", environ={}, user_config=None, cwd=here)
     reads = frozenset({"read", "list", "exists"})

@@ -341,6 +341,30 @@ class TestDyingOnTheWay:
         for at in range(1, num_killed + 1):
             check_after_crash(repo, Remote(name="origin", url=str(tmp_path / f"shared{at}")))
 
+    def test_at_any_call_of_our_own_storage_while_merging(
+        self, repo: Repository, origin: Remote, tmp_path: Path
+    ) -> None:
+        add_sample_task(repo, "a")
+        push(repo, origin)
+        for at in range(1, 100):
+            mine, other = (clone_of(origin, tmp_path / f"{who}{at}") for who in ("mine", "other"))
+            evolve_sample(other, "a", score=0.9, seed=1000 + at)
+            push(other, origin)
+            state = evolve_sample(mine, "a", score=0.5, seed=2000 + at)
+            faulty = FaultyStore(mine.store, at=at)
+            mine.store = mine.objects.store = mine.refs.store = faulty
+            try:
+                push(mine, origin)
+            except StorageError:
+                again = open_repository(mine.worktree)
+                assert fsck(again).problems == ()
+                push(again, origin)
+                assert contains(there(origin).objects, commit_of(there(origin), "a"), state.commit)
+                continue
+            assert at > 4
+            assert fsck(there(origin)).problems == ()
+            return
+
 
 EVERY = frozenset({"create", "read", "list", "exists", "delete", "size"})
 
@@ -352,6 +376,7 @@ _KILLED = textwrap.dedent("""
     from mu2net_core.storage import open_store
     from mu2net_core.testing.wrappers import FaultyStore
 
+    os.fsync = lambda handle: None  # a killed process leaves the machine running
     repo = open_repository(Path(sys.argv[1]))
     every = frozenset({"create", "read", "list", "exists", "delete", "size"})
     at, status = 0, 9
