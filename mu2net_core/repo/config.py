@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
-
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import check_name
 from mu2net_core.repo.format import future_format
@@ -80,6 +78,8 @@ class Config:
 
     def dump(self) -> bytes:
         """Returns the bytes of ``config.toml``."""
+        import tomli_w  # only writing needs it
+
         table: dict[str, Any] = {"format": self.format, "preset": self.preset}
         if self.settings:
             table["settings"] = _nest(self.settings)

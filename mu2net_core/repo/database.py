@@ -69,13 +69,20 @@ class ObjectDatabase:
         return self.put_bytes(_KIND_OF[type(value)], encode(value))
 
     def put_bytes(self, kind: Kind, data: bytes) -> str:
-        """Stores the canonical bytes of an object and returns their id; a damaged copy there is replaced."""
+        """Stores the canonical bytes of an object and returns their id; a damaged copy there is replaced.
+
+        Raises:
+            CorruptObjectError: a damaged copy is there and cannot be moved aside.
+        """
         oid = hash_bytes(data)
         key = object_key(kind, oid)
         try:
             self.store.create(key, data)
-        except AlreadyExistsError:
-            self._set_aside(kind, oid)
+        except AlreadyExistsError as exc:
+            if self._set_aside(kind, oid) is None:
+                raise CorruptObjectError(
+                    f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.", hint=_REPAIR
+                ) from exc
             self.store.create(key, data)
         return oid
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from mu2net_core.storage.local import FileLock, LocalStore, replace_file
 from mu2net_core.storage.store import Store
@@ -24,7 +23,9 @@ def open_store(url: str | Path) -> Store:
     if isinstance(url, Path) or not _URL.match(text):
         return LocalStore(Path(text))
     if text.lower().startswith("file://"):
+        from urllib.parse import unquote, urlsplit  # rarely needed, and 5 ms
+
         return LocalStore(Path(unquote(urlsplit(text).path)))
-    from mu2net_core.storage.remote import FsspecStore  # fsspec costs 0.1 s to import
+    from mu2net_core.storage.remote import FsspecStore  # fsspec takes 0.1 s to import
 
     return FsspecStore(text)

@@ -72,6 +72,17 @@ def test_putting_a_good_copy_heals_a_damaged_one(repo: Repository) -> None:
     assert repo.objects.task(oid) == task
 
 
+def test_a_damaged_copy_that_cannot_be_moved_aside_is_named(tmp_path: Path) -> None:
+    objects = ObjectDatabase(LocalStore(tmp_path))
+    oid = objects.put(sample_task("a"))
+    (tmp_path / object_key("task", oid)).write_bytes(b"damaged")
+    with pytest.raises(CorruptObjectError, match=f"task {oid} .* is damaged"):
+        objects.put(sample_task("a"))
+    with pytest.raises(CorruptObjectError, match=f"task {oid} .* is damaged"):
+        objects.read("task", oid)
+    assert (tmp_path / object_key("task", oid)).read_bytes() == b"damaged"
+
+
 def test_an_object_of_a_future_format_is_refused_as_such(repo: Repository) -> None:
     later = json.loads(encode(sample_task("a"))) | {"format": 2}
     renamed = {"format": 3, "everything": "else"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, ConflictError, StorageError
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, ConflictError, NotFoundError, StorageError
 from mu2net_core.storage import FileLock, LocalStore, Store, open_store, replace_file
 from mu2net_core.testing.stores import StoreTests
 
@@ -153,6 +153,37 @@ def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         LocalStore(tmp_path).create("a/b", b"one")
     with pytest.raises(AccessDeniedError, match="Cannot lock"), FileLock(tmp_path / "lock"):
         pass
+
+
+def test_every_failure_of_the_disk_is_one_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    store = LocalStore(tmp_path)
+    store.create("a/b", b"one")
+    with monkeypatch.context() as broken:
+        for name in ("read_bytes", "unlink", "stat"):
+            broken.setattr(Path, name, fail)
+        broken.setattr(os, "scandir", fail)
+        for call in (store.read, store.delete, store.size, lambda key: list(store.list(key))):
+            with pytest.raises(StorageError, match="Input/output error"):
+                call("a/b")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", fail)
+        with pytest.raises(StorageError, match="Cannot write"):
+            replace_file(tmp_path / "a" / "b", b"two")
+    assert [path.read_bytes() for path in (tmp_path / "a").iterdir()] == [b"one"]
+
+
+def test_below_a_file_there_is_nothing(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.create("a", b"one")
+    store.delete("a/b")
+    assert not store.exists("a/b")
+    assert list(store.list("a")) == []
+    for ask in (store.read, store.size):
+        with pytest.raises(NotFoundError):
+            ask("a/b")
 
 
 def test_replace_file_replaces_as_a_whole(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import fsspec
 import pytest
 
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, StorageError
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, InvalidInputError, StorageError
 from mu2net_core.storage import Store, open_store
 from mu2net_core.storage.remote import FsspecStore
 from mu2net_core.testing.stores import StoreTests
@@ -83,3 +83,23 @@ def test_a_storage_that_stays_away_is_an_error(url: str, monkeypatch: pytest.Mon
     _flaky(store, monkeypatch, failures=100, lands=False)
     with pytest.raises(StorageError, match="6 attempts failed"):
         store.create("a", b"one")
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [(PermissionError("no"), AccessDeniedError), (ConnectionResetError("reset"), StorageError)],
+    ids=["refused", "reset"],
+)
+def test_every_failure_is_one_of_ours(
+    url: str, monkeypatch: pytest.MonkeyPatch, failure: OSError, expected: type[Exception]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    store = FsspecStore(url, sleep=lambda _: None)
+    for name in ("cat_file", "pipe_file", "find", "isfile", "rm_file", "info"):
+        monkeypatch.setattr(store._fs, name, fail)
+    calls = (store.read, store.exists, store.delete, store.size, lambda key: list(store.list(key)))
+    for call in (*calls, lambda key: store.create(key, b"x")):
+        with pytest.raises(expected, match="a"):
+            call("a")
