@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError, NotFoundError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import Model
 from mu2net_core.repo.closure import Manifest, Node
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
@@ -88,6 +88,7 @@ def fetch_heads(
         if state is None:
             continue
         new = receive(repo.objects, remote, [("commit", state.commit)], what=task, counter=counter)
+        _check_task(repo, remote, state)
         if not remote.remote.partial:
             _complete(repo, remote, state, counter)
         if state != seen:
@@ -128,6 +129,16 @@ def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number:
     if number is None:
         return remote.refs.head(task, known=seen.number if seen else 0)
     return seen if seen is not None and seen.number == number else remote.refs.entry(task, number)[0]
+
+
+def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) -> None:
+    found = repo.objects.commit(state.commit).task
+    if found != state.task:
+        raise CorruptObjectError(
+            f"The head of {state.task} on the remote {remote.remote.name} ({remote.remote.url}) names the commit "
+            f"{state.commit}, which is of the task {found}. It was not taken over.",
+            hint="Run `mu2net fsck` there.",
+        )
 
 
 def _report(repo: Repository, state: HeadState, seen: HeadState | None) -> TaskReport:

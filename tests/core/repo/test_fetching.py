@@ -149,6 +149,12 @@ class TestFetch:
         assert not here.objects.has("model", oid)
         assert not here.objects.has("commit", commit_of(shared, "c"))
 
+    def test_refuses_a_head_that_names_another_task(self, shared: Repository, here: Repository) -> None:
+        shared.refs.append("d", commit_of(shared, "c"), after=None)
+        with pytest.raises(CorruptObjectError, match=r"head of d on the remote origin .* of the task c"):
+            fetch(here, reach(shared))
+        assert "d" not in read_tracking(here.state, origin(shared.path)).heads
+
     def test_sees_that_the_remote_was_made_anew(self, shared: Repository, here: Repository, tmp_path: Path) -> None:
         take(here, shared)
         shared.path.rename(tmp_path / "moved")
