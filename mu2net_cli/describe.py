@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mu2net_cli.render import percent, quantity, short
+from mu2net_cli.render import counted, percent, quantity, short
 
 if TYPE_CHECKING:
     from mu2net_core.api.log import LogEntry
@@ -34,11 +34,12 @@ def commit_lines(entry: LogEntry) -> Iterator[str]:
     yield ""
     yield f"    {entry.message}"
     if entry.model is not None:
-        yield f"    model {short(entry.model)}: validation {percent(entry.validation)}, test {percent(entry.test)}"
+        quality = f": validation {percent(entry.validation)}, test {percent(entry.test)}"
+        yield f"    model {short(entry.model)}{quality if entry.event == 'merge' else ''}"
     if entry.sampled:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(entry.discarded.items()) if count)
         discarded = f"; discarded: {reasons}" if reasons else ""
-        yield f"    {entry.sampled} children sampled, {entry.kept} kept{discarded}"
+        yield f"    {counted(entry.sampled, 'child')} sampled, {entry.kept} kept{discarded}"
 
 
 def shown_lines(shown: Shown) -> Iterator[str]:

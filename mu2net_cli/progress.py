@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import typer
@@ -46,9 +47,10 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
             amount = f"{counted(event.generations, 'generation')} of {counted(event.children, 'child')}{resumed}"
             return f"{event.task}: iteration {event.iteration}: {amount}"
         case GenerationFinished():
-            done = f"{event.kept} kept, {event.discarded} discarded in {duration(event.wall_s)}"
+            done = f"{event.kept} kept and {event.discarded} discarded so far"
             best = f"best validation {percent(event.best_quality)}"
-            return f"{event.task}: generation {event.generation + 1}: {done}; {best}; {duration(event.eta_s)} left"
+            time = f"{duration(event.wall_s)}, about {duration(event.eta_s)} left"
+            return f"{event.task}: generation {event.generation + 1}: {best}; {done} ({time})"
         case IterationFinished():
             result = f"validation {percent(event.validation)}, test {percent(event.test)}"
             outcome = "improved" if event.improved else "not improved"
@@ -74,15 +76,21 @@ class _Row:
     generation: int = 0
     children_done: int = 0
     best_score: float | None = None
-    state: str = ""
+    state: str = "starting"
+    ends_at: float | None = None
+
+    def doing(self, now: float) -> str:
+        """Returns what the task is at: the time left as soon as there is an estimate."""
+        return self.state if self.ends_at is None else f"about {duration(max(0, self.ends_at - now))} left"
 
 
 class Board:
     """Turns events into a table with one row per task."""
 
-    def __init__(self) -> None:
-        """Makes an empty board."""
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """Makes an empty board; ``clock`` returns seconds."""
         self._rows: dict[str, _Row] = {}
+        self._clock = clock
 
     def update(self, event: Event) -> None:
         """Takes in one event."""
@@ -94,18 +102,18 @@ class Board:
             case IterationStarted():
                 row.generations, row.children = event.generations, event.children
                 row.generation, row.children_done, row.best_score = event.resumed_generation, 0, None
-                row.state = "starting"
+                row.state, row.ends_at = "starting", None
             case GenerationStarted():
-                row.generation, row.children_done = event.generation + 1, 0
-                row.state = row.state if row.state.endswith("left") else "training"
+                row.generation, row.children_done, row.state = event.generation + 1, 0, "training"
             case ChildFinished():
                 row.children_done += 1
                 row.best_score = event.best_score
             case GenerationFinished():
                 row.best_score = event.best_score
-                row.state = f"{duration(event.eta_s)} left"
+                row.ends_at = self._clock() + event.eta_s
             case IterationFinished():
                 row.state = f"validation {percent(event.validation)}, test {percent(event.test)}"
+                row.ends_at = None
 
     def table(self) -> Table:
         """Returns the table as it stands."""
@@ -119,7 +127,8 @@ class Board:
         for task, row in self._rows.items():
             best = "-" if row.best_score is None else f"{row.best_score:.4f}"
             generation = f"{row.generation}/{row.generations}"
-            table.add_row(task, str(row.iteration), generation, f"{row.children_done}/{row.children}", best, row.state)
+            children, doing = f"{row.children_done}/{row.children}", row.doing(self._clock())
+            table.add_row(task, str(row.iteration), generation, children, best, doing)
         return table
 
 

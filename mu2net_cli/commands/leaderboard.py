@@ -20,7 +20,7 @@ _COLUMNS = (
     *(Column(title=t, align="right") for t in ("validation", "test", "parameters", "accounted", "FLOPs", "layers")),
     Column(title="shared", align="right"),
     Column(title="iterations", align="right"),
-    Column(title="parent task"),
+    Column(title="grown from"),
     Column(title="knowledge from"),
 )
 

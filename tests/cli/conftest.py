@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,7 @@ def clean_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factor
     for name in [name for name in os.environ if name.startswith("MU2NET_") and name != "MU2NET_TEST_DATA"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
-    monkeypatch.setenv("MU2NET_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("MU2NET_CACHE_DIR", str(run_folder(tmp_path_factory) / "cache"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -61,25 +63,42 @@ def prepare(*command_lines: list[str]) -> None:
         assert main(["--debug", "-q", *args]) == 0
 
 
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder of this test run that its parallel workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@contextmanager
+def made_once(folder: Path) -> Iterator[bool]:
+    """Yields whether ``folder`` has to be made; of several workers one makes it and the others wait."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not folder.exists()
+
+
 @pytest.fixture(scope="session")
 def empty_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("empty")
-    prepare(["init", str(folder), "--preset", "vit-mini"])
+    folder = run_folder(tmp_path_factory) / "empty-world"
+    with made_once(folder) as needed:
+        if needed:
+            prepare(["init", str(folder), "--preset", "vit-mini"])
     return folder
 
 
 @pytest.fixture(scope="session")
 def trained_world(empty_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    shutil.copytree(empty_world, folder, dirs_exist_ok=True)
+    folder = run_folder(tmp_path_factory) / "trained-world"
     small = ["--generations", "1", "--children", "1", "--validations", "1"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MU2NET_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
-        prepare(
-            ["-C", str(folder), "add-task", "sklearn:digits"],
-            ["-C", str(folder), "add-task", "sklearn:digits/parity", "--private"],
-            ["-C", str(folder), "evolve", "--all", "--seed", "1", *small],
-        )
+    with made_once(folder) as needed, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MU2NET_CACHE_DIR", str(run_folder(tmp_path_factory) / "cache"))
+        if needed:
+            shutil.copytree(empty_world, folder)
+            prepare(
+                ["-C", str(folder), "add-task", "sklearn:digits"],
+                ["-C", str(folder), "add-task", "sklearn:digits/parity", "--private"],
+                ["-C", str(folder), "evolve", "--all", "--seed", "1", *small],
+            )
     return folder
 
 

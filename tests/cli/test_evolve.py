@@ -1,0 +1,167 @@
+"""evolve, eval and predict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mu2net_cli.options import parse_budget
+from mu2net_core.errors import InvalidInputError
+
+SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--all"], 1, "There is no task to evolve"),
+        ([], 2, "Which tasks? Expected --task TASK (repeatable) or --all."),
+        (["--all", "--task", "digits"], 2, "Which tasks?"),
+        (["--task", "digits"], 3, "There is no task 'digits'"),
+        (["--all", "--iterations", "0"], 2, "--iterations"),
+        (["--all", "--budget", "soon"], 2, "Not a duration: 'soon'"),
+        (["--all", "--push"], 3, "There is no remote to push to"),
+    ],
+)
+def test_what_cannot_start(run, empty_repo: Path, args, code, message) -> None:
+    result = run("-C", empty_repo, "evolve", *args)
+    assert result.code == code
+    assert message in result.err
+    assert "hint: " in result.err or code == 2
+
+
+def test_a_repository_without_a_root_cannot_evolve(run, empty_repo: Path) -> None:
+    run("-C", empty_repo, "add-task", "sklearn:digits")
+    (empty_repo / ".mu2net" / "refs" / "roots" / "default").unlink()
+    result = run("-C", empty_repo, "evolve", "--all")
+    assert result.code == 1
+    assert "has no root model" in result.err
+    assert "mu2net init" in result.err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("1d", 86400), ("7", 7)])
+def test_budgets(text, seconds) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0m", "-3m", "m", "1y", "3 4"])
+def test_what_is_no_budget(text) -> None:
+    with pytest.raises(InvalidInputError, match="Not a duration"):
+        parse_budget(text)
+
+
+def test_results_go_to_stdout_and_progress_to_stderr(run, trained_repo: Path) -> None:
+    result = run("-C", trained_repo, "evolve", "--task", "digits", "--seed", "5", *SMALL)
+    assert result.code == 0
+    (line,) = result.out.splitlines()
+    assert line.startswith("digits: iteration 2 finished: validation ")
+    assert "digits: iteration 2: 1 generation of 1 child" in result.err
+    assert "Seed 5." in result.err
+
+
+def test_the_same_seed_gives_the_same_model_as_json_too(run, trained_repo: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(trained_repo, tmp_path / "twin")
+    results = [
+        run("-q", "-C", folder, "evolve", "--task", "digits", "--seed", "6", "--json", *SMALL)
+        for folder in (trained_repo, tmp_path / "twin")
+    ]
+    documents = [json.loads(result.out) for result in results]
+    assert documents[0]["seed"] == 6
+    assert documents[0]["iterations"][0]["model"] == documents[1]["iterations"][0]["model"]
+
+
+def test_a_task_that_is_being_evolved_is_refused(run, trained_repo: Path) -> None:
+    from mu2net_core.api.context import Context
+    from mu2net_core.api.open import open_repo
+    from mu2net_core.api.workspace import Workspace
+
+    repo = open_repo(trained_repo, Context.default())
+    with Workspace.of(repo, "digits").lock("digits"):
+        result = run("-C", trained_repo, "evolve", "--task", "digits", *SMALL)
+    assert result.code == 4
+    assert "digits" in result.err
+
+
+def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monkeypatch) -> None:
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mu2net_core.api.evolve.evolve", interrupt)
+    result = run("-C", trained_repo, "evolve", "--all")
+    assert result.code == 130
+    assert "the same command goes on" in result.err
+
+
+def test_push_after_every_iteration(run, trained_repo: Path) -> None:
+    run("-C", trained_repo, "remote", "add", "origin", "../shared")
+    assert run("-C", trained_repo, "evolve", "--task", "digits", "--push", *SMALL).code == 0
+    assert run("-C", "shared", "tasks").rows()[0][:1] == ["digits"]
+
+
+def test_a_failed_push_stops_nothing(run, trained_repo: Path, tmp_path: Path) -> None:
+    run("-C", trained_repo, "remote", "add", "origin", "../shared")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "holiday.txt").write_text("not a repository")
+    result = run("-C", trained_repo, "evolve", "--task", "digits", "--push", *SMALL)
+    assert result.code == 0
+    assert "warning: not pushed" in result.err
+
+
+def test_eval_measures_a_model(run, trained_repo: Path) -> None:
+    result = run("-C", trained_repo, "eval", "digits", "--json").json()
+    stored = run("-C", trained_repo, "show", "digits", "--json").json()["model"]["test_quality"]
+    assert (result["accuracy"], result["num_examples"]) == (stored, 359)
+    assert dict(run("-C", trained_repo, "eval", "digits").rows())["accuracy"] == f"{100 * stored:.2f}%"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["digit"], 3, "Did you mean digits"),
+        (["digits", "--split", "holdout"], 2, "No split 'holdout'"),
+        (["digits@{1}"], 3, "no model yet"),
+        (["default"], 2, "root"),
+    ],
+)
+def test_what_cannot_be_evaluated(run, trained_repo: Path, args, code, message) -> None:
+    result = run("-C", trained_repo, "eval", *args)
+    assert result.code == code
+    assert message in result.err
+
+
+def image(path: Path, size: tuple[int, int], mode: str) -> Path:
+    Image.fromarray(np.arange(size[0] * size[1], dtype=np.uint8).reshape(size)).convert(mode).save(path)
+    return path
+
+
+def test_predict_names_the_likeliest_labels(run, trained_repo: Path, tmp_path: Path) -> None:
+    image(tmp_path / "a.png", (8, 8), "L")
+    rows = run("-C", trained_repo, "predict", "digits", "../a.png", "--top", "3").rows()
+    assert [row[0] for row in rows] == ["../a.png"] * 3
+    assert len({row[1] for row in rows}) == 3
+    (document,) = run("-C", trained_repo, "predict", "digits", "../a.png", "--json").json()
+    assert document["label"] == rows[0][1]
+
+
+@pytest.mark.parametrize(("size", "mode"), [((9, 8), "L"), ((8, 8), "RGB")])
+def test_an_image_of_another_size_or_mode(run, trained_repo: Path, tmp_path: Path, size, mode) -> None:
+    image(tmp_path / "a.png", size, mode)
+    refused = run("-C", trained_repo, "predict", "digits", "../a.png")
+    assert refused.code == 6
+    assert "a.png: the task's images are 8 x 8 pixels, grey" in refused.err
+    assert "--resize" in refused.err
+    assert run("-C", trained_repo, "predict", "digits", "../a.png", "--resize").code == 0
+
+
+def test_predict_needs_an_image_that_is_one(run, trained_repo: Path, tmp_path: Path) -> None:
+    assert run("-C", trained_repo, "predict", "digits", "../none.png").code == 3
+    (tmp_path / "a.png").write_text("not an image")
+    result = run("-C", trained_repo, "predict", "digits", "../a.png")
+    assert result.code == 6
+    assert "a.png" in result.err

@@ -1,0 +1,60 @@
+"""init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def test_a_new_repository_has_a_root(run, tmp_path: Path) -> None:
+    result = run("init", "chars", "--preset", "vit-mini")
+    assert result.code == 0
+    assert f"Initialised an empty mu2net repository in {tmp_path / 'chars' / '.mu2net'} (preset vit-mini" in result.out
+    assert "Next: mu2net add-task" in result.err
+    status = run("-C", "chars", "status", "--json").json()
+    assert (status["preset"], list(status["roots"])) == ("vit-mini", ["default"])
+
+
+def test_the_current_folder_is_the_default(run, tmp_path: Path) -> None:
+    assert run("-q", "init", "--preset", "vit-mini").out == ""
+    assert (tmp_path / ".mu2net" / "config.toml").is_file()
+
+
+def test_the_seed_decides_the_root(run) -> None:
+    roots = [
+        run("init", name, "--preset", "vit-mini", "--seed", seed, "--json").json()["root_id"]
+        for name, seed in (("a", "1"), ("b", "1"), ("c", "2"))
+    ]
+    assert roots[0] == roots[1] != roots[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--preset", "vit-giant"], 3, "No preset 'vit-giant'"),
+        (["--root", "elsewhere.npz"], 2, "expected 'random'"),
+        (["--seed", "many"], 2, "--seed"),
+    ],
+)
+def test_what_cannot_be_made(run, tmp_path: Path, options, code, message) -> None:
+    result = run("init", "chars", *options)
+    assert result.code == code
+    assert message in result.err
+    assert not (tmp_path / "chars" / ".mu2net").exists()
+
+
+def test_a_repository_is_there_already(run, empty_repo: Path) -> None:
+    result = run("init", str(empty_repo), "--preset", "vit-mini")
+    assert result.code == 4
+    assert "There is a repository" in result.err
+
+
+def test_a_repository_of_a_future_format(run, empty_repo: Path) -> None:
+    config = empty_repo / ".mu2net" / "config.toml"
+    config.write_text(config.read_text().replace("format = 1", "format = 99"))
+    for args in (["status"], ["log"], ["fsck"]):
+        result = run("-C", str(empty_repo), *args)
+        assert result.code == 2
+        assert "format 99" in result.err
+        assert "pip install -U mu2net" in result.err

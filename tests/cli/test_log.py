@@ -1,0 +1,106 @@
+"""log and show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def inside(trained_repo: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(trained_repo)
+    return trained_repo
+
+
+def test_one_line_per_commit_newest_first(run) -> None:
+    lines = run("log", "--oneline").out.splitlines()
+    assert [line.split(" ", 2)[1] for line in lines] == ["digits/parity", "digits", "digits/parity", "digits"]
+    assert "iteration 1: validation" in lines[0]
+    assert lines[-1].endswith("add task digits")
+
+
+def test_the_long_form_reads_like_git(run) -> None:
+    text = run("log", "digits", "-n", "1").out
+    assert text.startswith("commit ")
+    for expected in ("Task:   digits", "Agent:  ", "Date:   ", "1 child sampled, 1 kept"):
+        assert expected in text
+
+
+def test_one_task_and_a_limit(run) -> None:
+    assert len(run("log", "digits", "--oneline").out.splitlines()) == 2
+    assert len(run("log", "--oneline", "-n", "3").out.splitlines()) == 3
+    assert run("log", "-n", "0").out == ""
+
+
+@pytest.mark.parametrize(("since", "count"), [("2000-01-01", 4), ("1d", 4), ("2999-01-01", 0)])
+def test_since(run, since, count) -> None:
+    assert len(run("log", "--oneline", "--since", since).out.splitlines()) == count
+
+
+def test_json_lines(run) -> None:
+    entries = [json.loads(line) for line in run("log", "--json").out.splitlines()]
+    assert [entry["event"] for entry in entries] == ["iteration", "iteration", "add", "add"]
+    assert all(len(entry["commit"]) == 64 for entry in entries)
+    assert 0 < entries[0]["validation"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["log", "digit"], 3, "Did you mean digits"),
+        (["log", "--since", "soon"], 2, "Not a time: 'soon'"),
+        (["log", "-n", "-1"], 2, "--limit"),
+        (["show", "digit"], 3, "Did you mean digits"),
+        (["show", "digits@{7}"], 3, "there is no digits@{7}"),
+        (["show", "digits~9"], 3, "there is no ~9"),
+        (["show", "ffffffff"], 3, "ffffffff"),
+    ],
+)
+def test_what_is_not_there(run, args, code, message) -> None:
+    result = run(*args)
+    assert result.code == code
+    assert message in result.err
+
+
+def test_showing_a_task_shows_commit_data_and_model(run) -> None:
+    text = run("show", "digits").out
+    for expected in ("commit ", "sklearn:digits", "1078 examples", "vit (", "encoderblock_0", "hyperparameters: "):
+        assert expected in text
+
+
+def test_every_kind_of_object_can_be_shown(run) -> None:
+    run("tag", "first")
+    commit = run("show", "digits", "--json").json()
+    model = commit["commit"]["model"]
+    component = commit["model"]["components"][0]["id"]
+    assert run("show", "digits~1").out.splitlines()[-1] != ""
+    assert run("show", model[:12]).out.startswith(f"model {model}\nhead of:         digits\n")
+    assert run("show", commit["commit"]["task_id"]).out.startswith("task ")
+    assert "head of digits/parity" in run("show", "first").out
+    assert "root default" in run("show", "first").out
+    assert "present:         yes" in run("show", component).out
+    assert run("show", "default").out.startswith("model ")
+
+
+def test_a_flipped_bit_is_an_error_and_says_how_to_repair(run, inside: Path) -> None:
+    model = run("show", "digits", "--json").json()["commit"]["model"]
+    file = inside / ".mu2net" / "objects" / "model" / model[:2] / f"{model[2:]}.json"
+    data = bytearray(file.read_bytes())
+    data[100] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(data)
+    result = run("show", "digits")
+    assert result.code == 5
+    assert "fsck --repair-from" in result.err
+
+
+def test_a_truncated_ref_is_an_error(run, inside: Path) -> None:
+    file = inside / ".mu2net" / "refs" / "heads" / "digits" / "00000002"
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes()[:20])
+    result = run("log", "digits")
+    assert result.code == 5
+    assert "refs/heads/digits/00000002" in result.err
+    assert "mu2net fsck" in result.err

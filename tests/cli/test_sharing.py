@@ -1,0 +1,114 @@
+"""remote, push, clone, fetch, pull, merge, tag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
+
+
+@pytest.fixture
+def shared(run, trained_repo: Path) -> list:
+    """Returns how to run in a repository that has pushed to ``shared``."""
+    here = ["-C", trained_repo]
+    assert run(*here, "remote", "add", "origin", "../shared").code == 0
+    assert run(*here, "push").code == 0
+    return here
+
+
+def test_remotes_are_added_listed_and_removed(run, empty_repo: Path, tmp_path: Path) -> None:
+    here = ["-C", empty_repo]
+    assert run(*here, "remote", "add", "team", "../team", "--readers", "b,a").code == 0
+    url = str(tmp_path / "team")
+    assert run(*here, "remote").rows() == [["team", url, "for a,b", "partial"]]
+    assert run(*here, "remote", "list", "--json").json()[0]["readers"] == ["a", "b"]
+    again = run(*here, "remote", "add", "team", "../other")
+    assert again.code == 4
+    assert "There is a remote team already" in again.err
+    assert run(*here, "remote", "remove", "team").out == f"Removed remote team: {url}\n"
+    assert run(*here, "remote", "remove", "team").code == 3
+
+
+def test_push_says_what_went_and_what_stayed(run, trained_repo: Path) -> None:
+    here = ["-C", trained_repo]
+    run(*here, "remote", "add", "origin", "../shared")
+    result = run(*here, "push")
+    assert result.code == 0
+    assert " * new         digits [" in result.out
+    assert " ! skipped     digits/parity" in result.out
+    assert "objects" in result.err
+    again = run(*here, "push", "origin", "digits", "--json").json()
+    assert [(task["task"], task["outcome"]) for task in again["tasks"]] == [("digits", "up-to-date")]
+
+
+@pytest.mark.parametrize("verb", ["push", "pull", "fetch", "merge"])
+def test_without_a_remote(run, empty_repo: Path, verb) -> None:
+    result = run("-C", empty_repo, verb)
+    assert result.code == 3
+    assert "This repository has no remote." in result.err
+    assert "mu2net remote add" in result.err
+
+
+@pytest.mark.parametrize("verb", ["push", "pull", "fetch"])
+def test_an_unknown_remote_or_task(run, shared, verb) -> None:
+    result = run(*shared, verb, "nowhere")
+    assert result.code == 3
+    assert "nowhere" in result.err
+
+
+def test_a_place_that_holds_other_things(run, trained_repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "holiday.txt").write_text("not a repository")
+    result = run("-C", trained_repo, "remote", "add", "origin", "../full")
+    assert result.code == 2
+    assert "full" in result.err
+
+
+def test_a_clone_predicts_the_same(run, shared) -> None:
+    cloned = run("clone", "shared", "copy")
+    assert cloned.code == 0
+    assert "Cloned into" in cloned.out
+    here, there = (run(*where, "eval", "digits", "--json").json() for where in (shared, ["-C", "copy"]))
+    assert (here["model"], here["correct"]) == (there["model"], there["correct"])
+    assert run("-C", "copy", "fsck").code == 0
+
+
+def test_what_cannot_be_cloned(run, shared, tmp_path: Path) -> None:
+    assert run("clone", "nowhere", "copy").code == 3
+    assert not (tmp_path / "copy").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "holiday.txt").write_text("mine")
+    result = run("clone", "shared", "full")
+    assert result.code == 4
+    assert "holiday.txt" in result.err
+
+
+def test_heads_that_moved_on_both_sides_are_merged(run, shared) -> None:
+    run("clone", "shared", "copy")
+    assert run(*shared, "evolve", "--task", "digits", "--seed", "11", *SMALL).code == 0
+    assert run("-C", "copy", "evolve", "--task", "digits", "--seed", "12", *SMALL).code == 0
+    assert run("-C", "copy", "push").code == 0
+    assert run(*shared, "fetch").code == 0
+    refused = run(*shared, "merge", "--on-conflict", "fail")
+    assert refused.code == 4
+    assert "digits" in refused.err
+    assert " + merged      digits [" in run(*shared, "pull").out
+    assert run(*shared, "log", "digits", "--json", "-n", "1").json()["event"] == "merge"
+    assert run(*shared, "push").code == 0
+    run("-C", "copy", "pull")
+    heads = [run(*where, "show", "digits", "--json").json()["id"] for where in (shared, ["-C", "copy"])]
+    assert heads[0] == heads[1]
+
+
+def test_tags(run, trained_repo: Path) -> None:
+    here = ["-C", trained_repo]
+    assert run(*here, "tag").out == ""
+    assert run(*here, "tag", "v1").out.startswith("Tagged v1: 2 tasks [")
+    assert run(*here, "tag").rows()[0][::2] == ["v1", "digits, digits/parity"]
+    assert run(*here, "tag", "--json").json()[0]["name"] == "v1"
+    run(*here, "add-task", "sklearn:digits/five-or-more")
+    moved = run(*here, "tag", "v1")
+    assert moved.code == 4
+    assert run(*here, "tag", "No Tag").code == 2
