@@ -46,9 +46,10 @@ def publish(
         message=f"iteration {state.iteration}: "
         + ("no better model" if model_id == base.model else f"validation {model.quality:.4f}, test {test_quality:.4f}"),
     )
-    move_head(repo, state.task, repo.objects.put(commit))
+    commit_id = repo.objects.put(commit)
+    move_head(repo, state.task, commit_id)
     workspace.clear()
-    return repo.objects.put(commit), model_id
+    return commit_id, model_id
 
 
 def move_head(repo: Repository, task: str, commit_id: str) -> str:

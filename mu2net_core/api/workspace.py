@@ -41,7 +41,8 @@ class Workspace:
 
     def lock(self, task: str) -> FileLock:
         """Returns a lock that one process at a time can hold, and that dies with it."""
-        return FileLock(self.folder.with_suffix(".lock"), what=f"the evolution of {task} in this working copy")
+        file = self.folder.with_name(f".{self.folder.name}.lock")  # no task's folder starts with a dot
+        return FileLock(file, what=f"the evolution of {task} in this working copy")
 
     def load(self) -> IterationState | None:
         """Returns the state of an iteration that was interrupted, or None.

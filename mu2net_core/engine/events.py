@@ -42,7 +42,10 @@ class GenerationStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildFinished:
-    """A child has been trained and scored; ``score`` and ``quality`` are None if no validation was worth keeping."""
+    """A child has been trained; ``score`` and ``quality`` are its best, None if a loss was not finite.
+
+    ``best_score`` is the best of the population so far, this child included; None while there is no member.
+    """
 
     task: str
     iteration: int
@@ -57,7 +60,11 @@ class ChildFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationFinished:
-    """A generation is over and its state is safe on disk."""
+    """A generation is over and its state is safe on disk.
+
+    ``kept`` and ``discarded`` count the children of the iteration so far; ``wall_s`` is this generation's time and
+    ``eta_s`` what the remaining ones should take.
+    """
 
     task: str
     iteration: int
