@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from mu2net_core.search import ChildPlan, Member, SearchSpace, candidates, mutate, rate
+from mu2net_core.testing.systems import sample_member, sample_ref
+
+MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
+SPACE = SearchSpace(
+    values={"mu": MU, "learning_rate": (0.01, 0.02, 0.05), "num_layers": (0, 1, 2), "image_size": (32,)},
+    defaults={"mu": 0.1, "learning_rate": 0.02, "num_layers": 1, "image_size": 32},
+)
+ALWAYS = frozenset({"norm", "head"})
+REFS = [sample_ref(name) for name in ("embedding", "encoderblock_0", "norm", "head")]
+NAMES = ("clone:embedding", "clone:encoderblock_0", "hp:learning_rate", "hp:num_layers")
+MIDDLE = {"mu": 0.1, "learning_rate": 0.02, "num_layers": 1, "image_size": 32}
+
+
+def parent(**rates: float) -> Member:
+    own = {name.replace("__", ":"): value for name, value in rates.items()}
+    return sample_member(None, REFS, hyperparameters=MIDDLE, mutation_rates=own)
+
+
+def children(of: Member, count: int) -> list[ChildPlan]:
+    rng = Random(3)
+    return [mutate(of, SPACE, ALWAYS, rng, seed) for seed in range(count)]
+
+
+def test_candidates_are_clones_of_what_is_not_trained_anyway_and_moves_with_somewhere_to_go() -> None:
+    assert candidates(parent().model, SPACE, ALWAYS) == NAMES
+
+
+def test_a_mutation_has_its_own_rate_else_the_hyperparameter_mu_else_its_default() -> None:
+    model = sample_member(
+        None, REFS, hyperparameters={**MIDDLE, "mu": 0.2}, mutation_rates={"clone:embedding": 0.04}
+    ).model
+    assert rate(model, "clone:embedding", SPACE) == 0.04
+    assert rate(model, "hp:num_layers", SPACE) == 0.2
+    bare = sample_member(None, REFS, hyperparameters={"learning_rate": 0.01}).model
+    assert rate(bare, "hp:num_layers", SPACE) == 0.1
+
+
+def test_each_mutation_is_applied_with_its_own_probability() -> None:
+    rates = {"clone:embedding": 0.3, "clone:encoderblock_0": 0.04, "hp:learning_rate": 0.2, "hp:num_layers": 0.1}
+    count = 4000
+    plans = children(parent(**{name.replace(":", "__"): value for name, value in rates.items()}), count)
+    found = Counter(mutation.name for plan in plans for mutation in plan.mutations)
+    for name, probability in rates.items():
+        # Values start in the middle of their lists, so that every hit shows; so do the rates, but for those clipped.
+        sigma = (count * probability * (1 - probability)) ** 0.5
+        assert abs(found[name] - count * probability) < 3 * sigma, name
+        clipped = 0.5 if probability == 0.3 else 1.0
+        expected = count * probability * clipped
+        assert abs(found[f"mu:{name}"] - expected) < 3 * (expected * (1 - probability * clipped)) ** 0.5, name
+
+
+def test_mutations_are_drawn_independently() -> None:
+    plans = children(parent(clone__embedding=0.3, clone__encoderblock_0=0.3), 4000)
+    both = sum(plan.clones == {"embedding", "encoderblock_0"} for plan in plans)
+    assert abs(both - 4000 * 0.09) < 3 * (4000 * 0.09 * 0.91) ** 0.5
+
+
+def test_a_plan_says_exactly_what_changed() -> None:
+    for plan in children(parent(), 500):
+        told = {mutation.name: mutation for mutation in plan.mutations}
+        assert len(told) == len(plan.mutations)
+        assert plan.clones == {name.removeprefix("clone:") for name in told if name.startswith("clone:")}
+        assert set(plan.hyperparameters) == set(MIDDLE)
+        for name, value in MIDDLE.items():
+            change = told.get(f"hp:{name}")
+            assert (plan.hyperparameters[name] != value) == (change is not None)
+            if change is not None:
+                assert (change.before, change.after) == (value, plan.hyperparameters[name])
+        for name in NAMES:
+            change = told.get(f"mu:{name}")
+            assert (name in plan.mutation_rates) == (change is not None)
+            if change is not None:
+                assert (change.before, change.after) == (0.1, plan.mutation_rates[name])
+
+
+def test_over_many_generations_rates_and_values_stay_on_their_lists() -> None:
+    rng, member, seen = Random(5), parent(), set[float]()
+    for seed in range(600):
+        plan = mutate(member, SPACE, ALWAYS, rng, seed)
+        assert set(plan.mutation_rates.values()) <= set(MU)
+        assert all(value in SPACE.values[name] for name, value in plan.hyperparameters.items())
+        assert plan.hyperparameters["mu"] == 0.1
+        seen.update(plan.mutation_rates.values())
+        member = sample_member("a", REFS, hyperparameters=plan.hyperparameters, mutation_rates=plan.mutation_rates)
+    assert len(seen) > 5
+
+
+def test_a_parent_from_before_a_hyperparameter_existed_gets_its_default() -> None:
+    old = sample_member(None, REFS, hyperparameters={"mu": 0.02, "learning_rate": 0.01, "gone": 3})
+    plan = mutate(old, SPACE, ALWAYS, Random(1), 0)
+    assert plan.hyperparameters["image_size"] == 32
+    assert plan.hyperparameters["gone"] == 3
+
+
+def test_the_parent_itself_is_not_touched() -> None:
+    member = parent(clone__embedding=0.3)
+    children(member, 50)
+    assert member.model.hyperparameters == MIDDLE
+    assert member.model.mutation_rates == {"clone:embedding": 0.3}
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_the_ends_of_probability_are_certain(probability: float) -> None:
+    space = SearchSpace(values={"mu": (probability,)}, defaults={"mu": probability})
+    member = sample_member(None, REFS, hyperparameters={"mu": probability})
+    plan = mutate(member, space, ALWAYS, Random(1), 0)
+    assert len(plan.clones) == 2 * probability
+    assert plan.mutation_rates == {}
