@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_cli.main import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(?P<mark><!-- not run: [^>]*-->\n)?```(?P<kind>console|python)\n(?P<code>.*?)```", re.DOTALL)
 
 
@@ -36,9 +36,7 @@ def run_console(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
 def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
-    for name, value in {"GENERATIONS": "1", "CHILDREN": "2", "VALIDATIONS": "1"}.items():
+    for name, value in {"GENERATIONS": "1", "CHILDREN": "1", "VALIDATIONS": "1"}.items():
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
     for kind, code in blocks(ROOT / page):
         if kind == "console":

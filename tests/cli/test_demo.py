@@ -1,0 +1,29 @@
+"""demo: the real commands, one after another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def test_the_demo_shows_every_command_and_ends_with_identical_predictions(run, tmp_path: Path, monkeypatch) -> None:
+    for name, value in {"GENERATIONS": "1", "CHILDREN": "1", "VALIDATIONS": "1"}.items():
+        monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
+    result = run("demo", "--seed", "1")
+    assert result.code == 0, result.err
+    typed = [line for line in result.out.splitlines() if line.startswith("$ ")]
+    verbs = [line.split()[2] for line in typed if line.startswith("$ mu2net ")]
+    assert verbs == [
+        *("init", "add-task", "add-task", "add-task", "evolve", "leaderboard", "log", "ancestry"),
+        *("remote", "push", "clone", "eval", "predict", "eval", "predict"),
+    ]
+    assert result.out.splitlines()[-1] == "identical"
+    assert (tmp_path / "mu2net-demo" / "clone.json").read_bytes().startswith(b'[{"path"')
+    assert run("-C", "mu2net-demo/clone", "fsck").code == 0
+
+
+def test_a_folder_that_is_there_is_left_alone(run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    result = run("demo", "mine")
+    assert result.code == 4
+    assert "mu2net demo FOLDER" in result.err
+    assert list((tmp_path / "mine").iterdir()) == []
