@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -94,10 +95,10 @@ class ObjectDatabase:
         return self.put_bytes("component", data), len(data)
 
     def component(self, oid: str) -> Component:
-        """Returns a component; its arrays are read-only views of the bytes read."""
+        """Returns a component; its arrays are read-only, and views of the file where that is local."""
         from mu2net_core.codec import decode_component
 
-        return decode_component(self.read("component", oid))
+        return decode_component(self._mapped(oid) or self.read("component", oid))
 
     def model(self, oid: str) -> Model:
         """Returns a model's manifest."""
@@ -191,6 +192,18 @@ class ObjectDatabase:
             self._cache.clear()
         self._cache[oid] = value
         return value
+
+    def _mapped(self, oid: str) -> memoryview | None:
+        """Returns a component's file, mapped and checked; None if there is no good local file to map."""
+        path = self.store.local_path(object_key("component", oid))
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                view = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
+        except (OSError, ValueError):
+            return None  # missing or empty: reading it says what is wrong
+        return view if hash_bytes(view) == oid else None
 
     def _fetch(self, fetch: Callable[[Kind, str], bytes], kind: Kind, oid: str) -> bytes:
         data = fetch(kind, oid)

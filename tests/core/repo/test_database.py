@@ -37,6 +37,21 @@ def test_components_come_back_as_they_went_in(repo: Repository) -> None:
     assert not found.params["kernel"].flags.writeable
 
 
+@pytest.mark.parametrize("data", [None, b"", b"PK", b"flipped"])
+def test_a_damaged_component_is_never_decoded(repo: Repository, data: bytes | None) -> None:
+    oid, _ = repo.objects.put_component(sample_component("head", 7))
+    path = _file(repo, "component", oid)
+    if data is None:
+        path.unlink()
+    elif data == b"flipped":
+        good = path.read_bytes()
+        path.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
+    else:
+        path.write_bytes(data)
+    with pytest.raises((CorruptObjectError, NotFoundError), match=f"component {oid}"):
+        repo.objects.component(oid)
+
+
 @pytest.mark.parametrize("kind", ["task", "model", "component"])
 def test_every_flipped_bit_is_noticed(repo: Repository, kind: Kind) -> None:
     repo.objects.put(sample_task("a"))

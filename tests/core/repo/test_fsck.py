@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.objects import AccessRule, Snapshot, object_key
-from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo import Refs, Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
+from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 SECRET = AccessRule.only(["secret"])
@@ -240,6 +241,21 @@ def test_an_entry_that_does_not_fit_is_not_taken_over(grown: Repository, tmp_pat
     entry.write_bytes(b"")
     report = fsck(grown, remote=open_repository(tmp_path / "copy"))
     assert ("damaged-ref", "refs/heads/a/00000002") in {(p.kind, p.object) for p in report.problems}
+    assert entry.read_bytes() == b""
+
+
+def test_an_entry_that_fits_only_what_came_before_is_not_taken_over(grown: Repository, tmp_path: Path) -> None:
+    other = Refs(LocalStore(tmp_path / "other"))
+    shutil.copytree(grown.path / "refs/heads/a", tmp_path / "other/refs/heads/a")
+    for number in (2, 3, 4):
+        other.store.delete(f"refs/heads/a/{number:08d}")
+    other.append("a", "0" * 64, after=other.head("a"))
+    entry = grown.path / "refs/heads/a/00000002"
+    entry.write_bytes(b"")
+    shutil.copytree(grown.path / "objects", tmp_path / "other/objects")
+    (tmp_path / "other/config.toml").write_bytes(grown.config.dump())
+    report = fsck(grown, remote=open_repository(tmp_path / "other"))
+    assert report.repaired == ()
     assert entry.read_bytes() == b""
 
 
