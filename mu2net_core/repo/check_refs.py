@@ -53,11 +53,12 @@ def scan_refs(refs: Refs) -> RefScan:
 def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
     previous: str | None = None
     known = True  # whether the hash of the entry before is known
-    for number in range(1, max(numbers) + 1):
+    last = max(numbers)
+    for number in range(1, last + 1):
         key = entry_key(task, number)
         if number not in numbers:
             scan.broken.append((task, number))
-            message = f"The entry is missing, though there are later ones up to {max(numbers)}."
+            message = f"The entry is missing, though there are later ones up to {last}."
             scan.problems.append(Problem(kind="missing-ref", object=key, message=message))
             known = False
             continue
@@ -65,7 +66,8 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
             state, entry = refs.entry(task, number)
         except Mu2netError as exc:
             scan.broken.append((task, number))
-            scan.problems.append(Problem(kind="damaged-ref", object=key, message=exc.message))
+            way_out = " It is the newest: without that file the head is where it was before." if number == last else ""
+            scan.problems.append(Problem(kind="damaged-ref", object=key, message=exc.message + way_out))
             known = False
             continue
         if known and entry.previous != previous:

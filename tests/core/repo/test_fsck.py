@@ -111,6 +111,15 @@ def test_a_truncated_ref(grown: Repository, number: int, data: bytes) -> None:
     assert ("damaged-ref", f"refs/heads/a/{number:08d}") in _problems(grown)
 
 
+def test_a_truncated_newest_ref_can_be_given_up(grown: Repository) -> None:
+    newest = grown.path / "refs/heads/a/00000004"
+    newest.write_bytes(b"")
+    (problem,) = fsck(open_repository(grown.path)).problems
+    assert problem.message.endswith("without that file the head is where it was before.")
+    newest.unlink()
+    assert fsck(open_repository(grown.path)).is_clean
+
+
 def test_a_lost_entry_in_the_middle(grown: Repository) -> None:
     (grown.path / "refs/heads/a/00000002").unlink()
     assert _problems(grown) == {("missing-ref", "refs/heads/a/00000002")}
@@ -271,6 +280,36 @@ repo.objects.store, repo.refs = store, Refs(store)
 add_sample_task(repo, "killed")
 evolve_sample(repo, "killed", score=0.5, trains=("encoderblock_0", "head"))
 """
+
+
+_FULL = """
+import resource, sys
+from pathlib import Path
+from mu2net_core.errors import StorageError
+from mu2net_core.repo import open_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+repo = open_repository(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    add_sample_task(repo, "full")
+    evolve_sample(repo, "full", score=0.5)
+except StorageError as exc:
+    sys.exit(0 if "disk full" in str(exc) and "Free some space" in str(exc) else str(exc))
+sys.exit("the disk was not full")
+"""
+
+
+@pytest.mark.parametrize("limit", [50, 150, 400, 1000, 3000])
+def test_a_full_disk_leaves_it_clean_and_the_work_can_be_repeated(repo: Repository, limit: int) -> None:
+    command = [sys.executable, "-c", _FULL, str(repo.path), str(limit)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    again = open_repository(repo.path)
+    assert fsck(again).is_clean
+    if again.refs.head("full") is None:
+        add_sample_task(again, "full")
+    evolve_sample(again, "full", score=0.5)
+    assert fsck(again).is_clean
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
