@@ -30,10 +30,10 @@ def create_repository(
     """
     folder = folder.absolute()
     path = folder if bare else folder / FOLDER
-    if (path / CONFIG).exists():
-        raise _exists(path)
     config = Config(preset=preset, settings=flatten(settings or {}))
     try:
+        if (path / CONFIG).exists():
+            raise _exists(path)
         if bare and path.is_dir():
             check_empty(path)
         for part in _PARTS:

@@ -59,8 +59,11 @@ def open_repository(path: Path) -> Repository:
 
 def _repository_at(folder: Path) -> Path | None:
     """Returns the repository folder that ``folder`` itself is or has, else None."""
-    if (folder / FOLDER / CONFIG).is_file():
-        return folder / FOLDER
-    if (folder / CONFIG).is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
-        return folder
+    try:
+        if (folder / FOLDER / CONFIG).is_file():
+            return folder / FOLDER
+        if (folder / CONFIG).is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
+            return folder
+    except OSError as exc:
+        raise translate(exc, "look into", folder) from exc
     return None

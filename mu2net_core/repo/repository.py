@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from mu2net_core.errors import NotFoundError
+from mu2net_core.errors import AlreadyExistsError, NotFoundError
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.refs import Refs
@@ -49,8 +50,8 @@ class Repository:
         try:
             return store.read("agent").decode().strip()
         except NotFoundError:
-            with FileLock(self.state / "agent.lock", what="the making of this working copy's id"):
-                replace_file(self.state / "agent", f"{uuid.uuid4().hex}\n".encode())
+            with suppress(AlreadyExistsError):  # another process was first: its id is ours
+                store.create("agent", f"{uuid.uuid4().hex}\n".encode())
             return store.read("agent").decode().strip()
 
     def update_config(self, change: Callable[[Config], Config]) -> Config:

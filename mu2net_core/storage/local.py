@@ -65,7 +65,11 @@ class LocalStore:
 
     def exists(self, key: str) -> bool:
         """Returns whether there is a file at ``key``."""
-        return self._path(key).is_file()
+        path = self._path(key)
+        try:
+            return path.is_file()
+        except OSError as exc:
+            raise translate(exc, "look for", path) from exc
 
     def delete(self, key: str) -> None:
         """Removes ``key``; missing is fine."""

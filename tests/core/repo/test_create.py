@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.open import open_repo
-from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    CorruptObjectError,
+    InvalidInputError,
+    NotFoundError,
+)
 from mu2net_core.repo import Repository, create_repository, find_repository, open_repository
+from mu2net_core.storage import LocalStore
 
 
 def test_a_new_repository_can_be_found_and_opened(tmp_path: Path) -> None:
@@ -113,6 +122,36 @@ def test_the_agent_id_is_stable_and_own(repo: Repository, tmp_path: Path) -> Non
     other = create_repository(tmp_path / "other", preset="vit-ti0")
     assert repo.agent_id == open_repository(repo.path).agent_id != other.agent_id
     assert len(repo.agent_id) == 32
+
+
+def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for name in ("is_file", "exists"):
+        monkeypatch.setattr(Path, name, refuse)
+    calls: list[Callable[[], object]] = [
+        lambda: find_repository(tmp_path),
+        lambda: open_repository(tmp_path),
+        lambda: create_repository(tmp_path, preset="vit-ti0"),
+        lambda: LocalStore(tmp_path).exists("a"),
+    ]
+    for call in calls:
+        with pytest.raises(AccessDeniedError, match="Permission denied"):
+            call()
+
+
+def test_two_processes_that_need_an_id_at_once_get_the_same(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = LocalStore.read
+
+    def late(store: LocalStore, key: str) -> bytes:
+        if not (store.root / key).exists():
+            (store.root / key).write_bytes(b"theirs\n")
+            raise NotFoundError("not there yet")
+        return read(store, key)
+
+    monkeypatch.setattr(LocalStore, "read", late)
+    assert repo.agent_id == "theirs"
 
 
 def test_open_repo_walks_up_from_the_current_folder(repo: Repository, context: Context) -> None:
