@@ -79,9 +79,9 @@ def _vit(image: int, patch: int, width: int, heads: int, mlp: int) -> Architectu
     return Architecture(name="vit", config=sizes)
 
 
-def _space(root_layers: int, most_layers: int, **defaults: Hyperparameter) -> SearchSpace:
+def _space(root_layers: int, layers: range, **defaults: Hyperparameter) -> SearchSpace:
     return SearchSpace(
-        values={**_VALUES, "num_layers": tuple(range(most_layers + 1))},
+        values={**_VALUES, "num_layers": tuple(layers)},
         defaults={**_DEFAULTS, "num_layers": root_layers, **defaults},
     )
 
@@ -92,21 +92,21 @@ PRESETS: Mapping[str, Preset] = {
         Preset(
             name="vit-mini",
             summary="A small ViT for 8x8 images: demonstrations and tests on a laptop.",
-            architecture=_vit(image=8, patch=2, width=64, heads=4, mlp=128),
-            space=_space(1, 2, mu=0.2, learning_rate=0.05),
+            architecture=_vit(image=8, patch=2, width=96, heads=6, mlp=192),
+            space=_space(1, range(1, 3), mu=0.2, learning_rate=0.1),
             training=TrainingConfig(generations=3, children=4, batch_size=32),
         ),
         Preset(
             name="vit-ti0",
             summary="ViT-Ti/16 without blocks; evolution grows up to 3. Images of 32x32.",
             architecture=_vit(image=32, patch=16, width=192, heads=3, mlp=768),
-            space=_space(0, 3, mu=0.2),
+            space=_space(0, range(4), mu=0.2),
         ),
         Preset(
             name="vit-ti3",
             summary="ViT-Ti/16 with 3 blocks. Images of 32x32.",
             architecture=_vit(image=32, patch=16, width=192, heads=3, mlp=768),
-            space=_space(3, 3),
+            space=_space(3, range(4)),
         ),
     )
 }
@@ -139,7 +139,7 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         elif section == "scorer":
             scorer[name] = _checked(key, name, value, preset.scorer)
         elif section == "space":
-            values[_known(key, name, values)] = tuple(value)
+            values[_known(key, name, values)] = _listed(key, value)
         elif section == "default":
             defaults[_known(key, name, defaults)] = value
     try:
@@ -157,6 +157,12 @@ def _known(key: str, name: str, known: Mapping[str, object]) -> str:
     if name not in known:
         raise InvalidInputError(f"Unknown setting {key}.", hint=f"Hyperparameters: {', '.join(sorted(known))}")
     return name
+
+
+def _listed(key: str, value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise InvalidInputError(f"{key}: expected a list of values, got {value!r}.")
+    return tuple(value)
 
 
 def _checked(key: str, name: str, value: object, target: TrainingConfig | Scorer) -> object:
