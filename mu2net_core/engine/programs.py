@@ -62,6 +62,8 @@ class Programs:
     ) -> tuple[tuple[Row, Row, jax.Array], jax.Array, jax.Array]:
         """Returns the new state, the mean loss, and how many validation examples it gets right: one dispatch.
 
+        The loss is NaN too if an output for a validation example is not finite.
+
         Args:
             specs: the layers from the boundary up.
             state: their parameters, their momentum, and the gradient steps done so far.
@@ -129,7 +131,10 @@ class Programs:
             return (row, momentum, done + 1), loss
 
         state, losses = jax.lax.scan(step, state, order)
-        return state, jnp.mean(losses), self._count_correct(state[0], *validation, specs=specs)
+        logits = self._activations(state[0], validation[0], specs=specs)
+        # The last step's damage shows in no loss of this cycle, only here.
+        loss = jnp.where(jnp.all(jnp.isfinite(logits)), jnp.mean(losses), jnp.nan)
+        return state, loss, _num_correct(logits, validation[1])
 
     def _loss(self, row: Row, specs: Sequence[LayerSpec], inputs: jax.Array, labels: jax.Array) -> jax.Array:
         logits = self.family.apply(specs, row, _normalised(inputs))
@@ -148,8 +153,11 @@ class Programs:
     def _count_correct(
         self, row: Row, inputs: jax.Array, labels: jax.Array, *, specs: tuple[LayerSpec, ...]
     ) -> jax.Array:
-        logits = self._activations(row, inputs, specs=specs)
-        return jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
+        return _num_correct(self._activations(row, inputs, specs=specs), labels)
+
+
+def _num_correct(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
 
 
 def _where(trainable: jax.Array, new: Row, old: Row) -> Row:

@@ -1,0 +1,185 @@
+"""The engine's surroundings without a repository: a family that compiles fast, a small task, components in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mu2net_core.codec import encode_component
+from mu2net_core.engine.child import TaskData, key_of
+from mu2net_core.engine.generation import Workshop
+from mu2net_core.engine.pool import ComponentPool, to_host
+from mu2net_core.engine.programs import Programs
+from mu2net_core.nn import LayerSpec, Params
+from mu2net_core.objects import (
+    Architecture,
+    Component,
+    ComponentRef,
+    Hyperparameter,
+    Model,
+    Task,
+    encode,
+    hash_bytes,
+)
+from mu2net_core.presets import Preset, TrainingConfig
+from mu2net_core.search import Member, SearchSpace
+from mu2net_core.testing.samples import sample_task
+
+__all__ = ["BENCH_PRESET", "DenseFamily", "Workbench", "coloured_images"]
+
+BENCH_PRESET = Preset(
+    name="bench",
+    summary="The smallest thing that evolves.",
+    architecture=Architecture(name="dense", config={"image": 2, "width": 4}),
+    space=SearchSpace(
+        values={
+            "mu": (0.1, 0.2, 0.3),
+            "learning_rate": (0.1, 0.2, 0.5),
+            "warmup_ratio": (0.0, 0.1),
+            "momentum": (0.8, 0.9),
+            "nesterov": (False, True),
+            "num_layers": (0, 1, 2),
+        },
+        defaults={
+            "mu": 0.2,
+            "learning_rate": 0.2,
+            "warmup_ratio": 0.1,
+            "momentum": 0.9,
+            "nesterov": False,
+            "num_layers": 1,
+        },
+    ),
+    training=TrainingConfig(generations=2, children=3, validations=2, batch_size=16),
+)
+
+
+class DenseFamily:
+    """Flattened images through ``embedding``, ``num_layers`` residual ``block_k``, ``norm`` and ``head``.
+
+    It can be cut before every layer, and keeps the rows it was asked to run in ``applied``.
+    """
+
+    name = "dense"
+    always_trainable = frozenset({"norm", "head"})
+    head = "head"
+
+    def __init__(self) -> None:
+        """Makes a family that has run nothing yet."""
+        self.applied: list[tuple[str, ...]] = []
+
+    def layers(
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_classes: int
+    ) -> tuple[LayerSpec, ...]:
+        """Returns embedding, blocks, norm and head."""
+        width = int(config["width"])
+        blocks = range(int(hyperparameters["num_layers"]))
+        return (
+            LayerSpec.of("embedding", "dense", inputs=3 * int(config["image"]) ** 2, outputs=width),
+            *(LayerSpec.of(f"block_{k}", "block", inputs=width, outputs=width) for k in blocks),
+            LayerSpec.of("norm", "norm", inputs=width, outputs=width),
+            LayerSpec.of("head", "head", inputs=width, outputs=num_classes),
+        )
+
+    def init(self, spec: LayerSpec, key: jax.Array) -> Params:
+        """Returns first parameters, zeros for a head; consumes ``key``."""
+        if spec.kind == "norm":
+            return {"scale": jnp.ones(spec.size("inputs"))}
+        scale = 0.0 if spec.kind == "head" else 0.5
+        kernel = scale * jax.random.normal(key, (spec.size("inputs"), spec.size("outputs")))
+        return {"kernel": kernel, "bias": jnp.zeros(spec.size("outputs"))}
+
+    def apply(
+        self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array, *, above: Sequence[LayerSpec] = ()
+    ) -> jax.Array:
+        """Returns what the layers make of ``x``."""
+        self.applied.append(tuple(spec.name for spec in specs))
+        for spec, layer in zip(specs, params, strict=True):
+            if spec.kind == "norm":
+                x = x * layer["scale"]
+                continue
+            y = x.reshape(x.shape[0], -1) @ layer["kernel"] + layer["bias"]
+            x = x + jnp.tanh(y) if spec.kind == "block" else y
+        return x
+
+    def cuts(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
+        """Returns every index."""
+        return tuple(range(len(specs)))
+
+    def flops(self, specs: Sequence[LayerSpec]) -> int:
+        """Returns two per multiply-add."""
+        return sum(2 * spec.size("inputs") * spec.size("outputs") for spec in specs if spec.kind != "norm")
+
+
+def coloured_images(count: int, num_classes: int, seed: int) -> tuple[jax.Array, jax.Array]:
+    """Returns noisy images uint8 [N, 2, 2, 3] whose brightest channel tells the label, and labels int32 [N]."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.int32) % num_classes
+    images = rng.integers(0, 160, (count, 2, 2, 3))
+    images[np.arange(count), :, :, labels % 3] += 60
+    return jnp.asarray(images, jnp.uint8), jnp.asarray(labels)
+
+
+@dataclass(slots=True)
+class Workbench:
+    """Makes workshops and root models.
+
+    Attributes:
+        programs: shared by all that is made here.
+        components: everything that was stored, by id.
+    """
+
+    programs: Programs = field(default_factory=lambda: Programs(family=DenseFamily()), repr=False)
+    components: dict[str, Component] = field(default_factory=dict, repr=False)
+
+    def store(self, component: Component) -> tuple[str, int]:
+        """Keeps a component; returns its id and size in bytes."""
+        data = encode_component(component)
+        self.components[hash_bytes(data)] = component
+        return hash_bytes(data), len(data)
+
+    def task(self, name: str = "a", num_classes: int = 3) -> Task:
+        """Returns a task that no data stands behind."""
+        return replace(sample_task(name), classes=tuple(f"class-{index}" for index in range(num_classes)))
+
+    def workshop(self, name: str = "a", *, num_classes: int = 3, preset: Preset = BENCH_PRESET) -> Workshop:
+        """Returns a workshop for a task of coloured images: 48 to train, 30 to validate."""
+        task = self.task(name, num_classes)
+        return Workshop(
+            task=task,
+            task_id=hash_bytes(encode(task)),
+            preset=preset,
+            data=TaskData(
+                train=coloured_images(48, num_classes, seed=1), validation=coloured_images(30, num_classes, seed=2)
+            ),
+            programs=self.programs,
+            pool=ComponentPool(self.components.__getitem__),
+            save_component=self.store,
+            model_id=lambda model: hash_bytes(encode(model)),
+            provenance={"device": "bench", "jax": jax.__version__},
+        )
+
+    def root(self, *, num_layers: int = 1, preset: Preset = BENCH_PRESET) -> Member:
+        """Returns a random root model whose components are stored."""
+        hyperparameters = {**preset.space.defaults, "num_layers": num_layers}
+        specs = self.programs.family.layers(preset.architecture.config, hyperparameters, 1)
+        refs = tuple(self._stored(spec) for spec in specs if spec.name != self.programs.family.head)
+        model = Model(architecture=preset.architecture, components=refs, hyperparameters=hyperparameters)
+        return Member(id=hash_bytes(encode(model)), model=model)
+
+    def _stored(self, spec: LayerSpec) -> ComponentRef:
+        params = to_host(self.programs.init(spec, key_of(len(spec.name))))
+        component = Component(name=spec.name, config=spec.config, params=params)
+        oid, size_bytes = self.store(component)
+        return ComponentRef(
+            id=oid,
+            name=spec.name,
+            num_params=component.num_params,
+            size_bytes=size_bytes,
+            trainable=False,
+            operation="root",
+        )

@@ -1,0 +1,61 @@
+"""One bench for all tests of the engine, so that no program is compiled twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+
+from mu2net_core.engine.programs import Programs
+from mu2net_core.objects import Hyperparameter
+from mu2net_core.search import ChildPlan, Member
+from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
+
+
+@pytest.fixture(scope="session")
+def bench() -> Workbench:
+    return Workbench()
+
+
+@pytest.fixture(scope="session")
+def plan_of() -> Callable[..., ChildPlan]:
+    """Returns what makes plans by hand: ``plan_of(parent, clones=..., learning_rate=...)``."""
+
+    def make(parent: Member, clones: tuple[str, ...] = (), seed: int = 1, **changed: Hyperparameter) -> ChildPlan:
+        return ChildPlan(
+            parent=parent,
+            clones=frozenset(clones),
+            hyperparameters={**BENCH_PRESET.space.defaults, **parent.model.hyperparameters, **changed},
+            mutation_rates={},
+            mutations=(),
+            seed=seed,
+        )
+
+    return make
+
+
+@dataclass(slots=True)
+class ScriptedPrograms(Programs):
+    """Programs whose training cycles change nothing and come out as written: (loss, validation examples right)."""
+
+    script: list[tuple[float, int]] = field(default_factory=list)
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def train_cycle(self, specs, state, settings, trainable, train, validation, key, **sizes):  # type: ignore[override]
+        self.calls.append({"specs": specs, "state": state, "settings": settings, "trainable": trainable, **sizes})
+        loss, correct = self.script[(len(self.calls) - 1) % len(self.script)]
+        row, momentum, done = state
+        return (row, momentum, done + sizes["steps"]), jnp.float32(loss), jnp.int32(correct)
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Callable[..., ScriptedPrograms]:
+    """Returns what makes programs from a script: ``scripted((0.5, 20), (0.4, 25))``."""
+
+    def make(*script: tuple[float, int]) -> ScriptedPrograms:
+        return ScriptedPrograms(family=DenseFamily(), script=list(script))
+
+    return make
