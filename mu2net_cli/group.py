@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.verbs import SECTIONS, VERBS
 
 __all__ = ["VerbGroup", "load_verb"]
@@ -27,11 +28,11 @@ def load_verb(name: str) -> TyperCommand | TyperGroup:
 
 def _single(name: str, function: Any) -> typer.Typer:
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name)(function)
+    app.command(name, cls=LightCommand)(function)
     return app
 
 
-class VerbGroup(TyperGroup):
+class VerbGroup(LightGroup):
     """Lists verbs from the table and imports a command when it is called for."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002

@@ -11,17 +11,20 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = (
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "zarr",
-    "tensorflow",
-    "tensorflow_datasets",
-    "numpy",
-    "fsspec",
-    "sklearn",
-    "PIL",
+    *(
+        "jax",
+        "jaxlib",
+        "flax",
+        "optax",
+        "zarr",
+        "tensorflow",
+        "tensorflow_datasets",
+        "numpy",
+        "fsspec",
+        "sklearn",
+        "PIL",
+    ),
+    "pydantic",  # typer's, 0.2 s: see mu2net_cli/light.py
 )
 PROBE = """
 import sys
@@ -71,6 +74,8 @@ def test_help_imports_nothing_heavy(tmp_path: Path, args: str) -> None:
     assert heavy_imports(tmp_path, *args.split()) == "HEAVY"
 
 
-@pytest.mark.parametrize("args", ["log", "status", "tasks", "leaderboard", "remote list", "config list", "tag"])
+@pytest.mark.parametrize(
+    "args", ["log", "log digits -n 3", "status", "tasks", "leaderboard", "remote list", "config list", "tag"]
+)
 def test_looking_at_a_repository_imports_nothing_heavy(repository: Path, args: str) -> None:
     assert heavy_imports(repository, *args.split()) == "HEAVY"

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, print_json, print_table
 from mu2net_cli.session import session_of
 
 __all__ = ["config"]
 
-config = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+config = typer.Typer(cls=LightGroup, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, e.g. evolve.children.")]
 
@@ -27,7 +28,7 @@ def settings() -> None:
     """
 
 
-@config.command("get")
+@config.command("get", cls=LightCommand)
 def get_setting(ctx: typer.Context, key: Key, *, as_json: JsonFlag = False) -> None:
     """Print the value in force.
 
@@ -43,7 +44,7 @@ def get_setting(ctx: typer.Context, key: Key, *, as_json: JsonFlag = False) -> N
     typer.echo(_text(setting.value))
 
 
-@config.command("set")
+@config.command("set", cls=LightCommand)
 def set_setting(
     ctx: typer.Context, key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", help="As in TOML.")]
 ) -> None:
@@ -59,7 +60,7 @@ def set_setting(
         session.note(f"warning: {key} is set, but the {setting.origin} says {_text(setting.value)}, which wins")
 
 
-@config.command("unset")
+@config.command("unset", cls=LightCommand)
 def unset_setting(ctx: typer.Context, key: Key) -> None:
     """Remove a value from this repository.
 
@@ -72,7 +73,7 @@ def unset_setting(ctx: typer.Context, key: Key) -> None:
     session.say(f"{key} is {_text(setting.value)} now ({setting.origin})")
 
 
-@config.command("list")
+@config.command("list", cls=LightCommand)
 def list_settings(
     ctx: typer.Context,
     *,

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.options import JsonFlag, ReadersOption, complete_remote, parse_readers
 from mu2net_cli.render import Column, print_json, print_table
 from mu2net_cli.session import session_of
 
 __all__ = ["remote"]
 
-remote = typer.Typer(add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+remote = typer.Typer(cls=LightGroup, add_completion=False, rich_markup_mode=None, invoke_without_command=True)
 
 _NAME = typer.Argument(metavar="NAME", help="The remote.", autocompletion=complete_remote)
 _COLUMNS = (Column(title="name", style="bold"), Column(title="url"), Column(title="readers"), Column(title="clone"))
@@ -30,7 +31,7 @@ def overview(ctx: typer.Context) -> None:
         list_remotes(ctx)
 
 
-@remote.command("add")
+@remote.command("add", cls=LightCommand)
 def add_remote(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it here, e.g. origin.")],
@@ -51,7 +52,7 @@ def add_remote(
     session.say(f"Added remote {info.name}: {info.url} ({_readers(info.readers)})")
 
 
-@remote.command("list")
+@remote.command("list", cls=LightCommand)
 def list_remotes(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
     """List the remotes.
 
@@ -68,7 +69,7 @@ def list_remotes(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
     print_table(session, _COLUMNS, rows)
 
 
-@remote.command("remove")
+@remote.command("remove", cls=LightCommand)
 def remove_remote(ctx: typer.Context, name: Annotated[str, _NAME]) -> None:
     """Remove a remote; nothing over there is touched.
 
