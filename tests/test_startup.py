@@ -11,19 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 HEAVY = (
-    *(
-        "jax",
-        "jaxlib",
-        "flax",
-        "optax",
-        "zarr",
-        "tensorflow",
-        "tensorflow_datasets",
-        "numpy",
-        "fsspec",
-        "sklearn",
-        "PIL",
-    ),
+    *("jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "numpy", "fsspec"),
+    *("sklearn", "PIL"),
     "pydantic",  # typer's, 0.2 s: see mu2net_cli/light.py
 )
 PROBE = """

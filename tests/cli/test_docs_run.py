@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,13 +35,25 @@ def run_console(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
             assert main(args) == 0, line
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
-def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every iteration as short as can be."""
     for name, value in {"GENERATIONS": "1", "CHILDREN": "1", "VALIDATIONS": "1"}.items():
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, code in blocks(ROOT / page):
         if kind == "console":
             run_console(code, monkeypatch)
         else:
             monkeypatch.chdir(tmp_path)
             exec(compile(code, page, "exec"), {})
+
+
+def test_the_transfer_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "transfer.py"), run_name="__main__")
+    alone, together = capsys.readouterr().out.splitlines()
+    assert alone.startswith("alone: test accuracy 0.")
+    assert together.startswith("together: test accuracy 0.")
