@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mu2net_core.data.catalogue import default_name, open_source
 from mu2net_core.data.images import as_pixels
 from mu2net_core.data.load import Fingerprint, check_label
-from mu2net_core.data.source import Options, Source
+from mu2net_core.data.source import Options, Source, Stored
 from mu2net_core.data.splits import resolve_splits
 from mu2net_core.errors import DataError
 from mu2net_core.objects import PUBLIC, AccessRule, ImageInput, Slice, Split, Task
@@ -94,9 +94,19 @@ def _describe_split(source: Source, spec: str, slices: Sequence[Slice], num_clas
     num_examples = 0
     for stored in source.read(slices):
         check_label(stored, num_classes)
-        height, width, channels = as_pixels(stored.image, stored.name).shape
+        height, width, channels = _shape(stored, can_skip=source.uri.startswith("folder:"))
         shapes.sizes.add((height, width))
         shapes.channels = max(shapes.channels, channels)
         fingerprint.add(stored)
         num_examples += 1
     return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())
+
+
+def _shape(stored: Stored, *, can_skip: bool) -> tuple[int, int, int]:
+    """Returns height, width and channels of one example."""
+    try:
+        height, width, channels = as_pixels(stored.image, stored.name).shape
+    except DataError as exc:
+        hint = "Repair or remove it, or leave broken images out: --skip-bad" if can_skip else exc.hint
+        raise DataError(exc.message, hint=hint) from exc
+    return height, width, channels
