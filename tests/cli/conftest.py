@@ -35,6 +35,17 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
+@pytest.fixture(scope="package", autouse=True)
+def quick_compiler() -> Iterator[None]:
+    """Compiles twice as fast, to slower programs: here they run for moments only."""
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(autouse=True)
 def clean_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Hides the user's settings and environment; the working folder is the test's own."""
@@ -77,8 +88,8 @@ def made_once(folder: Path) -> Iterator[bool]:
         yield not folder.exists()
 
 
-@pytest.fixture(scope="session")
-def empty_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="package")
+def empty_world(quick_compiler: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = run_folder(tmp_path_factory) / "empty-world"
     with made_once(folder) as needed:
         if needed:
@@ -86,7 +97,7 @@ def empty_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trained_world(empty_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = run_folder(tmp_path_factory) / "trained-world"
     small = ["--generations", "1", "--children", "1", "--validations", "1"]
