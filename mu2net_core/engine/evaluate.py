@@ -51,7 +51,7 @@ def accuracy(
 
 
 def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:
-    """Returns float32 [N, C]: for each image uint8 [N, H, W, 3] the probability of each class."""
+    """Returns float32 [N, C]: for each of the images uint8 [N, H, W, 3], N > 0, the probability of each class."""
     parts = []
     for begin in range(0, len(images), EVALUATION_BATCH):
         part = images[begin : begin + EVALUATION_BATCH]
@@ -59,4 +59,4 @@ def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, im
         padded[: len(part)] = part
         logits = programs.activations(specs, row, jnp.asarray(padded), above=())
         parts.append(np.asarray(jax.nn.softmax(logits, axis=-1))[: len(part)])
-    return np.concatenate(parts) if parts else np.zeros((0, specs[-1].size("classes")), np.float32)
+    return np.concatenate(parts)

@@ -96,7 +96,8 @@ class DenseFamily:
     def apply(
         self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array, *, above: Sequence[LayerSpec] = ()
     ) -> jax.Array:
-        """Returns what the layers make of ``x``."""
+        """Returns what the layers make of ``x``, whatever is ``above``."""
+        del above
         self.applied.append(tuple(spec.name for spec in specs))
         for spec, layer in zip(specs, params, strict=True):
             if spec.kind == "norm":

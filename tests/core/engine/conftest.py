@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import pytest
 
+from mu2net_core.api.context import Context
+from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.search import ChildPlan, Member
@@ -16,7 +20,10 @@ from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
 
 
 @pytest.fixture(scope="session")
-def bench() -> Workbench:
+def bench(cache_dir: Path) -> Workbench:
+    """Returns a bench whose programs are compiled once per machine."""
+    environ = {"MU2NET_CACHE_DIR": str(cache_dir)}
+    prepare_jax(Context(now=lambda: datetime.now(UTC), host="test", environ=environ, user_config=None, cwd=cache_dir))
     return Workbench()
 
 

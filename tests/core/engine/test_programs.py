@@ -99,7 +99,7 @@ def test_the_last_steps_divergence_shows_in_the_loss(bench: Workbench) -> None:
     # One step: its loss comes before the damage, and every later argmax of NaN would be class 0.
     specs = specs_of(bench.programs)
     settings = OptimizerSettings.of({**CHOSEN, "learning_rate": 3e38, "warmup_ratio": 0.0}, 1)
-    (row, _, _), loss, _ = bench.programs.train_cycle(
+    _, loss, _ = bench.programs.train_cycle(
         specs, start(bench.programs, specs), settings, jnp.asarray([True] * 4), TRAIN, VALIDATION, key_of(1),
         steps=1, batch=48, clip_norm=1.0,
     )  # fmt: skip

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, num_params
+from mu2net_core.objects import Architecture, ComponentRef, Model
+from mu2net_core.search import ChildPlan, Member
+from mu2net_core.testing.systems import sample_member, sample_ref
+from mu2net_core.testing.workbench import DenseFamily
+
+FAMILY = DenseFamily()
+ARCHITECTURE = Architecture(name="dense", config={"image": 2, "width": 4})
+
+
+def made(task: str | None, num_layers: int, *, classes: int = 3, suffix: str = "", parent: str | None = None) -> Member:
+    """Returns a model with the family's true sizes; its components' ids are their names and ``suffix``."""
+    specs = FAMILY.layers(ARCHITECTURE.config, {"num_layers": num_layers}, classes)
+    refs = [
+        sample_ref(spec.name, *([task] if task else []), oid=spec.name + suffix, num_params=num_params(FAMILY, spec))
+        for spec in specs
+        if task is not None or spec.name != "head"
+    ]
+    member = sample_member(task, refs, parent=parent, hyperparameters={"num_layers": num_layers})
+    return replace(member, model=replace(member.model, architecture=ARCHITECTURE))
+
+
+def draw(
+    plan: ChildPlan,
+    *further: Member,
+    task: str = "a",
+    num_classes: int = 3,
+    usable: Callable[[ComponentRef], bool] = lambda ref: True,
+) -> Blueprint:
+    return draw_blueprint(
+        plan,
+        task=task,
+        num_classes=num_classes,
+        family=FAMILY,
+        ancestors=[plan.parent.model, *(member.model for member in further)],
+        usable=usable,
+    )
+
+
+def layer(blueprint: Blueprint, name: str) -> tuple[str | None, bool, str]:
+    """Returns (source id, trainable, operation) of one layer."""
+    found = next(layer for layer in blueprint.layers if layer.spec.name == name)
+    return None if found.source is None else found.source.id, found.trainable, found.operation
+
+
+ROOT = made(None, 1)
+MINE, OTHERS = made("a", 1, suffix="-a"), made("b", 1, suffix="-b")
+
+
+def test_what_is_not_cloned_is_shared_frozen_and_what_every_child_trains_is_cloned(plan_of) -> None:
+    blueprint = draw(plan_of(MINE))
+    assert layer(blueprint, "embedding") == ("embedding-a", False, "clone")
+    assert layer(blueprint, "block_0") == ("block_0-a", False, "clone")
+    assert layer(blueprint, "norm") == ("norm-a", True, "clone")
+    cloned = draw(plan_of(ROOT, clones=("block_0",)))
+    assert layer(cloned, "embedding") == ("embedding", False, "root")
+    assert layer(cloned, "block_0") == ("block_0", True, "clone")
+
+
+@pytest.mark.parametrize(("clones", "boundary"), [((), 2), (("block_0",), 1), (("embedding",), 0)])
+def test_the_boundary_lies_just_below_the_lowest_trained_layer(plan_of, clones, boundary: int) -> None:
+    assert draw(plan_of(ROOT, clones=clones)).boundary == boundary
+
+
+def test_the_boundary_is_one_of_the_familys_cuts(plan_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DenseFamily, "cuts", lambda self, specs: (0, 2))
+    assert draw(plan_of(ROOT, clones=("block_0",))).boundary == 0
+    assert draw(plan_of(ROOT)).boundary == 2
+
+
+def test_the_head_is_cloned_from_a_parent_of_the_same_task(plan_of) -> None:
+    assert layer(draw(plan_of(MINE)), "head") == ("head-a", True, "clone")
+
+
+def test_the_head_of_another_task_is_never_taken(plan_of) -> None:
+    assert layer(draw(plan_of(OTHERS)), "head") == (None, True, "new")
+
+
+def test_with_a_parent_of_another_task_the_head_comes_from_the_nearest_ancestor_of_the_same(plan_of) -> None:
+    nearest, further = made("a", 1, suffix="-near"), made("a", 1, suffix="-far")
+    blueprint = draw(plan_of(OTHERS), made("c", 1, suffix="-c"), nearest, further)
+    assert layer(blueprint, "head") == ("head-near", True, "clone")
+    assert layer(blueprint, "norm") == ("norm-b", True, "clone")
+
+
+def test_a_head_with_another_number_of_classes_does_not_fit(plan_of) -> None:
+    # The task was removed and added again with more classes.
+    blueprint = draw(plan_of(MINE), num_classes=5)
+    assert layer(blueprint, "head") == (None, True, "new")
+    assert blueprint.specs[-1].size("outputs") == 5
+
+
+def test_an_inserted_block_comes_from_the_nearest_ancestor_that_had_one_at_that_depth(plan_of) -> None:
+    deep, deeper = made("b", 2, suffix="-near"), made("b", 2, suffix="-far")
+    blueprint = draw(plan_of(MINE, num_layers=2), made("b", 1, suffix="-shallow"), deep, deeper)
+    assert [found.spec.name for found in blueprint.layers] == ["embedding", "block_0", "block_1", "norm", "head"]
+    assert layer(blueprint, "block_1") == ("block_1-near", True, "insert")
+    assert blueprint.boundary == 2
+
+
+def test_an_inserted_block_that_no_ancestor_had_is_new(plan_of) -> None:
+    blueprint = draw(plan_of(MINE, num_layers=2), ROOT)
+    assert layer(blueprint, "block_1") == (None, True, "new")
+    assert layer(blueprint, "norm") == ("norm-a", True, "clone")
+
+
+def test_a_removed_block_is_the_top_one(plan_of) -> None:
+    blueprint = draw(plan_of(made("a", 2, suffix="-a"), num_layers=1))
+    assert [found.spec.name for found in blueprint.layers] == ["embedding", "block_0", "norm", "head"]
+    assert layer(blueprint, "head") == ("head-a", True, "clone")
+
+
+def test_a_component_the_task_may_not_read_is_replaced_not_inherited(plan_of) -> None:
+    def usable(ref: ComponentRef) -> bool:
+        return "secret" not in ref.training
+
+    secret = made("secret", 2, suffix="-secret")
+    tainted = replace(MINE.model.components[1], id="block_0-tainted", training=secret.model.components[1].training)
+    refs = (MINE.model.components[0], tainted, *MINE.model.components[2:])
+    parent = Member(id="x", model=replace(MINE.model, components=refs))
+    blueprint = draw(plan_of(parent, num_layers=2), secret, made("b", 2, suffix="-b"), usable=usable)
+    assert layer(blueprint, "block_0") == ("block_0-b", True, "insert")
+    assert layer(blueprint, "block_1") == ("block_1-b", True, "insert")
+    alone = draw(plan_of(parent, num_layers=2), secret, usable=usable)
+    assert layer(alone, "block_0") == (None, True, "new")
+    assert layer(alone, "block_1") == (None, True, "new")
+    assert all("secret" not in found.source.training for found in blueprint.layers if found.source is not None)
+
+
+def test_a_lineage_is_nearest_first_and_leaves_out_what_has_no_arrays_any_more() -> None:
+    grandmother = made("a", 1, suffix="-1")
+    mother = made("a", 1, suffix="-2", parent=grandmother.id)
+    child = made("a", 1, suffix="-3", parent=mother.id)
+    manifests: dict[str, Model] = {member.id: member.model for member in (grandmother, mother)}
+    assert lineage(child.model, manifests, lambda oid: True) == [child.model, mother.model, grandmother.model]
+    assert lineage(child.model, manifests, lambda oid: oid != mother.id) == [child.model, grandmother.model]
+    del manifests[mother.id]
+    assert lineage(child.model, manifests, lambda oid: True) == [child.model]

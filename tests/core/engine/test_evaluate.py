@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mu2net_core.engine.evaluate import accuracy, load_row, model_specs, probabilities
+from mu2net_core.engine.programs import EVALUATION_BATCH
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.objects import Component
+from mu2net_core.testing.workbench import Workbench, coloured_images
+
+
+@pytest.fixture(scope="module")
+def trained(bench: Workbench, plan_of):
+    """Returns a model trained on the bench, its layers and its parameters."""
+    from mu2net_core.engine.generation import train_generation
+    from mu2net_core.search import Population
+    from mu2net_core.testing.systems import SystemBuilder
+
+    root = bench.root()
+    system = SystemBuilder().root(root).task("a").build()
+    (result,) = train_generation(bench.workshop(), (plan_of(root, clones=("block_0",)),), Population(task="a"), system)
+    assert result.member is not None
+    model = result.member.model
+    specs = model_specs(model, bench.programs.family, 3)
+    return model, specs, load_row(model, specs, bench.components.__getitem__)
+
+
+def test_a_stored_model_is_exactly_as_good_as_it_was_when_trained(bench: Workbench, trained) -> None:
+    model, specs, row = trained
+    images, labels = bench.workshop().data.validation
+    correct, share = accuracy(bench.programs, specs, row, images, labels)
+    assert correct == round(30 * model.quality)
+    assert share == model.quality
+
+
+def test_probabilities_do_not_depend_on_the_company_an_image_is_in(bench: Workbench, trained) -> None:
+    _, specs, row = trained
+    images = np.asarray(coloured_images(EVALUATION_BATCH + 3, 3, seed=7)[0])
+    together = probabilities(bench.programs, specs, row, images)
+    assert together.shape == (EVALUATION_BATCH + 3, 3)
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-5)
+    for index in (0, 1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 2):
+        alone = probabilities(bench.programs, specs, row, images[index : index + 1])
+        np.testing.assert_array_equal(alone[0], together[index])
+
+
+def test_a_model_whose_components_are_not_its_layers_is_corrupt(bench: Workbench, trained) -> None:
+    model, specs, _ = trained
+    fewer = replace(model, components=model.components[1:])
+    with pytest.raises(CorruptObjectError, match="are not the layers of its architecture"):
+        load_row(fewer, specs, bench.components.__getitem__)
+
+
+def test_a_component_of_other_sizes_is_corrupt(bench: Workbench, trained) -> None:
+    model, specs, _ = trained
+    wrong = Component(name="norm", config={"kind": "norm", "inputs": 9, "outputs": 9}, params={"scale": np.ones(9)})
+    oid, _ = bench.store(wrong)
+    refs = tuple(replace(ref, id=oid) if ref.name == "norm" else ref for ref in model.components)
+    with pytest.raises(CorruptObjectError, match=r"\(norm\): expected .*4.*, found .*9"):
+        load_row(replace(model, components=refs), specs, bench.components.__getitem__)

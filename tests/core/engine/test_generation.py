@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
+from mu2net_core.objects import Scorer, System, Training
+from mu2net_core.search import ChildPlan, Member, Population
+from mu2net_core.testing.systems import SystemBuilder
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+
+
+def results(shop: Workshop, plans: list[ChildPlan], system: System, *members: Member) -> list[ChildResult]:
+    population = Population(task=shop.task.name, members=members)
+    return list(train_generation(shop, tuple(plans), population, system))
+
+
+def trained(shop: Workshop, plan: ChildPlan, system: System, *members: Member) -> Member:
+    (result,) = results(shop, [plan], system, *members)
+    assert result.member is not None
+    return result.member
+
+
+def retained(member: Member) -> Member:
+    return replace(member, model=replace(member.model, test_quality=0.5))
+
+
+@pytest.fixture
+def first(bench: Workbench, plan_of) -> tuple[Member, Member]:
+    """Returns a root, and a first model of task a that trained a copy of its block."""
+    root = bench.root()
+    system = SystemBuilder().root(root).task("a").build()
+    return root, trained(bench.workshop("a"), plan_of(root, clones=("block_0",)), system)
+
+
+def test_a_child_of_a_root_shares_what_it_does_not_train(bench: Workbench, first) -> None:
+    root, child = first
+    model = child.model
+    assert [ref.name for ref in model.components] == ["embedding", "block_0", "norm", "head"]
+    assert [ref.trainable for ref in model.components] == [False, True, True, True]
+    assert [ref.operation for ref in model.components] == ["root", "clone", "clone", "new"]
+    assert model.components[0].id == root.model.components[0].id
+    assert [ref.parent for ref in model.components] == [None, *(ref.id for ref in root.model.components[1:]), None]
+    assert (model.root, model.parent, model.task) == (root.id, root.id, "a")
+    for ref in model.components:
+        component = bench.components[ref.id]
+        assert (component.name, component.num_params) == (ref.name, ref.num_params)
+        if ref.trainable:
+            assert set(component.opt_state) == {f"momentum/{name}" for name in component.params}
+    assert model.costs is not None
+    assert model.costs.params == sum(ref.num_params for ref in model.components)
+    assert model.score == model.quality == max(model.validation_curve)
+    assert not model.is_retained
+
+
+def test_nothing_a_parent_holds_is_changed(bench: Workbench, plan_of) -> None:
+    root = bench.root()
+    held = [bench.components[ref.id] for ref in root.model.components]
+    before = [{name: array.tobytes() for name, array in component.params.items()} for component in held]
+    system = SystemBuilder().root(root).task("a").build()
+    results(bench.workshop(), [plan_of(root, ("embedding", "block_0")), plan_of(root)], system)
+    assert before == [{name: array.tobytes() for name, array in component.params.items()} for component in held]
+
+
+def test_training_is_counted_per_task_along_the_lineage(bench: Workbench, plan_of, first) -> None:
+    root, mine = first
+    kept = mine.model.validation_curve.index(mine.model.quality) + 1
+    # The latest of equal validations is kept.
+    kept = max(i + 1 for i, quality in enumerate(mine.model.validation_curve) if quality == mine.model.quality)
+    told = Training(steps=3 * kept, examples=48 * kept)
+    assert [dict(ref.training) for ref in mine.model.components] == [{}, {"a": told}, {"a": told}, {"a": told}]
+
+    mine = retained(mine)
+    system = SystemBuilder().root(root).task("a", mine).task("b").build()
+    child = trained(bench.workshop("b"), plan_of(mine, clones=("embedding",)), system)
+    embedding, block, norm, head = child.model.components
+    assert set(embedding.training) == {"b"}
+    assert block == replace(mine.model.components[1], trainable=False)
+    assert norm.training["a"] == told
+    assert norm.training["b"] == embedding.training["b"] == head.training["b"]
+    assert set(head.training) == {"b"}
+
+    own = trained(bench.workshop("a"), replace(plan_of(mine), hyperparameters=mine.model.hyperparameters), system, mine)
+    assert own.model.components[3].training["a"].steps > told.steps
+    assert own.model.components[3].operation == "clone"
+
+
+def test_a_head_goes_on_with_its_own_optimizer_state(bench: Workbench, plan_of, scripted, first) -> None:
+    root, mine = first
+    mine = retained(mine)
+    programs = scripted((1, 30))
+    shop = replace(bench.workshop("a"), programs=programs)
+    system = SystemBuilder().root(root).task("a", mine).build()
+    child = trained(shop, plan_of(mine), system, mine)
+    head = bench.components[mine.model.components[3].id]
+    row, momentum, _ = programs.calls[0]["state"]
+    for name in head.params:
+        np.testing.assert_array_equal(row[-1][name], head.params[name])
+        np.testing.assert_array_equal(momentum[-1][name], head.opt_state[f"momentum/{name}"])
+    assert any(array.any() for array in head.opt_state.values())
+    assert child.model.components[3].parent == mine.model.components[3].id
+
+
+def with_score(member: Member, quality: float, scorer: Scorer | None = None) -> Member:
+    return replace(member, model=replace(member.model, score=quality, quality=quality, scorer=scorer or Scorer()))
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "score"),
+    [
+        ([(1, 23), (1, 23)], "score", 23 / 30),
+        ([(1, 24), (1, 20)], "kept", 24 / 30),
+        ([(1, 10), (1, 27)], "kept", 27 / 30),
+        ([(1, 27), (float("nan"), 27)], "nan", None),
+    ],
+    ids=["worse", "equal", "better", "diverged"],
+)
+def test_a_child_must_reach_a_parent_of_the_same_task(
+    bench: Workbench, plan_of, scripted, first, script, outcome: str, score: float | None
+) -> None:
+    root, mine = first
+    mine = retained(with_score(mine, 24 / 30))
+    shop = replace(bench.workshop("a"), programs=scripted(*script))
+    (result,) = results(shop, [plan_of(mine)], SystemBuilder().root(root).task("a", mine).build(), mine)
+    assert (result.outcome, result.score, result.quality) == (outcome, score, score)
+    assert (result.member is not None) == (outcome == "kept")
+    assert result.wall_s > 0
+
+
+def test_a_parent_of_another_task_or_scored_by_other_rules_is_no_bar(
+    bench: Workbench, plan_of, scripted, first
+) -> None:
+    root, mine = first
+    mine = retained(with_score(mine, 24 / 30))
+    system = SystemBuilder().root(root).task("a", mine).task("b").build()
+    shop = replace(bench.workshop("b"), programs=scripted((1, 3)))
+    assert results(shop, [plan_of(mine)], system)[0].outcome == "kept"
+    costly = retained(with_score(mine, 24 / 30, Scorer(factor=0.9)))
+    shop = replace(bench.workshop("a"), programs=scripted((1, 3)))
+    system = SystemBuilder().root(root).task("a", costly).build()
+    assert results(shop, [plan_of(costly)], system, costly)[0].outcome == "kept"
+
+
+def test_a_discarded_child_leaves_no_component(bench: Workbench, plan_of, scripted, first) -> None:
+    root, mine = first
+    mine = retained(with_score(mine, 1.0))
+    shop = replace(bench.workshop("a"), programs=scripted((1, 3)))
+    before = set(bench.components)
+    results(shop, [plan_of(mine, ("embedding",))], SystemBuilder().root(root).task("a", mine).build(), mine)
+    assert set(bench.components) == before
+
+
+def test_costs_lower_the_score_and_sharing_lowers_the_costs(bench: Workbench, plan_of, scripted) -> None:
+    root = bench.root()
+    costly = replace(BENCH_PRESET, scorer=Scorer(factor=0.9, params_scale=100.0, flops_scale=100.0))
+    shop = replace(bench.workshop("a", preset=costly), programs=scripted((1, 30)))
+    system = SystemBuilder().root(root).task("a").build()
+    sharing, owning = (
+        result.member.model
+        for result in results(shop, [plan_of(root), plan_of(root, ("embedding", "block_0"))], system)
+        if result.member is not None
+    )
+    # Alone, a task pays for all it uses, shared with the root or not.
+    assert sharing.costs == owning.costs
+    exponent = sharing.costs.params / 100 + sharing.costs.flops / 100
+    assert sharing.score == pytest.approx(0.9**exponent)
+    assert (sharing.quality, sharing.scorer) == (1.0, costly.scorer)
+    # With another task on the same embedding and block it pays half for those.
+    other = retained(Member(id="other", model=replace(sharing, task="b")))
+    shop = replace(shop, programs=scripted((1, 30)))
+    system = SystemBuilder().root(root).task("a").task("b", other).build()
+    model = results(shop, [plan_of(root)], system)[0].member.model
+    shared = sum(ref.num_params for ref in root.model.components[:2])
+    assert model.costs.accounted_params == model.costs.params - shared / 2
+    assert model.costs.params == sharing.costs.params
+
+
+def test_a_block_is_inserted_from_an_ancestor_whose_arrays_still_exist(bench: Workbench, plan_of, scripted) -> None:
+    deep = bench.root(num_layers=2)
+    shop = replace(bench.workshop("a"), programs=scripted((1, 20)))
+    system = SystemBuilder().root(deep).task("a").build()
+    shallow = trained(shop, plan_of(deep, num_layers=1), system)
+    assert [ref.name for ref in shallow.model.components] == ["embedding", "block_0", "norm", "head"]
+    grown = trained(shop, plan_of(shallow, num_layers=2), system, shallow)
+    block = grown.model.component("block_1")
+    assert (block.operation, block.parent) == ("insert", deep.model.component("block_1").id)
+
+    # A child of an iteration that was not retained is an ancestor without arrays.
+    lost = replace(grown, id="lost")
+    again = trained(shop, plan_of(grown, num_layers=1), system, shallow, grown)
+    again = replace(again, model=replace(again.model, parent=lost.id))
+    builder = SystemBuilder().root(bench.root()).task("a")
+    builder.ancestors[lost.id] = replace(lost.model, parent="gone")
+    new = trained(shop, plan_of(again, num_layers=2), builder.build(), again)
+    assert new.model.component("block_1").operation == "new"
+
+
+def test_private_knowledge_of_an_ancestor_is_not_inserted(bench: Workbench, plan_of, scripted) -> None:
+    deep = bench.root(num_layers=2)
+    shop = replace(bench.workshop("secret"), programs=scripted((1, 20)))
+    system = SystemBuilder().root(deep).task("secret", readers=["secret"]).build()
+    secret = retained(trained(shop, plan_of(deep, ("block_1",)), system))
+    # Its public remains: a model of b that dropped the block that was trained in secret.
+    refs = (*deep.model.components[:2], deep.model.components[3])
+    remains = Member(id="b", model=replace(secret.model, task="b", components=refs, parent=secret.id))
+    system = SystemBuilder().root(deep).task("secret", secret, readers=["secret"]).task("b", remains).task("a").build()
+    shop = replace(bench.workshop("a"), programs=scripted((1, 20)))
+    child = trained(shop, plan_of(remains, num_layers=2), system)
+    block = child.model.component("block_1")
+    assert "secret" not in child.model.trained_by
+    assert block.parent != secret.model.component("block_1").id
+    shop = replace(bench.workshop("secret"), programs=scripted((1, 20)))
+    own = trained(shop, plan_of(remains, num_layers=2), system)
+    assert own.model.component("block_1").parent == secret.model.component("block_1").id
+
+
+def test_the_same_plan_makes_the_same_model(bench: Workbench, plan_of) -> None:
+    root = bench.root()
+    system = SystemBuilder().root(root).task("a").build()
+    ids = [trained(bench.workshop(), plan_of(root, ("block_0",), seed=seed), system).id for seed in (1, 1, 2)]
+    assert ids[0] == ids[1] != ids[2]

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mu2net_core.engine.events import (
+    ChildFinished,
+    GenerationFinished,
+    GenerationStarted,
+    IterationStarted,
+)
+from mu2net_core.engine.iteration import IterationState, run_iteration
+from mu2net_core.objects import System
+from mu2net_core.search import best, start
+from mu2net_core.testing.systems import SystemBuilder
+from mu2net_core.testing.workbench import Workbench
+
+
+@pytest.fixture
+def system(bench: Workbench) -> System:
+    return SystemBuilder().root(bench.root()).task("a").build()
+
+
+def begin(system: System, *, generations: int = 3, children: int = 3, seed: int = 4) -> IterationState:
+    return IterationState(
+        task="a",
+        task_id="task:a",
+        base="base",
+        snapshot="snapshot",
+        iteration=1,
+        seed=seed,
+        generations=generations,
+        children=children,
+        population=start(system, "a"),
+        started_at="2026-01-01T00:00:00.000000+00:00",
+    )
+
+
+class Watch:
+    """Keeps what an iteration tells and saves."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+        self.saved: list[IterationState] = []
+
+
+def run(bench: Workbench, system: System, state: IterationState, watch: Watch | None = None, **options):
+    watch = watch or Watch()
+    return run_iteration(
+        state,
+        options.pop("shop", None) or bench.workshop("a"),
+        system=options.pop("newest", lambda: system),
+        checkpoint=watch.saved.append,
+        on_event=watch.events.append,
+        **options,
+    )
+
+
+def ids(state: IterationState) -> list[str]:
+    return [member.id for member in state.population.members]
+
+
+def test_an_iteration_samples_all_children_and_counts_what_became_of_them(bench: Workbench, system: System) -> None:
+    watch = Watch()
+    state = run(bench, system, begin(system), watch)
+    assert state.generation == 3
+    assert state.counts.sampled == 9
+    assert state.counts.kept == len(state.population.members) > 0
+    assert state.counts.sampled == state.counts.kept + sum(state.counts.discarded.values())
+    assert sum(state.population.selections.values()) == 9
+    assert watch.saved[-1] == state
+    assert [saved.generation for saved in watch.saved] == [1, 2, 3]
+
+
+def test_the_best_never_gets_worse_and_children_never_start_below_a_parent_of_their_task(
+    bench: Workbench, system: System
+) -> None:
+    watch = Watch()
+    state = run(bench, system, begin(system), watch)
+    scores = [best(saved.population).model.score for saved in watch.saved]
+    assert scores == sorted(scores)
+    models = {member.id: member.model for member in state.population.members}
+    for model in models.values():
+        if model.parent in models:
+            assert model.score >= models[model.parent].score
+
+
+def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> None:
+    watch = Watch()
+    state = run(bench, system, begin(system, generations=2), watch)
+    kinds = [type(event) for event in watch.events]
+    generation = [GenerationStarted, ChildFinished, ChildFinished, ChildFinished, GenerationFinished]
+    assert kinds == [IterationStarted, *generation, *generation]
+    finished = [event for event in watch.events if isinstance(event, GenerationFinished)]
+    assert [event.generation for event in finished] == [0, 1]
+    assert (finished[-1].kept, finished[-1].kept + finished[-1].discarded) == (state.counts.kept, 6)
+    assert finished[-1].eta_s == 0 < finished[0].eta_s
+    children = [event for event in watch.events if isinstance(event, ChildFinished)]
+    assert [(event.generation, event.child) for event in children] == [(g, c) for g in (0, 1) for c in (0, 1, 2)]
+    assert children[-1].best_score == finished[-1].best_score == best(state.population).model.score
+
+
+def test_the_same_seed_gives_the_same_models_another_others(bench: Workbench, system: System) -> None:
+    one, same, other = (run(bench, system, begin(system, generations=1, seed=seed)) for seed in (4, 4, 5))
+    assert ids(one) == ids(same)
+    assert one == same
+    assert set(ids(one)).isdisjoint(ids(other))
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_resumed_after_any_generation_it_ends_the_same(bench: Workbench, system: System, after: int) -> None:
+    watch = Watch()
+    whole = run(bench, system, begin(system), watch)
+    again = Watch()
+    # A new workshop knows nothing: all that matters is in the saved state and the stored components.
+    resumed = run(bench, system, watch.saved[after - 1], again)
+    assert resumed == whole
+    assert isinstance(again.events[0], IterationStarted)
+    assert again.events[0].resumed_generation == after
+    assert len(again.saved) == 3 - after
+
+
+def test_a_finished_iteration_only_says_so(bench: Workbench, system: System) -> None:
+    whole = run(bench, system, begin(system, generations=1))
+    watch = Watch()
+    assert run(bench, system, whole, watch) == whole
+    assert len(watch.events) == 1
+
+
+def test_the_system_is_read_anew_before_every_generation(bench: Workbench, system: System) -> None:
+    asked = []
+
+    def newest() -> System:
+        asked.append(1)
+        return system
+
+    run(bench, system, begin(system, generations=2), newest=newest)
+    assert len(asked) == 2
+
+
+def test_when_time_is_out_no_generation_is_begun_but_the_first(bench: Workbench, system: System) -> None:
+    state = run(bench, system, begin(system), out_of_time=lambda: True)
+    assert state.generation == 1
+    later = run(bench, system, state, out_of_time=lambda: True)
+    assert later.generation == 2
+
+
+def test_children_that_all_diverge_are_counted_and_leave_an_empty_population(
+    bench: Workbench, system: System, scripted
+) -> None:
+    shop = replace(bench.workshop("a"), programs=scripted((float("nan"), 0)))
+    watch = Watch()
+    state = run(bench, system, begin(system, generations=1), watch, shop=shop)
+    assert state.counts.discarded == {"nan": 3}
+    assert (state.counts.sampled, state.counts.kept) == (3, 0)
+    assert state.population.members == ()
+    assert watch.events[-1].best_score is None
+    assert {event.outcome for event in watch.events if isinstance(event, ChildFinished)} == {"nan"}
+
+
+def test_memory_holds_only_components_that_somebody_uses(bench: Workbench, system: System) -> None:
+    shop = bench.workshop("a")
+    state = run(bench, system, begin(system), shop=shop)
+    used = {ref.id for member in state.population.members for ref in member.model.components}
+    used |= {ref.id for model in system.roots.values() for ref in model.components}
+    loaded: list[str] = []
+    shop.pool.load = loaded.append  # type: ignore[assignment]
+    for oid in set(bench.components) - used:
+        shop.pool.component(oid)
+    assert set(loaded) == set(bench.components) - used
+
+
+def test_few_programs_serve_many_children(system: System) -> None:
+    bench = Workbench()
+    run(bench, SystemBuilder().root(bench.root()).task("a").build(), begin(system, generations=3, children=6))
+    # Depths 0 to 2, a boundary at each layer: at most nine trainings, the frozen parts below, five first parameters.
+    assert bench.programs.num_compiled <= 9 + 6 + 5
