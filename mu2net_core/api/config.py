@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.names import task_head
 from mu2net_core.api.settings import known_keys
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.presets import Preset, preset_named, with_settings
@@ -11,6 +12,8 @@ from mu2net_core.repo.config import Value, parse_value, read_user_config
 from mu2net_core.repo.revisions import near
 
 __all__ = ["get", "list_", "set_", "unset"]
+
+_DATA = "data."
 
 
 def get(repo: Repository, context: Context, key: str) -> Setting:
@@ -35,6 +38,8 @@ def list_(repo: Repository, context: Context) -> tuple[Setting, ...]:
 def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     """Sets ``key`` in the repository to the value that ``text`` spells in TOML, and returns the value in force.
 
+    ``data.TASK`` is where that task's data lies on this machine.
+
     Raises:
         NotFoundError: there is no such setting.
         InvalidInputError: the value is of the wrong type or range.
@@ -44,6 +49,9 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     def validate(name: str, value: Value) -> None:
         if name == "preset":
             raise InvalidInputError("The preset of a repository is chosen once.", hint="Make another: mu2net init DIR")
+        if name.startswith(_DATA):
+            _check_data(repo, name, value)
+            return
         if name not in known_keys(preset):
             raise _unknown(name, preset)
         with_settings(preset, {**repo.config.settings, name: value})
@@ -53,14 +61,21 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     return get(repo, context, key)
 
 
-def unset(repo: Repository, context: Context, key: str) -> Setting:
-    """Removes ``key`` from the repository's settings, and returns the value in force now.
+def unset(repo: Repository, context: Context, key: str) -> Setting | None:
+    """Removes ``key`` from the repository's settings, and returns the value in force now, None if there is none.
 
     Raises:
         NotFoundError: it is not set in the repository.
     """
     repo.update_config(lambda config: config.without_setting(key))
-    return get(repo, context, key)
+    return _layers(repo, context).get(key)
+
+
+def _check_data(repo: Repository, key: str, value: Value) -> None:
+    """Checks ``data.TASK``: where the task's data lies on this machine."""
+    task_head(repo, key.removeprefix(_DATA))
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{key}: expected the URI of a data set, got {value!r}.")
 
 
 def _layers(repo: Repository, context: Context) -> Layers:

@@ -56,6 +56,16 @@ def test_what_cannot_be_set(run, args, code, message) -> None:
     assert message in result.err
 
 
+def test_where_the_data_of_a_task_lies_here(run) -> None:
+    run("add-task", "sklearn:digits")
+    assert run("config", "set", "data.digits", "folder:/elsewhere").code == 0
+    assert run("config", "get", "data.digits").out == "folder:/elsewhere\n"
+    assert run("config", "unset", "data.digits").out == "data.digits is not set now\n"
+    unknown = run("config", "set", "data.digit", "folder:/elsewhere")
+    assert unknown.code == 3
+    assert "Did you mean digits?" in unknown.err
+
+
 def test_fsck_of_a_sound_repository(run) -> None:
     result = run("fsck")
     assert result.code == 0
