@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
 
 __all__ = ["app", "main", "run"]
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     cls=VerbGroup,
@@ -55,8 +58,27 @@ def run(args: Sequence[str]) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Runs the command line ``args`` (default: the process's own) and returns its exit code."""
-    args = list(sys.argv[1:] if args is None else args)
+    """Runs the command line ``args`` and returns its exit code; without ``args``, as the process's own main."""
+    if args is not None:
+        return _guarded(list(args))
+    code = _guarded(sys.argv[1:])
+    if code == _INTERRUPTED:
+        _leave_at_once(code)
+    return code
+
+
+def _leave_at_once(code: int) -> None:
+    """Ends the process without Python's own clean-up, under which threads of XLA that still compute crash.
+
+    Nothing is lost: every file of a repository appears whole or not at all, and locks end with the process.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _guarded(args: list[str]) -> int:
+    """Runs a command line and returns its exit code; errors become messages here and nowhere else."""
     try:
         app(args, prog_name="mu2net")
     except SystemExit as exc:
@@ -68,7 +90,7 @@ def main(args: Sequence[str] | None = None) -> int:
         return exc.exit_code
     except KeyboardInterrupt:
         typer.echo("error: interrupted", err=True)
-        return 130
+        return _INTERRUPTED
     except Exception as exc:
         if "--debug" in args:
             raise

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +100,24 @@ def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monk
     result = run("-C", trained_repo, "evolve", "--all")
     assert result.code == 130
     assert "the same command goes on" in result.err
+
+
+def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
+    options = ["--task", "digits", "--generations", "50", "--children", "1", "--validations", "1", "--seed", "9"]
+    command = [sys.executable, "-m", "mu2net_cli.main", "-C", str(trained_repo), "evolve", *options]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if "digits: generation 1" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        assert "the same command goes on from there" in process.stderr.read()
+    assert process.returncode == 130
+    (unfinished,) = run("-C", trained_repo, "status", "--json").json()["unfinished"]
+    assert unfinished["generation"] >= 1
+    assert "Next: mu2net evolve --task digits (goes on" in run("-C", trained_repo, "status").out
+    assert run("-C", trained_repo, "fsck").code == 0
 
 
 def test_push_after_every_iteration(run, trained_repo: Path) -> None:
