@@ -96,7 +96,7 @@ def evolve(
         generations: per iteration; the repository's setting if None.
         children: per generation; likewise.
         validations: training cycles per child; likewise.
-        seed: every random decision derives from it; None draws one.
+        seed: every random decision derives from it; None takes that of an interrupted iteration, or draws one.
         budget_s: start no generation after so many seconds; the iteration at hand is finished with what it has.
         on_event: told of everything that happens.
 
@@ -131,7 +131,7 @@ def evolve(
         deadline_s=None if budget_s is None else time.monotonic() + budget_s,
         on_event=on_event,
     )
-    used = _draw_seed(repo, context) if seed is None else seed
+    used = _draw_seed(repo, context, tasks) if seed is None else seed
     results: list[IterationResult] = []
     for name in [name for _ in range(iterations) for name in tasks]:
         if results and run.out_of_time():
@@ -151,7 +151,7 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         state = run_iteration(
             state,
             shop,
-            system=lambda: load_system(run.repo),
+            system=lambda: _newest(run.repo, name),
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
@@ -161,7 +161,7 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
             workspace.clear()
             raise SearchError(
                 f"None of the {state.counts.sampled} children of {name} trained to a finite loss.",
-                hint="Lower the learning rate: mu2net config set default.learning_rate 0.001",
+                hint="Run it again: another seed samples other learning rates, and --children N more of them.",
             )
         test = _test_quality(run, head, winner, workspace)
         commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test)
@@ -271,5 +271,17 @@ def _head(system: System, name: str) -> Head:
     return system.heads[name]
 
 
-def _draw_seed(repo: Repository, context: Context) -> int:
+def _newest(repo: Repository, name: str) -> System:
+    """Returns the newest system; NotFoundError if the task was removed while it was evolving."""
+    system = load_system(repo)
+    _head(system, name)
+    return system
+
+
+def _draw_seed(repo: Repository, context: Context, tasks: Sequence[str]) -> int:
+    """Returns the seed of the first interrupted iteration, so that all goes on as it began; else a fresh one."""
+    interrupted = (Workspace.of(repo, name).load() for name in tasks)
+    for state in interrupted:
+        if state is not None:
+            return state.seed
     return derive_seed(0, repo.agent_id, context.timestamp()) % 2**31

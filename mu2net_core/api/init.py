@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.engine.child import key_of
 from mu2net_core.engine.pool import to_host
@@ -63,6 +64,7 @@ def init(
         repo = open_repository(target if bare else target / FOLDER)
         if repo.refs.roots() or repo.config.preset != preset:
             raise
+    prepare_jax(context)
     model = _random_root(repo, context, seed)
     root_id = repo.objects.put(model)
     repo.refs.create_root(ROOT, root_id)

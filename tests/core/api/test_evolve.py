@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api.add_task import add_task
+from mu2net_core.api.evaluate import evaluate
+from mu2net_core.api.events import (
+    ChildFinished,
+    Compiled,
+    GenerationFinished,
+    GenerationStarted,
+    IterationFinished,
+    IterationStarted,
+)
+from mu2net_core.api.evolve import evolve
+from mu2net_core.api.fsck import fsck
+from mu2net_core.api.init import init
+from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.workspace import Workspace
+from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError, SearchError
+from mu2net_core.objects import Model
+from mu2net_core.repo import Repository, create_repository, load_system, open_repository
+from mu2net_core.repo.merge import ancestry
+from mu2net_core.testing.samples import evolve_sample
+
+
+def head_model(repo: Repository, task: str = "digits") -> tuple[str, Model]:
+    head = load_system(repo).heads[task]
+    assert head.model_id is not None
+    assert head.model is not None
+    return head.model_id, head.model
+
+
+def is_clean(repo: Repository, context) -> bool:
+    """Returns whether the repository has no problem and nothing of an unfinished iteration."""
+    workspace = Workspace.of(repo, "digits").folder
+    return fsck(repo, context).problems == () and not workspace.exists()
+
+
+def interrupt_at(kind: type, generation: int):
+    """Returns a listener that is the user pressing Ctrl-C at the first event of ``kind`` in ``generation``."""
+
+    def listen(event) -> None:
+        if isinstance(event, kind) and event.generation == generation:
+            raise KeyboardInterrupt
+
+    return listen
+
+
+def copy_of(world, name: str = "copy") -> Repository:
+    shutil.copytree(world.folder / "repo", world.folder / name)
+    return world.open(name)
+
+
+def interrupted(world, repo: Repository, **options) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        world.evolve(repo, on_event=interrupt_at(ChildFinished, 1), **options)
+
+
+def test_an_iteration_ends_in_a_commit_with_its_best_model(planted) -> None:
+    repo, events = planted.open(), []
+    before = load_system(repo).heads["digits"]
+    result = planted.evolve(repo, seed=1, on_event=events.append)
+    (iteration,) = result.iterations
+    assert (result.seed, iteration.task, iteration.iteration) == (1, "digits", 1)
+    assert (iteration.sampled, iteration.improved) == (4, True)
+    assert iteration.kept + sum(iteration.discarded.values()) == 4
+
+    commit = repo.objects.commit(iteration.commit)
+    model = repo.objects.model(iteration.model)
+    assert head_model(repo) == (iteration.model, model)
+    assert (commit.parents, commit.task_id, commit.iteration) == ((before.commit_id,), before.commit.task_id, 1)
+    assert (commit.children.sampled, commit.children.kept) == (4, iteration.kept)
+    assert commit.agent is not None
+    assert commit.agent.id == repo.agent_id
+    assert commit.started_at < commit.finished_at
+    assert (model.quality, model.test_quality) == (iteration.validation, iteration.test)
+    assert iteration.validation > 0.2
+    assert is_clean(repo, planted.context)
+
+    assert isinstance(events[0], IterationStarted)
+    finished = events[-1]
+    assert isinstance(finished, IterationFinished)
+    assert (finished.commit_id, finished.model_id) == (iteration.commit, iteration.model)
+    assert 0 < sum(isinstance(event, Compiled) for event in events) <= 9
+
+
+def test_what_was_measured_is_what_eval_measures(grown) -> None:
+    repo = grown.open()
+    model_id, model = head_model(repo)
+    assert evaluate(repo, grown.context, model_id, split="validation").accuracy == model.quality
+    assert evaluate(repo, grown.context, model_id, split="test").accuracy == model.test_quality
+
+
+def test_the_same_seed_gives_the_same_model_another_seed_another(planted, grown_folder: Path) -> None:
+    twin = copy_of(planted)
+    expected, _ = head_model(open_repository(grown_folder / "repo" / ".mu2net"))
+    assert planted.evolve(planted.open(), seed=1).iterations[0].model == expected
+    assert planted.evolve(twin, seed=2).iterations[0].model != expected
+
+
+def test_old_models_never_change_whatever_is_evolved_later(grown) -> None:
+    repo = grown.open()
+    old_id, old = head_model(repo)
+    before = evaluate(repo, grown.context, old_id)
+    stored = {ref.id: repo.objects.read("component", ref.id) for ref in old.components}
+    result = grown.evolve(repo, seed=3, iterations=2)
+    assert [iteration.iteration for iteration in result.iterations] == [2, 3]
+    after = evaluate(repo, grown.context, old_id)
+    assert (after.correct, after.accuracy) == (before.correct, before.accuracy)
+    assert {oid: repo.objects.read("component", oid) for oid in stored} == stored
+    assert repo.objects.model(old_id) == old
+    assert is_clean(repo, grown.context)
+
+
+def test_selections_persist_over_iterations(grown) -> None:
+    repo, states = grown.open(), []
+    first = load_system(repo).heads["digits"]
+    assert sum(sum(agents.values()) for agents in first.commit.selections.values()) > 0
+    workspace = Workspace.of(repo, "digits")
+    grown.evolve(
+        repo, seed=3, on_event=lambda e: states.append(workspace.load()) if isinstance(e, GenerationFinished) else None
+    )
+    second = load_system(repo).heads["digits"]
+    drawn = dict(states[-1].population.selections)
+    assert sum(drawn.values()) == 4
+    last = {member.id: member.model for member in states[-1].population.members}
+    for oid, times in drawn.items():
+        if oid not in last or last[oid].is_retained:
+            assert second.commit.times_selected(oid) == first.commit.times_selected(oid) + times
+    for oid in first.commit.selections:
+        assert second.commit.times_selected(oid) >= first.commit.times_selected(oid)
+    # Children that were dropped are nobody's parents any more.
+    known = {*first.commit.selections, *load_system(repo).roots, first.model_id, second.model_id}
+    assert set(second.commit.selections) <= known
+
+
+@pytest.mark.parametrize("seed", [1, None])
+def test_after_ctrl_c_the_same_command_resumes_and_ends_the_same(planted, grown_folder: Path, seed: int | None) -> None:
+    expected = load_system(open_repository(grown_folder / "repo" / ".mu2net")).heads["digits"]
+    repo, events = planted.open(), []
+    interrupted(planted, repo, seed=1)
+    assert load_system(repo).heads["digits"].model is None
+    assert fsck(repo, planted.context).problems == ()
+    result = planted.evolve(repo, seed=seed, on_event=events.append)
+    assert events[0].resumed_generation == 1
+    assert result.seed == 1
+    assert result.iterations[0].model == expected.model_id
+    commit = load_system(repo).heads["digits"].commit
+    assert commit.children == expected.commit.children
+    assert is_clean(repo, planted.context)
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    ("between", "options"),
+    [
+        (lambda file: None, {"seed": 2}),
+        (lambda file: None, {"seed": 1, "generations": 1}),
+        (lambda file: None, {"seed": 1, "children": 1}),
+        (damage, {"seed": 1}),
+        (lambda file: file.write_bytes(b""), {"seed": 1}),
+        (lambda file: file.unlink(), {"seed": 1}),
+    ],
+    ids=["other seed", "other generations", "other children", "cut off", "empty", "gone"],
+)
+def test_what_cannot_be_resumed_is_begun_anew(planted, between, options) -> None:
+    repo, events = planted.open(), []
+    interrupted(planted, repo, seed=1)
+    between(Workspace.of(repo, "digits").folder / "state.json")
+    with pytest.raises(KeyboardInterrupt):
+        planted.evolve(repo, **options, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
+    assert events[0].resumed_generation == 0
+
+
+def test_an_iteration_that_died_while_cleaning_up_is_not_done_twice(planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo, events = planted.open(), []
+    real, calls = Workspace.clear, []
+
+    def dies_at_the_end(self) -> None:
+        calls.append(1)
+        if len(calls) == 2:  # the first tidies up before the iteration
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(Workspace, "clear", dies_at_the_end)
+    with pytest.raises(KeyboardInterrupt):
+        planted.evolve(repo, seed=1)
+    head = load_system(repo).heads["digits"]
+    assert head.model is not None
+    (iteration,) = planted.evolve(repo, seed=1, on_event=events.append).iterations
+    assert (events[0].iteration, events[0].resumed_generation) == (2, 0)
+    assert repo.objects.commit(iteration.commit).parents == (head.commit_id,)
+
+
+def test_two_evolutions_of_one_task_in_one_working_copy_are_refused(planted) -> None:
+    repo, refused = planted.open(), []
+
+    def try_too(event) -> None:
+        if isinstance(event, GenerationStarted) and event.generation == 0:
+            with pytest.raises(ConflictError, match="the evolution of digits in this working copy") as caught:
+                planted.evolve(planted.open(), seed=7)
+            refused.append(caught.value)
+
+    (iteration,) = planted.evolve(repo, seed=1, on_event=try_too).iterations
+    assert len(refused) == 1
+    assert refused[0].exit_code == 4
+    assert head_model(repo)[0] == iteration.model
+    assert is_clean(repo, planted.context)
+
+
+def test_tasks_whose_names_differ_after_a_dot_do_not_lock_each_other(planted) -> None:
+    repo = planted.open()
+    names = ("digits", "digits.v1", "digits.v2", "digits/v2", "digits.lock")
+    with ExitStack() as held:
+        for name in names:
+            held.enter_context(Workspace.of(repo, name).lock(name))
+    assert len({Workspace.of(repo, name).folder for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(("score", "wins"), [(1.0, "theirs"), (0.01, "ours")])
+def test_a_head_that_moved_meanwhile_is_joined_and_nothing_is_lost(grown, score: float, wins: str) -> None:
+    repo, moved = grown.open(), []
+
+    def move(event) -> None:
+        if isinstance(event, GenerationStarted) and event.generation == 1:
+            moved.append(evolve_sample(grown.open(), "digits", score=score))
+
+    (ours,) = grown.evolve(repo, seed=3, on_event=move).iterations
+    head = load_system(repo).heads["digits"]
+    theirs = repo.objects.commit(moved[0].commit)
+    assert head.commit.parents == tuple(sorted([ours.commit, moved[0].commit]))
+    assert head.model_id == (theirs.model if wins == "theirs" else ours.model)
+    assert {ours.commit, moved[0].commit} <= set(ancestry(repo.objects, [head.commit_id]))
+    for commit in (theirs, repo.objects.commit(ours.commit)):
+        for model in commit.selections:
+            assert head.commit.times_selected(model) >= commit.times_selected(model)
+    assert is_clean(repo, grown.context)
+
+
+def test_a_task_that_is_removed_while_it_evolves_ends_the_evolution(grown) -> None:
+    repo = grown.open()
+
+    def remove(event) -> None:
+        if isinstance(event, GenerationFinished) and event.generation == 0:
+            rm_task(grown.open(), grown.context, "digits")
+
+    with pytest.raises(NotFoundError, match="no task 'digits'"):
+        grown.evolve(repo, seed=3, on_event=remove)
+    assert fsck(repo, grown.context).problems == ()
+
+
+def test_private_knowledge_never_reaches_another_task(planted) -> None:
+    repo = planted.open()
+    add_task(repo, planted.context, "sklearn:digits", name="secret", private=True)
+    planted.evolve(repo, tasks=["secret", "digits", "secret"], seed=1)
+    assert head_model(repo)[1].trained_by == {"digits"}
+    assert "secret" in head_model(repo, "secret")[1].trained_by
+    assert fsck(repo, planted.context).problems == ()
+
+
+def test_when_the_budget_is_spent_the_iteration_at_hand_is_finished_and_no_other_begun(grown) -> None:
+    repo = grown.open()
+    result = grown.evolve(repo, seed=3, iterations=5, budget_s=0.0)
+    assert [iteration.sampled for iteration in result.iterations] == [2]
+    assert is_clean(repo, grown.context)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "complaint"),
+    [
+        ({"tasks": []}, SearchError, "no task to evolve"),
+        ({"tasks": ["digit"]}, NotFoundError, r"no task 'digit'(.|\n)*Did you mean digits"),
+        ({"tasks": ["zebra"]}, NotFoundError, r"no task 'zebra'(.|\n)*mu2net tasks"),
+        ({"tasks": ["digits", "zebra"]}, NotFoundError, "no task 'zebra'"),
+        ({"iterations": 0}, InvalidInputError, "at least one iteration, got 0"),
+        ({"generations": 0}, InvalidInputError, "generations: expected a positive number, got 0"),
+        ({"children": -1}, InvalidInputError, "children: expected a positive number, got -1"),
+    ],
+)
+def test_what_cannot_be_evolved_is_refused_before_anything_is_done(planted, options, error, complaint: str) -> None:
+    events: list[object] = []
+    with pytest.raises(error, match=complaint):
+        planted.evolve(planted.open(), **options, on_event=events.append)
+    assert events == []
+    assert not Workspace.of(planted.open(), "digits").folder.exists()
+
+
+def test_without_a_root_there_is_nothing_to_begin_from(world) -> None:
+    here = world()
+    create_repository(here.folder / "repo", preset="vit-mini")
+    repo = here.open()
+    add_task(repo, here.context, "sklearn:digits")
+    with pytest.raises(SearchError, match="no root model") as caught:
+        evolve(repo, here.context, tasks=["digits"])
+    assert caught.value.hint == "Finish it: mu2net init"
+
+
+def test_if_all_children_diverge_the_head_stays_and_the_repository_is_clean(world) -> None:
+    here = world(MU2NET_SPACE_LEARNING_RATE="[1e38]", MU2NET_DEFAULT_LEARNING_RATE="1e38")
+    init(Path("repo"), here.context, preset="vit-mini")
+    repo, events = here.open(), []
+    add_task(repo, here.context, "sklearn:digits")
+    before = load_system(repo).heads["digits"]
+    with pytest.raises(SearchError, match="None of the 2 children of digits trained to a finite loss"):
+        here.evolve(repo, seed=1, generations=1, on_event=events.append)
+    assert {event.outcome for event in events if isinstance(event, ChildFinished)} == {"nan"}
+    assert load_system(repo).heads["digits"] == before
+    assert is_clean(repo, here.context)
