@@ -30,9 +30,10 @@ class LocalStore:
 
     def read(self, key: str) -> bytes:
         """Returns the bytes at ``key``."""
-        path = self._path(key)
+        path = f"{self.root}/{check_key(key)}"  # a long log reads thousands of files: pathlib would take a third of it
         try:
-            return path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
             raise NotFoundError(f"No {key} in {self.url}.") from exc
         except OSError as exc:

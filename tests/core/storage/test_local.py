@@ -162,8 +162,9 @@ def test_every_failure_of_the_disk_is_one_of_ours(tmp_path: Path, monkeypatch: p
     store = LocalStore(tmp_path)
     store.create("a/b", b"one")
     with monkeypatch.context() as broken:
-        for name in ("read_bytes", "unlink", "stat"):
+        for name in ("unlink", "stat"):
             broken.setattr(Path, name, fail)
+        broken.setattr("builtins.open", fail)
         broken.setattr(os, "scandir", fail)
         for call in (store.read, store.delete, store.size, lambda key: list(store.list(key))):
             with pytest.raises(StorageError, match="Input/output error"):
