@@ -314,3 +314,17 @@ def test_if_all_children_diverge_the_head_stays_and_the_repository_is_clean(worl
     assert {event.outcome for event in events if isinstance(event, ChildFinished)} == {"nan"}
     assert load_system(repo).heads["digits"] == before
     assert is_clean(repo, here.context)
+
+
+def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selections(grown) -> None:
+    repo = grown.open()
+    evolve_sample(repo, "digits", score=1.0)
+    before = load_system(repo).heads["digits"]
+    result = grown.evolve(repo)
+    (iteration,) = result.iterations
+    assert (iteration.improved, iteration.model, iteration.test) == (False, before.model_id, 1.0)
+    commit = repo.objects.commit(iteration.commit)
+    assert commit.message == f"iteration {iteration.iteration}: no better model"
+    assert commit.times_selected(before.model_id) > before.commit.times_selected(before.model_id)
+    assert 0 <= result.seed < 2**31
+    assert is_clean(repo, grown.context)

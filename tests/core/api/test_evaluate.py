@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from mu2net_core.api.evaluate import evaluate
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.objects import object_key
+from mu2net_core.repo import load_system
+from mu2net_core.testing.samples import evolve_sample
+
+
+@pytest.mark.parametrize(("split", "num_examples"), [("train", 1077), ("validation", 360), ("test", 360)])
+def test_every_split_is_measured_on_all_its_examples(grown, split: str, num_examples: int) -> None:
+    repo = grown.open()
+    head = load_system(repo).heads["digits"]
+    result = evaluate(repo, grown.context, "digits", split=split)
+    assert (result.task, result.model, result.split) == ("digits", head.model_id, split)
+    assert abs(result.num_examples - num_examples) <= 2
+    assert result.num_examples == head.task.splits[split].num_examples
+    assert result.accuracy == result.correct / result.num_examples
+
+
+def test_a_task_its_commit_and_its_model_are_the_same(grown) -> None:
+    repo = grown.open()
+    head = load_system(repo).heads["digits"]
+    found = {evaluate(repo, grown.context, name).correct for name in ("digits", head.commit_id[:12], head.model_id)}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("revision", "split", "error", "complaint"),
+    [
+        ("digits", "dev", InvalidInputError, "No split 'dev': expected one of train, validation, test"),
+        ("digit", "test", NotFoundError, "digit"),
+        ("digits~1", "test", NotFoundError, "has no model yet"),
+        ("ROOT", "test", InvalidInputError, "is a root model: it solves no task"),
+    ],
+)
+def test_what_cannot_be_measured(grown, revision: str, split: str, error, complaint: str) -> None:
+    repo = grown.open()
+    name = repo.refs.roots()["default"] if revision == "ROOT" else revision
+    with pytest.raises(error, match=complaint):
+        evaluate(repo, grown.context, name, split=split)
+
+
+def test_a_flipped_bit_in_a_component_is_found_not_computed_with(grown) -> None:
+    repo = grown.open()
+    head = load_system(repo).heads["digits"]
+    file = repo.store.local_path(object_key("component", head.model.component("head").id))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(bytes(data))
+    with pytest.raises(CorruptObjectError, match="fsck"):
+        evaluate(grown.open(), grown.context, "digits")
+
+
+def test_a_component_that_does_not_fit_its_model_is_found(grown) -> None:
+    # A sample's head has other sizes than the model's architecture asks for.
+    repo = grown.open()
+    evolve_sample(repo, "digits", score=1.0)
+    with pytest.raises(CorruptObjectError, match=r"\(head\): expected .*classes.*, found"):
+        evaluate(repo, grown.context, "digits")

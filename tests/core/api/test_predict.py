@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mu2net_core.api.demo import write_images
+from mu2net_core.api.evaluate import evaluate
+from mu2net_core.api.predict import Predictor, predict
+from mu2net_core.api.runtime import host_split
+from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
+from mu2net_core.repo import load_system
+
+
+@pytest.fixture
+def predictor(grown) -> Predictor:
+    return Predictor(grown.open(), grown.context, "digits")
+
+
+def grey(count: int, side: int = 8) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 255, (count, side, side), dtype=np.uint8)
+
+
+def test_predictions_are_those_that_eval_counts(grown, predictor: Predictor) -> None:
+    repo = grown.open()
+    head = load_system(repo).heads["digits"]
+    images, labels = host_split(repo, grown.context, head.task, "test", head.model.architecture)
+    found = predictor.predict(images[..., :1])
+    assert int((found == labels).sum()) == evaluate(repo, grown.context, "digits").correct
+
+
+def test_probabilities_are_of_every_class_and_of_each_image_alone(predictor: Predictor) -> None:
+    images = grey(3)
+    together = predictor.probabilities(images)
+    assert together.shape == (3, len(predictor.classes)) == (3, 10)
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(predictor.probabilities(images[1:2])[0], together[1])
+    np.testing.assert_array_equal(predictor.probabilities(images[..., None]), together)
+
+
+def test_files_are_described_by_their_likeliest_classes(grown, predictor: Predictor) -> None:
+    paths = write_images("sklearn:digits", grown.folder / "images", 3)
+    told = predict(grown.open(), grown.context, "digits", [Path("images") / path.name for path in paths], top=4)
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
+    chances = predictor.probabilities(pixels)
+    for path, row, prediction in zip(paths, chances, told, strict=True):
+        assert prediction.path == path
+        assert prediction.label_index == row.argmax()
+        assert prediction.label == predictor.classes[row.argmax()]
+        assert prediction.probability == row.max()
+        assert [chance for _, chance in prediction.top] == sorted(map(float, row), reverse=True)[:4]
+        assert prediction.top[0] == (prediction.label, prediction.probability)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "found"),
+    [
+        (np.zeros((9, 8), np.uint8), "8 x 9 pixels, grey"),
+        (np.zeros((8, 8, 3), np.uint8), "8 x 8 pixels, colour"),
+        (np.zeros((40, 30, 3), np.uint8), "30 x 40 pixels, colour"),
+    ],
+)
+def test_an_image_of_another_size_or_mode_is_refused_unless_resized(
+    grown, predictor: Predictor, pixels: np.ndarray, found: str
+) -> None:
+    file = grown.folder / "odd.png"
+    Image.fromarray(pixels).save(file)
+    with pytest.raises(
+        DataError, match=rf"odd\.png: the task's images are 8 x 8 pixels, grey, this one is {found}"
+    ) as c:
+        predictor.predict_files([file])
+    assert c.value.exit_code == 6
+    assert "--resize" in (c.value.hint or "")
+    (prediction,) = predictor.predict_files([file], resize=True)
+    assert prediction.label in predictor.classes
+    with pytest.raises(DataError, match="image 0: the task's images are"):
+        predictor.predict(pixels[None])
+    assert predictor.predict(pixels[None], resize=True).shape == (1,)
+
+
+def test_resizing_leaves_images_of_the_right_size_alone(predictor: Predictor) -> None:
+    images = grey(2)
+    np.testing.assert_array_equal(predictor.probabilities(images, resize=True), predictor.probabilities(images))
+
+
+def test_a_file_that_is_no_image_is_named(grown, predictor: Predictor) -> None:
+    file = grown.folder / "notes.png"
+    file.write_text("not pixels")
+    with pytest.raises(DataError, match=r"notes\.png"):
+        predictor.predict_files([file])
+
+
+def test_a_file_that_is_not_there_is_named(grown) -> None:
+    with pytest.raises(NotFoundError, match=r"missing\.png"):
+        predict(grown.open(), grown.context, "digits", [Path("missing.png")])
+
+
+@pytest.mark.parametrize(
+    ("images", "complaint"),
+    [
+        (np.zeros((1, 8, 8), np.float32), r"uint8 \[N, H, W\].*got float32 \[1, 8, 8\]"),
+        (np.zeros((8, 8), np.uint8), r"got uint8 \[8, 8\]"),
+        (np.zeros((1, 1, 8, 8, 1), np.uint8), r"got uint8 \[1, 1, 8, 8, 1\]"),
+        (np.zeros((0, 8, 8), np.uint8), "at least one image"),
+        ([], "got float64"),
+    ],
+    ids=["floats", "one image", "too deep", "none", "empty list"],
+)
+def test_arrays_that_are_no_images_are_refused(predictor: Predictor, images, complaint: str) -> None:
+    with pytest.raises(InvalidInputError, match=complaint):
+        predictor.predict(images)
+
+
+def test_a_task_without_a_model_predicts_nothing(planted) -> None:
+    with pytest.raises(NotFoundError, match="has no model yet"):
+        Predictor(planted.open(), planted.context, "digits")
