@@ -70,7 +70,6 @@ def report(runs: list[dict]) -> None:
     print("| task | iteration | validation | test | per seed |\n|---|---|---|---|---|")
     last = max(entry["iteration"] for entry in runs[0]["accuracy"])
     for iteration in range(1, last + 1):
-        means = []
         for task in TASKS:
             found = [e for r in runs for e in r["accuracy"] if (e["task"], e["iteration"]) == (task, iteration)]
             each = " / ".join(f"{e['test']:.3f}" for e in found)
@@ -78,8 +77,7 @@ def report(runs: list[dict]) -> None:
                 f"| {task} | {iteration} | {spread([e['validation'] for e in found])} "
                 f"| {spread([e['test'] for e in found])} | {each} |"
             )
-        for r in runs:
-            means.append(statistics.mean(e["test"] for e in r["accuracy"] if e["iteration"] == iteration))
+        means = [statistics.mean(e["test"] for e in r["accuracy"] if e["iteration"] == iteration) for r in runs]
         print(f"| **mean** | {iteration} | | **{spread(means)}** | {' / '.join(f'{x:.3f}' for x in means)} |")
     print(
         "\n| seed | layers | parameters per model | in the system | wall s | CPU s | s per child | peak MB "

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from mu2net_core.api.ancestry import Ancestry
     from mu2net_core.api.evaluate import EvalResult
     from mu2net_core.api.evolve import EvolveResult
-    from mu2net_core.insight import Leaderboard
     from mu2net_core.api.log import LogEntry
     from mu2net_core.api.predict import Predictor
     from mu2net_core.api.status import StatusReport
     from mu2net_core.api.tasks import TaskInfo
     from mu2net_core.engine.events import Event
+    from mu2net_core.insight import Leaderboard
     from mu2net_core.objects import Head
     from mu2net_core.repo import Repository
     from mu2net_core.repo.fsck import FsckReport

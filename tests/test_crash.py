@@ -1,0 +1,108 @@
+"""kill -9 at random moments of evolve and push: nothing published is lost, everything resumes.
+
+``MU2NET_TEST_KILLS`` says how often to kill (default 3 of each; the figures in docs/experiments.md are of 20).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import mu2net_core as m
+
+KILLS = int(os.environ.get("MU2NET_TEST_KILLS", "3"))
+
+EVOLVE = """
+    import mu2net_core as m
+
+    repo = m.open({folder!r})
+    print("ready", flush=True)
+    repo.evolve(tasks=["digits"], iterations=100, generations=2, children=2, validations=1, seed=7,
+                on_event=lambda event: print(type(event).__name__, flush=True))
+"""
+PUSH = """
+    import shutil
+    import mu2net_core as m
+
+    repo = m.open({folder!r})
+    print("ready", flush=True)
+    for number in range(1000):
+        remote = {remotes!r} + f"/{{number}}"
+        repo.add_remote(f"r{{number}}", remote)
+        print("Pushing", flush=True)
+        repo.push(f"r{{number}}")
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("crash")
+    os.environ["MU2NET_CACHE_DIR"] = str(folder / "cache")
+    repo = m.init(folder / "repo", preset="vit-mini")
+    repo.add_task("sklearn:digits")
+    repo.evolve(generations=1, children=2, validations=1, seed=1)
+    return folder
+
+
+def kill_at(code: str, marker: str, count: int, extra_s: float) -> list[str]:
+    """Runs ``code`` and kills it ``extra_s`` after it printed ``marker`` for the ``count``-th time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if lines.count(marker) >= count:
+            break
+    try:
+        process.wait(timeout=extra_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL, "it was killed in the middle, not finished or failed"
+    return lines
+
+
+@pytest.mark.timeout(60 + 30 * KILLS)
+def test_evolve_killed_at_random_moments_loses_at_most_a_generation(world: Path) -> None:
+    rng = random.Random(20261122)
+    folder = str(world / "repo")
+    iterations = m.open(folder).tasks()[0].iterations
+    for _ in range(KILLS):
+        lines = kill_at(EVOLVE.format(folder=folder), "ChildFinished", rng.randint(1, 9), rng.random() * 0.4)
+        repo = m.open(folder)
+        assert repo.fsck().is_clean
+        finished = lines.count("IterationFinished")
+        assert repo.tasks()[0].iterations >= iterations + finished
+        iterations = repo.tasks()[0].iterations
+        log = list(repo.log("digits"))
+        assert sorted(entry.iteration for entry in log if entry.event == "iteration") == list(range(1, iterations + 1))
+    events: list[object] = []
+    m.open(folder).evolve(tasks=["digits"], generations=2, children=2, validations=1, seed=7, on_event=events.append)
+    assert m.open(folder).tasks()[0].iterations == iterations + 1
+    assert m.open(folder).fsck().is_clean
+
+
+@pytest.mark.timeout(60 + 30 * KILLS)
+def test_push_killed_at_random_moments_leaves_a_clean_remote_and_can_be_repeated(world: Path) -> None:
+    rng = random.Random(11222026)
+    folder = str(world / "repo")
+    for attempt in range(KILLS):
+        remotes = world / f"remotes{attempt}"
+        kill_at(PUSH.format(folder=folder, remotes=str(remotes)), "Pushing", rng.randint(1, 3), rng.random() * 0.08)
+        repo = m.open(folder)
+        assert repo.fsck().is_clean
+        for info in list(repo.repository.config.remotes.values()):
+            repo.push(info.name)
+            copy = m.clone(info.url, world / f"clone{attempt}-{info.name}", full=True)
+            assert copy.fsck().is_clean
+            assert copy.tasks()[0].model == repo.tasks()[0].model
+            repo.repository.update_config(lambda config, name=info.name: config.without_remote(name))
