@@ -1,0 +1,48 @@
+"""``python tests/benchmarks/bench.py [CASE ...]``: measures mu2net beside the floors it is judged by, as one table.
+
+Every figure is a ratio (or a difference) within one run: the floor is measured beside ours, in turns, and medians over
+the rounds are reported. Absolute figures only say what machine it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from measure import Options, Row, table  # noqa: E402
+
+CASES = ("startup", "components", "pull", "push", "evolve")
+
+
+def measure(case: str, options: Options) -> list[Row]:
+    """Returns the rows of one case, measured in a scratch folder of its own."""
+    with tempfile.TemporaryDirectory(prefix=f"mu2net-bench-{case}-", dir=options.folder) as folder:
+        scratch = Options(folder=Path(folder), pairs=options.pairs, small=options.small)
+        rows: list[Row] = import_module(f"case_{case}").measure(scratch)
+        return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all")
+    parser.add_argument("--pairs", type=int, default=5, help="rounds per figure")
+    parser.add_argument("--small", action="store_true", help="one round on the smallest scale: does it run?")
+    parser.add_argument(
+        "--dir", type=Path, default=Path(tempfile.gettempdir()), help="where to write: the disk to test"
+    )
+    chosen = parser.parse_args()
+    unknown = set(chosen.cases) - set(CASES)
+    if unknown or chosen.pairs < 1:
+        parser.error(f"unknown case {', '.join(unknown)}" if unknown else "expected at least one pair")
+    options = Options(folder=chosen.dir, pairs=1 if chosen.small else chosen.pairs, small=chosen.small)
+    print(table([row for case in chosen.cases or CASES for row in measure(case, options)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Every benchmark runs, on the smallest scale; what it measures then means nothing and is not looked at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+BENCH = Path(__file__).with_name("bench.py")
+ROWS = {
+    "startup": ("mu2net --help", "mu2net log", "mu2net status", "mu2net tasks"),
+    "components": ("save ViT-B", "verified load of ViT-B", "files of ViT-B"),
+    "pull": ("pull one task",),
+    "push": ("requests of a push, k = 1", "requests of a push, k = 3"),
+    "evolve": ("evolve digits",),
+}
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, str(BENCH), *args], capture_output=True, text=True, check=False)
+
+
+def test_every_case_runs_and_has_its_rows_in_one_table(tmp_path: Path) -> None:
+    """One test, so that libraries are imported once and parallel workers do not repeat each other."""
+    result = run("--small", "--dir", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [cell.strip() for cell in lines[0].split("|")] == ["", "case", "floor", "ours", "ratio", "bar", ""]
+    assert len({line.count("|") for line in lines}) == 1
+    for case, starts in ROWS.items():
+        for start in starts:
+            assert any(line.startswith(f"| {start}") for line in lines), (case, start)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_case_is_refused() -> None:
+    result = run("startpu")
+    assert result.returncode == 2
+    assert "unknown case startpu" in result.stderr
