@@ -108,7 +108,7 @@ def _new_repository(target: Path, like: Config, remote: Remote) -> Repository:
     if (target / FOLDER / CONFIG).is_file():
         repo = open_repository(target)
     else:
-        repo = create_repository(target, preset=like.preset, settings=like.settings)
+        repo = create_repository(target, preset=like.preset, settings=like.shared_settings)
     repo.update_config(lambda config: config.with_remote(remote))
     attach(repo)
     return repo

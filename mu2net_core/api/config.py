@@ -8,12 +8,10 @@ from mu2net_core.api.settings import known_keys
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.presets import Preset, preset_named, with_settings
 from mu2net_core.repo import Layers, Repository, Setting
-from mu2net_core.repo.config import Value, parse_value, read_user_config
+from mu2net_core.repo.config import DATA, Value, parse_value, read_user_config
 from mu2net_core.repo.revisions import near
 
 __all__ = ["get", "list_", "set_", "unset"]
-
-_DATA = "data."
 
 
 def get(repo: Repository, context: Context, key: str) -> Setting:
@@ -49,7 +47,7 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     def validate(name: str, value: Value) -> None:
         if name == "preset":
             raise InvalidInputError("The preset of a repository is chosen once.", hint="Make another: mu2net init DIR")
-        if name.startswith(_DATA):
+        if name.startswith(DATA):
             _check_data(repo, name, value)
             return
         if name not in known_keys(preset):
@@ -73,7 +71,7 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
 
 def _check_data(repo: Repository, key: str, value: Value) -> None:
     """Checks ``data.TASK``: where the task's data lies on this machine."""
-    task_head(repo, key.removeprefix(_DATA))
+    task_head(repo, key.removeprefix(DATA))
     if not isinstance(value, str):
         raise InvalidInputError(f"{key}: expected the URI of a data set, got {value!r}.")
 

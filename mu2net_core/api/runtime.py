@@ -14,6 +14,7 @@ from mu2net_core.data import absolute_uri, data_folder, load_split
 from mu2net_core.engine.child import Split
 from mu2net_core.objects import Architecture, Task
 from mu2net_core.repo import Repository
+from mu2net_core.repo.config import DATA
 from mu2net_core.version import __version__
 
 __all__ = ["device_split", "host_split", "prepare_jax", "provenance"]
@@ -63,5 +64,5 @@ def device_split(
 
 
 def _here(repo: Repository, task: Task) -> str | None:
-    uri = repo.config.settings.get(f"data.{task.name}")
+    uri = repo.config.settings.get(f"{DATA}{task.name}")
     return absolute_uri(uri, repo.worktree) if isinstance(uri, str) else None

@@ -13,11 +13,25 @@ from mu2net_core.objects import check_name
 from mu2net_core.repo.format import future_format
 from mu2net_core.version import FORMAT
 
-__all__ = ["Config", "Layers", "Origin", "Remote", "Setting", "Value", "flatten", "parse_value", "read_user_config"]
+__all__ = [
+    "DATA",
+    "Config",
+    "Layers",
+    "Origin",
+    "Remote",
+    "Setting",
+    "Value",
+    "flatten",
+    "parse_value",
+    "read_user_config",
+]
 
 Value = bool | int | float | str | list[Any]
 Origin = Literal["option", "environment", "repository", "user", "default"]
 Validate = Callable[[str, Value], None]
+
+DATA = "data."
+"""What the settings begin with that say where a task's data lies on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +89,11 @@ class Config:
             )
         except (KeyError, TypeError, AttributeError) as exc:
             raise InvalidInputError(f"Cannot read {what}: missing or misplaced entry ({exc}).") from exc
+
+    @property
+    def shared_settings(self) -> Mapping[str, Value]:
+        """The settings that go along to other copies: not where data lies on this machine (``data.TASK``)."""
+        return {key: value for key, value in self.settings.items() if not key.startswith(DATA)}
 
     def dump(self) -> bytes:
         """Returns the bytes of ``config.toml``."""
@@ -184,8 +203,8 @@ def read_user_config(path: Path | None) -> Mapping[str, Value]:
 
 def check_setting_key(key: str) -> str:
     """Returns ``key`` unchanged; raises InvalidInputError if it is not dotted words, or ``data.`` and a task's name."""
-    if key.startswith("data."):
-        check_name(key.removeprefix("data."), "task name")
+    if key.startswith(DATA):
+        check_name(key.removeprefix(DATA), "task name")
     elif not all(part.replace("_", "").replace("-", "").isalnum() and part.isascii() for part in key.split(".")):
         raise InvalidInputError(f"Not a setting: {key[:120]!r}. Expected words joined by dots, e.g. search.mu.")
     return key

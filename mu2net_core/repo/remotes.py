@@ -186,9 +186,9 @@ def _create(store: Store, like: Config) -> None:
     file = store.local_path(CONFIG)
     try:
         if file is not None:
-            create_repository(file.parent, preset=like.preset, settings=like.settings, bare=True)
+            create_repository(file.parent, preset=like.preset, settings=like.shared_settings, bare=True)
         elif next(iter(store.list("")), None) is None:
-            store.create(CONFIG, Config(preset=like.preset, settings=like.settings).dump())
+            store.create(CONFIG, Config(preset=like.preset, settings=like.shared_settings).dump())
         else:
             raise InvalidInputError(
                 f"Cannot push to {store.url}: it holds other things and no {CONFIG}, so it is no mu2net repository.",

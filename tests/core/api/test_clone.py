@@ -237,3 +237,9 @@ _KILLED = textwrap.dedent("""
     __import__("shutil").rmtree(here / f"mine{at}")
     print(at - 1 if status == 0 else f"failed with {status}")
 """)
+
+
+def test_where_data_lies_over_there_is_not_taken_over(shared: Repository, context: Context, tmp_path: Path) -> None:
+    shared.update_config(lambda config: config.with_setting("data.a", "folder:/home/ann/a"))
+    clone("shared", "mine", context)
+    assert open_repository(tmp_path / "mine").config.settings == {"search.mu": 0.2}

@@ -464,3 +464,12 @@ def model_of_other_root(repo: Repository) -> str:
     from dataclasses import replace
 
     return repo.objects.put(replace(repo.objects.model(repo.refs.roots()["tiny"]), seed=99))
+
+
+def test_where_data_lies_on_this_machine_stays_here(repo: Repository, origin: Remote) -> None:
+    add_sample_task(repo, "a")
+    repo.update_config(lambda config: config.with_setting("data.secret-task", "folder:/home/ann/secret"))
+    repo.update_config(lambda config: config.with_setting("evolve.children", 3))
+    push(repo, origin)
+    assert there(origin).config.settings == {"evolve.children": 3}
+    assert b"secret" not in (Path(origin.url) / "config.toml").read_bytes()
