@@ -11,7 +11,7 @@ from mu2net_core.engine.child import TaskData, Trained, train_child
 from mu2net_core.engine.events import Outcome
 from mu2net_core.engine.pool import ComponentPool, to_host
 from mu2net_core.engine.programs import Programs
-from mu2net_core.objects import Component, ComponentRef, Costs, Model, System, Task, Training, component_rule
+from mu2net_core.objects import Component, ComponentRef, Costs, Model, System, Task, Training, may_read
 from mu2net_core.presets import Preset
 from mu2net_core.search import ChildPlan, Member, Population, account, accounted_params, score
 
@@ -70,7 +70,6 @@ def train_generation(
         return oid in alive or manifests[oid].is_retained
 
     users = account(head.model for head in system.heads.values() if head.model is not None)
-    rule = system.rules.get(shop.task.name, shop.task.access)
     for plan in plans:
         began = time.perf_counter()
         blueprint = draw_blueprint(
@@ -79,7 +78,7 @@ def train_generation(
             num_classes=shop.task.num_classes,
             family=shop.programs.family,
             ancestors=lineage(plan.parent.model, manifests, retained),
-            usable=lambda ref: component_rule(ref.training, system.rules).allows(rule),
+            usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
         )
         result = _train(shop, plan, blueprint, users)
         yield replace(result, wall_s=time.perf_counter() - began)

@@ -1,11 +1,11 @@
 """Pure values and their canonical bytes. Nothing here touches a disk, a network, a clock or a device."""
 
-from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, intersect
+from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, intersect, may_read
 from mu2net_core.objects.canonical import decode, encode, to_json
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Snapshot
 from mu2net_core.objects.component import Component, ComponentRef, Training
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Scorer
-from mu2net_core.objects.names import check_name
+from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
 from mu2net_core.objects.system import Head, System
 from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
@@ -43,6 +43,8 @@ __all__ = [
     "encode",
     "hash_bytes",
     "intersect",
+    "is_name",
+    "may_read",
     "object_key",
     "parse_object_key",
     "to_json",

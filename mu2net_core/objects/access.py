@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mu2net_core.errors import InvalidInputError
 
-__all__ = ["PUBLIC", "AccessRule", "component_rule", "intersect"]
+__all__ = ["PUBLIC", "AccessRule", "component_rule", "intersect", "may_read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +72,21 @@ def component_rule(trained_by: Iterable[str], rules: Mapping[str, AccessRule]) -
     A task that is not in ``rules`` any more guards its knowledge from everybody.
     """
     return intersect(rules.get(task, AccessRule(readers=())) for task in trained_by)
+
+
+def may_read(task: str, trained_by: Iterable[str], rules: Mapping[str, AccessRule]) -> bool:
+    """Returns whether the task called ``task`` may use a component trained, itself or an ancestor, on ``trained_by``.
+
+    What a task taught itself it may always use.
+    """
+    return component_rule(set(trained_by) - {task}, rules).allows(_reading_as(task, rules))
+
+
+def _reading_as(task: str, rules: Mapping[str, AccessRule]) -> AccessRule:
+    """Returns the groups a task belongs to: those its rule names.
+
+    Another task that is private is no group: naming it as a reader gives to it and takes nothing from it.
+    """
+    own = rules.get(task, PUBLIC)
+    groups = (name for name in own.readers or () if name == task or name not in (rules.get(name, PUBLIC).readers or ()))
+    return PUBLIC if own.readers is None else AccessRule.only(groups)

@@ -6,7 +6,7 @@ import re
 
 from mu2net_core.errors import InvalidInputError
 
-__all__ = ["check_name"]
+__all__ = ["check_name", "is_name"]
 
 _SEGMENT = re.compile(r"[a-z0-9][a-z0-9._+-]{0,99}")
 _ENTRY = re.compile(r"[0-9]{8}")
@@ -22,14 +22,18 @@ def check_name(name: str, what: str = "name") -> str:
     Raises:
         InvalidInputError: it breaks one of these rules.
     """
-    segments = name.split("/")
-    bad = [s for s in segments if not _is_segment(s)]
-    if bad or len(segments) > 8:
+    if not is_name(name):
         raise InvalidInputError(
             f"Not a {what}: {name[:120]!r}. Expected up to 8 segments of a-z 0-9 . _ + - joined by '/', "
             "each starting with a letter or digit, not ending with a dot, not eight digits.",
         )
     return name
+
+
+def is_name(name: str) -> bool:
+    """Returns whether ``name`` keeps the rules of ``check_name``."""
+    segments = name.split("/")
+    return len(segments) <= 8 and all(map(_is_segment, segments))
 
 
 def _is_segment(segment: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mu2net_core.objects.access import AccessRule, component_rule
+from mu2net_core.objects.access import AccessRule, component_rule, may_read
 from mu2net_core.objects.commit import Commit
 from mu2net_core.objects.model import Model
 from mu2net_core.objects.task import Task
@@ -59,8 +59,7 @@ class System:
 
     def may_use(self, task: str, model: Model) -> bool:
         """Returns whether the task called ``task`` may read *every* component of ``model``."""
-        reader = self.rules.get(task, AccessRule())
-        return all(component_rule(ref.training, self.rules).allows(reader) for ref in model.components)
+        return all(may_read(task, ref.training, self.rules) for ref in model.components)
 
     def retained(self) -> dict[str, Model]:
         """Returns every head's model and every root, by id."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, intersect
+from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, intersect, may_read
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.findings import Problem, ProblemKind
 from mu2net_core.repo.refs import entry_key
 
 __all__ = ["Walk", "walk_history"]
-
-_NOBODY = AccessRule(readers=())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,18 +153,25 @@ def _covers(ref: ComponentRef, source: ComponentRef) -> bool:
 
 def _check_access(walk: Walk) -> None:
     """Reports every model that holds what its task was not allowed to read."""
-    history: dict[str, list[AccessRule]] = {}
-    for commit in walk.scan.commits.values():
-        if commit.task_id in walk.scan.tasks:
-            history.setdefault(commit.task, []).append(walk.scan.tasks[commit.task_id].access)
-    rules = {task: intersect(found) for task, found in history.items()}
+    rules = _rules(walk)
     for model_id in walk.reached_models():
         model = walk.scan.models[model_id]
         if model.task is None:
             continue
-        reader = rules.get(model.task, AccessRule())
         for ref in model.components:
-            refused = [t for t in ref.training if t != model.task and not rules.get(t, _NOBODY).allows(reader)]
-            if refused:
-                message = f"The task {model.task} uses in {ref.name} what only {', '.join(sorted(refused))} may share."
+            if not may_read(model.task, ref.training, rules):
+                others = sorted(set(ref.training) - {model.task})
+                refused = [task for task in others if not may_read(model.task, [task], rules)] or others
+                message = f"The task {model.task} uses in {ref.name} what only {', '.join(refused)} may share."
                 walk.report("access", f"model/{model_id}", message)
+
+
+def _rules(walk: Walk) -> dict[str, AccessRule]:
+    """Returns per task what all its commits grant; of a task that no ref reaches, those that were only fetched."""
+    reached: dict[str, list[AccessRule]] = {}
+    others: dict[str, list[AccessRule]] = {}
+    for commit_id, commit in walk.scan.commits.items():
+        if commit.task_id in walk.scan.tasks:
+            found = reached if ("commit", commit_id) in walk.reached else others
+            found.setdefault(commit.task, []).append(walk.scan.tasks[commit.task_id].access)
+    return {task: intersect(rules) for task, rules in {**others, **reached}.items()}

@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field
 
 from mu2net_core.errors import Mu2netError
+from mu2net_core.objects import is_name
 from mu2net_core.repo.findings import Problem
-from mu2net_core.repo.refs import Refs, entry_key
+from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key
 
 __all__ = ["RefScan", "scan_refs"]
 
-_ENTRY = re.compile(r"refs/heads/(.+)/(\d{8})")
+_GAP = 1_000
 _NAMED = re.compile(r"refs/(tags|roots)/(.+)")
 
 
@@ -39,9 +40,9 @@ def scan_refs(refs: Refs) -> RefScan:
     scan = RefScan()
     numbers: dict[str, set[int]] = {}
     for key in refs.store.list("refs"):
-        if match := _ENTRY.fullmatch(key):
-            numbers.setdefault(match[1], set()).add(int(match[2]))
-        elif match := _NAMED.fullmatch(key):
+        if place := parse_entry_key(key):
+            numbers.setdefault(place[0], set()).add(place[1])
+        elif (match := _NAMED.fullmatch(key)) and is_name(match[2]):
             _named(scan, refs, key, match[1])
         else:
             scan.problems.append(Problem(kind="damaged-ref", object=key, message="This is not a ref's name."))
@@ -53,15 +54,13 @@ def scan_refs(refs: Refs) -> RefScan:
 def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
     previous: str | None = None
     known = True  # whether the hash of the entry before is known
-    last = max(numbers)
-    for number in range(1, last + 1):
+    expected, last = 1, max(numbers)
+    for number in sorted(numbers):
         key = entry_key(task, number)
-        if number not in numbers:
-            scan.broken.append((task, number))
-            message = f"The entry is missing, though there are later ones up to {last}."
-            scan.problems.append(Problem(kind="missing-ref", object=key, message=message))
+        if number > expected:
+            _missing(scan, task, expected, number)
             known = False
-            continue
+        expected = number + 1
         try:
             state, entry = refs.entry(task, number)
         except Mu2netError as exc:
@@ -76,6 +75,14 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
             scan.broken += [(task, number - 1), (task, number)] if number > 1 else [(task, number)]
         scan.commits.append((task, number, entry.commit))
         previous, known = state.entry_hash, True
+
+
+def _missing(scan: RefScan, task: str, first: int, following: int) -> None:
+    """Notes the entries from ``first`` up to ``following``; of very many, only the first can be restored at once."""
+    scan.broken += [(task, number) for number in range(first, min(following, first + _GAP))]
+    what = "The entry is missing" if following == first + 1 else f"The entries {first} to {following - 1} are missing"
+    message = f"{what}, though there is an entry {following}."
+    scan.problems.append(Problem(kind="missing-ref", object=entry_key(task, first), message=message))
 
 
 def _named(scan: RefScan, refs: Refs, key: str, folder: str) -> None:

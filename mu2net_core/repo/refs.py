@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
-from mu2net_core.objects import HeadEntry, check_name, check_oid, decode, encode, hash_bytes
+from mu2net_core.objects import HeadEntry, check_name, check_oid, decode, encode, hash_bytes, is_name
 from mu2net_core.repo.format import check_format
 from mu2net_core.storage import Store
 
-__all__ = ["HeadState", "Refs"]
+__all__ = ["HeadState", "Refs", "entry_key", "parse_entry_key"]
 
 _ENTRY = re.compile(r"refs/heads/(.+)/(\d{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
@@ -43,9 +43,9 @@ class Refs:
         """Returns the number of the newest entry of every head by task name; one listing, nothing is read."""
         numbers: dict[str, int] = {}
         for key in self.store.list("refs/heads"):
-            match = _ENTRY.fullmatch(key)
-            if match:
-                numbers[match[1]] = max(numbers.get(match[1], 0), int(match[2]))
+            place = parse_entry_key(key)
+            if place is not None:
+                numbers[place[0]] = max(numbers.get(place[0], 0), place[1])
         return numbers
 
     def heads(self) -> Mapping[str, HeadState]:
@@ -156,8 +156,8 @@ class Refs:
         return low
 
     def _named(self, folder: str) -> Mapping[str, str]:
-        keys = list(self.store.list(f"refs/{folder}"))
-        return {key.removeprefix(f"refs/{folder}/"): self.read_id(key) for key in keys}
+        names = [key.removeprefix(f"refs/{folder}/") for key in self.store.list(f"refs/{folder}")]
+        return {name: self.read_id(f"refs/{folder}/{name}") for name in names if is_name(name)}
 
     def read_id(self, key: str) -> str:
         """Returns the id in the file of a tag or root; raises CorruptObjectError if it holds none."""
@@ -185,6 +185,14 @@ def entry_key(task: str, number: int) -> str:
     if not 1 <= number <= _LAST:
         raise NotFoundError(f"A head has no entry {number}: they are numbered from 1.")
     return f"refs/heads/{check_name(task, 'task name')}/{number:08d}"
+
+
+def parse_entry_key(key: str) -> tuple[str, int] | None:
+    """Returns (task, number) for the key of a head's entry, None for any other key."""
+    match = _ENTRY.fullmatch(key)
+    if match is None or not is_name(match[1]) or int(match[2]) == 0:
+        return None
+    return match[1], int(match[2])
 
 
 def _damaged(key: str, store: Store, data: bytes) -> CorruptObjectError:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
-from mu2net_core.storage.files import TEMP_PREFIX, make_folder, replace_file, sync_folder, temporary_file, translate
+from mu2net_core.storage.files import make_folder, replace_file, sync_folder, temporary_file, translate
 from mu2net_core.storage.lock import FileLock
 from mu2net_core.storage.store import check_key, check_prefix
 
@@ -60,7 +60,7 @@ class LocalStore:
         return True
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yields every key below ``prefix``; unfinished temporary files are not keys."""
+        """Yields every key below ``prefix``; hidden files (unfinished ones, a file manager's) are not keys."""
         prefix = check_prefix(prefix)
         yield from _walk(self.root / prefix if prefix else self.root, f"{prefix}/" if prefix else "")
 
@@ -132,5 +132,5 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
     for shown, name in found:
         if shown.endswith("/"):
             yield from _walk(folder / name, prefix + shown)
-        elif not name.startswith(TEMP_PREFIX):
+        elif not name.startswith("."):
             yield prefix + name

@@ -214,3 +214,12 @@ def test_the_system_knows_its_models_and_who_may_use_them() -> None:
     assert hidden.component("head") is hidden.components[1]
     assert hidden.component("none") is None
     assert sample_task("a").num_classes == 2
+
+
+def test_a_task_whose_rules_exclude_each_other_still_may_use_what_it_taught() -> None:
+    # It was private, was removed, and was added again for a group: now nobody else may read what it knows.
+    model = _model("a", embedding=(), head=("a",))
+    rules = {"a": AccessRule(readers=()), "b": AccessRule.only(["lab"])}
+    system = System(heads={"a": _head("a", model)}, roots={}, rules=rules, ancestors={})
+    assert system.may_use("a", model)
+    assert not system.may_use("b", model)

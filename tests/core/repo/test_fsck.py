@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.objects import AccessRule, Snapshot, object_key
+from mu2net_core.objects import AccessRule, Commit, Snapshot, object_key
 from mu2net_core.repo import Refs, Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
 
 SECRET = AccessRule.only(["secret"])
 
@@ -325,3 +325,41 @@ def test_killed_at_any_write_it_stays_clean(repo: Repository, tmp_path: Path, wh
             break
     assert outcomes[-1] == 0
     assert outcomes.count(9) >= 4
+
+
+def test_a_task_that_named_a_private_one_as_its_reader_may_not_use_it(repo: Repository) -> None:
+    add_sample_task(repo, "secret", SECRET)
+    add_sample_task(repo, "nosy", SECRET)
+    evolve_sample(repo, "secret", score=0.1)
+    evolve_sample(repo, "nosy", score=0.2, parent=_head_model(repo, "secret"), trains=("encoderblock_0",))
+    assert ("access", f"model/{_head_model(repo, 'nosy')}") in _problems(repo)
+
+
+def test_what_was_never_agreed_on_makes_no_rule(repo: Repository) -> None:
+    # Adding a task died before its head was made; then it was added with another rule.
+    task_id = repo.objects.put(sample_task("a", AccessRule.only(["a"])))
+    time = "2026-01-01T00:00:00.000000+00:00"
+    repo.objects.put(Commit(task="a", task_id=task_id, started_at=time, finished_at=time))
+    for task in ("a", "b"):
+        add_sample_task(repo, task)
+    evolve_sample(repo, "a", score=0.1)
+    evolve_sample(repo, "b", score=0.2, parent=_head_model(repo, "a"), trains=("encoderblock_0",))
+    assert fsck(repo).problems == ()
+
+
+@pytest.mark.parametrize("key", ["refs/heads/Not A Name/00000001", "refs/heads/a/00000000", "refs/tags/No Name"])
+def test_a_stray_ref_is_reported_and_hinders_nobody(grown: Repository, key: str) -> None:
+    file = grown.path / key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"stray")
+    again = open_repository(grown.path)
+    assert set(again.refs.heads()) == {"a", "b/c"}
+    assert set(again.refs.tags()) == {"v1"}
+    assert _problems(grown) == {("damaged-ref", key)}
+
+
+def test_an_absurd_number_costs_no_time(grown: Repository) -> None:
+    (grown.path / "refs/heads/a/99999999").write_bytes((grown.path / "refs/heads/a/00000001").read_bytes())
+    found = [problem for problem in fsck(grown).problems if problem.kind == "missing-ref"]
+    assert [problem.object for problem in found] == ["refs/heads/a/00000005"]
+    assert "99999998" in found[0].message

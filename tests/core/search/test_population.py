@@ -181,3 +181,16 @@ def test_a_recorded_search() -> None:
         ("a", ["mu:hp:learning_rate"]),
         (None, ["mu:clone:embedding"]),
     ]
+
+
+def test_naming_a_private_task_as_reader_does_not_let_a_task_in() -> None:
+    # What "nosy" learns may go to "secret", not the other way round.
+    system = (
+        SystemBuilder()
+        .root(ROOT)
+        .task("nosy", readers=["lab", "secret"])
+        .task("secret", model_of("secret"), readers=["secret"])
+        .task("ours", model_of("ours"), readers=["lab"])
+        .build()
+    )
+    assert parents_over_seeds(system, "nosy") == {"ours", "root"}

@@ -219,3 +219,11 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
         holder.kill()
     with FileLock(tmp_path / "lock"):
         pass
+
+
+def test_hidden_files_are_no_keys(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.create("refs/tags/v1", b"x")
+    for name in (".DS_Store", ".nfs0001", ".tmp-1"):
+        (tmp_path / "refs" / "tags" / name).write_bytes(b"")
+    assert list(store.list("refs")) == ["refs/tags/v1"]
