@@ -105,7 +105,7 @@ def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monk
 def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
     options = ["--task", "digits", "--generations", "50", "--children", "1", "--validations", "1", "--seed", "9"]
     command = [sys.executable, "-m", "mu2net_cli.main", "-C", str(trained_repo), "evolve", *options]
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONFAULTHANDLER": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stderr
         said = []
