@@ -221,3 +221,18 @@ def test_the_same_plan_makes_the_same_model(bench: Workbench, plan_of) -> None:
     system = SystemBuilder().root(root).task("a").build()
     ids = [trained(bench.workshop(), plan_of(root, ("block_0",), seed=seed), system).id for seed in (1, 1, 2)]
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_an_ancestor_whose_arrays_were_never_brought_here_is_passed_over(bench: Workbench, plan_of, scripted) -> None:
+    # Who clones a remote that was only given b has the manifest of the model of a that b grew from, not its arrays.
+    deep = bench.root(num_layers=2)
+    shop = replace(bench.workshop("a"), programs=scripted((1, 20)))
+    old = retained(trained(shop, plan_of(deep), SystemBuilder().root(deep).task("a").build()))
+    refs = (*deep.model.components[:2], deep.model.components[3])
+    remains = Member(id="b", model=replace(old.model, task="b", components=refs, parent=old.id))
+    builder = SystemBuilder().root(bench.root()).task("a").task("b", remains)
+    builder.ancestors[old.id] = old.model
+    child = trained(shop, plan_of(remains, num_layers=2), builder.build())
+    assert [child.model.component(name).operation for name in ("block_1", "head")] == ["new", "new"]
+    kept = trained(shop, plan_of(remains, num_layers=2), replace(builder.build(), kept=frozenset([old.id])))
+    assert [kept.model.component(name).operation for name in ("block_1", "head")] == ["insert", "clone"]

@@ -11,7 +11,7 @@ from mu2net_core.engine.events import (
     IterationStarted,
 )
 from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.objects import System
+from mu2net_core.objects import Component, System
 from mu2net_core.search import best, start
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import Workbench
@@ -161,14 +161,28 @@ def test_children_that_all_diverge_are_counted_and_leave_an_empty_population(
 
 def test_memory_holds_only_components_that_somebody_uses(bench: Workbench, system: System) -> None:
     shop = bench.workshop("a")
-    state = run(bench, system, begin(system), shop=shop)
-    used = {ref.id for member in state.population.members for ref in member.model.components}
-    used |= {ref.id for model in system.roots.values() for ref in model.components}
+    forgotten = bench.root(num_layers=2).model.component("block_1").id
+    shop.pool.params(forgotten)
+    state = run(bench, system, begin(system, generations=1), shop=shop)
+    used = {ref.id for member in state.population.members for ref in member.model.components if ref.trainable}
     loaded: list[str] = []
-    shop.pool.load = loaded.append  # type: ignore[assignment]
-    for oid in set(bench.components) - used:
-        shop.pool.component(oid)
-    assert set(loaded) == set(bench.components) - used
+
+    def load(oid: str) -> Component:
+        loaded.append(oid)
+        return bench.components[oid]
+
+    shop.pool.load = load
+    for oid in (forgotten, *used):
+        shop.pool.params(oid)
+    assert used
+    assert loaded == [forgotten]
+
+
+def test_no_two_children_of_a_life_draw_the_same_numbers(bench: Workbench, system: System) -> None:
+    first = run(bench, system, begin(system))
+    second = run(bench, system, replace(begin(system), iteration=2))
+    members = [*first.population.members, *second.population.members]
+    assert len({member.model.seed for member in members}) == len(members)
 
 
 def test_few_programs_serve_many_children(system: System) -> None:

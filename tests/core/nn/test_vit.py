@@ -158,6 +158,16 @@ def test_attention_mixes_all_tokens() -> None:
     assert float(jnp.abs(run(specs, row, x) - run(specs, row, changed)).max()) > 1e-3
 
 
+def test_only_the_class_token_is_read_so_without_blocks_no_image_is_seen() -> None:
+    specs = model(0)
+    row = random_row(specs)
+    logits = run(specs, row, images())
+    token = row[1]["cls"][0, 0] + row[2]["pos_embedding"][0, 0]
+    normed = (token - token.mean()) / jnp.sqrt(token.var() + 1e-6) * row[3]["scale"] + row[3]["bias"]
+    for found in logits:
+        np.testing.assert_allclose(found, normed @ row[4]["kernel"] + row[4]["bias"], rtol=1e-4, atol=1e-5)
+
+
 def test_patches_are_read_row_by_row() -> None:
     specs = model(0)[:1]
     kernel = jnp.zeros((4, 4, 3, 8)).at[1, 2, 0, 5].set(1.0)
