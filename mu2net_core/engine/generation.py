@@ -67,7 +67,7 @@ def train_generation(
     alive = {member.id for member in population.members}
 
     def retained(oid: str) -> bool:
-        return oid in alive or manifests[oid].is_retained
+        return oid in alive or system.keeps(oid)
 
     users = account(head.model for head in system.heads.values() if head.model is not None)
     for plan in plans:

@@ -37,12 +37,14 @@ class System:
         roots: root model by its id.
         rules: access rule by task name, of every task the history knows (removed ones too).
         ancestors: further manifests by id: those that lineages of the heads' models pass through.
+        kept: ids of the models that commits of the history retain, older ones than the heads' too.
     """
 
     heads: Mapping[str, Head]
     roots: Mapping[str, Model]
     rules: Mapping[str, AccessRule]
     ancestors: Mapping[str, Model]
+    kept: frozenset[str] = frozenset()
 
     def model(self, model_id: str) -> Model | None:
         """Returns the manifest of a retained model, a root or a known ancestor, or None."""
@@ -60,6 +62,10 @@ class System:
     def may_use(self, task: str, model: Model) -> bool:
         """Returns whether the task called ``task`` may read *every* component of ``model``."""
         return all(may_read(task, ref.training, self.rules) for ref in model.components)
+
+    def keeps(self, model_id: str) -> bool:
+        """Returns whether the arrays of a model exist; of other ancestors only the manifest may be here."""
+        return model_id in self.kept or model_id in self.retained()
 
     def retained(self) -> dict[str, Model]:
         """Returns every head's model and every root, by id."""

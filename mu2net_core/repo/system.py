@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import AccessRule, Head, Model, Snapshot, System, intersect
+from mu2net_core.objects import AccessRule, Commit, Head, Model, Snapshot, System, intersect
+from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.repository import Repository
 
 __all__ = ["load_system", "visible_snapshot"]
@@ -22,11 +23,13 @@ def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> 
     alive = {task: head for task, head in loaded.items() if not head.commit.removed}
     roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(repo.refs.roots().values()))}
     models = {head.model_id: head.model for head in alive.values() if head.model_id and head.model}
+    history = _history(repo, {*current.values(), *at.values()})
     return System(
         heads=alive,
         roots=roots,
-        rules=_rules(repo, {*current.values(), *at.values()}),
+        rules=_rules(repo, history),
         ancestors=_ancestors(repo, {**models, **roots}),
+        kept=frozenset(commit.model for commit in history if commit.model is not None),
     )
 
 
@@ -60,18 +63,16 @@ def _head(repo: Repository, commit_id: str) -> Head:
     return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
 
 
-def _rules(repo: Repository, heads: Iterable[str]) -> dict[str, AccessRule]:
-    """Returns per task the intersection over every task object in the histories of ``heads``."""
+def _history(repo: Repository, heads: Iterable[str]) -> list[Commit]:
+    """Returns the commits ``heads`` and all before them."""
+    return [repo.objects.commit(oid) for oid in ancestry(repo.objects, heads)]
+
+
+def _rules(repo: Repository, history: Iterable[Commit]) -> dict[str, AccessRule]:
+    """Returns per task the intersection over every task object that its commits name."""
     task_ids: dict[str, set[str]] = {}
-    pending, seen = list(heads), set[str]()
-    while pending:
-        commit_id = pending.pop()
-        if commit_id in seen:
-            continue
-        seen.add(commit_id)
-        commit = repo.objects.commit(commit_id)
+    for commit in history:
         task_ids.setdefault(commit.task, set()).add(commit.task_id)
-        pending.extend(commit.parents)
     return {name: intersect(repo.objects.task(oid).access for oid in ids) for name, ids in sorted(task_ids.items())}
 
 

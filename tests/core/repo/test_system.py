@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from mu2net_core.objects import PUBLIC, AccessRule
-from mu2net_core.repo import Repository, load_system, visible_snapshot
+from mu2net_core.repo import Remote, Repository, load_system, open_repository, visible_snapshot
+from mu2net_core.repo.pushing import push
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
 
 SECRET = AccessRule.only(["secret"])
@@ -84,3 +86,21 @@ def test_a_public_task_that_learned_from_a_private_one_is_not_shown_to_others(re
     system = load_system(repo)
     assert "leaky" not in visible_snapshot(system, "open").heads
     assert visible_snapshot(system, "leaky").heads["leaky"] == leaked.commit
+
+
+def test_only_models_of_commits_that_are_here_keep_their_arrays(repo: Repository, tmp_path: Path) -> None:
+    for task in ("a", "b"):
+        add_sample_task(repo, task)
+    evolve_sample(repo, "a", score=0.1)
+    first = load_system(repo).heads["a"].model_id
+    evolve_sample(repo, "a", score=0.2)
+    evolve_sample(repo, "b", score=0.3, parent=first)
+    system = load_system(repo)
+    assert system.keeps(first)
+    assert all(system.keeps(oid) for oid in system.retained())
+    # Of a, the remote gets its beginning and the manifests b descends from, no arrays.
+    origin = Remote(name="origin", url=str(tmp_path / "shared"))
+    push(repo, origin, tasks=["b"])
+    partly = load_system(open_repository(tmp_path / "shared"))
+    assert first in partly.ancestors
+    assert not partly.keeps(first)
