@@ -18,6 +18,8 @@ from mu2net_core.storage import FileLock, LocalStore, replace_file
 
 __all__ = ["Workspace"]
 
+_STATE = "state.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
@@ -49,7 +51,7 @@ class Workspace:
 
         A state that cannot be read is worth less than a generation: it is dropped.
         """
-        file = self.folder / "state.json"
+        file = self.folder / _STATE
         if not file.is_file():
             return None
         try:
@@ -61,7 +63,7 @@ class Workspace:
     def save(self, state: IterationState) -> None:
         """Makes ``state`` the one to resume from."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self.folder / "state.json", encode(state))
+        replace_file(self.folder / _STATE, encode(state))
 
     def save_component(self, component: Component) -> tuple[str, int]:
         """Keeps a component until the iteration is over; returns its id and size in bytes."""
@@ -83,5 +85,6 @@ class Workspace:
         self.repo.objects.put_bytes("component", data)
 
     def clear(self) -> None:
-        """Deletes everything of the iteration."""
+        """Deletes all of the iteration: the state first, so that no crash leaves one whose components are gone."""
+        (self.folder / _STATE).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
