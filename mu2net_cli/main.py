@@ -82,6 +82,8 @@ def _guarded(args: list[str]) -> int:
     try:
         app(args, prog_name="mu2net")
     except SystemExit as exc:
+        if exc.code == _INTERRUPTED:  # typer turns Ctrl-C into this, and says nothing
+            typer.echo("Interrupted.", err=True)
         return exc.code if isinstance(exc.code, int) else int(bool(exc.code))
     except Mu2netError as exc:
         if "--debug" in args:
@@ -89,7 +91,7 @@ def _guarded(args: list[str]) -> int:
         _report(exc, as_json="--json" in args)
         return exc.exit_code
     except KeyboardInterrupt:
-        typer.echo("error: interrupted", err=True)
+        typer.echo("Interrupted.", err=True)
         return _INTERRUPTED
     except Exception as exc:
         if "--debug" in args:
