@@ -85,8 +85,8 @@ def evolve(
 ) -> EvolveResult:
     """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
 
-    An iteration that was interrupted is resumed from its last finished generation, if the seed (where one is given)
-    and the number of generations and children are the same.
+    An iteration that was interrupted is resumed from its last finished generation, if the seed (where one is given),
+    the number of generations and children, and the scorer are the same.
 
     Args:
         repo: to improve.
@@ -165,15 +165,15 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
             )
         test = _test_quality(run, head, winner, workspace)
         commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test)
-        return _report(run, state, head, winner, (commit_id, model_id, test), time.perf_counter() - began)
+        return _report(run, state, system, winner, (commit_id, model_id, test), time.perf_counter() - began)
 
 
 def _report(
-    run: _Run, state: IterationState, head: Head, winner: Member, published: tuple[str, str, float], wall_s: float
+    run: _Run, state: IterationState, system: System, winner: Member, published: tuple[str, str, float], wall_s: float
 ) -> IterationResult:
     commit_id, model_id, test = published
-    quality, before = winner.model.quality or 0.0, head.model.score if head.model is not None else None
-    improved = before is None or (winner.model.score or 0.0) > before
+    quality, before = winner.model.quality or 0.0, best(start(system, state.task, run.preset.scorer))
+    improved = before is None or (winner.model.score or 0.0) > (before.model.score or 0.0)
     run.on_event(
         IterationFinished(
             task=state.task,
@@ -210,6 +210,7 @@ def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | 
         run.seed in {None, state.seed}
         and (state.generations, state.children) == (training.generations, training.children)
         and state.task_id == head.commit.task_id
+        and all(member.model.scorer == run.preset.scorer for member in state.population.members)
     )
     if same and not is_published(run.repo, state):
         return state
@@ -229,7 +230,7 @@ def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: in
         seed=seed,
         generations=training.generations,
         children=training.children,
-        population=start(system, name),
+        population=start(system, name, run.preset.scorer),
         started_at=run.context.timestamp(),
     )
 

@@ -25,11 +25,8 @@ def publish(
     Components come first, then manifests, then the commit, then the head: whoever dies in between leaves nothing but
     unreferenced objects.
     """
-    model = winner.model if winner.model.is_retained else replace(winner.model, test_quality=test_quality)
-    for ref in model.components:
-        workspace.publish_component(ref.id)
-    _publish_lineage(repo, state, model)
-    model_id = repo.objects.put(model)
+    model = winner.model
+    model_id = winner.id if model.is_retained else _publish_model(repo, workspace, state, model, test_quality)
     base = repo.objects.commit(state.base)
     commit = Commit(
         task=state.task,
@@ -82,13 +79,18 @@ def is_published(repo: Repository, state: IterationState) -> bool:
     return False
 
 
-def _publish_lineage(repo: Repository, state: IterationState, model: Model) -> None:
-    """Stores the manifests of the ancestors that were not retained; their arrays are not kept."""
+def _publish_model(
+    repo: Repository, workspace: Workspace, state: IterationState, model: Model, test_quality: float
+) -> str:
+    """Stores a child's arrays, then the manifests of ancestors that were not retained, then its own; returns its id."""
+    for ref in model.components:
+        workspace.publish_component(ref.id)
     members = {member.id: member.model for member in state.population.members}
     oid = model.parent
     while oid in members and not members[oid].is_retained:
         repo.objects.put(members[oid])
         oid = members[oid].parent
+    return repo.objects.put(replace(model, test_quality=test_quality))
 
 
 def _selections(

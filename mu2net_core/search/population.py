@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.objects import System
+from mu2net_core.objects import Model, Scorer, System
 from mu2net_core.search.mutations import mutate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
+from mu2net_core.search.scoring import score
 from mu2net_core.search.space import SearchSpace
 from mu2net_core.seeds import derive_seed, rng
 
 __all__ = ["Population", "ask", "best", "start", "tell"]
+
+QUALITY_ONLY = Scorer()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +33,15 @@ class Population:
     selections: Mapping[str, int] = field(default_factory=dict)
 
 
-def start(system: System, task: str) -> Population:
-    """Returns the population an iteration on ``task`` starts with: the task's retained model, if it has one."""
+def start(system: System, task: str, scorer: Scorer = QUALITY_ONLY) -> Population:
+    """Returns the population an iteration on ``task`` starts with: the task's retained model, if it has one.
+
+    One that was scored by other rules is scored again by ``scorer``, from what its manifest says of quality and costs.
+    """
     head = system.heads[task]
     if head.model is None or head.model_id is None:
         return Population(task=task)
-    return Population(task=task, members=(Member(id=head.model_id, model=head.model),))
+    return Population(task=task, members=(Member(id=head.model_id, model=_scored_by(scorer, head.model)),))
 
 
 def ask(
@@ -86,11 +92,17 @@ def _score(member: Member) -> float:
     return -1.0 if member.model.score is None else member.model.score
 
 
+def _scored_by(scorer: Scorer, model: Model) -> Model:
+    if model.scorer == scorer or model.quality is None or model.costs is None:
+        return model
+    return replace(model, score=score(model.quality, model.costs, scorer), scorer=scorer)
+
+
 def _usable(system: System, task: str) -> tuple[list[Member], list[Member]]:
     others = [
         Member(id=head.model_id, model=head.model)
         for name, head in sorted(system.heads.items())
         if name != task and head.model is not None and head.model_id is not None and system.may_use(task, head.model)
     ]
-    roots = [Member(id=oid, model=model) for oid, model in sorted(system.roots.items())]
+    roots = [Member(id=oid, model=model) for oid, model in sorted(system.roots.items()) if system.may_use(task, model)]
     return others, roots

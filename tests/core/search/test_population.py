@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from mu2net_core.objects import System
+from dataclasses import replace
+
+from mu2net_core.objects import Costs, Scorer, System
 from mu2net_core.search import ChildPlan, Member, Population, SearchSpace, ask, best, start, tell
 from mu2net_core.testing.systems import SystemBuilder, sample_member, sample_ref
 
@@ -194,3 +196,18 @@ def test_naming_a_private_task_as_reader_does_not_let_a_task_in() -> None:
         .build()
     )
     assert parents_over_seeds(system, "nosy") == {"ours", "root"}
+
+
+def test_a_model_scored_by_other_rules_is_scored_again() -> None:
+    thrifty = Scorer(factor=0.5, params_scale=10.0)
+    costs = Costs(params=20, accounted_params=10.0, flops=0)
+    own = sample_member("a", [sample_ref("layer", "a")], score=0.8)
+    own = Member(id=own.id, model=replace(own.model, costs=costs))
+    system = SystemBuilder().root(ROOT).task("a", own).build()
+    (same,) = start(system, "a").members
+    assert same == own
+    (member,) = start(system, "a", thrifty).members
+    assert (member.id, member.model.score, member.model.scorer) == (own.id, 0.4, thrifty)
+    child = sample_member("a", [sample_ref("layer", "a")], score=0.5)
+    leader = best(tell(start(system, "a", thrifty), [child]))
+    assert leader == child
