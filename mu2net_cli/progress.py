@@ -121,7 +121,7 @@ class Board:
 
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("task", no_wrap=True)
-        for title in ("iteration", "generation", "children", "best score"):
+        for title in ("iter.", "gen.", "children", "best"):
             table.add_column(title, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         for task, row in self._rows.items():

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _ID_LENGTH = 10
+_WRAPPED_BEYOND = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def quantity(value: float | None) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Returns a number with its noun, e.g. ``1 child``, ``3 children``, ``2 objects``."""
-    plural = {"child": "children"}.get(noun, f"{noun}s")
+    plural = {"child": "children", "entry": "entries"}.get(noun, f"{noun}s")
     return f"{number} {noun if number == 1 else plural}"
 
 
@@ -102,15 +103,19 @@ def print_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequ
 
 
 def _draw_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Draws a table that loses nothing: long cells wrap, and what is still too wide runs on over the edge."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.title, justify=column.align, style=column.style)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console(session).print(table)
+    cells = [tuple(row) for row in rows]
+    for place, column in enumerate(columns):
+        longest = max(len(column.title), *(len(row[place]) for row in cells), 0)
+        least = min(longest, _WRAPPED_BEYOND)
+        table.add_column(column.title, justify=column.align, style=column.style, min_width=least, overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console(session).print(table, crop=False)
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:
