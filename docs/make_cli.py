@@ -35,6 +35,8 @@ of Python do too: the verbs are thin over `mu2net_core.api`.
   JSON document on stderr: `{"error": {"kind": ..., "message": ..., "hint": ..., "exit_code": ...}}`.
 - A setting comes from an option, else from the environment (`MU2NET_EVOLVE_CHILDREN` for `evolve.children`), else from
   the repository, else from the user's own settings, else from the preset; `mu2net config list --origin` says which.
+- Data sets of the TensorFlow Datasets catalogue are looked for where `--data-dir` says, else `MU2NET_DATA_DIR`, else
+  `TFDS_DATA_DIR`, else in `~/tensorflow_datasets`.
 - `mu2net --install-completion` completes verbs, options, tasks and remotes in your shell.
 
 | exit code | means |

@@ -29,7 +29,8 @@ def commit_lines(entry: LogEntry) -> Iterator[str]:
         yield f"Merge:  {' '.join(map(short, entry.parents))}"
     yield f"Task:   {entry.task}"
     if entry.agent is not None:
-        yield f"Agent:  {entry.agent.id[:8]} on {entry.agent.host} ({entry.agent.device})"
+        device = "" if entry.agent.device == "none" else f" ({entry.agent.device})"
+        yield f"Agent:  {entry.agent.id[:8]} on {entry.agent.host}{device}"
     yield f"Date:   {entry.finished_at[:19].replace('T', ' ')} UTC"
     yield ""
     yield f"    {entry.message}"

@@ -27,7 +27,7 @@ class Verb:
 _TABLE = {
     "Start a system": {
         "init": "Make a new repository with a root model.",
-        "clone": "Copy a repository from a folder or URL.",
+        "clone": "Copy a repository from a folder.",
         "demo": "Run the whole main job on small real data.",
     },
     "Grow it": {

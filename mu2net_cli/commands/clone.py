@@ -22,7 +22,7 @@ def clone(
     readers: ReadersOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy a repository from a folder or URL.
+    """Copy a repository from a folder.
 
     A clone is partial unless --full: it has all history and manifests, and gets a component when something needs it.
 

@@ -97,6 +97,7 @@ def _pushing(session: Session, repo: Repository, on_event: Callable[[Event], Non
             try:
                 push_api(repo, session.context, tasks=(event.task,))
             except Mu2netError as exc:
-                session.note(f"warning: not pushed: {exc}\nhint: the work is safe here; 'mu2net push' tries again")
+                session.note(f"warning: not pushed: {exc.message}")
+                session.note(f"hint: {exc.hint or 'Look at: mu2net status'} The work is safe here: mu2net push")
 
     return on_event_and_push

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mu2net_cli.options import JsonFlag, complete_remote
-from mu2net_cli.render import print_json
+from mu2net_cli.render import counted, print_json, quantity
 from mu2net_cli.session import session_of
 
 __all__ = ["fsck"]
@@ -39,7 +39,14 @@ def fsck(
             session.say(f"repaired {key}")
         for problem in report.problems:
             typer.echo(f"{problem.kind}: {problem.object}: {problem.message}")
-        counts = ", ".join(f"{number} {what}" for what, number in report.counts.items() if number)
+        counts = ", ".join(_counted(what, number) for what, number in report.counts.items() if number)
         session.say(f"{'Clean' if report.is_clean else 'Damaged'}: checked {counts}")
     if not report.is_clean:
         raise typer.Exit(1)
+
+
+def _counted(what: str, number: int) -> str:
+    """Returns one count of the report in words, e.g. ``13 components``, ``1.03MB``, ``2 unreachable objects``."""
+    if what == "bytes":
+        return f"{quantity(number)}B"
+    return counted(number, {"entries": "entry", "tags": "tag", "unreachable": "unreachable object"}.get(what, what))
