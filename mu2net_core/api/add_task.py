@@ -57,6 +57,7 @@ def add_task(
     name = check_name(name if name is not None else default_name(uri), "task name")
     access = _access(name, private=private, readers=readers)
     before = _removed_head(repo, name)
+    removal = repo.objects.commit(before.commit) if before is not None else None
     options = _options(uri, depth=depth, skip_bad=skip_bad)
     started_at = context.timestamp()
     described = describe_task(
@@ -76,6 +77,8 @@ def add_task(
         task=name,
         task_id=repo.objects.put(described.task),
         parents=(before.commit,) if before is not None else (),
+        iteration=removal.iteration if removal is not None else 0,
+        selections=removal.selections if removal is not None else {},
         agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
         started_at=started_at,
         finished_at=context.timestamp(),

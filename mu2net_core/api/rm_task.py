@@ -27,6 +27,7 @@ def rm_task(repo: Repository, context: Context, task: str) -> Head:
         task_id=before.task_id,
         parents=(state.commit,),
         iteration=before.iteration,
+        selections=before.selections,
         agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
         started_at=now,
         finished_at=now,

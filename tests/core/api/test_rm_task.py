@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.tasks import tasks
@@ -40,3 +41,12 @@ def test_removing_twice(repo: Repository, context: Context) -> None:
     with pytest.raises(NotFoundError, match="cats was removed already, on 2026-01-02T03:04:05 UTC"):
         rm_task(repo, context, "cats")
     assert len(repo.refs.log("cats")) == 2
+
+
+def test_how_often_models_were_selected_outlives_a_removal(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "cats")
+    before = repo.objects.commit(evolve_sample(repo, "cats", score=0.5).commit)
+    assert before.selections
+    assert rm_task(repo, context, "cats").commit.selections == before.selections
+    again = add_task(repo, context, "sklearn:digits", name="cats").commit
+    assert (again.selections, again.iteration) == (before.selections, before.iteration)
