@@ -75,9 +75,9 @@ def add(
                 f"There is a remote {name} already: {config.remotes[name].url}.",
                 hint=f"Choose another name, or first: mu2net remote remove {name}",
             )
+        forget_tracking(repo.state, name)
         return config.with_remote(remote)
 
-    forget_tracking(repo.state, name)
     repo.update_config(change)
     attach(repo)
     return _info(remote)

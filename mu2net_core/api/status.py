@@ -115,7 +115,7 @@ def status(repo: Repository, context: Context) -> StatusReport:  # noqa: ARG001 
         num_components=len(sizes),
         num_params=sum(sizes.values()),
         remotes=tuple(_remote(repo, remote, heads) for _, remote in sorted(repo.config.remotes.items())),
-        unfinished=_unfinished(repo),
+        unfinished=tuple(state for state in _unfinished(repo) if state.task in alive),
     )
 
 

@@ -80,3 +80,11 @@ def test_refuses_what_cannot_be_one(
     with pytest.raises(InvalidInputError, match=message):
         remote.add(repo, context, name, url)
     assert remote.list_(repo) == ()
+
+
+def test_a_refused_name_forgets_nothing_of_the_remote_that_has_it(ann: Repository, context: Context) -> None:
+    known = read_tracking(ann.state, ann.config.remotes["origin"])
+    assert known.heads
+    with pytest.raises(AlreadyExistsError, match="remote origin already"):
+        remote.add(ann, context, "origin", "elsewhere")
+    assert read_tracking(ann.state, ann.config.remotes["origin"]) == known

@@ -6,6 +6,7 @@ from pathlib import Path
 from mu2net_core.api import pull, push, remote
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.status import Unfinished, status
 from mu2net_core.objects import AccessRule, to_json
 from mu2net_core.repo import Repository, open_repository
@@ -74,6 +75,7 @@ def test_how_heads_compare_with_a_remote(repo: Repository, context: Context, tmp
 
 
 def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a/b")
     folder = repo.state / "iterations" / "a@b"
     folder.mkdir(parents=True)
     (folder / "state.json").write_text('{"task":"a/b","generation":2,"generations":4,"more":1}')
@@ -86,3 +88,13 @@ def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -
 def test_it_can_be_printed_as_json(repo: Repository, context: Context) -> None:
     add_sample_task(repo, "a")
     assert to_json(status(repo, context))["tasks"][0]["task"] == "a"
+
+
+def test_an_unfinished_iteration_of_a_removed_task_is_nothing_to_go_on_with(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a")
+    folder = repo.state / "iterations" / "a"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text('{"task":"a","generation":1,"generations":4}')
+    assert [state.task for state in status(repo, context).unfinished] == ["a"]
+    rm_task(repo, context, "a")
+    assert status(repo, context).unfinished == ()
