@@ -12,7 +12,7 @@ import numpy as np
 
 from mu2net_core.engine.blueprint import Blueprint, LayerPlan
 from mu2net_core.engine.optimizer import OptimizerSettings
-from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.engine.pool import ComponentPool, zeros_like
 from mu2net_core.engine.programs import Programs, Row
 from mu2net_core.nn import LayerSpec, Params
 from mu2net_core.objects import Hyperparameter
@@ -52,10 +52,8 @@ class TaskData:
             while len(self._activations) >= _CACHED_PREFIXES:
                 del self._activations[next(iter(self._activations))]
             specs, row = tuple(layer.spec for layer in frozen), pool.row(ids)
-            both = jnp.concatenate([self.train[0], self.validation[0]])  # one program and one dispatch for the two
-            made = programs.activations(specs, row, both, above=above)
-            count = self.train[0].shape[0]
-            self._activations[place] = (made[:count], made[count:])
+            made = programs.activations(specs, row, self.train[0], self.validation[0], above=above)
+            self._activations[place] = (made[0], made[1])
         train, validation = self._activations[place]
         return (train, self.train[1]), (validation, self.validation[1])
 
@@ -148,11 +146,7 @@ def _cycle_size(num_examples: int, config: TrainingConfig) -> tuple[int, int]:
 
 def _start(layer: LayerPlan, pool: ComponentPool, programs: Programs, seed: int) -> tuple[Params, Params]:
     if layer.source is not None:
-        momentum = pool.momentum(layer.source.id) if layer.trainable else _zeros(pool.params(layer.source.id))
-        return pool.params(layer.source.id), momentum
+        params = pool.params(layer.source.id)
+        return params, pool.momentum(layer.source.id) if layer.trainable else zeros_like(params)
     params = programs.init(layer.spec, key_of(derive_seed(seed, "init", layer.spec.name)))
-    return params, _zeros(params)
-
-
-def _zeros(params: Params) -> Params:
-    return {name: jnp.zeros_like(array) for name, array in params.items()}
+    return params, zeros_like(params)

@@ -57,6 +57,6 @@ def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, im
         part = images[begin : begin + EVALUATION_BATCH]
         padded = np.zeros((EVALUATION_BATCH, *part.shape[1:]), dtype=part.dtype)
         padded[: len(part)] = part
-        logits = programs.activations(specs, row, jnp.asarray(padded), above=())
+        (logits,) = programs.activations(specs, row, jnp.asarray(padded), above=())
         parts.append(np.asarray(jax.nn.softmax(logits, axis=-1))[: len(part)])
     return np.concatenate(parts)

@@ -11,7 +11,7 @@ import numpy as np
 from mu2net_core.nn import Params
 from mu2net_core.objects import Component
 
-__all__ = ["ComponentPool", "to_host"]
+__all__ = ["ComponentPool", "to_host", "zeros_like"]
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class ComponentPool:
     def momentum(self, oid: str) -> Params:
         """Returns the momentum last used to train it, zeros where it has none, as device arrays."""
         component = self.component(oid)
-        zeros = {name: jnp.zeros_like(array) for name, array in self.params(oid).items()}
+        zeros = zeros_like(self.params(oid))
         stored = {name: component.opt_state.get(f"momentum/{name}") for name in zeros}
         return {name: zeros[name] if state is None else jnp.asarray(state) for name, state in stored.items()}
 
@@ -58,6 +58,11 @@ class ComponentPool:
     def row(self, oids: Iterable[str]) -> tuple[Params, ...]:
         """Returns the parameters of consecutive layers."""
         return tuple(self.params(oid) for oid in oids)
+
+
+def zeros_like(params: Params) -> Params:
+    """Returns device arrays of zeros; made by NumPy, because JAX would compile a program for each shape."""
+    return {name: jnp.asarray(np.zeros(array.shape, array.dtype)) for name, array in params.items()}
 
 
 def to_host(params: Params) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Params
@@ -80,10 +81,10 @@ class Programs:
         return self._run(self._train_cycle, static, state, settings, trainable, train, validation, key)  # type: ignore[no-any-return]
 
     def activations(
-        self, specs: tuple[LayerSpec, ...], row: Row, inputs: jax.Array, *, above: tuple[LayerSpec, ...]
-    ) -> jax.Array:
-        """Returns what the layers ``specs`` make of ``inputs`` [N, ...] for the layers ``above``, all N of them."""
-        return self._run(self._activations, {"specs": specs, "above": above[:1]}, row, inputs)  # type: ignore[no-any-return]
+        self, specs: tuple[LayerSpec, ...], row: Row, *inputs: jax.Array, above: tuple[LayerSpec, ...]
+    ) -> tuple[jax.Array, ...]:
+        """Returns what the layers ``specs`` make of each of ``inputs`` [N, ...] for the layers ``above``."""
+        return self._run(self._activations_of_each, {"specs": specs, "above": above[:1]}, row, *inputs)  # type: ignore[no-any-return]
 
     def init(self, spec: LayerSpec, key: jax.Array) -> Params:
         """Returns first parameters of a layer; consumes ``key``."""
@@ -143,6 +144,13 @@ class Programs:
 
     def _init(self, key: jax.Array, *, specs: tuple[LayerSpec, ...]) -> Params:
         return dict(self.family.init(specs[0], key))
+
+    def _activations_of_each(
+        self, row: Row, *inputs: jax.Array, specs: tuple[LayerSpec, ...], above: tuple[LayerSpec, ...]
+    ) -> tuple[jax.Array, ...]:
+        made = self._activations(row, jnp.concatenate(inputs), specs=specs, above=above)
+        ends = np.cumsum([part.shape[0] for part in inputs])
+        return tuple(jnp.split(made, ends[:-1]))
 
     def _activations(
         self, row: Row, inputs: jax.Array, *, specs: tuple[LayerSpec, ...], above: tuple[LayerSpec, ...] = ()

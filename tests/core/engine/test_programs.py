@@ -151,7 +151,7 @@ def test_activations_are_those_of_the_plain_layers(bench: Workbench) -> None:
     specs = specs_of(bench.programs)
     row = start(bench.programs, specs)[0]
     images = coloured_images(EVALUATION_BATCH + 7, 3, seed=4)[0]
-    made = bench.programs.activations(specs[:2], row[:2], images, above=specs[2:])
+    (made,) = bench.programs.activations(specs[:2], row[:2], images, above=specs[2:])
     plain = bench.programs.family.apply(specs[:2], row[:2], images.astype(jnp.float32) / 127.5 - 1)
     assert made.shape == (EVALUATION_BATCH + 7, 4)
     np.testing.assert_allclose(made, plain, rtol=1e-5, atol=1e-6)
