@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from math import isfinite
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
@@ -134,6 +135,8 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
     scorer: dict[str, Any] = {}
     for key, value in settings.items():
         section, _, name = key.partition(".")
+        if section != "evolve":
+            _check_finite(key, value)
         if section == "evolve":
             training[name] = _checked(key, name, value, preset.training)
         elif section == "scorer":
@@ -151,6 +154,13 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         )
     except (ValueError, TypeError) as exc:
         raise InvalidInputError(f"The repository's settings do not fit preset {preset.name}: {exc}") from exc
+
+
+def _check_finite(key: str, value: object) -> None:
+    """Refuses what no model could be stored with."""
+    numbers = value if isinstance(value, list | tuple) else (value,)
+    if not all(isfinite(number) for number in numbers if isinstance(number, float)):
+        raise InvalidInputError(f"{key}: expected finite numbers, got {value}.")
 
 
 def _known(key: str, name: str, known: Mapping[str, object]) -> str:

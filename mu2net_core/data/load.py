@@ -77,11 +77,17 @@ def load_split(
         DataError: the data changed under the task, cannot be found or cannot be read.
     """
     wanted = task.splits[split]
+    named = sum(part.stop - part.start for part in wanted.slices)
+    if named != wanted.num_examples:
+        raise DataError(
+            f"The split {split} of the task {task.name} names {named} examples and counts {wanted.num_examples}."
+        )
+    examples = _read(task, wanted, data_dir, uri)  # first of all: it checks that there are so many
     images = np.empty((wanted.num_examples, *size, channels), np.uint8)
     labels = np.empty(wanted.num_examples, np.int32)
     fingerprint = Fingerprint()
     index = 0
-    for index, stored in enumerate(_read(task, wanted, data_dir, uri), start=1):
+    for index, stored in enumerate(examples, start=1):
         if verify:
             fingerprint.add(stored)
         check_label(stored, task.num_classes)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import inf, nan
+
 import pytest
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
@@ -89,3 +91,12 @@ def test_a_setting_that_cannot_be_right_is_refused(key: str, value: object, comp
 def test_training_needs_positive_numbers() -> None:
     with pytest.raises(InvalidInputError, match=r"evolve\.batch_size: expected a positive number, got 0"):
         TrainingConfig(batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("scorer.params_scale", inf), ("scorer.params_scale", nan), ("space.learning_rate", [0.1, inf])],
+)
+def test_numbers_that_cannot_be_stored_are_refused_before_they_cost_a_training(key: str, value: object) -> None:
+    with pytest.raises(InvalidInputError, match="finite"):
+        with_settings(preset_named("vit-ti0"), {key: value})

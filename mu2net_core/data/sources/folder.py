@@ -139,7 +139,17 @@ def _walk(root: Path, folder: str, depth: int) -> Iterator[str]:
             if depth <= _MAX_DEPTH:
                 yield from _walk(root, name, depth + 1)
         elif Path(entry.name).suffix.lower() in _IMAGES:
+            if not _is_text(name):
+                raise DataError(f"The name {name!r} in {root} is not UTF-8.", hint="Rename it.")
             yield name
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _split_folders(found: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +165,10 @@ def test_encoded_bytes_count_not_the_decoder(cats: Path) -> None:
         file.write_bytes(buffer.getvalue())
     with pytest.raises(DataError, match="the examples of train are others"):
         load_split(task, "train", size=(6, 6))
+
+
+def test_a_class_whose_name_is_not_text(tmp_path: Path) -> None:
+    for name in (b"good", b"b\xffd"):
+        put_image(tmp_path / os.fsdecode(name) / "1.png")
+    with pytest.raises(DataError, match="not UTF-8"):
+        describe_task(f"folder:{tmp_path}")
