@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mu2net_core.objects import AccessRule, Commit, Snapshot, Task, component_rule
-from mu2net_core.repo.closure import Closure, Manifest
+from mu2net_core.repo.closure import Closure
+from mu2net_core.repo.database import Manifest
 
 __all__ = ["refusal", "refused_task"]
 

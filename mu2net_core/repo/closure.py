@@ -11,31 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import Commit, ComponentRef, Kind, Model, Snapshot, Task, decode
-from mu2net_core.repo.database import ObjectDatabase
-from mu2net_core.repo.format import check_format
+from mu2net_core.objects import Commit, ComponentRef, Kind, Model, Snapshot, Task
+from mu2net_core.repo.database import Manifest, ObjectDatabase
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["Closure", "Knowledge", "Manifest", "Node", "collect", "decode_manifest", "load_manifest", "needs", "walk"]
+__all__ = ["Closure", "Knowledge", "Node", "collect", "load_manifest", "needs", "walk"]
 
-Manifest = Model | Task | Commit | Snapshot
 Node = tuple[Kind, str]
-
-_TYPES: dict[Kind, type[Manifest]] = {"model": Model, "task": Task, "commit": Commit, "snapshot": Snapshot}
-
-
-def decode_manifest(kind: Kind, oid: str, data: bytes) -> Manifest:
-    """Returns the model, task, commit or snapshot in ``data``, which is trusted in nothing but its hash."""
-    what = f"{kind} {oid}"
-    try:
-        value = decode(data, _TYPES[kind], what=what)
-    except CorruptObjectError:
-        check_format(data, what)
-        raise
-    check_format(data, what, value.format)
-    return value
 
 
 def load_manifest(objects: ObjectDatabase, node: Node) -> Manifest:

@@ -32,13 +32,13 @@ from mu2net_core.storage import Store
 if TYPE_CHECKING:
     from mu2net_core.objects import Component
 
-__all__ = ["ObjectDatabase"]
+__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest"]
 
-Value = Model | Task | Commit | Snapshot
-T = TypeVar("T", Model, Task, Commit, Snapshot)
+Manifest = Model | Task | Commit | Snapshot
+T = TypeVar("T", bound=Manifest)
 
-_TYPES: dict[Kind, type[Value]] = {"model": Model, "task": Task, "commit": Commit, "snapshot": Snapshot}
-_KIND_OF: dict[type[Value], Kind] = {value: kind for kind, value in _TYPES.items()}
+MANIFESTS: dict[Kind, type[Manifest]] = {"model": Model, "task": Task, "commit": Commit, "snapshot": Snapshot}
+_KIND_OF: dict[type[Manifest], Kind] = {value: kind for kind, value in MANIFESTS.items()}
 _CACHED = 4096
 _REPAIR = "Run `mu2net fsck`, and `mu2net fsck --repair-from REMOTE` to fetch a good copy."
 
@@ -63,9 +63,9 @@ class ObjectDatabase:
         self.store = store
         self.fetch_missing = fetch_missing
         self._quarantine = quarantine
-        self._cache: dict[str, Value] = {}
+        self._cache: dict[str, Manifest] = {}
 
-    def put(self, value: Value) -> str:
+    def put(self, value: Manifest) -> str:
         """Stores a model, task, commit or snapshot and returns its id."""
         return self.put_bytes(_KIND_OF[type(value)], encode(value))
 
@@ -182,12 +182,7 @@ class ObjectDatabase:
         if isinstance(cached, expected):
             return cached
         data = self.read(kind, oid)
-        try:
-            value = decode(data, expected, what=f"{kind} {oid}")
-        except CorruptObjectError:
-            check_format(data, f"{kind} {oid}")
-            raise
-        check_format(data, f"{kind} {oid}", value.format)
+        value = decode_manifest(expected, data, what=f"{kind} {oid}")
         if len(self._cache) >= _CACHED:
             self._cache.clear()
         self._cache[oid] = value
@@ -224,3 +219,19 @@ class ObjectDatabase:
         except OSError:
             return None  # a read-only disk: the error that follows still names the object
         return target
+
+
+def decode_manifest(kind: type[T], data: bytes, *, what: str) -> T:
+    """Returns the model, task, commit or snapshot in ``data``, which is trusted in nothing but its hash.
+
+    Raises:
+        InvalidInputError: it is of a future format.
+        CorruptObjectError: it is not what it should be.
+    """
+    try:
+        value = decode(data, kind, what=what)
+    except CorruptObjectError:
+        check_format(data, what)
+        raise
+    check_format(data, what, value.format)
+    return value

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import Model
-from mu2net_core.repo.closure import Manifest, Node
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InternalError
 from mu2net_core.objects import AccessRule, Commit, Kind, component_rule, object_key
-from mu2net_core.repo.closure import Closure, Manifest, Node, decode_manifest, walk
-from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.closure import Closure, Node, walk
+from mu2net_core.repo.database import MANIFESTS, Manifest, ObjectDatabase, decode_manifest
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.remotes import RemoteRepository
 
@@ -60,7 +60,7 @@ def receive(
 
     def load(node: Node) -> Manifest:
         fetched[node] = remote.objects.read(*node)
-        return decode_manifest(*node, fetched[node])
+        return decode_manifest(MANIFESTS[node[0]], fetched[node], what=f"{node[0]} {node[1]}")
 
     for node, value in walk(tips, load, lambda node: objects.has(*node)):
         if isinstance(value, Commit) and value.model is not None and not remote.remote.partial:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
-from mu2net_core.objects import Commit
+from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.closure import Knowledge, Node, collect, decode_manifest, load_manifest, needs, walk
+from mu2net_core.repo.closure import Knowledge, Node, collect, load_manifest, needs, walk
+from mu2net_core.repo.database import decode_manifest
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
@@ -121,6 +122,6 @@ def test_a_head_whose_history_is_not_here_says_nothing(two_tasks: Repository) ->
 
 def test_refuses_manifests_that_are_none() -> None:
     with pytest.raises(CorruptObjectError, match="commit abc"):
-        decode_manifest("commit", "abc", b"{}")
+        decode_manifest(Commit, b"{}", what="commit abc")
     with pytest.raises(InvalidInputError, match="format 7, a future format"):
-        decode_manifest("model", "abc", b'{"format":7,"shape":"unheard of"}')
+        decode_manifest(Model, b'{"format":7,"shape":"unheard of"}', what="model abc")
