@@ -10,8 +10,9 @@ from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.engine.child import key_of
 from mu2net_core.engine.pool import to_host
+from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
-from mu2net_core.nn import ArchitectureFamily, LayerSpec, family_named
+from mu2net_core.nn import LayerSpec, family_named
 from mu2net_core.objects import Component, ComponentRef, Model
 from mu2net_core.presets import preset_named
 from mu2net_core.repo import Repository, create_repository, open_repository
@@ -80,18 +81,19 @@ def init(
 
 def _random_root(repo: Repository, context: Context, seed: int) -> Model:
     chosen = effective_preset(repo, context)
-    family = family_named(chosen.architecture.name)
+    programs = Programs(family=family_named(chosen.architecture.name))
+    family = programs.family
     specs = family.layers(chosen.architecture.config, chosen.space.defaults, num_classes=1)
     return Model(
         architecture=chosen.architecture,
-        components=tuple(_random_component(repo, family, spec, seed) for spec in specs if spec.name != family.head),
+        components=tuple(_random_component(repo, programs, spec, seed) for spec in specs if spec.name != family.head),
         hyperparameters=chosen.space.defaults,
         seed=seed,
     )
 
 
-def _random_component(repo: Repository, family: ArchitectureFamily, spec: LayerSpec, seed: int) -> ComponentRef:
-    params = family.init(spec, key_of(derive_seed(seed, "root", spec.name)))
+def _random_component(repo: Repository, programs: Programs, spec: LayerSpec, seed: int) -> ComponentRef:
+    params = programs.init(spec, key_of(derive_seed(seed, "root", spec.name)))
     component = Component(name=spec.name, config=spec.config, params=to_host(params))
     oid, size_bytes = repo.objects.put_component(component)
     return ComponentRef(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -88,7 +88,8 @@ class Programs:
 
     def init(self, spec: LayerSpec, key: jax.Array) -> Params:
         """Returns first parameters of a layer; consumes ``key``."""
-        return self._run(self._init, {"specs": (spec,)}, key)  # type: ignore[no-any-return]
+        alike = replace(spec, name=spec.kind)  # one program for all blocks
+        return self._run(self._init, {"specs": (alike,)}, key)  # type: ignore[no-any-return]
 
     def count_correct(self, specs: tuple[LayerSpec, ...], row: Row, inputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns how many of the N examples the layers get right, int32."""
