@@ -33,11 +33,6 @@ class AccessRule:
         """Returns a rule for exactly these readers."""
         return cls(readers=tuple(sorted(set(readers))))
 
-    @property
-    def is_public(self) -> bool:
-        """Whether everybody may read."""
-        return self.readers is None
-
     def allows(self, reader: AccessRule) -> bool:
         """Returns whether a task under the rule ``reader`` may use what this rule guards.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mu2net_core.objects.access import AccessRule, component_rule, may_read
+from mu2net_core.objects.access import AccessRule, may_read
 from mu2net_core.objects.commit import Commit
 from mu2net_core.objects.model import Model
 from mu2net_core.objects.task import Task
@@ -54,10 +54,6 @@ class System:
             if head.model_id == model_id:
                 return head.model
         return self.ancestors.get(model_id)
-
-    def rule_of(self, model: Model) -> AccessRule:
-        """Returns who may use ``model``: the readers all its components share."""
-        return component_rule(sorted(model.trained_by), self.rules)
 
     def may_use(self, task: str, model: Model) -> bool:
         """Returns whether the task called ``task`` may read *every* component of ``model``."""
