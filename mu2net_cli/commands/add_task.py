@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mu2net_cli.describe import access_text
 from mu2net_cli.options import JsonFlag, parse_readers
-from mu2net_cli.render import print_json
+from mu2net_cli.render import percent, print_json, short
 from mu2net_cli.session import session_of
+
+if TYPE_CHECKING:
+    from mu2net_core.objects import Head
 
 __all__ = ["add_task"]
 
@@ -35,7 +38,8 @@ def add_task(
     """Add a task: a data set the system shall learn.
 
     DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH, or
-    sklearn:digits. Splits, counts and a fingerprint of the examples are pinned in the task.
+    sklearn:digits. Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed
+    takes up its last model again if its data, splits and readers are the same.
 
     Example: mu2net add-task cmaterdb/bangla --private
     """
@@ -64,4 +68,14 @@ def add_task(
     counts = ", ".join(f"{split.num_examples} {name}" for name, split in task.splits.items())
     access = access_text(task.name, task.access.readers)
     session.say(f"Added task {task.name} ({access}): {task.num_classes} classes; {counts} examples of {task.source}")
+    if head.commit.parents:
+        session.say(_again(head))
     session.note(f"Next: mu2net evolve --task {task.name}")
+
+
+def _again(head: Head) -> str:
+    """Returns what became of the model of a task that was removed before."""
+    if head.model is None:
+        return "It was removed before and continues its history without a model: none was made for this very task"
+    quality = f"validation {percent(head.model.quality)}, test {percent(head.model.test_quality)}"
+    return f"It was removed before and takes up its last model again: {short(head.model_id)} ({quality})"

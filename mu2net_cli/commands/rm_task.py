@@ -22,7 +22,8 @@ def rm_task(
 ) -> None:
     """Remove a task; its history stays.
 
-    Models of other tasks that build on its layers keep them. Adding the task again continues its history.
+    Models of other tasks that build on its layers keep them. Adding the task again continues its history; if its data,
+    splits and readers are the same, it takes up its last model again.
 
     Example: mu2net rm-task cmaterdb/telugu
     """

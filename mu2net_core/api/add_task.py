@@ -10,6 +10,7 @@ from mu2net_core.data import absolute_uri, data_folder, default_name, describe_t
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.merge import ancestry
 
 __all__ = ["add_task"]
 
@@ -30,7 +31,10 @@ def add_task(
     data_dir: str | None = None,
     on_skipped: Callable[[str], None] | None = None,
 ) -> Head:
-    """Adds a task and returns its head, which has no model yet.
+    """Adds a task and returns its head.
+
+    It has no model yet, unless the task was removed and is the same again (data, splits, options, readers): then the
+    last model it had before is taken up.
 
     Args:
         repo: where to add it.
@@ -73,20 +77,23 @@ def add_task(
     if on_skipped is not None:
         for skipped in described.skipped:
             on_skipped(skipped)
+    task_id = repo.objects.put(described.task)
+    model = None if before is None else _last_model(repo, before, task_id)
     commit = Commit(
         task=name,
-        task_id=repo.objects.put(described.task),
+        task_id=task_id,
+        model=model,
         parents=(before.commit,) if before is not None else (),
         iteration=removal.iteration if removal is not None else 0,
         selections=removal.selections if removal is not None else {},
         agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
         started_at=started_at,
         finished_at=context.timestamp(),
-        message=f"add task {name}",
+        message=f"add task {name}" + (" again, with its last model" if model is not None else ""),
     )
     commit_id = repo.objects.put(commit)
     repo.refs.append(name, commit_id, after=before)
-    return Head(commit_id=commit_id, commit=commit, task=described.task, model=None)
+    return Head(commit_id=commit_id, commit=commit, task=described.task, model=model and repo.objects.model(model))
 
 
 def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
@@ -106,6 +113,12 @@ def _removed_head(repo: Repository, name: str) -> HeadState | None:
             hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
         )
     return state
+
+
+def _last_model(repo: Repository, before: HeadState, task_id: str) -> str | None:
+    """Returns the newest model of the task's history that was made for the very same task object, or None."""
+    commits = map(repo.objects.commit, ancestry(repo.objects, [before.commit]))
+    return next((commit.model for commit in commits if commit.model is not None and commit.task_id == task_id), None)
 
 
 def _options(uri: str, *, depth: int | None, skip_bad: bool) -> dict[str, int | str | bool]:

@@ -165,7 +165,7 @@ def _event(commit: Commit) -> Event:
         return "remove"
     if commit.is_merge:
         return "merge"
-    return "add" if commit.model is None else "iteration"
+    return "add" if commit.snapshot is None else "iteration"
 
 
 def _gain(repo: Repository, commit: Commit, model: Model | None) -> float | None:

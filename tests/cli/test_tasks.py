@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_a_removed_task_keeps_its_history(run) -> None:
     assert run("tasks").out == ""
     assert run("tasks", "--removed").rows()[0][4] == "removed"
     assert run("log", "digits", "--oneline").out.splitlines()[-1].endswith("add task digits")
+
+
+def test_a_task_that_is_added_again_says_what_became_of_its_model(
+    run, trained_world: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(shutil.copytree(trained_world, tmp_path / "trained"))
+    row = run("leaderboard").rows()[0]
+    run("rm-task", "digits", "--yes")
+    added = run("add-task", "sklearn:digits")
+    assert "takes up its last model again" in added.out
+    assert run("leaderboard").rows()[0] == row
+    run("rm-task", "digits", "--yes")
+    other = run("add-task", "sklearn:digits", "--train", "all[:100]")
+    assert "without a model: none was made for this very task" in other.out
 
 
 def test_an_unknown_task_gets_near_names(run) -> None:

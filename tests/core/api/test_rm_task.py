@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
+from mu2net_core.api.fsck import fsck
+from mu2net_core.api.log import log
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.tasks import tasks
 from mu2net_core.errors import NotFoundError
@@ -50,3 +54,30 @@ def test_how_often_models_were_selected_outlives_a_removal(repo: Repository, con
     assert rm_task(repo, context, "cats").commit.selections == before.selections
     again = add_task(repo, context, "sklearn:digits", name="cats").commit
     assert (again.selections, again.iteration) == (before.selections, before.iteration)
+
+
+def test_the_same_task_added_again_takes_up_its_last_model(repo: Repository, context: Context) -> None:
+    add = partial(add_task, repo, context, "sklearn:digits", name="cats")
+    first = add()
+    evolve_sample(repo, "cats", score=0.5)
+    last = repo.objects.commit(evolve_sample(repo, "cats", score=0.75).commit)
+    removed = rm_task(repo, context, "cats")
+    again = add()
+    assert again.commit.task_id == first.commit.task_id
+    assert (again.model_id, again.commit.parents) == (last.model, (removed.commit_id,))
+    assert again.model == load_system(repo).heads["cats"].model
+    assert again.commit.message == "add task cats again, with its last model"
+    entry = next(log(repo, "cats"))
+    assert (entry.event, entry.validation) == ("add", 0.75)
+    assert fsck(repo, context).problems == ()
+
+
+@pytest.mark.parametrize("other", [{"train": "all[:100]"}, {"private": True}], ids=["other data", "other readers"])
+def test_another_task_of_the_name_starts_without_a_model(repo: Repository, context: Context, other: dict) -> None:
+    add_task(repo, context, "sklearn:digits", name="cats")
+    kept = evolve_sample(repo, "cats", score=0.5)
+    rm_task(repo, context, "cats")
+    assert add_task(repo, context, "sklearn:digits", name="cats", **other).model_id is None
+    rm_task(repo, context, "cats")
+    back = add_task(repo, context, "sklearn:digits", name="cats")
+    assert back.model_id == repo.objects.commit(kept.commit).model
