@@ -21,6 +21,7 @@ class Walk:
     Attributes:
         reached: (kind, id) of every object met, weakly referenced ones too if they are there.
         missing: (kind, id) of strongly referenced objects that are not there.
+        absent: components that are not there and may be on a partial remote: who needs them, by id.
         problems: found so far.
     """
 
@@ -28,6 +29,7 @@ class Walk:
     partial: bool
     reached: set[tuple[Kind, str]] = field(default_factory=set)
     missing: set[tuple[Kind, str]] = field(default_factory=set)
+    absent: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def need(self, kind: Kind, oid: str, by: str) -> bool:
@@ -38,7 +40,11 @@ class Walk:
         if oid in here:
             self.reached.add((kind, oid))
             return True
-        if (kind, oid) not in self.scan.damaged and not (kind == "component" and self.partial):
+        if (kind, oid) in self.scan.damaged:
+            return False
+        if kind == "component" and self.partial:
+            self.absent.setdefault(oid, by)
+        else:
             self.missing.add((kind, oid))
             self.report("missing-object", f"{kind}/{oid}", f"It is not there, though {by} needs it.")
         return False
@@ -58,7 +64,7 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
     Args:
         scan: the objects.
         refs: the refs.
-        partial: whether components may be missing because a remote has them.
+        partial: whether components that are missing may be on a remote.
     """
     walk = Walk(scan=scan, partial=partial)
     retained: set[str] = set()

@@ -11,7 +11,15 @@ from mu2net_core.repo.refs import Refs
 
 __all__ = ["FsckReport", "Problem", "ProblemKind", "Source"]
 
-ProblemKind = Literal["damaged-object", "missing-object", "damaged-ref", "missing-ref", "wrong-reference", "access"]
+ProblemKind = Literal[
+    "damaged-object",
+    "missing-object",
+    "damaged-ref",
+    "missing-ref",
+    "wrong-reference",
+    "access",
+    "unreachable-remote",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +28,7 @@ class Problem:
 
     Attributes:
         kind: a stable name for programs.
-        object: what it is about: ``<kind>/<id>`` for an object, its key for a ref.
+        object: what it is about: ``<kind>/<id>`` for an object, its key for a ref, ``remote/<name>`` for a remote.
         message: one sentence: expected, found.
     """
 

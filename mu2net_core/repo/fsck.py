@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import decode, hash_bytes
+from mu2net_core.objects import Kind, decode, hash_bytes
 from mu2net_core.objects.commit import HeadEntry
+from mu2net_core.repo.check_absent import ask_remotes, set_aside, ways_back
 from mu2net_core.repo.check_history import Walk, walk_history
 from mu2net_core.repo.check_objects import Scan, scan_objects
 from mu2net_core.repo.check_refs import RefScan, scan_refs
@@ -23,7 +25,8 @@ def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
     """Returns what is wrong with ``repo`` after re-hashing every object and following every edge.
 
     Args:
-        repo: the repository; without ``remote`` nothing in it is changed.
+        repo: the repository; without ``remote`` nothing in it is changed. Its partial remotes are asked whether they
+            have the components that are not here.
         remote: where good copies of damaged and missing objects and head entries are taken from.
     """
     repaired: list[str] = []
@@ -33,7 +36,7 @@ def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
         if not restored:
             break
         repaired += restored
-    problems = {*scan.problems, *refs.problems, *walk.problems}
+    problems = _noted(repo, scan, refs, walk)
     return FsckReport(
         problems=tuple(sorted(problems, key=lambda p: (p.kind, p.object, p.message))),
         repaired=tuple(repaired),
@@ -44,8 +47,25 @@ def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
 def _check(repo: Repository) -> tuple[Scan, RefScan, Walk]:
     scan = scan_objects(repo.store)
     refs = scan_refs(repo.refs)
-    partial = any(remote.partial for remote in repo.config.remotes.values())
-    return scan, refs, walk_history(scan, refs, partial=partial)
+    remotes = repo.config.remotes.values()
+    walk = walk_history(scan, refs, partial=any(remote.partial for remote in remotes))
+    ask_remotes(walk, remotes, set_aside(repo.state / "corrupt"))
+    return scan, refs, walk
+
+
+def _noted(repo: Repository, scan: Scan, refs: RefScan, walk: Walk) -> set[Problem]:
+    """Returns all problems; those of lost objects tell where a damaged copy is, and what is whole without them."""
+    aside = set_aside(repo.state / "corrupt")
+    problems = {*scan.problems, *refs.problems, *walk.problems}
+    lost = {p.object for p in problems if p.kind in {"missing-object", "damaged-object"}}
+    notes = ways_back(scan, refs, {about.removeprefix("component/") for about in lost})
+    noted = set()
+    for problem in problems:
+        copy = aside.get(problem.object) if problem.kind == "missing-object" else None
+        where = "" if copy is None else f" A damaged copy of it was set aside: {copy}."
+        note = notes.get(problem.object, "") if problem.object in lost else ""
+        noted.add(replace(problem, message=problem.message + where + note))
+    return noted
 
 
 def _counts(scan: Scan, refs: RefScan, walk: Walk) -> dict[str, int]:
@@ -60,7 +80,9 @@ def _counts(scan: Scan, refs: RefScan, walk: Walk) -> dict[str, int]:
 def _restore(repo: Repository, remote: Source, scan: Scan, refs: RefScan, walk: Walk) -> list[str]:
     """Fetches what the remote has of what is damaged or missing; returns what was restored."""
     restored = []
-    for kind, oid in sorted(scan.damaged | walk.missing):
+    aside = set_aside(repo.state / "corrupt")
+    damaged: set[tuple[Kind, str]] = {("component", oid) for oid in walk.absent if f"component/{oid}" in aside}
+    for kind, oid in sorted({*scan.damaged, *walk.missing, *damaged}):
         try:
             repo.objects.put_bytes(kind, remote.objects.read(kind, oid))
         except Mu2netError:

@@ -164,7 +164,8 @@ def component_fetcher(
         asked = ", ".join(f"{remote.name} ({remote.url})" for remote in partial)
         raise NotFoundError(
             f"The {kind} {oid} is not here" + (f" and not on {asked}." if kind == "component" else "."),
-            hint="Run `mu2net fetch`; if that does not bring it, `mu2net fsck` says what is missing.",
+            hint="`mu2net fsck --repair-from REMOTE` takes a good copy from any other repository that has one; "
+            "`mu2net fsck` says what else is missing, and which earlier models are whole.",
         )
 
     return fetch

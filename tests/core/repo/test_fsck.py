@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import AccessRule, Commit, Snapshot, object_key
 from mu2net_core.repo import Refs, Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 
 SECRET = AccessRule.only(["secret"])
 
@@ -92,16 +93,70 @@ def test_a_missing_component_of_a_model_nobody_retains_is_normal(grown: Reposito
     assert _problems(grown) == set()
 
 
-def test_in_a_partial_clone_components_may_be_elsewhere_but_nothing_else(grown: Repository) -> None:
+def test_in_a_partial_clone_components_may_be_elsewhere_but_nothing_else(grown: Repository, tmp_path: Path) -> None:
     component = next(iter(grown.objects.ids("component")))
+    shutil.copytree(grown.path, tmp_path / "hub")
     grown.store.delete(object_key("component", component))
-    assert _problems(grown) == {("missing-object", f"component/{component}")}
-    remote = Remote(name="origin", url=str(grown.path), partial=True)
+    remote = Remote(name="origin", url=str(tmp_path / "hub"), partial=True)
     grown.update_config(lambda config: config.with_remote(remote))
     assert _problems(grown) == set()
     task = next(iter(grown.objects.ids("task")))
     grown.store.delete(object_key("task", task))
     assert _problems(grown) == {("missing-object", f"task/{task}")}
+
+
+@pytest.fixture
+def lost(grown: Repository, tmp_path: Path) -> str:
+    """Returns a component of the head of ``a`` of which only a damaged copy is left, set aside; the remote lacks it."""
+    sample_repository(tmp_path / "hub", bare=True)
+    remote = Remote(name="origin", url=str(tmp_path / "hub"), partial=True)
+    grown.update_config(lambda config: config.with_remote(remote))
+    oid = next(r.id for r in grown.objects.model(_head_model(grown, "a")).components if r.trainable)
+    _flip(grown.path / object_key("component", oid))
+    with pytest.raises(CorruptObjectError, match="state/corrupt"):
+        grown.objects.component(oid)
+    return oid
+
+
+def test_a_component_that_no_remote_has_is_missing(grown: Repository, lost: str) -> None:
+    (problem,) = fsck(open_repository(grown.path)).problems
+    assert (problem.kind, problem.object) == ("missing-object", f"component/{lost}")
+    assert "neither here nor on origin" in problem.message
+    assert f"set aside: {grown.state}/corrupt/component-{lost}" in problem.message
+    state = grown.refs.log("a")[-2]
+    whole = grown.objects.commit(state.commit).model
+    assert whole is not None
+    assert f"The newest model of a that is whole: mu2net eval {whole[:12]}" in problem.message
+
+
+def test_what_a_remote_lacks_comes_from_another_copy(grown: Repository, tmp_path: Path) -> None:
+    shutil.copytree(grown.worktree, tmp_path / "copy")
+    sample_repository(tmp_path / "hub", bare=True)
+    grown.update_config(lambda config: config.with_remote(Remote(name="origin", url=str(tmp_path / "hub"))))
+    lost = grown.objects.model(_head_model(grown, "a")).components[-1].id
+    grown.store.delete(object_key("component", lost))
+    report = fsck(open_repository(grown.path), remote=open_repository(tmp_path / "copy"))
+    assert (report.is_clean, report.repaired) == (True, (f"component/{lost}",))
+
+
+def test_a_copy_set_aside_comes_back_from_the_remote_that_has_it(grown: Repository, tmp_path: Path, lost: str) -> None:
+    hub = open_repository(tmp_path / "hub")
+    _flip(grown.state / "corrupt" / f"component-{lost}.zarr.zip")
+    good = (grown.state / "corrupt" / f"component-{lost}.zarr.zip").read_bytes()
+    assert hub.objects.put_bytes("component", good) == lost
+    assert fsck(open_repository(grown.path)).is_clean
+    assert fsck(open_repository(grown.path), remote=hub).repaired == (f"component/{lost}",)
+    assert grown.objects.has("component", lost)
+
+
+def test_remotes_that_cannot_be_asked_are_a_problem(grown: Repository, tmp_path: Path, lost: str) -> None:
+    shutil.rmtree(tmp_path / "hub")
+    other = next(r.id for r in grown.objects.model(_head_model(grown, "b/c")).components if r.id != lost)
+    grown.store.delete(object_key("component", other))
+    found = {(p.kind, p.object): p.message for p in fsck(open_repository(grown.path)).problems}
+    assert set(found) == {("unreachable-remote", "remote/origin"), ("missing-object", f"component/{lost}")}
+    assert "2 components that are not here could not be checked" in found["unreachable-remote", "remote/origin"]
+    assert "state/corrupt" in found["missing-object", f"component/{lost}"]
 
 
 @pytest.mark.parametrize("data", [b"", b'{"commit":'], ids=["empty", "truncated"])
