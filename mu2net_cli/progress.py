@@ -17,6 +17,7 @@ from mu2net_core.api.events import (
     Event,
     GenerationFinished,
     GenerationStarted,
+    IterationDropped,
     IterationFinished,
     IterationStarted,
 )
@@ -42,6 +43,9 @@ def duration(seconds: float) -> str:
 def line_of(event: Event, *, verbose: bool = False) -> str | None:
     """Returns what an event says in one line of plain text; None for those only ``--verbose`` shows."""
     match event:
+        case IterationDropped():
+            lost = f"{counted(event.generations, 'finished generation')} of iteration {event.iteration}"
+            return f"warning: {event.task}: dropped {lost}, it cannot go on: {event.reason}"
         case IterationStarted():
             resumed = f", resuming after {event.resumed_generation}" if event.resumed_generation else ""
             amount = f"{counted(event.generations, 'generation')} of {counted(event.children, 'child')}{resumed}"
@@ -56,11 +60,17 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
             outcome = "improved" if event.improved else "not improved"
             took = f"{duration(event.wall_s)}, commit {short(event.commit_id)}"
             return f"{event.task}: iteration {event.iteration} finished: {result}, {outcome} ({took})"
-        case ChildFinished() if verbose:
+        case _:
+            return _detail(event) if verbose else None
+
+
+def _detail(event: Event) -> str | None:
+    match event:
+        case ChildFinished():
             score = "no score" if event.score is None else f"score {event.score:.4f}"
             what = {"kept": "kept", "score": "discarded", "nan": "discarded: not finite"}[event.outcome]
             return f"{event.task}: generation {event.generation + 1}, child {event.child + 1}: {score}, {what}"
-        case Compiled() if verbose:
+        case Compiled():
             return f"compiled {event.what} in {event.wall_s:.1f} s"
         case _:
             return None
@@ -94,7 +104,7 @@ class Board:
 
     def update(self, event: Event) -> None:
         """Takes in one event."""
-        if isinstance(event, Compiled):
+        if isinstance(event, Compiled | IterationDropped):
             return
         row = self._rows.setdefault(event.task, _Row())
         row.iteration = event.iteration
@@ -155,7 +165,7 @@ def _live(session: Session, *, results: bool) -> Iterator[Callable[[Event], None
         board.update(event)
         if isinstance(event, IterationFinished):
             finished.append(event)
-        elif session.verbose and (line := line_of(event, verbose=True)):
+        elif (session.verbose or isinstance(event, IterationDropped)) and (line := line_of(event, verbose=True)):
             live.console.print(line, markup=False)
 
     try:
@@ -169,5 +179,5 @@ def _live(session: Session, *, results: bool) -> Iterator[Callable[[Event], None
 def _print_line(session: Session, event: Event, *, results: bool) -> None:
     is_result = results and isinstance(event, IterationFinished)
     line = line_of(event, verbose=session.verbose)
-    if line is not None and (is_result or not session.quiet):
+    if line is not None and (is_result or isinstance(event, IterationDropped) or not session.quiet):
         typer.echo(line, err=not is_result)

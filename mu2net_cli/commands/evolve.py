@@ -43,7 +43,8 @@ def evolve(
     """Improve tasks by evolution: the main job.
 
     Each task iteration samples and trains generations of mutated models, keeps the best and commits it. Stop it at any
-    time with Ctrl-C: the same command goes on after the last finished generation.
+    time with Ctrl-C: the same command goes on after the last finished generation. With another seed or other settings
+    it begins that iteration anew, and says so.
 
     Example: mu2net evolve --all --iterations 2
     """
@@ -70,7 +71,9 @@ def evolve(
                 on_event=_pushing(session, repo, on_event) if push else on_event,
             )
     except KeyboardInterrupt:
-        session.note("Stopped. Every finished generation is kept: the same command goes on from there.")
+        session.note(
+            "Stopped. Every finished generation is kept: the same command, with the same settings, goes on from there."
+        )
         raise typer.Exit(130) from None
     if as_json:
         print_json(result)

@@ -6,6 +6,7 @@ from mu2net_core.engine.events import (
     Event,
     GenerationFinished,
     GenerationStarted,
+    IterationDropped,
     IterationFinished,
     IterationStarted,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "Event",
     "GenerationFinished",
     "GenerationStarted",
+    "IterationDropped",
     "IterationFinished",
     "IterationStarted",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from mu2net_core.api.context import Context
@@ -14,7 +14,7 @@ from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.child import TaskData
 from mu2net_core.engine.evaluate import accuracy, load_row, model_specs
-from mu2net_core.engine.events import Compiled, Event, IterationFinished
+from mu2net_core.engine.events import Compiled, Event, IterationDropped, IterationFinished
 from mu2net_core.engine.generation import Workshop
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.pool import ComponentPool
@@ -86,7 +86,7 @@ def evolve(
     """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
 
     An iteration that was interrupted is resumed from its last finished generation, if the seed (where one is given),
-    the number of generations and children, and the scorer are the same.
+    the task and all settings are the same; if not, an ``IterationDropped`` says what differs, and it begins anew.
 
     Args:
         repo: to improve.
@@ -205,17 +205,37 @@ def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | 
     state = workspace.load()
     if state is None:
         return None
-    training = run.preset.training
-    same = (
-        run.seed in {None, state.seed}
-        and (state.generations, state.children) == (training.generations, training.children)
-        and state.task_id == head.commit.task_id
-        and all(member.model.scorer == run.preset.scorer for member in state.population.members)
-    )
-    if same and not is_published(run.repo, state):
+    reason = _difference(run, state, head)
+    published = is_published(run.repo, state)
+    if reason is None and not published:
         return state
     workspace.clear()
+    if reason is not None and not published and state.generation:
+        dropped = IterationDropped(
+            task=state.task, iteration=state.iteration, generations=state.generation, reason=reason
+        )
+        run.on_event(dropped)
     return None
+
+
+def _difference(run: _Run, state: IterationState, head: Head) -> str | None:
+    """Returns what was asked for otherwise when ``state`` began, in words; None if it can go on."""
+    training = run.preset.training
+    asked = {
+        "seed": (state.seed, state.seed if run.seed is None else run.seed),
+        "generations": (state.generations, training.generations),
+        "children": (state.children, training.children),
+    }
+    changed = [f"{what} {was} then, {now} now" for what, (was, now) in asked.items() if was != now]
+    if state.task_id != head.commit.task_id:
+        changed.append("the task was another then")
+    if not changed and state.settings != _digest(run.preset):
+        changed.append("other settings then (validations, batch size, scorer, space, ...)")
+    return "; ".join(changed) or None
+
+
+def _digest(preset: Preset) -> str:
+    return hash_bytes(encode(replace(preset, summary="")))
 
 
 def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
@@ -230,6 +250,7 @@ def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: in
         seed=seed,
         generations=training.generations,
         children=training.children,
+        settings=_digest(run.preset),
         population=start(system, name, run.preset.scorer),
         started_at=run.context.timestamp(),
     )

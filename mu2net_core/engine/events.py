@@ -11,6 +11,7 @@ __all__ = [
     "Event",
     "GenerationFinished",
     "GenerationStarted",
+    "IterationDropped",
     "IterationFinished",
     "IterationStarted",
     "Outcome",
@@ -18,6 +19,16 @@ __all__ = [
 
 Outcome = Literal["kept", "score", "nan"]
 """``kept``, or why a child was discarded: it did not reach its parent's score, or a loss was not finite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationDropped:
+    """An interrupted iteration cannot go on: its ``generations`` that were over are lost, and ``reason`` says why."""
+
+    task: str
+    iteration: int
+    generations: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,4 +110,12 @@ class Compiled:
     wall_s: float
 
 
-Event = IterationStarted | GenerationStarted | ChildFinished | GenerationFinished | IterationFinished | Compiled
+Event = (
+    IterationDropped
+    | IterationStarted
+    | GenerationStarted
+    | ChildFinished
+    | GenerationFinished
+    | IterationFinished
+    | Compiled
+)

@@ -34,6 +34,7 @@ class IterationState:
         seed: the user's seed; everything random derives from it, the task, the iteration and the generation.
         generations: how many there will be.
         children: sampled per generation.
+        settings: hash of all settings in force: another batch size or search space makes other children.
         generation: how many are over.
         population: of the task.
         counts: what became of the children so far.
@@ -48,6 +49,7 @@ class IterationState:
     seed: int
     generations: int
     children: int
+    settings: str = ""
     generation: int = 0
     population: Population
     counts: Children = Children()

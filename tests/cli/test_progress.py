@@ -13,6 +13,7 @@ from mu2net_core.api.events import (
     Compiled,
     GenerationFinished,
     GenerationStarted,
+    IterationDropped,
     IterationFinished,
     IterationStarted,
 )
@@ -80,6 +81,10 @@ def test_durations_are_short(seconds, text) -> None:
             FINISHED,
             "digits: iteration 1 finished: validation 95.00%, test 94.31%, improved (33 s, commit ababababab)",
         ),
+        (
+            IterationDropped(task="digits", iteration=1, generations=2, reason="seed 1 then, 2 now"),
+            "warning: digits: dropped 2 finished generations of iteration 1, it cannot go on: seed 1 then, 2 now",
+        ),
         (SAMPLED, None),
         (child(0), None),
         (Compiled(what="train", wall_s=1.5), None),
@@ -106,7 +111,8 @@ def drawn(board: Board) -> str:
 def test_the_board_follows_an_iteration() -> None:
     seconds = [100.0]
     board = Board(clock=lambda: seconds[0])
-    for event in (BEGUN, SAMPLED, Compiled(what="train", wall_s=1.0), child(0), child(1)):
+    dropped = IterationDropped(task="digits", iteration=1, generations=2, reason="another seed")
+    for event in (dropped, BEGUN, SAMPLED, Compiled(what="train", wall_s=1.0), child(0), child(1)):
         board.update(event)
     words = drawn(board).splitlines()[1].split()
     assert words == ["digits", "1", "1/3", "2/4", "0.5000", "training"]

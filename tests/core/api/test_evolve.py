@@ -13,6 +13,7 @@ from mu2net_core.api.events import (
     Compiled,
     GenerationFinished,
     GenerationStarted,
+    IterationDropped,
     IterationFinished,
     IterationStarted,
 )
@@ -160,24 +161,44 @@ def damage(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("between", "options"),
-    [
-        (lambda file: None, {"seed": 2}),
-        (lambda file: None, {"seed": 1, "generations": 1}),
-        (lambda file: None, {"seed": 1, "children": 1}),
-        (damage, {"seed": 1}),
-        (lambda file: file.write_bytes(b""), {"seed": 1}),
-        (lambda file: file.unlink(), {"seed": 1}),
-    ],
-    ids=["other seed", "other generations", "other children", "cut off", "empty", "gone"],
+    "between",
+    [damage, lambda file: file.write_bytes(b""), lambda file: file.unlink()],
+    ids=["cut off", "empty", "gone"],
 )
-def test_what_cannot_be_resumed_is_begun_anew(planted, between, options) -> None:
+def test_a_state_that_is_damaged_is_begun_anew(planted, between) -> None:
     repo, events = planted.open(), []
     interrupted(planted, repo, seed=1)
     between(Workspace.of(repo, "digits").folder / "state.json")
     with pytest.raises(KeyboardInterrupt):
-        planted.evolve(repo, **options, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
+        planted.evolve(repo, seed=1, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
     assert events[0].resumed_generation == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "reason"),
+    [
+        ({"seed": 2}, {}, "seed 1 then, 2 now"),
+        ({"generations": 1}, {}, "generations 2 then, 1 now"),
+        ({"seed": 2, "children": 1}, {}, "seed 1 then, 2 now; children 2 then, 1 now"),
+        ({"validations": 2}, {}, "other settings then"),
+        ({}, {"MU2NET_EVOLVE_BATCH_SIZE": "16"}, "other settings then"),
+        ({}, {"MU2NET_SCORER_FACTOR": "0.9"}, "other settings then"),
+        ({}, {"MU2NET_SPACE_MOMENTUM": "[0.9]"}, "other settings then"),
+    ],
+)
+def test_asked_for_otherwise_it_is_begun_anew_and_says_what_is_lost(
+    planted, world, options, environ, reason: str
+) -> None:
+    repo, events = planted.open(), []
+    interrupted(planted, repo, seed=1)
+    here = world(**environ)
+    with pytest.raises(KeyboardInterrupt):
+        here.evolve(repo, **options, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
+    dropped, begun = events[:2]
+    assert isinstance(dropped, IterationDropped)
+    assert (dropped.task, dropped.iteration, dropped.generations) == ("digits", 1, 1)
+    assert reason in dropped.reason
+    assert begun.resumed_generation == 0
 
 
 def test_an_iteration_that_died_while_cleaning_up_is_not_done_twice(planted, monkeypatch: pytest.MonkeyPatch) -> None:
