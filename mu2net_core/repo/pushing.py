@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, NotFoundError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.adopt import adopt, first_commit
 from mu2net_core.repo.audience import refusal, refused_task
@@ -20,6 +20,7 @@ from mu2net_core.repo.fetching import fetch, fetch_heads, is_same_remote, root_c
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
 from mu2net_core.repo.repository import Repository
@@ -48,7 +49,7 @@ def push(
     knowledge they hold, if the remote has never seen them) and no tags.
 
     Raises:
-        NotFoundError: there is no task of that name here.
+        NotFoundError: there is no task of that name here; or the repository that was there is gone.
         ConflictError: heads diverged and the policy does not join them; or a root or tag there has another content.
         AccessDeniedError: permissions forbid it; nothing here is lost.
     """
@@ -57,7 +58,7 @@ def push(
         if task not in known:
             raise unknown_task(task, known, "here")
     counter = counter or Counter()
-    reached, tracking = _reach(repo, remote, tasks, open_store)
+    reached, tracking = _reach(repo, remote, tasks, known, open_store)
     session = _Session(repo, reached, tracking, policy or Policy(), counter)
     roots = session.push_roots()
     session.push_tasks(tasks or known)
@@ -75,14 +76,17 @@ def push(
 
 
 def _reach(
-    repo: Repository, remote: Remote, tasks: Iterable[str], open_store: OpenStore
+    repo: Repository, remote: Remote, tasks: Collection[str], known: Collection[str], open_store: OpenStore
 ) -> tuple[RemoteRepository, Tracking]:
     """Returns the remote and what is known of it; one never met, or made anew since, is fetched from first."""
     tracking = read_tracking(repo.state, remote)
-    if tracking.heads:
-        reached = connect(remote, open_store=open_store)
-        if is_same_remote(reached, tracking, prefer=tasks):
-            return reached, tracking
+    reached = connect(remote, open_store=open_store)
+    if tracking.heads and is_same_remote(reached, tracking, prefer=tasks):
+        return reached, tracking
+    if not reached.exists():
+        if tracking.heads or tracking.roots:
+            raise _gone(reached)
+        check_ready(repo, reached.audience, tasks or known, tags=not tasks)
     reached = connect_or_create(remote, repo.config, open_store=open_store)
     fetch(repo, reached)
     return reached, read_tracking(repo.state, remote)
@@ -236,6 +240,9 @@ class _Session:
         return NameReport(name=name, outcome="new", id=snapshot_id)
 
     def _send(self, closure: Closure, what: str) -> None:
+        for ref in closure.components:
+            if not self.repo.objects.has("component", ref.id):
+                self.repo.objects.read("component", ref.id)  # from another remote; or else nothing is sent
         send(self.repo.objects, self.remote, closure, self.rules, what=what, counter=self.counter)
         self.knowledge.sent(closure)
 
@@ -247,6 +254,15 @@ class _Session:
         self.tracking = tracking
         self.rules = dict(load_system(self.repo).rules)
         self.knowledge = Knowledge(self.repo.objects, tracking)
+
+
+def _gone(remote: RemoteRepository) -> NotFoundError:
+    name = remote.remote.name
+    return NotFoundError(
+        f"The repository that was at {remote.store.url} is gone; nothing was sent.",
+        hint=f"Bring it back (is a disk or share not mounted?); or, to make it anew: mu2net remote remove {name}, "
+        f"mu2net remote add {name} {remote.remote.url}, mu2net push {name}",
+    )
 
 
 def _tag_conflict(name: str, remote: str) -> ConflictError:

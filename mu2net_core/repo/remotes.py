@@ -61,6 +61,10 @@ class RemoteRepository:
             ) from exc
         return Config.parse(data, what=f"the repository {self.store.url}")
 
+    def exists(self) -> bool:
+        """Returns whether there is a repository."""
+        return self.store.exists(CONFIG)
+
     def __repr__(self) -> str:
         return f"RemoteRepository({self.remote.name}, {self.store.url})"
 

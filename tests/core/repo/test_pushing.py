@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError, StorageError
-from mu2net_core.objects import Agent, Snapshot, object_key
+from mu2net_core.objects import AccessRule, Agent, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
@@ -19,7 +19,7 @@ from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, Progress
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.tracking import forget_tracking, read_tracking
 from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
@@ -397,13 +397,49 @@ _KILLED = textwrap.dedent("""
 """)
 
 
+class TestNothingIsBegunThatCannotBeFinished:
+    @pytest.mark.parametrize("damage", ["missing", "damaged"])
+    def test_no_remote_is_made_if_something_lacks(self, repo: Repository, origin: Remote, damage: str) -> None:
+        add_sample_task(repo, "a")
+        evolve_sample(repo, "a", score=0.5)
+        file = repo.path / object_key("component", repo.objects.model(model_of(repo, "a")).components[-1].id)
+        file.unlink() if damage == "missing" else file.write_bytes(b"x")
+        with pytest.raises((NotFoundError, CorruptObjectError), match="component"):
+            push(repo, origin)
+        assert not Path(origin.url).exists()
+
+    def test_a_task_that_lacks_something_leaves_nothing_of_it_there(self, repo: Repository, origin: Remote) -> None:
+        add_sample_task(repo, "a")
+        push(repo, origin)
+        before = sorted(Path(origin.url).rglob("*"))
+        evolve_sample(repo, "a", score=0.5, trains=("encoderblock_0", "head"))
+        repo.store.delete(object_key("component", repo.objects.model(model_of(repo, "a")).components[-1].id))
+        with pytest.raises(NotFoundError, match="component"):
+            push(repo, origin)
+        assert sorted(Path(origin.url).rglob("*")) == before
+
+    def test_what_is_not_sent_may_lack(self, repo: Repository, origin: Remote) -> None:
+        add_sample_task(repo, "a")
+        add_sample_task(repo, "hush", AccessRule.only(["hush"]))
+        evolve_sample(repo, "hush", score=0.5)
+        repo.store.delete(object_key("component", repo.objects.model(model_of(repo, "hush")).components[-1].id))
+        assert outcomes(push(repo, origin)) == {"a": "new", "hush": "skipped"}
+
+
 class TestTheRemoteChanged:
-    def test_one_made_anew_gets_everything_again(self, repo: Repository, origin: Remote, tmp_path: Path) -> None:
+    def test_one_that_is_gone_is_made_anew_only_if_it_is_added_anew(
+        self, repo: Repository, origin: Remote, tmp_path: Path
+    ) -> None:
         add_sample_task(repo, "a")
         evolve_sample(repo, "a", score=0.5)
         push(repo, origin)
         Path(origin.url).rename(tmp_path / "moved")
         evolve_sample(repo, "a", score=0.6)
+        with pytest.raises(NotFoundError, match=r"The repository that was at .*shared is gone") as info:
+            push(repo, origin)
+        assert "mu2net remote remove origin" in str(info.value.hint)
+        assert not Path(origin.url).exists()
+        forget_tracking(repo.state, "origin")
         push(repo, origin)
         assert fsck(there(origin)).problems == ()
         assert there(origin).refs.log("a")[0].number == 1
