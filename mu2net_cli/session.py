@@ -16,7 +16,7 @@ from mu2net_core.errors import NotFoundError
 if TYPE_CHECKING:
     from mu2net_core.repo.repository import Repository
 
-__all__ = ["Session", "session_of"]
+__all__ = ["Session", "session_of", "warn_of_unknown_variables"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +102,11 @@ class Session:
 def session_of(ctx: typer.Context) -> Session:
     """Returns the session that the global options of the running command line ask for."""
     return Session.start(**ctx.find_root().params)
+
+
+def warn_of_unknown_variables(session: Session, repo: Repository) -> None:
+    """Prints a warning for each environment variable that looks like a setting of ours and is none."""
+    from mu2net_core.api.settings import unknown_variables
+
+    for warning in unknown_variables(repo, session.context):
+        session.note(f"warning: {warning}")

@@ -152,8 +152,10 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
             training=replace(preset.training, **training),
             scorer=replace(preset.scorer, **scorer),
         )
+    except InvalidInputError:
+        raise
     except (ValueError, TypeError) as exc:
-        raise InvalidInputError(f"The repository's settings do not fit preset {preset.name}: {exc}") from exc
+        raise InvalidInputError(f"The settings do not fit preset {preset.name}: {exc}.") from exc
 
 
 def _check_finite(key: str, value: object) -> None:

@@ -10,7 +10,7 @@ import typer
 from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, print_json, print_table
-from mu2net_cli.session import session_of
+from mu2net_cli.session import session_of, warn_of_unknown_variables
 
 __all__ = ["config"]
 
@@ -55,7 +55,12 @@ def set_setting(
     from mu2net_core.api.config import set_
 
     session = session_of(ctx)
-    setting = set_(session.repo(), session.context, key, value)
+    repo = session.repo()
+    setting = set_(repo, session.context, key, value)
+    if key.startswith("default.") and repo.refs.roots():
+        session.note(
+            f"note: {key} is for root models made from now on; the root there is, and its offspring, keep theirs"
+        )
     if setting.origin != "repository":
         session.note(f"warning: {key} is set, but the {setting.origin} says {_text(setting.value)}, which wins")
 
@@ -87,7 +92,9 @@ def list_settings(
     from mu2net_core.api.config import list_
 
     session = session_of(ctx)
-    found = list_(session.repo(), session.context)
+    repo = session.repo()
+    found = list_(repo, session.context)
+    warn_of_unknown_variables(session, repo)
     if as_json:
         print_json(found)
         return

@@ -9,7 +9,7 @@ import typer
 
 from mu2net_cli.options import JsonFlag, Seed, complete_task, parse_budget
 from mu2net_cli.render import print_json
-from mu2net_cli.session import Session, session_of
+from mu2net_cli.session import Session, session_of, warn_of_unknown_variables
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def evolve(
 
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
+    warn_of_unknown_variables(session, repo)
     tasks = _chosen(repo, task or [], every=every)
     if push and not repo.config.remotes:
         raise NotFoundError("There is no remote to push to.", hint="Add one: mu2net remote add origin FOLDER")
@@ -71,9 +72,7 @@ def evolve(
                 on_event=_pushing(session, repo, on_event) if push else on_event,
             )
     except KeyboardInterrupt:
-        session.note(
-            "Stopped. Every finished generation is kept: the same command, with the same settings, goes on from there."
-        )
+        session.note("Stopped. Every finished generation is kept: the same command goes on from there.")
         raise typer.Exit(130) from None
     if as_json:
         print_json(result)

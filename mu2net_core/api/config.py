@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
 from mu2net_core.api.settings import known_keys
@@ -52,7 +54,7 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
             return
         if name not in known_keys(preset):
             raise _unknown(name, preset)
-        with_settings(preset, {**repo.config.settings, name: value})
+        _check_fits(preset, repo.config.settings, name, value)
 
     value = parse_value(text)
     repo.update_config(lambda config: config.with_setting(key, value, validate=validate))
@@ -67,6 +69,15 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
     """
     repo.update_config(lambda config: config.without_setting(key))
     return _layers(repo, context).get(key)
+
+
+def _check_fits(preset: Preset, settings: Mapping[str, Value], key: str, value: Value) -> None:
+    """Checks the value together with the repository's others; the error names the key, whatever is wrong."""
+    try:
+        with_settings(preset, {**settings, key: value})
+    except InvalidInputError as exc:
+        message = exc.message if key in exc.message else f"Cannot set {key} to {value!r}. {exc.message}"
+        raise InvalidInputError(message, hint=exc.hint) from exc
 
 
 def _check_data(repo: Repository, key: str, value: Value) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from mu2net_core.api.context import Context
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.presets import Preset, preset_named, with_settings
-from mu2net_core.repo import Repository
-from mu2net_core.repo.config import Layers, read_user_config
+from mu2net_core.repo import Repository, Setting
+from mu2net_core.repo.config import Layers, environment_name, read_user_config
+from mu2net_core.repo.revisions import near
 
-__all__ = ["effective_preset", "known_keys"]
+__all__ = ["effective_preset", "known_keys", "unknown_variables"]
+
+_VARIABLES = tuple(f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT"))
+_HINT = "All values and where they come from: mu2net config list --origin"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
@@ -37,5 +42,49 @@ def effective_preset(repo: Repository, context: Context, options: Mapping[str, A
         repository=repo.config.settings,
         user=read_user_config(context.user_config),
     )
-    found = {key: setting.value for key in known_keys(preset) if (setting := layers.get(key)) is not None}
-    return with_settings(preset, found)
+    found = {key: setting for key in known_keys(preset) if (setting := layers.get(key)) is not None}
+    try:
+        return _applied(preset, found.values())
+    except InvalidInputError as exc:
+        blamed = "; ".join(_origin(setting, context) for setting in _blamed(preset, found))
+        raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or _HINT) from exc
+
+
+def unknown_variables(repo: Repository, context: Context) -> tuple[str, ...]:
+    """Returns a warning for each environment variable that looks like a setting and is none, with near names."""
+    known = {environment_name(key) for key in known_keys(preset_named(repo.config.preset))}
+    unknown = sorted(name for name in context.environ if name.startswith(_VARIABLES) and name not in known)
+    return tuple(
+        f"{name} is no setting and does nothing. {near(name, tuple(sorted(known)), 'mu2net config list')}"
+        for name in unknown
+    )
+
+
+def _applied(preset: Preset, settings: Iterable[Setting]) -> Preset:
+    return with_settings(preset, {setting.key: setting.value for setting in settings})
+
+
+def _fits(preset: Preset, settings: Iterable[Setting]) -> bool:
+    try:
+        _applied(preset, settings)
+    except InvalidInputError:
+        return False
+    return True
+
+
+def _blamed(preset: Preset, found: Mapping[str, Setting]) -> list[Setting]:
+    """Returns the settings without any one of which all would fit; if there are none, those that fit not even alone."""
+    without = [one for one in found.values() if _fits(preset, [other for other in found.values() if other is not one])]
+    alone = [one for one in found.values() if not _fits(preset, [one])]
+    return without or alone or list(found.values())
+
+
+def _origin(setting: Setting, context: Context) -> str:
+    """Returns where a value was set, in words that lead there."""
+    place = {
+        "option": f"the option --{setting.key.partition('.')[2].replace('_', '-')}",
+        "environment": f"the environment variable {environment_name(setting.key)}",
+        "repository": "the repository's settings",
+        "user": f"the user's settings in {context.user_config}",
+    }
+    return f"{place[setting.origin]} ({setting.key} = {setting.value!r})"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings import effective_preset, known_keys
+from mu2net_core.api.settings import effective_preset, known_keys, unknown_variables
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.presets import preset_named
 from mu2net_core.repo import Repository, open_repository
@@ -46,7 +46,7 @@ def test_lists_and_defaults_can_come_from_the_environment(repo: Repository, cont
     ("variable", "value", "complaint"),
     [
         ("MU2NET_EVOLVE_CHILDREN", "many", r"evolve\.children: expected int, got 'many'"),
-        ("MU2NET_EVOLVE_CHILDREN", "0", "expected a positive number"),
+        ("MU2NET_EVOLVE_CHILDREN", "0", r"^evolve\.children: expected a positive number, got 0"),
         ("MU2NET_SPACE_MOMENTUM", "0.9", r"space\.momentum: expected a list of values, got 0.9"),
         ("MU2NET_SCORER_FACTOR", "2.0", "factor must lie in"),
         ("MU2NET_DEFAULT_MOMENTUM", "0.123", "is not one of"),
@@ -55,8 +55,28 @@ def test_lists_and_defaults_can_come_from_the_environment(repo: Repository, cont
 def test_a_value_that_cannot_be_right_is_refused(
     repo: Repository, context: Context, variable: str, value: str, complaint: str
 ) -> None:
-    with pytest.raises(InvalidInputError, match=complaint):
+    with pytest.raises(InvalidInputError, match=complaint) as error:
         effective_preset(repo, replace(context, environ={variable: value}))
+    assert f"Set by the environment variable {variable} (" in error.value.message
+
+
+def test_a_wrong_value_names_where_it_comes_from(repo: Repository, context: Context, tmp_path: Path) -> None:
+    user = tmp_path / "user.toml"
+    user.write_text("[settings.evolve]\nchildren = 0\n[settings.space]\nmomentum = [0.5]\n")
+    with pytest.raises(InvalidInputError, match=r"Set by the user's settings in .*user\.toml \(evolve\.children = 0\)"):
+        effective_preset(repo, replace(context, user_config=user), {"default.momentum": 0.5})
+    with pytest.raises(InvalidInputError, match=r"Set by the option --children \(evolve\.children = -1\)"):
+        effective_preset(repo, context, {KEY: -1})
+    repo.update_config(lambda config: config.with_setting("default.momentum", 0.123))
+    with pytest.raises(InvalidInputError, match=r"repository's settings \(default\.momentum = 0\.123\)"):
+        effective_preset(open_repository(repo.path), context)
+
+
+def test_variables_that_are_no_settings_are_told_with_near_ones(repo: Repository, context: Context) -> None:
+    environ = {"MU2NET_EVOLVE_CHILDRN": "2", "MU2NET_EVOLVE_CHILDREN": "2", "MU2NET_DATA_DIR": "x", "OTHER": ""}
+    (warning,) = unknown_variables(repo, replace(context, environ=environ))
+    assert warning.startswith("MU2NET_EVOLVE_CHILDRN is no setting")
+    assert "Did you mean MU2NET_EVOLVE_CHILDREN" in warning
 
 
 def test_a_user_configuration_that_is_no_toml_is_named(repo: Repository, context: Context, tmp_path: Path) -> None:
