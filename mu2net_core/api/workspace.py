@@ -49,16 +49,26 @@ class Workspace:
     def load(self) -> IterationState | None:
         """Returns the state of an iteration that was interrupted, or None.
 
-        A state that cannot be read is worth less than a generation: it is dropped.
+        A state that is damaged, or whose components are, could never be finished: it is dropped.
         """
         file = self.folder / _STATE
         if not file.is_file():
             return None
         try:
-            return decode(file.read_bytes(), IterationState, what=str(file))
-        except CorruptObjectError:
+            state = decode(file.read_bytes(), IterationState, what=str(file))
+            self._check_components(state)
+        except (CorruptObjectError, NotFoundError):
             self.clear()
             return None
+        return state
+
+    def _check_components(self, state: IterationState) -> None:
+        """Checks that everything the children of this iteration trained is here and undamaged."""
+        for member in state.population.members:
+            if not member.model.is_retained:
+                for ref in member.model.components:
+                    if ref.trainable:
+                        self.objects.read("component", ref.id)
 
     def save(self, state: IterationState) -> None:
         """Makes ``state`` the one to resume from."""

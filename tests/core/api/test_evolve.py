@@ -174,6 +174,18 @@ def test_a_state_that_is_damaged_is_begun_anew(planted, between) -> None:
     assert events[0].resumed_generation == 0
 
 
+def test_a_state_whose_components_are_damaged_is_begun_anew(planted) -> None:
+    repo, events = planted.open(), []
+    interrupted(planted, repo, seed=1)
+    folder = Workspace.of(repo, "digits").folder
+    for file in folder.rglob("*.zarr.zip"):
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    result = planted.evolve(repo, seed=1, on_event=events.append)
+    assert events[0].resumed_generation == 0
+    assert load_system(repo).heads["digits"].model_id == result.iterations[0].model
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "environ", "reason"),
     [
