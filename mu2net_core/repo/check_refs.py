@@ -13,6 +13,7 @@ from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key
 __all__ = ["RefScan", "scan_refs"]
 
 _GAP = 1_000
+_RESTORE = " `mu2net fsck --repair-from REMOTE` restores it."
 _NAMED = re.compile(r"refs/(tags|roots)/(.+)")
 
 
@@ -65,8 +66,8 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
             state, entry = refs.entry(task, number)
         except Mu2netError as exc:
             scan.broken.append((task, number))
-            way_out = " It is the newest: without that file the head is where it was before." if number == last else ""
-            scan.problems.append(Problem(kind="damaged-ref", object=key, message=exc.message + way_out))
+            message = exc.message + (_way_out(refs, task, number) if number == last else _RESTORE)
+            scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
             known = False
             continue
         if known and entry.previous != previous:
@@ -75,6 +76,18 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
             scan.broken += [(task, number - 1), (task, number)] if number > 1 else [(task, number)]
         scan.commits.append((task, number, entry.commit))
         previous, known = state.entry_hash, True
+
+
+def _way_out(refs: Refs, task: str, number: int) -> str:
+    """Returns what can be done about a head's newest entry, and what that loses."""
+    key = entry_key(task, number)
+    loss = f"the head of {task} is at its entry {number - 1} again, and what it moved to after that is lost."
+    if number == 1:
+        loss = f"there is no task {task} here any more."
+    return (
+        f"{_RESTORE} It is the newest: if neither REMOTE nor the last exchange with one knows it, delete "
+        f"{refs.store.local_path(key) or key}: then {loss}"
+    )
 
 
 def _missing(scan: RefScan, task: str, first: int, following: int) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import Kind, decode, hash_bytes
-from mu2net_core.objects.commit import HeadEntry
+from mu2net_core.objects import Kind
 from mu2net_core.repo.check_absent import ask_remotes, set_aside, ways_back
 from mu2net_core.repo.check_history import Walk, walk_history
 from mu2net_core.repo.check_objects import Scan, scan_objects
@@ -15,6 +13,7 @@ from mu2net_core.repo.check_refs import RefScan, scan_refs
 from mu2net_core.repo.findings import FsckReport, Problem, Source
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.restore import restore_entry, restore_objects
 
 __all__ = ["FsckReport", "Problem", "fsck"]
 
@@ -79,38 +78,11 @@ def _counts(scan: Scan, refs: RefScan, walk: Walk) -> dict[str, int]:
 
 def _restore(repo: Repository, remote: Source, scan: Scan, refs: RefScan, walk: Walk) -> list[str]:
     """Fetches what the remote has of what is damaged or missing; returns what was restored."""
-    restored = []
     aside = set_aside(repo.state / "corrupt")
     damaged: set[tuple[Kind, str]] = {("component", oid) for oid in walk.absent if f"component/{oid}" in aside}
-    for kind, oid in sorted({*scan.damaged, *walk.missing, *damaged}):
-        try:
-            repo.objects.put_bytes(kind, remote.objects.read(kind, oid))
-        except Mu2netError:
-            continue  # the remote has no good copy either: the problem stays in the report
-        restored.append(f"{kind}/{oid}")
+    restored = restore_objects(repo, remote, {*scan.damaged, *walk.missing, *damaged})
     lost = [(task, number) for task, number, commit in refs.commits if not repo.objects.has("commit", commit)]
     for task, number in sorted({*refs.broken, *lost}):
-        if _restore_entry(repo, remote, task, number):
+        if restore_entry(repo, remote, scan, task, number, rebuild=(task, number) in refs.broken):
             restored.append(entry_key(task, number))
     return restored
-
-
-def _restore_entry(repo: Repository, remote: Source, task: str, number: int) -> bool:
-    """Takes over the remote's entry if it fits between its neighbours here."""
-    key = entry_key(task, number)
-    try:
-        data = remote.refs.store.read(key)
-        entry = decode(data, HeadEntry, what=key)
-        if repo.store.exists(key) and repo.store.read(key) == data:
-            return False
-        before = repo.refs.entry(task, number - 1)[0].entry_hash if number > 1 else None
-        if entry.previous != before:
-            return False
-        if repo.store.exists(entry_key(task, number + 1)):
-            following = repo.refs.entry(task, number + 1)[1]
-            if following.previous != hash_bytes(data):
-                return False
-        repo.set_aside(key)
-        return repo.store.create(key, data)
-    except Mu2netError:
-        return False

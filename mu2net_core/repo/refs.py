@@ -16,6 +16,7 @@ __all__ = ["HeadState", "Refs", "entry_key", "parse_entry_key"]
 _ENTRY = re.compile(r"refs/heads/(.+)/(\d{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
+_REPAIR = "Run `mu2net fsck` to see what it touches, `mu2net fsck --repair-from REMOTE` to restore it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +75,16 @@ class Refs:
         newest = self.head(task)
         states: list[HeadState] = []
         for number in range(1, (newest.number if newest else 0) + 1):
-            state, entry = self.entry(task, number)
+            try:
+                state, entry = self.entry(task, number)
+            except NotFoundError as exc:
+                raise CorruptObjectError(
+                    f"The head of {task} is damaged: {entry_key(task, number)} is missing.", hint=_REPAIR
+                ) from exc
             if entry.previous != (states[-1].entry_hash if states else None):
                 raise CorruptObjectError(
                     f"The head of {task} is damaged: {entry_key(task, number)} does not follow the entry before it.",
-                    hint="Run `mu2net fsck`.",
+                    hint=_REPAIR,
                 )
             states.append(state)
         return tuple(states)
@@ -199,5 +205,5 @@ def _damaged(key: str, store: Store, data: bytes) -> CorruptObjectError:
     what = "empty" if not data else f"cut off or damaged ({len(data)} bytes)"
     return CorruptObjectError(
         f"The ref {key} in {store.url} is {what}: it names no object.",
-        hint="Run `mu2net fsck` to see what it touches, `mu2net fsck --repair-from REMOTE` to restore it.",
+        hint=_REPAIR,
     )

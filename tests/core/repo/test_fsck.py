@@ -13,6 +13,7 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import AccessRule, Commit, Snapshot, object_key
 from mu2net_core.repo import Refs, Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.pushing import push
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 
@@ -170,7 +171,7 @@ def test_a_truncated_newest_ref_can_be_given_up(grown: Repository) -> None:
     newest = grown.path / "refs/heads/a/00000004"
     newest.write_bytes(b"")
     (problem,) = fsck(open_repository(grown.path)).problems
-    assert problem.message.endswith("without that file the head is where it was before.")
+    assert f"delete {newest}: then the head of a is at its entry 3 again" in problem.message
     newest.unlink()
     assert fsck(open_repository(grown.path)).is_clean
 
@@ -301,8 +302,11 @@ def _files(repo: Repository) -> list[Path]:
 def test_an_entry_that_does_not_fit_is_not_taken_over(grown: Repository, tmp_path: Path) -> None:
     shutil.copytree(grown.worktree, tmp_path / "copy")
     entry = grown.path / "refs/heads/a/00000002"
+    second = grown.refs.log("a")[1].commit
     shutil.copy(tmp_path / "copy/.mu2net/refs/heads/a/00000003", tmp_path / "copy/.mu2net/refs/heads/a/00000002")
     entry.write_bytes(b"")
+    grown.store.delete(object_key("commit", second))
+    (tmp_path / "copy/.mu2net" / object_key("commit", second)).unlink()
     report = fsck(grown, remote=open_repository(tmp_path / "copy"))
     assert ("damaged-ref", "refs/heads/a/00000002") in {(p.kind, p.object) for p in report.problems}
     assert entry.read_bytes() == b""
@@ -315,12 +319,58 @@ def test_an_entry_that_fits_only_what_came_before_is_not_taken_over(grown: Repos
         other.store.delete(f"refs/heads/a/{number:08d}")
     other.append("a", "0" * 64, after=other.head("a"))
     entry = grown.path / "refs/heads/a/00000002"
+    good = entry.read_bytes()
     entry.write_bytes(b"")
     shutil.copytree(grown.path / "objects", tmp_path / "other/objects")
     (tmp_path / "other/config.toml").write_bytes(grown.config.dump())
     report = fsck(grown, remote=open_repository(tmp_path / "other"))
-    assert report.repaired == ()
-    assert entry.read_bytes() == b""
+    assert report.repaired == ("refs/heads/a/00000002",)
+    assert entry.read_bytes() == good
+
+
+@pytest.fixture
+def hub(grown: Repository, tmp_path: Path) -> Repository:
+    """Returns a remote that was pushed to once, so that its entries have other numbers."""
+    origin = Remote(name="origin", url=str(tmp_path / "hub"))
+    grown.update_config(lambda config: config.with_remote(origin))
+    push(grown, origin)
+    return open_repository(tmp_path / "hub")
+
+
+@pytest.mark.parametrize("data", [b"", b'{"commit":'], ids=["empty", "truncated"])
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_an_entry_comes_back_with_what_remotes_know_of_its_commit(
+    grown: Repository, hub: Repository, number: int, data: bytes
+) -> None:
+    assert hub.refs.numbers()["a"] == 1
+    entry = grown.path / f"refs/heads/a/{number:08d}"
+    good = entry.read_bytes()
+    entry.write_bytes(data)
+    report = fsck(open_repository(grown.path), remote=hub)
+    assert (report.is_clean, report.repaired) == (True, (f"refs/heads/a/{number:08d}",))
+    assert entry.read_bytes() == good
+
+
+def test_the_newest_entry_comes_back_from_what_was_last_pushed(
+    grown: Repository, hub: Repository, tmp_path: Path
+) -> None:
+    assert hub.refs.head("a") is not None
+    newest = grown.path / "refs/heads/a/00000004"
+    good = newest.read_bytes()
+    newest.write_bytes(b"")
+    report = fsck(open_repository(grown.path), remote=sample_repository(tmp_path / "other"))
+    assert report.is_clean
+    assert newest.read_bytes() == good
+
+
+def test_a_head_never_goes_back_to_an_older_push(grown: Repository, hub: Repository) -> None:
+    for score in (0.4, 0.5):
+        evolve_sample(grown, "a", score=score)
+    newest = grown.path / "refs/heads/a/00000006"
+    newest.write_bytes(b"")
+    report = fsck(open_repository(grown.path), remote=hub)
+    assert [problem.object for problem in report.problems] == ["refs/heads/a/00000006"]
+    assert newest.read_bytes() == b""
 
 
 _KILLED = """
