@@ -31,8 +31,8 @@ of Python do too: the verbs are thin over `mu2net_core.api`.
   one JSON document, `log --json` one document per line; ids are never shortened there.
 - `-q` prints results and errors only, `-v` more. `--no-color` or `NO_COLOR=1` turns colours off, `--no-progress` the
   live display. They come before the verb: `mu2net -q evolve --all`.
-- An error says what failed and, as a hint, what to do next. `--debug` shows the traceback. With `--json` the error is a
-  JSON document on stderr: `{"error": {"kind": ..., "message": ..., "hint": ..., "exit_code": ...}}`.
+- An error says what failed and, as a hint, what to do next. `--debug` shows the traceback. With `--json` the error, of
+  usage too, is a JSON document on stderr: `{"error": {"kind": ..., "message": ..., "hint": ..., "exit_code": ...}}`.
 - A setting comes from an option, else from the environment (`MU2NET_EVOLVE_CHILDREN` for `evolve.children`), else from
   the repository, else from the user's own settings, else from the preset; `mu2net config list --origin` says which.
 - Data sets of the TensorFlow Datasets catalogue are looked for where `--data-dir` says, else `MU2NET_DATA_DIR`, else

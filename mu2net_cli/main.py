@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mu2net_cli.group import VerbGroup
+from mu2net_cli.usage import UsageError, report_usage
 from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
 
@@ -80,11 +81,9 @@ def _leave_at_once(code: int) -> None:
 def _guarded(args: list[str]) -> int:
     """Runs a command line and returns its exit code; errors become messages here and nowhere else."""
     try:
-        app(args, prog_name="mu2net")
-    except SystemExit as exc:
-        if exc.code == _INTERRUPTED:  # typer turns Ctrl-C into this, and says nothing
-            typer.echo("Interrupted.", err=True)
-        return exc.code if isinstance(exc.code, int) else int(bool(exc.code))
+        run(args)
+    except (typer.Exit, typer.Abort, UsageError, SystemExit) as exc:
+        return _ended(exc, as_json="--json" in args)
     except Mu2netError as exc:
         if "--debug" in args:
             raise
@@ -100,6 +99,20 @@ def _guarded(args: list[str]) -> int:
         typer.echo("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
         return 1
     return 0
+
+
+def _ended(exc: Any, *, as_json: bool) -> int:
+    """Returns the exit code of an end that typer signals by an exception, and says what it does not."""
+    if isinstance(exc, UsageError):
+        report_usage(exc, as_json=as_json)
+        return 2
+    if isinstance(exc, typer.Abort):
+        typer.echo("Aborted.", err=True)
+        return 1
+    code = exc.code if isinstance(exc, SystemExit) else exc.exit_code
+    if code == _INTERRUPTED:  # typer turns Ctrl-C into this
+        typer.echo("Interrupted.", err=True)
+    return code if isinstance(code, int) else int(bool(code))
 
 
 def _report(exc: Mu2netError, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,36 @@ def test_no_repository_here(run, verb, tmp_path: Path) -> None:
 
 
 def test_errors_are_json_when_json_is_asked_for(run) -> None:
-    import json
-
     result = run("status", "--json")
     error = json.loads(result.err)["error"]
     assert error["kind"] == "not-found"
     assert error["exit_code"] == result.code == 3
     assert "mu2net init" in error["hint"]
+
+
+@pytest.mark.parametrize("args", [["log", "--nonsense"], ["evolve", "--children", "many"], ["show"], ["nonsense"]])
+def test_usage_errors_are_json_too_when_json_is_asked_for(run, args) -> None:
+    result = run(*args, "--json")
+    error = json.loads(result.err)["error"]
+    assert (error["kind"], error["exit_code"], result.code, result.out) == ("usage", 2, 2, "")
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"), [(["push", "-q"], "mu2net -q push"), (["config", "get", "-v"], "config get")]
+)
+def test_a_global_option_after_the_verb_is_sent_before_it(run, args, hint) -> None:
+    result = run(*args)
+    assert result.code == 2
+    assert "hint: Global options go before the verb: mu2net -" in result.err
+    assert hint in result.err
+    assert "Global options" not in run("push", "--nonsense").err
+
+
+def test_a_wrong_choice_lists_those_there_are(run) -> None:
+    result = run("push", "--on-conflict", "mine")
+    assert result.code == 2
+    assert "'mine' is not one of 'best', 'ours', 'theirs', 'fail'" in result.err
+    assert "Value error" not in result.err
 
 
 def test_the_folder_of_option_c_must_exist(run) -> None:

@@ -37,6 +37,17 @@ def test_a_stronger_layer_that_hides_the_value_is_told(run, monkeypatch) -> None
     assert "environment says 9, which wins" in result.err
 
 
+def test_where_a_root_starts_changes_no_root_there_is(run) -> None:
+    assert "is for root models made from now on" in run("config", "set", "default.momentum", "0.5").err
+    assert run("config", "set", "evolve.children", "3").err == ""
+
+
+def test_a_variable_that_is_no_setting_is_told(run, monkeypatch) -> None:
+    monkeypatch.setenv("MU2NET_EVOLVE_CHILDRN", "2")
+    assert "warning: MU2NET_EVOLVE_CHILDRN is no setting" in run("config", "list").err
+    assert "Did you mean MU2NET_EVOLVE_CHILDREN" in run("evolve", "--all").err
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
