@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mu2net_core.api.context import Context
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from mu2net_core.objects import check_name
 from mu2net_core.repo import Config, Remote, Repository
+from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.remotes import attach, check_place, find_remote
 from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.storage import open_store
@@ -93,8 +94,17 @@ def remove(repo: Repository, name: str) -> RemoteInfo:
 
     Raises:
         NotFoundError: there is no remote of that name.
+        ConflictError: components that this repository needs are only there.
     """
     removed = find_remote(repo.config, name)
+    only = only_there(repo, removed)
+    if only:
+        raise ConflictError(
+            f"Cannot remove the remote {name}: {only} component{'s' * (only > 1)} that this repository needs "
+            f"{'are' if only > 1 else 'is'} only there ({removed.url}).",
+            hint=f"Make a full copy, from which they can come instead: mu2net clone --full {removed.url} FOLDER, "
+            f"mu2net remote add full FOLDER, then again: mu2net remote remove {name}",
+        )
     repo.update_config(lambda config: config.without_remote(name))
     forget_tracking(repo.state, name)
     attach(repo)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.api import remote
+from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
 from mu2net_core.testing.samples import sample_repository
@@ -88,3 +90,20 @@ def test_a_refused_name_forgets_nothing_of_the_remote_that_has_it(ann: Repositor
     with pytest.raises(AlreadyExistsError, match="remote origin already"):
         remote.add(ann, context, "origin", "elsewhere")
     assert read_tracking(ann.state, ann.config.remotes["origin"]) == known
+
+
+def test_refuses_to_remove_the_only_place_of_what_we_lack(bob: Repository, context: Context) -> None:
+    with pytest.raises(ConflictError, match=r"Cannot remove the remote origin: \d+ components .* only there") as info:
+        remote.remove(bob, "origin")
+    assert "mu2net clone --full" in str(info.value.hint)
+    assert [info.name for info in remote.list_(bob)] == ["origin"]
+    clone("shared", "full", context, full=True)
+    remote.add(bob, context, "full", "full")
+    remote.remove(bob, "origin")
+    assert [info.name for info in remote.list_(bob)] == ["full"]
+
+
+def test_a_remote_that_is_gone_can_be_removed(bob: Repository, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "shared")
+    remote.remove(bob, "origin")
+    assert remote.list_(bob) == ()
