@@ -43,6 +43,6 @@ def merge(
     tracking = read_tracking(repo.state, source)
     for task in tasks:
         if task not in tracking.heads:
-            raise unknown_task(task, tracking.heads, f"fetched from {source.name}")
+            raise unknown_task(task, tracking.heads, f"fetched from {source.name}", repo.config.remotes)
     reports = adopt(repo, tracking, tasks or sorted(tracking.heads), policy)
     return Exchange(remote=source.name, url=source.url, tasks=reports)

@@ -18,6 +18,8 @@ def refused_task(task: str, rules: Mapping[str, AccessRule], audience: AccessRul
     rule = rules.get(task, _NOBODY)
     if rule.allows_all(audience):
         return None
+    if rule.readers == (task,):
+        return f"{task} is private, and the remote is for {_readers(audience)}"
     return f"{task} is for {_readers(rule)} only, and the remote is for {_readers(audience)}"
 
 

@@ -44,7 +44,7 @@ def fetch(
     tracking, reports = fetch_heads(repo, remote, tracking, tasks or numbers, numbers=numbers, counter=counter)
     absent = [task for task in tasks if task not in tracking.heads]
     if absent:
-        raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}")
+        raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}", repo.config.remotes)
     tags: tuple[NameReport, ...] = ()
     if not tasks:
         tracking, tags = _fetch_tags(repo, remote, tracking, counter)
@@ -120,9 +120,13 @@ def is_same_remote(remote: RemoteRepository, tracking: Tracking, prefer: Iterabl
     return found == noted
 
 
-def unknown_task(task: str, known: Iterable[str], where: str) -> NotFoundError:
-    """Returns the error for a task that is not ``where``, with the names that come near."""
-    return NotFoundError(f"There is no task {task} {where}.", hint=near(task, tuple(known), "mu2net tasks"))
+def unknown_task(task: str, known: Iterable[str], where: str, remotes: Iterable[str]) -> NotFoundError:
+    """Returns the error for a name that is no task ``where`` and no remote, with the names that come near."""
+    names = sorted(remotes)
+    return NotFoundError(
+        f"There is no task {task} {where}, and no remote {task} (remotes: {', '.join(names) or 'none'}).",
+        hint=near(task, (*names, *known), "mu2net tasks"),
+    )
 
 
 def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number: int | None) -> HeadState | None:

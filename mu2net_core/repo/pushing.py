@@ -56,7 +56,7 @@ def push(
     known = repo.refs.tasks()
     for task in tasks:
         if task not in known:
-            raise unknown_task(task, known, "here")
+            raise unknown_task(task, known, "here", repo.config.remotes)
     counter = counter or Counter()
     reached, tracking = _reach(repo, remote, tasks, known, open_store)
     session = _Session(repo, reached, tracking, policy or Policy(), counter)

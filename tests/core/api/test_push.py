@@ -41,7 +41,7 @@ def test_says_what_it_skips(repo: Repository, context: Context) -> None:
     remote.add(repo, context, "origin", "shared")
     (report,) = push(repo, context).tasks
     assert (report.outcome, report.commit) == ("skipped", None)
-    assert report.reason == "hush is for hush only, and the remote is for everybody"
+    assert report.reason == "hush is private, and the remote is for everybody"
 
 
 def test_tells_how_far_it_is(repo: Repository, context: Context) -> None:
@@ -135,3 +135,11 @@ _WITHOUT_RIGHTS = textwrap.dedent("""
     except Mu2netError as exc:
         print(type(exc).__name__, exc.exit_code, exc)
 """)
+
+
+def test_a_name_that_is_neither_task_nor_remote(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a")
+    remote.add(repo, context, "origin", "shared")
+    with pytest.raises(NotFoundError, match=r"no task orign here, and no remote orign \(remotes: origin\)") as info:
+        push(repo, context, tasks=["orign"])
+    assert info.value.hint == "Did you mean origin?"

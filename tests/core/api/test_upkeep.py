@@ -50,8 +50,10 @@ def test_what_was_pushed_is_clean_too(pushed: Repository, context: Context, tmp_
 
 
 def test_repair_from_nowhere(pushed: Repository, context: Context) -> None:
-    with pytest.raises(NotFoundError, match="No repository at"):
+    with pytest.raises(NotFoundError, match=r"no remote nowhere \(remotes: origin\)\. No repository at"):
         fsck(pushed, context, repair_from="nowhere")
+    with pytest.raises(NotFoundError, match="Did you mean origin"):
+        fsck(pushed, context, repair_from="orign")
 
 
 def _outcomes(report: DoctorReport) -> dict[str, str]:

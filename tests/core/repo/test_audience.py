@@ -91,7 +91,7 @@ def test_nothing_of_a_private_task_is_ever_sent(mixed: Repository, tmp_path: Pat
     sent, reports = record(mixed, remote(tmp_path))
     assert reports["open"].outcome == "new"
     assert reports["hush/secret"].outcome == "skipped"
-    assert reports["hush/secret"].reason == "hush/secret is for hush/secret only, and the remote is for everybody"
+    assert reports["hush/secret"].reason == "hush/secret is private, and the remote is for everybody"
     assert b"hush" not in sent
     ids = private_ids(mixed)
     assert len(ids) > 6
@@ -125,7 +125,7 @@ def test_a_snapshot_that_names_a_private_task_stays(mixed: Repository, tmp_path:
     mixed.refs.append("open", mixed.objects.put(commit), after=state)
     sent, reports = record(mixed, remote(tmp_path))
     assert reports["open"].outcome == "skipped"
-    assert "its history names hush/secret is for hush/secret only" in (reports["open"].reason or "")
+    assert "its history names hush/secret is private" in (reports["open"].reason or "")
     assert b"hush" not in sent
 
 
