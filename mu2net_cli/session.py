@@ -49,7 +49,12 @@ class Session:
         **_others: object,
     ) -> Session:
         """Returns the session of this process from the global options, as if started in ``directory``."""
-        context = Context.default()
+
+        def warn(text: str) -> None:
+            if not quiet:
+                typer.echo(f"warning: {text}", err=True)
+
+        context = replace(Context.default(), warn=warn)
         if directory is not None:
             folder = (context.cwd / directory.expanduser()).resolve()
             if not folder.is_dir():

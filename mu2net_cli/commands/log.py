@@ -8,7 +8,7 @@ import typer
 
 from mu2net_cli.describe import commit_lines
 from mu2net_cli.options import OptionalTask
-from mu2net_cli.render import print_json_line, short
+from mu2net_cli.render import percent, print_json_line, short
 from mu2net_cli.session import session_of
 
 __all__ = ["log"]
@@ -36,6 +36,8 @@ def log(
         if as_json:
             print_json_line(entry)
         elif oneline:
-            typer.echo(f"{short(entry.commit)} {entry.task} {entry.message}")
+            kept = f": keeps {short(entry.model)}, validation {percent(entry.validation)}"
+            chosen = kept if entry.event == "merge" and entry.model else ""
+            typer.echo(f"{short(entry.commit)} {entry.task} {entry.message}{chosen}")
         else:
             typer.echo("\n".join(commit_lines(entry)) + "\n")

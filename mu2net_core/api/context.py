@@ -22,6 +22,7 @@ class Context:
         environ: environment variables.
         user_config: the user's ``config.toml``, whether it exists or not; None for no such layer.
         cwd: the folder relative paths are relative to.
+        warn: told what works less well than it could.
     """
 
     now: Callable[[], datetime]
@@ -29,6 +30,7 @@ class Context:
     environ: Mapping[str, str]
     user_config: Path | None
     cwd: Path
+    warn: Callable[[str], None] = lambda _text: None
 
     @classmethod
     def default(cls) -> Context:

@@ -131,8 +131,9 @@ def _data(context: Context) -> Check:
     folder = Path(data_folder(None, context.environ) or "~/tensorflow_datasets").expanduser()
     prepare = "" if _has("tensorflow") else "; new ones cannot be prepared here (pip install 'mu2net[prepare]')"
     if not folder.is_dir():
+        variable = "MU2NET_DATA_DIR" if context.environ.get("MU2NET_DATA_DIR") else "TFDS_DATA_DIR"
         detail = f"{folder} is not there: no TensorFlow data sets yet{prepare}"
-        return Check(name="data", outcome="warning", detail=detail, hint="Set TFDS_DATA_DIR to where they are.")
+        return Check(name="data", outcome="warning", detail=detail, hint=f"Set {variable} to where they are.")
     num_prepared = sum(1 for _ in folder.glob("*/**/dataset_info.json"))
     return _ok("data", f"{folder}: {num_prepared} prepared data sets{prepare}")
 

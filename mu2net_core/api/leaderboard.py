@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.insight import Leaderboard
 from mu2net_core.insight import leaderboard as leaderboard_of
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.repo.revisions import resolve
+from mu2net_core.repo.revisions import near, resolve
 
 __all__ = ["leaderboard"]
 
@@ -20,7 +20,11 @@ def leaderboard(repo: Repository, at: str | None = None) -> Leaderboard:
     """
     if at is None:
         return leaderboard_of(load_system(repo))
-    found = resolve(repo, at)
+    try:
+        found = resolve(repo, at)
+    except NotFoundError as exc:
+        hint = near(at, tuple(repo.refs.tags()), "mu2net tag")
+        raise NotFoundError(f"There is no tag or snapshot {at!r}.", hint=hint) from exc
     if found.kind != "snapshot":
         raise InvalidInputError(f"{at!r} is a {found.kind}; expected a tag or a snapshot.")
     return leaderboard_of(load_system(repo, heads=repo.objects.snapshot(found.id).heads))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import jax
 import jax.numpy as jnp
@@ -20,18 +21,36 @@ from mu2net_core.version import __version__
 __all__ = ["device_split", "host_split", "prepare_jax", "provenance"]
 
 _RECORDED = ("jax", "flax", "optax", "numpy")
+_TOLD: set[Path] = set()
 
 
 def prepare_jax(context: Context) -> None:
-    """Turns on JAX's persistent compilation cache, so that no program is compiled twice on one machine."""
+    """Turns on JAX's persistent compilation cache, so that no program is compiled twice on one machine.
+
+    Where its folder cannot be written there is none, and the context is told so, once.
+    """
     folder = context.environ.get("MU2NET_CACHE_DIR")
     if folder is None:
         from platformdirs import user_cache_path
 
         folder = str(user_cache_path("mu2net", appauthor=False))
-    jax.config.update("jax_compilation_cache_dir", str(Path(folder) / "xla"))
+    cache = Path(folder) / "xla"
+    problem = _why_not_writable(cache)
+    if problem is not None and cache not in _TOLD:
+        _TOLD.add(cache)
+        context.warn(f"programs are compiled anew each time: {problem} (MU2NET_CACHE_DIR says where they are kept)")
+    jax.config.update("jax_compilation_cache_dir", None if problem else str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _why_not_writable(folder: Path) -> str | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return None
+    except OSError as exc:
+        return f"cannot write to {folder}: {exc.strerror}"
 
 
 def provenance() -> dict[str, str]:

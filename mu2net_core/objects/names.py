@@ -8,7 +8,8 @@ from mu2net_core.errors import InvalidInputError
 
 __all__ = ["check_name", "is_name"]
 
-_SEGMENT = re.compile(r"[a-z0-9][a-z0-9._+-]{0,99}")
+_LONGEST = 100
+_SEGMENT = re.compile(rf"[a-z0-9][a-z0-9._+-]{{0,{_LONGEST - 1}}}")
 _ENTRY = re.compile(r"[0-9]{8}")
 _RESERVED = {"con", "prn", "aux", "nul"}
 
@@ -16,8 +17,9 @@ _RESERVED = {"con", "prn", "aux", "nul"}
 def check_name(name: str, what: str = "name") -> str:
     """Returns ``name`` unchanged.
 
-    A name is one to eight segments joined by ``/``; a segment has lower-case letters, digits, ``. _ + -``, starts with
-    a letter or digit, does not end with a dot, and is not eight digits (those number the entries of a head).
+    A name is one to eight segments joined by ``/``; a segment has up to 100 characters, lower-case letters, digits,
+    ``. _ + -``, starts with a letter or digit, does not end with a dot, and is not eight digits (those number the
+    entries of a head).
 
     Raises:
         InvalidInputError: it breaks one of these rules.
@@ -25,7 +27,8 @@ def check_name(name: str, what: str = "name") -> str:
     if not is_name(name):
         raise InvalidInputError(
             f"Not a {what}: {name[:120]!r}. Expected up to 8 segments of a-z 0-9 . _ + - joined by '/', "
-            "each starting with a letter or digit, not ending with a dot, not eight digits.",
+            f"each of at most {_LONGEST} characters, starting with a letter or digit, not ending with a dot, "
+            "not eight digits.",
         )
     return name
 

@@ -31,8 +31,8 @@ class FsspecStore:
         scheme = url.partition("://")[0]
         if scheme not in _SCHEMES:
             raise InvalidInputError(
-                f"Cannot open {_without_secret(url)}: expected a folder or one of the schemes file, "
-                f"{', '.join(_SCHEMES)}; got {scheme!r}."
+                f"Cannot open {_without_secret(url)}: expected a folder, or a URL that begins with file://; "
+                f"got the scheme {scheme!r}."
             )
         self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
         self._root = root.rstrip("/")

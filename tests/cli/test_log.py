@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from mu2net_core.repo import open_repository
+from mu2net_core.repo.merge import merge
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +108,15 @@ def test_a_truncated_ref_is_an_error(run, inside: Path) -> None:
     assert result.code == 5
     assert "refs/heads/digits/00000002" in result.err
     assert "mu2net fsck" in result.err
+
+
+def test_a_merge_in_one_line_says_which_model_it_keeps(run, inside: Path) -> None:
+    repo = open_repository(inside / ".mu2net")
+    head = repo.refs.head("digits")
+    ours = repo.objects.commit(head.commit)
+    theirs = repo.objects.put(replace(ours, message="elsewhere"))
+    oid, merged = merge(repo.objects, [head.commit, theirs])
+    repo.objects.put(merged)
+    repo.refs.append("digits", oid, after=head)
+    first = run("log", "digits", "--oneline").out.splitlines()[0]
+    assert first.startswith(f"{oid[:10]} digits merge: keeps {ours.model[:10]}, validation ")

@@ -57,6 +57,7 @@ def test_splits_and_name_can_be_chosen(run) -> None:
         (["sklearn:digits", "--test", "all[5"], 2, "all[5"),
         (["sklearn:digits", "--test", "all[3:3]"], 6, "test"),
         (["sklearn:digits", "--name", "Bad Name"], 2, "Not a task name: 'Bad Name'"),
+        (["sklearn:digits", "--name", "a" * 101], 2, "each of at most 100 characters"),
         (["sklearn:digits", "--private", "--readers", "a"], 2, "either private or has readers"),
         (["sklearn:digits", "--depth", "2"], 2, "--depth"),
     ],

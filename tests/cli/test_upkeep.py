@@ -112,3 +112,10 @@ def test_doctor_works_without_a_repository(run, tmp_path: Path, monkeypatch) -> 
     checks = {check["name"]: check for check in run("doctor", "--json").json()["checks"]}
     assert checks["repository"]["outcome"] == "warning"
     assert "jax" in checks["libraries"]["detail"]
+
+
+@pytest.mark.parametrize("variable", ["TFDS_DATA_DIR", "MU2NET_DATA_DIR"])
+def test_missing_data_names_the_variable_that_decides(run, monkeypatch, tmp_path: Path, variable: str) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv(variable, str(tmp_path / "none"))
+    assert f"data: Set {variable} to where they are." in run("doctor").err

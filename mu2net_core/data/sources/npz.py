@@ -64,7 +64,8 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
     except FileNotFoundError as exc:
         raise NotFoundError(f"No such file: {path}.") from exc
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as exc:
-        raise DataError(f"Cannot read {path} as a NumPy archive without pickled objects: {exc}.") from exc
+        why = "found something else in it" if "pickle" in str(exc) else str(exc).rstrip(".")
+        raise DataError(f"Cannot read {path} as a NumPy archive (.npz) without pickled objects: {why}.") from exc
 
 
 def _pair_up(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:

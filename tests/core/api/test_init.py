@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import jax
 import pytest
 
 from mu2net_core.api.fsck import fsck
 from mu2net_core.api.init import init
+from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from mu2net_core.repo import create_repository, load_system, open_repository
 from mu2net_core.repo.database import ObjectDatabase
@@ -102,3 +105,18 @@ def test_an_interrupted_init_is_not_finished_with_another_preset(world) -> None:
     create_repository(here.folder / "repo", preset="vit-ti0")
     with pytest.raises(AlreadyExistsError):
         init(Path("repo"), here.context, preset="vit-mini")
+
+
+def test_a_cache_that_cannot_be_written_is_told_once_and_not_used(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, used = [], {}
+    monkeypatch.setattr(jax.config, "update", used.__setitem__)
+    here = world()
+    (here.folder / "file").write_text("in the way")
+    context = replace(here.context, environ={"MU2NET_CACHE_DIR": str(here.folder / "file")}, warn=told.append)
+    prepare_jax(context)
+    prepare_jax(context)
+    assert used["jax_compilation_cache_dir"] is None
+    (warning,) = told
+    assert f"cannot write to {here.folder / 'file' / 'xla'}" in warning
+    prepare_jax(here.context)
+    assert used["jax_compilation_cache_dir"].endswith("xla")

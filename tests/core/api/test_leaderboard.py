@@ -25,5 +25,6 @@ def test_only_a_snapshot_is_a_whole_system(repo: Repository) -> None:
     add_sample_task(repo, "cats")
     with pytest.raises(InvalidInputError, match="'cats' is a commit; expected a tag or a snapshot"):
         leaderboard(repo, at="cats")
-    with pytest.raises(NotFoundError, match="Nothing is called 'v9'"):
+    with pytest.raises(NotFoundError, match="There is no tag or snapshot 'v9'") as error:
         leaderboard(repo, at="v9")
+    assert error.value.hint == "See `mu2net tag`."

@@ -37,7 +37,9 @@ class TestMemoryStore(StoreTests):
 
 @pytest.mark.parametrize("url", ["s3://bucket/x", "http://host/x", "sftp://me:secret@host/x?token=secret"])
 def test_schemes_that_may_overwrite_are_refused(url: str) -> None:
-    with pytest.raises(InvalidInputError, match="expected a folder or one of the schemes") as caught:
+    with pytest.raises(
+        InvalidInputError, match="expected a folder, or a URL that begins with file://; got the scheme"
+    ) as caught:
         open_store(url)
     assert "secret" not in str(caught.value)
 
