@@ -31,8 +31,8 @@ def demo(
     """Run the whole main job on small real data.
 
     Makes a system in a new folder (default: mu2net-demo), teaches it three tasks on scikit-learn's handwritten digits,
-    looks at it, pushes it to a second folder, clones that and compares predictions. Every command is shown before it
-    runs.
+    one of them private, looks at it, pushes what is public to a second folder, clones that and compares predictions.
+    Every command is shown before it runs.
 
     Example: mu2net demo
     """
@@ -49,19 +49,25 @@ def _tour(shell: _Shell, seed: int) -> None:
     shell.remark("A system, and three tasks on the same images of handwritten digits:")
     shell.mu2net("init", "system", "--preset", "vit-mini", "--seed", str(seed))
     system = shell.cd("system")
-    for uri in _TASKS:
+    *public, private = _TASKS
+    for uri in public:
         system.mu2net("add-task", uri)
-    system.remark("Evolution: each task may build on the layers that the others trained.")
+    system.mu2net("add-task", private, "--private")
+    system.remark("Evolution: each task may build on the layers that others trained, but none on the private one's.")
     system.mu2net("evolve", "--all", "--iterations", "1", "--seed", str(seed))
     system.remark("What came out, what happened, and where each layer of a model comes from:")
     system.mu2net("leaderboard")
     system.mu2net("log", "--oneline")
     system.mu2net("ancestry", "digits/five-or-more", "--transfer")
-    system.remark("Sharing: a remote is a folder that others can reach.")
+    system.remark("Sharing: a remote is a folder that others can reach; the private task stays here.")
     system.mu2net("remote", "add", "origin", "../shared")
     system.mu2net("push")
     system.mu2net("clone", "../shared", "../clone")
     _compare(system)
+    shell.remark("Now it is yours: improve it, add your own images, see what stands where. Start with")
+    shell.say(f"cd {shlex.quote(str(system.folder))}")
+    for args in (("status",), ("evolve", "--all"), ("add-task", "folder:PATH"), ("--help",)):
+        shell.say(f"mu2net {shlex.join(args)}")
 
 
 def _compare(system: _Shell) -> None:
@@ -96,6 +102,9 @@ class _Shell:
 
     def remark(self, text: str) -> None:
         self.session.say(f"\n# {text}")
+
+    def say(self, text: str) -> None:
+        self.session.say(f"  {text}")
 
     def shell(self, command: str) -> None:
         self.session.say(f"$ {command}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,16 +25,20 @@ _COLUMNS = (
     Column(title="knowledge from"),
 )
 
+_NARROW = {"task", "validation", "test", "parameters", "layers", "shared", "iterations"}
+
 
 def leaderboard(
     ctx: typer.Context,
     *,
     at: Annotated[str | None, typer.Option("--at", metavar="TAG", help="As it was at a tag or snapshot.")] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns on a terminal too.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Compare the tasks: accuracy, size and cost of their models.
 
     'accounted' is the task's share of its model's parameters, 'shared' how many of its layers other tasks use too.
+    A terminal shows the columns that fit 80 characters unless --wide; a pipe always gets all.
 
     Example: mu2net leaderboard
     """
@@ -44,7 +49,10 @@ def leaderboard(
     if as_json:
         print_json(board)
         return
-    print_table(session, _COLUMNS, map(_cells, board.rows))
+    narrow = sys.stdout.isatty() and not wide
+    chosen = [place for place, column in enumerate(_COLUMNS) if not narrow or column.title in _NARROW]
+    rows = ([cells[place] for place in chosen] for cells in map(_cells, board.rows))
+    print_table(session, [_COLUMNS[place] for place in chosen], rows)
     mean = f"mean validation {percent(board.mean_validation)}, test {percent(board.mean_test)}"
     session.note(f"{mean}; {board.num_components} components with {quantity(board.params)} parameters in all")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def test_the_demo_shows_every_command_and_ends_with_identical_predictions(run, tmp_path: Path, monkeypatch) -> None:
+def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Path, monkeypatch) -> None:
     for name, value in {"GENERATIONS": "1", "CHILDREN": "1", "VALIDATIONS": "1"}.items():
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
     result = run("demo", "--seed", "1")
@@ -16,7 +16,12 @@ def test_the_demo_shows_every_command_and_ends_with_identical_predictions(run, t
         *("init", "add-task", "add-task", "add-task", "evolve", "leaderboard", "log", "ancestry"),
         *("remote", "push", "clone", "eval", "predict", "eval", "predict"),
     ]
-    assert result.out.splitlines()[-1] == "identical"
+    lines = result.out.splitlines()
+    assert "$ mu2net add-task sklearn:digits/five-or-more --private" in lines
+    assert any("skipped" in line and "digits/five-or-more" in line for line in lines)
+    end = lines[lines.index("identical") :]
+    assert end[3:5] == [f"  cd {tmp_path / 'mu2net-demo' / 'system'}", "  mu2net status"]
+    assert run("-C", "mu2net-demo/clone", "leaderboard").rows()[-1][0] == "digits/parity"
     assert (tmp_path / "mu2net-demo" / "clone.json").read_bytes().startswith(b'[{"path"')
     assert run("-C", "mu2net-demo/clone", "fsck").code == 0
 

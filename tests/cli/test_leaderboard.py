@@ -20,6 +20,19 @@ def test_a_row_per_task(run) -> None:
     assert "mean validation" in result.err
 
 
+def test_a_terminal_of_80_columns_gets_what_fits_unless_all_is_asked_for(run, monkeypatch) -> None:
+    piped = run("leaderboard").rows()
+    assert {len(row) for row in piped} == {11}
+    assert run("leaderboard", "--wide").rows() == piped
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    drawn = run("--no-color", "leaderboard").out.splitlines()
+    assert drawn[0].split() == ["task", "validation", "test", "parameters", "layers", "shared", "iterations"]
+    assert len(drawn) == 1 + len(piped)
+    assert "knowledge from" in run("--no-color", "leaderboard", "--wide").out
+
+
 def test_a_tag_shows_it_as_it_was(run) -> None:
     run("tag", "first")
     before = run("leaderboard", "--json").json()
