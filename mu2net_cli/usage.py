@@ -26,8 +26,8 @@ def report_usage(exc: Any, *, as_json: bool) -> None:
         typer.echo(json.dumps({"error": error}), err=True)
         return
     exc.show()
-    if hint := _misplaced(exc):
-        typer.echo(f"hint: {hint}", err=True)
+    if (place := _misplaced(exc)) is not None:
+        typer.echo(f"hint: {place}", err=True)
 
 
 def _misplaced(exc: Any) -> str | None:

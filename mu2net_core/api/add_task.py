@@ -93,7 +93,12 @@ def add_task(
     )
     commit_id = repo.objects.put(commit)
     repo.refs.append(name, commit_id, after=before)
-    return Head(commit_id=commit_id, commit=commit, task=described.task, model=model and repo.objects.model(model))
+    return Head(
+        commit_id=commit_id,
+        commit=commit,
+        task=described.task,
+        model=None if model is None else repo.objects.model(model),
+    )
 
 
 def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
