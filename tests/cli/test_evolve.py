@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,9 @@ def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
     options = ["--task", "digits", "--generations", "50", "--children", "1", "--validations", "1", "--seed", "9"]
     command = [sys.executable, "-m", "mu2net_cli.main", "-C", str(trained_repo), "evolve", *options]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONFAULTHANDLER": "1"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
+    # A shell's background jobs ignore Ctrl-C, and so would whatever they start.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ, preexec_fn=heed) as process:
         assert process.stderr
         said = []
         for line in process.stderr:

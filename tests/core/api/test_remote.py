@@ -69,7 +69,7 @@ def test_refuses_to_remove_what_is_not_there(repo: Repository) -> None:
     [
         ("Origin", "shared", "Not a remote name"),
         ("origin", " ", "Expected a folder or URL"),
-        ("origin", "gopher://host/x", "got 'gopher'"),
+        ("origin", "gopher://host/x", "got the scheme 'gopher'"),
         ("origin", "work", "this repository itself"),
         ("origin", "photos", "holds other things"),
     ],
