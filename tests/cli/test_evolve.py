@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -105,11 +104,12 @@ def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monk
 
 def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
     options = ["--task", "digits", "--generations", "50", "--children", "1", "--validations", "1", "--seed", "9"]
-    command = [sys.executable, "-m", "mu2net_cli.main", "-C", str(trained_repo), "evolve", *options]
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONFAULTHANDLER": "1"}
     # A shell's background jobs ignore Ctrl-C, and so would whatever they start.
-    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ, preexec_fn=heed) as process:
+    heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heed += "from mu2net_cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", heed, "-C", str(trained_repo), "evolve", *options]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stderr
         said = []
         for line in process.stderr:
