@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,29 +148,41 @@ def test_unsafe_names_are_refused(repo: Repository, name: str) -> None:
 
 _WRITERS, _MOVES = 8, 25
 
+# Moves a head 25 times and prints the commits whose move was acknowledged.
+_WRITE = """
+import sys
+from pathlib import Path
+from mu2net_core.errors import ConflictError
+from mu2net_core.repo import Refs
+from mu2net_core.storage import LocalStore
 
-def _write(folder: Path, writer: int, *, shared: bool) -> list[str]:
-    """Moves a head 25 times; returns the commits whose move was acknowledged."""
-    refs = Refs(LocalStore(folder))
-    task = "shared" if shared else f"task-{writer}"
-    acknowledged = []
-    for move in range(_MOVES):
-        commit = _oid(1000 * (writer + 1) + move)
-        while True:
-            try:
-                refs.append(task, commit, after=refs.head(task))
-            except ConflictError:
-                continue
-            acknowledged.append(commit)
-            break
-    return acknowledged
+folder, task, writer, moves = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+refs = Refs(LocalStore(folder))
+for move in range(moves):
+    commit = f"{1000 * (writer + 1) + move:064x}"
+    while True:
+        try:
+            refs.append(task, commit, after=refs.head(task))
+        except ConflictError:
+            continue
+        print(commit)
+        break
+"""
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one head", "a head each"])
 def test_many_writers_lose_and_repeat_nothing(tmp_path: Path, shared: bool) -> None:
-    with multiprocessing.get_context("forkserver").Pool(_WRITERS) as pool:
-        jobs = [pool.apply_async(_write, (tmp_path, writer), {"shared": shared}) for writer in range(_WRITERS)]
-        acknowledged = [commit for job in jobs for commit in job.get(timeout=120)]
+    tasks = ["shared" if shared else f"task-{writer}" for writer in range(_WRITERS)]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITE, str(tmp_path), task, str(writer), str(_MOVES)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for writer, task in enumerate(tasks)
+    ]
+    acknowledged = [line for writer in writers for line in writer.communicate(timeout=120)[0].split()]
+    assert [writer.returncode for writer in writers] == [0] * _WRITERS
     refs = Refs(LocalStore(tmp_path))
     logged = [state.commit for task in refs.tasks() for state in refs.log(task)]
     assert len(acknowledged) == _WRITERS * _MOVES
