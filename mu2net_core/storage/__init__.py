@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from mu2net_core.storage.local import FileLock, LocalStore, replace_file
 from mu2net_core.storage.store import Store
 
 __all__ = ["FileLock", "LocalStore", "Store", "open_store", "replace_file"]
 
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
-def open_store(url: str | Path) -> Store:
+def open_store(url: str | Path, options: Mapping[str, str] = NO_OPTIONS) -> Store:
     """Returns the store at a folder or URL; nothing is created or contacted.
 
+    Args:
+        url: a folder, or a URL; docs/storage.md lists the schemes.
+        options: what its scheme understands of endpoint, region, profile, anonymous, account and project.
+
     Raises:
-        InvalidInputError: the URL's scheme is not one that creates exclusively.
+        InvalidInputError: the URL's scheme is not one that creates exclusively, an option means nothing to it, or
+            the package that speaks it is not installed.
     """
     text = str(url)
     if isinstance(url, Path) or not _URL.match(text):
@@ -28,4 +36,4 @@ def open_store(url: str | Path) -> Store:
         return LocalStore(Path(unquote(urlsplit(text).path)))
     from mu2net_core.storage.remote import FsspecStore  # fsspec takes 0.1 s to import
 
-    return FsspecStore(text)
+    return FsspecStore(text, options)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.storage.files import make_folder, replace_file, sync_folder, temporary_file, translate
 from mu2net_core.storage.lock import FileLock
-from mu2net_core.storage.store import check_key, check_prefix
+from mu2net_core.storage.store import check_key, check_prefix, too_large
 
 __all__ = ["FileLock", "LocalStore", "replace_file"]
 
@@ -28,11 +29,13 @@ class LocalStore:
         """The folder."""
         return str(self.root)
 
-    def read(self, key: str) -> bytes:
-        """Returns the bytes at ``key``."""
+    def read(self, key: str, *, limit: int | None = None) -> bytes:
+        """Returns the bytes at ``key``, if they are no more than ``limit``."""
         path = f"{self.root}/{check_key(key)}"  # a long log reads thousands of files: pathlib would take a third of it
         try:
             with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                if limit is not None and os.fstat(file.fileno()).st_size > limit:
+                    raise too_large(key, self.url, limit)
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
             raise NotFoundError(f"No {key} in {self.url}.") from exc
@@ -84,13 +87,21 @@ class LocalStore:
 
     def size(self, key: str) -> int:
         """Returns the size of the file at ``key``."""
+        return self._stat(key).st_size
+
+    def modified(self, key: str) -> datetime:
+        """Returns when the file at ``key`` was last written."""
+        return datetime.fromtimestamp(self._stat(key).st_mtime, UTC)
+
+    def refresh(self, key: str, data: bytes) -> None:
+        """Makes the file at ``key`` as new as now; creates it if it is missing."""
         path = self._path(key)
         try:
-            return path.stat().st_size
-        except (FileNotFoundError, NotADirectoryError) as exc:
-            raise NotFoundError(f"No {key} in {self.url}.") from exc
+            os.utime(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self.create(key, data)
         except OSError as exc:
-            raise translate(exc, "read", path) from exc
+            raise translate(exc, "refresh", path) from exc
 
     def local_path(self, key: str) -> Path | None:
         """Returns the file that holds ``key``."""
@@ -98,6 +109,15 @@ class LocalStore:
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
+
+    def _stat(self, key: str) -> os.stat_result:
+        path = self._path(key)
+        try:
+            return path.stat()
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise NotFoundError(f"No {key} in {self.url}.") from exc
+        except OSError as exc:
+            raise translate(exc, "read", path) from exc
 
     def _link(self, temporary: Path, path: Path) -> bool:
         try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
 from threading import Lock
+from typing import Any
 
 import fsspec
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, InvalidInputError, NotFoundError, StorageError
-from mu2net_core.storage.store import check_key, check_prefix
+from mu2net_core.storage.store import check_key, check_prefix, too_large
 
 __all__ = ["FsspecStore"]
 
@@ -27,13 +29,17 @@ class FsspecStore:
     success, others a conflict, none a reason to try again.
     """
 
-    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, url: str, options: Mapping[str, str] | None = None, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         scheme = url.partition("://")[0]
         if scheme not in _SCHEMES:
             raise InvalidInputError(
                 f"Cannot open {_without_secret(url)}: expected a folder, or a URL that begins with file://; "
                 f"got the scheme {scheme!r}."
             )
+        if options:
+            raise InvalidInputError(f"Cannot open {_without_secret(url)}: it takes no options; got {sorted(options)}.")
         self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
         self._root = root.rstrip("/")
         self._url = _without_secret(url)
@@ -44,14 +50,17 @@ class FsspecStore:
         """The URL, without user name and password."""
         return self._url
 
-    def read(self, key: str) -> bytes:
-        """Returns the bytes at ``key``."""
+    def read(self, key: str, *, limit: int | None = None) -> bytes:
+        """Returns the bytes at ``key``, if they are no more than ``limit``."""
+        end = None if limit is None else limit + 1
         try:
-            data: bytes = self._fs.cat_file(self._path(key))
+            data: bytes = self._fs.cat_file(self._path(key), end=end)
         except (FileNotFoundError, IsADirectoryError) as exc:
             raise NotFoundError(f"No {key} in {self.url}.") from exc
         except OSError as exc:
             raise self._translate(exc, "read", key) from exc
+        if limit is not None and len(data) > limit:
+            raise too_large(key, self.url, limit)
         return data
 
     def create(self, key: str, data: bytes) -> bool:
@@ -109,8 +118,22 @@ class FsspecStore:
 
     def size(self, key: str) -> int:
         """Returns the number of bytes at ``key``."""
+        return int(self._info(key)["size"])
+
+    def modified(self, key: str) -> datetime:
+        """Returns when ``key`` was last written."""
+        return self._info(key)["created"].astimezone(UTC)
+
+    def refresh(self, key: str, data: bytes) -> None:
+        """Writes ``data`` to ``key`` again."""
         try:
-            return int(self._fs.info(self._path(key))["size"])
+            self._fs.pipe_file(self._path(key), data)
+        except OSError as exc:
+            raise self._translate(exc, "write", key) from exc
+
+    def _info(self, key: str) -> dict[str, Any]:
+        try:
+            return self._fs.info(self._path(key))
         except FileNotFoundError as exc:
             raise NotFoundError(f"No {key} in {self.url}.") from exc
         except OSError as exc:

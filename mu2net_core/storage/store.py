@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError
 
-__all__ = ["Store", "check_key", "check_prefix"]
+__all__ = ["Store", "check_key", "check_prefix", "too_large"]
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
@@ -29,8 +30,13 @@ class Store(Protocol):
         """Where it is, for messages; holds no secret."""
         ...
 
-    def read(self, key: str) -> bytes:
-        """Returns the bytes at ``key``; raises NotFoundError if there are none."""
+    def read(self, key: str, *, limit: int | None = None) -> bytes:
+        """Returns the bytes at ``key``; never brings over more than ``limit`` + 1 bytes of them.
+
+        Raises:
+            NotFoundError: there are none.
+            CorruptObjectError: there are more than ``limit``.
+        """
         ...
 
     def create(self, key: str, data: bytes) -> bool:
@@ -60,6 +66,17 @@ class Store(Protocol):
         """Returns the number of bytes at ``key``; raises NotFoundError if there are none."""
         ...
 
+    def modified(self, key: str) -> datetime:
+        """Returns when ``key`` was last written, in UTC by the storage's own clock; raises NotFoundError if never."""
+        ...
+
+    def refresh(self, key: str, data: bytes) -> None:
+        """Writes ``data``, the bytes that ``key`` has or should have, so that ``modified`` is now.
+
+        Only for keys that name their content: whoever writes one writes the same bytes.
+        """
+        ...
+
     def local_path(self, key: str) -> Path | None:
         """Returns the file that holds ``key``, for memory mapping; None if the storage has no such file."""
         ...
@@ -82,3 +99,8 @@ def check_prefix(prefix: str) -> str:
     """Returns ``prefix`` without a closing slash, checked like a key; ``""`` is the root."""
     prefix = prefix.removesuffix("/")
     return check_key(prefix) if prefix else ""
+
+
+def too_large(key: str, url: str, limit: int) -> CorruptObjectError:
+    """Returns the error for an object of more bytes than its reader allows."""
+    return CorruptObjectError(f"{key} in {url} is larger than the size limit of {limit} bytes; it was not read.")

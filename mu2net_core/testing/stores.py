@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.storage import Store
 
 __all__ = ["StoreTests"]
@@ -48,6 +49,34 @@ class StoreTests:
         with pytest.raises(NotFoundError, match="a/b"):
             store.size("a/b")
         assert not store.exists("a/b")
+
+    def test_reads_up_to_a_limit(self, store: Store) -> None:
+        store.create("a/three", b"one")
+        store.create("a/none", b"")
+        assert store.read("a/three", limit=3) == b"one"
+        assert store.read("a/none", limit=0) == b""
+        with pytest.raises(CorruptObjectError, match=r"a/three .*size limit of 2 bytes"):
+            store.read("a/three", limit=2)
+        with pytest.raises(NotFoundError, match="a/missing"):
+            store.read("a/missing", limit=3)
+
+    def test_knows_when_it_was_written(self, store: Store) -> None:
+        store.create("a/b", b"one")
+        written = store.modified("a/b")
+        assert abs(datetime.now(UTC) - written) < timedelta(minutes=5)
+        assert store.modified("a/b") == written
+        with pytest.raises(NotFoundError, match="a/missing"):
+            store.modified("a/missing")
+
+    def test_refreshing_makes_it_new(self, store: Store) -> None:
+        store.create("a/b", b"one")
+        written = store.modified("a/b")
+        _wait_for_the_clock(store, written)
+        store.refresh("a/b", b"one")
+        assert store.modified("a/b") > written
+        assert store.read("a/b") == b"one"
+        store.refresh("a/missing", b"two")
+        assert store.read("a/missing") == b"two"
 
     def test_a_folder_is_not_a_key(self, store: Store) -> None:
         store.create("a/b/c", b"one")
@@ -116,3 +145,13 @@ def _race(store: Store, key: str, *, writers: int, same: bool = False) -> list[s
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def _wait_for_the_clock(store: Store, moment: datetime) -> None:
+    """Writes markers until the storage's clock, which may tick in whole seconds, is past ``moment``."""
+    number = 0
+    while True:
+        store.create(f"clock/{number}", b"")
+        if store.modified(f"clock/{number}") > moment:
+            return
+        number += 1

@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -42,9 +43,9 @@ class WrappedStore:
     def after(self, method: str, key: str) -> None:
         """Called after every call that succeeded."""
 
-    def read(self, key: str) -> bytes:
-        """Returns the bytes at ``key``."""
-        return self._pass("read", key, lambda: self.inner.read(key))
+    def read(self, key: str, *, limit: int | None = None) -> bytes:
+        """Returns the bytes at ``key``, if they are no more than ``limit``."""
+        return self._pass("read", key, lambda: self.inner.read(key, limit=limit))
 
     def create(self, key: str, data: bytes) -> bool:
         """Creates ``key`` unless it exists."""
@@ -65,6 +66,14 @@ class WrappedStore:
     def size(self, key: str) -> int:
         """Returns the number of bytes at ``key``."""
         return self._pass("size", key, lambda: self.inner.size(key))
+
+    def modified(self, key: str) -> datetime:
+        """Returns when ``key`` was last written."""
+        return self._pass("modified", key, lambda: self.inner.modified(key))
+
+    def refresh(self, key: str, data: bytes) -> None:
+        """Writes ``data`` to ``key`` again."""
+        return self._pass("refresh", key, lambda: self.inner.refresh(key, data))
 
     def local_path(self, key: str) -> Path | None:
         """Returns the file that holds ``key``, or None; not counted."""
@@ -104,7 +113,7 @@ class FaultyStore(WrappedStore):
         at: int,
         how: Literal["raise", "exit"] = "raise",
         when: Literal["before", "after"] = "before",
-        methods: frozenset[str] = frozenset({"create", "delete"}),
+        methods: frozenset[str] = frozenset({"create", "delete", "refresh"}),
     ) -> None:
         super().__init__(inner)
         self._at, self._how, self._when, self._methods = at, how, when, methods

@@ -31,8 +31,8 @@ class ByteStore(WrappedStore):
 
     num_bytes = 0
 
-    def read(self, key: str) -> bytes:
-        data = super().read(key)
+    def read(self, key: str, *, limit: int | None = None) -> bytes:
+        data = super().read(key, limit=limit)
         self.num_bytes += len(data)
         return data
 
