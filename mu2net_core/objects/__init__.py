@@ -4,6 +4,7 @@ from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, inter
 from mu2net_core.objects.canonical import decode, encode, to_json
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Snapshot
 from mu2net_core.objects.component import Component, ComponentRef, Training
+from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Scorer
 from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
@@ -12,6 +13,8 @@ from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
 
 __all__ = [
     "KINDS",
+    "LIMITS",
+    "LIMITS_PREFIX",
     "PUBLIC",
     "SPLITS",
     "AccessRule",
@@ -27,6 +30,7 @@ __all__ = [
     "Hyperparameter",
     "ImageInput",
     "Kind",
+    "Limits",
     "Model",
     "Mutation",
     "Scorer",
