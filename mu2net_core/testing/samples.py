@@ -28,7 +28,14 @@ from mu2net_core.objects import (
 )
 from mu2net_core.repo import HeadState, Repository, create_repository, load_system, visible_snapshot
 
-__all__ = ["add_sample_task", "evolve_sample", "sample_component", "sample_repository", "sample_task"]
+__all__ = [
+    "add_sample_task",
+    "evolve_sample",
+    "sample_child",
+    "sample_component",
+    "sample_repository",
+    "sample_task",
+]
 
 LAYERS = ("embedding", "encoderblock_0", "head")
 
@@ -110,7 +117,7 @@ def evolve_sample(
     before = repo.objects.commit(state.commit)
     parent = parent or before.model or next(iter(repo.refs.roots().values()))
     number = state.number if seed is None else seed
-    model_id = repo.objects.put(_child(repo, before, parent, score=score, trains=trains, seed=number))
+    model_id = repo.objects.put(sample_child(repo, before, parent, score=score, trains=trains, seed=number))
     snapshot = visible_snapshot(load_system(repo), task, roots=repo.refs.roots())
     commit = replace(
         before,
@@ -127,9 +134,10 @@ def evolve_sample(
     return repo.refs.append(task, repo.objects.put(commit), after=state)
 
 
-def _child(
+def sample_child(
     repo: Repository, before: Commit, parent_id: str, *, score: float, trains: Sequence[str], seed: int
 ) -> Model:
+    """Returns a retained model for the task of the commit ``before``; its components are stored, it is not."""
     parent = repo.objects.model(parent_id)
     components = []
     for place, ref in enumerate(parent.components):
