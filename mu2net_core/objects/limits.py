@@ -64,7 +64,7 @@ class Limits:
                 )
 
     @classmethod
-    def keys(cls) -> tuple[str, ...]:
+    def settings_keys(cls) -> tuple[str, ...]:
         """Returns the settings that set a limit, sorted."""
         return tuple(sorted(f"{LIMITS_PREFIX}{field.name}" for field in fields(cls)))
 
@@ -75,7 +75,7 @@ class Limits:
         Raises:
             InvalidInputError: a value is not a positive whole number.
         """
-        names = (key.removeprefix(LIMITS_PREFIX) for key in cls.keys() if key in settings)
+        names = (key.removeprefix(LIMITS_PREFIX) for key in cls.settings_keys() if key in settings)
         return cls(**{name: settings[LIMITS_PREFIX + name] for name in names})  # type: ignore[arg-type]
 
 
