@@ -2,12 +2,13 @@
 
 from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, intersect, may_read
 from mu2net_core.objects.canonical import decode, encode, to_json
-from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Snapshot
+from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot
 from mu2net_core.objects.component import Component, ComponentRef, Training
 from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Scorer
 from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
+from mu2net_core.objects.strict import decode_strict
 from mu2net_core.objects.system import Head, System
 from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
 
@@ -34,6 +35,7 @@ __all__ = [
     "Model",
     "Mutation",
     "Scorer",
+    "Signature",
     "Slice",
     "Snapshot",
     "Split",
@@ -44,6 +46,7 @@ __all__ = [
     "check_oid",
     "component_rule",
     "decode",
+    "decode_strict",
     "encode",
     "hash_bytes",
     "intersect",

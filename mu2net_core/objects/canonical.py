@@ -27,11 +27,18 @@ def to_json(value: Any) -> Any:
 def encode(value: Any) -> bytes:
     """Returns the canonical bytes of ``value``.
 
+    Keys that its class names in ``OMITTED_IF_NONE`` came later than the format: absent ones are left out, so that
+    objects without them keep the ids they always had.
+
     Raises:
         InternalError: it holds NaN or infinity; such a value must never get this far.
     """
+    plain = to_json(value)
+    for name in getattr(type(value), "OMITTED_IF_NONE", ()):
+        if plain[name] is None:
+            del plain[name]
     try:
-        text = json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except ValueError as exc:
         raise InternalError(f"Cannot store {type(value).__name__}: {exc}.") from exc
     return text.encode()

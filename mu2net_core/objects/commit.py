@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mu2net_core.objects.names import check_name
 from mu2net_core.version import FORMAT
 
-__all__ = ["Agent", "Children", "Commit", "HeadEntry", "Snapshot"]
+__all__ = ["Agent", "Children", "Commit", "HeadEntry", "Signature", "Snapshot"]
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_VALUE = re.compile(r"[0-9a-f]{128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,21 @@ class Children:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Who vouches for something: an Ed25519 public key and its signature, both in lower-case hex.
+
+    Hex, because it can be written in one way only: any other spelling is damage.
+    """
+
+    key: str
+    value: str
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key) or not _VALUE.fullmatch(self.value):
+            raise ValueError("a signature has a key of 64 and a value of 128 lower-case hex digits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """One move of a task's head.
 
@@ -48,7 +67,11 @@ class Commit:
         finished_at: likewise; what "newer" means.
         message: one line.
         removed: whether this move removes the task.
+        reset_to: the ancestor this commit goes back to; None if it is no reset.
+        signature: of the commit without it; None if nobody signed.
     """
+
+    OMITTED_IF_NONE: ClassVar = ("reset_to", "signature")
 
     format: int = FORMAT
     kind: Literal["commit"] = "commit"
@@ -65,6 +88,8 @@ class Commit:
     finished_at: str
     message: str = ""
     removed: bool = False
+    reset_to: str | None = None
+    signature: Signature | None = None
 
     def __post_init__(self) -> None:
         check_name(self.task, "task name")

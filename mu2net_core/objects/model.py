@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Context, Decimal, localcontext
 from typing import Literal
 
 from mu2net_core.objects.component import ComponentRef
@@ -12,6 +13,8 @@ from mu2net_core.version import FORMAT
 __all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Scorer"]
 
 Hyperparameter = bool | int | float | str
+
+_EXACT = Context(prec=40, traps=[])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,11 @@ class Scorer:
     def __post_init__(self) -> None:
         if not 0 < self.factor <= 1 or self.params_scale <= 0 or self.flops_scale <= 0:
             raise ValueError("scorer: factor must lie in (0, 1] and scales must be positive")
+
+    def score(self, quality: float, costs: Costs) -> float:
+        """Returns the score of ``quality`` at ``costs``, to the last bit the same on every machine."""
+        exponent = costs.accounted_params / self.params_scale + costs.flops / self.flops_scale
+        return quality * _power(self.factor, exponent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,3 +131,9 @@ class Model:
     def component(self, name: str) -> ComponentRef | None:
         """Returns the component called ``name``, or None."""
         return next((ref for ref in self.components if ref.name == name), None)
+
+
+def _power(base: float, exponent: float) -> float:
+    """Returns ``base ** exponent``; in decimal arithmetic, since mathematical libraries differ in the last bit."""
+    with localcontext(_EXACT):
+        return float(Decimal(base) ** Decimal(exponent))

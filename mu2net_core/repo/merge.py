@@ -8,39 +8,13 @@ idempotent, and two machines that saw the same work make the same bytes. A merge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
 
-from mu2net_core.errors import ConflictError, InternalError
-from mu2net_core.objects import Agent, Commit, Model, encode, hash_bytes
+from mu2net_core.errors import InternalError
+from mu2net_core.objects import Agent, Commit, encode, hash_bytes
+from mu2net_core.repo.contest import Manifests, ancestry, is_canonical_merge, winner
 
 __all__ = ["Manifests", "ancestry", "choose", "contains", "frontier", "is_canonical_merge", "merge"]
-
-
-class Manifests(Protocol):
-    """Where commits and models are looked up, e.g. an object database."""
-
-    def commit(self, oid: str) -> Commit:
-        """Returns a commit by its id."""
-
-    def model(self, oid: str) -> Model:
-        """Returns a model manifest by its id."""
-
-
-def is_canonical_merge(commit: Commit) -> bool:
-    """Returns whether ``commit`` only joins others, so that its parents say all it says."""
-    return commit.is_merge and commit.agent is None
-
-
-def ancestry(manifests: Manifests, tips: Iterable[str]) -> Iterator[str]:
-    """Returns the ids of ``tips`` and of all their ancestors, nearest first, each once."""
-    queue = list(dict.fromkeys(tips))
-    seen = set(queue)
-    for oid in queue:  # grows while it is walked
-        yield oid
-        fresh = [parent for parent in manifests.commit(oid).parents if parent not in seen]
-        seen.update(fresh)
-        queue.extend(dict.fromkeys(fresh))
 
 
 def frontier(manifests: Manifests, tips: Iterable[str]) -> tuple[str, ...]:
@@ -72,21 +46,22 @@ def contains(manifests: Manifests, whole: str, part: str) -> bool:
 def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:
     """Returns (id, commit) of the one head that has all work of ``tips``; not stored yet if it is a new merge.
 
-    The model with the best score wins; of equal ones the newer, then the one of the smaller commit id. A task
-    that was removed on one side stays removed.
+    Model and definition of the task are those of the side that wins (``contest.winner``). A task that was removed on
+    one side stays removed.
 
     Raises:
-        ConflictError: the sides define the task differently, or scored under different rules.
+        ConflictError: the scores of the sides do not compare.
     """
     parents = frontier(manifests, tips)
     if len(parents) == 1:
         return parents[0], manifests.commit(parents[0])
     commits = [manifests.commit(oid) for oid in parents]
     _check_same_task(commits)
+    kept = manifests.commit(winner(manifests, parents))
     commit = Commit(
-        task=commits[0].task,
-        task_id=commits[0].task_id,
-        model=_best_model(manifests, commits),
+        task=kept.task,
+        task_id=kept.task_id,
+        model=kept.model,
         parents=parents,
         iteration=max(commit.iteration for commit in commits),
         selections=_joined_selections(commits),
@@ -122,31 +97,6 @@ def _check_same_task(commits: Sequence[Commit]) -> None:
     names = sorted({commit.task for commit in commits})
     if len(names) > 1:
         raise InternalError(f"Cannot join heads of different tasks: {', '.join(names)}.")
-    definitions = sorted({commit.task_id for commit in commits})
-    if len(definitions) > 1:
-        raise ConflictError(
-            f"The two sides define the task {names[0]} differently: task objects "
-            f"{' and '.join(oid[:12] for oid in definitions)}. Their scores do not compare.",
-            hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
-        )
-
-
-def _best_model(manifests: Manifests, commits: Sequence[Commit]) -> str | None:
-    """Returns the winner; ``commits`` come sorted by id, and sorting is stable, so ties go to the smaller id."""
-    scored = [(commit, manifests.model(commit.model)) for commit in commits if commit.model is not None]
-    scorers = {encode(model.scorer) for _, model in scored if model.scorer is not None}
-    if len(scorers) > 1:
-        raise ConflictError(
-            f"The two sides scored the task {commits[0].task} by different rules: "
-            f"{' and '.join(sorted(scorer.decode() for scorer in scorers))}. Their scores do not compare.",
-            hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
-        )
-    ranked = sorted(scored, key=lambda pair: (_score(pair[1]), pair[0].finished_at), reverse=True)
-    return ranked[0][0].model if ranked else None
-
-
-def _score(model: Model) -> float:
-    return float("-inf") if model.score is None else model.score
 
 
 def _joined_selections(commits: Sequence[Commit]) -> Mapping[str, Mapping[str, int]]:

@@ -34,5 +34,4 @@ def account(retained: Iterable[Model]) -> dict[str, frozenset[str]]:
 
 def score(quality: float, costs: Costs, scorer: Scorer) -> float:
     """Returns ``quality × factor^(accounted_params / params_scale) × factor^(flops / flops_scale)``."""
-    exponent = costs.accounted_params / scorer.params_scale + costs.flops / scorer.flops_scale
-    return float(quality * scorer.factor**exponent)
+    return scorer.score(quality, costs)

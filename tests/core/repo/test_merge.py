@@ -9,8 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu2net_core.errors import ConflictError, InternalError
-from mu2net_core.objects import Agent, Architecture, Commit, ComponentRef, Model, Scorer, encode, hash_bytes
+from mu2net_core.objects import (
+    AccessRule,
+    Agent,
+    Architecture,
+    Commit,
+    ComponentRef,
+    Costs,
+    Model,
+    Scorer,
+    Task,
+    encode,
+    hash_bytes,
+)
 from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge
+from mu2net_core.testing.samples import sample_task
 
 BOB = Agent(id="bob", host="there", device="none")
 REF = ComponentRef(id="0" * 64, name="head", num_params=1, size_bytes=1, trainable=True, operation="root")
@@ -26,6 +39,7 @@ class Shelf:
 
     commits: dict[str, Commit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
 
     def commit(self, oid: str) -> Commit:
         return self.commits[oid]
@@ -33,9 +47,13 @@ class Shelf:
     def model(self, oid: str) -> Model:
         return self.models[oid]
 
-    def put(self, value: Commit | Model) -> str:
+    def task(self, oid: str) -> Task:
+        return self.tasks[oid]
+
+    def put(self, value: Commit | Model | Task) -> str:
         oid = hash_bytes(encode(value))
-        (self.commits if isinstance(value, Commit) else self.models)[oid] = value
+        shelf = {Commit: self.commits, Model: self.models, Task: self.tasks}[type(value)]
+        shelf[oid] = value
         return oid
 
     def scored(self, score: float, scorer: Scorer | None = None) -> str:
@@ -77,6 +95,17 @@ class Shelf:
                 removed=removed,
             )
         )
+
+    def rated(self, *parents: str, quality: float, params: int, scorer: Scorer, minute: int = 0) -> str:
+        """Stores work whose model has quality and costs, and the score they come to."""
+        costs = Costs(params=params, accounted_params=float(params), flops=0)
+        model = replace(self.model(self.unpriced(quality)), costs=costs, scorer=scorer)
+        model = replace(model, score=scorer.score(quality, costs))
+        work = self.commit(self.work(*parents, minute=minute))
+        return self.put(replace(work, model=self.put(model)))
+
+    def unpriced(self, quality: float) -> str:
+        return self.put(replace(self.model(self.scored(quality)), quality=quality))
 
     def join(self, *tips: str) -> str:
         oid, commit = merge(self, tips)
@@ -142,16 +171,45 @@ class TestMerge:
         back = shelf.work(merged, score=0.9, minute=5)
         assert not shelf.commit(shelf.join(back, gone)).removed
 
-    def test_refuses_two_definitions_of_the_task(self, shelf: Shelf) -> None:
-        one, two = shelf.work(score=0.1), shelf.work(score=0.2, task_id="3" * 64)
-        with pytest.raises(ConflictError, match="define the task t differently") as info:
-            merge(shelf, [one, two])
-        assert info.value.hint is not None
-        assert "--on-conflict ours" in info.value.hint
+    def test_refuses_other_classes_or_validation_examples(self, shelf: Shelf) -> None:
+        task = sample_task("t")
+        validation = replace(task.splits["validation"], fingerprint="f" * 64)
+        others = replace(task, classes=("a", "b")), replace(task, splits={**task.splits, "validation": validation})
+        one = shelf.work(score=0.1, task_id=shelf.put(task))
+        for other in others:
+            two = shelf.work(score=0.2, task_id=shelf.put(other))
+            with pytest.raises(ConflictError, match="define the task t differently") as info:
+                merge(shelf, [one, two])
+            assert info.value.hint is not None
+            assert "--on-conflict ours" in info.value.hint
 
-    def test_refuses_scores_that_do_not_compare(self, shelf: Shelf) -> None:
-        one, two = shelf.work(score=0.1), shelf.work(score=0.2, scorer=Scorer(factor=0.5))
-        with pytest.raises(ConflictError, match="scored the task t by different rules"):
+    def test_another_place_of_the_data_or_other_readers_are_no_other_task(self, shelf: Shelf) -> None:
+        task = sample_task("t")
+        moved = replace(task, source="npz:/elsewhere.npz", access=AccessRule.only(["g"]))
+        worse = shelf.work(score=0.1, minute=9, task_id=shelf.put(task))
+        better = shelf.work(score=0.2, task_id=shelf.put(moved))
+        merged = merge(shelf, [worse, better])[1]
+        assert (merged.model, merged.task_id) == (shelf.commit(better).model, shelf.commit(better).task_id)
+
+    def test_sides_scored_by_different_rules_are_scored_again_by_that_of_the_newest(self, shelf: Shelf) -> None:
+        base = shelf.work(score=0.1)
+        good_but_large = shelf.rated(base, quality=0.9, params=10, scorer=Scorer(), minute=1)
+        small = shelf.rated(base, quality=0.8, params=1, scorer=Scorer(factor=0.5, params_scale=10), minute=2)
+        assert merge(shelf, [good_but_large, small])[1].model == shelf.commit(small).model
+        newest = shelf.rated(base, quality=0.1, params=10, scorer=Scorer(), minute=3)
+        assert merge(shelf, [good_but_large, small, newest])[1].model == shelf.commit(good_but_large).model
+
+    def test_refuses_scores_of_costs_that_nobody_noted(self, shelf: Shelf) -> None:
+        one = shelf.work(score=0.1)
+        two = shelf.rated(quality=0.2, params=1, scorer=Scorer(factor=0.5), minute=1)
+        three = shelf.put(replace(shelf.commit(one), model=shelf.unpriced(0.3), finished_at=at(2)))
+        with pytest.raises(ConflictError, match="a model's costs are not known"):
+            merge(shelf, [two, three])
+
+    def test_refuses_a_rule_of_the_future(self, shelf: Shelf) -> None:
+        one = shelf.rated(quality=0.1, params=1, scorer=Scorer())
+        two = shelf.rated(quality=0.2, params=1, scorer=Scorer(name="golf"), minute=1)
+        with pytest.raises(ConflictError, match="the rule 'golf' is none we know"):
             merge(shelf, [one, two])
 
     def test_refuses_two_tasks(self, shelf: Shelf) -> None:
