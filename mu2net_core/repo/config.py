@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import check_name
+from mu2net_core.objects import LIMITS_PREFIX, check_name
 from mu2net_core.repo.format import future_format
+from mu2net_core.repo.remote import Remote
 from mu2net_core.version import FORMAT
 
 __all__ = [
@@ -32,74 +33,73 @@ Validate = Callable[[str, Value], None]
 
 DATA = "data."
 """What the settings begin with that say where a task's data lies on this machine."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
-    """Another repository to share with.
-
-    Attributes:
-        name: what it is called here.
-        url: where it is.
-        readers: who can read it; None for everybody, so only public knowledge may go there.
-        partial: whether components are fetched from it only when something needs them.
-    """
-
-    name: str
-    url: str
-    readers: tuple[str, ...] | None = None
-    partial: bool = True
-
-    def __post_init__(self) -> None:
-        check_name(self.name, "remote name")
-        if not self.url:
-            raise InvalidInputError(f"The remote {self.name} needs a URL.")
+_LOCAL = (DATA, LIMITS_PREFIX, "cache.")
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What ``config.toml`` holds. Settings are flat, by dotted key (``search.mu``)."""
+    """What ``config.toml`` holds.
+
+    Attributes:
+        format: of the repository.
+        preset: its name.
+        settings: flat, by dotted key (``search.mu``).
+        remotes: by name; a working copy's own, never taken over from elsewhere.
+        readers: who can read a shared repository, as whoever made it said; None for everybody.
+    """
 
     format: int = FORMAT
     preset: str
     settings: Mapping[str, Value] = field(default_factory=dict)
     remotes: Mapping[str, Remote] = field(default_factory=dict)
+    readers: tuple[str, ...] | None = None
 
     @classmethod
-    def parse(cls, data: bytes, *, what: str) -> Config:
+    def parse(cls, data: bytes, *, what: str, foreign: bool = False) -> Config:
         """Returns the configuration in the bytes of a ``config.toml``.
+
+        Args:
+            data: the bytes.
+            what: it is, for messages.
+            foreign: whether others write it: then strings that could upset a terminal are refused, and remotes
+                that make no sense are left out.
 
         Raises:
             InvalidInputError: it is of a future format, or holds what cannot be right.
             CorruptObjectError: it is not TOML.
         """
+        table = _toml(data, what)
+        number = table.get("format")
+        if isinstance(number, int) and number != FORMAT:
+            raise future_format(what, number)
         try:
-            table = tomllib.loads(data.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-            raise CorruptObjectError(f"Cannot read {what}: {exc}.", hint="Correct the file by hand.") from exc
-        if isinstance(table.get("format"), int) and table["format"] != FORMAT:
-            raise future_format(what, table["format"])
-        try:
-            remotes = {name: _remote(name, entry) for name, entry in table.get("remotes", {}).items()}
+            if type(number) is not int:
+                raise TypeError("format is not a number")
             return cls(
-                preset=table["preset"],
-                settings=flatten(table.get("settings", {})),
-                remotes=remotes,
-                format=table["format"],
+                preset=check_name(table["preset"], "preset"),
+                settings=_settings(table.get("settings", {}), foreign=foreign),
+                remotes=_remotes(table.get("remotes", {}), lenient=foreign),
+                format=number,
+                readers=_readers(table.get("readers")),
             )
-        except (KeyError, TypeError, AttributeError) as exc:
-            raise InvalidInputError(f"Cannot read {what}: missing or misplaced entry ({exc}).") from exc
+        except InvalidInputError as exc:
+            raise InvalidInputError(f"Cannot read {what}: {exc.message}", hint=exc.hint) from exc
+        except _MALFORMED as exc:
+            raise InvalidInputError(f"Cannot read {what}: missing or misplaced entry ({str(exc)[:200]}).") from exc
 
     @property
     def shared_settings(self) -> Mapping[str, Value]:
-        """The settings that go along to other copies: not where data lies on this machine (``data.TASK``)."""
-        return {key: value for key, value in self.settings.items() if not key.startswith(DATA)}
+        """The settings that go along to other copies: not what is for this machine (``data.``, ``limits.`` ...)."""
+        return {key: value for key, value in self.settings.items() if not key.startswith(_LOCAL)}
 
     def dump(self) -> bytes:
         """Returns the bytes of ``config.toml``."""
         import tomli_w  # only writing needs it
 
         table: dict[str, Any] = {"format": self.format, "preset": self.preset}
+        if self.readers is not None:
+            table["readers"] = list(self.readers)
         if self.settings:
             table["settings"] = _nest(self.settings)
         if self.remotes:
@@ -111,7 +111,7 @@ class Config:
         check_setting_key(key)
         if validate is not None:
             validate(key, value)
-        clash = next((k for k in self.settings if k.startswith(f"{key}.") or key.startswith(f"{k}.")), None)
+        clash = next((k for k in self.settings if _is_inside(k, key) or _is_inside(key, k)), None)
         if clash is not None:
             raise InvalidInputError(f"Cannot set {key}: {clash} is set, and one cannot lie inside the other.")
         return replace(self, settings={**self.settings, key: value})
@@ -229,16 +229,71 @@ def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:
     return nested
 
 
+def _toml(data: bytes, what: str) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as exc:  # of which broken TOML and UTF-8 are kinds
+        raise CorruptObjectError(f"Cannot read {what}: {str(exc)[:200]}.", hint="Correct the file by hand.") from exc
+
+
+def _settings(table: Mapping[str, Any], *, foreign: bool) -> Mapping[str, Value]:
+    """Returns a table of settings, flat, checked so that it can be written again."""
+    pairs = list(_flat(table, ""))
+    settings = dict(pairs)
+    outer = {key.rpartition(".")[0] for key in settings}
+    parents = {".".join(parts[:n]) for parts in (key.split(".") for key in outer) for n in range(1, len(parts) + 1)}
+    if len(settings) != len(pairs) or parents & settings.keys():
+        raise InvalidInputError("two settings share a key, or one lies inside another.")
+    for key, value in pairs:
+        check_setting_key(key)
+        if not _is_value(value) or (foreign and not _is_printable(value)):
+            raise InvalidInputError(f"the value of {key} is none of number, boolean, text, list of these.")
+    return settings
+
+
+def _is_inside(key: str, other: str) -> bool:
+    return key.startswith(f"{other}.")
+
+
+def _is_value(value: object) -> bool:
+    return isinstance(value, bool | int | float | str) or (isinstance(value, list) and all(map(_is_value, value)))
+
+
+def _is_printable(value: object) -> bool:
+    return all(map(_is_printable, value)) if isinstance(value, list) else str(value).isprintable()
+
+
+def _remotes(table: Mapping[str, Any], *, lenient: bool) -> Mapping[str, Remote]:
+    remotes = {}
+    for name, entry in table.items():
+        try:
+            remotes[name] = _remote(name, entry)
+        except _MALFORMED:  # of which InvalidInputError is one
+            if not lenient:
+                raise
+    return remotes
+
+
 def _remote(name: str, entry: Mapping[str, Any]) -> Remote:
-    readers = entry.get("readers")
     return Remote(
         name=name,
         url=entry["url"],
-        readers=None if readers is None else tuple(sorted(readers)),
+        readers=_readers(entry.get("readers")),
         partial=bool(entry.get("partial", True)),
+        options=dict(entry.get("options", {})),
     )
+
+
+def _readers(names: object) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    if not isinstance(names, list):
+        raise TypeError("readers is not a list")
+    return tuple(sorted({check_name(name, "reader") for name in names}))
 
 
 def _remote_table(remote: Remote) -> dict[str, Any]:
     table: dict[str, Any] = {"url": remote.url, "partial": remote.partial}
-    return table if remote.readers is None else {**table, "readers": list(remote.readers)}
+    if remote.readers is not None:
+        table["readers"] = list(remote.readers)
+    return {**table, "options": dict(sorted(remote.options.items()))} if remote.options else table

@@ -27,7 +27,6 @@ from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_system
 from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
 from mu2net_core.repo.transfer import send
-from mu2net_core.storage import open_store as default_open_store
 
 __all__ = ["push"]
 
@@ -41,7 +40,7 @@ def push(
     tasks: Collection[str] = (),
     policy: Policy | None = None,
     counter: Counter | None = None,
-    open_store: OpenStore = default_open_store,
+    open_store: OpenStore | None = None,
 ) -> Exchange:
     """Moves the heads of ``remote`` to include ours; makes a repository there if there is none.
 
@@ -76,7 +75,7 @@ def push(
 
 
 def _reach(
-    repo: Repository, remote: Remote, tasks: Collection[str], known: Collection[str], open_store: OpenStore
+    repo: Repository, remote: Remote, tasks: Collection[str], known: Collection[str], open_store: OpenStore | None
 ) -> tuple[RemoteRepository, Tracking]:
     """Returns the remote and what is known of it; one never met, or made anew since, is fetched from first."""
     tracking = read_tracking(repo.state, remote)

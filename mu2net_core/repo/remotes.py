@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import AccessRule, Kind, hash_bytes, object_key
+from mu2net_core.objects import LIMITS, AccessRule, Kind, hash_bytes, object_key
 from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
-from mu2net_core.storage import Store, open_store
+from mu2net_core.storage import Store
+from mu2net_core.storage import open_store as default_open_store
 
 __all__ = [
     "OpenStore",
@@ -53,13 +54,13 @@ class RemoteRepository:
             InvalidInputError: it is of a future format.
         """
         try:
-            data = self.store.read(CONFIG)
+            data = self.store.read(CONFIG, limit=LIMITS.config_bytes)
         except NotFoundError as exc:
             raise NotFoundError(
                 f"No repository at {self.store.url}.",
                 hint="Check the address; the first `mu2net push` makes one in a new or an empty folder.",
             ) from exc
-        return Config.parse(data, what=f"the repository {self.store.url}")
+        return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 
     def exists(self) -> bool:
         """Returns whether there is a repository."""
@@ -90,16 +91,21 @@ def find_remote(config: Config, name: str | None = None) -> Remote:
     return next(iter(config.remotes.values()))
 
 
-def connect(remote: Remote, *, open_store: OpenStore = open_store) -> RemoteRepository:
-    """Returns ``remote``, opened; nothing is read yet. A folder with a ``.mu2net`` inside stands for that."""
-    store = open_store(remote.url)
+def connect(remote: Remote, *, open_store: OpenStore | None = None) -> RemoteRepository:
+    """Returns ``remote``, opened; nothing is read yet. A folder with a ``.mu2net`` inside stands for that.
+
+    Args:
+        remote: where it is and how to reach it.
+        open_store: opens a URL in place of ``storage.open_store``, which is told the remote's options.
+    """
+    store = open_store(remote.url) if open_store else default_open_store(remote.url, remote.options)
     file = store.local_path(CONFIG)
     if file is not None and (file.parent / FOLDER / CONFIG).is_file():
-        store = open_store(str(file.parent / FOLDER))
+        store = (open_store or default_open_store)(str(file.parent / FOLDER))
     return RemoteRepository(remote, store)
 
 
-def connect_or_create(remote: Remote, like: Config, *, open_store: OpenStore = open_store) -> RemoteRepository:
+def connect_or_create(remote: Remote, like: Config, *, open_store: OpenStore | None = None) -> RemoteRepository:
     """Returns ``remote``; if there is nothing yet, makes a bare repository there first, with the settings of ``like``.
 
     Raises:
@@ -127,7 +133,7 @@ def check_place(remote: Remote, repo: Repository) -> None:
     Raises:
         InvalidInputError: it is one of these. A folder that is missing, empty or a repository passes.
     """
-    file = open_store(remote.url).local_path(CONFIG)
+    file = default_open_store(remote.url, remote.options).local_path(CONFIG)
     if file is None:
         return
     folder = file.parent
@@ -145,7 +151,7 @@ def attach(repo: Repository) -> None:
 
 
 def component_fetcher(
-    remotes: Iterable[Remote], *, open_store: OpenStore = open_store
+    remotes: Iterable[Remote], *, open_store: OpenStore | None = None
 ) -> Callable[[Kind, str], bytes] | None:
     """Returns what brings missing components of a partial clone from the first of ``remotes`` that has them.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError
+from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.repo import Config, Layers, Remote, Repository, open_repository
 from mu2net_core.repo.config import Value, parse_value, read_user_config
 from mu2net_core.storage import FileLock
@@ -125,3 +125,63 @@ def test_two_changes_at_once_are_a_conflict(repo: Repository) -> None:
         thread.start()
         thread.join()
     assert "the settings of this repository" in outcome[0]
+
+
+def test_a_remotes_options_survive_the_file() -> None:
+    remote = Remote(name="origin", url="s3://b", options={"region": "eu-central-1", "endpoint": "https://s3.org"})
+    config = Config(preset="x").with_remote(remote)
+    assert Config.parse(config.dump(), what="it") == config
+
+
+def test_who_a_shared_repository_is_for_survives_the_file() -> None:
+    for readers in (None, (), ("a", "b")):
+        config = Config(preset="x", readers=readers)
+        assert Config.parse(config.dump(), what="it") == config
+
+
+def test_settings_of_this_machine_stay_here() -> None:
+    config = Config(preset="x", settings={"data.a": "/a", "limits.layers": 9, "cache.max_size": 5, "search.mu": 0.1})
+    assert config.shared_settings == {"search.mu": 0.1}
+
+
+HEAD = 'format = 1\npreset = "x"\n'
+
+
+class TestWhatOthersWrite:
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ('format = true\npreset = "x"', "missing or misplaced"),
+            ('format = "1"\npreset = "x"', "missing or misplaced"),
+            ('format = 1.0\npreset = "x"', "missing or misplaced"),
+            ("format = 1\npreset = 3", "missing or misplaced"),
+            ('format = 1\npreset = "\\u001b[31m"', "Not a preset"),
+            (HEAD + "settings = 3", "missing or misplaced"),
+            (HEAD + "remotes = [1]", "missing or misplaced"),
+            (HEAD + "readers = 'a'", "missing or misplaced"),
+            (HEAD + "readers = ['../a']", "Not a reader"),
+            (HEAD + '[settings]\na = 1\n"a.b" = 2', "one lies inside another"),
+            (HEAD + '[settings]\n"a.b.c" = 2\na = 1', "one lies inside another"),
+            (HEAD + '[settings]\na.b = 1\n"a.b" = 2', "share a key"),
+            (HEAD + '[settings]\n"../a" = 1', "Not a setting"),
+            (HEAD + "[settings]\na = 2026-01-01", "the value of a is none of"),
+            (HEAD + "[settings]\na = [{}]", "the value of a is none of"),
+            (HEAD + '[settings]\na = "\\u001b[31m"', "the value of a is none of"),
+            (HEAD + f"[settings]\n{'a.' * 20_000}b = 1", "missing or misplaced|Not a setting"),
+        ],
+    )
+    def test_is_refused_with_the_place(self, text: str, message: str) -> None:
+        with pytest.raises(InvalidInputError, match=f"Cannot read it: .*({message})"):
+            Config.parse(text.encode(), what="it", foreign=True)
+
+    @pytest.mark.parametrize("text", ["a = " + "[" * 100_000, HEAD + "[settings]\na = " + "9" * 10_000, "\xff", "= 1"])
+    def test_that_is_no_toml(self, text: str) -> None:
+        with pytest.raises(CorruptObjectError, match="Cannot read it"):
+            Config.parse(text.encode("latin-1"), what="it", foreign=True)
+
+    def test_remotes_that_make_no_sense_are_left_out(self) -> None:
+        text = HEAD + "[remotes.origin]\nurl = 's3://b'\n[remotes.bad]\nurl = 's3://k:hunter2@b'\n[remotes.worse]\n"
+        assert list(Config.parse(text.encode(), what="it", foreign=True).remotes) == ["origin"]
+        with pytest.raises(InvalidInputError, match="Cannot read it: Not stored") as info:
+            Config.parse(text.encode(), what="it")
+        assert "hunter2" not in str(info.value)

@@ -1,0 +1,142 @@
+"""What is written down of a remote: its name, URL, options and readers. Never a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import check_name
+
+__all__ = ["OPTIONS", "Remote", "check_no_secret", "check_options"]
+
+OPTIONS = ("account", "anonymous", "endpoint", "profile", "project", "region")
+"""What may be said about how to reach a remote (docs/storage.md says what each is for)."""
+
+_LONGEST = 2048
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:@ -]{0,127}")
+_WITHOUT_USER = {"s3", "s3a", "gs", "gcs", "http", "https"}
+_SECRET_NAME = re.compile(r"secret|passw|token|credential|sign|sig$|key|sas", re.IGNORECASE)
+_SECRET_VALUE = re.compile(
+    r"(A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}"  # an AWS access key id: where it is, its secret is not far
+    r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # an AWS secret key, an Azure account key, a session or bearer token
+    r"|\beyJ[A-Za-z0-9_-]{10,}|\bya29\.|-----BEGIN|AccountKey=|SharedAccessSignature",
+)
+_USUAL_PLACES = (
+    "Secrets are never stored in a repository. They come from where the cloud's own tools look for them: environment "
+    "variables (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, "
+    "AZURE_STORAGE_ACCOUNT_KEY), a profile (--profile NAME), or the machine's role."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """Another repository to share with.
+
+    Attributes:
+        name: what it is called here.
+        url: where it is.
+        readers: who can read it; None for everybody, so only public knowledge may go there.
+        partial: whether components are fetched from it only when something needs them.
+        options: how to reach it, by name of ``OPTIONS``.
+    """
+
+    name: str
+    url: str
+    readers: tuple[str, ...] | None = None
+    partial: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "remote name")
+        if not self.url:
+            raise InvalidInputError(f"The remote {self.name} needs a URL.")
+        check_no_secret(self.url)
+        check_options(self.options)
+        for reader in self.readers or ():
+            check_name(reader, "reader")
+
+
+def check_no_secret(url: str) -> str:
+    """Returns ``url`` unchanged; the message of the error repeats nothing that could be secret.
+
+    Raises:
+        InvalidInputError: it holds a password, a signature or any other query, or what cannot be printed.
+    """
+    if len(url) > _LONGEST or not url.isprintable():
+        raise InvalidInputError(f"Not a folder or URL: expected up to {_LONGEST} printable characters.")
+    scheme, mark, rest = url.partition("://")
+    if not mark or scheme.lower() == "file":
+        return url
+    user, at, _ = rest.partition("/")[0].rpartition("@")
+    if at and (scheme.lower() in _WITHOUT_USER or ":" in user or "%" in user):
+        raise InvalidInputError(
+            f"Not stored: the URL {scheme}://... holds a user name or password before '@'.", hint=_USUAL_PLACES
+        )
+    if "?" in rest or "#" in rest:
+        raise InvalidInputError(
+            f"Not stored: the URL {scheme}://... goes on after '?' or '#', where signatures and tokens stand. "
+            "Expected a place alone.",
+            hint=_USUAL_PLACES,
+        )
+    return url
+
+
+def check_options(options: Mapping[str, str]) -> None:
+    """Checks what is said about how to reach a remote; the message never repeats a value that could be secret.
+
+    Raises:
+        InvalidInputError: an option is unknown, of the wrong form, or looks like a secret.
+    """
+    for name, value in options.items():
+        if name not in OPTIONS:
+            _refuse_name(name)
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise InvalidInputError(f"The option {name} of a remote is not a text. Expected e.g. {_EXAMPLES[name]}.")
+        if _SECRET_VALUE.search(_path_of(value) if name == "endpoint" else value):
+            raise InvalidInputError(f"Not stored: the option {name} looks like a secret.", hint=_USUAL_PLACES)
+        if not _FORMS[name](value):
+            shown = "..." if name == "endpoint" else repr(value[:80])
+            raise InvalidInputError(f"Not a value of the option {name}: {shown}. Expected e.g. {_EXAMPLES[name]}.")
+
+
+def _refuse_name(name: object) -> None:
+    if isinstance(name, str) and _SECRET_NAME.search(name):
+        raise InvalidInputError("Not stored: an option of a remote is named like a secret.", hint=_USUAL_PLACES)
+    shown = repr(name)[:80]
+    raise InvalidInputError(f"Unknown option of a remote: {shown}. Expected one of {', '.join(OPTIONS)}.")
+
+
+def _path_of(endpoint: str) -> str:
+    """Returns the path of an endpoint that has no user name and no query; a long host name is no secret."""
+    return check_no_secret(endpoint).partition("://")[2].partition("/")[2]
+
+
+def _is_endpoint(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        is_place = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return is_place and " " not in value
+
+
+def _is_word(value: str) -> bool:
+    return _WORD.fullmatch(value) is not None
+
+
+_EXAMPLES = {
+    "account": "mystorageaccount",
+    "anonymous": "true",
+    "endpoint": "https://s3.example.org",
+    "profile": "team",
+    "project": "my-project",
+    "region": "eu-central-1",
+}
+_FORMS: Mapping[str, Callable[[str], bool]] = {
+    **dict.fromkeys(("account", "profile", "project", "region"), _is_word),
+    "anonymous": lambda value: value == "true",
+    "endpoint": _is_endpoint,
+}
