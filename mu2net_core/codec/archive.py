@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from isal import isal_zlib
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
+from mu2net_core.objects import LIMITS, Limits
 
 __all__ = ["ALIGNMENT", "read_archive", "write_archive"]
 
@@ -24,7 +25,7 @@ _UNIX = 3 << 8
 _DATE = 0x0021  # 1980-01-01
 _MODE = 0o100644 << 16
 _PADDING = 0xD935  # the extra field Android's zipalign registered: alignment, then zeros
-_MAX_MEMBERS = 20_000
+_MAX_MEMBERS = LIMITS.members
 _MAX_NAME = 1_024
 _MAX_BYTES = 2**32 - 2
 
@@ -35,13 +36,15 @@ def write_archive(members: Mapping[str, Bytes], *, aligned: frozenset[str] = fro
     """Returns the archive of ``members`` by name; the data of those in ``aligned`` begins at multiples of 64.
 
     Raises:
-        InvalidInputError: it would have more than 20,000 members or reach 4 GiB.
+        InvalidInputError: it would have more than 10,000 members or 2 GiB.
     """
     parts: list[Bytes] = []
     central: list[bytes] = []
     offset = 0
     if len(members) > _MAX_MEMBERS or sum(len(data) for data in members.values()) > _MAX_BYTES // 2:
-        raise InvalidInputError("Cannot store a component of more than 20,000 members or 2 GiB: split the layer.")
+        raise InvalidInputError(
+            f"Cannot store a component of more than {_MAX_MEMBERS} members or 2 GiB: split the layer."
+        )
     for name in sorted(members):
         data = members[name]
         crc = isal_zlib.crc32(data)
@@ -54,17 +57,20 @@ def write_archive(members: Mapping[str, Bytes], *, aligned: frozenset[str] = fro
     return b"".join(parts)
 
 
-def read_archive(data: memoryview, *, aligned_suffix: str) -> dict[str, memoryview]:
+def read_archive(data: memoryview, *, aligned_suffix: str, limits: Limits = LIMITS) -> dict[str, memoryview]:
     """Returns the members of an archive by name, as views of ``data``; names not ending so are not aligned.
 
     Args:
         data: the whole archive, trusted in nothing.
         aligned_suffix: members that do *not* end with it are aligned.
+        limits: how much is accepted.
 
     Raises:
         CorruptObjectError: anything about it is not as ``write_archive`` makes it.
     """
+    _require(len(data) <= limits.component_bytes, f"it has {len(data)} bytes, over the limit")
     count, size, start = _read_end(data)
+    _require(count <= limits.members, f"it has {count} members, over the limit of {limits.members}")
     members: dict[str, memoryview] = {}
     position, offset, previous = start, 0, ""
     for _ in range(count):
@@ -110,7 +116,6 @@ def _read_end(data: memoryview) -> tuple[int, int, int]:
     count, size, offset = struct.unpack_from("<H2I", data, len(data) - 12)
     _require(data[-_END.size :] == _end(count, size, offset), "its end record is not canonical")
     _require(offset + size + _END.size == len(data), "it is cut off or has foreign bytes")
-    _require(count <= _MAX_MEMBERS, f"it has {count} members")
     return count, size, offset
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mu2net_core.codec.archive import read_archive, write_archive
 from mu2net_core.codec.nodes import (
+    MAX_DOCUMENT,
     array_node,
     check_array_name,
     check_shape,
@@ -19,7 +20,7 @@ from mu2net_core.codec.nodes import (
     read_array_node,
 )
 from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
-from mu2net_core.objects import Component
+from mu2net_core.objects import LIMITS, Component, Limits
 
 __all__ = ["decode_component", "encode_component"]
 
@@ -66,16 +67,16 @@ def encode_component(component: Component) -> bytes:
     return write_archive(members, aligned=frozenset(aligned))
 
 
-def decode_component(data: bytes | memoryview) -> Component:
+def decode_component(data: bytes | memoryview, *, limits: Limits = LIMITS) -> Component:
     """Returns the component in the bytes of a ``.zarr.zip``; its arrays are read-only views of ``data``.
 
-    Accepts exactly what ``encode_component`` makes.
+    Accepts exactly what ``encode_component`` makes, within ``limits``.
 
     Raises:
         CorruptObjectError: anything else.
         InvalidInputError: a component of a future format.
     """
-    members = read_archive(memoryview(data).toreadonly(), aligned_suffix=_DOCUMENT)
+    members = read_archive(memoryview(data).toreadonly(), aligned_suffix=_DOCUMENT, limits=limits)
     header = _read_root(members.pop(_DOCUMENT, None))
     arrays: dict[str, dict[str, np.ndarray]] = {part: {} for part in _PARTS}
     groups = set()
@@ -87,8 +88,8 @@ def decode_component(data: bytes | memoryview) -> Component:
         part, _, name = path.partition("/")
         if part not in _PARTS:
             raise CorruptObjectError(f"Not a component: it has a foreign array {path!r}.")
-        arrays[part][_checked(name)] = _read_array(members, path, document)
-    if members or groups != _expected_groups(arrays):
+        arrays[part][_checked(name)] = _read_array(members, path, document, limits)
+    if members or not _are_the_groups(groups, arrays):
         raise CorruptObjectError(f"Not a component: it has foreign members {sorted(members)[:3]} or groups.")
     return Component(name=header.name, config=header.config, params=arrays["params"], opt_state=arrays["opt_state"])
 
@@ -124,8 +125,8 @@ def _check_tree(names: Iterable[str]) -> None:
 
 
 def _read_root(document: memoryview | None) -> _Header:
-    if document is None:
-        raise CorruptObjectError(f"Not a component: it has no {_DOCUMENT}.")
+    if document is None or len(document) > MAX_DOCUMENT:
+        raise CorruptObjectError(f"Not a component: it has no {_DOCUMENT} of at most {MAX_DOCUMENT} bytes.")
     try:
         attributes = msgspec.json.decode(document, type=dict[str, msgspec.Raw])["attributes"]
         found = msgspec.json.decode(attributes, type=dict[Literal["mu2net"], dict[str, object]])["mu2net"]["format"]
@@ -142,8 +143,8 @@ def _read_root(document: memoryview | None) -> _Header:
     return header
 
 
-def _read_array(members: dict[str, memoryview], path: str, document: memoryview) -> np.ndarray:
-    info = read_array_node(document, path)
+def _read_array(members: dict[str, memoryview], path: str, document: memoryview, limits: Limits) -> np.ndarray:
+    info = read_array_node(document, path, limits)
     chunk = members.pop(f"{path}/{chunk_key(len(info.shape))}", None)
     dtype = dtype_of(info.dtype_name)
     expected = int(np.prod(info.shape, dtype=np.int64)) * dtype.itemsize
@@ -160,9 +161,14 @@ def _checked(name: str) -> str:
         raise CorruptObjectError(f"Not a component: {exc.message}") from exc
 
 
-def _expected_groups(arrays: Mapping[str, Mapping[str, np.ndarray]]) -> set[str]:
-    groups = {"params"} | {part for part in _PARTS if arrays[part]}
+def _are_the_groups(found: set[str], arrays: Mapping[str, Mapping[str, np.ndarray]]) -> bool:
+    """Returns whether ``found`` are exactly the groups that ``arrays`` lie in; keeps no more than those."""
+    used = {"params"} | {part for part in _PARTS if arrays[part]}
     for part in _PARTS:
         for name in arrays[part]:
-            groups |= {key.removesuffix(f"/{_DOCUMENT}") for key, _ in _group_members(f"{part}/{name}")}
-    return groups
+            for document, _ in _group_members(f"{part}/{name}"):
+                group = document.removesuffix(f"/{_DOCUMENT}")
+                if group not in found:
+                    return False
+                used.add(group)
+    return used == found

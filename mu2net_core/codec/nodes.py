@@ -11,9 +11,18 @@ import msgspec
 import numpy as np
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
-from mu2net_core.objects.canonical import encode
+from mu2net_core.objects import LIMITS, Limits, encode
 
-__all__ = ["ArrayInfo", "array_node", "check_array_name", "chunk_key", "dtype_of", "group_node", "read_array_node"]
+__all__ = [
+    "MAX_DOCUMENT",
+    "ArrayInfo",
+    "array_node",
+    "check_array_name",
+    "chunk_key",
+    "dtype_of",
+    "group_node",
+    "read_array_node",
+]
 
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _PLAIN = (
@@ -21,8 +30,8 @@ _PLAIN = (
     *("float16", "float32", "float64"),
 )
 _BFLOAT16 = "bfloat16"
-_MAX_DIMENSIONS = 8
-_MAX_DOCUMENT = 65_536
+MAX_DOCUMENT = 65_536
+_MAX_NUMBERS = 2**31
 
 
 class _BytesConfiguration(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,17 +78,17 @@ def array_node(shape: tuple[int, ...], dtype_name: str) -> bytes:
     )
 
 
-def read_array_node(data: memoryview, what: str) -> ArrayInfo:
+def read_array_node(data: memoryview, what: str, limits: Limits = LIMITS) -> ArrayInfo:
     """Returns the contents of an array's document.
 
     Raises:
         CorruptObjectError: it differs from what ``array_node`` writes, or its shape or type is not allowed.
     """
-    if len(data) > _MAX_DOCUMENT:
+    if len(data) > MAX_DOCUMENT:
         raise CorruptObjectError(f"Not a component: the document of {what} has {len(data)} bytes.")
     try:
         info = msgspec.json.decode(data, type=ArrayInfo)
-        check_shape(info.shape)
+        check_shape(info.shape, limits)
         dtype_of(info.dtype_name)
     except (msgspec.MsgspecError, InvalidInputError, RecursionError) as exc:
         raise CorruptObjectError(f"Not a component: the document of {what} is wrong ({exc}).") from exc
@@ -93,11 +102,12 @@ def chunk_key(num_dimensions: int) -> str:
     return "/".join(["c", *["0"] * num_dimensions])
 
 
-def check_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Returns ``shape`` unchanged; raises InvalidInputError unless it has up to 8 positive sizes that fit in 2 GiB."""
-    if len(shape) > _MAX_DIMENSIONS or any(size < 1 for size in shape) or math.prod(shape) > 2**31:
+def check_shape(shape: tuple[int, ...], limits: Limits = LIMITS) -> tuple[int, ...]:
+    """Returns ``shape`` unchanged; raises InvalidInputError unless it has few, positive sizes that fit in 2 GiB."""
+    if len(shape) > limits.array_dims or any(size < 1 for size in shape) or math.prod(shape) > _MAX_NUMBERS:
         raise InvalidInputError(
-            f"Cannot store an array of shape {shape}: expected up to 8 positive sizes, under 2 GiB."
+            f"Cannot store an array of shape {str(shape)[:120]}: expected up to {limits.array_dims} positive sizes, "
+            "under 2 GiB."
         )
     return shape
 

@@ -15,18 +15,21 @@ from mu2net_core.errors import (
 )
 from mu2net_core.objects import (
     KINDS,
+    LIMITS,
     Commit,
     Kind,
+    Limits,
     Model,
     Snapshot,
     Task,
-    decode,
+    decode_strict,
     encode,
     hash_bytes,
     object_key,
     parse_object_key,
 )
 from mu2net_core.repo.format import check_format
+from mu2net_core.repo.snapshots import complete, snapshot_chain
 from mu2net_core.storage import Store
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ T = TypeVar("T", bound=Manifest)
 MANIFESTS: dict[Kind, type[Manifest]] = {"model": Model, "task": Task, "commit": Commit, "snapshot": Snapshot}
 _KIND_OF: dict[type[Manifest], Kind] = {value: kind for kind, value in MANIFESTS.items()}
 _CACHED = 4096
+_CACHED_BYTES = 64 * 2**20
 _REPAIR = "Run `mu2net fsck`, and `mu2net fsck --repair-from REMOTE` to fetch a good copy."
 
 
@@ -50,6 +54,7 @@ class ObjectDatabase:
         store: where the bytes are.
         fetch_missing: asked for the bytes of an object that is not here, in a partial clone; what it returns is
             checked and kept. It raises NotFoundError if it has none either.
+        limits: how much of an object is accepted.
     """
 
     def __init__(
@@ -58,12 +63,15 @@ class ObjectDatabase:
         fetch_missing: Callable[[Kind, str], bytes] | None = None,
         *,
         quarantine: Path | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         """Opens the objects in ``store``; a damaged file is moved aside into the folder ``quarantine``, if given."""
         self.store = store
         self.fetch_missing = fetch_missing
+        self.limits = limits
         self._quarantine = quarantine
         self._cache: dict[str, Manifest] = {}
+        self._cached_bytes = 0
 
     def put(self, value: Manifest) -> str:
         """Stores a model, task, commit or snapshot and returns its id."""
@@ -98,7 +106,7 @@ class ObjectDatabase:
         """Returns a component; its arrays are read-only, and views of the file where that is local."""
         from mu2net_core.codec import decode_component
 
-        return decode_component(self._mapped(oid) or self.read("component", oid))
+        return decode_component(self._mapped(oid) or self.read("component", oid), limits=self.limits)
 
     def model(self, oid: str) -> Model:
         """Returns a model's manifest."""
@@ -113,22 +121,30 @@ class ObjectDatabase:
         return self._value("commit", oid, Commit)
 
     def snapshot(self, oid: str) -> Snapshot:
-        """Returns a snapshot."""
+        """Returns a snapshot with all its heads, whatever it is stored on top of."""
+        return complete(snapshot_chain(oid, self.stored_snapshot))
+
+    def stored_snapshot(self, oid: str) -> Snapshot:
+        """Returns a snapshot as it is stored: perhaps only what differs from its base."""
         return self._value("snapshot", oid, Snapshot)
 
     def has(self, kind: Kind, oid: str) -> bool:
         """Returns whether the object is in the store, without reading or fetching it."""
         return self.store.exists(object_key(kind, oid))
 
+    def max_bytes(self, kind: Kind) -> int:
+        """Returns how many bytes an object of that kind may have."""
+        return self.limits.component_bytes if kind == "component" else self.limits.manifest_bytes
+
     def read(self, kind: Kind, oid: str) -> bytes:
         """Returns an object's bytes, which hash to ``oid``.
 
         Raises:
             NotFoundError: neither the store nor ``fetch_missing`` has it.
-            CorruptObjectError: the bytes do not hash to ``oid``; the bad file was moved aside.
+            CorruptObjectError: the bytes do not hash to ``oid`` (the bad file was moved aside), or are too many.
         """
         try:
-            data = self.store.read(object_key(kind, oid))
+            data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))
         except NotFoundError as exc:
             if self.fetch_missing is None:
                 raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=_REPAIR) from exc
@@ -182,10 +198,12 @@ class ObjectDatabase:
         if isinstance(cached, expected):
             return cached
         data = self.read(kind, oid)
-        value = decode_manifest(expected, data, what=f"{kind} {oid}")
-        if len(self._cache) >= _CACHED:
+        value = decode_manifest(expected, data, what=f"{kind} {oid}", limits=self.limits)
+        if len(self._cache) >= _CACHED or self._cached_bytes >= _CACHED_BYTES:
             self._cache.clear()
+            self._cached_bytes = 0
         self._cache[oid] = value
+        self._cached_bytes += len(data)
         return value
 
     def _mapped(self, oid: str) -> memoryview | None:
@@ -194,6 +212,8 @@ class ObjectDatabase:
         if path is None:
             return None
         try:
+            if path.stat().st_size > self.limits.component_bytes:
+                return None  # reading it says so
             with path.open("rb") as file:
                 view = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
         except (OSError, ValueError):
@@ -221,7 +241,7 @@ class ObjectDatabase:
         return target
 
 
-def decode_manifest(kind: type[T], data: bytes, *, what: str) -> T:
+def decode_manifest(kind: type[T], data: bytes, *, what: str, limits: Limits = LIMITS) -> T:
     """Returns the model, task, commit or snapshot in ``data``, which is trusted in nothing but its hash.
 
     Raises:
@@ -229,7 +249,7 @@ def decode_manifest(kind: type[T], data: bytes, *, what: str) -> T:
         CorruptObjectError: it is not what it should be.
     """
     try:
-        value = decode(data, kind, what=what)
+        value = decode_strict(data, kind, what=what, limits=limits)
     except CorruptObjectError:
         check_format(data, what)
         raise

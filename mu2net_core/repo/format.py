@@ -10,6 +10,12 @@ from mu2net_core.version import FORMAT
 __all__ = ["check_format", "future_format"]
 
 
+class _Stamp(msgspec.Struct):
+    """The one key that is looked at; the rest is skipped, whatever it is."""
+
+    format: int | None = None
+
+
 def check_format(data: bytes, what: str, found: object = None) -> None:
     """Checks that ``data`` is of our format, by its ``found`` format number or, without one, its own key ``format``.
 
@@ -18,7 +24,7 @@ def check_format(data: bytes, what: str, found: object = None) -> None:
     """
     if found is None:
         try:
-            found = msgspec.json.decode(data, type=dict[str, object]).get("format")
+            found = msgspec.json.decode(data, type=_Stamp).format
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return
     if isinstance(found, int) and found != FORMAT:

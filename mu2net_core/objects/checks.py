@@ -1,0 +1,120 @@
+"""What the values of a decoded object must keep that their types do not say. Everything raises ValueError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from math import isfinite
+
+from mu2net_core.objects.commit import Commit, HeadEntry, Snapshot
+from mu2net_core.objects.component import ComponentRef
+from mu2net_core.objects.model import Costs, Model
+from mu2net_core.objects.names import is_name
+from mu2net_core.objects.task import Task
+
+__all__ = ["check_values"]
+
+_OID = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
+_MOST = 2**53
+"""The largest count: beyond it, floats and other readers' numbers are no longer exact."""
+
+
+def check_values(value: object) -> None:
+    """Checks the ids, names, counts, shares and times in a model, task, commit, snapshot or head's entry.
+
+    Raises:
+        ValueError: one of them cannot be right.
+    """
+    if isinstance(value, Model):
+        _check_model(value)
+    elif isinstance(value, Task):
+        _check_task(value)
+    elif isinstance(value, Commit):
+        _check_commit(value)
+    elif isinstance(value, Snapshot):
+        _names("task", value.heads)
+        _names("root", value.roots)
+        _ids("head", value.heads.values())
+        _ids("root", value.roots.values())
+    elif isinstance(value, HeadEntry):
+        _ids("commit and previous", (value.commit, value.previous))
+
+
+def _check_task(task: Task) -> None:
+    if not task.classes:
+        raise ValueError("a task needs at least one class")
+    if task.input.channels not in {1, 3}:
+        raise ValueError(f"channels: expected 1 or 3, got {task.input.channels}")
+    _counts("image side", (side for side in (task.input.height, task.input.width) if side is not None), least=1)
+    _counts("num_examples", (split.num_examples for split in task.splits.values()), least=1)
+    _counts("slice", (part.stop for split in task.splits.values() for part in split.slices))
+    _names("reader", task.access.readers or ())
+
+
+def _check_model(model: Model) -> None:
+    if len({model.task is None, model.task_id is None, model.root is None}) != 1:
+        raise ValueError("exactly the root models have neither task nor task object nor root")
+    _names("task", [] if model.task is None else [model.task])
+    _ids("task object, root and parent", (model.task_id, model.root, model.parent))
+    for ref in model.components:
+        _check_ref(ref)
+    for name, number in {**model.hyperparameters, **model.architecture.config}.items():
+        if isinstance(number, int) and abs(number) > _MOST:
+            raise ValueError(f"{name[:80]!r} is absurd")
+    _shares("µ", model.mutation_rates.values())
+    _shares("validation curve", model.validation_curve)
+    _shares("quality and test quality", (model.quality, model.test_quality))
+    if model.score is not None and not isfinite(model.score):
+        raise ValueError(f"score: expected a number, got {model.score}")
+    if model.costs is not None:
+        _check_costs(model.costs)
+
+
+def _check_ref(ref: ComponentRef) -> None:
+    _ids("component", (ref.id, ref.parent))
+    _counts("num_params and size_bytes", (ref.num_params, ref.size_bytes))
+    _names("task", ref.training)
+    _counts("steps and examples", (count for one in ref.training.values() for count in (one.steps, one.examples)))
+
+
+def _check_costs(costs: Costs) -> None:
+    _counts("costs", (costs.params, costs.flops), most=2**63)
+    if not 0 <= costs.accounted_params < float("inf"):
+        raise ValueError(f"accounted_params: expected a number of parameters, got {costs.accounted_params}")
+
+
+def _check_commit(commit: Commit) -> None:
+    _ids("task object, model and snapshot", (commit.task_id, commit.model, commit.snapshot))
+    _ids("parent", commit.parents)
+    _ids("selected model", commit.selections)
+    _counts("selections", (times for agents in commit.selections.values() for times in agents.values()))
+    children = commit.children
+    _counts("children", (commit.iteration, children.sampled, children.kept, *children.discarded.values()))
+    for moment in (commit.started_at, commit.finished_at):
+        if not _TIME.fullmatch(moment):
+            raise ValueError(f"expected a time like 2026-01-02T03:04:05.000000+00:00, got {moment[:80]!r}")
+
+
+def _ids(what: str, found: Iterable[str | None]) -> None:
+    for oid in found:
+        if oid is not None and not _OID.fullmatch(oid):
+            raise ValueError(f"{what}: expected ids of 64 hex digits, got {oid[:80]!r}")
+
+
+def _names(what: str, found: Iterable[str] | Mapping[str, object]) -> None:
+    for name in found:
+        if not is_name(name):
+            raise ValueError(f"{what}: not a name: {name[:120]!r}")
+
+
+def _counts(what: str, found: Iterable[int], *, least: int = 0, most: int = _MOST) -> None:
+    for count in found:
+        if not least <= count <= most:
+            raise ValueError(f"{what}: expected a number from {least} to {most}, got {str(count)[:40]}")
+
+
+def _shares(what: str, found: Iterable[float | None]) -> None:
+    for share in found:
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f"{what}: expected a share from 0 to 1, got {share}")
