@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import is_name
+from mu2net_core.repo.epoch import is_current, is_epoch_key
 from mu2net_core.repo.findings import Problem
-from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key
+from mu2net_core.repo.purged import Purged, Tombstone
+from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key, parse_tombstone_key
 
 __all__ = ["RefScan", "scan_refs"]
 
@@ -26,6 +28,7 @@ class RefScan:
         tags: snapshot id by key.
         roots: model id by key.
         broken: (task, number) of entries that are damaged or missing; of two that do not chain, both.
+        tombstones: of what was purged.
         problems: found so far.
     """
 
@@ -33,7 +36,13 @@ class RefScan:
     tags: dict[str, str] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
     broken: list[tuple[str, int]] = field(default_factory=list)
+    tombstones: list[Tombstone] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def purged(self) -> Purged:
+        """What was purged, and so may be missing."""
+        return Purged(self.tombstones)
 
 
 def scan_refs(refs: Refs) -> RefScan:
@@ -45,6 +54,8 @@ def scan_refs(refs: Refs) -> RefScan:
             numbers.setdefault(place[0], set()).add(place[1])
         elif (match := _NAMED.fullmatch(key)) and is_name(match[2]):
             _named(scan, refs, key, match[1])
+        elif parse_tombstone_key(key) or is_epoch_key(key):
+            _other(scan, refs, key)
         else:
             scan.problems.append(Problem(kind="damaged-ref", object=key, message="This is not a ref's name."))
     for task in sorted(numbers):
@@ -96,6 +107,19 @@ def _missing(scan: RefScan, task: str, first: int, following: int) -> None:
     what = "The entry is missing" if following == first + 1 else f"The entries {first} to {following - 1} are missing"
     message = f"{what}, though there is an entry {following}."
     scan.problems.append(Problem(kind="missing-ref", object=entry_key(task, first), message=message))
+
+
+def _other(scan: RefScan, refs: Refs, key: str) -> None:
+    """Checks a tombstone or an epoch."""
+    try:
+        if is_epoch_key(key):
+            if not is_current(refs.store, key.rpartition("/")[2]):
+                message = "It does not hold its own name. Delete it: pushing and fetching work without."
+                scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
+        else:
+            scan.tombstones.append(refs.tombstone(key))
+    except Mu2netError as exc:
+        scan.problems.append(Problem(kind="damaged-ref", object=key, message=exc.message))
 
 
 def _named(scan: RefScan, refs: Refs, key: str, folder: str) -> None:

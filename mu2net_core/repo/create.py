@@ -8,6 +8,7 @@ from typing import Any
 
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.repo.config import Config, flatten
+from mu2net_core.repo.epoch import current_epoch, new_epoch
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import make_folder, translate
@@ -40,8 +41,11 @@ def create_repository(
             make_folder(path / part)
     except OSError as exc:
         raise translate(exc, "create", path) from exc
+    store = LocalStore(path)
+    if current_epoch(store) is None:
+        new_epoch(store)
     try:
-        LocalStore(path).create(CONFIG, config.dump())
+        store.create(CONFIG, config.dump())
     except AlreadyExistsError as exc:
         raise _exists(path) from exc
     return Repository(path, config)

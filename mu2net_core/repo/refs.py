@@ -7,13 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
-from mu2net_core.objects import HeadEntry, check_name, check_oid, decode, encode, hash_bytes, is_name
+from mu2net_core.objects import (
+    LIMITS,
+    HeadEntry,
+    Limits,
+    check_name,
+    check_oid,
+    decode_strict,
+    encode,
+    hash_bytes,
+    is_name,
+)
 from mu2net_core.repo.format import check_format
+from mu2net_core.repo.purged import Tombstone
 from mu2net_core.storage import Store
 
-__all__ = ["HeadState", "Refs", "entry_key", "parse_entry_key"]
+__all__ = ["HeadState", "Refs", "entry_key", "parse_entry_key", "parse_tombstone_key"]
 
-_ENTRY = re.compile(r"refs/heads/(.+)/(\d{8})")
+_ENTRY = re.compile(r"refs/heads/(.+)/([0-9]{8})")
+_TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
 _REPAIR = "Run `mu2net fsck` to see what it touches, `mu2net fsck --repair-from REMOTE` to restore it."
@@ -32,8 +44,9 @@ class HeadState:
 class Refs:
     """The refs of one repository."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, limits: Limits = LIMITS) -> None:
         self.store = store
+        self._limits = limits
         self._known: dict[str, int] = {}
 
     def tasks(self) -> tuple[str, ...]:
@@ -47,6 +60,7 @@ class Refs:
             place = parse_entry_key(key)
             if place is not None:
                 numbers[place[0]] = max(numbers.get(place[0], 0), place[1])
+                self._check_count(len(numbers), "tasks")
         return numbers
 
     def heads(self) -> Mapping[str, HeadState]:
@@ -97,11 +111,10 @@ class Refs:
             CorruptObjectError: the file is empty, cut off or otherwise not an entry.
         """
         key = entry_key(task, number)
-        data = self.store.read(key)
+        data = self.store.read(key, limit=self._limits.ref_bytes)
         try:
-            entry = decode(data, HeadEntry, what=key)
-            check_oid(entry.commit)
-        except (CorruptObjectError, ValueError) as exc:
+            entry = decode_strict(data, HeadEntry, what=key, limits=self._limits)
+        except CorruptObjectError as exc:
             check_format(data, key)
             raise _damaged(key, self.store, data) from exc
         check_format(data, key, entry.format)
@@ -147,6 +160,40 @@ class Refs:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
         self._create_id("roots", check_name(name, "root name"), model_id)
 
+    def tombstones(self) -> Mapping[str, tuple[Tombstone, ...]]:
+        """Returns what was purged, by task name, oldest first; one listing, and one read per tombstone."""
+        keys = [(place, key) for key in self.store.list("refs/purged") if (place := parse_tombstone_key(key))]
+        stones: dict[str, tuple[Tombstone, ...]] = {}
+        for (task, _), key in sorted(keys):
+            stones[task] = (*stones.get(task, ()), self.tombstone(key))
+        return stones
+
+    def tombstone(self, key: str) -> Tombstone:
+        """Returns the tombstone at ``key``; raises CorruptObjectError if it holds none, or that of another task."""
+        data = self.store.read(key, limit=self._limits.manifest_bytes)
+        try:
+            stone = decode_strict(data, Tombstone, what=key, limits=self._limits)
+        except CorruptObjectError as exc:
+            check_format(data, key)
+            raise _damaged(key, self.store, data) from exc
+        check_format(data, key, stone.format)
+        place = parse_tombstone_key(key)
+        if place is None or place[0] != stone.task or encode(stone) != data:
+            raise _damaged(key, self.store, data)
+        return stone
+
+    def create_tombstone(self, stone: Tombstone) -> str:
+        """Adds a tombstone to those of its task and returns its key; one that says the same is there once."""
+        number, data = 1, encode(stone)
+        while True:
+            key = f"refs/purged/{stone.task}/{number:08d}"
+            try:
+                self.store.create(key, data)
+            except AlreadyExistsError:
+                number += 1
+            else:
+                return key
+
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))
 
@@ -162,12 +209,24 @@ class Refs:
         return low
 
     def _named(self, folder: str) -> Mapping[str, str]:
-        names = [key.removeprefix(f"refs/{folder}/") for key in self.store.list(f"refs/{folder}")]
-        return {name: self.read_id(f"refs/{folder}/{name}") for name in names if is_name(name)}
+        names = []
+        for key in self.store.list(f"refs/{folder}"):
+            name = key.removeprefix(f"refs/{folder}/")
+            if is_name(name):
+                names.append(name)
+                self._check_count(len(names), folder)
+        return {name: self.read_id(f"refs/{folder}/{name}") for name in names}
+
+    def _check_count(self, count: int, what: str) -> None:
+        if count > self._limits.refs:
+            raise CorruptObjectError(
+                f"{self.store.url} has more than {self._limits.refs} {what}, which is the limit.",
+                hint="If you trust it: mu2net config set limits.refs NUMBER",
+            )
 
     def read_id(self, key: str) -> str:
         """Returns the id in the file of a tag or root; raises CorruptObjectError if it holds none."""
-        data = self.store.read(key)
+        data = self.store.read(key, limit=self._limits.ref_bytes)
         if not _OID_LINE.fullmatch(data):
             raise _damaged(key, self.store, data)
         return data[:64].decode()
@@ -196,6 +255,14 @@ def entry_key(task: str, number: int) -> str:
 def parse_entry_key(key: str) -> tuple[str, int] | None:
     """Returns (task, number) for the key of a head's entry, None for any other key."""
     match = _ENTRY.fullmatch(key)
+    if match is None or not is_name(match[1]) or int(match[2]) == 0:
+        return None
+    return match[1], int(match[2])
+
+
+def parse_tombstone_key(key: str) -> tuple[str, int] | None:
+    """Returns (task, number) for the key of a tombstone, None for any other key."""
+    match = _TOMBSTONE.fullmatch(key)
     if match is None or not is_name(match[1]) or int(match[2]) == 0:
         return None
     return match[1], int(match[2])

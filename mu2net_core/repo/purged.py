@@ -1,0 +1,159 @@
+"""What was purged: tombstones that outlive it, so that nobody brings it back unknowingly.
+
+A purge deletes a task's history and what only that task reached. Its head stays, moved to a *purge commit*: one that
+removes the task, follows nothing, and names a task object that tells nothing of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import (
+    KINDS,
+    SPLITS,
+    AccessRule,
+    Commit,
+    ImageInput,
+    Kind,
+    Split,
+    Task,
+    check_name,
+    check_oid,
+)
+from mu2net_core.version import FORMAT
+
+if TYPE_CHECKING:
+    from mu2net_core.repo.merge import Manifests
+    from mu2net_core.repo.refs import Refs
+
+__all__ = ["PURGED_SOURCE", "Purged", "Tombstone", "is_purge", "redacted_task"]
+
+PURGED_SOURCE = "purged:"
+"""The source of a task whose data nothing tells of any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """What one purge took away; a large one has several.
+
+    Attributes:
+        task: the task's name.
+        through: number of the last entry of its head whose commit may be gone.
+        roots: the parentless commits of the purged history: what any other copy of it begins with.
+        objects: ``<kind>/<id>`` of what only this task reached, sorted.
+        purged_at: UTC, ISO 8601 with microseconds.
+    """
+
+    format: int = FORMAT
+    task: str
+    through: int
+    roots: tuple[str, ...]
+    objects: tuple[str, ...]
+    purged_at: str
+
+    def __post_init__(self) -> None:
+        check_name(self.task, "task name")
+        for oid in self.roots:
+            check_oid(oid)
+        if self.through < 0 or list(self.objects) != sorted(set(self.objects)):
+            raise ValueError("a tombstone lists distinct objects in order, and entries by number")
+        for node in self.nodes:
+            check_oid(node[1])
+
+    @property
+    def nodes(self) -> tuple[tuple[Kind, str], ...]:
+        """Kind and id of every object in ``objects``."""
+        return tuple(_node(text) for text in self.objects)
+
+
+class Purged:
+    """All that was purged from one repository, as its tombstones say.
+
+    Attributes:
+        tasks: names of the tasks purged, whether added again since or not.
+    """
+
+    def __init__(self, tombstones: Iterable[Tombstone] = ()) -> None:
+        stones = tuple(tombstones)
+        self.tasks = frozenset(stone.task for stone in stones)
+        self._nodes = {node: stone.task for stone in stones for node in stone.nodes}
+        self._roots = {oid: stone.task for stone in stones for oid in stone.roots}
+        self._through: dict[str, int] = {}
+        for stone in stones:
+            self._through[stone.task] = max(stone.through, self._through.get(stone.task, 0))
+
+    @classmethod
+    def read(cls, refs: Refs) -> Purged:
+        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone."""
+        return cls(stone for stones in refs.tombstones().values() for stone in stones)
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks)
+
+    def lists(self, node: tuple[Kind, str]) -> str | None:
+        """Returns the purged task that only reached the object ``node`` then, so that it may be gone; else None."""
+        return self._nodes.get(node)
+
+    def forbids(self, node: tuple[Kind, str]) -> str | None:
+        """Returns the purged task whose knowledge the object ``node`` is, so that it must not come back; else None.
+
+        A task object alone may come back: who adds the same data again decided so.
+        """
+        return None if node[0] == "task" else self._nodes.get(node)
+
+    def covers_commit(self, manifests: Manifests, commit_id: str) -> str | None:
+        """Returns the purged task whose old history the commit ``commit_id`` continues; None if it does not.
+
+        Args:
+            manifests: where commits are looked up; one that is not there ends its line.
+            commit_id: of any commit. The purge commit and what follows it are none of the old history.
+        """
+        queue = [commit_id] if self else []
+        seen = set(queue)
+        for oid in queue:  # grows while it is walked
+            task = self._roots.get(oid) or self._nodes.get(("commit", oid))
+            if task is not None:
+                return task
+            try:
+                fresh = [parent for parent in manifests.commit(oid).parents if parent not in seen]
+            except NotFoundError:
+                continue
+            seen.update(fresh)
+            queue.extend(dict.fromkeys(fresh))
+        return None
+
+    def covers_entry(self, task: str, number: int) -> bool:
+        """Returns whether the commit that an entry of a head names may be gone."""
+        return number <= self._through.get(task, 0)
+
+
+def is_purge(commit: Commit) -> bool:
+    """Returns whether ``commit`` is where a purge left a head: it removes a task and follows nothing."""
+    return commit.removed and not commit.parents
+
+
+def redacted_task(name: str, access: AccessRule) -> Task:
+    """Returns what stays of a task: its name, and who may read what others learned from it.
+
+    All else is the least that a task can have, the same for every data set.
+    """
+    nothing = Split(spec="purged", slices=(), num_examples=1, fingerprint="")
+    return Task(
+        name=name,
+        source=PURGED_SOURCE,
+        splits=dict.fromkeys(SPLITS, nothing),
+        classes=("purged",),
+        input=ImageInput(height=None, width=None, channels=1),
+        access=access,
+    )
+
+
+def _node(text: str) -> tuple[Kind, str]:
+    kind, _, oid = text.partition("/")
+    for known in KINDS:
+        if kind == known:
+            return known, oid
+    raise ValueError(f"a tombstone lists an object of the unknown kind {kind[:40]!r}")
