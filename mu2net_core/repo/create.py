@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config, flatten
 from mu2net_core.repo.epoch import current_epoch, new_epoch
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
@@ -19,7 +20,12 @@ _PARTS = ("objects", "refs", "state")
 
 
 def create_repository(
-    folder: Path, *, preset: str, settings: Mapping[str, Any] | None = None, bare: bool = False
+    folder: Path,
+    *,
+    preset: str,
+    settings: Mapping[str, Any] | None = None,
+    bare: bool = False,
+    limits: Limits = LIMITS,
 ) -> Repository:
     """Returns a new, empty repository without a root model in ``folder`` (in its ``.mu2net``, unless ``bare``).
 
@@ -48,7 +54,7 @@ def create_repository(
         store.create(CONFIG, config.dump())
     except AlreadyExistsError as exc:
         raise _exists(path) from exc
-    return Repository(path, config)
+    return Repository(path, config, limits)
 
 
 def check_empty(path: Path) -> None:

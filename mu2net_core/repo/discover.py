@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Limits
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
@@ -36,8 +38,14 @@ def find_repository(start: Path) -> Path:
     )
 
 
-def open_repository(path: Path) -> Repository:
+def open_repository(
+    path: Path, *, limits_of: Callable[[Config], Limits] = lambda config: Limits.of(config.settings)
+) -> Repository:
     """Returns the repository at ``path``: a folder that has a ``.mu2net``, such a ``.mu2net``, or a bare repository.
+
+    Args:
+        path: where.
+        limits_of: returns how much is accepted from others, by the repository's own settings.
 
     Raises:
         NotFoundError: there is none.
@@ -52,7 +60,8 @@ def open_repository(path: Path) -> Repository:
         data = file.read_bytes()
     except OSError as exc:
         raise translate(exc, "read", file) from exc
-    repo = Repository(found, Config.parse(data, what=f"the repository {found}"))
+    config = Config.parse(data, what=f"the repository {found}")
+    repo = Repository(found, config, limits_of(config))
     attach(repo)
     return repo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS, AccessRule, Kind, hash_bytes, object_key
+from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, hash_bytes, object_key
 from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
@@ -39,11 +39,12 @@ class RemoteRepository:
         audience: who can read what is sent there.
     """
 
-    def __init__(self, remote: Remote, store: Store) -> None:
+    def __init__(self, remote: Remote, store: Store, limits: Limits = LIMITS) -> None:
         self.remote = remote
         self.store = store
-        self.objects = ObjectDatabase(store)
-        self.refs = Refs(store)
+        self.objects = ObjectDatabase(store, limits=limits)
+        self.refs = Refs(store, limits)
+        self._limits = limits
         self.audience = AccessRule() if remote.readers is None else AccessRule.only(remote.readers)
 
     def config(self) -> Config:
@@ -54,7 +55,7 @@ class RemoteRepository:
             InvalidInputError: it is of a future format.
         """
         try:
-            data = self.store.read(CONFIG, limit=LIMITS.config_bytes)
+            data = self.store.read(CONFIG, limit=self._limits.config_bytes)
         except NotFoundError as exc:
             raise NotFoundError(
                 f"No repository at {self.store.url}.",
@@ -91,28 +92,31 @@ def find_remote(config: Config, name: str | None = None) -> Remote:
     return next(iter(config.remotes.values()))
 
 
-def connect(remote: Remote, *, open_store: OpenStore | None = None) -> RemoteRepository:
+def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limits = LIMITS) -> RemoteRepository:
     """Returns ``remote``, opened; nothing is read yet. A folder with a ``.mu2net`` inside stands for that.
 
     Args:
         remote: where it is and how to reach it.
         open_store: opens a URL in place of ``storage.open_store``, which is told the remote's options.
+        limits: how much is accepted from it.
     """
     store = open_store(remote.url) if open_store else default_open_store(remote.url, remote.options)
     file = store.local_path(CONFIG)
     if file is not None and (file.parent / FOLDER / CONFIG).is_file():
         store = (open_store or default_open_store)(str(file.parent / FOLDER))
-    return RemoteRepository(remote, store)
+    return RemoteRepository(remote, store, limits)
 
 
-def connect_or_create(remote: Remote, like: Config, *, open_store: OpenStore | None = None) -> RemoteRepository:
+def connect_or_create(
+    remote: Remote, like: Config, *, open_store: OpenStore | None = None, limits: Limits = LIMITS
+) -> RemoteRepository:
     """Returns ``remote``; if there is nothing yet, makes a bare repository there first, with the settings of ``like``.
 
     Raises:
         InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
         AccessDeniedError: permissions forbid it.
     """
-    reached = connect(remote, open_store=open_store)
+    reached = connect(remote, open_store=open_store, limits=limits)
     try:
         found = reached.config()
     except NotFoundError:
@@ -147,11 +151,11 @@ def check_place(remote: Remote, repo: Repository) -> None:
 
 def attach(repo: Repository) -> None:
     """Lets ``repo`` bring missing components from its partial remotes, as they are configured now."""
-    repo.objects.fetch_missing = component_fetcher(repo.config.remotes.values())
+    repo.objects.fetch_missing = component_fetcher(repo.config.remotes.values(), limits=repo.limits)
 
 
 def component_fetcher(
-    remotes: Iterable[Remote], *, open_store: OpenStore | None = None
+    remotes: Iterable[Remote], *, open_store: OpenStore | None = None, limits: Limits = LIMITS
 ) -> Callable[[Kind, str], bytes] | None:
     """Returns what brings missing components of a partial clone from the first of ``remotes`` that has them.
 
@@ -167,7 +171,7 @@ def component_fetcher(
             if remote.name not in stores:
                 stores[remote.name] = connect(remote, open_store=open_store).store
             try:
-                data = stores[remote.name].read(object_key(kind, oid))
+                data = stores[remote.name].read(object_key(kind, oid), limit=limits.component_bytes)
             except NotFoundError:
                 continue
             return _checked(data, kind, oid, remote)

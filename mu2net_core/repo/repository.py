@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError
+from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.refs import Refs
@@ -31,17 +32,19 @@ class Repository:
         refs: its heads, tags and roots.
         config: its settings when they were last read or written.
         state: the folder of local state, never shared.
+        limits: how much is accepted from others.
     """
 
-    def __init__(self, path: Path, config: Config) -> None:
+    def __init__(self, path: Path, config: Config, limits: Limits = LIMITS) -> None:
         """Opens ``path``; use ``open_repository``, which reads and checks the settings."""
         self.path = path
         self.worktree = path.parent if path.name == FOLDER else path
         self.state = path / "state"
         self.store: Store = LocalStore(path)
-        self.objects = ObjectDatabase(self.store, quarantine=self.state / "corrupt")
-        self.refs = Refs(self.store)
+        self.objects = ObjectDatabase(self.store, quarantine=self.state / "corrupt", limits=limits)
+        self.refs = Refs(self.store, limits)
         self.config = config
+        self.limits = limits
 
     @property
     def agent_id(self) -> str:
