@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from threading import Lock, local
 from typing import Literal, TypeVar
 
 from mu2net_core.errors import StorageError
@@ -31,6 +32,7 @@ class WrappedStore:
         self.inner = inner
         self.calls: Counter[str] = Counter()
         self.log: list[tuple[str, str]] = []
+        self._lock = Lock()  # transfers call from several threads
 
     @property
     def url(self) -> str:
@@ -80,8 +82,9 @@ class WrappedStore:
         return self.inner.local_path(key)
 
     def _pass(self, method: str, key: str, call: Callable[[], T]) -> T:
-        self.calls[method] += 1
-        self.log.append((method, key))
+        with self._lock:
+            self.calls[method] += 1
+            self.log.append((method, key))
         self.before(method, key)
         result = call()
         self.after(method, key)
@@ -118,11 +121,14 @@ class FaultyStore(WrappedStore):
         super().__init__(inner)
         self._at, self._how, self._when, self._methods = at, how, when, methods
         self._seen = 0
+        self._mine = local()  # the number of the call a thread is busy with
 
     def before(self, method: str, key: str) -> None:
         """Counts, and fails if it is time."""
         if method in self._methods:
-            self._seen += 1
+            with self._lock:
+                self._seen += 1
+                self._mine.number = self._seen
             self._fail("before", method, key)
 
     def after(self, method: str, key: str) -> None:
@@ -131,7 +137,7 @@ class FaultyStore(WrappedStore):
             self._fail("after", method, key)
 
     def _fail(self, moment: str, method: str, key: str) -> None:
-        if self._seen != self._at or moment != self._when:
+        if self._mine.number != self._at or moment != self._when:
             return
         if self._how == "exit":
             os._exit(9)
