@@ -23,7 +23,7 @@ from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
 from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, System, encode, hash_bytes
 from mu2net_core.presets import Preset
-from mu2net_core.repo import Repository, load_system, visible_snapshot
+from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.search import Member, best, start
 from mu2net_core.seeds import derive_seed
 
@@ -245,7 +245,7 @@ def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: in
         task=name,
         task_id=head.commit.task_id,
         base=head.commit_id,
-        snapshot=run.repo.objects.put(visible_snapshot(system, name, roots=run.repo.refs.roots())),
+        snapshot=record_snapshot(run.repo, system, name),
         iteration=head.commit.iteration + 1,
         seed=seed,
         generations=training.generations,

@@ -108,12 +108,21 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The system at one moment: the head commit of each task, and the root models by name."""
+    """The system at one moment: the head commit of each task, and the root models by name.
+
+    Attributes:
+        heads: commit id by task name; as stored with a ``base``, only those that it lacks or that moved since.
+        roots: model id by name.
+        base: the snapshot that holds all other heads; None if there are none.
+    """
+
+    OMITTED_IF_NONE: ClassVar = ("base",)
 
     format: int = FORMAT
     kind: Literal["snapshot"] = "snapshot"
     heads: Mapping[str, str]
     roots: Mapping[str, str]
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

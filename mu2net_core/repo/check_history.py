@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, intersect, may_read
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, Snapshot, intersect, may_read
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.findings import Problem, ProblemKind
 from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.snapshots import complete, snapshot_chain
 
 __all__ = ["Walk", "walk_history"]
 
@@ -70,11 +72,9 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
     retained: set[str] = set()
     pending = [(commit_id, entry_key(task, number)) for task, number, commit_id in refs.commits]
     for key, snapshot_id in refs.tags.items():
-        walk.need("snapshot", snapshot_id, key)
-        snapshot = scan.snapshots.get(snapshot_id)
-        if snapshot is not None:
-            pending += [(commit_id, key) for commit_id in snapshot.heads.values()]
+        for snapshot in _snapshots(walk, snapshot_id, key):
             retained |= {model_id for model_id in snapshot.roots.values() if _model(walk, model_id, key)}
+        pending += [(commit_id, key) for commit_id in _heads(walk, snapshot_id, key)]
     retained |= {model_id for key, model_id in refs.roots.items() if _model(walk, model_id, key)}
     while pending:
         commit_id, by = pending.pop()
@@ -97,9 +97,9 @@ def _commit(walk: Walk, commit_id: str, commit: Commit) -> set[str]:
     """Follows a commit's edges; returns the model it retains, if it is there."""
     by = f"commit {commit_id[:16]}"
     walk.need("task", commit.task_id, by)
-    if commit.snapshot is not None and walk.need("snapshot", commit.snapshot, by):
-        for model_id in walk.scan.snapshots[commit.snapshot].roots.values():
-            _model(walk, model_id, f"snapshot {commit.snapshot[:16]}")
+    for snapshot in _snapshots(walk, commit.snapshot, by):
+        for model_id in snapshot.roots.values():
+            _model(walk, model_id, by)
     task = walk.scan.tasks.get(commit.task_id)
     if task is not None and task.name != commit.task:
         walk.report("wrong-reference", f"commit/{commit_id}", f"It is of {commit.task}, its task of {task.name}.")
@@ -109,6 +109,24 @@ def _commit(walk: Walk, commit_id: str, commit: Commit) -> set[str]:
     if owner != commit.task:
         walk.report("wrong-reference", f"commit/{commit_id}", f"It is of {commit.task}, its model of {owner}.")
     return {commit.model}
+
+
+def _snapshots(walk: Walk, oid: str | None, by: str) -> Iterator[Snapshot]:
+    """Yields a snapshot as it is stored, and those it stands on, as far as they are met for the first time."""
+    while oid is not None and walk.need("snapshot", oid, by):
+        yield walk.scan.snapshots[oid]
+        by, oid = f"snapshot {oid[:16]}", walk.scan.snapshots[oid].base
+
+
+def _heads(walk: Walk, snapshot_id: str, by: str) -> Collection[str]:
+    """Returns the commits a snapshot names; none if a part of it is missing or damaged, which is a problem already."""
+    try:
+        return complete(snapshot_chain(snapshot_id, walk.scan.snapshots.__getitem__)).heads.values()
+    except KeyError:
+        return ()
+    except CorruptObjectError as exc:
+        walk.report("wrong-reference", by, exc.message)
+        return ()
 
 
 def _model(walk: Walk, model_id: str, by: str) -> bool:

@@ -1,9 +1,9 @@
 """What an object needs, and what a remote already has, so that transfers send all that is missing and little else.
 
 Strong edges: a commit needs its task, model, parents and snapshot; a model its parent's and root's manifests and its
-task; a snapshot its roots. A commit's model and every root are *retained*: their components are needed too. The heads
-a snapshot names are needed only by a tag. Objects come out in the order that keeps a repository whole if a transfer
-stops anywhere: nothing before what it needs.
+task; a snapshot its roots and its base. A commit's model and every root are *retained*: their components are needed
+too. The heads a snapshot names are needed only by a tag. Objects come out in the order that keeps a repository whole if
+a transfer stops anywhere: nothing before what it needs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def load_manifest(objects: ObjectDatabase, node: Node) -> Manifest:
         return objects.commit(oid)
     if kind == "model":
         return objects.model(oid)
-    return objects.task(oid) if kind == "task" else objects.snapshot(oid)
+    return objects.task(oid) if kind == "task" else objects.stored_snapshot(oid)
 
 
 def needs(value: Manifest) -> tuple[Node, ...]:
@@ -40,7 +40,7 @@ def needs(value: Manifest) -> tuple[Node, ...]:
     elif isinstance(value, Model):
         nodes = [("model", value.parent), ("model", value.root), ("task", value.task_id)]
     elif isinstance(value, Snapshot):
-        nodes = [("model", model_id) for _, model_id in sorted(value.roots.items())]
+        nodes = [("model", model_id) for _, model_id in sorted(value.roots.items())] + [("snapshot", value.base)]
     return tuple((kind, oid) for kind, oid in nodes if oid is not None)
 
 
@@ -156,10 +156,14 @@ class Knowledge:
     def _add_commit(self, commit_id: str) -> None:
         commit = self._objects.commit(commit_id)
         self._ids.update((commit_id, commit.task_id))
-        if commit.snapshot is not None:
-            self._ids.add(commit.snapshot)
+        self._add_snapshot(commit.snapshot)
         if commit.model is not None:
             self._add_model(commit.model)
+
+    def _add_snapshot(self, oid: str | None) -> None:
+        while oid is not None and oid not in self._ids:
+            self._ids.add(oid)
+            oid = self._objects.stored_snapshot(oid).base
 
     def _add_model(self, model_id: str) -> None:
         if model_id not in self._retained and self._objects.has("model", model_id):

@@ -8,8 +8,9 @@ from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import AccessRule, Commit, Head, Model, Snapshot, System, intersect
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
-__all__ = ["load_system", "visible_snapshot"]
+__all__ = ["load_system", "record_snapshot", "visible_snapshot"]
 
 
 def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
@@ -55,6 +56,13 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
         if model_id in system.roots and system.may_use(task, system.roots[model_id])
     }
     return Snapshot(heads=heads, roots=usable)
+
+
+def record_snapshot(repo: Repository, system: System, task: str) -> str:
+    """Stores what ``task`` may see of ``system`` now, on top of what is there, and returns the snapshot's id."""
+    whole = visible_snapshot(system, task, roots=repo.refs.roots())
+    objects = repo.objects
+    return objects.put(shorten(whole, newest_snapshot(system, whole), objects.stored_snapshot))
 
 
 def _head(repo: Repository, commit_id: str) -> Head:

@@ -26,7 +26,7 @@ from mu2net_core.objects import (
     Task,
     Training,
 )
-from mu2net_core.repo import HeadState, Repository, create_repository, load_system, visible_snapshot
+from mu2net_core.repo import HeadState, Repository, create_repository, load_system, record_snapshot
 
 __all__ = [
     "add_sample_task",
@@ -118,12 +118,11 @@ def evolve_sample(
     parent = parent or before.model or next(iter(repo.refs.roots().values()))
     number = state.number if seed is None else seed
     model_id = repo.objects.put(sample_child(repo, before, parent, score=score, trains=trains, seed=number))
-    snapshot = visible_snapshot(load_system(repo), task, roots=repo.refs.roots())
     commit = replace(
         before,
         model=model_id,
         parents=(state.commit,),
-        snapshot=repo.objects.put(snapshot),
+        snapshot=record_snapshot(repo, load_system(repo), task),
         iteration=before.iteration + 1,
         selections=_selected(before.selections, parent, repo.agent_id),
         agent=_agent(repo),

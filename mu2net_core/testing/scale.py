@@ -11,6 +11,7 @@ from mu2net_core.errors import AlreadyExistsError
 from mu2net_core.objects import Agent, Children, Commit, Snapshot
 from mu2net_core.repo import ObjectDatabase, Refs, Repository
 from mu2net_core.repo.refs import HeadState
+from mu2net_core.repo.snapshots import shorten
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import LAYERS, add_sample_task, sample_child, sample_repository
 
@@ -83,6 +84,8 @@ class _Growth:
         chance: decides who learns from whom.
         models: the newest model by task.
         minute: of the clock.
+        roots: root models by name.
+        newest: the last snapshot.
     """
 
     repo: Repository
@@ -90,6 +93,11 @@ class _Growth:
     chance: random.Random
     models: dict[str, str] = field(default_factory=dict)
     minute: int = 0
+    roots: dict[str, str] = field(init=False)
+    newest: str | None = None
+
+    def __post_init__(self) -> None:
+        self.roots = dict(self.repo.refs.roots())
 
     def evolve(self, task: str) -> None:
         """Retains one more model for ``task``."""
@@ -105,7 +113,7 @@ class _Growth:
             before,
             model=model_id,
             parents=(self.states[task].commit,),
-            snapshot=objects.put(self._snapshot()),
+            snapshot=self._snapshot(),
             iteration=before.iteration + 1,
             selections=_selected(before, parents, agent.id),
             children=Children(sampled=32, kept=12, discarded={"score": 20}),
@@ -120,15 +128,18 @@ class _Growth:
     def _parents(self, task: str) -> tuple[str, ...]:
         """Returns the models that were selected as parents, the winner's first."""
         if not self.models:
-            return (next(iter(self.repo.refs.roots().values())),)
+            return tuple(self.roots.values())
         others = [self.models[name] for name in self.chance.choices(list(self.models), k=3)]
         own = [self.models[task]] if task in self.models else []
         first = others if not own or self.chance.random() < _FROM_OTHERS else own
         return tuple(dict.fromkeys([*first, *others, *own]))
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self) -> str:
+        """Stores what every task sees: all heads, as nothing here is private."""
         heads = {task: state.commit for task, state in self.states.items()}
-        return Snapshot(heads=heads, roots=self.repo.refs.roots())
+        whole = Snapshot(heads=heads, roots=self.roots)
+        self.newest = self.repo.objects.put(shorten(whole, self.newest, self.repo.objects.stored_snapshot))
+        return self.newest
 
     def _time(self, minute: int) -> str:
         return (_START + timedelta(minutes=minute)).isoformat(timespec="microseconds")
