@@ -1,0 +1,128 @@
+"""What probes found, noted in ``state/probes/<name>.json``, so that pushing costs no further question.
+
+A note holds for one URL, one set of options and one version of the software that speaks to it. Only a good verdict is
+relied on: rights that were missing may have been granted, and a server that was unsafe replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.objects import decode, encode
+from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
+from mu2net_core.repo.remote import Remote
+from mu2net_core.repo.remotes import RemoteRepository, connect
+from mu2net_core.storage import replace_file
+from mu2net_core.version import __version__
+
+__all__ = ["Note", "check_vetted", "forget_note", "read_note", "vet"]
+
+_CLIENTS = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "az": "adlfs",
+}
+_GOOD = ("safe", "append-only")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """How a probe of a remote ended.
+
+    Attributes:
+        url: of the remote then.
+        options: of the remote then.
+        clients: names and versions of what spoke to it.
+        verdict: what was found.
+        reason: what stands in the way, if anything does.
+        probed_at: when, in UTC.
+    """
+
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    clients: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict
+    reason: str | None = None
+    probed_at: str
+
+
+def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) -> ProbeReport:
+    """Returns what a probe finds at a remote, and notes it.
+
+    Args:
+        state: the folder of local state of the working copy.
+        reached: what to probe.
+        now: our clock.
+    """
+    remote = reached.remote
+    report = probe(reached.store, now=now)
+    note = Note(
+        url=remote.url,
+        options=dict(remote.options),
+        clients=_clients(remote),
+        verdict=report.verdict,
+        reason=report.reason,
+        probed_at=now().astimezone(UTC).isoformat(timespec="seconds"),
+    )
+    replace_file(_file(state, remote.name), encode(note))
+    return report
+
+
+def read_note(state: Path, remote: Remote) -> Note | None:
+    """Returns how the last probe of ``remote`` ended; None if it was never probed as it is now."""
+    try:
+        note = decode(_file(state, remote.name).read_bytes(), Note, what=f"what was found at {remote.name}")
+    except (FileNotFoundError, CorruptObjectError):
+        return None
+    is_same = (note.url, note.options, note.clients) == (remote.url, remote.options, _clients(remote))
+    return note if is_same else None
+
+
+def forget_note(state: Path, name: str) -> None:
+    """Removes the note on the remote called ``name``; none is fine."""
+    _file(state, name).unlink(missing_ok=True)
+
+
+def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) -> None:
+    """Checks that several people can push to ``remote``; probes it if no good verdict is noted.
+
+    A folder is not probed: there creation is a hard link, made by this program itself, and fails where it cannot be.
+
+    Raises:
+        StorageError: it is unsafe, or cannot be reached.
+        AccessDeniedError: it may only be read.
+    """
+    note = read_note(state, remote)
+    if note is not None and note.verdict in _GOOD:
+        return
+    reached = connect(remote)
+    if reached.store.local_path("config.toml") is not None:
+        return
+    error: Mu2netError | None = refusal(vet(state, reached, now=now))
+    if error is not None:
+        raise error
+
+
+def _clients(remote: Remote) -> Mapping[str, str]:
+    """Returns the versions of what speaks to ``remote``: another one may treat the condition otherwise."""
+    client = _CLIENTS.get(remote.url.partition("://")[0].lower())
+    versions = {"mu2net": __version__}
+    if client is not None:
+        try:
+            versions[client] = metadata.version(client)
+        except metadata.PackageNotFoundError:
+            versions[client] = "missing"
+    return versions
+
+
+def _file(state: Path, name: str) -> Path:
+    return state / "probes" / f"{name.replace('/', '%')}.json"
