@@ -17,6 +17,7 @@ from mu2net_core.objects import decode, encode
 from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository, connect
+from mu2net_core.repo.repository import CONFIG
 from mu2net_core.storage import replace_file
 from mu2net_core.version import __version__
 
@@ -105,7 +106,7 @@ def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) ->
     if note is not None and note.verdict in _GOOD:
         return
     reached = connect(remote)
-    if reached.store.local_path("config.toml") is not None:
+    if reached.store.local_path(CONFIG) is not None:
         return
     error: Mu2netError | None = refusal(vet(state, reached, now=now))
     if error is not None:
