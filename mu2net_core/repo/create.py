@@ -9,7 +9,8 @@ from typing import Any
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config, flatten
-from mu2net_core.repo.epoch import current_epoch, new_epoch
+from mu2net_core.repo.epoch import begin_epoch
+from mu2net_core.repo.probe import PROBE
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import make_folder, translate
@@ -25,11 +26,12 @@ def create_repository(
     preset: str,
     settings: Mapping[str, Any] | None = None,
     bare: bool = False,
+    readers: tuple[str, ...] | None = None,
     limits: Limits = LIMITS,
 ) -> Repository:
     """Returns a new, empty repository without a root model in ``folder`` (in its ``.mu2net``, unless ``bare``).
 
-    What an interrupted attempt left behind is taken over.
+    What an interrupted attempt left behind is taken over. ``readers`` says to others who can read it.
 
     Raises:
         AlreadyExistsError: there is one already.
@@ -37,7 +39,7 @@ def create_repository(
     """
     folder = folder.absolute()
     path = folder if bare else folder / FOLDER
-    config = Config(preset=preset, settings=flatten(settings or {}))
+    config = Config(preset=preset, settings=flatten(settings or {}), readers=readers)
     try:
         if (path / CONFIG).exists():
             raise _exists(path)
@@ -48,8 +50,7 @@ def create_repository(
     except OSError as exc:
         raise translate(exc, "create", path) from exc
     store = LocalStore(path)
-    if current_epoch(store) is None:
-        new_epoch(store)
+    begin_epoch(store)
     try:
         store.create(CONFIG, config.dump())
     except AlreadyExistsError as exc:
@@ -58,8 +59,12 @@ def create_repository(
 
 
 def check_empty(path: Path) -> None:
-    """Raises InvalidInputError if the folder ``path`` holds more than what an interrupted creation leaves."""
-    other = sorted(entry.name for entry in path.iterdir() if entry.name not in _PARTS and entry.name[0] != ".")
+    """Raises InvalidInputError if the folder ``path`` holds more than what creating and probing leave.
+
+    ``config.toml`` is let pass: the caller saw none, so somebody else has made the repository in the meantime.
+    """
+    ours = {*_PARTS, PROBE, CONFIG}
+    other = sorted(entry.name for entry in path.iterdir() if entry.name not in ours and entry.name[0] != ".")
     if other:
         raise InvalidInputError(
             f"Cannot make a bare repository in {path}: it holds other things ({', '.join(other[:3])}).",

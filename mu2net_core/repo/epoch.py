@@ -13,7 +13,7 @@ from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS
 from mu2net_core.storage import Store
 
-__all__ = ["EPOCHS", "current_epoch", "is_current", "is_epoch_key", "new_epoch"]
+__all__ = ["EPOCHS", "begin_epoch", "current_epoch", "is_current", "is_epoch_key", "new_epoch"]
 
 EPOCHS = "refs/epoch"
 _EPOCH = re.compile(r"[0-9a-f]{32}")
@@ -31,6 +31,13 @@ def is_current(store: Store, epoch: str) -> bool:
         return store.read(_key(epoch), limit=LIMITS.ref_bytes) == _content(epoch)
     except (NotFoundError, CorruptObjectError):
         return False
+
+
+def begin_epoch(store: Store) -> None:
+    """Gives a repository that is being made its first epoch; two makers at once leave two, which is none's harm."""
+    if current_epoch(store) is None:
+        epoch = uuid.uuid4().hex
+        store.create(_key(epoch), _content(epoch))
 
 
 def new_epoch(store: Store) -> str:
