@@ -36,7 +36,7 @@ def check_values(value: object) -> None:
         _names("task", value.heads)
         _names("root", value.roots)
         _ids("head", value.heads.values())
-        _ids("root", value.roots.values())
+        _ids("root and base", (*value.roots.values(), value.base))
     elif isinstance(value, HeadEntry):
         _ids("commit and previous", (value.commit, value.previous))
 
@@ -86,7 +86,7 @@ def _check_costs(costs: Costs) -> None:
 
 def _check_commit(commit: Commit) -> None:
     _ids("task object, model and snapshot", (commit.task_id, commit.model, commit.snapshot))
-    _ids("parent", commit.parents)
+    _ids("parent and reset_to", (*commit.parents, commit.reset_to))
     _ids("selected model", commit.selections)
     _counts("selections", (times for agents in commit.selections.values() for times in agents.values()))
     children = commit.children

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -193,4 +194,4 @@ def _agent(repo: Repository) -> Agent:
 
 
 def _time(minute: int) -> str:
-    return f"2026-01-01T{minute // 60:02d}:{minute % 60:02d}:00.000000+00:00"
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)).isoformat(timespec="microseconds")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import numpy as np
 
 from mu2net_core.errors import AlreadyExistsError
 from mu2net_core.objects import Agent, Children, Commit, Snapshot
@@ -68,10 +69,10 @@ def grow_system(repo: Repository, tasks: list[str], num_iterations: int, *, seed
     store = UnsyncedStore(repo.path)
     repo.store, repo.objects, repo.refs = store, ObjectDatabase(store), Refs(store)
     states = {task: add_sample_task(repo, task) for task in tasks}
-    growth = _Growth(repo=repo, states=states, chance=random.Random(seed))
+    growth = _Growth(repo=repo, states=states, chance=np.random.default_rng(seed))
     for _ in range(num_iterations):
-        for task in growth.chance.sample(tasks, len(tasks)):
-            growth.evolve(task)
+        for place in growth.chance.permutation(len(tasks)):
+            growth.evolve(tasks[place])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class _Growth:
 
     repo: Repository
     states: dict[str, HeadState]
-    chance: random.Random
+    chance: np.random.Generator
     models: dict[str, str] = field(default_factory=dict)
     minute: int = 0
     roots: dict[str, str] = field(init=False)
@@ -129,7 +130,8 @@ class _Growth:
         """Returns the models that were selected as parents, the winner's first."""
         if not self.models:
             return tuple(self.roots.values())
-        others = [self.models[name] for name in self.chance.choices(list(self.models), k=3)]
+        known = list(self.models.values())
+        others = [known[place] for place in self.chance.integers(len(known), size=3)]
         own = [self.models[task]] if task in self.models else []
         first = others if not own or self.chance.random() < _FROM_OTHERS else own
         return tuple(dict.fromkeys([*first, *others, *own]))
