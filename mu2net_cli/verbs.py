@@ -35,10 +35,12 @@ _TABLE = {
         "rm-task": "Remove a task; its history stays.",
         "tasks": "List the tasks.",
         "evolve": "Improve tasks by evolution: the main job.",
+        "reset": "Go back to an earlier state of a task; nothing is deleted.",
     },
     "Look at it": {
         "status": "Say where everything stands and what to do next.",
         "log": "Show what happened, newest first.",
+        "reflog": "List where the heads stood, newest first.",
         "show": "Show one object: a model, task, commit or snapshot.",
         "leaderboard": "Compare the tasks: accuracy, size and cost of their models.",
         "ancestry": "Show where every layer of a model comes from.",

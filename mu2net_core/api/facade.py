@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mu2net_core.api.evolve import EvolveResult
     from mu2net_core.api.log import LogEntry
     from mu2net_core.api.predict import Predictor
+    from mu2net_core.api.reflog import ReflogEntry
+    from mu2net_core.api.reset import ResetResult
     from mu2net_core.api.status import StatusReport
     from mu2net_core.api.tasks import TaskInfo
     from mu2net_core.engine.events import Event
@@ -66,6 +68,12 @@ class Repo:
         from mu2net_core.api.rm_task import rm_task
 
         return rm_task(self.repository, self.context, task)
+
+    def reset(self, task: str, revision: str) -> ResetResult:
+        """Goes back to an earlier state of a task; nothing is deleted."""
+        from mu2net_core.api.reset import reset
+
+        return reset(self.repository, self.context, task, revision)
 
     def evolve(
         self,
@@ -112,6 +120,12 @@ class Repo:
         from mu2net_core.api.log import log
 
         return log(self.repository, task, limit=limit)
+
+    def reflog(self, task: str | None = None) -> tuple[ReflogEntry, ...]:
+        """Returns where the heads stood, newest first."""
+        from mu2net_core.api.reflog import reflog
+
+        return reflog(self.repository, task)
 
     def status(self) -> StatusReport:
         """Returns what is where, and what to do next."""

@@ -14,9 +14,9 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Agent, Commit, Model
 from mu2net_core.repo import Repository
 
-__all__ = ["LogEntry", "log", "log_entry", "parse_since"]
+__all__ = ["Event", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
 
-Event = Literal["add", "iteration", "merge", "remove"]
+Event = Literal["add", "iteration", "merge", "remove", "reset"]
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?)( ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -139,7 +139,7 @@ def log_entry(repo: Repository, oid: str) -> LogEntry:
     return LogEntry(
         commit=oid,
         task=commit.task,
-        event=_event(commit),
+        event=event_of(commit),
         iteration=commit.iteration,
         model=commit.model,
         validation=model.quality if model is not None else None,
@@ -160,7 +160,10 @@ def _model(repo: Repository, commit: Commit) -> Model | None:
     return repo.objects.model(commit.model) if commit.model is not None else None
 
 
-def _event(commit: Commit) -> Event:
+def event_of(commit: Commit) -> Event:
+    """Returns what a commit did."""
+    if commit.reset_to is not None:
+        return "reset"
     if commit.removed:
         return "remove"
     if commit.is_merge:

@@ -1,0 +1,42 @@
+"""``mu2net reflog``."""
+
+from __future__ import annotations
+
+import typer
+
+from mu2net_cli.options import JsonFlag, OptionalTask
+from mu2net_cli.render import Column, print_json, print_table, short
+from mu2net_cli.session import session_of
+
+__all__ = ["reflog"]
+
+_COLUMNS = tuple(Column(title=title) for title in ("revision", "entry", "commit", "when", "what", "who", "message"))
+
+
+def reflog(ctx: typer.Context, task: OptionalTask = None, *, as_json: JsonFlag = False) -> None:
+    """List where the heads stood, newest first.
+
+    Every move of a head is kept. What was purged since is named, and gone.
+
+    Example: mu2net reflog digits
+    """
+    from mu2net_core.api.reflog import reflog as reflog_api
+
+    session = session_of(ctx)
+    entries = reflog_api(session.repo(), task)
+    if as_json:
+        print_json(entries)
+        return
+    rows = (
+        (
+            entry.revision,
+            str(entry.number),
+            short(entry.commit),
+            (entry.finished_at or "-")[:19].replace("T", " "),
+            entry.event or entry.state,
+            "-" if entry.agent is None else f"{entry.agent.id[:8]} on {entry.agent.host}",
+            entry.message or "-",
+        )
+        for entry in entries
+    )
+    print_table(session, _COLUMNS, rows)

@@ -1,0 +1,76 @@
+"""``reflog``: where the heads stood, entry by entry, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mu2net_core.api.log import Event, event_of
+from mu2net_core.api.names import task_head
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Agent
+from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.purged import Purged
+
+__all__ = ["ReflogEntry", "reflog"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReflogEntry:
+    """One move of a head.
+
+    Attributes:
+        revision: how to name it now, ``T@{n}``.
+        task: whose head.
+        number: of the entry, from 1.
+        commit: the id it moved to.
+        state: ``kept``; ``purged``: the commit was deleted for good; ``missing``: it should be here and is not.
+        event: what the commit did; None if it is gone, like all below.
+        model: the retained model's id.
+        finished_at: UTC, ISO 8601.
+        agent: who did it; None for a merge too.
+        message: one line.
+    """
+
+    revision: str
+    task: str
+    number: int
+    commit: str
+    state: Literal["kept", "purged", "missing"] = "kept"
+    event: Event | None = None
+    model: str | None = None
+    finished_at: str | None = None
+    agent: Agent | None = None
+    message: str | None = None
+
+
+def reflog(repo: Repository, task: str | None = None) -> tuple[ReflogEntry, ...]:
+    """Returns every entry of the log of a head, newest first; of all heads, task by task, without ``task``.
+
+    Raises:
+        NotFoundError: there is no such task.
+        CorruptObjectError: an entry is damaged or does not follow the one before it.
+    """
+    names = repo.refs.tasks() if task is None else (task_head(repo, task).task,)
+    purged = Purged.read(repo.refs)
+    return tuple(
+        _entry(repo, purged, state, back) for name in names for back, state in enumerate(reversed(repo.refs.log(name)))
+    )
+
+
+def _entry(repo: Repository, purged: Purged, state: HeadState, back: int) -> ReflogEntry:
+    place = {"revision": f"{state.task}@{{{back}}}", "task": state.task, "commit": state.commit}
+    try:
+        commit = repo.objects.commit(state.commit)
+    except NotFoundError:
+        gone = purged.covers_entry(state.task, state.number) or purged.lists(("commit", state.commit)) is not None
+        return ReflogEntry(**place, number=state.number, state="purged" if gone else "missing")
+    return ReflogEntry(
+        **place,
+        number=state.number,
+        event=event_of(commit),
+        model=commit.model,
+        finished_at=commit.finished_at,
+        agent=commit.agent,
+        message=commit.message,
+    )
