@@ -10,8 +10,7 @@ from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config, flatten
 from mu2net_core.repo.epoch import begin_epoch
-from mu2net_core.repo.probe import PROBE
-from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import make_folder, translate
 

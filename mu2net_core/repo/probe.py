@@ -23,13 +23,10 @@ from typing import Literal, TypeVar
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, Mu2netError, NotFoundError, StorageError
 from mu2net_core.objects import LIMITS
 from mu2net_core.repo.races import race
-from mu2net_core.repo.repository import CONFIG
+from mu2net_core.repo.repository import CONFIG, PROBE
 from mu2net_core.storage import Store
 
-__all__ = ["PROBE", "ProbeReport", "Verdict", "probe", "refusal"]
-
-PROBE = "probe"
-"""The folder of what probes write."""
+__all__ = ["ProbeReport", "Verdict", "probe", "refusal"]
 
 Verdict = Literal["safe", "append-only", "read-only", "unsafe"]
 T = TypeVar("T")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, hash_bytes, object_key
 from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.epoch import EPOCHS, begin_epoch
 from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
 from mu2net_core.storage import Store
 from mu2net_core.storage import open_store as default_open_store
 
@@ -19,6 +21,7 @@ __all__ = [
     "RemoteRepository",
     "attach",
     "check_place",
+    "check_vacant",
     "component_fetcher",
     "connect",
     "connect_or_create",
@@ -120,7 +123,7 @@ def connect_or_create(
     try:
         found = reached.config()
     except NotFoundError:
-        _create(reached.store, like)
+        _create(reached, like)
         return reached
     origin = next((other for other in found.remotes.values() if other.partial), None)
     if origin is not None:
@@ -196,21 +199,33 @@ def _checked(data: bytes, kind: Kind, oid: str, remote: Remote) -> bytes:
     return data
 
 
-def _create(store: Store, like: Config) -> None:
+def check_vacant(store: Store) -> None:
+    """Checks that a storage without a repository holds nothing else, but for what creating and probing leave.
+
+    Raises:
+        InvalidInputError: it does.
+    """
+    other = next((key for key in store.list("") if not key.startswith((PROBE, EPOCHS, CONFIG))), None)
+    if other is not None:
+        raise InvalidInputError(
+            f"Cannot share through {store.url}: it holds other things (such as {other[:80]}) and no {CONFIG}, so it is "
+            "no mu2net repository.",
+            hint="Name a new or an empty place, such as a folder of its own below it.",
+        )
+
+
+def _create(remote: RemoteRepository, like: Config) -> None:
     """Makes an empty bare repository; somebody else doing so at the same moment is fine."""
+    store, readers = remote.store, remote.remote.readers
     file = store.local_path(CONFIG)
-    try:
+    with suppress(AlreadyExistsError):
         if file is not None:
-            create_repository(file.parent, preset=like.preset, settings=like.shared_settings, bare=True)
-        elif next(iter(store.list("")), None) is None:
-            store.create(CONFIG, Config(preset=like.preset, settings=like.shared_settings).dump())
-        else:
-            raise InvalidInputError(
-                f"Cannot push to {store.url}: it holds other things and no {CONFIG}, so it is no mu2net repository.",
-                hint="Name a new or an empty place.",
-            )
-    except AlreadyExistsError:
-        return
+            settings = like.shared_settings
+            create_repository(file.parent, preset=like.preset, settings=settings, bare=True, readers=readers)
+            return
+        check_vacant(store)
+        begin_epoch(store)
+        store.create(CONFIG, Config(preset=like.preset, settings=like.shared_settings, readers=readers).dump())
 
 
 _ADD = "Add one: mu2net remote add origin FOLDER"

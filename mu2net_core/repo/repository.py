@@ -15,10 +15,12 @@ from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
 from mu2net_core.storage.files import make_folder, translate
 
-__all__ = ["CONFIG", "FOLDER", "Repository"]
+__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository"]
 
 FOLDER = ".mu2net"
 CONFIG = "config.toml"
+PROBE = "probe"
+"""The folder of what probes of a place write; no part of a repository."""
 
 
 class Repository:

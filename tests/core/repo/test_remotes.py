@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, open_repository
+from mu2net_core.repo import remotes as remotes_module
 from mu2net_core.repo.remotes import attach, check_place, component_fetcher, connect, connect_or_create, find_remote
 from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import sample_repository
@@ -100,7 +103,7 @@ class TestConnectOrCreate:
     def test_refuses_a_url_of_other_things(self) -> None:
         url = "memory://connect-or-create/other"
         open_store(url).create("a/file", b"x")
-        with pytest.raises(InvalidInputError, match=r"holds other things and no config\.toml"):
+        with pytest.raises(InvalidInputError, match=r"holds other things \(such as a/file\)"):
             connect_or_create(remote(url), LIKE)
 
     def test_refuses_a_partial_clone(self, repo: Repository) -> None:
@@ -181,3 +184,66 @@ class TestMissingComponents:
         assert component_fetcher([remote("/a", partial=False)]) is None
         attach(repo)
         assert repo.objects.fetch_missing is None
+
+
+class TestMakingOneAtTheSameMoment:
+    def test_behind_a_url_both_get_the_same(self) -> None:
+        url = "memory://at-the-same-moment/shared"
+
+        class Slower(WrappedStore):
+            """Lets somebody else make the repository while this one looks whether the place is empty."""
+
+            def before(self, method: str, key: str) -> None:
+                if (method, key) == ("list", ""):
+                    connect_or_create(remote(url), Config(preset="vit-b"))
+
+        made = connect_or_create(remote(url), LIKE, open_store=lambda url: Slower(open_store(url)))
+        assert made.config().preset == "vit-b"
+        assert open_store(url).exists("config.toml")
+
+    def test_in_a_folder_both_get_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        place = tmp_path / "shared"
+        place.mkdir()
+        create = remotes_module.create_repository
+
+        def later(*args: Any, **kwargs: Any) -> Repository:
+            monkeypatch.setattr(remotes_module, "create_repository", create)
+            connect_or_create(remote(place), Config(preset="vit-b"))
+            return create(*args, **kwargs)
+
+        monkeypatch.setattr(remotes_module, "create_repository", later)
+        assert connect_or_create(remote(place), LIKE).config().preset == "vit-b"
+
+    def test_eight_at_once(self) -> None:
+        url = "memory://at-the-same-moment/eight"
+
+        def make(number: int) -> str:
+            return connect_or_create(remote(url), Config(preset=f"vit-{number}")).config().preset
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(make, range(8)))) == 1
+
+    def test_what_creating_and_probing_leave_is_no_obstacle(self) -> None:
+        url = "memory://at-the-same-moment/killed"
+        open_store(url).create("probe/kept/one", b"x")
+        open_store(url).create("refs/epoch/" + "a" * 32, b"a" * 32 + b"\n")
+        assert connect_or_create(remote(url), LIKE).config() == LIKE
+
+
+def test_a_new_repository_says_who_it_is_for(tmp_path: Path) -> None:
+    for place in (str(tmp_path / "shared"), "memory://says-who/shared"):
+        team = Remote(name="team", url=place, readers=("a", "b"))
+        assert connect_or_create(team, LIKE).config().readers == ("a", "b")
+
+
+def test_options_reach_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(remotes_module, "default_open_store", lambda *args: asked.append(args) or open_store(args[0]))
+    connect(Remote(name="origin", url="memory://x", options={"region": "eu"}))
+    assert asked == [("memory://x", {"region": "eu"})]
+
+
+def test_a_huge_config_over_there_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"#" * (1 << 21))
+    with pytest.raises(CorruptObjectError, match=r"config\.toml"):
+        connect(remote(tmp_path)).config()
