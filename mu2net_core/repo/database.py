@@ -150,6 +150,8 @@ class ObjectDatabase:
                 raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=_REPAIR) from exc
             return self._fetch(self.fetch_missing, kind, oid)
         if hash_bytes(data) != oid:
+            data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))  # reading fails, too
+        if hash_bytes(data) != oid:
             moved = self._set_aside(kind, oid)
             where = f" The bad copy was moved to {moved}." if moved else ""
             raise CorruptObjectError(

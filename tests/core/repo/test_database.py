@@ -9,6 +9,7 @@ from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundEr
 from mu2net_core.objects import Kind, encode, hash_bytes, object_key
 from mu2net_core.repo import ObjectDatabase, Repository
 from mu2net_core.storage import LocalStore
+from mu2net_core.testing.interception import Plan, Trigger, stepping_in
 from mu2net_core.testing.samples import sample_component, sample_task
 from mu2net_core.testing.wrappers import WrappedStore
 
@@ -77,6 +78,15 @@ def test_a_damaged_object_is_moved_aside_and_can_be_put_again(repo: Repository, 
         repo.objects.task(oid)
     assert repo.objects.put(task) == oid
     assert repo.objects.task(oid) == task
+
+
+def test_a_reading_that_fails_once_harms_nothing(repo: Repository, tmp_path: Path) -> None:
+    oid = repo.objects.put(sample_task("a"))
+    trigger = Trigger(plan=Plan(what="flip", at=1), root=repo.path)
+    with stepping_in(trigger):
+        assert repo.objects.task(oid) == sample_task("a")
+    assert trigger.done
+    assert _file(repo, "task", oid).is_file()
 
 
 def test_putting_a_good_copy_heals_a_damaged_one(repo: Repository) -> None:

@@ -1,0 +1,245 @@
+"""Some working copies and the remote they share, in folders, with clocks that jump: the stage of random schedules."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from mu2net_core.api import pull, push, rm_task, tag
+from mu2net_core.api.clone import clone
+from mu2net_core.api.context import Context
+from mu2net_core.errors import AlreadyExistsError, Mu2netError
+from mu2net_core.objects import PUBLIC, AccessRule
+from mu2net_core.repo import Remote, Repository, load_system, open_repository
+from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.outcomes import Exchange
+from mu2net_core.storage import replace_file
+from mu2net_core.testing.interception import Crash, Plan, Trigger, stepping_in
+from mu2net_core.testing.invariants import Inspector, head_log
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+
+__all__ = ["RULES", "World"]
+
+TEAM = "team"
+RULES = {
+    "pub-a": PUBLIC,
+    "pub-b": PUBLIC,
+    "team-c": AccessRule.only([TEAM]),
+    "other-d": AccessRule.only(["others"]),
+    "priv-e": AccessRule.only(["priv-e"]),
+}
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_SENT = {"new", "updated", "merged", "removed"}
+
+
+@dataclass(slots=True)
+class World:
+    """Working copies ``0 … n-1`` of one system, and a remote that the group ``team`` reads.
+
+    Every command opens its repository anew, as a program does.
+
+    Attributes:
+        folder: where everything is.
+        clones: number of working copies; those with an odd number fetch components when they need them.
+        inspector: remembers what may never change.
+        sent: the commits that pushes said the remote's heads moved to, by task.
+        moved: commits that commands said a working copy's heads moved to, by (clone, task).
+        taught: the tasks that trained each component.
+        elapsed_s: what all clocks moved on.
+        skew_s: how wrong the clock of each working copy is.
+        seeds: of the next model.
+    """
+
+    folder: Path
+    clones: int = 3
+    inspector: Inspector = field(default_factory=Inspector)
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    moved: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    taught: dict[str, frozenset[str]] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    skew_s: Counter[int] = field(default_factory=Counter)
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        for number in range(self.clones):
+            repo = sample_repository(self.folder / f"clone{number}")
+            self._settle_in(repo, number)
+
+    @property
+    def remote(self) -> Path:
+        """The remote's folder."""
+        return self.folder / "remote"
+
+    def path(self, number: int) -> Path:
+        """Returns the ``.mu2net`` of a working copy."""
+        return self.folder / f"clone{number}" / ".mu2net"
+
+    def open(self, number: int) -> Repository:
+        """Returns a working copy, opened anew."""
+        return open_repository(self.path(number))
+
+    def context(self, number: int) -> Context:
+        """Returns what a command of a working copy knows of the world."""
+        return Context(
+            now=lambda: _START + timedelta(seconds=self.elapsed_s + self.skew_s[number]),
+            host=f"host{number}",
+            environ={},
+            user_config=None,
+            cwd=self.folder,
+        )
+
+    def alive(self, number: int) -> list[str]:
+        """Returns the tasks of a working copy that were not removed."""
+        return sorted(load_system(self.open(number)).heads)
+
+    def add(self, number: int, task: str) -> None:
+        """Adds a task, as ``add-task`` does."""
+        repo = self.open(number)
+        if repo.refs.head(task) is None:
+            self._note(number, task, add_sample_task(repo, task, RULES[task]).commit)
+
+    def evolve(self, number: int, task: str, score: float, parent_of: str | None, trains: list[str]) -> None:
+        """Retains one new model, grown from that of ``parent_of`` if ``task`` may read it."""
+        repo = self.open(number)
+        system = load_system(repo)
+        parent = system.heads.get(parent_of or "")
+        usable = parent is not None and parent.model is not None and system.may_use(task, parent.model)
+        self.seeds += 1
+        state = evolve_sample(
+            repo,
+            task,
+            score=score,
+            parent=parent.model_id if parent is not None and usable else None,
+            trains=trains,
+            seed=self.seeds,
+        )
+        self._note(number, task, state.commit)
+        model_id = repo.objects.commit(state.commit).model
+        for ref in repo.objects.model(model_id).components if model_id else ():
+            self.taught[ref.id] = frozenset(ref.training)
+
+    def remove(self, number: int, task: str) -> None:
+        """Removes a task, as ``rm-task`` does."""
+        self._note(number, task, rm_task.rm_task(self.open(number), self.context(number), task).commit_id)
+
+    def tag(self, number: int, name: str) -> None:
+        """Tags the system as it is; a tag of that name stays as it is."""
+        try:
+            tag.create(self.open(number), self.context(number), name)
+        except AlreadyExistsError:
+            return
+
+    def push(self, number: int, tasks: tuple[str, ...] = ()) -> Exchange:
+        """Pushes, and believes what it says."""
+        exchange = push.push(self.open(number), self.context(number), "origin", tasks)
+        for report in exchange.tasks:
+            if report.outcome in _SENT and report.commit is not None:
+                self.sent.setdefault(report.task, []).append(report.commit)
+        return exchange
+
+    def pull(self, number: int, tasks: tuple[str, ...] = ()) -> Exchange:
+        """Pulls."""
+        return pull.pull(self.open(number), self.context(number), "origin", tasks)
+
+    def clone(self, number: int, *, full: bool) -> None:
+        """Replaces a working copy by a fresh clone; work it did not push is gone."""
+        shutil.rmtree(self.path(number).parent)
+        self.inspector.forget(self.path(number))
+        self.moved = {place: commits for place, commits in self.moved.items() if place[0] != number}
+        result = clone(str(self.remote), self.path(number).parent, self.context(number), full, readers=[TEAM])
+        replace_file(result.path / "state" / "agent", _agent(number))
+
+    def pass_time(self, seconds: float) -> None:
+        """Lets time pass for all clocks, and for the age of every file on the remote and in the working copies."""
+        self.elapsed_s += seconds
+        for repo in self.repositories():
+            for path in (repo / "objects", repo / "refs", repo / "state"):
+                for file in path.rglob("*"):
+                    told = file.stat()
+                    os.utime(file, ns=(told.st_atime_ns, told.st_mtime_ns - int(seconds * 1e9)))
+
+    def repositories(self) -> list[Path]:
+        """Returns every repository there is."""
+        places = [*(self.path(number) for number in range(self.clones)), self.remote]
+        return [place for place in places if (place / "config.toml").is_file()]
+
+    def run(
+        self,
+        number: int,
+        command: Callable[[], object],
+        plan: Plan | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Mu2netError | None:
+        """Runs a command while things go wrong as planned; after a crash, checks and runs it again.
+
+        Returns:
+            the error it ended with, or None.
+        """
+        own = plan is not None and plan.where == "own"
+        trigger = Trigger(plan=plan, root=self.path(number) if own else self.remote, meanwhile=meanwhile)
+        try:
+            with stepping_in(trigger):
+                command()
+        except Crash:
+            self.check_with_fsck()
+            return self.run(number, command)
+        except Mu2netError as exc:
+            return exc
+        return None
+
+    def check(self) -> None:
+        """Asserts all that must be true at any moment."""
+        for repo in self.repositories():
+            partial = repo != self.remote and any(r.partial for r in open_repository(repo).config.remotes.values())
+            self.inspector.check(repo, elsewhere=self.remote if partial else None)
+        self._check_moves()
+        self._check_privacy()
+
+    def check_with_fsck(self) -> None:
+        """Asserts that the product's own check finds nothing either."""
+        for repo in self.repositories():
+            problems = fsck(open_repository(repo)).problems
+            assert problems == (), f"fsck of {repo}: {problems}"
+
+    def _check_moves(self) -> None:
+        """Asserts that every move that a command reported is in its head's log exactly once."""
+        for task, commits in self.sent.items():
+            log = Counter(head_log(self.remote, task))
+            assert all(log[commit] == 1 for commit in commits), f"a pushed move of {task} is not in the remote's log"
+        for (number, task), commits in self.moved.items():
+            log = Counter(head_log(self.path(number), task))
+            assert all(log[commit] == 1 for commit in commits), f"a move of {task} is not in the log of {number}"
+
+    def _check_privacy(self) -> None:
+        """Asserts that nothing is on the remote that the group that reads it may not read."""
+        for kind in ("component", "task", "commit", "model"):
+            for file in (self.remote / "objects" / kind).rglob("*.*"):
+                oid = file.parent.name + file.name.partition(".")[0]
+                if kind == "component":
+                    bad = [task for task in self.taught.get(oid, ()) if not _shared(task)]
+                    assert not bad, f"the component {oid} trained by {bad} is on the remote"
+                else:
+                    text = file.read_text()
+                    bad = [task for task in RULES if not _shared(task) and f'"{task}"' in text]
+                    assert not bad, f"the {kind} {oid} on the remote names {bad}"
+
+    def _note(self, number: int, task: str, commit: str) -> None:
+        self.moved.setdefault((number, task), []).append(commit)
+
+    def _settle_in(self, repo: Repository, number: int) -> None:
+        replace_file(repo.state / "agent", _agent(number))
+        remote = Remote(name="origin", url=str(self.remote), readers=(TEAM,), partial=number % 2 == 1)
+        repo.update_config(lambda config: config.with_remote(remote))
+
+
+def _agent(number: int) -> bytes:
+    return f"{number:032x}\n".encode()
+
+
+def _shared(task: str) -> bool:
+    return RULES[task].allows_all(AccessRule.only([TEAM]))
