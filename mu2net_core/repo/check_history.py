@@ -10,6 +10,7 @@ from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, Snapshot
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.findings import Problem, ProblemKind
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 
@@ -21,6 +22,9 @@ class Walk:
     """What refs reach.
 
     Attributes:
+        scan: the objects.
+        partial: whether components that are missing may be on a remote.
+        purged: what was purged, and may be missing.
         reached: (kind, id) of every object met, weakly referenced ones too if they are there.
         missing: (kind, id) of strongly referenced objects that are not there.
         absent: components that are not there and may be on a partial remote: who needs them, by id.
@@ -29,6 +33,7 @@ class Walk:
 
     scan: Scan
     partial: bool
+    purged: Purged
     reached: set[tuple[Kind, str]] = field(default_factory=set)
     missing: set[tuple[Kind, str]] = field(default_factory=set)
     absent: dict[str, str] = field(default_factory=dict)
@@ -42,7 +47,7 @@ class Walk:
         if oid in here:
             self.reached.add((kind, oid))
             return True
-        if (kind, oid) in self.scan.damaged:
+        if (kind, oid) in self.scan.damaged or self.purged.lists((kind, oid)) is not None:
             return False
         if kind == "component" and self.partial:
             self.absent.setdefault(oid, by)
@@ -68,7 +73,7 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
         refs: the refs.
         partial: whether components that are missing may be on a remote.
     """
-    walk = Walk(scan=scan, partial=partial)
+    walk = Walk(scan=scan, partial=partial, purged=refs.purged)
     retained: set[str] = set()
     pending = [(commit_id, entry_key(task, number)) for task, number, commit_id in refs.commits]
     for key, snapshot_id in refs.tags.items():

@@ -1,0 +1,218 @@
+"""Purging a task: its history and what only it reached are deleted, and cannot come back unknowingly.
+
+In this order, so that a repository is whole wherever the program dies, and running it again goes on: tombstones say
+what may be missing; the head moves to a purge commit; a new epoch makes every pusher look; pushes that looked before
+are waited for; what others reach is found out once more; the rest is deleted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, replace
+from functools import partial
+
+from mu2net_core.errors import AccessDeniedError, ConflictError, NotFoundError
+from mu2net_core.objects import Agent, Commit, object_key
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.epoch import new_epoch
+from mu2net_core.repo.place import Place
+from mu2net_core.repo.purged import Purged, Tombstone, redacted_task
+from mu2net_core.repo.reach import Tips
+from mu2net_core.repo.survey import Survey, survey
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["SETTLE_S", "PurgeReport", "bury", "follow", "store_purge_commit"]
+
+SETTLE_S = 75.0
+"""How long to wait for pushes under way: they look at the epoch at least every 60 s."""
+
+_PER_TOMBSTONE = 700  # a tombstone must not be larger than other refs may be
+_ATTEMPTS = 20
+_OID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeReport:
+    """What a purge took away, or would.
+
+    Attributes:
+        task: its name.
+        url: of the repository.
+        commit: where the head is now; the purge commit unless nothing was done.
+        num_objects: deleted.
+        size_bytes: of these.
+        holders: other tasks whose models still hold knowledge of it: these keep the components, and the manifests
+            they descend from, which name the data set.
+    """
+
+    task: str
+    url: str
+    commit: str
+    num_objects: int
+    size_bytes: int
+    holders: tuple[str, ...]
+
+    @classmethod
+    def of(cls, place: Place, found: Survey) -> PurgeReport:
+        """Returns the report of a purge that takes away what ``found`` says is doomed, and is still there."""
+        return cls(
+            task=found.task,
+            url=place.store.url,
+            commit=found.head.commit,
+            num_objects=len(found.doomed),
+            size_bytes=_size(place, found.doomed),
+            holders=found.holders,
+        )
+
+
+def bury(
+    place: Place,
+    task: str,
+    store_commit: Callable[[Survey], str],
+    *,
+    now: str,
+    also: Callable[[], Tips] = Tips,
+    inherited: Iterable[Tombstone] = (),
+    settle: Callable[[], None] = lambda: None,
+) -> PurgeReport:
+    """Purges a task; of one whose purge was interrupted, the rest.
+
+    Args:
+        place: the repository.
+        task: one with a head, removed or not.
+        store_commit: stores the purge commit, and its task object, and returns its id.
+        now: for the tombstones, as commits store it.
+        also: returns what else must stay; asked again before anything is deleted.
+        inherited: tombstones of the same purge elsewhere.
+        settle: waits until pushes that began before are over.
+
+    Raises:
+        NotFoundError: there is no such task.
+        CorruptObjectError: what others need cannot be found out; nothing was deleted.
+        AccessDeniedError: permissions forbid it; what was marked stays marked.
+    """
+    found = survey(place, task, also=also())
+    roots = found.roots | {oid for stone in inherited for oid in stone.roots}
+    if not found.is_moved:
+        _move_head(place, found, store_commit, now=now, also=also, inherited=tuple(inherited))
+    try:
+        new_epoch(place.store)
+        settle()
+        found = survey(place, task, also=also())
+        _mark(place, found, roots | found.roots, now)
+        report = PurgeReport.of(place, found)
+        _delete(place, found.doomed)
+    except AccessDeniedError as exc:
+        raise AccessDeniedError(
+            f"The task {task} is marked as purged in {place.store.url}, and nobody will push it there again, but its "
+            f"bytes could not be deleted. {exc.message}",
+            hint="Run the same command with credentials that may delete: it goes on from here.",
+        ) from exc
+    return report
+
+
+def follow(
+    place: Place, task: str, stones: Iterable[Tombstone], purge: str, *, now: str, also: Callable[[], Tips]
+) -> None:
+    """Purges a task here as it was purged elsewhere: its head moves to the same purge commit, which is here already.
+
+    Args:
+        place: the repository here.
+        task: one with a head here.
+        stones: the tombstones of the task elsewhere.
+        purge: id of the purge commit.
+        now: for further tombstones.
+        also: returns what else must stay.
+    """
+    bury(place, task, lambda _: purge, now=now, also=also, inherited=stones)
+
+
+def store_purge_commit(place: Place, found: Survey, *, agent: Agent, now: str) -> str:
+    """Stores a commit that removes a task and tells nothing of it but its name and its rule; returns its id."""
+    own = place.objects
+    commit = Commit(
+        task=found.task,
+        task_id=own.put(redacted_task(found.task, found.access)),
+        iteration=found.commit.iteration,
+        agent=agent,
+        started_at=now,
+        finished_at=now,
+        message=f"purged, up to entry {found.head.number}",  # so that no two purges of a task are the same commit
+        removed=True,
+    )
+    return own.put(commit)
+
+
+def _move_head(
+    place: Place,
+    found: Survey,
+    store_commit: Callable[[Survey], str],
+    *,
+    now: str,
+    also: Callable[[], Tips],
+    inherited: tuple[Tombstone, ...],
+) -> None:
+    """Marks what will go, then moves the head to the purge commit; again if somebody else moved it meanwhile."""
+    for _ in range(_ATTEMPTS):
+        for stone in inherited:
+            place.refs.create_tombstone(replace(stone, through=found.head.number))
+        _mark(place, found, found.roots, now)
+        try:
+            place.refs.append(found.task, store_commit(found), after=found.head)
+        except ConflictError:
+            found = survey(place, found.task, also=also())
+            if found.is_moved:
+                return
+        else:
+            return
+    raise ConflictError(f"The head of {found.task} in {place.store.url} kept moving: {_ATTEMPTS} attempts failed.")
+
+
+def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> None:
+    """Lists in tombstones what is doomed and in none yet."""
+    purged = Purged.read(place.refs)
+    through = found.head.number - 1 if found.is_moved else found.head.number
+    fresh = sorted(f"{kind}/{oid}" for kind, oid in found.doomed if purged.lists((kind, oid)) != found.task)
+    known = purged.covers_entry(found.task, through)
+    for begin in range(0, max(len(fresh), 0 if known else 1), _PER_TOMBSTONE):
+        stone = Tombstone(
+            task=found.task,
+            through=through,
+            roots=tuple(sorted(roots)),
+            objects=tuple(fresh[begin : begin + _PER_TOMBSTONE]),
+            purged_at=now,
+        )
+        place.refs.create_tombstone(stone)
+
+
+def _size(place: Place, nodes: Set[Node]) -> int:
+    """Returns how many bytes objects have; one that is gone meanwhile has none."""
+
+    def size(node: Node) -> int:
+        try:
+            return place.store.size(object_key(*node))
+        except NotFoundError:
+            return 0
+
+    if place.is_local:
+        return sum(map(size, nodes))
+    with Workers[int]() as workers:
+        for node in sorted(nodes):
+            workers.submit(partial(size, node))
+        return sum(workers.results())
+
+
+def _delete(place: Place, nodes: Set[Node]) -> None:
+    """Deletes objects, and damaged copies of them that were set aside."""
+    keys = [object_key(*node) for node in sorted(nodes)]
+    ids = {oid for _, oid in nodes}
+    for key in place.store.list("state/corrupt"):
+        match = _OID.search(key.rpartition("/")[2].replace("-", ""))
+        if match is not None and match[0] in ids:
+            keys.append(key)
+    with Workers[None](num_threads=1 if place.is_local else 8) as workers:
+        for key in keys:
+            workers.submit(partial(place.store.delete, key))
+        for _ in workers.results():
+            pass

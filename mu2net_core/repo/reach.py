@@ -1,0 +1,215 @@
+"""What the refs of a repository reach: all that must stay when something is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass, field
+from functools import partial
+
+from mu2net_core.errors import CorruptObjectError, NotFoundError
+from mu2net_core.objects import Commit, Model, Snapshot, is_name
+from mu2net_core.repo.closure import Node, needs
+from mu2net_core.repo.database import Manifest
+from mu2net_core.repo.epoch import is_epoch_key
+from mu2net_core.repo.place import Place
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.refs import Refs, parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["ABORTED", "Tips", "reach", "ref_tips", "state_tips"]
+
+Visit = Callable[[Node, Manifest], None]
+ABORTED = "Nothing was deleted. Run `mu2net fsck`, repair what it finds, then run this again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tips:
+    """Where reaching begins.
+
+    Attributes:
+        commits: heads, and where they were.
+        models: whose arrays are needed, too.
+        tags: snapshots whose heads are needed, too.
+        others: any further objects.
+    """
+
+    commits: Set[str] = field(default_factory=frozenset)
+    models: Set[str] = field(default_factory=frozenset)
+    tags: Set[str] = field(default_factory=frozenset)
+    others: Set[Node] = field(default_factory=frozenset)
+
+    def __or__(self, more: Tips) -> Tips:
+        return Tips(
+            commits=self.commits | more.commits,
+            models=self.models | more.models,
+            tags=self.tags | more.tags,
+            others=self.others | more.others,
+        )
+
+
+def ref_tips(place: Place, purged: Purged, *, without: str | None = None) -> Tips:
+    """Returns all that the refs name: every entry of every head, every tag, every root.
+
+    Args:
+        place: whose refs.
+        purged: what was purged; entries that a purge left behind name nothing any more.
+        without: a task whose head is left out.
+
+    Raises:
+        CorruptObjectError: a ref cannot be read, or is of a kind unknown to this version.
+    """
+    refs, numbers = place.refs, dict[str, list[int]]()
+    for key in refs.store.list("refs"):
+        entry = parse_entry_key(key)
+        if entry is not None:
+            numbers.setdefault(entry[0], []).append(entry[1])
+        elif not _is_known(key):
+            raise CorruptObjectError(f"{key} in {refs.store.url} is no ref that this version knows.", hint=ABORTED)
+    wanted = [
+        (task, number)
+        for task, entries in sorted(numbers.items())
+        if task != without
+        for number in entries
+        if not (purged.covers_entry(task, number) and not purged.covers_entry(task, max(entries)))
+    ]
+    return Tips(
+        commits=frozenset(_commits(place, wanted)),
+        models=frozenset(refs.roots().values()),
+        tags=frozenset(refs.tags().values()),
+    )
+
+
+def reach(
+    place: Place, tips: Tips, purged: Purged, *, spared: str | None = None, visit: Visit | None = None
+) -> set[Node]:
+    """Returns all objects that ``tips`` reach.
+
+    Args:
+        place: where manifests are read.
+        tips: where to begin.
+        purged: what may be gone.
+        spared: a task whose commits no tag holds.
+        visit: told of every manifest met.
+
+    Raises:
+        CorruptObjectError: a manifest cannot be read, or is missing though nobody purged it.
+    """
+    walk = _Walk(tips=tips, purged=purged, spared=spared)
+    while walk.fresh:
+        batch = sorted(walk.fresh)
+        walk.fresh = set()
+        for node, value in place.load_all(batch):
+            if isinstance(value, NotFoundError):
+                walk.drop(node, value)
+            else:
+                walk.take(node, value)
+                if visit is not None:
+                    visit(node, value)
+    return walk.found
+
+
+@dataclass(slots=True, kw_only=True)
+class _Walk:
+    """How far reaching has come.
+
+    Attributes:
+        found: all met so far.
+        fresh: manifests met and not looked at yet.
+    """
+
+    tips: Tips
+    purged: Purged
+    spared: str | None
+    found: set[Node] = field(default_factory=set)
+    fresh: set[Node] = field(default_factory=set)
+    _retained: set[str] = field(default_factory=set)
+    _waiting: dict[str, list[Node]] = field(default_factory=dict)
+    _held: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._retain(self.tips.models)
+        self._hold(self.tips.tags)
+        self._add(("commit", oid) for oid in self.tips.commits)
+        self._add(self.tips.others)
+
+    def take(self, node: Node, value: Manifest) -> None:
+        """Goes on from a manifest."""
+        self._add(needs(value))
+        if isinstance(value, Commit) and value.model is not None:
+            self._retain([value.model])
+        elif isinstance(value, Snapshot):
+            self._retain(value.roots.values())
+            if node[1] in self._held:
+                self._add(("commit", oid) for task, oid in value.heads.items() if not self._is_spared(task, oid))
+                self._hold([] if value.base is None else [value.base])
+        elif isinstance(value, Model):
+            components: list[Node] = [("component", ref.id) for ref in value.components]
+            if node[1] in self._retained:
+                self._add(components)
+            else:
+                self._waiting[node[1]] = components
+
+    def drop(self, node: Node, error: NotFoundError) -> None:
+        """Accepts that a manifest is gone, if it was purged."""
+        if self.purged.lists(node) is None:
+            raise CorruptObjectError(f"The {node[0]} {node[1]} is missing: {error.message}", hint=ABORTED) from error
+        self.found.discard(node)
+
+    def _add(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if node not in self.found:
+                self.found.add(node)
+                if node[0] != "component":
+                    self.fresh.add(node)
+
+    def _retain(self, models: Iterable[str]) -> None:
+        for model_id in models:
+            if model_id not in self._retained:
+                self._retained.add(model_id)
+                self._add([("model", model_id), *self._waiting.pop(model_id, [])])
+
+    def _hold(self, snapshots: Iterable[str]) -> None:
+        """Notes that the heads of snapshots count."""
+        for oid in snapshots:
+            self._held.add(oid)
+            self.found.discard(("snapshot", oid))  # it may have been met as one whose heads do not
+            self._add([("snapshot", oid)])
+
+    def _is_spared(self, task: str, oid: str) -> bool:
+        return task == self.spared or self.purged.lists(("commit", oid)) is not None
+
+
+def state_tips(repo: Repository) -> Tips:
+    """Returns what the notes on remotes name, as far as it is here: fetched work that no head has yet."""
+    notes = [read_tracking(repo.state, remote) for remote in repo.config.remotes.values()]
+    commits = {state.commit for note in notes for state in note.heads.values()}
+    return Tips(
+        commits=frozenset(oid for oid in commits if repo.objects.has("commit", oid)),
+        models=frozenset(o for note in notes for o in note.roots.values() if repo.objects.has("model", o)),
+        tags=frozenset(o for note in notes for o in note.tags.values() if repo.objects.has("snapshot", o)),
+    )
+
+
+def _commits(place: Place, wanted: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """Yields the commits that entries name, several entries on their way at once."""
+    if place.is_local:
+        for task, number in wanted:
+            yield place.refs.entry(task, number)[0].commit
+        return
+    with Workers[str]() as workers:
+        for task, number in wanted:
+            workers.submit(partial(_commit, place.refs, task, number))
+        yield from workers.results()
+
+
+def _commit(refs: Refs, task: str, number: int) -> str:
+    return refs.entry(task, number)[0].commit
+
+
+def _is_known(key: str) -> bool:
+    """Returns whether a key below ``refs`` that is no head's entry is one this version knows."""
+    _, _, name = key.partition("/")
+    folder, _, rest = name.partition("/")
+    return (folder in {"tags", "roots"} and is_name(rest)) or is_epoch_key(key) or parse_tombstone_key(key) is not None
