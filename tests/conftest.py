@@ -1,13 +1,22 @@
-"""What every test may use: a world that is always the same."""
+"""What every test may use: a world that is always the same, and object-store servers.
+
+The servers start with the first test that asks for one and are killed after the last. Where one is not installed its
+tests are skipped, or fail if MU2NET_TEST_SERVERS is "required"; mu2net_core/testing/servers.py says where it is sought.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.api.context import Context
+from mu2net_core.testing.ceph import ceph
+from mu2net_core.testing.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
 
 
 @pytest.fixture
@@ -20,3 +29,69 @@ def context(tmp_path: Path) -> Context:
         user_config=None,
         cwd=tmp_path,
     )
+
+
+def _serve(run: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    try:
+        with run() as server:
+            yield server
+    except MissingServerError as exc:
+        if os.environ.get("MU2NET_TEST_SERVERS") == "required":
+            pytest.fail(f"server not installed: {exc}")
+        pytest.skip(f"server not installed: {exc}")
+
+
+def _bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    return server.new_bucket()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Server]:
+    """Returns a running Ceph gateway: the real S3 server of the tests."""
+    yield from _serve(ceph)
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Server]:
+    """Returns a running moto: an S3 emulator with AWS's own words."""
+    yield from _serve(moto)
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[Server]:
+    """Returns a running Azurite."""
+    yield from _serve(azurite)
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[Server]:
+    """Returns a running gcp-storage-emulator, which lets the second of two creators overwrite."""
+    yield from _serve(gcs_emulator)
+
+
+@pytest.fixture
+def s3_bucket(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Returns an empty bucket of Ceph, its credentials in the environment."""
+    return _bucket(s3_server, monkeypatch)
+
+
+@pytest.fixture
+def moto_bucket(moto_server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Returns an empty bucket of moto, its credentials in the environment."""
+    return _bucket(moto_server, monkeypatch)
+
+
+@pytest.fixture
+def azure_bucket(azure_server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Returns an empty container of Azurite, its credentials in the environment."""
+    return _bucket(azure_server, monkeypatch)
+
+
+@pytest.fixture
+def gcs_bucket(gcs_server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Returns an empty bucket of the Google emulator."""
+    return _bucket(gcs_server, monkeypatch)

@@ -34,6 +34,6 @@ def open_store(url: str | Path, options: Mapping[str, str] = NO_OPTIONS) -> Stor
         from urllib.parse import unquote, urlsplit  # rarely needed, and 5 ms
 
         return LocalStore(Path(unquote(urlsplit(text).path)))
-    from mu2net_core.storage.remote import FsspecStore  # fsspec takes 0.1 s to import
+    from mu2net_core.storage.schemes import open_remote  # fsspec takes 0.1 s to import
 
-    return FsspecStore(text, options)
+    return open_remote(text, options)

@@ -1,161 +1,191 @@
-"""Any store that fsspec serves and that honours exclusive creation."""
+"""A bucket as a store: the same primitive as on a disk, over requests that may fail at any moment."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from hashlib import md5
 from pathlib import Path
-from random import SystemRandom
-from threading import Lock
-from typing import Any
+from typing import NoReturn, TypeVar, cast
 
-import fsspec
-
-from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, InvalidInputError, NotFoundError, StorageError
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, NotFoundError, StorageError
+from mu2net_core.storage.backend import Backend, Failure, Info, Trouble
+from mu2net_core.storage.patience import Patience
 from mu2net_core.storage.store import check_key, check_prefix, too_large
 
 __all__ = ["FsspecStore"]
 
-_SCHEMES = ("memory",)
-_MEMORY_LOCK = Lock()  # fsspec's memory:// checks and then sets
-_TRIES = 6
+T = TypeVar("T")
+_Failed = tuple[Failure, Exception]
+
+_MISSING = (Trouble.NO_KEY, Trouble.NOTHING)
+_PASSING = (Trouble.BUSY, Trouble.LOST)
+_READ_BACK_BYTES = 64 * 1024  # of more, size and MD5 are compared first
 
 
 class FsspecStore:
     """Keeps every key as one object below a URL.
 
-    "Already exists" and every failure that leaves the outcome open are followed by reading back: our bytes there are
-    success, others a conflict, none a reason to try again.
+    "It exists already", and every failure that leaves the outcome open, are followed by reading back: our bytes
+    there are success, others a conflict, none a reason to try again. Usable from several threads at once.
     """
 
-    def __init__(
-        self, url: str, options: Mapping[str, str] | None = None, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        scheme = url.partition("://")[0]
-        if scheme not in _SCHEMES:
-            raise InvalidInputError(
-                f"Cannot open {_without_secret(url)}: expected a folder, or a URL that begins with file://; "
-                f"got the scheme {scheme!r}."
-            )
-        if options:
-            raise InvalidInputError(f"Cannot open {_without_secret(url)}: it takes no options; got {sorted(options)}.")
-        self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True)
-        self._root = root.rstrip("/")
-        self._url = _without_secret(url)
+    def __init__(self, backend: Backend, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._backend = backend
+        self._url = backend.place.url
         self._sleep = sleep
+        self._bucket_is_there = False
 
     @property
     def url(self) -> str:
-        """The URL, without user name and password."""
+        """The URL, which holds no secret."""
         return self._url
+
+    def credentials(self) -> str:
+        """Returns which credentials are used, in words, or where they were looked for."""
+        return self._backend.credentials()
 
     def read(self, key: str, *, limit: int | None = None) -> bytes:
         """Returns the bytes at ``key``, if they are no more than ``limit``."""
-        end = None if limit is None else limit + 1
-        try:
-            data: bytes = self._fs.cat_file(self._path(key), end=end)
-        except (FileNotFoundError, IsADirectoryError) as exc:
-            raise NotFoundError(f"No {key} in {self.url}.") from exc
-        except OSError as exc:
-            raise self._translate(exc, "read", key) from exc
+        path, stop = self._path(key), None if limit is None else limit + 1
+        data = self._ask("read", key, partial(self._backend.get, path, stop=stop))
         if limit is not None and len(data) > limit:
             raise too_large(key, self.url, limit)
         return data
 
     def create(self, key: str, data: bytes) -> bool:
         """Creates ``key`` unless it exists, with read-back."""
-        failure: OSError | None = None
-        for attempt in range(_TRIES):
-            try:
-                self._put(self._path(key), data)
-            except FileExistsError:
-                lost_reply = failure is not None
-            except PermissionError as exc:
-                raise self._translate(exc, "write", key) from exc
-            except OSError as exc:
-                failure, lost_reply = exc, True
-            else:
-                return True
-            try:
-                found = self.read(key)
-            except NotFoundError:
-                self._sleep(SystemRandom().uniform(0, min(5.0, 0.05 * 2**attempt)))
-                continue
-            if found != data:
-                raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.") from failure
-            return lost_reply
-        raise StorageError(f"Cannot write {key} in {self.url}: {_TRIES} attempts failed.") from failure
+        path, patience, perhaps_ours = self._path(key), Patience(self._sleep), False
+        while failed := self._try(partial(self._backend.put, path, data, exclusive=True))[1]:
+            failure, cause = failed
+            if failure.trouble not in (*_PASSING, Trouble.THERE):
+                self._fail("write", key, failure, cause)
+            perhaps_ours = perhaps_ours or failure.trouble is not Trouble.THERE
+            same = None if failure.trouble is Trouble.BUSY else self._holds(key, data, cause)
+            if same is False:
+                raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.") from cause
+            if same:
+                return perhaps_ours
+            if not patience.again(failure.trouble):
+                self._fail("write", key, failure, cause, patience)
+        return True
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yields every key below ``prefix``."""
         prefix = check_prefix(prefix)
-        try:
-            found = self._fs.find(f"{self._root}/{prefix}" if prefix else self._root)
-        except FileNotFoundError:
-            return
-        except OSError as exc:
-            raise self._translate(exc, "list", prefix) from exc
-        inside = f"{prefix}/" if prefix else ""
-        keys = (str(path)[len(self._root) + 1 :] for path in found)
-        yield from sorted(key for key in keys if key.startswith(inside))
+        root = f"{self._backend.place.root}/" if self._backend.place.root else ""
+        inside = f"{root}{prefix}/" if prefix else root
+        found: list[str] = []
+        after = None
+        while True:
+            names, after = self._ask("list", prefix or "the objects", partial(self._backend.page, inside, after))
+            found += (name[len(root) :] for name in names if name.startswith(inside) and not name.endswith("/"))
+            if after is None:
+                break
+        yield from sorted(found)
 
     def exists(self, key: str) -> bool:
         """Returns whether there are bytes at ``key``."""
         try:
-            return bool(self._fs.isfile(self._path(key)))
-        except OSError as exc:
-            raise self._translate(exc, "look for", key) from exc
+            self._info("look for", key)
+        except NotFoundError:
+            return False
+        return True
 
     def delete(self, key: str) -> None:
         """Removes ``key``; missing is fine."""
+        path = self._path(key)
         try:
-            self._fs.rm_file(self._path(key))
-        except FileNotFoundError:
+            self._ask("delete", key, partial(self._backend.delete, path))
+        except NotFoundError:
             return
-        except OSError as exc:
-            raise self._translate(exc, "delete", key) from exc
 
     def size(self, key: str) -> int:
         """Returns the number of bytes at ``key``."""
-        return int(self._info(key)["size"])
+        return self._info("look for", key).size
 
     def modified(self, key: str) -> datetime:
-        """Returns when ``key`` was last written."""
-        return self._info(key)["created"].astimezone(UTC)
+        """Returns when ``key`` was last written, by the storage's clock."""
+        return self._info("look for", key).modified
 
     def refresh(self, key: str, data: bytes) -> None:
         """Writes ``data`` to ``key`` again."""
-        try:
-            self._fs.pipe_file(self._path(key), data)
-        except OSError as exc:
-            raise self._translate(exc, "write", key) from exc
-
-    def _info(self, key: str) -> dict[str, Any]:
-        try:
-            return self._fs.info(self._path(key))
-        except FileNotFoundError as exc:
-            raise NotFoundError(f"No {key} in {self.url}.") from exc
-        except OSError as exc:
-            raise self._translate(exc, "read", key) from exc
+        path = self._path(key)
+        self._ask("write", key, partial(self._backend.put, path, data, exclusive=False))
 
     def local_path(self, key: str) -> Path | None:  # noqa: ARG002
         """Returns None: there is no local file."""
         return None
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{check_key(key)}"
+        root = self._backend.place.root
+        return f"{root}/{check_key(key)}" if root else check_key(key)
 
-    def _put(self, path: str, data: bytes) -> None:
-        with _MEMORY_LOCK:
-            self._fs.pipe_file(path, data, mode="create")
+    def _info(self, doing: str, key: str) -> Info:
+        path = self._path(key)
+        return self._ask(doing, key, partial(self._backend.head, path))
 
-    def _translate(self, exc: OSError, doing: str, key: str) -> AccessDeniedError | StorageError:
-        kind = AccessDeniedError if isinstance(exc, PermissionError) else StorageError
-        return kind(f"Cannot {doing} {key} in {self.url}: {exc}.")
+    def _holds(self, key: str, data: bytes, cause: Exception) -> bool | None:
+        """Returns whether ``key`` holds exactly ``data``; None if it holds nothing."""
+        try:
+            if len(data) > _READ_BACK_BYTES:
+                info = self._info("read back", key)
+                if info.size != len(data) or info.md5 == md5(data, usedforsecurity=False).digest():
+                    return info.size == len(data)
+            path, stop = self._path(key), len(data) + 1
+            return self._ask("read back", key, partial(self._backend.get, path, stop=stop)) == data
+        except NotFoundError:
+            return None
+        except AccessDeniedError as exc:
+            raise StorageError(
+                f"Cannot tell whether {key} was written to {self.url}: it may not be read back ({exc.message}).",
+                hint="Grant the right to read what one writes, then run the same command again.",
+            ) from cause
 
+    def _ask(self, doing: str, key: str, call: Callable[[], T]) -> T:
+        """Returns what ``call`` returns, tried again while the failure is a passing one."""
+        patience = Patience(self._sleep)
+        while True:
+            result, failed = self._try(call)
+            if failed is None:
+                return cast("T", result)
+            failure, cause = failed
+            if failure.trouble not in _PASSING or not patience.again(failure.trouble):
+                self._fail(doing, key, failure, cause, patience)
 
-def _without_secret(url: str) -> str:
-    scheme, mark, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+    def _try(self, call: Callable[[], T]) -> tuple[T | None, _Failed | None]:
+        """Returns what ``call`` returns, or what went wrong."""
+        try:
+            result = call()
+        except Exception as exc:  # noqa: BLE001 - the backend knows what its library's exceptions mean
+            return None, (self._backend.failure(exc), exc)
+        self._bucket_is_there = True
+        return result, None
+
+    def _fail(
+        self, doing: str, key: str, failure: Failure, cause: Exception, patience: Patience | None = None
+    ) -> NoReturn:
+        what = f"Cannot {doing} {key} in {self.url}"
+        trouble = failure.trouble
+        if trouble is Trouble.NOTHING and not self._bucket_is_there:
+            trouble = self._look_for_bucket()
+        if trouble in _MISSING:
+            self._bucket_is_there = True
+            raise NotFoundError(f"No {key} in {self.url}.") from cause
+        if trouble is Trouble.NO_BUCKET:
+            word, bucket = self._backend.bucket_word, self._backend.bucket
+            raise StorageError(
+                f"{what}: there is no {word} {bucket!r}.", hint=f"Create the {word}, or correct the URL."
+            ) from cause
+        if trouble is Trouble.DENIED:
+            used = self._backend.credentials()
+            raise AccessDeniedError(f"{what}: {failure.reason}. Credentials: {used}.", hint=failure.hint) from cause
+        tried = f" ({patience.attempts} attempts in {patience.elapsed_s:.0f} s)" if patience else ""
+        raise StorageError(f"{what}: {failure.reason}{tried}.", hint=failure.hint) from cause
+
+    def _look_for_bucket(self) -> Trouble:
+        _, failed = self._try(self._backend.look)
+        missing = failed is not None and failed[0].trouble in (Trouble.NOTHING, Trouble.NO_BUCKET)
+        return Trouble.NO_BUCKET if missing else Trouble.NO_KEY  # the right to look at buckets may be missing

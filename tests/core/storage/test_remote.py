@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import md5
+from typing import Any
 
 import fsspec
 import pytest
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, InvalidInputError, StorageError
-from mu2net_core.storage import Store, open_store
+from mu2net_core.storage import Store, open_store, places
+from mu2net_core.storage.backend import Info, Trouble
+from mu2net_core.storage.memory import MemoryBackend
+from mu2net_core.storage.patience import Patience
+from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.remote import FsspecStore
 from mu2net_core.testing.stores import StoreTests
 
@@ -35,73 +43,178 @@ class TestMemoryStore(StoreTests):
         assert store.local_path("a") is None
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/x", "http://host/x", "sftp://me:secret@host/x?token=secret"])
+@pytest.mark.parametrize("url", ["http://host/x", "sftp://me:secret@host/x?token=secret"])
 def test_schemes_that_may_overwrite_are_refused(url: str) -> None:
     with pytest.raises(
-        InvalidInputError, match="expected a folder, or a URL that begins with file://; got the scheme"
+        InvalidInputError, match=r"expected a folder, or a URL that begins .*; got the scheme"
     ) as caught:
         open_store(url)
     assert "secret" not in str(caught.value)
 
 
-def _flaky(store: FsspecStore, monkeypatch: pytest.MonkeyPatch, *, failures: int, lands: bool) -> None:
-    """Makes the first ``failures`` writes fail; with ``lands`` after they were done, so that the reply is lost."""
-    put, left = store._put, [failures]
-
-    def put_badly(path: str, data: bytes) -> None:
-        left[0] -= 1
-        if left[0] < 0 or lands:
-            put(path, data)
-        if left[0] >= 0:
-            raise ConnectionResetError("reset")
-
-    monkeypatch.setattr(store, "_put", put_badly)
+@pytest.mark.parametrize(
+    "url",
+    ["s3://KEY:secret@bucket/x", "s3://secret@bucket/x", "gs://bucket/x?token=secret", "abfs://box:secret@host/x"],
+)
+def test_urls_that_hold_secrets_are_refused(url: str) -> None:
+    with pytest.raises(InvalidInputError, match="holds no user name, password, port or query") as caught:
+        open_store(url)
+    assert "secret" not in str(caught.value)
 
 
-def test_a_lost_reply_is_success(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = FsspecStore(url, sleep=lambda _: None)
-    _flaky(store, monkeypatch, failures=1, lands=True)
-    assert store.create("a", b"one") is True
-
-
-def test_a_dropped_request_is_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    store = FsspecStore(url, sleep=waits.append)
-    _flaky(store, monkeypatch, failures=3, lands=False)
-    assert store.create("a", b"one") is True
-    assert len(waits) == 3
-
-
-def test_a_lost_reply_of_anothers_write_is_a_conflict(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = FsspecStore(url, sleep=lambda _: None)
-    store.create("a", b"theirs")
-    _flaky(store, monkeypatch, failures=1, lands=False)
-    with pytest.raises(AlreadyExistsError):
-        store.create("a", b"ours")
-
-
-def test_a_storage_that_stays_away_is_an_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = FsspecStore(url, sleep=lambda _: None)
-    _flaky(store, monkeypatch, failures=100, lands=False)
-    with pytest.raises(StorageError, match="6 attempts failed"):
-        store.create("a", b"one")
+@pytest.mark.parametrize("url", ["s3://", "s3:///x", "gs://-/x", "s3://a b/x"])
+def test_urls_without_a_bucket_are_refused(url: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"expected .*://BUCKET/FOLDER"):
+        open_store(url)
 
 
 @pytest.mark.parametrize(
-    ("failure", "expected"),
-    [(PermissionError("no"), AccessDeniedError), (ConnectionResetError("reset"), StorageError)],
-    ids=["refused", "reset"],
+    ("url", "options", "message"),
+    [
+        ("memory://x", {"region": "here"}, "option 'region': it takes none"),
+        ("s3://x", {"account": "me"}, "option 'account': it takes anonymous, endpoint, profile, region"),
+        ("gs://x", {"anonymous": "yes"}, "anonymous: expected true or false; got 'yes'"),
+        ("abfs://x", {"endpoint": "http://me@here"}, "expected https://HOST"),
+    ],
 )
-def test_every_failure_is_one_of_ours(
-    url: str, monkeypatch: pytest.MonkeyPatch, failure: OSError, expected: type[Exception]
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise failure
+def test_options_that_mean_nothing_are_refused(url: str, options: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        open_store(url, options)
 
-    store = FsspecStore(url, sleep=lambda _: None)
-    for name in ("cat_file", "pipe_file", "find", "isfile", "rm_file", "info"):
-        monkeypatch.setattr(store._fs, name, fail)
-    calls = (store.read, store.exists, store.delete, store.size, lambda key: list(store.list(key)))
-    for call in (*calls, lambda key: store.create(key, b"x")):
-        with pytest.raises(expected, match="a"):
-            call("a")
+
+@pytest.mark.parametrize(("url", "extra"), [("s3://x/y", "s3"), ("gs://x/y", "gcs"), ("az://x/y", "azure")])
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, url: str, extra: str) -> None:
+    monkeypatch.setattr(places, "find_spec", lambda _: None)
+    with pytest.raises(InvalidInputError, match=re.escape(f"pip install 'mu2net[{extra}]'")):
+        open_store(url)
+
+
+class Flaky(MemoryBackend):
+    """Fails ``failures`` times with ``exc``; with ``lands`` after a write was done, so that the reply is lost."""
+
+    def __init__(self, url: str, exc: Exception, *, failures: int = 1000, lands: bool = False) -> None:
+        super().__init__(parse_place(url), {})
+        self.exc, self.failures, self.lands = exc, failures, lands
+        self.waits: list[float] = []
+
+    def store(self) -> FsspecStore:
+        return FsspecStore(self, sleep=self.waits.append)
+
+    def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
+        if self.lands or self.failures <= 0:
+            super().put(path, data, exclusive=exclusive)
+        self._fail()
+
+    def get(self, path: str, *, stop: int | None) -> bytes:
+        if not self.lands and self.failures > 1:
+            self._fail()
+        return super().get(path, stop=stop)
+
+    def head(self, path: str) -> Info:
+        self._fail()
+        return super().head(path)
+
+    def delete(self, path: str) -> None:
+        self._fail()
+        super().delete(path)
+
+    def page(self, prefix: str, after: Any) -> tuple[Sequence[str], Any]:
+        self._fail()
+        return super().page(prefix, after)
+
+    def _fail(self) -> None:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise self.exc
+
+
+RESET = ConnectionResetError("reset")
+
+
+def test_a_lost_reply_is_success(url: str) -> None:
+    assert Flaky(url, RESET, failures=1, lands=True).store().create("a", b"one") is True
+
+
+@pytest.mark.parametrize("size", [3, 100_000], ids=["small", "large"])
+def test_a_dropped_request_is_repeated(url: str, size: int) -> None:
+    backend = Flaky(url, RESET, failures=3)
+    assert backend.store().create("a", bytes(size)) is True
+    assert 2 <= len(backend.waits) <= 3
+    assert open_store(url).size("a") == size
+
+
+def test_a_lost_reply_of_anothers_write_is_a_conflict(url: str) -> None:
+    open_store(url).create("a", b"theirs")
+    with pytest.raises(AlreadyExistsError):
+        Flaky(url, RESET, failures=1).store().create("a", b"ours")
+
+
+def test_a_large_object_is_compared_without_reading_it(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytes(100_000)
+    store = open_store(url)
+    store.create("a", data)
+    head = MemoryBackend.head
+
+    def head_with_md5(self: MemoryBackend, path: str) -> Info:
+        return replace(head(self, path), md5=md5(data, usedforsecurity=False).digest())
+
+    monkeypatch.setattr(MemoryBackend, "head", head_with_md5)
+    monkeypatch.setattr(MemoryBackend, "get", None)
+    assert store.create("a", data) is False
+    with pytest.raises(AlreadyExistsError):
+        store.create("a", data[1:])
+
+
+def test_an_unknown_md5_decides_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = MemoryBackend.head
+    monkeypatch.setattr(MemoryBackend, "head", lambda self, path: replace(head(self, path), md5=b"of other bytes"))
+    store = open_store(url)
+    store.create("a", bytes(100_000))
+    assert store.create("a", bytes(100_000)) is False
+    with pytest.raises(AlreadyExistsError):
+        store.create("a", bytes(99_999) + b"x")
+
+
+def test_a_storage_that_stays_away_is_an_error(url: str) -> None:
+    backend = Flaky(url, RESET)
+    with pytest.raises(StorageError, match=r"Cannot .* a in .*: reset .10 attempts in 0 s"):
+        backend.store().create("a", b"one")
+    assert len(backend.waits) == 9
+    assert max(backend.waits) <= 4
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected", "message"),
+    [
+        (PermissionError("no"), AccessDeniedError, "no. Credentials: none are needed"),
+        (ConnectionResetError("reset"), StorageError, "reset .10 attempts"),
+        (RuntimeError("odd"), StorageError, "odd .0 attempts|odd"),
+    ],
+    ids=["refused", "reset", "unknown"],
+)
+def test_every_failure_is_one_of_ours(url: str, failure: Exception, expected: type[Exception], message: str) -> None:
+    calls: list[Callable[[FsspecStore], object]] = [
+        lambda store: store.create("a", b"x"),
+        lambda store: store.read("a"),
+        lambda store: store.refresh("a", b"x"),
+        lambda store: store.exists("a"),
+        lambda store: store.size("a"),
+        lambda store: store.modified("a"),
+        lambda store: store.delete("a"),
+        lambda store: list(store.list("a")),
+    ]
+    for call in calls:
+        with pytest.raises(expected, match=f"Cannot .* a in {url}: .*({message})"):
+            call(Flaky(url, failure).store())
+
+
+def test_no_new_attempt_after_a_while(url: str) -> None:
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += 8
+
+    patience = Patience(wait, clock=lambda: now[0])
+    assert [patience.again(Trouble.LOST) for _ in range(3)] == [True, True, False]
+    patience = Patience(wait, clock=lambda: now[0])
+    assert [patience.again(Trouble.BUSY) for _ in range(9)] == [True] * 8 + [False]

@@ -1,0 +1,179 @@
+"""What a kind of storage does in single requests, and how it says what went wrong."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from threading import Lock
+from typing import Any, ClassVar, TypeVar
+
+from fsspec.asyn import sync
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.storage.places import Place, without_secret
+
+__all__ = [
+    "CONNECT_TIMEOUT_S",
+    "READ_TIMEOUT_S",
+    "Backend",
+    "Failure",
+    "Info",
+    "Trouble",
+    "by_status",
+    "chain",
+    "words",
+]
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 15
+
+
+class Trouble(Enum):
+    """What a failed request means for whoever sent it."""
+
+    NO_KEY = auto()  # the bucket is there, the object is not
+    NOTHING = auto()  # no such object, or no such bucket: the answer does not say
+    NO_BUCKET = auto()
+    THERE = auto()  # somebody wrote or is writing this object; perhaps this very client, before a lost reply
+    DENIED = auto()
+    BUSY = auto()  # answered: not now
+    LOST = auto()  # no whole answer: the request may have been done or not
+    REFUSED = auto()  # and would be again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failed request.
+
+    Attributes:
+        trouble: what it means.
+        reason: for people; holds no secret.
+        hint: what can be done about it, if something special can.
+    """
+
+    trouble: Trouble
+    reason: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What a storage knows about an object.
+
+    Attributes:
+        size: number of bytes.
+        modified: when it was written, by the storage's clock, in UTC.
+        md5: of its bytes, if the storage says; what it says is a hint, for some encrypt and hash afterwards.
+    """
+
+    size: int
+    modified: datetime
+    md5: bytes | None = None
+
+
+class Backend(ABC):
+    """One bucket of one kind of storage. Paths are keys of the bucket; every method but ``connect`` is one request.
+
+    The file system is made at the first request: only then are credentials looked for. Nothing here tries twice,
+    and failures are the library's own exceptions, which ``failure`` explains.
+
+    Attributes:
+        options: the names of the options it understands.
+        bucket_word: what its users call a bucket.
+    """
+
+    options: ClassVar[frozenset[str]] = frozenset()
+    bucket_word: ClassVar[str] = "bucket"
+
+    def __init__(self, place: Place, options: Mapping[str, str]) -> None:
+        if unknown := sorted(set(options) - self.options):
+            takes = ", ".join(sorted(self.options)) or "none"
+            raise InvalidInputError(f"Cannot open {place.url} with the option {unknown[0]!r}: it takes {takes}.")
+        if options.get("anonymous", "true") not in ("true", "false"):
+            raise InvalidInputError(f"Option anonymous: expected true or false; got {options['anonymous']!r}.")
+        self.place = place
+        self.bucket = place.bucket
+        self.given = options
+        self.anonymous = options.get("anonymous") == "true"
+        self._lock = Lock()
+        self._fs: Any = None
+
+    @property
+    def fs(self) -> Any:
+        """The fsspec file system; made when first asked for."""
+        with self._lock:
+            if self._fs is None:
+                self._fs = self.connect()
+            return self._fs
+
+    def run(self, call: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+        """Returns what ``call`` returns on the file system's event loop."""
+        result: T = sync(self.fs.loop, call, *args)
+        return result
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Returns the fsspec file system."""
+
+    @abstractmethod
+    def get(self, path: str, *, stop: int | None) -> bytes:
+        """Returns the object, or its first ``stop`` bytes."""
+
+    @abstractmethod
+    def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
+        """Writes an object; ``exclusive``: only if there is none."""
+
+    @abstractmethod
+    def head(self, path: str) -> Info:
+        """Returns what is known about an object."""
+
+    @abstractmethod
+    def delete(self, path: str) -> None:
+        """Removes an object."""
+
+    @abstractmethod
+    def page(self, prefix: str, after: Any) -> tuple[Sequence[str], Any]:
+        """Returns some of the objects below ``prefix``, and where the next page begins; None ends it."""
+
+    @abstractmethod
+    def look(self) -> None:
+        """Looks at the bucket itself, which fails if there is none."""
+
+    @abstractmethod
+    def failure(self, exc: Exception) -> Failure:
+        """Returns what went wrong."""
+
+    @abstractmethod
+    def credentials(self) -> str:
+        """Returns which credentials are used, in words, or where they were looked for; never a secret."""
+
+
+def by_status(status: int) -> Trouble:
+    """Returns what an HTTP status of a failed request means."""
+    if status == 404:
+        return Trouble.NOTHING
+    if status in (409, 412):
+        return Trouble.THERE
+    if status in (401, 403, 407):
+        return Trouble.DENIED
+    if status == 408:
+        return Trouble.LOST
+    return Trouble.BUSY if status == 429 or (status >= 500 and status != 501) else Trouble.REFUSED
+
+
+def chain(exc: BaseException | None) -> Iterator[BaseException]:
+    """Yields an exception and what it came from."""
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def words(exc: BaseException) -> str:
+    """Returns the first line of what an exception says, without secrets."""
+    text = str(exc).strip().splitlines()
+    return without_secret(text[0].rstrip(".")) if text else type(exc).__name__

@@ -1,0 +1,44 @@
+"""How long to go on asking a storage that does not answer well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from random import SystemRandom
+
+from mu2net_core.storage.backend import Trouble
+
+__all__ = ["Patience"]
+
+_FIRST_S, _LONGEST_S = 0.05, 4.0
+_TRIES = 10
+_PATIENCE_S = {Trouble.LOST: 15.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
+
+
+class Patience:
+    """Waits ever longer between attempts, each time a random part of it, and not for ever.
+
+    A storage that answers "not now" gets a minute. One that does not answer at all gets no new attempt after 15
+    seconds, so that with its timeouts a dead one is an error within half a minute.
+
+    Attributes:
+        attempts: how many failed.
+    """
+
+    def __init__(self, sleep: Callable[[float], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._sleep, self._clock = sleep, clock
+        self._began = clock()
+        self.attempts = 0
+
+    def again(self, trouble: Trouble) -> bool:
+        """Returns whether to try again after this failure, having waited for the right moment."""
+        self.attempts += 1
+        if self.attempts >= _TRIES or self.elapsed_s > _PATIENCE_S.get(trouble, 0.0):
+            return False
+        self._sleep(SystemRandom().uniform(0, min(_LONGEST_S, _FIRST_S * 2**self.attempts)))
+        return True
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the first attempt began."""
+        return self._clock() - self._began
