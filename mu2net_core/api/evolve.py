@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.publish import is_published, publish
+from mu2net_core.api.publish import is_published, left_behind, publish
 from mu2net_core.api.runtime import device_split, prepare_jax, provenance
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.workspace import Workspace
@@ -229,6 +229,9 @@ def _difference(run: _Run, state: IterationState, head: Head) -> str | None:
     changed = [f"{what} {was} then, {now} now" for what, (was, now) in asked.items() if was != now]
     if state.task_id != head.commit.task_id:
         changed.append("the task was another then")
+    gone = left_behind(run.repo, state.base, head.commit_id)
+    if gone is not None:
+        changed.append(gone)
     if not changed and state.settings != _digest(run.preset):
         changed.append("other settings then (validations, batch size, scorer, space, ...)")
     return "; ".join(changed) or None

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.names import NO_DEVICE
+from mu2net_core.api.signing import put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Agent, Commit, Model
-from mu2net_core.repo import Repository
-from mu2net_core.repo.merge import contains, merge
+from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.merge import ancestry, choose, contains, merge
+from mu2net_core.repo.purged import Purged
 from mu2net_core.search import Member
 
-__all__ = ["is_published", "move_head", "publish"]
+__all__ = ["is_published", "left_behind", "move_head", "publish"]
 
 
 def publish(
@@ -24,7 +27,11 @@ def publish(
 
     Components come first, then manifests, then the commit, then the head: whoever dies in between leaves nothing but
     unreferenced objects.
+
+    Raises:
+        ConflictError: the task was purged meanwhile; what the iteration trained is dropped.
     """
+    _check_not_purged(repo, workspace, state)
     model = winner.model
     model_id = winner.id if model.is_retained else _publish_model(repo, workspace, state, model, test_quality)
     base = repo.objects.commit(state.base)
@@ -43,24 +50,56 @@ def publish(
         message=f"iteration {state.iteration}: "
         + ("no better model" if model_id == base.model else f"validation {model.quality:.4f}, test {test_quality:.4f}"),
     )
-    commit_id = repo.objects.put(commit)
-    move_head(repo, state.task, commit_id)
+    commit_id = put_commit(repo, context, commit)
+    move_head(repo, context, state.task, commit_id)
     workspace.clear()
     return commit_id, model_id
 
 
-def move_head(repo: Repository, task: str, commit_id: str) -> str:
-    """Moves a head to ``commit_id``, merged with what it moved to meanwhile; returns the head's commit."""
+def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:
+    """Moves a head to ``commit_id``, joined with what it moved to meanwhile; returns the head's commit.
+
+    If it moved to something that the commit's score does not compare with, such as another definition of the task,
+    the head keeps the model it has, and the commit is in its history: nothing that was trained is lost, or stuck.
+    """
     while True:
         head = repo.refs.head(task)
-        target = commit_id
+        target, aside = commit_id, None
         if head is not None and not contains(repo.objects, commit_id, head.commit):
-            target, merged = merge(repo.objects, [head.commit, commit_id])
-            repo.objects.put(merged)
+            target, aside = _joined(repo, context, head, commit_id)
         try:
-            return repo.refs.append(task, target, after=head).commit
+            moved = repo.refs.append(task, target, after=head).commit
         except ConflictError:
             continue  # somebody else moved it between the reading and the writing: join them too
+        if aside is not None:
+            context.warn(
+                f"{aside} The head keeps the model it has, and the finished iteration is in its history as "
+                f"{commit_id[:12]}; to go on from there: mu2net reset {task} {commit_id[:12]}"
+            )
+        return moved
+
+
+def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str) -> tuple[str, str | None]:
+    """Returns the commit that joins a head with ``commit_id``; and, where scores cannot say, why the head prevails."""
+    try:
+        target, merged = merge(repo.objects, [head.commit, commit_id])
+    except ConflictError as exc:
+        agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
+        kept = choose(repo.objects, keep=head.commit, other=commit_id, agent=agent, now=context.timestamp())
+        return put_commit(repo, context, kept), f"While {head.task} evolved, its head moved. {exc.message}"
+    repo.objects.put(merged)
+    return target, None
+
+
+def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationState) -> None:
+    """Drops the iteration if the history it builds on was purged: publishing it would bring that back."""
+    purged = Purged.read(repo.refs)
+    if purged.covers_commit(repo.objects, state.base) is not None:
+        workspace.clear()
+        raise ConflictError(
+            f"The task {state.task} was purged while it evolved: what the iteration trained is dropped.",
+            hint="To begin anew, add the task again: mu2net add-task",
+        )
 
 
 def is_published(repo: Repository, state: IterationState) -> bool:
@@ -77,6 +116,15 @@ def is_published(repo: Repository, state: IterationState) -> bool:
             return True
         pending.extend(commit.parents)
     return False
+
+
+def left_behind(repo: Repository, base: str, head: str) -> str | None:
+    """Returns why an iteration that began from the commit ``base`` is not wanted any more at ``head``, in words."""
+    if not repo.objects.has("commit", base):
+        return "what it began from was purged"
+    before = set(ancestry(repo.objects, [base]))
+    since = (repo.objects.commit(oid) for oid in ancestry(repo.objects, [head]) if oid not in before)
+    return "the task was reset since" if any(commit.reset_to is not None for commit in since) else None
 
 
 def _publish_model(

@@ -130,6 +130,8 @@ def evolve_sample(
         started_at=_time(number),
         finished_at=_time(number + 1),
         message=f"evolve {task}",
+        reset_to=None,
+        signature=None,
     )
     return repo.refs.append(task, repo.objects.put(commit), after=state)
 

@@ -4,14 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_core.api.publish import is_published, move_head
+from mu2net_core.api.context import Context
+from mu2net_core.api.publish import is_published, left_behind, move_head, publish
+from mu2net_core.api.reset import reset
+from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
+from mu2net_core.objects import Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import Refs
-from mu2net_core.search import Population
+from mu2net_core.search import Member, Population
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
+
+AT = "2026-01-02T03:04:05.000000+00:00"
 
 
 @pytest.fixture
@@ -28,21 +35,23 @@ def next_commit(repo: Repository, base: HeadState, **changed: object) -> str:
     return repo.objects.put(replace(following, **changed))
 
 
-def test_a_head_that_did_not_move_moves_to_the_commit_itself(repo: Repository, base: HeadState) -> None:
+def test_a_head_that_did_not_move_moves_to_the_commit_itself(
+    repo: Repository, base: HeadState, context: Context
+) -> None:
     mine = next_commit(repo, base)
-    assert move_head(repo, "a", mine) == mine
+    assert move_head(repo, context, "a", mine) == mine
     assert repo.refs.head("a").number == base.number + 1
 
 
-def test_moving_to_a_commit_again_joins_nothing(repo: Repository, base: HeadState) -> None:
+def test_moving_to_a_commit_again_joins_nothing(repo: Repository, base: HeadState, context: Context) -> None:
     mine = next_commit(repo, base)
-    move_head(repo, "a", mine)
-    assert move_head(repo, "a", mine) == mine
+    move_head(repo, context, "a", mine)
+    assert move_head(repo, context, "a", mine) == mine
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_who_comes_between_reading_and_writing_is_joined(
-    repo: Repository, base: HeadState, monkeypatch: pytest.MonkeyPatch, times: int
+    repo: Repository, base: HeadState, context: Context, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     mine, others = next_commit(repo, base), []
     real = Refs.append
@@ -56,21 +65,72 @@ def test_who_comes_between_reading_and_writing_is_joined(
         return real(self, task, commit_id, after=after)
 
     monkeypatch.setattr(Refs, "append", overtaken)
-    head = move_head(repo, "a", mine)
+    head = move_head(repo, context, "a", mine)
     assert repo.refs.head("a").commit == head
     assert {mine, base.commit, *others} <= set(ancestry(repo.objects, [head]))
     assert repo.objects.commit(head).model == repo.objects.commit(others[-1]).model
 
 
-def test_a_task_that_was_defined_anew_meanwhile_is_a_conflict(repo: Repository, base: HeadState) -> None:
-    mine = next_commit(repo, base)
+def defined_anew(repo: Repository, base: HeadState) -> str:
+    """Moves the head to another definition of the task, and returns the commit."""
     task = repo.objects.task(repo.objects.commit(base.commit).task_id)
     other = repo.objects.put(replace(task, classes=("x", "y")))
     theirs = next_commit(repo, base, task_id=other, message="theirs")
+    return repo.refs.append("a", theirs, after=base).commit
+
+
+def test_what_was_finished_under_another_definition_of_the_task_is_kept_in_the_history(
+    repo: Repository, base: HeadState, context: Context
+) -> None:
+    warnings: list[str] = []
+    theirs, mine = defined_anew(repo, base), next_commit(repo, base)
+    move_head(repo, replace(context, warn=warnings.append), "a", mine)
+    head = repo.objects.commit(repo.refs.head("a").commit)
+    assert head.parents == (theirs, mine)
+    assert (head.model, head.task_id) == (repo.objects.commit(theirs).model, repo.objects.commit(theirs).task_id)
+    assert f"mu2net reset a {mine[:12]}" in warnings[0]
+    reset(repo, context, "a", mine[:12])
+    assert repo.objects.commit(repo.refs.head("a").commit).task_id == repo.objects.commit(mine).task_id
+
+
+def test_what_was_finished_under_another_scorer_is_scored_again(
+    repo: Repository, base: HeadState, context: Context
+) -> None:
+    other = repo.objects.model(repo.objects.commit(base.commit).model)
+    scorer = Scorer(factor=0.5, params_scale=10)
+    costly = replace(other, scorer=scorer, score=scorer.score(other.quality, other.costs), quality=1.0)
+    theirs = next_commit(repo, base, model=repo.objects.put(costly), finished_at="2026-01-02T00:00:00.000000+00:00")
     repo.refs.append("a", theirs, after=base)
-    with pytest.raises(ConflictError, match="define the task a differently"):
-        move_head(repo, "a", mine)
-    assert repo.refs.head("a").commit == theirs
+    mine = next_commit(repo, base)
+    head = repo.objects.commit(move_head(repo, context, "a", mine))
+    assert set(head.parents) == {theirs, mine}
+    assert head.model == repo.objects.commit(theirs).model
+
+
+class TestPurgedMeanwhile:
+    def test_what_was_trained_is_dropped(self, repo: Repository, base: HeadState, context: Context) -> None:
+        state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
+        stone = Tombstone(task="a", through=2, roots=(), objects=(f"commit/{base.commit}",), purged_at=AT)
+        repo.store.create("refs/purged/a/00000001", encode(stone))
+        workspace = Workspace.of(repo, "a")
+        workspace.save(state)
+        winner = Member(id="0" * 64, model=repo.objects.model(repo.objects.commit(base.commit).model))
+        with pytest.raises(ConflictError, match="a was purged while it evolved"):
+            publish(repo, context, workspace, state, winner, 0.5)
+        assert workspace.load() is None
+        assert repo.refs.head("a") == base
+
+    def test_it_is_not_resumed(self, repo: Repository, base: HeadState) -> None:
+        repo.store.delete(object_key("commit", base.commit))
+        assert left_behind(repo, base.commit, base.commit) == "what it began from was purged"
+
+
+def test_an_iteration_is_not_resumed_after_a_reset(repo: Repository, base: HeadState, context: Context) -> None:
+    later = evolve_sample(repo, "a", score=0.6)
+    assert left_behind(repo, base.commit, later.commit) is None
+    done = reset(repo, context, "a", base.commit).commit
+    assert left_behind(repo, later.commit, done) == "the task was reset since"
+    assert left_behind(repo, done, evolve_sample(repo, "a", score=0.7).commit) is None
 
 
 def state_of(repo: Repository, base: HeadState, started_at: str) -> IterationState:
@@ -89,21 +149,25 @@ def state_of(repo: Repository, base: HeadState, started_at: str) -> IterationSta
     )
 
 
-def test_an_iteration_is_published_once_its_commit_is_in_the_heads_history(repo: Repository, base: HeadState) -> None:
+def test_an_iteration_is_published_once_its_commit_is_in_the_heads_history(
+    repo: Repository, base: HeadState, context: Context
+) -> None:
     state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
     assert not is_published(repo, state)
     mine = next_commit(repo, base, started_at=state.started_at)
     assert not is_published(repo, state)
-    move_head(repo, "a", mine)
+    move_head(repo, context, "a", mine)
     assert is_published(repo, state)
     evolve_sample(repo, "a", score=0.9)
     assert is_published(repo, state)
 
 
-def test_what_another_working_copy_or_another_time_published_is_not_it(repo: Repository, base: HeadState) -> None:
+def test_what_another_working_copy_or_another_time_published_is_not_it(
+    repo: Repository, base: HeadState, context: Context
+) -> None:
     state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
     agent = repo.objects.commit(base.commit).agent
     theirs = next_commit(repo, base, started_at=state.started_at, agent=replace(agent, id="f" * 32))
-    move_head(repo, "a", theirs)
+    move_head(repo, context, "a", theirs)
     evolve_sample(repo, "a", score=0.9)
     assert not is_published(repo, state)
