@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
-from mu2net_core.objects import Model
+from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.database import Manifest
+from mu2net_core.repo.epoch import current_epoch, is_current
+from mu2net_core.repo.following import gap_error, is_same_remote, newest_heads
+from mu2net_core.repo.intake import incoming_of, receive, receive_components
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.revisions import near
-from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
-from mu2net_core.repo.transfer import receive, receive_components
+from mu2net_core.repo.tracking import Tracking, read_tracking, write_purged, write_tracking
 
-__all__ = ["fetch", "fetch_heads", "is_same_remote", "root_conflict", "unknown_task"]
+__all__ = ["Clock", "fetch", "fetch_heads", "root_conflict", "unknown_task"]
+
+Clock = Callable[[], datetime | None]
 
 _NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
+_BATCH = 256
+"""Heads that are followed together; what is known of the remote is stored after each batch."""
 
 
 def fetch(
-    repo: Repository, remote: RemoteRepository, *, tasks: Collection[str] = (), counter: Counter | None = None
+    repo: Repository,
+    remote: RemoteRepository,
+    *,
+    tasks: Collection[str] = (),
+    counter: Counter | None = None,
+    clock: Clock = lambda: None,
 ) -> Exchange:
     """Copies what is new on ``remote``: heads' histories and manifests, roots and tags.
 
     With ``tasks``, only these heads (and those of tasks whose knowledge they hold), and no tags.
 
+    Args:
+        repo: where to.
+        remote: where from.
+        tasks: whose heads; by default all.
+        counter: of objects.
+        clock: tells the time, so that whoever comes back at once need not ask again whether anything was purged.
+
     Raises:
         NotFoundError: there is no repository, or it has none of ``tasks``.
         ConflictError: a root of the same name is another model there.
+        CorruptObjectError: what it sent is damaged, or a head's log does not continue what was seen of it; all other
+            heads were fetched.
     """
     counter = counter or Counter()
-    remote.config()  # of a format we read
-    tracking = read_tracking(repo.state, remote.remote)
-    if not is_same_remote(remote, tracking):
-        tracking = Tracking(url=remote.remote.url)
-        write_tracking(repo.state, remote.remote.name, tracking)
+    tracking = _recognised(repo, remote, clock)
     tracking, roots = _fetch_roots(repo, remote, tracking, counter)
-    numbers = {} if tasks else remote.refs.numbers()
-    tracking, reports = fetch_heads(repo, remote, tracking, tasks or numbers, numbers=numbers, counter=counter)
-    absent = [task for task in tasks if task not in tracking.heads]
+    numbers, beyond = (_NO_NUMBERS, _NO_NUMBERS) if tasks else remote.refs.listing()
+    whole = tasks or [task for task in numbers if task not in beyond]
+    tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
+    absent = [task for task in tasks if task not in tracking.heads and task not in broken]
     if absent:
         raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}", repo.config.remotes)
+    broken |= {task: gap_error(remote, task, numbers.get(task, 0), beyond[task]) for task in beyond}
     tags: tuple[NameReport, ...] = ()
     if not tasks:
         tracking, tags = _fetch_tags(repo, remote, tracking, counter)
+    if broken:
+        raise broken[min(broken)]
+    incoming_of(repo).clear()
     return Exchange(
         remote=remote.remote.name,
         url=remote.remote.url,
@@ -67,7 +87,7 @@ def fetch_heads(
     *,
     numbers: Mapping[str, int] = _NO_NUMBERS,
     counter: Counter,
-) -> tuple[Tracking, tuple[TaskReport, ...]]:
+) -> tuple[Tracking, tuple[TaskReport, ...], dict[str, Mu2netError]]:
     """Copies the histories of the heads of ``tasks``, and of tasks whose knowledge they hold; lists nothing.
 
     Args:
@@ -79,45 +99,58 @@ def fetch_heads(
         counter: of objects.
 
     Returns:
-        what is known of the remote now, also stored; and what became of each head that is there.
+        what is known of the remote now, also stored; what became of each head that is there; and what is wrong with
+        those whose logs cannot be followed.
     """
-    pending, reports = sorted(set(tasks), reverse=True), dict[str, TaskReport]()
+    pending, reports, broken = sorted(set(tasks)), dict[str, TaskReport](), dict[str, Mu2netError]()
     while pending:
-        task = pending.pop()
-        seen = tracking.heads.get(task)
-        state = _newest(remote, task, seen, numbers.get(task))
-        if state is None:
-            continue
-        new = receive(repo.objects, remote, [("commit", state.commit)], what=task, counter=counter)
-        _check_task(repo, remote, state)
-        if not remote.remote.partial:
-            _complete(repo, remote, state, counter)
-        if state != seen:
-            tracking = tracking.with_head(state)
+        batch, pending = pending[:_BATCH], pending[_BATCH:]
+        found = newest_heads(remote, tracking, batch, numbers)
+        broken |= {task: state for task, state in found.items() if isinstance(state, Mu2netError)}
+        states = {task: state for task, state in found.items() if isinstance(state, HeadState)}
+        teachers = _receive_heads(repo, remote, list(states.values()), counter)
+        reports |= {task: _report(repo, state, tracking.heads.get(task)) for task, state in states.items()}
+        moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
+        if moved:
+            tracking = tracking.with_heads(moved.values())
             write_tracking(repo.state, remote.remote.name, tracking)
-        reports[task] = _report(repo, state, seen)
-        others = _teachers(repo, state, new) - set(reports) - set(tracking.heads) - set(pending)
-        pending.extend(sorted(others, reverse=True))
-    return tracking, tuple(reports[task] for task in sorted(reports))
+        pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
+    return tracking, tuple(reports[task] for task in sorted(reports)), broken
 
 
-def is_same_remote(remote: RemoteRepository, tracking: Tracking, prefer: Iterable[str] = ()) -> bool:
-    """Returns whether ``tracking`` was noted from the repository that is there now: one entry is read to see.
+def _recognised(repo: Repository, remote: RemoteRepository, clock: Clock) -> Tracking:
+    """Returns what is known of ``remote``, as far as it still is the same repository, with its epoch looked at."""
+    tracking, now = read_tracking(repo.state, remote.remote), clock()
+    if tracking.epoch is None or not is_current(remote.store, tracking.epoch):
+        remote.config()  # of a format we read
+        if not is_same_remote(remote, tracking):
+            tracking = Tracking(url=remote.remote.url)
+        epoch = current_epoch(remote.store)
+        stones = remote.refs.tombstones()
+        write_purged(repo.state, remote.remote, (stone for task in sorted(stones) for stone in stones[task]))
+        tracking = tracking.checked(epoch, now)
+    tracking = tracking.checked(tracking.epoch, now)
+    write_tracking(repo.state, remote.remote.name, tracking)
+    return tracking
 
-    Args:
-        remote: as it is now.
-        tracking: what was noted.
-        prefer: tasks whose entries are as good as any.
-    """
-    task = next((name for name in (*prefer, *sorted(tracking.heads)) if name in tracking.heads), None)
-    if task is None:
-        return True
-    noted = tracking.heads[task]
-    try:
-        found, _ = remote.refs.entry(task, noted.number)
-    except NotFoundError:
-        return False
-    return found == noted
+
+def _receive_heads(
+    repo: Repository, remote: RemoteRepository, states: list[HeadState], counter: Counter
+) -> frozenset[str]:
+    """Copies the histories of heads; returns the tasks whose rules one must know to judge them."""
+    what = states[0].task if len(states) == 1 else f"{len(states)} tasks"
+    tips: list[Node] = [("commit", state.commit) for state in states]
+    teachers = set(receive(repo, remote, tips, what=what, counter=counter))
+    models = []
+    for state in states:
+        _check_task(repo, remote, state)
+        model_id = repo.objects.commit(state.commit).model
+        models += [] if model_id is None else [model_id]
+    for model_id in models:
+        teachers |= repo.objects.model(model_id).trained_by
+    if not remote.remote.partial:
+        receive_components(repo, remote, models, what=what, counter=counter)
+    return frozenset(teachers)
 
 
 def unknown_task(task: str, known: Iterable[str], where: str, remotes: Iterable[str]) -> NotFoundError:
@@ -127,13 +160,6 @@ def unknown_task(task: str, known: Iterable[str], where: str, remotes: Iterable[
         f"There is no task {task} {where}, and no remote {task} (remotes: {', '.join(names) or 'none'}).",
         hint=near(task, (*names, *known), "mu2net tasks"),
     )
-
-
-def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number: int | None) -> HeadState | None:
-    """Returns the remote's head, without a question if it is known to be the one seen before."""
-    if number is None:
-        return remote.refs.head(task, known=seen.number if seen else 0)
-    return seen if seen is not None and seen.number == number else remote.refs.entry(task, number)[0]
 
 
 def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) -> None:
@@ -154,31 +180,17 @@ def _report(repo: Repository, state: HeadState, seen: HeadState | None) -> TaskR
     return TaskReport(task=state.task, outcome=outcome, commit=state.commit)
 
 
-def _teachers(repo: Repository, state: HeadState, new: Iterable[Manifest]) -> set[str]:
-    """Returns the tasks whose rules one must know to judge what was fetched: those whose data trained it."""
-    names = {task for value in new if isinstance(value, Model) for task in value.trained_by}
-    names |= {value.task for value in new if isinstance(value, Model) and value.task is not None}
-    model_id = repo.objects.commit(state.commit).model
-    return names if model_id is None else names | repo.objects.model(model_id).trained_by
-
-
-def _complete(repo: Repository, remote: RemoteRepository, state: HeadState, counter: Counter) -> None:
-    model_id = repo.objects.commit(state.commit).model
-    if model_id is not None:
-        receive_components(repo.objects, remote, [model_id], what=state.task, counter=counter)
-
-
 def _fetch_roots(
     repo: Repository, remote: RemoteRepository, tracking: Tracking, counter: Counter
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
-    theirs, ours, reports = remote.refs.roots(), repo.refs.roots(), []
+    theirs, ours, reports = remote.refs.roots(tracking.roots), repo.refs.roots(), []
     for name, model_id in _sorted(theirs):
         if ours.get(name, model_id) != model_id:
             raise root_conflict(name, ours[name], model_id, remote.remote.name)
     for name, model_id in _sorted(theirs):
-        receive(repo.objects, remote, [("model", model_id)], what="roots", counter=counter)
+        receive(repo, remote, [("model", model_id)], what="roots", counter=counter)
         if not remote.remote.partial:
-            receive_components(repo.objects, remote, [model_id], what="roots", counter=counter)
+            receive_components(repo, remote, [model_id], what="roots", counter=counter)
         if name not in ours:
             repo.refs.create_root(name, model_id)
             reports.append(NameReport(name=name, outcome="new", id=model_id))
@@ -191,11 +203,11 @@ def _fetch_roots(
 def _fetch_tags(
     repo: Repository, remote: RemoteRepository, tracking: Tracking, counter: Counter
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
-    theirs, ours, reports = remote.refs.tags(), repo.refs.tags(), []
+    theirs, ours, reports = remote.refs.tags(tracking.tags), repo.refs.tags(), []
     for name, snapshot_id in _sorted(theirs):
-        receive(repo.objects, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
+        receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
         commits: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
-        receive(repo.objects, remote, commits, what="tags", counter=counter)
+        receive(repo, remote, commits, what="tags", counter=counter)
         report = _take_tag(repo, name, snapshot_id, ours.get(name))
         reports.extend([] if report is None else [report])
         tracking = tracking.with_tag(name, snapshot_id)

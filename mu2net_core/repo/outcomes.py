@@ -65,11 +65,21 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a transfer is: what it is busy with (a task, ``tags`` or ``roots``), and what went through so far."""
+    """How far a transfer is.
+
+    Attributes:
+        what: it is busy with: a task, several, ``tags`` or ``roots``.
+        num_objects: that went through so far.
+        size_bytes: of these.
+        total_objects: how many it will be, as far as is known by now; None where that shows only on the way.
+        total_bytes: of these, where it is known.
+    """
 
     what: str
     num_objects: int
     size_bytes: int
+    total_objects: int | None = None
+    total_bytes: int | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -81,11 +91,28 @@ class Counter:
     def __init__(self, watch: Watch | None = None) -> None:
         self.num_objects = 0
         self.size_bytes = 0
+        self._expected_objects = 0
+        self._expected_bytes = 0
         self._watch = watch
+
+    def expect(self, num_objects: int, size_bytes: int) -> None:
+        """Learns of objects that are going to travel, beyond those it knows of."""
+        self._expected_objects += num_objects
+        self._expected_bytes += size_bytes
 
     def add(self, what: str, size_bytes: int) -> None:
         """Counts one more object."""
         self.num_objects += 1
         self.size_bytes += size_bytes
         if self._watch is not None:
-            self._watch(Progress(what=what, num_objects=self.num_objects, size_bytes=self.size_bytes))
+            self._watch(self._progress(what))
+
+    def _progress(self, what: str) -> Progress:
+        known = self._expected_objects > 0
+        return Progress(
+            what=what,
+            num_objects=self.num_objects,
+            size_bytes=self.size_bytes,
+            total_objects=max(self._expected_objects, self.num_objects) if known else None,
+            total_bytes=max(self._expected_bytes, self.size_bytes) if known else None,
+        )

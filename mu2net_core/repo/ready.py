@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.audience import refusal, refused_task
-from mu2net_core.repo.closure import Knowledge, Node, collect
+from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
+from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_system
 from mu2net_core.repo.tracking import Tracking
+from mu2net_core.repo.workers import Workers
 
 __all__ = ["check_ready"]
 
@@ -32,9 +35,20 @@ def check_ready(repo: Repository, audience: AccessRule, tasks: Iterable[str], *,
     for tips in _parcels(repo, [task for task in tasks if refused_task(task, rules, audience) is None], tags=tags):
         closure = collect(objects, tips, knowledge)
         if refusal(closure, rules, audience) is None:
-            for ref in closure.components:
-                objects.read("component", ref.id)
+            _read_all(objects, closure)
             knowledge.sent(closure)
+
+
+def _read_all(objects: ObjectDatabase, closure: Closure) -> None:
+    with Workers[int]() as workers:
+        for ref in closure.components:
+            workers.submit(partial(_read, objects, ref.id), size_bytes=ref.size_bytes)
+        for _ in workers.results():
+            pass
+
+
+def _read(objects: ObjectDatabase, oid: str) -> int:
+    return len(objects.read("component", oid))
 
 
 def _parcels(repo: Repository, tasks: Iterable[str], *, tags: bool) -> Iterable[list[Node]]:

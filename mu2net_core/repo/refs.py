@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import (
@@ -28,6 +29,7 @@ _ENTRY = re.compile(r"refs/heads/(.+)/([0-9]{8})")
 _TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
+_NONE: Mapping[str, str] = MappingProxyType({})
 _REPAIR = "Run `mu2net fsck` to see what it touches, `mu2net fsck --repair-from REMOTE` to restore it."
 
 
@@ -55,13 +57,26 @@ class Refs:
 
     def numbers(self) -> Mapping[str, int]:
         """Returns the number of the newest entry of every head by task name; one listing, nothing is read."""
+        return self.listing()[0]
+
+    def listing(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """Returns the number of the newest entry of every head, and for tasks with a gap in their log the one after it.
+
+        As in ``head``, what comes after a gap does not count. One listing, nothing is read.
+        """
         numbers: dict[str, int] = {}
+        beyond: dict[str, int] = {}
         for key in self.store.list("refs/heads"):
             place = parse_entry_key(key)
-            if place is not None:
-                numbers[place[0]] = max(numbers.get(place[0], 0), place[1])
+            if place is None:
+                continue
+            task, number = place
+            if number == numbers.get(task, 0) + 1:
+                numbers[task] = number
                 self._check_count(len(numbers), "tasks")
-        return numbers
+            else:
+                beyond.setdefault(task, number)
+        return numbers, beyond
 
     def heads(self) -> Mapping[str, HeadState]:
         """Returns every head by task name; one listing and one read per task."""
@@ -140,9 +155,9 @@ class Refs:
         self._known[task] = number
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=commit_id)
 
-    def tags(self) -> Mapping[str, str]:
-        """Returns the snapshot id of every tag by name."""
-        return self._named("tags")
+    def tags(self, known: Mapping[str, str] = _NONE) -> Mapping[str, str]:
+        """Returns the snapshot id of every tag by name; one listing, and one read for each that is not ``known``."""
+        return self._named("tags", known)
 
     def tag(self, name: str) -> str:
         """Returns the snapshot id of a tag; raises NotFoundError if there is none."""
@@ -152,9 +167,9 @@ class Refs:
         """Creates a tag; raises AlreadyExistsError if it exists and is another snapshot."""
         self._create_id("tags", check_name(name, "tag name"), snapshot_id)
 
-    def roots(self) -> Mapping[str, str]:
-        """Returns the model id of every root model by name."""
-        return self._named("roots")
+    def roots(self, known: Mapping[str, str] = _NONE) -> Mapping[str, str]:
+        """Returns the model id of every root model by name; one listing, and one read for each not ``known``."""
+        return self._named("roots", known)
 
     def create_root(self, name: str, model_id: str) -> None:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
@@ -208,14 +223,14 @@ class Refs:
             low, high = (middle, high) if self._exists(task, middle) else (low, middle)
         return low
 
-    def _named(self, folder: str) -> Mapping[str, str]:
+    def _named(self, folder: str, known: Mapping[str, str]) -> Mapping[str, str]:
         names = []
         for key in self.store.list(f"refs/{folder}"):
             name = key.removeprefix(f"refs/{folder}/")
             if is_name(name):
                 names.append(name)
                 self._check_count(len(names), folder)
-        return {name: self.read_id(f"refs/{folder}/{name}") for name in names}
+        return {name: known.get(name) or self.read_id(f"refs/{folder}/{name}") for name in names}
 
     def _check_count(self, count: int, what: str) -> None:
         if count > self._limits.refs:

@@ -6,17 +6,22 @@ remote's create-once entries.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import decode, encode
 from mu2net_core.repo.config import Remote
+from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.storage import replace_file
 
-__all__ = ["Tracking", "forget_tracking", "read_tracking", "write_tracking"]
+__all__ = ["Tracking", "forget_tracking", "read_purged", "read_tracking", "write_purged", "write_tracking"]
+
+_FRESH = timedelta(seconds=30)
+"""How long one relies on a look at the remote's epoch. A purge waits twice that between telling and deleting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +33,26 @@ class Tracking:
         heads: newest entry met, by task.
         tags: snapshot ids by name.
         roots: model ids by name.
+        epoch: its epoch then; None if it had none.
+        checked_at: when that was looked at, UTC and ISO 8601; empty for never.
+        unfinished: whether a push began to send and did not come to its end.
     """
 
     url: str
     heads: Mapping[str, HeadState] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     roots: Mapping[str, str] = field(default_factory=dict)
+    epoch: str | None = None
+    checked_at: str = ""
+    unfinished: bool = False
 
     def with_head(self, state: HeadState) -> Tracking:
         """Returns a copy that knows one more entry."""
-        return replace(self, heads={**self.heads, state.task: state})
+        return self.with_heads([state])
+
+    def with_heads(self, states: Iterable[HeadState]) -> Tracking:
+        """Returns a copy that knows more entries, one of a task each."""
+        return replace(self, heads={**self.heads, **{state.task: state for state in states}})
 
     def with_tag(self, name: str, snapshot_id: str) -> Tracking:
         """Returns a copy that knows one more tag."""
@@ -46,6 +61,25 @@ class Tracking:
     def with_root(self, name: str, model_id: str) -> Tracking:
         """Returns a copy that knows one more root."""
         return replace(self, roots={**self.roots, name: model_id})
+
+    def checked(self, epoch: str | None, now: datetime | None) -> Tracking:
+        """Returns a copy whose epoch was looked at just now."""
+        return replace(self, epoch=epoch, checked_at="" if now is None else now.astimezone(UTC).isoformat())
+
+    def is_fresh(self, now: datetime | None) -> bool:
+        """Returns whether the epoch was looked at so shortly before ``now`` that it need not be again."""
+        if now is None or not self.checked_at or self.epoch is None:
+            return False
+        try:
+            return timedelta(0) <= now - datetime.fromisoformat(self.checked_at) < _FRESH
+        except (TypeError, ValueError):
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tombstones:
+    url: str
+    tombstones: tuple[Tombstone, ...]
 
 
 def read_tracking(state: Path, remote: Remote) -> Tracking:
@@ -68,10 +102,32 @@ def write_tracking(state: Path, name: str, tracking: Tracking) -> None:
     replace_file(_file(state, name), encode(tracking))
 
 
+def read_purged(state: Path, remote: Remote) -> tuple[Tombstone, ...]:
+    """Returns the tombstones that were last seen on ``remote``."""
+    try:
+        data = _purged_file(state, remote.name).read_bytes()
+        known = decode(data, _Tombstones, what=f"what was purged from {remote.name}")
+    except (FileNotFoundError, CorruptObjectError):
+        return ()
+    return known.tombstones if known.url == remote.url else ()
+
+
+def write_purged(state: Path, remote: Remote, tombstones: Iterable[Tombstone]) -> None:
+    """Stores the tombstones seen on ``remote``."""
+    stones = tuple(tombstones)
+    if stones != read_purged(state, remote):
+        replace_file(_purged_file(state, remote.name), encode(_Tombstones(url=remote.url, tombstones=stones)))
+
+
 def forget_tracking(state: Path, name: str) -> None:
     """Removes what is known of the remote called ``name``; nothing known is fine."""
     _file(state, name).unlink(missing_ok=True)
+    _purged_file(state, name).unlink(missing_ok=True)
 
 
 def _file(state: Path, name: str) -> Path:
     return state / "remotes" / f"{name.replace('/', '%')}.json"
+
+
+def _purged_file(state: Path, name: str) -> Path:
+    return state / "remotes" / f"{name.replace('/', '%')}.purged"

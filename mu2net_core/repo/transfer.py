@@ -1,98 +1,177 @@
-"""Objects on their way between a working copy and a remote: bytes as they are, each checked, in a safe order."""
+"""Objects on their way to a remote: bytes as they are, each checked, many at a time, in a safe order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 
-from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InternalError
-from mu2net_core.objects import AccessRule, Commit, Kind, component_rule, object_key
-from mu2net_core.repo.closure import Closure, Node, walk
-from mu2net_core.repo.database import MANIFESTS, Manifest, ObjectDatabase, decode_manifest
+from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InternalError, NotFoundError
+from mu2net_core.objects import AccessRule, Kind, component_rule, object_key
+from mu2net_core.repo.closure import Closure, Node
+from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.workers import Workers
 
-__all__ = ["receive", "receive_components", "send"]
+__all__ = ["freshen", "restore_missing", "send"]
 
-_RANK: Mapping[Kind, int] = {"task": 0, "model": 0, "snapshot": 1, "commit": 2}
+_RANK: Mapping[Kind, int] = {"component": 0, "task": 1, "model": 1, "snapshot": 2, "commit": 2}
+_OLD = timedelta(days=7)
+"""Half of the shortest time that gc leaves alone what nothing refers to."""
 
 
 def send(
     objects: ObjectDatabase,
     remote: RemoteRepository,
-    closure: Closure,
+    closures: Sequence[Closure],
     rules: Mapping[str, AccessRule],
     *,
     what: str,
     counter: Counter,
-) -> None:
-    """Creates all objects of ``closure`` on ``remote``: components, then models and tasks, then snapshots and commits.
+    resuming: bool = False,
+) -> tuple[Node, ...]:
+    """Creates all objects of ``closures`` on ``remote``; returns those that were there already.
 
-    Whoever dies in between leaves objects that nothing refers to; sending again creates what is missing. In memory
-    at a time: one component.
+    Components come first, then models and tasks, then snapshots and commits. Whoever dies in between leaves objects
+    that nothing refers to; sending again creates what is missing. In memory at a time: one component, or a few small.
+
+    Args:
+        objects: where from.
+        remote: where to.
+        closures: what to send; the same object may be in several.
+        rules: of all tasks, by name.
+        what: it is, for the counter.
+        counter: of objects.
+        resuming: ask for each component whether it is there before it is sent, as after an interrupted push.
 
     Raises:
-        InternalError: a component may not be seen by the remote's readers; it is not sent.
+        InternalError: a component may not be seen by the remote's readers; nothing is sent.
         CorruptObjectError: the remote holds damaged bytes in an object's place.
     """
-    for ref in closure.components:
-        if not component_rule(ref.training, rules).allows_all(remote.audience):
-            raise InternalError(f"The component {ref.id} may not go to {remote.remote.name}, and was about to.")
-        _send_object(objects, remote, ("component", ref.id), what, counter)
-    for node, _ in sorted(closure.manifests, key=lambda found: _RANK[found[0][0]]):
-        _send_object(objects, remote, node, what, counter)
+    parcels = list(_parcels(closures, remote, rules))
+    counter.expect(len(parcels), sum(parcel.size_bytes for parcel in parcels))
+    found: list[Node] = []
+    with Workers[_Sent]() as workers:
+        for rank in (0, 1, 2):
+            for parcel in parcels:
+                if _RANK[parcel.node[0]] == rank:
+                    job = partial(_send_object, objects, remote, parcel, resuming=resuming)
+                    workers.submit(job, size_bytes=parcel.size_bytes)
+            for sent in workers.results():
+                counter.add(what, sent.size_bytes)
+                found.extend(() if sent.is_new else (sent.node,))
+    return tuple(found)
 
 
-def receive(
-    objects: ObjectDatabase,
-    remote: RemoteRepository,
-    tips: Iterable[Node],
-    *,
-    what: str,
-    counter: Counter,
-) -> tuple[Manifest, ...]:
-    """Copies ``tips`` and all manifests they need from ``remote``; returns those that were not here yet.
+def freshen(objects: ObjectDatabase, remote: RemoteRepository, found: Sequence[Node], newest: Node) -> tuple[Node, ...]:
+    """Writes those of ``found`` again that are so old that a collection of garbage may have marked them.
 
-    Components come later, when something needs them; unless the remote is no partial one, then those of every
-    retained model come before the commit that retains it.
+    Args:
+        objects: where their bytes are.
+        remote: where they were found, referred to by nothing yet.
+        found: what was there before it was sent.
+        newest: an object that was sent just now: when it was written is what the storage's own clock says.
+
+    Returns:
+        what was written again.
     """
-    fetched: dict[Node, bytes] = {}
-    new: list[Manifest] = []
-
-    def load(node: Node) -> Manifest:
-        fetched[node] = remote.objects.read(*node)
-        return decode_manifest(MANIFESTS[node[0]], fetched[node], what=f"{node[0]} {node[1]}")
-
-    for node, value in walk(tips, load, lambda node: objects.has(*node)):
-        if isinstance(value, Commit) and value.model is not None and not remote.remote.partial:
-            receive_components(objects, remote, [value.model], what=what, counter=counter)
-        data = fetched.pop(node)
-        objects.put_bytes(node[0], data)
-        counter.add(what, len(data))
-        new.append(value)
-    return tuple(new)
+    if not found:
+        return ()
+    key = object_key(*newest)
+    if newest in found:
+        remote.store.refresh(key, objects.read(*newest))
+    now, old = remote.store.modified(key), []
+    with Workers[tuple[Node, bool]]() as workers:
+        for node in found:
+            workers.submit(partial(_refresh_if_before, objects, remote, node, now - _OLD))
+        old = [node for node, was_old in workers.results() if was_old]
+    return tuple(old)
 
 
-def receive_components(
-    objects: ObjectDatabase, remote: RemoteRepository, model_ids: Iterable[str], *, what: str, counter: Counter
-) -> None:
-    """Copies the components of models whose manifests are here, as far as they are missing."""
-    for model_id in model_ids:
-        for ref in objects.model(model_id).components:
-            if not objects.has("component", ref.id):
-                data = remote.objects.read("component", ref.id)
-                objects.put_bytes("component", data)
-                counter.add(what, len(data))
+def restore_missing(objects: ObjectDatabase, remote: RemoteRepository, nodes: Iterable[Node]) -> None:
+    """Creates those of ``nodes`` again that are gone: deleted between their refreshing and the head's move."""
+    with Workers[None]() as workers:
+        for node in nodes:
+            workers.submit(partial(_restore_if_missing, objects, remote, node))
+        for _ in workers.results():
+            pass
 
 
-def _send_object(objects: ObjectDatabase, remote: RemoteRepository, node: Node, what: str, counter: Counter) -> None:
-    kind, oid = node
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parcel:
+    """An object to send, and its size as far as that is known before it is read."""
+
+    node: Node
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """An object that is there, the bytes it took to bring it, and whether it was not there before."""
+
+    node: Node
+    size_bytes: int
+    is_new: bool
+
+
+def _parcels(
+    closures: Iterable[Closure], remote: RemoteRepository, rules: Mapping[str, AccessRule]
+) -> Iterator[_Parcel]:
+    """Yields each object once. The last gate: no component passes that the remote's readers may not see."""
+    seen: set[Node] = set()
+    for closure in closures:
+        for ref in closure.components:
+            if not component_rule(ref.training, rules).allows_all(remote.audience):
+                raise InternalError(f"The component {ref.id} may not go to {remote.remote.name}, and was about to.")
+            if ("component", ref.id) not in seen:
+                yield _Parcel(node=("component", ref.id), size_bytes=ref.size_bytes)
+            seen.add(("component", ref.id))
+        for node, _ in closure.manifests:
+            if node not in seen:
+                yield _Parcel(node=node)
+            seen.add(node)
+
+
+def _send_object(objects: ObjectDatabase, remote: RemoteRepository, parcel: _Parcel, *, resuming: bool) -> _Sent:
+    kind, oid = parcel.node
+    key = object_key(kind, oid)
+    if resuming and kind == "component" and _is_there(remote, key, parcel.size_bytes):
+        return _Sent(node=parcel.node, size_bytes=0, is_new=False)
     data = objects.read(kind, oid)
     try:
-        remote.store.create(object_key(kind, oid), data)
+        is_new = remote.store.create(key, data)
     except AlreadyExistsError as exc:
         raise CorruptObjectError(
             f"The {kind} {oid} on the remote {remote.remote.name} ({remote.remote.url}) is damaged: it holds other "
             "bytes than its id says. Nothing was moved.",
             hint="Run `mu2net fsck` there.",
         ) from exc
-    counter.add(what, len(data))
+    return _Sent(node=parcel.node, size_bytes=len(data), is_new=is_new)
+
+
+def _is_there(remote: RemoteRepository, key: str, size_bytes: int) -> bool:
+    try:
+        return remote.store.size(key) == size_bytes
+    except NotFoundError:
+        return False
+
+
+def _refresh_if_before(
+    objects: ObjectDatabase, remote: RemoteRepository, node: Node, when: datetime
+) -> tuple[Node, bool]:
+    key = object_key(*node)
+    try:
+        was_old = remote.store.modified(key) < when
+    except NotFoundError:
+        was_old = True
+    if was_old:
+        remote.store.refresh(key, objects.read(*node))
+    return node, was_old
+
+
+def _restore_if_missing(objects: ObjectDatabase, remote: RemoteRepository, node: Node) -> None:
+    key = object_key(*node)
+    if not remote.store.exists(key):
+        remote.store.create(key, objects.read(*node))

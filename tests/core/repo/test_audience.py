@@ -30,7 +30,8 @@ class Recorder(WrappedStore):
         self.sent = b""
 
     def create(self, key: str, data: bytes) -> bool:
-        self.sent += key.encode() + b"\n" + data + b"\n"
+        with self._lock:
+            self.sent += key.encode() + b"\n" + data + b"\n"
         return super().create(key, data)
 
 
@@ -142,7 +143,7 @@ def test_the_last_gate_refuses_private_components_whoever_asks(mixed: Repository
     knowledge = Knowledge(mixed.objects, read_tracking(mixed.state, place))
     closure = collect(mixed.objects, [("commit", head(mixed, "hush/secret").commit)], knowledge)
     with pytest.raises(InternalError, match="may not go to origin, and was about to"):
-        send(mixed.objects, reached, closure, load_system(mixed).rules, what="x", counter=Counter())
+        send(mixed.objects, reached, [closure], load_system(mixed).rules, what="x", counter=Counter())
     sent = {path.name for path in (tmp_path / "shared" / "objects").rglob("*") if path.is_file()}
     assert not any(oid[2:] in name for oid in private_ids(mixed) for name in sent)
 

@@ -120,8 +120,8 @@ class TestFetch:
         store = WrappedStore(LocalStore(shared.path))
         fetch(here, RemoteRepository(origin(shared.path), store))
         assert store.calls["list"] == 3  # heads, roots, tags
-        assert store.calls["read"] == 3  # the settings, one entry to see that it is the same remote, the root
-        assert store.calls.total() == 6
+        assert store.calls["read"] == 1  # the epoch: it is the same remote, and nothing was purged
+        assert store.calls.total() == 4
 
     def test_an_unknown_task(self, shared: Repository, here: Repository) -> None:
         add_sample_task(shared, "digits")

@@ -1,12 +1,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
 from mu2net_core.errors import StorageError
 from mu2net_core.repo.workers import NUM_THREADS, Workers
+
+
+def submit(workers: Workers[Any], jobs: Sequence[Callable[[], Any]], then: Callable[[], None]) -> None:
+    for job in jobs:
+        workers.submit(job)
+    then()
+
+
+def run(jobs: Sequence[Callable[[], Any]], **options: int) -> list[Any]:
+    with Workers[Any](**options) as workers:
+        results: list[Any] = []
+        submit(workers, jobs, then=lambda: results.extend(workers.results()))
+        return results
 
 
 def test_every_result_comes_once() -> None:
@@ -72,10 +86,8 @@ def test_the_first_error_stops_all_that_has_not_begun() -> None:
             raise StorageError("The disk is full.")
         return number
 
-    with pytest.raises(StorageError, match="full"), Workers[int](num_threads=1) as workers:
-        for number in range(50):
-            workers.submit(lambda number=number: job(number))  # type: ignore[misc]
-        list(workers.results())
+    with pytest.raises(StorageError, match="full"):
+        run([lambda number=number: job(number) for number in range(50)], num_threads=1)  # type: ignore[misc]
     assert ran == [0, 1, 2, 3]
 
 
@@ -92,19 +104,20 @@ def test_after_an_error_nothing_runs_any_more() -> None:
         threading.Timer(0.05, go_on.set).start()
         raise StorageError("The network is gone.")
 
-    with pytest.raises(StorageError), Workers[None]() as workers:
-        workers.submit(slow)
-        workers.submit(failing)
-        list(workers.results())
+    with pytest.raises(StorageError, match="gone"):
+        run([slow, failing])
     assert ended.is_set()
 
 
 def test_ctrl_c_leaves_at_once_what_has_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mu2net_core.repo.workers._PATIENCE_S", 0.01)
     stuck, ran = threading.Event(), []
-    with pytest.raises(KeyboardInterrupt), Workers[None](num_threads=1) as workers:
-        workers.submit(lambda: stuck.wait(20) and None)
-        workers.submit(lambda: ran.append(1))
+
+    def interrupt() -> None:
         raise KeyboardInterrupt
+
+    workers = Workers[None](num_threads=1)
+    with pytest.raises(KeyboardInterrupt), workers:
+        submit(workers, [lambda: stuck.wait(20) and None, lambda: ran.append(1)], then=interrupt)
     stuck.set()
     assert ran == []

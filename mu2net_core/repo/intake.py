@@ -1,0 +1,176 @@
+"""Bringing manifests, and all they need, from a remote: many at a time, none stored before what it needs.
+
+What a manifest needs is known only when it is here. So each one that arrives asks for more; those that still wait for
+something lie in local state, and are stored when the last of it was. An intake that is interrupted at any point leaves
+a whole repository, and the next one asks for nothing that arrived before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from mu2net_core.objects import Commit, Model
+from mu2net_core.repo.arrival import Incoming, read_checked
+from mu2net_core.repo.closure import Node, needs
+from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
+from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["incoming_of", "receive", "receive_components"]
+
+_USUAL_BYTES = 65_536
+"""What a manifest is taken to weigh before it is here."""
+
+
+def receive(
+    repo: Repository, remote: RemoteRepository, tips: Iterable[Node], *, what: str, counter: Counter
+) -> frozenset[str]:
+    """Copies ``tips`` and all manifests they need from ``remote``; returns the tasks that the new models speak of.
+
+    Components come later, when something needs them; unless the remote is no partial one, then those of every
+    retained model come before the commit that retains it.
+
+    Raises:
+        NotFoundError: the remote lacks something that it refers to.
+        CorruptObjectError: what it sent is damaged or too large.
+    """
+    with Workers[_Arrival]() as workers:
+        intake = _Intake(repo, remote, workers, what, counter)
+        for tip in tips:
+            intake.want(tip, _USUAL_BYTES)
+        for arrival in workers.results():
+            intake.take(arrival)
+    return frozenset(intake.tasks)
+
+
+def receive_components(
+    repo: Repository, remote: RemoteRepository, model_ids: Iterable[str], *, what: str, counter: Counter
+) -> None:
+    """Copies the components of models whose manifests are here, as far as they are missing."""
+    refs = {ref.id: ref for model_id in model_ids for ref in repo.objects.model(model_id).components}
+    with Workers[_Arrival]() as workers:
+        intake = _Intake(repo, remote, workers, what, counter)
+        for ref in refs.values():
+            intake.want(("component", ref.id), ref.size_bytes)
+        for arrival in workers.results():
+            intake.take(arrival)
+
+
+def incoming_of(repo: Repository) -> Incoming:
+    """Returns where manifests wait for what they need."""
+    return Incoming(repo.state / "incoming")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrival:
+    """A node that is here: stored, or kept aside because it ``waits`` for others (with the bytes they take).
+
+    Attributes:
+        node: which.
+        waits: what was missing when it was looked at.
+        size_bytes: what came over for it; None if it had come before.
+        tasks: those it speaks of, if it is a model.
+    """
+
+    node: Node
+    waits: Mapping[Node, int] = field(default_factory=dict)
+    size_bytes: int | None = None
+    tasks: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Intake:
+    """What was asked for, what is stored, and what waits for what."""
+
+    repo: Repository
+    remote: RemoteRepository
+    workers: Workers[_Arrival]
+    what: str
+    counter: Counter
+    tasks: set[str] = field(default_factory=set)
+    _asked: dict[Node, int] = field(default_factory=dict)
+    _stored: set[Node] = field(default_factory=set)
+    _waiting: dict[Node, set[Node]] = field(default_factory=dict)
+    _dependants: dict[Node, list[Node]] = field(default_factory=dict)
+
+    def want(self, node: Node, size_bytes: int) -> bool:
+        """Asks for a node, unless it was asked for before; returns whether one has to wait for it."""
+        if node not in self._asked:
+            self._asked[node] = size_bytes
+            if self.repo.objects.has(*node):
+                self._stored.add(node)
+            else:
+                self._bring(node)
+                self.counter.expect(1, size_bytes if node[0] == "component" else 0)
+        return node not in self._stored
+
+    def take(self, arrival: _Arrival) -> None:
+        """Notes that a node is here, and asks for what it waits for."""
+        self.tasks |= arrival.tasks
+        if arrival.size_bytes is not None:
+            self.counter.add(self.what, arrival.size_bytes)
+        missing = {node for node, size_bytes in arrival.waits.items() if self.want(node, size_bytes)}
+        if missing:
+            self._waiting[arrival.node] = missing
+            for node in missing:
+                self._dependants.setdefault(node, []).append(arrival.node)
+        elif arrival.waits:
+            self._bring(arrival.node)  # what it waited for was stored meanwhile
+        else:
+            self._release(arrival.node)
+
+    def _release(self, node: Node) -> None:
+        """Lets those go on that waited for ``node``, which is stored."""
+        self._stored.add(node)
+        for dependant in self._dependants.pop(node, ()):
+            self._waiting[dependant].discard(node)
+            if not self._waiting[dependant]:
+                del self._waiting[dependant]
+                self._bring(dependant)
+
+    def _bring(self, node: Node) -> None:
+        size_bytes = self._asked[node]
+        self.workers.submit(partial(_bring, self.repo, self.remote, node, size_bytes), size_bytes=size_bytes)
+
+
+def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int) -> _Arrival:
+    """Reads a node, unless it was kept aside; stores it, or keeps it aside if something it needs is missing."""
+    kind, oid = node
+    limit, name = repo.objects.max_bytes(kind), remote.remote.name
+    if kind == "component":
+        limit = min(expected_bytes, limit)
+        data = read_checked(remote.store, kind, oid, limit=limit, name=name)
+        repo.objects.put_bytes(kind, data)
+        return _Arrival(node=node, size_bytes=len(data))
+    incoming = incoming_of(repo)
+    kept = incoming.read(kind, oid)
+    data = kept or read_checked(remote.store, kind, oid, limit=limit, name=name)
+    value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
+    waits = {need: size for need, size in _needs(repo, remote, value) if not repo.objects.has(*need)}
+    if not waits:
+        repo.objects.put_bytes(kind, data)
+        incoming.drop(kind, oid)
+    elif kept is None:
+        incoming.keep(kind, oid, data)
+    return _Arrival(node=node, waits=waits, size_bytes=None if kept else len(data), tasks=_tasks(value))
+
+
+def _needs(repo: Repository, remote: RemoteRepository, value: Manifest) -> Iterator[tuple[Node, int]]:
+    """Yields what must be here before ``value``, with its size; in a full copy also a commit's model's components."""
+    for node in needs(value):
+        yield node, _USUAL_BYTES
+    model_id = value.model if isinstance(value, Commit) and not remote.remote.partial else None
+    if model_id is not None and repo.objects.has("model", model_id):
+        for ref in repo.objects.model(model_id).components:
+            yield ("component", ref.id), ref.size_bytes
+
+
+def _tasks(value: Manifest) -> frozenset[str]:
+    """Returns the tasks whose rules one must know to judge a model."""
+    if not isinstance(value, Model):
+        return frozenset()
+    return value.trained_by if value.task is None else value.trained_by | {value.task}

@@ -1,0 +1,40 @@
+"""Bringing the components a partial clone lacks before they are needed: many at a time, not one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from mu2net_core.objects import ComponentRef
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["bring_components", "bring_models"]
+
+
+def bring_models(repo: Repository, model_ids: Iterable[str], *, what: str, counter: Counter) -> None:
+    """Brings the components of whole models, as far as they are missing."""
+    refs = (ref for model_id in dict.fromkeys(model_ids) for ref in repo.objects.model(model_id).components)
+    bring_components(repo, refs, what=what, counter=counter)
+
+
+def bring_components(repo: Repository, refs: Iterable[ComponentRef], *, counter: Counter, what: str = "model") -> None:
+    """Brings those of ``refs`` that are not here, from wherever a partial clone brings what it lacks.
+
+    Raises:
+        NotFoundError: one is nowhere.
+        CorruptObjectError: one is damaged over there.
+    """
+    missing = [ref for ref in {ref.id: ref for ref in refs}.values() if not repo.objects.has("component", ref.id)]
+    counter.expect(len(missing), sum(ref.size_bytes for ref in missing))
+    with Workers[int]() as workers:
+        for ref in missing:
+            workers.submit(partial(_bring, repo.objects, ref.id), size_bytes=ref.size_bytes)
+        for size_bytes in workers.results():
+            counter.add(what, size_bytes)
+
+
+def _bring(objects: ObjectDatabase, oid: str) -> int:
+    return len(objects.read("component", oid))

@@ -1,0 +1,347 @@
+"""One push under way: what is known of the remote grows as it goes.
+
+Tasks are sent in batches: the objects of all first, many at a time, then their heads. Where somebody else moved a head
+meanwhile, creating its next entry fails; then their work is fetched, joined with ours, and sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+
+from mu2net_core.errors import AlreadyExistsError, ConflictError
+from mu2net_core.objects import AccessRule
+from mu2net_core.repo.adopt import adopt, first_commit
+from mu2net_core.repo.audience import refusal, refused_task
+from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
+from mu2net_core.repo.epoch import is_current
+from mu2net_core.repo.fetching import Clock, fetch_heads, root_conflict
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.merge import contains
+from mu2net_core.repo.outcomes import Counter, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.prefetch import bring_components
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.refs import HeadState
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.system import load_system
+from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
+from mu2net_core.repo.transfer import freshen, restore_missing, send
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["Delivery", "Plan", "RemoteChangedError", "Session"]
+
+_ATTEMPTS = 100
+_BATCH = 64
+
+
+class RemoteChangedError(Exception):
+    """The remote is in another epoch than when the push began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A head that can follow the remote's: its task, its commit, the entry it comes after, and what must be sent."""
+
+    task: str
+    commit: str
+    after: HeadState | None
+    closure: Closure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Objects that are on the remote now; ``refreshed`` are those that were there, and old."""
+
+    refreshed: tuple[Node, ...] = ()
+
+
+@dataclass(slots=True)
+class Session:
+    """What a push knows and has done.
+
+    Attributes:
+        repo: where from.
+        remote: where to.
+        tracking: what is known of the remote.
+        policy: for heads that moved on both sides.
+        counter: of objects.
+        clock: tells the time.
+        reports: what became of each task.
+        rules: of all tasks, by name.
+        knowledge: what the remote has.
+        purged: what was purged from it.
+    """
+
+    repo: Repository
+    remote: RemoteRepository
+    tracking: Tracking
+    policy: Policy
+    counter: Counter
+    clock: Clock = lambda: None
+    reports: dict[str, TaskReport] = field(default_factory=dict)
+    rules: dict[str, AccessRule] = field(init=False)
+    knowledge: Knowledge = field(init=False)
+    purged: Purged = field(init=False)
+    _resuming: bool = field(init=False)
+    _introduced: set[str] = field(default_factory=set)
+    _conflicts: list[ConflictError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._resuming = self.tracking.unfinished
+        self.learn(self.tracking)
+
+    def push_tasks(self, tasks: Iterable[str]) -> None:
+        """Sends tasks, oldest work first, so that what later work builds on is there before it.
+
+        A conflict does not keep the others from being sent.
+        """
+        heads = {task: self.repo.refs.head(task) for task in tasks}
+        times = {t: self.repo.objects.commit(head.commit).finished_at for t, head in heads.items() if head}
+        ordered = iter(sorted(times, key=lambda task: (times[task], task)))
+        while batch := list(islice(ordered, _BATCH)):
+            for task in self._push_together(batch):
+                try:
+                    self._push_task(task)
+                except ConflictError as exc:
+                    self._conflicts.append(exc)
+
+    def raise_conflict(self) -> None:
+        """Raises the first conflict met, if any, now that everything else was sent."""
+        if self._conflicts:
+            raise self._conflicts[0]
+
+    def finish(self) -> None:
+        """Notes that all was sent."""
+        if self.tracking.unfinished:
+            self._note(replace(self.tracking, unfinished=False))
+
+    def push_roots(self) -> tuple[NameReport, ...]:
+        """Sends the roots the remote was not known to have."""
+        reports = []
+        for name, model_id in self.new_roots():
+            closure = collect(self.repo.objects, [("model", model_id)], self.knowledge)
+            delivery = self._deliver([closure], "roots")
+            try:
+                self.remote.refs.create_root(name, model_id)
+            except AlreadyExistsError as exc:
+                raise root_conflict(name, model_id, None, self.remote.remote.name) from exc
+            restore_missing(self.repo.objects, self.remote, delivery.refreshed)
+            self._note(self.tracking.with_root(name, model_id))
+            reports.append(NameReport(name=name, outcome="new", id=model_id))
+        return tuple(reports)
+
+    def new_roots(self) -> list[tuple[str, str]]:
+        """Returns name and model of the roots the remote was not known to have."""
+        ours = sorted(self.repo.refs.roots().items())
+        for name, model_id in ours:
+            if self.tracking.roots.get(name, model_id) != model_id:
+                raise root_conflict(name, model_id, self.tracking.roots[name], self.remote.remote.name)
+        return [(name, model_id) for name, model_id in ours if name not in self.tracking.roots]
+
+    def push_tags(self) -> tuple[NameReport, ...]:
+        """Sends the tags the remote was not known to have."""
+        return tuple(self._push_tag(name, snapshot_id) for name, snapshot_id in self.new_tags())
+
+    def new_tags(self) -> list[tuple[str, str]]:
+        """Returns name and snapshot of the tags the remote was not known to have."""
+        return [tag for tag in sorted(self.repo.refs.tags().items()) if self.tracking.tags.get(tag[0]) != tag[1]]
+
+    def tag_closure(self, snapshot_id: str) -> tuple[Closure, str | None]:
+        """Returns what a tag needs that the remote lacks, and why it may not be sent."""
+        heads = self.repo.objects.snapshot(snapshot_id).heads
+        tips: list[Node] = [("commit", oid) for _, oid in sorted(heads.items())]
+        closure = collect(self.repo.objects, [*tips, ("snapshot", snapshot_id)], self.knowledge)
+        return closure, self._refusal(closure)
+
+    def plan(self, task: str) -> Plan | TaskReport | None:
+        """Returns how to send a task's head; a report where nothing is to be sent; None if it must be joined first."""
+        objects, theirs = self.repo.objects, self.tracking.heads.get(task)
+        ours = self.repo.refs.head(task)
+        reason = refused_task(task, self.rules, self.remote.audience) if ours else "it has no head here"
+        if ours is None or reason is not None:
+            return TaskReport(task=task, outcome="skipped", reason=reason)
+        if theirs is not None and contains(objects, theirs.commit, ours.commit):
+            return TaskReport(task=task, outcome="up-to-date", commit=theirs.commit)
+        if self.purged.covers_commit(objects, ours.commit) is not None:
+            return TaskReport(task=task, outcome="skipped", reason=_was_purged(task, self.remote.remote.name))
+        if theirs is not None and not contains(objects, ours.commit, theirs.commit):
+            return None
+        closure = collect(objects, [("commit", ours.commit)], self.knowledge)
+        reason = self._refusal(closure)
+        if reason is not None:
+            return TaskReport(task=task, outcome="skipped", reason=reason)
+        return Plan(task=task, commit=ours.commit, after=theirs, closure=closure)
+
+    def learn(self, tracking: Tracking) -> None:
+        """Takes over what is known of the remote now."""
+        self.tracking = tracking
+        self.rules = dict(load_system(self.repo).rules)
+        self.knowledge = Knowledge(self.repo.objects, tracking)
+        self.purged = Purged(read_purged(self.repo.state, self.remote.remote))
+
+    def _push_together(self, tasks: Sequence[str]) -> list[str]:
+        """Sends the tasks that can simply follow the remote's heads; returns those that cannot."""
+        plans, late = list[Plan](), list[str]()
+        for task in tasks:
+            plan = self.plan(task)
+            if isinstance(plan, TaskReport):
+                self.reports[task] = plan
+            elif plan is None:
+                late.append(task)
+            else:
+                self._introduce(plan, known={other.task for other in plans})
+                self.knowledge.sent(plan.closure)
+                plans.append(plan)
+        if plans:
+            moved = self._send(plans, plans[0].task if len(plans) == 1 else f"{len(plans)} tasks")
+            late += [plan.task for plan in plans if plan.task not in moved]
+        return late
+
+    def _push_task(self, task: str) -> None:
+        """Sends one task; as often as others were faster, joins with what they did and tries again."""
+        merged = False
+        for _ in range(_ATTEMPTS):
+            merged = self._follow(task) or merged
+            if not self._push_together([task]):
+                report = self.reports[task]
+                is_merge = merged and report.outcome == "updated"
+                self.reports[task] = replace(report, outcome="merged") if is_merge else report
+                return
+        raise ConflictError(f"The head of {task} on {self.remote.remote.name} kept moving: gave up after {_ATTEMPTS}.")
+
+    def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
+        """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads nobody else moved first."""
+        delivery = self._deliver([plan.closure for plan in plans], what)
+        self._confirm()
+        states = self._move_heads(plans)
+        restore_missing(self.repo.objects, self.remote, delivery.refreshed)
+        for plan in plans:
+            if plan.task in states:
+                self.knowledge.learn(plan.task, plan.commit)
+                self.reports[plan.task] = self._report(plan)
+        self._note(self.tracking.with_heads(states.values()))
+        return set(states)
+
+    def _move_heads(self, plans: Sequence[Plan]) -> dict[str, HeadState]:
+        """Moves heads, several at a time; one that is new there comes before those that learned from it."""
+        new = {plan.task for plan in plans if plan.after is None}
+        waits = {plan.task: (plan.closure.tasks & new) - {plan.task} for plan in plans}
+        pending, done, states = list(plans), set[str](), dict[str, HeadState]()
+        with Workers[tuple[str, HeadState | None]]() as workers:
+            while pending:
+                ready = [plan for plan in pending if not waits[plan.task] - done] or pending[:1]
+                pending = [plan for plan in pending if plan not in ready]
+                for plan in ready:
+                    workers.submit(partial(_move, self.remote, plan))
+                for task, state in workers.results():
+                    done.add(task)
+                    states |= {} if state is None else {task: state}
+        return states
+
+    def _report(self, plan: Plan) -> TaskReport:
+        outcome: TaskOutcome = "updated" if plan.after and plan.task not in self._introduced else "new"
+        removed = self.repo.objects.commit(plan.commit).removed
+        return TaskReport(task=plan.task, outcome="removed" if removed else outcome, commit=plan.commit)
+
+    def _refusal(self, closure: Closure) -> str | None:
+        reason = refusal(closure, self.rules, self.remote.audience)
+        if reason is not None:
+            return reason
+        nodes: list[Node] = [node for node, _ in closure.manifests]
+        nodes += [("component", ref.id) for ref in closure.components]
+        task = next((task for node in nodes if (task := self.purged.forbids(node)) is not None), None)
+        return (
+            None if task is None else f"it holds knowledge of {task}, which was purged from {self.remote.remote.name}"
+        )
+
+    def _introduce(self, plan: Plan, *, known: set[str]) -> None:
+        """Makes the tasks that a task learned from known to the remote, so that it can judge who may read this."""
+        for other in sorted(plan.closure.tasks - {plan.task} - known - set(self.tracking.heads)):
+            head = self.repo.refs.head(other)
+            if head is None:
+                continue
+            commit_id = first_commit(self.repo.objects, head.commit)
+            first = collect(self.repo.objects, [("commit", commit_id)], self.knowledge)
+            if self._refusal(first) is None:
+                self.knowledge.sent(first)
+                if self._send([Plan(task=other, commit=commit_id, after=None, closure=first)], other):
+                    self._introduced.add(other)
+                    reason = f"{plan.task} learned from it"
+                    self.reports[other] = TaskReport(task=other, outcome="new", commit=commit_id, reason=reason)
+
+    def _follow(self, task: str) -> bool:
+        """Fetches the remote's head of ``task`` and joins it with ours; returns whether that took a merge."""
+        tracking, _, broken = fetch_heads(self.repo, self.remote, self.tracking, [task], counter=Counter())
+        if task in broken:
+            raise broken[task]
+        reports = adopt(self.repo, tracking, [task], self.policy)
+        self.learn(tracking)
+        return any(report.task == task and report.outcome == "merged" for report in reports)
+
+    def _push_tag(self, name: str, snapshot_id: str) -> NameReport:
+        closure, reason = self.tag_closure(snapshot_id)
+        if reason is not None:
+            return NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason)
+        delivery = self._deliver([closure], "tags")
+        try:
+            self.remote.refs.create_tag(name, snapshot_id)
+        except AlreadyExistsError as exc:
+            self._conflicts.append(_tag_conflict(name, self.remote.remote.name))
+            return NameReport(name=name, outcome="conflict", id=snapshot_id, reason=exc.message)
+        restore_missing(self.repo.objects, self.remote, delivery.refreshed)
+        self._note(self.tracking.with_tag(name, snapshot_id))
+        return NameReport(name=name, outcome="new", id=snapshot_id)
+
+    def _deliver(self, closures: Sequence[Closure], what: str) -> Delivery:
+        """Sends objects; when this returns, a ref may be created that needs them."""
+        objects = self.repo.objects
+        refs = [ref for closure in closures for ref in closure.components]
+        bring_components(self.repo, refs, counter=Counter())  # from another remote; or else nothing is sent
+        if refs and not self.tracking.unfinished:
+            self._note(replace(self.tracking, unfinished=True))
+        options = {"what": what, "counter": self.counter, "resuming": self._resuming}
+        found = send(objects, self.remote, closures, self.rules, **options)  # type: ignore[arg-type]
+        for closure in closures:
+            self.knowledge.sent(closure)
+        sent: list[Node] = [node for closure in closures for node, _ in closure.manifests]
+        newest = next((node for node in sent if node not in found), found[0] if found else None)
+        return Delivery(refreshed=freshen(objects, self.remote, found, newest) if newest and found else ())
+
+    def _confirm(self) -> None:
+        """Makes sure that nothing was purged that a head about to move relies on, if a while has passed.
+
+        Raises:
+            RemoteChangedError: something may have been; what was sent is referred to by nothing.
+        """
+        now, epoch = self.clock(), self.tracking.epoch
+        if now is None or epoch is None or self.tracking.is_fresh(now):
+            return
+        if not is_current(self.remote.store, epoch):
+            raise RemoteChangedError
+        self.tracking = self.tracking.checked(epoch, now)
+
+    def _note(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+        write_tracking(self.repo.state, self.remote.remote.name, tracking)
+
+
+def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:
+    """Creates the next entry of a head; no state if somebody else did first."""
+    try:
+        return plan.task, remote.refs.append(plan.task, plan.commit, after=plan.after)
+    except ConflictError:
+        return plan.task, None
+
+
+def _was_purged(task: str, remote: str) -> str:
+    return f"{task} was purged from {remote}; mu2net pull drops it here, too"
+
+
+def _tag_conflict(name: str, remote: str) -> ConflictError:
+    return ConflictError(
+        f"The remote {remote} has another snapshot under the tag {name}, and tags never move. All else was pushed.",
+        hint="Tag the snapshot under another name.",
+    )
