@@ -142,9 +142,9 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         elif section == "scorer":
             scorer[name] = _checked(key, name, value, preset.scorer)
         elif section == "space":
-            values[_known(key, name, values)] = _listed(key, value)
+            values[name] = _listed(key, value, _known(key, name, preset.space.defaults))
         elif section == "default":
-            defaults[_known(key, name, defaults)] = value
+            defaults[name] = _alike(key, value, _known(key, name, preset.space.defaults))
     try:
         return replace(
             preset,
@@ -165,16 +165,24 @@ def _check_finite(key: str, value: object) -> None:
         raise InvalidInputError(f"{key}: expected finite numbers, got {value}.")
 
 
-def _known(key: str, name: str, known: Mapping[str, object]) -> str:
+def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperparameter:
     if name not in known:
         raise InvalidInputError(f"Unknown setting {key}.", hint=f"Hyperparameters: {', '.join(sorted(known))}")
-    return name
+    return known[name]
 
 
-def _listed(key: str, value: object) -> tuple[Any, ...]:
+def _listed(key: str, value: object, like: Hyperparameter) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise InvalidInputError(f"{key}: expected a list of values, got {value!r}.")
-    return tuple(value)
+    return tuple(_alike(key, one, like) for one in value)
+
+
+def _alike(key: str, value: Any, like: Hyperparameter) -> Any:
+    """Returns ``value``, which must be of the kind of ``like``: a whole number where that is one, and so on."""
+    kinds = (int, float) if isinstance(like, float) else type(like)
+    if isinstance(value, bool) != isinstance(like, bool) or not isinstance(value, kinds):
+        raise InvalidInputError(f"{key}: expected {type(like).__name__}, got {str(value)[:80]!r}.")
+    return value
 
 
 def _checked(key: str, name: str, value: object, target: TrainingConfig | Scorer) -> object:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.remote import resolve_url
+from mu2net_core.api.settings import effective_limits, fitting_settings
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.objects import Limits
 from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.join import Policy
@@ -80,13 +82,14 @@ def clone(
     """
     source = resolve_url(url, context)
     remote = Remote(name=_ORIGIN, url=source, readers=tuple(sorted(set(readers))) or None, partial=not full)
-    reached = connect(remote)
-    like = reached.config()
+    limits = effective_limits(context)
+    reached = connect(remote, limits=limits)
+    like = fitting_settings(reached.config(), context)
     target = (context.cwd / Path(folder).expanduser()) if folder is not None else context.cwd / _default_name(source)
     _check_target(target)
     counter = Counter(progress)
     with _all_or_nothing(target, f"{source}\n{full}\n"):
-        repo = _new_repository(target, like, remote)
+        repo = _new_repository(target, like, remote, limits)
         fetched = fetching.fetch(repo, reached, counter=counter)
         tracking = read_tracking(repo.state, remote)
         tasks = adopt(repo, tracking, sorted(tracking.heads), Policy())
@@ -103,12 +106,12 @@ def clone(
     )
 
 
-def _new_repository(target: Path, like: Config, remote: Remote) -> Repository:
+def _new_repository(target: Path, like: Config, remote: Remote, limits: Limits) -> Repository:
     """Returns a repository with the settings of ``like`` and one remote; one begun before is taken up."""
     if (target / FOLDER / CONFIG).is_file():
-        repo = open_repository(target)
+        repo = open_repository(target, limits_of=lambda _config: limits)
     else:
-        repo = create_repository(target, preset=like.preset, settings=like.shared_settings)
+        repo = create_repository(target, preset=like.preset, settings=like.shared_settings, limits=limits)
     repo.update_config(lambda config: config.with_remote(remote))
     attach(repo)
     return repo

@@ -8,6 +8,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
 from mu2net_core.api.settings import known_keys
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.presets import Preset, preset_named, with_settings
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.config import DATA, Value, parse_value, read_user_config
@@ -54,6 +55,9 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
             return
         if name not in known_keys(preset):
             raise _unknown(name, preset)
+        if name.startswith(LIMITS_PREFIX):
+            Limits.of({name: value})
+            return
         _check_fits(preset, repo.config.settings, name, value)
 
     value = parse_value(text)
@@ -104,6 +108,8 @@ def _defaults(preset: Preset) -> dict[str, Value]:
             values[key] = list(preset.space.values[name])
         elif section == "default":
             values[key] = preset.space.defaults[name]
+        elif key.startswith(LIMITS_PREFIX):
+            values[key] = getattr(LIMITS, name)
         else:
             values[key] = getattr(preset.training if section == "evolve" else preset.scorer, name)
     return values

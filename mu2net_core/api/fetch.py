@@ -34,5 +34,5 @@ def fetch(
         ConflictError: the remote's system grew from another root of the same name.
         CorruptObjectError: the remote sent what does not hash to its id.
     """
-    reached = connect(find_remote(repo.config, remote))
+    reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     return fetching.fetch(repo, reached, tasks=tasks, counter=Counter(progress))

@@ -29,7 +29,7 @@ def fsck(repo: Repository, context: Context, *, repair_from: str | None = None) 
         return checks.fsck(repo)
     remotes = repo.config.remotes
     remote = remotes.get(repair_from) or Remote(name="repair", url=resolve_url(repair_from, context))
-    source = connect(remote)
+    source = connect(remote, limits=repo.limits)
     try:
         source.config()
     except NotFoundError as exc:

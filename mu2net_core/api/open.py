@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.settings import effective_limits
 from mu2net_core.repo import Repository, find_repository, open_repository
 
 __all__ = ["open_repo"]
@@ -17,6 +18,5 @@ def open_repo(path: Path | str | None, context: Context) -> Repository:
         NotFoundError: there is none.
         InvalidInputError: it is of a future format.
     """
-    if path is None:
-        return open_repository(find_repository(context.cwd))
-    return open_repository(context.cwd / Path(path).expanduser())
+    folder = find_repository(context.cwd) if path is None else context.cwd / Path(path).expanduser()
+    return open_repository(folder, limits_of=lambda config: effective_limits(context, config.settings))

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import Limits
 from mu2net_core.presets import Preset, preset_named, with_settings
-from mu2net_core.repo import Repository, Setting
-from mu2net_core.repo.config import Layers, environment_name, read_user_config
+from mu2net_core.repo import Config, Repository, Setting
+from mu2net_core.repo.config import Layers, Value, environment_name, read_user_config
 from mu2net_core.repo.revisions import near
 
-__all__ = ["effective_preset", "known_keys", "unknown_variables"]
+__all__ = [
+    "effective_limits",
+    "effective_preset",
+    "fitting_settings",
+    "known_keys",
+    "preset_keys",
+    "unknown_variables",
+]
 
-_VARIABLES = tuple(f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT"))
+_VARIABLES = tuple(f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS"))
 _HINT = "All values and where they come from: mu2net config list --origin"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
+    """Returns every setting that a repository of ``preset`` can have, sorted."""
+    return tuple(sorted((*preset_keys(preset), *Limits.settings_keys())))
+
+
+def preset_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that can override something of ``preset``, sorted."""
     keys = [f"evolve.{field.name}" for field in fields(preset.training)]
     keys += [f"scorer.{field.name}" for field in fields(preset.scorer)]
@@ -42,12 +55,46 @@ def effective_preset(repo: Repository, context: Context, options: Mapping[str, A
         repository=repo.config.settings,
         user=read_user_config(context.user_config),
     )
-    found = {key: setting for key in known_keys(preset) if (setting := layers.get(key)) is not None}
+    found = {key: setting for key in preset_keys(preset) if (setting := layers.get(key)) is not None}
     try:
         return _applied(preset, found.values())
     except InvalidInputError as exc:
         blamed = "; ".join(_origin(setting, context) for setting in _blamed(preset, found))
         raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or _HINT) from exc
+
+
+def effective_limits(context: Context, settings: Mapping[str, Value] | None = None) -> Limits:
+    """Returns how much is accepted from others, by environment > ``settings`` of the repository > user settings.
+
+    Raises:
+        InvalidInputError: a limit is not a positive whole number.
+    """
+    layers = Layers(environ=context.environ, repository=settings or {}, user=read_user_config(context.user_config))
+    found = {key: setting.value for key in Limits.settings_keys() if (setting := layers.get(key)) is not None}
+    return Limits.of(found)
+
+
+def fitting_settings(config: Config, context: Context) -> Config:
+    """Returns another repository's ``config`` with only the settings that mean something here.
+
+    Where its data lies and what it accepts is its own business. A setting that is unknown here is left
+    out; where they do not fit the preset, all are. The context is told so.
+
+    Raises:
+        NotFoundError: the preset is unknown here.
+    """
+    preset, known = preset_named(config.preset), dict[str, Value]()
+    for key, value in sorted(config.shared_settings.items()):
+        if key in preset_keys(preset):
+            known[key] = value
+        else:
+            context.warn(f"left out the setting {key} of that repository: it is unknown here")
+    try:
+        with_settings(preset, known)
+    except InvalidInputError as exc:
+        context.warn(f"left out all settings of that repository: {exc.message}")
+        known = {}
+    return replace(config, settings=known)
 
 
 def unknown_variables(repo: Repository, context: Context) -> tuple[str, ...]:

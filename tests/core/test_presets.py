@@ -78,7 +78,7 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
         ("space.momentum", [0.5], "the default 0.9 is not one of"),
         ("space.momentum", 0.9, "expected a list"),
         ("space.momentum", "0.9", "expected a list"),
-        ("space.momentum", [0.9, "x"], "do not fit preset vit-mini"),
+        ("space.momentum", [0.9, "x"], "expected float, got 'x'"),
         ("space.mu", [0.1, 0.2, 1.5], "expected probabilities"),
         ("default.momentum", 0.91, "the default 0.91 is not one of"),
     ],

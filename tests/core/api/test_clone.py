@@ -33,7 +33,7 @@ from mu2net_core.testing.wrappers import FaultyStore
 @pytest.fixture
 def shared(repo: Repository, context: Context, tmp_path: Path) -> Repository:
     """Returns a bare repository with two tasks and a tag."""
-    repo.update_config(lambda config: config.with_setting("search.mu", 0.2))
+    repo.update_config(lambda config: config.with_setting("scorer.factor", 0.2))
     for task in ("a", "b"):
         add_sample_task(repo, task)
         evolve_sample(repo, task, score=0.5, seed=ord(task))
@@ -68,7 +68,7 @@ def test_takes_the_settings_and_one_remote(shared: Repository, context: Context,
     shared.update_config(lambda config: config.with_remote(Remote(name="backup", url="/srv/backup", partial=False)))
     clone(str(shared.path), "mine", context, readers=["red"])
     config = open_repository(tmp_path / "mine").config
-    assert (config.preset, config.settings) == (shared.config.preset, {"search.mu": 0.2})
+    assert (config.preset, config.settings) == (shared.config.preset, {"scorer.factor": 0.2})
     assert config.remotes == {"origin": Remote(name="origin", url=str(shared.path), readers=("red",))}
 
 
@@ -166,7 +166,7 @@ class TestInterrupted:
     def failing(self, shared: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Lets the remote fail in the middle."""
 
-        def faulty(source: Remote) -> RemoteRepository:
+        def faulty(source: Remote, **_options: object) -> RemoteRepository:
             return RemoteRepository(source, FaultyStore(LocalStore(shared.path), at=12, methods=frozenset({"read"})))
 
         monkeypatch.setattr(clone_module, "connect", faulty)
@@ -229,7 +229,7 @@ _KILLED = textwrap.dedent("""
         at += 1
         child = os.fork()
         if child == 0:
-            module.connect = lambda source: RemoteRepository(
+            module.connect = lambda source, **_: RemoteRepository(
                 source, FaultyStore(LocalStore(here / "shared"), at=at, how="exit", methods=reads))
             module.clone("shared", f"mine{at}", context)
             os._exit(0)
@@ -242,4 +242,4 @@ _KILLED = textwrap.dedent("""
 def test_where_data_lies_over_there_is_not_taken_over(shared: Repository, context: Context, tmp_path: Path) -> None:
     shared.update_config(lambda config: config.with_setting("data.a", "folder:/home/ann/a"))
     clone("shared", "mine", context)
-    assert open_repository(tmp_path / "mine").config.settings == {"search.mu": 0.2}
+    assert open_repository(tmp_path / "mine").config.settings == {"scorer.factor": 0.2}
