@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mu2net_core.errors import Mu2netError, NotFoundError, StorageError
 from mu2net_core.testing.interception import Plan
+from mu2net_core.testing.invariants import head_log
 from mu2net_core.testing.world import RULES, World
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
@@ -49,7 +51,14 @@ class Schedule(RuleBasedStateMachine):
         self.last_error: Mu2netError | None = None
 
     def teardown(self) -> None:
-        if hasattr(self, "world"):
+        if not hasattr(self, "world"):
+            return
+        try:
+            if self.world.remote.is_dir() and sys.exc_info()[0] is None:
+                self.world.converge()
+                self.world.check()
+                self.world.check_with_fsck()
+        finally:
             self.patch.stop()
             shutil.rmtree(self.folder)
 
@@ -90,6 +99,13 @@ class Schedule(RuleBasedStateMachine):
             self.world.push(other)
 
         self.attempt(clone, lambda: self.world.push(clone), Plan(what="meanwhile", at=at), meanwhile)
+
+    @rule(clone=CLONES, data=st.data())
+    def reset(self, clone: int, data: st.DataObject) -> None:
+        if tasks := self.world.alive(clone):
+            task = data.draw(st.sampled_from(tasks))
+            moves = len(head_log(self.world.path(clone), task)) - 1
+            self.world.reset(clone, task, data.draw(st.integers(0, min(3, moves))))
 
     @rule(clone=CLONES, name=st.sampled_from(["v1", "v2"]))
     def tag(self, clone: int, name: str) -> None:

@@ -154,7 +154,9 @@ def _needs(kind: str, oid: str, read: Callable[[str, str], dict[str, Any]]) -> l
     if kind == "retained":
         return [("component", ref["id"]) for ref in read("model", oid)["components"]]
     if kind == "tagged":
-        return [("snapshot", oid), *(("commit", head) for head in read("snapshot", oid)["heads"].values())]
+        snapshot = read("snapshot", oid)
+        named = [("snapshot", oid), ("tagged", snapshot.get("base"))]
+        return [(what, name) for what, name in named if name] + [("commit", o) for o in snapshot["heads"].values()]
     value = read(kind, oid)
     if kind == "commit":
         named = [("task", value["task_id"]), ("snapshot", value.get("snapshot")), ("model", value.get("model"))]
@@ -163,6 +165,7 @@ def _needs(kind: str, oid: str, read: Callable[[str, str], dict[str, Any]]) -> l
         named = [("model", value.get("parent")), ("model", value.get("root")), ("task", value.get("task_id"))]
     elif kind == "snapshot":
         named = [(what, root) for root in value["roots"].values() for what in ("model", "retained")]
+        named.append(("snapshot", value.get("base")))
     else:
         named = []
     return [(what, name) for what, name in named if name is not None]

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from mu2net_core.api import pull, push, rm_task, tag
+from mu2net_core.api import pull, push, reset, rm_task, tag
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.errors import AlreadyExistsError, Mu2netError
@@ -127,6 +128,12 @@ class World:
         """Removes a task, as ``rm-task`` does."""
         self._note(number, task, rm_task.rm_task(self.open(number), self.context(number), task).commit_id)
 
+    def reset(self, number: int, task: str, entry: int) -> None:
+        """Goes back to an earlier entry of a head, as ``reset`` does."""
+        result = reset.reset(self.open(number), self.context(number), task, f"@{{{entry}}}")
+        if result.commit is not None:
+            self._note(number, task, result.commit)
+
     def tag(self, number: int, name: str) -> None:
         """Tags the system as it is; a tag of that name stays as it is."""
         try:
@@ -192,11 +199,23 @@ class World:
             return exc
         return None
 
+    def converge(self) -> None:
+        """Lets everybody exchange everything, and asserts that all heads that are shared are the same then."""
+        for number in (*range(self.clones), *range(self.clones)):
+            for command in (self.pull, self.push):
+                error = self.run(number, partial(command, number))
+                assert error is None or "tag" in error.message, error
+        logs = {task: head_log(self.remote, task) for task in RULES if _shared(task)}
+        for task, log in logs.items():
+            for number in range(self.clones) if log else ():
+                head = head_log(self.path(number), task)[-1]
+                assert head == log[-1], f"{number} has {head} as head of {task}, the remote {log[-1]}"
+
     def check(self) -> None:
         """Asserts all that must be true at any moment."""
         for repo in self.repositories():
-            partial = repo != self.remote and any(r.partial for r in open_repository(repo).config.remotes.values())
-            self.inspector.check(repo, elsewhere=self.remote if partial else None)
+            lazy = repo != self.remote and any(r.partial for r in open_repository(repo).config.remotes.values())
+            self.inspector.check(repo, elsewhere=self.remote if lazy else None)
         self._check_moves()
         self._check_privacy()
 
