@@ -27,7 +27,7 @@ class Verb:
 _TABLE = {
     "Start a system": {
         "init": "Make a new repository with a root model.",
-        "clone": "Copy a repository from a folder.",
+        "clone": "Copy a repository from a folder or bucket.",
         "demo": "Run the whole main job on small real data.",
     },
     "Grow it": {
@@ -50,7 +50,7 @@ _TABLE = {
         "predict": "Classify images with a model.",
     },
     "Share it": {
-        "remote": "Add, list and remove remotes.",
+        "remote": "Add, check, change, list and remove remotes.",
         "fetch": "Learn what a remote has, without changing any head.",
         "pull": "Fetch from a remote and merge into the local heads.",
         "push": "Send local heads, and all they need, to a remote.",

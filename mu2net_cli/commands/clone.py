@@ -8,6 +8,7 @@ import typer
 
 from mu2net_cli.exchange import report, transfer_progress
 from mu2net_cli.options import FolderArgument, JsonFlag, ReadersOption, parse_readers
+from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
 from mu2net_cli.session import session_of
 
 __all__ = ["clone"]
@@ -15,25 +16,40 @@ __all__ = ["clone"]
 
 def clone(
     ctx: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="A folder with a repository.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="A folder or URL with a repository.")],
     folder: FolderArgument = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="Bring all components now.")] = False,
     readers: ReadersOption = None,
+    endpoint: Endpoint = None,
+    region: Region = None,
+    profile: Profile = None,
+    anonymous: Anonymous = False,
+    account: Account = None,
+    project: Project = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Copy a repository from a folder.
+    """Copy a repository from a folder or bucket.
 
     A clone is partial unless --full: it has all history and manifests, and gets a component when something needs it.
 
-    Example: mu2net clone /mnt/team/system my-copy
+    Example: mu2net clone s3://team-bucket/system my-copy
     """
     from mu2net_core.api.clone import clone as clone_api
 
     session = session_of(ctx)
+    options = reaching(
+        endpoint=endpoint, region=region, profile=profile, anonymous=anonymous, account=account, project=project
+    )
     with transfer_progress(session) as watch:
         where = session.path(folder) if folder else None
-        result = clone_api(url, where, session.context, full, readers=parse_readers(readers), progress=watch)
+        who = parse_readers(readers)
+        result = clone_api(url, where, session.context, full, readers=who, options=options, progress=watch)
     if not as_json:
         session.say(f"Cloned into {result.worktree}" + ("" if full else " (components come when needed)"))
     report(session, result, direction="From", as_json=as_json)
+    if result.meant_for is not None and not who:
+        names = ",".join(result.meant_for)
+        session.note(
+            f"It says that only {names} can read it. If that is so: mu2net remote set origin --readers {names}"
+        )

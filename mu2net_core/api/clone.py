@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.remote import resolve_url
+from mu2net_core.api.remote import as_readers, resolve_url
 from mu2net_core.api.settings import effective_limits, fitting_settings
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import Limits
@@ -39,6 +39,7 @@ class CloneResult:
         tasks: every task's head.
         tags: every tag.
         roots: every root model.
+        meant_for: who can read what was cloned, as it says itself; None for everybody.
         num_objects: objects that travelled.
         size_bytes: bytes of these objects.
     """
@@ -50,6 +51,7 @@ class CloneResult:
     tasks: tuple[TaskReport, ...]
     tags: tuple[NameReport, ...]
     roots: tuple[NameReport, ...]
+    meant_for: tuple[str, ...] | None
     num_objects: int
     size_bytes: int
 
@@ -61,6 +63,7 @@ def clone(
     full: bool = False,  # noqa: FBT001, FBT002
     *,
     readers: Iterable[str] = (),
+    options: Mapping[str, str] | None = None,
     progress: Watch | None = None,
 ) -> CloneResult:
     """Makes a working copy of the repository at ``url`` in ``folder``, with ``url`` as its remote ``origin``.
@@ -73,7 +76,9 @@ def clone(
         folder: new or empty; by default called like the last part of ``url``, in the context's ``cwd``.
         context: of the call.
         full: whether all components come now.
-        readers: groups and tasks that can read ``url``; empty for everybody.
+        readers: groups and tasks that can read ``url``; empty for everybody. What a repository says of itself in this
+            is never taken over: whoever writes it could so get what is meant for others.
+        options: how to reach it, as for ``remote add``.
         progress: told of every object.
 
     Raises:
@@ -81,7 +86,9 @@ def clone(
         AlreadyExistsError: ``folder`` is not empty.
     """
     source = resolve_url(url, context)
-    remote = Remote(name=_ORIGIN, url=source, readers=tuple(sorted(set(readers))) or None, partial=not full)
+    remote = Remote(
+        name=_ORIGIN, url=source, readers=as_readers(readers), partial=not full, options=dict(options or {})
+    )
     limits = effective_limits(context)
     reached = connect(remote, limits=limits)
     like = fitting_settings(reached.config(), context)
@@ -90,7 +97,7 @@ def clone(
     counter = Counter(progress)
     with _all_or_nothing(target, f"{source}\n{full}\n"):
         repo = _new_repository(target, like, remote, limits)
-        fetched = fetching.fetch(repo, reached, counter=counter)
+        fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now)
         tracking = read_tracking(repo.state, remote)
         tasks = adopt(repo, tracking, sorted(tracking.heads), Policy())
     return CloneResult(
@@ -101,6 +108,7 @@ def clone(
         tasks=tasks,
         tags=fetched.tags,
         roots=fetched.roots,
+        meant_for=like.readers,
         num_objects=counter.num_objects,
         size_bytes=counter.size_bytes,
     )
@@ -118,8 +126,9 @@ def _new_repository(target: Path, like: Config, remote: Remote, limits: Limits) 
 
 
 def _default_name(url: str) -> str:
-    name = url.rstrip("/").rpartition("/")[2].removesuffix(FOLDER)
-    if not name:
+    place = url.partition("://")[2] if "://" in url else url
+    name = place.rstrip("/").rpartition("/")[2].removesuffix(FOLDER).partition("@")[0]
+    if not name or name.startswith("."):
         raise InvalidInputError(f"Cannot name the new folder after {url}.", hint="Name it: mu2net clone URL FOLDER")
     return name
 

@@ -10,6 +10,7 @@ from mu2net_core.repo import Repository, pushing
 from mu2net_core.repo.join import OnConflict
 from mu2net_core.repo.outcomes import Counter, Exchange, Watch
 from mu2net_core.repo.remotes import find_remote
+from mu2net_core.repo.vetting import check_vetted
 
 __all__ = ["push"]
 
@@ -40,11 +41,15 @@ def push(
         ConflictError: heads diverged and ``on_conflict`` does not join them, or a root or tag differs over there.
         AccessDeniedError: permissions forbid it.
         InvalidInputError: the remote is a folder with other things in it.
+        StorageError: the remote cannot be reached, or lets writers overwrite each other.
     """
+    to = find_remote(repo.config, remote)
+    check_vetted(repo.state, to, now=context.now)
     return pushing.push(
         repo,
-        find_remote(repo.config, remote),
+        to,
         tasks=tasks,
         policy=policy_for(repo, context, on_conflict),
         counter=Counter(progress),
+        clock=context.now,
     )

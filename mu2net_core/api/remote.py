@@ -1,23 +1,26 @@
-"""The remotes of a repository: adding, listing and removing them."""
+"""The remotes of a repository: adding, changing, listing and removing them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mu2net_core.api.context import Context
-from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
 from mu2net_core.objects import check_name
 from mu2net_core.repo import Config, Remote, Repository
 from mu2net_core.repo.absent import only_there
-from mu2net_core.repo.remotes import attach, check_place, find_remote
+from mu2net_core.repo.probe import Verdict, refusal
+from mu2net_core.repo.remote import check_no_secret
+from mu2net_core.repo.remotes import attach, check_place, check_vacant, connect, find_remote
 from mu2net_core.repo.tracking import forget_tracking
+from mu2net_core.repo.vetting import forget_note, read_note, vet
 from mu2net_core.storage import open_store
 
-__all__ = ["RemoteInfo", "add", "list_", "remove", "resolve_url"]
+__all__ = ["RemoteInfo", "add", "change", "list_", "remove", "resolve_url"]
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -31,12 +34,18 @@ class RemoteInfo:
         url: where it is.
         readers: who can read it; None for everybody.
         partial: whether components come from it only when something needs them.
+        options: how to reach it.
+        verdict: what the last probe found; None if it was never probed.
+        reason: what stands in the way, if the probe found something.
     """
 
     name: str
     url: str
     readers: tuple[str, ...] | None
     partial: bool
+    options: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    reason: str | None = None
 
 
 def add(
@@ -47,8 +56,10 @@ def add(
     *,
     readers: Iterable[str] = (),
     partial: bool = True,
+    options: Mapping[str, str] | None = None,
+    check: bool = True,
 ) -> RemoteInfo:
-    """Adds a remote and returns it. A folder may be missing or empty: the first push makes a repository there.
+    """Adds a remote and returns it. A place may be missing or empty: the first push makes a repository there.
 
     Args:
         repo: where to add it.
@@ -57,36 +68,72 @@ def add(
         url: a folder or URL.
         readers: groups and tasks that can read it; empty for everybody, so that only public tasks go there.
         partial: whether components come only when something needs them.
+        options: how to reach it: endpoint, region, profile, anonymous, account, project; never a secret.
+        check: whether to probe it first.
 
     Raises:
         AlreadyExistsError: there is a remote of that name.
-        InvalidInputError: the URL is of an unknown kind, holds other things, or is this repository itself.
+        InvalidInputError: the URL is of an unknown kind, holds a secret or other things, or is this repository itself.
+        StorageError: it cannot be reached, or lets writers overwrite each other.
+        AccessDeniedError: it may not be read.
+        NotFoundError: the bucket is not there.
     """
     remote = Remote(
         name=check_name(name, "remote name"),
         url=resolve_url(url, context),
-        readers=tuple(sorted({check_name(reader, "reader") for reader in readers})) or None,
+        readers=as_readers(readers),
         partial=partial,
+        options=dict(options or {}),
     )
     check_place(remote, repo)
+    _refuse_second(repo.config, remote)
+    if check:
+        _check_new(repo, context, remote)
 
     def change(config: Config) -> Config:
-        if name in config.remotes:
-            raise AlreadyExistsError(
-                f"There is a remote {name} already: {config.remotes[name].url}.",
-                hint=f"Choose another name, or first: mu2net remote remove {name}",
-            )
+        _refuse_second(config, remote)
         forget_tracking(repo.state, name)
         return config.with_remote(remote)
 
     repo.update_config(change)
     attach(repo)
-    return _info(remote)
+    return _info(repo, remote)
+
+
+def change(
+    repo: Repository,
+    name: str,
+    *,
+    readers: Iterable[str] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> RemoteInfo:
+    """Changes what is written down of a remote, and returns it.
+
+    Args:
+        repo: whose remote it is.
+        name: of the remote.
+        readers: who can read it from now on; empty for everybody, None for no change.
+        options: replace those of the same name; an empty value takes one away.
+
+    Raises:
+        NotFoundError: there is no remote of that name.
+        InvalidInputError: a value cannot be right, or is a secret.
+    """
+
+    def changed(config: Config) -> Config:
+        remote = find_remote(config, name)
+        merged = {key: value for key, value in {**remote.options, **(options or {})}.items() if value}
+        remote = replace(remote, options=merged)
+        return config.with_remote(remote if readers is None else replace(remote, readers=as_readers(readers)))
+
+    repo.update_config(changed)
+    attach(repo)
+    return _info(repo, repo.config.remotes[name])
 
 
 def list_(repo: Repository) -> tuple[RemoteInfo, ...]:
     """Returns all remotes, sorted by name."""
-    return tuple(_info(remote) for _, remote in sorted(repo.config.remotes.items()))
+    return tuple(_info(repo, remote) for _, remote in sorted(repo.config.remotes.items()))
 
 
 def remove(repo: Repository, name: str) -> RemoteInfo:
@@ -105,27 +152,68 @@ def remove(repo: Repository, name: str) -> RemoteInfo:
             hint=f"Make a full copy, from which they can come instead: mu2net clone --full {removed.url} FOLDER, "
             f"mu2net remote add full FOLDER, then again: mu2net remote remove {name}",
         )
+    info = _info(repo, removed)
     repo.update_config(lambda config: config.without_remote(name))
     forget_tracking(repo.state, name)
+    forget_note(repo.state, name)
     attach(repo)
-    return _info(removed)
+    return info
 
 
 def resolve_url(url: str, context: Context) -> str:
     """Returns ``url`` with a folder made absolute, so that it means the same from everywhere.
 
     Raises:
-        InvalidInputError: it is empty, or of a kind no storage serves.
+        InvalidInputError: it is empty, holds a secret, or is of a kind no storage serves.
     """
     if not url.strip():
         raise InvalidInputError("Expected a folder or URL, got nothing.")
+    check_no_secret(url)
     if url.lower().startswith("file://"):
         url = unquote(urlsplit(url).path)
     if _SCHEME.match(url):
         open_store(url)  # refuses what it cannot serve
-        return url
+        return url.rstrip("/") if not url.endswith("://") else url
     return str((context.cwd / Path(url).expanduser()).resolve())
 
 
-def _info(remote: Remote) -> RemoteInfo:
-    return RemoteInfo(name=remote.name, url=remote.url, readers=remote.readers, partial=remote.partial)
+def as_readers(names: Iterable[str]) -> tuple[str, ...] | None:
+    """Returns who can read a remote as it is written down: None, everybody, where nobody is named."""
+    return tuple(sorted({check_name(name, "reader") for name in names})) or None
+
+
+def _refuse_second(config: Config, remote: Remote) -> None:
+    if remote.name in config.remotes:
+        raise AlreadyExistsError(
+            f"There is a remote {remote.name} already: {config.remotes[remote.name].url}.",
+            hint=f"Choose another name, or first: mu2net remote remove {remote.name}",
+        )
+
+
+def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
+    """Refuses a place that cannot be reached, holds other things, or lets writers overwrite each other."""
+    reached = connect(remote)
+    try:
+        if reached.store.local_path("config.toml") is None and not reached.exists():
+            check_vacant(reached.store)
+        report = vet(repo.state, reached, now=context.now)
+    except InvalidInputError:
+        raise
+    except Mu2netError as exc:
+        hint = f"{exc.hint or ''} To add it without looking, because this machine is offline, say: --no-check".strip()
+        raise type(exc)(exc.message, hint=hint) from exc
+    if report.verdict == "unsafe" and (error := refusal(report)):
+        raise error
+
+
+def _info(repo: Repository, remote: Remote) -> RemoteInfo:
+    note = read_note(repo.state, remote)
+    return RemoteInfo(
+        name=remote.name,
+        url=remote.url,
+        readers=remote.readers,
+        partial=remote.partial,
+        options=dict(remote.options),
+        verdict=note.verdict if note else None,
+        reason=note.reason if note else None,
+    )

@@ -49,6 +49,7 @@ class ProbeReport:
         verdict: ``safe`` to push to; ``append-only``: likewise, but nothing can be deleted; ``read-only``: good for
             clone, fetch and pull; ``unsafe``: writers would lose each other's work.
         reason: what stands in the way, if anything does.
+        rights: of ``read``, ``list``, ``create`` and ``delete``, those that we have.
         is_repository: whether there is one.
         num_races: races that were run now; 0 where an earlier probe ran them, or nothing may be written.
         skew_s: seconds its clock is ahead of ours (negative: behind); None if nothing was written.
@@ -59,6 +60,7 @@ class ProbeReport:
     url: str
     verdict: Verdict
     reason: str | None = None
+    rights: tuple[str, ...]
     is_repository: bool
     num_races: int = 0
     skew_s: float | None = None
@@ -151,6 +153,7 @@ class _Probe:
             url=self.store.url,
             verdict=verdict,
             reason=reason,
+            rights=_rights(can_create=verdict != "read-only", can_delete=self.can_delete),
             is_repository=self.is_repository,
             num_races=self.num_races,
             skew_s=self.skew_s,
@@ -255,6 +258,10 @@ class _Probe:
             return call()
         finally:
             durations.append(self.clock() - started)
+
+
+def _rights(*, can_create: bool, can_delete: bool) -> tuple[str, ...]:
+    return ("read", "list", *(["create"] if can_create else []), *(["delete"] if can_delete else []))
 
 
 def _said_before(verdict: bytes) -> str | None:

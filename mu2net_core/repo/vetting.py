@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
@@ -17,7 +16,6 @@ from mu2net_core.objects import decode, encode
 from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository, connect
-from mu2net_core.repo.repository import CONFIG
 from mu2net_core.storage import replace_file
 from mu2net_core.version import __version__
 
@@ -79,13 +77,12 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
 
 
 def read_note(state: Path, remote: Remote) -> Note | None:
-    """Returns how the last probe of ``remote`` ended; None if it was never probed as it is now."""
+    """Returns how the last probe of ``remote`` ended; None if it was never probed at this URL with these options."""
     try:
         note = decode(_file(state, remote.name).read_bytes(), Note, what=f"what was found at {remote.name}")
     except (FileNotFoundError, CorruptObjectError):
         return None
-    is_same = (note.url, note.options, note.clients) == (remote.url, remote.options, _clients(remote))
-    return note if is_same else None
+    return note if (note.url, dict(note.options)) == (remote.url, dict(remote.options)) else None
 
 
 def forget_note(state: Path, name: str) -> None:
@@ -94,7 +91,7 @@ def forget_note(state: Path, name: str) -> None:
 
 
 def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) -> None:
-    """Checks that several people can push to ``remote``; probes it if no good verdict is noted.
+    """Checks that several people can push to ``remote``; probes it if no good verdict of this software is noted.
 
     A folder is not probed: there creation is a hard link, made by this program itself, and fails where it cannot be.
 
@@ -102,19 +99,20 @@ def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) ->
         StorageError: it is unsafe, or cannot be reached.
         AccessDeniedError: it may only be read.
     """
+    if "://" not in remote.url:
+        return
     note = read_note(state, remote)
-    if note is not None and note.verdict in _GOOD:
+    if note is not None and note.verdict in _GOOD and dict(note.clients) == _clients(remote):
         return
-    reached = connect(remote)
-    if reached.store.local_path(CONFIG) is not None:
-        return
-    error: Mu2netError | None = refusal(vet(state, reached, now=now))
+    error: Mu2netError | None = refusal(vet(state, connect(remote), now=now))
     if error is not None:
         raise error
 
 
 def _clients(remote: Remote) -> Mapping[str, str]:
     """Returns the versions of what speaks to ``remote``: another one may treat the condition otherwise."""
+    from importlib import metadata  # 20 ms, which listing remotes need not wait for
+
     client = _CLIENTS.get(remote.url.partition("://")[0].lower())
     versions = {"mu2net": __version__}
     if client is not None:

@@ -22,7 +22,7 @@ def test_remotes_are_added_listed_and_removed(run, empty_repo: Path, tmp_path: P
     here = ["-C", empty_repo]
     assert run(*here, "remote", "add", "team", "../team", "--readers", "b,a").code == 0
     url = str(tmp_path / "team")
-    assert run(*here, "remote").rows() == [["team", url, "for a,b", "partial"]]
+    assert run(*here, "remote").rows() == [["team", url, "for a,b", "partial", "safe", ""]]
     assert run(*here, "remote", "list", "--json").json()[0]["readers"] == ["a", "b"]
     again = run(*here, "remote", "add", "team", "../other")
     assert again.code == 4
