@@ -14,7 +14,7 @@ __all__ = ["fetch"]
 
 def fetch(
     repo: Repository,
-    context: Context,  # noqa: ARG001
+    context: Context,
     remote: str | None = None,
     tasks: Sequence[str] = (),
     *,
@@ -35,4 +35,4 @@ def fetch(
         CorruptObjectError: the remote sent what does not hash to its id.
     """
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
-    return fetching.fetch(repo, reached, tasks=tasks, counter=Counter(progress))
+    return fetching.fetch(repo, reached, tasks=tasks, counter=Counter(progress), clock=context.now)

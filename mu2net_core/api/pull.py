@@ -10,7 +10,8 @@ from mu2net_core.api.fetch import fetch
 from mu2net_core.api.merge import merge
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict
-from mu2net_core.repo.outcomes import Exchange, Watch
+from mu2net_core.repo.outcomes import Counter, Exchange, Watch
+from mu2net_core.repo.prefetch import bring_models
 
 __all__ = ["pull"]
 
@@ -26,6 +27,8 @@ def pull(
 ) -> Exchange:
     """Brings a remote's work here: heads only behind move along, diverged ones are joined; returns what happened.
 
+    In a partial clone, components come when something needs them; those of the models of ``tasks`` come now.
+
     Args:
         repo: where to.
         context: of the call.
@@ -40,4 +43,11 @@ def pull(
     """
     fetched = fetch(repo, context, remote, tasks, progress=progress)
     merged = merge(repo, context, fetched.remote, tasks, on_conflict=on_conflict)
-    return replace(fetched, tasks=merged.tasks)
+    counter = Counter(progress)
+    counter.begin(fetched.num_objects, fetched.size_bytes)
+    for task in tasks:
+        head = repo.refs.head(task)
+        model_id = repo.objects.commit(head.commit).model if head is not None else None
+        bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
+    size = {"num_objects": counter.num_objects, "size_bytes": counter.size_bytes}
+    return replace(fetched, tasks=merged.tasks, **size)

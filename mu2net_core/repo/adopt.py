@@ -6,16 +6,20 @@ becomes its head) before any head that learned from it moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.dropping import drop_purged
 from mu2net_core.repo.join import Policy, join
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import TaskReport
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.reach import Tips
+from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import Tracking
+from mu2net_core.repo.tracking import Tracking, read_purged
 
 __all__ = ["adopt", "first_commit", "teachers"]
 
@@ -39,8 +43,26 @@ def first_commit(objects: ObjectDatabase, tip: str) -> str:
     return min(oid for oid in ancestry(objects, [tip]) if not objects.commit(oid).parents)
 
 
-def adopt(repo: Repository, tracking: Tracking, tasks: Iterable[str], policy: Policy) -> tuple[TaskReport, ...]:
+def adopt(
+    repo: Repository,
+    tracking: Tracking,
+    tasks: Iterable[str],
+    policy: Policy,
+    *,
+    remote: Remote | None = None,
+    also: Callable[[], Tips] = Tips,
+) -> tuple[TaskReport, ...]:
     """Moves our heads of ``tasks`` to include the fetched ones, and brings tasks they learned from if unknown here.
+
+    A task that was purged on the remote is dropped here, unless there is work on it that the remote never had.
+
+    Args:
+        repo: whose heads.
+        tracking: what was fetched.
+        tasks: whose heads to follow.
+        policy: for heads that moved on both sides.
+        remote: where it was fetched from; without it, nothing is known of purges there.
+        also: returns what else of the repository must stay when something is dropped.
 
     Raises:
         ConflictError: heads diverged and the policy does not join them; all others were joined.
@@ -50,8 +72,15 @@ def adopt(repo: Repository, tracking: Tracking, tasks: Iterable[str], policy: Po
     theirs |= {task: tracking.heads[task].commit for task in new}
     for task in sorted(new):
         repo.refs.append(task, first_commit(repo.objects, theirs[task]), after=None)
+    stones = read_purged(repo.state, remote) if remote is not None else ()
+    name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
+    purges = {"stones": stones, "here_purged": own_purged, "remote": name, "now": policy.now, "also": also}
     reports, conflicts = [], []
     for task, commit_id in sorted(theirs.items()):
+        dropped = drop_purged(repo, tracking, task, **purges)  # type: ignore[arg-type]
+        if dropped is not None and (dropped.outcome == "skipped" or dropped.commit == commit_id):
+            reports.append(dropped)
+            continue
         try:
             report = join(repo, task, commit_id, policy)
         except ConflictError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -11,12 +12,14 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.following import gap_error, is_same_remote, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
+from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.revisions import near
-from mu2net_core.repo.tracking import Tracking, read_tracking, write_purged, write_tracking
+from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
 
 __all__ = ["Clock", "fetch", "fetch_heads", "root_conflict", "unknown_task"]
 
@@ -112,7 +115,7 @@ def fetch_heads(
         reports |= {task: _report(repo, state, tracking.heads.get(task)) for task, state in states.items()}
         moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
         if moved:
-            tracking = tracking.with_heads(moved.values())
+            tracking = _remember_purged(repo, remote, tracking, moved).with_heads(moved.values())
             write_tracking(repo.state, remote.remote.name, tracking)
         pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
@@ -132,6 +135,16 @@ def _recognised(repo: Repository, remote: RemoteRepository, clock: Clock) -> Tra
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
     return tracking
+
+
+def _remember_purged(
+    repo: Repository, remote: RemoteRepository, tracking: Tracking, moved: Mapping[str, HeadState]
+) -> Tracking:
+    """Returns ``tracking`` with the heads of tasks that were purged over there: what it had of them."""
+    purged = {stone.task for stone in read_purged(repo.state, remote.remote)} & moved.keys() & tracking.heads.keys()
+    left = {task: tracking.heads[task].commit for task in purged}
+    left = {t: oid for t, oid in left.items() if not contains(repo.objects, moved[t].commit, oid)}
+    return replace(tracking, purged_heads={**tracking.purged_heads, **left}) if left else tracking
 
 
 def _receive_heads(
@@ -204,16 +217,35 @@ def _fetch_tags(
     repo: Repository, remote: RemoteRepository, tracking: Tracking, counter: Counter
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
     theirs, ours, reports = remote.refs.tags(tracking.tags), repo.refs.tags(), []
+    purged = Purged(read_purged(repo.state, remote.remote))
     for name, snapshot_id in _sorted(theirs):
-        receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
-        commits: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
-        receive(repo, remote, commits, what="tags", counter=counter)
+        if ours.get(name) == tracking.tags.get(name) == snapshot_id:
+            continue
+        gone = _receive_tag(repo, remote, snapshot_id, purged, counter)
+        if gone is not None:
+            reason = f"it names {gone}, which was purged from {remote.remote.name}"
+            reports.append(NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason))
+            continue
         report = _take_tag(repo, name, snapshot_id, ours.get(name))
         reports.extend([] if report is None else [report])
         tracking = tracking.with_tag(name, snapshot_id)
     if theirs:
         write_tracking(repo.state, remote.remote.name, tracking)
     return tracking, tuple(reports)
+
+
+def _receive_tag(
+    repo: Repository, remote: RemoteRepository, snapshot_id: str, purged: Purged, counter: Counter
+) -> str | None:
+    """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole."""
+    if (task := purged.lists(("snapshot", snapshot_id))) is not None:
+        return task
+    receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
+    commits: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
+    gone = next((task for node in commits if (task := purged.lists(node)) is not None), None)
+    if gone is None:
+        receive(repo, remote, commits, what="tags", counter=counter)
+    return gone
 
 
 def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> NameReport | None:

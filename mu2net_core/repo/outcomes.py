@@ -95,6 +95,11 @@ class Counter:
         self._expected_bytes = 0
         self._watch = watch
 
+    def begin(self, num_objects: int, size_bytes: int) -> None:
+        """Counts what travelled before this counter was there; whoever watches knows of it."""
+        self.num_objects, self.size_bytes = num_objects, size_bytes
+        self._expected_objects, self._expected_bytes = num_objects, size_bytes
+
     def expect(self, num_objects: int, size_bytes: int) -> None:
         """Learns of objects that are going to travel, beyond those it knows of."""
         self._expected_objects += num_objects

@@ -105,7 +105,7 @@ def _reach(
         if tracking.heads or tracking.roots:
             raise _gone(reached)
         check_ready(repo, reached.audience, tasks or known, tags=not tasks)
-    reached = connect_or_create(remote, repo.config, open_store=open_store)
+    reached = connect_or_create(remote, repo.config, open_store=open_store, limits=repo.limits)
     if current_epoch(reached.store) is None:
         new_epoch(reached.store)
     fetch(repo, reached, clock=clock)
@@ -117,7 +117,7 @@ def reach_known(
 ) -> tuple[RemoteRepository, Tracking | None]:
     """Returns the remote, and what is known of it if that still holds: one question, none if it was just asked."""
     tracking, now = read_tracking(repo.state, remote), clock()
-    reached = connect(remote, open_store=open_store)
+    reached = connect(remote, open_store=open_store, limits=repo.limits)
     if tracking.epoch is None or not (tracking.heads or tracking.roots):
         return reached, None
     if not tracking.is_fresh(now):

@@ -85,6 +85,7 @@ class Session:
     rules: dict[str, AccessRule] = field(init=False)
     knowledge: Knowledge = field(init=False)
     purged: Purged = field(init=False)
+    _own_purged: Purged = field(init=False)
     _resuming: bool = field(init=False)
     _introduced: set[str] = field(default_factory=set)
     _conflicts: list[ConflictError] = field(default_factory=list)
@@ -163,10 +164,14 @@ class Session:
         reason = refused_task(task, self.rules, self.remote.audience) if ours else "it has no head here"
         if ours is None or reason is not None:
             return TaskReport(task=task, outcome="skipped", reason=reason)
+        name = self.remote.remote.name
+        if theirs is not None and self._own_purged.covers_commit(objects, theirs.commit) is not None:
+            reason = f"it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {name}"
+            return TaskReport(task=task, outcome="skipped", reason=reason)
         if theirs is not None and contains(objects, theirs.commit, ours.commit):
             return TaskReport(task=task, outcome="up-to-date", commit=theirs.commit)
         if self.purged.covers_commit(objects, ours.commit) is not None:
-            return TaskReport(task=task, outcome="skipped", reason=_was_purged(task, self.remote.remote.name))
+            return TaskReport(task=task, outcome="skipped", reason=_was_purged(name))
         if theirs is not None and not contains(objects, ours.commit, theirs.commit):
             return None
         closure = collect(objects, [("commit", ours.commit)], self.knowledge)
@@ -181,6 +186,7 @@ class Session:
         self.rules = dict(load_system(self.repo).rules)
         self.knowledge = Knowledge(self.repo.objects, tracking)
         self.purged = Purged(read_purged(self.repo.state, self.remote.remote))
+        self._own_purged = Purged.read(self.repo.refs)
 
     def _push_together(self, tasks: Sequence[str]) -> list[str]:
         """Sends the tasks that can simply follow the remote's heads; returns those that cannot."""
@@ -204,7 +210,10 @@ class Session:
         """Sends one task; as often as others were faster, joins with what they did and tries again."""
         merged = False
         for _ in range(_ATTEMPTS):
-            merged = self._follow(task) or merged
+            outcome = self._follow(task)
+            if outcome == "skipped":
+                return
+            merged = merged or outcome == "merged"
             if not self._push_together([task]):
                 report = self.reports[task]
                 is_merge = merged and report.outcome == "updated"
@@ -272,14 +281,16 @@ class Session:
                     reason = f"{plan.task} learned from it"
                     self.reports[other] = TaskReport(task=other, outcome="new", commit=commit_id, reason=reason)
 
-    def _follow(self, task: str) -> bool:
-        """Fetches the remote's head of ``task`` and joins it with ours; returns whether that took a merge."""
+    def _follow(self, task: str) -> TaskOutcome:
+        """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
         tracking, _, broken = fetch_heads(self.repo, self.remote, self.tracking, [task], counter=Counter())
         if task in broken:
             raise broken[task]
-        reports = adopt(self.repo, tracking, [task], self.policy)
+        reports = adopt(self.repo, tracking, [task], self.policy, remote=self.remote.remote)
         self.learn(tracking)
-        return any(report.task == task and report.outcome == "merged" for report in reports)
+        report = next(report for report in reports if report.task == task)
+        self.reports[task] = report
+        return report.outcome
 
     def _push_tag(self, name: str, snapshot_id: str) -> NameReport:
         closure, reason = self.tag_closure(snapshot_id)
@@ -336,8 +347,8 @@ def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:
         return plan.task, None
 
 
-def _was_purged(task: str, remote: str) -> str:
-    return f"{task} was purged from {remote}; mu2net pull drops it here, too"
+def _was_purged(remote: str) -> str:
+    return f"it was purged from {remote}; mu2net pull drops it here, unless there is work on it that was never there"
 
 
 def _tag_conflict(name: str, remote: str) -> ConflictError:

@@ -35,6 +35,7 @@ class Tracking:
         roots: model ids by name.
         epoch: its epoch then; None if it had none.
         checked_at: when that was looked at, UTC and ISO 8601; empty for never.
+        purged_heads: where the heads were before their tasks were purged there, by task.
         unfinished: whether a push began to send and did not come to its end.
     """
 
@@ -44,6 +45,7 @@ class Tracking:
     roots: Mapping[str, str] = field(default_factory=dict)
     epoch: str | None = None
     checked_at: str = ""
+    purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
 
     def with_head(self, state: HeadState) -> Tracking:
