@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.options import TaskArgument
-from mu2net_cli.render import short
-from mu2net_cli.session import session_of
+from mu2net_cli.options import JsonFlag, TaskArgument, complete_remote
+from mu2net_cli.render import counted, print_json, quantity, short
+from mu2net_cli.session import Session, session_of
 from mu2net_core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from mu2net_core.api.purge import PurgeReport
 
 __all__ = ["rm_task"]
 
@@ -18,26 +21,98 @@ def rm_task(
     ctx: typer.Context,
     task: TaskArgument,
     *,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete its history, and what only it reached.")] = False,
+    remote: Annotated[
+        str | None,
+        typer.Option(metavar="REMOTE", help="With --purge: not here, but there.", autocompletion=complete_remote),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --purge: only say what would be deleted.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="With --purge --remote: do not wait for pushes under way to end.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Remove a task; its history stays.
+    """Remove a task; its history stays, unless it is purged.
 
     Models of other tasks that build on its layers keep them. Adding the task again continues its history; if its data,
     splits and readers are the same, it takes up its last model again.
 
+    With --purge, nothing is left of its data but what other tasks learned from it, and their history with it. Other
+    copies that still have it cannot push it back, and drop it when they next pull. A remote is purged with --remote:
+    this takes a minute, in which pushes under way end; --now does not wait, and what such a push brings may stay there
+    until gc.
+
     Example: mu2net rm-task cmaterdb/telugu
     """
+    session = session_of(ctx)
+    _check_options(purge=purge, remote=remote, dry_run=dry_run, now=now)
+    if purge:
+        _purge(session, task, remote, dry_run=dry_run, now=now, yes=yes, as_json=as_json)
+        return
     from mu2net_core.api.rm_task import rm_task as rm_task_api
 
-    session = session_of(ctx)
     repo = session.repo()
     if not yes:
-        _ask(session.interactive, task)
+        _ask(session.interactive, f"Remov{{}} task {task}", f"mu2net rm-task {task} --yes")
     head = rm_task_api(repo, session.context, task)
+    if as_json:
+        print_json(head)
+        return
     session.say(f"Removed task {task} [{short(head.commit_id)}]; its history is in mu2net log {task}")
 
 
-def _ask(interactive: bool, task: str) -> None:  # noqa: FBT001
+def _purge(
+    session: Session, task: str, remote: str | None, *, dry_run: bool, now: bool, yes: bool, as_json: bool
+) -> None:
+    from mu2net_core.api.purge import SETTLE_S
+    from mu2net_core.api.purge import purge as purge_api
+
+    repo = session.repo()
+    if not dry_run and not yes:
+        where = "" if remote is None else f" --remote {remote}"
+        what = purge_api(repo, session.context, task, remote=remote, dry_run=True)
+        _say(session, what, doomed=True)
+        _ask(session.interactive, f"Purg{{}} task {task} for good", f"mu2net rm-task {task} --purge{where} --yes")
+    if remote is not None and not dry_run and not now:
+        session.note(f"Waiting {SETTLE_S:.0f} s for pushes under way to end (--now would not).")
+    report = purge_api(
+        repo, session.context, task, remote=remote, dry_run=dry_run, settle=(lambda: None) if now else None
+    )
+    if as_json:
+        print_json(report)
+        return
+    _say(session, report, doomed=dry_run)
+    if dry_run:
+        return
+    if remote is not None and repo.refs.head(task) is not None:
+        session.note(f"It is still here: the next pull drops it, or: mu2net rm-task {task} --purge")
+    elif remote is None:
+        for name in sorted(repo.config.remotes):
+            session.note(f"If {name} has it, it still does: mu2net rm-task {task} --purge --remote {name}")
+
+
+def _say(session: Session, report: PurgeReport, *, doomed: bool) -> None:
+    amount = f"{counted(report.num_objects, 'object')}, {quantity(report.size_bytes)}B"
+    session.say(f"{'Would purge' if doomed else 'Purged'} task {report.task} from {report.url}: {amount}")
+    if report.holders:
+        session.note(
+            f"Still with knowledge of it, and what that descends from: {', '.join(report.holders)}. "
+            "Purge these too if that must go."
+        )
+
+
+def _check_options(*, purge: bool, remote: str | None, dry_run: bool, now: bool) -> None:
+    wrong = [
+        name for name, given in {"--remote": remote is not None, "--dry-run": dry_run, "--now": now}.items() if given
+    ]
+    if wrong and not purge:
+        raise InvalidInputError(f"{wrong[0]} goes with --purge only.", hint="See mu2net rm-task --help")
+    if now and remote is None:
+        raise InvalidInputError("--now goes with --remote only: here there is nothing to wait for.")
+
+
+def _ask(interactive: bool, what: str, command: str) -> None:  # noqa: FBT001
     if not interactive:
-        raise InvalidInputError(f"Removing {task} needs a yes.", hint=f"Say it with: mu2net rm-task {task} --yes")
-    typer.confirm(f"Remove task {task}?", abort=True)
+        raise InvalidInputError(f"{what.format('ing')} needs a yes.", hint=f"Say it with: {command}")
+    typer.confirm(f"{what.format('e')}?", abort=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.evolve import EvolveResult
     from mu2net_core.api.log import LogEntry
     from mu2net_core.api.predict import Predictor
+    from mu2net_core.api.purge import PurgeReport
     from mu2net_core.api.reflog import ReflogEntry
     from mu2net_core.api.reset import ResetResult
     from mu2net_core.api.status import StatusReport
@@ -68,6 +69,12 @@ class Repo:
         from mu2net_core.api.rm_task import rm_task
 
         return rm_task(self.repository, self.context, task)
+
+    def purge(self, task: str, *, remote: str | None = None, dry_run: bool = False) -> PurgeReport:
+        """Deletes a task's history, and what only it reached, here or on a remote."""
+        from mu2net_core.api.purge import purge
+
+        return purge(self.repository, self.context, task, remote=remote, dry_run=dry_run)
 
     def reset(self, task: str, revision: str) -> ResetResult:
         """Goes back to an earlier state of a task; nothing is deleted."""

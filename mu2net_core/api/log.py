@@ -13,10 +13,11 @@ from mu2net_core.api.names import task_head
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Agent, Commit, Model
 from mu2net_core.repo import Repository
+from mu2net_core.repo.purged import is_purge
 
 __all__ = ["Event", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
 
-Event = Literal["add", "iteration", "merge", "remove", "reset"]
+Event = Literal["add", "iteration", "merge", "purge", "remove", "reset"]
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?)( ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -165,7 +166,7 @@ def event_of(commit: Commit) -> Event:
     if commit.reset_to is not None:
         return "reset"
     if commit.removed:
-        return "remove"
+        return "purge" if is_purge(commit) else "remove"
     if commit.is_merge:
         return "merge"
     return "add" if commit.snapshot is None else "iteration"

@@ -12,11 +12,12 @@ from mu2net_core.api.context import Context
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.merge import contains
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.tracking import read_tracking
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
 
-Relation = Literal["same", "ahead", "behind", "diverged", "only-here", "only-there"]
+Relation = Literal["same", "ahead", "behind", "diverged", "only-here", "only-there", "purged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,8 @@ class RemoteStatus:
         name: of the remote.
         url: of the remote.
         seen: whether it was ever fetched from or pushed to.
-        relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here.
+        relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
+            ``purged`` here, and not there.
     """
 
     name: str
@@ -149,6 +151,8 @@ def _relation(repo: Repository, here: HeadState | None, there: HeadState | None)
         return "only-here" if there is None else "only-there"
     if here.commit == there.commit:
         return "same"
+    if not repo.objects.has("commit", there.commit) and is_purge(repo.objects.commit(here.commit)):
+        return "purged"
     if contains(repo.objects, here.commit, there.commit):
         return "ahead"
     return "behind" if contains(repo.objects, there.commit, here.commit) else "diverged"

@@ -29,6 +29,7 @@ from mu2net_core.objects import (
     parse_object_key,
 )
 from mu2net_core.repo.format import check_format
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 from mu2net_core.storage import Store
 
@@ -54,6 +55,7 @@ class ObjectDatabase:
         store: where the bytes are.
         fetch_missing: asked for the bytes of an object that is not here, in a partial clone; what it returns is
             checked and kept. It raises NotFoundError if it has none either.
+        purged: returns what was purged; asked where something is missing, to say so.
         limits: how much of an object is accepted.
     """
 
@@ -68,6 +70,7 @@ class ObjectDatabase:
         """Opens the objects in ``store``; a damaged file is moved aside into the folder ``quarantine``, if given."""
         self.store = store
         self.fetch_missing = fetch_missing
+        self.purged: Callable[[], Purged] = Purged
         self.limits = limits
         self._quarantine = quarantine
         self._cache: dict[str, Manifest] = {}
@@ -146,9 +149,7 @@ class ObjectDatabase:
         try:
             data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))
         except NotFoundError as exc:
-            if self.fetch_missing is None:
-                raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=_REPAIR) from exc
-            return self._fetch(self.fetch_missing, kind, oid)
+            return self._fetch(kind, oid, exc)
         if hash_bytes(data) != oid:
             data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))  # reading fails, too
         if hash_bytes(data) != oid:
@@ -186,8 +187,24 @@ class ObjectDatabase:
                 f"{prefix!r} is the beginning of {len(found)} ids: {some}.", hint="Give more digits."
             )
         if not found:
+            for gone in self.purged().starting(prefix):
+                self._check_purged(*gone)
             raise NotFoundError(f"No {kind or 'object'} with an id that starts with {prefix!r} in {self.store.url}.")
         return found[0]
+
+    def forget(self) -> None:
+        """Forgets what was read, because some of it may have been deleted."""
+        self._cache.clear()
+        self._cached_bytes = 0
+
+    def _check_purged(self, kind: Kind, oid: str) -> None:
+        """Raises NotFoundError if an object that is missing was purged."""
+        task = self.purged().lists((kind, oid))
+        if task is not None:
+            raise NotFoundError(
+                f"The {kind} {oid[:16]} was purged with the task {task}.",
+                hint=f"What is left of it: mu2net reflog {task}. Models that learned from it stay.",
+            )
 
     def _below(self, kind: Kind, prefix: str) -> Iterator[str]:
         for key in self.store.list(f"objects/{kind}/{prefix[:2]}"):
@@ -222,8 +239,16 @@ class ObjectDatabase:
             return None  # missing or empty: reading it says what is wrong
         return view if hash_bytes(view) == oid else None
 
-    def _fetch(self, fetch: Callable[[Kind, str], bytes], kind: Kind, oid: str) -> bytes:
-        data = fetch(kind, oid)
+    def _fetch(self, kind: Kind, oid: str, missing: NotFoundError) -> bytes:
+        """Returns an object that is not here from elsewhere, and keeps it."""
+        try:
+            data = None if self.fetch_missing is None else self.fetch_missing(kind, oid)
+        except NotFoundError:
+            self._check_purged(kind, oid)
+            raise
+        if data is None:
+            self._check_purged(kind, oid)
+            raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=_REPAIR) from missing
         if hash_bytes(data) != oid:
             raise CorruptObjectError(f"What the remote sent as {kind} {oid} has another hash.", hint=_REPAIR)
         self.put_bytes(kind, data)

@@ -24,8 +24,8 @@ from mu2net_core.repo.workers import Workers
 
 __all__ = ["SETTLE_S", "PurgeReport", "bury", "follow", "store_purge_commit"]
 
-SETTLE_S = 75.0
-"""How long to wait for pushes under way: they look at the epoch at least every 60 s."""
+SETTLE_S = 60.0
+"""How long to wait for pushes under way: they look at the epoch again before half of that is over."""
 
 _PER_TOMBSTONE = 700  # a tombstone must not be larger than other refs may be
 _ATTEMPTS = 20
@@ -103,6 +103,7 @@ def bury(
         _mark(place, found, roots | found.roots, now)
         report = PurgeReport.of(place, found)
         _delete(place, found.doomed)
+        place.objects.forget()
     except AccessDeniedError as exc:
         raise AccessDeniedError(
             f"The task {task} is marked as purged in {place.store.url}, and nobody will push it there again, but its "

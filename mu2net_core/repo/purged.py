@@ -97,6 +97,10 @@ class Purged:
         """Returns the purged task that only reached the object ``node`` then, so that it may be gone; else None."""
         return self._nodes.get(node)
 
+    def starting(self, prefix: str) -> tuple[tuple[Kind, str], ...]:
+        """Returns the objects listed whose id starts with ``prefix``."""
+        return tuple(node for node in self._nodes if node[1].startswith(prefix))
+
     def forbids(self, node: tuple[Kind, str]) -> str | None:
         """Returns the purged task whose knowledge the object ``node`` is, so that it must not come back; else None.
 

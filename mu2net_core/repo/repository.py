@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError
 from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
 from mu2net_core.storage.files import make_folder, translate
@@ -45,6 +47,7 @@ class Repository:
         self.store: Store = LocalStore(path)
         self.objects = ObjectDatabase(self.store, quarantine=self.state / "corrupt", limits=limits)
         self.refs = Refs(self.store, limits)
+        self.objects.purged = partial(Purged.read, self.refs)
         self.config = config
         self.limits = limits
 

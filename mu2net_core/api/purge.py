@@ -1,0 +1,120 @@
+"""``rm-task --purge``: a task's history is deleted, and what only it reached, here or on a remote."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.names import NO_DEVICE, task_head
+from mu2net_core.api.running import running, running_tips
+from mu2net_core.errors import ConflictError, NotFoundError
+from mu2net_core.objects import Agent
+from mu2net_core.repo import Repository
+from mu2net_core.repo.config import DATA, Config
+from mu2net_core.repo.place import Place, here, there
+from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
+from mu2net_core.repo.purged import is_purge, redacted_task
+from mu2net_core.repo.reach import Tips, state_tips
+from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.revisions import near
+from mu2net_core.repo.survey import Survey, survey
+
+__all__ = ["SETTLE_S", "PurgeReport", "purge"]
+
+
+def purge(
+    repo: Repository,
+    context: Context,
+    task: str,
+    *,
+    remote: str | None = None,
+    dry_run: bool = False,
+    settle: Callable[[], None] | None = None,
+) -> PurgeReport:
+    """Deletes a task's history and what only it reached, and returns what that took away; again goes on.
+
+    What others learned from it stays, with the manifests that it descends from.
+
+    Args:
+        repo: where; or with ``remote`` a working copy that knows it.
+        context: of the call.
+        task: here or there; removed or not.
+        remote: name of the remote to purge it from; None for here.
+        dry_run: only find out.
+        settle: waits until pushes to the remote that began before are over; by default ``SETTLE_S`` seconds.
+
+    Raises:
+        NotFoundError: there is no such task, or remote.
+        ConflictError: an unfinished iteration of another task builds on it.
+        CorruptObjectError: what others need cannot be found out; nothing was deleted.
+        AccessDeniedError: permissions forbid it.
+    """
+    if remote is not None:
+        return _purge_there(
+            repo, context, task, remote, dry_run=dry_run, settle=settle or partial(time.sleep, SETTLE_S)
+        )
+    task_head(repo, task)
+    _check_running(repo, task)
+    place, also = here(repo), partial(_also, repo)
+    if dry_run:
+        return PurgeReport.of(place, survey(place, task, also=also()))
+    for one in running(repo):
+        if one.task == task:
+            (one.folder / "state.json").unlink(missing_ok=True)
+            shutil.rmtree(one.folder, ignore_errors=True)
+    report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), also=also)
+    if DATA + task in repo.config.settings:
+        repo.update_config(lambda config: _without(config, DATA + task))
+    return report
+
+
+def _purge_there(
+    repo: Repository, context: Context, task: str, name: str, *, dry_run: bool, settle: Callable[[], None]
+) -> PurgeReport:
+    reached = connect(find_remote(repo.config, name), limits=repo.limits)
+    reached.config()
+    place = there(reached, repo)
+    if place.refs.head(task) is None:
+        known = place.refs.tasks()
+        raise NotFoundError(f"There is no task {task} on the remote {name}.", hint=near(task, known, "mu2net fetch"))
+    if dry_run:
+        return PurgeReport.of(place, survey(place, task))
+    return bury(place, task, _storing(repo, context, place), now=context.timestamp(), settle=settle)
+
+
+def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Survey], str]:
+    """Returns what stores the purge commit: the one the task was purged here with, if it was, else a new one."""
+
+    def store(found: Survey) -> str:
+        ours = repo.refs.head(found.task)
+        commit = repo.objects.commit(ours.commit) if ours is not None else None
+        if commit is not None and is_purge(commit) and place.store is not repo.store:
+            task = repo.objects.task(commit.task_id)
+            if task == redacted_task(found.task, found.access):
+                place.objects.put(task)
+                return place.objects.put(commit)
+        agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
+        return store_purge_commit(place, found, agent=agent, now=context.timestamp())
+
+    return store
+
+
+def _also(repo: Repository) -> Tips:
+    """Returns what must stay besides what refs reach: fetched work, and running iterations."""
+    return state_tips(repo) | running_tips(repo)
+
+
+def _check_running(repo: Repository, task: str) -> None:
+    others = [one.task for one in running(repo) if one.task != task and task in one.learned_from]
+    if others:
+        raise ConflictError(
+            f"Cannot purge {task}: the unfinished iteration of {others[0]} builds on it.",
+            hint=f"Finish it first: mu2net evolve --task {others[0]}",
+        )
+
+
+def _without(config: Config, key: str) -> Config:
+    return config.without_setting(key) if key in config.settings else config

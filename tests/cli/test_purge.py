@@ -1,0 +1,59 @@
+"""rm-task --purge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def inside(empty_repo: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(empty_repo)
+    return empty_repo
+
+
+@pytest.fixture
+def shared(run) -> None:
+    run("add-task", "sklearn:digits")
+    run("add-task", "sklearn:digits", "--name", "other")
+    run("remote", "add", "origin", "../shared")
+    assert run("push").code == 0
+
+
+def test_a_purge_here_says_what_went_and_where_it_still_is(run, shared) -> None:
+    result = run("rm-task", "digits", "--purge", "--yes")
+    assert result.code == 0
+    assert result.out.startswith("Purged task digits from ")
+    assert "mu2net rm-task digits --purge --remote origin" in result.err
+    assert "purge" in run("log", "digits").out
+    assert run("tasks").rows()[-1][0] == "other"
+    assert run("status").code == run("fsck").code == 0
+
+
+def test_a_purge_there(run, shared) -> None:
+    dry = run("rm-task", "digits", "--purge", "--remote", "origin", "--dry-run")
+    assert dry.out.startswith("Would purge task digits from ")
+    result = run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "--yes", "--json")
+    assert result.json()["num_objects"] > 0
+    assert run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y").out.endswith("0 objects, 0B\n")
+    again = run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y")
+    assert "the next pull drops it" in again.err
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["digits", "--purge"], 2, "Purging task digits for good needs a yes"),
+        (["digits"], 2, "Removing task digits needs a yes"),
+        (["digits", "--remote", "origin"], 2, "--remote goes with --purge only"),
+        (["digits", "--dry-run"], 2, "--dry-run goes with --purge only"),
+        (["digits", "--purge", "--now"], 2, "--now goes with --remote only"),
+        (["digit", "--purge", "--yes"], 3, "Did you mean digits?"),
+        (["digits", "--purge", "--remote", "nowhere", "--yes"], 3, "no remote nowhere"),
+    ],
+)
+def test_what_is_refused(run, shared, args, code, message) -> None:
+    result = run("rm-task", *args)
+    assert (result.code, message in result.err) == (code, True)
+    assert run("tasks").code == 0
