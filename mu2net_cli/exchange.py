@@ -11,6 +11,7 @@ import typer
 
 from mu2net_cli.options import complete_name
 from mu2net_cli.render import counted, print_json, quantity, short
+from mu2net_cli.text import visible
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
@@ -66,7 +67,7 @@ def transfer_progress(session: Session) -> Iterator[Callable[[Progress], None] |
 
         def watch(progress: Progress) -> None:
             amount = f"{counted(progress.num_objects, 'object')}, {quantity(progress.size_bytes)}B"
-            live.update(Text(f"{progress.what}: {amount}"))
+            live.update(Text(visible(f"{progress.what}: {amount}")))
 
         yield watch
 

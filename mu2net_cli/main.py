@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from mu2net_cli.group import VerbGroup
+from mu2net_cli.text import print_document, print_line
 from mu2net_cli.usage import UsageError, report_usage
 from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
@@ -31,7 +33,7 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:  # noqa: FBT001
     if value:
-        typer.echo(f"mu2net {__version__}")
+        print_line(f"mu2net {__version__}")
         raise typer.Exit
 
 
@@ -62,6 +64,9 @@ def main(args: Sequence[str] | None = None) -> int:
     """Runs the command line ``args`` and returns its exit code; without ``args``, as the process's own main."""
     if args is not None:
         return _guarded(list(args))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
     code = _guarded(sys.argv[1:])
     if code == _INTERRUPTED:
         _leave_at_once(code)
@@ -90,13 +95,13 @@ def _guarded(args: list[str]) -> int:
         _report(exc, as_json="--json" in args)
         return exc.exit_code
     except KeyboardInterrupt:
-        typer.echo("Interrupted.", err=True)
+        print_line("Interrupted.", err=True)
         return _INTERRUPTED
     except Exception as exc:
         if "--debug" in args:
             raise
-        typer.echo(f"error: unexpected {type(exc).__name__}: {exc}", err=True)
-        typer.echo("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
+        print_line(f"error: unexpected {type(exc).__name__}: {exc}", err=True)
+        print_line("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
         return 1
     return 0
 
@@ -107,22 +112,22 @@ def _ended(exc: Any, *, as_json: bool) -> int:
         report_usage(exc, as_json=as_json)
         return 2
     if isinstance(exc, typer.Abort):
-        typer.echo("Aborted.", err=True)
+        print_line("Aborted.", err=True)
         return 1
     code = exc.code if isinstance(exc, SystemExit) else exc.exit_code
     if code == _INTERRUPTED:  # typer turns Ctrl-C into this
-        typer.echo("Interrupted.", err=True)
+        print_line("Interrupted.", err=True)
     return code if isinstance(code, int) else int(bool(code))
 
 
 def _report(exc: Mu2netError, *, as_json: bool) -> None:
     if as_json:
         error = {"kind": exc.kind, "message": exc.message, "hint": exc.hint, "exit_code": exc.exit_code}
-        typer.echo(json.dumps({"error": error}), err=True)
+        print_document(json.dumps({"error": error}), err=True)
         return
-    typer.echo(f"error: {exc.message}", err=True)
+    print_line(f"error: {exc.message}", err=True)
     if exc.hint:
-        typer.echo(f"hint: {exc.hint}", err=True)
+        print_line(f"hint: {exc.hint}", err=True)
 
 
 if __name__ == "__main__":

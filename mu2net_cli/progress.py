@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import typer
-
 from mu2net_cli.render import console, counted, percent, short
+from mu2net_cli.text import print_line, visible
 from mu2net_core.api.events import (
     ChildFinished,
     Compiled,
@@ -157,6 +156,7 @@ def evolve_progress(session: Session, *, results: bool) -> Iterator[Callable[[Ev
 
 def _live(session: Session, *, results: bool) -> Iterator[Callable[[Event], None]]:
     from rich.live import Live
+    from rich.text import Text
 
     board = Board()
     finished: list[IterationFinished] = []
@@ -166,18 +166,18 @@ def _live(session: Session, *, results: bool) -> Iterator[Callable[[Event], None
         if isinstance(event, IterationFinished):
             finished.append(event)
         elif (session.verbose or isinstance(event, IterationDropped)) and (line := line_of(event, verbose=True)):
-            live.console.print(line, markup=False)
+            live.console.print(Text(visible(line)))
 
     try:
         with Live(get_renderable=board.table, console=console(session, stderr=True), refresh_per_second=4) as live:
             yield on_event
     finally:
         for event in finished if results else ():
-            typer.echo(line_of(event))
+            print_line(line_of(event) or "")
 
 
 def _print_line(session: Session, event: Event, *, results: bool) -> None:
     is_result = results and isinstance(event, IterationFinished)
     line = line_of(event, verbose=session.verbose)
     if line is not None and (is_result or isinstance(event, IterationDropped) or not session.quiet):
-        typer.echo(line, err=not is_result)
+        print_line(line, err=not is_result)

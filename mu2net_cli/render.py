@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import typer
+
+from mu2net_cli.text import print_document, print_row, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,12 +75,12 @@ def counted(number: int, noun: str) -> str:
 def print_json(value: Any) -> None:
     """Prints ``value`` as one JSON document, indented on a terminal."""
     indent = 2 if sys.stdout.isatty() else None
-    typer.echo(json.dumps(_plain(value), indent=indent, ensure_ascii=False))
+    print_document(json.dumps(_plain(value), indent=indent, ensure_ascii=False))
 
 
 def print_json_line(value: Any) -> None:
     """Prints ``value`` as one line of JSON: for output that streams."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=False))
+    print_document(json.dumps(_plain(value), ensure_ascii=False))
 
 
 def _plain(value: Any) -> Any:
@@ -88,9 +89,9 @@ def _plain(value: Any) -> Any:
 
 def print_fields(fields: Mapping[str, str]) -> None:
     """Prints names and values, aligned on a terminal, tab-separated in a pipe."""
-    width = max(map(len, fields), default=0) + 2
+    width, between = (max(map(len, fields), default=0) + 2, "") if sys.stdout.isatty() else (0, "\t")
     for name, value in fields.items():
-        typer.echo(f"{name.ljust(width)}{value}" if sys.stdout.isatty() else f"{name}\t{value}")
+        print_row([name.ljust(width), value], between=between)
 
 
 def print_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
@@ -99,7 +100,7 @@ def print_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequ
         _draw_table(session, columns, rows)
         return
     for row in rows:
-        typer.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        print_row(row, between="\t")
 
 
 def _draw_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
@@ -108,7 +109,7 @@ def _draw_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequ
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    cells = [tuple(row) for row in rows]
+    cells = [tuple(map(visible, row)) for row in rows]
     for place, column in enumerate(columns):
         longest = max(len(column.title), *(len(row[place]) for row in cells), 0)
         least = min(longest, _WRAPPED_BEYOND)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mu2net_cli.text import print_line
 from mu2net_core.api.context import Context
 from mu2net_core.errors import NotFoundError
 
@@ -52,7 +53,7 @@ class Session:
 
         def warn(text: str) -> None:
             if not quiet:
-                typer.echo(f"warning: {text}", err=True)
+                print_line(f"warning: {text}", err=True)
 
         context = replace(Context.default(), warn=warn)
         if directory is not None:
@@ -86,12 +87,12 @@ class Session:
     def say(self, text: str) -> None:
         """Prints what an action did, to stdout; silent with ``--quiet``."""
         if not self.quiet:
-            typer.echo(text)
+            print_line(text)
 
     def note(self, text: str) -> None:
         """Prints a remark to stderr; silent with ``--quiet``."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            print_line(text, err=True)
 
     @property
     def interactive(self) -> bool:

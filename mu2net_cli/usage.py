@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from mu2net_cli.text import print_document, print_line
+
 __all__ = ["UsageError", "report_usage"]
 
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -23,11 +25,11 @@ def report_usage(exc: Any, *, as_json: bool) -> None:
         path = exc.ctx.command_path if exc.ctx is not None else "mu2net"
         hint = _misplaced(exc) or f"Try '{path} --help'."
         error = {"kind": "usage", "message": exc.format_message(), "hint": hint, "exit_code": exc.exit_code}
-        typer.echo(json.dumps({"error": error}), err=True)
+        print_document(json.dumps({"error": error}), err=True)
         return
     exc.show()
     if (place := _misplaced(exc)) is not None:
-        typer.echo(f"hint: {place}", err=True)
+        print_line(f"hint: {place}", err=True)
 
 
 def _misplaced(exc: Any) -> str | None:

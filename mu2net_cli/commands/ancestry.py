@@ -11,6 +11,7 @@ from mu2net_cli.lineage import layer_rows, transfer_lines, tree_lines
 from mu2net_cli.options import JsonFlag, RevisionArgument
 from mu2net_cli.render import Column, print_json, print_table
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_lines
 
 __all__ = ["ancestry"]
 
@@ -52,6 +53,6 @@ def ancestry(
         columns = (*_COLUMNS, Column(title="taught by")) if transfer else _COLUMNS
         print_table(session, columns, layer_rows(found, transfer=transfer))
         return
-    typer.echo("\n".join(tree_lines(found, transfer=transfer)))
+    print_lines(tree_lines(found, transfer=transfer))
     if transfer:
-        typer.echo("\n".join(transfer_lines(found)))
+        print_lines(transfer_lines(found))

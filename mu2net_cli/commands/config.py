@@ -11,6 +11,7 @@ from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, print_json, print_table
 from mu2net_cli.session import session_of, warn_of_unknown_variables
+from mu2net_cli.text import print_line
 
 __all__ = ["config"]
 
@@ -41,7 +42,7 @@ def get_setting(ctx: typer.Context, key: Key, *, as_json: JsonFlag = False) -> N
     if as_json:
         print_json(setting)
         return
-    typer.echo(_text(setting.value))
+    print_line(_text(setting.value))
 
 
 @config.command("set", cls=LightCommand)

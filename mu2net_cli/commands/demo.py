@@ -101,7 +101,8 @@ class _Shell:
     folder: Path
 
     def remark(self, text: str) -> None:
-        self.session.say(f"\n# {text}")
+        self.session.say("")
+        self.session.say(f"# {text}")
 
     def say(self, text: str) -> None:
         self.session.say(f"  {text}")

@@ -9,6 +9,7 @@ import typer
 from mu2net_cli.options import JsonFlag, complete_remote
 from mu2net_cli.render import counted, print_json, quantity
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_line
 
 __all__ = ["fsck"]
 
@@ -38,7 +39,7 @@ def fsck(
         for key in report.repaired:
             session.say(f"repaired {key}")
         for problem in report.problems:
-            typer.echo(f"{problem.kind}: {problem.object}: {problem.message}")
+            print_line(f"{problem.kind}: {problem.object}: {problem.message}")
         counts = ", ".join(_counted(what, number) for what, number in report.counts.items() if number)
         session.say(f"{'Clean' if report.is_clean else 'Damaged'}: checked {counts}")
     if not report.is_clean:

@@ -10,6 +10,7 @@ from mu2net_cli.describe import commit_lines
 from mu2net_cli.options import OptionalTask
 from mu2net_cli.render import percent, print_json_line, short
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_line, print_lines
 
 __all__ = ["log"]
 
@@ -38,6 +39,6 @@ def log(
         elif oneline:
             kept = f": keeps {short(entry.model)}, validation {percent(entry.validation)}"
             chosen = kept if entry.event == "merge" and entry.model else ""
-            typer.echo(f"{short(entry.commit)} {entry.task} {entry.message}{chosen}")
+            print_line(f"{short(entry.commit)} {entry.task} {entry.message}{chosen}")
         else:
-            typer.echo("\n".join(commit_lines(entry)) + "\n")
+            print_lines((*commit_lines(entry), ""))

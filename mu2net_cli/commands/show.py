@@ -8,6 +8,7 @@ from mu2net_cli.describe import shown_lines
 from mu2net_cli.options import JsonFlag, RevisionArgument
 from mu2net_cli.render import print_json
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_lines
 
 __all__ = ["show"]
 
@@ -23,4 +24,4 @@ def show(ctx: typer.Context, revision: RevisionArgument, *, as_json: JsonFlag = 
     if as_json:
         print_json(shown)
         return
-    typer.echo("\n".join(shown_lines(shown)))
+    print_lines(shown_lines(shown))

@@ -12,6 +12,7 @@ from mu2net_cli.describe import access_text
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import counted, percent, print_json, quantity
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_lines
 from mu2net_core.objects import AccessRule
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def status(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
         return
     audiences = {name: AccessRule(readers=remote.readers) for name, remote in repo.config.remotes.items()}
     lines = (*_lines(report), *relation_lines(report, audiences), f"Next: {next_step(report, audiences)}")
-    typer.echo("\n".join(lines))
+    print_lines(lines)
 
 
 def _lines(report: StatusReport) -> Iterator[str]:

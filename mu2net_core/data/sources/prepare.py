@@ -38,7 +38,7 @@ def prepare(name: str, data_dir: Path) -> None:
     if importlib.util.find_spec("tensorflow") is None:
         raise DataError(
             f"The data set {name} is not prepared in {data_dir}, and preparing it needs TensorFlow.",
-            hint="Run: pip install 'mu2net[prepare]'\n"
+            hint="Run: pip install 'mu2net[prepare]'. "
             "Or point --data-dir, MU2NET_DATA_DIR or TFDS_DATA_DIR to where it is prepared.",
         )
     tfds = import_tfds()

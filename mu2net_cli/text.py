@@ -1,0 +1,59 @@
+"""Everything that is printed goes through here: text of unknown origin must not steer a terminal or fake a line.
+
+Messages, hosts, class names, data paths and parts of errors may have been written by anybody who can push to a shared
+repository. Control characters, escape sequences, and characters that reorder or hide text are shown as escapes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+import typer
+
+__all__ = ["print_document", "print_line", "print_lines", "print_row", "visible"]
+
+_LONGEST = 20_000
+_JOINERS = "\u200c\u200d"  # scripts of India and emoji need them, and they hide nothing
+_RISKY = re.compile(r"[^\x20-\x7e\n]")
+
+
+def visible(text: str) -> str:
+    """Returns ``text`` as one line that shows whatever is in it: what a terminal would act upon becomes an escape."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}... ({len(text) - _LONGEST} more characters)"
+    return text if text.isprintable() else "".join(char if _is_plain(char) else _escape(char) for char in text)
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Prints ``text`` as exactly one line, to stdout or stderr."""
+    typer.echo(visible(text), err=err)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints each of ``lines`` as exactly one line, at once."""
+    typer.echo("\n".join(map(visible, lines)))
+
+
+def print_row(cells: Iterable[str], *, between: str) -> None:
+    """Prints ``cells`` as exactly one line, with ``between`` between them."""
+    typer.echo(between.join(map(visible, cells)))
+
+
+def print_document(document: str, *, err: bool = False) -> None:
+    """Prints a JSON document that says the same as ``document``, with escapes for what a terminal would act upon."""
+    typer.echo(_RISKY.sub(lambda match: match[0] if _is_plain(match[0]) else _json_escape(match[0]), document), err=err)
+
+
+def _is_plain(char: str) -> bool:
+    return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape", errors="backslashreplace").decode()
+
+
+def _json_escape(char: str) -> str:
+    units = char.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2))
