@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +10,15 @@ import typer
 
 from mu2net_cli.options import complete_name
 from mu2net_cli.render import counted, print_json, quantity, short
-from mu2net_cli.text import visible
+from mu2net_cli.transfers import transfer_progress
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
     from mu2net_core.api.clone import CloneResult
     from mu2net_core.repo import Repository
-    from mu2net_core.repo.outcomes import Exchange, NameReport, Progress, TaskReport
+    from mu2net_core.repo.outcomes import Exchange, NameReport, Parcel, PushPlan, TaskReport
 
-__all__ = ["Names", "OnConflict", "OnConflictOption", "report", "split_names", "transfer_progress"]
+__all__ = ["Names", "OnConflict", "OnConflictOption", "report", "report_plan", "split_names", "transfer_progress"]
 
 
 class OnConflict(StrEnum):
@@ -52,26 +51,6 @@ def split_names(repo: Repository, names: Sequence[str] | None) -> tuple[str | No
     return None, tuple(names or ())
 
 
-@contextmanager
-def transfer_progress(session: Session) -> Iterator[Callable[[Progress], None] | None]:
-    """Yields what a transfer tells its progress: one line on a terminal that renews itself, nothing in a pipe."""
-    if not session.live:
-        yield None
-        return
-    from rich.live import Live
-    from rich.text import Text
-
-    from mu2net_cli.render import console
-
-    with Live(console=console(session, stderr=True), refresh_per_second=8, transient=True) as live:
-
-        def watch(progress: Progress) -> None:
-            amount = f"{counted(progress.num_objects, 'object')}, {quantity(progress.size_bytes)}B"
-            live.update(Text(visible(f"{progress.what}: {amount}")))
-
-        yield watch
-
-
 def report(session: Session, result: Exchange | CloneResult, *, direction: str, as_json: bool) -> None:
     """Prints what an exchange did, task by task."""
     if as_json:
@@ -86,6 +65,28 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
     if not (result.tasks or result.tags or result.roots):
         session.say(" nothing to do: everything is up to date")
     session.note(f"{counted(result.num_objects, 'object')}, {quantity(result.size_bytes)}B")
+
+
+def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:
+    """Prints what a push would send."""
+    if as_json:
+        print_json(plan)
+        return
+    session.say(f"Would send to {plan.url}")
+    for kind, parcels in (("root ", plan.roots), ("", plan.tasks), ("tag ", plan.tags)):
+        for parcel in parcels:
+            session.say(_parcel_line(kind, parcel))
+    session.say(f"{counted(plan.num_objects, 'object')}, {quantity(plan.size_bytes)}B; nothing was sent")
+
+
+def _parcel_line(kind: str, parcel: Parcel) -> str:
+    sign = {"new": "*", "skipped": "!", "merge": "+", "removed": "-"}.get(parcel.outcome, " ")
+    amount = ""
+    if parcel.num_components or parcel.num_manifests:
+        components = counted(parcel.num_components, "component")
+        amount = f" {components}, {counted(parcel.num_manifests, 'manifest')}, {quantity(parcel.size_bytes)}B"
+    reason = f" ({parcel.reason})" if parcel.reason else ""
+    return f" {sign} {parcel.outcome:<12}{kind}{parcel.name}:{amount}{reason}".removesuffix(":")
 
 
 def _task_line(task: TaskReport) -> str:

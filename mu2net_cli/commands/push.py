@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, report, split_names, transfer_progress
+from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, report, report_plan, split_names, transfer_progress
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -16,6 +18,7 @@ def push(
     names: Names = None,
     *,
     on_conflict: OnConflictOption = OnConflict.BEST,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Send local heads, and all they need, to a remote.
@@ -24,11 +27,15 @@ def push(
 
     Example: mu2net push origin digits
     """
+    from mu2net_core.api.push import plan_push
     from mu2net_core.api.push import push as push_api
 
     session = session_of(ctx)
     repo = session.repo()
     remote, tasks = split_names(repo, names)
+    if dry_run:
+        report_plan(session, plan_push(repo, session.context, remote, tasks), as_json=as_json)
+        return
     with transfer_progress(session) as watch:
         result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
     report(session, result, direction="To", as_json=as_json)

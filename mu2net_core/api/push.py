@@ -8,11 +8,12 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.sharing import policy_for
 from mu2net_core.repo import Repository, pushing
 from mu2net_core.repo.join import OnConflict
-from mu2net_core.repo.outcomes import Counter, Exchange, Watch
+from mu2net_core.repo.outcomes import Counter, Exchange, PushPlan, Watch
+from mu2net_core.repo.preview import preview
 from mu2net_core.repo.remotes import find_remote
 from mu2net_core.repo.vetting import check_vetted
 
-__all__ = ["push"]
+__all__ = ["plan_push", "push"]
 
 
 def push(
@@ -53,3 +54,19 @@ def push(
         counter=Counter(progress),
         clock=context.now,
     )
+
+
+def plan_push(repo: Repository, context: Context, remote: str | None = None, tasks: Sequence[str] = ()) -> PushPlan:
+    """Returns what ``push`` would send, task by task, and changes nothing on the remote.
+
+    Args:
+        repo: where from.
+        context: of the call.
+        remote: its name; by default ``origin``, or the only one.
+        tasks: only these, and no tags; by default all.
+
+    Raises:
+        NotFoundError: there is no such remote or task.
+        ConflictError: a root differs over there.
+    """
+    return preview(repo, find_remote(repo.config, remote), tasks=tasks, clock=context.now)

@@ -6,10 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Counter", "Exchange", "NameOutcome", "NameReport", "Progress", "TaskOutcome", "TaskReport", "Watch"]
+__all__ = [
+    "Counter",
+    "Exchange",
+    "NameOutcome",
+    "NameReport",
+    "Parcel",
+    "ParcelOutcome",
+    "Progress",
+    "PushPlan",
+    "TaskOutcome",
+    "TaskReport",
+    "Watch",
+]
 
 TaskOutcome = Literal["new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped"]
 NameOutcome = Literal["new", "skipped", "conflict"]
+ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +74,50 @@ class Exchange:
     roots: tuple[NameReport, ...] = ()
     num_objects: int = 0
     size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What a push would send for one task, root or tag.
+
+    Attributes:
+        name: of the task, root or tag.
+        outcome: what would become of it there; ``merge``: it moved there, too, so that is fetched and joined first.
+        num_components: that would be sent.
+        num_manifests: likewise.
+        size_bytes: of both.
+        reason: why it would not be sent, or be sent without being asked for.
+    """
+
+    name: str
+    outcome: ParcelOutcome
+    num_components: int = 0
+    num_manifests: int = 0
+    size_bytes: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushPlan:
+    """What a push would send.
+
+    Attributes:
+        remote: its name.
+        url: where it is.
+        tasks: every task that was looked at, in the order they would be sent.
+        tags: every tag that is new or may not be sent.
+        roots: every root that is new.
+        num_objects: that would be sent, before anything is joined.
+        size_bytes: of these.
+    """
+
+    remote: str
+    url: str
+    tasks: tuple[Parcel, ...]
+    tags: tuple[Parcel, ...]
+    roots: tuple[Parcel, ...]
+    num_objects: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

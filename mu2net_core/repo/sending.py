@@ -6,7 +6,7 @@ meanwhile, creating its next entry fails; then their work is fetched, joined wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -99,15 +99,19 @@ class Session:
 
         A conflict does not keep the others from being sent.
         """
-        heads = {task: self.repo.refs.head(task) for task in tasks}
-        times = {t: self.repo.objects.commit(head.commit).finished_at for t, head in heads.items() if head}
-        ordered = iter(sorted(times, key=lambda task: (times[task], task)))
+        ordered = iter(self.in_order(tasks))
         while batch := list(islice(ordered, _BATCH)):
             for task in self._push_together(batch):
                 try:
                     self._push_task(task)
                 except ConflictError as exc:
                     self._conflicts.append(exc)
+
+    def in_order(self, tasks: Iterable[str]) -> list[str]:
+        """Returns ``tasks`` in the order of their newest work."""
+        heads = {task: self.repo.refs.head(task) for task in tasks}
+        times = {t: self.repo.objects.commit(head.commit).finished_at for t, head in heads.items() if head}
+        return sorted(times, key=lambda task: (times[task], task))
 
     def raise_conflict(self) -> None:
         """Raises the first conflict met, if any, now that everything else was sent."""
@@ -159,19 +163,12 @@ class Session:
 
     def plan(self, task: str) -> Plan | TaskReport | None:
         """Returns how to send a task's head; a report where nothing is to be sent; None if it must be joined first."""
-        objects, theirs = self.repo.objects, self.tracking.heads.get(task)
-        ours = self.repo.refs.head(task)
-        reason = refused_task(task, self.rules, self.remote.audience) if ours else "it has no head here"
+        objects, theirs, ours = self.repo.objects, self.tracking.heads.get(task), self.repo.refs.head(task)
+        reason = self._obstacle(task, ours, theirs)
         if ours is None or reason is not None:
-            return TaskReport(task=task, outcome="skipped", reason=reason)
-        name = self.remote.remote.name
-        if theirs is not None and self._own_purged.covers_commit(objects, theirs.commit) is not None:
-            reason = f"it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {name}"
             return TaskReport(task=task, outcome="skipped", reason=reason)
         if theirs is not None and contains(objects, theirs.commit, ours.commit):
             return TaskReport(task=task, outcome="up-to-date", commit=theirs.commit)
-        if self.purged.covers_commit(objects, ours.commit) is not None:
-            return TaskReport(task=task, outcome="skipped", reason=_was_purged(name))
         if theirs is not None and not contains(objects, ours.commit, theirs.commit):
             return None
         closure = collect(objects, [("commit", ours.commit)], self.knowledge)
@@ -179,6 +176,22 @@ class Session:
         if reason is not None:
             return TaskReport(task=task, outcome="skipped", reason=reason)
         return Plan(task=task, commit=ours.commit, after=theirs, closure=closure)
+
+    def introductions(self, plan: Plan, known: Collection[str]) -> Iterator[Plan]:
+        """Yields how to make those tasks known to the remote that a task learned from: so it can judge who may read it.
+
+        Args:
+            plan: of the task.
+            known: tasks that are going to be known there.
+        """
+        for other in sorted(plan.closure.tasks - {plan.task} - set(known) - set(self.tracking.heads)):
+            head = self.repo.refs.head(other)
+            if head is not None:
+                commit_id = first_commit(self.repo.objects, head.commit)
+                closure = collect(self.repo.objects, [("commit", commit_id)], self.knowledge)
+                if self._refusal(closure) is None:
+                    self.knowledge.sent(closure)
+                    yield Plan(task=other, commit=commit_id, after=None, closure=closure)
 
     def learn(self, tracking: Tracking) -> None:
         """Takes over what is known of the remote now."""
@@ -198,7 +211,7 @@ class Session:
             elif plan is None:
                 late.append(task)
             else:
-                self._introduce(plan, known={other.task for other in plans})
+                self._introduce(plan, {other.task for other in plans})
                 self.knowledge.sent(plan.closure)
                 plans.append(plan)
         if plans:
@@ -255,6 +268,20 @@ class Session:
         removed = self.repo.objects.commit(plan.commit).removed
         return TaskReport(task=plan.task, outcome="removed" if removed else outcome, commit=plan.commit)
 
+    def _obstacle(self, task: str, ours: HeadState | None, theirs: HeadState | None) -> str | None:
+        """Returns why nothing of a task may be sent, whatever is new of it."""
+        if ours is None:
+            return "it has no head here"
+        reason = refused_task(task, self.rules, self.remote.audience)
+        if reason is not None:
+            return reason
+        name = self.remote.remote.name
+        if theirs is not None and self._own_purged.covers_commit(self.repo.objects, theirs.commit) is not None:
+            return f"it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {name}"
+        if self.purged.covers_commit(self.repo.objects, ours.commit) is not None:
+            return f"it was purged from {name}; mu2net pull drops it here, unless there is work on it never sent there"
+        return None
+
     def _refusal(self, closure: Closure) -> str | None:
         reason = refusal(closure, self.rules, self.remote.audience)
         if reason is not None:
@@ -266,20 +293,13 @@ class Session:
             None if task is None else f"it holds knowledge of {task}, which was purged from {self.remote.remote.name}"
         )
 
-    def _introduce(self, plan: Plan, *, known: set[str]) -> None:
-        """Makes the tasks that a task learned from known to the remote, so that it can judge who may read this."""
-        for other in sorted(plan.closure.tasks - {plan.task} - known - set(self.tracking.heads)):
-            head = self.repo.refs.head(other)
-            if head is None:
-                continue
-            commit_id = first_commit(self.repo.objects, head.commit)
-            first = collect(self.repo.objects, [("commit", commit_id)], self.knowledge)
-            if self._refusal(first) is None:
-                self.knowledge.sent(first)
-                if self._send([Plan(task=other, commit=commit_id, after=None, closure=first)], other):
-                    self._introduced.add(other)
-                    reason = f"{plan.task} learned from it"
-                    self.reports[other] = TaskReport(task=other, outcome="new", commit=commit_id, reason=reason)
+    def _introduce(self, plan: Plan, known: Collection[str]) -> None:
+        for first in self.introductions(plan, known):
+            if self._send([first], first.task):
+                self._introduced.add(first.task)
+                reason = f"{plan.task} learned from it"
+                report = TaskReport(task=first.task, outcome="new", commit=first.commit, reason=reason)
+                self.reports[first.task] = report
 
     def _follow(self, task: str) -> TaskOutcome:
         """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
@@ -345,10 +365,6 @@ def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:
         return plan.task, remote.refs.append(plan.task, plan.commit, after=plan.after)
     except ConflictError:
         return plan.task, None
-
-
-def _was_purged(remote: str) -> str:
-    return f"it was purged from {remote}; mu2net pull drops it here, unless there is work on it that was never there"
 
 
 def _tag_conflict(name: str, remote: str) -> ConflictError:

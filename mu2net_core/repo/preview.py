@@ -1,0 +1,121 @@
+"""What a push would send, without sending any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from mu2net_core.objects import object_key
+from mu2net_core.repo.closure import Closure, collect
+from mu2net_core.repo.fetching import Clock, fetch, unknown_task
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskReport
+from mu2net_core.repo.pushing import reach_known
+from mu2net_core.repo.remote import Remote
+from mu2net_core.repo.remotes import OpenStore, RemoteRepository
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.sending import Session
+from mu2net_core.repo.tracking import Tracking, read_tracking
+
+__all__ = ["preview"]
+
+
+def preview(
+    repo: Repository,
+    remote: Remote,
+    *,
+    tasks: Collection[str] = (),
+    open_store: OpenStore | None = None,
+    clock: Clock = lambda: None,
+) -> PushPlan:
+    """Returns what a push would send; asks the remote what it has, in few requests, and changes nothing there.
+
+    Raises:
+        NotFoundError: there is no task of that name here.
+        ConflictError: a root there has another content.
+    """
+    known = repo.refs.tasks()
+    for task in tasks:
+        if task not in known:
+            raise unknown_task(task, known, "here", repo.config.remotes)
+    reached, tracking, numbers = _look(repo, remote, open_store, clock)
+    session = Session(repo, reached, tracking, Policy(), Counter())
+    roots = tuple(_roots(session))
+    parcels = tuple(_tasks(session, session.in_order(tasks or known), numbers))
+    tags = () if tasks else tuple(_tags(session))
+    every = (*roots, *parcels, *tags)
+    return PushPlan(
+        remote=remote.name,
+        url=remote.url,
+        tasks=parcels,
+        tags=tags,
+        roots=roots,
+        num_objects=sum(parcel.num_components + parcel.num_manifests for parcel in every),
+        size_bytes=sum(parcel.size_bytes for parcel in every),
+    )
+
+
+def _look(
+    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock
+) -> tuple[RemoteRepository, Tracking, dict[str, int]]:
+    """Returns the remote, what is known of it, and the numbers of its heads' newest entries."""
+    reached, tracking = reach_known(repo, remote, open_store, clock)
+    if tracking is None:
+        if not reached.exists():
+            return reached, Tracking(url=remote.url), {}
+        fetch(repo, reached, clock=clock)
+        tracking = read_tracking(repo.state, remote)
+    return reached, tracking, dict(reached.refs.numbers())
+
+
+def _roots(session: Session) -> Iterator[Parcel]:
+    for name, model_id in session.new_roots():
+        closure = collect(session.repo.objects, [("model", model_id)], session.knowledge)
+        session.knowledge.sent(closure)
+        yield _parcel(session, name, "new", closure)
+
+
+def _tasks(session: Session, tasks: Collection[str], numbers: dict[str, int]) -> Iterator[Parcel]:
+    sent: set[str] = set()
+    for task in tasks:
+        plan, seen = session.plan(task), session.tracking.heads.get(task)
+        moved = numbers.get(task, 0) > (seen.number if seen else 0)
+        if isinstance(plan, TaskReport):
+            outcome: ParcelOutcome = "up-to-date" if plan.outcome == "up-to-date" else "skipped"
+            yield Parcel(name=task, outcome=outcome, reason=plan.reason)
+        elif plan is None or moved:
+            closure = None if plan is None else plan.closure
+            yield _parcel(session, task, "merge", closure, reason="it moved there, too")
+        else:
+            for first in session.introductions(plan, sent):
+                yield _parcel(session, first.task, "new", first.closure, reason=f"{task} learned from it")
+            removed = session.repo.objects.commit(plan.commit).removed
+            yield _parcel(session, task, "removed" if removed else "updated" if seen else "new", plan.closure)
+            session.knowledge.sent(plan.closure)
+            sent.add(task)
+
+
+def _tags(session: Session) -> Iterator[Parcel]:
+    for name, snapshot_id in session.new_tags():
+        closure, reason = session.tag_closure(snapshot_id)
+        if reason is not None:
+            yield Parcel(name=name, outcome="skipped", reason=reason)
+        else:
+            yield _parcel(session, name, "new", closure)
+            session.knowledge.sent(closure)
+
+
+def _parcel(
+    session: Session, name: str, outcome: ParcelOutcome, closure: Closure | None, *, reason: str | None = None
+) -> Parcel:
+    if closure is None:
+        return Parcel(name=name, outcome=outcome, reason=reason)
+    store = session.repo.objects.store
+    manifests = sum(store.size(object_key(*node)) for node, _ in closure.manifests)
+    return Parcel(
+        name=name,
+        outcome=outcome,
+        num_components=len(closure.components),
+        num_manifests=len(closure.manifests),
+        size_bytes=manifests + sum(ref.size_bytes for ref in closure.components),
+        reason=reason,
+    )
