@@ -12,6 +12,7 @@ ROWS = {
     "components": ("save ViT-B", "verified load of ViT-B", "files of ViT-B"),
     "pull": ("pull one task",),
     "push": ("requests of a push, k = 1", "requests of a push, k = 3"),
+    "scale": ("clone, 4 tasks", "log, 4 tasks", "fsck, 4 tasks", "requests of a push, k = 1, 4 tasks"),
     "evolve": ("evolve digits",),
 }
 
