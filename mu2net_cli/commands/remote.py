@@ -12,6 +12,7 @@ from mu2net_cli.options import JsonFlag, ReadersOption, complete_remote, parse_r
 from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
 from mu2net_cli.render import Column, print_fields, print_json, print_table
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_line
 from mu2net_core.errors import StorageError
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def check_remote(
     else:
         for number, found in enumerate(checks):
             if number:
-                typer.echo()
+                print_line("")
             print_fields(_findings(found))
     failed = next((found for found in checks if found.problem is not None), None)
     if failed is not None:
