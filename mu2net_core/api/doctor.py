@@ -6,29 +6,36 @@ import os
 import platform
 import shutil
 import sys
-import uuid
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
+from mu2net_core.api.check_remote import credentials_of
 from mu2net_core.api.context import Context
-from mu2net_core.errors import AlreadyExistsError, Mu2netError
+from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.probe import probe
 from mu2net_core.repo.remotes import connect
-from mu2net_core.storage import LocalStore, Store
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.vetting import read_note
+from mu2net_core.storage import LocalStore
 from mu2net_core.version import FORMAT, __version__
 
-__all__ = ["Check", "DoctorReport", "doctor", "probe"]
+__all__ = ["Check", "DoctorReport", "doctor"]
 
 _LIBRARIES = (
     *("jax", "jaxlib", "flax", "optax", "numpy", "zarr", "fsspec", "tensorflow-datasets", "array-record"),
     *("scikit-learn", "pillow", "msgspec", "blake3", "isal"),
 )
+_OPTIONAL = ("s3fs", "gcsfs", "adlfs", "cryptography")
 _SCARCE_BYTES = 1 << 30
+_PATIENCE_S = 20.0
+_CHECK = "mu2net remote check "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +76,9 @@ def doctor(repo: Repository | None, context: Context) -> DoctorReport:
         checks.append(Check(name="repository", outcome="warning", detail="none in this folder", hint="mu2net init"))
         return DoctorReport(checks=tuple(checks))
     checks.append(_ok("repository", f"{repo.path}, preset {repo.config.preset}"))
-    checks.append(_safely("storage", lambda: _storage(repo)))
+    checks.append(_safely("storage", lambda: _storage(repo, context)))
     checks.append(_disk(repo.path))
-    for name, remote in sorted(repo.config.remotes.items()):
-        checks.append(_safely(f"remote {name}", partial(_remote, remote)))
-    return DoctorReport(checks=tuple(checks))
-
-
-def probe(store: Store) -> str | None:
-    """Returns what is wrong with exclusive creation in ``store``, or None: creates a key twice, then removes it."""
-    key = f"probe-{uuid.uuid4().hex}"
-    try:
-        store.create(key, b"first")
-        try:
-            store.create(key, b"second")
-        except AlreadyExistsError:
-            return None if store.read(key) == b"first" else "a refused second write changed the bytes"
-        return "a second write to the same key was not refused"
-    finally:
-        store.delete(key)
+    return DoctorReport(checks=(*checks, *_remotes(repo)))
 
 
 def _ok(name: str, detail: str) -> Check:
@@ -103,11 +94,11 @@ def _safely(name: str, check: Callable[[], Check]) -> Check:
 
 def _libraries() -> Check:
     found, missing = [], []
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *_OPTIONAL):
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            missing.append(name)
+            missing += [name] if name in _LIBRARIES else []
     if missing:
         detail = f"missing: {', '.join(missing)}; found: {', '.join(found)}"
         return Check(name="libraries", outcome="failed", detail=detail, hint="pip install --force-reinstall mu2net")
@@ -138,11 +129,11 @@ def _data(context: Context) -> Check:
     return _ok("data", f"{folder}: {num_prepared} prepared data sets{prepare}")
 
 
-def _storage(repo: Repository) -> Check:
-    wrong = probe(LocalStore(repo.state / "probe"))
-    if wrong:
+def _storage(repo: Repository, context: Context) -> Check:
+    report = probe(LocalStore(repo.state / "probed"), now=context.now)
+    if report.verdict != "safe":
         hint = "Move the repository to a file system that has hard links."
-        return Check(name="storage", outcome="failed", detail=f"{repo.path}: {wrong}", hint=hint)
+        return Check(name="storage", outcome="failed", detail=f"{repo.path}: {report.reason}", hint=hint)
     return _ok("storage", "exclusive creation works")
 
 
@@ -154,10 +145,50 @@ def _disk(path: Path) -> Check:
     return _ok("disk", detail)
 
 
-def _remote(remote: Remote) -> Check:
-    config = connect(remote).config()
+def _remotes(repo: Repository) -> Sequence[Check]:
+    """Looks at all remotes at the same time; one that does not answer within a while is not waited for."""
+    remotes = [remote for _, remote in sorted(repo.config.remotes.items())]
+    found: dict[str, Check] = {}
+
+    def look(remote: Remote) -> None:
+        found[remote.name] = _safely(f"remote {remote.name}", lambda: _remote(repo, remote))
+
+    threads = [Thread(target=look, args=[remote], daemon=True) for remote in remotes]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + _PATIENCE_S
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [found.get(remote.name) or _silent(remote) for remote in remotes]
+
+
+def _remote(repo: Repository, remote: Remote) -> Check:
+    """Reads a remote's settings, and says what a probe found there before; writes nothing."""
+    name, reached = f"remote {remote.name}", connect(remote, limits=repo.limits)
+    credentials = credentials_of(reached.store)
+    note = read_note(repo.state, remote)
     readers = "everybody" if remote.readers is None else ", ".join(remote.readers)
-    return _ok(f"remote {remote.name}", f"{remote.url}: reached, preset {config.preset}, for {readers}")
+    probed = f"probed {note.probed_at[:10]}: {note.verdict}" if note else "never probed"
+    parts = [f"for {readers}", *([f"credentials: {credentials}"] if credentials else []), probed]
+    try:
+        parts.insert(0, f"{remote.url}: reached, preset {reached.config().preset}")
+    except NotFoundError as exc:
+        if read_tracking(repo.state, remote).heads:
+            return Check(name=name, outcome="failed", detail=exc.message, hint="Is a disk or share not mounted?")
+        parts.insert(0, f"{remote.url}: no repository yet")
+        return Check(name=name, outcome="warning", detail=", ".join(parts), hint=f"mu2net push {remote.name}")
+    if note is not None and note.verdict == "unsafe":
+        return Check(
+            name=name, outcome="failed", detail=f"{', '.join(parts)} ({note.reason})", hint=_CHECK + remote.name
+        )
+    if note is None:
+        return Check(name=name, outcome="warning", detail=", ".join(parts), hint=_CHECK + remote.name)
+    return _ok(name, ", ".join(parts))
+
+
+def _silent(remote: Remote) -> Check:
+    detail = f"{remote.url}: no answer within {_PATIENCE_S:.0f} s"
+    return Check(name=f"remote {remote.name}", outcome="failed", detail=detail, hint=_CHECK + remote.name)
 
 
 def _has(module: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 from mu2net_core.api import doctor as doctor_module
 from mu2net_core.api import push, remote
 from mu2net_core.api.context import Context
-from mu2net_core.api.doctor import DoctorReport, doctor, probe
+from mu2net_core.api.doctor import Check, DoctorReport, doctor
 from mu2net_core.api.fsck import fsck
-from mu2net_core.errors import NotFoundError
+from mu2net_core.errors import NotFoundError, StorageError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository
+from mu2net_core.repo.vetting import forget_note
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
@@ -67,7 +69,7 @@ def test_a_healthy_working_copy(pushed: Repository, context: Context, tmp_path: 
     assert set(_outcomes(report).values()) == {"ok"}
     devices = next(check for check in report.checks if check.name == "devices")
     assert "cpu" in devices.detail.lower()
-    assert list((pushed.state / "probe").iterdir()) == []
+    assert not (pushed.state / "probed").exists()
 
 
 def test_outside_a_repository(context: Context, tmp_path: Path) -> None:
@@ -76,11 +78,48 @@ def test_outside_a_repository(context: Context, tmp_path: Path) -> None:
     assert _outcomes(report)["repository"] == _outcomes(report)["data"] == "warning"
 
 
-def test_an_unreachable_remote_fails(repo: Repository, context: Context, tmp_path: Path) -> None:
-    remote.add(repo, context, "origin", str(tmp_path / "hub"))
-    report = doctor(repo, context)
-    assert _outcomes(report)["remote origin"] == "failed"
-    assert not report.is_healthy
+def _check(report: DoctorReport, name: str) -> Check:
+    return next(check for check in report.checks if check.name == name)
+
+
+class TestRemotes:
+    def test_what_is_known_of_one_is_said(self, pushed: Repository, context: Context, tmp_path: Path) -> None:
+        found = _check(doctor(pushed, context), "remote origin")
+        assert found.outcome == "ok"
+        assert found.detail == f"{tmp_path}/hub: reached, preset vit-ti0, for everybody, probed 2026-01-02: safe"
+
+    def test_one_that_was_never_probed(self, pushed: Repository, context: Context) -> None:
+        forget_note(pushed.state, "origin")
+        found = _check(doctor(pushed, context), "remote origin")
+        assert (found.outcome, found.hint) == ("warning", "mu2net remote check origin")
+
+    def test_one_without_a_repository_yet(self, repo: Repository, context: Context, tmp_path: Path) -> None:
+        remote.add(repo, context, "origin", str(tmp_path / "hub"))
+        found = _check(doctor(repo, context), "remote origin")
+        assert (found.outcome, found.hint) == ("warning", "mu2net push origin")
+        assert "no repository yet" in found.detail
+
+    def test_one_that_is_gone(self, pushed: Repository, context: Context, tmp_path: Path) -> None:
+        (tmp_path / "hub").rename(tmp_path / "unplugged")
+        report = doctor(pushed, context)
+        assert _check(report, "remote origin").outcome == "failed"
+        assert not report.is_healthy
+
+    def test_one_that_does_not_answer_is_not_waited_for(
+        self, pushed: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stop = threading.Event()
+
+        def silent(*args: object, **kwargs: object) -> None:
+            stop.wait(30)
+            raise StorageError("stopped")
+
+        monkeypatch.setattr(doctor_module, "connect", silent)
+        monkeypatch.setattr(doctor_module, "_PATIENCE_S", 0.05)
+        found = _check(doctor(pushed, context), "remote origin")
+        stop.set()
+        assert found.outcome == "failed"
+        assert "no answer within" in found.detail
 
 
 def test_a_missing_library_fails(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,16 +129,18 @@ def test_a_missing_library_fails(context: Context, monkeypatch: pytest.MonkeyPat
     assert found.detail.startswith("missing: no-such-library; found: numpy ")
 
 
-def test_a_storage_that_overwrites_is_found_out(tmp_path: Path) -> None:
+def test_a_storage_that_overwrites_is_found_out(
+    repo: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Overwriting(LocalStore):
         def create(self, key: str, data: bytes) -> bool:
-            self.root.mkdir(exist_ok=True)
-            (self.root / key).write_bytes(data)
-            return True
+            self.delete(key)
+            return super().create(key, data)
 
-    assert probe(Overwriting(tmp_path / "bad")) == "a second write to the same key was not refused"
-    assert probe(LocalStore(tmp_path / "good")) is None
-    assert list((tmp_path / "good").iterdir()) == list((tmp_path / "bad").iterdir()) == []
+    monkeypatch.setattr(doctor_module, "LocalStore", Overwriting)
+    report = doctor(repo, context)
+    assert _outcomes(report)["storage"] == "failed"
+    assert not report.is_healthy
 
 
 def test_the_light_verbs_import_no_heavy_library() -> None:
