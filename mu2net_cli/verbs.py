@@ -59,7 +59,9 @@ _TABLE = {
     },
     "Keep it healthy": {
         "config": "Get and set the settings.",
+        "verify": "Check who signed the history of tasks, and tags.",
         "fsck": "Check every object, reference and access rule.",
+        "gc": "Find what nobody needs any more, and delete it.",
         "doctor": "Report versions, devices and storage.",
     },
 }

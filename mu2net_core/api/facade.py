@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mu2net_core.objects import Head
     from mu2net_core.repo import Repository
     from mu2net_core.repo.fsck import FsckReport
+    from mu2net_core.repo.gc import GcReport
     from mu2net_core.repo.outcomes import Exchange
 
 __all__ = ["Repo", "clone", "init", "open"]
@@ -169,6 +170,12 @@ class Repo:
         from mu2net_core.api.pull import pull
 
         return pull(self.repository, self.context, remote, tasks)
+
+    def gc(self, *, remote: str | None = None, dry_run: bool = True) -> GcReport:
+        """Finds what nobody needs any more; deletes it if it is no dry run."""
+        from mu2net_core.api.gc import gc
+
+        return gc(self.repository, self.context, remote=remote, dry_run=dry_run)
 
     def fsck(self) -> FsckReport:
         """Checks everything."""

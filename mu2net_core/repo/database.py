@@ -83,13 +83,16 @@ class ObjectDatabase:
     def put_bytes(self, kind: Kind, data: bytes) -> str:
         """Stores the canonical bytes of an object and returns their id; a damaged copy there is replaced.
 
+        One that is there already counts as written now: a garbage collection keeps what is new.
+
         Raises:
             CorruptObjectError: a damaged copy is there and cannot be moved aside.
         """
         oid = hash_bytes(data)
         key = object_key(kind, oid)
         try:
-            self.store.create(key, data)
+            if not self.store.create(key, data):
+                self.store.refresh(key, data)
         except AlreadyExistsError as exc:
             if self._set_aside(kind, oid) is None:
                 raise CorruptObjectError(

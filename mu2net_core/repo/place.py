@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from mu2net_core.errors import Mu2netError, NotFoundError
@@ -27,11 +27,13 @@ class Place:
         store: its bytes.
         refs: its refs.
         copies: where its manifests are looked up: a copy of the same id is the same, so near ones come first.
+        entries: commits that entries of heads name, by task and number, as far as they were read: they never change.
     """
 
     store: Store
     refs: Refs
     copies: tuple[ObjectDatabase, ...]
+    entries: dict[tuple[str, int], str] = field(default_factory=dict, repr=False)
 
     @property
     def is_local(self) -> bool:

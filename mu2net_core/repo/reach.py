@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -192,20 +192,21 @@ def state_tips(repo: Repository) -> Tips:
     )
 
 
-def _commits(place: Place, wanted: Iterable[tuple[str, int]]) -> Iterator[str]:
-    """Yields the commits that entries name, several entries on their way at once."""
+def _commits(place: Place, wanted: Sequence[tuple[str, int]]) -> list[str]:
+    """Returns the commits that entries name; elsewhere, several entries are on their way at once."""
+    unread = [entry for entry in wanted if entry not in place.entries]
     if place.is_local:
-        for task, number in wanted:
-            yield place.refs.entry(task, number)[0].commit
-        return
-    with Workers[str]() as workers:
-        for task, number in wanted:
-            workers.submit(partial(_commit, place.refs, task, number))
-        yield from workers.results()
+        place.entries.update((entry, _commit(place.refs, *entry)[1]) for entry in unread)
+    else:
+        with Workers[tuple[tuple[str, int], str]]() as workers:
+            for entry in unread:
+                workers.submit(partial(_commit, place.refs, *entry))
+            place.entries.update(workers.results())
+    return [place.entries[entry] for entry in wanted]
 
 
-def _commit(refs: Refs, task: str, number: int) -> str:
-    return refs.entry(task, number)[0].commit
+def _commit(refs: Refs, task: str, number: int) -> tuple[tuple[str, int], str]:
+    return (task, number), refs.entry(task, number)[0].commit
 
 
 def _is_known(key: str) -> bool:

@@ -1,0 +1,59 @@
+"""``gc``: deletes what nobody needs any more, here or on a remote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.running import running_tips
+from mu2net_core.errors import ConflictError
+from mu2net_core.repo import Repository
+from mu2net_core.repo.gc import GRACE, GcReport, collect
+from mu2net_core.repo.place import here, there
+from mu2net_core.repo.reach import Tips, state_tips
+from mu2net_core.repo.remotes import connect, find_remote
+
+__all__ = ["GRACE", "GcReport", "gc"]
+
+
+def gc(
+    repo: Repository,
+    context: Context,  # noqa: ARG001  every verb takes it
+    *,
+    remote: str | None = None,
+    grace: timedelta = GRACE,
+    dry_run: bool = True,
+    progress: Callable[[str, int], None] = lambda _what, _done: None,
+) -> GcReport:
+    """Deletes what no ref and no running work reaches and nobody wrote for ``grace``; returns what that was.
+
+    Args:
+        repo: where; or with ``remote`` a working copy that knows it.
+        context: of the call.
+        remote: name of the remote to collect on; None for here.
+        grace: how long what nobody reaches stays; never shorter than a push may take, or it takes what that needs.
+        dry_run: only find out.
+        progress: told what is being done, and to how many objects.
+
+    Raises:
+        NotFoundError: there is no such remote, or no repository there.
+        ConflictError: a clone into this repository is not finished.
+        CorruptObjectError: what must stay cannot be found out; nothing was deleted.
+        AccessDeniedError: permissions forbid it.
+    """
+    if remote is not None:
+        reached = connect(find_remote(repo.config, remote), limits=repo.limits)
+        reached.config()
+        return collect(there(reached, repo), grace=grace, dry_run=dry_run, watch=progress)
+    if (repo.state / "unfinished-clone").exists():
+        raise ConflictError(
+            "This clone is not finished: what it brought so far nothing refers to yet.",
+            hint="Repeat the command that made it: mu2net clone URL FOLDER",
+        )
+    return collect(here(repo), grace=grace, dry_run=dry_run, also=partial(_kept_here, repo), watch=progress)
+
+
+def _kept_here(repo: Repository) -> Tips:
+    return state_tips(repo) | running_tips(repo)

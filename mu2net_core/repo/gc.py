@@ -1,0 +1,175 @@
+"""Collecting garbage: what no ref and no running work reaches, and nobody wrote for a while, is deleted.
+
+Whatever cannot be read stops it before anything is deleted. What is found is looked at again right before: refs may
+have moved, and a push that relies on an old object writes it anew first, which keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+
+from mu2net_core.errors import AccessDeniedError, NotFoundError
+from mu2net_core.objects import object_key
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.place import Place
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.reach import Tips, reach, ref_tips
+from mu2net_core.repo.sweep import delete_unless_newer, leftovers, put_back, time_there
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["GRACE", "GcReport", "collect"]
+
+GRACE = timedelta(days=14)
+"""How long an object nobody reaches stays: far longer than any push takes."""
+
+_BATCH = 1_000
+
+Watch = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcReport:
+    """What garbage there was.
+
+    Attributes:
+        url: of the repository.
+        dry_run: whether nothing was deleted.
+        grace_s: seconds that what nobody reaches stays.
+        num_reachable: objects that must stay.
+        num_young: objects nobody reaches, and not old enough.
+        num_objects: objects deleted, or that would be.
+        size_bytes: of these.
+        kinds: how many of each kind.
+        num_leftovers: unfinished files and damaged copies deleted, or that would be.
+    """
+
+    url: str
+    dry_run: bool
+    grace_s: float
+    num_reachable: int
+    num_young: int
+    num_objects: int
+    size_bytes: int
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    num_leftovers: int = 0
+
+
+def collect(
+    place: Place,
+    *,
+    grace: timedelta = GRACE,
+    dry_run: bool = True,
+    also: Callable[[], Tips] = Tips,
+    watch: Watch = lambda _what, _done: None,
+) -> GcReport:
+    """Deletes what nobody reaches and nobody wrote for ``grace``; returns what that was.
+
+    Args:
+        place: the repository.
+        grace: how long such objects stay.
+        dry_run: only find out.
+        also: returns what must stay besides what refs reach; asked again before anything is deleted.
+        watch: told what is being done, and how many objects were seen.
+
+    Raises:
+        CorruptObjectError: a ref or a manifest cannot be read, so what must stay is unknown; nothing was deleted.
+        AccessDeniedError: permissions forbid it; what was deleted until then nobody needed.
+    """
+    if not dry_run:
+        put_back(place.store)
+    limit = time_there(place.store) - grace
+    watch("listing", 0)
+    there = place.nodes()
+    tips, reached = _needed(place, also, watch)
+    unreached = [node for node in there if node not in reached]
+    watch("looking at ages", len(unreached))
+    old = _old(place, unreached, limit)
+    stale = list(leftovers(place.store, limit))
+    gone = old if dry_run else dict(_sweep(place, list(old), limit, also, tips, watch))
+    for file in () if dry_run else stale:
+        file.unlink(missing_ok=True)
+    return GcReport(
+        url=place.store.url,
+        dry_run=dry_run,
+        grace_s=grace.total_seconds(),
+        num_reachable=len(there) - len(unreached),
+        num_young=len(unreached) - len(old),
+        num_objects=len(gone),
+        size_bytes=sum(gone.values()),
+        kinds=dict(sorted(Counter(kind for kind, _ in gone).items())),
+        num_leftovers=len(stale),
+    )
+
+
+def _needed(place: Place, also: Callable[[], Tips], watch: Watch) -> tuple[Tips, set[Node]]:
+    """Returns where reaching begins, and what it reaches."""
+    purged = Purged.read(place.refs)
+    tips = ref_tips(place, purged) | also()
+    seen = 0
+
+    def visit(_node: Node, _value: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % 500 == 0:
+            watch("following references", seen)
+
+    return tips, reach(place, tips, purged, visit=visit)
+
+
+def _old(place: Place, nodes: Sequence[Node], limit: datetime) -> dict[Node, int]:
+    """Returns the size of those that were last written before ``limit``."""
+
+    def look(node: Node) -> tuple[Node, int | None]:
+        key = object_key(*node)
+        try:
+            return node, place.store.size(key) if place.store.modified(key) < limit else None
+        except NotFoundError:
+            return node, None
+
+    return {node: size for node, size in _each(place, look, nodes) if size is not None}
+
+
+def _sweep(
+    place: Place, nodes: Sequence[Node], limit: datetime, also: Callable[[], Tips], tips: Tips, watch: Watch
+) -> Iterator[tuple[Node, int]]:
+    """Deletes ``nodes`` batch by batch, each after another look at the refs; yields what is gone, with its size."""
+    waiting, reached, done = iter(nodes), set[Node](), 0
+    while batch := list(islice(waiting, _BATCH)):
+        purged = Purged.read(place.refs)
+        newer = ref_tips(place, purged) | also()
+        if newer != tips:
+            tips, reached = newer, reach(place, newer, purged)
+
+        def delete(node: Node) -> tuple[Node, int | None]:
+            return node, delete_unless_newer(place.store, object_key(*node), limit)
+
+        try:
+            for node, size in _each(place, delete, [node for node in batch if node not in reached]):
+                if size is not None:
+                    yield node, size
+        except AccessDeniedError as exc:
+            raise AccessDeniedError(
+                f"Cannot collect garbage in {place.store.url}: deleting is not allowed. {exc.message}",
+                hint="Nothing is broken, and everything else works. Run it with credentials that may delete, or leave "
+                "it to the storage's own rules for old objects, never younger than the newest push.",
+            ) from exc
+        done += len(batch)
+        watch("deleting", done)
+
+
+def _each(
+    place: Place, do: Callable[[Node], tuple[Node, int | None]], nodes: Iterable[Node]
+) -> Iterator[tuple[Node, int | None]]:
+    """Yields what ``do`` returns for each of ``nodes``; elsewhere, several at once."""
+    if place.is_local:
+        yield from map(do, nodes)
+        return
+    with Workers[tuple[Node, int | None]]() as workers:
+        for node in nodes:
+            workers.submit(partial(do, node))
+        yield from workers.results()
