@@ -40,9 +40,9 @@ def decode_strict(data: bytes, kind: type[T], *, what: str, limits: Limits = LIM
             f"Cannot read {what}: it has {len(data)} bytes, over the limit of {limits.manifest_bytes}.",
             hint="If you trust it: mu2net config set limits.manifest_bytes NUMBER",
         )
+    value = decode(data, kind, what=what)  # which stops at any depth that could exhaust the stack
     if not _is_shallow(data, limits.json_depth):
         raise CorruptObjectError(f"Cannot read {what}: it is nested more than {limits.json_depth} deep.")
-    value = decode(data, kind, what=what)
     if not _is_canonical(data):
         raise CorruptObjectError(f"Cannot read {what}: it is not canonical JSON (docs/format.md, section 3).")
     try:

@@ -1,0 +1,285 @@
+"""Manifests and head entries as an attacker would write them."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.objects import (
+    LIMITS,
+    AccessRule,
+    Agent,
+    Architecture,
+    Commit,
+    ComponentRef,
+    Costs,
+    HeadEntry,
+    Limits,
+    Model,
+    Scorer,
+    Snapshot,
+    Task,
+    Training,
+    decode_strict,
+    encode,
+)
+from mu2net_core.testing.samples import sample_task
+
+OID, OTHER = "1" * 64, "2" * 64
+NOW = "2026-01-02T03:04:05.000000+00:00"
+_MIB = 2**20
+
+TASK = sample_task("cats", AccessRule.only(["red", "blue"]))
+MODEL = Model(
+    task="cats",
+    task_id=OID,
+    root=OID,
+    parent=OTHER,
+    architecture=Architecture(name="vit", config={"width": 4, "scale": 1e-7}),
+    components=(
+        ComponentRef(
+            id=OID,
+            name="head",
+            num_params=9,
+            size_bytes=99,
+            trainable=True,
+            operation="clone",
+            parent=OTHER,
+            training={"cats": Training(steps=1, examples=8)},
+        ),
+    ),
+    hyperparameters={"mu": 0.1, "nesterov": True, "num_layers": 2},
+    mutation_rates={"clone:head": 0.2},
+    validation_curve=(0.25, 0.5),
+    quality=0.5,
+    score=0.5,
+    scorer=Scorer(),
+    costs=Costs(params=9, accounted_params=4.5, flops=100),
+    test_quality=0.5,
+    seed=7,
+    versions={"jax": "0.1"},
+)
+COMMIT = Commit(
+    task="cats",
+    task_id=OID,
+    model=OTHER,
+    parents=(OID,),
+    snapshot=OID,
+    iteration=3,
+    selections={OID: {"agent": 2}},
+    agent=Agent(id="a", host="h", device="cpu"),
+    started_at=NOW,
+    finished_at=NOW,
+    message="evolve cats",
+)
+SNAPSHOT = Snapshot(heads={"cats": OID}, roots={"tiny": OTHER})
+ENTRY = HeadEntry(commit=OID, previous=OTHER)
+VALUES: list[Any] = [TASK, MODEL, COMMIT, SNAPSHOT, ENTRY]
+
+
+def decoded(data: bytes, kind: type[Any], limits: Limits = LIMITS) -> Any:
+    return decode_strict(data, kind, what="the thing", limits=limits)
+
+
+def changed(value: Any, change: Callable[[dict[str, Any]], object]) -> bytes:
+    table = json.loads(encode(value))
+    change(table)
+    return encode(table)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_what_we_write_is_read(value: Any) -> None:
+    assert decoded(encode(value), type(value)) == value
+
+
+@pytest.mark.parametrize("number", [0.1, 1e-05, 1e-07, 0.0001, 1e16, 1e22, 5e-324, 1.7976931348623157e308])
+def test_every_number_has_its_one_form(number: float) -> None:
+    model = replace(MODEL, hyperparameters={"x": number})
+    assert decoded(encode(model), Model) == model
+    text = encode(model).replace(repr(number).encode(), f"{number:.20e}".encode())
+    with pytest.raises(CorruptObjectError, match="not canonical"):
+        decoded(text, Model)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_other_spellings_of_the_same_are_refused(value: Any) -> None:
+    data = encode(value)
+    first = json.loads(data)
+    name = next(iter(first))
+    doubled = data[:-1] + b"," + encode({name: first[name]})[1:]
+    for other in (b" " + data, data + b"\n", data.replace(b":", b": ", 1), doubled):
+        with pytest.raises(CorruptObjectError, match=r"Cannot read the thing: .*(not canonical|malformed|trail)"):
+            decoded(other, type(value))
+
+
+def test_unknown_keys_are_read_over_but_not_how_they_nest() -> None:
+    assert decoded(changed(TASK, lambda table: table.update(new={"a": [1, {}]})), Task) == TASK
+    deep = encode(TASK)[:-1] + b',"zzz":' + b"[" * 100 + b"]" * 100 + b"}"
+    with pytest.raises(CorruptObjectError, match="nested more than 64 deep"):
+        decoded(deep, Task)
+    assert decoded(deep, Task, Limits(json_depth=101)) == TASK
+
+
+def test_brackets_in_strings_do_not_nest() -> None:
+    task = replace(TASK, classes=("[" * 200, "}{" * 200 + '"\\' * 100))
+    assert decoded(encode(task), Task) == task
+
+
+def test_a_limit_of_bytes_is_kept() -> None:
+    data = encode(TASK)
+    assert decoded(data, Task, Limits(manifest_bytes=len(data))) == TASK
+    with pytest.raises(CorruptObjectError, match=r"over the limit of (\d+)(.|\n)*limits.manifest_bytes"):
+        decoded(data, Task, Limits(manifest_bytes=len(data) - 1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * (15 * _MIB),
+        b'{"a":' * (3 * _MIB),
+        b'"' + b'\\"' * (7 * _MIB),
+        b'"[' * (7 * _MIB),
+        b"[],[]" * (3 * _MIB),
+        b'{"heads":{' + b'"a":[],' * (2 * _MIB),
+        b"-" * (15 * _MIB),
+        b"1" * (15 * _MIB),
+        b'{"format":' + b"9" * (15 * _MIB) + b"}",
+        b'{"format":1e' + b"9" * (15 * _MIB) + b"}",
+        b" " * (15 * _MIB),
+        b"\xff" * (15 * _MIB),
+    ],
+    ids=lambda data: repr(data[:9]),
+)
+def test_large_nonsense_costs_little_time_and_memory(data: bytes) -> None:
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        with pytest.raises(CorruptObjectError, match="Cannot read the thing"):
+            decoded(data, Snapshot)
+        assert tracemalloc.get_traced_memory()[1] < 150 * _MIB
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - began < 20
+
+
+def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda table: table.update(values)
+
+
+def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda table: table["components"][0].update(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "change", "complaint"),
+    [
+        (TASK, _set(classes=[]), "at least one class"),
+        (TASK, _set(name="../x"), "Not a task name"),
+        (TASK, _set(access={"readers": ["a\x1b[31m"]}), "not a name"),
+        (TASK, _set(input={"kind": "image", "height": 8, "width": 8, "channels": 2**40}), "channels: expected 1 or 3"),
+        (TASK, _set(input={"kind": "image", "height": -8, "width": 8, "channels": 1}), "image side"),
+        (TASK, lambda table: table["splits"]["test"].update(num_examples=-1), "num_examples"),
+        (TASK, lambda table: table["splits"]["test"].update(num_examples=2**60), "num_examples"),
+        (TASK, lambda table: table["splits"]["test"]["slices"][0].update(stop=2**60), "slice"),
+        (MODEL, _set(task="A/../b"), "not a name"),
+        (MODEL, _set(task_id="../../etc/passwd"), "64 hex digits"),
+        (MODEL, _set(root=None), "exactly the root models"),
+        (MODEL, _ref(id="x"), "64 hex digits"),
+        (MODEL, _ref(num_params=-1), "num_params"),
+        (MODEL, _ref(size_bytes=2**62), "size_bytes"),
+        (MODEL, _ref(training={"\u202e": {"steps": 1, "examples": 1}}), "not a name"),
+        (MODEL, _ref(operation="exec"), "Invalid enum"),
+        (MODEL, _set(hyperparameters={"num_layers": 2**60}), "absurd"),
+        (MODEL, _set(hyperparameters={"num_layers": [1]}), "hyperparameters"),
+        (MODEL, _set(architecture={"name": "vit", "config": {"width": -(2**60)}}), "absurd"),
+        (MODEL, _set(mutation_rates={"clone:head": 1.5}), "µ"),
+        (MODEL, _set(validation_curve=[2.0]), "share from 0 to 1"),
+        (MODEL, _set(quality=-0.5), "share from 0 to 1"),
+        (MODEL, _set(costs={"params": -1, "accounted_params": 1.0, "flops": 1}), "costs"),
+        (MODEL, _set(costs={"params": 1, "accounted_params": -1.0, "flops": 1}), "accounted_params"),
+        (MODEL, _set(seed=1.5), "seed"),
+        (COMMIT, _set(parents=["x"]), "64 hex digits"),
+        (COMMIT, _set(parents=[OID, OID]), "distinct"),
+        (COMMIT, _set(model="../x"), "64 hex digits"),
+        (COMMIT, _set(reset_to="x"), "64 hex digits"),
+        (COMMIT, _set(iteration=-1), "children"),
+        (COMMIT, _set(selections={OID: {"a": 2**60}}), "selections"),
+        (COMMIT, _set(selections={"x": {}}), "64 hex digits"),
+        (COMMIT, _set(finished_at="yesterday"), "expected a time"),
+        (COMMIT, _set(finished_at="2026-01-02T03:04:05.000000+01:00"), "expected a time"),
+        (COMMIT, _set(finished_at="２026-01-02T03:04:05.000000+00:00"), "expected a time"),
+        (COMMIT, _set(message=None), "Expected `str`"),
+        (SNAPSHOT, _set(heads={"a": "x"}), "64 hex digits"),
+        (SNAPSHOT, _set(heads={"../a": OID}), "not a name"),
+        (SNAPSHOT, _set(roots={"CON": OID}), "not a name"),
+        (SNAPSHOT, _set(base="x"), "64 hex digits"),
+        (ENTRY, _set(commit="1" * 63), "64 hex digits"),
+        (ENTRY, _set(previous="X" * 64), "64 hex digits"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(value: Any, change: Callable[[dict[str, Any]], None], complaint: str) -> None:
+    with pytest.raises(CorruptObjectError, match=f"Cannot read the thing: .*{complaint}"):
+        decoded(changed(value, change), type(value))
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "-1e999", "9" * 5_000, "0x10", "1_0", "01"])
+def test_numbers_that_are_none_are_refused(number: str) -> None:
+    data = encode(MODEL).replace(b'"score":0.5', b'"score":' + number.encode())
+    with pytest.raises(CorruptObjectError, match="Cannot read the thing"):
+        decoded(data, Model)
+
+
+@pytest.mark.parametrize("text", [b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xff"', b'"\x01"', b'"\\u0041"', b'"\\x41"'])
+def test_text_that_is_none_is_refused(text: bytes) -> None:
+    data = encode(COMMIT).replace(b'"evolve cats"', text)
+    with pytest.raises(CorruptObjectError, match="Cannot read the thing"):
+        decoded(data, Commit)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
+)
+EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20), st.binary(max_size=20)), min_size=1, max_size=4)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(VALUES), EDITS)
+def test_any_mutation_is_an_error_of_ours_or_a_value(value: Any, edits: list[tuple[float, int, bytes]]) -> None:
+    data = encode(value)
+    for share, cut, inserted in edits:
+        place = int(share * len(data))
+        data = data[:place] + inserted + data[place + cut :]
+    try:
+        found = decoded(data, type(value))
+    except CorruptObjectError:
+        return
+    assert isinstance(found, type(value))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(VALUES), st.data())
+def test_any_value_in_any_place_is_an_error_of_ours_or_kept(value: Any, data: st.DataObject) -> None:
+    table = json.loads(encode(value))
+    inner = table
+    for _ in range(data.draw(st.integers(0, 3))):
+        keys = [key for key, below in inner.items() if isinstance(below, dict) and below]
+        if keys:
+            inner = inner[data.draw(st.sampled_from(keys))]
+    inner[data.draw(st.sampled_from(sorted(inner)))] = data.draw(JSON)
+    text = json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        found = decoded(text.encode(errors="surrogatepass"), type(value))
+    except CorruptObjectError:
+        return
+    assert decoded(encode(found), type(value)) == found
