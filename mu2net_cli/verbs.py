@@ -32,7 +32,7 @@ _TABLE = {
     },
     "Grow it": {
         "add-task": "Add a task: a data set the system shall learn.",
-        "rm-task": "Remove a task; its history stays.",
+        "rm-task": "Remove a task; its history stays, unless it is purged.",
         "tasks": "List the tasks.",
         "evolve": "Improve tasks by evolution: the main job.",
         "reset": "Go back to an earlier state of a task; nothing is deleted.",
@@ -61,7 +61,7 @@ _TABLE = {
         "config": "Get and set the settings.",
         "verify": "Check who signed the history of tasks, and tags.",
         "fsck": "Check every object, reference and access rule.",
-        "gc": "Find what nobody needs any more, and delete it.",
+        "gc": "Find what nobody needs any more; with --prune, delete it.",
         "doctor": "Report versions, devices and storage.",
     },
 }
