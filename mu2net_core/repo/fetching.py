@@ -37,6 +37,7 @@ def fetch(
     tasks: Collection[str] = (),
     counter: Counter | None = None,
     clock: Clock = lambda: None,
+    refuse_tag: Callable[[str, str], str | None] = lambda _name, _snapshot_id: None,
 ) -> Exchange:
     """Copies what is new on ``remote``: heads' histories and manifests, roots and tags.
 
@@ -48,6 +49,7 @@ def fetch(
         tasks: whose heads; by default all.
         counter: of objects.
         clock: tells the time, so that whoever comes back at once need not ask again whether anything was purged.
+        refuse_tag: returns why a tag may not be taken over, given its name and snapshot; or None.
 
     Raises:
         NotFoundError: there is no repository, or it has none of ``tasks``.
@@ -58,16 +60,16 @@ def fetch(
     counter = counter or Counter()
     tracking = _recognised(repo, remote, clock)
     tracking, roots = _fetch_roots(repo, remote, tracking, counter)
-    numbers, beyond = (_NO_NUMBERS, _NO_NUMBERS) if tasks else remote.refs.listing()
-    whole = tasks or [task for task in numbers if task not in beyond]
+    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if tasks else remote.refs.listing()
+    whole = tasks or [task for task in numbers if task not in gaps]
     tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
     absent = [task for task in tasks if task not in tracking.heads and task not in broken]
     if absent:
         raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}", repo.config.remotes)
-    broken |= {task: gap_error(remote, task, numbers.get(task, 0), beyond[task]) for task in beyond}
+    broken |= {task: gap_error(remote, task, number) for task, number in gaps.items()}
     tags: tuple[NameReport, ...] = ()
     if not tasks:
-        tracking, tags = _fetch_tags(repo, remote, tracking, counter)
+        tracking, tags = _fetch_tags(repo, remote, tracking, counter, refuse_tag)
     if broken:
         raise broken[min(broken)]
     incoming_of(repo).clear()
@@ -214,7 +216,11 @@ def _fetch_roots(
 
 
 def _fetch_tags(
-    repo: Repository, remote: RemoteRepository, tracking: Tracking, counter: Counter
+    repo: Repository,
+    remote: RemoteRepository,
+    tracking: Tracking,
+    counter: Counter,
+    refuse_tag: Callable[[str, str], str | None],
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
     theirs, ours, reports = remote.refs.tags(tracking.tags), repo.refs.tags(), []
     purged = Purged(read_purged(repo.state, remote.remote))
@@ -225,6 +231,10 @@ def _fetch_tags(
         if gone is not None:
             reason = f"it names {gone}, which was purged from {remote.remote.name}"
             reports.append(NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason))
+            continue
+        reason = None if name in ours else refuse_tag(name, snapshot_id)
+        if reason is not None:
+            reports.append(NameReport(name=name, outcome="refused", id=snapshot_id, reason=reason))
             continue
         report = _take_tag(repo, name, snapshot_id, ours.get(name))
         reports.extend([] if report is None else [report])

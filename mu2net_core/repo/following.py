@@ -52,14 +52,9 @@ def is_same_remote(remote: RemoteRepository, tracking: Tracking) -> bool:
     return found == noted
 
 
-def gap_error(remote: RemoteRepository, task: str, last: int, beyond: int) -> CorruptObjectError:
-    """Returns the error for a log whose entry ``last + 1`` is missing, though there is an entry ``beyond``."""
-    return CorruptObjectError(
-        f"The log of {task} on the remote {remote.remote.name} ({remote.remote.url}) has a gap: "
-        f"{entry_key(task, last + 1)} is missing, though there is {entry_key(task, beyond)}. Nothing of {task} was "
-        "taken over.",
-        hint="Run `mu2net fsck` there. `mu2net merge` takes over what else was fetched.",
-    )
+def gap_error(remote: RemoteRepository, task: str, missing: int) -> CorruptObjectError:
+    """Returns the error for a log whose entry ``missing`` is not there, though there are later ones."""
+    return _broken(remote, task, f"has a gap: {entry_key(task, missing)} is missing, though there are later entries")
 
 
 def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number: int | None) -> tuple[str, Found]:

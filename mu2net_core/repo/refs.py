@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -60,23 +60,27 @@ class Refs:
         return self.listing()[0]
 
     def listing(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        """Returns the number of the newest entry of every head, and for tasks with a gap in their log the one after it.
+        """Returns the number of the newest entry of every head, and the first missing one of logs that have a gap.
 
-        As in ``head``, what comes after a gap does not count. One listing, nothing is read.
+        The newest is the one that ``head`` finds. One listing, nothing is read.
         """
-        numbers: dict[str, int] = {}
-        beyond: dict[str, int] = {}
+        whole: dict[str, int] = {}
+        beyond: dict[str, set[int]] = {}
         for key in self.store.list("refs/heads"):
             place = parse_entry_key(key)
             if place is None:
                 continue
             task, number = place
-            if number == numbers.get(task, 0) + 1:
-                numbers[task] = number
-                self._check_count(len(numbers), "tasks")
+            if number == whole.get(task, 0) + 1:
+                whole[task] = number
+                self._check_count(len(whole), "tasks")
             else:
-                beyond.setdefault(task, number)
-        return numbers, beyond
+                beyond.setdefault(task, set()).add(number)
+        gaps = {task: whole.get(task, 0) + 1 for task in beyond}
+        for task, others in beyond.items():
+            newest = _newest(0, {*range(1, gaps[task]), *others}.__contains__)
+            whole |= {task: newest} if newest else {}
+        return whole, gaps
 
     def heads(self) -> Mapping[str, HeadState]:
         """Returns every head by task name; one listing and one read per task."""
@@ -88,8 +92,7 @@ class Refs:
         Probes upward from ``known`` or the last number met; lists nothing.
         """
         number = max(known, self._known.get(check_name(task, "task name"), 0))
-        while self._exists(task, number + 1):
-            number = self._last_before_gap(task, number + 1)
+        number = _newest(number, lambda wanted: self._exists(task, wanted))
         if number == 0:
             return None
         self._known[task] = number
@@ -212,17 +215,6 @@ class Refs:
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))
 
-    def _last_before_gap(self, task: str, low: int) -> int:
-        """Returns the last number of the contiguous run that ``low`` belongs to, in O(log) probes."""
-        step = 1
-        while self._exists(task, low + step):
-            low, step = low + step, step * 2
-        high = low + step  # low is there, high is not
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._exists(task, middle) else (low, middle)
-        return low
-
     def _named(self, folder: str, known: Mapping[str, str]) -> Mapping[str, str]:
         names = []
         for key in self.store.list(f"refs/{folder}"):
@@ -258,6 +250,19 @@ class Refs:
 
     def __repr__(self) -> str:
         return f"Refs({self.store.url})"
+
+
+def _newest(known: int, exists: Callable[[int], bool]) -> int:
+    """Returns the number of the newest entry, given that ``known`` is there, or 0; in O(log) questions."""
+    while exists(known + 1):
+        known, step = known + 1, 1
+        while exists(known + step):
+            known, step = known + step, step * 2
+        high = known + step  # known is there, high is not
+        while high - known > 1:
+            middle = (known + high) // 2
+            known, high = (middle, high) if exists(middle) else (known, middle)
+    return known
 
 
 def entry_key(task: str, number: int) -> str:
