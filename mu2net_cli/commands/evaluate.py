@@ -9,6 +9,7 @@ import typer
 from mu2net_cli.options import JsonFlag, RevisionArgument
 from mu2net_cli.render import percent, print_fields, print_json, short
 from mu2net_cli.session import session_of
+from mu2net_cli.transfers import transfer_progress
 
 __all__ = ["evaluate"]
 
@@ -30,7 +31,9 @@ def evaluate(
     from mu2net_core.api.evaluate import evaluate as evaluate_api
 
     session = session_of(ctx)
-    result = evaluate_api(session.repo(), session.context, at or revision, split=split)
+    repo = session.repo()
+    with transfer_progress(session) as watch:
+        result = evaluate_api(repo, session.context, at or revision, split=split, progress=watch)
     if as_json:
         print_json(result)
         return

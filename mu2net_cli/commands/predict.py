@@ -10,6 +10,7 @@ import typer
 from mu2net_cli.options import JsonFlag, RevisionArgument
 from mu2net_cli.render import Column, percent, print_json, print_table
 from mu2net_cli.session import session_of
+from mu2net_cli.transfers import transfer_progress
 
 __all__ = ["predict"]
 
@@ -33,7 +34,9 @@ def predict(
 
     session = session_of(ctx)
     paths = [session.path(image) for image in images]
-    results = predict_api(session.repo(), session.context, revision, paths, top=top, resize=resize)
+    repo = session.repo()
+    with transfer_progress(session) as watch:
+        results = predict_api(repo, session.context, revision, paths, top=top, resize=resize, progress=watch)
     if as_json:
         print_json(results)
         return

@@ -14,6 +14,8 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import family_named
 from mu2net_core.objects import SPLITS
 from mu2net_core.repo import Repository
+from mu2net_core.repo.outcomes import Counter, Watch
+from mu2net_core.repo.prefetch import bring_components
 
 __all__ = ["EvalResult", "evaluate"]
 
@@ -31,8 +33,17 @@ class EvalResult:
     wall_s: float
 
 
-def evaluate(repo: Repository, context: Context, revision: str, *, split: str = "test") -> EvalResult:
+def evaluate(
+    repo: Repository, context: Context, revision: str, *, split: str = "test", progress: Watch | None = None
+) -> EvalResult:
     """Measures the model that ``revision`` names on every example of ``split``.
+
+    Args:
+        repo: whose model; what a partial clone lacks of it is brought.
+        context: of the call.
+        revision: a task, commit or model.
+        split: of the task.
+        progress: told of every component that is brought.
 
     Raises:
         InvalidInputError: no such split, or the revision is a root model, which solves no task.
@@ -45,6 +56,7 @@ def evaluate(repo: Repository, context: Context, revision: str, *, split: str = 
     prepare_jax(context)
     programs = Programs(family=family_named(stored.model.architecture.name))
     specs = model_specs(stored.model, programs.family, stored.task.num_classes)
+    bring_components(repo, stored.model.components, what=stored.task.name, counter=Counter(progress))
     row = load_row(stored.model, specs, repo.objects.component)
     images, labels = device_split(repo, context, stored.task, split, stored.model.architecture)
     correct, share = accuracy(programs, specs, row, images, labels)

@@ -18,6 +18,8 @@ from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.nn import LayerSpec, family_named
 from mu2net_core.objects import ImageInput
 from mu2net_core.repo import Repository
+from mu2net_core.repo.outcomes import Counter, Watch
+from mu2net_core.repo.prefetch import bring_components
 
 __all__ = ["Prediction", "Predictor", "predict"]
 
@@ -40,14 +42,16 @@ class Predictor:
         stored: the model and its task.
     """
 
-    def __init__(self, repo: Repository, context: Context, revision: str) -> None:
-        """Loads the model that ``revision`` names."""
+    def __init__(self, repo: Repository, context: Context, revision: str, progress: Watch | None = None) -> None:
+        """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         self.stored: StoredModel = stored_model(repo, revision)
         prepare_jax(context)
         self._programs = Programs(family=family_named(self.stored.model.architecture.name))
         self._specs: tuple[LayerSpec, ...] = model_specs(
             self.stored.model, self._programs.family, self.stored.task.num_classes
         )
+        name = self.stored.task.name
+        bring_components(repo, self.stored.model.components, what=name, counter=Counter(progress))
         self._row: Row = load_row(self.stored.model, self._specs, repo.objects.component)
 
     @property
@@ -120,10 +124,11 @@ def predict(
     *,
     top: int = 3,
     resize: bool = False,
+    progress: Watch | None = None,
 ) -> tuple[Prediction, ...]:
     """Returns what the model that ``revision`` names says of image files; see ``Predictor.predict_files``."""
     paths = [context.cwd / path for path in images]
-    return Predictor(repo, context, revision).predict_files(paths, top=top, resize=resize)
+    return Predictor(repo, context, revision, progress).predict_files(paths, top=top, resize=resize)
 
 
 def _check_size(pixels: np.ndarray, expected: ImageInput, name: str) -> None:

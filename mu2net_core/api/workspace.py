@@ -7,13 +7,16 @@ is moved to the repository and the rest is deleted.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import CorruptObjectError, NotFoundError
-from mu2net_core.objects import Component, decode, encode
+from mu2net_core.objects import Component, ComponentRef, decode, encode
 from mu2net_core.repo import ObjectDatabase, Repository
+from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.storage import FileLock, LocalStore, replace_file
 
 __all__ = ["Workspace"]
@@ -85,6 +88,10 @@ class Workspace:
             return self.objects.component(oid)
         except NotFoundError:
             return self.repo.objects.component(oid)
+
+    def bring(self, refs: Iterable[ComponentRef]) -> None:
+        """Brings those of ``refs`` that are neither of this iteration nor in the repository, all together."""
+        bring_components(self.repo, (r for r in refs if not self.objects.has("component", r.id)), counter=Counter())
 
     def publish_component(self, oid: str) -> None:
         """Moves a component to the repository, if it is not there yet."""

@@ -92,6 +92,7 @@ def _train(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, users: Mapping
     def score_of(quality: float) -> float:
         return score(quality, costs, shop.preset.scorer)
 
+    shop.pool.prepare(layer.source for layer in blueprint.layers if layer.source is not None)
     trained = train_child(
         blueprint,
         plan.hyperparameters,

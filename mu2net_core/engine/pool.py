@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.nn import Params
-from mu2net_core.objects import Component
+from mu2net_core.objects import Component, ComponentRef
 
 __all__ = ["ComponentPool", "to_host", "zeros_like"]
 
@@ -20,11 +20,19 @@ class ComponentPool:
 
     Attributes:
         load: returns a component's arrays, verified.
+        bring: told of components about to be loaded, so that those that are elsewhere can come together.
     """
 
     load: Callable[[str], Component]
+    bring: Callable[[Sequence[ComponentRef]], None] = lambda _refs: None
     _components: dict[str, Component] = field(default_factory=dict)
     _params: dict[str, Params] = field(default_factory=dict)
+
+    def prepare(self, refs: Iterable[ComponentRef]) -> None:
+        """Gets components ready that are about to be used."""
+        missing = [ref for ref in refs if ref.id not in self._components]
+        if missing:
+            self.bring(missing)
 
     def component(self, oid: str) -> Component:
         """Returns the component's arrays."""
