@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from mu2net_cli.options import complete_name
 from mu2net_cli.render import counted, print_json, quantity, short
 from mu2net_cli.transfers import transfer_progress
+from mu2net_core.errors import AccessDeniedError
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
@@ -18,7 +20,17 @@ if TYPE_CHECKING:
     from mu2net_core.repo import Repository
     from mu2net_core.repo.outcomes import Exchange, NameReport, Parcel, PushPlan, TaskReport
 
-__all__ = ["Names", "OnConflict", "OnConflictOption", "report", "report_plan", "split_names", "transfer_progress"]
+__all__ = [
+    "Names",
+    "OnConflict",
+    "OnConflictOption",
+    "RequireSigned",
+    "exit_if_refused",
+    "report",
+    "report_plan",
+    "split_names",
+    "transfer_progress",
+]
 
 
 class OnConflict(StrEnum):
@@ -33,6 +45,12 @@ class OnConflict(StrEnum):
 OnConflictOption = Annotated[
     OnConflict,
     typer.Option(metavar="best|ours|theirs|fail", help="Which model a head keeps that moved on both sides."),
+]
+RequireSigned = Annotated[
+    Path | None,
+    typer.Option(
+        "--require-signed", metavar="KEYS", help="Take over only what a key in this file signed (allowed_signers)."
+    ),
 ]
 Names = Annotated[
     list[str] | None,
@@ -67,6 +85,14 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
     session.note(f"{counted(result.num_objects, 'object')}, {quantity(result.size_bytes)}B")
 
 
+def exit_if_refused(session: Session, result: Exchange | CloneResult) -> None:
+    """Ends with the exit code of what access rules forbid, if anything is not signed as it has to be."""
+    refused = [one for one in (*result.tasks, *result.tags) if one.outcome == "refused"]
+    if refused:
+        session.note(f"error: {counted(len(refused), 'ref')} refused: not signed by an allowed key; all else was done")
+        raise typer.Exit(AccessDeniedError.exit_code)
+
+
 def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:
     """Prints what a push would send."""
     if as_json:
@@ -90,7 +116,7 @@ def _parcel_line(kind: str, parcel: Parcel) -> str:
 
 
 def _task_line(task: TaskReport) -> str:
-    sign = {"new": "*", "skipped": "!", "merged": "+", "removed": "-"}.get(task.outcome, " ")
+    sign = {"new": "*", "skipped": "!", "refused": "!", "merged": "+", "removed": "-"}.get(task.outcome, " ")
     stands = f" [{short(task.commit)}]" if task.commit else ""
     return f" {sign} {task.outcome:<12}{task.task}{stands}{': ' + task.reason if task.reason else ''}"
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.exchange import report, transfer_progress
+from mu2net_cli.exchange import RequireSigned, exit_if_refused, report, transfer_progress
 from mu2net_cli.options import FolderArgument, JsonFlag, ReadersOption, parse_readers
 from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
 from mu2net_cli.session import session_of
@@ -27,6 +27,7 @@ def clone(
     anonymous: Anonymous = False,
     account: Account = None,
     project: Project = None,
+    require_signed: RequireSigned = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Copy a repository from a folder or bucket.
@@ -44,7 +45,8 @@ def clone(
     with transfer_progress(session) as watch:
         where = session.path(folder) if folder else None
         who = parse_readers(readers)
-        result = clone_api(url, where, session.context, full, readers=who, options=options, progress=watch)
+        how = {"readers": who, "options": options, "require_signed": require_signed, "progress": watch}
+        result = clone_api(url, where, session.context, full, **how)
     if not as_json:
         session.say(f"Cloned into {result.worktree}" + ("" if full else " (components come when needed)"))
     report(session, result, direction="From", as_json=as_json)
@@ -53,3 +55,4 @@ def clone(
         session.note(
             f"It says that only {names} can read it. If that is so: mu2net remote set origin --readers {names}"
         )
+    exit_if_refused(session, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from mu2net_cli.exchange import Names, report, split_names, transfer_progress
+from mu2net_cli.exchange import Names, exit_if_refused, report, split_names, transfer_progress
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -24,3 +24,4 @@ def fetch(ctx: typer.Context, names: Names = None, *, as_json: JsonFlag = False)
     with transfer_progress(session) as watch:
         result = fetch_api(repo, session.context, remote, tasks, progress=watch)
     report(session, result, direction="From", as_json=as_json)
+    exit_if_refused(session, result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, report, split_names
+from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, RequireSigned, exit_if_refused, report, split_names
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -16,6 +16,7 @@ def merge(
     names: Names = None,
     *,
     on_conflict: OnConflictOption = OnConflict.BEST,
+    require_signed: RequireSigned = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Merge what was fetched into the local heads.
@@ -27,5 +28,7 @@ def merge(
     session = session_of(ctx)
     repo = session.repo()
     remote, tasks = split_names(repo, names)
-    result = merge_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value)
+    how = {"on_conflict": on_conflict.value, "require_signed": require_signed}
+    result = merge_api(repo, session.context, remote, tasks, **how)
     report(session, result, direction="From", as_json=as_json)
+    exit_if_refused(session, result)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, report, split_names, transfer_progress
+from mu2net_cli.exchange import (
+    Names,
+    OnConflict,
+    OnConflictOption,
+    RequireSigned,
+    exit_if_refused,
+    report,
+    split_names,
+    transfer_progress,
+)
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -16,6 +25,7 @@ def pull(
     names: Names = None,
     *,
     on_conflict: OnConflictOption = OnConflict.BEST,
+    require_signed: RequireSigned = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Fetch from a remote and merge into the local heads.
@@ -30,5 +40,7 @@ def pull(
     repo = session.repo()
     remote, tasks = split_names(repo, names)
     with transfer_progress(session) as watch:
-        result = pull_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
+        how = {"on_conflict": on_conflict.value, "require_signed": require_signed, "progress": watch}
+        result = pull_api(repo, session.context, remote, tasks, **how)
     report(session, result, direction="From", as_json=as_json)
+    exit_if_refused(session, result)

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, report, report_plan, split_names, transfer_progress
+from mu2net_cli.exchange import (
+    Names,
+    OnConflict,
+    OnConflictOption,
+    exit_if_refused,
+    report,
+    report_plan,
+    split_names,
+    transfer_progress,
+)
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -39,3 +48,4 @@ def push(
     with transfer_progress(session) as watch:
         result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
     report(session, result, direction="To", as_json=as_json)
+    exit_if_refused(session, result)

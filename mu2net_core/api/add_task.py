@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import NO_DEVICE
+from mu2net_core.api.signing import put_commit
 from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Head, check_name
@@ -91,7 +92,7 @@ def add_task(
         finished_at=context.timestamp(),
         message=f"add task {name}" + (" again, with its last model" if model is not None else ""),
     )
-    commit_id = repo.objects.put(commit)
+    commit_id = put_commit(repo, context, commit)
     repo.refs.append(name, commit_id, after=before)
     return Head(
         commit_id=commit_id,

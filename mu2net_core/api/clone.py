@@ -11,6 +11,7 @@ from pathlib import Path
 from mu2net_core.api.context import Context
 from mu2net_core.api.remote import as_readers, resolve_url
 from mu2net_core.api.settings import effective_limits, fitting_settings
+from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import Limits
 from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
@@ -64,6 +65,7 @@ def clone(
     *,
     readers: Iterable[str] = (),
     options: Mapping[str, str] | None = None,
+    require_signed: Path | None = None,
     progress: Watch | None = None,
 ) -> CloneResult:
     """Makes a working copy of the repository at ``url`` in ``folder``, with ``url`` as its remote ``origin``.
@@ -79,6 +81,8 @@ def clone(
         readers: groups and tasks that can read ``url``; empty for everybody. What a repository says of itself in this
             is never taken over: whoever writes it could so get what is meant for others.
         options: how to reach it, as for ``remote add``.
+        require_signed: a file of allowed keys: heads and tags that are not signed by one of them are reported as
+            ``refused`` and stay out; it becomes the clone's setting ``pull.require_signed``.
         progress: told of every object.
 
     Raises:
@@ -97,9 +101,15 @@ def clone(
     counter = Counter(progress)
     with _all_or_nothing(target, f"{source}\n{full}\n"):
         repo = _new_repository(target, like, remote, limits)
-        fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now)
+        if require_signed is not None:
+            keys = str(context.cwd / require_signed.expanduser())
+            repo.update_config(lambda config: config.with_setting(REQUIRE_SIGNED, keys))
+        trust = trust_of(repo, context)
+        refuse_tag = {} if trust is None else {"refuse_tag": trust.tag_refusal}
+        fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, **refuse_tag)
         tracking = read_tracking(repo.state, remote)
-        tasks = adopt(repo, tracking, sorted(tracking.heads), Policy())
+        policy = Policy(refuse=None if trust is None else trust.refusal)
+        tasks = adopt(repo, tracking, sorted(tracking.heads), policy)
     return CloneResult(
         path=repo.path,
         worktree=repo.worktree,

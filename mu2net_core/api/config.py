@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
-from mu2net_core.api.settings import known_keys
+from mu2net_core.api.settings import PATHS, known_keys
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.presets import Preset, preset_named, with_settings
@@ -57,6 +57,10 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
             raise _unknown(name, preset)
         if name.startswith(LIMITS_PREFIX):
             Limits.of({name: value})
+            return
+        if name in PATHS:
+            if not isinstance(value, str):
+                raise InvalidInputError(f"{name}: expected the path of a file, got {value!r}.")
             return
         _check_fits(preset, repo.config.settings, name, value)
 
@@ -110,6 +114,8 @@ def _defaults(preset: Preset) -> dict[str, Value]:
             values[key] = preset.space.defaults[name]
         elif key.startswith(LIMITS_PREFIX):
             values[key] = getattr(LIMITS, name)
+        elif key in PATHS:
+            values[key] = ""
         else:
             values[key] = getattr(preset.training if section == "evolve" else preset.scorer, name)
     return values

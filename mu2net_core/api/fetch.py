@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.trust import trust_of
 from mu2net_core.repo import Repository, fetching
 from mu2net_core.repo.outcomes import Counter, Exchange, Watch
 from mu2net_core.repo.remotes import connect, find_remote
@@ -18,6 +20,7 @@ def fetch(
     remote: str | None = None,
     tasks: Sequence[str] = (),
     *,
+    require_signed: Path | None = None,
     progress: Watch | None = None,
 ) -> Exchange:
     """Copies the history and manifests of a remote's heads, its roots and tags; returns what is new.
@@ -27,6 +30,8 @@ def fetch(
         context: of the call.
         remote: its name; by default ``origin``, or the only one.
         tasks: only these; by default all.
+        require_signed: a file of allowed keys: tags must be signed by one of them; by default what the setting
+            ``pull.require_signed`` names, if it does.
         progress: told of every object.
 
     Raises:
@@ -34,5 +39,10 @@ def fetch(
         ConflictError: the remote's system grew from another root of the same name.
         CorruptObjectError: the remote sent what does not hash to its id.
     """
+    trust = trust_of(repo, context, require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
-    return fetching.fetch(repo, reached, tasks=tasks, counter=Counter(progress), clock=context.now)
+    counter = Counter(progress)
+    if trust is None:
+        return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now)
+    refuse_tag = trust.tag_refusal
+    return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now, refuse_tag=refuse_tag)

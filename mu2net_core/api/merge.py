@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.running import running_tips
@@ -26,6 +27,7 @@ def merge(
     tasks: Sequence[str] = (),
     *,
     on_conflict: OnConflict = "best",
+    require_signed: Path | None = None,
 ) -> Exchange:
     """Joins the heads last fetched from a remote with ours; returns what happened to each task.
 
@@ -35,12 +37,14 @@ def merge(
         remote: its name; by default ``origin``, or the only one.
         tasks: only these; by default all that were fetched.
         on_conflict: ``best`` keeps the better score, ``ours`` and ``theirs`` a side, ``fail`` stops.
+        require_signed: a file of allowed keys: a head whose new history one of them did not sign stays out; by default
+            what the setting ``pull.require_signed`` names, if it does.
 
     Raises:
         NotFoundError: there is no such remote, or no such task was fetched from it.
         ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
     """
-    policy = policy_for(repo, context, on_conflict)
+    policy = policy_for(repo, context, on_conflict, require_signed=require_signed)
     source = find_remote(repo.config, remote)
     tracking = read_tracking(repo.state, source)
     for task in tasks:

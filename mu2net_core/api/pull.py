@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.fetch import fetch
@@ -23,6 +24,7 @@ def pull(
     tasks: Sequence[str] = (),
     *,
     on_conflict: OnConflict = "best",
+    require_signed: Path | None = None,
     progress: Watch | None = None,
 ) -> Exchange:
     """Brings a remote's work here: heads only behind move along, diverged ones are joined; returns what happened.
@@ -35,14 +37,17 @@ def pull(
         remote: its name; by default ``origin``, or the only one.
         tasks: only these (and tasks they learned from that are unknown here); by default all.
         on_conflict: ``best`` keeps the better score, ``ours`` and ``theirs`` a side, ``fail`` stops.
+        require_signed: a file of allowed keys, as ssh's ``allowed_signers``: a head whose new history is not signed by
+            one of them stays where it is, and a tag stays out; both are reported as ``refused``. By default what the
+            setting ``pull.require_signed`` names, if it does.
         progress: told of every object.
 
     Raises:
         NotFoundError: there is no such remote, no repository there, or no such task on it.
         ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
     """
-    fetched = fetch(repo, context, remote, tasks, progress=progress)
-    merged = merge(repo, context, fetched.remote, tasks, on_conflict=on_conflict)
+    fetched = fetch(repo, context, remote, tasks, require_signed=require_signed, progress=progress)
+    merged = merge(repo, context, fetched.remote, tasks, on_conflict=on_conflict, require_signed=require_signed)
     counter = Counter(progress)
     counter.begin(fetched.num_objects, fetched.size_bytes)
     for task in tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import NO_DEVICE, task_head
+from mu2net_core.api.signing import put_commit
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Agent, Commit, Head
 from mu2net_core.repo import Repository
@@ -34,6 +35,6 @@ def rm_task(repo: Repository, context: Context, task: str) -> Head:
         message=f"remove task {task}",
         removed=True,
     )
-    commit_id = repo.objects.put(commit)
+    commit_id = put_commit(repo, context, commit)
     repo.refs.append(task, commit_id, after=state)
     return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(before.task_id), model=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from mu2net_core.api.context import Context
@@ -15,7 +16,9 @@ from mu2net_core.repo.config import Layers, Value, environment_name, read_user_c
 from mu2net_core.repo.revisions import near
 
 __all__ = [
+    "PATHS",
     "effective_limits",
+    "effective_path",
     "effective_preset",
     "fitting_settings",
     "known_keys",
@@ -23,13 +26,18 @@ __all__ = [
     "unknown_variables",
 ]
 
-_VARIABLES = tuple(f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS"))
+_VARIABLES = tuple(
+    f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS", "SIGN", "PULL")
+)
+PATHS = ("pull.require_signed", "sign.key")
+"""Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
+
 _HINT = "All values and where they come from: mu2net config list --origin"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    return tuple(sorted((*preset_keys(preset), *Limits.settings_keys())))
+    return tuple(sorted((*preset_keys(preset), *Limits.settings_keys(), *PATHS)))
 
 
 def preset_keys(preset: Preset) -> tuple[str, ...]:
@@ -72,6 +80,27 @@ def effective_limits(context: Context, settings: Mapping[str, Value] | None = No
     layers = Layers(environ=context.environ, repository=settings or {}, user=read_user_config(context.user_config))
     found = {key: setting.value for key in Limits.settings_keys() if (setting := layers.get(key)) is not None}
     return Limits.of(found)
+
+
+def effective_path(context: Context, settings: Mapping[str, Value], key: str, folder: Path) -> Path | None:
+    """Returns the file that a setting of ``PATHS`` names, by environment > ``settings`` > user settings.
+
+    Args:
+        context: for the environment and the user's configuration.
+        settings: of the repository.
+        key: of the setting.
+        folder: that a relative path starts from.
+
+    Raises:
+        InvalidInputError: the value is no text.
+    """
+    layers = Layers(environ=context.environ, repository=settings, user=read_user_config(context.user_config))
+    found = layers.get(key)
+    if found is None or found.value == "":
+        return None
+    if not isinstance(found.value, str):
+        raise InvalidInputError(f"{key}: expected the path of a file, got {found.value!r}.", hint=_HINT)
+    return folder / Path(found.value).expanduser()
 
 
 def fitting_settings(config: Config, context: Context) -> Config:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mu2net_core.api.context import Context
+from mu2net_core.api.names import NO_DEVICE
+from mu2net_core.api.signing import commit_signer
+from mu2net_core.api.trust import trust_of
 from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
@@ -10,13 +15,26 @@ from mu2net_core.repo.join import OnConflict, Policy
 __all__ = ["policy_for"]
 
 
-def policy_for(repo: Repository, context: Context, on_conflict: OnConflict) -> Policy:
-    """Returns what to do with diverged heads; ``ours`` and ``theirs`` are signed by this working copy.
+def policy_for(
+    repo: Repository, context: Context, on_conflict: OnConflict, *, require_signed: Path | None = None
+) -> Policy:
+    """Returns what to do with diverged heads, and what may not be taken over.
+
+    ``ours`` and ``theirs`` are decisions of this working copy, signed if the settings name a key.
+
+    Args:
+        repo: the working copy.
+        context: of the call.
+        on_conflict: what to do with diverged heads.
+        require_signed: a file of allowed keys; by default what the setting ``pull.require_signed`` names, if it does.
 
     Raises:
-        InvalidInputError: there is no such policy.
+        InvalidInputError: there is no such policy; or a key cannot be used.
+        NotFoundError: a key, or the file of allowed keys, is not there.
     """
+    trust = trust_of(repo, context, require_signed)
+    refuse, now = None if trust is None else trust.refusal, context.timestamp()
     if on_conflict not in {"ours", "theirs"}:
-        return Policy(on_conflict=on_conflict)
-    agent = Agent(id=repo.agent_id, host=context.host, device="none")
-    return Policy(on_conflict=on_conflict, agent=agent, now=context.timestamp())
+        return Policy(on_conflict=on_conflict, now=now, refuse=refuse)
+    agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
+    return Policy(on_conflict=on_conflict, agent=agent, now=now, sign=commit_signer(repo, context), refuse=refuse)

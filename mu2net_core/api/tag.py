@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.signing import put_tagged
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Snapshot, check_name
 from mu2net_core.repo import Repository
@@ -22,8 +23,8 @@ class TagInfo:
     roots: tuple[str, ...]
 
 
-def create(repo: Repository, context: Context, name: str) -> TagInfo:  # noqa: ARG001  every verb takes it
-    """Names the system as it is now, and returns the tag.
+def create(repo: Repository, context: Context, name: str) -> TagInfo:
+    """Names the system as it is now, and returns the tag; signed, if a key is set.
 
     Raises:
         AlreadyExistsError: there is a tag of that name for another moment.
@@ -38,7 +39,7 @@ def create(repo: Repository, context: Context, name: str) -> TagInfo:  # noqa: A
     roots = repo.refs.roots()
     if not alive and not roots:
         raise NotFoundError("There is nothing to tag: no task and no root.", hint="Begin with `mu2net init`.")
-    snapshot_id = repo.objects.put(Snapshot(heads=alive, roots=roots))
+    snapshot_id = put_tagged(repo, context, Snapshot(heads=alive, roots=roots), name)
     repo.refs.create_tag(name, snapshot_id)
     return _info(repo, name, snapshot_id)
 

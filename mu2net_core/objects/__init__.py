@@ -8,6 +8,7 @@ from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Scorer
 from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
+from mu2net_core.objects.signed import SignedKind, signed_bytes
 from mu2net_core.objects.strict import decode_strict
 from mu2net_core.objects.system import Head, System
 from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
@@ -36,6 +37,7 @@ __all__ = [
     "Mutation",
     "Scorer",
     "Signature",
+    "SignedKind",
     "Slice",
     "Snapshot",
     "Split",
@@ -54,5 +56,6 @@ __all__ = [
     "may_read",
     "object_key",
     "parse_object_key",
+    "signed_bytes",
     "to_json",
 ]

@@ -114,15 +114,19 @@ class Snapshot:
         heads: commit id by task name; as stored with a ``base``, only those that it lacks or that moved since.
         roots: model id by name.
         base: the snapshot that holds all other heads; None if there are none.
+        tag: the name of the signed tag it was made for; None for any other.
+        signature: of the snapshot, its tag's name included, without it; None if nobody signed.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("base",)
+    OMITTED_IF_NONE: ClassVar = ("base", "tag", "signature")
 
     format: int = FORMAT
     kind: Literal["snapshot"] = "snapshot"
     heads: Mapping[str, str]
     roots: Mapping[str, str]
     base: str | None = None
+    tag: str | None = None
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

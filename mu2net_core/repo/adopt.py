@@ -54,7 +54,8 @@ def adopt(
 ) -> tuple[TaskReport, ...]:
     """Moves our heads of ``tasks`` to include the fetched ones, and brings tasks they learned from if unknown here.
 
-    A task that was purged on the remote is dropped here, unless there is work on it that the remote never had.
+    What the policy refuses is not taken over, and reported. A task that was purged on the remote is dropped here,
+    unless there is work on it that the remote never had.
 
     Args:
         repo: whose heads.
@@ -68,6 +69,8 @@ def adopt(
         ConflictError: heads diverged and the policy does not join them; all others were joined.
     """
     theirs = {task: tracking.heads[task].commit for task in tasks if task in tracking.heads}
+    refused = _refused(repo, tracking, theirs, policy)
+    theirs = {task: commit_id for task, commit_id in theirs.items() if task not in refused}
     new = _new_tasks(repo, tracking, theirs)
     theirs |= {task: tracking.heads[task].commit for task in new}
     for task in sorted(new):
@@ -75,7 +78,7 @@ def adopt(
     stones = read_purged(repo.state, remote) if remote is not None else ()
     name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
     purges = {"stones": stones, "here_purged": own_purged, "remote": name, "now": policy.now, "also": also}
-    reports, conflicts = [], []
+    reports, conflicts = [TaskReport(task=t, outcome="refused", reason=refused[t]) for t in sorted(refused)], []
     for task, commit_id in sorted(theirs.items()):
         dropped = drop_purged(repo, tracking, task, **purges)  # type: ignore[arg-type]
         if dropped is not None and (dropped.outcome == "skipped" or dropped.commit == commit_id):
@@ -90,7 +93,28 @@ def adopt(
         reports.append(replace(report, outcome="new") if first else report)
     if conflicts:
         raise conflicts[0]
-    return tuple(reports)
+    return tuple(sorted(reports, key=lambda report: report.task))
+
+
+def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:
+    """Returns the heads among ``theirs`` that the policy does not let in, with the reasons.
+
+    What learned from a task that is unknown here and not let in stays out, too: nobody could judge who may read it.
+    """
+    if policy.refuse is None:
+        return {}
+    ours = {task: repo.refs.head(task) for task in {*theirs, *_new_tasks(repo, tracking, theirs)}}
+    reasons: dict[str, str] = {}
+    for task, head in ours.items():
+        reason = policy.refuse(tracking.heads[task].commit, None if head is None else head.commit)
+        if reason is not None:
+            reasons[task] = reason
+    unknown = {task for task in reasons if ours[task] is None}
+    for task, tip in theirs.items():
+        learned_from = sorted(unknown & teachers(repo.objects, tip)) if unknown and task not in reasons else []
+        if learned_from:
+            reasons[task] = f"it learned from {learned_from[0]}, whose {reasons[learned_from[0]]}"
+    return {task: reason for task, reason in reasons.items() if task in theirs}
 
 
 def _new_tasks(repo: Repository, tracking: Tracking, theirs: Mapping[str, str]) -> set[str]:

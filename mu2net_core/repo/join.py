@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,11 +29,15 @@ class Policy:
             somebody's decision; ``fail`` stops.
         agent: who decides; needed for ``ours`` and ``theirs``.
         now: when, as commits store it.
+        sign: returns a decision with a signature, if decisions made here have one.
+        refuse: returns why a fetched commit may not be taken over, given our head's, if there is one; or None.
     """
 
     on_conflict: OnConflict = "best"
     agent: Agent | None = None
     now: str = ""
+    sign: Callable[[Commit], Commit] = lambda commit: commit
+    refuse: Callable[[str, str | None], str | None] | None = None
 
     def __post_init__(self) -> None:
         if self.on_conflict not in ON_CONFLICT:
@@ -82,5 +87,5 @@ def _merged(repo: Repository, ours: HeadState, theirs: str, policy: Policy) -> t
         _, commit = merge(repo.objects, [ours.commit, theirs])
     else:
         keep, other = (ours.commit, theirs) if policy.on_conflict == "ours" else (theirs, ours.commit)
-        commit = choose(repo.objects, keep=keep, other=other, agent=policy.agent, now=policy.now)
+        commit = policy.sign(choose(repo.objects, keep=keep, other=other, agent=policy.agent, now=policy.now))
     return repo.objects.put(commit), commit

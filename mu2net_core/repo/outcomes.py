@@ -20,8 +20,8 @@ __all__ = [
     "Watch",
 ]
 
-TaskOutcome = Literal["new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped"]
-NameOutcome = Literal["new", "skipped", "conflict"]
+TaskOutcome = Literal["new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped", "refused"]
+NameOutcome = Literal["new", "skipped", "conflict", "refused"]
 ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge"]
 
 
@@ -32,9 +32,10 @@ class TaskReport:
     Attributes:
         task: its name.
         outcome: ``new``: first met; ``updated``: moved on; ``merged``: both sides had moved, now joined; ``ahead``: it
-            has work the remote has not; ``removed``: the task was removed; ``skipped``: not sent, see ``reason``.
-        commit: where the head stands now; None if it was skipped.
-        reason: why it was skipped, or sent without being asked for.
+            has work the remote has not; ``removed``: the task was removed; ``skipped``: not sent, see ``reason``;
+            ``refused``: not taken over, since it is not signed as it has to be.
+        commit: where the head stands now; None if it was skipped or refused.
+        reason: why it was skipped or refused, or sent without being asked for.
     """
 
     task: str

@@ -224,7 +224,7 @@ class Session:
         merged = False
         for _ in range(_ATTEMPTS):
             outcome = self._follow(task)
-            if outcome == "skipped":
+            if outcome in {"skipped", "refused"}:
                 return
             merged = merged or outcome == "merged"
             if not self._push_together([task]):

@@ -1,0 +1,142 @@
+"""Whether commits and tags are signed by whom one trusts, and what may not be taken over because it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.keys import AllowedKeys, fingerprint, read_allowed_keys
+from mu2net_core.api.settings import effective_path
+from mu2net_core.api.signing import is_valid
+from mu2net_core.errors import Mu2netError
+from mu2net_core.objects import Commit, Signature, SignedKind, signed_bytes
+from mu2net_core.repo import ObjectDatabase, Repository
+from mu2net_core.repo.merge import ancestry, is_canonical_merge, merge
+
+__all__ = ["REQUIRE_SIGNED", "Check", "State", "Trust", "trust_of"]
+
+REQUIRE_SIGNED = "pull.require_signed"
+
+State = Literal["signed", "merge", "unsigned", "unknown-key", "bad"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What is known of who vouches for one object.
+
+    Attributes:
+        state: ``signed``; ``merge``: what joining its signed parents gives, whoever does it; ``unsigned``;
+            ``unknown-key``: well signed, by a key that is not allowed; ``bad``: its signature, or a merge, is not
+            what it should be.
+        key: the fingerprint of the key that signed, if any.
+        signer: the name that the allowed keys give it.
+        reason: what is wrong, in words; None if nothing is.
+    """
+
+    state: State
+    key: str | None = None
+    signer: str | None = None
+    reason: str | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the object may be relied on."""
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Checks signatures in a repository.
+
+    Attributes:
+        objects: where commits and snapshots are.
+        keys: who may sign; None for anybody, as long as what they signed is unchanged.
+    """
+
+    objects: ObjectDatabase
+    keys: AllowedKeys | None
+    _known: dict[str, Check] = field(default_factory=dict)
+
+    def commit(self, oid: str, *, ours: Set[str] = frozenset()) -> Check:
+        """Returns who vouches for a commit; a merge may also join commits that are ``ours``."""
+        commit = self.objects.commit(oid)
+        if is_canonical_merge(commit) and commit.signature is None:
+            return self._merge(oid, commit, ours)
+        if oid not in self._known:
+            self._known[oid] = self._signed("commit", oid, commit.signature)
+        return self._known[oid]
+
+    def tag(self, name: str, snapshot_id: str) -> Check:
+        """Returns who vouches for a tag: its snapshot must be signed for just that name."""
+        snapshot = self.objects.stored_snapshot(snapshot_id)
+        if snapshot.signature is not None and snapshot.tag != name:
+            return Check(state="bad", reason=f"its snapshot was signed as {snapshot.tag}")
+        return self._signed("snapshot", snapshot_id, snapshot.signature)
+
+    def tag_refusal(self, name: str, snapshot_id: str) -> str | None:
+        """Returns why a fetched tag may not be taken over; None if it is well signed."""
+        reason = self.tag(name, snapshot_id).reason
+        return None if reason is None else f"it {reason}" if not reason.startswith("its ") else reason
+
+    def history(self, tip: str, *, known: str | None = None) -> dict[str, Check]:
+        """Returns who vouches for each commit that ``tip`` has in its history and ``known`` has not, newest first."""
+        ours = frozenset() if known is None else frozenset(ancestry(self.objects, [known]))
+        return {oid: self.commit(oid, ours=ours) for oid in ancestry(self.objects, [tip]) if oid not in ours}
+
+    def refusal(self, tip: str, known: str | None) -> str | None:
+        """Returns why a fetched head may not be taken over; None if all that is new in its history is well signed."""
+        if tip == known:
+            return None
+        bad = {oid: check for oid, check in self.history(tip, known=known).items() if not check.is_good}
+        if not bad:
+            return None
+        oid, check = next(reversed(bad.items()))  # the oldest: what comes after may be bad because of it
+        more = f", and {len(bad) - 1} more of its history" if len(bad) > 1 else ""
+        return f"commit {oid[:12]} {check.reason}{more}"
+
+    def _merge(self, oid: str, commit: Commit, ours: Set[str]) -> Check:
+        try:
+            is_genuine = merge(self.objects, commit.parents)[0] == oid
+        except Mu2netError:
+            is_genuine = False
+        if not is_genuine:
+            return Check(state="bad", reason="is no merge that its parents give")
+        for parent in commit.parents:  # none is such a merge itself, or this one would name its parents instead
+            if parent not in ours and not self.commit(parent).is_good:
+                return Check(state="bad", reason=f"joins {parent[:12]}, which {self.commit(parent).reason}")
+        return Check(state="merge")
+
+    def _signed(self, kind: SignedKind, oid: str, signature: Signature | None) -> Check:
+        if signature is None:
+            return Check(state="unsigned", reason="is not signed")
+        key = fingerprint(signature.key)
+        if not is_valid(signature, signed_bytes(kind, self.objects.read(kind, oid))):
+            return Check(state="bad", key=key, reason="has a signature that does not fit it")
+        if self.keys is None:
+            return Check(state="signed", key=key)
+        signer = self.keys.names.get(signature.key)
+        if signer is None:
+            return Check(
+                state="unknown-key", key=key, reason=f"is signed by {key}, which {self.keys.path} does not allow"
+            )
+        return Check(state="signed", key=key, signer=signer)
+
+
+def trust_of(repo: Repository, context: Context, keys: Path | None = None) -> Trust | None:
+    """Returns what checks the work that comes from elsewhere; None if nothing has to be signed.
+
+    Args:
+        repo: where it comes to.
+        context: of the call.
+        keys: a file of allowed keys; by default what the setting ``pull.require_signed`` names.
+
+    Raises:
+        NotFoundError: there is no such file.
+        InvalidInputError: it cannot be read, or holds no key.
+    """
+    path = context.cwd / keys.expanduser() if keys is not None else None
+    path = path or effective_path(context, repo.config.settings, REQUIRE_SIGNED, repo.worktree)
+    return None if path is None else Trust(objects=repo.objects, keys=read_allowed_keys(path))
