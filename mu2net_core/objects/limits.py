@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects.oid import Kind
 
 __all__ = ["LIMITS", "LIMITS_PREFIX", "Limits"]
 
@@ -62,6 +63,10 @@ class Limits:
                 raise InvalidInputError(
                     f"{LIMITS_PREFIX}{field.name}: expected a whole number from 1 to 2^62, got {str(value)[:80]!r}."
                 )
+
+    def max_bytes(self, kind: Kind) -> int:
+        """Returns how many bytes an object of that kind may have."""
+        return self.component_bytes if kind == "component" else self.manifest_bytes
 
     @classmethod
     def settings_keys(cls) -> tuple[str, ...]:

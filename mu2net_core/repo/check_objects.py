@@ -9,19 +9,20 @@ from mu2net_core.codec import decode_component
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import (
     KINDS,
+    LIMITS,
     Commit,
     Kind,
+    Limits,
     Model,
     Snapshot,
     Task,
-    decode,
     encode,
     hash_bytes,
     object_key,
     parse_object_key,
 )
+from mu2net_core.repo.database import decode_manifest
 from mu2net_core.repo.findings import Problem
-from mu2net_core.repo.format import check_format
 from mu2net_core.storage import Store
 
 __all__ = ["Scan", "scan_objects"]
@@ -49,7 +50,7 @@ class Scan:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def scan_objects(store: Store) -> Scan:
+def scan_objects(store: Store, limits: Limits = LIMITS) -> Scan:
     """Returns the objects in ``store``; holds one component's arrays at a time in memory."""
     scan = Scan()
     for kind in KINDS:
@@ -62,13 +63,13 @@ def scan_objects(store: Store) -> Scan:
                 )
                 continue
             scan.counts[kind] += 1
-            _check(scan, store, kind, parsed[1])
+            _check(scan, store, kind, parsed[1], limits)
     return scan
 
 
-def _check(scan: Scan, store: Store, kind: Kind, oid: str) -> None:
+def _check(scan: Scan, store: Store, kind: Kind, oid: str, limits: Limits) -> None:
     try:
-        data = store.read(object_key(kind, oid))
+        data = store.read(object_key(kind, oid), limit=limits.max_bytes(kind))
         scan.counts["bytes"] += len(data)
         found = hash_bytes(data)
         if found != oid:
@@ -76,26 +77,25 @@ def _check(scan: Scan, store: Store, kind: Kind, oid: str) -> None:
             scan.problems.append(Problem(kind="damaged-object", object=f"{kind}/{oid}", message=message))
             scan.damaged.add((kind, oid))
             return
-        _keep(scan, kind, oid, data)
+        _keep(scan, kind, oid, data, limits)
     except Mu2netError as exc:
         scan.problems.append(Problem(kind="damaged-object", object=f"{kind}/{oid}", message=exc.message))
 
 
-def _keep(scan: Scan, kind: Kind, oid: str, data: bytes) -> None:
+def _keep(scan: Scan, kind: Kind, oid: str, data: bytes, limits: Limits) -> None:
     what = f"{kind} {oid[:16]}"
     if kind == "component":
-        scan.components[oid] = (decode_component(data).num_params, len(data))
+        scan.components[oid] = (decode_component(data, limits=limits).num_params, len(data))
         return
-    check_format(data, what)
     value: Model | Task | Commit | Snapshot
     if kind == "model":
-        value = scan.models[oid] = decode(data, Model, what=what)
+        value = scan.models[oid] = decode_manifest(Model, data, what=what, limits=limits)
     elif kind == "task":
-        value = scan.tasks[oid] = decode(data, Task, what=what)
+        value = scan.tasks[oid] = decode_manifest(Task, data, what=what, limits=limits)
     elif kind == "commit":
-        value = scan.commits[oid] = decode(data, Commit, what=what)
+        value = scan.commits[oid] = decode_manifest(Commit, data, what=what, limits=limits)
     else:
-        value = scan.snapshots[oid] = decode(data, Snapshot, what=what)
+        value = scan.snapshots[oid] = decode_manifest(Snapshot, data, what=what, limits=limits)
     if hash_bytes(encode(value)) != oid and len(encode(value)) >= len(data):
         message = "Its bytes are not canonical JSON."
         scan.problems.append(Problem(kind="damaged-object", object=f"{kind}/{oid}", message=message))

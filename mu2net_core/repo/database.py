@@ -140,7 +140,7 @@ class ObjectDatabase:
 
     def max_bytes(self, kind: Kind) -> int:
         """Returns how many bytes an object of that kind may have."""
-        return self.limits.component_bytes if kind == "component" else self.limits.manifest_bytes
+        return self.limits.max_bytes(kind)
 
     def read(self, kind: Kind, oid: str) -> bytes:
         """Returns an object's bytes, which hash to ``oid``.

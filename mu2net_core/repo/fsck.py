@@ -44,7 +44,7 @@ def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
 
 
 def _check(repo: Repository) -> tuple[Scan, RefScan, Walk]:
-    scan = scan_objects(repo.store)
+    scan = scan_objects(repo.store, repo.limits)
     refs = scan_refs(repo.refs)
     remotes = repo.config.remotes.values()
     walk = walk_history(scan, refs, partial=any(remote.partial for remote in remotes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import HeadEntry, Kind, decode, encode, hash_bytes
+from mu2net_core.objects import LIMITS, HeadEntry, Kind, decode_strict, encode, hash_bytes
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.findings import Source
 from mu2net_core.repo.merge import contains
@@ -69,8 +69,8 @@ def _expected(repo: Repository, task: str, number: int) -> str | None:
 
 def _theirs(source: Source, key: str, before: str | None) -> Iterator[bytes]:
     try:
-        data = source.refs.store.read(key)
-        if decode(data, HeadEntry, what=key).previous == before:
+        data = source.refs.store.read(key, limit=LIMITS.ref_bytes)
+        if decode_strict(data, HeadEntry, what=key).previous == before:
             yield data
     except Mu2netError:
         return
