@@ -11,6 +11,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.publish import is_published, left_behind, publish
 from mu2net_core.api.runtime import device_split, prepare_jax, provenance
 from mu2net_core.api.settings import effective_preset
+from mu2net_core.api.signing import signer_of
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.child import TaskData
 from mu2net_core.engine.evaluate import accuracy, load_row, model_specs
@@ -116,6 +117,7 @@ def evolve(
         _head(system, name)
     if not system.roots:
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
+    signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     prepare_jax(context)
     programs = Programs(
         family=family_named(preset.architecture.name),
@@ -272,7 +274,7 @@ def _open_shop(run: _Run, workspace: Workspace, head: Head) -> Workshop:
             ),
         ),
         programs=run.programs,
-        pool=ComponentPool(workspace.component),
+        pool=ComponentPool(workspace.component, bring=workspace.bring),
         save_component=workspace.save_component,
         model_id=lambda model: hash_bytes(encode(model)),
         provenance=run.provenance,
@@ -283,6 +285,7 @@ def _test_quality(run: _Run, head: Head, winner: Member, workspace: Workspace) -
     if winner.model.test_quality is not None:
         return winner.model.test_quality
     specs = model_specs(winner.model, run.programs.family, head.task.num_classes)
+    workspace.bring(winner.model.components)
     row = load_row(winner.model, specs, workspace.component)
     images, labels = device_split(run.repo, run.context, head.task, "test", winner.model.architecture)
     return accuracy(run.programs, specs, row, images, labels)[1]
