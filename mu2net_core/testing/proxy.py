@@ -171,6 +171,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Says nothing."""
 
+    def handle_expect_100(self) -> bool:
+        """Lets a client that waits for it send its body."""
+        super().handle_expect_100()
+        self.wfile.flush()
+        return True
+
     def finish(self) -> None:
         """Closes both sides."""
         if self._upstream is not None:
