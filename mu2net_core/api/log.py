@@ -11,9 +11,9 @@ from typing import Literal
 
 from mu2net_core.api.names import task_head
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Agent, Commit, Model
+from mu2net_core.objects import Agent, Commit
 from mu2net_core.repo import Repository
-from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.history import History, Past
 
 __all__ = ["Event", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
 
@@ -106,75 +106,74 @@ def parse_since(text: str, now: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def log_entry(repo: Repository, oid: str) -> LogEntry:
+    """Returns one commit as the log tells it."""
+    history = History(repo)
+    return _entry(history, history.past(oid))
+
+
+def event_of(commit: Commit | Past) -> Event:
+    """Returns what a commit did."""
+    if commit.reset_to is not None:
+        return "reset"
+    if commit.removed:
+        return "remove" if commit.parents else "purge"
+    if commit.is_merge:
+        return "merge"
+    return "add" if commit.snapshot is None else "iteration"
+
+
 def _entries(repo: Repository, heads: tuple[str, ...], earliest: str, limit: int | None) -> Iterator[LogEntry]:
-    queue: list[_Newest] = [_Newest(oid, repo.objects.commit(oid)) for oid in set(heads)]
+    history = History(repo)
+    queue = [_Newest(history.past(oid)) for oid in set(heads)]
     heapq.heapify(queue)
     seen = set(heads)
     count = 0
     while queue and (limit is None or count < limit):
-        newest = heapq.heappop(queue)
-        for parent in newest.commit.parents:
+        past = heapq.heappop(queue).past
+        for parent in past.parents:
             if parent not in seen:
                 seen.add(parent)
-                heapq.heappush(queue, _Newest(parent, repo.objects.commit(parent)))
-        if newest.commit.finished_at >= earliest:
+                heapq.heappush(queue, _Newest(history.past(parent)))
+        if past.finished_at >= earliest:
             count += 1
-            yield log_entry(repo, newest.oid)
+            yield _entry(history, past)
+    history.keep()
 
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
     """A commit in the queue, sorted by the time it finished, then by id, newest first."""
 
-    oid: str
-    commit: Commit
+    past: Past
 
     def __lt__(self, other: _Newest) -> bool:
-        return (self.commit.finished_at, self.oid) > (other.commit.finished_at, other.oid)
+        return (self.past.finished_at, self.past.oid) > (other.past.finished_at, other.past.oid)
 
 
-def log_entry(repo: Repository, oid: str) -> LogEntry:
-    """Returns one commit as the log tells it."""
-    commit = repo.objects.commit(oid)
-    model = _model(repo, commit)
+def _entry(history: History, past: Past) -> LogEntry:
     return LogEntry(
-        commit=oid,
-        task=commit.task,
-        event=event_of(commit),
-        iteration=commit.iteration,
-        model=commit.model,
-        validation=model.quality if model is not None else None,
-        test=model.test_quality if model is not None else None,
-        gain=_gain(repo, commit, model),
-        sampled=commit.children.sampled,
-        kept=commit.children.kept,
-        discarded=commit.children.discarded,
-        agent=commit.agent,
-        started_at=commit.started_at,
-        finished_at=commit.finished_at,
-        parents=commit.parents,
-        message=commit.message,
+        commit=past.oid,
+        task=past.task,
+        event=event_of(past),
+        iteration=past.iteration,
+        model=past.model,
+        validation=past.quality,
+        test=past.test_quality,
+        gain=_gain(history, past),
+        sampled=past.sampled,
+        kept=past.kept,
+        discarded=past.discarded,
+        agent=past.agent,
+        started_at=past.started_at,
+        finished_at=past.finished_at,
+        parents=past.parents,
+        message=past.message,
     )
 
 
-def _model(repo: Repository, commit: Commit) -> Model | None:
-    return repo.objects.model(commit.model) if commit.model is not None else None
-
-
-def event_of(commit: Commit) -> Event:
-    """Returns what a commit did."""
-    if commit.reset_to is not None:
-        return "reset"
-    if commit.removed:
-        return "purge" if is_purge(commit) else "remove"
-    if commit.is_merge:
-        return "merge"
-    return "add" if commit.snapshot is None else "iteration"
-
-
-def _gain(repo: Repository, commit: Commit, model: Model | None) -> float | None:
-    parents = (_model(repo, repo.objects.commit(parent)) for parent in commit.parents)
-    before = [parent.quality for parent in parents if parent is not None and parent.quality is not None]
-    if model is None or model.quality is None or not before:
+def _gain(history: History, past: Past) -> float | None:
+    before = [quality for parent in past.parents if (quality := history.past(parent).quality) is not None]
+    if past.quality is None or not before:
         return None
-    return model.quality - max(before)
+    return past.quality - max(before)

@@ -20,7 +20,7 @@ __all__ = [
     "create_repository",
     "find_repository",
     "load_system",
-    "record_snapshot",
     "open_repository",
+    "record_snapshot",
     "visible_snapshot",
 ]

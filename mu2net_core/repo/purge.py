@@ -16,6 +16,7 @@ from mu2net_core.errors import AccessDeniedError, ConflictError, NotFoundError
 from mu2net_core.objects import Agent, Commit, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import new_epoch
+from mu2net_core.repo.history import forget_history
 from mu2net_core.repo.place import Place
 from mu2net_core.repo.purged import Purged, Tombstone, redacted_task
 from mu2net_core.repo.reach import Tips
@@ -102,6 +103,7 @@ def bury(
         found = survey(place, task, also=also())
         _mark(place, found, roots | found.roots, now)
         report = PurgeReport.of(place, found)
+        forget_history(place.store)
         _delete(place, found.doomed)
         place.objects.forget()
     except AccessDeniedError as exc:
@@ -129,7 +131,9 @@ def follow(
     bury(place, task, lambda _: purge, now=now, also=also, inherited=stones)
 
 
-def store_purge_commit(place: Place, found: Survey, *, agent: Agent, now: str) -> str:
+def store_purge_commit(
+    place: Place, found: Survey, *, agent: Agent, now: str, sign: Callable[[Commit], Commit] = lambda commit: commit
+) -> str:
     """Stores a commit that removes a task and tells nothing of it but its name and its rule; returns its id."""
     own = place.objects
     commit = Commit(
@@ -142,7 +146,7 @@ def store_purge_commit(place: Place, found: Survey, *, agent: Agent, now: str) -
         message=f"purged, up to entry {found.head.number}",  # so that no two purges of a task are the same commit
         removed=True,
     )
-    return own.put(commit)
+    return own.put(sign(commit))
 
 
 def _move_head(

@@ -10,7 +10,7 @@ from mu2net_core.repo.audience import refusal, refused_task
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.system import load_system
+from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.repo.workers import Workers
 
@@ -30,7 +30,7 @@ def check_ready(repo: Repository, audience: AccessRule, tasks: Iterable[str], *,
         CorruptObjectError: an object is damaged.
         NotFoundError: an object is neither here nor on a remote.
     """
-    objects, rules = repo.objects, load_system(repo).rules
+    objects, rules = repo.objects, load_rules(repo)
     knowledge = Knowledge(objects, Tracking(url=""))
     for tips in _parcels(repo, [task for task in tasks if refused_task(task, rules, audience) is None], tags=tags):
         closure = collect(objects, tips, knowledge)

@@ -26,7 +26,7 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.system import load_system
+from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 from mu2net_core.repo.workers import Workers
@@ -196,7 +196,7 @@ class Session:
     def learn(self, tracking: Tracking) -> None:
         """Takes over what is known of the remote now."""
         self.tracking = tracking
-        self.rules = dict(load_system(self.repo).rules)
+        self.rules = dict(load_rules(self.repo))
         self.knowledge = Knowledge(self.repo.objects, tracking)
         self.purged = Purged(read_purged(self.repo.state, self.remote.remote))
         self._own_purged = Purged.read(self.repo.refs)
@@ -338,8 +338,8 @@ class Session:
         for closure in closures:
             self.knowledge.sent(closure)
         sent: list[Node] = [node for closure in closures for node, _ in closure.manifests]
-        newest = next((node for node in sent if node not in found), found[0] if found else None)
-        return Delivery(refreshed=freshen(objects, self.remote, found, newest) if newest and found else ())
+        newest = next((node for node in sent if node not in found), [*found, *sent][-1] if found else None)
+        return Delivery(refreshed=freshen(objects, self.remote, found, newest) if newest else ())
 
     def _confirm(self) -> None:
         """Makes sure that nothing was purged that a head about to move relies on, if a while has passed.

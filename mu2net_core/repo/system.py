@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import AccessRule, Commit, Head, Model, Snapshot, System, intersect
-from mu2net_core.repo.merge import ancestry
+from mu2net_core.objects import AccessRule, Head, Model, Snapshot, System, intersect
+from mu2net_core.repo.history import History, Past
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
-__all__ = ["load_system", "record_snapshot", "visible_snapshot"]
+__all__ = ["load_rules", "load_system", "record_snapshot", "visible_snapshot"]
 
 
 def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
@@ -24,14 +24,19 @@ def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> 
     alive = {task: head for task, head in loaded.items() if not head.commit.removed}
     roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(repo.refs.roots().values()))}
     models = {head.model_id: head.model for head in alive.values() if head.model_id and head.model}
-    history = _history(repo, {*current.values(), *at.values()})
+    history = list(History(repo).walk({*current.values(), *at.values()}))
     return System(
         heads=alive,
         roots=roots,
         rules=_rules(repo, history),
         ancestors=_ancestors(repo, {**models, **roots}),
-        kept=frozenset(commit.model for commit in history if commit.model is not None),
+        kept=frozenset(past.model for past in history if past.model is not None),
     )
+
+
+def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
+    """Returns who may read what each task taught, by task name: what its task objects in the whole history grant."""
+    return _rules(repo, History(repo).walk(state.commit for state in repo.refs.heads().values()))
 
 
 def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | None = None) -> Snapshot:
@@ -71,16 +76,11 @@ def _head(repo: Repository, commit_id: str) -> Head:
     return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
 
 
-def _history(repo: Repository, heads: Iterable[str]) -> list[Commit]:
-    """Returns the commits ``heads`` and all before them."""
-    return [repo.objects.commit(oid) for oid in ancestry(repo.objects, heads)]
-
-
-def _rules(repo: Repository, history: Iterable[Commit]) -> dict[str, AccessRule]:
+def _rules(repo: Repository, history: Iterable[Past]) -> dict[str, AccessRule]:
     """Returns per task the intersection over every task object that its commits name."""
     task_ids: dict[str, set[str]] = {}
-    for commit in history:
-        task_ids.setdefault(commit.task, set()).add(commit.task_id)
+    for past in history:
+        task_ids.setdefault(past.task, set()).add(past.task_id)
     return {name: intersect(repo.objects.task(oid).access for oid in ids) for name, ids in sorted(task_ids.items())}
 
 
