@@ -85,11 +85,11 @@ class AzureBackend(Backend):
 
     def get(self, path: str, *, stop: int | None) -> bytes:
         """Returns the blob, or its first ``stop`` bytes."""
-        return self.run(self._get, path, stop)
+        return self.run(self._get, path, stop, num_bytes=stop)
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
         """Writes a blob; one that needs several requests appears with the last, under the same condition."""
-        self.run(self._put, path, data, not exclusive)
+        self.run(self._put, path, data, overwrite=not exclusive, num_bytes=len(data))
 
     def head(self, path: str) -> Info:
         """Returns what is known about a blob."""
@@ -152,8 +152,8 @@ class AzureBackend(Backend):
         data: bytes = await stream.readall()
         return data
 
-    async def _put(self, path: str, data: bytes, overwrite: object) -> None:
-        await self._blob(path).upload_blob(data, overwrite=bool(overwrite), **_ONCE)
+    async def _put(self, path: str, data: bytes, *, overwrite: bool) -> None:
+        await self._blob(path).upload_blob(data, overwrite=overwrite, **_ONCE)
 
     async def _head(self, path: str) -> Any:
         return await self._blob(path).get_blob_properties(**_ONCE)

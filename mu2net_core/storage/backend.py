@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 15
+_SLOWEST_BYTES_S = 64 * 1024
 
 
 class Trouble(Enum):
@@ -111,9 +113,22 @@ class Backend(ABC):
                 self._fs = self.connect()
             return self._fs
 
-    def run(self, call: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
-        """Returns what ``call`` returns on the file system's event loop."""
-        result: T = sync(self.fs.loop, call, *args)
+    def run(self, call: Callable[..., Coroutine[Any, Any, T]], *args: Any, num_bytes: int | None = 0, **more: Any) -> T:
+        """Returns what ``call`` returns on the file system's event loop.
+
+        Args:
+            call: one request.
+            *args: its arguments.
+            num_bytes: how many it moves at most: a request that takes longer than even a slow line needs for them is
+                given up with TimeoutError; None: only a line that is silent for long is.
+            **more: its arguments.
+        """
+        limit_s = None if num_bytes is None else CONNECT_TIMEOUT_S + READ_TIMEOUT_S + num_bytes / _SLOWEST_BYTES_S
+
+        async def bounded() -> T:
+            return await asyncio.wait_for(call(*args, **more), limit_s)
+
+        result: T = sync(self.fs.loop, bounded)
         return result
 
     @abstractmethod
@@ -167,10 +182,10 @@ def by_status(status: int) -> Trouble:
 
 
 def chain(exc: BaseException | None) -> Iterator[BaseException]:
-    """Yields an exception and what it came from."""
+    """Yields an exception and what it was raised from; not what merely was being handled then, perhaps by the caller."""
     while exc is not None:
         yield exc
-        exc = exc.__cause__ or exc.__context__
+        exc = exc.__cause__
 
 
 def words(exc: BaseException) -> str:

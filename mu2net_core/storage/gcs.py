@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -86,7 +87,7 @@ class GcsBackend(Backend):
         """Returns the object, or its first ``stop`` bytes."""
         part = {} if stop is None else {"Range": f"bytes=0-{stop - 1}"}
         try:
-            _, data = self.fs.call("GET", self.fs.url(f"{self.bucket}/{path}"), headers=part)
+            _, data = self._call("GET", self.fs.url(f"{self.bucket}/{path}"), headers=part, num_bytes=stop)
         except _AnsweredError as exc:
             if exc.status == 416:
                 return b""  # nothing has no first byte
@@ -98,11 +99,20 @@ class GcsBackend(Backend):
         condition = {"ifGenerationMatch": "0"} if exclusive else {}
         where = f"{self.fs._location}/upload/storage/v1/b/{quote(self.bucket)}/o"
         kind = {"Content-Type": "application/octet-stream"}
-        self.fs.call("POST", where, uploadType="media", name=path, headers=kind, data=data, **condition)
+        self._call(
+            "POST",
+            where,
+            uploadType="media",
+            name=path,
+            headers=kind,
+            data=BytesIO(data),
+            num_bytes=len(data),
+            **condition,
+        )
 
     def head(self, path: str) -> Info:
         """Returns what is known about an object."""
-        found = self.fs.call("GET", "b/{}/o/{}", self.bucket, path, json_out=True)
+        found = self._call("GET", "b/{}/o/{}", self.bucket, path, json_out=True)
         md5 = found.get("md5Hash")
         return Info(
             size=int(found["size"]),
@@ -112,11 +122,11 @@ class GcsBackend(Backend):
 
     def delete(self, path: str) -> None:
         """Removes an object."""
-        self.fs.call("DELETE", "b/{}/o/{}", self.bucket, path)
+        self._call("DELETE", "b/{}/o/{}", self.bucket, path)
 
     def page(self, prefix: str, after: Any) -> tuple[Sequence[str], Any]:
         """Returns up to 1,000 objects below ``prefix``, and where the next page begins."""
-        found = self.fs.call(
+        found = self._call(
             "GET",
             "b/{}/o",
             self.bucket,
@@ -129,7 +139,10 @@ class GcsBackend(Backend):
 
     def look(self) -> None:
         """Looks at the bucket by asking for one of its objects: the right to look at buckets is another one."""
-        self.fs.call("GET", "b/{}/o", self.bucket, maxResults="1", fields="nextPageToken")
+        self._call("GET", "b/{}/o", self.bucket, maxResults="1", fields="nextPageToken")
+
+    def _call(self, *args: str, num_bytes: int | None = 0, **more: Any) -> Any:
+        return self.run(self.fs._call, *args, num_bytes=num_bytes, **more)
 
     def failure(self, exc: Exception) -> Failure:
         """Returns what went wrong, by the answer's status where there was one."""

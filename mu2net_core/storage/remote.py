@@ -22,6 +22,7 @@ _Failed = tuple[Failure, Exception]
 
 _MISSING = (Trouble.NO_KEY, Trouble.NOTHING)
 _PASSING = (Trouble.BUSY, Trouble.LOST)
+_AGAIN = "See that this machine is online and the server is up, then run the same command again: it goes on from there."
 _READ_BACK_BYTES = 64 * 1024  # of more, size and MD5 are compared first
 
 
@@ -180,10 +181,12 @@ class FsspecStore:
                 f"{what}: there is no {word} {bucket!r}.", hint=f"Create the {word}, or correct the URL."
             ) from cause
         if trouble is Trouble.DENIED:
-            used = self._backend.credentials()
-            raise AccessDeniedError(f"{what}: {failure.reason}. Credentials: {used}.", hint=failure.hint) from cause
+            used, _ = self._try(self._backend.credentials)
+            words = f" Credentials: {used}." if used else ""
+            raise AccessDeniedError(f"{what}: {failure.reason}.{words}", hint=failure.hint) from cause
         tried = f" ({patience.attempts} attempts in {patience.elapsed_s:.0f} s)" if patience else ""
-        raise StorageError(f"{what}: {failure.reason}{tried}.", hint=failure.hint) from cause
+        hint = failure.hint or (_AGAIN if trouble in _PASSING else None)
+        raise StorageError(f"{what}: {failure.reason}{tried}.", hint=hint) from cause
 
     def _look_for_bucket(self) -> Trouble:
         _, failed = self._try(self._backend.look)

@@ -47,6 +47,7 @@ _TROUBLE = {
     "IncompleteBody": Trouble.LOST,
     "BadDigest": Trouble.LOST,
     "XAmzContentSHA256Mismatch": Trouble.LOST,
+    "RequestTimeTooSkewed": Trouble.REFUSED,
     "SlowDown": Trouble.BUSY,
     "Throttling": Trouble.BUSY,
 }
@@ -105,7 +106,7 @@ class S3Backend(Backend):
 
     def get(self, path: str, *, stop: int | None) -> bytes:
         """Returns the object, or its first ``stop`` bytes."""
-        return self.run(self._get, path, stop)
+        return self.run(self._get, path, stop, num_bytes=stop)
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
         """Writes an object; in parts, which no server creates exclusively, only if it is too large for one request."""
@@ -113,11 +114,11 @@ class S3Backend(Backend):
             self.fs.pipe_file(f"{self.bucket}/{path}", data, chunksize=_PART_BYTES)
             return
         condition = {"IfNoneMatch": "*"} if exclusive else {}
-        self.fs.call_s3("put_object", Bucket=self.bucket, Key=path, Body=data, **condition)
+        self._call("put_object", Key=path, Body=data, num_bytes=len(data), **condition)
 
     def head(self, path: str) -> Info:
         """Returns what is known about an object."""
-        found = self.fs.call_s3("head_object", Bucket=self.bucket, Key=path)
+        found = self._call("head_object", Key=path)
         tag = str(found.get("ETag", "")).strip('"')
         try:
             md5 = bytes.fromhex(tag)
@@ -127,18 +128,18 @@ class S3Backend(Backend):
 
     def delete(self, path: str) -> None:
         """Removes an object; S3 does not say whether there was one."""
-        self.fs.call_s3("delete_object", Bucket=self.bucket, Key=path)
+        self._call("delete_object", Key=path)
 
     def page(self, prefix: str, after: Any) -> tuple[Sequence[str], Any]:
         """Returns up to 1,000 objects below ``prefix``, and where the next page begins."""
         begin = {"ContinuationToken": after} if after else {}
-        found = self.fs.call_s3("list_objects_v2", Bucket=self.bucket, Prefix=prefix, **begin)
+        found = self._call("list_objects_v2", Prefix=prefix, **begin)
         names = [entry["Key"] for entry in found.get("Contents", ())]
         return names, found.get("NextContinuationToken") if found.get("IsTruncated") else None
 
     def look(self) -> None:
         """Looks at the bucket itself."""
-        self.fs.call_s3("head_bucket", Bucket=self.bucket)
+        self._call("head_bucket")
 
     def failure(self, exc: Exception) -> Failure:
         """Returns what went wrong, by the server's code where it answered."""
@@ -171,6 +172,9 @@ class S3Backend(Backend):
             )
         return _METHODS.get(found.method, str(found.method))
 
+    def _call(self, method: str, *, num_bytes: int = 0, **more: Any) -> Any:
+        return self.run(self.fs._call_s3, method, Bucket=self.bucket, num_bytes=num_bytes, **more)
+
     async def _get(self, path: str, stop: int | None) -> bytes:
         part = {} if stop is None else {"Range": f"bytes=0-{stop - 1}"}
         try:
@@ -192,8 +196,6 @@ def _answered(exc: ClientError) -> Failure:
     error, status = exc.response.get("Error", {}), _status(exc)
     code = str(error.get("Code", status))
     trouble = _TROUBLE.get(code) or by_status(status)
-    if status == 403 and code in ("SlowDown", "RequestTimeTooSkewed"):
-        trouble = Trouble.REFUSED
     hint = _HINT.get(code) or (_DENIED_HINT if trouble is Trouble.DENIED else None)
     message = str(error.get("Message") or "").strip().rstrip(".")
     reason = f"the server answered {status} {code}" if code != str(status) else f"the server answered {status}"

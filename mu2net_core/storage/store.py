@@ -43,7 +43,8 @@ class Store(Protocol):
         """Creates ``key`` unless it exists; exactly one of several racing writers does.
 
         Returns:
-            True if this call created it, False if the same bytes are there already.
+            True if this call created it, False if the same bytes are there already, perhaps by a request of this very
+            call whose answer was lost and which a library below sent again.
 
         Raises:
             AlreadyExistsError: other bytes are there; they stay.

@@ -197,7 +197,7 @@ def gcs_emulator() -> Iterator[Server]:
 
     with tempfile.TemporaryDirectory(prefix="gcs-") as folder:
         log, where = Path(folder) / "log", ["--host", "127.0.0.1", "--port", str(port)]
-        command = [sys.executable, "-m", "gcp_storage_emulator", "-d", folder, "start", "-q", "-M", *where]
+        command = [sys.executable, "-m", "gcp_storage_emulator", "-d", folder, "start", "-M", *where]
         with running(command, log):
             wait_until(partial(answers, endpoint), "gcp-storage-emulator", log)
             yield Server(
@@ -230,7 +230,7 @@ def azurite() -> Iterator[Server]:
 
     with tempfile.TemporaryDirectory(prefix="azurite-") as folder:
         log = Path(folder) / "log"
-        command = [str(program), *where, "-l", folder, "-s", "--disableTelemetry", "--skipApiVersionCheck"]
+        command = [str(program), *where, "-l", folder, "--disableTelemetry", "--skipApiVersionCheck"]
         with running(command, log, environ={"AZURITE_ACCOUNTS": f"{account}:{key}"}):
             wait_until(partial(answers, endpoint), "Azurite", log)
             yield Server(

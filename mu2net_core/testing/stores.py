@@ -29,6 +29,13 @@ class StoreTests:
         store.create("a/big", data)
         assert store.read("a/big") == data
 
+    def test_takes_every_letter_a_key_may_have(self, store: Store) -> None:
+        keys = ["A-z_0.json", "a/b+c.d-e_f+g", "a/x-y+z/0.zarr.zip"]
+        for key in keys:
+            store.create(key, key.encode())
+        assert [store.read(key) for key in keys] == [key.encode() for key in keys]
+        assert list(store.list("")) == keys
+
     def test_keeps_nothing_as_nothing(self, store: Store) -> None:
         assert store.create("a/empty", b"") is True
         assert store.read("a/empty") == b""
