@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mu2net_core.errors import InvalidInputError
 
@@ -33,6 +34,7 @@ def check_name(name: str, what: str = "name") -> str:
     return name
 
 
+@lru_cache(maxsize=4096)  # every manifest names the same few tasks
 def is_name(name: str) -> bool:
     """Returns whether ``name`` keeps the rules of ``check_name``."""
     segments = name.split("/")

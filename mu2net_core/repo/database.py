@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from mu2net_core.errors import (
@@ -73,8 +74,9 @@ class ObjectDatabase:
         self.purged: Callable[[], Purged] = Purged
         self.limits = limits
         self._quarantine = quarantine
-        self._cache: dict[str, Manifest] = {}
+        self._cache: dict[str, tuple[Manifest, int]] = {}
         self._cached_bytes = 0
+        self._caching = Lock()
 
     def put(self, value: Manifest) -> str:
         """Stores a model, task, commit or snapshot and returns its id."""
@@ -197,8 +199,9 @@ class ObjectDatabase:
 
     def forget(self) -> None:
         """Forgets what was read, because some of it may have been deleted."""
-        self._cache.clear()
-        self._cached_bytes = 0
+        with self._caching:
+            self._cache.clear()
+            self._cached_bytes = 0
 
     def _check_purged(self, kind: Kind, oid: str) -> None:
         """Raises NotFoundError if an object that is missing was purged."""
@@ -217,16 +220,20 @@ class ObjectDatabase:
 
     def _value(self, kind: Kind, oid: str, expected: type[T]) -> T:
         cached = self._cache.get(oid)
-        if isinstance(cached, expected):
-            return cached
+        if cached is not None and isinstance(cached[0], expected):
+            return cached[0]
         data = self.read(kind, oid)
         value = decode_manifest(expected, data, what=f"{kind} {oid}", limits=self.limits)
-        if len(self._cache) >= _CACHED or self._cached_bytes >= _CACHED_BYTES:
-            self._cache.clear()
-            self._cached_bytes = 0
-        self._cache[oid] = value
-        self._cached_bytes += len(data)
+        self._remember(oid, value, len(data))
         return value
+
+    def _remember(self, oid: str, value: Manifest, size: int) -> None:
+        """Keeps a manifest in memory, and drops the oldest ones: whoever walks a history is past them."""
+        with self._caching:
+            self._cached_bytes += size - self._cache.pop(oid, (value, 0))[1]
+            self._cache[oid] = (value, size)
+            while len(self._cache) > _CACHED or self._cached_bytes > _CACHED_BYTES:
+                self._cached_bytes -= self._cache.pop(next(iter(self._cache)))[1]
 
     def _mapped(self, oid: str) -> memoryview | None:
         """Returns a component's file, mapped and checked; None if there is no good local file to map."""
