@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, hash_bytes, object_key
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits
+from mu2net_core.repo.arrival import read_checked
 from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
@@ -176,10 +177,9 @@ def component_fetcher(
             if remote.name not in stores:
                 stores[remote.name] = connect(remote, open_store=open_store).store
             try:
-                data = stores[remote.name].read(object_key(kind, oid), limit=limits.component_bytes)
+                return read_checked(stores[remote.name], kind, oid, limit=limits.component_bytes, name=remote.name)
             except NotFoundError:
                 continue
-            return _checked(data, kind, oid, remote)
         asked = ", ".join(f"{remote.name} ({remote.url})" for remote in partial)
         raise NotFoundError(
             f"The {kind} {oid} is not here" + (f" and not on {asked}." if kind == "component" else "."),
@@ -188,17 +188,6 @@ def component_fetcher(
         )
 
     return fetch
-
-
-def _checked(data: bytes, kind: Kind, oid: str, remote: Remote) -> bytes:
-    found = hash_bytes(data)
-    if found != oid:
-        raise CorruptObjectError(
-            f"The {kind} {oid} on the remote {remote.name} ({remote.url}) is damaged: its bytes hash to {found}. "
-            "It was not taken over.",
-            hint="Run `mu2net fsck` there; `mu2net fsck --repair-from REMOTE` takes a good copy from elsewhere.",
-        )
-    return data
 
 
 def check_vacant(store: Store) -> None:
