@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import object_key
-from mu2net_core.repo.check_history import Walk
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
+from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.remotes import RemoteRepository, connect
 

@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import AccessRule, Commit, ComponentRef, Kind, Snapshot, intersect, may_read
+from mu2net_core.objects import Commit, Snapshot
+from mu2net_core.repo.check_access import check_access
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
-from mu2net_core.repo.findings import Problem, ProblemKind
-from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 
-__all__ = ["Walk", "walk_history"]
-
-
-@dataclass(slots=True, kw_only=True)
-class Walk:
-    """What refs reach.
-
-    Attributes:
-        scan: the objects.
-        partial: whether components that are missing may be on a remote.
-        purged: what was purged, and may be missing.
-        reached: (kind, id) of every object met, weakly referenced ones too if they are there.
-        missing: (kind, id) of strongly referenced objects that are not there.
-        absent: components that are not there and may be on a partial remote: who needs them, by id.
-        problems: found so far.
-    """
-
-    scan: Scan
-    partial: bool
-    purged: Purged
-    reached: set[tuple[Kind, str]] = field(default_factory=set)
-    missing: set[tuple[Kind, str]] = field(default_factory=set)
-    absent: dict[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    def need(self, kind: Kind, oid: str, by: str) -> bool:
-        """Notes a strong reference; returns whether the object is there and met for the first time."""
-        if (kind, oid) in self.reached or (kind, oid) in self.missing:
-            return False
-        here: Mapping[str, object] = getattr(self.scan, f"{kind}s")
-        if oid in here:
-            self.reached.add((kind, oid))
-            return True
-        if (kind, oid) in self.scan.damaged or self.purged.lists((kind, oid)) is not None:
-            return False
-        if kind == "component" and self.partial:
-            self.absent.setdefault(oid, by)
-        else:
-            self.missing.add((kind, oid))
-            self.report("missing-object", f"{kind}/{oid}", f"It is not there, though {by} needs it.")
-        return False
-
-    def reached_models(self) -> list[str]:
-        """Returns the ids of all models met, sorted."""
-        return sorted(oid for kind, oid in self.reached if kind == "model")
-
-    def report(self, kind: ProblemKind, about: str, message: str) -> None:
-        """Notes a problem."""
-        self.problems.append(Problem(kind=kind, object=about, message=message))
+__all__ = ["walk_history"]
 
 
 def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
@@ -93,8 +44,7 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
             walk.report("wrong-reference", entry_key(task, number), message)
     for model_id in sorted(retained):
         _components(walk, model_id)
-    _check_training(walk)
-    _check_access(walk)
+    check_access(walk)
     return walk
 
 
@@ -156,51 +106,3 @@ def _components(walk: Walk, model_id: str) -> None:
                 f"that component has {found[0]} in {found[1]}."
             )
             walk.report("wrong-reference", f"model/{model_id}", message)
-
-
-def _check_training(walk: Walk) -> None:
-    """Reports every component that forgets who trained what it came from: the access rules rest on that."""
-    known: dict[str, list[ComponentRef]] = {}
-    for model in walk.scan.models.values():
-        for ref in model.components:
-            known.setdefault(ref.id, []).append(ref)
-    for model_id in walk.reached_models():
-        model = walk.scan.models[model_id]
-        parent = walk.scan.models.get(model.parent or "")
-        for ref in model.components:
-            shared = parent.component(ref.name) if parent else None
-            sources = [shared] if shared is not None and shared.id == ref.id else known.get(ref.parent or "", [])
-            if sources and not any(_covers(ref, source) for source in sources):
-                message = f"Its {ref.name} names fewer tasks or steps than the component it came from."
-                walk.report("access", f"model/{model_id}", message)
-
-
-def _covers(ref: ComponentRef, source: ComponentRef) -> bool:
-    """Returns whether ``ref`` tells of all the training that ``source`` tells of."""
-    return all(t in ref.training and ref.training[t].steps >= told.steps for t, told in source.training.items())
-
-
-def _check_access(walk: Walk) -> None:
-    """Reports every model that holds what its task was not allowed to read."""
-    rules = _rules(walk)
-    for model_id in walk.reached_models():
-        model = walk.scan.models[model_id]
-        if model.task is None:
-            continue
-        for ref in model.components:
-            if not may_read(model.task, ref.training, rules):
-                others = sorted(set(ref.training) - {model.task})
-                refused = [task for task in others if not may_read(model.task, [task], rules)] or others
-                message = f"The task {model.task} uses in {ref.name} what only {', '.join(refused)} may share."
-                walk.report("access", f"model/{model_id}", message)
-
-
-def _rules(walk: Walk) -> dict[str, AccessRule]:
-    """Returns per task what all its commits grant; of a task that no ref reaches, those that were only fetched."""
-    reached: dict[str, list[AccessRule]] = {}
-    others: dict[str, list[AccessRule]] = {}
-    for commit_id, commit in walk.scan.commits.items():
-        if commit.task_id in walk.scan.tasks:
-            found = reached if ("commit", commit_id) in walk.reached else others
-            found.setdefault(commit.task, []).append(walk.scan.tasks[commit.task_id].access)
-    return {task: intersect(rules) for task, rules in {**others, **reached}.items()}

@@ -43,12 +43,14 @@ class FsckReport:
 
     Attributes:
         problems: what is wrong now, after repairs.
+        warnings: what is worth knowing and does no harm.
         repaired: objects and refs that were restored from the other repository.
         counts: how much was checked: objects by kind, ``entries``, ``tags``, ``bytes``; and ``unreachable`` objects,
             which do no harm.
     """
 
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
     repaired: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 

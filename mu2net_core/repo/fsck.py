@@ -1,60 +1,86 @@
-"""Checks a whole repository, and restores what is damaged from another one."""
+"""Checks a whole repository, here or elsewhere, and restores what is damaged from another one."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 from mu2net_core.objects import Kind
 from mu2net_core.repo.check_absent import ask_remotes, set_aside, ways_back
-from mu2net_core.repo.check_history import Walk, walk_history
-from mu2net_core.repo.check_objects import Scan, scan_objects
+from mu2net_core.repo.check_history import walk_history
+from mu2net_core.repo.check_objects import Scan, Share, Watch, scan_objects
 from mu2net_core.repo.check_refs import RefScan, scan_refs
+from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.findings import FsckReport, Problem, Source
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.patient import Patient, patient_here
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.restore import restore_entry, restore_objects
+from mu2net_core.repo.restore import restore_names, restore_objects
+from mu2net_core.repo.restore_log import restore_entries
 
-__all__ = ["FsckReport", "Problem", "fsck"]
+__all__ = ["FsckReport", "Problem", "examine", "fsck"]
 
 _ROUNDS = 1_000
 
 
-def fsck(repo: Repository, *, remote: Source | None = None) -> FsckReport:
+def fsck(
+    repo: Repository, *, remote: Source | None = None, share: Share | None = None, watch: Watch = lambda *_: None
+) -> FsckReport:
     """Returns what is wrong with ``repo`` after re-hashing every object and following every edge.
 
     Args:
         repo: the repository; without ``remote`` nothing in it is changed. Its partial remotes are asked whether they
             have the components that are not here.
-        remote: where good copies of damaged and missing objects and head entries are taken from.
+        remote: where good copies of what is damaged or missing are taken from.
+        share: which part of the components is hashed; by default all.
+        watch: told of progress.
     """
+    return examine(patient_here(repo), source=remote, share=share, watch=watch)
+
+
+def examine(
+    patient: Patient, *, source: Source | None = None, share: Share | None = None, watch: Watch = lambda *_: None
+) -> FsckReport:
+    """Returns what is wrong with a repository, here or elsewhere, after repairs if there is a ``source`` for them.
+
+    Raises:
+        AccessDeniedError: permissions forbid a repair.
+    """
+    scan = scan_objects(patient, share=share, watch=watch)
     repaired: list[str] = []
     for _ in range(_ROUNDS):
-        scan, refs, walk = _check(repo)
-        restored = [] if remote is None else _restore(repo, remote, scan, refs, walk)
+        refs, walk = _look_around(patient, scan, watch)
+        restored = [] if source is None else _restore(patient, source, scan, refs, walk)
         if not restored:
             break
         repaired += restored
-    problems = _noted(repo, scan, refs, walk)
+    problems = _noted(patient, scan, refs, walk)
     return FsckReport(
-        problems=tuple(sorted(problems, key=lambda p: (p.kind, p.object, p.message))),
-        repaired=tuple(repaired),
+        problems=tuple(sorted(problems, key=_order)),
+        warnings=tuple(sorted(walk.warnings, key=_order)),
+        repaired=tuple(dict.fromkeys(repaired)),
         counts=_counts(scan, refs, walk),
     )
 
 
-def _check(repo: Repository) -> tuple[Scan, RefScan, Walk]:
-    scan = scan_objects(repo.store, repo.limits)
-    refs = scan_refs(repo.refs)
-    remotes = repo.config.remotes.values()
-    walk = walk_history(scan, refs, partial=any(remote.partial for remote in remotes))
-    ask_remotes(walk, remotes, set_aside(repo.state / "corrupt"))
-    return scan, refs, walk
+def _look_around(patient: Patient, scan: Scan, watch: Watch) -> tuple[RefScan, Walk]:
+    watch("checking references", 0, 0)
+    refs = scan_refs(patient.refs)
+    walk = walk_history(scan, refs, partial=patient.is_partial)
+    if patient.remotes:
+        ask_remotes(walk, patient.remotes, _aside(patient))
+    elif walk.absent:
+        walk.warn("missing-object", "component", f"{len(walk.absent)} are not there: this is a partial clone.")
+    return refs, walk
 
 
-def _noted(repo: Repository, scan: Scan, refs: RefScan, walk: Walk) -> set[Problem]:
+def _aside(patient: Patient) -> dict[str, Path]:
+    return {} if patient.folder is None else set_aside(patient.folder / "state" / "corrupt")
+
+
+def _noted(patient: Patient, scan: Scan, refs: RefScan, walk: Walk) -> set[Problem]:
     """Returns all problems; those of lost objects tell where a damaged copy is, and what is whole without them."""
-    aside = set_aside(repo.state / "corrupt")
+    aside = _aside(patient)
     problems = {*scan.problems, *refs.problems, *walk.problems}
     lost = {p.object for p in problems if p.kind in {"missing-object", "damaged-object"}}
     notes = ways_back(scan, refs, {about.removeprefix("component/") for about in lost})
@@ -76,13 +102,20 @@ def _counts(scan: Scan, refs: RefScan, walk: Walk) -> dict[str, int]:
     return dict(counts)
 
 
-def _restore(repo: Repository, remote: Source, scan: Scan, refs: RefScan, walk: Walk) -> list[str]:
-    """Fetches what the remote has of what is damaged or missing; returns what was restored."""
-    aside = set_aside(repo.state / "corrupt")
+def _restore(patient: Patient, source: Source, scan: Scan, refs: RefScan, walk: Walk) -> list[str]:
+    """Fetches what the source has of what is damaged or missing; returns what was restored."""
+    aside = _aside(patient)
     damaged: set[tuple[Kind, str]] = {("component", oid) for oid in walk.absent if f"component/{oid}" in aside}
-    restored = restore_objects(repo, remote, {*scan.damaged, *walk.missing, *damaged})
-    lost = [(task, number) for task, number, commit in refs.commits if not repo.objects.has("commit", commit)]
-    for task, number in sorted({*refs.broken, *lost}):
-        if restore_entry(repo, remote, scan, task, number, rebuild=(task, number) in refs.broken):
-            restored.append(entry_key(task, number))
-    return restored
+    begin = len(patient.healed)
+    restore_objects(patient, source, {*scan.damaged, *walk.missing, *damaged})
+    for node in patient.healed[begin:]:
+        scan.renew(patient, node)
+    middle = len(patient.healed)
+    names = [*restore_names(patient, source, scan, refs), *restore_entries(patient, source, scan, refs)]
+    for node in patient.healed[middle:]:
+        scan.renew(patient, node)
+    return [*(f"{kind}/{oid}" for kind, oid in patient.healed[begin:]), *names]
+
+
+def _order(problem: Problem) -> tuple[str, str, str]:
+    return problem.kind, problem.object, problem.message

@@ -1,118 +1,95 @@
-"""Brings damaged and missing objects and head entries back from another repository, and from what is still known."""
+"""Brings damaged and missing objects, tags, roots and tombstones back from another repository."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import LIMITS, HeadEntry, Kind, decode_strict, encode, hash_bytes
+from mu2net_core.errors import AccessDeniedError, Mu2netError
+from mu2net_core.objects import LIMITS, Kind
 from mu2net_core.repo.check_objects import Scan
+from mu2net_core.repo.check_refs import RefScan
+from mu2net_core.repo.epoch import is_epoch_key, new_epoch
 from mu2net_core.repo.findings import Source
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.refs import entry_key
-from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.patient import Patient
+from mu2net_core.repo.refs import Refs, parse_tombstone_key
 
-__all__ = ["restore_entry", "restore_objects"]
+__all__ = ["alike", "restore_names", "restore_objects"]
+
+_FLIPPED = 2
 
 
-def restore_objects(repo: Repository, source: Source, wanted: Iterable[tuple[Kind, str]]) -> list[str]:
-    """Fetches what ``source`` has of ``wanted``; returns what was restored."""
-    restored = []
-    for kind, oid in sorted(wanted):
+def restore_objects(patient: Patient, source: Source, wanted: Iterable[tuple[Kind, str]]) -> None:
+    """Fetches what ``source`` has of ``wanted``, each object once.
+
+    Raises:
+        AccessDeniedError: permissions forbid replacing them.
+    """
+    for kind, oid in sorted(set(wanted) - set(patient.healed)):
         try:
-            repo.objects.put_bytes(kind, source.objects.read(kind, oid))
+            data = source.objects.read(kind, oid)
         except Mu2netError:
             continue  # the source has no good copy either: the problem stays in the report
-        restored.append(f"{kind}/{oid}")
+        patient.put(kind, oid, data)
+
+
+def restore_names(patient: Patient, source: Source, scan: Scan, refs: RefScan) -> list[str]:
+    """Restores tags and roots that are damaged or name nothing, tombstones and epochs; returns their keys.
+
+    A tag or root comes back as it was but for a digit or two, as ``source`` has it, or as it was last seen on a remote,
+    if what that names is there or comes from ``source``.
+    """
+    restored = []
+    suspects = {problem.object for problem in refs.problems}
+    suspects |= {key for key, oid in refs.tags.items() if oid not in scan.snapshots}
+    suspects |= {key for key, oid in refs.roots.items() if oid not in scan.models}
+    for key in sorted(suspects):
+        if is_epoch_key(key):
+            patient.set_aside(key)
+            new_epoch(patient.store)
+            restored.append(key)
+        elif key.startswith(("refs/tags/", "refs/roots/")):
+            good = (data for oid, data in _named(patient, source, scan, key) if _is_good(patient, source, key, oid))
+            data = next(good, None)
+            restored += [key] if data is not None and patient.replace(key, data) else []
+        elif parse_tombstone_key(key):
+            restored += [key] if _tombstone(patient, source, key) else []
     return restored
 
 
-def restore_entry(repo: Repository, source: Source, scan: Scan, task: str, number: int, *, rebuild: bool) -> bool:
-    """Puts an entry of a head in place that fits between its neighbours; returns whether there was one.
+def alike(oid: str, known: Iterable[str]) -> list[str]:
+    """Returns the ids of ``known`` that differ from ``oid`` in two digits at most: what it was before a bit flipped."""
+    return [one for one in known if len(one) == len(oid) and sum(map(str.__ne__, oid, one)) <= _FLIPPED]
 
-    Args:
-        repo: whose entry.
-        source: whose entry of the same number is tried first.
-        scan: the objects of ``repo``.
-        task: the head's task.
-        number: the entry's.
-        rebuild: whether to make it again from a commit, too. An entry is nothing but that and the hash of the one
-            before: in the middle of a log the next entry proves which commit it was. The newest moves to where
-            ``source`` or a remote was last seen to be, if that came after the entry before.
-    """
-    key = entry_key(task, number)
+
+def _named(patient: Patient, source: Source, scan: Scan, key: str) -> Iterator[tuple[str, bytes]]:
+    """Yields what a tag or root may have named: id, and bytes of the file."""
+    _, folder, name = key.split("/", 2)
+    with suppress(Mu2netError):
+        data = patient.store.read(key, limit=LIMITS.ref_bytes)
+        for oid in alike(data[:64].decode(errors="replace"), scan.snapshots if folder == "tags" else scan.models):
+            yield oid, oid.encode() + (data[64:] if data[64:65] == b"\n" else b"\n")
+    with suppress(Mu2netError):
+        yield source.refs.read_id(key), source.refs.store.read(key, limit=LIMITS.ref_bytes)
+    for note in patient.known:
+        seen = (note.tags if folder == "tags" else note.roots).get(name)
+        if seen is not None:
+            yield seen, f"{seen}\n".encode()
+
+
+def _is_good(patient: Patient, source: Source, key: str, oid: str) -> bool:
+    """Returns whether the object is here, or comes now."""
+    node: tuple[Kind, str] = ("snapshot" if key.startswith("refs/tags/") else "model", oid)
+    if not patient.objects.has(*node):
+        restore_objects(patient, source, [node])
+    return patient.objects.has(*node)
+
+
+def _tombstone(patient: Patient, source: Source, key: str) -> bool:
     try:
-        before, base = None, None
-        if number > 1:
-            state, _ = repo.refs.entry(task, number - 1)
-            before, base = state.entry_hash, state.commit
-        expected = _expected(repo, task, number)
-        found = _made(repo, source, scan, (task, base, before), newest=expected is None) if rebuild else iter(())
-        for data in (*_theirs(source, key, before), *found):
-            if expected is None or hash_bytes(data) == expected:
-                if repo.store.exists(key) and repo.store.read(key) == data:
-                    return False
-                repo.set_aside(key)
-                return repo.store.create(key, data)
-    except Mu2netError:
-        pass  # its neighbour is damaged too, or nothing can be written: the problem stays in the report
-    return False
-
-
-def _expected(repo: Repository, task: str, number: int) -> str | None:
-    """Returns the hash the next entry says this one has; None if this is the newest."""
-    if not repo.store.exists(entry_key(task, number + 1)):
-        return None
-    return repo.refs.entry(task, number + 1)[1].previous
-
-
-def _theirs(source: Source, key: str, before: str | None) -> Iterator[bytes]:
-    try:
-        data = source.refs.store.read(key, limit=LIMITS.ref_bytes)
-        if decode_strict(data, HeadEntry, what=key).previous == before:
-            yield data
-    except Mu2netError:
-        return
-
-
-def _made(
-    repo: Repository, source: Source, scan: Scan, after: tuple[str, str | None, str | None], *, newest: bool
-) -> Iterator[bytes]:
-    """Yields entries made of commits that it may have named."""
-    task, base, before = after
-    if not newest:
-        commits = [oid for oid, commit in scan.commits.items() if commit.task == task]
-    else:
-        commits = [oid for oid in _last_seen(repo, source, task) if _follows(repo, source, task, base, oid)]
-    for oid in commits:
-        yield encode(HeadEntry(commit=oid, previous=before))
-
-
-def _last_seen(repo: Repository, source: Source, task: str) -> Iterator[str]:
-    """Yields where the head is in ``source``, and where it was last seen on any remote."""
-    try:
-        state = source.refs.head(task)
-        if state is not None:
-            yield state.commit
-    except Mu2netError:
-        pass
-    for remote in repo.config.remotes.values():
-        tracked = read_tracking(repo.state, remote).heads.get(task)
-        if tracked is not None:
-            yield tracked.commit
-
-
-def _follows(repo: Repository, source: Source, task: str, base: str | None, oid: str) -> bool:
-    """Returns whether a commit is of the task and came after ``base``; brings its history as far as it is not here."""
-    try:
-        pending = [oid]
-        while pending:
-            commit_id = pending.pop()
-            if not repo.objects.has("commit", commit_id):
-                repo.objects.put_bytes("commit", source.objects.read("commit", commit_id))
-                pending.extend(repo.objects.commit(commit_id).parents)
-        commit = repo.objects.commit(oid)
-        return commit.task == task and (base is None or (oid != base and contains(repo.objects, oid, base)))
+        Refs(source.refs.store).tombstone(key)
+        return patient.replace(key, source.refs.store.read(key, limit=LIMITS.ref_bytes))
+    except AccessDeniedError:
+        raise
     except Mu2netError:
         return False

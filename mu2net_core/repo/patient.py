@@ -1,0 +1,125 @@
+"""A repository to check and to heal: one on this machine, or a remote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Kind, object_key
+from mu2net_core.repo.config import Remote
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.refs import HeadState, Refs
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.repository import CONFIG, Repository
+from mu2net_core.repo.tracking import Tracking, read_tracking
+from mu2net_core.storage import Store
+from mu2net_core.storage.files import make_folder
+
+__all__ = ["Patient", "patient_here", "patient_there"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """What a check and a repair need of a repository.
+
+    Attributes:
+        store: its bytes.
+        objects: its objects.
+        refs: its refs.
+        remotes: where components may be that are not in it.
+        is_partial: whether there may be such.
+        known: what was last seen of its heads, tags and roots, or of remotes they were pushed to.
+        ours: where heads stand in the working copy at hand, if that is another repository; None for none.
+        near: a copy of its manifests at hand, if it is elsewhere.
+        healed: objects that were put in place, in order.
+    """
+
+    store: Store
+    objects: ObjectDatabase
+    refs: Refs
+    remotes: tuple[Remote, ...] = ()
+    is_partial: bool = False
+    known: tuple[Tracking, ...] = ()
+    ours: Callable[[str], HeadState | None] = lambda _task: None
+    near: ObjectDatabase | None = None
+    healed: list[tuple[Kind, str]] = field(default_factory=list, repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its bytes lie on this machine."""
+        return self.folder is not None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder it is; None if it is none."""
+        file = self.store.local_path(CONFIG)
+        return None if file is None else file.parent
+
+    def commits_seen(self, task: str) -> Iterable[str]:
+        """Yields where a head was last seen, here or on a remote."""
+        state = self.ours(task)
+        if state is not None:
+            yield state.commit
+        for note in self.known:
+            if task in note.heads:
+                yield note.heads[task].commit
+
+    def set_aside(self, key: str) -> None:
+        """Takes a damaged file away, so that a good one can take its place; a folder keeps it in ``state/corrupt``."""
+        file = self.store.local_path(key)
+        if file is None or self.folder is None:
+            self.store.delete(key)
+        elif file.exists():
+            target = self.folder / "state" / "corrupt" / key.replace("/", "-")
+            make_folder(target.parent)
+            file.replace(target)
+
+    def put(self, kind: Kind, oid: str, data: bytes) -> None:
+        """Puts the right bytes of an object in place of damaged or missing ones."""
+        key = object_key(kind, oid)
+        if self.is_local:
+            if self.store.exists(key):
+                self.set_aside(key)
+            self.objects.put_bytes(kind, data)
+        else:
+            self.store.refresh(key, data)
+        self.objects.forget()
+        self.healed.append((kind, oid))
+
+    def replace(self, key: str, data: bytes) -> bool:
+        """Puts ``data`` in place of a damaged or missing ref; returns False if that is what it was."""
+        try:
+            if self.store.read(key, limit=len(data)) == data:
+                return False
+        except NotFoundError:
+            return self.store.create(key, data)
+        self.set_aside(key)
+        return self.store.create(key, data)
+
+
+def patient_here(repo: Repository) -> Patient:
+    """Returns a repository on this machine."""
+    remotes = tuple(repo.config.remotes.values())
+    return Patient(
+        store=repo.store,
+        objects=repo.objects,
+        refs=repo.refs,
+        remotes=remotes,
+        is_partial=any(remote.partial for remote in remotes),
+        known=tuple(read_tracking(repo.state, remote) for remote in remotes),
+    )
+
+
+def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
+    """Returns a remote; what the working copy ``near`` knows of it helps."""
+    return Patient(
+        store=remote.store,
+        objects=remote.objects,
+        refs=remote.refs,
+        is_partial=any(other.partial for other in remote.config().remotes.values()),
+        known=(read_tracking(near.state, remote.remote),),
+        ours=near.refs.head,
+        near=near.objects,
+    )
