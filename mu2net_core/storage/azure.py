@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
@@ -79,6 +80,7 @@ class AzureBackend(Backend):
             use_listings_cache=False,
             skip_instance_cache=True,
         )
+        logging.getLogger("azure").addHandler(logging.NullHandler())  # it warns of what is tried again here
         fs.service_client._config.max_single_get_size = _WHOLE_BYTES
         fs.service_client._config.max_single_put_size = _WHOLE_BYTES
         return fs

@@ -182,7 +182,7 @@ def by_status(status: int) -> Trouble:
 
 
 def chain(exc: BaseException | None) -> Iterator[BaseException]:
-    """Yields an exception and what it was raised from; not what merely was being handled then, perhaps by the caller."""
+    """Yields an exception and what it was raised from, but not what was only being handled then."""
     while exc is not None:
         yield exc
         exc = exc.__cause__

@@ -222,6 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, body: bytes, *, share: float = 1.0) -> HTTPConnection:
         """Sends the request on, or only the first ``share`` of it, and returns the connection it went over."""
+        if self._upstream is not None and share < 1:
+            self._upstream.close()
+        if self._upstream is not None and share < 1:
+            self._upstream.close()
         if self._upstream is None or share < 1:
             self._upstream = self.server.proxy.connect()
         upstream = self._upstream
