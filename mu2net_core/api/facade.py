@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.reset import ResetResult
     from mu2net_core.api.status import StatusReport
     from mu2net_core.api.tasks import TaskInfo
+    from mu2net_core.api.verify import VerifyReport
     from mu2net_core.engine.events import Event
     from mu2net_core.insight import Leaderboard
     from mu2net_core.objects import Head
@@ -176,6 +177,12 @@ class Repo:
         from mu2net_core.api.gc import gc
 
         return gc(self.repository, self.context, remote=remote, dry_run=dry_run)
+
+    def verify(self, revision: str | None = None, *, keys: Path | None = None) -> VerifyReport:
+        """Returns who signed the history of a task, a commit or a tag; of everything by default."""
+        from mu2net_core.api.verify import verify
+
+        return verify(self.repository, self.context, revision, keys=keys)
 
     def fsck(self) -> FsckReport:
         """Checks everything."""

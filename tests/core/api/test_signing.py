@@ -255,3 +255,13 @@ def test_a_signature_is_lower_case_hex() -> None:
     for key, value in (("A" * 64, "0" * 128), ("0" * 64, "0" * 127), ("0" * 63, "0" * 128)):
         with pytest.raises(ValueError, match="lower-case hex"):
             Signature(key=key, value=value)
+
+
+def test_the_example_in_the_format_is_signed() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "format.md").read_text(encoding="utf-8")
+    example = next(line for line in page.splitlines() if line.startswith("{") and '"signature"' in line).encode()
+    signature = decode(example, Commit, what="the example").signature
+    assert signature is not None
+    zeros = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw().hex()
+    assert signature.key == zeros
+    assert is_valid(signature, signed_bytes("commit", example))

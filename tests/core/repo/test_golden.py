@@ -147,7 +147,7 @@ def _documented() -> str:
 
 def test_the_documented_examples_have_the_documented_hashes() -> None:
     examples = re.findall(r"```json\n(.+?)\n```\n\n(?:id|hash) `([0-9a-f]{64})`", _documented())
-    assert len(examples) == 4
+    assert len(examples) == 5
     for text, oid in examples:
         assert hash_bytes(text.encode()) == oid
 
