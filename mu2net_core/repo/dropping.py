@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.outcomes import TaskReport
@@ -59,8 +60,14 @@ def drop_purged(
     if had is None or not contains(objects, had, ours.commit):
         reason = f"it was purged from {remote}, and here is work on it that was never there: it stays, and is not sent"
         return TaskReport(task=task, outcome="skipped", reason=f"{reason} (mu2net rm-task {task} --purge drops it)")
-    follow(here(repo), task, own, purge, now=now or own[-1].purged_at, also=also)
+    follow(here(repo), task, own, purge, now=now or own[-1].purged_at, also=partial(_also, also, theirs))
     return TaskReport(task=task, outcome="removed", commit=purge, reason=f"it was purged from {remote}")
+
+
+def _also(also: Callable[[], Tips], theirs: str) -> Tips:
+    """Returns what else must stay: the purge commit, too, and what came after it."""
+    tips = also()
+    return replace(tips, commits=tips.commits - {theirs}, others=tips.others | {("commit", theirs)})
 
 
 def _believed(repo: Repository, stone: Tombstone) -> Tombstone:

@@ -80,14 +80,15 @@ def freshen(objects: ObjectDatabase, remote: RemoteRepository, found: Sequence[N
     if not found:
         return ()
     key = object_key(*newest)
-    if newest in found:
+    refreshed = [newest] if newest in found else []
+    if refreshed:
         remote.store.refresh(key, objects.read(*newest))
-    now, old = remote.store.modified(key), []
+    now = remote.store.modified(key)
     with Workers[tuple[Node, bool]]() as workers:
-        for node in found:
+        for node in set(found) - set(refreshed):
             workers.submit(partial(_refresh_if_before, objects, remote, node, now - _OLD))
-        old = [node for node, was_old in workers.results() if was_old]
-    return tuple(old)
+        refreshed += [node for node, was_old in workers.results() if was_old]
+    return tuple(refreshed)
 
 
 def restore_missing(objects: ObjectDatabase, remote: RemoteRepository, nodes: Iterable[Node]) -> None:

@@ -14,7 +14,7 @@ __all__ = ["NUM_THREADS", "Workers"]
 
 T = TypeVar("T")
 
-NUM_THREADS = 8
+NUM_THREADS = 16
 """Transfers wait for a network far more than they compute."""
 
 MAX_BYTES = 64 * 2**20

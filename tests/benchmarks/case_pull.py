@@ -17,6 +17,8 @@ from mu2net_core.repo import Remote, Repository, create_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.join import Policy
+from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.remotes import component_fetcher, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
@@ -33,7 +35,8 @@ class ByteStore(WrappedStore):
 
     def read(self, key: str, *, limit: int | None = None) -> bytes:
         data = super().read(key, limit=limit)
-        self.num_bytes += len(data)
+        with self._lock:
+            self.num_bytes += len(data)
         return data
 
     def list(self, prefix: str) -> Iterator[str]:
@@ -92,8 +95,7 @@ def pull_and_use(repo: Repository, remote: Remote, task: str) -> int:
     fetch(repo, connect(remote, open_store=opened), tasks=[task])
     adopt(repo, read_tracking(repo.state, remote), [task], Policy())
     repo.objects.fetch_missing = component_fetcher([remote], open_store=opened)
-    for ref in model_of(repo, task).components:
-        repo.objects.component(ref.id)
+    bring_components(repo, model_of(repo, task).components, counter=Counter())
     return sum(store.num_bytes for store in stores)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from unittest import mock
 
 from measure import Options, Row
 
 from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import connect
 from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import WrappedStore
@@ -28,6 +31,7 @@ def measure(options: Options) -> list[Row]:
 
 def _row(repo: Repository, remote: Remote, num_new: int, num_tasks: int) -> Row:
     evolve_sample(repo, "task-0", score=0.5 + num_new / 10, trains=LAYERS[:num_new], seed=100 + num_new)
+    fetch(repo, connect(remote), clock=_now)  # a push right after a pull: the remote was looked at seconds ago
     calls = Counter[str]()
     for store in push_counted(repo, remote):
         calls += store.calls
@@ -49,5 +53,9 @@ def push_counted(repo: Repository, remote: Remote) -> list[WrappedStore]:
         stores.append(WrappedStore(open_store(url)))
         return stores[-1]
 
-    push(repo, remote, open_store=opened)
+    push(repo, remote, open_store=opened, clock=_now)
     return stores
+
+
+def _now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,212 @@
+"""A task that was purged on a remote, or here: nobody brings it back unknowingly, and no unshared work is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.objects import Agent, Snapshot
+from mu2net_core.repo import HeadState, Remote, Repository, create_repository, load_system, open_repository
+from mu2net_core.repo.adopt import adopt
+from mu2net_core.repo.fetching import fetch
+from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
+from mu2net_core.repo.place import here
+from mu2net_core.repo.prefetch import bring_models
+from mu2net_core.repo.purge import bury, store_purge_commit
+from mu2net_core.repo.purged import Tombstone, is_purge
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import attach, connect
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+
+NOW = "2026-01-02T03:04:05.678901+00:00"
+AGENT = Agent(id="0" * 32, host="test", device="none")
+POLICY = Policy(now=NOW)
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Remote:
+    return Remote(name="origin", url=str(tmp_path / "shared"))
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote) -> Repository:
+    """Returns a working copy that shares two tasks."""
+    repo = sample_repository(tmp_path / "ann")
+    repo.update_config(lambda config: config.with_remote(origin))
+    attach(repo)
+    for task in ("cats", "dogs"):
+        add_sample_task(repo, task)
+        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    push(repo, origin)
+    return repo
+
+
+@pytest.fixture
+def bob(ann: Repository, origin: Remote, tmp_path: Path) -> Repository:
+    """Returns a clone of what ann shares."""
+    repo = create_repository(tmp_path / "bob", preset="vit-ti0")
+    repo.update_config(lambda config: config.with_remote(origin))
+    attach(repo)
+    pull(repo, origin)
+    return repo
+
+
+def there(remote: Remote) -> Repository:
+    return open_repository(Path(remote.url))
+
+
+def purge(repo: Repository, task: str = "cats") -> str:
+    place = here(repo)
+    return bury(place, task, partial(store_purge_commit, place, agent=AGENT, now=NOW), now=NOW).commit
+
+
+def pull(repo: Repository, remote: Remote) -> dict[str, TaskReport]:
+    fetch(repo, connect(remote))
+    tracking = read_tracking(repo.state, remote)
+    return {report.task: report for report in adopt(repo, tracking, tracking.heads, POLICY, remote=remote)}
+
+
+def reports(exchange: Exchange) -> dict[str, TaskReport]:
+    return {report.task: report for report in exchange.tasks}
+
+
+def head(repo: Repository, task: str = "cats") -> HeadState:
+    state = repo.refs.head(task)
+    assert state is not None
+    return state
+
+
+def all_bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+class TestPurgedThere:
+    def test_a_clone_drops_it_on_the_next_pull(self, bob: Repository, origin: Remote) -> None:
+        commit = purge(there(origin))
+        report = pull(bob, origin)["cats"]
+        assert (report.outcome, report.reason) == ("removed", "it was purged from origin")
+        assert head(bob).commit == commit
+        assert b"/data/cats.npz" not in all_bytes(bob.path)
+        assert sorted(load_system(bob).heads) == ["dogs"]
+        assert fsck(bob).problems == ()
+        assert {task: report.outcome for task, report in pull(bob, origin).items()} == dict.fromkeys(
+            ("cats", "dogs"), "up-to-date"
+        )
+        assert {report.outcome for report in push(bob, origin).tasks} == {"up-to-date"}
+
+    def test_an_old_clone_cannot_push_it_back(self, bob: Repository, origin: Remote) -> None:
+        purge(there(origin))
+        evolve_sample(bob, "cats", score=0.9, seed=90)
+        before = all_bytes(Path(origin.url))
+        report = reports(push(bob, origin))["cats"]
+        assert report.outcome == "skipped"
+        assert "it was purged from origin" in (report.reason or "")
+        assert all_bytes(Path(origin.url)) == before
+
+    def test_nor_what_learned_from_it(self, bob: Repository, origin: Remote) -> None:
+        cats = bob.objects.commit(head(bob).commit).model
+        evolve_sample(bob, "dogs", score=0.9, parent=cats, seed=90)
+        purge(there(origin))
+        report = reports(push(bob, origin))["dogs"]
+        assert report.outcome == "skipped"
+        assert "knowledge of cats, which was purged from origin" in (report.reason or "")
+        assert b"/data/cats.npz" not in all_bytes(Path(origin.url))
+
+    def test_other_work_is_sent_as_ever(self, bob: Repository, origin: Remote) -> None:
+        purge(there(origin))
+        evolve_sample(bob, "dogs", score=0.9, seed=90)
+        assert reports(push(bob, origin))["dogs"].outcome == "updated"
+        assert fsck(there(origin)).problems == ()
+
+    def test_work_that_was_never_sent_is_not_dropped(self, bob: Repository, origin: Remote) -> None:
+        bring_models(bob, list(bob.objects.ids("model")), what="all", counter=Counter())
+        mine = evolve_sample(bob, "cats", score=0.9, seed=90)
+        purge(there(origin))
+        report = pull(bob, origin)["cats"]
+        assert report.outcome == "skipped"
+        assert "work on it that was never there: it stays" in (report.reason or "")
+        assert "mu2net rm-task cats --purge" in (report.reason or "")
+        assert head(bob) == mine
+        assert fsck(bob).problems == ()
+
+    def test_a_tombstone_alone_destroys_nothing(self, bob: Repository, origin: Remote) -> None:
+        """Whoever can write to a remote can write tombstones: they only take away what the remote had."""
+        mine = evolve_sample(bob, "cats", score=0.9, seed=90)
+        commits = [mine.commit, *bob.objects.commit(mine.commit).parents]
+        roots = tuple(oid for oid in bob.objects.ids("commit") if not bob.objects.commit(oid).parents)
+        stone = Tombstone(
+            task="cats",
+            through=9,
+            roots=roots,
+            objects=tuple(sorted(f"commit/{oid}" for oid in commits)),
+            purged_at=NOW,
+        )
+        shared = there(origin)
+        purge(shared)
+        shared.refs.create_tombstone(stone)
+        before = set(bob.store.list("objects"))
+        assert pull(bob, origin)["cats"].outcome == "skipped"
+        assert head(bob) == mine
+        assert set(bob.store.list("objects")) >= before
+        assert bob.refs.tombstones() == {}
+
+    def test_one_that_speaks_of_other_tasks_is_not_believed_in_that(self, bob: Repository, origin: Remote) -> None:
+        shared = there(origin)
+        purge(shared)
+        roots = tuple(oid for oid in bob.objects.ids("commit") if not bob.objects.commit(oid).parents)
+        shared.refs.create_tombstone(Tombstone(task="cats", through=9, roots=roots, objects=(), purged_at=NOW))
+        assert pull(bob, origin)["cats"].outcome == "removed"
+        evolve_sample(bob, "dogs", score=0.9, seed=90)
+        other = replace(origin, name="other", url=f"{origin.url}-other")
+        assert reports(push(bob, other))["dogs"].outcome == "new"
+
+    def test_a_task_added_again_afterwards_comes_along(self, bob: Repository, origin: Remote) -> None:
+        shared = there(origin)
+        purge(shared)
+        state = head(shared)
+        again = replace(
+            shared.objects.commit(state.commit),
+            parents=(state.commit,),
+            removed=False,
+            task_id=shared.objects.put(sample_task("cats")),
+            message="add cats again",
+        )
+        shared.refs.append("cats", shared.objects.put(again), after=state)
+        pull(bob, origin)
+        assert head(bob).commit == head(shared).commit
+        assert "cats" in load_system(bob).heads
+        assert fsck(bob).problems == ()
+
+    def test_a_tag_that_names_it_is_left_out(self, ann: Repository, origin: Remote, tmp_path: Path) -> None:
+        heads = {task: head(ann, task).commit for task in ("cats", "dogs")}
+        ann.refs.create_tag("v1", ann.objects.put(Snapshot(heads=heads, roots=ann.refs.roots())))
+        push(ann, origin)
+        purge(there(origin))
+        fresh = create_repository(tmp_path / "fresh", preset="vit-ti0")
+        fresh.update_config(lambda config: config.with_remote(origin))
+        (tag,) = fetch(fresh, connect(origin)).tags
+        assert (tag.outcome, tag.reason) == ("skipped", "it names cats, which was purged from origin")
+        assert fsck(fresh).problems == ()
+
+
+class TestPurgedHere:
+    def test_it_does_not_come_back_from_a_remote_that_has_it(self, bob: Repository, origin: Remote) -> None:
+        purge(bob)
+        report = pull(bob, origin)["cats"]
+        assert report.outcome == "skipped"
+        assert "purge it there, too: mu2net rm-task cats --purge --remote origin" in (report.reason or "")
+        assert is_purge(bob.objects.commit(head(bob).commit))
+
+    def test_pushing_leaves_it_there_and_says_so(self, bob: Repository, origin: Remote) -> None:
+        before = head(there(origin))
+        purge(bob)
+        report = reports(push(bob, origin))["cats"]
+        assert report.outcome == "skipped"
+        assert "purge it there, too" in (report.reason or "")
+        assert head(there(origin)) == before

@@ -1,0 +1,260 @@
+"""How many requests a push makes, what it sends again after an interruption, and what it looks at once more."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Tally
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import StorageError
+from mu2net_core.objects import AccessRule, object_key
+from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.epoch import new_epoch
+from mu2net_core.repo.fetching import fetch
+from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.preview import preview
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.storage import Store, open_store
+from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
+from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Watched:
+    """Opens stores that count what is asked of them."""
+
+    def __init__(self, wrap: Callable[[Store], WrappedStore] = WrappedStore) -> None:
+        self.stores: list[WrappedStore] = []
+        self._wrap = wrap
+
+    def __call__(self, url: str) -> Store:
+        self.stores.append(self._wrap(open_store(url)))
+        return self.stores[-1]
+
+    @property
+    def calls(self) -> Tally[str]:
+        return sum((store.calls for store in self.stores), Tally[str]())
+
+    def created(self, prefix: str) -> list[str]:
+        return [key for store in self.stores for how, key in store.log if how == "create" and key.startswith(prefix)]
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Remote:
+    return Remote(name="origin", url=str(tmp_path / "shared"))
+
+
+@pytest.fixture
+def work(repo: Repository) -> Repository:
+    """Returns a repository with two tasks."""
+    for task in ("a", "b"):
+        add_sample_task(repo, task)
+        evolve_sample(repo, task, score=0.5)
+    return repo
+
+
+def there(remote: Remote) -> Repository:
+    return open_repository(Path(remote.url))
+
+
+def at(seconds: float) -> Callable[[], datetime]:
+    return lambda: NOON + timedelta(seconds=seconds)
+
+
+class TestRequests:
+    @pytest.mark.parametrize("k", [1, 2, 3])
+    def test_right_after_a_pull_nothing_is_asked(self, work: Repository, origin: Remote, k: int) -> None:
+        push(work, origin)
+        fetch(work, connect(origin), clock=at(0))
+        evolve_sample(work, "a", score=0.9, trains=LAYERS[:k])
+        watched = Watched()
+        push(work, origin, open_store=watched, clock=at(20))
+        assert watched.calls == {"create": k + 4}  # the components, model, snapshot, commit, head entry
+
+    @pytest.mark.parametrize("seconds", [31, 3600, -1])
+    def test_later_one_question_is(self, work: Repository, origin: Remote, seconds: float) -> None:
+        push(work, origin)
+        fetch(work, connect(origin), clock=at(0))
+        evolve_sample(work, "a", score=0.9)
+        watched = Watched()
+        push(work, origin, open_store=watched, clock=at(seconds))
+        assert watched.calls == {"create": 5, "read": 1}
+
+    def test_a_push_counts_as_a_look(self, work: Repository, origin: Remote) -> None:
+        push(work, origin, clock=at(0))
+        evolve_sample(work, "a", score=0.9)
+        push(work, origin, clock=at(40))
+        evolve_sample(work, "a", score=0.95)
+        watched = Watched()
+        push(work, origin, open_store=watched, clock=at(60))
+        assert watched.calls == {"create": 5}
+
+    def test_a_slow_push_looks_again_before_the_head_moves(self, work: Repository, origin: Remote) -> None:
+        push(work, origin, clock=at(0))
+        evolve_sample(work, "a", score=0.9)
+        times = iter([*([NOON + timedelta(seconds=100)] * 1), *([NOON + timedelta(seconds=200)] * 9)])
+        watched = Watched()
+        push(work, origin, open_store=watched, clock=lambda: next(times))
+        assert watched.calls == {"create": 5, "read": 2}
+        assert [key.split("/")[1] for _, key in watched.stores[-1].log[-2:]] == ["epoch", "heads"]
+
+    def test_a_purge_meanwhile_is_seen_before_the_head_moves(self, work: Repository, origin: Remote) -> None:
+        push(work, origin, clock=at(0))
+        evolve_sample(work, "a", score=0.9)
+        times = iter(NOON + timedelta(seconds=100 * number) for number in range(1, 99))
+        begun: list[str] = []
+
+        class Purging(WrappedStore):
+            def before(self, method: str, key: str) -> None:
+                if method == "create" and "/commit/" in key and not begun:
+                    begun.append(new_epoch(self.inner))
+
+        push(work, origin, open_store=Watched(Purging), clock=lambda: next(times))
+        assert begun == [read_tracking(work.state, origin).epoch]
+        assert there(origin).refs.head("a") is not None
+        assert fsck(there(origin)).problems == ()
+
+    def test_a_first_push_sends_each_object_once(self, work: Repository, origin: Remote) -> None:
+        watched = Watched()
+        result = push(work, origin, open_store=watched)
+        objects = watched.created("objects/")
+        assert len(objects) == len(set(objects)) == result.num_objects
+        assert sorted(objects) == sorted(there(origin).store.list("objects"))
+
+
+class TestInterrupted:
+    def test_components_that_arrived_are_not_sent_again(self, work: Repository, origin: Remote) -> None:
+        push(work, origin)
+        for number, task in enumerate(("a", "b", "a", "b")):
+            evolve_sample(work, task, score=0.6 + number / 10, trains=LAYERS, seed=500 + number)
+        creates = frozenset({"create"})
+        broken = Watched(lambda store: FaultyStore(store, at=8, methods=creates))
+        with pytest.raises(StorageError):
+            push(work, origin, open_store=broken)
+        assert read_tracking(work.state, origin).unfinished
+        arrived = {key for key in broken.created("objects/component") if there(origin).store.exists(key)}
+        assert arrived
+        again = Watched()
+        push(work, origin, open_store=again)
+        assert arrived.isdisjoint(again.created("objects/component"))
+        assert not read_tracking(work.state, origin).unfinished
+        assert fsck(there(origin)).problems == ()
+
+    def test_what_arrived_cut_off_is_no_arrival(self, work: Repository, origin: Remote) -> None:
+        push(work, origin)
+        state = evolve_sample(work, "a", score=0.9)
+        model = work.objects.model(work.objects.commit(state.commit).model or "")
+        key = object_key("component", model.components[-1].id)
+        with pytest.raises(StorageError):
+            push(work, origin, open_store=Watched(lambda store: FaultyStore(store, at=3)))
+        place = Path(origin.url) / key
+        place.write_bytes(place.read_bytes()[:-1])
+        with pytest.raises(Exception, match="damaged"):
+            push(work, origin)
+
+
+class TestOldObjects:
+    """What an earlier, unfinished push left may be marked as garbage: a push that relies on it makes it new."""
+
+    @pytest.fixture
+    def found(self, work: Repository, origin: Remote) -> list[str]:
+        """Returns the keys of objects that are there and referred to by nothing."""
+        push(work, origin)
+        evolve_sample(work, "a", score=0.9, trains=("embedding", "head"))
+        with pytest.raises(StorageError):
+            push(work, origin, open_store=Watched(lambda store: FaultyStore(store, at=6)))
+        keys = [key for key in there(origin).store.list("objects") if not _is_reached(there(origin), key)]
+        assert len(keys) > 2
+        return keys
+
+    def age(self, origin: Remote, keys: list[str], days: float) -> None:
+        for key in keys:
+            file = Path(origin.url) / key
+            then = file.stat().st_mtime - days * 86400
+            os.utime(file, (then, then))
+
+    def test_old_ones_are_written_again_before_the_head_moves(
+        self, work: Repository, origin: Remote, found: list[str]
+    ) -> None:
+        self.age(origin, found, days=8)
+        watched = Watched()
+        push(work, origin, open_store=watched)
+        log = watched.stores[-1].log
+        assert {key for how, key in log if how == "refresh"} >= set(found)
+        assert max(i for i, (how, _) in enumerate(log) if how == "refresh") < log.index(
+            ("create", "refs/heads/a/00000002")
+        )
+
+    def test_young_ones_are_left_alone(self, work: Repository, origin: Remote, found: list[str]) -> None:
+        self.age(origin, found, days=5)
+        watched = Watched()
+        push(work, origin, open_store=watched)
+        refreshed = [key for store in watched.stores for how, key in store.log if how == "refresh"]
+        assert len(refreshed) <= 1  # to see what the storage's clock says, where everything was there already
+        assert all(key.endswith(".json") for key in refreshed)
+
+    def test_one_deleted_before_the_head_moved_is_made_again(
+        self, work: Repository, origin: Remote, found: list[str]
+    ) -> None:
+        self.age(origin, found, days=20)
+
+        class Sweeping(WrappedStore):
+            def before(self, method: str, key: str) -> None:
+                if method == "create" and key.startswith("refs/heads/"):
+                    self.inner.delete(found[0])
+
+        push(work, origin, open_store=Watched(Sweeping))
+        assert fsck(there(origin)).problems == ()
+
+
+def _is_reached(repo: Repository, key: str) -> bool:
+    from mu2net_core.objects import parse_object_key
+    from mu2net_core.repo.closure import Knowledge
+    from mu2net_core.repo.tracking import Tracking
+
+    tracking = Tracking(url="", heads=repo.refs.heads(), roots=repo.refs.roots())
+    knowledge, node = Knowledge(repo.objects, tracking), parse_object_key(key)
+    assert node is not None
+    list(map(knowledge.has, [node] if node[0] in {"commit", "model"} else []))
+    while knowledge._go_further():
+        pass
+    return node[1] in knowledge._ids
+
+
+class TestPreview:
+    def test_says_what_would_go_and_sends_nothing(self, work: Repository, origin: Remote) -> None:
+        add_sample_task(work, "hush", AccessRule.only(["hush"]))
+        plan = preview(work, origin)
+        assert not Path(origin.url).exists()
+        assert [(p.name, p.outcome) for p in (*plan.roots, *plan.tasks)] == [
+            ("tiny", "new"), ("hush", "skipped"), ("a", "new"), ("b", "new"),
+        ]  # fmt: skip
+        result = push(work, origin)
+        assert (plan.num_objects, plan.size_bytes) == (result.num_objects, result.size_bytes)
+
+    def test_later_it_takes_two_requests(self, work: Repository, origin: Remote) -> None:
+        push(work, origin)
+        evolve_sample(work, "b", score=0.9, trains=("embedding", "head"))
+        watched = Watched()
+        plan = preview(work, origin, open_store=watched)
+        assert watched.calls == {"read": 1, "list": 1}
+        (a, b) = plan.tasks
+        assert (a.outcome, a.size_bytes) == ("up-to-date", 0)
+        assert (b.outcome, b.num_components, b.num_manifests) == ("updated", 2, 3)
+        assert push(work, origin).size_bytes == b.size_bytes == plan.size_bytes
+
+    def test_a_head_that_moved_there_too(self, work: Repository, origin: Remote, tmp_path: Path) -> None:
+        push(work, origin)
+        add_sample_task(shared := there(origin), "c")
+        evolve_sample(shared, "a", score=0.8, seed=80)
+        evolve_sample(work, "a", score=0.9)
+        (parcel,) = preview(work, origin, tasks=["a"]).tasks
+        assert (parcel.outcome, parcel.num_components) == ("merge", 1)
+        assert parcel.reason == "it moved there, too"
