@@ -25,7 +25,7 @@ from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.remotes import RemoteRepository, connect
-from mu2net_core.storage import LocalStore
+from mu2net_core.storage import LocalStore, open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import FaultyStore
 
@@ -217,7 +217,7 @@ _KILLED = textwrap.dedent("""
     from mu2net_core.api import clone as module
     from mu2net_core.api.context import Context
     from mu2net_core.repo.remotes import RemoteRepository
-    from mu2net_core.storage import LocalStore
+    from mu2net_core.storage import LocalStore, open_store
     from mu2net_core.testing.wrappers import FaultyStore
 
     os.fsync = lambda handle: None  # a killed process leaves the machine running
@@ -243,3 +243,57 @@ def test_where_data_lies_over_there_is_not_taken_over(shared: Repository, contex
     shared.update_config(lambda config: config.with_setting("data.a", "folder:/home/ann/a"))
     clone("shared", "mine", context)
     assert open_repository(tmp_path / "mine").config.settings == {"scorer.factor": 0.2}
+
+
+class TestFromABucket:
+    @pytest.mark.parametrize(
+        ("url", "name"),
+        [("memory://bucket", "bucket"), ("memory://bucket/team/system", "system"), ("memory://bucket/team/", "team")],
+    )
+    def test_the_folder_is_called_like_its_last_part(
+        self, repo: Repository, context: Context, tmp_path: Path, url: str, name: str
+    ) -> None:
+        add_sample_task(repo, "a")
+        remote.add(repo, context, "origin", url, check=False)
+        push(repo, context)
+        there = replace(context, cwd=tmp_path / "there")
+        there.cwd.mkdir()
+        assert clone(url, None, there).worktree == there.cwd / name
+        assert open_repository(there.cwd / name).config.remotes["origin"].url == url.rstrip("/")
+        for key in list(open_store(url).list("")):
+            open_store(url).delete(key)
+
+    @pytest.mark.parametrize("url", ["s3://bucket/..", "s3://bucket/.hidden", "/"])
+    def test_a_name_that_cannot_be_one_is_asked_for(self, url: str) -> None:
+        with pytest.raises(InvalidInputError, match="Cannot name the new folder"):
+            clone_module._default_name(url)
+
+    def test_azures_container_gives_its_name(self) -> None:
+        assert clone_module._default_name("abfs://system@account.dfs.core.windows.net") == "system"
+
+    def test_options_are_kept_and_secrets_refused(self, context: Context) -> None:
+        with pytest.raises(InvalidInputError, match="Not stored"):
+            clone("memory://x", "mine", context, options={"endpoint": "https://ann:hunter2@host"})
+        with pytest.raises(InvalidInputError, match="Not stored"):
+            clone("s3://ann:hunter2@bucket/x", "mine", context)
+
+
+def test_who_it_is_for_is_told_and_not_taken_over(repo: Repository, context: Context, tmp_path: Path) -> None:
+    remote.add(repo, context, "team", "team", readers=["red"])
+    push(repo, context)
+    result = clone("team", "mine", context)
+    assert result.meant_for == ("red",)
+    assert open_repository(tmp_path / "mine").config.remotes["origin"].readers is None
+    assert open_repository(tmp_path / "mine").config.readers is None
+
+
+def test_nothing_hostile_is_taken_over(shared: Repository, context: Context, tmp_path: Path) -> None:
+    file = shared.path / "config.toml"
+    good = file.read_text()
+    file.write_text(good + '[remotes.evil]\nurl = "/srv/evil"\n[remotes.worse]\nurl = 3\n')
+    clone("shared", "mine", context)
+    assert list(open_repository(tmp_path / "mine").config.remotes) == ["origin"]
+    file.write_text(good + 'a = 1\n"a.b" = 2\n')
+    with pytest.raises(InvalidInputError, match="one lies inside another"):
+        clone("shared", "other", context)
+    assert not (tmp_path / "other").exists()

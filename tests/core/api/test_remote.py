@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
+from mu2net_core.api import check_remote, remote
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
-from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.api.push import push
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, StorageError
+from mu2net_core.repo import Remote, Repository, open_repository, remotes
 from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
+from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.wrappers import WrappedStore
 
 
 def test_added_remotes_are_listed_and_stay(repo: Repository, context: Context, tmp_path: Path) -> None:
@@ -107,3 +110,101 @@ def test_a_remote_that_is_gone_can_be_removed(bob: Repository, tmp_path: Path) -
     shutil.rmtree(tmp_path / "shared")
     remote.remove(bob, "origin")
     assert remote.list_(bob) == ()
+
+
+class TestProbedWhenAdded:
+    @pytest.fixture
+    def overwriting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Lets every storage behind a URL ignore the condition."""
+
+        class Overwriting(WrappedStore):
+            def create(self, key: str, data: bytes) -> bool:
+                self.inner.delete(key)
+                return self.inner.create(key, data)
+
+        monkeypatch.setattr(
+            remotes, "default_open_store", lambda url, options={}: Overwriting(open_store(url, options))
+        )
+
+    def test_what_was_found_is_listed(self, repo: Repository, context: Context) -> None:
+        assert remote.add(repo, context, "origin", "memory://probed/when-added").verdict == "safe"
+        assert [info.verdict for info in remote.list_(repo)] == ["safe"]
+        assert list(open_store("memory://probed/when-added").list("")) == []
+
+    def test_an_unsafe_place_is_refused(self, overwriting: None, repo: Repository, context: Context) -> None:
+        with pytest.raises(StorageError, match="Cannot share through memory://probed/unsafe") as info:
+            remote.add(repo, context, "origin", "memory://probed/unsafe")
+        assert "--no-check" not in str(info.value.hint)
+        assert remote.list_(repo) == ()
+
+    def test_without_a_look_the_first_push_looks(self, overwriting: None, repo: Repository, context: Context) -> None:
+        assert remote.add(repo, context, "origin", "memory://probed/later", check=False).verdict is None
+        with pytest.raises(StorageError, match="Cannot share through memory://probed/later"):
+            push(repo, context)
+        assert list(open_store("memory://probed/later").list("")) == []
+
+    def test_a_place_of_other_things_is_refused_untouched(self, repo: Repository, context: Context) -> None:
+        open_store("memory://probed/photos").create("2025/cat.jpg", b"cat")
+        with pytest.raises(InvalidInputError, match=r"other things \(such as 2025/cat\.jpg\)"):
+            remote.add(repo, context, "origin", "memory://probed/photos")
+        assert list(open_store("memory://probed/photos").list("")) == ["2025/cat.jpg"]
+
+    def test_one_that_does_not_answer_can_be_added_without_a_look(
+        self, repo: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Dead(WrappedStore):
+            def before(self, method: str, key: str) -> None:
+                raise StorageError("Cannot reach it.", hint="Is it up?")
+
+        monkeypatch.setattr(remotes, "default_open_store", lambda url, options={}: Dead(open_store(url, options)))
+        with pytest.raises(StorageError, match="Cannot reach it") as info:
+            remote.add(repo, context, "origin", "memory://probed/dead")
+        assert info.value.hint == (
+            "Is it up? To add it without looking, because this machine is offline, say: --no-check"
+        )
+        remote.add(repo, context, "origin", "memory://probed/dead", check=False)
+        [found] = check_remote.check(repo, context)
+        assert (found.report, found.problem, found.hint) == (None, "Cannot reach it.", "Is it up?")
+
+    def test_checking_says_what_is_wrong(self, overwriting: None, repo: Repository, context: Context) -> None:
+        remote.add(repo, context, "origin", "memory://probed/check", check=False)
+        [found] = check_remote.check(repo, context, "origin")
+        assert found.report is not None
+        assert found.report.verdict == "unsafe"
+        assert "Cannot share through memory://probed/check" in str(found.problem)
+        assert remote.list_(repo)[0].verdict == "unsafe"
+
+    def test_checking_needs_a_remote(self, repo: Repository, context: Context) -> None:
+        with pytest.raises(NotFoundError, match="has no remote"):
+            check_remote.check(repo, context)
+        with pytest.raises(NotFoundError, match="no remote hub"):
+            check_remote.check(repo, context, "hub")
+
+
+class TestChanging:
+    def test_readers_and_options(self, repo: Repository, context: Context) -> None:
+        remote.add(repo, context, "origin", "s3://b/x", options={"region": "eu", "profile": "me"}, check=False)
+        changed = remote.change(
+            repo, "origin", readers=["b", "a"], options={"profile": "", "endpoint": "https://s3.org"}
+        )
+        assert (changed.readers, changed.options) == (("a", "b"), {"region": "eu", "endpoint": "https://s3.org"})
+        assert open_repository(repo.path).config.remotes["origin"].readers == ("a", "b")
+        assert remote.change(repo, "origin", options={"region": "us"}).readers == ("a", "b")
+        assert remote.change(repo, "origin", readers=[]).readers is None
+
+    def test_refuses_secrets_and_unknown_names(self, repo: Repository, context: Context) -> None:
+        remote.add(repo, context, "origin", "s3://b/x", check=False)
+        with pytest.raises(InvalidInputError, match="Not stored"):
+            remote.change(repo, "origin", options={"endpoint": "https://ann:hunter2@host"})
+        with pytest.raises(NotFoundError, match="no remote hub"):
+            remote.change(repo, "hub", readers=[])
+
+    def test_what_is_known_of_it_stays(self, ann: Repository) -> None:
+        known = read_tracking(ann.state, ann.config.remotes["origin"])
+        remote.change(ann, "origin", readers=["red"])
+        assert read_tracking(ann.state, ann.config.remotes["origin"]) == known
+
+
+def test_a_folder_takes_no_options(repo: Repository, context: Context) -> None:
+    with pytest.raises(InvalidInputError, match="A folder takes no options; got region"):
+        remote.add(repo, context, "origin", "shared", options={"region": "eu"})
