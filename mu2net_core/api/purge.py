@@ -10,6 +10,7 @@ from functools import partial
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import NO_DEVICE, task_head
 from mu2net_core.api.running import running, running_tips
+from mu2net_core.api.signing import commit_signer
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository
@@ -87,6 +88,7 @@ def _purge_there(
 
 def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Survey], str]:
     """Returns what stores the purge commit: the one the task was purged here with, if it was, else a new one."""
+    sign = commit_signer(repo, context)
 
     def store(found: Survey) -> str:
         ours = repo.refs.head(found.task)
@@ -97,7 +99,7 @@ def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Surv
                 place.objects.put(task)
                 return place.objects.put(commit)
         agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
-        return store_purge_commit(place, found, agent=agent, now=context.timestamp())
+        return store_purge_commit(place, found, agent=agent, now=context.timestamp(), sign=sign)
 
     return store
 

@@ -15,6 +15,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.keys import fingerprint, read_allowed_keys
 from mu2net_core.api.merge import merge
 from mu2net_core.api.pull import pull
+from mu2net_core.api.purge import purge
 from mu2net_core.api.push import push
 from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
@@ -318,3 +319,15 @@ def test_a_new_copy_has_no_opinion(tmp_path: Path, context: Context) -> None:
     add_sample_task(repo, "p", AccessRule.only(["p"]))
     assert not verify(repo, context).is_good
     assert verify(repo, context).keys is None
+
+
+class TestPurge:
+    def test_is_followed_only_if_it_is_signed(
+        self, ann: Repository, bob: Repository, context: Context, allowed: Path
+    ) -> None:
+        before = head(bob, "b")
+        purge(ann, context, "a", remote="origin", settle=lambda: None)
+        config.set_(ann, context, "sign.key", "")
+        purge(ann, context, "b", remote="origin", settle=lambda: None)
+        assert outcomes(pull(bob, context, require_signed=allowed)) == {"a": "removed", "b": "refused"}
+        assert head(bob, "b") == before
