@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.remote import as_readers, resolve_url
-from mu2net_core.api.settings import effective_limits, fitting_settings
+from mu2net_core.api.settings import fitting_settings
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import Limits
@@ -105,8 +106,8 @@ def clone(
             keys = str(context.cwd / require_signed.expanduser())
             repo.update_config(lambda config: config.with_setting(REQUIRE_SIGNED, keys))
         trust = trust_of(repo, context)
-        refuse_tag = {} if trust is None else {"refuse_tag": trust.tag_refusal}
-        fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, **refuse_tag)
+        refuse_tag = None if trust is None else trust.tag_refusal
+        fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, refuse_tag=refuse_tag)
         tracking = read_tracking(repo.state, remote)
         policy = Policy(refuse=None if trust is None else trust.refusal)
         tasks = adopt(repo, tracking, sorted(tracking.heads), policy)

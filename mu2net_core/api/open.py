@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings import effective_limits
+from mu2net_core.api.limits import effective_limits
 from mu2net_core.repo import Repository, find_repository, open_repository
 
 __all__ = ["open_repo"]

@@ -17,7 +17,6 @@ from mu2net_core.repo.revisions import near
 
 __all__ = [
     "PATHS",
-    "effective_limits",
     "effective_path",
     "effective_preset",
     "fitting_settings",
@@ -69,17 +68,6 @@ def effective_preset(repo: Repository, context: Context, options: Mapping[str, A
     except InvalidInputError as exc:
         blamed = "; ".join(_origin(setting, context) for setting in _blamed(preset, found))
         raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or _HINT) from exc
-
-
-def effective_limits(context: Context, settings: Mapping[str, Value] | None = None) -> Limits:
-    """Returns how much is accepted from others, by environment > ``settings`` of the repository > user settings.
-
-    Raises:
-        InvalidInputError: a limit is not a positive whole number.
-    """
-    layers = Layers(environ=context.environ, repository=settings or {}, user=read_user_config(context.user_config))
-    found = {key: setting.value for key in Limits.settings_keys() if (setting := layers.get(key)) is not None}
-    return Limits.of(found)
 
 
 def effective_path(context: Context, settings: Mapping[str, Value], key: str, folder: Path) -> Path | None:
