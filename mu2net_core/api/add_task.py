@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import NO_DEVICE
 from mu2net_core.api.signing import put_commit
-from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task, is_catalogue
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.config import DATA
 from mu2net_core.repo.merge import ancestry
 
 __all__ = ["add_task"]
@@ -94,6 +95,8 @@ def add_task(
     )
     commit_id = put_commit(repo, context, commit)
     repo.refs.append(name, commit_id, after=before)
+    if not is_catalogue(described.task.source):
+        _keep_place(repo, context, name, described.task.source)
     return Head(
         commit_id=commit_id,
         commit=commit,
@@ -125,6 +128,14 @@ def _last_model(repo: Repository, before: HeadState, task_id: str) -> str | None
     """Returns the newest model of the task's history that was made for the very same task object, or None."""
     commits = map(repo.objects.commit, ancestry(repo.objects, [before.commit]))
     return next((commit.model for commit in commits if commit.model is not None and commit.task_id == task_id), None)
+
+
+def _keep_place(repo: Repository, context: Context, name: str, source: str) -> None:
+    """Notes where the data lies on this machine: whoever added the task said so here, and that never goes along."""
+    try:
+        repo.update_config(lambda config: config.with_setting(f"{DATA}{name}", source))
+    except (ConflictError, InvalidInputError) as exc:
+        context.warn(f"where the data of {name} lies could not be noted: {exc.message}")
 
 
 def _options(uri: str, *, depth: int | None, skip_bad: bool) -> dict[str, int | str | bool]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mu2net_core.api.context import Context
 from mu2net_core.api.runtime import device_split, prepare_jax
 from mu2net_core.api.stored import stored_model
-from mu2net_core.engine.evaluate import accuracy, load_row, model_specs
+from mu2net_core.engine.evaluate import accuracy, load_row
+from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import family_named
@@ -55,9 +56,9 @@ def evaluate(
     stored = stored_model(repo, revision)
     prepare_jax(context)
     programs = Programs(family=family_named(stored.model.architecture.name))
-    specs = model_specs(stored.model, programs.family, stored.task.num_classes)
+    specs = model_specs(stored.model, programs.family, stored.task.num_classes, repo.limits)
     bring_components(repo, stored.model.components, what=stored.task.name, counter=Counter(progress))
-    row = load_row(stored.model, specs, repo.objects.component)
+    row = load_row(stored.model, specs, repo.objects.component, programs.family)
     images, labels = device_split(repo, context, stored.task, split, stored.model.architecture)
     correct, share = accuracy(programs, specs, row, images, labels)
     return EvalResult(

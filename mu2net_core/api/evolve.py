@@ -8,14 +8,16 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.parents import ParentCheck
 from mu2net_core.api.publish import is_published, left_behind, publish
 from mu2net_core.api.runtime import device_split, prepare_jax, provenance
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.child import TaskData
-from mu2net_core.engine.evaluate import accuracy, load_row, model_specs
+from mu2net_core.engine.evaluate import accuracy, load_row
 from mu2net_core.engine.events import Compiled, Event, IterationDropped, IterationFinished
+from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.generation import Workshop
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.pool import ComponentPool
@@ -62,6 +64,7 @@ class _Run:
     context: Context
     preset: Preset
     programs: Programs
+    parents: ParentCheck
     provenance: Mapping[str, str]
     seed: int | None
     deadline_s: float | None
@@ -128,6 +131,7 @@ def evolve(
         context=context,
         preset=preset,
         programs=programs,
+        parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
         provenance=provenance(),
         seed=seed,
         deadline_s=None if budget_s is None else time.monotonic() + budget_s,
@@ -148,12 +152,13 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
+        run.parents.of(system, name)  # what cannot go on says so before data is read
         state = _resumable(run, workspace, head) or _begin(run, workspace, system, head, seed)
         shop = _open_shop(run, workspace, head)
         state = run_iteration(
             state,
             shop,
-            system=lambda: _newest(run.repo, name),
+            system=lambda: _newest(run, name),
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
@@ -284,9 +289,9 @@ def _open_shop(run: _Run, workspace: Workspace, head: Head) -> Workshop:
 def _test_quality(run: _Run, head: Head, winner: Member, workspace: Workspace) -> float:
     if winner.model.test_quality is not None:
         return winner.model.test_quality
-    specs = model_specs(winner.model, run.programs.family, head.task.num_classes)
+    specs = model_specs(winner.model, run.programs.family, head.task.num_classes, run.repo.limits)
     workspace.bring(winner.model.components)
-    row = load_row(winner.model, specs, workspace.component)
+    row = load_row(winner.model, specs, workspace.component, run.programs.family)
     images, labels = device_split(run.repo, run.context, head.task, "test", winner.model.architecture)
     return accuracy(run.programs, specs, row, images, labels)[1]
 
@@ -299,11 +304,11 @@ def _head(system: System, name: str) -> Head:
     return system.heads[name]
 
 
-def _newest(repo: Repository, name: str) -> System:
-    """Returns the newest system; NotFoundError if the task was removed while it was evolving."""
-    system = load_system(repo)
+def _newest(run: _Run, name: str) -> System:
+    """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
+    system = load_system(run.repo)
     _head(system, name)
-    return system
+    return run.parents.of(system, name)
 
 
 def _draw_seed(repo: Repository, context: Context, tasks: Sequence[str]) -> int:

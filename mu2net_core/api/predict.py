@@ -12,7 +12,8 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.stored import StoredModel, stored_model
 from mu2net_core.data import fit, read_image
-from mu2net_core.engine.evaluate import load_row, model_specs, probabilities
+from mu2net_core.engine.evaluate import load_row, probabilities
+from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs, Row
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.nn import LayerSpec, family_named
@@ -48,11 +49,11 @@ class Predictor:
         prepare_jax(context)
         self._programs = Programs(family=family_named(self.stored.model.architecture.name))
         self._specs: tuple[LayerSpec, ...] = model_specs(
-            self.stored.model, self._programs.family, self.stored.task.num_classes
+            self.stored.model, self._programs.family, self.stored.task.num_classes, repo.limits
         )
         name = self.stored.task.name
         bring_components(repo, self.stored.model.components, what=name, counter=Counter(progress))
-        self._row: Row = load_row(self.stored.model, self._specs, repo.objects.component)
+        self._row: Row = load_row(self.stored.model, self._specs, repo.objects.component, self._programs.family)
 
     @property
     def classes(self) -> tuple[str, ...]:

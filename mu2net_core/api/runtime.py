@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.api.context import Context
-from mu2net_core.data import absolute_uri, data_folder, load_split
+from mu2net_core.data import absolute_uri, data_folder, is_catalogue, load_split
 from mu2net_core.engine.child import Split
+from mu2net_core.errors import DataError
 from mu2net_core.objects import Architecture, Task
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA
@@ -64,6 +66,13 @@ def host_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a task's images uint8 [N, H, W, 3] at the architecture's size, and labels int32 [N]; verified."""
     side = int(architecture.config["image"])
+    size_bytes = 3 * side * side * task.splits[split].num_examples
+    if size_bytes > repo.limits.examples_bytes:
+        raise DataError(
+            f"The split {split} of {task.name} would take {size_bytes} bytes as images of {side} x {side} pixels, over "
+            f"the limit of {repo.limits.examples_bytes}.",
+            hint="If that is meant: mu2net config set limits.examples_bytes NUMBER",
+        )
     examples = load_split(
         task,
         split,
@@ -83,5 +92,21 @@ def device_split(
 
 
 def _here(repo: Repository, task: Task) -> str | None:
+    """Returns where the task's data lies on this machine; None where the task says.
+
+    A catalogue means the same everywhere. A path means what somebody on this machine chose: one that came along from
+    another machine is not read before somebody here says so.
+
+    Raises:
+        DataError: the task names a place on another machine, and nobody said where that is here.
+    """
     uri = repo.config.settings.get(f"{DATA}{task.name}")
-    return absolute_uri(uri, repo.worktree) if isinstance(uri, str) else None
+    if isinstance(uri, str):
+        return absolute_uri(uri, repo.worktree)
+    if is_catalogue(task.source) or not repo.config.remotes:
+        return None
+    raise DataError(
+        f"The data of the task {task.name} is {task.source}, as the machine that added it sees it. What lies there on "
+        "this machine is not read before you say so.",
+        hint=f"mu2net config set {DATA}{task.name} {shlex.quote(task.source)} (or where it lies here)",
+    )

@@ -3,7 +3,7 @@
 Heavy libraries (tensorflow_datasets, scikit-learn) are imported by the source that needs them, when it is opened.
 """
 
-from mu2net_core.data.catalogue import absolute_uri, data_folder, default_name, open_source
+from mu2net_core.data.catalogue import absolute_uri, data_folder, default_name, is_catalogue, open_source
 from mu2net_core.data.describe import describe_task
 from mu2net_core.data.images import fit, read_image
 from mu2net_core.data.load import load_split
@@ -20,6 +20,7 @@ __all__ = [
     "default_name",
     "describe_task",
     "fit",
+    "is_catalogue",
     "load_split",
     "open_source",
     "read_image",

@@ -12,7 +12,7 @@ from pathlib import Path
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
-__all__ = ["absolute_uri", "data_folder", "default_name", "open_source", "split_uri"]
+__all__ = ["absolute_uri", "data_folder", "default_name", "is_catalogue", "open_source", "split_uri"]
 
 _SHIPPED = {
     "folder": "mu2net_core.data.sources.folder:open_folder",
@@ -21,6 +21,7 @@ _SHIPPED = {
     "tfds": "mu2net_core.data.sources.tfds:open_tfds",
 }
 _FILE_SCHEMES = {"folder", "npz"}
+_CATALOGUES = {"sklearn", "tfds"}
 _VERSION = re.compile(r"[0-9*]+(\.[0-9*]+)*")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._+-]+")
 
@@ -86,6 +87,11 @@ def absolute_uri(uri: str, cwd: Path) -> str:
     if scheme not in _FILE_SCHEMES:
         return uri
     return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
+
+
+def is_catalogue(uri: str) -> bool:
+    """Returns whether a stored task's URI names public data by its name, the same on every machine, and no place."""
+    return uri.partition(":")[0] in _CATALOGUES
 
 
 def default_name(uri: str) -> str:

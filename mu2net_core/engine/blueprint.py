@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 
 import jax
 
@@ -13,7 +14,7 @@ from mu2net_core.objects import Architecture, ComponentRef, Model
 from mu2net_core.objects.component import Operation
 from mu2net_core.search import ChildPlan
 
-__all__ = ["Blueprint", "LayerPlan", "draw_blueprint", "lineage", "num_params"]
+__all__ = ["Blueprint", "LayerPlan", "draw_blueprint", "layer_shapes", "lineage", "num_params"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,5 +121,11 @@ def _inherited(
 @cache
 def num_params(family: ArchitectureFamily, spec: LayerSpec) -> int:
     """Returns how many numbers a layer has, without making them."""
+    return sum(prod(shape) for shape, _ in layer_shapes(family, spec).values())
+
+
+@cache
+def layer_shapes(family: ArchitectureFamily, spec: LayerSpec) -> Mapping[str, tuple[tuple[int, ...], str]]:
+    """Returns shape and number type of a layer's arrays by name, without making them."""
     shapes = jax.eval_shape(lambda key: dict(family.init(spec, key)), jax.random.key(0))
-    return sum(int(shape.size) for shape in shapes.values())
+    return {name: (tuple(shape.shape), shape.dtype.name) for name, shape in shapes.items()}

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mu2net_core.engine.fitting import check_component
 from mu2net_core.engine.programs import EVALUATION_BATCH, Programs, Row
-from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
-from mu2net_core.objects import Component, Hyperparameter, Model
+from mu2net_core.objects import Component, Model
 
-__all__ = ["accuracy", "load_row", "model_specs", "probabilities"]
-
-
-def model_specs(model: Model, family: ArchitectureFamily, num_classes: int) -> tuple[LayerSpec, ...]:
-    """Returns the layers of a stored model."""
-    hyperparameters: Mapping[str, Hyperparameter] = model.hyperparameters
-    return family.layers(model.architecture.config, hyperparameters, num_classes)
+__all__ = ["accuracy", "load_row", "probabilities"]
 
 
-def load_row(model: Model, specs: tuple[LayerSpec, ...], load: Callable[[str], Component]) -> Row:
+def load_row(
+    model: Model, specs: tuple[LayerSpec, ...], load: Callable[[str], Component], family: ArchitectureFamily
+) -> Row:
     """Returns the parameters of a stored model, layer by layer.
 
     Raises:
         CorruptObjectError: the components are not those the architecture asks for.
     """
-    names = [ref.name for ref in model.components]
-    if names != [spec.name for spec in specs]:
-        raise CorruptObjectError(f"The model's components {names} are not the layers of its architecture.")
     row = []
     for ref, spec in zip(model.components, specs, strict=True):
         component = load(ref.id)
-        if dict(component.config) != spec.config:
-            raise CorruptObjectError(
-                f"Component {ref.id[:12]} ({ref.name}): expected {spec.config}, found {dict(component.config)}."
-            )
+        check_component(family, spec, component, ref.id)
         row.append({name: jnp.asarray(array) for name, array in component.params.items()})
     return tuple(row)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from mu2net_core.engine.blueprint import Blueprint, LayerPlan, draw_blueprint, lineage, num_params
 from mu2net_core.engine.child import TaskData, Trained, train_child
 from mu2net_core.engine.events import Outcome
+from mu2net_core.engine.fitting import check_component
 from mu2net_core.engine.pool import ComponentPool, to_host
 from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Component, ComponentRef, Costs, Model, System, Task, Training, may_read
@@ -93,6 +94,9 @@ def _train(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, users: Mapping
         return score(quality, costs, shop.preset.scorer)
 
     shop.pool.prepare(layer.source for layer in blueprint.layers if layer.source is not None)
+    for layer in blueprint.layers:
+        if layer.source is not None:
+            check_component(shop.programs.family, layer.spec, shop.pool.component(layer.source.id), layer.source.id)
     trained = train_child(
         blueprint,
         plan.hyperparameters,

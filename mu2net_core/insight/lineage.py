@@ -105,8 +105,9 @@ def _lineage(ref: ComponentRef, chain: Chain, refs: Sequence[Mapping[str, Compon
     steps: list[Step] = []
     made = ref
     following: str | None = ref.id
-    place = 0
-    while following is not None:
+    place, met = 0, set[str]()
+    while following is not None and following not in met:  # what manifests say of parents may go in circles
+        met.add(following)
         found = _origin(following, refs, place)
         if found is None:
             break

@@ -26,6 +26,8 @@ from mu2net_core.objects import Hyperparameter
 __all__ = ["VisionTransformer"]
 
 _EPSILON = 1e-6
+_LARGEST = 2**24
+_MOST_BLOCKS = 10_000
 
 # A random root must learn where a patch lies before it can learn what it means. With the usual beginnings (LeCun's for
 # patches, 0.02 for positions) content drowns position tenfold, and blocks evolved on top of frozen embeddings see a bag
@@ -117,16 +119,17 @@ class VisionTransformer:
         """Returns embedding, ``num_layers`` blocks, norm and head.
 
         Raises:
-            InvalidInputError: the image is not a whole number of patches, or the width not of heads.
+            InvalidInputError: a size is missing or absurd, the image is not a whole number of patches, or the width
+                not of heads.
         """
-        image, patch, width = int(config["image"]), int(config["patch"]), int(config["width"])
-        heads, mlp, channels = int(config["heads"]), int(config["mlp"]), int(config["channels"])
+        image, patch, width = _size(config, "image"), _size(config, "patch"), _size(config, "width")
+        heads, mlp, channels = _size(config, "heads"), _size(config, "mlp"), _size(config, "channels")
         if image % patch or width % heads:
             raise InvalidInputError(
                 f"ViT: image {image} must be a multiple of patch {patch}, and width {width} of heads {heads}."
             )
         tokens = (image // patch) ** 2
-        blocks = range(int(hyperparameters["num_layers"]))
+        blocks = range(_size(hyperparameters, "num_layers", least=0, most=_MOST_BLOCKS))
         return (
             LayerSpec.of(
                 "patch_embedding", "patch_embedding", patch=patch, channels=channels, tokens=tokens, width=width
@@ -171,6 +174,13 @@ class VisionTransformer:
         """Returns floating-point operations of one example's forward pass, as computed by ``apply``."""
         following = [spec.kind for spec in specs[1:]] + [""]
         return sum(_flops(spec, last=after == "encoder_norm") for spec, after in zip(specs, following, strict=True))
+
+
+def _size(values: Mapping[str, Any], name: str, *, least: int = 1, most: int = _LARGEST) -> int:
+    size = values.get(name)
+    if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= most:
+        raise InvalidInputError(f"ViT: {name}: expected a whole number from {least} to {most}, got {str(size)[:80]}.")
+    return size
 
 
 def _module(spec: LayerSpec, *, only_first: bool) -> tuple[nn.Module, dict[str, Any]]:

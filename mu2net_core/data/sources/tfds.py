@@ -22,7 +22,9 @@ from mu2net_core.objects import Slice
 
 __all__ = ["TfdsSource", "open_tfds"]
 
-_NAME = re.compile(r"(?P<name>[a-z0-9_]+)(/(?P<config>[A-Za-z0-9_.+-]+))?(:(?P<version>[0-9.]+))?")
+_NAME = re.compile(
+    r"(?P<name>[a-z0-9_]+)(/(?P<config>[A-Za-z0-9_+-][A-Za-z0-9_.+-]*))?(:(?P<version>[0-9]+(\.[0-9]+)*))?"
+)
 _CHUNK = 1024
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mu2net_core.engine.evaluate import accuracy, load_row, model_specs, probabilities
+from mu2net_core.engine.evaluate import accuracy, load_row, probabilities
+from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Component
@@ -25,7 +26,7 @@ def trained(bench: Workbench, plan_of):
     assert result.member is not None
     model = result.member.model
     specs = model_specs(model, bench.programs.family, 3)
-    return model, specs, load_row(model, specs, bench.components.__getitem__)
+    return model, specs, load_row(model, specs, bench.components.__getitem__, bench.programs.family)
 
 
 def test_a_stored_model_is_exactly_as_good_as_it_was_when_trained(bench: Workbench, trained) -> None:
@@ -48,10 +49,10 @@ def test_probabilities_do_not_depend_on_the_company_an_image_is_in(bench: Workbe
 
 
 def test_a_model_whose_components_are_not_its_layers_is_corrupt(bench: Workbench, trained) -> None:
-    model, specs, _ = trained
+    model, _, _ = trained
     fewer = replace(model, components=model.components[1:])
-    with pytest.raises(CorruptObjectError, match="are not the layers of its architecture"):
-        load_row(fewer, specs, bench.components.__getitem__)
+    with pytest.raises(CorruptObjectError, match=r"are not the \d layers of its architecture"):
+        model_specs(fewer, bench.programs.family, 3)
 
 
 def test_a_component_of_other_sizes_is_corrupt(bench: Workbench, trained) -> None:
@@ -60,4 +61,4 @@ def test_a_component_of_other_sizes_is_corrupt(bench: Workbench, trained) -> Non
     oid, _ = bench.store(wrong)
     refs = tuple(replace(ref, id=oid) if ref.name == "norm" else ref for ref in model.components)
     with pytest.raises(CorruptObjectError, match=r"\(norm\): expected .*4.*, found .*9"):
-        load_row(replace(model, components=refs), specs, bench.components.__getitem__)
+        load_row(replace(model, components=refs), specs, bench.components.__getitem__, bench.programs.family)

@@ -1,0 +1,63 @@
+"""Which models of a system children can be made from: those of others are checked before anything is built on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from mu2net_core.api.context import Context
+from mu2net_core.engine.fitting import unfit_parent
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.nn import ArchitectureFamily
+from mu2net_core.objects import Head, Limits, Model, System
+from mu2net_core.presets import Preset
+
+__all__ = ["ParentCheck"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentCheck:
+    """Leaves models out that no child can be made from, and says so once for each.
+
+    Attributes:
+        context: is told.
+        preset: that is evolved.
+        family: of its architecture.
+        limits: of what is built.
+    """
+
+    context: Context
+    preset: Preset
+    family: ArchitectureFamily
+    limits: Limits
+    _reasons: dict[str, str | None] = field(default_factory=dict)
+
+    def of(self, system: System, task: str) -> System:
+        """Returns ``system`` without the models that cannot be parents.
+
+        Raises:
+            CorruptObjectError: the model of ``task`` itself is one of them.
+        """
+        heads = {name: self._head(name, head, task) for name, head in system.heads.items()}
+        roots = {
+            oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, 1, f"the root {oid[:12]}")
+        }
+        return replace(system, heads=heads, roots=roots)
+
+    def _head(self, name: str, head: Head, task: str) -> Head:
+        if head.model is None or head.model_id is None:
+            return head
+        if self._is_fit(head.model_id, head.model, head.task.num_classes, f"the model of {name}", warn=name != task):
+            return head
+        if name == task:
+            raise CorruptObjectError(
+                f"The model of {name} ({head.model_id[:12]}) cannot be trained further: {self._reasons[head.model_id]}",
+                hint=f"Go back to an earlier one: mu2net reflog {name}, then mu2net reset {name} ID",
+            )
+        return replace(head, model=None)
+
+    def _is_fit(self, oid: str, model: Model, num_classes: int, what: str, *, warn: bool = True) -> bool:
+        if oid not in self._reasons:
+            self._reasons[oid] = unfit_parent(model, self.family, self.preset.space, num_classes, self.limits)
+            if warn and self._reasons[oid] is not None:
+                self.context.warn(f"{what} is not used as a parent: {self._reasons[oid]}")
+        return self._reasons[oid] is None

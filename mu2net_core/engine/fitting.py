@@ -1,0 +1,128 @@
+"""Whether what manifests and components say fits an architecture, checked before anything of that size is made.
+
+Models come from whoever can push. So their hyperparameters, sizes and arrays are claims until they were compared with
+the layers that the architecture itself asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+
+from mu2net_core.engine.blueprint import layer_shapes, num_params
+from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.nn import ArchitectureFamily, LayerSpec
+from mu2net_core.objects import LIMITS, Component, Hyperparameter, Limits, Model
+from mu2net_core.search import SearchSpace
+
+__all__ = ["check_component", "model_specs", "unfit_parent"]
+
+_BYTES = 4
+_IMAGE = "image"
+
+
+def model_specs(
+    model: Model, family: ArchitectureFamily, num_classes: int, limits: Limits = LIMITS
+) -> tuple[LayerSpec, ...]:
+    """Returns the layers of a stored model.
+
+    Raises:
+        CorruptObjectError: its architecture cannot be built, its components are not the layers it asks for, or they
+            are larger than ``limits``.
+    """
+    names = [ref.name for ref in model.components]
+    _check_limit("layers", len(names), limits.layers)
+    _check_limit("image_side", _side(model), limits.image_side)
+    try:
+        specs = family.layers(model.architecture.config, model.hyperparameters, num_classes)
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        reason = exc.message if isinstance(exc, Mu2netError) else f"{type(exc).__name__} {exc}."
+        raise CorruptObjectError(f"The model cannot be built: {reason}") from exc
+    if model.task is None:  # a root has no head: it solves no task
+        specs = tuple(spec for spec in specs if spec.name != family.head)
+    if names != [spec.name for spec in specs]:
+        raise CorruptObjectError(
+            f"The model's components {names[:50]} are not the {len(specs)} layers of its architecture."
+        )
+    _check_limit("flops", family.flops(specs), limits.flops)
+    _check_limit("model_bytes", _BYTES * sum(num_params(family, spec) for spec in specs), limits.model_bytes)
+    return specs
+
+
+def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Component, oid: str) -> None:
+    """Checks that a component's arrays are those of the layer ``spec``, and its momentum likewise.
+
+    Raises:
+        CorruptObjectError: they are not.
+    """
+    where = f"Component {oid[:12]} ({spec.name})"
+    if dict(component.config) != spec.config:
+        raise CorruptObjectError(f"{where}: expected {spec.config}, found {_brief(dict(component.config))}.")
+    expected = layer_shapes(family, spec)
+    found = {name: (array.shape, array.dtype.name) for name, array in component.params.items()}
+    if found != expected:
+        raise CorruptObjectError(f"{where}: expected the arrays {_brief(expected)}, found {_brief(found)}.")
+    for name, shape in expected.items():
+        state = component.opt_state.get(f"momentum/{name}")
+        if state is not None and (state.shape, state.dtype.name) != shape:
+            raise CorruptObjectError(
+                f"{where}: expected the momentum of {name} to be {shape}, found {state.shape}, {state.dtype.name}."
+            )
+
+
+def unfit_parent(
+    model: Model, family: ArchitectureFamily, space: SearchSpace, num_classes: int, limits: Limits = LIMITS
+) -> str | None:
+    """Returns why children of ``model`` cannot be made, None if they can; looks at its manifest alone.
+
+    Args:
+        model: of any task, or a root.
+        family: of the architecture that is evolved.
+        space: in which hyperparameters move.
+        num_classes: of the model's task; any for a root.
+        limits: of what is built.
+    """
+    if model.architecture.name != family.name:
+        return f"it is of the architecture {model.architecture.name[:80]!r}, not {family.name}"
+    for name, default in space.defaults.items():
+        if (value := model.hyperparameters.get(name)) is not None and not _alike(value, default):
+            return f"its {name} is {_brief(value)}"
+    if not 0 <= float(model.hyperparameters.get("mu", 0)) <= 1:
+        return "its mu is no probability"
+    try:
+        specs = model_specs(model, family, num_classes, limits)
+    except Mu2netError as exc:
+        return exc.message
+    for ref, spec in zip(model.components, specs, strict=True):
+        if spec.name != family.head and ref.num_params != num_params(family, spec):  # heads are chosen by size
+            return f"its {ref.name} has {ref.num_params} parameters, expected {num_params(family, spec)}"
+    return None
+
+
+def _alike(value: Hyperparameter, default: Hyperparameter) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    return isinstance(value, int if isinstance(default, int) else int | float) and isfinite(value)
+
+
+def _side(model: Model) -> int:
+    config: Mapping[str, Hyperparameter] = model.architecture.config
+    side = config.get(_IMAGE, 1)
+    if isinstance(side, bool) or not isinstance(side, int) or side < 1:
+        raise CorruptObjectError(f"The model cannot be built: its image side is {_brief(side)}.")
+    return side
+
+
+def _check_limit(name: str, found: int, limit: int) -> None:
+    if found > limit:
+        raise CorruptObjectError(
+            f"The model is too large: {name} {found}, over the limit of {limit}.",
+            hint=f"If you trust it: mu2net config set limits.{name} NUMBER",
+        )
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 300 else f"{text[:300]}..."
