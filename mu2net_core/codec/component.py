@@ -45,6 +45,9 @@ class _Root(msgspec.Struct, forbid_unknown_fields=True):
     zarr_format: Literal[3]
 
 
+_READ_ROOT = msgspec.json.Decoder(_Root).decode  # made once: threads must not look into a class at the same time
+
+
 def encode_component(component: Component) -> bytes:
     """Returns the bytes of a component's ``.zarr.zip``: equal components give equal bytes.
 
@@ -135,7 +138,7 @@ def _read_root(document: memoryview | None) -> _Header:
                 f"Cannot read a component: it is of format {found}, a future format; this mu2net reads {_FORMAT}.",
                 hint="Upgrade: pip install -U mu2net",
             )
-        header = msgspec.json.decode(document, type=_Root).attributes.mu2net
+        header = _READ_ROOT(document).attributes.mu2net
     except (msgspec.MsgspecError, KeyError, RecursionError) as exc:
         raise CorruptObjectError(f"Not a component: its {_DOCUMENT} is wrong ({exc}).") from exc
     if document != _root(header.name, header.config):

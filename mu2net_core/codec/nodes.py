@@ -55,6 +55,9 @@ class ArrayInfo(msgspec.Struct, frozen=True):
         return self.data_type if self.attributes.mu2net is None else _BFLOAT16
 
 
+_ARRAY = msgspec.json.Decoder(ArrayInfo)  # made once: threads must not make msgspec look into a class at the same time
+
+
 def group_node(attributes: Mapping[str, Any] | None = None) -> bytes:
     """Returns the document of a group."""
     return encode({"attributes": attributes or {}, "node_type": "group", "zarr_format": 3})
@@ -87,7 +90,7 @@ def read_array_node(data: memoryview, what: str, limits: Limits = LIMITS) -> Arr
     if len(data) > MAX_DOCUMENT:
         raise CorruptObjectError(f"Not a component: the document of {what} has {len(data)} bytes.")
     try:
-        info = msgspec.json.decode(data, type=ArrayInfo)
+        info = _ARRAY.decode(data)
         check_shape(info.shape, limits)
         dtype_of(info.dtype_name)
     except (msgspec.MsgspecError, InvalidInputError, RecursionError) as exc:

@@ -8,6 +8,7 @@ copy bytes, never re-encode, so unknown keys are kept.
 from __future__ import annotations
 
 import json
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,9 @@ from mu2net_core.errors import CorruptObjectError, InternalError
 __all__ = ["decode", "encode", "to_json"]
 
 T = TypeVar("T")
+
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
+_BUILDING = Lock()  # two threads that make msgspec look into one dataclass for the first time crash the process
 
 
 def to_json(value: Any) -> Any:
@@ -56,6 +60,14 @@ def decode(data: bytes, kind: type[T], *, what: str) -> T:
         CorruptObjectError: not JSON, wrong types, missing keys, absurd nesting, or a failed check.
     """
     try:
-        return msgspec.json.decode(data, type=kind)
+        value: T = _decoder(kind).decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
         raise CorruptObjectError(f"Cannot read {what}: {exc}.") from exc
+    return value
+
+
+def _decoder(kind: type) -> msgspec.json.Decoder[Any]:
+    if kind not in _DECODERS:
+        with _BUILDING:
+            _DECODERS.setdefault(kind, msgspec.json.Decoder(kind))
+    return _DECODERS[kind]

@@ -16,6 +16,9 @@ class _Stamp(msgspec.Struct):
     format: int | None = None
 
 
+_STAMP = msgspec.json.Decoder(_Stamp)  # made once: threads must not make msgspec look into a class at the same time
+
+
 def check_format(data: bytes, what: str, found: object = None) -> None:
     """Checks that ``data`` is of our format, by its ``found`` format number or, without one, its own key ``format``.
 
@@ -24,7 +27,7 @@ def check_format(data: bytes, what: str, found: object = None) -> None:
     """
     if found is None:
         try:
-            found = msgspec.json.decode(data, type=_Stamp).format
+            found = _STAMP.decode(data).format
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return
     if isinstance(found, int) and found != FORMAT:

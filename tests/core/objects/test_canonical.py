@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -177,3 +179,34 @@ def test_every_float_and_text_survives(floats: list[float], text: str) -> None:
     assert [x.hex() for x in found.floats] == [x.hex() for x in floats]
     assert found.text == text
     assert encode(found) == encode(value)
+
+
+def test_threads_may_decode_the_first_of_a_kind_at_the_same_time() -> None:
+    """Threads that make msgspec look into one dataclass for the first time may end the process, so in one of its own."""
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", _FIRST_TIMES], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+_FIRST_TIMES = """
+import sys, threading
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.objects import Commit, HeadEntry, Model, Snapshot, Task, decode
+
+sys.setswitchinterval(1e-6)
+barrier = threading.Barrier(16)
+
+def first() -> None:
+    for kind in (Model, Task, Commit, Snapshot, HeadEntry):
+        barrier.wait()
+        try:
+            decode(b"{}", kind, what="nothing")
+        except CorruptObjectError:
+            pass
+
+threads = [threading.Thread(target=first) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
