@@ -87,9 +87,10 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
 
 def exit_if_refused(session: Session, result: Exchange | CloneResult) -> None:
     """Ends with the exit code of what access rules forbid, if anything is not signed as it has to be."""
-    refused = [one for one in (*result.tasks, *result.tags) if one.outcome == "refused"]
+    outcomes = [task.outcome for task in result.tasks] + [tag.outcome for tag in result.tags]
+    refused = outcomes.count("refused")
     if refused:
-        session.note(f"error: {counted(len(refused), 'ref')} refused: not signed by an allowed key; all else was done")
+        session.note(f"error: {counted(refused, 'ref')} refused: not signed by an allowed key; all else was done")
         raise typer.Exit(AccessDeniedError.exit_code)
 
 

@@ -45,8 +45,16 @@ def clone(
     with transfer_progress(session) as watch:
         where = session.path(folder) if folder else None
         who = parse_readers(readers)
-        how = {"readers": who, "options": options, "require_signed": require_signed, "progress": watch}
-        result = clone_api(url, where, session.context, full, **how)
+        result = clone_api(
+            url,
+            where,
+            session.context,
+            full,
+            readers=who,
+            options=options,
+            require_signed=require_signed,
+            progress=watch,
+        )
     if not as_json:
         session.say(f"Cloned into {result.worktree}" + ("" if full else " (components come when needed)"))
     report(session, result, direction="From", as_json=as_json)

@@ -28,7 +28,8 @@ def merge(
     session = session_of(ctx)
     repo = session.repo()
     remote, tasks = split_names(repo, names)
-    how = {"on_conflict": on_conflict.value, "require_signed": require_signed}
-    result = merge_api(repo, session.context, remote, tasks, **how)
+    result = merge_api(
+        repo, session.context, remote, tasks, on_conflict=on_conflict.value, require_signed=require_signed
+    )
     report(session, result, direction="From", as_json=as_json)
     exit_if_refused(session, result)

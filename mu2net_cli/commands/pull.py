@@ -40,7 +40,14 @@ def pull(
     repo = session.repo()
     remote, tasks = split_names(repo, names)
     with transfer_progress(session) as watch:
-        how = {"on_conflict": on_conflict.value, "require_signed": require_signed, "progress": watch}
-        result = pull_api(repo, session.context, remote, tasks, **how)
+        result = pull_api(
+            repo,
+            session.context,
+            remote,
+            tasks,
+            on_conflict=on_conflict.value,
+            require_signed=require_signed,
+            progress=watch,
+        )
     report(session, result, direction="From", as_json=as_json)
     exit_if_refused(session, result)

@@ -42,7 +42,5 @@ def fetch(
     trust = trust_of(repo, context, require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     counter = Counter(progress)
-    if trust is None:
-        return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now)
-    refuse_tag = trust.tag_refusal
+    refuse_tag = None if trust is None else trust.tag_refusal
     return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now, refuse_tag=refuse_tag)

@@ -54,5 +54,4 @@ def pull(
         head = repo.refs.head(task)
         model_id = repo.objects.commit(head.commit).model if head is not None else None
         bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
-    size = {"num_objects": counter.num_objects, "size_bytes": counter.size_bytes}
-    return replace(fetched, tasks=merged.tasks, **size)
+    return replace(fetched, tasks=merged.tasks, num_objects=counter.num_objects, size_bytes=counter.size_bytes)

@@ -59,15 +59,23 @@ def reflog(repo: Repository, task: str | None = None) -> tuple[ReflogEntry, ...]
 
 
 def _entry(repo: Repository, purged: Purged, state: HeadState, back: int) -> ReflogEntry:
-    place = {"revision": f"{state.task}@{{{back}}}", "task": state.task, "commit": state.commit}
+    revision = f"{state.task}@{{{back}}}"
     try:
         commit = repo.objects.commit(state.commit)
     except NotFoundError:
         gone = purged.covers_entry(state.task, state.number) or purged.lists(("commit", state.commit)) is not None
-        return ReflogEntry(**place, number=state.number, state="purged" if gone else "missing")
+        return ReflogEntry(
+            revision=revision,
+            task=state.task,
+            number=state.number,
+            commit=state.commit,
+            state="purged" if gone else "missing",
+        )
     return ReflogEntry(
-        **place,
+        revision=revision,
+        task=state.task,
         number=state.number,
+        commit=state.commit,
         event=event_of(commit),
         model=commit.model,
         finished_at=commit.finished_at,

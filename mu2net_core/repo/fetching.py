@@ -37,7 +37,7 @@ def fetch(
     tasks: Collection[str] = (),
     counter: Counter | None = None,
     clock: Clock = lambda: None,
-    refuse_tag: Callable[[str, str], str | None] = lambda _name, _snapshot_id: None,
+    refuse_tag: Callable[[str, str], str | None] | None = None,
 ) -> Exchange:
     """Copies what is new on ``remote``: heads' histories and manifests, roots and tags.
 
@@ -220,7 +220,7 @@ def _fetch_tags(
     remote: RemoteRepository,
     tracking: Tracking,
     counter: Counter,
-    refuse_tag: Callable[[str, str], str | None],
+    refuse_tag: Callable[[str, str], str | None] | None,
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
     theirs, ours, reports = remote.refs.tags(tracking.tags), repo.refs.tags(), []
     purged = Purged(read_purged(repo.state, remote.remote))
@@ -232,9 +232,9 @@ def _fetch_tags(
             reason = f"it names {gone}, which was purged from {remote.remote.name}"
             reports.append(NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason))
             continue
-        reason = None if name in ours else refuse_tag(name, snapshot_id)
-        if reason is not None:
-            reports.append(NameReport(name=name, outcome="refused", id=snapshot_id, reason=reason))
+        refusal = None if name in ours or refuse_tag is None else refuse_tag(name, snapshot_id)
+        if refusal is not None:
+            reports.append(NameReport(name=name, outcome="refused", id=snapshot_id, reason=refusal))
             continue
         report = _take_tag(repo, name, snapshot_id, ours.get(name))
         reports.extend([] if report is None else [report])
