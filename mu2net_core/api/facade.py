@@ -12,7 +12,7 @@ Methods import what they need when they are called, so that looking at a reposit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from mu2net_core.api.open import open_repo
 
 if TYPE_CHECKING:
     from mu2net_core.api.ancestry import Ancestry
+    from mu2net_core.api.check_remote import RemoteCheck
     from mu2net_core.api.evaluate import EvalResult
     from mu2net_core.api.evolve import EvolveResult
     from mu2net_core.api.log import LogEntry
@@ -154,11 +155,33 @@ class Repo:
 
         return ancestry(self.repository, revision)
 
-    def add_remote(self, name: str, url: str, *, readers: Sequence[str] = ()) -> None:
-        """Makes another repository known under ``name``; ``readers`` says who can read it, none means everybody."""
+    def add_remote(
+        self,
+        name: str,
+        url: str,
+        *,
+        readers: Sequence[str] = (),
+        options: Mapping[str, str] | None = None,
+        check: bool = True,
+    ) -> None:
+        """Makes another repository known under ``name``, after a look at what it allows unless ``check`` is False.
+
+        Args:
+            name: what to call it.
+            url: a folder or URL.
+            readers: who can read it; none means everybody.
+            options: how to reach it: endpoint, region, profile, anonymous, account, project; never a secret.
+            check: whether to probe it first.
+        """
         from mu2net_core.api.remote import add
 
-        add(self.repository, self.context, name, url, readers=readers)
+        add(self.repository, self.context, name, url, readers=readers, options=options, check=check)
+
+    def check_remotes(self, name: str | None = None) -> tuple[RemoteCheck, ...]:
+        """Returns what a remote, or every remote, allows and keeps."""
+        from mu2net_core.api.check_remote import check
+
+        return check(self.repository, self.context, name)
 
     def push(self, remote: str | None = None, *, tasks: Sequence[str] = ()) -> Exchange:
         """Sends our work to a remote."""
@@ -212,10 +235,12 @@ def init(folder: Path | str, *, preset: str = "vit-ti0", seed: int = 0) -> Repo:
     return Repo(open_repo(make(Path(folder), context, preset=preset, seed=seed).path, context), context)
 
 
-def clone(url: str, folder: Path | str | None = None, *, full: bool = False) -> Repo:
-    """Clones the repository at ``url`` and returns the clone."""
+def clone(
+    url: str, folder: Path | str | None = None, *, full: bool = False, options: Mapping[str, str] | None = None
+) -> Repo:
+    """Clones the repository at ``url``, reached as ``options`` say (as of ``add_remote``), and returns the clone."""
     from mu2net_core.api.clone import clone as copy
 
     context = Context.default()
-    result = copy(url, None if folder is None else Path(folder), context, full=full)
+    result = copy(url, None if folder is None else Path(folder), context, full=full, options=options)
     return Repo(open_repo(result.path, context), context)

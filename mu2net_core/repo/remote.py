@@ -55,6 +55,8 @@ class Remote:
             raise InvalidInputError(f"The remote {self.name} needs a URL.")
         check_no_secret(self.url)
         check_options(self.options)
+        if self.options and ("://" not in self.url or self.url.lower().startswith("file:")):
+            raise InvalidInputError(f"A folder takes no options; got {', '.join(sorted(self.options))}.")
         for reader in self.readers or ():
             check_name(reader, "reader")
 

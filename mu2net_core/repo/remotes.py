@@ -144,8 +144,6 @@ def check_place(remote: Remote, repo: Repository) -> None:
     file = default_open_store(remote.url, remote.options).local_path(CONFIG)
     if file is None:
         return
-    if remote.options:
-        raise InvalidInputError(f"A folder takes no options; got {', '.join(sorted(remote.options))}.")
     folder = file.parent
     if folder in {repo.path.resolve(), repo.worktree.resolve()}:
         raise InvalidInputError(f"Cannot use {folder} as a remote: it is this repository itself.")
