@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from statistics import median
 from typing import Literal, TypeVar
@@ -35,8 +35,10 @@ _READS = 2
 _ROUNDS = 6
 _ROUNDS_LOCAL = 2
 _LARGEST_BYTES = 4096
+_OLD = timedelta(hours=1)
 _RIGHTS = f"{PROBE}/rights"
-_RACED = f"{PROBE}/kept/raced"
+_KEPT = f"{PROBE}/kept/"
+_RACED = f"{_KEPT}raced"
 _ONE_WON, _SEVERAL_WON = b"one writer won every race\n", b"several writers won a race\n"
 
 
@@ -121,10 +123,12 @@ class _Probe:
     clock: Callable[[], float]
     is_repository: bool = False
     can_delete: bool = False
+    left_before: list[str] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     reads_s: list[float] = field(default_factory=list)
     creates_s: list[float] = field(default_factory=list)
     num_races: int = 0
+    written_at: datetime | None = None
     skew_s: float | None = None
 
     def run(self) -> ProbeReport:
@@ -143,10 +147,18 @@ class _Probe:
         return self._report("append-only", "nothing can be deleted there, so gc and purge cannot work on it")
 
     def clear(self) -> None:
-        """Removes what was written."""
+        """Removes what was written, and what probes left that were killed a while ago."""
         for key in self.made if self.can_delete else ():
             with suppress(Mu2netError):  # what was found out stands all the same
                 self.store.delete(key)
+        if self.can_delete and self.written_at is not None:
+            self._clear_before(self.written_at - _OLD)
+
+    def _clear_before(self, moment: datetime) -> None:
+        for key in self.left_before:
+            with suppress(Mu2netError):
+                if self.store.modified(key) < moment:
+                    self.store.delete(key)
 
     def _report(self, verdict: Verdict, reason: str | None) -> ProbeReport:
         return ProbeReport(
@@ -172,7 +184,7 @@ class _Probe:
         except AccessDeniedError as exc:
             denied = exc
         try:
-            next(iter(self.store.list(PROBE)), None)
+            self.left_before = [key for key in self.store.list(PROBE) if not key.startswith(_KEPT)]
         except AccessDeniedError as exc:
             raise AccessDeniedError(
                 f"{exc.message} Without the right to list, what is missing looks as if it were forbidden.",
@@ -233,8 +245,8 @@ class _Probe:
 
     def _compare_clocks(self, key: str) -> None:
         before = self.now()
-        written = self.store.modified(key)
-        self.skew_s = round((written - before).total_seconds() + self.creates_s[-1] / 2, 1)
+        self.written_at = self.store.modified(key)
+        self.skew_s = round((self.written_at - before).total_seconds() + self.creates_s[-1] / 2, 1)
 
     def _create(self, key: str, data: bytes) -> bool:
         self.made.append(key)

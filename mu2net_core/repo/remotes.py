@@ -194,7 +194,8 @@ def check_vacant(store: Store) -> None:
     Raises:
         InvalidInputError: it does.
     """
-    other = next((key for key in store.list("") if not key.startswith((PROBE, EPOCHS, CONFIG))), None)
+    ours = (f"{PROBE}/", f"{EPOCHS}/")
+    other = next((key for key in store.list("") if key != CONFIG and not key.startswith(ours)), None)
     if other is not None:
         raise InvalidInputError(
             f"Cannot share through {store.url}: it holds other things (such as {other[:80]}) and no {CONFIG}, so it is "

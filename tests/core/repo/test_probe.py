@@ -223,3 +223,11 @@ def test_two_probes_at_once_do_not_disturb_each_other(inner: LocalStore) -> None
     with ThreadPoolExecutor(4) as pool:
         assert {report.verdict for report in pool.map(check, range(4))} == {"safe"}
     assert list(inner.list("")) == []
+
+
+def test_what_a_killed_probe_left_is_cleared_by_a_later_one(inner: LocalStore) -> None:
+    for key, age_s in (("old/one", 4000), ("new/one", 100), ("kept/one", 9000)):
+        inner.create(f"probe/{key}", b"x")
+        os.utime(inner.root / "probe" / key, (now().timestamp() - age_s,) * 2)
+    probe(Server(inner), now=now)
+    assert list(inner.list("")) == ["probe/kept/one", "probe/new/one"]
