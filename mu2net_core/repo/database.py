@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
@@ -241,10 +243,12 @@ class ObjectDatabase:
         if path is None:
             return None
         try:
-            if path.stat().st_size > self.limits.component_bytes:
-                return None  # reading it says so
+            if not path.is_file() or path.stat().st_size > self.limits.component_bytes:
+                return None  # reading it says what is wrong
             with path.open("rb") as file:
                 view = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
+            with suppress(OSError):  # somebody else's file, or a disk that cannot be written
+                os.utime(path)  # so that a bounded cache knows what was used last
         except (OSError, ValueError):
             return None  # missing or empty: reading it says what is wrong
         return view if hash_bytes(view) == oid else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from mu2net_core.storage.store import check_key, check_prefix, too_large
 
 __all__ = ["FileLock", "LocalStore", "replace_file"]
 
+_LINKED_LEVELS = 2
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -33,8 +35,11 @@ class LocalStore:
         """Returns the bytes at ``key``, if they are no more than ``limit``."""
         path = f"{self.root}/{check_key(key)}"  # a long log reads thousands of files: pathlib would take a third of it
         try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-                if limit is not None and os.fstat(file.fileno()).st_size > limit:
+            with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise NotFoundError(f"No {key} in {self.url}: what is there is no file.")
+                if limit is not None and status.st_size > limit:
                     raise too_large(key, self.url, limit)
                 return file.read()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
@@ -137,7 +142,9 @@ class LocalStore:
         return True
 
     def _same_or_raise(self, path: Path, key: str, data: bytes) -> bool:
-        if path.read_bytes() != data:
+        if path.is_dir():
+            raise IsADirectoryError
+        if path.stat().st_size != len(data) or self.read(key) != data:
             raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.")
         sync_folder(path.parent)
         return False
@@ -146,13 +153,24 @@ class LocalStore:
 def _walk(folder: Path, prefix: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry.name + "/" * entry.is_dir(), entry.name) for entry in entries)
+            shown = ((entry.name + "/" * entry.is_dir(), entry.name) for entry in entries if _is_shown(entry, prefix))
+            found = sorted(shown)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as exc:
         raise translate(exc, "list", folder) from exc
-    for shown, name in found:
-        if shown.endswith("/"):
-            yield from _walk(folder / name, prefix + shown)
+    for ending, name in found:
+        if ending.endswith("/"):
+            yield from _walk(folder / name, prefix + ending)
         elif not name.startswith("."):
             yield prefix + name
+
+
+def _is_shown(entry: os.DirEntry[str], prefix: str) -> bool:
+    """Returns whether an entry counts; a link to a folder only near the top, where it can lead in no circles."""
+    return prefix.count("/") < _LINKED_LEVELS or not (entry.is_symlink() and entry.is_dir())
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a pipe that nobody writes to is opened, too, instead of waiting."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

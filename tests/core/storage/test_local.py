@@ -227,3 +227,32 @@ def test_hidden_files_are_no_keys(tmp_path: Path) -> None:
     for name in (".DS_Store", ".nfs0001", ".tmp-1"):
         (tmp_path / "refs" / "tags" / name).write_bytes(b"")
     assert list(store.list("refs")) == ["refs/tags/v1"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    for key in ("pipe", "endless"):
+        with pytest.raises(NotFoundError, match="what is there is no file"):
+            store.read(key)
+        with pytest.raises(AlreadyExistsError, match="other content"):
+            store.create(key, b"x")
+
+
+def test_links_that_lead_in_circles_end(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.create("objects/task/aa/one.json", b"x")
+    for name in ("first", "second", "third"):
+        (tmp_path / "objects" / "task" / "aa" / name).symlink_to(tmp_path / "objects", target_is_directory=True)
+        (tmp_path / "objects" / "task" / name).symlink_to(tmp_path, target_is_directory=True)
+    assert list(store.list("objects")) == ["objects/task/aa/one.json"]
+
+
+def test_a_folder_near_the_top_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "aa").mkdir(parents=True)
+    (tmp_path / "disk" / "aa" / "one.json").write_bytes(b"x")
+    (tmp_path / "repo" / "objects").mkdir(parents=True)
+    (tmp_path / "repo" / "objects" / "task").symlink_to(tmp_path / "disk", target_is_directory=True)
+    assert list(LocalStore(tmp_path / "repo").list("objects")) == ["objects/task/aa/one.json"]
