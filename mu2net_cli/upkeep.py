@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["parse_grace", "upkeep_progress"]
 
+Watch = Callable[..., None]
+"""Told what is being done, how much of it is done, and how much it is, where that is known."""
+
 
 def parse_grace(text: str) -> timedelta:
     """Returns an age such as ``14d``, ``12h`` or ``0``; raises InvalidInputError for what is none."""
@@ -21,10 +24,10 @@ def parse_grace(text: str) -> timedelta:
 
 
 @contextmanager
-def upkeep_progress(session: Session) -> Iterator[Callable[[str, int], None]]:
+def upkeep_progress(session: Session) -> Iterator[Watch]:
     """Yields what is told of progress: one line on a terminal that renews itself, nothing in a pipe."""
     if not session.live:
-        yield lambda _what, _done: None
+        yield lambda *_: None
         return
     from rich.live import Live
     from rich.text import Text
@@ -32,4 +35,9 @@ def upkeep_progress(session: Session) -> Iterator[Callable[[str, int], None]]:
     from mu2net_cli.render import console
 
     with Live(console=console(session, stderr=True), refresh_per_second=8, transient=True) as live:
-        yield lambda what, done: live.update(Text(f"{what}: {done}" if done else what))
+
+        def watch(what: str, done: int, total: int = 0) -> None:
+            amount = f": {done}/{total}" if total else f": {done}" if done else ""
+            live.update(Text(what + amount))
+
+        yield watch

@@ -2,31 +2,68 @@
 
 from __future__ import annotations
 
+import re
+
 from mu2net_core.api.context import Context
 from mu2net_core.api.remote import resolve_url
-from mu2net_core.errors import NotFoundError
+from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo import fsck as checks
-from mu2net_core.repo.findings import FsckReport, Problem
-from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.check_objects import Share, Watch
+from mu2net_core.repo.findings import FsckReport, Problem, Source
+from mu2net_core.repo.guard import GuardedSource
+from mu2net_core.repo.patient import patient_there
+from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.repo.revisions import near
 
-__all__ = ["FsckReport", "Problem", "fsck"]
+__all__ = ["FsckReport", "Problem", "fsck", "parse_share"]
+
+_SHARE = re.compile(r"(\d{1,6})/(\d{1,6})")
 
 
-def fsck(repo: Repository, context: Context, *, repair_from: str | None = None) -> FsckReport:
-    """Returns what is wrong with a repository, after repairs if asked for.
+def fsck(
+    repo: Repository,
+    context: Context,
+    *,
+    remote: str | None = None,
+    repair_from: str | None = None,
+    subset: str | None = None,
+    progress: Watch = lambda *_: None,
+) -> FsckReport:
+    """Returns what is wrong with a repository, here or on a remote, after repairs if asked for.
 
     Args:
-        repo: to check.
+        repo: to check; or with ``remote`` a working copy that knows it.
         context: of the call; a relative folder is relative to its ``cwd``.
-        repair_from: name of a remote, or the folder or URL of any other copy, to take good objects from.
+        remote: name of the remote to check; None for here.
+        repair_from: name of a remote, or the folder or URL of any other copy (``.`` for this one), to take good copies
+            from. A remote gets nothing that its readers may not see.
+        subset: which part of the objects to hash: ``n/m`` is the n-th of m parts; by default all.
+        progress: told what is being done, how much of it is done, and how much it is.
 
     Raises:
-        NotFoundError: there is no repository at ``repair_from``.
+        NotFoundError: there is no such remote, or no repository at ``repair_from``.
+        InvalidInputError: ``subset`` is no such part.
+        AccessDeniedError: permissions forbid a repair.
     """
-    if repair_from is None:
-        return checks.fsck(repo)
+    share = None if subset is None else parse_share(subset)
+    source = None if repair_from is None else _source(repo, context, repair_from)
+    if remote is None:
+        return checks.fsck(repo, remote=source, share=share, watch=progress)
+    reached = connect(find_remote(repo.config, remote), limits=repo.limits)
+    guarded = None if source is None else GuardedSource(source, repo, reached.audience)
+    return checks.examine(patient_there(reached, repo), source=guarded, share=share, watch=progress)
+
+
+def parse_share(text: str) -> Share:
+    """Returns the n and m of ``n/m``; raises InvalidInputError if it is no part of a whole."""
+    match = _SHARE.fullmatch(text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise InvalidInputError(f"Not a part: {text!r}. Expected n/m, the n-th of m parts, e.g. 1/10.")
+    return int(match[1]), int(match[2])
+
+
+def _source(repo: Repository, context: Context, repair_from: str) -> Source:
     remotes = repo.config.remotes
     remote = remotes.get(repair_from) or Remote(name="repair", url=resolve_url(repair_from, context))
     source = connect(remote, limits=repo.limits)
@@ -39,4 +76,4 @@ def fsck(repo: Repository, context: Context, *, repair_from: str | None = None) 
             f"There is no remote {repair_from} (remotes: {', '.join(sorted(remotes)) or 'none'}). {exc.message}",
             hint=near(repair_from, tuple(remotes), "mu2net remote"),
         ) from exc
-    return checks.fsck(repo, remote=source)
+    return source

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.objects import Kind
 from mu2net_core.repo.refs import Refs
 
-__all__ = ["FsckReport", "Problem", "ProblemKind", "Source"]
+__all__ = ["FsckReport", "Objects", "Problem", "ProblemKind", "Source"]
 
 ProblemKind = Literal[
     "damaged-object",
@@ -60,11 +60,19 @@ class FsckReport:
         return not self.problems
 
 
+class Objects(Protocol):
+    """Where good copies of objects are read."""
+
+    def read(self, kind: Kind, oid: str) -> bytes:
+        """Returns an object's bytes, which hash to ``oid``."""
+        ...
+
+
 class Source(Protocol):
     """A repository that good copies can come from."""
 
     @property
-    def objects(self) -> ObjectDatabase:
+    def objects(self) -> Objects:
         """Its objects."""
         ...
 

@@ -136,6 +136,9 @@ class Refs:
             check_format(data, key)
             raise _damaged(key, self.store, data) from exc
         check_format(data, key, entry.format)
+        again = encode(entry)
+        if again != data and len(again) >= len(data):  # more may be there, of a later version; not less
+            raise _damaged(key, self.store, data)
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=entry.commit), entry
 
     def append(self, task: str, commit_id: str, *, after: HeadState | None) -> HeadState:

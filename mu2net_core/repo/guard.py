@@ -1,0 +1,57 @@
+"""A source of repairs for a remote, from which nothing goes there that its readers may not see."""
+
+from __future__ import annotations
+
+from mu2net_core.errors import AccessDeniedError
+from mu2net_core.objects import AccessRule, Kind, component_rule
+from mu2net_core.repo.audience import refusal
+from mu2net_core.repo.closure import Closure
+from mu2net_core.repo.database import MANIFESTS, decode_manifest
+from mu2net_core.repo.findings import Objects, Source
+from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.system import load_system
+
+__all__ = ["GuardedSource"]
+
+
+class GuardedSource:
+    """Objects of a source, as far as an audience may see them by the rules of a working copy.
+
+    Attributes:
+        objects: itself: what reads them.
+        refs: the source's.
+    """
+
+    def __init__(self, source: Source, rules_of: Repository, audience: AccessRule) -> None:
+        self.refs: Refs = source.refs
+        self.objects: Objects = self
+        self._source, self._repo, self._audience = source.objects, rules_of, audience
+        self._rules = load_system(rules_of).rules
+        self._trained_by: dict[str, set[str]] | None = None
+
+    def read(self, kind: Kind, oid: str) -> bytes:
+        """Returns an object's bytes.
+
+        Raises:
+            AccessDeniedError: the audience may not see it, or that cannot be told.
+            NotFoundError: the source has none.
+        """
+        data = self._source.read(kind, oid)
+        if not (self._may_see_component(oid) if kind == "component" else self._may_see(kind, oid, data)):
+            raise AccessDeniedError(f"The {kind} {oid} may not be seen there.")
+        return data
+
+    def _may_see(self, kind: Kind, oid: str, data: bytes) -> bool:
+        value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}")
+        closure = Closure(manifests=(((kind, oid), value),), components=())
+        return refusal(closure, self._rules, self._audience) is None
+
+    def _may_see_component(self, oid: str) -> bool:
+        if self._trained_by is None:
+            self._trained_by = {}
+            for model_id in self._repo.objects.ids("model"):
+                for ref in self._repo.objects.model(model_id).components:
+                    self._trained_by.setdefault(ref.id, set()).update(ref.training)
+        trained_by = self._trained_by.get(oid)
+        return trained_by is not None and component_rule(trained_by, self._rules).allows_all(self._audience)
