@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import AccessRule, Head, Model, Snapshot, System, intersect
+from mu2net_core.objects import PUBLIC, AccessRule, Head, Model, Snapshot, System, component_rule, intersect
 from mu2net_core.repo.history import History, Past
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
@@ -40,9 +40,10 @@ def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
 
 
 def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | None = None) -> Snapshot:
-    """Returns the snapshot that a commit of ``task`` may name: its own head, and the heads and roots it may use.
+    """Returns the snapshot that a commit of ``task`` may name: its own head, and those it may use and all may see.
 
-    A commit never mentions what its task may not see, so that a remote that may hold it learns of nothing else.
+    A commit never mentions what any of its task's readers may not see, so that wherever it may be held, it may be held
+    with all that it names.
 
     Args:
         system: as loaded.
@@ -52,7 +53,7 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
     heads = {
         name: head.commit_id
         for name, head in system.heads.items()
-        if name == task or (head.model is not None and system.may_use(task, head.model))
+        if name == task or (head.model is not None and _all_may_see(system, task, name, head.model))
     }
     named = roots if roots is not None else {model_id: model_id for model_id in system.roots}
     usable = {
@@ -61,6 +62,12 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
         if model_id in system.roots and system.may_use(task, system.roots[model_id])
     }
     return Snapshot(heads=heads, roots=usable)
+
+
+def _all_may_see(system: System, task: str, other: str, model: Model) -> bool:
+    """Returns whether ``task`` may use the model of ``other``, and whoever reads ``task`` may read that, too."""
+    rule = component_rule({*model.trained_by, other}, system.rules)
+    return system.may_use(task, model) and rule.allows_all(system.rules.get(task, PUBLIC))
 
 
 def record_snapshot(repo: Repository, system: System, task: str) -> str:

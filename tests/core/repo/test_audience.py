@@ -183,15 +183,16 @@ def test_a_remote_holds_what_all_its_readers_may_see(
     assert fsck(shared).problems == ()
 
 
-def test_a_group_task_that_saw_a_narrower_one_stays(repo: Repository, tmp_path: Path) -> None:
+def test_a_group_task_that_could_use_a_narrower_one_and_did_not_is_sent(repo: Repository, tmp_path: Path) -> None:
     add_sample_task(repo, "narrow", AccessRule.only(["red"]))
     evolve_sample(repo, "narrow", score=0.5)
     add_sample_task(repo, "wide", AccessRule.only(["blue", "red"]))
     evolve_sample(repo, "wide", score=0.6, seed=7)
     sent, reports = record(repo, remote(tmp_path, ["blue"]))
-    assert reports["wide"].outcome == "skipped"
-    assert reports["wide"].reason == ("its history names narrow is for red only, and the remote is for blue")
+    assert reports["wide"].outcome == "new"
+    assert reports["narrow"].outcome == "skipped"
     assert b"narrow" not in sent
+    assert fsck(open_repository(tmp_path / "shared")).problems == ()
 
 
 def test_a_group_task_that_learned_from_a_narrower_one_stays(repo: Repository, tmp_path: Path) -> None:
