@@ -126,6 +126,7 @@ def test_two_people_grow_one_system(evolved: Path, environ: Mapping[str, str], p
     assert results[0]["correct"] > 0
     for person in (ann, ben):
         assert person.json("fsck")["problems"] == []
+    assert ann.json("fsck", "--remote", "origin")["problems"] == []
     assert ann.json("remote", "check")[0]["report"]["is_repository"]
     assert "up-to-date" in ann.run("push").stdout
 
