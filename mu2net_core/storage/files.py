@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, Mu2netError, StorageError
 
-__all__ = ["TEMP_PREFIX", "make_folder", "replace_file", "sync_folder", "temporary_file", "translate"]
+__all__ = ["TEMP_PREFIX", "make_folder", "replace_file", "sync_all", "sync_folder", "temporary_file", "translate"]
 
 TEMP_PREFIX = ".tmp-"
+_MANY = 200
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -47,26 +48,39 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def make_folder(folder: Path) -> None:
-    """Creates ``folder`` and its parents durably; there already is fine."""
+def sync_all(paths: Sequence[Path], root: Path) -> None:
+    """Makes the files ``paths``, and their names in the folders below ``root``, durable."""
+    if len(paths) > _MANY and hasattr(os, "sync"):
+        os.sync()  # everything on the machine, and still far faster than so many files one by one
+        return
+    for path in paths:
+        sync_folder(path)
+    for folder in {parent for path in paths for parent in path.parents if parent.is_relative_to(root)}:
+        sync_folder(folder)
+
+
+def make_folder(folder: Path, *, sync: bool = True) -> None:
+    """Creates ``folder`` and its parents, durably unless told otherwise; there already is fine."""
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
 
 
 @contextmanager
-def temporary_file(folder: Path, data: bytes) -> Iterator[Path]:
-    """Yields a synced file with ``data`` in ``folder``; it is removed afterwards unless renamed."""
+def temporary_file(folder: Path, data: bytes, *, sync: bool = True) -> Iterator[Path]:
+    """Yields a file with ``data`` in ``folder``, synced unless told otherwise; it is removed unless renamed."""
     path = folder / f"{TEMP_PREFIX}{uuid.uuid4().hex}"
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with open(handle, "wb", buffering=0) as file:  # noqa: PTH123
             _write_all(file.fileno(), data)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         yield path
     finally:
         path.unlink(missing_ok=True)

@@ -6,15 +6,16 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
-from mu2net_core.storage.files import make_folder, replace_file, sync_folder, temporary_file, translate
+from mu2net_core.storage.files import make_folder, replace_file, sync_all, sync_folder, temporary_file, translate
 from mu2net_core.storage.lock import FileLock
-from mu2net_core.storage.store import check_key, check_prefix, too_large
+from mu2net_core.storage.store import Store, check_key, check_prefix, too_large
 
-__all__ = ["FileLock", "LocalStore", "replace_file"]
+__all__ = ["FileLock", "LocalStore", "replace_file", "synced_together"]
 
 _LINKED_LEVELS = 2
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -25,6 +26,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._unsynced: list[Path] | None = None
 
     @property
     def url(self) -> str:
@@ -53,12 +55,13 @@ class LocalStore:
         try:
             if path.exists():
                 return self._same_or_raise(path, key, data)
-            make_folder(path.parent)
-            with temporary_file(path.parent, data) as temporary:
+            sync = self._unsynced is None
+            make_folder(path.parent, sync=sync)
+            with temporary_file(path.parent, data, sync=sync) as temporary:
                 created = self._link(temporary, path)
             if not created:
                 return self._same_or_raise(path, key, data)
-            sync_folder(path.parent)
+            self._sync(path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
             raise AlreadyExistsError(
                 f"Cannot create {key} in {self.url}: a file and a folder would share a name."
@@ -66,6 +69,20 @@ class LocalStore:
         except OSError as exc:
             raise translate(exc, "write", path) from exc
         return True
+
+    @contextmanager
+    def synced_together(self) -> Iterator[None]:
+        """Lets what is created inside the block be forced to the disk at its end, all at once, which is far faster.
+
+        Only for what is checked or made again if the machine stops before the end.
+        """
+        unsynced: list[Path] = []
+        self._unsynced = unsynced
+        try:
+            yield
+        finally:
+            self._unsynced = None
+        sync_all(unsynced, self.root)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yields every key below ``prefix``; hidden files (unfinished ones, a file manager's) are not keys."""
@@ -146,8 +163,20 @@ class LocalStore:
             raise IsADirectoryError
         if path.stat().st_size != len(data) or self.read(key) != data:
             raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.")
-        sync_folder(path.parent)
+        self._sync(path)
         return False
+
+    def _sync(self, path: Path) -> None:
+        """Makes the name of a file durable, now or with many others."""
+        if self._unsynced is None:
+            sync_folder(path.parent)
+        else:
+            self._unsynced.append(path)
+
+
+def synced_together(store: Store) -> AbstractContextManager[None]:
+    """Returns ``store.synced_together()`` for a folder; other stores have nothing to wait for."""
+    return store.synced_together() if isinstance(store, LocalStore) else nullcontext()
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, ConflictError, NotFoundError, StorageError
-from mu2net_core.storage import FileLock, LocalStore, Store, open_store, replace_file
+from mu2net_core.storage import FileLock, LocalStore, Store, files, open_store, replace_file
 from mu2net_core.testing.stores import StoreTests
 
 
@@ -24,6 +24,26 @@ class TestLocalStore(StoreTests):
         path = store.local_path("a/b")
         assert path is not None
         assert path.read_bytes() == b"one"
+
+    @pytest.mark.parametrize("many", [0, 200])
+    def test_what_is_created_together_is_forced_to_the_disk_at_the_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+    ) -> None:
+        synced: list[str] = []
+        monkeypatch.setattr(files, "_MANY", many)
+        monkeypatch.setattr(os, "fsync", lambda handle: synced.append(str(Path(f"/proc/self/fd/{handle}").readlink())))
+        monkeypatch.setattr(os, "sync", lambda: synced.append("all"))
+        store = LocalStore(tmp_path)
+        with store.synced_together():
+            store.create("a/b/c", b"one")
+            store.create("a/b/d", b"two")
+            store.create("a/b/d", b"two")
+            assert not synced
+        places = {str(tmp_path / place) for place in (".", "a", "a/b", "a/b/c", "a/b/d")}
+        assert set(synced) == ({"all"} if many == 0 else places)
+        synced.clear()
+        store.create("a/e", b"three")
+        assert str(tmp_path / "a") in synced
 
     def test_unfinished_files_are_not_keys(self, store: Store, tmp_path: Path) -> None:
         store.create("a/b", b"one")
