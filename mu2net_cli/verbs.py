@@ -62,6 +62,7 @@ _TABLE = {
         "verify": "Check who signed the history of tasks, and tags.",
         "fsck": "Check every object, reference and access rule.",
         "gc": "Find what nobody needs any more; with --prune, delete it.",
+        "cache": "Say how much could be fetched again, and delete some of it.",
         "doctor": "Report versions, devices and storage.",
     },
 }

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
-from mu2net_core.api.settings import PATHS, known_keys
+from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys
+from mu2net_core.api.sizes import check_max_size
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.presets import Preset, preset_named, with_settings
@@ -57,6 +58,9 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
             raise _unknown(name, preset)
         if name.startswith(LIMITS_PREFIX):
             Limits.of({name: value})
+            return
+        if name == MAX_SIZE:
+            check_max_size(value)
             return
         if name in PATHS:
             if not isinstance(value, str):
@@ -114,7 +118,7 @@ def _defaults(preset: Preset) -> dict[str, Value]:
             values[key] = preset.space.defaults[name]
         elif key.startswith(LIMITS_PREFIX):
             values[key] = getattr(LIMITS, name)
-        elif key in PATHS:
+        elif key in PATHS or key == MAX_SIZE:
             values[key] = ""
         else:
             values[key] = getattr(preset.training if section == "evolve" else preset.scorer, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
 from mu2net_core.api.runtime import device_split, prepare_jax
 from mu2net_core.api.stored import stored_model
@@ -61,6 +62,7 @@ def evaluate(
     row = load_row(stored.model, specs, repo.objects.component, programs.family)
     images, labels = device_split(repo, context, stored.task, split, stored.model.architecture)
     correct, share = accuracy(programs, specs, row, images, labels)
+    keep_bounded(repo, context)
     return EvalResult(
         task=stored.task.name,
         model=stored.model_id,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mu2net_core.insight import Leaderboard
     from mu2net_core.objects import Head
     from mu2net_core.repo import Repository
+    from mu2net_core.repo.cache import PruneReport
     from mu2net_core.repo.fsck import FsckReport
     from mu2net_core.repo.gc import GcReport
     from mu2net_core.repo.outcomes import Exchange
@@ -207,11 +208,17 @@ class Repo:
 
         return verify(self.repository, self.context, revision, keys=keys)
 
-    def fsck(self) -> FsckReport:
-        """Checks everything."""
+    def fsck(self, *, remote: str | None = None, repair_from: str | None = None) -> FsckReport:
+        """Checks everything here, or on a remote; heals it from another copy if one is named."""
         from mu2net_core.api.fsck import fsck
 
-        return fsck(self.repository, self.context)
+        return fsck(self.repository, self.context, remote=remote, repair_from=repair_from)
+
+    def prune_cache(self, max_size: str) -> PruneReport:
+        """Deletes the components that were unused for longest and can be fetched again; ``max_size`` of them stay."""
+        from mu2net_core.api.cache import prune
+
+        return prune(self.repository, self.context, max_size)
 
     def __repr__(self) -> str:
         return f"Repo({str(self.repository.worktree)!r})"

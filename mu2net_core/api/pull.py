@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
 from mu2net_core.api.fetch import fetch
 from mu2net_core.api.merge import merge
@@ -54,4 +55,5 @@ def pull(
         head = repo.refs.head(task)
         model_id = repo.objects.commit(head.commit).model if head is not None else None
         bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
+    keep_bounded(repo, context)
     return replace(fetched, tasks=merged.tasks, num_objects=counter.num_objects, size_bytes=counter.size_bytes)

@@ -16,6 +16,7 @@ from mu2net_core.repo.config import Layers, Value, environment_name, read_user_c
 from mu2net_core.repo.revisions import near
 
 __all__ = [
+    "MAX_SIZE",
     "PATHS",
     "effective_path",
     "effective_preset",
@@ -26,17 +27,20 @@ __all__ = [
 ]
 
 _VARIABLES = tuple(
-    f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS", "SIGN", "PULL")
+    f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS", "SIGN", "PULL", "CACHE_MAX")
 )
 PATHS = ("pull.require_signed", "sign.key")
 """Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
+
+MAX_SIZE = "cache.max_size"
+"""The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
 _HINT = "All values and where they come from: mu2net config list --origin"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    return tuple(sorted((*preset_keys(preset), *Limits.settings_keys(), *PATHS)))
+    return tuple(sorted((*preset_keys(preset), *Limits.settings_keys(), *PATHS, MAX_SIZE)))
 
 
 def preset_keys(preset: Preset) -> tuple[str, ...]:

@@ -1,0 +1,26 @@
+"""Sizes as users write them."""
+
+from __future__ import annotations
+
+import re
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.repo.config import Value
+
+__all__ = ["check_max_size", "parse_size"]
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Returns the bytes in ``2GB``, ``500M``, ``1GiB`` or ``0``; raises InvalidInputError for what is no size."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInputError(f"Not a size: {text!r}. Expected a number and B, kB, MB, GB or TB, e.g. 2GB.")
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index(match[2].lower() or " "))
+
+
+def check_max_size(value: Value) -> None:
+    """Checks a bound on the cache: a size, or empty for none; raises InvalidInputError."""
+    if value != "":
+        parse_size(str(value))

@@ -1,0 +1,192 @@
+"""The components of a partial clone that could be brought again: how many there are, and keeping them within bounds.
+
+A component counts as *cached* if what was last seen of a partial remote reaches it, so that it is there. All others,
+above all what was never pushed, are *kept*: they are only here, for all that is known, and nothing here touches them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+from functools import partial
+
+from mu2net_core.errors import Mu2netError, NotFoundError
+from mu2net_core.objects import Limits, object_key
+from mu2net_core.repo.config import Remote
+from mu2net_core.repo.place import here
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.reach import Tips, reach
+from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.workers import Workers
+from mu2net_core.storage import Store
+
+__all__ = ["CacheReport", "PruneReport", "RemoteShare", "inspect", "prune"]
+
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteShare:
+    """The components here that a remote has, too."""
+
+    name: str
+    num_components: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheReport:
+    """The components here.
+
+    Attributes:
+        num_cached: that could be brought again from a partial remote.
+        cached_bytes: of these.
+        num_kept: that are only here, for all that is known.
+        kept_bytes: of these.
+        remotes: what each partial remote has of them, as it was last seen.
+    """
+
+    num_cached: int
+    cached_bytes: int
+    num_kept: int
+    kept_bytes: int
+    remotes: tuple[RemoteShare, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneReport:
+    """What a bound took away.
+
+    Attributes:
+        dry_run: whether nothing was deleted.
+        max_bytes: the bound.
+        num_pruned: components deleted, or that would be.
+        pruned_bytes: of these.
+        cached_bytes: of the cached components that are left.
+        num_unsure: components that stay because no remote said that it has them.
+    """
+
+    dry_run: bool
+    max_bytes: int
+    num_pruned: int
+    pruned_bytes: int
+    cached_bytes: int
+    num_unsure: int
+
+
+def inspect(repo: Repository) -> CacheReport:
+    """Returns what of the components here is cached; asks nobody."""
+    sizes = {oid: repo.store.size(object_key("component", oid)) for oid in repo.objects.ids("component")}
+    shares, cached = [], set[str]()
+    for remote, held in _held(repo):
+        found = held & sizes.keys()
+        cached |= found
+        size_bytes = sum(sizes[oid] for oid in found)
+        shares.append(RemoteShare(name=remote.name, num_components=len(found), size_bytes=size_bytes))
+    cached_bytes = sum(sizes[oid] for oid in cached)
+    return CacheReport(
+        num_cached=len(cached),
+        cached_bytes=cached_bytes,
+        num_kept=len(sizes) - len(cached),
+        kept_bytes=sum(sizes.values()) - cached_bytes,
+        remotes=tuple(shares),
+    )
+
+
+def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), dry_run: bool = False) -> PruneReport:
+    """Deletes cached components, the longest unused first, until at most ``max_bytes`` of them are left.
+
+    Each is deleted only after a partial remote said that it has as many bytes of it.
+
+    Args:
+        repo: a working copy.
+        max_bytes: the bound.
+        needed: components that stay: those of running iterations.
+        dry_run: only find out; asks nobody.
+    """
+    held = list(_held(repo))
+    cached = {oid for _, oids in held for oid in oids} if held else set()
+    sizes = {
+        oid: repo.store.size(object_key("component", oid)) for oid in repo.objects.ids("component") if oid in cached
+    }
+    left, pruned, unsure = sum(sizes.values()), list[str](), 0
+    oldest = sorted(sizes.keys() - needed, key=lambda oid: (repo.store.modified(object_key("component", oid)), oid))
+    sources = [] if dry_run else [_Source(remote, oids, repo.limits) for remote, oids in held]
+    while left > max_bytes and oldest:
+        batch = _enough(oldest, sizes, left - max_bytes)
+        oldest = oldest[len(batch) :]
+        for oid in batch if dry_run else _confirmed(sources, batch, sizes):
+            if not dry_run:
+                repo.store.delete(object_key("component", oid))
+            left -= sizes[oid]
+            pruned.append(oid)
+        unsure += len(batch)
+    return PruneReport(
+        dry_run=dry_run,
+        max_bytes=max_bytes,
+        num_pruned=len(pruned),
+        pruned_bytes=sum(sizes[oid] for oid in pruned),
+        cached_bytes=left,
+        num_unsure=unsure - len(pruned),
+    )
+
+
+def _held(repo: Repository) -> Iterable[tuple[Remote, Set[str]]]:
+    """Yields each partial remote with the components that what was last seen of it reaches."""
+    for _, remote in sorted(repo.config.remotes.items()):
+        if remote.partial:
+            note = read_tracking(repo.state, remote)
+            tips = Tips(
+                commits=frozenset(s.commit for s in note.heads.values() if repo.objects.has("commit", s.commit)),
+                models=frozenset(oid for oid in note.roots.values() if repo.objects.has("model", oid)),
+                tags=frozenset(oid for oid in note.tags.values() if repo.objects.has("snapshot", oid)),
+            )
+            nodes = reach(here(repo), tips, Purged.read(repo.refs))
+            yield remote, frozenset(oid for kind, oid in nodes if kind == "component")
+
+
+class _Source:
+    """A remote to ask, which is opened when it is first asked; one that does not answer has nothing."""
+
+    def __init__(self, remote: Remote, held: Set[str], limits: Limits) -> None:
+        self._remote, self._held, self._limits = remote, held, limits
+        self._store: Store | None = None
+
+    def has(self, oid: str, size_bytes: int) -> bool:
+        """Returns whether it says that it has so many bytes of a component."""
+        if oid not in self._held:
+            return False
+        try:
+            if self._store is None:
+                self._store = connect(self._remote, limits=self._limits).store
+            return self._store.size(object_key("component", oid)) == size_bytes
+        except NotFoundError:
+            return False
+        except Mu2netError:
+            self._held = frozenset()
+            return False
+
+
+def _enough(oldest: Sequence[str], sizes: dict[str, int], too_many: int) -> list[str]:
+    """Returns the first of ``oldest`` that together have ``too_many`` bytes, or a batch of them."""
+    batch: list[str] = []
+    for oid in oldest[:_AT_ONCE]:
+        if too_many <= 0:
+            break
+        batch.append(oid)
+        too_many -= sizes[oid]
+    return batch
+
+
+def _confirmed(sources: Sequence[_Source], batch: Sequence[str], sizes: dict[str, int]) -> list[str]:
+    """Returns those of ``batch`` that a remote has; several are asked about at once."""
+
+    def ask(oid: str) -> str | None:
+        return oid if any(source.has(oid, sizes[oid]) for source in sources) else None
+
+    with Workers[str | None]() as workers:
+        for oid in batch:
+            workers.submit(partial(ask, oid))
+        return [oid for oid in workers.results() if oid is not None]
