@@ -13,8 +13,8 @@ from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.remote import as_readers, resolve_url
 from mu2net_core.api.settings import fitting_settings
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError
-from mu2net_core.objects import Limits
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError, StorageError
+from mu2net_core.objects import Limits, hash_bytes, parse_object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.join import Policy
@@ -22,7 +22,8 @@ from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.repository import CONFIG, FOLDER
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.storage import replace_file
+from mu2net_core.storage import LocalStore, replace_file
+from mu2net_core.storage.local import synced_together
 
 __all__ = ["CloneResult", "clone"]
 
@@ -72,7 +73,8 @@ def clone(
     """Makes a working copy of the repository at ``url`` in ``folder``, with ``url`` as its remote ``origin``.
 
     History and manifests come now, components when something needs them, unless ``full``. A failure leaves nothing
-    behind; what a killed clone left is taken up by the same command.
+    behind; of a clone that was cut off, by a connection that broke, Ctrl-C or a crash, the same command takes up what
+    came before.
 
     Args:
         url: a folder or URL.
@@ -100,17 +102,18 @@ def clone(
     target = (context.cwd / Path(folder).expanduser()) if folder is not None else context.cwd / _default_name(source)
     _check_target(target)
     counter = Counter(progress)
-    with _all_or_nothing(target, f"{source}\n{full}\n"):
+    with _unfinished(target, f"{source}\n{full}\n", context):
         repo = _new_repository(target, like, remote, limits)
         if require_signed is not None:
             keys = str(context.cwd / require_signed.expanduser())
             repo.update_config(lambda config: config.with_setting(REQUIRE_SIGNED, keys))
         trust = trust_of(repo, context)
         refuse_tag = None if trust is None else trust.tag_refusal
-        fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, refuse_tag=refuse_tag)
-        tracking = read_tracking(repo.state, remote)
         policy = Policy(refuse=None if trust is None else trust.refusal)
-        tasks = adopt(repo, tracking, sorted(tracking.heads), policy)
+        with synced_together(repo.store):
+            fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, refuse_tag=refuse_tag)
+            tracking = read_tracking(repo.state, remote)
+            tasks = adopt(repo, tracking, sorted(tracking.heads), policy)
     return CloneResult(
         path=repo.path,
         worktree=repo.worktree,
@@ -159,19 +162,41 @@ def _check_target(target: Path) -> None:
         raise AlreadyExistsError(f"Cannot clone into {target}: {what}.", hint="Name a new or an empty folder.")
 
 
+def _mend(folder: Path) -> None:
+    """Removes what a clone that was cut off may have left half-written, which it forces to the disk at its end only."""
+    for derived in ("refs", "state/remotes"):
+        shutil.rmtree(folder / derived, ignore_errors=True)
+    store = LocalStore(folder)
+    for key in store.list("objects"):
+        parsed = parse_object_key(key)
+        if parsed is None or hash_bytes(store.read(key)) != parsed[1]:
+            store.delete(key)
+
+
 @contextmanager
-def _all_or_nothing(target: Path, what: str) -> Iterator[None]:
-    """Marks the clone as unfinished inside the block; removes all of it if the block fails."""
+def _unfinished(target: Path, what: str, context: Context) -> Iterator[None]:
+    """Marks the clone as unfinished inside the block. If it fails, nothing is left; if it is cut off, what came is."""
     existed, marker = target.is_dir(), _marker(target)
-    if marker.is_file() and marker.read_text() != what:
-        shutil.rmtree(target / FOLDER)  # begun from elsewhere
+    if marker.is_file():
+        if marker.read_text() == what:
+            _mend(target / FOLDER)
+        else:
+            shutil.rmtree(target / FOLDER)  # begun from elsewhere
     try:
         replace_file(marker, what.encode())
         yield
         marker.unlink()
-    except BaseException:
+    except BaseException as exc:
+        if isinstance(exc, StorageError | KeyboardInterrupt) and _has_objects(target / FOLDER):
+            context.warn(f"what came so far is in {target}; the same command goes on from there")
+            raise
         shutil.rmtree(target / FOLDER, ignore_errors=True)
         if not existed:
             with suppress(OSError):
                 target.rmdir()
         raise
+
+
+def _has_objects(path: Path) -> bool:
+    """Returns whether an interrupted clone brought anything that need not come again."""
+    return any(file.is_file() for part in ("objects", "state/incoming") for file in (path / part).rglob("*"))

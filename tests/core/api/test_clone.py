@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from mu2net_core.errors import (
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.remotes import RemoteRepository, connect
+from mu2net_core.repo.outcomes import Progress
+from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.storage import LocalStore, open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import FaultyStore
@@ -163,26 +164,75 @@ class TestTarget:
 
 class TestInterrupted:
     @pytest.fixture
-    def failing(self, shared: Repository, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        """Lets the remote fail in the middle."""
+    def fail(self, shared: Repository, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FaultyStore]:
+        """Returns what lets the remote fail at its read number ``at``; without one, it only counts."""
 
-        def faulty(source: Remote, **_options: object) -> RemoteRepository:
-            return RemoteRepository(source, FaultyStore(LocalStore(shared.path), at=12, methods=frozenset({"read"})))
+        def fail(at: int = 0) -> FaultyStore:
+            store = FaultyStore(LocalStore(shared.path), at=at, methods=frozenset({"read"}))
+            monkeypatch.setattr(clone_module, "connect", lambda source, **_: RemoteRepository(source, store))
+            return store
 
-        monkeypatch.setattr(clone_module, "connect", faulty)
-        yield
-        monkeypatch.setattr(clone_module, "connect", connect)
+        return fail
 
-    def test_a_failure_leaves_nothing(self, failing: None, context: Context, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("at", [2, 3])
+    def test_a_failure_before_anything_came_leaves_nothing(
+        self, fail: Callable[..., FaultyStore], context: Context, tmp_path: Path, at: int
+    ) -> None:
+        fail(at)
         with pytest.raises(StorageError, match="Fault before read"):
             clone("shared", "mine", context)
         assert not (tmp_path / "mine").exists()
 
-    def test_a_failure_leaves_an_empty_folder_empty(self, failing: None, context: Context, tmp_path: Path) -> None:
+    def test_a_failure_leaves_an_empty_folder_empty(
+        self, fail: Callable[..., FaultyStore], context: Context, tmp_path: Path
+    ) -> None:
         (tmp_path / "mine").mkdir()
+        fail(2)
         with pytest.raises(StorageError):
             clone("shared", "mine", context, full=True)
         assert list((tmp_path / "mine").iterdir()) == []
+
+    @pytest.mark.parametrize("full", [True, False])
+    def test_what_came_before_the_connection_broke_does_not_come_again(
+        self, fail: Callable[..., FaultyStore], shared: Repository, context: Context, tmp_path: Path, full: bool
+    ) -> None:
+        warnings: list[str] = []
+        first = fail(15)
+        with pytest.raises(StorageError):
+            clone("shared", "mine", replace(context, warn=warnings.append), full)
+        assert warnings == [f"what came so far is in {tmp_path}/mine; the same command goes on from there"]
+        second = fail()
+        clone("shared", "mine", context, full)
+        read = [key for store in (first, second) for _, key in store.log if key.startswith("objects/")]
+        assert len(read) <= len(set(read)) + 1  # the one whose reading failed
+        assert load_system(open_repository(tmp_path / "mine")) == load_system(shared)
+
+    def test_what_a_power_cut_left_half_written_comes_again(
+        self, fail: Callable[..., FaultyStore], shared: Repository, context: Context, tmp_path: Path
+    ) -> None:
+        fail(15)
+        with pytest.raises(StorageError):
+            clone("shared", "mine", context)
+        folder = tmp_path / "mine" / ".mu2net"
+        half_written = [*folder.glob("objects/*/*/*"), *folder.glob("refs/*/*")]
+        assert len(half_written) > 2
+        for file in half_written:
+            file.write_bytes(b"")
+        fail()
+        clone("shared", "mine", context)
+        assert load_system(open_repository(tmp_path / "mine")) == load_system(shared)
+        assert fsck(open_repository(tmp_path / "mine")).problems == ()
+
+    def test_ctrl_c_keeps_what_came(self, shared: Repository, context: Context, tmp_path: Path) -> None:
+        def interrupt(progress: Progress) -> None:
+            if progress.num_objects == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            clone("shared", "mine", context, full=True, progress=interrupt)
+        assert any((tmp_path / "mine" / ".mu2net" / "objects").rglob("*.zarr.zip"))
+        clone("shared", "mine", context, full=True)
+        assert fsck(open_repository(tmp_path / "mine")).problems == ()
 
     def test_a_killed_clone_is_taken_up_by_the_same_command(
         self, shared: Repository, context: Context, tmp_path: Path
