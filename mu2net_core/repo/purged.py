@@ -26,6 +26,7 @@ from mu2net_core.objects import (
 from mu2net_core.version import FORMAT
 
 if TYPE_CHECKING:
+    from mu2net_core.repo.database import ObjectDatabase
     from mu2net_core.repo.merge import Manifests
     from mu2net_core.repo.refs import Refs
 
@@ -100,6 +101,10 @@ class Purged:
     def starting(self, prefix: str) -> tuple[tuple[Kind, str], ...]:
         """Returns the objects listed whose id starts with ``prefix``."""
         return tuple(node for node in self._nodes if node[1].startswith(prefix))
+
+    def missing(self, objects: ObjectDatabase, nodes: Iterable[tuple[Kind, str]]) -> str | None:
+        """Returns the purged task that took one of ``nodes`` from ``objects``; None if none of them is gone so."""
+        return next((task for node in nodes if (task := self.lists(node)) and not objects.has(*node)), None)
 
     def forbids(self, node: tuple[Kind, str]) -> str | None:
         """Returns the purged task whose knowledge the object ``node`` is, so that it must not come back; else None.

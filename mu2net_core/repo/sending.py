@@ -158,6 +158,9 @@ class Session:
         """Returns what a tag needs that the remote lacks, and why it may not be sent."""
         heads = self.repo.objects.snapshot(snapshot_id).heads
         tips: list[Node] = [("commit", oid) for _, oid in sorted(heads.items())]
+        gone = self._own_purged.missing(self.repo.objects, tips)
+        if gone is not None:
+            return Closure(manifests=(), components=()), f"it names {gone}, which was purged here"
         closure = collect(self.repo.objects, [*tips, ("snapshot", snapshot_id)], self.knowledge)
         return closure, self._refusal(closure)
 

@@ -203,6 +203,16 @@ class TestPurgedHere:
         assert "purge it there, too: mu2net rm-task cats --purge --remote origin" in (report.reason or "")
         assert is_purge(bob.objects.commit(head(bob).commit))
 
+    @pytest.mark.parametrize("place", ["shared", "a new place"])
+    def test_a_tag_that_names_it_is_not_sent(self, ann: Repository, tmp_path: Path, place: str) -> None:
+        heads = {task: head(ann, task).commit for task in ("cats", "dogs")}
+        ann.refs.create_tag("v1", ann.objects.put(Snapshot(heads=heads, roots=ann.refs.roots())))
+        purge(ann)
+        remote = Remote(name="origin", url=str(tmp_path / place))
+        (tag,) = push(ann, remote).tags
+        assert (tag.outcome, tag.reason) == ("skipped", "it names cats, which was purged here")
+        assert fsck(there(remote)).problems == ()
+
     def test_pushing_leaves_it_there_and_says_so(self, bob: Repository, origin: Remote) -> None:
         before = head(there(origin))
         purge(bob)
