@@ -191,4 +191,6 @@ def chain(exc: BaseException | None) -> Iterator[BaseException]:
 def words(exc: BaseException) -> str:
     """Returns the first line of what an exception says, without secrets."""
     text = str(exc).strip().splitlines()
-    return without_secret(text[0].rstrip(".")) if text else type(exc).__name__
+    if not text:
+        return "no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__
+    return without_secret(text[0].rstrip("."))

@@ -11,15 +11,15 @@ from mu2net_core.storage.backend import Trouble
 __all__ = ["Patience"]
 
 _FIRST_S, _LONGEST_S = 0.05, 4.0
-_TRIES = 10
-_PATIENCE_S = {Trouble.LOST: 15.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
+_TRIES = 20
+_PATIENCE_S = {Trouble.LOST: 16.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
 
 
 class Patience:
     """Waits ever longer between attempts, each time a random part of it, and not for ever.
 
-    A storage that answers "not now" gets a minute. One that does not answer at all gets no new attempt after 15
-    seconds, so that with its timeouts a dead one is an error within half a minute.
+    A storage that answers "not now" gets up to a minute. One that does not answer at all gets no new attempt after
+    16 seconds, so that with its timeouts a dead one is an error within about half a minute.
 
     Attributes:
         attempts: how many failed.
@@ -42,3 +42,7 @@ class Patience:
     def elapsed_s(self) -> float:
         """Seconds since the first attempt began."""
         return self._clock() - self._began
+
+    def __str__(self) -> str:
+        """Returns how often and how long, in words."""
+        return f"{self.attempts} attempt{'s' * (self.attempts != 1)} in {self.elapsed_s:.0f} s"

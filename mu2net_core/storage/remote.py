@@ -64,7 +64,7 @@ class FsspecStore:
             if failure.trouble not in (*_PASSING, Trouble.THERE):
                 self._fail("write", key, failure, cause)
             perhaps_ours = perhaps_ours or failure.trouble is not Trouble.THERE
-            same = None if failure.trouble is Trouble.BUSY else self._holds(key, data, cause)
+            same = None if failure.trouble is Trouble.BUSY else self._holds(key, data, cause, patience)
             if same is False:
                 raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.") from cause
             if same:
@@ -124,19 +124,19 @@ class FsspecStore:
         root = self._backend.place.root
         return f"{root}/{check_key(key)}" if root else check_key(key)
 
-    def _info(self, doing: str, key: str) -> Info:
+    def _info(self, doing: str, key: str, patience: Patience | None = None) -> Info:
         path = self._path(key)
-        return self._ask(doing, key, partial(self._backend.head, path))
+        return self._ask(doing, key, partial(self._backend.head, path), patience)
 
-    def _holds(self, key: str, data: bytes, cause: Exception) -> bool | None:
+    def _holds(self, key: str, data: bytes, cause: Exception, patience: Patience) -> bool | None:
         """Returns whether ``key`` holds exactly ``data``; None if it holds nothing."""
         try:
             if len(data) > _READ_BACK_BYTES:
-                info = self._info("read back", key)
+                info = self._info("read back", key, patience)
                 if info.size != len(data) or info.md5 == md5(data, usedforsecurity=False).digest():
                     return info.size == len(data)
             path, stop = self._path(key), len(data) + 1
-            return self._ask("read back", key, partial(self._backend.get, path, stop=stop)) == data
+            return self._ask("read back", key, partial(self._backend.get, path, stop=stop), patience) == data
         except NotFoundError:
             return None
         except AccessDeniedError as exc:
@@ -145,9 +145,9 @@ class FsspecStore:
                 hint="Grant the right to read what one writes, then run the same command again.",
             ) from cause
 
-    def _ask(self, doing: str, key: str, call: Callable[[], T]) -> T:
+    def _ask(self, doing: str, key: str, call: Callable[[], T], patience: Patience | None = None) -> T:
         """Returns what ``call`` returns, tried again while the failure is a passing one."""
-        patience = Patience(self._sleep)
+        patience = patience or Patience(self._sleep)
         while True:
             result, failed = self._try(call)
             if failed is None:
@@ -184,7 +184,7 @@ class FsspecStore:
             used, _ = self._try(self._backend.credentials)
             words = f" Credentials: {used}." if used else ""
             raise AccessDeniedError(f"{what}: {failure.reason}.{words}", hint=failure.hint) from cause
-        tried = f" ({patience.attempts} attempts in {patience.elapsed_s:.0f} s)" if patience else ""
+        tried = f" ({patience})" if patience and patience.attempts > 0 else ""
         hint = failure.hint or (_AGAIN if trouble in _PASSING else None)
         raise StorageError(f"{what}: {failure.reason}{tried}.", hint=hint) from cause
 

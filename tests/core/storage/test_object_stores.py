@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from google.auth.exceptions import DefaultCredentialsError, TransportError
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, CorruptObjectError, NotFoundError, StorageError
-from mu2net_core.storage import Store, open_store, s3
+from mu2net_core.storage import Store, gcs, open_store, s3
+from mu2net_core.storage.backend import Trouble
+from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.schemes import open_remote
 from mu2net_core.testing.proxy import FaultProxy, Faults
 from mu2net_core.testing.servers import Bucket, free_ports
@@ -194,7 +198,7 @@ def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=a;AccountKey=YQ==;BlobEndpoint={endpoint}/a;")
     options = {} if scheme == "abfs" else {"endpoint": endpoint, "anonymous": "true"}
     store = open_remote(f"{scheme}://bucket/x", options, sleep=lambda _: None)
-    with pytest.raises(StorageError, match=rf"Cannot read a in {scheme}://bucket/x: .*10 attempts"):
+    with pytest.raises(StorageError, match=rf"Cannot read a in {scheme}://bucket/x: .*20 attempts"):
         store.read("a")
     with pytest.raises(StorageError, match="Cannot"):
         store.create("a", b"x")
@@ -222,3 +226,65 @@ def test_a_process_ends_quietly(any_bucket: Bucket) -> None:
     command = [sys.executable, "-W", "error::ResourceWarning", "-W", "default::RuntimeWarning", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     assert (done.returncode, done.stdout, done.stderr) == (0, "one\n", "")
+
+
+def _s3_error(status: int, code: str) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": "see http://x/y?token=secret."}}
+    return ClientError({**answer, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "trouble"),
+    [
+        (404, "NoSuchKey", Trouble.NO_KEY),
+        (404, "NoSuchBucket", Trouble.NO_BUCKET),
+        (404, "404", Trouble.NOTHING),
+        (412, "PreconditionFailed", Trouble.THERE),
+        (409, "ConditionalRequestConflict", Trouble.THERE),
+        (403, "SignatureDoesNotMatch", Trouble.DENIED),
+        (400, "ExpiredToken", Trouble.DENIED),
+        (403, "RequestTimeTooSkewed", Trouble.REFUSED),
+        (503, "SlowDown", Trouble.BUSY),
+        (500, "InternalError", Trouble.BUSY),
+        (429, "429", Trouble.BUSY),
+        (400, "RequestTimeout", Trouble.LOST),
+        (408, "408", Trouble.LOST),
+        (400, "IncompleteBody", Trouble.LOST),
+        (301, "PermanentRedirect", Trouble.REFUSED),
+        (501, "NotImplemented", Trouble.REFUSED),
+    ],
+)
+def test_s3s_answers_are_understood_by_their_codes(status: int, code: str, trouble: Trouble) -> None:
+    translated = OSError(22, "as s3fs puts it")
+    translated.__cause__ = _s3_error(status, code)
+    backend = s3.S3Backend(parse_place("s3://x"), {})
+    assert backend.failure(translated).trouble is trouble
+    found = backend.failure(_s3_error(status, code))
+    assert (found.trouble, "secret" in found.reason) == (trouble, False)
+    assert str(status) in found.reason
+
+
+@pytest.mark.parametrize(("status", "word"), [(403, "region"), (301, "region")])
+def test_a_refusal_that_has_a_remedy_names_it(status: int, word: str) -> None:
+    code = {403: "AuthorizationHeaderMalformed", 301: "PermanentRedirect"}[status]
+    failure = s3.S3Backend(parse_place("s3://x"), {}).failure(_s3_error(status, code))
+    assert word in str(failure.hint)
+
+
+def test_googles_answers_are_understood() -> None:
+    backend = gcs.GcsBackend(parse_place("gs://x"), {})
+    answers = {
+        (404, "The specified bucket does not exist"): Trouble.NO_BUCKET,
+        (404, "No such object: x/a"): Trouble.NOTHING,
+        (412, "conditionNotMet"): Trouble.THERE,
+        (401, "Anonymous caller"): Trouble.DENIED,
+        (429, "rateLimitExceeded"): Trouble.BUSY,
+        (400, "invalid"): Trouble.REFUSED,
+    }
+    for (status, message), trouble in answers.items():
+        assert backend.failure(gcs._AnsweredError(status, message)).trouble is trouble
+    assert backend.failure(DefaultCredentialsError("none")).trouble is Trouble.DENIED
+    assert backend.failure(TransportError("gone")).trouble is Trouble.LOST
+    assert backend.failure(TypeError("odd")).trouble is Trouble.REFUSED
+    assert gcs._message(b'{"error": {"message": "no.\\nmore"}}') == "no"
+    assert gcs._message(b"<html>") == "<html>"
