@@ -217,4 +217,4 @@ def test_no_new_attempt_after_a_while(url: str) -> None:
     patience = Patience(wait, clock=lambda: now[0])
     assert [patience.again(Trouble.LOST) for _ in range(3)] == [True, True, False]
     patience = Patience(wait, clock=lambda: now[0])
-    assert [patience.again(Trouble.BUSY) for _ in range(7)] == [True] * 6 + [False]
+    assert [patience.again(Trouble.BUSY) for _ in range(8)] == [True] * 7 + [False]
