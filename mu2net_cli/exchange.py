@@ -111,9 +111,9 @@ def _parcel_line(kind: str, parcel: Parcel) -> str:
     amount = ""
     if parcel.num_components or parcel.num_manifests:
         components = counted(parcel.num_components, "component")
-        amount = f" {components}, {counted(parcel.num_manifests, 'manifest')}, {quantity(parcel.size_bytes)}B"
+        amount = f": {components}, {counted(parcel.num_manifests, 'manifest')}, {quantity(parcel.size_bytes)}B"
     reason = f" ({parcel.reason})" if parcel.reason else ""
-    return f" {sign} {parcel.outcome:<12}{kind}{parcel.name}:{amount}{reason}".removesuffix(":")
+    return f" {sign} {parcel.outcome:<12}{kind}{parcel.name}{amount}{reason}"
 
 
 def _task_line(task: TaskReport) -> str:

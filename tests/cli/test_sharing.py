@@ -43,6 +43,23 @@ def test_push_says_what_went_and_what_stayed(run, trained_repo: Path) -> None:
     assert [(task["task"], task["outcome"]) for task in again["tasks"]] == [("digits", "up-to-date")]
 
 
+def test_a_dry_run_says_what_would_go_and_sends_nothing(run, trained_repo: Path, tmp_path: Path) -> None:
+    here = ["-C", trained_repo]
+    run(*here, "remote", "add", "origin", "../shared")
+    result = run(*here, "push", "--dry-run")
+    assert result.code == 0
+    assert result.out.startswith(f"Would send to {tmp_path / 'shared'}\n * new         root ")
+    assert " * new         digits: " in result.out
+    assert " ! skipped     digits/parity (" in result.out
+    assert result.out.endswith("B; nothing was sent\n")
+    assert not (tmp_path / "shared").exists()
+    plan = run(*here, "push", "--dry-run", "--json").json()
+    assert plan["num_objects"] == run(*here, "push", "--json").json()["num_objects"]
+    again = run(*here, "push", "--dry-run")
+    assert "   up-to-date  digits\n" in again.out
+    assert "0 objects, 0B; nothing was sent" in again.out
+
+
 @pytest.mark.parametrize("verb", ["push", "pull", "fetch", "merge"])
 def test_without_a_remote(run, empty_repo: Path, verb) -> None:
     result = run("-C", empty_repo, verb)
