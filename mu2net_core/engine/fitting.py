@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 from mu2net_core.engine.blueprint import layer_shapes, num_params
+from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objects import LIMITS, Component, Hyperparameter, Limits, Model
@@ -45,6 +46,8 @@ def model_specs(
             f"The model's components {names[:50]} are not the {len(specs)} layers of its architecture."
         )
     _check_limit("flops", family.flops(specs), limits.flops)
+    batch_bytes = _BYTES * EVALUATION_BATCH * family.activations(specs)
+    _check_limit("activation_bytes", batch_bytes, limits.activation_bytes)
     _check_limit("model_bytes", _BYTES * sum(num_params(family, spec) for spec in specs), limits.model_bytes)
     return specs
 

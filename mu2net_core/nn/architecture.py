@@ -93,6 +93,10 @@ class ArchitectureFamily(Protocol):
         """A family is one object per process; what is known of its layers is cached by it."""
         ...
 
+    def activations(self, specs: Sequence[LayerSpec]) -> int:
+        """Returns how many numbers the largest layer computes for one example: about what memory an example needs."""
+        ...
+
     def flops(self, specs: Sequence[LayerSpec]) -> int:
         """Returns floating-point operations of one example's forward pass: 2 per multiply-add of dense products."""
         ...

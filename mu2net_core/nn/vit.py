@@ -170,6 +170,10 @@ class VisionTransformer:
         first, norm = kinds.index("position_embedding") + 1, kinds.index("encoder_norm")
         return tuple(sorted({0, *range(first, norm, 4), norm}))
 
+    def activations(self, specs: Sequence[LayerSpec]) -> int:
+        """Returns how many numbers the largest layer computes for one example: its tokens, and its attention."""
+        return max(_activations(spec) for spec in specs)
+
     def flops(self, specs: Sequence[LayerSpec]) -> int:
         """Returns floating-point operations of one example's forward pass, as computed by ``apply``."""
         following = [spec.kind for spec in specs[1:]] + [""]
@@ -211,6 +215,13 @@ def _input_shape(spec: LayerSpec) -> tuple[int, ...]:
         case "class_token":
             return (1, 1, width)
     return (1, width)
+
+
+def _activations(spec: LayerSpec) -> int:
+    sizes = dict(spec.sizes)
+    tokens = sizes.get("tokens", 1)
+    widest = max(sizes["width"], sizes.get("mlp", 0), sizes.get("classes", 0))
+    return tokens * widest + sizes.get("heads", 0) * tokens**2
 
 
 def _flops(spec: LayerSpec, *, last: bool) -> int:

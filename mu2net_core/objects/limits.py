@@ -37,6 +37,7 @@ class Limits:
         refs: tasks, tags or roots of a repository, each.
         layers: of a model.
         model_bytes: of the parameters of a model that is loaded.
+        activation_bytes: of what a layer computes for one batch of examples.
         flops: of one example's forward pass.
         image_side: pixels of a side of a model's images.
         examples_bytes: of the images of one split at the size a model takes.
@@ -52,7 +53,8 @@ class Limits:
     refs: int = 1_000_000
     layers: int = 1_000
     model_bytes: int = 64 * _GIB
-    flops: int = 10**14
+    activation_bytes: int = 64 * _GIB
+    flops: int = 10**13
     image_side: int = 8_192
     examples_bytes: int = 64 * _GIB
 

@@ -19,9 +19,12 @@ __all__ = ["Manifests", "ancestry", "choose", "contains", "frontier", "is_canoni
 
 def frontier(manifests: Manifests, tips: Iterable[str]) -> tuple[str, ...]:
     """Returns the newest commits below ``tips``: canonical merges taken apart, ancestors of others dropped, sorted."""
-    pending, newest = list(tips), set[str]()
+    pending, newest, seen = list(tips), set[str](), set[str]()
     while pending:
         oid = pending.pop()
+        if oid in seen:  # merges of the same merges, if somebody made such, would double at every step
+            continue
+        seen.add(oid)
         commit = manifests.commit(oid)
         if is_canonical_merge(commit):
             pending.extend(commit.parents)

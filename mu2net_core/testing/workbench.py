@@ -111,6 +111,10 @@ class DenseFamily:
         """Returns every index."""
         return tuple(range(len(specs)))
 
+    def activations(self, specs: Sequence[LayerSpec]) -> int:
+        """Returns the widest output."""
+        return max(spec.size("outputs") for spec in specs)
+
     def flops(self, specs: Sequence[LayerSpec]) -> int:
         """Returns two per multiply-add."""
         return sum(2 * spec.size("inputs") * spec.size("outputs") for spec in specs if spec.kind != "norm")

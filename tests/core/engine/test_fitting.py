@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mu2net_core.api.parents import ParentCheck
+from mu2net_core.engine.fitting import check_component, model_specs, unfit_parent
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.nn import family_named
+from mu2net_core.objects import Architecture, Component, ComponentRef, Limits, Model
+from mu2net_core.presets import preset_named
+from mu2net_core.search import Member
+from mu2net_core.testing.systems import SystemBuilder
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+
+VIT = family_named("vit")
+PRESET = preset_named("vit-mini")
+SIZES = dict(PRESET.architecture.config)
+
+
+def vit_model(layers: int = 1, config: dict[str, Any] | None = None, **hyperparameters: Any) -> Model:
+    """Returns a root whose manifest fits ``layers`` blocks, whatever its hyperparameters say."""
+    specs = VIT.layers(SIZES, {"num_layers": layers}, 1)
+    refs = tuple(
+        ComponentRef(id=f"{i:064x}", name=spec.name, num_params=1, size_bytes=1, trainable=False, operation="root")
+        for i, spec in enumerate(specs)
+        if spec.name != VIT.head
+    )
+    return Model(
+        architecture=Architecture(name="vit", config=SIZES if config is None else config),
+        components=refs,
+        hyperparameters={"num_layers": layers, **hyperparameters},
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"num_layers": 10**9}, "num_layers: expected a whole number from 0 to 10000"),
+        ({"num_layers": -1}, "num_layers: expected a whole number"),
+        ({"num_layers": "1"}, "num_layers: expected a whole number"),
+        ({"num_layers": True}, "num_layers: expected a whole number"),
+        ({"num_layers": 2}, "are not the 6 layers"),
+        ({"config": {}}, "image: expected a whole number"),
+        ({"config": SIZES | {"width": 2**50}}, "width: expected a whole number"),
+        ({"config": SIZES | {"heads": 0}}, "heads: expected a whole number"),
+        ({"config": SIZES | {"mlp": 1.5}}, "mlp: expected a whole number"),
+        ({"config": SIZES | {"image": 8_000, "patch": 1}}, "too large: activation_bytes"),
+        ({"config": SIZES | {"image": 10**6}}, "too large: image_side 1000000"),
+        ({"config": SIZES | {"image": "8"}}, "its image side is 8"),
+        ({"config": SIZES | {"image": -8}}, "its image side is -8"),
+        ({"config": SIZES | {"width": 6 * 2**20, "patch": 8}}, "too large"),
+        ({"config": SIZES | {"patch": 3}}, "must be a multiple of patch"),
+    ],
+)
+def test_models_that_cannot_be_built_are_refused_before_anything_is(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(CorruptObjectError, match=complaint):
+        model_specs(vit_model(**changes), VIT, 10)
+
+
+def test_the_limits_of_what_is_built_can_be_set() -> None:
+    assert len(model_specs(vit_model(2), VIT, 10)) == 6
+    limits = {"layers": 5, "model_bytes": 1000, "flops": 1000, "activation_bytes": 1000, "image_side": 4}
+    for name, most in limits.items():
+        with pytest.raises(CorruptObjectError, match=rf"too large: {name} \d+(.|\n)*config set limits\.{name} NUMBER"):
+            model_specs(vit_model(2), VIT, 10, Limits(**{name: most}))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda params: params | {"extra": np.ones(1, "f4")}, "expected the arrays"),
+        (lambda params: {"kernel": params["kernel"]}, "expected the arrays"),
+        (lambda params: params | {"bias": np.ones((1, 4), "f4")}, "expected the arrays"),
+        (lambda params: params | {"bias": np.ones(4, "f8")}, "expected the arrays"),
+        (lambda params: params | {"bias": np.ones(2**20, "f4")}, "expected the arrays"),
+    ],
+)
+def test_arrays_that_are_not_the_layers_are_refused(bench: Workbench, change: Any, complaint: str) -> None:
+    spec = bench.programs.family.layers(BENCH_PRESET.architecture.config, {"num_layers": 1}, 3)[1]
+    good = {"kernel": np.ones((4, 4), "f4"), "bias": np.ones(4, "f4")}
+    check_component(bench.programs.family, spec, Component(name="block_0", config=spec.config, params=good), "a" * 64)
+    bad = Component(name="block_0", config=spec.config, params=change(good))
+    with pytest.raises(CorruptObjectError, match=complaint):
+        check_component(bench.programs.family, spec, bad, "a" * 64)
+    state = Component(name="b", config=spec.config, params=good, opt_state={"momentum/bias": np.ones(9, "f4")})
+    with pytest.raises(CorruptObjectError, match="momentum of bias"):
+        check_component(bench.programs.family, spec, state, "a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"architecture": Architecture(name="\x1b[31m", config={})}, "of the architecture"),
+        ({"hyperparameters": {"num_layers": 10**12}}, "layers of its architecture|too large|cannot be built"),
+        ({"hyperparameters": {"num_layers": 1, "mu": 1e300}}, "no probability"),
+        ({"hyperparameters": {"num_layers": 1, "mu": "often"}}, "its mu is often"),
+        ({"hyperparameters": {"num_layers": 1, "learning_rate": "x" * 10**6}}, r"its learning_rate is x{300}\.\.\."),
+        ({"hyperparameters": {"num_layers": 1, "nesterov": 5}}, "its nesterov is 5"),
+        ({"hyperparameters": {}}, "cannot be built"),
+    ],
+)
+def test_models_that_cannot_be_parents_are_known_by_their_manifest(
+    bench: Workbench, change: dict[str, Any], complaint: str
+) -> None:
+    root, family, space = bench.root().model, bench.programs.family, BENCH_PRESET.space
+    assert unfit_parent(root, family, space, 3) is None
+    if change.get("hyperparameters", {}).get("num_layers") == 10**12:
+        change = {"hyperparameters": {"num_layers": 2}}  # the bench's family believes any number
+    reason = unfit_parent(replace(root, **change), family, space, 3)
+    assert reason is not None
+    assert re.search(complaint, reason)
+
+
+def test_a_parent_whose_sizes_are_lies_is_left_out_and_named_once(bench: Workbench, context: Any) -> None:
+    root = bench.root()
+    lies = tuple(replace(ref, num_params=ref.num_params + 1) for ref in root.model.components)
+    evil = Member(id="e" * 64, model=replace(root.model, components=lies))
+    warnings: list[str] = []
+    system = SystemBuilder().root(root).root(evil).task("a").build()
+    check = ParentCheck(
+        context=replace(context, warn=warnings.append),
+        preset=BENCH_PRESET,
+        family=bench.programs.family,
+        limits=Limits(),
+    )
+    for _ in range(2):
+        assert set(check.of(system, "a").roots) == {root.id}
+    assert len(warnings) == 1
+    assert "the root eeeeeeeeeeee is not used as a parent: its embedding has" in warnings[0]
