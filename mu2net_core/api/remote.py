@@ -15,7 +15,7 @@ from mu2net_core.repo import Config, Remote, Repository
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.probe import Verdict, refusal
 from mu2net_core.repo.remote import check_no_secret
-from mu2net_core.repo.remotes import attach, check_place, check_vacant, connect, find_remote
+from mu2net_core.repo.remotes import attach, check_place, connect, find_remote
 from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.repo.vetting import forget_note, read_note, vet
 from mu2net_core.storage import open_store
@@ -192,11 +192,8 @@ def _refuse_second(config: Config, remote: Remote) -> None:
 
 def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
     """Refuses a place that cannot be reached, holds other things, or lets writers overwrite each other."""
-    reached = connect(remote)
     try:
-        if reached.store.local_path("config.toml") is None and not reached.exists():
-            check_vacant(reached.store)
-        report = vet(repo.state, reached, now=context.now)
+        report = vet(repo.state, connect(remote), now=context.now)
     except InvalidInputError:
         raise
     except Mu2netError as exc:

@@ -15,7 +15,7 @@ from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import decode, encode
 from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
 from mu2net_core.repo.remote import Remote
-from mu2net_core.repo.remotes import RemoteRepository, connect
+from mu2net_core.repo.remotes import RemoteRepository, check_vacant, connect
 from mu2net_core.storage import replace_file
 from mu2net_core.version import __version__
 
@@ -61,8 +61,15 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
         state: the folder of local state of the working copy.
         reached: what to probe.
         now: our clock.
+
+    Raises:
+        InvalidInputError: it holds other things; nothing is written there then.
+        StorageError: it cannot be reached.
+        AccessDeniedError: it may not be read, or not be listed.
     """
     remote = reached.remote
+    if _is_url(remote) and not reached.exists():
+        check_vacant(reached.store)
     report = probe(reached.store, now=now)
     note = Note(
         url=remote.url,
@@ -99,7 +106,7 @@ def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) ->
         StorageError: it is unsafe, or cannot be reached.
         AccessDeniedError: it may only be read.
     """
-    if "://" not in remote.url:
+    if not _is_url(remote):
         return
     note = read_note(state, remote)
     if note is not None and note.verdict in _GOOD and dict(note.clients) == _clients(remote):
@@ -107,6 +114,10 @@ def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) ->
     error: Mu2netError | None = refusal(vet(state, connect(remote), now=now))
     if error is not None:
         raise error
+
+
+def _is_url(remote: Remote) -> bool:
+    return "://" in remote.url
 
 
 def _clients(remote: Remote) -> Mapping[str, str]:

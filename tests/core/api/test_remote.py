@@ -147,6 +147,10 @@ class TestProbedWhenAdded:
         open_store("memory://probed/photos").create("2025/cat.jpg", b"cat")
         with pytest.raises(InvalidInputError, match=r"other things \(such as 2025/cat\.jpg\)"):
             remote.add(repo, context, "origin", "memory://probed/photos")
+        remote.add(repo, context, "origin", "memory://probed/photos", check=False)
+        assert "holds other things" in str(check_remote.check(repo, context)[0].problem)
+        with pytest.raises(InvalidInputError, match="holds other things"):
+            push(repo, context)
         assert list(open_store("memory://probed/photos").list("")) == ["2025/cat.jpg"]
 
     def test_one_that_does_not_answer_can_be_added_without_a_look(
