@@ -79,7 +79,10 @@ def _depth(data: bytes, enough: int) -> int:
 
 def _is_canonical(data: bytes) -> bool:
     """Returns whether ``data``, which is JSON, is written in the one form it can have."""
-    plain = msgspec.json.decode(data)
+    try:
+        plain = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # in what the typed reading skipped
+        return False
     if not _ODD_NUMBER.search(data) and msgspec.json.encode(plain, order="deterministic") == data:
         return True
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -129,6 +129,12 @@ def test_unknown_keys_are_read_over_but_not_how_they_nest() -> None:
     assert decoded(deep, Task, Limits(json_depth=101)) == TASK
 
 
+@pytest.mark.parametrize("text", [b'"\x80"', b'"\\ud800"', b"1e999", b'"\x00"', b"9" * 5_000])
+def test_unknown_keys_are_json_too(text: bytes) -> None:
+    with pytest.raises(CorruptObjectError, match="Cannot read the thing"):
+        decoded(encode(TASK)[:-1] + b',"zzz":' + text + b"}", Task)
+
+
 def test_brackets_in_strings_do_not_nest() -> None:
     task = replace(TASK, classes=("[" * 200, "}{" * 200 + '"\\' * 100))
     assert decoded(encode(task), Task) == task
