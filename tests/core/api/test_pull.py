@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mu2net_core.api.context import Context
@@ -72,6 +74,64 @@ def test_one_task_only(ann: Repository, bob: Repository, context: Context) -> No
     assert outcomes(pull(bob, context, tasks=["b"])) == {"b": "updated"}
     assert commit_of(bob, "b") == commit_of(ann, "b")
     assert commit_of(bob, "a") != commit_of(ann, "a")
+
+
+def test_a_task_by_name_comes_with_its_model_and_nothing_else(
+    ann: Repository, bob: Repository, context: Context
+) -> None:
+    evolve_sample(ann, "b", score=0.9, trains=("embedding", "head"))
+    push(ann, context)
+    pull(bob, context)
+    assert list(bob.objects.ids("component")) == []
+    seen: list[Progress] = []
+    result = pull(bob, context, tasks=["b"], progress=seen.append)
+    model_id = bob.objects.commit(commit_of(bob, "b")).model
+    assert model_id is not None
+    refs = {ref.id: ref.size_bytes for ref in bob.objects.model(model_id).components}
+    assert set(bob.objects.ids("component")) == set(refs)
+    assert (result.num_objects, result.size_bytes) == (len(refs), sum(refs.values()))
+    assert len(seen) == result.num_objects
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_sides_that_do_not_compare_are_refused_and_one_can_be_kept(
+    ann: Repository, bob: Repository, context: Context, side: str
+) -> None:
+    redefine(ann, "a", ("cat", "dog"))
+    redefine(bob, "a", ("hen", "cow"))
+    push(ann, context)
+    for exchange in (pull, push):
+        with pytest.raises(ConflictError, match="define the task a differently") as info:
+            exchange(bob, context)
+        assert info.value.hint == "Keep one of them: --on-conflict ours, or --on-conflict theirs."
+    kept = commit_of(ann if side == "theirs" else bob, "a")
+    assert outcomes(pull(bob, context, on_conflict=side))["a"] == "merged"  # type: ignore[arg-type]
+    assert bob.objects.commit(commit_of(bob, "a")).task_id == bob.objects.commit(kept).task_id
+    assert outcomes(push(bob, context))["a"] == "updated"
+    pull(ann, context)
+    assert commit_of(ann, "a") == commit_of(bob, "a")
+    assert fsck(ann).problems == fsck(bob).problems == ()
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_push_keeps_a_side_too(ann: Repository, bob: Repository, context: Context, side: str) -> None:
+    redefine(ann, "a", ("cat", "dog"))
+    redefine(bob, "a", ("hen", "cow"))
+    push(ann, context)
+    kept = bob.objects.commit(commit_of(bob, "a")).task_id if side == "ours" else None
+    assert outcomes(push(bob, context, on_conflict=side))["a"] == "merged"  # type: ignore[arg-type]
+    task_id = bob.objects.commit(commit_of(bob, "a")).task_id
+    assert task_id == (kept or ann.objects.commit(commit_of(ann, "a")).task_id)
+
+
+def redefine(repo: Repository, task: str, classes: tuple[str, ...]) -> None:
+    """Makes another task object the one in force."""
+    state = repo.refs.head(task)
+    assert state is not None
+    commit = repo.objects.commit(state.commit)
+    task_id = repo.objects.put(replace(repo.objects.task(commit.task_id), classes=classes))
+    moved = replace(commit, task_id=task_id, parents=(state.commit,), message=f"classes {classes}")
+    repo.refs.append(task, repo.objects.put(moved), after=state)
 
 
 @pytest.mark.parametrize(("on_conflict", "score"), [("best", 0.9), ("ours", 0.6), ("theirs", 0.9)])
