@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import runpy
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from mu2net_cli.group import load_verb
 from mu2net_cli.verbs import VERBS
+from mu2net_core.objects import LIMITS, Limits
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +45,11 @@ def test_every_command_in_the_documentation_exists(page: Path) -> None:
     code = re.findall(r"```.*?```|`[^`]+`", page.read_text(), flags=re.DOTALL)
     commands = re.findall(r"\bmu2net (?:-C \S+ |-q )?([a-z][a-z-]*)", "\n".join(code))
     assert set(commands) <= set(VERBS)
+
+
+def test_the_table_of_limits_is_the_codes() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = re.findall(r"^\| `limits\.(\w+)` \| (\d+)(?: \([^)]*\))? \| (.+) \|$", page, flags=re.MULTILINE)
+    described = dict(re.findall(r"^        (\w+): (.*)\.$", Limits.__doc__ or "", flags=re.MULTILINE))
+    expected = [(field.name, str(getattr(LIMITS, field.name)), described[field.name]) for field in fields(Limits)]
+    assert rows == sorted(expected)
