@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -18,10 +19,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mu2net_core.errors import Mu2netError, NotFoundError, StorageError
+from mu2net_core.errors import Mu2netError, StorageError
 from mu2net_core.testing.interception import Plan
 from mu2net_core.testing.invariants import head_log
-from mu2net_core.testing.world import RULES, World
+from mu2net_core.testing.world import RULES, World, is_usual
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 EXAMPLES, STEPS = (250, 50) if NIGHTLY else (12, 30)
@@ -100,6 +101,45 @@ class Schedule(RuleBasedStateMachine):
 
         self.attempt(clone, lambda: self.world.push(clone), Plan(what="meanwhile", at=at), meanwhile)
 
+    @precondition(lambda self: self.world.remote.is_dir())
+    @rule(clone=CLONES, other=CLONES, data=st.data(), plan=PLANS, busy=st.booleans())
+    def purge(self, clone: int, other: int, data: st.DataObject, plan: Plan | None, busy: bool) -> None:
+        if tasks := self.world.shared():
+            task = data.draw(st.sampled_from(tasks))
+
+            def meanwhile() -> None:
+                if busy:
+                    self.world.push(other)
+
+            self.attempt(clone, lambda: self.world.purge(clone, task, meanwhile), plan)
+
+    @precondition(lambda self: self.world.remote.is_dir())
+    @rule(clone=CLONES, other=CLONES, at=st.integers(1, 40), data=st.data())
+    def push_while_another_purges(self, clone: int, other: int, at: int, data: st.DataObject) -> None:
+        if tasks := self.world.shared():
+            task = data.draw(st.sampled_from(tasks))
+            plan = Plan(what="meanwhile", at=at)
+            self.attempt(clone, lambda: self.world.push(clone), plan, lambda: self.world.purge(other, task))
+
+    @rule(clone=CLONES, data=st.data(), plan=PLANS)
+    def purge_here(self, clone: int, data: st.DataObject, plan: Plan | None) -> None:
+        if tasks := self.world.open(clone).refs.tasks():
+            task = data.draw(st.sampled_from(tasks))
+            self.attempt(clone, lambda: self.world.purge_here(clone, task), plan)
+
+    @rule(clone=CLONES, other=CLONES, at=st.integers(1, 60), here=st.booleans(), plan=PLANS)
+    def gc(self, clone: int, other: int, at: int, here: bool, plan: Plan | None) -> None:
+        if not here and not self.world.remote.is_dir():
+            return
+        plan = plan or Plan(what="meanwhile", at=at, where="own" if here else "remote")
+        self.attempt(clone, lambda: self.world.gc(clone, here=here), plan, lambda: self.world.push(other))
+
+    @rule(clone=CLONES, other=CLONES, at=st.integers(1, 40))
+    def push_while_another_collects(self, clone: int, other: int, at: int) -> None:
+        if self.world.remote.is_dir():
+            collect = partial(self.world.gc, other, here=False)
+            self.attempt(clone, lambda: self.world.push(clone), Plan(what="meanwhile", at=at), collect)
+
     @rule(clone=CLONES, data=st.data())
     def reset(self, clone: int, data: st.DataObject) -> None:
         if tasks := self.world.alive(clone):
@@ -143,10 +183,8 @@ class Schedule(RuleBasedStateMachine):
 
 def expected(error: Mu2netError, plan: Plan | None) -> bool:
     """Returns whether an error may come of what was done; anything else is a defect."""
-    if "tag" in error.message and error.kind == "conflict":
-        return True  # two of the same name for different moments
-    if isinstance(error, NotFoundError) and "No repository at" in error.message:
-        return True  # nobody pushed yet
+    if is_usual(error):
+        return True
     if plan is None:
         return False
     return isinstance(error, StorageError) or (plan.what == "flip" and error.kind == "corrupt-object")

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from blake3 import blake3
 
-__all__ = ["Inspector", "Node", "Purged", "head_log", "purged", "reached", "refs_of"]
+__all__ = ["Inspector", "Node", "Purged", "head_log", "object_file", "purged", "reached", "refs_of"]
 
 Node: TypeAlias = tuple[str, str]
 _SUFFIX = {"component": ".zarr.zip"}
@@ -30,22 +30,20 @@ class Inspector:
     refs: dict[tuple[Path, str], bytes] = field(default_factory=dict)
     files: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def check(self, repo: Path, *, elsewhere: Path | None = None, complete: bool = True) -> None:
+    def check(self, repo: Path, *, elsewhere: Path | None = None) -> None:
         """Asserts that refs chain and never changed, and that all they reach is there and hashes right.
 
         Args:
             repo: the folder with ``config.toml``.
-            elsewhere: another repository that components may be in instead.
-            complete: whether components have to be there at all.
+            elsewhere: another repository that components may be in instead, unless they were purged from it.
         """
         self.check_objects(repo)
         self.check_refs(repo)
-        gone = purged(repo)
-        for kind, oid in reached(repo, gone):
-            here = _file(repo, kind, oid).is_file()
-            there = kind == "component" and (
-                not complete or (elsewhere is not None and _file(elsewhere, kind, oid).is_file())
-            )
+        taken = purged(elsewhere).nodes if elsewhere is not None else frozenset[Node]()
+        for kind, oid in reached(repo, purged(repo)):
+            here = object_file(repo, kind, oid).is_file()
+            there = kind == "component" and elsewhere is not None and object_file(elsewhere, kind, oid).is_file()
+            there = there or (kind == "component" and (kind, oid) in taken)
             assert here or there, f"{kind} {oid} is reached and not in {repo}"
 
     def check_objects(self, repo: Path) -> None:
@@ -123,7 +121,9 @@ def reached(repo: Path, gone: Purged) -> set[Node]:
     pending: list[Node] = []
     for key, data in refs_of(repo).items():
         if key.startswith("refs/heads/"):
-            pending.append(("commit", json.loads(data)["commit"]))
+            task, _, number = key.removeprefix("refs/heads/").rpartition("/")
+            if int(number) > gone.through.get(task, 0):
+                pending.append(("commit", json.loads(data)["commit"]))
         elif key.startswith("refs/roots/"):
             pending += [("model", data.decode().strip()), ("retained", data.decode().strip())]
         elif key.startswith("refs/tags/"):
@@ -140,7 +140,7 @@ def reached(repo: Path, gone: Purged) -> set[Node]:
 
 
 def _reader(repo: Path) -> Callable[[str, str], dict[str, Any]]:
-    return lambda kind, oid: _manifest(str(_file(repo, kind, oid)))
+    return lambda kind, oid: _manifest(str(object_file(repo, kind, oid)))
 
 
 @lru_cache(maxsize=100_000)
@@ -171,7 +171,8 @@ def _needs(kind: str, oid: str, read: Callable[[str, str], dict[str, Any]]) -> l
     return [(what, name) for what, name in named if name is not None]
 
 
-def _file(repo: Path, kind: str, oid: str) -> Path:
+def object_file(repo: Path, kind: str, oid: str) -> Path:
+    """Returns where an object lies."""
     return repo / "objects" / kind / oid[:2] / f"{oid[2:]}{_SUFFIX.get(kind, '.json')}"
 
 
