@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo.database import ObjectDatabase
-from mu2net_core.repo.dropping import drop_purged
+from mu2net_core.repo.dropping import drop_purged, purged_here
 from mu2net_core.repo.join import Policy, join
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import TaskReport
@@ -69,6 +69,10 @@ def adopt(
         ConflictError: heads diverged and the policy does not join them; all others were joined.
     """
     theirs = {task: tracking.heads[task].commit for task in tasks if task in tracking.heads}
+    name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
+    gone = {task: purged_here(repo, own_purged, task, oid, name) for task, oid in theirs.items()}
+    buried = [TaskReport(task=t, outcome="skipped", reason=why) for t, why in gone.items() if why is not None]
+    theirs = {task: commit_id for task, commit_id in theirs.items() if gone[task] is None}
     refused = _refused(repo, tracking, theirs, policy)
     theirs = {task: commit_id for task, commit_id in theirs.items() if task not in refused}
     new = _new_tasks(repo, tracking, theirs)
@@ -76,7 +80,6 @@ def adopt(
     for task in sorted(new):
         repo.refs.append(task, first_commit(repo.objects, theirs[task]), after=None)
     stones = read_purged(repo.state, remote) if remote is not None else ()
-    name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
     purges = {"stones": stones, "here_purged": own_purged, "remote": name, "now": policy.now, "also": also}
     reports, conflicts = [TaskReport(task=t, outcome="refused", reason=refused[t]) for t in sorted(refused)], []
     for task, commit_id in sorted(theirs.items()):
@@ -93,7 +96,7 @@ def adopt(
         reports.append(replace(report, outcome="new") if first else report)
     if conflicts:
         raise conflicts[0]
-    return tuple(sorted(reports, key=lambda report: report.task))
+    return tuple(sorted([*buried, *reports], key=lambda report: report.task))
 
 
 def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:

@@ -6,20 +6,26 @@ goes, work that it never had stays, and the user is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
+from mu2net_core.objects import Commit, Model
+from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.place import here
 from mu2net_core.repo.purge import follow
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.reach import Tips
+from mu2net_core.repo.refs import HeadState
+from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["drop_purged"]
+__all__ = ["drop_purged", "left_alone", "purged_here"]
+
+_REASON = "it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {remote}"
 
 
 def drop_purged(
@@ -46,8 +52,8 @@ def drop_purged(
         also: returns what else of the repository is needed.
     """
     objects, theirs = repo.objects, tracking.heads[task].commit
-    if here_purged.covers_commit(objects, theirs) is not None:
-        reason = f"it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {remote}"
+    reason = purged_here(repo, here_purged, task, theirs, remote)
+    if reason is not None:
         return TaskReport(task=task, outcome="skipped", reason=reason)
     own = [_believed(repo, stone) for stone in stones if stone.task == task]
     ours = repo.refs.head(task)
@@ -62,6 +68,42 @@ def drop_purged(
         return TaskReport(task=task, outcome="skipped", reason=f"{reason} (mu2net rm-task {task} --purge drops it)")
     follow(here(repo), task, own, purge, now=now or own[-1].purged_at, also=partial(_also, also, theirs))
     return TaskReport(task=task, outcome="removed", commit=purge, reason=f"it was purged from {remote}")
+
+
+def purged_here(repo: Repository, purged: Purged, task: str, theirs: str, remote: str) -> str | None:
+    """Returns why a remote's head ``theirs`` is left alone: its history was purged here; None if it was not.
+
+    Of a task purged here nothing is fetched that continues what was purged, so that such a head may not be here.
+    """
+    gone = task in purged.tasks and not repo.objects.has("commit", theirs)
+    if not gone and purged.covers_commit(repo.objects, theirs) is None:
+        return None
+    return _REASON.format(task=task, remote=remote)
+
+
+class _Nearest:
+    """Looks manifests up here, and only those that are not here over there."""
+
+    def __init__(self, near: ObjectDatabase, far: ObjectDatabase) -> None:
+        self._near, self._far = near, far
+
+    def commit(self, oid: str) -> Commit:
+        """Returns a commit."""
+        return (self._near if self._near.has("commit", oid) else self._far).commit(oid)
+
+    def model(self, oid: str) -> Model:
+        """Returns a model's manifest."""
+        return (self._near if self._near.has("model", oid) else self._far).model(oid)
+
+
+def left_alone(repo: Repository, remote: RemoteRepository, states: Mapping[str, HeadState]) -> dict[str, TaskReport]:
+    """Returns reports of the heads that continue what was purged here: nothing of them is fetched."""
+    purged, name = Purged.read(repo.refs), remote.remote.name
+    reports, nearest = {}, _Nearest(repo.objects, remote.objects)
+    for task in sorted(purged.tasks & states.keys()):
+        if purged.covers_commit(nearest, states[task].commit) is not None:
+            reports[task] = TaskReport(task=task, outcome="skipped", reason=_REASON.format(task=task, remote=name))
+    return reports
 
 
 def _also(also: Callable[[], Tips], theirs: str) -> Tips:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.closure import Node
+from mu2net_core.repo.dropping import left_alone
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.following import gap_error, is_same_remote, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
@@ -113,11 +114,15 @@ def fetch_heads(
         found = newest_heads(remote, tracking, batch, numbers)
         broken |= {task: state for task, state in found.items() if isinstance(state, Mu2netError)}
         states = {task: state for task, state in found.items() if isinstance(state, HeadState)}
-        teachers = _receive_heads(repo, remote, list(states.values()), counter)
-        reports |= {task: _report(repo, state, tracking.heads.get(task)) for task, state in states.items()}
+        buried = left_alone(repo, remote, states)
+        reports |= buried
+        wanted = {task: state for task, state in states.items() if task not in buried}
+        teachers = _receive_heads(repo, remote, list(wanted.values()), counter)
+        reports |= {task: _report(repo, state, tracking.heads.get(task)) for task, state in wanted.items()}
         moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
         if moved:
-            tracking = _remember_purged(repo, remote, tracking, moved).with_heads(moved.values())
+            left = {task: state for task, state in moved.items() if task in wanted}
+            tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values())
             write_tracking(repo.state, remote.remote.name, tracking)
         pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
@@ -145,7 +150,8 @@ def _remember_purged(
     """Returns ``tracking`` with the heads of tasks that were purged over there: what it had of them."""
     purged = {stone.task for stone in read_purged(repo.state, remote.remote)} & moved.keys() & tracking.heads.keys()
     left = {task: tracking.heads[task].commit for task in purged}
-    left = {t: oid for t, oid in left.items() if not contains(repo.objects, moved[t].commit, oid)}
+    known = {task: oid for task, oid in left.items() if repo.objects.has("commit", oid)}
+    left = {task: oid for task, oid in known.items() if not contains(repo.objects, moved[task].commit, oid)}
     return replace(tracking, purged_heads={**tracking.purged_heads, **left}) if left else tracking
 
 
@@ -153,6 +159,8 @@ def _receive_heads(
     repo: Repository, remote: RemoteRepository, states: list[HeadState], counter: Counter
 ) -> frozenset[str]:
     """Copies the histories of heads; returns the tasks whose rules one must know to judge them."""
+    if not states:
+        return frozenset()
     what = states[0].task if len(states) == 1 else f"{len(states)} tasks"
     tips: list[Node] = [("commit", state.commit) for state in states]
     teachers = set(receive(repo, remote, tips, what=what, counter=counter))

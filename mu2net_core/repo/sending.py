@@ -16,6 +16,7 @@ from mu2net_core.objects import AccessRule
 from mu2net_core.repo.adopt import adopt, first_commit
 from mu2net_core.repo.audience import refusal, refused_task
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
+from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.epoch import is_current
 from mu2net_core.repo.fetching import Clock, fetch_heads, root_conflict
 from mu2net_core.repo.join import Policy
@@ -279,8 +280,10 @@ class Session:
         if reason is not None:
             return reason
         name = self.remote.remote.name
-        if theirs is not None and self._own_purged.covers_commit(self.repo.objects, theirs.commit) is not None:
-            return f"it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {name}"
+        if theirs is not None:
+            reason = purged_here(self.repo, self._own_purged, task, theirs.commit, name)
+            if reason is not None:
+                return reason
         if self.purged.covers_commit(self.repo.objects, ours.commit) is not None:
             return f"it was purged from {name}; mu2net pull drops it here, unless there is work on it never sent there"
         return None

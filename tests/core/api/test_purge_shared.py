@@ -1,0 +1,151 @@
+"""A purge among people who share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api.add_task import add_task
+from mu2net_core.api.clone import clone
+from mu2net_core.api.context import Context
+from mu2net_core.api.fsck import fsck
+from mu2net_core.api.gc import gc
+from mu2net_core.api.pull import pull
+from mu2net_core.api.purge import purge
+from mu2net_core.api.push import push
+from mu2net_core.api.status import status
+from mu2net_core.api.tag import create as tag
+from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.repo.outcomes import Exchange
+from mu2net_core.testing.samples import evolve_sample
+
+purge_there = partial(purge, remote="origin", settle=lambda: None)
+
+
+def all_bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def outcomes(exchange: Exchange) -> dict[str, str]:
+    return {report.task: report.outcome for report in exchange.tasks}
+
+
+def fresh(repo: Repository) -> Repository:
+    return open_repository(repo.worktree)
+
+
+@pytest.fixture
+def later(context: Context) -> Context:
+    """Returns the context with a clock that is five minutes on at every look, so that nobody relies on the last one."""
+    looks = count(1)
+    return replace(context, now=lambda: context.now() + timedelta(minutes=5 * next(looks)))
+
+
+@pytest.fixture
+def arrays(ann: Repository) -> bytes:
+    """Returns numbers that only the task a was trained to."""
+    model = load_system(ann).heads["a"].model
+    return ann.objects.component(model.component("head").id).params["kernel"].tobytes()
+
+
+def test_an_old_clone_cannot_push_it_back(
+    ann: Repository, bob: Repository, later: Context, tmp_path: Path, arrays: bytes
+) -> None:
+    evolve_sample(bob, "a", score=0.9, seed=90)
+    evolve_sample(bob, "b", score=0.9, seed=91)
+    purge_there(ann, later, "a")
+    exchange = push(bob, later)
+    assert outcomes(exchange) == {"a": "skipped", "b": "updated", "c": "up-to-date"}
+    assert "purged" in next(report.reason for report in exchange.tasks if report.task == "a")
+    left = all_bytes(tmp_path / "shared")
+    assert (arrays in left, b"/data/a.npz" in left) == (False, False)
+    assert fsck(open_repository(tmp_path / "shared"), later).problems == ()
+
+
+def test_a_pull_drops_it_and_nothing_is_left(ann: Repository, bob: Repository, later: Context, arrays: bytes) -> None:
+    bob.objects.component(load_system(bob).heads["a"].model.component("head").id)
+    assert arrays in all_bytes(bob.path)
+    purge_there(ann, later, "a")
+    pull(bob, later)
+    assert sorted(load_system(fresh(bob)).heads) == ["b", "c"]
+    left = all_bytes(bob.path)
+    assert (arrays in left, b"/data/a.npz" in left) == (False, False)
+    assert fsck(fresh(bob), later).problems == ()
+    assert outcomes(push(fresh(bob), later))["a"] == "up-to-date"
+    assert status(fresh(bob), later).remotes[0].relations["a"] == "same"
+
+
+def test_work_that_was_never_sent_is_not_dropped_silently(ann: Repository, bob: Repository, later: Context) -> None:
+    evolve_sample(bob, "a", score=0.9, seed=90)
+    purge_there(ann, later, "a")
+    report = next(report for report in pull(bob, later).tasks if report.task == "a")
+    assert (report.outcome, "purged" in report.reason) == ("skipped", True)
+    assert load_system(fresh(bob)).heads["a"].model.score == 0.9
+
+
+def test_what_learned_from_it_and_was_never_sent_stays_at_home(
+    ann: Repository, bob: Repository, later: Context, tmp_path: Path, arrays: bytes
+) -> None:
+    a = load_system(bob).heads["a"].commit.model
+    evolve_sample(bob, "b", score=0.9, parent=a, trains=("embedding",), seed=90)
+    purge_there(ann, later, "a")
+    reports = {report.task: report for report in push(bob, later).tasks}
+    assert reports["b"].outcome == "skipped"
+    assert "knowledge of a" in reports["b"].reason
+    assert arrays not in all_bytes(tmp_path / "shared")
+
+
+def test_purged_here_it_does_not_come_back_with_a_pull(ann: Repository, later: Context, arrays: bytes) -> None:
+    purge(ann, later, "a")
+    ann = fresh(ann)
+    assert outcomes(pull(ann, later))["a"] == "skipped"
+    assert "purge it there" in next(r.reason for r in push(ann, later).tasks if r.task == "a")
+    left = all_bytes(ann.path)
+    assert (arrays in left, b"/data/a.npz" in left) == (False, False)
+    purge_there(ann, later, "a")
+    assert outcomes(pull(fresh(ann), later))["a"] == "up-to-date"
+    assert fsck(fresh(ann), later).problems == ()
+
+
+def test_the_same_data_may_be_added_and_shared_again(
+    ann: Repository, bob: Repository, later: Context, tmp_path: Path
+) -> None:
+    add_task(ann, later, "sklearn:digits", name="d")
+    evolve_sample(ann, "d", score=0.5, seed=4)
+    push(ann, later)
+    pull(bob, later)
+    purge(ann, later, "d")
+    purge_there(fresh(ann), later, "d")
+    ann = fresh(ann)
+    add_task(ann, later, "sklearn:digits", name="d")
+    evolve_sample(ann, "d", score=0.7, seed=44)
+    assert outcomes(push(ann, later))["d"] == "updated"
+    pull(bob, later)
+    assert load_system(fresh(bob)).heads["d"].model.score == 0.7
+    for place in (ann.worktree, bob.worktree, tmp_path / "shared"):
+        assert fsck(open_repository(place), later).problems == ()
+
+
+def test_a_tag_that_names_it_hinders_nobody(ann: Repository, later: Context, tmp_path: Path) -> None:
+    tag(ann, later, "v1")
+    push(ann, later)
+    purge_there(ann, later, "a")
+    clone("shared", "carl", later)
+    carl = open_repository(tmp_path / "carl")
+    assert sorted(load_system(carl).heads) == ["b", "c"]
+    assert fsck(carl, later).problems == ()
+    pull(ann, later)
+    assert fsck(fresh(ann), later).problems == ()
+    assert push(fresh(ann), later).tasks
+
+
+def test_gc_after_a_purge_finds_nothing_more(ann: Repository, later: Context) -> None:
+    purge_there(ann, later, "a")
+    purge(ann, later, "a")
+    assert gc(fresh(ann), later).num_objects == 0
+    assert gc(fresh(ann), later, remote="origin").num_objects == 0
