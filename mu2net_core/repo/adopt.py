@@ -123,7 +123,9 @@ def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], po
 def _new_tasks(repo: Repository, tracking: Tracking, theirs: Mapping[str, str]) -> set[str]:
     """Returns the tasks without a head here, among ``theirs`` and among the tasks they learned from."""
     heads = {task: repo.refs.head(task) for task in theirs}
-    moved = [tip for task, tip in theirs.items() if (head := heads[task]) is None or head.commit != tip]
-    learned_from = set().union(*(teachers(repo.objects, tip) for tip in moved))
-    unknown = {task for task in learned_from - set(theirs) if task in tracking.heads and repo.refs.head(task) is None}
-    return unknown | {task for task, head in heads.items() if head is None}
+    new = {task for task, head in heads.items() if head is None}
+    others = {task for task in set(tracking.heads) - set(theirs) if repo.refs.head(task) is None}
+    if others:
+        moved = [tip for task, tip in theirs.items() if (head := heads[task]) is None or head.commit != tip]
+        others &= set().union(*(teachers(repo.objects, tip) for tip in moved))
+    return new | others
