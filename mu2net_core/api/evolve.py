@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
 from mu2net_core.api.parents import ParentCheck
-from mu2net_core.api.publish import is_published, left_behind, publish
+from mu2net_core.api.publish import publish
+from mu2net_core.api.resume import Asked, look
 from mu2net_core.api.runtime import device_split, prepare_jax, provenance
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
@@ -22,7 +25,7 @@ from mu2net_core.engine.generation import Workshop
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
-from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError, SearchError
 from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, System, encode, hash_bytes
 from mu2net_core.presets import Preset
@@ -143,6 +146,7 @@ def evolve(
         if results and run.out_of_time():
             break
         results.append(_iterate(run, name, used))
+    keep_bounded(repo, context)
     return EvolveResult(seed=used, iterations=tuple(results))
 
 
@@ -209,39 +213,22 @@ def _report(
 
 
 def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | None:
-    state = workspace.load()
-    if state is None:
-        return None
-    reason = _difference(run, state, head)
-    published = is_published(run.repo, state)
-    if reason is None and not published:
-        return state
-    workspace.clear()
-    if reason is not None and not published and state.generation:
-        dropped = IterationDropped(
-            task=state.task, iteration=state.iteration, generations=state.generation, reason=reason
-        )
-        run.on_event(dropped)
-    return None
-
-
-def _difference(run: _Run, state: IterationState, head: Head) -> str | None:
-    """Returns what was asked for otherwise when ``state`` began, in words; None if it can go on."""
+    """Returns where an interrupted iteration goes on; None if one begins, and says what is lost by that."""
     training = run.preset.training
-    asked = {
-        "seed": (state.seed, state.seed if run.seed is None else run.seed),
-        "generations": (state.generations, training.generations),
-        "children": (state.children, training.children),
-    }
-    changed = [f"{what} {was} then, {now} now" for what, (was, now) in asked.items() if was != now]
-    if state.task_id != head.commit.task_id:
-        changed.append("the task was another then")
-    gone = left_behind(run.repo, state.base, head.commit_id)
-    if gone is not None:
-        changed.append(gone)
-    if not changed and state.settings != _digest(run.preset):
-        changed.append("other settings then (validations, batch size, scorer, space, ...)")
-    return "; ".join(changed) or None
+    settings = _digest(run.preset)
+    asked = Asked(seed=run.seed, generations=training.generations, children=training.children, settings=settings)
+    left = look(run.repo, workspace, head, asked)
+    if left.kind in {"none", "ready"}:
+        return left.state
+    workspace.clear()
+    if left.kind == "damaged":
+        run.context.warn(f"the unfinished iteration of {head.task.name} begins anew: {left.reason}")
+    if left.kind == "outdated" and left.state is not None and left.state.generation:
+        state, reason = left.state, left.reason or ""
+        run.on_event(
+            IterationDropped(task=state.task, iteration=state.iteration, generations=state.generation, reason=reason)
+        )
+    return None
 
 
 def _digest(preset: Preset) -> str:
@@ -313,8 +300,9 @@ def _newest(run: _Run, name: str) -> System:
 
 def _draw_seed(repo: Repository, context: Context, tasks: Sequence[str]) -> int:
     """Returns the seed of the first interrupted iteration, so that all goes on as it began; else a fresh one."""
-    interrupted = (Workspace.of(repo, name).load() for name in tasks)
-    for state in interrupted:
-        if state is not None:
-            return state.seed
+    for name in tasks:
+        with suppress(CorruptObjectError):  # said when that iteration begins anew
+            state = Workspace.of(repo, name).load()
+            if state is not None:
+                return state.seed
     return derive_seed(0, repo.agent_id, context.timestamp()) % 2**31

@@ -52,7 +52,8 @@ class Workspace:
     def load(self) -> IterationState | None:
         """Returns the state of an iteration that was interrupted, or None.
 
-        A state that is damaged, or whose components are, could never be finished: it is dropped.
+        Raises:
+            CorruptObjectError: the state is damaged, or components it needs are, or are gone: it can never be finished.
         """
         file = self.folder / _STATE
         if not file.is_file():
@@ -60,9 +61,8 @@ class Workspace:
         try:
             state = decode(file.read_bytes(), IterationState, what=str(file))
             self._check_components(state)
-        except (CorruptObjectError, NotFoundError):
-            self.clear()
-            return None
+        except NotFoundError as exc:
+            raise CorruptObjectError(f"What it trained is not all there. {exc.message}") from exc
         return state
 
     def _check_components(self, state: IterationState) -> None:

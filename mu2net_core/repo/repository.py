@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from mu2net_core.errors import AlreadyExistsError, NotFoundError
 from mu2net_core.objects import LIMITS, Limits
+from mu2net_core.repo.agent import agent_id
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.purged import Purged
@@ -53,14 +51,8 @@ class Repository:
 
     @property
     def agent_id(self) -> str:
-        """The stable random id of this working copy; made on first use."""
-        store = LocalStore(self.state)
-        try:
-            return store.read("agent").decode().strip()
-        except NotFoundError:
-            with suppress(AlreadyExistsError):  # another process was first: its id is ours
-                store.create("agent", f"{uuid.uuid4().hex}\n".encode())
-            return store.read("agent").decode().strip()
+        """The random id of this working copy: stable, and its own also if the folder is a copy."""
+        return agent_id(self.state)
 
     def update_config(self, change: Callable[[Config], Config]) -> Config:
         """Reads the settings again, replaces them by what ``change`` makes of them, and returns that.

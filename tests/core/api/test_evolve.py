@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -165,13 +166,18 @@ def damage(file: Path) -> None:
     [damage, lambda file: file.write_bytes(b""), lambda file: file.unlink()],
     ids=["cut off", "empty", "gone"],
 )
-def test_a_state_that_is_damaged_is_begun_anew(planted, between) -> None:
-    repo, events = planted.open(), []
+def test_a_state_that_is_damaged_is_begun_anew_and_that_is_said(planted, between) -> None:
+    repo, events, warnings = planted.open(), [], []
     interrupted(planted, repo, seed=1)
     between(Workspace.of(repo, "digits").folder / "state.json")
+    state, said = Workspace.of(repo, "digits").folder / "state.json", replace(planted.context, warn=warnings.append)
+    is_there = state.exists()
     with pytest.raises(KeyboardInterrupt):
-        planted.evolve(repo, seed=1, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
+        replace(planted, context=said).evolve(
+            repo, seed=1, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e))
+        )
     assert events[0].resumed_generation == 0
+    assert [text[:51] for text in warnings] == ["the unfinished iteration of digits begins anew: Can"] * is_there
 
 
 def test_a_state_whose_components_are_damaged_is_begun_anew(planted) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.repo import Repository
 from mu2net_core.search import Population
 from mu2net_core.testing.samples import sample_component
@@ -34,12 +35,14 @@ def test_a_state_is_what_was_saved_last(repo: Repository) -> None:
     assert Workspace.of(repo, "a").load() is None
 
 
-def test_a_state_that_cannot_be_read_is_dropped(repo: Repository) -> None:
+def test_a_state_that_cannot_be_read_is_told_from_none(repo: Repository) -> None:
     workspace = Workspace.of(repo, "a")
     workspace.save(STATE)
     (workspace.folder / "state.json").write_bytes(b"{")
+    with pytest.raises(CorruptObjectError, match=r"Cannot read .*state\.json"):
+        workspace.load()
+    workspace.clear()
     assert workspace.load() is None
-    assert not workspace.folder.exists()
 
 
 def test_killed_while_clearing_leaves_no_state_without_its_components(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,6 +122,26 @@ def test_settings_that_cannot_be_right(repo: Repository, text: str, error: type[
 def test_the_agent_id_is_stable_and_own(repo: Repository, tmp_path: Path) -> None:
     other = create_repository(tmp_path / "other", preset="vit-ti0")
     assert repo.agent_id == open_repository(repo.path).agent_id != other.agent_id
+    assert len(repo.agent_id) == 32
+
+
+def test_a_copy_of_a_working_copy_has_an_agent_id_of_its_own_and_a_moved_one_keeps_it(
+    repo: Repository, tmp_path: Path
+) -> None:
+    mine = repo.agent_id
+    shutil.copytree(repo.worktree, tmp_path / "copy")
+    copy = open_repository(tmp_path / "copy")
+    assert copy.agent_id != mine
+    assert copy.agent_id == open_repository(tmp_path / "copy").agent_id
+    repo.worktree.rename(tmp_path / "moved")
+    assert open_repository(tmp_path / "moved").agent_id == mine
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe not an id"])
+def test_an_agent_id_that_is_damaged_is_made_anew(repo: Repository, damage: bytes) -> None:
+    before = repo.agent_id
+    (repo.state / "agent").write_bytes(damage)
+    assert repo.agent_id not in {before, ""}
     assert len(repo.agent_id) == 32
 
 
