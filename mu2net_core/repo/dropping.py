@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from mu2net_core.objects import Commit, Model
+from mu2net_core.objects import Commit
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.outcomes import TaskReport
@@ -82,7 +82,7 @@ def purged_here(repo: Repository, purged: Purged, task: str, theirs: str, remote
 
 
 class _Nearest:
-    """Looks manifests up here, and only those that are not here over there."""
+    """Looks commits up here, and only those that are not here over there."""
 
     def __init__(self, near: ObjectDatabase, far: ObjectDatabase) -> None:
         self._near, self._far = near, far
@@ -90,10 +90,6 @@ class _Nearest:
     def commit(self, oid: str) -> Commit:
         """Returns a commit."""
         return (self._near if self._near.has("commit", oid) else self._far).commit(oid)
-
-    def model(self, oid: str) -> Model:
-        """Returns a model's manifest."""
-        return (self._near if self._near.has("model", oid) else self._far).model(oid)
 
 
 def left_alone(repo: Repository, remote: RemoteRepository, states: Mapping[str, HeadState]) -> dict[str, TaskReport]:

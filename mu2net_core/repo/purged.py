@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import (
@@ -27,13 +27,19 @@ from mu2net_core.version import FORMAT
 
 if TYPE_CHECKING:
     from mu2net_core.repo.database import ObjectDatabase
-    from mu2net_core.repo.merge import Manifests
     from mu2net_core.repo.refs import Refs
 
 __all__ = ["PURGED_SOURCE", "Purged", "Tombstone", "is_purge", "redacted_task"]
 
 PURGED_SOURCE = "purged:"
 """The source of a task whose data nothing tells of any more."""
+
+
+class Commits(Protocol):
+    """Where commits are looked up, e.g. an object database."""
+
+    def commit(self, oid: str) -> Commit:
+        """Returns a commit by its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +119,11 @@ class Purged:
         """
         return None if node[0] == "task" else self._nodes.get(node)
 
-    def covers_commit(self, manifests: Manifests, commit_id: str) -> str | None:
+    def covers_commit(self, commits: Commits, commit_id: str) -> str | None:
         """Returns the purged task whose old history the commit ``commit_id`` continues; None if it does not.
 
         Args:
-            manifests: where commits are looked up; one that is not there ends its line.
+            commits: where they are looked up; one that is not there ends its line.
             commit_id: of any commit. The purge commit and what follows it are none of the old history.
         """
         queue = [commit_id] if self else []
@@ -127,7 +133,7 @@ class Purged:
             if task is not None:
                 return task
             try:
-                fresh = [parent for parent in manifests.commit(oid).parents if parent not in seen]
+                fresh = [parent for parent in commits.commit(oid).parents if parent not in seen]
             except NotFoundError:
                 continue
             seen.update(fresh)
