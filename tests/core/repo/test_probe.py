@@ -115,6 +115,21 @@ def test_one_that_refuses_only_one_after_the_other_is_refused(inner: LocalStore)
     assert list(inner.list("")) == []
 
 
+def test_one_that_refuses_and_overwrites_all_the_same_is_refused(inner: LocalStore) -> None:
+    class Liar(Server):
+        def create(self, key: str, data: bytes) -> bool:
+            there = self.inner.exists(key)
+            self.inner.delete(key)
+            self.inner.create(key, data)
+            if there:
+                raise AlreadyExistsError(key)
+            return True
+
+    report = probe(Liar(inner), now=now)
+    assert report.verdict == "unsafe"
+    assert "changed the object all the same" in str(report.reason)
+
+
 class TestAppendOnly:
     def test_it_is_fine_and_never_gets_more_than_the_first_probe_left(self, inner: LocalStore) -> None:
         store = Server(inner, forbids=("delete",))
