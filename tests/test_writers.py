@@ -1,6 +1,6 @@
 """Many processes that push to one remote at the same time: to one task's head, and each to its own.
 
-``MU2NET_TEST_WRITERS=16x50`` is 16 processes that push 50 times each; the default is 4x5 for a folder, 3x2 for a bucket.
+``MU2NET_TEST_WRITERS=16x50`` is 16 processes that push 50 times each; by default 4x5 to a folder and 3x2 to a bucket.
 """
 
 from __future__ import annotations
