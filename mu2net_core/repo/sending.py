@@ -227,6 +227,7 @@ class Session:
         """Sends one task; as often as others were faster, joins with what they did and tries again."""
         merged = False
         for _ in range(_ATTEMPTS):
+            self._look()  # whoever moved the head may have purged the task
             outcome = self._follow(task)
             if outcome in {"skipped", "refused"}:
                 return
@@ -241,7 +242,6 @@ class Session:
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads nobody else moved first."""
         delivery = self._deliver([plan.closure for plan in plans], what)
-        self._confirm()
         states = self._move_heads(plans)
         restore_missing(self.repo.objects, self.remote, delivery.refreshed)
         for plan in plans:
@@ -345,10 +345,12 @@ class Session:
             self.knowledge.sent(closure)
         sent: list[Node] = [node for closure in closures for node, _ in closure.manifests]
         newest = next((node for node in sent if node not in found), [*found, *sent][-1] if found else None)
-        return Delivery(refreshed=freshen(objects, self.remote, found, newest) if newest else ())
+        delivery = Delivery(refreshed=freshen(objects, self.remote, found, newest) if newest else ())
+        self._confirm()
+        return delivery
 
     def _confirm(self) -> None:
-        """Makes sure that nothing was purged that a head about to move relies on, if a while has passed.
+        """Makes sure that nothing was purged that a ref about to be made relies on, if a while has passed.
 
         Raises:
             RemoteChangedError: something may have been; what was sent is referred to by nothing.
@@ -356,9 +358,15 @@ class Session:
         now, epoch = self.clock(), self.tracking.epoch
         if now is None or epoch is None or self.tracking.is_fresh(now):
             return
-        if not is_current(self.remote.store, epoch):
-            raise RemoteChangedError
+        self._look()
         self.tracking = self.tracking.checked(epoch, now)
+
+    def _look(self) -> None:
+        """Raises RemoteChangedError if something may have been purged; one question, whatever the time."""
+        epoch = self.tracking.epoch
+        if epoch is not None and not is_current(self.remote.store, epoch):
+            self._note(self.tracking.checked(epoch, None))
+            raise RemoteChangedError
 
     def _note(self, tracking: Tracking) -> None:
         self.tracking = tracking

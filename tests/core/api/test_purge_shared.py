@@ -67,6 +67,17 @@ def test_an_old_clone_cannot_push_it_back(
     assert fsck(open_repository(tmp_path / "shared"), later).problems == ()
 
 
+def test_a_push_that_looked_just_before_finds_out_by_the_head_that_moved(
+    ann: Repository, bob: Repository, context: Context, tmp_path: Path
+) -> None:
+    evolve_sample(bob, "a", score=0.9, seed=90)
+    purge_there(ann, context, "a")
+    assert outcomes(push(bob, context))["a"] == "skipped"
+    assert fsck(open_repository(tmp_path / "shared"), context).problems == ()
+    assert purge_there(ann, context, "a").num_objects > 0  # what that push had sent before it found out
+    assert b"/data/a.npz" not in all_bytes(tmp_path / "shared")
+
+
 def test_a_pull_drops_it_and_nothing_is_left(ann: Repository, bob: Repository, later: Context, arrays: bytes) -> None:
     bob.objects.component(load_system(bob).heads["a"].model.component("head").id)
     assert arrays in all_bytes(bob.path)
