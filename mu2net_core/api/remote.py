@@ -197,7 +197,7 @@ def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
     except InvalidInputError:
         raise
     except Mu2netError as exc:
-        hint = f"{exc.hint or ''} To add it without looking, because this machine is offline, say: --no-check".strip()
+        hint = f"{exc.hint or ''} To add it all the same, without looking: --no-check".strip()
         raise type(exc)(exc.message, hint=hint) from exc
     if report.verdict == "unsafe" and (error := refusal(report)):
         raise error

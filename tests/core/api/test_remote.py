@@ -163,9 +163,7 @@ class TestProbedWhenAdded:
         monkeypatch.setattr(remotes, "default_open_store", lambda url, options={}: Dead(open_store(url, options)))
         with pytest.raises(StorageError, match="Cannot reach it") as info:
             remote.add(repo, context, "origin", "memory://probed/dead")
-        assert info.value.hint == (
-            "Is it up? To add it without looking, because this machine is offline, say: --no-check"
-        )
+        assert info.value.hint == "Is it up? To add it all the same, without looking: --no-check"
         remote.add(repo, context, "origin", "memory://probed/dead", check=False)
         [found] = check_remote.check(repo, context)
         assert (found.report, found.problem, found.hint) == (None, "Cannot reach it.", "Is it up?")
