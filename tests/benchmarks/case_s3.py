@@ -33,7 +33,7 @@ def measure(options: Options) -> list[Row]:
             program = Program({**environment(options.folder), **server.environ})
             return [
                 row
-                for latency in LATENCIES_S
+                for latency in (LATENCIES_S[:1] if options.small else LATENCIES_S)
                 for row in measure_bucket(options.folder / str(latency), shared, server, program, latency, size)
             ]
     except MissingServerError as exc:
