@@ -127,12 +127,12 @@ def change(work: Path, number: int) -> str:
 
 
 def count_requests(work: Path) -> Counter[str]:
-    """Returns what a push of one change with one new component asks of the remote, by method."""
-    change(work, 2)
-    repo = open_repository(work)
+    """Returns what a push of one change with one new component, right after another, asks of the remote, by method."""
     calls = Counter[str]()
-    for store in push_counted(repo, repo.config.remotes["origin"]):
-        calls += store.calls
+    for number in (2, 3):
+        change(work, number)
+        repo = open_repository(work)
+        calls = sum((store.calls for store in push_counted(repo, repo.config.remotes["origin"])), Counter())
     return calls
 
 
