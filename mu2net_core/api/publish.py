@@ -13,6 +13,7 @@ from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Agent, Commit, Model
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.contest import contenders
 from mu2net_core.repo.merge import ancestry, choose, contains, merge
 from mu2net_core.repo.purged import Purged
 from mu2net_core.search import Member
@@ -59,8 +60,9 @@ def publish(
 def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:
     """Moves a head to ``commit_id``, joined with what it moved to meanwhile; returns the head's commit.
 
-    If it moved to something that the commit's score does not compare with, such as another definition of the task,
-    the head keeps the model it has, and the commit is in its history: nothing that was trained is lost, or stuck.
+    If it moved to something that the commit's score does not compare with, such as another definition of the task, or
+    was reset behind what the commit builds on, the head keeps the model it has, and the commit is in its history:
+    nothing that was trained is lost, or stuck, and the context is told.
     """
     while True:
         head = repo.refs.head(task)
@@ -88,7 +90,8 @@ def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str)
         kept = choose(repo.objects, keep=head.commit, other=commit_id, agent=agent, now=context.timestamp())
         return put_commit(repo, context, kept), f"While {head.task} evolved, its head moved. {exc.message}"
     repo.objects.put(merged)
-    return target, None
+    lost = commit_id in merged.parents and commit_id not in contenders(repo.objects, merged.parents)
+    return target, f"While {head.task} evolved, it was reset to an earlier state." if lost else None
 
 
 def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationState) -> None:

@@ -107,6 +107,21 @@ def test_what_was_finished_under_another_scorer_is_scored_again(
     assert head.model == repo.objects.commit(theirs).model
 
 
+def test_what_was_finished_on_a_model_that_a_reset_left_behind_does_not_bring_it_back(
+    repo: Repository, base: HeadState, context: Context
+) -> None:
+    bad = evolve_sample(repo, "a", score=0.9)
+    mine = next_commit(repo, bad)
+    reset(repo, context, "a", base.commit)
+    warnings: list[str] = []
+    head = repo.objects.commit(move_head(repo, replace(context, warn=warnings.append), "a", mine))
+    assert head.model == repo.objects.commit(base.commit).model
+    assert mine in head.parents
+    (warning,) = warnings
+    assert "it was reset to an earlier state" in warning
+    assert f"mu2net reset a {mine[:12]}" in warning
+
+
 class TestPurgedMeanwhile:
     def test_what_was_trained_is_dropped(self, repo: Repository, base: HeadState, context: Context) -> None:
         state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
