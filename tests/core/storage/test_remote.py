@@ -12,7 +12,7 @@ import pytest
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, InvalidInputError, StorageError
 from mu2net_core.storage import Store, open_store, places
-from mu2net_core.storage.backend import Info, Trouble
+from mu2net_core.storage.backend import Failure, Info, Trouble
 from mu2net_core.storage.memory import MemoryBackend
 from mu2net_core.storage.patience import Patience
 from mu2net_core.storage.places import parse_place
@@ -218,3 +218,56 @@ def test_no_new_attempt_after_a_while(url: str) -> None:
     assert [patience.again(Trouble.LOST) for _ in range(3)] == [True, True, False]
     patience = Patience(wait, clock=lambda: now[0])
     assert [patience.again(Trouble.BUSY) for _ in range(8)] == [True] * 7 + [False]
+
+
+class Answering(Flaky):
+    """Says of every failure what it is told to say."""
+
+    def __init__(self, url: str, trouble: Trouble, **more: Any) -> None:
+        super().__init__(url, RuntimeError("told so"), **more)
+        self.trouble = trouble
+
+    def failure(self, exc: Exception) -> Failure:
+        if exc is self.exc:
+            return Failure(trouble=self.trouble, reason="told so", hint="do this")
+        return super().failure(exc)
+
+
+def test_a_storage_that_says_not_now_is_asked_again_without_reading_back(url: str) -> None:
+    backend = Answering(url, Trouble.BUSY, failures=5)
+    assert backend.store().create("a", b"one") is True
+    assert len(backend.waits) == 5
+    with pytest.raises(StorageError, match=r"Cannot write b in .*: told so .20 attempts"):
+        Answering(url, Trouble.BUSY).store().create("b", b"one")
+
+
+def test_what_cannot_be_read_back_is_not_called_written(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store(url).create("a", b"one")
+
+    def denied(*_: object, **__: object) -> bytes:
+        raise PermissionError("write-only")
+
+    monkeypatch.setattr(MemoryBackend, "get", denied)
+    with pytest.raises(StorageError, match=r"Cannot tell whether a was written .*write-only"):
+        open_store(url).create("a", b"one")
+
+
+def test_a_refusal_passes_its_hint_on(url: str) -> None:
+    with pytest.raises(StorageError, match=r"Cannot write a in .*: told so\.\ndo this"):
+        Answering(url, Trouble.REFUSED).store().create("a", b"one")
+    with pytest.raises(StorageError, match="there is no bucket"):
+        Answering(url, Trouble.NO_BUCKET).store().read("a")
+
+
+def test_the_bucket_is_looked_for_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+    monkeypatch.setattr(Answering, "look", looks.append)
+    store = Answering(url, Trouble.NOTHING).store()
+    for _ in range(3):
+        assert not store.exists("a")
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize("url", ["s3://x", "gs://x", "abfs://x"])
+def test_anonymous_says_so(url: str) -> None:
+    assert open_store(url, {"anonymous": "true"}).credentials() == "none, as the option anonymous says"  # type: ignore[attr-defined]
