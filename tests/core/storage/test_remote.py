@@ -260,8 +260,12 @@ def test_a_refusal_passes_its_hint_on(url: str) -> None:
 
 
 def test_the_bucket_is_looked_for_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[object] = []
-    monkeypatch.setattr(Answering, "look", looks.append)
+    looks = []
+
+    def look(self: MemoryBackend) -> None:
+        looks.append(self)
+
+    monkeypatch.setattr(Answering, "look", look)
     store = Answering(url, Trouble.NOTHING).store()
     for _ in range(3):
         assert not store.exists("a")
