@@ -7,13 +7,13 @@ somebody else moved a head shows when the next entry of that head cannot be crea
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.repo.epoch import current_epoch, is_current, new_epoch
 from mu2net_core.repo.fetching import Clock, fetch, unknown_task
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter, Exchange
+from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
 from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
@@ -60,27 +60,32 @@ def push(
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
     counter = counter or Counter()
+    done: dict[str, TaskReport] = {}
     for _ in range(_ATTEMPTS):
         reached, tracking = _reach(repo, remote, tasks, known, open_store, clock)
         session = Session(repo, reached, tracking, policy or Policy(), counter, clock)
         try:
-            return _push(session, tasks, known)
-        except RemoteChangedError:
-            continue  # something was purged meanwhile: find out what, and whether all may still be sent
+            return _push(session, tasks, known, done)
+        except RemoteChangedError:  # something was purged meanwhile: find out what, and whether all may still be sent
+            done |= {task: report for task, report in session.reports.items() if report.outcome != "up-to-date"}
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
 
 
-def _push(session: Session, tasks: Collection[str], known: Collection[str]) -> Exchange:
+def _push(session: Session, tasks: Collection[str], known: Collection[str], done: Mapping[str, TaskReport]) -> Exchange:
+    """Pushes; a task that was sent in an attempt before (``done``) and is up to date now is reported as sent."""
     roots = session.push_roots()
     session.push_tasks(tasks or known)
     tags = () if tasks else session.push_tags()
     session.finish()
     session.raise_conflict()
-    remote = session.remote.remote
+    remote, reports = session.remote.remote, session.reports
+    reports |= {
+        task: report for task, report in done.items() if task not in reports or reports[task].outcome == "up-to-date"
+    }
     return Exchange(
         remote=remote.name,
         url=remote.url,
-        tasks=tuple(session.reports[task] for task in sorted(session.reports)),
+        tasks=tuple(reports[task] for task in sorted(reports)),
         tags=tags,
         roots=roots,
         num_objects=session.counter.num_objects,

@@ -17,7 +17,7 @@ from mu2net_core.repo.workers import Workers
 
 __all__ = ["freshen", "restore_missing", "send"]
 
-_RANK: Mapping[Kind, int] = {"component": 0, "task": 1, "model": 1, "snapshot": 2, "commit": 2}
+_RANK: Mapping[Kind, int] = {"component": 0, "task": 1, "model": 1, "snapshot": 1, "commit": 2}
 _OLD = timedelta(days=7)
 """Half of the shortest time that gc leaves alone what nothing refers to."""
 
@@ -34,7 +34,7 @@ def send(
 ) -> tuple[Node, ...]:
     """Creates all objects of ``closures`` on ``remote``; returns those that were there already.
 
-    Components come first, then models and tasks, then snapshots and commits. Whoever dies in between leaves objects
+    Components come first, then models, tasks and snapshots, then commits. Whoever dies in between leaves objects
     that nothing refers to; sending again creates what is missing. In memory at a time: one component, or a few small.
 
     Args:
