@@ -178,7 +178,8 @@ class TestRequests:
         watched = Watched()
         push(repo, origin, open_store=watched)
         created = [key.split("/")[1] for method, key in watched.stores[-1].log if method == "create"]
-        assert [created[0], *sorted(created[1:3]), *created[3:]] == ["component", "model", "snapshot", "commit", "heads"]
+        first, *together, commit, head = created
+        assert (first, sorted(together), commit, head) == ("component", ["model", "snapshot"], "commit", "heads")
 
 
 class TestSomebodyElseWasFaster:
