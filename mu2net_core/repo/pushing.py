@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from mu2net_core.errors import ConflictError, NotFoundError
-from mu2net_core.repo.epoch import current_epoch, is_current, new_epoch
+from mu2net_core.repo.epoch import begin_epoch, is_current
 from mu2net_core.repo.fetching import Clock, fetch, unknown_task
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
@@ -111,8 +111,7 @@ def _reach(
             raise _gone(reached)
         check_ready(repo, reached.audience, tasks or known, tags=not tasks)
     reached = connect_or_create(remote, repo.config, open_store=open_store, limits=repo.limits)
-    if current_epoch(reached.store) is None:
-        new_epoch(reached.store)
+    begin_epoch(reached.store)
     fetch(repo, reached, clock=clock)
     return reached, read_tracking(repo.state, remote)
 
