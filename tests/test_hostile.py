@@ -163,7 +163,7 @@ def test_what_is_hostile_is_named_and_nothing_is_kept(what: str, bucket: Reposit
     result = run("clone", str(bucket.path), "mine")
     assert result.code in {2, 3, 4, 5}, (result.code, result.err)
     assert any(part in result.err for part in complaint.split("|")), result.err
-    assert "unexpected" not in result.err
+    assert "this is a defect" not in result.err
     assert "Traceback" not in result.err
     assert len(result.err) < 2_000
     assert not (tmp_path / "mine").exists()
@@ -175,7 +175,7 @@ def test_a_working_copy_is_not_harmed_by_pulling_it(what: str, bucket: Repositor
     attack, _ = REFUSED[what]
     attack(bucket)
     result = run("-C", "mine", "pull")
-    assert "unexpected" not in result.err
+    assert "this is a defect" not in result.err
     assert "Traceback" not in result.err
     assert run("-C", "mine", "log").code == 0
     problems = json.loads(run("-C", "mine", "fsck", "--json").out)["problems"]
@@ -295,7 +295,7 @@ def test_hostile_text_is_shown_and_not_obeyed(bucket: Repository, run: Run, monk
     for args in LOOKING:
         result = run("-C", "mine", *args)
         assert result.is_harmless, (args, result.out, result.err)
-        assert "unexpected" not in result.err, (args, result.err)
+        assert "this is a defect" not in result.err, (args, result.err)
     assert r"\x1b]8;;http://evil\x07\x1b[2J\r\n\u202eetihw" in run("-C", "mine", "log").out
     plain = run("-C", "mine", "log", "--oneline").out.splitlines()
     assert len(plain) == 3
@@ -334,7 +334,7 @@ def test_parents_that_go_in_circles_end(bucket: Repository, run: Run) -> None:
     with_model(circle)(bucket)
     assert run("clone", str(bucket.path), "mine").code == 0
     for args in (["ancestry", "cats", "--transfer"], ["show", "cats"], ["leaderboard"], ["fsck"]):
-        assert "unexpected" not in run("-C", "mine", *args).err
+        assert "this is a defect" not in run("-C", "mine", *args).err
 
 
 def test_data_is_read_from_no_path_that_came_along(
