@@ -184,6 +184,7 @@ class Refs:
     def tombstones(self) -> Mapping[str, tuple[Tombstone, ...]]:
         """Returns what was purged, by task name, oldest first; one listing, and one read per tombstone."""
         keys = [(place, key) for key in self.store.list("refs/purged") if (place := parse_tombstone_key(key))]
+        self._check_count(len(keys), "tombstones")
         stones: dict[str, tuple[Tombstone, ...]] = {}
         for (task, _), key in sorted(keys):
             stones[task] = (*stones.get(task, ()), self.tombstone(key))
