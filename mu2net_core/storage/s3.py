@@ -111,7 +111,8 @@ class S3Backend(Backend):
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
         """Writes an object; in parts, which no server creates exclusively, only if it is too large for one request."""
         if len(data) > _SINGLE_PUT_BYTES:
-            self.fs.pipe_file(f"{self.bucket}/{path}", data, chunksize=_PART_BYTES)
+            more = {"chunksize": _PART_BYTES, "mode": "create" if exclusive else "overwrite"}
+            self.run(self.fs._pipe_file, f"{self.bucket}/{path}", data, num_bytes=len(data), **more)
             return
         condition = {"IfNoneMatch": "*"} if exclusive else {}
         self._call("put_object", Key=path, Body=data, num_bytes=len(data), **condition)
