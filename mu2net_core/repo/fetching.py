@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.dropping import left_alone
 from mu2net_core.repo.epoch import current_epoch, is_current
+from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
 from mu2net_core.repo.following import gap_error, is_same_remote, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
 
-__all__ = ["Clock", "fetch", "fetch_heads", "root_conflict", "unknown_task"]
+__all__ = ["Clock", "fetch", "fetch_heads", "unknown_task"]
 
 Clock = Callable[[], datetime | None]
 
@@ -60,7 +60,7 @@ def fetch(
     """
     counter = counter or Counter()
     tracking = _recognised(repo, remote, clock)
-    tracking, roots = _fetch_roots(repo, remote, tracking, counter)
+    tracking, roots = fetch_roots(repo, remote, tracking, counter)
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if tasks else remote.refs.listing()
     whole = tasks or [task for task in numbers if task not in gaps]
     tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
@@ -70,7 +70,7 @@ def fetch(
     broken |= {task: gap_error(remote, task, number) for task, number in gaps.items()}
     tags: tuple[NameReport, ...] = ()
     if not tasks:
-        tracking, tags = _fetch_tags(repo, remote, tracking, counter, refuse_tag)
+        tracking, tags = fetch_tags(repo, remote, tracking, counter, refuse_tag)
     if broken:
         raise broken[min(broken)]
     incoming_of(repo).clear()
@@ -201,93 +201,3 @@ def _report(repo: Repository, state: HeadState, seen: HeadState | None) -> TaskR
         outcome = "new" if seen is None else "updated"
         outcome = "removed" if repo.objects.commit(state.commit).removed else outcome
     return TaskReport(task=state.task, outcome=outcome, commit=state.commit)
-
-
-def _fetch_roots(
-    repo: Repository, remote: RemoteRepository, tracking: Tracking, counter: Counter
-) -> tuple[Tracking, tuple[NameReport, ...]]:
-    theirs, ours, reports = remote.refs.roots(tracking.roots), repo.refs.roots(), []
-    for name, model_id in _sorted(theirs):
-        if ours.get(name, model_id) != model_id:
-            raise root_conflict(name, ours[name], model_id, remote.remote.name)
-    for name, model_id in _sorted(theirs):
-        receive(repo, remote, [("model", model_id)], what="roots", counter=counter)
-        if not remote.remote.partial:
-            receive_components(repo, remote, [model_id], what="roots", counter=counter)
-        if name not in ours:
-            repo.refs.create_root(name, model_id)
-            reports.append(NameReport(name=name, outcome="new", id=model_id))
-        tracking = tracking.with_root(name, model_id)
-    if theirs:
-        write_tracking(repo.state, remote.remote.name, tracking)
-    return tracking, tuple(reports)
-
-
-def _fetch_tags(
-    repo: Repository,
-    remote: RemoteRepository,
-    tracking: Tracking,
-    counter: Counter,
-    refuse_tag: Callable[[str, str], str | None] | None,
-) -> tuple[Tracking, tuple[NameReport, ...]]:
-    theirs, ours, reports = remote.refs.tags(tracking.tags), repo.refs.tags(), []
-    purged = Purged(read_purged(repo.state, remote.remote))
-    for name, snapshot_id in _sorted(theirs):
-        if ours.get(name) == tracking.tags.get(name) == snapshot_id:
-            continue
-        gone = _receive_tag(repo, remote, snapshot_id, purged, counter)
-        if gone is not None:
-            reason = f"it names {gone}, which was purged from {remote.remote.name}"
-            reports.append(NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason))
-            continue
-        refusal = None if name in ours or refuse_tag is None else refuse_tag(name, snapshot_id)
-        if refusal is not None:
-            reports.append(NameReport(name=name, outcome="refused", id=snapshot_id, reason=refusal))
-            continue
-        report = _take_tag(repo, name, snapshot_id, ours.get(name))
-        reports.extend([] if report is None else [report])
-        tracking = tracking.with_tag(name, snapshot_id)
-    if theirs:
-        write_tracking(repo.state, remote.remote.name, tracking)
-    return tracking, tuple(reports)
-
-
-def _receive_tag(
-    repo: Repository, remote: RemoteRepository, snapshot_id: str, purged: Purged, counter: Counter
-) -> str | None:
-    """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole."""
-    if (task := purged.lists(("snapshot", snapshot_id))) is not None:
-        return task
-    receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
-    commits: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
-    gone = next((task for node in commits if (task := purged.lists(node)) is not None), None)
-    if gone is None:
-        receive(repo, remote, commits, what="tags", counter=counter)
-    return gone
-
-
-def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> NameReport | None:
-    if ours == theirs:
-        return None
-    if ours is not None:
-        reason = f"here it names {ours[:12]}, there {theirs[:12]}; tags never move, so ours stays"
-        return NameReport(name=name, outcome="conflict", id=theirs, reason=reason)
-    try:
-        repo.refs.create_tag(name, theirs)
-    except AlreadyExistsError as exc:  # also a tag "a/b" where there is an "a"
-        return NameReport(name=name, outcome="conflict", id=theirs, reason=exc.message)
-    return NameReport(name=name, outcome="new", id=theirs)
-
-
-def root_conflict(name: str, ours: str, theirs: str | None, remote: str) -> ConflictError:
-    """Returns the error for a root that is one model here and another on a remote."""
-    there = "another model" if theirs is None else theirs[:12]
-    return ConflictError(
-        f"The root {name} is the model {ours[:12]} here and {there} on the remote {remote}: these are two systems "
-        "that grew from different roots.",
-        hint="Clone the remote into another folder and evolve there, or make a new remote for this one.",
-    )
-
-
-def _sorted(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return iter(sorted(names.items()))

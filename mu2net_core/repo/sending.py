@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError
@@ -18,9 +17,11 @@ from mu2net_core.repo.audience import refusal, refused_task
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.epoch import is_current
-from mu2net_core.repo.fetching import Clock, fetch_heads, root_conflict
+from mu2net_core.repo.fetching import Clock, fetch_heads
+from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
+from mu2net_core.repo.moving import Plan, move_heads
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import Purged
@@ -30,9 +31,8 @@ from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
-from mu2net_core.repo.workers import Workers
 
-__all__ = ["Delivery", "Plan", "RemoteChangedError", "Session"]
+__all__ = ["Delivery", "RemoteChangedError", "Session"]
 
 _ATTEMPTS = 100
 _BATCH = 64
@@ -40,16 +40,6 @@ _BATCH = 64
 
 class RemoteChangedError(Exception):
     """The remote is in another epoch than when the push began."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A head that can follow the remote's: its task, its commit, the entry it comes after, and what must be sent."""
-
-    task: str
-    commit: str
-    after: HeadState | None
-    closure: Closure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +232,7 @@ class Session:
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads nobody else moved first."""
         delivery = self._deliver([plan.closure for plan in plans], what)
-        states = self._move_heads(plans)
+        states = move_heads(self.remote, plans)
         restore_missing(self.repo.objects, self.remote, delivery.refreshed)
         for plan in plans:
             if plan.task in states:
@@ -250,22 +240,6 @@ class Session:
                 self.reports[plan.task] = self._report(plan)
         self._note(self.tracking.with_heads(states.values()))
         return set(states)
-
-    def _move_heads(self, plans: Sequence[Plan]) -> dict[str, HeadState]:
-        """Moves heads, several at a time; one that is new there comes before those that learned from it."""
-        new = {plan.task for plan in plans if plan.after is None}
-        waits = {plan.task: (plan.closure.tasks & new) - {plan.task} for plan in plans}
-        pending, done, states = list(plans), set[str](), dict[str, HeadState]()
-        with Workers[tuple[str, HeadState | None]]() as workers:
-            while pending:
-                ready = [plan for plan in pending if not waits[plan.task] - done] or pending[:1]
-                pending = [plan for plan in pending if plan not in ready]
-                for plan in ready:
-                    workers.submit(partial(_move, self.remote, plan))
-                for task, state in workers.results():
-                    done.add(task)
-                    states |= {} if state is None else {task: state}
-        return states
 
     def _report(self, plan: Plan) -> TaskReport:
         outcome: TaskOutcome = "updated" if plan.after and plan.task not in self._introduced else "new"
@@ -371,14 +345,6 @@ class Session:
     def _note(self, tracking: Tracking) -> None:
         self.tracking = tracking
         write_tracking(self.repo.state, self.remote.remote.name, tracking)
-
-
-def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:
-    """Creates the next entry of a head; no state if somebody else did first."""
-    try:
-        return plan.task, remote.refs.append(plan.task, plan.commit, after=plan.after)
-    except ConflictError:
-        return plan.task, None
 
 
 def _tag_conflict(name: str, remote: str) -> ConflictError:

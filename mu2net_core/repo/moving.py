@@ -1,0 +1,54 @@
+"""Moving a remote's heads, once all that they need is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mu2net_core.errors import ConflictError
+from mu2net_core.repo.closure import Closure
+from mu2net_core.repo.refs import HeadState
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["Plan", "move_heads"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A head that can follow the remote's: its task, its commit, the entry it comes after, and what must be sent."""
+
+    task: str
+    commit: str
+    after: HeadState | None
+    closure: Closure
+
+
+def move_heads(remote: RemoteRepository, plans: Sequence[Plan]) -> dict[str, HeadState]:
+    """Moves heads, several at a time; one that is new there comes before those that learned from it.
+
+    Returns:
+        where they are now; a head that somebody else moved first is left out.
+    """
+    new = {plan.task for plan in plans if plan.after is None}
+    waits = {plan.task: (plan.closure.tasks & new) - {plan.task} for plan in plans}
+    pending, done, states = list(plans), set[str](), dict[str, HeadState]()
+    with Workers[tuple[str, HeadState | None]]() as workers:
+        while pending:
+            ready = [plan for plan in pending if not waits[plan.task] - done] or pending[:1]
+            pending = [plan for plan in pending if plan not in ready]
+            for plan in ready:
+                workers.submit(partial(_move, remote, plan))
+            for task, state in workers.results():
+                done.add(task)
+                states |= {} if state is None else {task: state}
+    return states
+
+
+def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:
+    """Creates the next entry of a head; no state if somebody else did first."""
+    try:
+        return plan.task, remote.refs.append(plan.task, plan.commit, after=plan.after)
+    except ConflictError:
+        return plan.task, None
