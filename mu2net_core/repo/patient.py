@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +30,6 @@ class Patient:
         remotes: where components may be that are not in it.
         is_partial: whether there may be such.
         known: what was last seen of its heads, tags and roots, or of remotes they were pushed to.
-        ours: where heads stand in the working copy at hand, if that is another repository; None for none.
         near: a copy of its manifests at hand, if it is elsewhere.
         healed: objects that were put in place, in order.
     """
@@ -42,7 +40,6 @@ class Patient:
     remotes: tuple[Remote, ...] = ()
     is_partial: bool = False
     known: tuple[Tracking, ...] = ()
-    ours: Callable[[str], HeadState | None] = lambda _task: None
     near: ObjectDatabase | None = None
     healed: list[tuple[Kind, str]] = field(default_factory=list, repr=False)
 
@@ -57,14 +54,9 @@ class Patient:
         file = self.store.local_path(CONFIG)
         return None if file is None else file.parent
 
-    def commits_seen(self, task: str) -> Iterable[str]:
-        """Yields where a head was last seen, here or on a remote."""
-        state = self.ours(task)
-        if state is not None:
-            yield state.commit
-        for note in self.known:
-            if task in note.heads:
-                yield note.heads[task].commit
+    def seen(self, task: str) -> tuple[HeadState, ...]:
+        """Returns where a head was last seen, in this repository if it is elsewhere, else on remotes."""
+        return tuple(note.heads[task] for note in self.known if task in note.heads)
 
     def set_aside(self, key: str) -> None:
         """Takes a damaged file away, so that a good one can take its place; a folder keeps it in ``state/corrupt``."""
@@ -120,6 +112,5 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
         refs=remote.refs,
         is_partial=any(other.partial for other in remote.config().remotes.values()),
         known=(read_tracking(near.state, remote.remote),),
-        ours=near.refs.head,
         near=near.objects,
     )

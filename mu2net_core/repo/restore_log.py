@@ -7,6 +7,7 @@ tried, a wrong guess is never taken over. Only of the newest entry nothing tells
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, combinations, groupby, islice, product
 
@@ -97,15 +98,26 @@ def _bounded(patient: Patient, task: str, numbers: tuple[int, ...]) -> _Run | No
 
 def _ways(patient: Patient, source: Source, scan: Scan, refs: RefScan, run: _Run) -> Iterator[tuple[bytes, ...]]:
     """Yields the entries as they may have been, the best way first."""
-    ways = [_theirs(source, run), (_chained(run.before, commits) for commits in _as_written(patient, scan, run))]
+    written = (_chained(run.before, commits) for commits in _as_written(patient, scan, run))
     if run.expected is not None:
         guesses = islice(_guesses(scan, run), max(1, _GUESSES // len(run.numbers)))
-        ways.append(_chained(run.before, commits) for commits in guesses)
-        yield from (way for way in chain(*ways) if hash_bytes(way[-1]) == run.expected)
+        ways = chain(_theirs(source, run), written, (_chained(run.before, commits) for commits in guesses))
+        yield from (way for way in ways if hash_bytes(way[-1]) == run.expected)
         return
-    yield from chain(*ways)
+    yield from _noted(patient, run)
+    yield from written
+    if run.before is not None:  # else it would follow ours whatever log it is of
+        yield from _theirs(source, run)
     if len(run.numbers) == 1 and (run.task, run.numbers[0]) in refs.broken:  # else it may be right, and its commit lost
         yield from (_chained(run.before, [oid]) for oid in _last_seen(patient, source, run))
+
+
+def _noted(patient: Patient, run: _Run) -> Iterator[tuple[bytes, ...]]:
+    """Yields an entry that was noted with its hash when it was last seen, which proves it."""
+    for state in patient.seen(run.task):
+        entry = _chained(run.before, [state.commit])
+        if run.numbers == (state.number,) and hash_bytes(entry[0]) == state.entry_hash:
+            yield entry
 
 
 def _as_written(patient: Patient, scan: Scan, run: _Run) -> Iterator[Sequence[str]]:
@@ -171,12 +183,10 @@ def _chained(before: str | None, commits: Iterable[str]) -> tuple[bytes, ...]:
 def _last_seen(patient: Patient, source: Source, run: _Run) -> Iterator[str]:
     """Yields where the head is in ``source``, and where it was last seen, as far as that came after ``base``."""
     seen = []
-    try:
+    with suppress(Mu2netError):
         state = source.refs.head(run.task)
         seen += [state.commit] if state is not None else []
-    except Mu2netError:
-        pass
-    for oid in dict.fromkeys([*seen, *patient.commits_seen(run.task)]):
+    for oid in dict.fromkeys([*seen, *(state.commit for state in patient.seen(run.task))]):
         if _follows(patient, source, run, oid):
             yield oid
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ from mu2net_core.api import remote
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
 from mu2net_core.api.fsck import fsck, parse_share
+from mu2net_core.api.purge import purge
 from mu2net_core.api.push import push
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.tag import create as tag
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, hash_bytes, object_key
 from mu2net_core.repo import Refs, Repository, load_system, open_repository
+from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 
@@ -63,8 +66,6 @@ def test_a_flipped_bit_there_is_found_and_healed_from_here(
 
 
 def test_a_remote_that_is_no_folder_is_healed_too(memory: Repository, context: Context) -> None:
-    from mu2net_core.storage import open_store
-
     store = open_store(memory.config.remotes["origin"].url)
     component, model = next(store.list("objects/component")), next(store.list("objects/model"))
     good = store.read(component)
@@ -75,6 +76,16 @@ def test_a_remote_that_is_no_folder_is_healed_too(memory: Repository, context: C
     assert report.problems == ()
     assert len(report.repaired) == 2
     assert store.read(component) == good
+
+
+def test_the_only_entry_of_a_remote_is_not_taken_from_another_log(memory: Repository, context: Context) -> None:
+    store = open_store(memory.config.remotes["origin"].url)
+    assert len(list(store.list("refs/heads/a"))) == 1
+    assert len(memory.refs.log("a")) == 2
+    good = store.read("refs/heads/a/00000001")
+    store.refresh("refs/heads/a/00000001", b"{")
+    assert fsck(memory, context, remote="origin", repair_from=str(memory.worktree)).is_clean
+    assert store.read("refs/heads/a/00000001") == good
 
 
 def test_a_part_reads_its_objects_only_and_all_parts_find_everything(
@@ -168,10 +179,6 @@ def test_entries_next_to_each_other_are_healed_where_commits_tell_the_order(
 
 
 def test_a_tombstone_comes_back_from_a_copy(ann: Repository, context: Context, tmp_path: Path) -> None:
-    import shutil
-
-    from mu2net_core.api.purge import purge
-
     purge(ann, context, "a")
     shutil.copytree(ann.path, tmp_path / "copy")
     (ann.path / "refs/purged/a/00000001").write_bytes(b"")
