@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -27,7 +27,9 @@ class Crash(BaseException):
 @contextmanager
 def stepping_in(around: Around) -> Iterator[None]:
     """Lets ``around(method, store, key, call)`` answer every call of every ``LocalStore`` inside the block."""
-    with mock.patch.multiple(LocalStore, **{name: _wrapped(name, around) for name in CALLS}):
+    with ExitStack() as stack:
+        for name in CALLS:
+            stack.enter_context(mock.patch.object(LocalStore, name, _wrapped(name, around)))
         yield
 
 
