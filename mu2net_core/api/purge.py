@@ -15,6 +15,7 @@ from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA, Config
+from mu2net_core.repo.intake import incoming_of
 from mu2net_core.repo.place import Place, here, there
 from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
 from mu2net_core.repo.purged import is_purge, redacted_task
@@ -66,6 +67,7 @@ def purge(
         if one.task == task:
             (one.folder / "state.json").unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
+    incoming_of(repo).clear()  # what an interrupted fetch left: at worst it is read again
     report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), also=also)
     if DATA + task in repo.config.settings:
         repo.update_config(lambda config: _without(config, DATA + task))

@@ -86,6 +86,14 @@ def test_where_its_data_lies_here_is_forgotten(ann: Repository, context: Context
     assert b"/secret/place" not in all_bytes(ann.path)
 
 
+def test_what_an_interrupted_fetch_left_goes_too(ann: Repository, context: Context) -> None:
+    left = ann.state / "incoming" / "task-0"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"npz:/data/a.npz")
+    purge(ann, context, "a")
+    assert b"/data/a.npz" not in all_bytes(ann.path)
+
+
 def test_a_remote_keeps_nothing_of_it(ann: Repository, context: Context, tmp_path: Path) -> None:
     model = ann.objects.model(load_system(ann).heads["a"].commit.model)
     arrays = ann.objects.component(model.component("head").id).params["kernel"].tobytes()
