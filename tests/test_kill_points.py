@@ -122,5 +122,7 @@ def test_init(tmp_path: Path, late: bool) -> None:
             return
         if (folder / ".mu2net" / "config.toml").is_file():
             assert fsck(open_repository(folder)).problems == ()
+            if open_repository(folder).refs.roots():
+                continue  # it died after the last thing it had to do: there is a repository, and init says so
         command()
         assert fsck(open_repository(folder)).problems == ()
