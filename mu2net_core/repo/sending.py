@@ -6,9 +6,11 @@ meanwhile, creating its next entry fails; then their work is fetched, joined wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from random import SystemRandom
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError
 from mu2net_core.objects import AccessRule
@@ -35,6 +37,7 @@ from mu2net_core.repo.transfer import freshen, restore_missing, send
 __all__ = ["Delivery", "RemoteChangedError", "Session"]
 
 _ATTEMPTS = 100
+_FIRST_S, _LONGEST_S = 0.02, 2.0
 _BATCH = 64
 
 
@@ -60,6 +63,7 @@ class Session:
         policy: for heads that moved on both sides.
         counter: of objects.
         clock: tells the time.
+        sleep: waits that many seconds.
         reports: what became of each task.
         rules: of all tasks, by name.
         knowledge: what the remote has.
@@ -72,6 +76,7 @@ class Session:
     policy: Policy
     counter: Counter
     clock: Clock = lambda: None
+    sleep: Callable[[float], None] = time.sleep
     reports: dict[str, TaskReport] = field(default_factory=dict)
     rules: dict[str, AccessRule] = field(init=False)
     knowledge: Knowledge = field(init=False)
@@ -216,7 +221,9 @@ class Session:
     def _push_task(self, task: str) -> None:
         """Sends one task; as often as others were faster, joins with what they did and tries again."""
         merged = False
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt:  # lost twice: others push all the time, and looking again at once would only slow all down
+                self.sleep(SystemRandom().uniform(0, min(_LONGEST_S, _FIRST_S * 2**attempt)))
             self._look()  # whoever moved the head may have purged the task
             outcome = self._follow(task)
             if outcome in {"skipped", "refused"}:
