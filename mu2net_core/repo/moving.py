@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from mu2net_core.errors import ConflictError
-from mu2net_core.repo.closure import Closure
+from mu2net_core.repo.planning import Plan
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["Plan", "move_heads"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A head that can follow the remote's: its task, its commit, the entry it comes after, and what must be sent."""
-
-    task: str
-    commit: str
-    after: HeadState | None
-    closure: Closure
+__all__ = ["move_heads"]
 
 
 def move_heads(remote: RemoteRepository, plans: Sequence[Plan]) -> dict[str, HeadState]:

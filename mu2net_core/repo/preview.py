@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterator
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Closure, collect
 from mu2net_core.repo.fetching import Clock, fetch, unknown_task
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskReport
+from mu2net_core.repo.outcomes import Parcel, ParcelOutcome, PushPlan, TaskReport
+from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.pushing import reach_known
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.sending import Session
 from mu2net_core.repo.tracking import Tracking, read_tracking
 
 __all__ = ["preview"]
@@ -38,10 +37,10 @@ def preview(
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
     reached, tracking, numbers = _look(repo, remote, open_store, clock)
-    session = Session(repo, reached, tracking, Policy(), Counter())
-    roots = tuple(_roots(session))
-    parcels = tuple(_tasks(session, session.in_order(tasks or known), numbers))
-    tags = () if tasks else tuple(_tags(session))
+    planner = Planner(repo, reached, tracking)
+    roots = tuple(_roots(planner))
+    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), numbers))
+    tags = () if tasks else tuple(_tags(planner))
     every = (*roots, *parcels, *tags)
     return PushPlan(
         remote=remote.name,
@@ -67,49 +66,49 @@ def _look(
     return reached, tracking, dict(reached.refs.numbers())
 
 
-def _roots(session: Session) -> Iterator[Parcel]:
-    for name, model_id in session.new_roots():
-        closure = collect(session.repo.objects, [("model", model_id)], session.knowledge)
-        session.knowledge.sent(closure)
-        yield _parcel(session, name, "new", closure)
+def _roots(planner: Planner) -> Iterator[Parcel]:
+    for name, model_id in planner.new_roots():
+        closure = collect(planner.repo.objects, [("model", model_id)], planner.knowledge)
+        planner.knowledge.sent(closure)
+        yield _parcel(planner, name, "new", closure)
 
 
-def _tasks(session: Session, tasks: Collection[str], numbers: dict[str, int]) -> Iterator[Parcel]:
+def _tasks(planner: Planner, tasks: Collection[str], numbers: dict[str, int]) -> Iterator[Parcel]:
     sent: set[str] = set()
     for task in tasks:
-        plan, seen = session.plan(task), session.tracking.heads.get(task)
+        plan, seen = planner.plan(task), planner.tracking.heads.get(task)
         moved = numbers.get(task, 0) > (seen.number if seen else 0)
         if isinstance(plan, TaskReport):
             outcome: ParcelOutcome = "up-to-date" if plan.outcome == "up-to-date" else "skipped"
             yield Parcel(name=task, outcome=outcome, reason=plan.reason)
         elif plan is None or moved:
             closure = None if plan is None else plan.closure
-            yield _parcel(session, task, "merge", closure, reason="it moved there, too")
+            yield _parcel(planner, task, "merge", closure, reason="it moved there, too")
         else:
-            for first in session.introductions(plan, sent):
-                yield _parcel(session, first.task, "new", first.closure, reason=f"{task} learned from it")
-            removed = session.repo.objects.commit(plan.commit).removed
-            yield _parcel(session, task, "removed" if removed else "updated" if seen else "new", plan.closure)
-            session.knowledge.sent(plan.closure)
+            for first in planner.introductions(plan, sent):
+                yield _parcel(planner, first.task, "new", first.closure, reason=f"{task} learned from it")
+            removed = planner.repo.objects.commit(plan.commit).removed
+            yield _parcel(planner, task, "removed" if removed else "updated" if seen else "new", plan.closure)
+            planner.knowledge.sent(plan.closure)
             sent.add(task)
 
 
-def _tags(session: Session) -> Iterator[Parcel]:
-    for name, snapshot_id in session.new_tags():
-        closure, reason = session.tag_closure(snapshot_id)
+def _tags(planner: Planner) -> Iterator[Parcel]:
+    for name, snapshot_id in planner.new_tags():
+        closure, reason = planner.tag_closure(snapshot_id)
         if reason is not None:
             yield Parcel(name=name, outcome="skipped", reason=reason)
         else:
-            yield _parcel(session, name, "new", closure)
-            session.knowledge.sent(closure)
+            yield _parcel(planner, name, "new", closure)
+            planner.knowledge.sent(closure)
 
 
 def _parcel(
-    session: Session, name: str, outcome: ParcelOutcome, closure: Closure | None, *, reason: str | None = None
+    planner: Planner, name: str, outcome: ParcelOutcome, closure: Closure | None, *, reason: str | None = None
 ) -> Parcel:
     if closure is None:
         return Parcel(name=name, outcome=outcome, reason=reason)
-    store = session.repo.objects.store
+    store = planner.repo.objects.store
     manifests = sum(store.size(object_key(*node)) for node, _ in closure.manifests)
     return Parcel(
         name=name,

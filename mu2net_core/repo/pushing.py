@@ -14,6 +14,7 @@ from mu2net_core.repo.epoch import begin_epoch, is_current
 from mu2net_core.repo.fetching import Clock, fetch, unknown_task
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
+from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
@@ -63,7 +64,7 @@ def push(
     done: dict[str, TaskReport] = {}
     for _ in range(_ATTEMPTS):
         reached, tracking = _reach(repo, remote, tasks, known, open_store, clock)
-        session = Session(repo, reached, tracking, policy or Policy(), counter, clock)
+        session = Session(Planner(repo, reached, tracking), policy or Policy(), counter, clock)
         try:
             return _push(session, tasks, known, done)
         except RemoteChangedError:  # something was purged meanwhile: find out what, and whether all may still be sent
