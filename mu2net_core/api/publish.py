@@ -147,11 +147,21 @@ def _publish_model(
 def _selections(
     repo: Repository, base: Commit, state: IterationState, renamed: Mapping[str, str]
 ) -> dict[str, dict[str, int]]:
-    """Returns the counts of the base with this iteration's added, without models that are not retained."""
-    counts = {model: dict(agents) for model, agents in base.selections.items()}
-    dropped = {member.id for member in state.population.members if not member.model.is_retained} - set(renamed)
+    """Returns the counts of the base with this iteration's added, of models that can be selected again.
+
+    Without models that are no heads any more: a commit would grow with every iteration before it.
+    """
+    usable = _heads(repo) | set(renamed.values())
+    counts = {model: dict(agents) for model, agents in base.selections.items() if model in usable}
     for model, times in state.population.selections.items():
-        if model not in dropped:
-            agents = counts.setdefault(renamed.get(model, model), {})
+        oid = renamed.get(model, model)
+        if oid in usable:
+            agents = counts.setdefault(oid, {})
             agents[repo.agent_id] = agents.get(repo.agent_id, 0) + times
     return counts
+
+
+def _heads(repo: Repository) -> set[str]:
+    """Returns the models that tasks have now, and the roots."""
+    models = (repo.objects.commit(head.commit).model for head in repo.refs.heads().values())
+    return {model for model in models if model is not None} | set(repo.refs.roots().values())
