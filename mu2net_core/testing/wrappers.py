@@ -12,9 +12,9 @@ from threading import Lock, local
 from typing import Literal, TypeVar
 
 from mu2net_core.errors import StorageError
-from mu2net_core.storage import Store
+from mu2net_core.storage import Store, open_store
 
-__all__ = ["FaultyStore", "LatencyStore", "WrappedStore"]
+__all__ = ["FaultyStore", "LatencyStore", "Watched", "WrappedStore"]
 
 T = TypeVar("T")
 
@@ -142,3 +142,29 @@ class FaultyStore(WrappedStore):
         if self._how == "exit":
             os._exit(9)
         raise StorageError(f"Fault {moment} {method} of {key}.")
+
+
+class Watched:
+    """Opens stores, as ``connect`` and ``push`` are told to, that count what is asked of them.
+
+    Attributes:
+        stores: those it opened, in order.
+    """
+
+    def __init__(self, wrap: Callable[[Store], WrappedStore] = WrappedStore) -> None:
+        self.stores: list[WrappedStore] = []
+        self._wrap = wrap
+
+    def __call__(self, url: str) -> Store:
+        """Opens one."""
+        self.stores.append(self._wrap(open_store(url)))
+        return self.stores[-1]
+
+    @property
+    def calls(self) -> Counter[str]:
+        """The number of calls by method name, of all stores."""
+        return sum((store.calls for store in self.stores), Counter[str]())
+
+    def created(self, prefix: str) -> list[str]:
+        """Returns the keys below ``prefix`` that were created, or that somebody tried to create."""
+        return [key for store in self.stores for how, key in store.log if how == "create" and key.startswith(prefix)]

@@ -11,18 +11,9 @@ from mu2net_core.api.rm_task import rm_task
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Exchange, Progress
+from mu2net_core.repo.outcomes import Progress
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
-
-
-def outcomes(exchange: Exchange) -> dict[str, str]:
-    return {report.task: report.outcome for report in exchange.tasks}
-
-
-def commit_of(repo: Repository, task: str) -> str:
-    state = repo.refs.head(task)
-    assert state is not None
-    return state.commit
+from mu2net_core.testing.sharing import commit_of, outcomes
 
 
 def score_of(repo: Repository, task: str) -> float | None:

@@ -21,18 +21,14 @@ from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.repo.outcomes import Exchange
 from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.sharing import outcomes
 
 purge_there = partial(purge, remote="origin", settle=lambda: None)
 
 
 def all_bytes(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
-
-
-def outcomes(exchange: Exchange) -> dict[str, str]:
-    return {report.task: report.outcome for report in exchange.tasks}
 
 
 def fresh(repo: Repository) -> Repository:

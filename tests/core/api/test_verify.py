@@ -27,8 +27,8 @@ from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.merge import merge as merge_commits
-from mu2net_core.repo.outcomes import Exchange
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import outcomes
 
 KEYS = {name: Ed25519PrivateKey.from_private_bytes(bytes([seed] * 32)) for seed, name in enumerate(("ann", "eve"))}
 
@@ -84,10 +84,6 @@ def bob(ann: Repository, context: Context, tmp_path: Path) -> Repository:
 def head(repo: Repository, task: str) -> str | None:
     state = repo.refs.head(task)
     return None if state is None else state.commit
-
-
-def outcomes(exchange: Exchange) -> dict[str, str]:
-    return {report.task: report.outcome for report in exchange.tasks}
 
 
 class TestVerify:

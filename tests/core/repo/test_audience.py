@@ -19,6 +19,7 @@ from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.repo.transfer import send
 from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.sharing import model_of
 from mu2net_core.testing.wrappers import WrappedStore
 
 
@@ -55,12 +56,6 @@ def head(repo: Repository, task: str) -> HeadState:
     state = repo.refs.head(task)
     assert state is not None
     return state
-
-
-def model_of(repo: Repository, task: str) -> str:
-    model_id = repo.objects.commit(head(repo, task).commit).model
-    assert model_id is not None
-    return model_id
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from mu2net_core.repo.closure import Knowledge, Node, collect, load_manifest, ne
 from mu2net_core.repo.database import decode_manifest
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.sharing import model_of
 
 NOTHING = Tracking(url="/srv/shared")
 
@@ -17,12 +18,6 @@ def head(repo: Repository, task: str) -> Commit:
     state = repo.refs.head(task)
     assert state is not None
     return repo.objects.commit(state.commit)
-
-
-def model_of(repo: Repository, task: str) -> str:
-    model_id = head(repo, task).model
-    assert model_id is not None
-    return model_id
 
 
 def tip(repo: Repository, task: str) -> Node:

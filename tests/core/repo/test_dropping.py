@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.objects import Agent, Snapshot
-from mu2net_core.repo import HeadState, Remote, Repository, create_repository, load_system, open_repository
+from mu2net_core.repo import HeadState, Remote, Repository, create_repository, load_system
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
@@ -23,9 +23,12 @@ from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.sharing import there
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
+
 AGENT = Agent(id="0" * 32, host="test", device="none")
+
 POLICY = Policy(now=NOW)
 
 
@@ -55,10 +58,6 @@ def bob(ann: Repository, origin: Remote, tmp_path: Path) -> Repository:
     attach(repo)
     pull(repo, origin)
     return repo
-
-
-def there(remote: Remote) -> Repository:
-    return open_repository(Path(remote.url))
 
 
 def purge(repo: Repository, task: str = "cats") -> str:

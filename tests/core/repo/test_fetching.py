@@ -12,11 +12,11 @@ from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Exchange
 from mu2net_core.repo.remotes import RemoteRepository, attach, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import commit_of, model_of, outcomes
 from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
 
 
@@ -58,23 +58,6 @@ def take(repo: Repository, shared: Repository, *tasks: str) -> dict[str, str]:
     fetch(repo, reach(shared), tasks=tasks)
     tracking = read_tracking(repo.state, origin(shared.path))
     return outcomes(adopt(repo, tracking, tasks or tracking.heads, Policy()))
-
-
-def outcomes(reports: Exchange | tuple) -> dict[str, str]:  # type: ignore[type-arg]
-    tasks = reports.tasks if isinstance(reports, Exchange) else reports
-    return {report.task: report.outcome for report in tasks}
-
-
-def commit_of(repo: Repository, task: str) -> str:
-    state = repo.refs.head(task)
-    assert state is not None
-    return state.commit
-
-
-def model_of(repo: Repository, task: str) -> str:
-    model_id = repo.objects.commit(commit_of(repo, task)).model
-    assert model_id is not None
-    return model_id
 
 
 class TestFetch:

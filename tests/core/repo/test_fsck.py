@@ -3,46 +3,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import AccessRule, Commit, Snapshot, object_key
-from mu2net_core.repo import Refs, Remote, Repository, open_repository
+from mu2net_core.objects import Snapshot, object_key
+from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.pushing import push
-from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
-
-SECRET = AccessRule.only(["secret"])
-
-
-@pytest.fixture
-def grown(repo: Repository) -> Repository:
-    """Returns a repository with two tasks, three iterations each, and a tag."""
-    for task in ("a", "b/c"):
-        add_sample_task(repo, task)
-    for score in (0.1, 0.2, 0.3):
-        evolve_sample(repo, "a", score=score)
-        evolve_sample(repo, "b/c", score=score)
-    heads = {task: state.commit for task, state in repo.refs.heads().items()}
-    repo.refs.create_tag("v1", repo.objects.put(Snapshot(heads=heads, roots=repo.refs.roots())))
-    return repo
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import model_of
 
 
 def _problems(repo: Repository) -> set[tuple[str, str]]:
     return {(problem.kind, problem.object) for problem in fsck(open_repository(repo.path)).problems}
-
-
-def _head_model(repo: Repository, task: str) -> str:
-    head = repo.refs.head(task)
-    assert head is not None
-    model = repo.objects.commit(head.commit).model
-    assert model is not None
-    return model
 
 
 def test_a_whole_repository_is_clean(grown: Repository) -> None:
@@ -83,7 +58,7 @@ def test_a_missing_object_of_any_kind(grown: Repository, kind: str) -> None:
 
 
 def test_a_missing_component_of_a_model_nobody_retains_is_normal(grown: Repository) -> None:
-    retained = grown.objects.model(_head_model(grown, "a"))
+    retained = grown.objects.model(model_of(grown, "a"))
     between = replace(retained, components=(replace(retained.components[0], id="0" * 64), *retained.components[1:]))
     between_id = grown.objects.put(between)
     child = grown.objects.put(replace(retained, parent=between_id, seed=99))
@@ -112,7 +87,7 @@ def lost(grown: Repository, tmp_path: Path) -> str:
     sample_repository(tmp_path / "hub", bare=True)
     remote = Remote(name="origin", url=str(tmp_path / "hub"), partial=True)
     grown.update_config(lambda config: config.with_remote(remote))
-    oid = next(r.id for r in grown.objects.model(_head_model(grown, "a")).components if r.trainable)
+    oid = next(r.id for r in grown.objects.model(model_of(grown, "a")).components if r.trainable)
     _flip(grown.path / object_key("component", oid))
     with pytest.raises(CorruptObjectError, match="state/corrupt"):
         grown.objects.component(oid)
@@ -130,16 +105,6 @@ def test_a_component_that_no_remote_has_is_missing(grown: Repository, lost: str)
     assert f"The newest model of a that is whole: mu2net eval {whole[:12]}" in problem.message
 
 
-def test_what_a_remote_lacks_comes_from_another_copy(grown: Repository, tmp_path: Path) -> None:
-    shutil.copytree(grown.worktree, tmp_path / "copy")
-    sample_repository(tmp_path / "hub", bare=True)
-    grown.update_config(lambda config: config.with_remote(Remote(name="origin", url=str(tmp_path / "hub"))))
-    lost = grown.objects.model(_head_model(grown, "a")).components[-1].id
-    grown.store.delete(object_key("component", lost))
-    report = fsck(open_repository(grown.path), remote=open_repository(tmp_path / "copy"))
-    assert (report.is_clean, report.repaired) == (True, (f"component/{lost}",))
-
-
 def test_a_copy_set_aside_comes_back_from_the_remote_that_has_it(grown: Repository, tmp_path: Path, lost: str) -> None:
     hub = open_repository(tmp_path / "hub")
     _flip(grown.state / "corrupt" / f"component-{lost}.zarr.zip")
@@ -152,7 +117,7 @@ def test_a_copy_set_aside_comes_back_from_the_remote_that_has_it(grown: Reposito
 
 def test_remotes_that_cannot_be_asked_are_a_problem(grown: Repository, tmp_path: Path, lost: str) -> None:
     shutil.rmtree(tmp_path / "hub")
-    other = next(r.id for r in grown.objects.model(_head_model(grown, "b/c")).components if r.id != lost)
+    other = next(r.id for r in grown.objects.model(model_of(grown, "b/c")).components if r.id != lost)
     grown.store.delete(object_key("component", other))
     found = {(p.kind, p.object): p.message for p in fsck(open_repository(grown.path)).problems}
     assert set(found) == {("unreachable-remote", "remote/origin"), ("missing-object", f"component/{lost}")}
@@ -207,7 +172,7 @@ def test_a_tag_of_nothing(grown: Repository) -> None:
 
 @pytest.mark.parametrize("change", [{"num_params": 1}, {"size_bytes": 1}])
 def test_a_manifest_that_is_wrong_about_a_component(grown: Repository, change: dict[str, int]) -> None:
-    model = grown.objects.model(_head_model(grown, "a"))
+    model = grown.objects.model(model_of(grown, "a"))
     wrong = replace(model, components=(replace(model.components[0], **change), *model.components[1:]))
     grown.refs.create_root("wrong", grown.objects.put(wrong))
     assert ("wrong-reference", f"model/{grown.refs.roots()['wrong']}") in _problems(grown)
@@ -225,152 +190,10 @@ def test_a_future_object_says_so(grown: Repository) -> None:
     assert (problem.object, "a future format" in problem.message) == (f"model/{oid}", True)
 
 
-def test_knowledge_that_leaked_from_a_private_task(repo: Repository) -> None:
-    add_sample_task(repo, "secret", SECRET)
-    add_sample_task(repo, "open")
-    hidden = evolve_sample(repo, "secret", score=0.5)
-    evolve_sample(repo, "open", score=0.1)
-    assert _problems(repo) == set()
-    evolve_sample(repo, "open", score=0.6, parent=repo.objects.commit(hidden.commit).model)
-    leak = _head_model(repo, "open")
-    assert _problems(repo) == {("access", f"model/{leak}")}
-    evolve_sample(repo, "open", score=0.7, parent=next(iter(repo.refs.roots().values())))
-    assert _problems(repo) == {("access", f"model/{leak}")}, "the past counts too"
-
-
-def test_groups_share_and_a_private_task_may_use_its_own(repo: Repository) -> None:
-    add_sample_task(repo, "secret", SECRET)
-    add_sample_task(repo, "one", AccessRule.only(["team"]))
-    add_sample_task(repo, "two", AccessRule.only(["other", "team"]))
-    for _ in range(2):
-        evolve_sample(repo, "secret", score=0.5)
-    shared = evolve_sample(repo, "one", score=0.5)
-    evolve_sample(repo, "two", score=0.5, parent=repo.objects.commit(shared.commit).model)
-    assert _problems(repo) == set()
-
-
-def test_a_model_that_hides_who_trained_it(repo: Repository) -> None:
-    add_sample_task(repo, "secret", SECRET)
-    add_sample_task(repo, "open")
-    hidden = evolve_sample(repo, "secret", score=0.5)
-    head = evolve_sample(repo, "open", score=0.6, parent=repo.objects.commit(hidden.commit).model)
-    leak = repo.objects.model(_head_model(repo, "open"))
-    laundered = replace(
-        leak,
-        components=tuple(
-            replace(ref, training={t: n for t, n in ref.training.items() if t != "secret"}) for ref in leak.components
-        ),
-    )
-    commit = replace(repo.objects.commit(head.commit), model=repo.objects.put(laundered), parents=(head.commit,))
-    repo.refs.append("open", repo.objects.put(commit), after=head)
-    assert ("access", f"model/{_head_model(repo, 'open')}") in _problems(repo)
-
-
 def _flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-
-
-def _truncate(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
-def test_everything_damaged_is_restored_from_a_copy(
-    grown: Repository, tmp_path: Path, damage: Callable[[Path], None]
-) -> None:
-    shutil.copytree(grown.worktree, tmp_path / "copy")
-    before = {path.relative_to(grown.path): path.read_bytes() for path in _files(grown)}
-    for number, path in enumerate(_files(grown)):
-        if number % 2 == 0:
-            damage(path)
-    copy = open_repository(tmp_path / "copy")
-    report = fsck(open_repository(grown.path), remote=copy)
-    assert report.is_clean, report.problems
-    assert report.repaired
-    assert {path.relative_to(grown.path): path.read_bytes() for path in _files(grown)} == before
-    assert fsck(open_repository(grown.path)).is_clean
-
-
-def _files(repo: Repository) -> list[Path]:
-    """Returns every object and every head entry that is not the last of its head, whose loss nobody could see."""
-    entries = [path for path in sorted((repo.path / "refs/heads").rglob("0*")) if not path.name.endswith("4")]
-    return [*sorted(path for path in (repo.path / "objects").rglob("*") if path.is_file()), *entries]
-
-
-def test_an_entry_that_does_not_fit_is_not_taken_over(grown: Repository, tmp_path: Path) -> None:
-    shutil.copytree(grown.worktree, tmp_path / "copy")
-    entry = grown.path / "refs/heads/a/00000002"
-    second = grown.refs.log("a")[1].commit
-    shutil.copy(tmp_path / "copy/.mu2net/refs/heads/a/00000003", tmp_path / "copy/.mu2net/refs/heads/a/00000002")
-    entry.write_bytes(b"")
-    grown.store.delete(object_key("commit", second))
-    (tmp_path / "copy/.mu2net" / object_key("commit", second)).unlink()
-    report = fsck(grown, remote=open_repository(tmp_path / "copy"))
-    assert ("damaged-ref", "refs/heads/a/00000002") in {(p.kind, p.object) for p in report.problems}
-    assert entry.read_bytes() == b""
-
-
-def test_an_entry_that_fits_only_what_came_before_is_not_taken_over(grown: Repository, tmp_path: Path) -> None:
-    other = Refs(LocalStore(tmp_path / "other"))
-    shutil.copytree(grown.path / "refs/heads/a", tmp_path / "other/refs/heads/a")
-    for number in (2, 3, 4):
-        other.store.delete(f"refs/heads/a/{number:08d}")
-    other.append("a", "0" * 64, after=other.head("a"))
-    entry = grown.path / "refs/heads/a/00000002"
-    good = entry.read_bytes()
-    entry.write_bytes(b"")
-    shutil.copytree(grown.path / "objects", tmp_path / "other/objects")
-    (tmp_path / "other/config.toml").write_bytes(grown.config.dump())
-    report = fsck(grown, remote=open_repository(tmp_path / "other"))
-    assert report.repaired == ("refs/heads/a/00000002",)
-    assert entry.read_bytes() == good
-
-
-@pytest.fixture
-def hub(grown: Repository, tmp_path: Path) -> Repository:
-    """Returns a remote that was pushed to once, so that its entries have other numbers."""
-    origin = Remote(name="origin", url=str(tmp_path / "hub"))
-    grown.update_config(lambda config: config.with_remote(origin))
-    push(grown, origin)
-    return open_repository(tmp_path / "hub")
-
-
-@pytest.mark.parametrize("data", [b"", b'{"commit":'], ids=["empty", "truncated"])
-@pytest.mark.parametrize("number", [1, 2, 4])
-def test_an_entry_comes_back_with_what_remotes_know_of_its_commit(
-    grown: Repository, hub: Repository, number: int, data: bytes
-) -> None:
-    assert hub.refs.numbers()["a"] == 1
-    entry = grown.path / f"refs/heads/a/{number:08d}"
-    good = entry.read_bytes()
-    entry.write_bytes(data)
-    report = fsck(open_repository(grown.path), remote=hub)
-    assert (report.is_clean, report.repaired) == (True, (f"refs/heads/a/{number:08d}",))
-    assert entry.read_bytes() == good
-
-
-def test_the_newest_entry_comes_back_from_what_was_last_pushed(
-    grown: Repository, hub: Repository, tmp_path: Path
-) -> None:
-    assert hub.refs.head("a") is not None
-    newest = grown.path / "refs/heads/a/00000004"
-    good = newest.read_bytes()
-    newest.write_bytes(b"")
-    report = fsck(open_repository(grown.path), remote=sample_repository(tmp_path / "other"))
-    assert report.is_clean
-    assert newest.read_bytes() == good
-
-
-def test_a_head_never_goes_back_to_an_older_push(grown: Repository, hub: Repository) -> None:
-    for score in (0.4, 0.5):
-        evolve_sample(grown, "a", score=score)
-    newest = grown.path / "refs/heads/a/00000006"
-    newest.write_bytes(b"")
-    report = fsck(open_repository(grown.path), remote=hub)
-    assert [problem.object for problem in report.problems] == ["refs/heads/a/00000006"]
-    assert newest.read_bytes() == b""
 
 
 _KILLED = """
@@ -385,7 +208,6 @@ repo.objects.store, repo.refs = store, Refs(store)
 add_sample_task(repo, "killed")
 evolve_sample(repo, "killed", score=0.5, trains=("encoderblock_0", "head"))
 """
-
 
 _FULL = """
 import resource, sys
@@ -430,26 +252,6 @@ def test_killed_at_any_write_it_stays_clean(repo: Repository, tmp_path: Path, wh
             break
     assert outcomes[-1] == 0
     assert outcomes.count(9) >= 4
-
-
-def test_a_task_that_named_a_private_one_as_its_reader_may_not_use_it(repo: Repository) -> None:
-    add_sample_task(repo, "secret", SECRET)
-    add_sample_task(repo, "nosy", SECRET)
-    evolve_sample(repo, "secret", score=0.1)
-    evolve_sample(repo, "nosy", score=0.2, parent=_head_model(repo, "secret"), trains=("encoderblock_0",))
-    assert ("access", f"model/{_head_model(repo, 'nosy')}") in _problems(repo)
-
-
-def test_what_was_never_agreed_on_makes_no_rule(repo: Repository) -> None:
-    # Adding a task died before its head was made; then it was added with another rule.
-    task_id = repo.objects.put(sample_task("a", AccessRule.only(["a"])))
-    time = "2026-01-01T00:00:00.000000+00:00"
-    repo.objects.put(Commit(task="a", task_id=task_id, started_at=time, finished_at=time))
-    for task in ("a", "b"):
-        add_sample_task(repo, task)
-    evolve_sample(repo, "a", score=0.1)
-    evolve_sample(repo, "b", score=0.2, parent=_head_model(repo, "a"), trains=("encoderblock_0",))
-    assert fsck(repo).problems == ()
 
 
 @pytest.mark.parametrize("key", ["refs/heads/Not A Name/00000001", "refs/heads/a/00000000", "refs/tags/No Name"])

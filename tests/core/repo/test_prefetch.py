@@ -14,6 +14,7 @@ from mu2net_core.repo.prefetch import bring_components, bring_models
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import model_of
 
 
 @pytest.fixture
@@ -31,12 +32,6 @@ def here(tmp_path: Path) -> Repository:
     tracking = read_tracking(repo.state, origin)
     adopt(repo, tracking, tracking.heads, Policy())
     return repo
-
-
-def model_of(repo: Repository, task: str) -> str:
-    state = repo.refs.head(task)
-    assert state is not None
-    return repo.objects.commit(state.commit).model or ""
 
 
 def test_one_model_comes_and_nothing_else(here: Repository) -> None:

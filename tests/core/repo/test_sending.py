@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter as Tally
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from mu2net_core.errors import StorageError
 from mu2net_core.objects import AccessRule, object_key
-from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
@@ -20,30 +19,11 @@ from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.sharing import there
+from mu2net_core.testing.wrappers import FaultyStore, Watched, WrappedStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-class Watched:
-    """Opens stores that count what is asked of them."""
-
-    def __init__(self, wrap: Callable[[Store], WrappedStore] = WrappedStore) -> None:
-        self.stores: list[WrappedStore] = []
-        self._wrap = wrap
-
-    def __call__(self, url: str) -> Store:
-        self.stores.append(self._wrap(open_store(url)))
-        return self.stores[-1]
-
-    @property
-    def calls(self) -> Tally[str]:
-        return sum((store.calls for store in self.stores), Tally[str]())
-
-    def created(self, prefix: str) -> list[str]:
-        return [key for store in self.stores for how, key in store.log if how == "create" and key.startswith(prefix)]
 
 
 @pytest.fixture
@@ -58,10 +38,6 @@ def work(repo: Repository) -> Repository:
         add_sample_task(repo, task)
         evolve_sample(repo, task, score=0.5)
     return repo
-
-
-def there(remote: Remote) -> Repository:
-    return open_repository(Path(remote.url))
 
 
 def at(seconds: float) -> Callable[[], datetime]:

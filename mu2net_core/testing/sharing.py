@@ -1,0 +1,60 @@
+"""What tests of working copies that share a remote keep doing and asking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.adopt import adopt
+from mu2net_core.repo.fetching import fetch
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.outcomes import Exchange, TaskReport
+from mu2net_core.repo.remotes import attach, connect
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.testing.samples import sample_repository
+
+__all__ = ["clone_of", "commit_of", "model_of", "outcomes", "pull", "there"]
+
+_BEST = Policy()
+
+
+def commit_of(repo: Repository, task: str) -> str:
+    """Returns the commit that the head of ``task`` names."""
+    state = repo.refs.head(task)
+    assert state is not None
+    return state.commit
+
+
+def model_of(repo: Repository, task: str) -> str:
+    """Returns the id of the model that ``task`` retains."""
+    model_id = repo.objects.commit(commit_of(repo, task)).model
+    assert model_id is not None
+    return model_id
+
+
+def outcomes(reports: Exchange | Iterable[TaskReport]) -> dict[str, str]:
+    """Returns what became of each task."""
+    tasks = reports.tasks if isinstance(reports, Exchange) else reports
+    return {report.task: report.outcome for report in tasks}
+
+
+def there(remote: Remote) -> Repository:
+    """Returns the repository that a remote in a folder is."""
+    return open_repository(Path(remote.url))
+
+
+def clone_of(remote: Remote, folder: Path) -> Repository:
+    """Returns a second working copy, at the remote's heads."""
+    repo = sample_repository(folder)
+    repo.update_config(lambda config: config.with_remote(remote))
+    attach(repo)
+    pull(repo, remote)
+    return repo
+
+
+def pull(repo: Repository, remote: Remote, policy: Policy = _BEST) -> tuple[TaskReport, ...]:
+    """Fetches all there is and takes it over; returns what became of each task."""
+    fetch(repo, connect(remote))
+    tracking = read_tracking(repo.state, remote)
+    return adopt(repo, tracking, tracking.heads, policy)
