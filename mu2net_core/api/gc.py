@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Repository
 from mu2net_core.repo.gc import GRACE, GcReport, collect
 from mu2net_core.repo.place import here, there
+from mu2net_core.repo.purge import SETTLE_S
 from mu2net_core.repo.reach import Tips, state_tips
 from mu2net_core.repo.remotes import connect, find_remote
 
@@ -26,6 +28,7 @@ def gc(
     grace: timedelta = GRACE,
     dry_run: bool = True,
     progress: Callable[[str, int], None] = lambda _what, _done: None,
+    settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
 ) -> GcReport:
     """Deletes what no ref and no running work reaches and nobody wrote for ``grace``; returns what that was.
 
@@ -36,6 +39,7 @@ def gc(
         grace: how long what nobody reaches stays; never shorter than a push may take, or it takes what that needs.
         dry_run: only find out.
         progress: told what is being done, and to how many objects.
+        settle: waits, where a purge of the remote died, until pushes that began before are over.
 
     Raises:
         NotFoundError: there is no such remote, or no repository there.
@@ -46,7 +50,7 @@ def gc(
     if remote is not None:
         reached = connect(find_remote(repo.config, remote), limits=repo.limits)
         reached.config()
-        return collect(there(reached, repo), grace=grace, dry_run=dry_run, watch=progress)
+        return collect(there(reached, repo), grace=grace, dry_run=dry_run, watch=progress, settle=settle)
     if (repo.state / "unfinished-clone").exists():
         raise ConflictError(
             "This clone is not finished: what it brought so far nothing refers to yet.",

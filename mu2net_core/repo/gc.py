@@ -16,6 +16,7 @@ from itertools import islice
 from mu2net_core.errors import AccessDeniedError, NotFoundError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Node
+from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.place import Place
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach, ref_tips
@@ -66,8 +67,11 @@ def collect(
     dry_run: bool = True,
     also: Callable[[], Tips] = Tips,
     watch: Watch = lambda _what, _done: None,
+    settle: Callable[[], None] = lambda: None,
 ) -> GcReport:
     """Deletes what nobody reaches and nobody wrote for ``grace``; returns what that was.
+
+    What a purge left behind that died, others may still take to be here: an epoch begins first, and makes them look.
 
     Args:
         place: the repository.
@@ -75,6 +79,7 @@ def collect(
         dry_run: only find out.
         also: returns what must stay besides what refs reach; asked again before anything is deleted.
         watch: told what is being done, and how many objects were seen.
+        settle: waits until pushes that began before are over; called only if a purge left something behind.
 
     Raises:
         CorruptObjectError: a ref or a manifest cannot be read, so what must stay is unknown; nothing was deleted.
@@ -90,6 +95,10 @@ def collect(
     watch("looking at ages", len(unreached))
     old = _old(place, unreached, limit)
     stale = list(leftovers(place.store, limit))
+    purged = Purged.read(place.refs)
+    if not dry_run and any(purged.lists(node) for node in old):
+        new_epoch(place.store)
+        settle()
     gone = old if dry_run else dict(_sweep(place, list(old), limit, also, tips, watch))
     for file in () if dry_run else stale:
         file.unlink(missing_ok=True)

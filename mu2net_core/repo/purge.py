@@ -2,7 +2,8 @@
 
 In this order, so that a repository is whole wherever the program dies, and running it again goes on: tombstones say
 what may be missing; the head moves to a purge commit; a new epoch makes every pusher look; pushes that looked before
-are waited for; what others reach is found out once more; the rest is deleted.
+are waited for; what others reach is found out once more; the rest is deleted, unless some of it came meanwhile: then
+tombstones say so, and an epoch begins anew.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def bury(
 
     Raises:
         NotFoundError: there is no such task.
+        ConflictError: its head kept moving, or more of it kept being sent; running it again goes on.
         CorruptObjectError: what others need cannot be found out; nothing was deleted.
         AccessDeniedError: permissions forbid it; what was marked stays marked.
     """
@@ -98,10 +100,7 @@ def bury(
     if not found.is_moved:
         _move_head(place, found, store_commit, now=now, also=also, inherited=tuple(inherited))
     try:
-        new_epoch(place.store)
-        settle()
-        found = survey(place, task, also=also())
-        _mark(place, found, roots | found.roots, now)
+        found = _settled(place, task, roots, now=now, also=also, settle=settle)
         report = PurgeReport.of(place, found)
         forget_history(place.store)
         _delete(place, found.doomed)
@@ -174,13 +173,34 @@ def _move_head(
     raise ConflictError(f"The head of {found.task} in {place.store.url} kept moving: {_ATTEMPTS} attempts failed.")
 
 
-def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> None:
-    """Lists in tombstones what is doomed and in none yet."""
+def _settled(
+    place: Place, task: str, roots: Set[str], *, now: str, also: Callable[[], Tips], settle: Callable[[], None]
+) -> Survey:
+    """Returns what goes: all of it was marked before the epoch began, so whoever knows the epoch knows of that.
+
+    Pushes under way may bring more. What is found of that is marked, and they are told and waited for once more.
+    """
+    for _ in range(_ATTEMPTS):
+        new_epoch(place.store)
+        settle()
+        found = survey(place, task, also=also())
+        if not _mark(place, found, roots | found.roots, now):
+            return found
+    raise ConflictError(
+        f"The task {task} is marked as purged in {place.store.url}, but more of it kept being sent there: gave up "
+        f"after {_ATTEMPTS} attempts.",
+        hint="Run the same command again once nobody pushes: it goes on from here.",
+    )
+
+
+def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> bool:
+    """Lists in tombstones what is doomed and in none yet; returns whether there was any."""
     purged = Purged.read(place.refs)
     through = found.head.number - 1 if found.is_moved else found.head.number
     fresh = sorted(f"{kind}/{oid}" for kind, oid in found.doomed if purged.lists((kind, oid)) != found.task)
     known = purged.covers_entry(found.task, through)
-    for begin in range(0, max(len(fresh), 0 if known else 1), _PER_TOMBSTONE):
+    begins = range(0, max(len(fresh), 0 if known else 1), _PER_TOMBSTONE)
+    for begin in begins:
         stone = Tombstone(
             task=found.task,
             through=through,
@@ -189,6 +209,7 @@ def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> None:
             purged_at=now,
         )
         place.refs.create_tombstone(stone)
+    return bool(begins)
 
 
 def _size(place: Place, nodes: Set[Node]) -> int:

@@ -170,7 +170,7 @@ class World:
 
         def settle() -> None:
             meanwhile()
-            self.elapsed_s += purge.SETTLE_S
+            self._settle()
 
         purge.purge(self.open(number), self.context(number), task, remote="origin", settle=settle)
         told = purged(self.remote)
@@ -187,7 +187,11 @@ class World:
 
     def gc(self, number: int, *, here: bool) -> None:
         """Collects garbage on the remote, or in a working copy."""
-        gc.gc(self.open(number), self.context(number), remote=None if here else "origin", dry_run=False)
+        remote = None if here else "origin"
+        gc.gc(self.open(number), self.context(number), remote=remote, dry_run=False, settle=self._settle)
+
+    def _settle(self) -> None:
+        self.elapsed_s += purge.SETTLE_S
 
     def push(self, number: int, tasks: tuple[str, ...] = ()) -> Exchange:
         """Pushes, and believes what it says."""

@@ -1,0 +1,110 @@
+"""A purge, a collection of garbage and pushes at the same time: no acknowledged head ever names what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import ConflictError, StorageError
+from mu2net_core.objects import AccessRule, Agent
+from mu2net_core.repo import Remote, Repository, load_system, open_repository
+from mu2net_core.repo import purge as purge_module
+from mu2net_core.repo.epoch import current_epoch, is_current
+from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.gc import collect
+from mu2net_core.repo.place import here
+from mu2net_core.repo.purge import bury, store_purge_commit
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import attach
+from mu2net_core.storage import Store
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+
+NOW = "2026-01-02T03:04:05.678901+00:00"
+AGENT = Agent(id="0" * 32, host="test", device="none")
+NO_GRACE = timedelta(days=-1)
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Remote:
+    return Remote(name="origin", url=str(tmp_path / "shared"))
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote) -> Repository:
+    """Returns a working copy that shares two tasks."""
+    repo = sample_repository(tmp_path / "ann")
+    repo.update_config(lambda config: config.with_remote(origin))
+    attach(repo)
+    for task in ("cats", "dogs"):
+        add_sample_task(repo, task)
+        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    push(repo, origin)
+    return repo
+
+
+def there(remote: Remote) -> Repository:
+    return open_repository(Path(remote.url))
+
+
+def purge(repo: Repository, settle: Callable[[], None] = lambda: None) -> None:
+    place = here(repo)
+    bury(place, "cats", partial(store_purge_commit, place, agent=AGENT, now=NOW), now=NOW, settle=settle)
+
+
+def test_who_looked_while_a_purge_waited_looks_again_if_it_found_more(ann: Repository, origin: Remote) -> None:
+    """What arrives while it waits is marked after the epoch began: who knows that epoch would not know of it."""
+    shared, stray, epochs = there(origin), sample_task("cats", AccessRule.only(["cats"])), list[str | None]()
+
+    def settle() -> None:
+        if not epochs:
+            shared.objects.put(stray)
+        epochs.append(current_epoch(shared.store))
+
+    purge(shared, settle)
+    assert len(epochs) == 2
+    assert epochs[0] is not None
+    assert not is_current(shared.store, epochs[0])
+    assert is_current(shared.store, str(epochs[1]))
+
+
+def test_a_purge_that_never_comes_to_rest_says_so(ann: Repository, origin: Remote) -> None:
+    shared, turns = there(origin), list[int]()
+
+    def settle() -> None:
+        turns.append(len(turns))
+        shared.objects.put(replace(sample_task("cats"), source=f"npz:/data/{len(turns)}.npz"))
+
+    with pytest.raises(ConflictError, match="kept being sent"):
+        purge(shared, settle)
+    assert fsck(there(origin)).problems == ()
+
+
+def test_a_collection_after_a_purge_that_died_tells_pushers_to_look(
+    ann: Repository, origin: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann believes the remote to have what its head of cats reached; the purge died before it could tell her."""
+
+    def die(_store: Store) -> str:
+        raise StorageError("died")
+
+    cats = load_system(ann).heads["cats"].commit.model
+    epoch = current_epoch(there(origin).store)
+    monkeypatch.setattr(purge_module, "new_epoch", die)
+    with pytest.raises(StorageError, match="died"):
+        purge(there(origin))
+    assert epoch is not None
+    assert is_current(there(origin).store, epoch)
+    waits: list[int] = []
+    collect(here(there(origin)), grace=NO_GRACE, dry_run=False, settle=lambda: waits.append(1))
+    assert waits == [1]
+    evolve_sample(ann, "dogs", score=0.9, parent=cats, trains=("embedding",), seed=90)
+    report = next(report for report in push(ann, origin).tasks if report.task == "dogs")
+    assert report.outcome == "skipped"
+    assert "knowledge of cats, which was purged from origin" in (report.reason or "")
+    collect(here(there(origin)), grace=NO_GRACE, dry_run=False, settle=lambda: waits.append(2))
+    assert waits == [1], "nothing that was purged is left: nobody is waited for"
