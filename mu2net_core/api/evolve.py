@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
@@ -30,6 +29,7 @@ from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, System, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository, load_system, record_snapshot
+from mu2net_core.repo.revisions import near
 from mu2net_core.search import Member, best, start
 from mu2net_core.seeds import derive_seed
 
@@ -285,9 +285,7 @@ def _test_quality(run: _Run, head: Head, winner: Member, workspace: Workspace) -
 
 def _head(system: System, name: str) -> Head:
     if name not in system.heads:
-        near = get_close_matches(name, system.heads, n=3)
-        known = f"Did you mean {', '.join(near)}?" if near else "List them: mu2net tasks"
-        raise NotFoundError(f"There is no task {name!r}.", hint=known)
+        raise NotFoundError(f"There is no task {name!r}.", hint=near(name, tuple(system.heads), "mu2net tasks"))
     return system.heads[name]
 
 

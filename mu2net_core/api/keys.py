@@ -13,9 +13,9 @@ from pathlib import Path
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
-__all__ = ["NAMESPACE", "AllowedKeys", "fingerprint", "key_blob", "parse_public_key", "read_allowed_keys"]
+__all__ = ["AllowedKeys", "fingerprint", "key_blob", "parse_public_key", "read_allowed_keys"]
 
-NAMESPACE = "mu2net"
+_NAMESPACE = "mu2net"
 """What the option ``namespaces`` of an allowed signer must admit."""
 
 _TYPE = b"ssh-ed25519"
@@ -103,7 +103,7 @@ def _is_for_us(options: str) -> bool:
     name, _, value = options.partition("=")
     if name.lower() != "namespaces" or '",' in value:
         raise ValueError(f"the option {options[:60]!r} is not supported, only namespaces=")
-    return any(fnmatchcase(NAMESPACE, pattern) for pattern in value.strip('"').split(","))
+    return any(fnmatchcase(_NAMESPACE, pattern) for pattern in value.strip('"').split(","))
 
 
 def _key_of(text: str) -> str | None:

@@ -14,9 +14,9 @@ from isal import isal_zlib
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
 
-__all__ = ["ALIGNMENT", "read_archive", "write_archive"]
+__all__ = ["read_archive", "write_archive"]
 
-ALIGNMENT = 64
+_ALIGNMENT = 64
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
@@ -92,8 +92,8 @@ def _local_header(name: str, crc: int, size: int, offset: int, *, align: bool) -
     extra = b""
     if align:
         bare = offset + _LOCAL.size + len(encoded) + 6
-        zeros = -bare % ALIGNMENT
-        extra = struct.pack("<3H", _PADDING, 2 + zeros, ALIGNMENT) + bytes(zeros)
+        zeros = -bare % _ALIGNMENT
+        extra = struct.pack("<3H", _PADDING, 2 + zeros, _ALIGNMENT) + bytes(zeros)
     head = _LOCAL.pack(b"PK\3\4", _VERSION, 0, 0, 0, _DATE, crc, size, size, len(encoded), len(extra))
     return head + encoded + extra
 

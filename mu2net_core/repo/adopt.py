@@ -21,10 +21,10 @@ from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking, read_purged
 
-__all__ = ["adopt", "first_commit", "teachers"]
+__all__ = ["adopt", "first_commit"]
 
 
-def teachers(objects: ObjectDatabase, tip: str) -> set[str]:
+def _teachers(objects: ObjectDatabase, tip: str) -> set[str]:
     """Returns the tasks whose data trained any model in the history of the commit ``tip``, or an ancestor of one."""
     pending = [objects.commit(oid).model for oid in ancestry(objects, [tip])]
     seen, names = set[str | None]([None]), set[str]()
@@ -114,7 +114,7 @@ def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], po
             reasons[task] = reason
     unknown = {task for task in reasons if ours[task] is None}
     for task, tip in theirs.items():
-        learned_from = sorted(unknown & teachers(repo.objects, tip)) if unknown and task not in reasons else []
+        learned_from = sorted(unknown & _teachers(repo.objects, tip)) if unknown and task not in reasons else []
         if learned_from:
             reasons[task] = f"it learned from {learned_from[0]}, whose {reasons[learned_from[0]]}"
     return {task: reason for task, reason in reasons.items() if task in theirs}
@@ -127,5 +127,5 @@ def _new_tasks(repo: Repository, tracking: Tracking, theirs: Mapping[str, str]) 
     others = {task for task in set(tracking.heads) - set(theirs) if repo.refs.head(task) is None}
     if others:
         moved = [tip for task, tip in theirs.items() if (head := heads[task]) is None or head.commit != tip]
-        others &= set().union(*(teachers(repo.objects, tip) for tip in moved))
+        others &= set().union(*(_teachers(repo.objects, tip) for tip in moved))
     return new | others

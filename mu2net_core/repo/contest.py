@@ -18,7 +18,7 @@ from typing import Protocol
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Commit, Model, Scorer, Task
 
-__all__ = ["Manifests", "ancestry", "comparable", "contenders", "is_canonical_merge", "winner"]
+__all__ = ["Manifests", "ancestry", "contenders", "is_canonical_merge", "winner"]
 
 _DECAY = Scorer().name
 
@@ -71,7 +71,7 @@ def winner(manifests: Manifests, sides: Sequence[str]) -> str:
     return ranked[0]
 
 
-def comparable(one: Task, other: Task) -> bool:
+def _comparable(one: Task, other: Task) -> bool:
     """Returns whether qualities of models of two definitions of a task compare: measured alike, on the same examples.
 
     Where the data lies, what is trained on and who may read it make no difference.
@@ -156,7 +156,7 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
     if len(names) < 2:
         return
     first, *others = [manifests.task(task_id) for task_id in sorted(names)]
-    if not all(comparable(first, other) for other in others):
+    if not all(_comparable(first, other) for other in others):
         raise ConflictError(
             f"The two sides define the task {first.name} differently: task objects "
             f"{' and '.join(oid[:12] for oid in sorted(names))} have other classes or validation examples. Their "

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import check_name
 
-__all__ = ["OPTIONS", "Remote", "check_no_secret", "check_options"]
+__all__ = ["OPTIONS", "Remote", "check_no_secret"]
 
 OPTIONS = ("account", "anonymous", "endpoint", "profile", "project", "region")
 """What may be said about how to reach a remote (docs/storage.md says what each is for)."""
@@ -54,7 +54,7 @@ class Remote:
         if not self.url:
             raise InvalidInputError(f"The remote {self.name} needs a URL.")
         check_no_secret(self.url)
-        check_options(self.options)
+        _check_options(self.options)
         if self.options and ("://" not in self.url or self.url.lower().startswith("file:")):
             raise InvalidInputError(f"A folder takes no options; got {', '.join(sorted(self.options))}.")
         for reader in self.readers or ():
@@ -86,7 +86,7 @@ def check_no_secret(url: str) -> str:
     return url
 
 
-def check_options(options: Mapping[str, str]) -> None:
+def _check_options(options: Mapping[str, str]) -> None:
     """Checks what is said about how to reach a remote; the message never repeats a value that could be secret.
 
     Raises:

@@ -48,10 +48,6 @@ class Tracking:
     purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
 
-    def with_head(self, state: HeadState) -> Tracking:
-        """Returns a copy that knows one more entry."""
-        return self.with_heads([state])
-
     def with_heads(self, states: Iterable[HeadState]) -> Tracking:
         """Returns a copy that knows more entries, one of a task each."""
         return replace(self, heads={**self.heads, **{state.task: state for state in states}})

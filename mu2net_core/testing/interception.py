@@ -14,9 +14,9 @@ from unittest import mock
 from mu2net_core.errors import StorageError
 from mu2net_core.storage import LocalStore
 
-__all__ = ["CALLS", "Crash", "Plan", "Trigger", "stepping_in"]
+__all__ = ["Crash", "Plan", "Trigger", "stepping_in"]
 
-CALLS = ("read", "create", "list", "exists", "delete", "size", "modified", "refresh")
+_CALLS = ("read", "create", "list", "exists", "delete", "size", "modified", "refresh")
 Around: TypeAlias = Callable[[str, LocalStore, str, Callable[[], Any]], Any]
 
 
@@ -28,7 +28,7 @@ class Crash(BaseException):
 def stepping_in(around: Around) -> Iterator[None]:
     """Lets ``around(method, store, key, call)`` answer every call of every ``LocalStore`` inside the block."""
     with ExitStack() as stack:
-        for name in CALLS:
+        for name in _CALLS:
             stack.enter_context(mock.patch.object(LocalStore, name, _wrapped(name, around)))
         yield
 
@@ -64,7 +64,7 @@ class Plan:
     at: int
     where: Literal["remote", "own"] = "remote"
     late: bool = False
-    calls: tuple[str, ...] = CALLS
+    calls: tuple[str, ...] = _CALLS
 
 
 @dataclass(slots=True)

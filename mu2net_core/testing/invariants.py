@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from blake3 import blake3
 
-__all__ = ["Inspector", "Node", "Purged", "head_log", "object_file", "purged", "reached", "refs_of"]
+__all__ = ["Inspector", "Node", "Purged", "head_log", "object_file", "purged", "reached"]
 
 Node: TypeAlias = tuple[str, str]
 _SUFFIX = {"component": ".zarr.zip"}
@@ -60,7 +60,7 @@ class Inspector:
 
     def check_refs(self, repo: Path) -> None:
         """Asserts that no ref changed or went, that entries are contiguous and chain, and that none came twice."""
-        found = refs_of(repo)
+        found = _refs_of(repo)
         for key, data in found.items():
             assert self.refs.setdefault((repo, key), data) == data, f"{key} in {repo} was changed"
         kept = [key for (of, key) in self.refs if of == repo and not key.startswith("refs/epoch/")]
@@ -83,7 +83,7 @@ class Purged:
     nodes: frozenset[Node]
 
 
-def refs_of(repo: Path) -> dict[str, bytes]:
+def _refs_of(repo: Path) -> dict[str, bytes]:
     """Returns the bytes of every ref by key."""
     return {path[len(str(repo)) + 1 :]: Path(path).read_bytes() for path in _files(repo / "refs")}
 
@@ -107,7 +107,7 @@ def purged(repo: Path) -> Purged:
     """Returns what the tombstones of a repository say."""
     through: dict[str, int] = {}
     nodes: set[Node] = set()
-    for key, data in refs_of(repo).items():
+    for key, data in _refs_of(repo).items():
         if key.startswith("refs/purged/"):
             told = json.loads(data)
             task = key.removeprefix("refs/purged/").rpartition("/")[0]
@@ -119,7 +119,7 @@ def purged(repo: Path) -> Purged:
 def reached(repo: Path, gone: Purged) -> set[Node]:
     """Returns every object that a ref of ``repo`` reaches, but not what was purged."""
     pending: list[Node] = []
-    for key, data in refs_of(repo).items():
+    for key, data in _refs_of(repo).items():
         if key.startswith("refs/heads/"):
             task, _, number = key.removeprefix("refs/heads/").rpartition("/")
             if int(number) > gone.through.get(task, 0):

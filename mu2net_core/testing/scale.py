@@ -16,7 +16,7 @@ from mu2net_core.repo.snapshots import shorten
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import LAYERS, add_sample_task, sample_child, sample_repository
 
-__all__ = ["UnsyncedStore", "grow_system", "make_large_repository"]
+__all__ = ["make_large_repository"]
 
 _FROM_OTHERS = 0.3
 _TRAINS_BLOCK = 0.3
@@ -24,7 +24,7 @@ _AGENTS = 4
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class UnsyncedStore(LocalStore):
+class _UnsyncedStore(LocalStore):
     """A folder for one writer that forces nothing to the disk: for files that can be made again."""
 
     def __init__(self, root: Path) -> None:
@@ -60,13 +60,13 @@ def make_large_repository(folder: Path, *, num_tasks: int, num_iterations: int, 
         bare: whether the folder itself is the repository.
     """
     repo = sample_repository(folder, bare=bare)
-    grow_system(repo, [f"group-{n // 100:02d}/task-{n:04d}" for n in range(num_tasks)], num_iterations)
+    _grow_system(repo, [f"group-{n // 100:02d}/task-{n:04d}" for n in range(num_tasks)], num_iterations)
     return repo
 
 
-def grow_system(repo: Repository, tasks: list[str], num_iterations: int, *, seed: int = 0) -> None:
+def _grow_system(repo: Repository, tasks: list[str], num_iterations: int, *, seed: int = 0) -> None:
     """Adds ``tasks`` to a repository that has no other and evolves each so often; nothing is forced to the disk."""
-    store = UnsyncedStore(repo.path)
+    store = _UnsyncedStore(repo.path)
     repo.store, repo.objects, repo.refs = store, ObjectDatabase(store), Refs(store)
     states = {task: add_sample_task(repo, task) for task in tasks}
     growth = _Growth(repo=repo, states=states, chance=np.random.default_rng(seed))

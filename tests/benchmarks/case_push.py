@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from unittest import mock
 
@@ -12,9 +11,8 @@ from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
-from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.wrappers import Watched
 
 
 def measure(options: Options) -> list[Row]:
@@ -32,9 +30,9 @@ def measure(options: Options) -> list[Row]:
 def _row(repo: Repository, remote: Remote, num_new: int, num_tasks: int) -> Row:
     evolve_sample(repo, "task-0", score=0.5 + num_new / 10, trains=LAYERS[:num_new], seed=100 + num_new)
     fetch(repo, connect(remote), clock=_now)  # a push right after a pull: the remote was looked at seconds ago
-    calls = Counter[str]()
-    for store in push_counted(repo, remote):
-        calls += store.calls
+    watched = Watched()
+    push(repo, remote, open_store=watched, clock=_now)
+    calls = watched.calls
     said = ", ".join(f"{number} {method}" for method, number in sorted(calls.items()))
     return Row(
         case=f"requests of a push, k = {num_new} new components, {num_tasks} tasks",
@@ -43,18 +41,6 @@ def _row(repo: Repository, remote: Remote, num_new: int, num_tasks: int) -> Row:
         ratio=f"k + {calls.total() - num_new}",
         bar="k + 4, no listing",
     )
-
-
-def push_counted(repo: Repository, remote: Remote) -> list[WrappedStore]:
-    """Pushes, and returns the stores that counted what was asked of the remote."""
-    stores: list[WrappedStore] = []
-
-    def opened(url: str) -> Store:
-        stores.append(WrappedStore(open_store(url)))
-        return stores[-1]
-
-    push(repo, remote, open_store=opened, clock=_now)
-    return stores
 
 
 def _now() -> datetime:

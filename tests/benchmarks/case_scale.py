@@ -13,18 +13,20 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from case_push import push_counted
 from case_startup import environment
 from measure import Options, Row, seconds
 
 from mu2net_cli.verbs import VERBS
 from mu2net_core.repo import open_repository
+from mu2net_core.repo.pushing import push
 from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.scale import make_large_repository
+from mu2net_core.testing.wrappers import Watched
 
 SIZES, ITERATIONS = (100, 300, 1_000), 10
 SMALL_SIZES, SMALL_ITERATIONS = (2, 4), 2
@@ -130,12 +132,17 @@ def change(work: Path, number: int) -> str:
 
 def count_requests(work: Path) -> Counter[str]:
     """Returns what a push of one change with one new component, right after another, asks of the remote, by method."""
-    calls = Counter[str]()
+    watched = Watched()
     for number in (2, 3):
         change(work, number)
         repo = open_repository(work)
-        calls = sum((store.calls for store in push_counted(repo, repo.config.remotes["origin"])), Counter())
-    return calls
+        watched = Watched()
+        push(repo, repo.config.remotes["origin"], open_store=watched, clock=_now)
+    return watched.calls
+
+
+def _now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def disk_megabytes(folder: Path) -> float:

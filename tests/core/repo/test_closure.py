@@ -34,7 +34,7 @@ def noted(repo: Repository, *tasks: str) -> Tracking:
     for task in tasks:
         state = repo.refs.head(task)
         assert state is not None
-        tracking = tracking.with_head(state)
+        tracking = tracking.with_heads([state])
     return tracking
 
 
@@ -110,7 +110,7 @@ def test_a_head_whose_history_is_not_here_says_nothing(two_tasks: Repository) ->
     state = two_tasks.refs.head("a")
     assert state is not None
     tracking = noted(two_tasks)
-    strange = tracking.with_head(type(state)(task="a", number=9, entry_hash="0" * 64, commit="f" * 64))
+    strange = tracking.with_heads([type(state)(task="a", number=9, entry_hash="0" * 64, commit="f" * 64)])
     knowledge = Knowledge(two_tasks.objects, strange)
     assert not knowledge.has(tip(two_tasks, "a"))
 

@@ -9,7 +9,7 @@ from mu2net_core.repo.tracking import Tracking, forget_tracking, read_tracking, 
 
 ORIGIN = Remote(name="origin", url="/srv/shared")
 STATE = HeadState(task="mnist/odd", number=3, entry_hash="a" * 64, commit="b" * 64)
-KNOWN = Tracking(url="/srv/shared").with_head(STATE).with_tag("v1", "c" * 64).with_root("tiny", "d" * 64)
+KNOWN = Tracking(url="/srv/shared").with_heads([STATE]).with_tag("v1", "c" * 64).with_root("tiny", "d" * 64)
 
 
 def test_reads_what_was_written(tmp_path: Path) -> None:
