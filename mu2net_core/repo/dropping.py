@@ -17,7 +17,7 @@ from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.place import here
 from mu2net_core.repo.purge import follow
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
-from mu2net_core.repo.reach import Tips
+from mu2net_core.repo.reach import Tips, reach, ref_tips
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
@@ -66,6 +66,7 @@ def drop_purged(
     if had is None or not contains(objects, had, ours.commit):
         reason = f"it was purged from {remote}, and here is work on it that was never there: it stays, and is not sent"
         return TaskReport(task=task, outcome="skipped", reason=f"{reason} (mu2net rm-task {task} --purge drops it)")
+    own = _spared(repo, task, own)
     follow(here(repo), task, own, purge, now=now or own[-1].purged_at, also=partial(_also, also, theirs))
     return TaskReport(task=task, outcome="removed", commit=purge, reason=f"it was purged from {remote}")
 
@@ -112,3 +113,11 @@ def _believed(repo: Repository, stone: Tombstone) -> Tombstone:
     """Returns a tombstone without what it says of commits that are none of the task's history here."""
     known = (oid for oid in stone.roots if repo.objects.has("commit", oid))
     return replace(stone, roots=tuple(oid for oid in known if repo.objects.commit(oid).task == stone.task))
+
+
+def _spared(repo: Repository, task: str, stones: Iterable[Tombstone]) -> list[Tombstone]:
+    """Returns tombstones of a task without the objects that other tasks need here: none of these may be missing."""
+    place, purged = here(repo), Purged.read(repo.refs)
+    needed = reach(place, ref_tips(place, purged, without=task), purged, spared=task)
+    kept = {f"{kind}/{oid}" for kind, oid in needed}
+    return [replace(stone, objects=tuple(text for text in stone.objects if text not in kept)) for stone in stones]

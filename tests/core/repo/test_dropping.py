@@ -18,7 +18,7 @@ from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
 from mu2net_core.repo.place import here
 from mu2net_core.repo.prefetch import bring_models
 from mu2net_core.repo.purge import bury, store_purge_commit
-from mu2net_core.repo.purged import Tombstone, is_purge
+from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
@@ -164,6 +164,27 @@ class TestPurgedThere:
         evolve_sample(bob, "dogs", score=0.9, seed=90)
         other = replace(origin, name="other", url=f"{origin.url}-other")
         assert reports(push(bob, other))["dogs"].outcome == "new"
+
+    def test_one_that_lists_what_other_tasks_need_hides_nothing_of_it(self, bob: Repository, origin: Remote) -> None:
+        """Else their work would be taken for purged here, and damage to it for nothing."""
+        bring_models(bob, list(bob.objects.ids("model")), what="all", counter=Counter())
+        tip = bob.objects.commit(head(bob, "dogs").commit)
+        component = bob.objects.model(tip.model).component("head").id
+        listed = [f"commit/{oid}" for oid in (head(bob, "dogs").commit, *tip.parents)]
+        listed += [f"model/{tip.model}", f"component/{component}"]
+        shared = there(origin)
+        purge(shared)
+        shared.refs.create_tombstone(
+            Tombstone(task="cats", through=9, roots=(), objects=tuple(sorted(listed)), purged_at=NOW)
+        )
+        assert {task: report.outcome for task, report in pull(bob, origin).items()} == {
+            "cats": "removed",
+            "dogs": "up-to-date",
+        }
+        purged = Purged.read(bob.refs)
+        assert purged.covers_commit(bob.objects, head(bob, "dogs").commit) is None
+        assert [purged.lists(("model", tip.model)), purged.lists(("component", component))] == [None, None]
+        assert pull(bob, origin)["dogs"].outcome == "up-to-date"
 
     def test_a_task_added_again_afterwards_comes_along(self, bob: Repository, origin: Remote) -> None:
         shared = there(origin)
