@@ -22,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mu2net_core.errors import Mu2netError, StorageError
 from mu2net_core.testing.interception import Plan
 from mu2net_core.testing.invariants import head_log
-from mu2net_core.testing.world import RULES, World, is_usual
+from mu2net_core.testing.stage import RULES, is_usual
+from mu2net_core.testing.world import World
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 EXAMPLES, STEPS = (250, 50) if NIGHTLY else (12, 30)
