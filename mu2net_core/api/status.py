@@ -12,7 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.merge import contains
-from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.tracking import read_tracking
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
@@ -151,7 +151,7 @@ def _relation(repo: Repository, here: HeadState | None, there: HeadState | None)
         return "only-here" if there is None else "only-there"
     if here.commit == there.commit:
         return "same"
-    if not repo.objects.has("commit", there.commit) and is_purge(repo.objects.commit(here.commit)):
+    if not repo.objects.has("commit", there.commit) and there.task in Purged.read(repo.refs).tasks:
         return "purged"
     if contains(repo.objects, here.commit, there.commit):
         return "ahead"

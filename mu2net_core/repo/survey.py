@@ -81,7 +81,7 @@ def survey(place: Place, task: str, *, also: Tips | None = None) -> Survey:
         commit=commit,
         is_moved=is_moved,
         doomed=frozenset(left & set(there)),
-        roots=frozenset(own.roots),
+        roots=frozenset(oid for oid in own.roots if ("commit", oid) not in stay),
         access=intersect([*own.rules, _rule(place, commit)]),
         holders=others.found(stay),
     )
@@ -143,10 +143,12 @@ def _is_own(value: Manifest | NotFoundError, task: str) -> bool:
 
 
 def _is_of(place: Place, commit_id: str, task: str) -> bool:
+    """Returns whether a commit is history of a task; where a purge elsewhere left the head is not: it may be joined."""
     try:
-        return place.objects.commit(commit_id).task == task
+        commit = place.objects.commit(commit_id)
     except NotFoundError:
         return False
+    return commit.task == task and not is_purge(commit)
 
 
 def _rule(place: Place, commit: Commit) -> AccessRule:

@@ -95,6 +95,27 @@ def test_work_that_was_never_sent_is_not_dropped_silently(ann: Repository, bob: 
     assert load_system(fresh(bob)).heads["a"].model.score == 0.9
 
 
+def test_work_that_was_never_sent_is_purged_here_too_and_the_task_is_shared_again(
+    ann: Repository, bob: Repository, later: Context
+) -> None:
+    evolve_sample(bob, "a", score=0.9, seed=90)
+    purge_there(ann, later, "a")
+    pull(bob, later)
+    purge(bob, later, "a")
+    add_task(fresh(bob), later, "sklearn:digits", name="a")
+    assert status(fresh(bob), later).remotes[0].relations["a"] == "diverged"
+    pull(fresh(bob), later, on_conflict="ours")
+    assert outcomes(push(fresh(bob), later))["a"] == "updated"
+    for repo in (fresh(bob), fresh(ann)):
+        assert fsck(repo, later).problems == ()
+
+
+def test_purged_here_only_and_added_again_it_is_not_compared_with_what_is_gone(ann: Repository, later: Context) -> None:
+    purge(ann, later, "a")
+    add_task(fresh(ann), later, "sklearn:digits", name="a")
+    assert status(fresh(ann), later).remotes[0].relations["a"] == "purged"
+
+
 def test_what_learned_from_it_and_was_never_sent_stays_at_home(
     ann: Repository, bob: Repository, later: Context, tmp_path: Path, arrays: bytes
 ) -> None:
