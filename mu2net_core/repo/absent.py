@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.config import Remote
-from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.place import here
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.reach import reach, ref_tips
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.repository import Repository
 
@@ -29,18 +31,10 @@ def only_there(repo: Repository, remote: Remote) -> int:
     return len(there)
 
 
-def _needed(repo: Repository) -> Iterator[str]:
-    """Yields the components of every retained model."""
-    tips = {state.commit for state in repo.refs.heads().values()}
-    models = set(repo.refs.roots().values())
-    for snapshot_id in repo.refs.tags().values():
-        snapshot = repo.objects.snapshot(snapshot_id)
-        tips |= set(snapshot.heads.values())
-        models |= set(snapshot.roots.values())
-    retained = {repo.objects.commit(oid).model for oid in ancestry(repo.objects, tips)}
-    for model_id in models | {model_id for model_id in retained if model_id is not None}:
-        for ref in repo.objects.model(model_id).components:
-            yield ref.id
+def _needed(repo: Repository) -> set[str]:
+    """Returns the components of every retained model."""
+    place, purged = here(repo), Purged.read(repo.refs)
+    return {oid for kind, oid in reach(place, ref_tips(place, purged), purged) if kind == "component"}
 
 
 def _held(remote: Remote, oids: Set[str]) -> set[str]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import check_remote, remote
+from mu2net_core.api import check_remote, remote, tag
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.purge import purge
 from mu2net_core.api.push import push
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, StorageError
 from mu2net_core.repo import Remote, Repository, open_repository, remotes
@@ -104,6 +105,13 @@ def test_refuses_to_remove_the_only_place_of_what_we_lack(bob: Repository, conte
     remote.add(bob, context, "full", "full")
     remote.remove(bob, "origin")
     assert [info.name for info in remote.list_(bob)] == ["full"]
+
+
+def test_what_a_tag_names_and_was_purged_keeps_no_remote(ann: Repository, context: Context) -> None:
+    tag.create(ann, context, "v1")
+    purge(ann, context, "a")
+    remote.remove(ann, "origin")
+    assert remote.list_(ann) == ()
 
 
 def test_a_remote_that_is_gone_can_be_removed(bob: Repository, tmp_path: Path) -> None:
