@@ -100,7 +100,7 @@ def bury(
     if not found.is_moved:
         _move_head(place, found, store_commit, now=now, also=also, inherited=tuple(inherited))
     try:
-        found = _settled(place, task, roots, now=now, also=also, settle=settle)
+        found = _settled(place, task, roots, store_commit, now=now, also=also, settle=settle)
         report = PurgeReport.of(place, found)
         forget_history(place.store)
         _delete(place, found.doomed)
@@ -174,17 +174,27 @@ def _move_head(
 
 
 def _settled(
-    place: Place, task: str, roots: Set[str], *, now: str, also: Callable[[], Tips], settle: Callable[[], None]
+    place: Place,
+    task: str,
+    roots: Set[str],
+    store_commit: Callable[[Survey], str],
+    *,
+    now: str,
+    also: Callable[[], Tips],
+    settle: Callable[[], None],
 ) -> Survey:
     """Returns what goes: all of it was marked before the epoch began, so whoever knows the epoch knows of that.
 
-    Pushes under way may bring more. What is found of that is marked, and they are told and waited for once more.
+    Pushes under way may bring more, or move the head on. What is found of that is marked, too, the head moves to
+    another purge commit, and they are told and waited for once more.
     """
     for _ in range(_ATTEMPTS):
         new_epoch(place.store)
         settle()
         found = survey(place, task, also=also())
-        if not _mark(place, found, roots | found.roots, now):
+        if not found.is_moved:
+            _move_head(place, found, store_commit, now=now, also=also, inherited=())
+        elif not _mark(place, found, roots | found.roots, now):
             return found
     raise ConflictError(
         f"The task {task} is marked as purged in {place.store.url}, but more of it kept being sent there: gave up "

@@ -19,13 +19,15 @@ from mu2net_core.repo.epoch import is_current
 from mu2net_core.repo.fetching import Clock, fetch_heads
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy
+from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.moving import move_heads
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Plan, Planner
 from mu2net_core.repo.prefetch import bring_components
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import Tracking, write_tracking
+from mu2net_core.repo.tracking import Tracking, write_purged, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 
 __all__ = ["RemoteChangedError", "Session"]
@@ -188,11 +190,31 @@ class Session:
         tracking, _, broken = fetch_heads(self.repo, self.remote, self.tracking, [task], counter=Counter())
         if task in broken:
             raise broken[task]
+        skipped = self._purged_meanwhile(tracking, task)
+        if skipped is not None:
+            self.reports[task] = skipped
+            return skipped.outcome
         reports = adopt(self.repo, tracking, [task], self.policy, remote=self.remote.remote)
         self.planner.learn(tracking)
         report = next(report for report in reports if report.task == task)
         self.reports[task] = report
         return report.outcome
+
+    def _purged_meanwhile(self, tracking: Tracking, task: str) -> TaskReport | None:
+        """Returns a report if nothing of a task may be sent because its head over there follows a purge.
+
+        A purge moves the head before the epoch tells of it, so its tombstones are looked for.
+        """
+        objects, theirs = self.repo.objects, tracking.heads[task].commit
+        if not objects.has("commit", theirs):
+            return None
+        if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
+            return None
+        stones = self.remote.refs.tombstones()
+        write_purged(self.repo.state, self.remote.remote, (stone for name in sorted(stones) for stone in stones[name]))
+        self.planner.learn(tracking)
+        plan = self.planner.plan(task)
+        return plan if isinstance(plan, TaskReport) and plan.outcome == "skipped" else None
 
     def _push_tag(self, name: str, snapshot_id: str) -> NameReport:
         closure, reason = self.planner.tag_closure(snapshot_id)

@@ -14,11 +14,13 @@ from mu2net_core.errors import ConflictError, StorageError
 from mu2net_core.objects import AccessRule, Agent
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo import purge as purge_module
-from mu2net_core.repo.epoch import current_epoch, is_current
+from mu2net_core.repo.epoch import current_epoch, is_current, new_epoch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.gc import collect
+from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.place import here
 from mu2net_core.repo.purge import bury, store_purge_commit
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach
 from mu2net_core.storage import Store
@@ -108,3 +110,45 @@ def test_a_collection_after_a_purge_that_died_tells_pushers_to_look(
     assert "knowledge of cats, which was purged from origin" in (report.reason or "")
     collect(here(there(origin)), grace=NO_GRACE, dry_run=False, settle=lambda: waits.append(2))
     assert waits == [1], "nothing that was purged is left: nobody is waited for"
+
+
+def test_a_task_added_again_while_its_purge_waits_has_a_whole_head_afterwards(ann: Repository, origin: Remote) -> None:
+    shared, turns = there(origin), list[int]()
+
+    def settle() -> None:
+        turns.append(len(turns))
+        state = shared.refs.head("cats")
+        if len(turns) == 1 and state is not None:
+            before = shared.objects.commit(state.commit)
+            task_id = shared.objects.put(sample_task("cats"))
+            again = replace(before, parents=(state.commit,), removed=False, task_id=task_id, message="add cats again")
+            shared.refs.append("cats", shared.objects.put(again), after=state)
+
+    purge(shared, settle)
+    fresh = there(origin)
+    head = fresh.refs.head("cats")
+    assert head is not None
+    assert is_purge(fresh.objects.commit(head.commit))
+    assert fsck(fresh).problems == ()
+
+
+def test_a_push_that_meets_a_purge_before_its_epoch_joins_nothing(
+    ann: Repository, origin: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head has moved to the purge commit, and the epoch does not tell of it yet."""
+    evolve_sample(ann, "cats", score=0.9, seed=90)
+    mine = ann.refs.head("cats")
+
+    def push_meanwhile(store: Store) -> str:
+        if not told:
+            told.extend(report for report in push(ann, origin).tasks if report.task == "cats")
+        return new_epoch(store)
+
+    told: list[TaskReport] = []
+    monkeypatch.setattr(purge_module, "new_epoch", push_meanwhile)
+    purge(there(origin))
+    assert [report.outcome for report in told] == ["skipped"]
+    assert "it was purged from origin" in (told[0].reason or "")
+    assert ann.refs.head("cats") == mine
+    assert len(there(origin).refs.log("cats")) == 2
+    assert fsck(there(origin)).problems == ()
