@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import NO_DEVICE
-from mu2net_core.api.signing import put_commit
+from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task, is_catalogue
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError
-from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Head, check_name
+from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.config import DATA
 from mu2net_core.repo.merge import ancestry
@@ -88,7 +87,7 @@ def add_task(
         parents=(before.commit,) if before is not None else (),
         iteration=removal.iteration if removal is not None else 0,
         selections=removal.selections if removal is not None else {},
-        agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
+        agent=committer(repo, context),
         started_at=started_at,
         finished_at=context.timestamp(),
         message=f"add task {name}" + (" again, with its last model" if model is not None else ""),

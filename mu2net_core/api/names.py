@@ -9,10 +9,7 @@ from mu2net_core.objects import Model, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.revisions import near, resolve
 
-__all__ = ["NO_DEVICE", "FoundModel", "find_model", "task_head"]
-
-NO_DEVICE = "none"
-"""The device kind of an agent that computed nothing."""
+__all__ = ["FoundModel", "find_model", "task_head"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

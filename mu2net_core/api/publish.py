@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import NO_DEVICE
-from mu2net_core.api.signing import put_commit
+from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
@@ -86,7 +85,7 @@ def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str)
     try:
         target, merged = merge(repo.objects, [head.commit, commit_id])
     except ConflictError as exc:
-        agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
+        agent = committer(repo, context)
         kept = choose(repo.objects, keep=head.commit, other=commit_id, agent=agent, now=context.timestamp())
         return put_commit(repo, context, kept), f"While {head.task} evolved, its head moved. {exc.message}"
     repo.objects.put(merged)

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from functools import partial
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import NO_DEVICE, task_head
+from mu2net_core.api.names import task_head
 from mu2net_core.api.running import running, running_tips
-from mu2net_core.api.signing import commit_signer
+from mu2net_core.api.signing import commit_signer, committer
 from mu2net_core.errors import ConflictError, NotFoundError
-from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA, Config
 from mu2net_core.repo.intake import incoming_of
@@ -100,7 +99,7 @@ def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Surv
             if task == redacted_task(found.task, found.access):
                 place.objects.put(task)
                 return place.objects.put(commit)
-        agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
+        agent = committer(repo, context)
         return store_purge_commit(place, found, agent=agent, now=context.timestamp(), sign=sign)
 
     return store

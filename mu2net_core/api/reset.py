@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import NO_DEVICE, task_head
-from mu2net_core.api.signing import put_commit
+from mu2net_core.api.names import task_head
+from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
-from mu2net_core.objects import Agent, Commit
+from mu2net_core.objects import Commit
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.purged import Purged
@@ -97,7 +97,7 @@ def _commit(repo: Repository, context: Context, state: HeadState, target: str) -
         parents=(state.commit,),
         iteration=head.iteration,
         selections=head.selections,
-        agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
+        agent=committer(repo, context),
         started_at=now,
         finished_at=now,
         message=f"reset to {target[:12]}" + (f" ({to.message})" if to.reset_to is None else ""),

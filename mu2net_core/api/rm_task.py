@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import NO_DEVICE, task_head
-from mu2net_core.api.signing import put_commit
+from mu2net_core.api.names import task_head
+from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Agent, Commit, Head
+from mu2net_core.objects import Commit, Head
 from mu2net_core.repo import Repository
 
 __all__ = ["rm_task"]
@@ -29,7 +29,7 @@ def rm_task(repo: Repository, context: Context, task: str) -> Head:
         parents=(state.commit,),
         iteration=before.iteration,
         selections=before.selections,
-        agent=Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE),
+        agent=committer(repo, context),
         started_at=now,
         finished_at=now,
         message=f"remove task {task}",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import NO_DEVICE
-from mu2net_core.api.signing import commit_signer
+from mu2net_core.api.signing import commit_signer, committer
 from mu2net_core.api.trust import trust_of
-from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
 
@@ -36,5 +34,5 @@ def policy_for(
     refuse, now = None if trust is None else trust.refusal, context.timestamp()
     if on_conflict not in {"ours", "theirs"}:
         return Policy(on_conflict=on_conflict, now=now, refuse=refuse)
-    agent = Agent(id=repo.agent_id, host=context.host, device=NO_DEVICE)
+    agent = committer(repo, context)
     return Policy(on_conflict=on_conflict, agent=agent, now=now, sign=commit_signer(repo, context), refuse=refuse)

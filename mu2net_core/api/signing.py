@@ -18,13 +18,13 @@ from mu2net_core.api.keys import parse_public_key
 from mu2net_core.api.settings import effective_path
 from mu2net_core.api.ssh_agent import agent_signature
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import Commit, Signature, Snapshot, encode, signed_bytes
+from mu2net_core.objects import Agent, Commit, Signature, Snapshot, encode, signed_bytes
 from mu2net_core.repo import Repository
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["Signer", "commit_signer", "is_valid", "put_commit", "put_tagged", "signer_of"]
+__all__ = ["Signer", "commit_signer", "committer", "is_valid", "put_commit", "put_tagged", "signer_of"]
 
 _SETTING = "sign.key"
 _OFF = "To sign nothing: mu2net config set sign.key ''"
@@ -58,6 +58,11 @@ def signer_of(repo: Repository, context: Context) -> Signer | None:
     """
     path = effective_path(context, repo.config.settings, _SETTING, repo.worktree)
     return None if path is None else _read_signer(path, context)
+
+
+def committer(repo: Repository, context: Context) -> Agent:
+    """Returns who makes a commit here for which nothing was computed."""
+    return Agent(id=repo.agent_id, host=context.host, device="none")
 
 
 def commit_signer(repo: Repository, context: Context) -> Callable[[Commit], Commit]:
