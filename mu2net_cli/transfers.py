@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mu2net_cli.session import Session
     from mu2net_core.repo.outcomes import Progress
 
-__all__ = ["Meter", "transfer_progress"]
+__all__ = ["Meter", "renewed_line", "transfer_progress"]
 
 _WINDOW_S = 10.0
 _EVERY_S = 5.0
@@ -79,19 +79,23 @@ def transfer_progress(
     if session.quiet or not session.progress:
         yield None
     elif session.live:
-        yield from _live(session, Meter(clock))
+        meter = Meter(clock)
+        with renewed_line(session) as show:
+            yield lambda progress: show(meter.line(progress))
     else:
         yield _plain(Meter(clock), clock)
 
 
-def _live(session: Session, meter: Meter) -> Iterator[Callable[[Progress], None]]:
+@contextmanager
+def renewed_line(session: Session) -> Iterator[Callable[[str], None]]:
+    """Yields what shows a text in place of the one before, in a line at the end of a terminal."""
     from rich.live import Live
     from rich.text import Text
 
     from mu2net_cli.render import console
 
     with Live(console=console(session, stderr=True), refresh_per_second=8, transient=True) as live:
-        yield lambda progress: live.update(Text(visible(meter.line(progress))))
+        yield lambda text: live.update(Text(visible(text)))
 
 
 def _plain(meter: Meter, clock: Callable[[], float]) -> Callable[[Progress], None]:

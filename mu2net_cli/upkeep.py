@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mu2net_cli.options import parse_budget
+from mu2net_cli.transfers import renewed_line
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
@@ -29,15 +30,10 @@ def upkeep_progress(session: Session) -> Iterator[Watch]:
     if not session.live:
         yield lambda *_: None
         return
-    from rich.live import Live
-    from rich.text import Text
-
-    from mu2net_cli.render import console
-
-    with Live(console=console(session, stderr=True), refresh_per_second=8, transient=True) as live:
+    with renewed_line(session) as show:
 
         def watch(what: str, done: int, total: int = 0) -> None:
             amount = f": {done}/{total}" if total else f": {done}" if done else ""
-            live.update(Text(what + amount))
+            show(what + amount)
 
         yield watch

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import (
@@ -24,6 +25,8 @@ from mu2net_core.repo.purged import Tombstone
 from mu2net_core.storage import Store
 
 __all__ = ["HeadState", "Refs", "entry_key", "parse_entry_key", "parse_tombstone_key"]
+
+Numbered = TypeVar("Numbered", HeadEntry, Tombstone)
 
 _ENTRY = re.compile(r"refs/heads/(.+)/([0-9]{8})")
 _TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
@@ -130,12 +133,7 @@ class Refs:
         """
         key = entry_key(task, number)
         data = self.store.read(key, limit=self._limits.ref_bytes)
-        try:
-            entry = decode_strict(data, HeadEntry, what=key, limits=self._limits)
-        except CorruptObjectError as exc:
-            check_format(data, key)
-            raise _damaged(key, self.store, data) from exc
-        check_format(data, key, entry.format)
+        entry = self._decode(data, HeadEntry, key)
         again = encode(entry)
         if again != data and len(again) >= len(data):  # more may be there, of a later version; not less
             raise _damaged(key, self.store, data)
@@ -193,12 +191,7 @@ class Refs:
     def tombstone(self, key: str) -> Tombstone:
         """Returns the tombstone at ``key``; raises CorruptObjectError if it holds none, or that of another task."""
         data = self.store.read(key, limit=self._limits.manifest_bytes)
-        try:
-            stone = decode_strict(data, Tombstone, what=key, limits=self._limits)
-        except CorruptObjectError as exc:
-            check_format(data, key)
-            raise _damaged(key, self.store, data) from exc
-        check_format(data, key, stone.format)
+        stone = self._decode(data, Tombstone, key)
         place = parse_tombstone_key(key)
         if place is None or place[0] != stone.task or encode(stone) != data:
             raise _damaged(key, self.store, data)
@@ -215,6 +208,16 @@ class Refs:
                 number += 1
             else:
                 return key
+
+    def _decode(self, data: bytes, kind: type[Numbered], key: str) -> Numbered:
+        """Returns the entry or tombstone that ``data`` is; raises CorruptObjectError if it is none."""
+        try:
+            value = decode_strict(data, kind, what=key, limits=self._limits)
+        except CorruptObjectError as exc:
+            check_format(data, key)
+            raise _damaged(key, self.store, data) from exc
+        check_format(data, key, value.format)
+        return value
 
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))
