@@ -16,6 +16,7 @@ from mu2net_core.repo.following import gap_error, is_same_remote, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
@@ -122,6 +123,8 @@ def fetch_heads(
         moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
+            if any(is_purge(repo.objects.commit(state.commit)) for state in left.values()):
+                _note_purged(repo, remote)  # a purge moves the head before the epoch tells of it
             tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values())
             write_tracking(repo.state, remote.remote.name, tracking)
         pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
@@ -136,12 +139,17 @@ def _recognised(repo: Repository, remote: RemoteRepository, clock: Clock) -> Tra
         if not is_same_remote(remote, tracking):
             tracking = Tracking(url=remote.remote.url)
         epoch = current_epoch(remote.store)
-        stones = remote.refs.tombstones()
-        write_purged(repo.state, remote.remote, (stone for task in sorted(stones) for stone in stones[task]))
+        _note_purged(repo, remote)
         tracking = tracking.checked(epoch, now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
     return tracking
+
+
+def _note_purged(repo: Repository, remote: RemoteRepository) -> None:
+    """Stores what was purged over there."""
+    stones = remote.refs.tombstones()
+    write_purged(repo.state, remote.remote, (stone for task in sorted(stones) for stone in stones[task]))
 
 
 def _remember_purged(

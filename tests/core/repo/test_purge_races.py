@@ -14,15 +14,19 @@ from mu2net_core.errors import ConflictError, StorageError
 from mu2net_core.objects import AccessRule, Agent
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo import purge as purge_module
+from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.epoch import current_epoch, is_current, new_epoch
+from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.gc import collect
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.place import here
 from mu2net_core.repo.purge import bury, store_purge_commit
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach
+from mu2net_core.repo.remotes import attach, connect
+from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import Store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 
@@ -152,3 +156,22 @@ def test_a_push_that_meets_a_purge_before_its_epoch_joins_nothing(
     assert ann.refs.head("cats") == mine
     assert len(there(origin).refs.log("cats")) == 2
     assert fsck(there(origin)).problems == ()
+
+
+def test_a_pull_that_meets_a_purge_before_its_epoch_drops_the_task(
+    ann: Repository, origin: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull_meanwhile(store: Store) -> str:
+        if store.url != ann.store.url and not told:
+            fetch(ann, connect(origin))
+            tracking = read_tracking(ann.state, origin)
+            reports = adopt(ann, tracking, tracking.heads, Policy(now=NOW), remote=origin)
+            told.extend(report for report in reports if report.task == "cats")
+        return new_epoch(store)
+
+    told: list[TaskReport] = []
+    monkeypatch.setattr(purge_module, "new_epoch", pull_meanwhile)
+    purge(there(origin))
+    assert [report.outcome for report in told] == ["removed"]
+    assert fsck(there(origin)).problems == ()
+    assert fsck(open_repository(ann.worktree)).problems == ()
