@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo.database import ObjectDatabase
@@ -80,10 +81,12 @@ def adopt(
     for task in sorted(new):
         repo.refs.append(task, first_commit(repo.objects, theirs[task]), after=None)
     stones = read_purged(repo.state, remote) if remote is not None else ()
-    purges = {"stones": stones, "here_purged": own_purged, "remote": name, "now": policy.now, "also": also}
+    drop = partial(
+        drop_purged, repo, tracking, stones=stones, here_purged=own_purged, remote=name, now=policy.now, also=also
+    )
     reports, conflicts = [TaskReport(task=t, outcome="refused", reason=refused[t]) for t in sorted(refused)], []
     for task, commit_id in sorted(theirs.items()):
-        dropped = drop_purged(repo, tracking, task, **purges)  # type: ignore[arg-type]
+        dropped = drop(task)
         if dropped is not None and (dropped.outcome == "skipped" or dropped.commit == commit_id):
             reports.append(dropped)
             continue
