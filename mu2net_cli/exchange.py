@@ -101,7 +101,7 @@ def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:
         return
     session.say(f"Would send to {plan.url}")
     for kind, parcels in (("root ", plan.roots), ("", plan.tasks), ("tag ", plan.tags)):
-        for parcel in parcels:
+        for parcel in sorted(parcels, key=lambda parcel: parcel.name):
             session.say(_parcel_line(kind, parcel))
     session.say(f"{counted(plan.num_objects, 'object')}, {quantity(plan.size_bytes)}B; nothing was sent")
 
@@ -112,7 +112,7 @@ def _parcel_line(kind: str, parcel: Parcel) -> str:
     if parcel.num_components or parcel.num_manifests:
         components = counted(parcel.num_components, "component")
         amount = f": {components}, {counted(parcel.num_manifests, 'manifest')}, {quantity(parcel.size_bytes)}B"
-    reason = f" ({parcel.reason})" if parcel.reason else ""
+    reason = f": {parcel.reason}" if parcel.reason else ""
     return f" {sign} {parcel.outcome:<12}{kind}{parcel.name}{amount}{reason}"
 
 

@@ -76,7 +76,9 @@ def unset_setting(ctx: typer.Context, key: Key) -> None:
 
     session = session_of(ctx)
     setting = unset(session.repo(), session.context, key)
-    session.say(f"{key} is {_text(setting.value)} now ({setting.origin})" if setting else f"{key} is not set now")
+    session.say(
+        f"{key} is {_text(setting.value) or 'empty'} now ({setting.origin})" if setting else f"{key} is not set now"
+    )
 
 
 @config.command("list", cls=LightCommand)

@@ -50,10 +50,12 @@ def rm_task(
     if purge:
         _purge(session, task, remote, dry_run=dry_run, now=now, yes=yes, as_json=as_json)
         return
+    from mu2net_core.api.names import task_head
     from mu2net_core.api.rm_task import rm_task as rm_task_api
 
     repo = session.repo()
     if not yes:
+        task_head(repo, task)
         _ask(session.interactive, f"Remov{{}} task {task}", f"mu2net rm-task {task} --yes")
     head = rm_task_api(repo, session.context, task)
     if as_json:
@@ -65,7 +67,7 @@ def rm_task(
 def _purge(
     session: Session, task: str, remote: str | None, *, dry_run: bool, now: bool, yes: bool, as_json: bool
 ) -> None:
-    from mu2net_core.api.purge import SETTLE_S
+    from mu2net_core.api.purge import SETTLE_S, is_kept
     from mu2net_core.api.purge import purge as purge_api
 
     repo = session.repo()
@@ -85,7 +87,7 @@ def _purge(
     _say(session, report, doomed=dry_run)
     if dry_run:
         return
-    if remote is not None and repo.refs.head(task) is not None:
+    if remote is not None and is_kept(repo, task):
         session.note(f"It is still here: the next pull drops it, or: mu2net rm-task {task} --purge")
     elif remote is None:
         for name in sorted(repo.config.remotes):

@@ -53,6 +53,10 @@ def find_model(repo: Repository, revision: str) -> FoundModel:
         raise NotFoundError(
             f"The task {commit.task} was removed.", hint=f"Its last model before that: {commit.task}~1, if it had one."
         )
+    if commit.model is None and found.id != task_head(repo, commit.task).commit:
+        raise NotFoundError(
+            f"The task {commit.task} had no model yet at {found.id[:12]}.", hint=f"See mu2net log {commit.task}"
+        )
     if commit.model is None:
         raise NotFoundError(
             f"The task {commit.task} has no model yet.", hint=f"Make one: mu2net evolve --task {commit.task}"

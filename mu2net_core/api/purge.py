@@ -23,7 +23,7 @@ from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.survey import Survey, survey
 
-__all__ = ["SETTLE_S", "PurgeReport", "purge"]
+__all__ = ["SETTLE_S", "PurgeReport", "is_kept", "purge"]
 
 
 def purge(
@@ -71,6 +71,12 @@ def purge(
     if DATA + task in repo.config.settings:
         repo.update_config(lambda config: _without(config, DATA + task))
     return report
+
+
+def is_kept(repo: Repository, task: str) -> bool:
+    """Returns whether a working copy has a task, removed or not, that was not purged there."""
+    head = repo.refs.head(task)
+    return head is not None and not is_purge(repo.objects.commit(head.commit))
 
 
 def _purge_there(

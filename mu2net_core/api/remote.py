@@ -23,6 +23,7 @@ from mu2net_core.storage import open_store
 __all__ = ["RemoteInfo", "add", "change", "list_", "remove", "resolve_url"]
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_CUT = re.compile(r"(s3|gs|gcs|abfss?|az|file):", re.IGNORECASE)  # a URL's scheme, but not its slashes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +175,11 @@ def resolve_url(url: str, context: Context) -> str:
     if _SCHEME.match(url):
         open_store(url)  # refuses what it cannot serve
         return url.rstrip("/") if not url.endswith("://") else url
+    if _CUT.match(url):
+        raise InvalidInputError(
+            f"Not a URL: {url!r}. Expected two slashes after the scheme, as in s3://BUCKET/FOLDER.",
+            hint=f"If it is a folder: ./{url}",
+        )
     return str((context.cwd / Path(url).expanduser()).resolve())
 
 

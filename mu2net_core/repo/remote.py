@@ -100,8 +100,8 @@ def _check_options(options: Mapping[str, str]) -> None:
         if _SECRET_VALUE.search(_path_of(value) if name == "endpoint" else value):
             raise InvalidInputError(f"Not stored: the option {name} looks like a secret.", hint=_USUAL_PLACES)
         if not _FORMS[name](value):
-            shown = "..." if name == "endpoint" else repr(value[:80])
-            raise InvalidInputError(f"Not a value of the option {name}: {shown}. Expected e.g. {_EXAMPLES[name]}.")
+            shown = "" if name == "endpoint" else f": {value[:80]!r}"
+            raise InvalidInputError(f"Not a value of the option {name}{shown}. Expected e.g. {_EXAMPLES[name]}.")
 
 
 def _refuse_name(name: object) -> None:

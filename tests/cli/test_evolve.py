@@ -151,7 +151,7 @@ def test_eval_measures_a_model(run, trained_repo: Path) -> None:
     [
         (["digit"], 3, "Did you mean digits"),
         (["digits", "--split", "holdout"], 2, "No split 'holdout'"),
-        (["digits@{1}"], 3, "no model yet"),
+        (["digits@{1}"], 3, "had no model yet"),
         (["default"], 2, "root"),
     ],
 )

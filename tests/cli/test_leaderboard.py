@@ -72,7 +72,7 @@ def test_table_and_json(run) -> None:
     ("args", "code", "message"),
     [
         (["digit"], 3, "Did you mean digits"),
-        (["digits@{1}"], 3, "has no model yet"),
+        (["digits@{1}"], 3, "had no model yet"),
         (["digits", "--format", "svg"], 2, "svg"),
     ],
 )

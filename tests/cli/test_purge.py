@@ -39,6 +39,8 @@ def test_a_purge_there(run, shared) -> None:
     assert run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y").out.endswith("0 objects, 0B\n")
     again = run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y")
     assert "the next pull drops it" in again.err
+    assert run("rm-task", "digits", "--purge", "--yes").code == 0
+    assert "still here" not in run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y").err
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,7 @@ def test_a_purge_there(run, shared) -> None:
     [
         (["digits", "--purge"], 2, "Purging task digits for good needs a yes"),
         (["digits"], 2, "Removing task digits needs a yes"),
+        (["nope"], 3, "There is no task 'nope'"),
         (["digits", "--remote", "origin"], 2, "--remote goes with --purge only"),
         (["digits", "--dry-run"], 2, "--dry-run goes with --purge only"),
         (["digits", "--purge", "--now"], 2, "--now goes with --remote only"),

@@ -50,7 +50,7 @@ def test_a_dry_run_says_what_would_go_and_sends_nothing(run, trained_repo: Path,
     assert result.code == 0
     assert result.out.startswith(f"Would send to {tmp_path / 'shared'}\n * new         root ")
     assert " * new         digits: " in result.out
-    assert " ! skipped     digits/parity (" in result.out
+    assert " ! skipped     digits/parity: " in result.out
     assert result.out.endswith("B; nothing was sent\n")
     assert not (tmp_path / "shared").exists()
     plan = run(*here, "push", "--dry-run", "--json").json()

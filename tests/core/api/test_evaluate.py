@@ -32,7 +32,7 @@ def test_a_task_its_commit_and_its_model_are_the_same(grown) -> None:
     [
         ("digits", "dev", InvalidInputError, "No split 'dev': expected one of train, validation, test"),
         ("digit", "test", NotFoundError, "digit"),
-        ("digits~1", "test", NotFoundError, "has no model yet"),
+        ("digits~1", "test", NotFoundError, "had no model yet"),
         ("ROOT", "test", InvalidInputError, "is a root model: it solves no task"),
     ],
 )

@@ -74,6 +74,7 @@ def test_refuses_to_remove_what_is_not_there(repo: Repository) -> None:
         ("Origin", "shared", "Not a remote name"),
         ("origin", " ", "Expected a folder or URL"),
         ("origin", "gopher://host/x", "got the scheme 'gopher'"),
+        ("origin", "s3:/team/system", "Not a URL: 's3:/team/system'"),
         ("origin", "work", "this repository itself"),
         ("origin", "photos", "holds other things"),
     ],
