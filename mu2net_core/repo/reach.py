@@ -126,7 +126,7 @@ class _Walk:
     fresh: set[Node] = field(default_factory=set)
     _retained: set[str] = field(default_factory=set)
     _waiting: dict[str, list[Node]] = field(default_factory=dict)
-    _held: set[str] = field(default_factory=set)
+    _held: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._retain(self.tips.models)
@@ -142,8 +142,10 @@ class _Walk:
         elif isinstance(value, Snapshot):
             self._retain(value.roots.values())
             if node[1] in self._held:
-                self._add(("commit", oid) for task, oid in value.heads.items() if not self._is_spared(task, oid))
-                self._hold([] if value.base is None else [value.base])
+                hidden = self._held[node[1]]
+                heads = [(task, oid) for task, oid in value.heads.items() if task not in hidden]
+                self._add(("commit", oid) for task, oid in heads if not self._is_spared(task, oid))
+                self._hold([] if value.base is None else [value.base], hidden | value.heads.keys())
         elif isinstance(value, Model):
             components: list[Node] = [("component", ref.id) for ref in value.components]
             if node[1] in self._retained:
@@ -170,12 +172,15 @@ class _Walk:
                 self._retained.add(model_id)
                 self._add([("model", model_id), *self._waiting.pop(model_id, [])])
 
-    def _hold(self, snapshots: Iterable[str]) -> None:
-        """Notes that the heads of snapshots count."""
+    def _hold(self, snapshots: Iterable[str], hidden: Set[str] = frozenset()) -> None:
+        """Notes that the heads of snapshots count, but for ``hidden`` ones, which what stands on them replaces."""
         for oid in snapshots:
-            self._held.add(oid)
-            self.found.discard(("snapshot", oid))  # it may have been met as one whose heads do not
-            self._add([("snapshot", oid)])
+            before = self._held.get(oid)
+            now = frozenset(hidden) if before is None else before & hidden
+            if now != before:
+                self._held[oid] = now
+                self.found.discard(("snapshot", oid))  # it may have been met as one whose heads do not, or not all
+                self._add([("snapshot", oid)])
 
     def _is_spared(self, task: str, oid: str) -> bool:
         return task == self.spared or self.purged.lists(("commit", oid)) is not None

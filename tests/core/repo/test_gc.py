@@ -248,3 +248,16 @@ def test_storing_what_is_there_already_makes_it_new(zoo: Repository) -> None:
     dogs = next(zoo.objects.model(oid) for oid in zoo.objects.ids("model") if zoo.objects.model(oid).task == "dogs")
     zoo.objects.put_bytes("component", zoo.objects.read("component", dogs.component("head").id))
     assert "component" not in gc(zoo).kinds
+
+
+def test_a_tag_needs_no_head_that_its_snapshot_replaces(zoo: Repository) -> None:
+    """What a base named may never have been shared: only the base may have come along."""
+    cats, roots = zoo.refs.head("cats"), dict(zoo.refs.roots())
+    assert cats is not None
+    base = zoo.objects.put(Snapshot(heads={"cats": "ab" * 32}, roots=roots))
+    zoo.refs.create_tag("v1", zoo.objects.put(Snapshot(heads={"cats": cats.commit}, roots=roots, base=base)))
+    assert fsck(zoo).problems == ()
+    collect(here(zoo))
+    zoo.refs.create_tag("v2", base)
+    with pytest.raises(CorruptObjectError, match="is missing"):
+        collect(here(zoo))
