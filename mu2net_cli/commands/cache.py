@@ -72,6 +72,8 @@ def prune(
     session.say(f"{doing} {_amount(report.num_pruned, report.pruned_bytes)}; {quantity(report.cached_bytes)}B stay")
     if report.num_unsure:
         session.note(f"{counted(report.num_unsure, 'component')} stay because no remote said that it has them.")
+    for error in report.errors:
+        session.note(f"warning: {error}")
 
 
 def _amount(number: int, size_bytes: int) -> str:

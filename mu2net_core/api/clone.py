@@ -20,7 +20,7 @@ from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
 from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.repository import CONFIG, FOLDER
+from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import LocalStore, replace_file
 from mu2net_core.storage.local import synced_together
@@ -147,16 +147,12 @@ def _default_name(url: str) -> str:
     return name
 
 
-def _marker(target: Path) -> Path:
-    return target / FOLDER / "state" / "unfinished-clone"
-
-
 def _check_target(target: Path) -> None:
     """Refuses a folder that holds anything but an unfinished clone."""
     if target.exists() and not target.is_dir():
         raise AlreadyExistsError(f"Cannot clone into {target}: it is a file.")
     others = [entry.name for entry in target.iterdir() if entry.name != FOLDER] if target.is_dir() else []
-    finished = (target / FOLDER / CONFIG).is_file() and not _marker(target).is_file()
+    finished = (target / FOLDER / CONFIG).is_file() and not clone_marker(target / FOLDER).is_file()
     if others or finished:
         what = "there is a repository" if finished else f"it holds other things ({', '.join(sorted(others)[:3])})"
         raise AlreadyExistsError(f"Cannot clone into {target}: {what}.", hint="Name a new or an empty folder.")
@@ -176,7 +172,7 @@ def _mend(folder: Path) -> None:
 @contextmanager
 def _unfinished(target: Path, what: str, context: Context) -> Iterator[None]:
     """Marks the clone as unfinished inside the block. If it fails, nothing is left; if it is cut off, what came is."""
-    existed, marker = target.is_dir(), _marker(target)
+    existed, marker = target.is_dir(), clone_marker(target / FOLDER)
     if marker.is_file():
         if marker.read_text() == what:
             _mend(target / FOLDER)

@@ -16,6 +16,7 @@ from mu2net_core.repo.place import here, there
 from mu2net_core.repo.purge import SETTLE_S
 from mu2net_core.repo.reach import Tips, state_tips
 from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.repository import clone_marker
 
 __all__ = ["GRACE", "GcReport", "gc"]
 
@@ -51,7 +52,7 @@ def gc(
         reached = connect(find_remote(repo.config, remote), limits=repo.limits)
         reached.config()
         return collect(there(reached, repo), grace=grace, dry_run=dry_run, watch=progress, settle=settle)
-    if (repo.state / "unfinished-clone").exists():
+    if clone_marker(repo.path).exists():
         raise ConflictError(
             "This clone is not finished: what it brought so far nothing refers to yet.",
             hint="Repeat the command that made it: mu2net clone URL FOLDER",

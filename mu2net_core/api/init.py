@@ -16,7 +16,7 @@ from mu2net_core.nn import LayerSpec, family_named
 from mu2net_core.objects import Component, ComponentRef, Model
 from mu2net_core.presets import preset_named
 from mu2net_core.repo import Repository, create_repository, open_repository
-from mu2net_core.repo.repository import FOLDER
+from mu2net_core.repo.repository import FOLDER, clone_marker
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["InitResult", "init"]
@@ -63,7 +63,7 @@ def init(
         repo = create_repository(target, preset=preset, bare=bare)
     except AlreadyExistsError:
         repo = open_repository(target if bare else target / FOLDER)
-        if repo.refs.roots() or repo.config.preset != preset:
+        if repo.refs.roots() or repo.config.preset != preset or clone_marker(repo.path).exists():
             raise
     prepare_jax(context)
     model = _random_root(repo, context, seed)

@@ -66,6 +66,7 @@ class PruneReport:
         pruned_bytes: of these.
         cached_bytes: of the cached components that are left.
         num_unsure: components that stay because no remote said that it has them.
+        errors: why a remote could not be asked.
     """
 
     dry_run: bool
@@ -74,6 +75,7 @@ class PruneReport:
     pruned_bytes: int
     cached_bytes: int
     num_unsure: int
+    errors: tuple[str, ...] = ()
 
 
 def inspect(repo: Repository) -> CacheReport:
@@ -130,6 +132,7 @@ def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), d
         pruned_bytes=sum(sizes[oid] for oid in pruned),
         cached_bytes=left,
         num_unsure=unsure - len(pruned),
+        errors=tuple(source.error for source in sources if source.error is not None),
     )
 
 
@@ -153,6 +156,7 @@ class _Source:
     def __init__(self, remote: Remote, held: Set[str], limits: Limits) -> None:
         self._remote, self._held, self._limits = remote, held, limits
         self._store: Store | None = None
+        self.error: str | None = None
 
     def has(self, oid: str, size_bytes: int) -> bool:
         """Returns whether it says that it has so many bytes of a component."""
@@ -164,8 +168,8 @@ class _Source:
             return self._store.size(object_key("component", oid)) == size_bytes
         except NotFoundError:
             return False
-        except Mu2netError:
-            self._held = frozenset()
+        except Mu2netError as exc:
+            self._held, self.error = frozenset(), exc.message
             return False
 
 

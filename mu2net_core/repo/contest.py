@@ -17,6 +17,7 @@ from typing import Protocol
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Commit, Model, Scorer, Task
+from mu2net_core.repo.purged import PURGED_SOURCE
 
 __all__ = ["Manifests", "ancestry", "contenders", "is_canonical_merge", "winner"]
 
@@ -156,6 +157,11 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
     if len(names) < 2:
         return
     first, *others = [manifests.task(task_id) for task_id in sorted(names)]
+    if any(task.source == PURGED_SOURCE for task in (first, *others)):
+        raise ConflictError(
+            f"The task {first.name} was purged on one side, and is there on the other.",
+            hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
+        )
     if not all(_comparable(first, other) for other in others):
         raise ConflictError(
             f"The two sides define the task {first.name} differently: task objects "

@@ -15,7 +15,7 @@ from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
 from mu2net_core.storage.files import make_folder, translate
 
-__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository"]
+__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "clone_marker"]
 
 FOLDER = ".mu2net"
 CONFIG = "config.toml"
@@ -80,3 +80,11 @@ class Repository:
 
     def __repr__(self) -> str:
         return f"Repository({str(self.path)!r})"
+
+
+def clone_marker(path: Path) -> Path:
+    """Returns the file that lies in the repository at ``path`` as long as it is a clone under way, or cut off.
+
+    Its first line is what is being cloned.
+    """
+    return path / "state" / "unfinished-clone"

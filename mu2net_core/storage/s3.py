@@ -61,6 +61,10 @@ _DENIED_HINT = (
     "Check that these credentials may list, read and write this bucket (without the right to list, S3 denies reading "
     "what is missing), or give others: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the option profile."
 )
+_NO_ENDPOINT_HINT = (
+    "See that this machine is online, then run the same command again. If the bucket is not Amazon's, name its server "
+    "with the option endpoint (--endpoint URL)."
+)
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError)
 _METHODS = {
     "env": "the environment's AWS_ACCESS_KEY_ID",
@@ -155,7 +159,10 @@ class S3Backend(Backend):
                 return Failure(trouble=Trouble.DENIED, reason=words(cause), hint="aws configure list-profiles")
             if isinstance(cause, SSLError):
                 return Failure(trouble=Trouble.REFUSED, reason=words(cause))
-        return Failure(trouble=Trouble.LOST if _is_connection(causes) else Trouble.REFUSED, reason=words(exc))
+        if not _is_connection(causes):
+            return Failure(trouble=Trouble.REFUSED, reason=words(exc))
+        hint = None if "endpoint" in self.given else _NO_ENDPOINT_HINT
+        return Failure(trouble=Trouble.LOST, reason=words(exc), hint=hint)
 
     def credentials(self) -> str:
         """Returns which credentials are used, in words."""

@@ -35,7 +35,7 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 _USUAL = (
     "under the tag",  # two of the same name for different moments
     "No repository at",  # nobody pushed yet
-    "define the task",  # purged there, and added here without knowing it
+    "was purged on one side",  # and added on the other without knowing it
     "was purged",
 )
 _SENT = {"new", "updated", "merged", "removed"}

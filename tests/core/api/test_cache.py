@@ -13,9 +13,10 @@ from mu2net_core.api.fsck import fsck
 from mu2net_core.api.pull import pull
 from mu2net_core.api.push import push
 from mu2net_core.api.sizes import parse_size
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import AccessDeniedError, InvalidInputError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import evolve_sample
 
 
@@ -85,6 +86,22 @@ def test_what_a_remote_does_not_confirm_stays(full: Repository, context: Context
     report = prune(full, context, "0")
     assert full.objects.has("component", head(full, "a"))
     assert report.num_unsure == (5 if spoil == "unreachable" else 1)
+    assert report.errors == ()
+
+
+def test_why_a_remote_could_not_be_asked_is_said(
+    full: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = LocalStore.size
+
+    def denied(store: LocalStore, key: str) -> int:
+        if store.root != full.path:
+            raise AccessDeniedError("Cannot look for it: 403.")
+        return size(store, key)
+
+    monkeypatch.setattr(LocalStore, "size", denied)
+    report = prune(full, context, "0")
+    assert (report.num_pruned, report.errors) == (0, ("Cannot look for it: 403.",))
 
 
 def test_without_a_partial_remote_nothing_is_cached(ann: Repository, context: Context) -> None:

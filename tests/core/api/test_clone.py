@@ -13,9 +13,12 @@ from mu2net_core.api import clone as clone_module
 from mu2net_core.api import remote
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.init import init
+from mu2net_core.api.open import open_repo
 from mu2net_core.api.push import push
 from mu2net_core.errors import (
     AlreadyExistsError,
+    ConflictError,
     CorruptObjectError,
     InvalidInputError,
     NotFoundError,
@@ -233,6 +236,21 @@ class TestInterrupted:
         assert any((tmp_path / "mine" / ".mu2net" / "objects").rglob("*.zarr.zip"))
         clone("shared", "mine", context, full=True)
         assert fsck(open_repository(tmp_path / "mine")).problems == ()
+
+    def test_nothing_is_done_in_one_that_was_cut_off(
+        self, fail: Callable[..., FaultyStore], shared: Repository, context: Context, tmp_path: Path
+    ) -> None:
+        fail(15)
+        with pytest.raises(StorageError):
+            clone("shared", "mine", context)
+        with pytest.raises(ConflictError, match="a clone that was cut off") as info:
+            open_repo(tmp_path / "mine", context)
+        assert f"mu2net clone {tmp_path}/shared {tmp_path}/mine" in str(info.value.hint)
+        with pytest.raises(AlreadyExistsError):
+            init(tmp_path / "mine", context)
+        fail()
+        clone("shared", "mine", context)
+        assert open_repo(tmp_path / "mine", context).refs.tasks() == ("a", "b")
 
     def test_a_killed_clone_is_taken_up_by_the_same_command(
         self, shared: Repository, context: Context, tmp_path: Path
