@@ -13,10 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mu2net_core.api.context import Context
 from mu2net_core.testing.ceph import ceph
 from mu2net_core.testing.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
+
+# The same examples in every run, so that a change is judged by what it changed; new ones with the long tests.
+settings.register_profile("same", derandomize=os.environ.get("MU2NET_TEST_PROFILE") != "nightly")
+settings.load_profile("same")
 
 
 @pytest.fixture

@@ -68,8 +68,12 @@ class RemoteRepository:
         return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 
     def exists(self) -> bool:
-        """Returns whether there is a repository."""
-        return self.store.exists(CONFIG)
+        """Returns whether there is a repository; reads its settings, for then a server that refuses says why."""
+        try:
+            self.store.read(CONFIG, limit=self._limits.config_bytes)
+        except NotFoundError:
+            return False
+        return True
 
     def __repr__(self) -> str:
         return f"RemoteRepository({self.remote.name}, {self.store.url})"
