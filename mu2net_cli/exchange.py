@@ -32,6 +32,9 @@ __all__ = [
     "transfer_progress",
 ]
 
+_FEW = 10
+"""So many tasks to which nothing happened are named; of more it is said how many they are."""
+
 
 class OnConflict(StrEnum):
     """What becomes of heads that moved on both sides."""
@@ -75,8 +78,12 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
         print_json(result)
         return
     session.say(f"{direction} {result.url}")
+    same = [task for task in result.tasks if task.outcome == "up-to-date"]
     for task in result.tasks:
-        session.say(_task_line(task))
+        if task.outcome != "up-to-date" or len(same) <= _FEW:
+            session.say(_task_line(task))
+    if len(same) > _FEW:
+        session.say(f"   up-to-date  {counted(len(same), 'task')}")
     for kind, names in (("tag", result.tags), ("root", result.roots)):
         for name in names:
             session.say(_name_line(kind, name))

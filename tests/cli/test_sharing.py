@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.testing.samples import add_sample_task, sample_repository
+
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
 
 
@@ -29,6 +31,18 @@ def test_remotes_are_added_listed_and_removed(run, empty_repo: Path, tmp_path: P
     assert "There is a remote team already" in again.err
     assert run(*here, "remote", "remove", "team").out == f"Removed remote team: {url}\n"
     assert run(*here, "remote", "remove", "team").code == 3
+
+
+def test_of_many_tasks_to_which_nothing_happened_only_the_number_is_said(run, tmp_path: Path) -> None:
+    repo = sample_repository(tmp_path / "many")
+    for number in range(12):
+        add_sample_task(repo, f"task-{number}")
+    here = ["-C", repo.worktree]
+    assert run(*here, "remote", "add", "origin", "../shared").code == 0
+    assert " * new         task-7 [" in run(*here, "push").out
+    again = run(*here, "push")
+    assert "   up-to-date  12 tasks\n" in again.out
+    assert "task-7" not in again.out
 
 
 def test_push_says_what_went_and_what_stayed(run, trained_repo: Path) -> None:
