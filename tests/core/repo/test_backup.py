@@ -12,34 +12,21 @@ from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.epoch import EPOCHS
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.tracking import forget_tracking
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import evolve_sample
 
 
 @pytest.fixture
-def origin(tmp_path: Path) -> Remote:
-    return Remote(name="origin", url=str(tmp_path / "shared"))
-
-
-@pytest.fixture
-def ann(tmp_path: Path, origin: Remote) -> Repository:
+def ann(ann: Repository, origin: Remote, tmp_path: Path) -> Repository:
     """Returns a working copy that shares two tasks; later work on one of them is not in the backup any more."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    attach(repo)
-    for task in ("cats", "dogs"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
-    push(repo, origin)
     shutil.copytree(origin.url, tmp_path / "backup")
     for number in range(3):
-        evolve_sample(repo, "dogs", score=0.6, seed=number)
-        push(repo, origin)
+        evolve_sample(ann, "dogs", score=0.6, seed=number)
+        push(ann, origin)
     shutil.rmtree(origin.url)
     shutil.copytree(tmp_path / "backup", origin.url)
     shutil.rmtree(Path(origin.url, EPOCHS))
-    return repo
+    return ann
 
 
 def shared(origin: Remote) -> Repository:

@@ -22,7 +22,7 @@ from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.samples import evolve_sample, sample_task
 from mu2net_core.testing.sharing import there
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
@@ -30,24 +30,6 @@ NOW = "2026-01-02T03:04:05.678901+00:00"
 AGENT = Agent(id="0" * 32, host="test", device="none")
 
 POLICY = Policy(now=NOW)
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Remote:
-    return Remote(name="origin", url=str(tmp_path / "shared"))
-
-
-@pytest.fixture
-def ann(tmp_path: Path, origin: Remote) -> Repository:
-    """Returns a working copy that shares two tasks."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    attach(repo)
-    for task in ("cats", "dogs"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
-    push(repo, origin)
-    return repo
 
 
 @pytest.fixture
