@@ -15,7 +15,7 @@ from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Architecture, Hyperparameter, Scorer
 from mu2net_core.search.space import SearchSpace
 
-__all__ = ["PRESETS", "Preset", "TrainingConfig", "preset_named", "with_settings"]
+__all__ = ["PRESETS", "STRUCTURAL_KEY", "Preset", "TrainingConfig", "preset_named", "with_settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,9 @@ class Preset:
     training: TrainingConfig = TrainingConfig()
     scorer: Scorer = Scorer()
 
+
+STRUCTURAL_KEY = "space.structural"
+"""The setting that lists the enabled kinds of changes of structure."""
 
 _VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
     "mu": tuple(round(0.02 * step, 2) for step in range(1, 16)),
@@ -131,6 +134,7 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         InvalidInputError: a key of ours that does not exist, or a value of the wrong type or range.
     """
     values, defaults = dict(preset.space.values), dict(preset.space.defaults)
+    structural = preset.space.structural
     training: dict[str, Any] = {}
     scorer: dict[str, Any] = {}
     for key, value in settings.items():
@@ -141,6 +145,8 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
             training[name] = _checked(key, name, value, preset.training)
         elif section == "scorer":
             scorer[name] = _checked(key, name, value, preset.scorer)
+        elif key == STRUCTURAL_KEY:
+            structural = _listed(key, value, "")
         elif section == "space":
             values[name] = _listed(key, value, _known(key, name, preset.space.defaults))
         elif section == "default":
@@ -148,7 +154,7 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
     try:
         return replace(
             preset,
-            space=SearchSpace(values=values, defaults=defaults),
+            space=SearchSpace(values=values, defaults=defaults, structural=structural),
             training=replace(preset.training, **training),
             scorer=replace(preset.scorer, **scorer),
         )

@@ -10,7 +10,7 @@ from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys
 from mu2net_core.api.sizes import check_max_size
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, Limits
-from mu2net_core.presets import Preset, preset_named, with_settings
+from mu2net_core.presets import STRUCTURAL_KEY, Preset, preset_named, with_settings
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.config import DATA, Value, parse_value, read_user_config
 from mu2net_core.repo.revisions import near
@@ -112,7 +112,9 @@ def _defaults(preset: Preset) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for key in known_keys(preset):
         section, _, name = key.partition(".")
-        if section == "space":
+        if key == STRUCTURAL_KEY:
+            values[key] = list(preset.space.structural)
+        elif section == "space":
             values[key] = list(preset.space.values[name])
         elif section == "default":
             values[key] = preset.space.defaults[name]

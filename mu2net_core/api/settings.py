@@ -10,7 +10,7 @@ from typing import Any
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Limits
-from mu2net_core.presets import Preset, preset_named, with_settings
+from mu2net_core.presets import STRUCTURAL_KEY, Preset, preset_named, with_settings
 from mu2net_core.repo import Config, Repository, Setting
 from mu2net_core.repo.config import Layers, Value, environment_name, read_user_config
 from mu2net_core.repo.revisions import near
@@ -48,7 +48,7 @@ def preset_keys(preset: Preset) -> tuple[str, ...]:
     keys = [f"evolve.{field.name}" for field in fields(preset.training)]
     keys += [f"scorer.{field.name}" for field in fields(preset.scorer)]
     keys += [f"{section}.{name}" for section in ("space", "default") for name in preset.space.values]
-    return tuple(sorted(keys))
+    return tuple(sorted((*keys, STRUCTURAL_KEY)))
 
 
 def effective_preset(repo: Repository, context: Context, options: Mapping[str, Any] | None = None) -> Preset:

@@ -116,7 +116,7 @@ def _generation(
         system,
         shop.preset.space,
         num_children=state.children,
-        always_trainable=shop.programs.family.always_trainable,
+        structure=shop.programs.family,
         seed=seed,
     )
     on_event(GenerationStarted(task=state.task, iteration=state.iteration, generation=state.generation))

@@ -7,7 +7,7 @@ engine's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +66,20 @@ class ArchitectureFamily(Protocol):
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_classes: int
     ) -> tuple[LayerSpec, ...]:
         """Returns the layers, in order, of the model these hyperparameters ask for."""
+        ...
+
+    def structural(
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
+    ) -> Mapping[str, Mapping[str, Hyperparameter]]:
+        """Returns, by mutation name, the hyperparameters that set each change of structure a model can still undergo.
+
+        ``kinds`` are those that are enabled: ``adapter``, ``block``, ``heads``, ``mlp``. Names begin with ``add:`` for
+        new layers and ``grow:`` for larger ones.
+        """
+        ...
+
+    def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
+        """Returns the hyperparameters without the structure of blocks that are not there any more."""
         ...
 
     def init(self, spec: LayerSpec, key: jax.Array) -> Params:

@@ -10,7 +10,7 @@ be split again at every boundary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = ["VisionTransformer"]
 _EPSILON = 1e-6
 _LARGEST = 2**24
 _MOST_BLOCKS = 10_000
+_ADAPTER_DIM = 32
 
 # A random root must learn where a patch lies before it can learn what it means. With the usual beginnings (LeCun's for
 # patches, 0.02 for positions) content drowns position tenfold, and blocks evolved on top of frozen embeddings see a bag
@@ -144,6 +145,20 @@ class VisionTransformer:
             LayerSpec.of("head", "head", width=width, classes=num_classes),
         )
 
+    def structural(
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
+    ) -> Mapping[str, Mapping[str, Hyperparameter]]:
+        """Returns an adapter for each block that has none."""
+        del config
+        names = [f"adapter_{k}" for k in range(int(hyperparameters["num_layers"])) if "adapter" in kinds]
+        dim = hyperparameters.get("adapter_dim", _ADAPTER_DIM)
+        return {f"add:{name}": {name: dim} for name in names if name not in hyperparameters}
+
+    def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
+        """Returns the hyperparameters without the adapters of blocks that are not there any more."""
+        blocks = int(hyperparameters["num_layers"])
+        return {name: value for name, value in hyperparameters.items() if _block_of(name) < blocks}
+
     def init(self, spec: LayerSpec, key: jax.Array) -> Params:
         """Returns first parameters of a layer; consumes ``key``."""
         module, keywords = _module(spec, only_first=False)
@@ -178,6 +193,12 @@ class VisionTransformer:
         """Returns floating-point operations of one example's forward pass, as computed by ``apply``."""
         following = [spec.kind for spec in specs[1:]] + [""]
         return sum(_flops(spec, last=after == "encoder_norm") for spec, after in zip(specs, following, strict=True))
+
+
+def _block_of(name: str) -> int:
+    """Returns the block whose adapter a hyperparameter sets, -1 if it is none of these."""
+    kind, _, index = name.rpartition("_")
+    return int(index) if kind == "adapter" and index.isdecimal() else -1
 
 
 def _size(values: Mapping[str, Any], name: str, *, least: int = 1, most: int = _LARGEST) -> int:

@@ -2,29 +2,42 @@
 
 Every candidate δ is applied independently with its own probability µ(δ). Each µ(δ) starts at the hyperparameter
 ``mu``, is inherited, and is itself moved along mu's list with probability µ(δ): the learned µ(δ|m) of µ2Net+.
+
+How examples are prepared is drawn once per generation, from the best model, and shared by its children; all else is
+drawn per child.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from random import Random
 
 from mu2net_core.objects import Hyperparameter, Model, Mutation
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.space import MU, SearchSpace, neighbour
+from mu2net_core.search.space import MU, PREPROCESSING, SearchSpace, neighbour
+from mu2net_core.search.structure import Structure
 
-__all__ = ["candidates", "mutate", "rate"]
+__all__ = ["Preparation", "candidates", "draw_preparation", "mutate", "rate"]
 
 
-def candidates(parent: Model, space: SearchSpace, always_trainable: Collection[str]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """How one generation prepares its examples: the values of hyperparameters, and µ(δ) of their moves by δ."""
+
+    values: Mapping[str, Hyperparameter] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+
+def candidates(parent: Model, space: SearchSpace, structure: Structure) -> tuple[str, ...]:
     """Returns the names δ of the mutations ``parent`` can undergo, sorted.
 
     ``clone:<component>`` for each component that is not trained in any case, ``hp:<name>`` for each hyperparameter
-    with somewhere to go.
+    with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure.
     """
-    clones = [f"clone:{ref.name}" for ref in parent.components if ref.name not in always_trainable]
+    clones = [f"clone:{ref.name}" for ref in parent.components if ref.name not in structure.always_trainable]
     moves = [f"hp:{name}" for name in space.movable]
-    return tuple(sorted(clones + moves))
+    return tuple(sorted([*clones, *moves, *_changes(parent, space, structure)]))
 
 
 def rate(parent: Model, mutation: str, space: SearchSpace) -> float:
@@ -33,62 +46,108 @@ def rate(parent: Model, mutation: str, space: SearchSpace) -> float:
     return float(parent.hyperparameters.get(MU, space.defaults[MU])) if own is None else own
 
 
-def mutate(parent: Member, space: SearchSpace, always_trainable: Collection[str], rng: Random, seed: int) -> ChildPlan:
+def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> Preparation:
+    """Returns how the next generation prepares its examples: moved from what ``leader`` does, each with its µ(δ|m).
+
+    Args:
+        leader: the best model so far; None starts from the space's defaults.
+        space: where hyperparameters may move.
+        rng: consumed.
+    """
+    inherited = {} if leader is None else leader.hyperparameters
+    values = {name: inherited.get(name, default) for name, default in space.defaults.items() if name in PREPROCESSING}
+    rates: dict[str, float] = {}
+    for name in sorted(PREPROCESSING.intersection(space.movable)):
+        mutation = f"hp:{name}"
+        rates[mutation] = float(space.defaults[MU]) if leader is None else rate(leader, mutation, space)
+        hit, move_rate = rng.random() < rates[mutation], rng.random() < rates[mutation]
+        if hit:
+            values[name] = neighbour(values[name], space.values[name], rng)
+        if move_rate:
+            rates[mutation] = float(neighbour(rates[mutation], space.values[MU], rng))
+    return Preparation(values=values, rates=rates)
+
+
+def mutate(
+    parent: Member, space: SearchSpace, structure: Structure, preparation: Preparation, rng: Random, seed: int
+) -> ChildPlan:
     """Returns a child of ``parent`` with a freshly drawn set of mutations.
 
     Args:
         parent: the model to mutate.
         space: where hyperparameters may move.
-        always_trainable: components every child trains, whatever is drawn.
+        structure: the architecture's part in it.
+        preparation: of the child's generation.
         rng: consumed.
         seed: stored in the plan for the engine's own draws.
     """
-    model = parent.model
-    hyperparameters: dict[str, Hyperparameter] = {**space.defaults, **model.hyperparameters}
-    rates = dict(model.mutation_rates)
-    clones: set[str] = set()
-    applied: list[Mutation] = []
-    for name in candidates(model, space, always_trainable):
-        probability = rate(model, name, space)
+    draft = _Draft(parent.model, space, structure)
+    for name in candidates(parent.model, space, structure):
+        if name in preparation.rates:
+            continue
+        probability = rate(parent.model, name, space)
         hit, move_rate = rng.random() < probability, rng.random() < probability
         if hit:
-            applied += _apply(name, hyperparameters, clones, space, rng)
+            draft.apply(name, rng)
         if move_rate:
-            applied += _move_rate(name, probability, rates, space, rng)
-    return ChildPlan(
-        parent=parent,
-        clones=frozenset(clones),
-        hyperparameters=hyperparameters,
-        mutation_rates=rates,
-        mutations=tuple(applied),
-        seed=seed,
-    )
+            draft.set_rate(name, float(neighbour(probability, space.values[MU], rng)))
+    draft.prepare(preparation)
+    return draft.plan(parent, seed)
 
 
-def _apply(
-    mutation: str, hyperparameters: dict[str, Hyperparameter], clones: set[str], space: SearchSpace, rng: Random
-) -> list[Mutation]:
-    kind, _, name = mutation.partition(":")
-    if kind == "clone":
-        clones.add(name)
-        return [Mutation(name=mutation)]
-    return _move(mutation, name, hyperparameters, space.values[name], rng)
+class _Draft:
+    """A child in the making: what it inherits, and everything that was changed so far."""
+
+    def __init__(self, parent: Model, space: SearchSpace, structure: Structure) -> None:
+        self._parent, self._space, self._structure = parent, space, structure
+        self._changes = _changes(parent, space, structure)
+        self._values: dict[str, Hyperparameter] = {**space.defaults, **parent.hyperparameters}
+        self._rates = dict(parent.mutation_rates)
+        self._clones: set[str] = set()
+        self._applied: list[Mutation] = []
+
+    def apply(self, mutation: str, rng: Random) -> None:
+        kind, _, name = mutation.partition(":")
+        if mutation in self._changes:
+            self._set(mutation, self._changes[mutation])
+        elif kind == "clone":
+            self._clones.add(name)
+            self._applied.append(Mutation(name=mutation))
+        else:
+            self._set(mutation, {name: neighbour(self._values[name], self._space.values[name], rng)})
+
+    def set_rate(self, mutation: str, after: float) -> None:
+        before = rate(self._parent, mutation, self._space)
+        if after != before:
+            self._rates[mutation] = after
+            self._applied.append(Mutation(name=f"{MU}:{mutation}", before=before, after=after))
+
+    def prepare(self, preparation: Preparation) -> None:
+        for name, value in preparation.values.items():
+            self._set(f"hp:{name}", {name: value})
+        for mutation, after in preparation.rates.items():
+            self.set_rate(mutation, after)
+
+    def plan(self, parent: Member, seed: int) -> ChildPlan:
+        values = self._structure.settled(self._values)
+        undone = {name for name, sets in self._changes.items() if not sets.keys() <= values.keys()}
+        return ChildPlan(
+            parent=parent,
+            clones=frozenset(self._clones),
+            hyperparameters=values,
+            mutation_rates=self._rates,
+            mutations=tuple(mutation for mutation in self._applied if mutation.name not in undone),
+            seed=seed,
+        )
+
+    def _set(self, mutation: str, sets: Mapping[str, Hyperparameter]) -> None:
+        name, after = next(iter(sets.items()))
+        before = self._values.get(name)
+        self._values.update(sets)
+        if after != before:
+            self._applied.append(Mutation(name=mutation, before=before, after=after))
 
 
-def _move_rate(
-    mutation: str, probability: float, rates: dict[str, float], space: SearchSpace, rng: Random
-) -> list[Mutation]:
-    moved = {mutation: probability}
-    changed = _move(f"{MU}:{mutation}", mutation, moved, space.values[MU], rng)
-    if changed:
-        rates[mutation] = float(moved[mutation])
-    return changed
-
-
-def _move(
-    label: str, name: str, values: Mapping[str, Hyperparameter], choices: tuple[Hyperparameter, ...], rng: Random
-) -> list[Mutation]:
-    before = values[name]
-    after = neighbour(before, choices, rng)
-    values[name] = after  # type: ignore[index]
-    return [] if after == before else [Mutation(name=label, before=before, after=after)]
+def _changes(parent: Model, space: SearchSpace, structure: Structure) -> Mapping[str, Mapping[str, Hyperparameter]]:
+    values = {**space.defaults, **parent.hyperparameters}
+    return structure.structural(parent.architecture.config, values, space.structural)

@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.objects import Model, Scorer, System
-from mu2net_core.search.mutations import mutate
+from mu2net_core.search.mutations import draw_preparation, mutate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.scoring import score
 from mu2net_core.search.space import SearchSpace
+from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
 __all__ = ["Population", "ask", "best", "start", "tell"]
@@ -50,7 +51,7 @@ def ask(
     space: SearchSpace,
     *,
     num_children: int,
-    always_trainable: Collection[str],
+    structure: Structure,
     seed: int,
 ) -> tuple[tuple[ChildPlan, ...], Population]:
     """Returns plans for one generation, and the population with its selections counted.
@@ -60,12 +61,14 @@ def ask(
         system: the newest image of the system; models the task may not use are never parents.
         space: where hyperparameters may move.
         num_children: how many to plan.
-        always_trainable: components every child trains.
+        structure: the architecture's part in what may change.
         seed: of this generation; child ``i`` uses a stream of its own.
     """
     others, roots = _usable(system, population.task)
     counts = dict(population.selections)
     past = system.heads[population.task].commit
+    leader = best(population)
+    preparation = draw_preparation(None if leader is None else leader.model, space, rng(seed, "preparation"))
     plans: list[ChildPlan] = []
     for child in range(num_children):
         draw = rng(seed, "child", child)
@@ -73,7 +76,7 @@ def ask(
         totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
         parent = sample_parent(population.members, others, roots, totals, draw)
         counts[parent.id] = counts.get(parent.id, 0) + 1
-        plans.append(mutate(parent, space, always_trainable, draw, derive_seed(seed, "train", child)))
+        plans.append(mutate(parent, space, structure, preparation, draw, derive_seed(seed, "train", child)))
     return tuple(plans), replace(population, selections=counts)
 
 

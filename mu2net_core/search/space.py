@@ -10,10 +10,28 @@ from random import Random
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["MU", "SearchSpace", "neighbour"]
+__all__ = ["MU", "PREPROCESSING", "STRUCTURAL", "SearchSpace", "neighbour"]
 
 MU = "mu"
 """Name of the hyperparameter that every mutation probability starts from."""
+
+PREPROCESSING = frozenset(
+    {
+        "image_size",
+        "crop_area_min",
+        "crop_aspect_min",
+        "flip_left_right",
+        "brightness",
+        "contrast",
+        "saturation",
+        "hue",
+        "jpeg_quality",
+    }
+)
+"""Hyperparameters of how examples are prepared; all children of a generation share them, and the prepared examples."""
+
+STRUCTURAL = frozenset({"adapter", "block", "heads", "mlp"})
+"""Kinds of changes of structure: adapters are added; blocks, attention heads and MLPs grow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +41,12 @@ class SearchSpace:
     Attributes:
         values: sorted, distinct values; a single one never moves.
         defaults: what a root model starts with; each is one of its values.
+        structural: enabled kinds of changes of structure, of ``STRUCTURAL``, sorted.
     """
 
     values: Mapping[str, tuple[Hyperparameter, ...]]
     defaults: Mapping[str, Hyperparameter]
+    structural: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if MU not in self.values or set(self.values) != set(self.defaults):
@@ -40,6 +60,11 @@ class SearchSpace:
                 )
         if not all(isinstance(rate, int | float) and 0 <= rate <= 1 for rate in self.values[MU]):
             raise InvalidInputError(f"Hyperparameter mu: expected probabilities, got {list(self.values[MU])}.")
+        if list(self.structural) != sorted(STRUCTURAL & set(self.structural)):
+            raise InvalidInputError(
+                f"space.structural: expected sorted distinct kinds of {', '.join(sorted(STRUCTURAL))}, "
+                f"got {list(self.structural)}."
+            )
 
     @property
     def movable(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mu2net_core.objects import (
     AccessRule,
@@ -22,7 +23,41 @@ from mu2net_core.objects import (
 from mu2net_core.search import Member
 from mu2net_core.testing.samples import sample_task
 
-__all__ = ["SystemBuilder", "sample_member", "sample_ref"]
+__all__ = ["SampleStructure", "SystemBuilder", "sample_member", "sample_ref"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleStructure:
+    """The structure of models that are ``num_layers`` blocks and adapters before them.
+
+    Attributes:
+        always_trainable: names of the layers every child trains.
+    """
+
+    always_trainable: frozenset[str] = frozenset({"norm", "head"})
+
+    def structural(
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
+    ) -> Mapping[str, Mapping[str, Hyperparameter]]:
+        """Returns an adapter for each block that has none, and an MLP twice as wide for each block."""
+        blocks = range(int(hyperparameters.get("num_layers", 0)))
+        adapters = [f"adapter_{k}" for k in blocks if f"adapter_{k}" not in hyperparameters and "adapter" in kinds]
+        wider = {
+            f"mlp_{k}": 2 * int(hyperparameters.get(f"mlp_{k}", config["width"])) for k in blocks if "mlp" in kinds
+        }
+        return {
+            **{f"add:{name}": {name: hyperparameters["adapter_dim"]} for name in adapters},
+            **{f"grow:{name}": {name: size} for name, size in wider.items()},
+        }
+
+    def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
+        """Returns the hyperparameters without what belongs to blocks that are not there any more."""
+        blocks = int(hyperparameters.get("num_layers", 0))
+        return {
+            name: value
+            for name, value in hyperparameters.items()
+            if not name.startswith(("adapter_", "mlp_")) or name == "adapter_dim" or int(name.split("_")[1]) < blocks
+        }
 
 
 def sample_ref(name: str, *trained_by: str, oid: str | None = None, num_params: int = 10) -> ComponentRef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,6 +84,17 @@ class DenseFamily:
             LayerSpec.of("norm", "norm", inputs=width, outputs=width),
             LayerSpec.of("head", "head", inputs=width, outputs=num_classes),
         )
+
+    def structural(
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
+    ) -> Mapping[str, Mapping[str, Hyperparameter]]:
+        """Returns nothing: its structure is its number of blocks."""
+        del config, hyperparameters, kinds
+        return {}
+
+    def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
+        """Returns the hyperparameters as they are."""
+        return dict(hyperparameters)
 
     def init(self, spec: LayerSpec, key: jax.Array) -> Params:
         """Returns first parameters, zeros for a head; consumes ``key``."""

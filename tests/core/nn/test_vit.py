@@ -246,3 +246,11 @@ def test_a_family_of_another_package_is_found_through_its_entry_point(monkeypatc
     monkeypatch.setattr("mu2net_core.nn.registry.entry_points", lambda group, name: [Entry()])
     monkeypatch.setattr("mu2net_core.nn.registry.family_named", family_named.__wrapped__)
     assert isinstance(family_named.__wrapped__("vit-of-another"), VisionTransformer)
+
+
+def test_a_block_without_an_adapter_can_get_one_and_a_removed_block_loses_it() -> None:
+    vit, hyperparameters = VisionTransformer(), {"num_layers": 2, "adapter_dim": 8, "adapter_0": 16}
+    assert vit.structural({}, hyperparameters, ("adapter",)) == {"add:adapter_1": {"adapter_1": 8}}
+    assert vit.structural({}, hyperparameters, ()) == {}
+    assert vit.settled({**hyperparameters, "num_layers": 0}) == {"num_layers": 0, "adapter_dim": 8}
+    assert vit.settled(hyperparameters) == hyperparameters

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from mu2net_core.objects import Costs, Scorer, System
 from mu2net_core.search import ChildPlan, Member, Population, SearchSpace, ask, best, start, tell
-from mu2net_core.testing.systems import SystemBuilder, sample_member, sample_ref
+from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 SPACE = SearchSpace(
     values={"mu": (0.1, 0.2, 0.3), "learning_rate": (0.01, 0.02, 0.05)},
     defaults={"mu": 0.2, "learning_rate": 0.02},
 )
-ALWAYS = frozenset({"head"})
+STRUCTURE = SampleStructure(frozenset({"head"}))
 ROOT = sample_member(None, [sample_ref("embedding"), sample_ref("block")])
 
 
@@ -23,7 +23,7 @@ def model_of(task: str, *also_trained_by: str, score: float = 0.5) -> Member:
 def asked(
     population: Population, system: System, num_children: int = 8, seed: int = 1
 ) -> tuple[tuple[ChildPlan, ...], Population]:
-    return ask(population, system, SPACE, num_children=num_children, always_trainable=ALWAYS, seed=seed)
+    return ask(population, system, SPACE, num_children=num_children, structure=STRUCTURE, seed=seed)
 
 
 def parents_over_seeds(system: System, task: str, seeds: int = 60) -> set[str]:

@@ -64,3 +64,9 @@ def test_mu_and_single_values_do_not_move_by_themselves() -> None:
 def test_a_space_that_cannot_be_searched_is_refused(values, defaults, complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         SearchSpace(values=values, defaults=defaults)
+
+
+@pytest.mark.parametrize("kinds", [("mlp", "adapter"), ("adapter", "adapter"), ("wings",)])
+def test_kinds_of_structure_are_sorted_and_known(kinds: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidInputError, match="expected sorted distinct kinds of adapter, block, heads, mlp"):
+        SearchSpace(values={"mu": (0.1,)}, defaults={"mu": 0.1}, structural=kinds)
