@@ -30,6 +30,7 @@ class TrainingConfig:
         samples_cap: examples per cycle, at most; a cycle is never more than one epoch.
         validation_cap: validation examples used to score, at most.
         clip_norm: gradients are scaled down to this global norm.
+        population_cap: models of the task alive during an iteration, at most: the best stay.
     """
 
     generations: int = 4
@@ -39,6 +40,7 @@ class TrainingConfig:
     samples_cap: int = 51200
     validation_cap: int = 5120
     clip_norm: float = 1.0
+    population_cap: int = 64
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -135,11 +135,12 @@ def _publish_model(
     """Stores a child's arrays, then the manifests of ancestors that were not retained, then its own; returns its id."""
     for ref in model.components:
         workspace.publish_component(ref.id)
-    members = {member.id: member.model for member in state.population.members}
+    population = state.population
+    models = {member.id: member.model for member in (*population.past, *population.members)}
     oid = model.parent
-    while oid in members and not members[oid].is_retained:
-        repo.objects.put(members[oid])
-        oid = members[oid].parent
+    while oid in models and not models[oid].is_retained:
+        repo.objects.put(models[oid])
+        oid = models[oid].parent
     return repo.objects.put(replace(model, test_quality=test_quality))
 
 

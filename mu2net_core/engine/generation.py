@@ -64,7 +64,8 @@ def train_generation(
     shop: Workshop, plans: tuple[ChildPlan, ...], population: Population, system: System
 ) -> Iterator[ChildResult]:
     """Yields the result of each plan, in order; nothing a parent holds is ever changed."""
-    manifests = {**system.ancestors, **system.retained(), **{m.id: m.model for m in population.members}}
+    own = (*population.past, *population.members)
+    manifests = {**system.ancestors, **system.retained(), **{member.id: member.model for member in own}}
     alive = {member.id for member in population.members}
 
     def retained(oid: str) -> bool:

@@ -15,7 +15,7 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
 from mu2net_core.objects import Children, System
-from mu2net_core.search import Member, Population, ask, best, tell
+from mu2net_core.search import Member, Population, SearchMethod, ask, best, tell
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["IterationState", "run_iteration"]
@@ -64,6 +64,7 @@ def run_iteration(
     checkpoint: Callable[[IterationState], None],
     on_event: Callable[[Event], None],
     out_of_time: Callable[[], bool] = lambda: False,
+    ask: SearchMethod = ask,
 ) -> IterationState:
     """Returns the state after the last generation, or after the one in which time ran out.
 
@@ -74,6 +75,7 @@ def run_iteration(
         checkpoint: makes a state safe; called after every generation.
         on_event: told of everything that happens.
         out_of_time: asked before each generation but the first.
+        ask: the search method, which plans each generation.
     """
     on_event(
         IterationStarted(
@@ -87,7 +89,7 @@ def run_iteration(
     first = state.generation
     while state.generation < state.generations and not (state.generation > first and out_of_time()):
         began = time.perf_counter()
-        state = _generation(state, shop, system(), on_event)
+        state = _generation(state, shop, system(), on_event, ask)
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)
@@ -108,7 +110,7 @@ def run_iteration(
 
 
 def _generation(
-    state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
+    state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None], ask: SearchMethod
 ) -> IterationState:
     seed = derive_seed(state.seed, state.task, state.iteration, state.generation)
     plans, population = ask(
@@ -138,7 +140,7 @@ def _generation(
                 wall_s=result.wall_s,
             )
         )
-    population = tell(population, kept)
+    population = tell(population, kept, cap=shop.preset.training.population_cap)
     _forget_unused(shop, population, system)
     return replace(state, generation=state.generation + 1, population=population, counts=counts)
 
@@ -151,7 +153,7 @@ def _count(counts: Children, result: ChildResult) -> Children:
 
 
 def _best_score(population: Population, kept: list[Member]) -> float | None:
-    leader = best(tell(population, kept))
+    leader = best(replace(population, members=(*population.members, *kept)))
     return None if leader is None else leader.model.score
 
 

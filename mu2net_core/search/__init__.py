@@ -3,7 +3,8 @@
 from mu2net_core.search.mutations import Preparation, candidates, draw_preparation, mutate, rate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.population import Population, ask, best, start, tell
+from mu2net_core.search.population import Population, SearchMethod, ask, best, start, tell
+from mu2net_core.search.random_search import ask_random
 from mu2net_core.search.scoring import account, accounted_params, score
 from mu2net_core.search.space import MU, PREPROCESSING, STRUCTURAL, SearchSpace, neighbour
 from mu2net_core.search.structure import Structure
@@ -16,11 +17,13 @@ __all__ = [
     "Member",
     "Population",
     "Preparation",
+    "SearchMethod",
     "SearchSpace",
     "Structure",
     "account",
     "accounted_params",
     "ask",
+    "ask_random",
     "best",
     "candidates",
     "draw_preparation",

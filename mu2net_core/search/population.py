@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from mu2net_core.objects import Model, Scorer, System
 from mu2net_core.search.mutations import draw_preparation, mutate
@@ -14,7 +15,7 @@ from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
-__all__ = ["Population", "ask", "best", "start", "tell"]
+__all__ = ["Population", "SearchMethod", "ask", "best", "start", "tell", "usable"]
 
 QUALITY_ONLY = Scorer()
 
@@ -27,11 +28,30 @@ class Population:
         task: the active task.
         members: oldest first; retained models, then children that were kept.
         selections: by model id, how often it was selected in *this* iteration.
+        past: former members that members descend from; no parents any more, but part of the lineage.
     """
 
     task: str
     members: tuple[Member, ...] = ()
     selections: Mapping[str, int] = field(default_factory=dict)
+    past: tuple[Member, ...] = ()
+
+
+class SearchMethod(Protocol):
+    """Plans a generation; ``ask`` is the one of the papers."""
+
+    def __call__(
+        self,
+        population: Population,
+        system: System,
+        space: SearchSpace,
+        *,
+        num_children: int,
+        structure: Structure,
+        seed: int,
+    ) -> tuple[tuple[ChildPlan, ...], Population]:
+        """Returns plans for one generation, and the population with its selections counted; see ``ask``."""
+        ...
 
 
 def start(system: System, task: str, scorer: Scorer = QUALITY_ONLY) -> Population:
@@ -64,7 +84,7 @@ def ask(
         structure: the architecture's part in what may change.
         seed: of this generation; child ``i`` uses a stream of its own.
     """
-    others, roots = _usable(system, population.task)
+    others, roots = usable(system, population.task)
     counts = dict(population.selections)
     past = system.heads[population.task].commit
     leader = best(population)
@@ -80,15 +100,43 @@ def ask(
     return tuple(plans), replace(population, selections=counts)
 
 
-def tell(population: Population, kept: Collection[Member]) -> Population:
-    """Returns the population with the children that were kept added, newest last."""
-    return replace(population, members=(*population.members, *kept))
+def tell(population: Population, kept: Collection[Member], *, cap: int) -> Population:
+    """Returns the population with the children that were kept added, newest last; only the ``cap`` best stay.
+
+    Where scores tie the newest stay. A model that was retained earlier counts like the others.
+    """
+    members = (*population.members, *kept)
+    ranked = sorted(range(len(members)), key=lambda age: (_score(members[age]), age), reverse=True)
+    alive = tuple(members[age] for age in sorted(ranked[:cap]))
+    return replace(population, members=alive, past=_past(alive, (*population.past, *members)))
 
 
 def best(population: Population) -> Member | None:
     """Returns the member with the best score, the newest where scores tie; None if there is no member."""
     scored = [member for member in population.members if member.model.score is not None]
     return max(reversed(scored), key=_score, default=None)
+
+
+def usable(system: System, task: str) -> tuple[list[Member], list[Member]]:
+    """Returns the other tasks' models and the roots that ``task`` may use, each in a fixed order."""
+    others = [
+        Member(id=head.model_id, model=head.model)
+        for name, head in sorted(system.heads.items())
+        if name != task and head.model is not None and head.model_id is not None and system.may_use(task, head.model)
+    ]
+    roots = [Member(id=oid, model=model) for oid, model in sorted(system.roots.items()) if system.may_use(task, model)]
+    return others, roots
+
+
+def _past(alive: tuple[Member, ...], known: tuple[Member, ...]) -> tuple[Member, ...]:
+    """Returns those of ``known`` that members descend from and that are not ``alive``, oldest first."""
+    by_id, living, wanted = {member.id: member for member in known}, {member.id for member in alive}, set[str]()
+    for member in alive:
+        oid = member.model.parent
+        while oid is not None and oid in by_id and oid not in wanted:
+            wanted.add(oid)
+            oid = by_id[oid].model.parent
+    return tuple(member for oid, member in by_id.items() if oid in wanted - living)
 
 
 def _score(member: Member) -> float:
@@ -99,13 +147,3 @@ def _scored_by(scorer: Scorer, model: Model) -> Model:
     if model.scorer == scorer or model.quality is None or model.costs is None:
         return model
     return replace(model, score=score(model.quality, model.costs, scorer), scorer=scorer)
-
-
-def _usable(system: System, task: str) -> tuple[list[Member], list[Member]]:
-    others = [
-        Member(id=head.model_id, model=head.model)
-        for name, head in sorted(system.heads.items())
-        if name != task and head.model is not None and head.model_id is not None and system.may_use(task, head.model)
-    ]
-    roots = [Member(id=oid, model=model) for oid, model in sorted(system.roots.items()) if system.may_use(task, model)]
-    return others, roots

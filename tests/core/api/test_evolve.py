@@ -29,6 +29,8 @@ from mu2net_core.repo import Repository, create_repository, load_system, open_re
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.testing.samples import evolve_sample
 
+SMALL = {"children": 2, "validations": 1}
+
 
 def head_model(repo: Repository, task: str = "digits") -> tuple[str, Model]:
     head = load_system(repo).heads[task]
@@ -103,6 +105,18 @@ def test_the_same_seed_gives_the_same_model_another_seed_another(planted, grown_
     expected, _ = head_model(open_repository(grown_folder / "repo" / ".mu2net"))
     assert planted.evolve(planted.open(), seed=1).iterations[0].model == expected
     assert planted.evolve(twin, seed=2).iterations[0].model != expected
+
+
+def test_a_capped_population_leaves_a_whole_lineage(planted) -> None:
+    repo = planted.open()
+    context = replace(planted.context, environ={**planted.context.environ, "MU2NET_EVOLVE_POPULATION_CAP": "1"})
+    evolve(repo, context, tasks=["digits"], generations=3, **SMALL, seed=1)
+    _, model = head_model(repo)
+    assert model.parent != model.root
+    while model.parent is not None:
+        model = repo.objects.model(model.parent)
+    assert model.task is None
+    assert is_clean(repo, context)
 
 
 def test_old_models_never_change_whatever_is_evolved_later(grown) -> None:

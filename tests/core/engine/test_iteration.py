@@ -12,9 +12,9 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.objects import Component, System
-from mu2net_core.search import best, start
+from mu2net_core.search import ask_random, best, start
 from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import Workbench
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
 
 @pytest.fixture
@@ -183,6 +183,26 @@ def test_no_two_children_of_a_life_draw_the_same_numbers(bench: Workbench, syste
     second = run(bench, system, replace(begin(system), iteration=2))
     members = [*first.population.members, *second.population.members]
     assert len({member.model.seed for member in members}) == len(members)
+
+
+def test_another_search_method_can_plan(bench: Workbench, system: System) -> None:
+    state = run(bench, system, begin(system, generations=1, children=2), ask=ask_random)
+    (root,) = system.roots
+    assert state.population.members
+    for member in state.population.members:
+        assert member.model.parent == root
+        assert all(ref.trainable for ref in member.model.components)
+
+
+def test_no_more_models_stay_alive_than_the_cap(bench: Workbench, system: System) -> None:
+    capped = replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, population_cap=2))
+    watch = Watch()
+    state = run(bench, system, begin(system), watch, shop=bench.workshop("a", preset=capped))
+    assert [len(saved.population.members) for saved in watch.saved] == [2, 2, 2]
+    assert state.counts.kept > 2
+    known = {member.id: member.model for member in (*state.population.past, *state.population.members)}
+    for model in known.values():
+        assert model.parent in {*known, *system.roots}
 
 
 def test_few_programs_serve_many_children(system: System) -> None:

@@ -150,7 +150,7 @@ def test_a_task_without_a_model_is_no_parent() -> None:
 
 def test_the_best_member_wins_and_the_newest_where_scores_tie() -> None:
     older, newer, worse = model_of("a", score=0.7), model_of("a", "b", score=0.7), model_of("a", score=0.6)
-    population = tell(tell(Population(task="a"), [older]), [newer, worse])
+    population = tell(tell(Population(task="a"), [older], cap=9), [newer, worse], cap=9)
     assert population.members == (older, newer, worse)
     assert best(population) == newer
     assert best(Population(task="a")) is None
@@ -209,5 +209,40 @@ def test_a_model_scored_by_other_rules_is_scored_again() -> None:
     (member,) = start(system, "a", thrifty).members
     assert (member.id, member.model.score, member.model.scorer) == (own.id, 0.4, thrifty)
     child = sample_member("a", [sample_ref("layer", "a")], score=0.5)
-    leader = best(tell(start(system, "a", thrifty), [child]))
+    leader = best(tell(start(system, "a", thrifty), [child], cap=9))
     assert leader == child
+
+
+def test_only_the_best_stay_alive_and_the_newest_of_equals() -> None:
+    a, b, c, d = (
+        sample_member("a", [sample_ref(name, "a")], score=score)
+        for name, score in (("a", 0.3), ("b", 0.6), ("c", 0.3), ("d", 0.5))
+    )
+    population = tell(Population(task="a", members=(a,)), [b, c, d], cap=3)
+    assert population.members == (b, c, d)
+    assert tell(population, [], cap=2).members == (b, d)
+    assert tell(population, [], cap=1).members == (b,)
+    assert best(tell(Population(task="a", members=(a,)), [c], cap=1)) == c
+
+
+def test_a_retained_model_counts_like_the_others() -> None:
+    retained = model_of("a", score=0.4)
+    children = [sample_member("a", [sample_ref(f"x{n}", "a")], score=0.5, retained=False) for n in range(2)]
+    population = tell(Population(task="a", members=(retained,)), children, cap=2)
+    assert population.members == tuple(children)
+    assert population.past == ()
+
+
+def test_who_left_the_population_stays_in_the_lineage_of_those_in_it() -> None:
+    def child(name: str, parent: Member, score: float) -> Member:
+        return sample_member("a", [sample_ref(name, "a")], parent=parent.id, score=score, retained=False)
+
+    first = child("first", ROOT, 0.1)
+    second = child("second", first, 0.2)
+    third = child("third", second, 0.5)
+    barren = child("barren", first, 0.1)
+    population = tell(tell(Population(task="a"), [first, second, barren], cap=9), [third], cap=1)
+    assert (population.members, population.past) == ((third,), (first, second))
+    fourth = child("fourth", third, 0.6)
+    assert tell(population, [fourth], cap=1).past == (first, second, third)
+    assert tell(population, [child("other", ROOT, 0.6)], cap=1).past == ()

@@ -1,0 +1,149 @@
+"""How often each mutation is drawn: 10,000 children against µ(δ|m), within three standard deviations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from mu2net_core.search import (
+    PREPROCESSING,
+    ChildPlan,
+    Member,
+    Population,
+    SearchSpace,
+    ask,
+    candidates,
+    rate,
+    start,
+    tell,
+)
+from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+
+MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
+STRUCTURE = SampleStructure()
+SPACE = SearchSpace(
+    values={
+        "mu": MU,
+        "learning_rate": (0.01, 0.02, 0.05),
+        "num_layers": (1, 2, 3),
+        "adapter_dim": (16, 32, 64),
+        "image_size": (32, 48, 64),
+        "hue": (0.0, 0.1, 0.2),
+        "momentum": (0.9,),
+    },
+    defaults={
+        "mu": 0.1,
+        "learning_rate": 0.02,
+        "num_layers": 2,
+        "adapter_dim": 32,
+        "image_size": 48,
+        "hue": 0.1,
+        "momentum": 0.9,
+    },
+    structural=("adapter", "mlp"),
+)
+CHILDREN = 10_000
+
+
+def model(task: str | None, mu: float, *, score: float = 0.5, **rates: float) -> Member:
+    refs = [sample_ref(name) for name in ("embedding", "encoderblock_0", "encoderblock_1", "norm")]
+    refs += [] if task is None else [sample_ref("head", task, oid=f"head-{task}")]
+    own = {name.replace("__", ":"): value for name, value in rates.items()}
+    return sample_member(task, refs, score=score, hyperparameters={**SPACE.defaults, "mu": mu}, mutation_rates=own)
+
+
+MINE = model("a", 0.2, clone__embedding=0.04, hp__hue=0.26, hp__image_size=0.06, add__adapter_1=0.28)
+OTHER = model("b", 0.12, hp__learning_rate=0.24, grow__mlp_0=0.04)
+ROOT = model(None, 0.08)
+SYSTEM = (
+    SystemBuilder()
+    .root(ROOT)
+    .task("a", MINE, selections={MINE.id: 1, OTHER.id: 1})  # a half from the first, a quarter from the second ...
+    .task("b", OTHER)
+    .build()
+)
+
+
+@cache
+def plans() -> tuple[ChildPlan, ...]:
+    """Returns the only child of each of 10,000 generations."""
+    population = start(SYSTEM, "a")
+    return tuple(
+        ask(population, SYSTEM, SPACE, num_children=1, structure=STRUCTURE, seed=seed)[0][0] for seed in range(CHILDREN)
+    )
+
+
+def assert_frequency(found: int, draws: int, probability: float, what: str) -> None:
+    assert abs(found - draws * probability) <= 3 * (draws * probability * (1 - probability)) ** 0.5, what
+
+
+@pytest.mark.parametrize("parent", [MINE, OTHER, ROOT], ids=["own", "other", "root"])
+def test_each_mutation_of_each_parent_happens_as_often_as_its_own_rate_says(parent: Member) -> None:
+    mine = [plan for plan in plans() if plan.parent.id == parent.id]
+    found = Counter(mutation.name for plan in mine for mutation in plan.mutations)
+    deltas = [name for name in candidates(parent.model, SPACE, STRUCTURE) if name[3:] not in PREPROCESSING]
+    assert len(deltas) == 10
+    for delta in deltas:
+        probability = rate(parent.model, delta, SPACE)
+        # What was changed in a block that is removed at once does not count: half of the moves of num_layers.
+        kept = 1 - rate(parent.model, "hp:num_layers", SPACE) / 2 if delta.endswith("_1") and ":enc" not in delta else 1
+        assert_frequency(found[delta], len(mine), probability * kept, delta)
+        assert_frequency(found[f"mu:{delta}"], len(mine), probability, f"mu:{delta}")
+
+
+def test_preparation_moves_as_often_as_the_best_models_rates_say() -> None:
+    for delta, probability in (("hp:hue", 0.26), ("hp:image_size", 0.06)):
+        name, expected = delta.removeprefix("hp:"), SPACE.defaults[delta.removeprefix("hp:")]
+        values = Counter(plan.hyperparameters[name] for plan in plans())
+        rates = Counter(plan.mutation_rates.get(delta, plan.hyperparameters["mu"]) for plan in plans())
+        assert_frequency(CHILDREN - values.pop(expected), CHILDREN, probability, delta)
+        assert_frequency(CHILDREN - rates.pop(probability), CHILDREN, probability, f"mu:{delta}")
+        for neighbours in (values, rates):  # up as often as down
+            assert len(neighbours) == 2
+            assert_frequency(min(neighbours.values()), sum(neighbours.values()), 0.5, delta)
+
+
+def test_preparation_is_drawn_per_generation_not_per_child() -> None:
+    generations = [
+        ask(start(SYSTEM, "a"), SYSTEM, SPACE, num_children=4, structure=STRUCTURE, seed=seed)[0] for seed in range(500)
+    ]
+    moved = sum(children[0].hyperparameters["hue"] != 0.1 for children in generations)
+    assert_frequency(moved, len(generations), 0.26, "hp:hue")
+    assert all(len({child.hyperparameters["hue"] for child in children}) == 1 for children in generations)
+
+
+def test_mutations_of_one_child_are_independent() -> None:
+    mine = [plan for plan in plans() if plan.parent.id == MINE.id]
+    drawn = [{mutation.name for mutation in plan.mutations} for plan in mine]
+    for one, other in (("add:adapter_0", "hp:learning_rate"), ("clone:encoderblock_0", "mu:clone:encoderblock_0")):
+        assert_frequency(sum({one, other} <= names for names in drawn), len(mine), 0.2 * 0.2, f"{one} and {other}")
+
+
+def test_over_many_generations_everything_stays_where_it_may_be() -> None:
+    seen: set[float] = set()
+    for plan in _descent(400):
+        assert set(plan.mutation_rates.values()) <= set(MU)
+        for name, values in SPACE.values.items():
+            assert plan.hyperparameters[name] in values
+        blocks = int(plan.hyperparameters["num_layers"])
+        assert set(plan.hyperparameters) - set(SPACE.values) <= {
+            f"{k}_{n}" for k in ("adapter", "mlp") for n in range(blocks)
+        }
+        seen.update(plan.mutation_rates.values())
+    assert len(seen) > 5
+
+
+def _descent(generations: int) -> Iterator[ChildPlan]:
+    """Yields the plan of each generation's only child, which is always the next one's parent."""
+    population = Population(task="a", members=(MINE,))
+    for seed in range(generations):
+        (plan,), _ = ask(population, SYSTEM, SPACE, num_children=1, structure=STRUCTURE, seed=seed)
+        yield plan
+        child = replace(
+            MINE.model, hyperparameters=plan.hyperparameters, mutation_rates=plan.mutation_rates, seed=seed, score=0.5
+        )
+        population = tell(population, [Member(id=f"child-{seed}", model=child)], cap=1)
