@@ -170,8 +170,11 @@ def test_square_crops_keep_a_uniform_part_of_the_area() -> None:
     parts = np.sort(box.height.astype(float) * box.width / 512**2)
     steps = np.abs(parts - np.linspace(0.5, 1, 4000)).max() / 0.5  # Kolmogorov and Smirnov's distance
     assert steps < 1.63 / math.sqrt(4000)  # 1 %
-    places = box.top[box.height < 512] / (512.0 - box.height[box.height < 512])
-    assert abs(places.mean() - 0.5) < 3 * math.sqrt(1 / 12 / 4000)
+    room = np.maximum(512.0 - box.height, 1)
+    down, right = box.top / room, box.left / room
+    assert abs(down.mean() - 0.5) < 3 * math.sqrt(1 / 12 / 4000)
+    assert abs(right.mean() - 0.5) < 3 * math.sqrt(1 / 12 / 4000)
+    assert abs(np.corrcoef(down, right)[0, 1]) < 3 / math.sqrt(4000)
 
 
 @pytest.mark.parametrize(
