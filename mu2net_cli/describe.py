@@ -80,6 +80,8 @@ def _task_lines(task: Task) -> Iterator[str]:
 def _model_lines(model: Model) -> Iterator[str]:
     yield ""
     yield _field("model of", model.task or "no task: a root")
+    if model.origin is not None:
+        yield _field("made from", f"{model.origin.source} (BLAKE3 {short(model.origin.blake3)})")
     yield _field("architecture", model.architecture.name + _in_brackets(model.architecture.config))
     if model.parent is not None:
         yield _field("parent", short(model.parent))

@@ -20,6 +20,8 @@ __all__ = [
     "OptionalTask",
     "ReadersOption",
     "RevisionArgument",
+    "RootOption",
+    "RootSeedOption",
     "Seed",
     "TaskArgument",
     "complete_name",
@@ -76,6 +78,10 @@ def _complete(ctx: typer.Context, incomplete: str, names_fn: Callable[[Repositor
         return []
 
 
+RootOption = Annotated[
+    str, typer.Option("--root", metavar="ROOT", help="'random', a checkpoint's file or URL, or e.g. augreg:Ti_16.")
+]
+RootSeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of a random root model.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Make every random decision from N.")]
 FolderArgument = Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder, made if need be.")]

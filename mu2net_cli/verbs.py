@@ -31,6 +31,7 @@ _TABLE = {
         "demo": "Run the whole main job on small real data.",
     },
     "Grow it": {
+        "add-root": "Add a root model: one more beginning for first models.",
         "add-task": "Add a task: a data set the system shall learn.",
         "rm-task": "Remove a task; its history stays, unless it is purged.",
         "tasks": "List the tasks.",

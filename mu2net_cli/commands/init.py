@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.options import FolderArgument, JsonFlag
+from mu2net_cli.options import FolderArgument, JsonFlag, RootOption, RootSeedOption
 from mu2net_cli.render import print_json, quantity, short
 from mu2net_cli.session import session_of
+from mu2net_cli.transfers import transfer_progress
 
 __all__ = ["init"]
 
@@ -19,12 +20,15 @@ def init(
     folder: FolderArgument = None,
     *,
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Model family and defaults.")] = "vit-ti0",
-    root: Annotated[str, typer.Option("--root", metavar="random", help="Where the root model comes from.")] = "random",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of a random root model.")] = 0,
+    root: RootOption = "random",
+    seed: RootSeedOption = 0,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository to share, with no working folder.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Make a new repository with a root model.
+
+    The root's numbers are random, or those of a public vision transformer: an AugReg checkpoint (.npz) of the preset's
+    width and patch size, of which the first blocks are taken and the positions fitted to the preset's images.
 
     Example: mu2net init chars --preset vit-ti0
     """
@@ -32,12 +36,17 @@ def init(
 
     session = session_of(ctx)
     where = session.path(folder or Path())
-    result = init_api(where, session.context, preset=preset, root=root, seed=seed, bare=bare)
+    with transfer_progress(session) as watch:
+        result = init_api(where, session.context, preset=preset, root=root, seed=seed, bare=bare, watch=watch)
     if as_json:
         print_json(result)
         return
+    source = f" of {result.origin.source}" if result.origin is not None else ""
+    size = f"{result.num_components} components, {quantity(result.num_params)} parameters"
     session.say(
         f"Initialised an empty mu2net repository in {result.path} (preset {result.preset}, root "
-        f"{short(result.root_id)}: {result.num_components} components, {quantity(result.num_params)} parameters)"
+        f"{short(result.root_id)}{source}: {size})"
     )
+    for remark in result.remarks:
+        session.note(remark)
     session.note("Next: mu2net add-task DATASET, e.g. sklearn:digits or cmaterdb/bangla")

@@ -10,7 +10,7 @@ import typer
 from mu2net_cli.advice import next_step, relation_lines
 from mu2net_cli.describe import access_text
 from mu2net_cli.options import JsonFlag
-from mu2net_cli.render import counted, percent, print_json, quantity
+from mu2net_cli.render import counted, percent, print_json, quantity, short
 from mu2net_cli.session import session_of
 from mu2net_cli.text import print_lines
 from mu2net_core.objects import AccessRule
@@ -43,6 +43,8 @@ def _lines(report: StatusReport) -> Iterator[str]:
     yield f"System {report.worktree} (preset {report.preset})"
     size = f"{counted(report.num_components, 'component')}, {quantity(report.num_params)} parameters"
     yield f"{counted(len(report.tasks), 'task')}, {size}"
+    if len(report.roots) > 1:
+        yield f"Roots: {', '.join(f'{name} {short(oid)}' for name, oid in sorted(report.roots.items()))}"
     width = max((len(task.task) for task in report.tasks), default=0)
     for task in report.tasks:
         yield f"  {task.task:<{width}}  {_stands(task)}"

@@ -20,6 +20,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.open import open_repo
 
 if TYPE_CHECKING:
+    from mu2net_core.api.add_root import RootResult
     from mu2net_core.api.ancestry import Ancestry
     from mu2net_core.api.check_remote import RemoteCheck
     from mu2net_core.api.evaluate import EvalResult
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mu2net_core.repo.cache import PruneReport
     from mu2net_core.repo.fsck import FsckReport
     from mu2net_core.repo.gc import GcReport
-    from mu2net_core.repo.outcomes import Exchange
+    from mu2net_core.repo.outcomes import Exchange, Progress
 
 __all__ = ["Repo", "clone", "init", "open"]
 
@@ -67,6 +68,14 @@ class Repo:
         from mu2net_core.api.add_task import add_task
 
         return add_task(self.repository, self.context, uri, **options)
+
+    def add_root(
+        self, name: str, *, root: str = "random", seed: int = 0, watch: Callable[[Progress], None] | None = None
+    ) -> RootResult:
+        """Adds a root model of the repository's preset; see ``mu2net_core.api.add_root.add_root``."""
+        from mu2net_core.api.add_root import add_root
+
+        return add_root(self.repository, self.context, name, root=root, seed=seed, watch=watch)
 
     def remove_task(self, task: str) -> Head:
         """Removes a task; its history stays."""
@@ -234,12 +243,12 @@ def open(path: Path | str | None = None) -> Repo:  # noqa: A001  reads as mu2net
     return Repo(open_repo(path, context), context)
 
 
-def init(folder: Path | str, *, preset: str = "vit-ti0", seed: int = 0) -> Repo:
-    """Makes a repository with a random root model in ``folder`` and returns it."""
+def init(folder: Path | str, *, preset: str = "vit-ti0", root: str = "random", seed: int = 0) -> Repo:
+    """Makes a repository in ``folder`` with a root model, random or from a checkpoint, and returns it."""
     from mu2net_core.api.init import init as make
 
     context = Context.default()
-    return Repo(open_repo(make(Path(folder), context, preset=preset, seed=seed).path, context), context)
+    return Repo(open_repo(make(Path(folder), context, preset=preset, root=root, seed=seed).path, context), context)
 
 
 def clone(

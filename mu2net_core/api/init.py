@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.limits import effective_limits
+from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
 from mu2net_core.api.runtime import prepare_jax
-from mu2net_core.api.settings import effective_preset
-from mu2net_core.engine.child import key_of
-from mu2net_core.engine.pool import to_host
-from mu2net_core.engine.programs import Programs
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError
-from mu2net_core.nn import LayerSpec, family_named
-from mu2net_core.objects import Component, ComponentRef, Model
+from mu2net_core.api.settings import effective_preset, preset_under
+from mu2net_core.errors import AlreadyExistsError
+from mu2net_core.objects import Origin
 from mu2net_core.presets import preset_named
-from mu2net_core.repo import Repository, create_repository, open_repository
-from mu2net_core.repo.repository import FOLDER, clone_marker
-from mu2net_core.seeds import derive_seed
+from mu2net_core.repo import Config, Repository, create_repository, open_repository
+from mu2net_core.repo.outcomes import Watch
+from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
 
 __all__ = ["InitResult", "init"]
 
@@ -27,7 +25,18 @@ ROOT = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitResult:
-    """What was made: where, from which preset, and the root model's id and size."""
+    """What was made.
+
+    Attributes:
+        path: of the repository.
+        worktree: the folder the user sees.
+        preset: its name.
+        root_id: of the root model.
+        num_params: numbers in the root.
+        num_components: layers of the root.
+        origin: the checkpoint the root comes from; None for a random one.
+        remarks: what of the checkpoint was not taken as it is.
+    """
 
     path: Path
     worktree: Path
@@ -35,10 +44,19 @@ class InitResult:
     root_id: str
     num_params: int
     num_components: int
+    origin: Origin | None
+    remarks: tuple[str, ...]
 
 
 def init(
-    folder: Path, context: Context, *, preset: str = "vit-ti0", root: str = "random", seed: int = 0, bare: bool = False
+    folder: Path,
+    context: Context,
+    *,
+    preset: str = "vit-ti0",
+    root: str = RANDOM,
+    seed: int = 0,
+    bare: bool = False,
+    watch: Watch | None = None,
 ) -> InitResult:
     """Makes a repository in ``folder`` with a root model of ``preset``.
 
@@ -46,28 +64,27 @@ def init(
         folder: made if it is not there.
         context: of this process.
         preset: name of a preset.
-        root: ``random``.
-        seed: of the random root.
+        root: ``random``, a checkpoint's path or URL, or a name in ``CHECKPOINTS``.
+        seed: of a random root.
         bare: put the repository into ``folder`` itself, as a bucket or shared folder has it.
+        watch: told how far the transfer of a checkpoint is.
 
     Raises:
         AlreadyExistsError: there is a repository with a root already; an interrupted ``init`` is finished instead.
-        InvalidInputError: a root that is not ``random``.
-        NotFoundError: no such preset.
+        NotFoundError: no such preset or checkpoint.
+        InvalidInputError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had, or does
+            not fit the preset.
     """
     preset_named(preset)
-    if root != "random":
-        raise InvalidInputError(f"Cannot start from the root {root!r}: expected 'random'.")
     target = context.cwd / folder.expanduser()
-    try:
-        repo = create_repository(target, preset=preset, bare=bare)
-    except AlreadyExistsError:
-        repo = open_repository(target if bare else target / FOLDER)
-        if repo.refs.roots() or repo.config.preset != preset or clone_marker(repo.path).exists():
-            raise
+    repo = _unfinished(target if bare else target / FOLDER, preset)
+    config = repo.config if repo is not None else Config(preset=preset)
     prepare_jax(context)
-    model = _random_root(repo, context, seed)
-    root_id = repo.objects.put(model)
+    limits = effective_limits(context, config.settings)
+    pretrained = load_pretrained(root, preset_under(config, context), context, limits=limits, watch=watch)
+    if repo is None:
+        repo = create_repository(target, preset=preset, bare=bare)
+    root_id, model = store_root(repo, effective_preset(repo, context), seed=seed, pretrained=pretrained)
     repo.refs.create_root(ROOT, root_id)
     return InitResult(
         path=repo.path,
@@ -76,31 +93,16 @@ def init(
         root_id=root_id,
         num_params=sum(ref.num_params for ref in model.components),
         num_components=len(model.components),
+        origin=model.origin,
+        remarks=pretrained.remarks if pretrained is not None else (),
     )
 
 
-def _random_root(repo: Repository, context: Context, seed: int) -> Model:
-    chosen = effective_preset(repo, context)
-    programs = Programs(family=family_named(chosen.architecture.name))
-    family = programs.family
-    specs = family.layers(chosen.architecture.config, chosen.space.defaults, num_classes=1)
-    return Model(
-        architecture=chosen.architecture,
-        components=tuple(_random_component(repo, programs, spec, seed) for spec in specs if spec.name != family.head),
-        hyperparameters=chosen.space.defaults,
-        seed=seed,
-    )
-
-
-def _random_component(repo: Repository, programs: Programs, spec: LayerSpec, seed: int) -> ComponentRef:
-    params = programs.init(spec, key_of(derive_seed(seed, "root", spec.name)))
-    component = Component(name=spec.name, config=spec.config, params=to_host(params))
-    oid, size_bytes = repo.objects.put_component(component)
-    return ComponentRef(
-        id=oid,
-        name=spec.name,
-        num_params=component.num_params,
-        size_bytes=size_bytes,
-        trainable=False,
-        operation="root",
-    )
+def _unfinished(path: Path, preset: str) -> Repository | None:
+    """Returns the repository that an interrupted ``init`` left at ``path``; None if there is none."""
+    if not (path / CONFIG).exists():
+        return None
+    repo = open_repository(path)
+    if repo.refs.roots() or repo.config.preset != preset or clone_marker(repo.path).exists():
+        raise AlreadyExistsError(f"There is a repository in {path} already.")
+    return repo

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mu2net_core.api.checkpoints import cache_folder
 from mu2net_core.api.context import Context
 from mu2net_core.data import absolute_uri, data_folder, is_catalogue, load_split
 from mu2net_core.engine.child import Split
@@ -31,12 +32,7 @@ def prepare_jax(context: Context) -> None:
 
     Where its folder cannot be written there is none, and the context is told so, once.
     """
-    folder = context.environ.get("MU2NET_CACHE_DIR")
-    if folder is None:
-        from platformdirs import user_cache_path
-
-        folder = str(user_cache_path("mu2net", appauthor=False))
-    cache = Path(folder) / "xla"
+    cache = cache_folder(context) / "xla"
     problem = _why_not_writable(cache)
     if problem is not None and cache not in _TOLD:
         _TOLD.add(cache)

@@ -23,6 +23,7 @@ __all__ = [
     "fitting_settings",
     "known_keys",
     "preset_keys",
+    "preset_under",
     "unknown_variables",
 ]
 
@@ -59,11 +60,16 @@ def effective_preset(repo: Repository, context: Context, options: Mapping[str, A
         context: for the environment and the user's configuration.
         options: by setting key; None values are left out.
     """
-    preset = preset_named(repo.config.preset)
+    return preset_under(repo.config, context, options)
+
+
+def preset_under(config: Config, context: Context, options: Mapping[str, Any] | None = None) -> Preset:
+    """Returns the same of a repository that has ``config``, or will have."""
+    preset = preset_named(config.preset)
     layers = Layers(
         options={key: value for key, value in (options or {}).items() if value is not None},
         environ=context.environ,
-        repository=repo.config.settings,
+        repository=config.settings,
         user=read_user_config(context.user_config),
     )
     found = {key: setting for key in preset_keys(preset) if (setting := layers.get(key)) is not None}

@@ -1,7 +1,18 @@
 """Architectures: what a model computes. Nothing here knows of repositories, tasks or evolution."""
 
 from mu2net_core.nn.architecture import ArchitectureFamily, LayerSpec, Params
+from mu2net_core.nn.checkpoint import Checkpoint, read_checkpoint
+from mu2net_core.nn.positions import resize_positions
 from mu2net_core.nn.registry import family_named
 from mu2net_core.nn.vit import VisionTransformer
 
-__all__ = ["ArchitectureFamily", "LayerSpec", "Params", "VisionTransformer", "family_named"]
+__all__ = [
+    "ArchitectureFamily",
+    "Checkpoint",
+    "LayerSpec",
+    "Params",
+    "VisionTransformer",
+    "family_named",
+    "read_checkpoint",
+    "resize_positions",
+]

@@ -57,6 +57,7 @@ def _check_model(model: Model) -> None:
         raise ValueError("exactly the root models have neither task nor task object nor root")
     _names("task", [] if model.task is None else [model.task])
     _ids("task object, root and parent", (model.task_id, model.root, model.parent))
+    _ids("origin", (model.origin.blake3,) if model.origin is not None else ())
     for ref in model.components:
         _check_ref(ref)
     for name, number in {**model.hyperparameters, **model.architecture.config}.items():

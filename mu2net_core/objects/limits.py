@@ -30,6 +30,7 @@ class Limits:
         manifest_bytes: of a model, task, commit or snapshot.
         component_bytes: of a component's file.
         ref_bytes: of a head's entry, a tag, a root, an epoch.
+        checkpoint_bytes: of a checkpoint's file that a root is made from.
         config_bytes: of another repository's ``config.toml``.
         json_depth: lists and objects inside one another.
         array_dims: dimensions of an array.
@@ -46,6 +47,7 @@ class Limits:
     manifest_bytes: int = 16 * _MIB
     component_bytes: int = 8 * _GIB
     ref_bytes: int = 65_536
+    checkpoint_bytes: int = 16 * _GIB
     config_bytes: int = _MIB
     json_depth: int = 64
     array_dims: int = 8

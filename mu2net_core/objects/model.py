@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mu2net_core.objects.component import ComponentRef
 from mu2net_core.version import FORMAT
 
-__all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Scorer"]
+__all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Origin", "Scorer"]
 
 Hyperparameter = bool | int | float | str
 
@@ -66,6 +66,19 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The checkpoint a root model was made from.
+
+    Attributes:
+        source: where it came from: a public name, a URL without secrets, or a file's name.
+        blake3: the hash of the file, 64 lower-case hex digits.
+    """
+
+    source: str
+    blake3: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model as it is stored.
 
@@ -88,7 +101,10 @@ class Model:
         seed: from which the child was sampled and trained.
         device_kind: e.g. ``cpu`` or ``NVIDIA H200``.
         versions: of the libraries that computed it.
+        origin: the checkpoint a root was made from; None for a random root, and for every other model.
     """
+
+    OMITTED_IF_NONE: ClassVar = ("origin",)
 
     format: int = FORMAT
     kind: Literal["model"] = "model"
@@ -110,6 +126,7 @@ class Model:
     seed: int | None = None
     device_kind: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         names = [ref.name for ref in self.components]
@@ -117,6 +134,8 @@ class Model:
             raise ValueError(f"a model needs components with distinct names, got {names}")
         if (self.task is None) != (self.parent is None):
             raise ValueError("exactly the root models have neither task nor parent")
+        if self.task is not None and self.origin is not None:
+            raise ValueError("only root models have an origin")
 
     @property
     def is_retained(self) -> bool:

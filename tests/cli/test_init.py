@@ -33,7 +33,7 @@ def test_the_seed_decides_the_root(run) -> None:
     ("options", "code", "message"),
     [
         (["--preset", "vit-giant"], 3, "No preset 'vit-giant'"),
-        (["--root", "elsewhere.npz"], 2, "expected 'random'"),
+        (["--root", "elsewhere.npz"], 3, "Expected 'random'"),
         (["--seed", "many"], 2, "--seed"),
     ],
 )

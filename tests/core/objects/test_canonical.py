@@ -23,6 +23,7 @@ from mu2net_core.objects import (
     HeadEntry,
     Model,
     Mutation,
+    Origin,
     Scorer,
     Snapshot,
     Training,
@@ -43,6 +44,7 @@ REF = ComponentRef(
     parent="b" * 64,
     training={"x": Training(steps=3, examples=24)},
 )
+ROOT = Model(architecture=Architecture(name="vit", config={}), components=(REF,), hyperparameters={}, seed=0)
 MODEL = Model(
     task="x",
     task_id="c" * 64,
@@ -209,3 +211,10 @@ for thread in threads:
 for thread in threads:
     thread.join()
 """
+
+
+def test_where_a_root_comes_from_is_left_out_if_it_is_random() -> None:
+    assert b"origin" not in encode(ROOT)
+    pretrained = replace(ROOT, seed=None, origin=Origin(source="mini.npz", blake3="e" * 64))
+    assert decode(encode(pretrained), Model, what="it") == pretrained
+    assert b'"origin":{"blake3":"eeee' in encode(pretrained)

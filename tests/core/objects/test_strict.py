@@ -25,6 +25,7 @@ from mu2net_core.objects import (
     HeadEntry,
     Limits,
     Model,
+    Origin,
     Scorer,
     Snapshot,
     Task,
@@ -68,6 +69,12 @@ MODEL = Model(
     seed=7,
     versions={"jax": "0.1"},
 )
+ROOT = Model(
+    architecture=MODEL.architecture,
+    components=(replace(MODEL.components[0], training={}),),
+    hyperparameters={"mu": 0.1},
+    origin=Origin(source="augreg:Ti_16", blake3=OTHER),
+)
 COMMIT = Commit(
     task="cats",
     task_id=OID,
@@ -96,7 +103,7 @@ def changed(value: Any, change: Callable[[dict[str, Any]], object]) -> bytes:
     return encode(table)
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("value", [*VALUES, ROOT], ids=lambda value: type(value).__name__)
 def test_what_we_write_is_read(value: Any) -> None:
     assert decoded(encode(value), type(value)) == value
 
@@ -213,6 +220,10 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (MODEL, _set(costs={"params": -1, "accounted_params": 1.0, "flops": 1}), "costs"),
         (MODEL, _set(costs={"params": 1, "accounted_params": -1.0, "flops": 1}), "accounted_params"),
         (MODEL, _set(seed=1.5), "seed"),
+        (MODEL, _set(origin={"source": "x", "blake3": OID}), "only root models have an origin"),
+        (ROOT, _set(origin={"source": "x", "blake3": "y"}), "64 hex digits"),
+        (ROOT, _set(origin={"blake3": OID}), "source"),
+        (ROOT, _set(origin="augreg:Ti_16"), "origin"),
         (COMMIT, _set(parents=["x"]), "64 hex digits"),
         (COMMIT, _set(parents=[OID, OID]), "distinct"),
         (COMMIT, _set(model="../x"), "64 hex digits"),
