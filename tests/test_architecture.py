@@ -31,7 +31,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mu2net_core": {"api"},  # the front door, mu2net_core/__init__.py
     "mu2net_cli": {"api", "mu2net_core"},
 }
-HEAVY = {"numpy", "jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "sklearn", "PIL"}
+HEAVY = {
+    *("numpy", "jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "sklearn", "PIL"),
+    "grain",
+}
 NEVER = {
     "search": HEAVY,
     "objects": HEAVY - {"numpy"},

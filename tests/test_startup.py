@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = (
     *("jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "numpy", "fsspec"),
-    *("sklearn", "PIL", "cryptography", "s3fs", "gcsfs", "adlfs", "aiohttp"),
+    *("sklearn", "PIL", "grain", "cryptography", "s3fs", "gcsfs", "adlfs", "aiohttp"),
     "mu2net_core.testing",
     "pydantic",  # typer's, 0.2 s: see mu2net_cli/light.py
 )

@@ -10,11 +10,11 @@ from blake3 import blake3
 
 from mu2net_core.data.catalogue import open_source
 from mu2net_core.data.images import as_pixels, fit
-from mu2net_core.data.source import Examples, SourceInfo, Stored
+from mu2net_core.data.source import Examples, Source, SourceInfo, Stored
 from mu2net_core.errors import DataError, NotFoundError
 from mu2net_core.objects import Split, Task
 
-__all__ = ["Fingerprint", "check_label", "load_split"]
+__all__ = ["Fingerprint", "check_label", "checked", "load_split", "open_split"]
 
 
 class Fingerprint:
@@ -76,29 +76,28 @@ def load_split(
     Raises:
         DataError: the data changed under the task, cannot be found or cannot be read.
     """
+    source = open_split(task, split, data_dir=data_dir, uri=uri)  # first of all: it checks that there are so many
+    wanted = task.splits[split]
+    images = np.empty((wanted.num_examples, *size, channels), np.uint8)
+    labels = np.empty(wanted.num_examples, np.int32)
+    for index, stored in enumerate(checked(source, task, split, verify=verify)):
+        images[index] = fit(as_pixels(stored.image, stored.name), size, channels)
+        labels[index] = stored.label
+    return Examples(images=images, labels=labels)
+
+
+def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None) -> Source:
+    """Returns the source of a task, which has the task's classes and all examples that the split names.
+
+    Raises:
+        DataError: it cannot be found, or has not.
+    """
     wanted = task.splits[split]
     named = sum(part.stop - part.start for part in wanted.slices)
     if named != wanted.num_examples:
         raise DataError(
             f"The split {split} of the task {task.name} names {named} examples and counts {wanted.num_examples}."
         )
-    examples = _read(task, wanted, data_dir, uri)  # first of all: it checks that there are so many
-    images = np.empty((wanted.num_examples, *size, channels), np.uint8)
-    labels = np.empty(wanted.num_examples, np.int32)
-    fingerprint = Fingerprint()
-    index = 0
-    for index, stored in enumerate(examples, start=1):
-        if verify:
-            fingerprint.add(stored)
-        check_label(stored, task.num_classes)
-        images[index - 1] = fit(as_pixels(stored.image, stored.name), size, channels)
-        labels[index - 1] = stored.label
-    if index != wanted.num_examples or (verify and fingerprint.hexdigest() != wanted.fingerprint):
-        raise _changed(task, f"the examples of {split} are others")
-    return Examples(images=images, labels=labels)
-
-
-def _read(task: Task, split: Split, data_dir: str | None, uri: str | None) -> Iterator[Stored]:
     try:
         source = open_source(uri or task.source, options=task.options, data_dir=data_dir)
     except NotFoundError as exc:
@@ -106,9 +105,35 @@ def _read(task: Task, split: Split, data_dir: str | None, uri: str | None) -> It
             f"The data of task {task.name} is not here: {exc.message}",
             hint=f"If it lies elsewhere on this machine: mu2net config set data.{task.name} URI",
         ) from exc
-    info = source.info()
-    _check_unchanged(task, split, info)
-    return source.read(split.slices)
+    _check_unchanged(task, wanted, source.info())
+    return source
+
+
+def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> Iterator[Stored]:
+    """Yields the examples of a split as they are stored, in the task's order, and at its end checks what they were.
+
+    Args:
+        source: from ``open_split``.
+        task: as stored.
+        split: ``train``, ``validation`` or ``test``.
+        verify: check the fingerprint.
+
+    Raises:
+        DataError: a label out of range; others or another number than the task was made from.
+    """
+    wanted = task.splits[split]
+    fingerprint = Fingerprint()
+    count = 0
+    for stored in source.read(wanted.slices):
+        if verify:
+            fingerprint.add(stored)
+        check_label(stored, task.num_classes)
+        count += 1
+        if count > wanted.num_examples:
+            break
+        yield stored
+    if count != wanted.num_examples or (verify and fingerprint.hexdigest() != wanted.fingerprint):
+        raise _changed(task, f"the examples of {split} are others")
 
 
 def _check_unchanged(task: Task, split: Split, info: SourceInfo) -> None:

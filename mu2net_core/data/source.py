@@ -5,15 +5,17 @@ Dimension letters: N examples, H height, W width, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
 
 from mu2net_core.objects import Slice
 
-__all__ = ["Examples", "Options", "Source", "SourceFactory", "SourceInfo", "Stored"]
+__all__ = ["Examples", "Options", "RandomAccess", "Source", "SourceFactory", "SourceInfo", "Stored", "StoredExamples"]
 
 Options = Mapping[str, int | str | bool]
 
@@ -50,8 +52,50 @@ class SourceInfo:
     skipped: tuple[str, ...] = ()
 
 
+class RandomAccess(Protocol):
+    """Stored examples by number, in any order; read by several threads at once."""
+
+    def __len__(self) -> int:
+        """Returns how many there are."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Stored:
+        """Returns one of them."""
+        ...
+
+
+class StoredExamples:
+    """The examples of some slices, one slice after the other, each fetched when it is asked for.
+
+    Args:
+        slices: of the source.
+        fetch: returns the example of a source's split at an index; called by several threads at once.
+    """
+
+    def __init__(self, slices: Sequence[Slice], fetch: Callable[[str, int], Stored]) -> None:
+        self._slices = tuple(slices)
+        self._stops = tuple(accumulate(part.stop - part.start for part in slices))
+        self._fetch = fetch
+
+    def __len__(self) -> int:
+        return self._stops[-1] if self._stops else 0
+
+    def __getitem__(self, index: int, /) -> Stored:
+        if not 0 <= index < len(self):
+            raise IndexError(f"expected 0 to {len(self) - 1}, got {index}")
+        number = bisect_right(self._stops, index)
+        part = self._slices[number]
+        return self._fetch(part.split, part.stop - (self._stops[number] - index))
+
+    def __iter__(self) -> Iterator[Stored]:
+        return (self[index] for index in range(len(self)))
+
+
 class Source(Protocol):
-    """A data set that can be read: a canonical URI, what is in it, and its examples in a fixed order."""
+    """A data set that can be read: a canonical URI, what is in it, and its examples in a fixed order.
+
+    A source that derives from this class and cannot do better inherits ``examples``; any other offers its own.
+    """
 
     @property
     def uri(self) -> str:
@@ -65,6 +109,15 @@ class Source(Protocol):
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields the examples of ``slices``, one slice after the other, as they are stored."""
         ...
+
+    def examples(self, slices: Sequence[Slice]) -> RandomAccess:
+        """Returns the same examples by number; unless a source does better, it is asked to ``read`` one at a time."""
+
+        def fetch(split: str, index: int) -> Stored:
+            (stored,) = self.read((Slice(split=split, start=index, stop=index + 1),))
+            return stored
+
+        return StoredExamples(slices, fetch)
 
 
 class SourceFactory(Protocol):

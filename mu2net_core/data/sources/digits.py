@@ -12,7 +12,7 @@ from difflib import get_close_matches
 import numpy as np
 
 from mu2net_core.data.order import fair_permutation
-from mu2net_core.data.source import Options, SourceInfo, Stored
+from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Slice
 
@@ -44,10 +44,17 @@ class DigitsSource:
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields 8×8 grey images."""
+        return iter(self.examples(slices))
+
+    def examples(self, slices: Sequence[Slice]) -> StoredExamples:
+        """Returns the same images by number."""
         label = _LABELS[self.name]
-        for part in slices:
-            for index in range(part.start, part.stop):
-                yield Stored(name=f"all[{index}]", image=self._images[index], label=label(int(self._digits[index])))
+        return StoredExamples(
+            slices,
+            lambda _, index: Stored(
+                name=f"all[{index}]", image=self._images[index], label=label(int(self._digits[index]))
+            ),
+        )
 
 
 def _load() -> tuple[np.ndarray, np.ndarray]:

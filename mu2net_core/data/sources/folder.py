@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mu2net_core.data.images import decode_image
 from mu2net_core.data.order import fair_order
-from mu2net_core.data.source import Options, SourceInfo, Stored
+from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Slice
 
@@ -74,11 +74,18 @@ class FolderSource:
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields encoded images."""
+        return iter(self.examples(slices))
+
+    def examples(self, slices: Sequence[Slice]) -> StoredExamples:
+        """Returns the same images by number."""
+        files = self._listing.files
         labels = {name: label for label, name in enumerate(self._listing.classes)}
-        for part in slices:
-            for file in self._listing.files[part.split][part.start : part.stop]:
-                label = labels[self._place(file)[1]]
-                yield Stored(name=str(self.path / file), image=self._bytes(file), label=label)
+
+        def fetch(split: str, index: int) -> Stored:
+            file = files[split][index]
+            return Stored(name=str(self.path / file), image=self._bytes(file), label=labels[self._place(file)[1]])
+
+        return StoredExamples(slices, fetch)
 
     @cached_property
     def _listing(self) -> _Listing:

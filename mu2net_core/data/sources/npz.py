@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mu2net_core.data.order import fair_permutation
-from mu2net_core.data.source import Options, SourceInfo, Stored
+from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import DataError, NotFoundError
 from mu2net_core.objects import Slice
 
@@ -46,11 +46,17 @@ class NpzSource:
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields images as arrays."""
-        for part in slices:
-            images, labels = self._splits[part.split]
-            order = fair_permutation(len(labels))
-            for index in order[part.start : part.stop]:
-                yield Stored(name=f"{part.split}[{index}]", image=images[index], label=int(labels[index]))
+        return iter(self.examples(slices))
+
+    def examples(self, slices: Sequence[Slice]) -> StoredExamples:
+        """Returns the same images by number."""
+        orders = {split: fair_permutation(len(self._splits[split][1])) for split in {part.split for part in slices}}
+
+        def fetch(split: str, index: int) -> Stored:
+            (images, labels), place = self._splits[split], orders[split][index]
+            return Stored(name=f"{split}[{place}]", image=images[place], label=int(labels[place]))
+
+        return StoredExamples(slices, fetch)
 
 
 def _read(path: Path) -> Mapping[str, np.ndarray]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mu2net_core.data.source import Options, SourceInfo, Stored
+from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.prepare import import_tfds, prepare
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Slice
@@ -56,8 +56,25 @@ class TfdsSource:
             for start in range(part.start, part.stop, _CHUNK):
                 indices = range(start, min(start + _CHUNK, part.stop))
                 for index, record in zip(indices, self._fetch(records, indices), strict=True):
-                    name = f"{self.uri} {part.split}[{index}]"
-                    yield Stored(name=name, image=record[self._image], label=int(record[self._label]))
+                    yield self._stored(part.split, index, record)
+
+    def examples(self, slices: Sequence[Slice]) -> StoredExamples:
+        """Returns the same images by number; the prepared files are read by as many threads as ask.
+
+        Raises:
+            DataError: the data was prepared in a format that has no random access, or, later, its files are broken.
+        """
+        records = {split: self._records(split) for split in {part.split for part in slices}}
+
+        def fetch(split: str, index: int) -> Stored:
+            (record,) = self._fetch(records[split], range(index, index + 1))
+            return self._stored(split, index, record)
+
+        return StoredExamples(slices, fetch)
+
+    def _stored(self, split: str, index: int, record: Any) -> Stored:
+        name = f"{self.uri} {split}[{index}]"
+        return Stored(name=name, image=record[self._image], label=int(record[self._label]))
 
     def _records(self, split: str) -> Any:
         decoders = {self._image: self._tfds.decode.SkipDecoding()}
@@ -73,7 +90,9 @@ class TfdsSource:
 
     def _fetch(self, records: Any, indices: range) -> Sequence[Any]:
         try:
-            found: Sequence[Any] = records.__getitems__(list(indices))
+            found: Sequence[Any] = (
+                [records[indices.start]] if len(indices) == 1 else records.__getitems__(list(indices))
+            )
         except (OSError, ValueError, IndexError, RuntimeError) as exc:
             raise DataError(f"Cannot read {self.uri}: {exc}.") from exc
         return found

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mu2net_core.data import describe_task, load_split, open_source
+from mu2net_core.data import ExampleStream, describe_task, load_split, open_source
 from mu2net_core.data.sources import prepare as preparing
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import ImageInput, Task
@@ -61,6 +61,17 @@ def test_its_examples_are_those_the_catalogue_gives(telugu: Task, data_dir: str)
     assert np.bincount(validation.labels, minlength=10).min() > 20
 
 
+def test_its_examples_by_number_and_streamed_are_those_that_are_loaded(telugu: Task, data_dir: str) -> None:
+    source, slices = open_source("cmaterdb/telugu", data_dir=data_dir), telugu.splits["validation"].slices
+    examples = source.examples(slices)
+    assert [examples[index] for index in range(500)] == list(source.read(slices))
+    loaded = load_split(telugu, "validation", size=(16, 16), data_dir=data_dir)
+    stream = ExampleStream(telugu, "validation", size=(16, 16), data_dir=data_dir)
+    assert np.array_equal(np.concatenate([part.images for part in stream.in_order(chunk=64)]), loaded.images)
+    drawn = np.concatenate([part.labels for part in stream.shuffled(500, chunk=64, seed=1)])
+    assert np.array_equal(np.bincount(drawn), np.bincount(loaded.labels))
+
+
 def test_a_flipped_bit_in_the_prepared_files_is_noticed(telugu: Task, data_dir: str, tmp_path: Path) -> None:
     shutil.copytree(f"{data_dir}/cmaterdb/telugu", tmp_path / "cmaterdb" / "telugu")
     (file,) = (tmp_path / "cmaterdb").rglob("cmaterdb-test*")
@@ -70,6 +81,8 @@ def test_a_flipped_bit_in_the_prepared_files_is_noticed(telugu: Task, data_dir: 
     file.write_bytes(data)
     with pytest.raises(DataError, match=r"changed under the task|Cannot read"):
         load_split(telugu, "test", size=(32, 32), data_dir=str(tmp_path))
+    with pytest.raises(DataError, match=r"changed under the task|Cannot read"):
+        ExampleStream(telugu, "test", size=(32, 32), data_dir=str(tmp_path)).in_order(chunk=64)
 
 
 @pytest.mark.parametrize(

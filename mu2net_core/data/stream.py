@@ -1,0 +1,176 @@
+"""A task's examples read as they are needed, for data sets that fit into no memory.
+
+Grain shuffles numbers, not examples: the place of each in a shuffled order is computed when it is wanted. Threads read,
+decode and resize blocks of examples ahead of use; blocks come out in order, whichever is ready first.
+
+Dimension letters: N examples, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mu2net_core.data.images import as_pixels, fit
+from mu2net_core.data.load import check_label, checked, open_split
+from mu2net_core.data.source import Examples
+from mu2net_core.objects import Task
+from mu2net_core.seeds import derive_seed
+
+__all__ = ["ExampleStream", "ReadAhead"]
+
+_MAX_BLOCK = 64
+_LABEL_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAhead:
+    """How examples are read before they are asked for.
+
+    Attributes:
+        num_threads: that read, decode and resize.
+        size_bytes: of examples, decoded and resized, that are being made or wait; at least one example, whatever it is.
+    """
+
+    num_threads: int = 8
+    size_bytes: int = 64 * 2**20
+
+    def __post_init__(self) -> None:
+        if self.num_threads < 1 or self.size_bytes < 1:
+            raise ValueError(f"expected at least one thread and one byte, got {self}")
+
+    def plan(self, example_bytes: int) -> tuple[int, int]:
+        """Returns how many examples make a block, one thread's piece of work, and how many blocks there may be."""
+        fitting = max(1, self.size_bytes // example_bytes)
+        block = max(1, min(_MAX_BLOCK, fitting // (2 * self.num_threads + 1)))
+        return block, max(1, fitting // block - 1)  # one more is in the consumer's hand
+
+
+class ExampleStream:
+    """A split's examples, read as they are needed: any number in bounded memory.
+
+    Before the first example is given out, one pass over the stored bytes checks that they are those the task was made
+    from. Besides what is read ahead, memory holds two chunks and, for each thread, one image in its original size, and
+    what the source keeps to find an example: nothing for a catalogue data set, names for a folder, all for an ``.npz``.
+
+    Args:
+        task: as stored.
+        split: ``train``, ``validation`` or ``test``.
+        size: (H, W) to resize to.
+        channels: 1 or 3.
+        data_dir: where prepared catalogue data lies.
+        uri: where the data lies on this machine, if not where the task says.
+        verify: check the fingerprint.
+        ahead: how much is read ahead, by how many threads.
+
+    Raises:
+        DataError: the data is not here or changed under the task.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        split: str,
+        *,
+        size: tuple[int, int],
+        channels: int = 3,
+        data_dir: str | None = None,
+        uri: str | None = None,
+        verify: bool = True,
+        ahead: ReadAhead | None = None,
+    ) -> None:
+        self.num_examples = task.splits[split].num_examples
+        self.example_bytes = size[0] * size[1] * channels + _LABEL_BYTES
+        self._task, self._split = task, split
+        self._shape = (*size, channels)
+        self._ahead = ahead or ReadAhead()
+        self._source = open_split(task, split, data_dir=data_dir, uri=uri)
+        self._examples = self._source.examples(task.splits[split].slices)
+        self._to_verify = verify
+
+    def shuffled(self, count: int, *, chunk: int, seed: int) -> Iterator[Examples]:
+        """Returns an iterator over ``count`` different examples, in an order drawn from a seed.
+
+        The same seed gives the same examples in the same order, however they are read. Close the iterator, or drop it,
+        to stop reading ahead.
+
+        Args:
+            count: how many, up to all.
+            chunk: how many at a time; the last chunk may be smaller.
+            seed: any integer.
+
+        Raises:
+            DataError: when it is called, the data is not the task's; later, an image is broken or cannot be read.
+        """
+        self._verify()
+        return self._chunks(self._numbers().shuffle(seed=derive_seed(seed, "stream") >> 31), count, chunk)
+
+    def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Examples]:
+        """Returns an iterator over the first ``limit`` examples, or all, in the task's order.
+
+        Args:
+            chunk: how many at a time; the last chunk may be smaller.
+            limit: how many at most.
+
+        Raises:
+            DataError: as for ``shuffled``.
+        """
+        self._verify()
+        count = self.num_examples if limit is None else min(limit, self.num_examples)
+        return self._chunks(self._numbers(), count, chunk)
+
+    def _verify(self) -> None:
+        if self._to_verify:
+            for _ in checked(self._source, self._task, self._split):
+                pass
+            self._to_verify = False
+
+    def _numbers(self) -> Any:
+        from grain import MapDataset
+
+        return MapDataset.range(self.num_examples)
+
+    def _chunks(self, numbers: Any, count: int, chunk: int) -> Iterator[Examples]:
+        if not 0 < count <= self.num_examples or chunk < 1:
+            raise ValueError(f"expected 1 to {self.num_examples} examples in chunks, got {count} in chunks of {chunk}")
+        return _rechunk(self._blocks(numbers[:count]), count, chunk, self._shape)
+
+    def _blocks(self, numbers: Any) -> Any:
+        """Returns the examples of some numbers block by block: an iterator with threads behind it, to be closed."""
+        from grain import ReadOptions
+
+        block, num_blocks = self._ahead.plan(self.example_bytes)
+        blocks = numbers.batch(block, batch_fn=tuple).map(self._block)
+        num_threads = min(self._ahead.num_threads, num_blocks, len(blocks))
+        return blocks.to_iter_dataset(ReadOptions(num_threads=num_threads, prefetch_buffer_size=num_blocks))
+
+    def _block(self, numbers: Sequence[int]) -> Examples:
+        images = np.empty((len(numbers), *self._shape), np.uint8)
+        labels = np.empty(len(numbers), np.int32)
+        for place, number in enumerate(numbers):
+            stored = self._examples[number]
+            check_label(stored, self._task.num_classes)
+            images[place] = fit(as_pixels(stored.image, stored.name), self._shape[:2], self._shape[2])
+            labels[place] = stored.label
+        return Examples(images=images, labels=labels)
+
+
+def _rechunk(blocks: Any, count: int, chunk: int, shape: tuple[int, int, int]) -> Iterator[Examples]:
+    """Yields ``count`` examples, which come in blocks, in chunks."""
+    with closing(iter(blocks)) as reader:
+        block, used = next(reader), 0
+        for start in range(0, count, chunk):
+            wanted = min(chunk, count - start)
+            images, labels, filled = np.empty((wanted, *shape), np.uint8), np.empty(wanted, np.int32), 0
+            while filled < wanted:
+                if used == len(block):
+                    block, used = next(reader), 0
+                taken = min(len(block) - used, wanted - filled)
+                images[filled : filled + taken] = block.images[used : used + taken]
+                labels[filled : filled + taken] = block.labels[used : used + taken]
+                filled, used = filled + taken, used + taken
+            yield Examples(images=images, labels=labels)
