@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
-from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import Origin, check_name
@@ -65,7 +64,6 @@ def add_root(
         )
     if repo.refs.head(name) is not None or name in repo.refs.tags():
         raise InvalidInputError(f"Cannot add a root {name}: a task or tag has that name, and it would mean both.")
-    prepare_jax(context)
     preset = effective_preset(repo, context)
     pretrained = load_pretrained(root, preset, context, limits=repo.limits, watch=watch)
     root_id, model = store_root(repo, preset, seed=seed, pretrained=pretrained)

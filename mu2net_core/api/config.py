@@ -9,7 +9,7 @@ from mu2net_core.api.names import task_head
 from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys
 from mu2net_core.api.sizes import check_max_size
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS, LIMITS_PREFIX, Limits
+from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
 from mu2net_core.presets import STRUCTURAL_KEY, Preset, preset_named, with_settings
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.config import DATA, Value, parse_value, read_user_config
@@ -58,6 +58,9 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
             raise _unknown(name, preset)
         if name.startswith(LIMITS_PREFIX):
             Limits.of({name: value})
+            return
+        if name.startswith(MACHINE_PREFIX):
+            MachineConfig.of({name: value})
             return
         if name == MAX_SIZE:
             check_max_size(value)
@@ -120,6 +123,8 @@ def _defaults(preset: Preset) -> dict[str, Value]:
             values[key] = preset.space.defaults[name]
         elif key.startswith(LIMITS_PREFIX):
             values[key] = getattr(LIMITS, name)
+        elif key.startswith(MACHINE_PREFIX):
+            values[key] = getattr(MachineConfig(), name)
         elif key in PATHS or key == MAX_SIZE:
             values[key] = ""
         else:

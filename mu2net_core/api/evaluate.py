@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
-from mu2net_core.api.runtime import device_split, prepare_jax
+from mu2net_core.api.runtime import prepare_jax, split_at
 from mu2net_core.api.stored import stored_model
-from mu2net_core.engine.evaluate import accuracy, load_row
+from mu2net_core.engine.evaluate import count_correct, load_row
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
@@ -60,15 +60,16 @@ def evaluate(
     specs = model_specs(stored.model, programs.family, stored.task.num_classes, repo.limits)
     bring_components(repo, stored.model.components, what=stored.task.name, counter=Counter(progress))
     row = load_row(stored.model, specs, repo.objects.component, programs.family)
-    images, labels = device_split(repo, context, stored.task, split, stored.model.architecture)
-    correct, share = accuracy(programs, specs, row, images, labels)
+    side = programs.family.image_side(stored.model.architecture.config, stored.model.hyperparameters)
+    feed = split_at(repo, context, stored.task, split, side)
+    correct = count_correct(programs, specs, row, feed)
     keep_bounded(repo, context)
     return EvalResult(
         task=stored.task.name,
         model=stored.model_id,
         split=split,
-        num_examples=int(images.shape[0]),
+        num_examples=feed.num_examples,
         correct=correct,
-        accuracy=share,
+        accuracy=correct / feed.num_examples,
         wall_s=time.perf_counter() - began,
     )

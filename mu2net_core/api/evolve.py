@@ -12,12 +12,11 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.parents import ParentCheck
 from mu2net_core.api.publish import publish
 from mu2net_core.api.resume import Asked, look
-from mu2net_core.api.runtime import device_split, prepare_jax, provenance
+from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
 from mu2net_core.api.workspace import Workspace
-from mu2net_core.engine.child import TaskData
-from mu2net_core.engine.evaluate import accuracy, load_row
+from mu2net_core.engine.evaluate import count_correct, load_row
 from mu2net_core.engine.events import Compiled, Event, IterationDropped, IterationFinished
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.generation import Workshop
@@ -25,7 +24,6 @@ from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError, SearchError
-from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, System, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository, load_system, record_snapshot
@@ -125,10 +123,7 @@ def evolve(
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     prepare_jax(context)
-    programs = Programs(
-        family=family_named(preset.architecture.name),
-        on_compile=lambda what, wall_s: on_event(Compiled(what=what, wall_s=wall_s)),
-    )
+    programs = programs_of(repo, context, preset, lambda what, wall_s: on_event(Compiled(what=what, wall_s=wall_s)))
     run = _Run(
         repo=repo,
         context=context,
@@ -254,17 +249,12 @@ def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: in
 
 
 def _open_shop(run: _Run, workspace: Workspace, head: Head) -> Workshop:
-    architecture, task = run.preset.architecture, head.task
+    task = head.task
     return Workshop(
         task=task,
         task_id=head.commit.task_id,
         preset=run.preset,
-        data=TaskData(
-            train=device_split(run.repo, run.context, task, "train", architecture),
-            validation=device_split(
-                run.repo, run.context, task, "validation", architecture, cap=run.preset.training.validation_cap
-            ),
-        ),
+        data=task_data(run.repo, run.context, task, run.preset),
         programs=run.programs,
         pool=ComponentPool(workspace.component, bring=workspace.bring),
         save_component=workspace.save_component,
@@ -279,8 +269,9 @@ def _test_quality(run: _Run, head: Head, winner: Member, workspace: Workspace) -
     specs = model_specs(winner.model, run.programs.family, head.task.num_classes, run.repo.limits)
     workspace.bring(winner.model.components)
     row = load_row(winner.model, specs, workspace.component, run.programs.family)
-    images, labels = device_split(run.repo, run.context, head.task, "test", winner.model.architecture)
-    return accuracy(run.programs, specs, row, images, labels)[1]
+    side = run.programs.family.image_side(winner.model.architecture.config, winner.model.hyperparameters)
+    feed = split_at(run.repo, run.context, head.task, "test", side)
+    return count_correct(run.programs, specs, row, feed) / feed.num_examples
 
 
 def _head(system: System, name: str) -> Head:

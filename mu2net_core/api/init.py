@@ -8,7 +8,6 @@ from pathlib import Path
 from mu2net_core.api.context import Context
 from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
-from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.settings import effective_preset, preset_under
 from mu2net_core.errors import AlreadyExistsError
 from mu2net_core.objects import Origin
@@ -79,7 +78,6 @@ def init(
     target = context.cwd / folder.expanduser()
     repo = _unfinished(target if bare else target / FOLDER, preset)
     config = repo.config if repo is not None else Config(preset=preset)
-    prepare_jax(context)
     limits = effective_limits(context, config.settings)
     pretrained = load_pretrained(root, preset_under(config, context), context, limits=limits, watch=watch)
     if repo is None:

@@ -97,7 +97,8 @@ class Predictor:
     def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:
         if not resize:
             _check_size(pixels, self.stored.task.input, name)
-        side = int(self.stored.model.architecture.config["image"])
+        model = self.stored.model
+        side = self._programs.family.image_side(model.architecture.config, model.hyperparameters)
         return fit(pixels, (side, side))
 
     def _of(self, images: list[np.ndarray]) -> np.ndarray:

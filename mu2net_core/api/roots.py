@@ -10,12 +10,8 @@ from blake3 import blake3
 
 from mu2net_core.api.checkpoints import LocalCheckpoint, local_checkpoint
 from mu2net_core.api.context import Context
-from mu2net_core.engine.blueprint import layer_shapes
-from mu2net_core.engine.child import key_of
-from mu2net_core.engine.pool import to_host
-from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.nn import LayerSpec, family_named, read_checkpoint
+from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec, family_named, read_checkpoint
 from mu2net_core.objects import Component, ComponentRef, Limits, Model, Origin
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
@@ -58,9 +54,7 @@ def load_pretrained(
         return None
     file = local_checkpoint(root, context, limits=limits, watch=watch)
     family = family_named(preset.architecture.name)
-    shapes = {
-        spec.name: {name: shape for name, (shape, _) in layer_shapes(family, spec).items()} for spec in _specs(preset)
-    }
+    shapes = {spec.name: {name: shape for name, (shape, _) in family.shapes(spec).items()} for spec in _specs(preset)}
     try:
         checkpoint = read_checkpoint(file.path, shapes, limits=limits)
     except CorruptObjectError as exc:
@@ -72,11 +66,11 @@ def load_pretrained(
 
 def store_root(repo: Repository, preset: Preset, *, seed: int, pretrained: Pretrained | None) -> tuple[str, Model]:
     """Returns id and manifest of a root model for ``preset``, stored with its components, which no ref names yet."""
-    programs = Programs(family=family_named(preset.architecture.name))
+    family = family_named(preset.architecture.name)
     model = Model(
         architecture=preset.architecture,
         components=tuple(
-            _stored(repo, spec, _random(programs, spec, seed) if pretrained is None else pretrained.layers[spec.name])
+            _stored(repo, spec, _random(family, spec, seed) if pretrained is None else pretrained.layers[spec.name])
             for spec in _specs(preset)
         ),
         hyperparameters=preset.space.defaults,
@@ -93,8 +87,8 @@ def _specs(preset: Preset) -> tuple[LayerSpec, ...]:
     return tuple(spec for spec in specs if spec.name != family.head)
 
 
-def _random(programs: Programs, spec: LayerSpec, seed: int) -> Mapping[str, np.ndarray]:
-    return to_host(programs.init(spec, key_of(derive_seed(seed, "root", spec.name))))
+def _random(family: ArchitectureFamily, spec: LayerSpec, seed: int) -> Arrays:
+    return family.init(spec, np.random.Generator(np.random.Philox(derive_seed(seed, "root", spec.name))))
 
 
 def _stored(repo: Repository, spec: LayerSpec, params: Mapping[str, np.ndarray]) -> ComponentRef:

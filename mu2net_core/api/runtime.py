@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from mu2net_core.api.checkpoints import cache_folder
 from mu2net_core.api.context import Context
-from mu2net_core.data import absolute_uri, data_folder, is_catalogue, load_split
-from mu2net_core.engine.child import Split
+from mu2net_core.api.settings import effective_machine
+from mu2net_core.data import ExampleStream, Resident, absolute_uri, data_folder, is_catalogue, load_split
+from mu2net_core.engine.blueprint import num_params
+from mu2net_core.engine.feeding import Feed, TaskData
+from mu2net_core.engine.layout import choose_layout
+from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import DataError
-from mu2net_core.objects import Architecture, Task
+from mu2net_core.nn import Precision, family_named
+from mu2net_core.objects import Task
+from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA
 from mu2net_core.version import __version__
 
-__all__ = ["device_split", "host_split", "prepare_jax", "provenance"]
+__all__ = ["prepare_jax", "programs_of", "provenance", "resident_bytes_of", "split_at", "task_data"]
 
 _RECORDED = ("jax", "flax", "optax", "numpy")
 _TOLD: set[Path] = set()
+_UNKNOWN_BYTES = 4 * 2**30
 
 
 def prepare_jax(context: Context) -> None:
@@ -57,34 +64,85 @@ def provenance() -> dict[str, str]:
     return {"device": jax.devices()[0].device_kind, "mu2net": __version__, **versions}
 
 
-def host_split(
-    repo: Repository, context: Context, task: Task, split: str, architecture: Architecture
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a task's images uint8 [N, H, W, 3] at the architecture's size, and labels int32 [N]; verified."""
-    side = int(architecture.config["image"])
+def split_at(
+    repo: Repository, context: Context, task: Task, split: str, side: int, *, resident_bytes: int | None = None
+) -> Feed:
+    """Returns a task's split with images of ``side`` pixels: in memory if it fits there, else read as it is needed.
+
+    Args:
+        repo: whose task.
+        context: of this process.
+        task: as stored.
+        split: of the task.
+        side: height and width the images are resized to.
+        resident_bytes: the largest split that is held in memory; None for what the setting or the device says.
+    """
+    room = resident_bytes_of(repo, context) if resident_bytes is None else resident_bytes
     size_bytes = 3 * side * side * task.splits[split].num_examples
+    folder, uri = data_folder(None, context.environ), _here(repo, task)
+    if size_bytes > room:
+        return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri)
     if size_bytes > repo.limits.examples_bytes:
         raise DataError(
             f"The split {split} of {task.name} would take {size_bytes} bytes as images of {side} x {side} pixels, over "
             f"the limit of {repo.limits.examples_bytes}.",
             hint="If that is meant: mu2net config set limits.examples_bytes NUMBER",
         )
-    examples = load_split(
-        task,
-        split,
-        size=(side, side),
-        data_dir=data_folder(None, context.environ),
-        uri=_here(repo, task),
+    return Resident(load_split(task, split, size=(side, side), data_dir=folder, uri=uri))
+
+
+def task_data(repo: Repository, context: Context, task: Task, preset: Preset) -> TaskData:
+    """Returns the examples of the active task, read when they are asked for."""
+    room = resident_bytes_of(repo, context)
+    return TaskData(
+        load=lambda split, side: split_at(repo, context, task, split, side, resident_bytes=room),
+        validation_cap=preset.training.validation_cap,
+        resident_bytes=room,
+        kept_bytes=room,
     )
-    return examples.images, examples.labels
 
 
-def device_split(
-    repo: Repository, context: Context, task: Task, split: str, architecture: Architecture, *, cap: int | None = None
-) -> Split:
-    """Returns the first ``cap`` examples of a split as device arrays."""
-    images, labels = host_split(repo, context, task, split, architecture)
-    return jnp.asarray(images[:cap]), jnp.asarray(labels[:cap])
+def resident_bytes_of(repo: Repository, context: Context) -> int:
+    """Returns up to which size a split lies on the device: the setting, or half of what is free on it."""
+    return effective_machine(repo, context).resident_bytes or _free_bytes(jax.local_devices()[0]) // 2
+
+
+def programs_of(
+    repo: Repository, context: Context, preset: Preset, on_compile: Callable[[str, float], None] = lambda *_: None
+) -> Programs:
+    """Returns programs for children of ``preset`` on this machine's devices, none of them compiled yet."""
+    machine, family = effective_machine(repo, context), family_named(preset.architecture.name)
+    devices = jax.local_devices()
+    precision = machine.precision if machine.precision != "auto" else _precision_of(devices[0])
+    specs = family.layers(preset.architecture.config, preset.space.defaults, num_classes=1)
+    numbers = sum(num_params(family, spec) for spec in specs)
+    batch = min(preset.training.batch_size, preset.training.samples_cap)
+    child_bytes = 4 * (3 * numbers + batch * len(specs) * family.activations(specs))
+    layout = choose_layout(
+        machine.strategy,
+        child_bytes=child_bytes,
+        free_bytes=min(map(_free_bytes, devices)),
+        most=preset.training.children,
+        devices=devices,
+    )
+    return Programs(family=family, on_compile=on_compile, layout=layout, precision=precision)
+
+
+def _free_bytes(device: jax.Device) -> int:
+    """Returns how much memory of a device is free, as far as it tells; a CPU's is what the machine has left."""
+    stats = device.memory_stats() or {}
+    if "bytes_limit" in stats:
+        return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not every system tells
+        return _UNKNOWN_BYTES
+
+
+def _precision_of(device: jax.Device) -> Precision:
+    """Returns bfloat16 on a TPU, and on a GPU of NVIDIA's Ampere generation (8.0) or newer."""
+    newer = float(getattr(device, "compute_capability", 0) or 0) >= 8.0
+    return "bfloat16" if device.platform == "tpu" or (device.platform == "gpu" and newer) else "float32"
 
 
 def _here(repo: Repository, task: Task) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Limits
+from mu2net_core.objects import Limits, MachineConfig
 from mu2net_core.presets import STRUCTURAL_KEY, Preset, preset_named, with_settings
 from mu2net_core.repo import Config, Repository, Setting
 from mu2net_core.repo.config import Layers, Value, environment_name, read_user_config
@@ -18,6 +18,7 @@ from mu2net_core.repo.revisions import near
 __all__ = [
     "MAX_SIZE",
     "PATHS",
+    "effective_machine",
     "effective_path",
     "effective_preset",
     "fitting_settings",
@@ -28,7 +29,8 @@ __all__ = [
 ]
 
 _VARIABLES = tuple(
-    f"MU2NET_{section}_" for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS", "SIGN", "PULL", "CACHE_MAX")
+    f"MU2NET_{section}_"
+    for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS", "MACHINE", "SIGN", "PULL", "CACHE_MAX")
 )
 PATHS = ("pull.require_signed", "sign.key")
 """Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
@@ -41,7 +43,8 @@ _HINT = "All values and where they come from: mu2net config list --origin"
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    return tuple(sorted((*preset_keys(preset), *Limits.settings_keys(), *PATHS, MAX_SIZE)))
+    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE)
+    return tuple(sorted((*preset_keys(preset), *own)))
 
 
 def preset_keys(preset: Preset) -> tuple[str, ...]:
@@ -78,6 +81,19 @@ def preset_under(config: Config, context: Context, options: Mapping[str, Any] | 
     except InvalidInputError as exc:
         blamed = "; ".join(_origin(setting, context) for setting in _blamed(preset, found))
         raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or _HINT) from exc
+
+
+def effective_machine(repo: Repository, context: Context) -> MachineConfig:
+    """Returns how this machine computes, by environment > repository > user settings.
+
+    Raises:
+        InvalidInputError: a value is none of those there are.
+    """
+    layers = Layers(
+        environ=context.environ, repository=repo.config.settings, user=read_user_config(context.user_config)
+    )
+    found = {key: setting.value for key in MachineConfig.settings_keys() if (setting := layers.get(key)) is not None}
+    return MachineConfig.of(found)
 
 
 def effective_path(context: Context, settings: Mapping[str, Value], key: str, folder: Path) -> Path | None:

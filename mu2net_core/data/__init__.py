@@ -8,6 +8,7 @@ from mu2net_core.data.catalogue import absolute_uri, data_folder, default_name, 
 from mu2net_core.data.describe import describe_task
 from mu2net_core.data.images import fit, read_image
 from mu2net_core.data.load import load_split
+from mu2net_core.data.resident import Resident
 from mu2net_core.data.source import Examples, RandomAccess, Source, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.splits import resolve_splits
 from mu2net_core.data.stream import ExampleStream, ReadAhead
@@ -17,6 +18,7 @@ __all__ = [
     "Examples",
     "RandomAccess",
     "ReadAhead",
+    "Resident",
     "Source",
     "SourceInfo",
     "Stored",

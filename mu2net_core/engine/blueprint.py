@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-
-import jax
 
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objects import Architecture, ComponentRef, Model
 from mu2net_core.objects.component import Operation
 from mu2net_core.search import ChildPlan
 
-__all__ = ["Blueprint", "LayerPlan", "draw_blueprint", "layer_shapes", "lineage", "num_params"]
+__all__ = ["Blueprint", "LayerPlan", "Slot", "draw_blueprint", "lineage", "num_params"]
+
+IDENTITY = "grow:block"
+"""The mutation that inserts a block which passes on what it gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +26,38 @@ class LayerPlan:
         spec: the layer.
         source: the component it shares or starts from; None for a random start.
         trainable: whether the child trains it; otherwise it shares ``source``.
-        operation: how a trained layer came to be.
+        operation: how a trained layer came to be; after ``interpolate`` and ``grow`` it has another size than
+            ``source``, and so starts without its momentum.
+        identity: whether a layer without source begins by passing on what it gets.
     """
 
     spec: LayerSpec
     source: ComponentRef | None
     trainable: bool
     operation: Operation
+    identity: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A place in the trained program, and the layer in it; None if it stays empty."""
+
+    spec: LayerSpec
+    layer: LayerPlan | None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer in it is trained."""
+        return self.layer is not None and self.layer.trainable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blueprint:
-    """A child's layers, cut into a frozen part below ``boundary`` and a part gradients pass through."""
+    """A child's layers: a frozen part, and the slots above the gradient boundary that gradients pass through."""
 
     layers: tuple[LayerPlan, ...]
-    boundary: int
+    frozen: tuple[LayerPlan, ...]
+    slots: tuple[Slot, ...]
 
     @property
     def specs(self) -> tuple[LayerSpec, ...]:
@@ -55,12 +73,14 @@ def draw_blueprint(
     family: ArchitectureFamily,
     ancestors: Iterable[Model],
     usable: Callable[[ComponentRef], bool],
+    kinds: Collection[str] = (),
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
     A layer the parent has is cloned if the plan says so or every child trains it, otherwise shared. The head comes
     from the parent if the parent solves the same task, else from the nearest ancestor that does, else it is new. A
-    block the parent lacks comes from the nearest ancestor that had one at that depth, else it is new.
+    layer the parent lacks, or has in another size, comes from the nearest ancestor that had it; else the parent's is
+    made to fit (positions are interpolated, a block grows); else it is new.
 
     Args:
         plan: from the search.
@@ -69,14 +89,22 @@ def draw_blueprint(
         family: of the architecture.
         ancestors: models on the parent's lineage whose arrays still exist, the parent first.
         usable: whether the active task may read a component.
+        kinds: of structural mutations that can happen: children with and without them share a program.
     """
     architecture: Architecture = plan.parent.model.architecture
     specs = family.layers(architecture.config, plan.hyperparameters, num_classes)
     parents = tuple(ancestors)
     layers = tuple(_layer(spec, plan, task, family, parents, usable) for spec in specs)
-    lowest = next(index for index, layer in enumerate(layers) if layer.trainable)
-    boundary = max(cut for cut in family.cuts(specs) if cut <= lowest)
-    return Blueprint(layers=layers, boundary=boundary)
+    placed = {layer.spec.name: layer for layer in layers}
+    slots = tuple(Slot(spec=spec, layer=placed.get(spec.name)) for spec in family.slots(specs, kinds))
+    lowest = next(index for index, slot in enumerate(slots) if slot.trainable)
+    boundary = max(cut for cut in family.cuts([slot.spec for slot in slots]) if cut <= lowest)
+    below = {slot.spec.name for slot in slots[:boundary]}
+    return Blueprint(
+        layers=layers,
+        frozen=tuple(layer for layer in layers if layer.spec.name in below),
+        slots=slots[boundary:],
+    )
 
 
 def lineage(model: Model, manifests: Mapping[str, Model], retained: Callable[[str], bool]) -> list[Model]:
@@ -101,13 +129,17 @@ def _layer(
     own = None if is_head else plan.parent.model.component(spec.name)
     if own is not None and not usable(own):
         own = None
-    if own is not None:
+    if own is not None and own.num_params == num_params(family, spec):
         trainable = spec.name in plan.clones or spec.name in family.always_trainable
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
     source = _inherited(spec, family, [m for m in ancestors if not is_head or m.task == task], usable)
-    if source is None:
-        return LayerPlan(spec=spec, source=None, trainable=True, operation="new")
-    return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_head else "insert")
+    if source is not None:
+        return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_head else "insert")
+    if own is not None:
+        operation: Operation = "interpolate" if spec.name in family.interpolated else "grow"
+        return LayerPlan(spec=spec, source=own, trainable=True, operation=operation)
+    identity = any(mutation.name == IDENTITY for mutation in plan.mutations)
+    return LayerPlan(spec=spec, source=None, trainable=True, operation="grow" if identity else "new", identity=identity)
 
 
 def _inherited(
@@ -121,11 +153,4 @@ def _inherited(
 @cache
 def num_params(family: ArchitectureFamily, spec: LayerSpec) -> int:
     """Returns how many numbers a layer has, without making them."""
-    return sum(prod(shape) for shape, _ in layer_shapes(family, spec).values())
-
-
-@cache
-def layer_shapes(family: ArchitectureFamily, spec: LayerSpec) -> Mapping[str, tuple[tuple[int, ...], str]]:
-    """Returns shape and number type of a layer's arrays by name, without making them."""
-    shapes = jax.eval_shape(lambda key: dict(family.init(spec, key)), jax.random.key(0))
-    return {name: (tuple(shape.shape), shape.dtype.name) for name, shape in shapes.items()}
+    return sum(prod(shape) for shape, _ in family.shapes(spec).values())

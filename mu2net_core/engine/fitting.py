@@ -6,10 +6,11 @@ the layers that the architecture itself asks for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from math import isfinite
+from typing import TypeVar
 
-from mu2net_core.engine.blueprint import layer_shapes, num_params
+from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
@@ -19,7 +20,8 @@ from mu2net_core.search import SearchSpace
 __all__ = ["check_component", "model_specs", "unfit_parent"]
 
 _BYTES = 4
-_IMAGE = "image"
+
+T = TypeVar("T")
 
 
 def model_specs(
@@ -33,12 +35,10 @@ def model_specs(
     """
     names = [ref.name for ref in model.components]
     _check_limit("layers", len(names), limits.layers)
-    _check_limit("image_side", _side(model), limits.image_side)
-    try:
-        specs = family.layers(model.architecture.config, model.hyperparameters, num_classes)
-    except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        reason = exc.message if isinstance(exc, Mu2netError) else f"{type(exc).__name__} {exc}."
-        raise CorruptObjectError(f"The model cannot be built: {reason}") from exc
+    config, hyperparameters = model.architecture.config, model.hyperparameters
+    side = _built(lambda: family.image_side(config, hyperparameters))
+    _check_limit("image_side", side, limits.image_side)
+    specs = _built(lambda: family.layers(config, hyperparameters, num_classes))
     if model.task is None:  # a root has no head: it solves no task
         specs = tuple(spec for spec in specs if spec.name != family.head)
     if names != [spec.name for spec in specs]:
@@ -59,9 +59,9 @@ def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Comp
         CorruptObjectError: they are not.
     """
     where = f"Component {oid[:12]} ({spec.name})"
-    if dict(component.config) != spec.config:
+    if any(component.config.get(name) != value for name, value in spec.config.items()):
         raise CorruptObjectError(f"{where}: expected {spec.config}, found {_brief(dict(component.config))}.")
-    expected = layer_shapes(family, spec)
+    expected = family.shapes(spec)
     found = {name: (array.shape, array.dtype.name) for name, array in component.params.items()}
     if found != expected:
         raise CorruptObjectError(f"{where}: expected the arrays {_brief(expected)}, found {_brief(found)}.")
@@ -110,12 +110,17 @@ def _alike(value: Hyperparameter, default: Hyperparameter) -> bool:
     return isinstance(value, int if isinstance(default, int) else int | float) and isfinite(value)
 
 
-def _side(model: Model) -> int:
-    config: Mapping[str, Hyperparameter] = model.architecture.config
-    side = config.get(_IMAGE, 1)
-    if isinstance(side, bool) or not isinstance(side, int) or side < 1:
-        raise CorruptObjectError(f"The model cannot be built: its image side is {_brief(side)}.")
-    return side
+def _built(make: Callable[[], T]) -> T:
+    """Returns what ``make`` makes of a manifest's claims.
+
+    Raises:
+        CorruptObjectError: it cannot.
+    """
+    try:
+        return make()
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        reason = exc.message if isinstance(exc, Mu2netError) else f"{type(exc).__name__} {exc}."
+        raise CorruptObjectError(f"The model cannot be built: {reason}") from exc
 
 
 def _check_limit(name: str, found: int, limit: int) -> None:

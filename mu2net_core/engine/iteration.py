@@ -15,7 +15,7 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
 from mu2net_core.objects import Children, System
-from mu2net_core.search import Member, Population, SearchMethod, ask, best, tell
+from mu2net_core.search import Population, SearchMethod, ask, best, tell
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["IterationState", "run_iteration"]
@@ -122,24 +122,25 @@ def _generation(
         seed=seed,
     )
     on_event(GenerationStarted(task=state.task, iteration=state.iteration, generation=state.generation))
-    counts, kept = state.counts, list[Member]()
-    for child, result in enumerate(train_generation(shop, plans, population, system)):
+    counts, results = state.counts, list[ChildResult]()
+    for result in train_generation(shop, plans, population, system, seed=seed):
         counts = _count(counts, result)
-        if result.member is not None:
-            kept.append(result.member)
+        results.append(result)
         on_event(
             ChildFinished(
                 task=state.task,
                 iteration=state.iteration,
                 generation=state.generation,
-                child=child,
+                child=result.child,
                 outcome=result.outcome,
                 score=result.score,
                 quality=result.quality,
-                best_score=_best_score(population, kept),
+                best_score=_best_score(population, results),
                 wall_s=result.wall_s,
             )
         )
+    members = [result.member for result in sorted(results, key=lambda result: result.child)]
+    kept = [member for member in members if member is not None]
     population = tell(population, kept, cap=shop.preset.training.population_cap)
     _forget_unused(shop, population, system)
     return replace(state, generation=state.generation + 1, population=population, counts=counts)
@@ -152,9 +153,10 @@ def _count(counts: Children, result: ChildResult) -> Children:
     return Children(sampled=counts.sampled + 1, kept=counts.kept + (result.outcome == "kept"), discarded=discarded)
 
 
-def _best_score(population: Population, kept: list[Member]) -> float | None:
-    leader = best(replace(population, members=(*population.members, *kept)))
-    return None if leader is None else leader.model.score
+def _best_score(population: Population, results: list[ChildResult]) -> float | None:
+    scores = [member.model.score for member in population.members]
+    scores += [result.score for result in results if result.storing is not None]
+    return max((score for score in scores if score is not None), default=None)
 
 
 def _forget_unused(shop: Workshop, population: Population, system: System) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 
@@ -20,7 +21,10 @@ __all__ = ["OptimizerSettings", "learning_rate_at", "sgd_step"]
 
 @struct.dataclass
 class OptimizerSettings:
-    """The optimizer's hyperparameters as float32 scalars; ``nesterov`` is 0 or 1, lengths are gradient steps."""
+    """The optimizer's hyperparameters as float32 scalars, on the host at first.
+
+    ``nesterov`` is 0 or 1; lengths are gradient steps.
+    """
 
     learning_rate: jax.Array
     warmup_steps: jax.Array
@@ -38,7 +42,7 @@ class OptimizerSettings:
             "momentum": hyperparameters["momentum"],
             "nesterov": hyperparameters["nesterov"],
         }
-        return cls(**{name: jnp.float32(value) for name, value in values.items()})
+        return cls(**{name: np.float32(value) for name, value in values.items()})  # type: ignore[arg-type]
 
 
 def learning_rate_at(step: jax.Array, settings: OptimizerSettings) -> jax.Array:

@@ -3,128 +3,63 @@
 Pre-norm blocks, class token, learned position embedding, final LayerNorm, no dropout, zero-initialised head. Only the
 class token is read at the end, so the last block computes that one row: the same function, a third of the work.
 
-Linen, not NNX: a component here is a value (a dict of arrays) that the engine clones, freezes and stores; Linen's
-``init``/``apply`` are already functions over such values, while NNX would wrap them in mutable module objects only to
-be split again at every boundary.
+What a model has beyond ``num_layers`` plain blocks is in its hyperparameters too: ``adapter_<k>`` is the width of the
+residual adapter before block k, ``mlp_<k>`` and ``heads_<k>`` the sizes of a block that grew.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
+import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from mu2net_core.errors import InternalError, InvalidInputError
-from mu2net_core.nn.architecture import LayerSpec, Params
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn.architecture import Arrays, LayerSpec, Params, Precision, Shapes
+from mu2net_core.nn.positions import resize_positions
+from mu2net_core.nn.vit_init import begin, enlarged
+from mu2net_core.nn.vit_layers import layer_input, layer_module
 from mu2net_core.objects import Hyperparameter
 
 __all__ = ["VisionTransformer"]
 
-_EPSILON = 1e-6
 _LARGEST = 2**24
 _MOST_BLOCKS = 10_000
-_ADAPTER_DIM = 32
+_MOST_GROWTH = 4
+"""A block's MLP and its heads grow to this multiple of what the architecture says, no further."""
 
-# A random root must learn where a patch lies before it can learn what it means. With the usual beginnings (LeCun's for
-# patches, 0.02 for positions) content drowns position tenfold, and blocks evolved on top of frozen embeddings see a bag
-# of patches. These give both about the same size; docs/experiments.md has the measurement.
-_PATCH_INIT = nn.initializers.variance_scaling(0.1, "fan_in", "truncated_normal")
-_POSITION_INIT = nn.initializers.normal(0.3)
-
-
-class PatchEmbedding(nn.Module):
-    """Images [B, H, W, 3] to tokens [B, T, D], T = (H / patch) * (W / patch)."""
-
-    patch: int
-    width: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        batch, height, width, channels = x.shape
-        rows, columns = height // self.patch, width // self.patch
-        kernel = self.param("kernel", _PATCH_INIT, (self.patch, self.patch, channels, self.width), jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, (self.width,), jnp.float32)
-        x = x.reshape(batch, rows, self.patch, columns, self.patch, channels).transpose(0, 1, 3, 2, 4, 5)
-        x = x.reshape(batch, rows * columns, -1)
-        return x @ kernel.reshape(-1, self.width) + bias
-
-
-class ClassToken(nn.Module):
-    """Tokens [B, T, D] to [B, 1 + T, D]."""
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        token = self.param("cls", nn.initializers.zeros, (1, 1, x.shape[-1]), jnp.float32)
-        return jnp.concatenate([jnp.broadcast_to(token, (x.shape[0], 1, x.shape[-1])), x], axis=1)
-
-
-class PositionEmbedding(nn.Module):
-    """Adds a learned embedding to tokens [B, T, D]."""
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return x + self.param("pos_embedding", _POSITION_INIT, (1, *x.shape[1:]), jnp.float32)
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention: queries [B, Q, D] over tokens [B, T, D] to [B, Q, D]."""
-
-    heads: int
-
-    @nn.compact
-    def __call__(self, queries: jax.Array, tokens: jax.Array) -> jax.Array:
-        width = tokens.shape[-1]
-        dense = partial(
-            nn.DenseGeneral,
-            features=(self.heads, width // self.heads),
-            kernel_init=nn.initializers.xavier_uniform(),
-        )
-        query, key, value = dense(name="query")(queries), dense(name="key")(tokens), dense(name="value")(tokens)
-        mixed = jax.nn.dot_product_attention(query, key, value)
-        return nn.DenseGeneral(width, axis=(-2, -1), kernel_init=nn.initializers.xavier_uniform(), name="out")(mixed)
-
-
-class EncoderBlock(nn.Module):
-    """Pre-norm transformer block on tokens [B, T, D]; ``only_first`` returns just the first token, [B, 1, D]."""
-
-    heads: int
-    mlp: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array, *, only_first: bool) -> jax.Array:
-        tokens = nn.LayerNorm(epsilon=_EPSILON, name="norm_attention")(x)
-        if only_first:
-            x = x[:, :1]
-        x = x + Attention(self.heads, name="attention")(tokens[:, : x.shape[1]], tokens)
-        y = nn.LayerNorm(epsilon=_EPSILON, name="norm_mlp")(x)
-        dense = partial(nn.Dense, kernel_init=nn.initializers.xavier_uniform(), bias_init=nn.initializers.normal(1e-6))
-        y = nn.gelu(dense(self.mlp, name="dense_0")(y))
-        return x + dense(x.shape[-1], name="dense_1")(y)
+_SLOT_DIMS = (32, 128)
+_STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
+_FLOAT32_KINDS = ("encoder_norm", "head")
 
 
 class VisionTransformer:
-    """The family ``vit``. Config: ``image`` and ``patch`` (pixels), ``width``, ``heads``, ``mlp``, ``channels``."""
+    """The family ``vit``. Config: ``image`` and ``patch`` (pixels), ``width``, ``heads``, ``mlp``, ``channels``.
+
+    The hyperparameter ``image_size``, where there is one, wins over ``image``.
+    """
 
     name = "vit"
     always_trainable = frozenset({"encoder_norm", "head"})
     head = "head"
+    interpolated = frozenset({"position_embedding"})
 
     def layers(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_classes: int
     ) -> tuple[LayerSpec, ...]:
-        """Returns embedding, ``num_layers`` blocks, norm and head.
+        """Returns embedding, ``num_layers`` blocks, each after its adapter if it has one, norm and head.
 
         Raises:
             InvalidInputError: a size is missing or absurd, the image is not a whole number of patches, or the width
                 not of heads.
         """
-        image, patch, width = _size(config, "image"), _size(config, "patch"), _size(config, "width")
-        heads, mlp, channels = _size(config, "heads"), _size(config, "mlp"), _size(config, "channels")
+        image, patch, width = self.image_side(config, hyperparameters), _size(config, "patch"), _size(config, "width")
+        heads, channels = _size(config, "heads"), _size(config, "channels")
         if image % patch or width % heads:
             raise InvalidInputError(
                 f"ViT: image {image} must be a multiple of patch {patch}, and width {width} of heads {heads}."
@@ -133,57 +68,114 @@ class VisionTransformer:
         blocks = range(_size(hyperparameters, "num_layers", least=0, most=_MOST_BLOCKS))
         return (
             LayerSpec.of(
-                "patch_embedding", "patch_embedding", patch=patch, channels=channels, tokens=tokens, width=width
+                "patch_embedding",
+                "patch_embedding",
+                flow={"tokens": tokens},
+                patch=patch,
+                channels=channels,
+                width=width,
             ),
             LayerSpec.of("class_token", "class_token", width=width),
             LayerSpec.of("position_embedding", "position_embedding", tokens=tokens + 1, width=width),
-            *(
-                LayerSpec.of(f"encoderblock_{k}", "encoder_block", heads=heads, mlp=mlp, tokens=tokens + 1, width=width)
-                for k in blocks
-            ),
+            *(spec for k in blocks for spec in _block(k, config, hyperparameters, tokens + 1)),
             LayerSpec.of("encoder_norm", "encoder_norm", width=width),
             LayerSpec.of("head", "head", width=width, classes=num_classes),
         )
 
+    def image_side(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> int:
+        """Returns the height and width, in pixels, of the images that the model takes."""
+        if "image_size" in hyperparameters:
+            return _size(hyperparameters, "image_size")
+        return _size(config, "image")
+
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
     ) -> Mapping[str, Mapping[str, Hyperparameter]]:
-        """Returns an adapter for each block that has none."""
-        del config
-        names = [f"adapter_{k}" for k in range(int(hyperparameters["num_layers"])) if "adapter" in kinds]
-        dim = hyperparameters.get("adapter_dim", _ADAPTER_DIM)
-        return {f"add:{name}": {name: dim} for name in names if name not in hyperparameters}
+        """Returns by name: an adapter before each block without one, and growth of blocks by half or by a block."""
+        blocks = _size(hyperparameters, "num_layers", least=0, most=_MOST_BLOCKS)
+        found: dict[str, Mapping[str, Hyperparameter]] = {}
+        for k in range(blocks):
+            if "adapter" in kinds and f"adapter_{k}" not in hyperparameters:
+                found[f"add:adapter_{k}"] = {f"adapter_{k}": _size(hyperparameters, "adapter_dim")}
+            for name, step in (("mlp", _size(config, "mlp") // 2), ("heads", 1)):
+                grown = _own(hyperparameters, f"{name}_{k}", _size(config, name)) + max(step, 1)
+                if name in kinds and grown <= _MOST_GROWTH * _size(config, name):
+                    found[f"grow:{name}_{k}"] = {f"{name}_{k}": grown}
+        if "block" in kinds:
+            found["grow:block"] = {"num_layers": blocks + 1}
+        return found
 
     def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
-        """Returns the hyperparameters without the adapters of blocks that are not there any more."""
-        blocks = int(hyperparameters["num_layers"])
+        """Returns the hyperparameters without the structure of blocks that are not there any more."""
+        blocks = _size(hyperparameters, "num_layers", least=0, most=_MOST_BLOCKS)
         return {name: value for name, value in hyperparameters.items() if _block_of(name) < blocks}
 
-    def init(self, spec: LayerSpec, key: jax.Array) -> Params:
-        """Returns first parameters of a layer; consumes ``key``."""
-        module, keywords = _module(spec, only_first=False)
-        variables = module.init(key, jnp.zeros(_input_shape(spec), jnp.float32), **keywords)
-        params: Params = flatten_dict(variables["params"], sep="/")
-        return params
+    def shapes(self, spec: LayerSpec) -> Shapes:
+        """Returns shape and number type of a layer's arrays by name, without making them."""
+        return _shapes(spec)
+
+    def init(self, spec: LayerSpec, rng: np.random.Generator, *, identity: bool = False) -> Arrays:
+        """Returns first parameters of a layer, float32; a block with ``identity`` passes on what it gets."""
+        return begin(spec.kind, _shapes(spec), rng, identity=identity)
+
+    def adapted(self, spec: LayerSpec, arrays: Arrays, rng: np.random.Generator) -> Arrays:
+        """Returns a position embedding interpolated to another number of tokens, or a block enlarged."""
+        if spec.name in self.interpolated:
+            return {"pos_embedding": resize_positions(arrays["pos_embedding"], spec.size("tokens"))}
+        return enlarged(arrays, _shapes(spec), begin(spec.kind, _shapes(spec), rng))
+
+    def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
+        """Returns ``specs`` with an adapter of one width before every block, if there can be any."""
+        dims = [spec.size("dim") for spec in specs if spec.kind == "adapter"]
+        if not dims and "adapter" not in kinds:
+            return tuple(specs)
+        dim = next((slot for slot in _SLOT_DIMS if slot >= max(dims, default=0)), max(dims, default=0))
+        filled: list[LayerSpec] = []
+        for spec in specs:
+            if spec.kind == "encoder_block":
+                filled.append(_adapter(int(spec.name.rpartition("_")[2]), dim, spec.size("tokens"), spec.size("width")))
+            if spec.kind != "adapter":
+                filled.append(spec)
+        return tuple(filled)
 
     def apply(
-        self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array, *, above: Sequence[LayerSpec] = ()
+        self,
+        specs: Sequence[LayerSpec],
+        params: Sequence[Params],
+        x: jax.Array,
+        *,
+        above: Sequence[LayerSpec] = (),
+        precision: Precision = "float32",
     ) -> jax.Array:
         """Returns what the layers make of ``x``; see the protocol for shapes."""
         following = [spec.kind for spec in (*specs[1:], *above[:1])] + [""]
         for spec, layer_params, after in zip(specs, params, following, strict=False):
-            module, keywords = _module(spec, only_first=after == "encoder_norm")
+            dtype = jnp.float32 if spec.kind in _FLOAT32_KINDS else jnp.dtype(precision)
+            module = layer_module(spec, dtype=dtype, only_first=after == "encoder_norm")
             variables = {"params": unflatten_dict(dict(layer_params), sep="/")}
-            x = jnp.asarray(module.apply(variables, x, **keywords))
+            x = jnp.asarray(module.apply(variables, x.astype(dtype)))
             if after == "encoder_norm":
                 x = x[:, 0]
         return x
 
+    def deciding(self, above: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
+        """Returns the final norm, below which only the first token is computed."""
+        return tuple(spec for spec in above[:1] if spec.kind == "encoder_norm")
+
     def cuts(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
-        """Returns the start, the end of the embedding, every fourth block, and the norm."""
+        """Returns the start, the ends of the patch and position embeddings, every block with its adapter, the norm."""
         kinds = [spec.kind for spec in specs]
-        first, norm = kinds.index("position_embedding") + 1, kinds.index("encoder_norm")
-        return tuple(sorted({0, *range(first, norm, 4), norm}))
+        inside = [
+            index
+            for index in range(kinds.index("position_embedding") + 1, kinds.index("encoder_norm") + 1)
+            if kinds[index - 1] != "adapter"
+        ]
+        return (0, 1, *inside)
+
+    def stages(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
+        """Returns the start, and every adapter, block and the norm that is not the very first layer."""
+        kinds = ("adapter", "encoder_block", "encoder_norm")
+        return tuple(sorted({0, *(index for index, spec in enumerate(specs) if spec.kind in kinds)}))
 
     def activations(self, specs: Sequence[LayerSpec]) -> int:
         """Returns how many numbers the largest layer computes for one example: its tokens, and its attention."""
@@ -195,12 +187,6 @@ class VisionTransformer:
         return sum(_flops(spec, last=after == "encoder_norm") for spec, after in zip(specs, following, strict=True))
 
 
-def _block_of(name: str) -> int:
-    """Returns the block whose adapter a hyperparameter sets, -1 if it is none of these."""
-    kind, _, index = name.rpartition("_")
-    return int(index) if kind == "adapter" and index.isdecimal() else -1
-
-
 def _size(values: Mapping[str, Any], name: str, *, least: int = 1, most: int = _LARGEST) -> int:
     size = values.get(name)
     if isinstance(size, bool) or not isinstance(size, int) or not least <= size <= most:
@@ -208,40 +194,44 @@ def _size(values: Mapping[str, Any], name: str, *, least: int = 1, most: int = _
     return size
 
 
-def _module(spec: LayerSpec, *, only_first: bool) -> tuple[nn.Module, dict[str, Any]]:
-    match spec.kind:
-        case "patch_embedding":
-            return PatchEmbedding(spec.size("patch"), spec.size("width")), {}
-        case "class_token":
-            return ClassToken(), {}
-        case "position_embedding":
-            return PositionEmbedding(), {}
-        case "encoder_block":
-            return EncoderBlock(spec.size("heads"), spec.size("mlp")), {"only_first": only_first}
-        case "encoder_norm":
-            return nn.LayerNorm(epsilon=_EPSILON), {}
-        case "head":
-            return nn.Dense(spec.size("classes"), kernel_init=nn.initializers.zeros), {}
-    raise InternalError(f"ViT has no layer of kind {spec.kind!r}.")
+def _own(hyperparameters: Mapping[str, Any], name: str, default: int) -> int:
+    return _size(hyperparameters, name) if name in hyperparameters else default
 
 
-def _input_shape(spec: LayerSpec) -> tuple[int, ...]:
-    width = dict(spec.sizes)["width"]
-    match spec.kind:
-        case "patch_embedding":
-            side = round(spec.size("tokens") ** 0.5) * spec.size("patch")
-            return (1, side, side, spec.size("channels"))
-        case "position_embedding" | "encoder_block":
-            return (1, spec.size("tokens"), width)
-        case "class_token":
-            return (1, 1, width)
-    return (1, width)
+def _block(k: int, config: Mapping[str, Any], own: Mapping[str, Any], tokens: int) -> list[LayerSpec]:
+    """Returns block ``k``, after its adapter if it has one."""
+    width, plain = _size(config, "width"), _size(config, "heads")
+    heads, mlp = _own(own, f"heads_{k}", plain), _own(own, f"mlp_{k}", _size(config, "mlp"))
+    more = {} if heads == plain else {"head_dim": width // plain}
+    block = LayerSpec.of(
+        f"encoderblock_{k}", "encoder_block", flow={"tokens": tokens}, heads=heads, mlp=mlp, width=width, **more
+    )
+    if f"adapter_{k}" not in own:
+        return [block]
+    return [_adapter(k, _size(own, f"adapter_{k}"), tokens, width), block]
+
+
+def _adapter(k: int, dim: int, tokens: int, width: int) -> LayerSpec:
+    return LayerSpec.of(f"adapter_{k}", "adapter", flow={"tokens": tokens}, dim=dim, width=width)
+
+
+def _block_of(name: str) -> int:
+    """Returns the block whose structure a hyperparameter says; -1 if it says none."""
+    match = _STRUCTURE.fullmatch(name)
+    return -1 if match is None else int(match[2])
+
+
+@cache
+def _shapes(spec: LayerSpec) -> Shapes:
+    module = layer_module(spec)
+    made = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros(layer_input(spec), jnp.float32))["params"])
+    return {name: (tuple(shape.shape), shape.dtype.name) for name, shape in flatten_dict(made, sep="/").items()}
 
 
 def _activations(spec: LayerSpec) -> int:
-    sizes = dict(spec.sizes)
+    sizes = dict((*spec.sizes, *spec.flow))
     tokens = sizes.get("tokens", 1)
-    widest = max(sizes["width"], sizes.get("mlp", 0), sizes.get("classes", 0))
+    widest = max(sizes["width"], sizes.get("mlp", 0), sizes.get("classes", 0), sizes.get("dim", 0))
     return tokens * widest + sizes.get("heads", 0) * tokens**2
 
 
@@ -250,11 +240,14 @@ def _flops(spec: LayerSpec, *, last: bool) -> int:
     match spec.kind:
         case "patch_embedding":
             return 2 * spec.size("tokens") * spec.size("patch") ** 2 * spec.size("channels") * width
+        case "adapter":
+            return 4 * spec.size("tokens") * spec.size("dim") * width
         case "encoder_block":
             tokens, mlp = spec.size("tokens"), spec.size("mlp")
             queries = 1 if last else tokens
-            projections = 2 * width * width * (2 * tokens + 2 * queries)
-            return projections + 4 * queries * tokens * width + 4 * queries * width * mlp
+            inner = spec.size("heads") * dict(spec.sizes).get("head_dim", width // spec.size("heads"))
+            projections = 2 * width * inner * (2 * tokens + 2 * queries)
+            return projections + 4 * queries * tokens * inner + 4 * queries * width * mlp
         case "head":
             return 2 * width * spec.size("classes")
     return 0

@@ -5,6 +5,7 @@ from mu2net_core.objects.canonical import decode, encode, to_json
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot
 from mu2net_core.objects.component import Component, ComponentRef, Training
 from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
+from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
 from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
@@ -17,6 +18,7 @@ __all__ = [
     "KINDS",
     "LIMITS",
     "LIMITS_PREFIX",
+    "MACHINE_PREFIX",
     "PUBLIC",
     "SPLITS",
     "AccessRule",
@@ -33,6 +35,7 @@ __all__ = [
     "ImageInput",
     "Kind",
     "Limits",
+    "MachineConfig",
     "Model",
     "Mutation",
     "Origin",

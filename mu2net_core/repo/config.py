@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS_PREFIX, check_name
+from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, check_name
 from mu2net_core.repo.format import future_format
 from mu2net_core.repo.remote import Remote
 from mu2net_core.version import FORMAT
@@ -33,7 +33,7 @@ Validate = Callable[[str, Value], None]
 
 DATA = "data."
 """What the settings begin with that say where a task's data lies on this machine."""
-_LOCAL = (DATA, LIMITS_PREFIX, "cache.", "pull.", "sign.")
+_LOCAL = (DATA, LIMITS_PREFIX, MACHINE_PREFIX, "cache.", "pull.", "sign.")
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
 

@@ -150,4 +150,9 @@ class _Draft:
 
 def _changes(parent: Model, space: SearchSpace, structure: Structure) -> Mapping[str, Mapping[str, Hyperparameter]]:
     values = {**space.defaults, **parent.hyperparameters}
-    return structure.structural(parent.architecture.config, values, space.structural)
+    found = structure.structural(parent.architecture.config, values, space.structural)
+    return {
+        name: sets
+        for name, sets in found.items()
+        if all(key not in space.values or value in space.values[key] for key, value in sets.items())
+    }

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.codec import encode_component
-from mu2net_core.engine.child import TaskData, key_of
+from mu2net_core.data import Examples, Resident
+from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.generation import Workshop
-from mu2net_core.engine.pool import ComponentPool, to_host
+from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
-from mu2net_core.nn import LayerSpec, Params
+from mu2net_core.nn import Arrays, LayerSpec, Params, Precision, Shapes
 from mu2net_core.objects import (
     Architecture,
     Component,
@@ -67,6 +68,7 @@ class DenseFamily:
     name = "dense"
     always_trainable = frozenset({"norm", "head"})
     head = "head"
+    interpolated: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         """Makes a family that has run nothing yet."""
@@ -96,20 +98,57 @@ class DenseFamily:
         """Returns the hyperparameters as they are."""
         return dict(hyperparameters)
 
-    def init(self, spec: LayerSpec, key: jax.Array) -> Params:
-        """Returns first parameters, zeros for a head; consumes ``key``."""
+    def image_side(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> int:
+        """Returns the image's height and width."""
+        del hyperparameters
+        return int(config["image"])
+
+    def shapes(self, spec: LayerSpec) -> Shapes:
+        """Returns shapes and number types."""
         if spec.kind == "norm":
-            return {"scale": jnp.ones(spec.size("inputs"))}
-        scale = 0.0 if spec.kind == "head" else 0.5
-        kernel = scale * jax.random.normal(key, (spec.size("inputs"), spec.size("outputs")))
-        return {"kernel": kernel, "bias": jnp.zeros(spec.size("outputs"))}
+            return {"scale": ((spec.size("inputs"),), "float32")}
+        outputs = spec.size("outputs")
+        return {"kernel": ((spec.size("inputs"), outputs), "float32"), "bias": ((outputs,), "float32")}
+
+    def init(self, spec: LayerSpec, rng: np.random.Generator, *, identity: bool = False) -> Arrays:
+        """Returns first parameters, zeros for a head and for what passes on what it gets."""
+        shapes = {name: shape for name, (shape, _) in self.shapes(spec).items()}
+        if spec.kind == "norm":
+            return {"scale": np.ones(shapes["scale"], np.float32)}
+        scale = 0.0 if spec.kind == "head" or identity else 0.5
+        kernel = (scale * rng.standard_normal(shapes["kernel"])).astype(np.float32)
+        return {"kernel": kernel, "bias": np.zeros(shapes["bias"], np.float32)}
+
+    def adapted(self, spec: LayerSpec, arrays: Arrays, rng: np.random.Generator) -> Arrays:
+        """Returns nothing: no layer here has another size."""
+        raise NotImplementedError
+
+    def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
+        """Returns the layers themselves."""
+        del kinds
+        return tuple(specs)
+
+    def deciding(self, above: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
+        """Returns none."""
+        del above
+        return ()
+
+    def stages(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
+        """Returns every index."""
+        return tuple(range(len(specs)))
 
     def apply(
-        self, specs: Sequence[LayerSpec], params: Sequence[Params], x: jax.Array, *, above: Sequence[LayerSpec] = ()
+        self,
+        specs: Sequence[LayerSpec],
+        params: Sequence[Params],
+        x: jax.Array,
+        *,
+        above: Sequence[LayerSpec] = (),
+        precision: Precision = "float32",
     ) -> jax.Array:
         """Returns what the layers make of ``x``, whatever is ``above``."""
-        del above
-        self.applied.append(tuple(spec.name for spec in specs))
+        del above, precision
+        self.applied.append(tuple(spec.kind for spec in specs))
         for spec, layer in zip(specs, params, strict=True):
             if spec.kind == "norm":
                 x = x * layer["scale"]
@@ -131,13 +170,13 @@ class DenseFamily:
         return sum(2 * spec.size("inputs") * spec.size("outputs") for spec in specs if spec.kind != "norm")
 
 
-def coloured_images(count: int, num_classes: int, seed: int) -> tuple[jax.Array, jax.Array]:
+def coloured_images(count: int, num_classes: int, seed: int) -> Examples:
     """Returns noisy images uint8 [N, 2, 2, 3] whose brightest channel tells the label, and labels int32 [N]."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count, dtype=np.int32) % num_classes
     images = rng.integers(0, 160, (count, 2, 2, 3))
     images[np.arange(count), :, :, labels % 3] += 60
-    return jnp.asarray(images, jnp.uint8), jnp.asarray(labels)
+    return Examples(images=images.astype(np.uint8), labels=labels)
 
 
 @dataclass(slots=True)
@@ -169,14 +208,22 @@ class Workbench:
             task=task,
             task_id=hash_bytes(encode(task)),
             preset=preset,
-            data=TaskData(
-                train=coloured_images(48, num_classes, seed=1), validation=coloured_images(30, num_classes, seed=2)
-            ),
+            data=self.data(num_classes),
             programs=self.programs,
             pool=ComponentPool(self.components.__getitem__),
             save_component=self.store,
             model_id=lambda model: hash_bytes(encode(model)),
             provenance={"device": "bench", "jax": jax.__version__},
+        )
+
+    def data(self, num_classes: int = 3, *, resident_bytes: int = 2**20, kept_bytes: int = 2**20) -> TaskData:
+        """Returns coloured images: 48 to train, 30 to validate."""
+        splits = {"train": coloured_images(48, num_classes, 1), "validation": coloured_images(30, num_classes, 2)}
+        return TaskData(
+            load=lambda split, _side: Resident(splits[split]),
+            validation_cap=100,
+            resident_bytes=resident_bytes,
+            kept_bytes=kept_bytes,
         )
 
     def root(self, *, num_layers: int = 1, preset: Preset = BENCH_PRESET) -> Member:
@@ -188,7 +235,7 @@ class Workbench:
         return Member(id=hash_bytes(encode(model)), model=model)
 
     def _stored(self, spec: LayerSpec) -> ComponentRef:
-        params = to_host(self.programs.init(spec, key_of(len(spec.name))))
+        params = self.programs.family.init(spec, np.random.default_rng(len(spec.name)))
         component = Component(name=spec.name, config=spec.config, params=params)
         oid, size_bytes = self.store(component)
         return ComponentRef(

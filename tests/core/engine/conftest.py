@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from mu2net_core.api.context import Context
@@ -46,16 +47,29 @@ def plan_of() -> Callable[..., ChildPlan]:
 
 @dataclass(slots=True)
 class ScriptedPrograms(Programs):
-    """Programs whose training cycles change nothing and come out as written: (loss, validation examples right)."""
+    """Programs that train nothing, and whose cycles come out as written: (loss, validation examples right)."""
 
     script: list[tuple[float, int]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
-    def train_cycle(self, specs, state, settings, trainable, train, validation, key, **sizes):  # type: ignore[override]
-        self.calls.append({"specs": specs, "state": state, "settings": settings, "trainable": trainable, **sizes})
-        loss, correct = self.script[(len(self.calls) - 1) % len(self.script)]
+    def train(self, specs, state, settings, trainable, inputs, labels, seeds, **sizes):  # type: ignore[override]
+        host = [[{name: np.array(array) for name, array in layer.items()} for layer in row] for row in state[:2]]
+        self.calls.append({"specs": specs, "state": host, "settings": settings, "trainable": trainable, **sizes})
         row, momentum, done = state
-        return (row, momentum, done + sizes["steps"]), jnp.float32(loss), jnp.int32(correct)
+        return (row, momentum, done + sizes["steps"]), jnp.float32(self._now[0])
+
+    def train_ahead(self, executor, specs, args, **sizes):  # type: ignore[override]
+        """Compiles nothing."""
+
+    def activations(self, specs, row, inputs, **others):  # type: ignore[override]
+        return inputs
+
+    def count(self, logits, labels, known, **others):  # type: ignore[override]
+        return jnp.int32(self._now[1]), jnp.bool_(True)
+
+    @property
+    def _now(self) -> tuple[float, int]:
+        return self.script[(len(self.calls) - 1) % len(self.script)]
 
 
 @pytest.fixture(scope="session")

@@ -66,13 +66,13 @@ def test_what_is_not_cloned_is_shared_frozen_and_what_every_child_trains_is_clon
 
 @pytest.mark.parametrize(("clones", "boundary"), [((), 2), (("block_0",), 1), (("embedding",), 0)])
 def test_the_boundary_lies_just_below_the_lowest_trained_layer(plan_of, clones, boundary: int) -> None:
-    assert draw(plan_of(ROOT, clones=clones)).boundary == boundary
+    assert len(draw(plan_of(ROOT, clones=clones)).frozen) == boundary
 
 
 def test_the_boundary_is_one_of_the_familys_cuts(plan_of, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DenseFamily, "cuts", lambda self, specs: (0, 2))
-    assert draw(plan_of(ROOT, clones=("block_0",))).boundary == 0
-    assert draw(plan_of(ROOT)).boundary == 2
+    assert len(draw(plan_of(ROOT, clones=("block_0",))).frozen) == 0
+    assert len(draw(plan_of(ROOT)).frozen) == 2
 
 
 def test_the_head_is_cloned_from_a_parent_of_the_same_task(plan_of) -> None:
@@ -102,7 +102,7 @@ def test_an_inserted_block_comes_from_the_nearest_ancestor_that_had_one_at_that_
     blueprint = draw(plan_of(MINE, num_layers=2), made("b", 1, suffix="-shallow"), deep, deeper)
     assert [found.spec.name for found in blueprint.layers] == ["embedding", "block_0", "block_1", "norm", "head"]
     assert layer(blueprint, "block_1") == ("block_1-near", True, "insert")
-    assert blueprint.boundary == 2
+    assert len(blueprint.frozen) == 2
 
 
 def test_an_inserted_block_that_no_ancestor_had_is_new(plan_of) -> None:

@@ -162,7 +162,7 @@ def test_children_that_all_diverge_are_counted_and_leave_an_empty_population(
 def test_memory_holds_only_components_that_somebody_uses(bench: Workbench, system: System) -> None:
     shop = bench.workshop("a")
     forgotten = bench.root(num_layers=2).model.component("block_1").id
-    shop.pool.params(forgotten)
+    shop.pool.component(forgotten)
     state = run(bench, system, begin(system, generations=1), shop=shop)
     used = {ref.id for member in state.population.members for ref in member.model.components if ref.trainable}
     loaded: list[str] = []
@@ -173,7 +173,7 @@ def test_memory_holds_only_components_that_somebody_uses(bench: Workbench, syste
 
     shop.pool.load = load
     for oid in (forgotten, *used):
-        shop.pool.params(oid)
+        shop.pool.component(oid)
     assert used
     assert loaded == [forgotten]
 

@@ -16,7 +16,6 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from mu2net_core.engine.blueprint import layer_shapes
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.nn import Checkpoint, family_named, read_checkpoint
 from mu2net_core.objects import LIMITS
@@ -30,7 +29,7 @@ POSITIONS = "Transformer/posembed_input/pos_embedding"
 
 def shapes_of(num_layers: int = 2, classes: int = 4, **sizes: int) -> dict[str, dict[str, tuple[int, ...]]]:
     specs = FAMILY.layers({**SMALL, "channels": 3, **sizes}, {"num_layers": num_layers}, classes)
-    return {spec.name: {name: shape for name, (shape, _) in layer_shapes(FAMILY, spec).items()} for spec in specs}
+    return {spec.name: {name: shape for name, (shape, _) in FAMILY.shapes(spec).items()} for spec in specs}
 
 
 def arrays_of(**sizes: int) -> dict[str, np.ndarray]:
@@ -53,7 +52,7 @@ def test_a_public_checkpoint_computes_what_the_public_code_does_at_any_size(rena
         path = write_checkpoint(tmp_path / "checkpoint.npz", renamed(dict(stored)))
         for image, images, logits in ((32, "images", "logits"), (48, "resized_images", "resized_logits")):
             specs = FAMILY.layers({**REFERENCE_CONFIG, "image": image}, {"num_layers": 2}, 7)
-            shapes = {spec.name: {n: s for n, (s, _) in layer_shapes(FAMILY, spec).items()} for spec in specs}
+            shapes = {spec.name: {n: s for n, (s, _) in FAMILY.shapes(spec).items()} for spec in specs}
             layers = read_checkpoint(path, shapes).layers
             x = jnp.asarray(expected[images], jnp.float32) / 127.5 - 1.0
             found = run(specs, [layers[spec.name] for spec in specs], x)

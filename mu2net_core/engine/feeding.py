@@ -1,0 +1,211 @@
+"""The active task's examples on their way to the device, and what frozen layers make of them.
+
+A split that fits lies on the device as uint8; a larger one is read chunk by chunk while the device trains on the one
+before. Where preprocessing changes nothing, what a frozen part makes of all examples is computed once and kept.
+
+``N`` is the number of examples, ``M`` of those in a chunk, ``E`` of those evaluated at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from mu2net_core.data import Examples
+from mu2net_core.engine.programs import Programs, Row
+from mu2net_core.nn import LayerSpec
+
+__all__ = ["Feed", "Frozen", "Held", "SizedData", "TaskData", "hold"]
+
+
+class Feed(Protocol):
+    """A split of a task at one image size, in memory or not."""
+
+    @property
+    def num_examples(self) -> int:
+        """How many there are."""
+        ...
+
+    def shuffled(self, count: int, *, chunk: int, seed: int) -> Iterator[Examples]:
+        """Returns an iterator over ``count`` different examples in an order drawn from a seed, ``chunk`` at a time."""
+        ...
+
+    def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Examples]:
+        """Returns an iterator over the first ``limit`` examples, or all, ``chunk`` at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Examples to evaluate together, padded to E.
+
+    Attributes:
+        inputs: [E, ...]: images, or what a frozen part makes of them.
+        labels: int32 [E].
+        known: bool [E], which are no padding.
+    """
+
+    inputs: jax.Array
+    labels: jax.Array
+    known: jax.Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The frozen part of a model, which may be none.
+
+    Attributes:
+        ids: of its components.
+        specs: its layers.
+        above: the first layer above it.
+        row: returns its parameters; asked for only if they are needed.
+        batch: E.
+    """
+
+    ids: tuple[str, ...]
+    specs: tuple[LayerSpec, ...]
+    above: tuple[LayerSpec, ...]
+    row: Callable[[], Row]
+    batch: int
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """All that decides what it makes of an image; the layer above says how much of it is read."""
+        return (self.ids, tuple(spec.kind for spec in self.above), self.batch)
+
+
+@dataclass(slots=True)
+class TaskData:
+    """The active task's examples at the image size in use.
+
+    Attributes:
+        load: returns the split of that name with images of that many pixels a side.
+        validation_cap: validation examples used, at most.
+        resident_bytes: the largest split that lies on the device.
+        kept_bytes: of what frozen parts make of the examples, at most.
+    """
+
+    load: Callable[[str, int], Feed]
+    validation_cap: int
+    resident_bytes: int
+    kept_bytes: int
+    _sized: dict[int, SizedData] = field(default_factory=dict)
+
+    def at(self, side: int) -> SizedData:
+        """Returns the examples with images of ``side`` pixels; those of another size are let go."""
+        if side not in self._sized:
+            self._sized.clear()
+            train, validation = self.load("train", side), self.load("validation", side)
+            self._sized[side] = SizedData(train=train, validation=validation, side=side, limits=self)
+        return self._sized[side]
+
+
+@dataclass(slots=True)
+class SizedData:
+    """The two splits that training needs, at one image size.
+
+    Attributes:
+        train: examples to train on.
+        validation: examples to score on.
+        side: of their images, in pixels.
+        limits: of what is kept.
+    """
+
+    train: Feed
+    validation: Feed
+    side: int
+    limits: TaskData
+    _whole: tuple[jax.Array, jax.Array] | None = None
+    _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict)
+
+    @property
+    def num_validation(self) -> int:
+        """How many validation examples are used."""
+        return min(self.validation.num_examples, self.limits.validation_cap)
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether the training examples lie on the device."""
+        return self._is_resident(self.train.num_examples)
+
+    def whole(self, programs: Programs) -> tuple[jax.Array, jax.Array]:
+        """Returns all training images uint8 [N, H, W, 3] and labels int32 [N], on every device."""
+        if self._whole is None:
+            (examples,) = self.train.in_order(chunk=self.train.num_examples)
+            self._whole = programs.put(examples.images), programs.put(examples.labels)
+        return self._whole
+
+    def fits(self, frozen: Frozen, programs: Programs) -> bool:
+        """Returns whether the training examples lie on the device, and what the frozen part makes of them too."""
+        return self.is_resident and (not frozen.ids or self._train_bytes(frozen, programs) <= self.limits.kept_bytes)
+
+    def train_above(self, frozen: Frozen, programs: Programs) -> jax.Array:
+        """Returns what the layers above the frozen part get of all training examples, which must fit."""
+        images = self.whole(programs)[0]
+        if not frozen.ids:
+            return images
+        size = self._train_bytes(frozen, programs)
+        made: jax.Array = self._keep(("train", *frozen.place), size, lambda: through(frozen, images, programs))
+        return made
+
+    def held(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
+        """Yields the validation examples, E at a time, as the layers above the frozen part get them."""
+        size = self.num_validation * self._output_bytes(frozen, programs)
+        if not frozen.ids and not self._is_resident(self.num_validation):
+            size = self.limits.kept_bytes + 1
+        kept = self._keep(("held", *frozen.place), size, lambda: tuple(self._read(frozen, programs)))
+        yield from self._read(frozen, programs) if kept is None else kept
+
+    def _read(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
+        for examples in self.validation.in_order(chunk=frozen.batch, limit=self.num_validation):
+            held = hold(examples, frozen.batch, programs)
+            yield Held(inputs=through(frozen, held.inputs, programs), labels=held.labels, known=held.known)
+
+    def _keep(self, key: tuple[Any, ...], size_bytes: int, make: Callable[[], Any]) -> Any:
+        """Returns what ``make`` made, now or before; None if it is too large. What was kept longest gives way."""
+        if key in self._kept:
+            return self._kept[key][0]
+        if size_bytes > self.limits.kept_bytes:
+            return None
+        while self._kept and size_bytes + sum(size for _, size in self._kept.values()) > self.limits.kept_bytes:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = (make(), size_bytes)
+        return self._kept[key][0]
+
+    def _is_resident(self, num_examples: int) -> bool:
+        return num_examples * 3 * self.side**2 <= self.limits.resident_bytes
+
+    def _train_bytes(self, frozen: Frozen, programs: Programs) -> int:
+        return self.train.num_examples * self._output_bytes(frozen, programs)
+
+    def _output_bytes(self, frozen: Frozen, programs: Programs) -> int:
+        made = programs.output(frozen.specs, frozen.above, self.side)
+        size: int = math.prod(made.shape) * made.dtype.itemsize
+        return size
+
+
+def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
+    """Returns what the frozen part makes of ``images`` [M, ...]."""
+    if not frozen.ids:
+        return images
+    row = frozen.row()
+    if images.shape[0] == frozen.batch:
+        return programs.activations(frozen.specs, row, images, above=frozen.above)
+    parts = programs.parts(images, frozen.batch)
+    made = [programs.activations(frozen.specs, row, part, above=frozen.above) for part in parts]
+    return programs.join(made, images.shape[0])
+
+
+def hold(examples: Examples, batch: int, programs: Programs) -> Held:
+    """Returns examples on the device, padded to ``batch``."""
+    count = len(examples)
+    images = np.zeros((batch, *examples.images.shape[1:]), np.uint8)
+    labels = np.zeros(batch, np.int32)
+    images[:count], labels[:count] = examples.images, examples.labels
+    known = np.arange(batch) < count
+    return Held(inputs=programs.put(images), labels=programs.put(labels), known=programs.put(known))

@@ -1,0 +1,99 @@
+"""How the children of a generation lie on the devices of this machine.
+
+A mesh has an axis of children and an axis of the batch. One device: one child after the other. Several devices, or an
+accelerator that one small child does not fill: children that share a program are trained by it together, spread over
+the first axis. A model too large for that: every device works on a part of each child's batch, along the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+__all__ = ["BATCH", "CHILDREN", "Layout", "Strategy", "choose_layout"]
+
+Strategy = Literal["auto", "sequential", "children", "batch"]
+
+CHILDREN, BATCH = "children", "batch"
+"""Names of the axes of the mesh."""
+
+_MOST_PER_DEVICE = 8
+_SHARE = 0.5
+"""Of a device's free memory that the children trained on it together may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The devices in use, and how many children are trained at a time.
+
+    Attributes:
+        devices: a row for each group of children, a column for each part of a batch.
+        per_device: children that each group trains at the same time.
+    """
+
+    devices: tuple[tuple[jax.Device, ...], ...]
+    per_device: int = 1
+
+    @property
+    def together(self) -> int:
+        """How many children are trained at the same time."""
+        return len(self.devices) * self.per_device
+
+    @property
+    def batch_parts(self) -> int:
+        """Over how many devices each batch is spread."""
+        return len(self.devices[0])
+
+    @property
+    def mesh(self) -> Mesh:
+        """The devices as JAX takes them."""
+        return Mesh(np.array(self.devices, dtype=object), (CHILDREN, BATCH))
+
+    @property
+    def everywhere(self) -> NamedSharding:
+        """Where an array lies that every device needs whole."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    @property
+    def children(self) -> NamedSharding:
+        """Where an array lies whose first axis are children."""
+        return NamedSharding(self.mesh, PartitionSpec(CHILDREN))
+
+    @property
+    def examples(self) -> NamedSharding:
+        """Where an array lies whose first axis are examples, each for one device."""
+        return NamedSharding(self.mesh, PartitionSpec((CHILDREN, BATCH)))
+
+
+def choose_layout(
+    strategy: Strategy, *, child_bytes: int, free_bytes: int, most: int, devices: Sequence[jax.Device]
+) -> Layout:
+    """Returns the layout for children that each take ``child_bytes`` while they are trained.
+
+    Args:
+        strategy: ``auto`` trains one after the other on a single CPU device, spreads the batch if a child does not fit
+            into half of what is free on a device, and spreads the children in every other case.
+        child_bytes: of parameters, momentum, gradients and activations.
+        free_bytes: of each device's memory.
+        most: children in a generation; no more are trained together.
+        devices: to use.
+    """
+    found = tuple(devices)
+    fit = int(free_bytes * _SHARE) // max(child_bytes, 1)
+    if strategy == "auto":
+        single = len(found) == 1 and found[0].platform == "cpu"
+        strategy = "sequential" if single else "batch" if fit < 1 and len(found) > 1 else "children"
+    match strategy:
+        case "sequential":
+            return Layout(devices=((found[0],),))
+        case "batch":
+            return Layout(devices=(found,))
+        case _:
+            groups = found[: max(most, 1)]
+            room = 1 if groups[0].platform == "cpu" else min(max(fit, 1), _MOST_PER_DEVICE)
+            return Layout(devices=tuple((device,) for device in groups), per_device=min(room, -(-most // len(groups))))
