@@ -25,6 +25,7 @@ __all__ = [
     "Seed",
     "TaskArgument",
     "complete_name",
+    "complete_preset",
     "complete_remote",
     "complete_task",
     "parse_budget",
@@ -62,6 +63,17 @@ def parse_readers(text: str | None) -> tuple[str, ...]:
 def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Returns the remotes and tasks of the repository here that begin with ``incomplete``."""
     return [*complete_remote(ctx, incomplete), *complete_task(ctx, incomplete)]
+
+
+def complete_preset(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Returns the presets, the user's own among them, that begin with ``incomplete``."""
+    from mu2net_cli.session import session_of
+    from mu2net_core.api.presets import preset_names
+
+    try:
+        return [name for name in preset_names(session_of(ctx).context) if name.startswith(incomplete)]
+    except Mu2netError:
+        return []
 
 
 def complete_remote(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.options import FolderArgument, JsonFlag, RootOption, RootSeedOption
+from mu2net_cli.options import FolderArgument, JsonFlag, RootOption, RootSeedOption, complete_preset
 from mu2net_cli.render import print_json, quantity, short
 from mu2net_cli.session import session_of
 from mu2net_cli.transfers import transfer_progress
@@ -19,7 +19,10 @@ def init(
     ctx: typer.Context,
     folder: FolderArgument = None,
     *,
-    preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="Model family and defaults.")] = "vit-ti0",
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="NAME", help="Model family and defaults.", autocompletion=complete_preset),
+    ] = "vit-ti0",
     root: RootOption = "random",
     seed: RootSeedOption = 0,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository to share, with no working folder.")] = False,

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
-from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys
+from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys, layers_of
 from mu2net_core.api.sizes import check_max_size
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
-from mu2net_core.presets import STRUCTURAL_KEY, Preset, preset_named, with_settings
+from mu2net_core.presets import ARCHITECTURE, Preset, preset_named, preset_values, with_settings
 from mu2net_core.repo import Layers, Repository, Setting
-from mu2net_core.repo.config import DATA, Value, parse_value, read_user_config
+from mu2net_core.repo.config import DATA, Value, parse_value
 from mu2net_core.repo.revisions import near
 
 __all__ = ["get", "list_", "set_", "unset"]
@@ -49,8 +49,7 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     preset = preset_named(repo.config.preset)
 
     def validate(name: str, value: Value) -> None:
-        if name == "preset":
-            raise InvalidInputError("The preset of a repository is chosen once.", hint="Make another: mu2net init DIR")
+        _check_not_chosen_once(name)
         if name.startswith(DATA):
             _check_data(repo, name, value)
             return
@@ -81,9 +80,16 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
 
     Raises:
         NotFoundError: it is not set in the repository.
+        InvalidInputError: it is chosen once, when a repository is made.
     """
+    _check_not_chosen_once(key)
     repo.update_config(lambda config: config.without_setting(key))
     return _layers(repo, context).get(key)
+
+
+def _check_not_chosen_once(key: str) -> None:
+    if key == "preset" or key.startswith(ARCHITECTURE):
+        raise InvalidInputError(f"Cannot change {key}: it is chosen once.", hint="Make another: mu2net init DIR")
 
 
 def _check_fits(preset: Preset, settings: Mapping[str, Value], key: str, value: Value) -> None:
@@ -103,33 +109,14 @@ def _check_data(repo: Repository, key: str, value: Value) -> None:
 
 
 def _layers(repo: Repository, context: Context) -> Layers:
-    return Layers(
-        environ=context.environ,
-        repository=repo.config.settings,
-        user=read_user_config(context.user_config),
-        defaults=_defaults(preset_named(repo.config.preset)),
-    )
+    return layers_of(repo.config.settings, context, defaults=_defaults(preset_named(repo.config.preset)))
 
 
 def _defaults(preset: Preset) -> dict[str, Value]:
-    values: dict[str, Value] = {}
-    for key in known_keys(preset):
-        section, _, name = key.partition(".")
-        if key == STRUCTURAL_KEY:
-            values[key] = list(preset.space.structural)
-        elif section == "space":
-            values[key] = list(preset.space.values[name])
-        elif section == "default":
-            values[key] = preset.space.defaults[name]
-        elif key.startswith(LIMITS_PREFIX):
-            values[key] = getattr(LIMITS, name)
-        elif key.startswith(MACHINE_PREFIX):
-            values[key] = getattr(MachineConfig(), name)
-        elif key in PATHS or key == MAX_SIZE:
-            values[key] = ""
-        else:
-            values[key] = getattr(preset.training if section == "evolve" else preset.scorer, name)
-    return values
+    limits = {key: getattr(LIMITS, key.removeprefix(LIMITS_PREFIX)) for key in Limits.settings_keys()}
+    machine = MachineConfig()
+    own = {key: getattr(machine, key.removeprefix(MACHINE_PREFIX)) for key in MachineConfig.settings_keys()}
+    return {**preset_values(preset), **limits, **own, **dict.fromkeys((*PATHS, MAX_SIZE), "")}
 
 
 def _unknown(key: str, preset: Preset) -> NotFoundError:

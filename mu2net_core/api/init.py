@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.limits import effective_limits
+from mu2net_core.api.presets import chosen_preset
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
-from mu2net_core.api.settings import effective_preset, preset_under
-from mu2net_core.errors import AlreadyExistsError
-from mu2net_core.objects import Origin
-from mu2net_core.presets import preset_named
-from mu2net_core.repo import Config, Repository, create_repository, open_repository
+from mu2net_core.api.settings import effective_preset, preset_in_force
+from mu2net_core.engine.blueprint import num_params
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError
+from mu2net_core.nn import family_named
+from mu2net_core.objects import Limits, Origin
+from mu2net_core.presets import ARCHITECTURE, Preset
+from mu2net_core.repo import Repository, create_repository, open_repository
+from mu2net_core.repo.config import Value
 from mu2net_core.repo.outcomes import Watch
 from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
 
@@ -62,7 +67,7 @@ def init(
     Args:
         folder: made if it is not there.
         context: of this process.
-        preset: name of a preset.
+        preset: name of a preset, shipped or of the user's configuration.
         root: ``random``, a checkpoint's path or URL, or a name in ``CHECKPOINTS``.
         seed: of a random root.
         bare: put the repository into ``folder`` itself, as a bucket or shared folder has it.
@@ -74,14 +79,15 @@ def init(
         InvalidInputError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had, or does
             not fit the preset.
     """
-    preset_named(preset)
+    base, settings = chosen_preset(preset, context)
     target = context.cwd / folder.expanduser()
-    repo = _unfinished(target if bare else target / FOLDER, preset)
-    config = repo.config if repo is not None else Config(preset=preset)
-    limits = effective_limits(context, config.settings)
-    pretrained = load_pretrained(root, preset_under(config, context), context, limits=limits, watch=watch)
+    repo = _unfinished(target if bare else target / FOLDER, base.name, settings)
+    limits = effective_limits(context, {} if repo is None else repo.config.settings)
+    chosen = preset_in_force(base, settings if repo is None else repo.config.settings, context)
+    _check_buildable(chosen, limits)
+    pretrained = load_pretrained(root, chosen, context, limits=limits, watch=watch)
     if repo is None:
-        repo = create_repository(target, preset=preset, bare=bare)
+        repo = create_repository(target, preset=base.name, settings=settings, bare=bare)
     root_id, model = store_root(repo, effective_preset(repo, context), seed=seed, pretrained=pretrained)
     repo.refs.create_root(ROOT, root_id)
     return InitResult(
@@ -96,11 +102,37 @@ def init(
     )
 
 
-def _unfinished(path: Path, preset: str) -> Repository | None:
-    """Returns the repository that an interrupted ``init`` left at ``path``; None if there is none."""
+def _unfinished(path: Path, preset: str, settings: Mapping[str, Value]) -> Repository | None:
+    """Returns the repository that an interrupted ``init`` with the same choices left at ``path``; None if none did."""
     if not (path / CONFIG).exists():
         return None
     repo = open_repository(path)
-    if repo.refs.roots() or repo.config.preset != preset or clone_marker(repo.path).exists():
+    if not _is_begun(repo, preset, settings):
         raise AlreadyExistsError(f"There is a repository in {path} already.")
     return repo
+
+
+def _check_buildable(preset: Preset, limits: Limits) -> None:
+    """Checks that the family can build models at the ends of the space and every size of image, and the root's size."""
+    family, config = family_named(preset.architecture.name), preset.architecture.config
+    for name, values in preset.space.values.items():
+        for value in values if name == "image_size" else (values[0], values[-1]):
+            family.layers(config, {**preset.space.defaults, name: value}, num_classes=1)
+    specs = family.layers(config, preset.space.defaults, num_classes=1)
+    num_bytes = 4 * sum(num_params(family, replace(spec, name="")) for spec in specs)
+    if num_bytes > limits.model_bytes:
+        raise InvalidInputError(
+            f"The root model would take {num_bytes} bytes, over the limit of {limits.model_bytes}.",
+            hint="Choose smaller sizes, or a larger limits.model_bytes in your own settings.",
+        )
+
+
+def _is_begun(repo: Repository, preset: str, settings: Mapping[str, Value]) -> bool:
+    """Returns whether an interrupted init with the same choices left the repository."""
+    mine = repo.config.settings
+    same = all(mine.get(key) == settings.get(key) for key in (*settings, *filter(_is_size, mine)))
+    return same and repo.config.preset == preset and not repo.refs.roots() and not clone_marker(repo.path).exists()
+
+
+def _is_size(key: str) -> bool:
+    return key.startswith(ARCHITECTURE)

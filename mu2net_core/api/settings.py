@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Limits, MachineConfig
-from mu2net_core.presets import STRUCTURAL_KEY, Preset, preset_named, with_settings
+from mu2net_core.presets import ARCHITECTURE, Preset, preset_keys, preset_named, with_settings
 from mu2net_core.repo import Config, Repository, Setting
 from mu2net_core.repo.config import Layers, Value, environment_name, read_user_config
 from mu2net_core.repo.revisions import near
@@ -23,14 +23,25 @@ __all__ = [
     "effective_preset",
     "fitting_settings",
     "known_keys",
-    "preset_keys",
-    "preset_under",
+    "layers_of",
+    "preset_in_force",
     "unknown_variables",
 ]
 
 _VARIABLES = tuple(
     f"MU2NET_{section}_"
-    for section in ("EVOLVE", "SCORER", "SPACE", "DEFAULT", "LIMITS", "MACHINE", "SIGN", "PULL", "CACHE_MAX")
+    for section in (
+        "ARCHITECTURE",
+        "EVOLVE",
+        "SCORER",
+        "SPACE",
+        "DEFAULT",
+        "LIMITS",
+        "MACHINE",
+        "SIGN",
+        "PULL",
+        "CACHE_MAX",
+    )
 )
 PATHS = ("pull.require_signed", "sign.key")
 """Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
@@ -47,14 +58,6 @@ def known_keys(preset: Preset) -> tuple[str, ...]:
     return tuple(sorted((*preset_keys(preset), *own)))
 
 
-def preset_keys(preset: Preset) -> tuple[str, ...]:
-    """Returns every setting that can override something of ``preset``, sorted."""
-    keys = [f"evolve.{field.name}" for field in fields(preset.training)]
-    keys += [f"scorer.{field.name}" for field in fields(preset.scorer)]
-    keys += [f"{section}.{name}" for section in ("space", "default") for name in preset.space.values]
-    return tuple(sorted((*keys, STRUCTURAL_KEY)))
-
-
 def effective_preset(repo: Repository, context: Context, options: Mapping[str, Any] | None = None) -> Preset:
     """Returns the repository's preset under option > environment > repository > user settings.
 
@@ -63,21 +66,21 @@ def effective_preset(repo: Repository, context: Context, options: Mapping[str, A
         context: for the environment and the user's configuration.
         options: by setting key; None values are left out.
     """
-    return preset_under(repo.config, context, options)
+    return preset_in_force(preset_named(repo.config.preset), repo.config.settings, context, options)
 
 
-def preset_under(config: Config, context: Context, options: Mapping[str, Any] | None = None) -> Preset:
-    """Returns the same of a repository that has ``config``, or will have."""
-    preset = preset_named(config.preset)
-    layers = Layers(
-        options={key: value for key, value in (options or {}).items() if value is not None},
-        environ=context.environ,
-        repository=config.settings,
-        user=read_user_config(context.user_config),
-    )
+def preset_in_force(
+    preset: Preset, settings: Mapping[str, Value], context: Context, options: Mapping[str, Any] | None = None
+) -> Preset:
+    """Returns ``preset`` under option > environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: a value is of the wrong type or range; the message says where it was set.
+    """
+    layers = layers_of(settings, context, options={k: v for k, v in (options or {}).items() if v is not None})
     found = {key: setting for key in preset_keys(preset) if (setting := layers.get(key)) is not None}
     try:
-        return _applied(preset, found.values())
+        return with_settings(preset, {key: setting.value for key, setting in found.items()})
     except InvalidInputError as exc:
         blamed = "; ".join(_origin(setting, context) for setting in _blamed(preset, found))
         raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or _HINT) from exc
@@ -89,11 +92,28 @@ def effective_machine(repo: Repository, context: Context) -> MachineConfig:
     Raises:
         InvalidInputError: a value is none of those there are.
     """
-    layers = Layers(
-        environ=context.environ, repository=repo.config.settings, user=read_user_config(context.user_config)
-    )
+    layers = layers_of(repo.config.settings, context)
     found = {key: setting.value for key in MachineConfig.settings_keys() if (setting := layers.get(key)) is not None}
     return MachineConfig.of(found)
+
+
+def layers_of(
+    settings: Mapping[str, Value],
+    context: Context,
+    *,
+    options: Mapping[str, Value] | None = None,
+    defaults: Mapping[str, Value] | None = None,
+) -> Layers:
+    """Returns the layers over a repository's ``settings``; what is chosen once only a repository sets."""
+    user = read_user_config(context.user_config)
+    chosen_once = environment_name(ARCHITECTURE)
+    return Layers(
+        options=options or {},
+        environ={name: text for name, text in context.environ.items() if not name.startswith(chosen_once)},
+        repository=settings,
+        user={key: value for key, value in user.items() if not key.startswith(ARCHITECTURE)},
+        defaults=defaults or {},
+    )
 
 
 def effective_path(context: Context, settings: Mapping[str, Value], key: str, folder: Path) -> Path | None:
@@ -121,7 +141,7 @@ def fitting_settings(config: Config, context: Context) -> Config:
     """Returns another repository's ``config`` with only the settings that mean something here.
 
     Where its data lies and what it accepts is its own business. A setting that is unknown here is left
-    out; where they do not fit the preset, all are. The context is told so.
+    out; where they do not fit the preset, all are, but for the sizes of its models. The context is told so.
 
     Raises:
         NotFoundError: the preset is unknown here.
@@ -135,14 +155,17 @@ def fitting_settings(config: Config, context: Context) -> Config:
     try:
         with_settings(preset, known)
     except InvalidInputError as exc:
-        context.warn(f"left out all settings of that repository: {exc.message}")
-        known = {}
+        sizes = {key: value for key, value in known.items() if key.startswith(ARCHITECTURE)}
+        known = sizes if _fits_values(preset, sizes) else {}
+        left = "all settings of that repository" + (f" but {', '.join(known)}" if known else "")
+        context.warn(f"left out {left}: {exc.message}")
     return replace(config, settings=known)
 
 
 def unknown_variables(repo: Repository, context: Context) -> tuple[str, ...]:
     """Returns a warning for each environment variable that looks like a setting and is none, with near names."""
-    known = {environment_name(key) for key in known_keys(preset_named(repo.config.preset))}
+    keys = known_keys(preset_named(repo.config.preset))
+    known = {environment_name(key) for key in keys if not key.startswith(ARCHITECTURE)}
     unknown = sorted(name for name in context.environ if name.startswith(_VARIABLES) and name not in known)
     return tuple(
         f"{name} is no setting and does nothing. {near(name, tuple(sorted(known)), 'mu2net config list')}"
@@ -150,13 +173,13 @@ def unknown_variables(repo: Repository, context: Context) -> tuple[str, ...]:
     )
 
 
-def _applied(preset: Preset, settings: Iterable[Setting]) -> Preset:
-    return with_settings(preset, {setting.key: setting.value for setting in settings})
-
-
 def _fits(preset: Preset, settings: Iterable[Setting]) -> bool:
+    return _fits_values(preset, {setting.key: setting.value for setting in settings})
+
+
+def _fits_values(preset: Preset, settings: Mapping[str, Value]) -> bool:
     try:
-        _applied(preset, settings)
+        with_settings(preset, settings)
     except InvalidInputError:
         return False
     return True

@@ -96,7 +96,7 @@ class VisionTransformer:
         found: dict[str, Mapping[str, Hyperparameter]] = {}
         for k in range(blocks):
             if "adapter" in kinds and f"adapter_{k}" not in hyperparameters:
-                found[f"add:adapter_{k}"] = {f"adapter_{k}": _size(hyperparameters, "adapter_dim")}
+                found[f"add:adapter_{k}"] = {f"adapter_{k}": _own(hyperparameters, "adapter_dim", _SLOT_DIMS[0])}
             for name, step in (("mlp", _size(config, "mlp") // 2), ("heads", 1)):
                 grown = _own(hyperparameters, f"{name}_{k}", _size(config, name)) + max(step, 1)
                 if name in kinds and grown <= _MOST_GROWTH * _size(config, name):

@@ -25,6 +25,7 @@ __all__ = [
     "flatten",
     "parse_value",
     "read_user_config",
+    "read_user_table",
 ]
 
 Value = bool | int | float | str | list[Any]
@@ -193,12 +194,20 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
 
 def read_user_config(path: Path | None) -> Mapping[str, Value]:
     """Returns the settings in a user's ``config.toml``, flat; none if there is no such file."""
+    return flatten(read_user_table(path, "settings"))
+
+
+def read_user_table(path: Path | None, name: str) -> Mapping[str, Any]:
+    """Returns the table ``name`` of a user's ``config.toml``; an empty one if there is no such file or table."""
     if path is None or not path.is_file():
         return {}
     try:
-        return flatten(tomllib.loads(path.read_text(encoding="utf-8")).get("settings", {}))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as exc:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get(name, {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise InvalidInputError(f"Cannot read {path}: {exc}.", hint="Correct the file by hand.") from exc
+    if not isinstance(table, Mapping):
+        raise InvalidInputError(f"Cannot read {path}: {name} is no table.", hint="Correct the file by hand.")
+    return table
 
 
 def check_setting_key(key: str) -> str:

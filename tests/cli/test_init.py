@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
+
+from mu2net_cli.main import app
+from mu2net_cli.options import complete_preset
 
 
 def test_a_new_repository_has_a_root(run, tmp_path: Path) -> None:
@@ -42,6 +46,30 @@ def test_what_cannot_be_made(run, tmp_path: Path, options, code, message) -> Non
     assert result.code == code
     assert message in result.err
     assert not (tmp_path / "chars" / ".mu2net").exists()
+
+
+def test_presets_of_the_users_own(run, tmp_path: Path) -> None:
+    settings = tmp_path / "no-settings" / "mu2net" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[presets.mine]\nbase = "vit-mini"\narchitecture = { width = 12, heads = 3, mlp = 24 }\n')
+    result = run("init", "chars", "--preset", "vit-huge")
+    assert (result.code, "mine, vit-b" in result.err) == (3, True)
+    assert "(preset mine" in run("init", "chars", "--preset", "mine").out
+    listed = {row[0]: row for row in run("-C", "chars", "config", "list", "--origin").rows()}
+    assert "12" in listed["architecture.width"]
+    result = run("-C", "chars", "config", "set", "architecture.width", "24")
+    assert (result.code, "chosen once" in result.err) == (2, True)
+
+
+def test_presets_are_completed(tmp_path: Path) -> None:
+    settings = tmp_path / "no-settings" / "mu2net" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    ctx = typer.Context(typer.main.get_command(app), info_name="mu2net")
+    ctx.params = {}
+    settings.write_text('[presets.vit-own]\nbase = "vit-mini"\n')
+    assert complete_preset(ctx, "vit-") == ["vit-b", "vit-l", "vit-mini", "vit-own", "vit-ti0", "vit-ti3"]
+    settings.write_text("presets = 3")
+    assert complete_preset(ctx, "vit-") == []
 
 
 def test_a_repository_is_there_already(run, empty_repo: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.nn import family_named
-from mu2net_core.presets import PRESETS, TrainingConfig, preset_named, with_settings
+from mu2net_core.presets import PRESETS, TrainingConfig, preset_named, preset_values, with_settings
+from mu2net_core.search import PREPROCESSING
 
 MINI = preset_named("vit-mini")
 
@@ -16,10 +17,49 @@ def test_every_preset_builds_its_root_and_every_size_it_may_grow_to(name: str) -
     preset = preset_named(name)
     family = family_named(preset.architecture.name)
     assert preset.name == name
+    config = preset.architecture.config
+    assert preset.space.defaults.get("image_size", config["image"]) == config["image"]
     for num_layers in preset.space.values["num_layers"]:
-        wanted = {**preset.space.defaults, "num_layers": num_layers}
-        specs = family.layers(preset.architecture.config, wanted, 10)
-        assert sum(spec.kind == "encoder_block" for spec in specs) == num_layers
+        for image_size in preset.space.values.get("image_size", (config["image"],)):
+            wanted = {**preset.space.defaults, "num_layers": num_layers, "image_size": image_size}
+            specs = family.layers(config, wanted, 10)
+            assert sum(spec.kind == "encoder_block" for spec in specs) == num_layers
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "blocks", "images", "training"),
+    [
+        ("vit-ti0", (192, 3, 768), (0, 3), (32, 16, 112), (512, 8, 4, 4, 51200, 5120)),
+        ("vit-ti3", (192, 3, 768), (3, 3), (32, 16, 112), (512, 8, 4, 4, 51200, 5120)),
+        ("vit-b", (768, 12, 3072), (12, 12), (80, 16, 112), (128, 8, 4, 4, 51200, 5120)),
+        ("vit-l", (1024, 16, 4096), (24, 24), (384, 224, 384), (16, 16, 1, 8, 100_000, 10_000)),
+    ],
+)
+def test_presets_of_the_papers(name: str, sizes, blocks, images, training) -> None:
+    preset = preset_named(name)
+    config, space, found = preset.architecture.config, preset.space, preset.training
+    assert (config["width"], config["heads"], config["mlp"]) == sizes
+    assert (space.defaults["num_layers"], space.values["num_layers"][-1]) == blocks
+    assert space.values["num_layers"] == tuple(range(blocks[1] + 1))
+    assert (config["image"], space.values["image_size"][0], space.values["image_size"][-1]) == images
+    assert all(size % 16 == 0 for size in space.values["image_size"])
+    assert training == (
+        found.batch_size,
+        found.children,
+        found.generations,
+        found.validations,
+        found.samples_cap,
+        found.validation_cap,
+    )
+    assert space.structural == ("adapter",)
+    assert set(space.values) > PREPROCESSING
+    assert space.defaults["mu"] == (0.2 if name == "vit-ti0" else 0.1)
+
+
+def test_the_smallest_preset_moves_nothing_but_training_and_depth() -> None:
+    space = MINI.space
+    assert set(space.values) == {"mu", "learning_rate", "warmup_ratio", "momentum", "nesterov", "num_layers"}
+    assert space.structural == ()
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:
@@ -41,6 +81,8 @@ def test_settings_override_training_scorer_space_and_defaults() -> None:
             "scorer.factor": 0.9,
             "space.momentum": [0.8, 0.9],
             "default.momentum": 0.8,
+            "space.structural": ["adapter", "mlp"],
+            "architecture.width": 48,
         },
     )
     assert changed.training.children == 3
@@ -50,7 +92,15 @@ def test_settings_override_training_scorer_space_and_defaults() -> None:
     assert changed.scorer.factor == 0.9
     assert changed.space.values["momentum"] == (0.8, 0.9)
     assert changed.space.defaults["momentum"] == 0.8
+    assert changed.space.structural == ("adapter", "mlp")
+    assert changed.architecture.config == {**MINI.architecture.config, "width": 48}
     assert changed.space.values["learning_rate"] == MINI.space.values["learning_rate"]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_is_what_its_own_values_make_of_it(name: str) -> None:
+    preset = preset_named(name)
+    assert with_settings(preset, preset_values(preset)) == preset
 
 
 def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
@@ -64,6 +114,13 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
         ("scorer.weight", 1.0, r"Unknown setting scorer\.weight"),
         ("space.beta", [0.1], r"Unknown setting space\.beta"),
         ("default.beta", 0.1, r"Unknown setting default\.beta"),
+        ("space.structural", ["wings"], "expected sorted distinct kinds"),
+        ("space.structural", [3], "expected str, got '3'"),
+        ("default.structural", "mlp", r"Unknown setting default\.structural"),
+        ("architecture.depth", 3, r"Unknown setting architecture\.depth"),
+        ("architecture.channels", 1, r"Unknown setting architecture\.channels"),
+        ("architecture.width", 1.5, "expected int, got '1.5'"),
+        ("evolve.population_cap", 0, r"evolve\.population_cap: expected a positive number"),
         ("evolve.children", 0, "expected a positive number, got 0"),
         ("evolve.children", -1, "expected a positive number, got -1"),
         ("evolve.children", 2.5, "expected int, got 2.5"),

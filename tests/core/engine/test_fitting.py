@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mu2net_core.api.parents import ParentCheck
+from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.fitting import check_component, model_specs, unfit_parent
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import family_named
@@ -114,6 +115,26 @@ def test_models_that_cannot_be_parents_are_known_by_their_manifest(
     reason = unfit_parent(replace(root, **change), family, space, 3)
     assert reason is not None
     assert re.search(complaint, reason)
+
+
+@pytest.mark.parametrize("more", [{}, {"adapter_0": 8}])
+def test_a_model_from_before_a_hyperparameter_or_with_structure_of_its_own_is_a_parent(more: dict[str, Any]) -> None:
+    preset = preset_named("vit-ti3")
+    hyperparameters = {"mu": 0.1, "num_layers": 1, **more}
+    specs = [spec for spec in VIT.layers(preset.architecture.config, hyperparameters, 1) if spec.name != VIT.head]
+    refs = tuple(
+        ComponentRef(
+            id=f"{i:064x}",
+            name=spec.name,
+            num_params=num_params(VIT, spec),
+            size_bytes=1,
+            trainable=False,
+            operation="root",
+        )
+        for i, spec in enumerate(specs)
+    )
+    model = Model(architecture=preset.architecture, components=refs, hyperparameters=hyperparameters)
+    assert unfit_parent(model, VIT, preset.space, 10) is None
 
 
 def test_a_parent_whose_sizes_are_lies_is_left_out_and_named_once(bench: Workbench, context: Any) -> None:

@@ -1,0 +1,54 @@
+"""What a preset is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import Architecture, Scorer
+from mu2net_core.search.space import SearchSpace
+
+__all__ = ["Preset", "TrainingConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How many children, and how each is trained.
+
+    Attributes:
+        generations: per task iteration.
+        children: per generation.
+        validations: training cycles per child, each followed by one validation.
+        batch_size: examples per gradient step, at most.
+        samples_cap: examples per cycle, at most; a cycle is never more than one epoch.
+        validation_cap: validation examples used to score, at most.
+        clip_norm: gradients are scaled down to this global norm.
+        population_cap: models of the task alive during an iteration, at most: the best stay.
+    """
+
+    generations: int = 4
+    children: int = 8
+    validations: int = 4
+    batch_size: int = 512
+    samples_cap: int = 51200
+    validation_cap: int = 5120
+    clip_norm: float = 1.0
+    population_cap: int = 64
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise InvalidInputError(f"evolve.{field.name}: expected a positive number, got {value}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A named starting point for a repository."""
+
+    name: str
+    summary: str
+    architecture: Architecture
+    space: SearchSpace
+    training: TrainingConfig = TrainingConfig()
+    scorer: Scorer = Scorer()

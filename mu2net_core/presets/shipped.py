@@ -1,0 +1,125 @@
+"""The presets that come with mu2net."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Architecture, Hyperparameter
+from mu2net_core.presets.preset import Preset, TrainingConfig
+from mu2net_core.search.space import SearchSpace
+
+__all__ = ["PRESETS", "preset_named"]
+
+_Values = Mapping[str, tuple[Hyperparameter, ...]]
+
+_VALUES: _Values = {
+    "mu": tuple(round(0.02 * step, 2) for step in range(1, 16)),
+    "learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5),
+    "warmup_ratio": (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4),
+    "momentum": (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99),
+    "nesterov": (False, True),
+}
+_DEFAULTS: Mapping[str, Hyperparameter] = {
+    "mu": 0.1,
+    "learning_rate": 1e-2,
+    "warmup_ratio": 0.1,
+    "momentum": 0.9,
+    "nesterov": False,
+}
+_DELTAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+_WHOLE_VALUES: _Values = {
+    **_VALUES,
+    "adapter_dim": (8, 16, 32, 64, 128),
+    "crop_area_min": (0.05, 0.5, 0.95, 1.0),
+    "crop_aspect_min": (0.5, 0.75, 1.0),
+    "flip_left_right": (False, True),
+    "brightness": _DELTAS,
+    "contrast": _DELTAS,
+    "saturation": _DELTAS,
+    "hue": _DELTAS,
+    "jpeg_quality": _DELTAS,
+}
+_WHOLE_DEFAULTS: Mapping[str, Hyperparameter] = {
+    **_DEFAULTS,
+    "adapter_dim": 32,
+    "crop_area_min": 1.0,
+    "crop_aspect_min": 1.0,
+    "flip_left_right": False,
+    "brightness": 0.0,
+    "contrast": 0.0,
+    "saturation": 0.0,
+    "hue": 0.0,
+    "jpeg_quality": 0.0,
+}
+_SMALL_IMAGES = tuple(range(16, 113, 16))
+_LARGE_IMAGES = (224, 384)
+
+
+def _vit(image: int, patch: int, width: int, heads: int, mlp: int) -> Architecture:
+    sizes = {"image": image, "patch": patch, "width": width, "heads": heads, "mlp": mlp, "channels": 3}
+    return Architecture(name="vit", config=sizes)
+
+
+def _space(root_layers: int, most_layers: int, images: tuple[int, ...], image: int, mu: float = 0.1) -> SearchSpace:
+    return SearchSpace(
+        values={**_WHOLE_VALUES, "num_layers": tuple(range(most_layers + 1)), "image_size": images},
+        defaults={**_WHOLE_DEFAULTS, "num_layers": root_layers, "image_size": image, "mu": mu},
+        structural=("adapter",),
+    )
+
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="vit-mini",
+            summary="A small ViT for 8x8 images: demonstrations and tests on a laptop.",
+            architecture=_vit(image=8, patch=2, width=96, heads=6, mlp=192),
+            space=SearchSpace(
+                values={**_VALUES, "num_layers": (1, 2)},
+                defaults={**_DEFAULTS, "num_layers": 1, "mu": 0.2, "learning_rate": 0.1},
+            ),
+            training=TrainingConfig(generations=3, children=4, batch_size=32),
+        ),
+        Preset(
+            name="vit-ti0",
+            summary="ViT-Ti/16 without blocks; evolution grows up to 3. Images of 32x32, up to 112x112.",
+            architecture=_vit(image=32, patch=16, width=192, heads=3, mlp=768),
+            space=_space(0, 3, _SMALL_IMAGES, 32, mu=0.2),
+        ),
+        Preset(
+            name="vit-ti3",
+            summary="ViT-Ti/16 with 3 blocks. Images of 32x32, up to 112x112.",
+            architecture=_vit(image=32, patch=16, width=192, heads=3, mlp=768),
+            space=_space(3, 3, _SMALL_IMAGES, 32),
+        ),
+        Preset(
+            name="vit-b",
+            summary="ViT-B/16 with 12 blocks. Images of 80x80, up to 112x112.",
+            architecture=_vit(image=80, patch=16, width=768, heads=12, mlp=3072),
+            space=_space(12, 12, _SMALL_IMAGES, 80),
+            training=TrainingConfig(batch_size=128),
+        ),
+        Preset(
+            name="vit-l",
+            summary="ViT-L/16 with 24 blocks. Images of 384x384 or 224x224.",
+            architecture=_vit(image=384, patch=16, width=1024, heads=16, mlp=4096),
+            space=_space(24, 24, _LARGE_IMAGES, 384),
+            training=TrainingConfig(
+                generations=1, children=16, validations=8, batch_size=16, samples_cap=100_000, validation_cap=10_000
+            ),
+        ),
+    )
+}
+
+
+def preset_named(name: str) -> Preset:
+    """Returns the preset called ``name``.
+
+    Raises:
+        NotFoundError: there is none; the message lists those there are.
+    """
+    if name not in PRESETS:
+        raise NotFoundError(f"No preset {name!r}.", hint=f"Presets: {', '.join(sorted(PRESETS))}")
+    return PRESETS[name]
