@@ -125,6 +125,7 @@ def test_each_child_records_how_its_own_parent_prepared_examples_otherwise() -> 
     plans, _ = asked(best, model("b", "other", image_size=32), seed=3, num_children=12)
     for plan in plans:
         told = {mutation.name: mutation for mutation in plan.mutations}
+        assert len(told) == len(plan.mutations)
         before = plan.parent.model.hyperparameters["image_size"]
         assert plan.hyperparameters["image_size"] == 64
         assert told.get("hp:image_size") == (
