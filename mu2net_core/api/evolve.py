@@ -5,33 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
-from mu2net_core.api.parents import ParentCheck
+from mu2net_core.api.laboratory import Laboratory
 from mu2net_core.api.publish import publish
 from mu2net_core.api.resume import Asked, look
-from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
 from mu2net_core.api.workspace import Workspace
-from mu2net_core.engine.evaluate import count_correct, load_row
-from mu2net_core.engine.events import Compiled, Event, IterationDropped, IterationFinished
-from mu2net_core.engine.fitting import model_specs
-from mu2net_core.engine.generation import Workshop
+from mu2net_core.engine.events import Event, IterationDropped, IterationFinished
 from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.engine.pool import ComponentPool
-from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError, SearchError
-from mu2net_core.objects import Head, System, encode, hash_bytes
-from mu2net_core.presets import Preset
+from mu2net_core.objects import Head, System
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.revisions import near
 from mu2net_core.search import Member, best, start
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["EvolveResult", "IterationResult", "evolve"]
+
+_LARGEST_SEED = 2**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +58,7 @@ class EvolveResult:
 class _Run:
     repo: Repository
     context: Context
-    preset: Preset
-    programs: Programs
-    parents: ParentCheck
-    provenance: Mapping[str, str]
+    lab: Laboratory
     seed: int | None
     deadline_s: float | None
     on_event: Callable[[Event], None]
@@ -107,6 +99,7 @@ def evolve(
 
     Raises:
         NotFoundError: no such task.
+        InvalidInputError: a number or setting that cannot be right.
         SearchError: no task at all, no root, or no child that trained to a finite loss.
         ConflictError: another process evolves the same task in this working copy.
     """
@@ -114,6 +107,8 @@ def evolve(
         raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task DATASET")
     if iterations < 1:
         raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
+    if seed is not None and abs(seed) > _LARGEST_SEED:
+        raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {seed}.")
     options = {"evolve.generations": generations, "evolve.children": children, "evolve.validations": validations}
     preset = effective_preset(repo, context, options)
     system = load_system(repo)
@@ -122,15 +117,10 @@ def evolve(
     if not system.roots:
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
-    prepare_jax(context)
-    programs = programs_of(repo, context, preset, lambda what, wall_s: on_event(Compiled(what=what, wall_s=wall_s)))
     run = _Run(
         repo=repo,
         context=context,
-        preset=preset,
-        programs=programs,
-        parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
-        provenance=provenance(),
+        lab=Laboratory.of(repo, context, preset, on_event),
         seed=seed,
         deadline_s=None if budget_s is None else time.monotonic() + budget_s,
         on_event=on_event,
@@ -151,13 +141,14 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
-        run.parents.of(system, name)  # what cannot go on says so before data is read
-        state = _resumable(run, workspace, head) or _begin(run, workspace, system, head, seed)
-        shop = _open_shop(run, workspace, head)
+        usable = run.lab.parents.of(system, name)  # what cannot go on says so before data is read
+        state = _resumable(run, workspace, head) or _begin(run, workspace, usable, head, seed)
+        shop = run.lab.open_shop(head, workspace)
         state = run_iteration(
             state,
             shop,
             system=lambda: _newest(run, name),
+            record=lambda seen: record_snapshot(run.repo, seen, name),
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
@@ -169,8 +160,9 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
                 f"None of the {state.counts.sampled} children of {name} trained to a finite loss.",
                 hint="Run it again: another seed samples other learning rates, and --children N more of them.",
             )
-        test = _test_quality(run, head, winner, workspace)
-        commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test)
+        test = run.lab.test_quality(head, winner, workspace)
+        account = run.lab.account_of(state)
+        commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test, account)
         return _report(run, state, system, winner, (commit_id, model_id, test), time.perf_counter() - began)
 
 
@@ -178,7 +170,7 @@ def _report(
     run: _Run, state: IterationState, system: System, winner: Member, published: tuple[str, str, float], wall_s: float
 ) -> IterationResult:
     commit_id, model_id, test = published
-    quality, before = winner.model.quality or 0.0, best(start(system, state.task, run.preset.scorer))
+    quality, before = winner.model.quality or 0.0, best(start(system, state.task, run.lab.preset.scorer))
     improved = before is None or (winner.model.score or 0.0) > (before.model.score or 0.0)
     run.on_event(
         IterationFinished(
@@ -209,8 +201,7 @@ def _report(
 
 def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | None:
     """Returns where an interrupted iteration goes on; None if one begins, and says what is lost by that."""
-    training = run.preset.training
-    settings = _digest(run.preset)
+    training, settings = run.lab.preset.training, run.lab.digest
     asked = Asked(seed=run.seed, generations=training.generations, children=training.children, settings=settings)
     left = look(run.repo, workspace, head, asked)
     if left.kind in {"none", "ready"}:
@@ -226,12 +217,8 @@ def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | 
     return None
 
 
-def _digest(preset: Preset) -> str:
-    return hash_bytes(encode(replace(preset, summary="")))
-
-
 def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
-    name, training = head.task.name, run.preset.training
+    name, training = head.task.name, run.lab.preset.training
     workspace.clear()
     return IterationState(
         task=name,
@@ -242,36 +229,10 @@ def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: in
         seed=seed,
         generations=training.generations,
         children=training.children,
-        settings=_digest(run.preset),
-        population=start(system, name, run.preset.scorer),
+        settings=run.lab.digest,
+        population=start(system, name, run.lab.preset.scorer),
         started_at=run.context.timestamp(),
     )
-
-
-def _open_shop(run: _Run, workspace: Workspace, head: Head) -> Workshop:
-    task = head.task
-    return Workshop(
-        task=task,
-        task_id=head.commit.task_id,
-        preset=run.preset,
-        data=task_data(run.repo, run.context, task, run.preset),
-        programs=run.programs,
-        pool=ComponentPool(workspace.component, bring=workspace.bring),
-        save_component=workspace.save_component,
-        model_id=lambda model: hash_bytes(encode(model)),
-        provenance=run.provenance,
-    )
-
-
-def _test_quality(run: _Run, head: Head, winner: Member, workspace: Workspace) -> float:
-    if winner.model.test_quality is not None:
-        return winner.model.test_quality
-    specs = model_specs(winner.model, run.programs.family, head.task.num_classes, run.repo.limits)
-    workspace.bring(winner.model.components)
-    row = load_row(winner.model, specs, workspace.component, run.programs.family)
-    side = run.programs.family.image_side(winner.model.architecture.config, winner.model.hyperparameters)
-    feed = split_at(run.repo, run.context, head.task, "test", side)
-    return count_correct(run.programs, specs, row, feed) / feed.num_examples
 
 
 def _head(system: System, name: str) -> Head:
@@ -284,7 +245,7 @@ def _newest(run: _Run, name: str) -> System:
     """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
     system = load_system(run.repo)
     _head(system, name)
-    return run.parents.of(system, name)
+    return run.lab.parents.of(system, name)
 
 
 def _draw_seed(repo: Repository, context: Context, tasks: Sequence[str]) -> int:

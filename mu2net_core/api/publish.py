@@ -10,7 +10,7 @@ from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import Agent, Commit, Model
+from mu2net_core.objects import Agent, Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.contest import contenders
 from mu2net_core.repo.merge import ancestry, choose, contains, merge
@@ -21,7 +21,13 @@ __all__ = ["is_published", "left_behind", "move_head", "publish"]
 
 
 def publish(
-    repo: Repository, context: Context, workspace: Workspace, state: IterationState, winner: Member, test_quality: float
+    repo: Repository,
+    context: Context,
+    workspace: Workspace,
+    state: IterationState,
+    winner: Member,
+    test_quality: float,
+    run: Run,
 ) -> tuple[str, str]:
     """Stores the winner with its lineage and moves the head of the task; returns (commit id, model id).
 
@@ -49,6 +55,7 @@ def publish(
         finished_at=context.timestamp(),
         message=f"iteration {state.iteration}: "
         + ("no better model" if model_id == base.model else f"validation {model.quality:.4f}, test {test_quality:.4f}"),
+        run=run,
     )
     commit_id = put_commit(repo, context, commit)
     move_head(repo, context, state.task, commit_id)

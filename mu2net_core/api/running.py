@@ -9,7 +9,7 @@ from operator import or_
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import Kind, Model, decode
+from mu2net_core.objects import Kind, Model, Seen, decode
 from mu2net_core.repo import Repository
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.reach import Tips
@@ -43,6 +43,7 @@ class _State:
     task_id: str
     base: str
     snapshot: str
+    seen: tuple[Seen, ...] = ()
     population: Population
 
 
@@ -70,6 +71,7 @@ def running_tips(repo: Repository) -> Tips:
 def _tips(repo: Repository, state: _State, models: list[Model]) -> Tips:
     """Returns what an iteration needs; what only its own folder has is none of the repository's."""
     nodes: set[Node] = {("task", state.task_id), ("snapshot", state.snapshot), ("commit", state.base)}
+    nodes |= {("snapshot", later.snapshot) for later in state.seen}
     for model in models:
         named: list[tuple[Kind, str | None]] = [("model", model.parent), ("model", model.root), ("task", model.task_id)]
         nodes |= {(kind, oid) for kind, oid in named if oid is not None}

@@ -41,7 +41,11 @@ class Workspace:
     @classmethod
     def of(cls, repo: Repository, task: str) -> Workspace:
         """Returns the workspace of a task."""
-        folder = repo.state / "iterations" / task.replace("/", "@")
+        return cls.at(repo, repo.state / "iterations" / task.replace("/", "@"))
+
+    @classmethod
+    def at(cls, repo: Repository, folder: Path) -> Workspace:
+        """Returns a workspace in any other folder, which nobody resumes from."""
         return cls(repo=repo, folder=folder, objects=ObjectDatabase(LocalStore(folder)))
 
     def lock(self, task: str) -> FileLock:

@@ -14,7 +14,7 @@ from mu2net_core.engine.events import (
     IterationStarted,
 )
 from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
-from mu2net_core.objects import Children, System
+from mu2net_core.objects import Children, Seen, System
 from mu2net_core.search import Population, SearchMethod, ask, best, tell
 from mu2net_core.seeds import derive_seed
 
@@ -30,6 +30,7 @@ class IterationState:
         task_id: its object.
         base: the head's commit the iteration began from.
         snapshot: what the task could see of the system then.
+        seen: what it could see from later generations on, where that was something else.
         iteration: its number, from 1.
         seed: the user's seed; everything random derives from it, the task, the iteration and the generation.
         generations: how many there will be.
@@ -50,6 +51,7 @@ class IterationState:
     generations: int
     children: int
     settings: str = ""
+    seen: tuple[Seen, ...] = ()
     generation: int = 0
     population: Population
     counts: Children = Children()
@@ -61,6 +63,7 @@ def run_iteration(
     shop: Workshop,
     *,
     system: Callable[[], System],
+    record: Callable[[System], str],
     checkpoint: Callable[[IterationState], None],
     on_event: Callable[[Event], None],
     out_of_time: Callable[[], bool] = lambda: False,
@@ -72,6 +75,7 @@ def run_iteration(
         state: where to begin.
         shop: the task's data, programs and components.
         system: returns the newest image of the system; asked before every generation.
+        record: stores what the task may see of a system; returns the snapshot's id.
         checkpoint: makes a state safe; called after every generation.
         on_event: told of everything that happens.
         out_of_time: asked before each generation but the first.
@@ -89,7 +93,8 @@ def run_iteration(
     first = state.generation
     while state.generation < state.generations and not (state.generation > first and out_of_time()):
         began = time.perf_counter()
-        state = _generation(state, shop, system(), on_event, ask)
+        now = system()
+        state = _generation(_having_seen(state, record(now)), shop, now, on_event, ask)
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)
@@ -144,6 +149,14 @@ def _generation(
     population = tell(population, kept, cap=shop.preset.training.population_cap)
     _forget_unused(shop, population, system)
     return replace(state, generation=state.generation + 1, population=population, counts=counts)
+
+
+def _having_seen(state: IterationState, snapshot: str) -> IterationState:
+    """Returns ``state`` with the snapshot its next generation is made of noted, if the last one saw another."""
+    before = state.seen[-1].snapshot if state.seen else state.snapshot
+    if snapshot == before:
+        return state
+    return replace(state, seen=(*state.seen, Seen(generation=state.generation, snapshot=snapshot)))
 
 
 def _count(counts: Children, result: ChildResult) -> Children:

@@ -9,6 +9,7 @@ from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
 from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
+from mu2net_core.objects.run import Run, RunSetting, Seen
 from mu2net_core.objects.signed import SignedKind, signed_bytes
 from mu2net_core.objects.strict import decode_strict
 from mu2net_core.objects.system import Head, System
@@ -39,7 +40,10 @@ __all__ = [
     "Model",
     "Mutation",
     "Origin",
+    "Run",
+    "RunSetting",
     "Scorer",
+    "Seen",
     "Signature",
     "SignedKind",
     "Slice",

@@ -10,6 +10,7 @@ from mu2net_core.objects.commit import Commit, HeadEntry, Snapshot
 from mu2net_core.objects.component import ComponentRef
 from mu2net_core.objects.model import Costs, Model
 from mu2net_core.objects.names import is_name
+from mu2net_core.objects.run import Run
 from mu2net_core.objects.task import Task
 
 __all__ = ["check_values"]
@@ -95,6 +96,23 @@ def _check_commit(commit: Commit) -> None:
     for moment in (commit.started_at, commit.finished_at):
         if not _TIME.fullmatch(moment):
             raise ValueError(f"expected a time like 2026-01-02T03:04:05.000000+00:00, got {moment[:80]!r}")
+    if commit.run is not None:
+        _check_run(commit.run)
+
+
+def _check_run(run: Run) -> None:
+    _ids("digest and snapshots", (run.digest, *(later.snapshot for later in run.seen)))
+    _counts("generations and children", (run.generations, run.children), least=1)
+    _counts("done", [run.done], most=run.generations)
+    _counts("seed", [run.seed], least=-_MOST)
+    generations = [later.generation for later in run.seen]
+    _counts("generations of snapshots", generations, most=run.done - 1)
+    if generations != sorted(set(generations)):
+        raise ValueError("the generations of snapshots must rise")
+    for key, value in run.settings.items():
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, int) and abs(one) > _MOST:
+                raise ValueError(f"{key[:80]!r} is absurd")
 
 
 def _ids(what: str, found: Iterable[str | None]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from mu2net_core.objects.names import check_name
+from mu2net_core.objects.run import Run
 from mu2net_core.version import FORMAT
 
 __all__ = ["Agent", "Children", "Commit", "HeadEntry", "Signature", "Snapshot"]
@@ -68,10 +69,11 @@ class Commit:
         message: one line.
         removed: whether this move removes the task.
         reset_to: the ancestor this commit goes back to; None if it is no reset.
+        run: how the iteration was run; None if the commit is none, or does not say.
         signature: of the commit without it; None if nobody signed.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("reset_to", "signature")
+    OMITTED_IF_NONE: ClassVar = ("reset_to", "run", "signature")
 
     format: int = FORMAT
     kind: Literal["commit"] = "commit"
@@ -89,6 +91,7 @@ class Commit:
     message: str = ""
     removed: bool = False
     reset_to: str | None = None
+    run: Run | None = None
     signature: Signature | None = None
 
     def __post_init__(self) -> None:
@@ -100,6 +103,12 @@ class Commit:
     def is_merge(self) -> bool:
         """Whether this commit only joins others."""
         return len(self.parents) > 1
+
+    @property
+    def snapshots(self) -> tuple[str, ...]:
+        """The snapshots this commit names: of when the work began, and of what its generations saw later."""
+        seen = () if self.run is None else (later.snapshot for later in self.run.seen)
+        return tuple(dict.fromkeys(oid for oid in (self.snapshot, *seen) if oid is not None))
 
     def times_selected(self, model: str) -> int:
         """Returns how often ``model`` was a parent for this task, over all agents."""

@@ -6,7 +6,7 @@ from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.discover import find_repository, open_repository
 from mu2net_core.repo.refs import HeadState, Refs
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.system import load_system, record_snapshot, visible_snapshot
+from mu2net_core.repo.system import load_system, load_system_then, record_snapshot, visible_snapshot
 
 __all__ = [
     "Config",
@@ -20,6 +20,7 @@ __all__ = [
     "create_repository",
     "find_repository",
     "load_system",
+    "load_system_then",
     "open_repository",
     "record_snapshot",
     "visible_snapshot",

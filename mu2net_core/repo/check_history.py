@@ -52,9 +52,10 @@ def _commit(walk: Walk, commit_id: str, commit: Commit) -> set[str]:
     """Follows a commit's edges; returns the model it retains, if it is there."""
     by = f"commit {commit_id[:16]}"
     walk.need("task", commit.task_id, by)
-    for snapshot in _snapshots(walk, commit.snapshot, by):
-        for model_id in snapshot.roots.values():
-            _model(walk, model_id, by)
+    for oid in commit.snapshots:
+        for snapshot in _snapshots(walk, oid, by):
+            for model_id in snapshot.roots.values():
+                _model(walk, model_id, by)
     task = walk.scan.tasks.get(commit.task_id)
     if task is not None and task.name != commit.task:
         walk.report("wrong-reference", f"commit/{commit_id}", f"It is of {commit.task}, its task of {task.name}.")

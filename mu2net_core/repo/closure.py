@@ -1,6 +1,6 @@
 """What an object needs, and what a remote already has, so that transfers send all that is missing and little else.
 
-Strong edges: a commit needs its task, model, parents and snapshot; a model its parent's and root's manifests and its
+Strong edges: a commit needs its task, model, parents and snapshots; a model its parent's and root's manifests and its
 task; a snapshot its roots and its base. A commit's model and every root are *retained*: their components are needed
 too. The heads a snapshot names are needed only by a tag. Objects come out in the order that keeps a repository whole if
 a transfer stops anywhere: nothing before what it needs.
@@ -35,7 +35,8 @@ def needs(value: Manifest) -> tuple[Node, ...]:
     """Returns the manifests that must be wherever ``value`` is."""
     nodes: list[tuple[Kind, str | None]] = []
     if isinstance(value, Commit):
-        nodes = [("task", value.task_id), ("model", value.model), ("snapshot", value.snapshot)]
+        nodes = [("task", value.task_id), ("model", value.model)]
+        nodes += [("snapshot", oid) for oid in value.snapshots]
         nodes += [("commit", parent) for parent in value.parents]
     elif isinstance(value, Model):
         nodes = [("model", value.parent), ("model", value.root), ("task", value.task_id)]
@@ -156,11 +157,13 @@ class Knowledge:
     def _add_commit(self, commit_id: str) -> None:
         commit = self._objects.commit(commit_id)
         self._ids.update((commit_id, commit.task_id))
-        self._add_snapshot(commit.snapshot)
+        for oid in commit.snapshots:
+            self._add_snapshot(oid)
         if commit.model is not None:
             self._add_model(commit.model)
 
-    def _add_snapshot(self, oid: str | None) -> None:
+    def _add_snapshot(self, snapshot: str) -> None:
+        oid: str | None = snapshot
         while oid is not None and oid not in self._ids:
             self._ids.add(oid)
             oid = self._objects.stored_snapshot(oid).base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule, Head, Model, Snapshot, System, component_rule, intersect
@@ -10,7 +11,7 @@ from mu2net_core.repo.history import History, Past
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
-__all__ = ["load_rules", "load_system", "record_snapshot", "visible_snapshot"]
+__all__ = ["load_rules", "load_system", "load_system_then", "record_snapshot", "visible_snapshot"]
 
 
 def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
@@ -32,6 +33,18 @@ def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> 
         ancestors=_ancestors(repo, {**models, **roots}),
         kept=frozenset(past.model for past in history if past.model is not None),
     )
+
+
+def load_system_then(repo: Repository, snapshot_id: str) -> System:
+    """Returns the system as a snapshot holds it: its heads, its roots, and the access rules its tasks had then.
+
+    Of tasks that the snapshot does not name the rules are those of now.
+    """
+    snapshot = repo.objects.snapshot(snapshot_id)
+    system = load_system(repo, heads=snapshot.heads)
+    rules = _rules(repo, History(repo).walk(snapshot.heads.values()))
+    roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(snapshot.roots.values()))}
+    return replace(system, rules={**system.rules, **rules}, roots=roots)
 
 
 def load_rules(repo: Repository) -> Mapping[str, AccessRule]:

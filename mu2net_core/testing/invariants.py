@@ -160,6 +160,7 @@ def _needs(kind: str, oid: str, read: Callable[[str, str], dict[str, Any]]) -> l
     value = read(kind, oid)
     if kind == "commit":
         named = [("task", value["task_id"]), ("snapshot", value.get("snapshot")), ("model", value.get("model"))]
+        named += [("snapshot", later["snapshot"]) for later in value.get("run", {}).get("seen", ())]
         named += [("retained", value.get("model")), *(("commit", parent) for parent in value.get("parents", ()))]
     elif kind == "model":
         named = [("model", value.get("parent")), ("model", value.get("root")), ("task", value.get("task_id"))]

@@ -131,6 +131,7 @@ def evolve_sample(
         finished_at=_time(number + 1),
         message=f"evolve {task}",
         reset_to=None,
+        run=None,
         signature=None,
     )
     return repo.refs.append(task, repo.objects.put(commit), after=state)

@@ -10,7 +10,7 @@ from mu2net_core.api.reset import reset
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import Scorer, encode, object_key
+from mu2net_core.objects import Run, Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.purged import Tombstone
@@ -19,6 +19,7 @@ from mu2net_core.search import Member, Population
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 AT = "2026-01-02T03:04:05.000000+00:00"
+RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1)
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ class TestPurgedMeanwhile:
         workspace.save(state)
         winner = Member(id="0" * 64, model=repo.objects.model(repo.objects.commit(base.commit).model))
         with pytest.raises(ConflictError, match="a was purged while it evolved"):
-            publish(repo, context, workspace, state, winner, 0.5)
+            publish(repo, context, workspace, state, winner, 0.5, RUN)
         assert workspace.load() is None
         assert repo.refs.head("a") == base
 

@@ -51,6 +51,7 @@ def run(bench: Workbench, system: System, state: IterationState, watch: Watch | 
         state,
         options.pop("shop", None) or bench.workshop("a"),
         system=options.pop("newest", lambda: system),
+        record=options.pop("record", lambda _: "snapshot"),
         checkpoint=watch.saved.append,
         on_event=watch.events.append,
         **options,

@@ -24,7 +24,9 @@ from mu2net_core.objects import (
     Model,
     Mutation,
     Origin,
+    Run,
     Scorer,
+    Seen,
     Snapshot,
     Training,
     decode,
@@ -79,10 +81,23 @@ COMMIT = Commit(
     finished_at="2026-01-01T00:01:00.000000+00:00",
     message="evolve x",
 )
+REPEATABLE = replace(
+    COMMIT,
+    run=Run(
+        preset="tiny",
+        settings={"space.mu": (0.1, 0.2), "evolve.children": 4, "default.nesterov": True},
+        digest="a" * 64,
+        seed=-5,
+        generations=3,
+        children=4,
+        done=2,
+        seen=(Seen(generation=1, snapshot="1" * 64),),
+    ),
+)
 SNAPSHOT = Snapshot(heads={"x": "e" * 64, "a/b": "f" * 64}, roots={"default": "d" * 64})
 ENTRY = HeadEntry(commit="e" * 64, previous=None)
 
-VALUES = [TASK, MODEL, COMMIT, SNAPSHOT, ENTRY]
+VALUES = [TASK, MODEL, COMMIT, REPEATABLE, SNAPSHOT, ENTRY]
 
 
 @pytest.mark.parametrize(
@@ -91,10 +106,11 @@ VALUES = [TASK, MODEL, COMMIT, SNAPSHOT, ENTRY]
         (TASK, "f7aacb4c2bdb26854b26e3453ca32ed39f7be042033ae91f47565244602ba4aa"),
         (MODEL, "eabf39ae94039020c5ccda971a34f1835e411cca20382b125d42a1738bb5095d"),
         (COMMIT, "8065060eb8e9d341ca8619733439efb3cbf527ea129bd97d36ad746c9446a2c1"),
+        (REPEATABLE, "4a7021c5a98a66a497d3fb515a861847fdee71acb39d0e3c1b1157b5b4d7ed9f"),
         (SNAPSHOT, "f3292b118d4d3b63dd2d32b54f7a8e6ce4eec3ee3e94142733e5f035496e0acf"),
         (ENTRY, "9e6dfefad14744dc3915a4a76466c4df7bd38b1741001698984dd05a94b97b22"),
     ],
-    ids=["task", "model", "commit", "snapshot", "entry"],
+    ids=["task", "model", "commit", "repeatable commit", "snapshot", "entry"],
 )
 def test_the_bytes_are_pinned(value: object, oid: str) -> None:
     assert hash_bytes(encode(value)) == oid

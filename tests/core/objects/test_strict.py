@@ -26,10 +26,12 @@ from mu2net_core.objects import (
     Limits,
     Model,
     Origin,
+    Run,
     Scorer,
     Snapshot,
     Task,
     Training,
+    decode,
     decode_strict,
     encode,
 )
@@ -88,9 +90,20 @@ COMMIT = Commit(
     finished_at=NOW,
     message="evolve cats",
 )
+RUN: dict[str, Any] = {
+    "preset": "tiny",
+    "settings": {"evolve.children": 2, "scorer.factor": 0.5, "space.mu": [0.1, 0.2]},
+    "digest": OID,
+    "seed": -7,
+    "generations": 3,
+    "children": 2,
+    "done": 3,
+    "seen": [{"generation": 1, "snapshot": OTHER}, {"generation": 2, "snapshot": OID}],
+}
+REPEATABLE = replace(COMMIT, run=decode(encode(RUN), Run, what="run"))
 SNAPSHOT = Snapshot(heads={"cats": OID}, roots={"tiny": OTHER})
 ENTRY = HeadEntry(commit=OID, previous=OTHER)
-VALUES: list[Any] = [TASK, MODEL, COMMIT, SNAPSHOT, ENTRY]
+VALUES: list[Any] = [TASK, MODEL, COMMIT, REPEATABLE, SNAPSHOT, ENTRY]
 
 
 def decoded(data: bytes, kind: type[Any], limits: Limits = LIMITS) -> Any:
@@ -188,6 +201,10 @@ def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda table: table.update(values)
 
 
+def _run(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda table: table.update(run={**RUN, **values})
+
+
 def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda table: table["components"][0].update(values)
 
@@ -235,6 +252,17 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (COMMIT, _set(finished_at="2026-01-02T03:04:05.000000+01:00"), "expected a time"),
         (COMMIT, _set(finished_at="２026-01-02T03:04:05.000000+00:00"), "expected a time"),
         (COMMIT, _set(message=None), "Expected `str`"),
+        (COMMIT, _run(digest="x"), "64 hex digits"),
+        (COMMIT, _run(seed=2**60), "seed: expected a number"),
+        (COMMIT, _run(generations=0), "generations and children: expected a number"),
+        (COMMIT, _run(children=-1), "generations and children: expected a number"),
+        (COMMIT, _run(done=4), "done: expected a number from 0 to 3"),
+        (COMMIT, _run(seen=[{"generation": 1, "snapshot": "../x"}]), "64 hex digits"),
+        (COMMIT, _run(seen=[{"generation": 3, "snapshot": OID}]), "generations of snapshots: expected"),
+        (COMMIT, _run(seen=[{"generation": 1, "snapshot": OID}] * 2), "must rise"),
+        (COMMIT, _run(settings={"evolve.children": 2**60}), "absurd"),
+        (COMMIT, _run(settings={"space.num_layers": [1, 2**60]}), "absurd"),
+        (COMMIT, _run(settings={"space.mu": {}}), "settings"),
         (SNAPSHOT, _set(heads={"a": "x"}), "64 hex digits"),
         (SNAPSHOT, _set(heads={"../a": OID}), "not a name"),
         (SNAPSHOT, _set(roots={"CON": OID}), "not a name"),

@@ -1,0 +1,109 @@
+"""What every iteration of one preset shares: compiled programs, checked parents, the task's examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.parents import ParentCheck
+from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
+from mu2net_core.api.workspace import Workspace
+from mu2net_core.engine.evaluate import count_correct, load_row
+from mu2net_core.engine.events import Compiled, Event
+from mu2net_core.engine.fitting import model_specs
+from mu2net_core.engine.generation import Workshop
+from mu2net_core.engine.iteration import IterationState
+from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.engine.programs import Programs
+from mu2net_core.objects import Head, Run, encode, hash_bytes
+from mu2net_core.presets import Preset, preset_named, preset_values
+from mu2net_core.repo import Repository
+from mu2net_core.search import Member
+
+__all__ = ["Laboratory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """Where iterations are run, one after the other.
+
+    Attributes:
+        repo: whose tasks.
+        context: of this process.
+        preset: with all settings in force.
+        programs: compiled so far.
+        parents: leaves out models that no child can be made from.
+        provenance: device kind and library versions.
+    """
+
+    repo: Repository
+    context: Context
+    preset: Preset
+    programs: Programs
+    parents: ParentCheck
+    provenance: Mapping[str, str]
+
+    @classmethod
+    def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Laboratory:
+        """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
+        prepare_jax(context)
+        programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
+        return cls(
+            repo=repo,
+            context=context,
+            preset=preset,
+            programs=programs,
+            parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
+            provenance=provenance(),
+        )
+
+    @property
+    def digest(self) -> str:
+        """The hash of all settings in force: another batch size or search space makes other children."""
+        return hash_bytes(encode(replace(self.preset, summary="")))
+
+    def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
+        """Returns the workshop for the task of ``head``, its examples on the device; trained arrays go to a workspace.
+
+        Raises:
+            DataError: the examples are missing, or are not those of the task.
+        """
+        task = head.task
+        return Workshop(
+            task=task,
+            task_id=head.commit.task_id,
+            preset=self.preset,
+            data=task_data(self.repo, self.context, task, self.preset),
+            programs=self.programs,
+            pool=ComponentPool(workspace.component, bring=workspace.bring),
+            save_component=workspace.save_component,
+            model_id=lambda model: hash_bytes(encode(model)),
+            provenance=self.provenance,
+        )
+
+    def test_quality(self, head: Head, winner: Member, workspace: Workspace) -> float:
+        """Returns the accuracy of an iteration's best model on the test split; measured only if it was not before."""
+        if winner.model.test_quality is not None:
+            return winner.model.test_quality
+        specs = model_specs(winner.model, self.programs.family, head.task.num_classes, self.repo.limits)
+        workspace.bring(winner.model.components)
+        row = load_row(winner.model, specs, workspace.component, self.programs.family)
+        side = self.programs.family.image_side(winner.model.architecture.config, winner.model.hyperparameters)
+        feed = split_at(self.repo, self.context, head.task, "test", side)
+        return count_correct(self.programs, specs, row, feed) / feed.num_examples
+
+    def account_of(self, state: IterationState) -> Run:
+        """Returns what a commit says of how an iteration was run here, so that it can be repeated."""
+        own = preset_values(preset_named(self.preset.name))
+        changed = {key: one for key, one in preset_values(self.preset).items() if repr(one) != repr(own[key])}  # 0, 0.0
+        return Run(
+            preset=self.preset.name,
+            settings=changed,
+            digest=self.digest,
+            seed=state.seed,
+            generations=state.generations,
+            children=state.children,
+            done=state.generation,
+            seen=state.seen,
+        )
