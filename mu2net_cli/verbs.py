@@ -48,6 +48,7 @@ _TABLE = {
     },
     "Use its models": {
         "eval": "Measure a model on a split of its task.",
+        "replay": "Do an iteration again and say whether the same comes out.",
         "predict": "Classify images with a model.",
     },
     "Share it": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,16 +39,23 @@ def evolve(
         str | None, typer.Option("--budget", metavar="TIME", help="Stop before an iteration past this: 90s, 30m, 2h.")
     ] = None,
     push: Annotated[bool, typer.Option("--push/--no-push", help="Push after every task iteration.")] = False,
+    events: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append what happens to FILE, a line of JSON per event.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a profile of JAX's work to DIR; for short runs.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Improve tasks by evolution: the main job.
 
     Each task iteration samples and trains generations of mutated models, keeps the best and commits it. Stop it at any
     time with Ctrl-C: the same command goes on after the last finished generation. With another seed or other settings
-    it begins that iteration anew, and says so.
+    it begins that iteration anew, and says so. docs/method.md says what the lines of --events hold.
 
     Example: mu2net evolve --all --iterations 2
     """
+    from mu2net_cli.observing import observed
     from mu2net_cli.progress import evolve_progress
     from mu2net_core.api.evolve import evolve as evolve_api
 
@@ -58,7 +66,10 @@ def evolve(
     if push and not repo.config.remotes:
         raise NotFoundError("There is no remote to push to.", hint="Add one: mu2net remote add origin FOLDER")
     try:
-        with evolve_progress(session, results=not as_json) as on_event:
+        with (
+            evolve_progress(session, results=not as_json) as show,
+            observed(session, show, events=events, profile=profile) as on_event,
+        ):
             result = evolve_api(
                 repo,
                 session.context,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import sys
@@ -16,7 +15,9 @@ from threading import Thread
 from typing import Literal
 
 from mu2net_core.api.check_remote import credentials_of
+from mu2net_core.api.compile_cache import MAX_SIZE_VARIABLE, CompileCache
 from mu2net_core.api.context import Context
+from mu2net_core.api.machine import num_cores
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.probe import probe
@@ -70,8 +71,9 @@ class DoctorReport:
 def doctor(repo: Repository | None, context: Context) -> DoctorReport:
     """Returns what was found; ``repo`` is None outside of any repository."""
     checks = [_ok("mu2net", f"{__version__}, repository format {FORMAT}, Python {platform.python_version()}")]
-    checks.append(_ok("machine", f"{context.host}: {platform.platform()}, {_cores()} CPU cores"))
-    checks += [_libraries(), _safely("devices", _devices), _data(context)]
+    checks.append(_ok("machine", f"{context.host}: {platform.platform()}, {num_cores()} CPU cores"))
+    checks += [_libraries(), _safely("devices", _devices)]
+    checks += [_safely("compiled programs", lambda: _compiled(context)), _data(context)]
     if repo is None:
         checks.append(Check(name="repository", outcome="warning", detail="none in this folder", hint="mu2net init"))
         return DoctorReport(checks=tuple(checks))
@@ -114,6 +116,12 @@ def _devices() -> Check:
         detail = f"JAX finds no device: {exc}"
         return Check(name="devices", outcome="failed", detail=detail, hint="Set JAX_PLATFORMS=cpu to use the CPU.")
     return _ok("devices", ", ".join(f"{device.device_kind} ({device.platform}:{device.id})" for device in devices))
+
+
+def _compiled(context: Context) -> Check:
+    cache = CompileCache.of(context)
+    bound = "no bound" if cache.max_bytes is None else f"at most {cache.max_bytes / 1e6:.0f} MB"
+    return _ok("compiled programs", f"{cache.folder}: {cache.size_bytes() / 1e6:.1f} MB, {bound} ({MAX_SIZE_VARIABLE})")
 
 
 def _data(context: Context) -> Check:
@@ -193,7 +201,3 @@ def _silent(remote: Remote) -> Check:
 
 def _has(module: str) -> bool:
     return module in sys.modules or find_spec(module) is not None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

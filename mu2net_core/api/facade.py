@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.predict import Predictor
     from mu2net_core.api.purge import PurgeReport
     from mu2net_core.api.reflog import ReflogEntry
+    from mu2net_core.api.replay import ReplayReport
     from mu2net_core.api.reset import ResetResult
     from mu2net_core.api.status import StatusReport
     from mu2net_core.api.tasks import TaskInfo
@@ -122,6 +123,12 @@ class Repo:
             budget_s=budget_s,
             on_event=on_event,
         )
+
+    def replay(self, revision: str, *, on_event: Callable[[Event], None] = lambda _event: None) -> ReplayReport:
+        """Does the iteration of a commit again and says whether the same comes out; changes nothing."""
+        from mu2net_core.api.replay import replay
+
+        return replay(self.repository, self.context, revision, on_event=on_event)
 
     def model(self, revision: str) -> Predictor:
         """Returns the model that a task, commit or id names, ready to predict."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.machine import num_cores, processor
 from mu2net_core.api.parents import ParentCheck
 from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.workspace import Workspace
@@ -105,5 +106,7 @@ class Laboratory:
             generations=state.generations,
             children=state.children,
             done=state.generation,
+            processor=processor(),
+            cores=num_cores(),
             seen=state.seen,
         )

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 import jax
 
-from mu2net_core.api.checkpoints import cache_folder
+from mu2net_core.api.compile_cache import CompileCache
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings import effective_machine
 from mu2net_core.data import ExampleStream, Resident, absolute_uri, data_folder, is_catalogue, load_split
@@ -27,7 +27,15 @@ from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA
 from mu2net_core.version import __version__
 
-__all__ = ["prepare_jax", "programs_of", "provenance", "resident_bytes_of", "split_at", "task_data"]
+__all__ = [
+    "prepare_jax",
+    "programs_of",
+    "provenance",
+    "resident_bytes_of",
+    "split_at",
+    "task_data",
+    "why_not_writable",
+]
 
 _RECORDED = ("jax", "flax", "optax", "numpy")
 _TOLD: set[Path] = set()
@@ -37,19 +45,23 @@ _UNKNOWN_BYTES = 4 * 2**30
 def prepare_jax(context: Context) -> None:
     """Turns on JAX's persistent compilation cache, so that no program is compiled twice on one machine.
 
-    Where its folder cannot be written there is none, and the context is told so, once.
+    Where its folder cannot be written there is none, and the context is told so, once. What of it was not used for
+    longest is deleted first, down to its bound.
     """
-    cache = cache_folder(context) / "xla"
-    problem = _why_not_writable(cache)
-    if problem is not None and cache not in _TOLD:
-        _TOLD.add(cache)
+    cache = CompileCache.of(context)
+    problem = why_not_writable(cache.folder)
+    if problem is None:
+        cache.trim()
+    elif cache.folder not in _TOLD:
+        _TOLD.add(cache.folder)
         context.warn(f"programs are compiled anew each time: {problem} (MU2NET_CACHE_DIR says where they are kept)")
-    jax.config.update("jax_compilation_cache_dir", None if problem else str(cache))
+    jax.config.update("jax_compilation_cache_dir", None if problem else str(cache.folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _why_not_writable(folder: Path) -> str | None:
+def why_not_writable(folder: Path) -> str | None:
+    """Makes a folder and returns why nothing can be written there, None if it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):

@@ -103,6 +103,7 @@ def _check_commit(commit: Commit) -> None:
 def _check_run(run: Run) -> None:
     _ids("digest and snapshots", (run.digest, *(later.snapshot for later in run.seen)))
     _counts("generations and children", (run.generations, run.children), least=1)
+    _counts("cores", [run.cores], least=1)
     _counts("done", [run.done], most=run.generations)
     _counts("seed", [run.seed], least=-_MOST)
     generations = [later.generation for later in run.seen]

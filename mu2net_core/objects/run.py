@@ -31,6 +31,8 @@ class Run:
         generations: how many were to be made.
         children: per generation.
         done: how many generations were made; fewer than ``generations`` if time ran out.
+        processor: of the machine; the last bits of what it computes depend on it.
+        cores: CPU cores that could be used, likewise.
         seen: the snapshots of the generations from which on the system was another; before the first of them it was
             the commit's.
     """
@@ -42,4 +44,6 @@ class Run:
     generations: int
     children: int
     done: int
+    processor: str
+    cores: int
     seen: tuple[Seen, ...] = ()

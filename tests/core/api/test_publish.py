@@ -19,7 +19,7 @@ from mu2net_core.search import Member, Population
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 AT = "2026-01-02T03:04:05.000000+00:00"
-RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1)
+RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
 
 
 @pytest.fixture

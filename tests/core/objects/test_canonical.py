@@ -91,6 +91,8 @@ REPEATABLE = replace(
         generations=3,
         children=4,
         done=2,
+        processor="Any 3 @ 2.5 GHz",
+        cores=2,
         seen=(Seen(generation=1, snapshot="1" * 64),),
     ),
 )
@@ -106,7 +108,7 @@ VALUES = [TASK, MODEL, COMMIT, REPEATABLE, SNAPSHOT, ENTRY]
         (TASK, "f7aacb4c2bdb26854b26e3453ca32ed39f7be042033ae91f47565244602ba4aa"),
         (MODEL, "eabf39ae94039020c5ccda971a34f1835e411cca20382b125d42a1738bb5095d"),
         (COMMIT, "8065060eb8e9d341ca8619733439efb3cbf527ea129bd97d36ad746c9446a2c1"),
-        (REPEATABLE, "4a7021c5a98a66a497d3fb515a861847fdee71acb39d0e3c1b1157b5b4d7ed9f"),
+        (REPEATABLE, "dd0229613d5e6e39fcb79dc12d8744a81ef3707264303d7c32e383226a6176af"),
         (SNAPSHOT, "f3292b118d4d3b63dd2d32b54f7a8e6ce4eec3ee3e94142733e5f035496e0acf"),
         (ENTRY, "9e6dfefad14744dc3915a4a76466c4df7bd38b1741001698984dd05a94b97b22"),
     ],

@@ -98,6 +98,8 @@ RUN: dict[str, Any] = {
     "generations": 3,
     "children": 2,
     "done": 3,
+    "processor": "any",
+    "cores": 2,
     "seen": [{"generation": 1, "snapshot": OTHER}, {"generation": 2, "snapshot": OID}],
 }
 REPEATABLE = replace(COMMIT, run=decode(encode(RUN), Run, what="run"))
@@ -256,6 +258,7 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (COMMIT, _run(seed=2**60), "seed: expected a number"),
         (COMMIT, _run(generations=0), "generations and children: expected a number"),
         (COMMIT, _run(children=-1), "generations and children: expected a number"),
+        (COMMIT, _run(cores=0), "cores: expected a number"),
         (COMMIT, _run(done=4), "done: expected a number from 0 to 3"),
         (COMMIT, _run(seen=[{"generation": 1, "snapshot": "../x"}]), "64 hex digits"),
         (COMMIT, _run(seen=[{"generation": 3, "snapshot": OID}]), "generations of snapshots: expected"),

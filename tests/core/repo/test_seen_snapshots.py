@@ -35,7 +35,17 @@ def see(repo: Repository, access: AccessRule | None = None) -> str:
     head = repo.refs.head("cats")
     assert head is not None
     later = (Seen(generation=1, snapshot=snapshot),)
-    run = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=2, children=1, done=2, seen=later)
+    run = Run(
+        preset="vit-ti0",
+        digest="0" * 64,
+        seed=1,
+        generations=2,
+        children=1,
+        done=2,
+        processor="any",
+        cores=2,
+        seen=later,
+    )
     before = repo.objects.commit(head.commit)
     commit = replace(before, parents=(head.commit,), iteration=before.iteration + 1, run=run)
     repo.refs.append("cats", repo.objects.put(commit), after=head)

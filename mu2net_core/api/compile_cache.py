@@ -1,0 +1,80 @@
+"""The folder of compiled programs: where it is, how large it may grow, and keeping it so.
+
+JAX has a bound of its own (``jax_compilation_cache_max_size``), which is not used: it needs one more library, takes a
+lock for every read, and stops storing anything for good once a process dies between the two files it writes for each
+program, or where programs from before there was a bound lie. Here the least recently used are deleted when a process
+begins. What another process wants to read at that moment it compiles again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import stat_result
+from pathlib import Path
+from stat import S_ISREG
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.sizes import parse_size
+
+__all__ = ["MAX_SIZE_VARIABLE", "CompileCache"]
+
+MAX_SIZE_VARIABLE = "MU2NET_COMPILE_CACHE_SIZE"
+_FOLDER_VARIABLE = "MU2NET_CACHE_DIR"
+_MAX_SIZE = "2GiB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileCache:
+    """Where compiled programs are kept from one process to the next.
+
+    Attributes:
+        folder: which need not exist.
+        max_bytes: how much may lie there when a process begins; None is no bound.
+    """
+
+    folder: Path
+    max_bytes: int | None
+
+    @classmethod
+    def of(cls, context: Context) -> CompileCache:
+        """Returns what the environment says.
+
+        Raises:
+            InvalidInputError: the bound is no size.
+        """
+        folder = context.environ.get(_FOLDER_VARIABLE)
+        if folder is None:
+            from platformdirs import user_cache_path
+
+            folder = str(user_cache_path("mu2net", appauthor=False))
+        bound = context.environ.get(MAX_SIZE_VARIABLE, _MAX_SIZE)
+        return cls(folder=Path(folder) / "xla", max_bytes=parse_size(bound) if bound else None)
+
+    def size_bytes(self) -> int:
+        """Returns how much lies there now."""
+        return sum(found.st_size for _, found in self._files())
+
+    def trim(self) -> int:
+        """Deletes the least recently used programs until the rest fits; returns how many bytes were deleted."""
+        files = sorted(self._files(), key=lambda file: max(file[1].st_atime, file[1].st_mtime))
+        surplus = 0 if self.max_bytes is None else sum(found.st_size for _, found in files) - self.max_bytes
+        deleted = 0
+        for path, found in files:
+            if deleted >= surplus:
+                break
+            try:
+                path.unlink()
+            except OSError:  # another process was quicker, or it is not ours to delete
+                continue
+            deleted += found.st_size
+        return deleted
+
+    def _files(self) -> Iterator[tuple[Path, stat_result]]:
+        for path in self.folder.rglob("*"):
+            try:
+                found = path.stat()
+            except OSError:  # deleted since it was listed
+                continue
+            if S_ISREG(found.st_mode):
+                yield path, found
