@@ -10,6 +10,7 @@ import typer
 from mu2net_cli.options import JsonFlag, complete_task
 from mu2net_cli.render import Column, percent, print_json, print_table, short
 from mu2net_cli.session import session_of
+from mu2net_cli.text import print_line
 
 if TYPE_CHECKING:
     from mu2net_core.api.replay import ReplayReport
@@ -45,7 +46,7 @@ def replay(
     if as_json:
         print_json(report)
     else:
-        session.say(_verdict(report))
+        print_line(_verdict(report))
         if report.outcome != "same":
             print_table(session, _COLUMNS, _rows(report))
     if report.outcome == "different":

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mu2net_core.api.context import Context
+from mu2net_core.api.context import Context, cache_folder
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import Limits, hash_bytes
 from mu2net_core.repo.outcomes import Progress, Watch
 from mu2net_core.storage.places import without_secret
 
-__all__ = ["CHECKPOINTS", "LocalCheckpoint", "cache_folder", "local_checkpoint"]
+__all__ = ["CHECKPOINTS", "LocalCheckpoint", "local_checkpoint"]
 
 _AUGREG = "https://storage.googleapis.com/vit_models/augreg"
 CHECKPOINTS: Mapping[str, str] = {
@@ -49,16 +49,6 @@ class LocalCheckpoint:
     path: Path
     source: str
     is_copy: bool
-
-
-def cache_folder(context: Context) -> Path:
-    """Returns the user's cache folder, which may not be there yet."""
-    folder = context.environ.get("MU2NET_CACHE_DIR")
-    if folder is None:
-        from platformdirs import user_cache_path
-
-        return user_cache_path("mu2net", appauthor=False)
-    return Path(folder)
 
 
 def local_checkpoint(root: str, context: Context, *, limits: Limits, watch: Watch | None = None) -> LocalCheckpoint:

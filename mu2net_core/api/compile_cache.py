@@ -14,13 +14,12 @@ from os import stat_result
 from pathlib import Path
 from stat import S_ISREG
 
-from mu2net_core.api.context import Context
+from mu2net_core.api.context import Context, cache_folder
 from mu2net_core.api.sizes import parse_size
 
 __all__ = ["MAX_SIZE_VARIABLE", "CompileCache"]
 
 MAX_SIZE_VARIABLE = "MU2NET_COMPILE_CACHE_SIZE"
-_FOLDER_VARIABLE = "MU2NET_CACHE_DIR"
 _MAX_SIZE = "2GiB"
 
 
@@ -43,13 +42,8 @@ class CompileCache:
         Raises:
             InvalidInputError: the bound is no size.
         """
-        folder = context.environ.get(_FOLDER_VARIABLE)
-        if folder is None:
-            from platformdirs import user_cache_path
-
-            folder = str(user_cache_path("mu2net", appauthor=False))
         bound = context.environ.get(MAX_SIZE_VARIABLE, _MAX_SIZE)
-        return cls(folder=Path(folder) / "xla", max_bytes=parse_size(bound) if bound else None)
+        return cls(folder=cache_folder(context) / "xla", max_bytes=parse_size(bound) if bound else None)
 
     def size_bytes(self) -> int:
         """Returns how much lies there now."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["Context"]
+__all__ = ["Context", "cache_folder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,16 @@ class Context:
     def timestamp(self) -> str:
         """Returns the time as commits store it: UTC, ISO 8601 with microseconds."""
         return self.now().astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def cache_folder(context: Context) -> Path:
+    """Returns the user's cache folder, which may not be there yet."""
+    folder = context.environ.get("MU2NET_CACHE_DIR")
+    if folder is None:
+        from platformdirs import user_cache_path
+
+        return user_cache_path("mu2net", appauthor=False)
+    return Path(folder)
 
 
 def _utc_now() -> datetime:

@@ -20,7 +20,7 @@ from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Head, Run, encode, hash_bytes
 from mu2net_core.presets import Preset, preset_named, preset_values
 from mu2net_core.repo import Repository
-from mu2net_core.search import Member
+from mu2net_core.search import Member, method_named
 
 __all__ = ["Laboratory"]
 
@@ -48,6 +48,7 @@ class Laboratory:
     @classmethod
     def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Laboratory:
         """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
+        method_named(preset.training.method)  # one that is not installed shows now
         prepare_jax(context)
         programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
         return cls(

@@ -147,8 +147,8 @@ def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:
         missing = [task for task, head in sorted(heads.items()) if not repo.objects.has("commit", head)]
         if missing:
             raise NotFoundError(
-                f"The commit {commit_id[:12]} cannot be repeated here: it began when {', '.join(missing)} had a state "
-                "that is not here.",
+                f"The commit {commit_id[:12]} cannot be repeated here: it saw {', '.join(missing)} in a state that "
+                "is not here.",
                 hint="mu2net pull brings the tasks that are on a remote; what was purged cannot be used again.",
             )
 

@@ -15,7 +15,7 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
 from mu2net_core.objects import Children, Seen, System
-from mu2net_core.search import Population, SearchMethod, ask, best, tell
+from mu2net_core.search import Population, best, method_named, tell
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["IterationState", "run_iteration"]
@@ -67,7 +67,6 @@ def run_iteration(
     checkpoint: Callable[[IterationState], None],
     on_event: Callable[[Event], None],
     out_of_time: Callable[[], bool] = lambda: False,
-    ask: SearchMethod = ask,
 ) -> IterationState:
     """Returns the state after the last generation, or after the one in which time ran out.
 
@@ -79,7 +78,6 @@ def run_iteration(
         checkpoint: makes a state safe; called after every generation.
         on_event: told of everything that happens.
         out_of_time: asked before each generation but the first.
-        ask: the search method, which plans each generation.
     """
     on_event(
         IterationStarted(
@@ -94,7 +92,7 @@ def run_iteration(
     while state.generation < state.generations and not (state.generation > first and out_of_time()):
         began = time.perf_counter()
         now = system()
-        state = _generation(_having_seen(state, record(now)), shop, now, on_event, ask)
+        state = _generation(_having_seen(state, record(now)), shop, now, on_event)
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)
@@ -115,10 +113,10 @@ def run_iteration(
 
 
 def _generation(
-    state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None], ask: SearchMethod
+    state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
 ) -> IterationState:
     seed = derive_seed(state.seed, state.task, state.iteration, state.generation)
-    plans, population = ask(
+    plans, population = method_named(shop.preset.training.method)(
         state.population,
         system,
         shop.preset.space,

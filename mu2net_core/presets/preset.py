@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Architecture, Scorer
-from mu2net_core.search.space import SearchSpace
+from mu2net_core.search import DEFAULT_METHOD, SearchSpace
 
 __all__ = ["Preset", "TrainingConfig"]
 
@@ -24,6 +24,7 @@ class TrainingConfig:
         validation_cap: validation examples used to score, at most.
         clip_norm: gradients are scaled down to this global norm.
         population_cap: models of the task alive during an iteration, at most: the best stay.
+        method: what plans generations: ``mu2net-plus``, ``random``, or the name of an installed one.
     """
 
     generations: int = 4
@@ -34,11 +35,14 @@ class TrainingConfig:
     validation_cap: int = 5120
     clip_norm: float = 1.0
     population_cap: int = 64
+    method: str = DEFAULT_METHOD
 
     def __post_init__(self) -> None:
+        if not self.method:
+            raise InvalidInputError("evolve.method: expected the name of a search method.")
         for field in fields(self):
             value = getattr(self, field.name)
-            if not value > 0:
+            if not isinstance(value, str) and not value > 0:
                 raise InvalidInputError(f"evolve.{field.name}: expected a positive number, got {value}.")
 
 

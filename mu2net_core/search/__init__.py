@@ -1,5 +1,6 @@
 """Pure decisions: who becomes a parent, what is mutated, what a model is worth. No line here sees an array."""
 
+from mu2net_core.search.methods import DEFAULT_METHOD, method_named
 from mu2net_core.search.mutations import Preparation, candidates, draw_preparation, mutate, rate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
@@ -10,6 +11,7 @@ from mu2net_core.search.space import MU, PREPROCESSING, STRUCTURAL, SearchSpace,
 from mu2net_core.search.structure import Structure
 
 __all__ = [
+    "DEFAULT_METHOD",
     "MU",
     "PREPROCESSING",
     "STRUCTURAL",
@@ -27,6 +29,7 @@ __all__ = [
     "best",
     "candidates",
     "draw_preparation",
+    "method_named",
     "mutate",
     "neighbour",
     "rate",

@@ -32,7 +32,7 @@ def test_the_same_comes_out(run, trained_repo: Path) -> None:
     assert result.code == 0
     assert result.out == f"digits: iteration 1 with seed 1: the same model, bit by bit ({model[:10]})\n"
     assert "digits: iteration 1: 1 generation of 1 child" in result.err
-    report = run("-C", trained_repo, "replay", "digits", "--json").json()
+    report = run("-q", "-C", trained_repo, "replay", "digits", "--json").json()
     assert (report["outcome"], report["now"]["model"], report["differences"]) == ("same", model, [])
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from math import inf, nan
 
 import pytest
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.nn import family_named
-from mu2net_core.presets import PRESETS, TrainingConfig, preset_named, preset_values, with_settings
+from mu2net_core.presets import PRESETS, Preset, TrainingConfig, preset_named, preset_values, with_settings
 from mu2net_core.search import PREPROCESSING
 
 MINI = preset_named("vit-mini")
@@ -101,6 +102,18 @@ def test_settings_override_training_scorer_space_and_defaults() -> None:
 def test_a_preset_is_what_its_own_values_make_of_it(name: str) -> None:
     preset = preset_named(name)
     assert with_settings(preset, preset_values(preset)) == preset
+
+
+def test_a_part_of_a_preset_that_is_new_has_to_be_told_too() -> None:
+    # Or iterations cannot be repeated: test_a_preset_is_what_its_own_values_make_of_it sees only what differs.
+    assert {field.name for field in fields(Preset)} == {
+        "name",
+        "summary",
+        "architecture",
+        "space",
+        "training",
+        "scorer",
+    }
 
 
 def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:

@@ -78,7 +78,8 @@ def test_done_again_it_gives_the_same_model_and_leaves_nothing(grown, world, mon
 @pytest.mark.parametrize("named", ["digits", "digits~1", "digits~2"])
 def test_every_iteration_of_a_history_can_be_repeated(grown, named: str) -> None:
     repo = grown.open()
-    (better,) = grown.evolve(repo, seed=3, generations=1, children=1).iterations
+    (better,) = grown.evolve(repo, seed=3, generations=2, children=1, budget_s=0.0).iterations
+    assert run_of(repo, better.commit).done == 1  # time ran out
     evolve_sample(repo, "digits", score=1.0)
     (none,) = grown.evolve(repo, seed=4, generations=1, children=1).iterations
     assert (better.iteration, none.improved) == (2, False)
@@ -162,7 +163,7 @@ def test_what_is_not_here_any_more_is_named(grown) -> None:
     repo = grown.open()
     (iteration,) = grown.evolve(repo, seed=3, generations=1, children=1).iterations
     elsewhere = Seen(generation=0, snapshot=repo.objects.put(Snapshot(heads={"cats": "0" * 64}, roots={})))
-    with pytest.raises(NotFoundError, match="began when cats had a state that is not here") as caught:
+    with pytest.raises(NotFoundError, match="it saw cats in a state that is not here") as caught:
         replay(repo, grown.context, changed(repo, iteration.commit, seen=(elsewhere,)))
     assert "mu2net pull" in (caught.value.hint or "")
     nothing = Seen(generation=0, snapshot=repo.objects.put(Snapshot(heads={}, roots={})))

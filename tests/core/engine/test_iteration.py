@@ -11,8 +11,8 @@ from mu2net_core.engine.events import (
     IterationStarted,
 )
 from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.objects import Component, System
-from mu2net_core.search import ask_random, best, start
+from mu2net_core.objects import Component, Seen, System
+from mu2net_core.search import best, start
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
@@ -122,6 +122,16 @@ def test_resumed_after_any_generation_it_ends_the_same(bench: Workbench, system:
     assert len(again.saved) == 3 - after
 
 
+def test_what_generations_saw_is_noted_where_it_was_something_else(bench: Workbench, system: System) -> None:
+    watch, snapshots = Watch(), iter(["snapshot", "later", "later"])
+    state = run(bench, system, begin(system), watch, record=lambda _system: next(snapshots))
+    assert state.seen == (Seen(generation=1, snapshot="later"),)
+    assert [saved.seen for saved in watch.saved] == [(), state.seen, state.seen]
+    back = iter(["later", "snapshot"])
+    state = run(bench, system, begin(system, generations=2), record=lambda _system: next(back))
+    assert [(seen.generation, seen.snapshot) for seen in state.seen] == [(0, "later"), (1, "snapshot")]
+
+
 def test_a_finished_iteration_only_says_so(bench: Workbench, system: System) -> None:
     whole = run(bench, system, begin(system, generations=1))
     watch = Watch()
@@ -187,7 +197,8 @@ def test_no_two_children_of_a_life_draw_the_same_numbers(bench: Workbench, syste
 
 
 def test_another_search_method_can_plan(bench: Workbench, system: System) -> None:
-    state = run(bench, system, begin(system, generations=1, children=2), ask=ask_random)
+    at_random = replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, method="random"))
+    state = run(bench, system, begin(system, generations=1, children=2), shop=bench.workshop("a", preset=at_random))
     (root,) = system.roots
     assert state.population.members
     for member in state.population.members:
