@@ -2,6 +2,7 @@
 
 from mu2net_core.engine.events import (
     ChildFinished,
+    ChildReport,
     Compiled,
     Event,
     GenerationFinished,
@@ -9,10 +10,12 @@ from mu2net_core.engine.events import (
     IterationDropped,
     IterationFinished,
     IterationStarted,
+    Spent,
 )
 
 __all__ = [
     "ChildFinished",
+    "ChildReport",
     "Compiled",
     "Event",
     "GenerationFinished",
@@ -20,4 +23,5 @@ __all__ = [
     "IterationDropped",
     "IterationFinished",
     "IterationStarted",
+    "Spent",
 ]

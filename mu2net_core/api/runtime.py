@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from mu2net_core.data import ExampleStream, Resident, absolute_uri, data_folder,
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.feeding import Feed, TaskData
 from mu2net_core.engine.layout import choose_layout
+from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import DataError
 from mu2net_core.nn import Precision, family_named
@@ -137,7 +139,8 @@ def programs_of(
         most=preset.training.children,
         devices=devices,
     )
-    return Programs(family=family, on_compile=on_compile, layout=layout, precision=precision)
+    meter = Meter(memory_bytes=lambda: _used_bytes(devices[0]))
+    return Programs(family=family, on_compile=on_compile, layout=layout, precision=precision, meter=meter)
 
 
 def _free_bytes(device: jax.Device) -> int:
@@ -149,6 +152,18 @@ def _free_bytes(device: jax.Device) -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # not every system tells
         return _UNKNOWN_BYTES
+
+
+def _used_bytes(device: jax.Device) -> int | None:
+    """Returns how much of a device's memory was in use at most; a CPU's is this process's; None if nobody knows."""
+    stats = device.memory_stats() or {}
+    if "peak_bytes_in_use" in stats:
+        return int(stats["peak_bytes_in_use"])
+    if device.platform != "cpu" or not sys.platform.startswith("linux"):
+        return None
+    import resource  # Unix only
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _precision_of(device: jax.Device) -> Precision:

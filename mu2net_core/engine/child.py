@@ -168,18 +168,21 @@ def train_children(
     state = (*_placed([start(job, pool, programs.family) for job in jobs], programs), _zero(len(jobs), programs))
     children = [_Child(job=job, curve=[]) for job in jobs]
     for number in range(config.validations):
-        shared = derive_seed(seed, "examples", number)
         words = [seed_words(derive_seed(job.seed, "cycle", number)) for job in jobs]
-        losses = []
-        for place, (inputs, labels) in enumerate(_chunks(data, cycle, whole, frozen, programs, augmentation, shared)):
-            seeds = _placed([_moved(word, place) for word in words], programs)
-            state, loss = programs.train(
-                specs, state, settings, trainable, inputs, labels, seeds,
-                steps=cycle.steps, batch=cycle.batch, clip_norm=config.clip_norm,
-            )  # fmt: skip
-            losses.append(loss)
-        quality, finite = _validate(data, specs, state[0], frozen, programs, together=together)
-        mean = np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
+        chunks = _chunks(data, cycle, whole, frozen, programs, augmentation, derive_seed(seed, "examples", number))
+        with programs.meter.timing("train"):
+            losses = []
+            for place, (inputs, labels) in enumerate(chunks):
+                seeds = _placed([_moved(word, place) for word in words], programs)
+                state, loss = programs.train(
+                    specs, state, settings, trainable, inputs, labels, seeds,
+                    steps=cycle.steps, batch=cycle.batch, clip_norm=config.clip_norm,
+                )  # fmt: skip
+                losses.append(loss)
+            mean = np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
+        programs.meter.examples += cycle.examples * len(jobs)
+        with programs.meter.timing("validate"):
+            quality, finite = _validate(data, specs, state[0], frozen, programs, together=together)
         for index, child in enumerate(children):
             reached = float(quality[index]) if finite[index] and math.isfinite(mean[index]) else None
             _note(child, reached, state, index if together else None)
@@ -304,8 +307,10 @@ def _chunks(
     if whole is not None:
         yield whole, data.whole(programs)[1]
         return
-    chunk = cycle.steps * cycle.batch
-    for place, examples in enumerate(data.train.shuffled(cycle.examples, chunk=chunk, seed=seed)):
+    read = data.train.shuffled(cycle.examples, chunk=cycle.steps * cycle.batch, seed=seed)
+    for place in range(cycle.chunks):
+        with programs.meter.timing("wait"):
+            examples = next(read)
         images = programs.put(examples.images)
         if augmentation is not None:
             words = programs.put(seed_words(derive_seed(seed, "augment", place)))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mu2net_core.objects import Mutation
+
 __all__ = [
     "ChildFinished",
+    "ChildReport",
     "Compiled",
     "Event",
     "GenerationFinished",
@@ -15,6 +18,7 @@ __all__ = [
     "IterationFinished",
     "IterationStarted",
     "Outcome",
+    "Spent",
 ]
 
 Outcome = Literal["kept", "score", "nan"]
@@ -70,11 +74,60 @@ class ChildFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChildReport:
+    """What one child of a generation was, and what became of it.
+
+    Attributes:
+        child: its number in the generation.
+        parent: the model it was mutated from.
+        parent_task: that model's task; None for a root.
+        mutations: everything that was changed.
+        curve: its validation qualities, cycle by cycle.
+        outcome: kept, or why it was discarded.
+        score: its best; None if it diverged.
+        model: its id if it was kept.
+    """
+
+    child: int
+    parent: str
+    parent_task: str | None
+    mutations: tuple[Mutation, ...]
+    curve: tuple[float, ...]
+    outcome: Outcome
+    score: float | None
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Where the time of a generation went, as seen by the thread that trains.
+
+    Attributes:
+        compile_s: waiting for a program to be compiled.
+        train_s: gradient steps, and what frozen layers make of the examples.
+        validate_s: validations.
+        wait_s: waiting for examples, or for what was trained to be stored.
+        examples: trained on.
+        examples_per_s: of the time in ``train_s``.
+        device_bytes: memory in use on the device at most, since the process began; None where it does not tell.
+    """
+
+    compile_s: float
+    train_s: float
+    validate_s: float
+    wait_s: float
+    examples: int
+    examples_per_s: float
+    device_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationFinished:
     """A generation is over and its state is safe on disk.
 
-    ``kept`` and ``discarded`` count the children of the iteration so far; ``wall_s`` is this generation's time and
-    ``eta_s`` what the remaining ones should take.
+    ``kept`` and ``discarded`` count the children of the iteration so far; ``wall_s`` is this generation's time, of
+    which ``spent`` says where it went, and ``eta_s`` what the remaining ones should take. ``children`` are this
+    generation's.
     """
 
     task: str
@@ -86,6 +139,8 @@ class GenerationFinished:
     discarded: int
     wall_s: float
     eta_s: float
+    children: tuple[ChildReport, ...]
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

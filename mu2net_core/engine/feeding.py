@@ -195,10 +195,10 @@ def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
         return images
     row = frozen.row()
     if images.shape[0] == frozen.batch:
-        return programs.activations(frozen.specs, row, images, above=frozen.above)
+        return programs.put(programs.activations(frozen.specs, row, images, above=frozen.above))
     parts = programs.parts(images, frozen.batch)
     made = [programs.activations(frozen.specs, row, part, above=frozen.above) for part in parts]
-    return programs.join(made, images.shape[0])
+    return programs.put(programs.join(made, images.shape[0]))
 
 
 def hold(examples: Examples, batch: int, programs: Programs) -> Held:

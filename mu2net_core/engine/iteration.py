@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from mu2net_core.engine.events import (
     ChildFinished,
+    ChildReport,
     Event,
     GenerationFinished,
     GenerationStarted,
@@ -15,7 +16,7 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
 from mu2net_core.objects import Children, Seen, System
-from mu2net_core.search import Population, best, method_named, tell
+from mu2net_core.search import ChildPlan, Member, Population, best, method_named, tell
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["IterationState", "run_iteration"]
@@ -92,7 +93,7 @@ def run_iteration(
     while state.generation < state.generations and not (state.generation > first and out_of_time()):
         began = time.perf_counter()
         now = system()
-        state = _generation(_having_seen(state, record(now)), shop, now, on_event)
+        state, children = _generation(_having_seen(state, record(now)), shop, now, on_event)
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)
@@ -107,6 +108,8 @@ def run_iteration(
                 discarded=state.counts.sampled - state.counts.kept,
                 wall_s=wall_s,
                 eta_s=wall_s * (state.generations - state.generation),
+                children=children,
+                spent=shop.programs.meter.take(),
             )
         )
     return state
@@ -114,7 +117,7 @@ def run_iteration(
 
 def _generation(
     state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
-) -> IterationState:
+) -> tuple[IterationState, tuple[ChildReport, ...]]:
     seed = derive_seed(state.seed, state.task, state.iteration, state.generation)
     plans, population = method_named(shop.preset.training.method)(
         state.population,
@@ -142,11 +145,27 @@ def _generation(
                 wall_s=result.wall_s,
             )
         )
-    members = [result.member for result in sorted(results, key=lambda result: result.child)]
+    results.sort(key=lambda result: result.child)
+    with shop.programs.meter.timing("wait"):
+        members = [result.member for result in results]
     kept = [member for member in members if member is not None]
     population = tell(population, kept, cap=shop.preset.training.population_cap)
     _forget_unused(shop, population, system)
-    return replace(state, generation=state.generation + 1, population=population, counts=counts)
+    state = replace(state, generation=state.generation + 1, population=population, counts=counts)
+    return state, tuple(_reported(*child) for child in zip(plans, results, members, strict=True))
+
+
+def _reported(plan: ChildPlan, result: ChildResult, member: Member | None) -> ChildReport:
+    return ChildReport(
+        child=result.child,
+        parent=plan.parent.id,
+        parent_task=plan.parent.model.task,
+        mutations=plan.mutations,
+        curve=result.curve,
+        outcome=result.outcome,
+        score=result.score,
+        model=None if member is None else member.id,
+    )
 
 
 def _having_seen(state: IterationState, snapshot: str) -> IterationState:

@@ -24,6 +24,7 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from mu2net_core.engine.layout import BATCH, CHILDREN, Layout
+from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Params, Precision
 
@@ -56,12 +57,14 @@ class Programs:
         on_compile: told what was compiled and the seconds it took.
         layout: of children on devices.
         precision: of products.
+        meter: adds up where the time of the thread that trains goes.
     """
 
     family: ArchitectureFamily
     on_compile: Callable[[str, float], None] = lambda _what, _wall_s: None
     layout: Layout = field(default_factory=default_layout)
     precision: Precision = "float32"
+    meter: Meter = field(default_factory=Meter)
     _compiled: dict[Any, Future[Any]] = field(default_factory=dict)
     _outputs: dict[Any, jax.ShapeDtypeStruct] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
@@ -111,7 +114,8 @@ class Programs:
             clip_norm: global norm the gradients are clipped to.
         """
         args = (state, settings, trainable, seeds, inputs, labels)
-        program = self._training(specs, args, steps=steps, batch=batch, clip_norm=clip_norm)
+        with self.meter.timing("compile"):
+            program = self._training(specs, args, steps=steps, batch=batch, clip_norm=clip_norm)
         return program(*args)  # type: ignore[no-any-return]
 
     def train_ahead(self, executor: Executor, specs: tuple[LayerSpec, ...], args: Any, **sizes: Any) -> None:
@@ -161,7 +165,7 @@ class Programs:
         axis = CHILDREN if together else None
         return self._run(self._count, {"axis": axis}, logits, labels, known)  # type: ignore[no-any-return]
 
-    def put(self, array: np.ndarray, *, together: bool = False) -> jax.Array:
+    def put(self, array: np.ndarray | jax.Array, *, together: bool = False) -> jax.Array:
         """Returns an array on every device; with ``together`` its first axis are children, each on its own."""
         place = None if self._num_devices == 1 else self.layout.children if together else self.layout.everywhere
         placed: jax.Array = jax.device_put(array, place)
@@ -207,7 +211,9 @@ class Programs:
         return self._program(self._train, place, args, donate=(0,))
 
     def _run(self, function: Callable[..., Any], static: dict[str, Any], *args: Any, what: str | None = None) -> Any:
-        return self._program(function, static, args, what=what)(*args)
+        with self.meter.timing("compile"):
+            program = self._program(function, static, args, what=what)
+        return program(*args)
 
     def _program(
         self,
@@ -221,7 +227,7 @@ class Programs:
         """Returns a compiled program; who asks for one that another thread compiles already waits for it."""
         leaves, tree = jax.tree.flatten(args)
         name = what or function.__name__.strip("_")
-        key = (name, *static.values(), tree, *((leaf.shape, leaf.dtype) for leaf in leaves))
+        key = (name, *static.values(), tree, *(self._kind(leaf) for leaf in leaves))
         with self._lock:
             found, future = self._compiled.get(key), Future[Any]()
             if found is None:
@@ -235,6 +241,11 @@ class Programs:
             del self._compiled[key]
             raise
         return future.result()  # type: ignore[no-any-return]
+
+    def _kind(self, leaf: Any) -> tuple[Any, ...]:
+        """Returns all of an argument that a program depends on: with several devices also where it lies."""
+        where = None if self._num_devices == 1 else getattr(leaf, "sharding", None)
+        return (leaf.shape, leaf.dtype, where)
 
     def _compile(
         self, function: Callable[..., Any], static: dict[str, Any], args: Any, donate: tuple[int, ...], name: str

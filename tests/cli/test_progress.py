@@ -16,6 +16,7 @@ from mu2net_core.api.events import (
     IterationDropped,
     IterationFinished,
     IterationStarted,
+    Spent,
 )
 
 BEGUN = IterationStarted(task="digits", iteration=1, generations=3, children=4, resumed_generation=0)
@@ -47,6 +48,16 @@ GENERATION = GenerationFinished(
     discarded=1,
     wall_s=10.0,
     eta_s=70.0,
+    children=(),
+    spent=Spent(
+        compile_s=1.0,
+        train_s=7.0,
+        validate_s=1.0,
+        wait_s=0.5,
+        examples=4000,
+        examples_per_s=571.4,
+        device_bytes=None,
+    ),
 )
 FINISHED = IterationFinished(
     task="digits",

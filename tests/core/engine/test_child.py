@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -243,6 +243,34 @@ def test_examples_that_do_not_fit_are_streamed_to_the_same_kind_of_result(bench:
     assert not jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), streamed.params, other.params))
     assert max(streamed.curve) >= max(resident.curve) - 0.1 > 0.4
     assert (streamed.steps > 0, streamed.examples) == (True, streamed.steps * 16)
+
+
+@dataclass(slots=True)
+class Watched(Programs):
+    """Programs that keep what they train on."""
+
+    seen: list[np.ndarray] = field(default_factory=list)
+
+    def train(self, specs, state, settings, trainable, inputs, labels, seeds, **sizes):  # type: ignore[override]
+        self.seen.append(np.array(inputs))
+        return Programs.train(self, specs, state, settings, trainable, inputs, labels, seeds, **sizes)
+
+
+def test_preprocessing_is_drawn_anew_for_every_cycle_and_shared_by_the_children_of_a_generation(
+    bench: Workbench, plan_of
+) -> None:
+    seen: list[list[np.ndarray]] = []
+    for seed, child_seed in ((3, 1), (3, 2), (4, 1)):
+        plan = plan_of(bench.root(), ("embedding",), seed=child_seed, brightness=0.2, flip_left_right=True)
+        programs = Watched(family=DenseFamily())
+        train(bench, plan, programs=programs, seed=seed, validations=2)
+        seen.append(programs.seen)
+    first, sibling, another = seen
+    assert all((a == b).all() for a, b in zip(first, sibling, strict=True))
+    assert not (first[0] == another[0]).all()
+    assert not (np.sort(first[0], axis=0) == np.sort(first[1], axis=0)).all()
+    assert first[0].dtype == np.uint8
+    assert first[0].shape == (48, 2, 2, 3)
 
 
 def test_children_trained_together_come_out_as_those_trained_alone(bench: Workbench, plan_of) -> None:

@@ -102,6 +102,26 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
     assert children[-1].best_score == finished[-1].best_score == best(state.population).model.score
 
 
+def test_a_generation_reports_every_child_and_where_its_time_went(bench: Workbench, system: System) -> None:
+    watch = Watch()
+    state = run(bench, system, begin(system, generations=2), watch)
+    for finished in (event for event in watch.events if isinstance(event, GenerationFinished)):
+        assert [child.child for child in finished.children] == [0, 1, 2]
+        assert finished.spent.examples == 3 * 2 * 48
+        assert finished.spent.examples_per_s == pytest.approx(3 * 2 * 48 / finished.spent.train_s)
+        spent = finished.spent
+        assert 0 < spent.train_s + spent.compile_s + spent.validate_s + spent.wait_s < finished.wall_s
+    members = {member.id: member.model for member in (*state.population.past, *state.population.members)}
+    for child in finished.children:
+        if child.model is None:
+            assert child.outcome != "kept"
+            continue
+        model = members[child.model]
+        assert (child.parent, child.mutations, child.curve) == (model.parent, model.mutations, model.validation_curve)
+        assert (child.outcome, child.score) == ("kept", model.score)
+        assert child.parent_task == (None if child.parent in system.roots else "a")
+
+
 def test_the_same_seed_gives_the_same_models_another_others(bench: Workbench, system: System) -> None:
     one, same, other = (run(bench, system, begin(system, generations=1, seed=seed)) for seed in (4, 4, 5))
     assert ids(one) == ids(same)

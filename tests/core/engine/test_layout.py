@@ -1,0 +1,69 @@
+"""Layouts of children on devices; what really runs on several is in ``devices.py``, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mu2net_core.engine.layout import Layout, choose_layout
+
+SCRIPT = Path(__file__).with_name("devices.py")
+
+
+def devices(count: int, platform: str = "gpu") -> list[Any]:
+    return [SimpleNamespace(platform=platform, id=number) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("found", "free", "together", "parts"),
+    [
+        (devices(1, "cpu"), 1000, 1, 1),  # nothing is won by training two on one processor
+        (devices(2, "cpu"), 1000, 2, 1),
+        (devices(1), 1000, 5, 1),  # five children of 100 fit into half of what is free
+        (devices(4), 1000, 8, 1),  # a generation has no more
+        (devices(4), 250, 4, 1),
+        (devices(4), 150, 1, 4),  # none fits
+        (devices(1), 150, 1, 1),
+        (devices(16), 1000, 8, 1),
+    ],
+)
+def test_children_are_spread_as_they_fit(found: list[Any], free: int, together: int, parts: int) -> None:
+    layout = choose_layout("auto", child_bytes=100, free_bytes=free, most=8, devices=found)
+    assert (layout.together, layout.batch_parts) == (together, parts)
+
+
+def test_a_strategy_that_was_chosen_is_kept() -> None:
+    chosen = {
+        strategy: choose_layout(strategy, child_bytes=1, free_bytes=10**9, most=8, devices=devices(2))  # type: ignore[arg-type]
+        for strategy in ("sequential", "children", "batch")
+    }
+    shapes = {name: (layout.together, layout.batch_parts) for name, layout in chosen.items()}
+    assert shapes == {"sequential": (1, 1), "children": (8, 1), "batch": (1, 2)}
+    assert Layout(devices=((1, 2), (3, 4)), per_device=3).together == 6  # type: ignore[arg-type]
+
+
+def test_on_two_devices_children_learn_what_they_learn_on_one(cache_dir: Path) -> None:
+    environ = {
+        **os.environ,
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        "MU2NET_CACHE_DIR": str(cache_dir / "two-devices"),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    run = subprocess.run([sys.executable, str(SCRIPT)], env=environ, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["devices"] == 2
+    for strategy in ("children", "batch"):
+        first, again = found[strategy]
+        assert first["ids"] == again["ids"]  # the same models, bit by bit
+        for ours, theirs in zip(first["curves"], found["sequential"][0]["curves"], strict=True):
+            assert ours == pytest.approx(theirs, abs=0.1)
+        assert first["distance"] < 1e-3
+        assert first["programs"] == again["programs"]
