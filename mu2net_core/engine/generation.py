@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from threading import BoundedSemaphore
 from typing import Any
 
 from mu2net_core.engine.blueprint import Blueprint, LayerPlan, draw_blueprint, lineage, num_params
@@ -14,6 +16,7 @@ from mu2net_core.engine.child import Job, Trained, train_ahead, train_children
 from mu2net_core.engine.events import Outcome
 from mu2net_core.engine.feeding import SizedData, TaskData
 from mu2net_core.engine.fitting import check_component
+from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import Arrays
@@ -23,6 +26,8 @@ from mu2net_core.search import ChildPlan, Member, Population, account, accounted
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["ChildResult", "Workshop", "train_generation"]
+
+_MOST_STORING = 2
 
 SaveComponent = Callable[[Component], tuple[str, int]]
 """Stores a component; returns its id and size in bytes."""
@@ -118,7 +123,7 @@ def train_generation(
     drawn = _draw_all(shop, plans, population, system)
     data = shop.data.at(_side(shop, plans[0]))
     groups = _groups(drawn, shop.programs.layout.together)
-    with _background() as (compiler, writer):
+    with _background(shop.programs.meter) as (compiler, writer):
         for group in groups:
             jobs = [one.job for one in group]
             train_ahead(jobs, compiler, data=data, pool=shop.pool, programs=shop.programs, config=shop.preset.training)
@@ -174,18 +179,36 @@ def _groups(drawn: Sequence[_Drawn], together: int) -> list[list[_Drawn]]:
     return sorted(groups, key=lambda group: group[0].child)
 
 
+class _Writer:
+    """Stores children in a thread of its own, two at most waiting: arrays wait in memory."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._thread = ThreadPoolExecutor(1, "mu2net-store")
+        self._room, self._meter = BoundedSemaphore(_MOST_STORING), meter
+
+    def submit(self, store: Callable[[], Member]) -> Future[Member]:
+        with self._meter.timing("wait"):
+            self._room.acquire()
+        storing = self._thread.submit(store)
+        storing.add_done_callback(lambda _storing: self._room.release())
+        return storing
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+
 @contextmanager
-def _background() -> Iterator[tuple[Executor, Executor]]:
-    """Gives one thread that compiles and one that stores; what they have not begun is dropped if something fails."""
-    compiler, writer = ThreadPoolExecutor(1, "mu2net-compile"), ThreadPoolExecutor(1, "mu2net-store")
+def _background(meter: Meter) -> Iterator[tuple[Executor, _Writer]]:
+    """Gives a thread that compiles and one that stores; what was not begun to compile is dropped at the end."""
+    compiler, writer = ThreadPoolExecutor(1, "mu2net-compile"), _Writer(meter)
     try:
         yield compiler, writer
     finally:
         compiler.shutdown(wait=False, cancel_futures=True)
-        writer.shutdown()
+        writer.close()
 
 
-def _train(shop: Workshop, group: list[_Drawn], data: SizedData, writer: Executor, seed: int) -> Iterator[ChildResult]:
+def _train(shop: Workshop, group: list[_Drawn], data: SizedData, writer: _Writer, seed: int) -> Iterator[ChildResult]:
     began = time.perf_counter()
     layers = [layer for one in group for layer in one.blueprint.layers if layer.source is not None]
     shop.pool.prepare(layer.source for layer in layers if layer.source is not None)
@@ -212,7 +235,7 @@ def _check_source(shop: Workshop, layer: LayerPlan) -> None:
         check_component(shop.programs.family, layer.spec, shop.pool.component(layer.source.id), layer.source.id)
 
 
-def _result(shop: Workshop, one: _Drawn, trained: Trained, writer: Executor, wall_s: float) -> ChildResult:
+def _result(shop: Workshop, one: _Drawn, trained: Trained, writer: _Writer, wall_s: float) -> ChildResult:
     quality = None
     if trained.finite:
         quality = max(trained.curve) if trained.best_cycle is None else trained.curve[trained.best_cycle]
@@ -223,7 +246,7 @@ def _result(shop: Workshop, one: _Drawn, trained: Trained, writer: Executor, wal
         quality=quality,
         score=None if quality is None else score(quality, one.costs, shop.preset.scorer),
         curve=trained.curve,
-        storing=writer.submit(_stored, shop, one, trained) if outcome == "kept" else None,
+        storing=writer.submit(partial(_stored, shop, one, trained)) if outcome == "kept" else None,
         wall_s=wall_s,
     )
 

@@ -150,7 +150,6 @@ def _generation(
         members = [result.member for result in results]
     kept = [member for member in members if member is not None]
     population = tell(population, kept, cap=shop.preset.training.population_cap)
-    _forget_unused(shop, population, system)
     state = replace(state, generation=state.generation + 1, population=population, counts=counts)
     return state, tuple(_reported(*child) for child in zip(plans, results, members, strict=True))
 
@@ -187,8 +186,3 @@ def _best_score(population: Population, results: list[ChildResult]) -> float | N
     scores = [member.model.score for member in population.members]
     scores += [result.score for result in results if result.storing is not None]
     return max((score for score in scores if score is not None), default=None)
-
-
-def _forget_unused(shop: Workshop, population: Population, system: System) -> None:
-    models = [*system.retained().values(), *(member.model for member in population.members)]
-    shop.pool.keep_only({ref.id for model in models for ref in model.components})

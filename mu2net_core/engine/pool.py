@@ -1,27 +1,34 @@
-"""Components in memory: loaded once, shared by every child that uses them, let go when nobody does."""
+"""Components in memory: loaded once for all children that use them, as many as there is room for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
 
 from mu2net_core.objects import Component, ComponentRef
 
 __all__ = ["ComponentPool"]
 
+_MAX_BYTES = 2**30
+
 
 @dataclass(slots=True)
 class ComponentPool:
-    """Loads components by id and keeps them on the host.
+    """Loads components by id and keeps the last used ones on the host.
 
     Attributes:
         load: returns a component's arrays, verified.
         bring: told of components about to be loaded, so that those that are elsewhere can come together.
+        max_bytes: of arrays that are kept; the last one used is in any case.
     """
 
     load: Callable[[str], Component]
     bring: Callable[[Sequence[ComponentRef]], None] = lambda _refs: None
+    max_bytes: int = _MAX_BYTES
     _components: dict[str, Component] = field(default_factory=dict)
+    _lock: Any = field(default_factory=Lock)
 
     def prepare(self, refs: Iterable[ComponentRef]) -> None:
         """Gets components ready that are about to be used."""
@@ -31,15 +38,20 @@ class ComponentPool:
 
     def component(self, oid: str) -> Component:
         """Returns the component's arrays."""
-        if oid not in self._components:
-            self._components[oid] = self.load(oid)
-        return self._components[oid]
+        found = self._components.get(oid)
+        component = self.load(oid) if found is None else found
+        self.add(oid, component)
+        return component
 
     def add(self, oid: str, component: Component) -> None:
-        """Puts a component that was just made."""
-        self._components[oid] = component
+        """Puts a component that was just used or made; those that were not used for longest give way."""
+        with self._lock:
+            self._components.pop(oid, None)
+            self._components[oid] = component
+            room = self.max_bytes - sum(map(_size_bytes, self._components.values()))
+            while room < 0 and len(self._components) > 1:
+                room += _size_bytes(self._components.pop(next(iter(self._components))))
 
-    def keep_only(self, oids: Collection[str]) -> None:
-        """Lets go of every component that is not in ``oids``."""
-        for oid in set(self._components) - set(oids):
-            del self._components[oid]
+
+def _size_bytes(component: Component) -> int:
+    return sum(array.nbytes for arrays in (component.params, component.opt_state) for array in arrays.values())

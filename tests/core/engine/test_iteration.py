@@ -11,7 +11,7 @@ from mu2net_core.engine.events import (
     IterationStarted,
 )
 from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.objects import Component, Seen, System
+from mu2net_core.objects import Seen, System
 from mu2net_core.search import best, start
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
@@ -188,25 +188,6 @@ def test_children_that_all_diverge_are_counted_and_leave_an_empty_population(
     assert state.population.members == ()
     assert watch.events[-1].best_score is None
     assert {event.outcome for event in watch.events if isinstance(event, ChildFinished)} == {"nan"}
-
-
-def test_memory_holds_only_components_that_somebody_uses(bench: Workbench, system: System) -> None:
-    shop = bench.workshop("a")
-    forgotten = bench.root(num_layers=2).model.component("block_1").id
-    shop.pool.component(forgotten)
-    state = run(bench, system, begin(system, generations=1), shop=shop)
-    used = {ref.id for member in state.population.members for ref in member.model.components if ref.trainable}
-    loaded: list[str] = []
-
-    def load(oid: str) -> Component:
-        loaded.append(oid)
-        return bench.components[oid]
-
-    shop.pool.load = load
-    for oid in (forgotten, *used):
-        shop.pool.component(oid)
-    assert used
-    assert loaded == [forgotten]
 
 
 def test_no_two_children_of_a_life_draw_the_same_numbers(bench: Workbench, system: System) -> None:

@@ -19,6 +19,10 @@ class Loader:
         return self.components[oid]
 
 
+def size_of(component: Component) -> int:
+    return sum(array.nbytes for array in (*component.params.values(), *component.opt_state.values()))
+
+
 def test_a_component_is_loaded_once() -> None:
     load = Loader(a=sample_component("head", 1))
     pool = ComponentPool(load)
@@ -27,17 +31,27 @@ def test_a_component_is_loaded_once() -> None:
     assert load.loaded == ["a"]
 
 
-def test_what_is_forgotten_is_loaded_again_and_what_was_added_is_not_loaded_at_all() -> None:
-    load = Loader(a=sample_component("head", 1), b=sample_component("head", 2))
+def test_what_was_added_is_not_loaded_at_all() -> None:
+    load, made = Loader(), sample_component("head", 3)
     pool = ComponentPool(load)
-    pool.component("a")
-    pool.component("b")
-    pool.add("c", sample_component("head", 3))
-    pool.keep_only({"b", "c"})
-    pool.component("b")
-    pool.component("c")
-    assert load.loaded == ["a", "b"]
-    pool.component("a")
+    pool.add("c", made)
+    assert pool.component("c") is made
+    assert load.loaded == []
+
+
+def test_what_was_not_used_for_longest_gives_way_to_what_is() -> None:
+    load = Loader(**{name: sample_component("head", number) for number, name in enumerate("abc")})
+    pool = ComponentPool(load, max_bytes=2 * size_of(load.components["a"]))
+    for oid in ("a", "b", "a", "c", "a", "b"):
+        pool.component(oid)
+    assert load.loaded == ["a", "b", "c", "b"]  # c took the place of b, not that of a
+
+
+def test_one_component_too_large_to_keep_is_used_all_the_same() -> None:
+    load = Loader(a=sample_component("head", 1), b=sample_component("head", 2))
+    pool = ComponentPool(load, max_bytes=1)
+    for oid in ("a", "a", "b", "a"):
+        assert pool.component(oid) is load.components[oid]
     assert load.loaded == ["a", "b", "a"]
 
 
