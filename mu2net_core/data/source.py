@@ -8,7 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
@@ -63,6 +64,10 @@ class RandomAccess(Protocol):
         """Returns one of them."""
         ...
 
+    def take(self, numbers: Sequence[int], /) -> Iterator[Stored]:
+        """Yields some of them, as numbered."""
+        ...
+
 
 class StoredExamples:
     """The examples of some slices, one slice after the other, each fetched when it is asked for.
@@ -70,22 +75,41 @@ class StoredExamples:
     Args:
         slices: of the source.
         fetch: returns the example of a source's split at an index; called by several threads at once.
+        fetch_many: yields several of one split, where that is faster than one after the other.
     """
 
-    def __init__(self, slices: Sequence[Slice], fetch: Callable[[str, int], Stored]) -> None:
+    def __init__(
+        self,
+        slices: Sequence[Slice],
+        fetch: Callable[[str, int], Stored],
+        fetch_many: Callable[[str, Sequence[int]], Iterator[Stored]] | None = None,
+    ) -> None:
         self._slices = tuple(slices)
         self._stops = tuple(accumulate(part.stop - part.start for part in slices))
         self._fetch = fetch
+        self._fetch_many = fetch_many
 
     def __len__(self) -> int:
         return self._stops[-1] if self._stops else 0
 
     def __getitem__(self, index: int, /) -> Stored:
+        return self._fetch(*self._place(index))
+
+    def take(self, numbers: Sequence[int], /) -> Iterator[Stored]:
+        """Yields some of them, as numbered; neighbours of one split are fetched together."""
+        if self._fetch_many is None:
+            yield from (self[number] for number in numbers)
+            return
+        for split, places in groupby(map(self._place, numbers), key=itemgetter(0)):
+            yield from self._fetch_many(split, [index for _, index in places])
+
+    def _place(self, index: int) -> tuple[str, int]:
+        """Returns the split of the source, and the index in it, of one of the examples."""
         if not 0 <= index < len(self):
             raise IndexError(f"expected 0 to {len(self) - 1}, got {index}")
         number = bisect_right(self._stops, index)
         part = self._slices[number]
-        return self._fetch(part.split, part.stop - (self._stops[number] - index))
+        return part.split, part.stop - (self._stops[number] - index)
 
     def __iter__(self) -> Iterator[Stored]:
         return (self[index] for index in range(len(self)))

@@ -31,6 +31,8 @@ _LABEL_BYTES = 4
 class ReadAhead:
     """How examples are read before they are asked for.
 
+    Threads work on while a chunk is used, until so much is ready: less than a chunk means that its user waits for it.
+
     Attributes:
         num_threads: that read, decode and resize.
         size_bytes: of examples, decoded and resized, that are being made or wait; at least one example, whatever it is.
@@ -54,8 +56,9 @@ class ExampleStream:
     """A split's examples, read as they are needed: any number in bounded memory.
 
     Before the first example is given out, one pass over the stored bytes checks that they are those the task was made
-    from. Besides what is read ahead, memory holds two chunks and, for each thread, one image in its original size, and
-    what the source keeps to find an example: nothing for a catalogue data set, names for a folder, all for an ``.npz``.
+    from. Besides what is read ahead, memory holds two chunks; for each thread, one image in its original size and a few
+    encoded ones; and what the source keeps to find an example: nothing for a catalogue data set, names for a
+    folder, all for an ``.npz``.
 
     Args:
         task: as stored.
@@ -151,8 +154,7 @@ class ExampleStream:
     def _block(self, numbers: Sequence[int]) -> Examples:
         images = np.empty((len(numbers), *self._shape), np.uint8)
         labels = np.empty(len(numbers), np.int32)
-        for place, number in enumerate(numbers):
-            stored = self._examples[number]
+        for place, stored in enumerate(self._examples.take(numbers)):
             check_label(stored, self._task.num_classes)
             images[place] = fit(as_pixels(stored.image, stored.name), self._shape[:2], self._shape[2])
             labels[place] = stored.label

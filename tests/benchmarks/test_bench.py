@@ -14,6 +14,7 @@ ROWS = {
     "push": ("requests of a push, k = 1", "requests of a push, k = 3"),
     "scale": ("clone, 4 tasks", "log, 4 tasks", "fsck, 4 tasks", "requests of a push, k = 1, 4 tasks"),
     "s3": ("first push, S3, 2 tasks", "clone, S3, 2 tasks"),
+    "stream": ("stream, 300 images, peak", "stream, 300 images, time", "stream to the device, 300 images, time"),
     "evolve": ("evolve digits",),
 }
 

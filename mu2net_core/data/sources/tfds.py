@@ -25,7 +25,7 @@ __all__ = ["TfdsSource", "open_tfds"]
 _NAME = re.compile(
     r"(?P<name>[a-z0-9_]+)(/(?P<config>[A-Za-z0-9_+-][A-Za-z0-9_.+-]*))?(:(?P<version>[0-9]+(\.[0-9]+)*))?"
 )
-_CHUNK = 1024
+_TOGETHER, _TOGETHER_BYTES = 256, 2**18
 
 
 class TfdsSource:
@@ -39,6 +39,7 @@ class TfdsSource:
         self.uri = f"tfds:{name}:{version}"
         self._image, self._label = _keys(self._tfds, info.features, self.uri)
         self._classes = tuple(info.features[self._label].names)
+        self._opened: dict[str, Any] = {}
 
     def info(self) -> SourceInfo:
         """Returns the splits and classes the data set declares."""
@@ -52,11 +53,7 @@ class TfdsSource:
             DataError: the data was prepared in a format that has no random access, or its files are broken.
         """
         for part in slices:
-            records = self._records(part.split)
-            for start in range(part.start, part.stop, _CHUNK):
-                indices = range(start, min(start + _CHUNK, part.stop))
-                for index, record in zip(indices, self._fetch(records, indices), strict=True):
-                    yield self._stored(part.split, index, record)
+            yield from self._many(part.split, self._records(part.split), range(part.start, part.stop))
 
     def examples(self, slices: Sequence[Slice]) -> StoredExamples:
         """Returns the same images by number; the prepared files are read by as many threads as ask.
@@ -65,18 +62,30 @@ class TfdsSource:
             DataError: the data was prepared in a format that has no random access, or, later, its files are broken.
         """
         records = {split: self._records(split) for split in {part.split for part in slices}}
+        return StoredExamples(
+            slices,
+            lambda split, index: next(self._many(split, records[split], [index])),
+            lambda split, indices: self._many(split, records[split], indices),
+        )
 
-        def fetch(split: str, index: int) -> Stored:
-            (record,) = self._fetch(records[split], range(index, index + 1))
-            return self._stored(split, index, record)
-
-        return StoredExamples(slices, fetch)
-
-    def _stored(self, split: str, index: int, record: Any) -> Stored:
-        name = f"{self.uri} {split}[{index}]"
-        return Stored(name=name, image=record[self._image], label=int(record[self._label]))
+    def _many(self, split: str, records: Any, indices: Sequence[int]) -> Iterator[Stored]:
+        """Yields examples, 256 KiB of them or so read at a time: each reading makes threads wait for each other."""
+        info = self._builder.info.splits[split]
+        mean_bytes = max(1, info.num_bytes // max(1, info.num_examples))
+        together = max(1, min(_TOGETHER, _TOGETHER_BYTES // mean_bytes))
+        for start in range(0, len(indices), together):
+            some = indices[start : start + together]
+            for index, record in zip(some, self._fetch(records, some), strict=True):
+                name = f"{self.uri} {split}[{index}]"
+                yield Stored(name=name, image=record[self._image], label=int(record[self._label]))
 
     def _records(self, split: str) -> Any:
+        """Returns a split's records by number; opened once, because an index of them is held in memory."""
+        if split not in self._opened:
+            self._opened[split] = self._open_records(split)
+        return self._opened[split]
+
+    def _open_records(self, split: str) -> Any:
         decoders = {self._image: self._tfds.decode.SkipDecoding()}
         try:
             return self._builder.as_data_source(split=split, decoders=decoders)
@@ -88,11 +97,9 @@ class TfdsSource:
         except ImportError as exc:
             raise DataError(f"Reading {self.uri} needs a package that is missing: {exc}.") from exc
 
-    def _fetch(self, records: Any, indices: range) -> Sequence[Any]:
+    def _fetch(self, records: Any, indices: Sequence[int]) -> Sequence[Any]:
         try:
-            found: Sequence[Any] = (
-                [records[indices.start]] if len(indices) == 1 else records.__getitems__(list(indices))
-            )
+            found: Sequence[Any] = records.__getitems__(list(indices)) if len(indices) > 1 else [records[indices[0]]]
         except (OSError, ValueError, IndexError, RuntimeError) as exc:
             raise DataError(f"Cannot read {self.uri}: {exc}.") from exc
         return found

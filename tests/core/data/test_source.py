@@ -60,8 +60,10 @@ def test_examples_by_number_are_those_that_are_read(tmp_path: Path, kind: str) -
     read, examples = list(source.read(SLICES)), source.examples(SLICES)
     assert len(examples) == len(read) == 10
     assert len({stored.name for stored in read}) == 9
-    for index in (9, 0, 4, 3, 5, 8, 1, 2, 7, 6):
+    order = (9, 0, 4, 3, 5, 8, 1, 2, 7, 6)
+    for index, taken in zip(order, examples.take(order), strict=True):
         found, expected = examples[index], read[index]
+        assert taken.name == found.name
         assert (found.name, found.label) == (expected.name, expected.label)
         assert np.array_equal(found.image, expected.image)
     for index in (-1, 10):

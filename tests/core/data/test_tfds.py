@@ -61,10 +61,15 @@ def test_its_examples_are_those_the_catalogue_gives(telugu: Task, data_dir: str)
     assert np.bincount(validation.labels, minlength=10).min() > 20
 
 
-def test_its_examples_by_number_and_streamed_are_those_that_are_loaded(telugu: Task, data_dir: str) -> None:
+def test_its_examples_by_number_and_streamed_are_those_that_are_loaded(
+    telugu: Task, data_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mu2net_core.data.sources.tfds._TOGETHER_BYTES", 2000)  # some at a time, not all
     source, slices = open_source("cmaterdb/telugu", data_dir=data_dir), telugu.splits["validation"].slices
     examples = source.examples(slices)
-    assert [examples[index] for index in range(500)] == list(source.read(slices))
+    read = list(source.read(slices))
+    assert [examples[index] for index in range(500)] == read
+    assert list(examples.take(range(499, 0, -7))) == read[499:0:-7]
     loaded = load_split(telugu, "validation", size=(16, 16), data_dir=data_dir)
     stream = ExampleStream(telugu, "validation", size=(16, 16), data_dir=data_dir)
     assert np.array_equal(np.concatenate([part.images for part in stream.in_order(chunk=64)]), loaded.images)
