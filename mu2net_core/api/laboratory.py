@@ -57,7 +57,7 @@ class Laboratory:
             preset=preset,
             programs=programs,
             parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
-            provenance=provenance(),
+            provenance=provenance(programs),
         )
 
     @property

@@ -15,7 +15,7 @@ import jax
 from mu2net_core.api.compile_cache import CompileCache
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings import effective_machine
-from mu2net_core.data import ExampleStream, Resident, absolute_uri, data_folder, is_catalogue, load_split
+from mu2net_core.data import ExampleStream, ReadAhead, Resident, absolute_uri, data_folder, is_catalogue, load_split
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.feeding import Feed, TaskData
 from mu2net_core.engine.layout import choose_layout
@@ -42,6 +42,7 @@ __all__ = [
 _RECORDED = ("jax", "flax", "optax", "numpy")
 _TOLD: set[Path] = set()
 _UNKNOWN_BYTES = 4 * 2**30
+_AHEAD = ReadAhead(size_bytes=2**27)  # more than a chunk, so that the next one is read while one is trained on
 
 
 def prepare_jax(context: Context) -> None:
@@ -72,10 +73,18 @@ def why_not_writable(folder: Path) -> str | None:
         return f"cannot write to {folder}: {exc.strerror}"
 
 
-def provenance() -> dict[str, str]:
-    """Returns the device kind (``device``) and the versions of the libraries that compute."""
+def provenance(programs: Programs) -> dict[str, str]:
+    """Returns the device kind (``device``), the versions of the libraries that compute, and what is unusual of how."""
     versions = {name: version(name) for name in _RECORDED}
-    return {"device": jax.devices()[0].device_kind, "mu2net": __version__, **versions}
+    layout = programs.layout
+    unusual: dict[str, str] = {}
+    if programs.precision != "float32":
+        unusual["precision"] = programs.precision
+    if (layout.together, layout.batch_parts) != (1, 1):
+        unusual["layout"] = (
+            f"{len(layout.devices)} x {layout.batch_parts} devices, {layout.per_device} children on each"
+        )
+    return {"device": jax.devices()[0].device_kind, "mu2net": __version__, **versions, **unusual}
 
 
 def split_at(
@@ -95,7 +104,7 @@ def split_at(
     size_bytes = 3 * side * side * task.splits[split].num_examples
     folder, uri = data_folder(None, context.environ), _here(repo, task)
     if size_bytes > room:
-        return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri)
+        return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri, ahead=_AHEAD)
     if size_bytes > repo.limits.examples_bytes:
         raise DataError(
             f"The split {split} of {task.name} would take {size_bytes} bytes as images of {side} x {side} pixels, over "

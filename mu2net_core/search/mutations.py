@@ -104,12 +104,16 @@ class _Draft:
         self._values: dict[str, Hyperparameter] = {**space.defaults, **parent.hyperparameters}
         self._rates = dict(parent.mutation_rates)
         self._clones: set[str] = set()
+        self._structured: set[str] = set()
         self._applied: list[Mutation] = []
 
     def apply(self, mutation: str, rng: Random) -> None:
         kind, _, name = mutation.partition(":")
         if mutation in self._changes:
             self._set(mutation, self._changes[mutation])
+            self._structured |= self._changes[mutation].keys()
+        elif name in self._structured:
+            return  # what a change of structure set is not moved on: growth by a block would be no growth
         elif kind == "clone":
             self._clones.add(name)
             self._applied.append(Mutation(name=mutation))
