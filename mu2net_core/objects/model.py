@@ -100,7 +100,7 @@ class Model:
         test_quality: on the test split, measured once, after selection; None for a model that was not retained.
         seed: from which the child was sampled and trained.
         device_kind: e.g. ``cpu`` or ``NVIDIA H200``.
-        versions: of the libraries that computed it; and, where they are unusual, the precision and the layout of devices.
+        versions: of the libraries that computed it; where they are unusual, also the precision and the layout.
         origin: the checkpoint a root was made from; None for a random root, and for every other model.
     """
 
