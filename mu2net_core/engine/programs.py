@@ -36,6 +36,9 @@ it."""
 
 _EVALUATION_BYTES = 2**28
 
+_GPU_OPTIONS: dict[str, bool | str] = {"xla_gpu_deterministic_ops": True}
+"""A GPU may add in any order, and choose algorithms by timing them: the same seed would not give the same models."""
+
 Row = tuple[Params, ...]
 """Parameters of consecutive layers; those of children trained together have a first axis [K]."""
 
@@ -251,7 +254,9 @@ class Programs:
         self, function: Callable[..., Any], static: dict[str, Any], args: Any, donate: tuple[int, ...], name: str
     ) -> Any:
         began = time.perf_counter()
-        program = jax.jit(lambda *a: function(*a, **static), donate_argnums=donate).lower(*args).compile()
+        lowered = jax.jit(lambda *a: function(*a, **static), donate_argnums=donate).lower(*args)
+        options = _GPU_OPTIONS if self.layout.devices[0][0].platform == "gpu" else None
+        program = lowered.compile(compiler_options=options)
         specs = static.get("specs")
         self.on_compile(f"{name} {specs[0].kind}..{specs[-1].kind}" if specs else name, time.perf_counter() - began)
         return program

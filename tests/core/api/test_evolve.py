@@ -383,3 +383,15 @@ def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selec
     assert commit.times_selected(before.model_id) > before.commit.times_selected(before.model_id)
     assert 0 <= result.seed < 2**31
     assert is_clean(repo, grown.context)
+
+
+def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, planted_folder: Path, tmp_path) -> None:
+    cache = tmp_path / "cache"
+    kept: list[set[str]] = []
+    for name in ("ann", "bob"):
+        shutil.copytree(planted_folder, tmp_path / name)
+        here = world(MU2NET_CACHE_DIR=str(cache))
+        repo = open_repository(tmp_path / name / "repo" / ".mu2net")
+        evolve(repo, here.context, tasks=["digits"], seed=1, generations=1, **SMALL)
+        kept.append({path.name for path in (cache / "xla").iterdir() if not path.name.endswith("-atime")})
+    assert kept[0] == kept[1] != set()

@@ -12,7 +12,7 @@ import pytest
 
 from mu2net_core.engine.child import seed_words
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
-from mu2net_core.engine.programs import EVALUATION_BATCH, Programs
+from mu2net_core.engine.programs import _GPU_OPTIONS, EVALUATION_BATCH, Programs
 from mu2net_core.nn import LayerSpec, VisionTransformer
 from mu2net_core.testing.workbench import DenseFamily, Workbench, coloured_images
 
@@ -234,3 +234,9 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
     forward = jax.jit(lambda row, x: family.apply(specs[:4], row, x, above=specs[4:]))
     below = products(forward.lower(row[:4], np.zeros((2, 8, 8, 3), np.float32)).as_text())
     assert products(text) - below == counted[2]  # just the forward pass of the frozen part, and nothing of its backward
+
+
+def test_what_is_asked_of_a_gpus_compiler_is_something_the_compiler_knows() -> None:
+    # Compilers of all devices read the same options, so a name that is wrong or gone shows here, too.
+    run = jax.jit(lambda x: x @ x).lower(np.ones((2, 2), np.float32)).compile(compiler_options=_GPU_OPTIONS)
+    assert float(run(np.ones((2, 2), np.float32))[0, 0]) == 2.0
