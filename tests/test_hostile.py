@@ -341,24 +341,21 @@ def test_data_is_read_from_no_path_that_came_along(
     bucket: Repository, context: Context, run: Run, tmp_path: Path
 ) -> None:
     from mu2net_core.api.open import open_repo
-    from mu2net_core.api.runtime import host_split
+    from mu2net_core.api.runtime import split_at
     from mu2net_core.errors import DataError
-    from mu2net_core.objects import Architecture
 
     assert run("clone", str(bucket.path), "mine").code == 0
     mine = open_repo(tmp_path / "mine", context)
     state = mine.refs.head("cats")
     assert state is not None
     task = mine.objects.task(mine.objects.commit(state.commit).task_id)
-    sizes = Architecture(name="vit", config={"image": 8})
     with pytest.raises(DataError, match=r"is npz:/data/cats.npz, as the machine(.|\n)*config set data.cats"):
-        host_split(mine, context, task, "test", sizes)
+        split_at(mine, context, task, "test", 8)
     assert run("-C", "mine", "config", "set", "data.cats", "npz:/nowhere/cats.npz").code == 0
     with pytest.raises(DataError, match=r"No such file: /nowhere/cats\.npz"):
-        host_split(open_repo(tmp_path / "mine", context), context, task, "test", sizes)
-    monstrous = Architecture(name="vit", config={"image": 2**30})
+        split_at(open_repo(tmp_path / "mine", context), context, task, "test", 8)
     with pytest.raises(DataError, match=r"over the limit of (.|\n)*limits.examples_bytes"):
-        host_split(mine, context, task, "test", monstrous)
+        split_at(mine, context, task, "test", 2**30)
 
 
 def test_an_object_of_a_megabyte_is_hashed_before_it_is_believed(bucket: Repository) -> None:

@@ -103,15 +103,21 @@ def split_at(
     room = resident_bytes_of(repo, context) if resident_bytes is None else resident_bytes
     size_bytes = 3 * side * side * task.splits[split].num_examples
     folder, uri = data_folder(None, context.environ), _here(repo, task)
-    if size_bytes > room:
+    streams = size_bytes > room
+    _check_size(repo, task, split, side, 3 * side * side if streams else size_bytes)
+    if streams:
         return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri, ahead=_AHEAD)
-    if size_bytes > repo.limits.examples_bytes:
+    return Resident(load_split(task, split, size=(side, side), data_dir=folder, uri=uri))
+
+
+def _check_size(repo: Repository, task: Task, split: str, side: int, held_bytes: int) -> None:
+    """Checks how much of a split would be held in memory at once: all of it, or one example if it streams."""
+    if held_bytes > repo.limits.examples_bytes:
         raise DataError(
-            f"The split {split} of {task.name} would take {size_bytes} bytes as images of {side} x {side} pixels, over "
+            f"The split {split} of {task.name} would take {held_bytes} bytes as images of {side} x {side} pixels, over "
             f"the limit of {repo.limits.examples_bytes}.",
             hint="If that is meant: mu2net config set limits.examples_bytes NUMBER",
         )
-    return Resident(load_split(task, split, size=(side, side), data_dir=folder, uri=uri))
 
 
 def task_data(repo: Repository, context: Context, task: Task, preset: Preset) -> TaskData:

@@ -9,7 +9,7 @@ from PIL import Image
 from mu2net_core.api.demo import write_images
 from mu2net_core.api.evaluate import evaluate
 from mu2net_core.api.predict import Predictor, predict
-from mu2net_core.api.runtime import host_split
+from mu2net_core.api.runtime import split_at
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.repo import load_system
 
@@ -26,9 +26,9 @@ def grey(count: int, side: int = 8) -> np.ndarray:
 def test_predictions_are_those_that_eval_counts(grown, predictor: Predictor) -> None:
     repo = grown.open()
     head = load_system(repo).heads["digits"]
-    images, labels = host_split(repo, grown.context, head.task, "test", head.model.architecture)
-    found = predictor.predict(images[..., :1])
-    assert int((found == labels).sum()) == evaluate(repo, grown.context, "digits").correct
+    (examples,) = split_at(repo, grown.context, head.task, "test", 8).in_order(chunk=1000)
+    found = predictor.predict(examples.images[..., :1])
+    assert int((found == examples.labels).sum()) == evaluate(repo, grown.context, "digits").correct
 
 
 def test_probabilities_are_of_every_class_and_of_each_image_alone(predictor: Predictor) -> None:
