@@ -102,9 +102,9 @@ def split_at(
     """
     room = resident_bytes_of(repo, context) if resident_bytes is None else resident_bytes
     size_bytes = 3 * side * side * task.splits[split].num_examples
-    folder, uri = data_folder(None, context.environ), _here(repo, task)
     streams = size_bytes > room
     _check_size(repo, task, split, side, 3 * side * side if streams else size_bytes)
+    folder, uri = data_folder(None, context.environ), _here(repo, task)
     if streams:
         return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri, ahead=_AHEAD)
     return Resident(load_split(task, split, size=(side, side), data_dir=folder, uri=uri))
