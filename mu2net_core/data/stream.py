@@ -38,7 +38,7 @@ class ReadAhead:
         size_bytes: of examples, decoded and resized, that are being made or wait; at least one example, whatever it is.
     """
 
-    num_threads: int = 8
+    num_threads: int = 4
     size_bytes: int = 64 * 2**20
 
     def __post_init__(self) -> None:

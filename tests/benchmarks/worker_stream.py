@@ -1,4 +1,4 @@
-"""``worker_stream.py decode|stream|device FOLDER``: one epoch of a generated data set; see case_stream.py.
+"""``worker_stream.py decode|stream|device|evolve FOLDER``: one epoch of a generated data set; see case_stream.py.
 
 Prints images per second, after the check of the stored bytes, and the most memory the process had.
 """
@@ -9,11 +9,13 @@ import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
+from mu2net_core.api.context import Context
 from mu2net_core.data import Examples, ExampleStream, ReadAhead, fit, open_source
 from mu2net_core.data.images import decode_image
 from mu2net_core.objects import Slice, Task, decode
@@ -48,6 +50,44 @@ def to_device(examples: Iterator[Examples]) -> Iterator[Examples]:
         yield part
 
 
+def context_of(folder: Path) -> Context:
+    """Returns the context of a process for which every split is too large to lie on the device."""
+    return Context(
+        now=lambda: datetime.now(UTC),
+        host="bench",
+        environ={
+            "MU2NET_DATA_DIR": str(folder),
+            "MU2NET_CACHE_DIR": str(folder.parent / "cache"),
+            "MU2NET_MACHINE_RESIDENT_BYTES": "1",
+            "MU2NET_EVOLVE_SAMPLES_CAP": "1000000",
+            "MU2NET_SPACE_NUM_LAYERS": "[0]",
+            "MU2NET_SPACE_IMAGE_SIZE": "[32]",
+        },
+        user_config=None,
+        cwd=folder,
+    )
+
+
+def evolve_once(folder: Path) -> int:
+    """Returns how many examples the one child of an ``evolve`` saw."""
+    from mu2net_core.api.events import GenerationFinished
+    from mu2net_core.api.evolve import evolve
+    from mu2net_core.api.open import open_repo
+
+    seen = []
+    evolve(
+        open_repo(folder / "repo", context_of(folder)),
+        context_of(folder),
+        tasks=["generated"],
+        generations=1,
+        children=1,
+        validations=1,
+        seed=1,
+        on_event=lambda event: seen.append(event.spent.examples) if isinstance(event, GenerationFinished) else None,
+    )
+    return sum(seen)
+
+
 def most_memory() -> float:
     """Returns the process's largest size so far, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -56,6 +96,11 @@ def most_memory() -> float:
 
 def main() -> None:
     mode, folder = sys.argv[1], Path(sys.argv[2])
+    if mode == "evolve":
+        began = perf_counter()
+        rate = evolve_once(folder) / (perf_counter() - began)
+        print(json.dumps({"rate": rate, "megabytes": most_memory()}))
+        return
     task = decode((folder / "task").read_bytes(), Task, what="task")
     stream = ExampleStream(task, "train", size=SIZE, data_dir=str(folder), ahead=AHEAD)
     if mode == "decode":
