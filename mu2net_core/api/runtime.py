@@ -42,7 +42,7 @@ __all__ = [
 _RECORDED = ("jax", "flax", "optax", "numpy")
 _TOLD: set[Path] = set()
 _UNKNOWN_BYTES = 4 * 2**30
-_AHEAD = ReadAhead(size_bytes=2**27)  # more than a chunk, so that the next one is read while one is trained on
+_AHEAD = ReadAhead(size_bytes=2**26)  # more than a chunk, so that the next one is read while one is trained on
 
 
 def prepare_jax(context: Context) -> None:
@@ -127,7 +127,7 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
         load=lambda split, side: split_at(repo, context, task, split, side, resident_bytes=room),
         validation_cap=preset.training.validation_cap,
         resident_bytes=room,
-        kept_bytes=room,
+        kept_bytes=room // 4,
     )
 
 

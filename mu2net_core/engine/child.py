@@ -39,7 +39,7 @@ __all__ = [
     "train_children",
 ]
 
-_CHUNK_BYTES = 2**26
+_CHUNK_BYTES = 2**25
 """Of examples that are on their way to the device, and what a frozen part makes of them."""
 
 

@@ -23,7 +23,7 @@ CHILDREN, BATCH = "children", "batch"
 """Names of the axes of the mesh."""
 
 _MOST_PER_DEVICE = 8
-_SHARE = 0.5
+_SHARE = 0.25
 """Of a device's free memory that the children trained on it together may take."""
 
 
@@ -77,7 +77,7 @@ def choose_layout(
 
     Args:
         strategy: ``auto`` trains one after the other on a single CPU device, spreads the batch if a child does not fit
-            into half of what is free on a device, and spreads the children in every other case.
+            into a quarter of what is free on a device, and spreads the children in every other case.
         child_bytes: of parameters, momentum, gradients and activations.
         free_bytes: of each device's memory.
         most: children in a generation; no more are trained together.

@@ -24,14 +24,14 @@ def devices(count: int, platform: str = "gpu") -> list[Any]:
 @pytest.mark.parametrize(
     ("found", "free", "together", "parts"),
     [
-        (devices(1, "cpu"), 1000, 1, 1),  # nothing is won by training two on one processor
-        (devices(2, "cpu"), 1000, 2, 1),
-        (devices(1), 1000, 5, 1),  # five children of 100 fit into half of what is free
-        (devices(4), 1000, 8, 1),  # a generation has no more
-        (devices(4), 250, 4, 1),
-        (devices(4), 150, 1, 4),  # none fits
-        (devices(1), 150, 1, 1),
-        (devices(16), 1000, 8, 1),
+        (devices(1, "cpu"), 2000, 1, 1),  # nothing is won by training two on one processor
+        (devices(2, "cpu"), 2000, 2, 1),
+        (devices(1), 2000, 5, 1),  # five children of 100 fit into a quarter of what is free
+        (devices(4), 2000, 8, 1),  # a generation has no more
+        (devices(4), 500, 4, 1),
+        (devices(4), 300, 1, 4),  # none fits
+        (devices(1), 300, 1, 1),
+        (devices(16), 2000, 8, 1),
     ],
 )
 def test_children_are_spread_as_they_fit(found: list[Any], free: int, together: int, parts: int) -> None:
