@@ -1,154 +1,276 @@
 """One evolve against nothing but the training and validation of the same children (``floor_evolve``).
 
-Both begin with their modules imported, and with JAX's caches as in a new process: in memory empty, on disk empty
+Both run in a process of their own each time, begin with their modules imported, and find JAX's cache on disk empty
 (cold) or as the same run left it (warm). Ours includes opening the repository, reading the data, every decision of the
-search, and storing all that is kept.
+search, the test of the winner, and storing all that is kept. On real data where there is some (``MU2NET_TEST_DATA``),
+else on the digits that come with scikit-learn.
 """
 
 from __future__ import annotations
 
+import pickle
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jax
 import numpy as np
-import sklearn.datasets  # noqa: F401  imports are not what is compared
 from floor_evolve import Child, train_children
-from jax.experimental.compilation_cache import compilation_cache
-from measure import Options, Row, interleave, seconds, times
+from measure import Options, Row, Spent, Timings, apart, interleave_spent, megabytes, real_data, seconds, spent, times
 
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolve import EvolveResult, evolve
+from mu2net_core.api.evolve import evolve
 from mu2net_core.api.init import init
 from mu2net_core.api.open import open_repo
 from mu2net_core.api.runtime import prepare_jax
+from mu2net_core.data.augment import Augmentation, is_identity
 from mu2net_core.engine import child as engine_child
-from mu2net_core.engine.blueprint import num_params
+from mu2net_core.engine.events import Compiled
 from mu2net_core.engine.optimizer import OptimizerSettings
-from mu2net_core.engine.pool import to_host
 
-SEED = 1
-SMALL = {"generations": 1, "children": 1, "validations": 1, "seed": SEED}
-NO_BLOCKS = {"MU2NET_SPACE_NUM_LAYERS": "[0]", "MU2NET_DEFAULT_NUM_LAYERS": "0"}
-WARM = "warm"
-BARS = {"cold": "≤ 1.3×", WARM: "≤ 1.1×"}
+BARS = {"cold": "≤ 1.3×", "warm": "≤ 1.1×"}
+HELPERS = frozenset({"parts", "join", "count"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """What is evolved.
+
+    Attributes:
+        preset: of the repository.
+        dataset: of its task.
+        name: of that task.
+        blocks: a model has, at most.
+        sizes: options of ``evolve``.
+        environ: variables that settings are read from.
+    """
+
+    preset: str
+    dataset: str
+    name: str
+    blocks: int
+    sizes: Mapping[str, int]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+REAL = Scale(
+    preset="vit-ti0",
+    dataset="cmaterdb/bangla",
+    name="cmaterdb/bangla",
+    blocks=3,
+    sizes={"generations": 4, "children": 8, "seed": 1},
+)
+DIGITS = Scale(
+    preset="vit-mini",
+    dataset="sklearn:digits",
+    name="digits",
+    blocks=2,
+    sizes={"generations": 3, "children": 4, "seed": 1},
+)
+SMALL = replace(
+    DIGITS,
+    blocks=0,
+    sizes={"generations": 1, "children": 1, "validations": 1, "seed": 1},
+    environ={"MU2NET_SPACE_NUM_LAYERS": "[0]", "MU2NET_DEFAULT_NUM_LAYERS": "0"},
+)
 
 
 def measure(options: Options) -> list[Row]:
-    sizes = {"generations": 3, "children": 4, "seed": SEED}
-    bench = Bench(options.folder, SMALL if options.small else sizes, settings=NO_BLOCKS if options.small else {})
-    bench.warm_up()
-    kinds = [(who, cache) for cache in BARS if cache == WARM or not options.small for who in ("floor", "ours")]
-    timings = interleave(
-        {" ".join(kind): bench.floor if kind[0] == "floor" else bench.ours for kind in kinds},
-        options.pairs,
-        before={" ".join(kind): partial(bench.prepare, *kind) for kind in kinds},
-    )
-    if not options.small:
-        bench.check_floor()
-    what = f"evolve digits, vit-mini, {bench.sizes['generations']} × {bench.sizes['children']} children"
-    return [
-        Row(
-            case=f"{what}, {cache} cache",
-            floor=f"training and validation alone: {seconds(timings.median(f'floor {cache}'))}",
-            ours=seconds(timings.median(f"ours {cache}")),
-            ratio=times(timings.ratio(f"ours {cache}", f"floor {cache}")),
-            bar=BARS[cache],
+    bench = Bench(options.folder, _scale(options), inline=options.small)
+    kinds = [(who, cache) for cache in BARS if cache == "warm" or not options.small for who in ("floor", "ours")]
+    runs = {" ".join(kind): partial(bench.run, *kind) for kind in kinds}
+    measured = interleave_spent(runs, options.pairs)
+    bench.check(measured)
+    what = f"evolve {bench.scale.name}, {bench.scale.preset}, {_times(bench.scale)} children"
+    caches = [cache for who, cache in kinds if who == "ours"]
+    return [*(row for cache in caches for row in _rows(what, cache, measured)), bench.programs_row(what)]
+
+
+def _scale(options: Options) -> Scale:
+    if options.small:
+        return SMALL
+    folder = real_data()
+    return DIGITS if folder is None else replace(REAL, environ={"TFDS_DATA_DIR": str(folder)})
+
+
+def _times(scale: Scale) -> str:
+    return f"{scale.sizes['generations']} × {scale.sizes['children']}"
+
+
+def _rows(what: str, cache: str, measured: Mapping[str, Sequence[Spent]]) -> list[Row]:
+    """Returns the rows of wall time, processor time and memory."""
+    floor, ours = f"floor {cache}", f"ours {cache}"
+
+    def row(figure: str, part: str, text: Any, bar: str) -> Row:
+        found = Timings({name: [getattr(one, part) for one in runs] for name, runs in measured.items()})
+        return Row(
+            case=f"{what}, {cache} cache{figure}",
+            floor=f"training and validation alone: {text(found.median(floor))}",
+            ours=text(found.median(ours)),
+            ratio=times(found.ratio(ours, floor)),
+            bar=bar,
         )
-        for who, cache in kinds
-        if who == "ours"
+
+    return [
+        row("", "wall_s", seconds, BARS[cache]),
+        row(", processor time", "cpu_s", seconds, "-"),
+        row(", peak memory", "peak_mb", megabytes, "-"),
     ]
 
 
 class Bench:
     """A repository with one task, the children an evolve of it samples, and compilation caches on disk."""
 
-    def __init__(self, folder: Path, sizes: Mapping[str, int], *, settings: Mapping[str, str]) -> None:
-        """Makes the repository; ``settings`` are environment variables."""
-        self.folder, self.sizes, self.settings = folder, sizes, settings
-        self.children: list[Child] = []
-        self.accuracies: list[list[float]] = []
-        self.data: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
-        self.result: EvolveResult | None = None
-        self._numbers, self._work = count(), folder / "work"
-        self._context = self._context_with("setup")
-        init(folder / "template", self._context, preset="vit-mini")
-        add_task(open_repo(folder / "template", self._context), self._context, "sklearn:digits")
+    def __init__(self, folder: Path, scale: Scale, *, inline: bool) -> None:
+        """Makes the repository, and evolves and trains once, which leaves both warm caches."""
+        self.folder, self.scale = folder, scale
+        self._inline, self._numbers = inline, count()
+        self._noted = apart(note, folder, scale, inline=inline)
+        self.run("floor", "warm")
 
-    def warm_up(self) -> None:
-        """Evolves once, noting every child before its training, and trains them once; leaves both warm caches."""
-        train_child = engine_child.train_child
+    def run(self, who: str, cache: str) -> Spent:
+        """Returns what one run spent."""
+        where = self.folder / (f"{who}-warm" if cache == "warm" else f"{who}-cold-{next(self._numbers)}")
+        work: Any = ours if who == "ours" else floor
+        measured: Spent = apart(work, self.folder, self.scale, where, inline=self._inline)
+        if cache != "warm":
+            shutil.rmtree(where)
+        return measured
 
-        def noted(blueprint, hyperparameters, **surroundings):
-            self.children.append(self._note(blueprint, hyperparameters, **surroundings))
-            return train_child(blueprint, hyperparameters, **surroundings)
+    def check(self, measured: Mapping[str, Sequence[Spent]]) -> None:
+        """Sees to it that ours did the same every time, and the floor learned as much, but for the examples' order."""
+        results = [one.result for name, runs in measured.items() if name.startswith("ours") for one in runs]
+        assert all(one == self._noted["result"] for one in results), results
+        if not self._inline:
+            curves = measured["floor warm"][0].result
+            assert len(curves) == self.scale.sizes["generations"] * self.scale.sizes["children"]
+            assert max(map(max, curves)) > self._noted["result"]["validation"] - 0.1
 
-        self.prepare("ours", WARM)
-        with mock.patch("mu2net_core.engine.generation.train_child", noted):
-            self.ours()
-        self.prepare("floor", WARM)
-        self.floor()
-
-    def prepare(self, who: str, cache: str) -> None:
-        """Makes JAX forget what it compiled, and chooses what it finds on the disk; ours gets a fresh repository."""
-        folder = f"{who}-warm" if cache == WARM else f"{who}-cold-{next(self._numbers)}"
-        self._context = self._context_with(folder)
-        prepare_jax(self._context)
-        compilation_cache.reset_cache()
-        jax.clear_caches()
-        num_params.cache_clear()
-        if who == "ours":
-            shutil.rmtree(self._work, ignore_errors=True)
-            shutil.copytree(self.folder / "template", self._work)
-
-    def ours(self) -> None:
-        before = self.result
-        repo = open_repo(self._work, self._context)
-        self.result = evolve(repo, self._context, tasks=["digits"], **self.sizes)
-        if before is not None:  # the same work every time
-            assert [i.model for i in self.result.iterations] == [i.model for i in before.iterations]
-
-    def floor(self) -> None:
-        self.accuracies = train_children(self.children, *self.data)
-
-    def check_floor(self) -> None:
-        """Sees to it that the floor learned what ours did, up to the order of the examples."""
-        assert len(self.accuracies) == self.sizes["generations"] * self.sizes["children"]
-        assert max(map(max, self.accuracies)) > self.result.iterations[0].validation - 0.1
-
-    def _context_with(self, cache: str) -> Context:
-        return Context(
-            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-            host="bench",
-            environ={"MU2NET_CACHE_DIR": str(self.folder / cache), **self.settings},
-            user_config=None,
-            cwd=self.folder,
+    def programs_row(self, what: str) -> Row:
+        """Returns the row of what was compiled from nothing."""
+        kinds = Counter(name.partition(" ")[0] for name in self._noted["programs"])
+        bar = (self.scale.blocks + 1) * len(self._noted["sides"]) * 3
+        helpers = sum(kinds[name] for name in HELPERS)
+        named = ", ".join(f"{kinds[name]} {name}" for name in sorted(kinds))
+        return Row(
+            case=f"programs of {what}",
+            floor=f"(blocks + 1) × {len(self._noted['sides'])} image sizes × 3: {bar}",
+            ours=f"{kinds.total()} ({named}); without helpers (parts, join, count) {kinds.total() - helpers}",
+            ratio=times(kinds.total() / bar),
+            bar=f"≤ {bar}",
         )
 
-    def _note(self, blueprint, hyperparameters, *, data, pool, programs, config, seed, **_others) -> Child:
-        """Returns the child as the floor needs it."""
-        frozen, above = blueprint.layers[: blueprint.boundary], blueprint.layers[blueprint.boundary :]
-        steps, batch = engine_child._cycle_size(data.train[0].shape[0], config)
-        starts = [engine_child._start(layer, pool, programs, seed) for layer in above]
-        self.data = tuple(tuple(map(np.asarray, split)) for split in (data.train, data.validation))
-        rates = OptimizerSettings.of(hyperparameters, steps * config.validations)
-        return Child(
-            frozen=tuple(layer.spec for layer in frozen),
-            frozen_ids=tuple(layer.source.id for layer in frozen),
-            frozen_row=tuple(to_host(pool.params(layer.source.id)) for layer in frozen),
-            specs=tuple(layer.spec for layer in above),
-            row=tuple(to_host(params) for params, _ in starts),
-            momentum=tuple(to_host(momentum) for _, momentum in starts),
-            trainable=np.array([layer.trainable for layer in above]),
-            rates=tuple(map(np.asarray, jax.tree.leaves(rates))),
-            cycles=config.validations,
-            steps=steps,
-            batch=batch,
-            clip_norm=config.clip_norm,
+
+def note(folder: Path, scale: Scale) -> dict[str, Any]:
+    """Makes the repository and evolves once, writing down every child before its training; returns what came out."""
+    context = _context(folder, scale, folder / "ours-warm")
+    init(folder / "template", context, preset=scale.preset)
+    add_task(open_repo(folder / "template", context), context, scale.dataset)
+    children: list[Child] = []
+    data: dict[int, Any] = {}
+    programs: list[str] = []
+
+    def noted(jobs, **surroundings):
+        children.append(_child(jobs[0], **surroundings))
+        sized = surroundings["data"]
+        data.setdefault(sized.side, tuple(_whole(split) for split in (sized.train, sized.validation)))
+        return train(jobs, **surroundings)
+
+    train = engine_child.train_children
+    with mock.patch("mu2net_core.engine.generation.train_children", noted):
+        result = _evolve(
+            folder, scale, context, lambda event: programs.append(event.what) if isinstance(event, Compiled) else None
         )
+    with (folder / "children").open("wb") as file:
+        pickle.dump((children, data), file)
+    return {"result": result, "programs": programs, "sides": sorted(data)}
+
+
+def ours(folder: Path, scale: Scale, cache: Path) -> Spent:
+    """Returns what one evolve spent, on a fresh copy of the repository."""
+    _import_readers(scale)
+    context = _context(folder, scale, cache)
+    return spent(lambda: _evolve(folder, scale, context))
+
+
+def floor(folder: Path, scale: Scale, cache: Path) -> Spent:
+    """Returns what training and validating the noted children spent."""
+    with (folder / "children").open("rb") as file:
+        children, data = pickle.load(file)
+    context = _context(folder, scale, cache)
+    prepare_jax(context)
+    return spent(lambda: train_children(children, data))
+
+
+def _evolve(folder: Path, scale: Scale, context: Context, on_event: Any = lambda _event: None) -> dict[str, Any]:
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    shutil.copytree(folder / "template", folder / "work")
+    repo = open_repo(folder / "work", context)
+    (done,) = evolve(repo, context, tasks=[scale.name], on_event=on_event, **scale.sizes).iterations
+    return {"model": done.model, "validation": done.validation}
+
+
+def _context(folder: Path, scale: Scale, cache: Path) -> Context:
+    return Context(
+        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        host="bench",
+        environ={"MU2NET_CACHE_DIR": str(cache), **scale.environ},
+        user_config=None,
+        cwd=folder,
+    )
+
+
+def _import_readers(scale: Scale) -> None:
+    """Imports what reads the data: imports are not what is compared."""
+    if scale.preset == REAL.preset:
+        import tensorflow_datasets  # noqa: F401
+    else:
+        import sklearn.datasets  # noqa: F401
+
+
+def _whole(split) -> tuple[np.ndarray, np.ndarray]:
+    (examples,) = split.in_order(chunk=split.num_examples)
+    return examples.images, examples.labels
+
+
+def _child(job, *, data, pool, programs, config, seed) -> Child:
+    """Returns a child as the floor needs it: without the slots that stay empty in it."""
+    del seed
+    blueprint, family = job.blueprint, programs.family
+    steps = engine_child.cycle_of(data.train.num_examples, config)
+    begun = zip(blueprint.slots, *engine_child.start(job, pool, family), strict=True)
+    filled = [(slot.layer, params, momentum) for slot, params, momentum in begun if slot.layer is not None]
+    rates = OptimizerSettings.of(job.hyperparameters, steps.total_steps * config.validations)
+    return Child(
+        side=data.side,
+        augmentation=None if is_identity(job.hyperparameters) else Augmentation.of(job.hyperparameters),
+        frozen=tuple(_nameless(layer.spec) for layer in blueprint.frozen),
+        frozen_ids=tuple(layer.source.id for layer in blueprint.frozen),
+        frozen_row=tuple(dict(pool.component(layer.source.id).params) for layer in blueprint.frozen),
+        specs=tuple(_nameless(layer.spec) for layer, _, _ in filled),
+        row=tuple(_cropped(family, layer, params) for layer, params, _ in filled),
+        momentum=tuple(_cropped(family, layer, momentum) for layer, _, momentum in filled),
+        trainable=np.array([layer.trainable for layer, _, _ in filled]),
+        rates=tuple(map(np.asarray, jax.tree.leaves(rates))),
+        cycles=config.validations,
+        steps=steps.total_steps,
+        batch=steps.batch,
+        clip_norm=config.clip_norm,
+    )
+
+
+def _nameless(spec):
+    return replace(spec, name=spec.kind)
+
+
+def _cropped(family, layer, arrays) -> dict[str, np.ndarray]:
+    shapes = family.shapes(layer.spec)
+    return {name: arrays[name][tuple(slice(0, size) for size in shape)] for name, (shape, _) in shapes.items()}

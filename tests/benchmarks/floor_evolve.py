@@ -1,13 +1,13 @@
 """What somebody would write who knew all children beforehand: train and validate them, and nothing else.
 
-Plain JAX around the same layers, apart from the engine: one jitted cycle (an epoch in one scan, then a validation)
-per distinct shape, hyperparameters and the trained layers as run-time values, what frozen layers make of the data
-computed once per frozen part.
+Plain JAX around the same layers, apart from the engine: one jitted cycle (an epoch in one scan) and one jitted
+prediction per distinct shape, hyperparameters and the trained layers as run-time values, what frozen layers make of
+the data computed once per frozen part, images augmented by one program per size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from mu2net_core.data.augment import Augmentation, augment
 from mu2net_core.nn import LayerSpec
 from mu2net_core.nn.vit import VisionTransformer
 
@@ -25,12 +26,16 @@ __all__ = ["Child", "train_children"]
 FAMILY = VisionTransformer()
 BATCH = 500
 
+Split = tuple[np.ndarray, np.ndarray]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
     """A child before its training: arrays on the host, layers below the gradient boundary apart.
 
     Attributes:
+        side: of its images, in pixels.
+        augmentation: of its training images, None for none.
         frozen: specs below the boundary.
         frozen_ids: the components there: equal ids, equal numbers.
         frozen_row: their parameters.
@@ -45,6 +50,8 @@ class Child:
         clip_norm: of the gradients.
     """
 
+    side: int
+    augmentation: Augmentation | None
     frozen: tuple[LayerSpec, ...]
     frozen_ids: tuple[str, ...]
     frozen_row: tuple[dict[str, np.ndarray], ...]
@@ -59,46 +66,51 @@ class Child:
     clip_norm: float
 
 
-def train_children(
-    children: Sequence[Child], train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray]
-) -> list[list[float]]:
-    """Returns the validation accuracies of each child, cycle by cycle."""
-    images = jnp.concatenate([train[0], validation[0]])
-    labels, validation_labels = jnp.asarray(train[1]), jnp.asarray(validation[1])
-    seen: dict[Any, jax.Array] = {}
+def train_children(children: Sequence[Child], data: Mapping[int, tuple[Split, Split]]) -> list[list[float]]:
+    """Returns the validation accuracies of each child, cycle by cycle; ``data`` are both splits by image size."""
+    seen: dict[Any, tuple[jax.Array, jax.Array]] = {}
     curves = []
     for number, child in enumerate(children):
-        place = (child.frozen_ids, child.specs[0])
+        (images, labels), (held_out, answers) = data[child.side]
+        place = (child.side, child.frozen_ids, child.specs[0])
         if place not in seen:
-            seen[place] = (
-                frozen_part(child.frozen_row, images, child.frozen, child.specs[:1]) if child.frozen else images
-            )
-        inputs = seen[place][: len(labels)], labels
-        held_out = seen[place][len(labels) :], validation_labels
-        state = (child.row, child.momentum, np.int32(0))
-        curve = []
+            seen[place] = (jnp.asarray(_below(child, images)), jnp.asarray(_below(child, held_out)))
+        inputs, held_out = seen[place]
+        state, curve = (child.row, child.momentum, np.int32(0)), []
         for cycle in range(child.cycles):
             key = jax.random.fold_in(jax.random.key(number), cycle)
-            state, correct = train_cycle(
-                state, child.rates, child.trainable, inputs, held_out, key,
+            if child.augmentation is not None:
+                inputs = _below(child, augmented(jnp.asarray(images), child.augmentation, jax.random.fold_in(key, 0)))
+            state = train_cycle(
+                state, child.rates, child.trainable, inputs, jnp.asarray(labels), key,
                 specs=child.specs, steps=child.steps, batch=child.batch, clip_norm=child.clip_norm,
             )  # fmt: skip
-            curve.append(int(correct) / len(validation_labels))
+            logits = np.concatenate([predict(state[0], part, child.specs) for part in _parts(held_out)])
+            curve.append(float(np.mean(np.argmax(logits, axis=-1) == answers)))
         jax.device_get(state)
         curves.append(curve)
     return curves
 
 
+def _below(child: Child, images: Any) -> Any:
+    """Returns what the layers below the boundary make of images."""
+    if not child.frozen:
+        return images
+    parts = _parts(images)
+    return jnp.concatenate([predict(child.frozen_row, part, child.frozen, child.specs[:1]) for part in parts])
+
+
+augmented = jax.jit(augment)
+
+
 @partial(jax.jit, static_argnames=("specs", "above"))
-def frozen_part(row, images, specs, above):
-    parts = [FAMILY.apply(specs, row, _scaled(part), above=above) for part in _parts(images)]
-    return jnp.concatenate(parts)
+def predict(row, inputs, specs, above=()):
+    return FAMILY.apply(specs, row, _scaled(inputs), above=above)
 
 
 @partial(jax.jit, static_argnames=("specs", "steps", "batch", "clip_norm"))
-def train_cycle(state, rates, trainable, train, validation, key, *, specs, steps, batch, clip_norm):
+def train_cycle(state, rates, trainable, inputs, labels, key, *, specs, steps, batch, clip_norm):
     learning_rate, warmup, total, decay, nesterov = rates
-    inputs, labels = train
     order = jax.random.permutation(key, len(labels))[: steps * batch].reshape(steps, batch)
 
     def loss_fn(row, chosen):
@@ -118,9 +130,7 @@ def train_cycle(state, rates, trainable, train, validation, key, *, specs, steps
         row = jax.tree.map(lambda p, u: p - rate * u, row, _masked(trainable, update))
         return (row, moved, done + 1), None
 
-    state, _ = jax.lax.scan(step, state, order)
-    logits = jnp.concatenate([FAMILY.apply(specs, state[0], _scaled(part)) for part in _parts(validation[0])])
-    return state, jnp.sum(jnp.argmax(logits, axis=-1) == validation[1])
+    return jax.lax.scan(step, state, order)[0]
 
 
 def _masked(trainable, row):

@@ -12,13 +12,16 @@ from __future__ import annotations
 import os
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
-from mu2net_core.data import data_folder, describe_task, load_split
+from mu2net_core.data import Resident, data_folder, describe_task, load_split
+from mu2net_core.engine.child import seed_words
+from mu2net_core.engine.evaluate import count_correct
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import VisionTransformer
 from mu2net_core.presets import PRESETS
+from mu2net_core.seeds import derive_seed
 
 # Standard deviation of the patch kernel in units of LeCun's, and of the position embedding.
 SIZES = ((1.0, 0.02), (0.1, 0.02), (0.32, 0.02), (1.0, 0.2), (0.32, 0.1), (0.32, 0.3), (0.32, 1.0))
@@ -28,8 +31,8 @@ NOW = (0.1**0.5, 0.3)
 def main() -> None:
     folder = data_folder(None, os.environ)
     task = describe_task("cmaterdb/bangla", data_dir=folder).task
-    splits = [load_split(task, name, size=(32, 32), data_dir=folder) for name in ("train", "validation")]
-    train, validation = [(jnp.asarray(split.images), jnp.asarray(split.labels)) for split in splits]
+    train, validation = [load_split(task, name, size=(32, 32), data_dir=folder) for name in ("train", "validation")]
+    images, labels, held_out = train.images, train.labels, Resident(validation)
     preset, programs = PRESETS["vit-ti0"], Programs(family=VisionTransformer())
     specs = programs.family.layers(preset.architecture.config, {"num_layers": 1}, task.num_classes)
     settings = OptimizerSettings.of(preset.space.defaults, 32)
@@ -38,19 +41,22 @@ def main() -> None:
     for patch, position in SIZES:
         curves = []
         for seed in (0, 1):
-            row = [dict(programs.init(s, jax.random.fold_in(jax.random.key(seed), i))) for i, s in enumerate(specs)]
-            row[0]["kernel"] = row[0]["kernel"] * (patch / NOW[0])
-            row[2]["pos_embedding"] = row[2]["pos_embedding"] * (position / NOW[1])
-            params, momentum, curve = tuple(row), jax.tree.map(jnp.zeros_like, tuple(row)), []
+            rng = np.random.Generator(np.random.Philox(seed))
+            row = [dict(programs.family.init(spec, rng)) for spec in specs]
+            row[0]["kernel"] = row[0]["kernel"] * np.float32(patch / NOW[0])
+            row[2]["pos_embedding"] = row[2]["pos_embedding"] * np.float32(position / NOW[1])
+            params, curve = jax.device_put(tuple(row)), []
+            momentum = jax.tree.map(np.zeros_like, tuple(row))
             for child in range(3):
-                state = (params, momentum, jnp.int32(0))
+                state = jax.device_put((params, momentum, np.int32(0)), may_alias=False)
                 for cycle in range(4):
-                    state, _, correct = programs.train_cycle(
-                        specs, state, settings, jnp.ones(len(specs), bool), train, validation,
-                        jax.random.key(seed * 100 + child * 10 + cycle), steps=8, batch=500, clip_norm=1.0,
+                    state, _ = programs.train(
+                        specs, state, settings, np.ones(len(specs), bool), images, labels,
+                        seed_words(derive_seed(seed, child, cycle)), steps=8, batch=500, clip_norm=1.0,
                     )  # fmt: skip
                 params, momentum = state[0], state[1]
-                curve.append(f"{int(correct) / len(validation[1]):.3f}")
+                correct = count_correct(programs, specs, params, held_out)
+                curve.append(f"{correct / held_out.num_examples:.3f}")
             curves.append(" / ".join(curve))
         print(f"| {patch} | {position} | {curves[0]} | {curves[1]} |", flush=True)
 
