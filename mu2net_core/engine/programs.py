@@ -168,10 +168,13 @@ class Programs:
         axis = CHILDREN if together else None
         return self._run(self._count, {"axis": axis}, logits, labels, known)  # type: ignore[no-any-return]
 
-    def put(self, array: np.ndarray | jax.Array, *, together: bool = False) -> jax.Array:
-        """Returns an array on every device; with ``together`` its first axis are children, each on its own."""
+    def put(self, array: np.ndarray | jax.Array, *, together: bool = False, consumed: bool = False) -> jax.Array:
+        """Returns an array on every device; with ``together`` its first axis are children, each on its own.
+
+        What will be ``consumed`` never shares memory with ``array``.
+        """
         place = None if self._num_devices == 1 else self.layout.children if together else self.layout.everywhere
-        placed: jax.Array = jax.device_put(array, place)
+        placed: jax.Array = jax.device_put(array, place, may_alias=False if consumed else None)
         return placed
 
     def promise(self, shape: tuple[int, ...], dtype: Any, *, together: bool = False) -> jax.ShapeDtypeStruct:

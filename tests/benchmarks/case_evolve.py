@@ -33,6 +33,8 @@ from mu2net_core.api.open import open_repo
 from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.data.augment import Augmentation, is_identity
 from mu2net_core.engine import child as engine_child
+from mu2net_core.engine.beginning import begin
+from mu2net_core.engine.cycle import cycle_of
 from mu2net_core.engine.events import Compiled
 from mu2net_core.engine.optimizer import OptimizerSettings
 
@@ -245,8 +247,8 @@ def _child(job, *, data, pool, programs, config, seed) -> Child:
     """Returns a child as the floor needs it: without the slots that stay empty in it."""
     del seed
     blueprint, family = job.blueprint, programs.family
-    steps = engine_child.cycle_of(data.train.num_examples, config)
-    begun = zip(blueprint.slots, *engine_child.start(job, pool, family), strict=True)
+    steps = cycle_of(data.train.num_examples, config)
+    begun = zip(blueprint.slots, *begin(blueprint.slots, job.seed, pool, family), strict=True)
     filled = [(slot.layer, params, momentum) for slot, params, momentum in begun if slot.layer is not None]
     rates = OptimizerSettings.of(job.hyperparameters, steps.total_steps * config.validations)
     return Child(

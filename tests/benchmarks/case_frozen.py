@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from measure import Options, Row, interleave, seconds, times
 
-from mu2net_core.engine.child import seed_words
+from mu2net_core.engine.cycle import seed_words
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import LayerSpec, VisionTransformer

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from mu2net_core.data import Resident, data_folder, describe_task, load_split
-from mu2net_core.engine.child import seed_words
+from mu2net_core.engine.cycle import seed_words
 from mu2net_core.engine.evaluate import count_correct
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs

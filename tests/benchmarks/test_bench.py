@@ -14,7 +14,7 @@ ROWS = {
     "push": ("requests of a push, k = 1", "requests of a push, k = 3"),
     "scale": ("clone, 4 tasks", "log, 4 tasks", "fsck, 4 tasks", "requests of a push, k = 1, 4 tasks"),
     "s3": ("first push, S3, 2 tasks", "clone, S3, 2 tasks"),
-    "stream": ("stream, 300 images, peak", "stream, 300 images, time", "evolve, one child of one cycle, 300 images, time"),
+    "stream": ("stream, 300 images, peak", "stream, 300 images, time", "evolve, one child of one cycle, 300 images"),
     "evolve": ("evolve digits", "programs of evolve digits"),
     "frozen": ("step with the lower half", "step with an empty adapter"),
     "large": ("time per step of evolve", "memory of evolve"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.evaluate import evaluate
@@ -385,6 +386,15 @@ def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selec
     assert is_clean(repo, grown.context)
 
 
+@pytest.fixture
+def fresh_cache():
+    """Lets JAX look anew where compiled programs are kept, before a test and after it: it does so once a process."""
+    compilation_cache.reset_cache()
+    yield
+    compilation_cache.reset_cache()
+
+
+@pytest.mark.usefixtures("fresh_cache")
 def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, planted_folder: Path, tmp_path) -> None:
     cache = tmp_path / "cache"
     kept: list[set[str]] = []

@@ -7,8 +7,10 @@ import jax
 import numpy as np
 import pytest
 
+from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.blueprint import Blueprint, Slot, draw_blueprint
-from mu2net_core.engine.child import Cycle, Job, Trained, cycle_of, frozen_part, seed_words, start, train_children
+from mu2net_core.engine.child import Job, Trained, frozen_part, train_children
+from mu2net_core.engine.cycle import Cycle, cycle_of, seed_words
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
@@ -154,7 +156,8 @@ def test_a_clone_goes_on_with_the_momentum_of_what_it_was_cloned_from(bench: Wor
 def test_what_is_new_begins_by_the_childs_seed(bench: Workbench, plan_of) -> None:
     plans = [plan_of(bench.root(num_layers=0), num_layers=1, seed=seed) for seed in (1, 1, 2)]
     first, same, other = (
-        start(job_of(plan), bench.workshop().pool, bench.programs.family)[0][0]["kernel"] for plan in plans
+        begin(job_of(plan).blueprint.slots, plan.seed, bench.workshop().pool, bench.programs.family)[0][0]["kernel"]
+        for plan in plans
     )
     assert bool((first == same).all())
     assert not bool((first == other).all())

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from mu2net_core.engine.child import seed_words
+from mu2net_core.engine.cycle import seed_words
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
 from mu2net_core.engine.programs import _GPU_OPTIONS, EVALUATION_BATCH, Programs
 from mu2net_core.nn import LayerSpec, VisionTransformer

@@ -1,0 +1,59 @@
+"""What the layers of a child begin with, on the host, as large as their slots in the trained program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mu2net_core.engine.blueprint import LayerPlan, Slot
+from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.nn import ArchitectureFamily, Arrays, Shapes
+from mu2net_core.seeds import derive_seed
+
+__all__ = ["begin"]
+
+
+def begin(
+    slots: Sequence[Slot], seed: int, pool: ComponentPool, family: ArchitectureFamily
+) -> tuple[tuple[Arrays, ...], tuple[Arrays, ...]]:
+    """Returns the parameters and momentum that a child's slots begin with; ``seed`` decides what is drawn."""
+    rows = [_begin(slot.layer, seed, pool, family) for slot in slots]
+    shapes = [family.shapes(slot.spec) for slot in slots]
+    return (
+        tuple(_padded(params, shape) for (params, _), shape in zip(rows, shapes, strict=True)),
+        tuple(_padded(momentum, shape) for (_, momentum), shape in zip(rows, shapes, strict=True)),
+    )
+
+
+def _begin(
+    layer: LayerPlan | None, seed: int, pool: ComponentPool, family: ArchitectureFamily
+) -> tuple[Arrays, Arrays]:
+    if layer is None:
+        return {}, {}
+    rng = np.random.Generator(np.random.Philox(derive_seed(seed, "init", layer.spec.name)))
+    if layer.source is None:
+        return family.init(layer.spec, rng, identity=layer.identity), {}
+    component = pool.component(layer.source.id)
+    if layer.operation in {"interpolate", "grow"} and layer.trainable:
+        shapes = {name: shape for name, (shape, _) in family.shapes(layer.spec).items()}
+        if shapes != {name: array.shape for name, array in component.params.items()}:
+            return family.adapted(layer.spec, component.params, rng), {}
+    if not layer.trainable:
+        return component.params, {}
+    state = {name: component.opt_state.get(f"momentum/{name}") for name in component.params}
+    return component.params, {name: array for name, array in state.items() if array is not None}
+
+
+def _padded(arrays: Arrays, shapes: Shapes) -> Arrays:
+    """Returns arrays of the wanted shapes, with zeros at the end of every axis and for what is missing."""
+    padded = {}
+    for name, (shape, dtype) in shapes.items():
+        found = arrays.get(name)
+        if found is None or found.shape != shape:
+            room = np.zeros(shape, dtype)
+            if found is not None:
+                room[tuple(slice(0, size) for size in found.shape)] = found
+            found = room
+        padded[name] = np.asarray(found, dtype)
+    return padded
