@@ -17,6 +17,7 @@ ROWS = {
     "stream": ("stream, 300 images, peak", "stream, 300 images, time", "evolve, one child of one cycle, 300 images"),
     "evolve": ("evolve digits", "programs of evolve digits"),
     "frozen": ("step with the lower half", "step with an empty adapter"),
+    "layouts": ("four children, vit-mini, together",),
     "large": ("time per step of evolve", "memory of evolve"),
 }
 
