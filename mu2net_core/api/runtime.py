@@ -132,8 +132,8 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
 
 
 def resident_bytes_of(repo: Repository, context: Context) -> int:
-    """Returns up to which size a split lies on the device: the setting, or half of what is free on it."""
-    return effective_machine(repo, context).resident_bytes or _free_bytes(jax.local_devices()[0]) // 2
+    """Returns up to which size a split lies on the device: the setting, or half of its memory."""
+    return effective_machine(repo, context).resident_bytes or _device_bytes(jax.local_devices()[0]) // 2
 
 
 def programs_of(
@@ -150,7 +150,7 @@ def programs_of(
     layout = choose_layout(
         machine.strategy,
         child_bytes=child_bytes,
-        free_bytes=min(map(_free_bytes, devices)),
+        device_bytes=min(map(_device_bytes, devices)),
         most=preset.training.children,
         devices=devices,
     )
@@ -158,13 +158,17 @@ def programs_of(
     return Programs(family=family, on_compile=on_compile, layout=layout, precision=precision, meter=meter)
 
 
-def _free_bytes(device: jax.Device) -> int:
-    """Returns how much memory of a device is free, as far as it tells; a CPU's is what the machine has left."""
+def _device_bytes(device: jax.Device) -> int:
+    """Returns how much memory a device has, as far as it tells; a CPU's is the machine's.
+
+    All of it and not what is free: what streams and what is trained together decides the last bits, so a machine must
+    decide alike every time.
+    """
     stats = device.memory_stats() or {}
     if "bytes_limit" in stats:
-        return int(stats["bytes_limit"]) - int(stats.get("bytes_in_use", 0))
+        return int(stats["bytes_limit"])
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # not every system tells
         return _UNKNOWN_BYTES
 

@@ -24,7 +24,7 @@ CHILDREN, BATCH = "children", "batch"
 
 _MOST_PER_DEVICE = 8
 _SHARE = 0.25
-"""Of a device's free memory that the children trained on it together may take."""
+"""Of a device's memory that the children trained on it together may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +71,20 @@ class Layout:
 
 
 def choose_layout(
-    strategy: Strategy, *, child_bytes: int, free_bytes: int, most: int, devices: Sequence[jax.Device]
+    strategy: Strategy, *, child_bytes: int, device_bytes: int, most: int, devices: Sequence[jax.Device]
 ) -> Layout:
     """Returns the layout for children that each take ``child_bytes`` while they are trained.
 
     Args:
         strategy: ``auto`` trains one after the other on a single CPU device, spreads the batch if a child does not fit
-            into a quarter of what is free on a device, and spreads the children in every other case.
+            into a quarter of a device's memory, and spreads the children in every other case.
         child_bytes: of parameters, momentum, gradients and activations.
-        free_bytes: of each device's memory.
+        device_bytes: of each device's memory.
         most: children in a generation; no more are trained together.
         devices: to use.
     """
     found = tuple(devices)
-    fit = int(free_bytes * _SHARE) // max(child_bytes, 1)
+    fit = int(device_bytes * _SHARE) // max(child_bytes, 1)
     if strategy == "auto":
         single = len(found) == 1 and found[0].platform == "cpu"
         strategy = "sequential" if single else "batch" if fit < 1 and len(found) > 1 else "children"

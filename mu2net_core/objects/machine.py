@@ -27,7 +27,7 @@ class MachineConfig:
             together, spread over the devices. ``batch``: one child after the other, each batch spread over the
             devices. ``auto``: by what the devices are and what fits into them.
         precision: of products; ``auto`` is bfloat16 on devices that are made for it, else float32.
-        resident_bytes: a split up to this size lies on the device; 0 is half of what is free on it.
+        resident_bytes: a split up to this size lies on the device; 0 is half of its memory.
     """
 
     strategy: Literal["auto", "sequential", "children", "batch"] = "auto"

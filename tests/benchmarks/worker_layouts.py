@@ -35,7 +35,7 @@ def layout_of(strategy: str) -> Layout:
     devices = jax.local_devices()
     if strategy == "together":
         return Layout(devices=((devices[0],),), per_device=CHILDREN)
-    return choose_layout(strategy, child_bytes=1, free_bytes=2**40, most=CHILDREN, devices=devices)
+    return choose_layout(strategy, child_bytes=1, device_bytes=2**40, most=CHILDREN, devices=devices)
 
 
 def main() -> None:

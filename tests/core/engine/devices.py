@@ -21,7 +21,7 @@ from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
 
 
 def train(strategy: str) -> dict:
-    layout = choose_layout(strategy, child_bytes=1, free_bytes=10**9, most=3, devices=jax.local_devices())
+    layout = choose_layout(strategy, child_bytes=1, device_bytes=10**9, most=3, devices=jax.local_devices())
     told: list[str] = []
     programs = Programs(family=DenseFamily(), layout=layout, on_compile=lambda what, _wall_s: told.append(what))
     bench = Workbench(programs=programs)

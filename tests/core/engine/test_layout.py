@@ -22,11 +22,11 @@ def devices(count: int, platform: str = "gpu") -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("found", "free", "together", "parts"),
+    ("found", "size", "together", "parts"),
     [
         (devices(1, "cpu"), 2000, 1, 1),  # nothing is won by training two on one processor
         (devices(2, "cpu"), 2000, 2, 1),
-        (devices(1), 2000, 5, 1),  # five children of 100 fit into a quarter of what is free
+        (devices(1), 2000, 5, 1),  # five children of 100 fit into a quarter of a device
         (devices(4), 2000, 8, 1),  # a generation has no more
         (devices(4), 500, 4, 1),
         (devices(4), 300, 1, 4),  # none fits
@@ -34,14 +34,14 @@ def devices(count: int, platform: str = "gpu") -> list[Any]:
         (devices(16), 2000, 8, 1),
     ],
 )
-def test_children_are_spread_as_they_fit(found: list[Any], free: int, together: int, parts: int) -> None:
-    layout = choose_layout("auto", child_bytes=100, free_bytes=free, most=8, devices=found)
+def test_children_are_spread_as_they_fit(found: list[Any], size: int, together: int, parts: int) -> None:
+    layout = choose_layout("auto", child_bytes=100, device_bytes=size, most=8, devices=found)
     assert (layout.together, layout.batch_parts) == (together, parts)
 
 
 def test_a_strategy_that_was_chosen_is_kept() -> None:
     chosen = {
-        strategy: choose_layout(strategy, child_bytes=1, free_bytes=10**9, most=8, devices=devices(2))  # type: ignore[arg-type]
+        strategy: choose_layout(strategy, child_bytes=1, device_bytes=10**9, most=8, devices=devices(2))  # type: ignore[arg-type]
         for strategy in ("sequential", "children", "batch")
     }
     shapes = {name: (layout.together, layout.batch_parts) for name, layout in chosen.items()}
