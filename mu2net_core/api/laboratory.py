@@ -13,10 +13,10 @@ from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.evaluate import count_correct, load_row
 from mu2net_core.engine.events import Compiled, Event
 from mu2net_core.engine.fitting import model_specs
-from mu2net_core.engine.generation import Workshop
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Head, Run, encode, hash_bytes
 from mu2net_core.presets import Preset, preset_named, preset_values
 from mu2net_core.repo import Repository

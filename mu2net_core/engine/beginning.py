@@ -35,10 +35,8 @@ def _begin(
     if layer.source is None:
         return family.init(layer.spec, rng, identity=layer.identity), {}
     component = pool.component(layer.source.id)
-    if layer.operation in {"interpolate", "grow"} and layer.trainable:
-        shapes = {name: shape for name, (shape, _) in family.shapes(layer.spec).items()}
-        if shapes != {name: array.shape for name, array in component.params.items()}:
-            return family.adapted(layer.spec, component.params, rng), {}
+    if layer.is_adapted:
+        return family.adapted(layer.spec, component.params, rng), {}
     if not layer.trainable:
         return component.params, {}
     state = {name: component.opt_state.get(f"momentum/{name}") for name in component.params}

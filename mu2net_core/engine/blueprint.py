@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 
@@ -12,7 +12,7 @@ from mu2net_core.objects import Architecture, ComponentRef, Model
 from mu2net_core.objects.component import Operation
 from mu2net_core.search import ChildPlan
 
-__all__ = ["Blueprint", "LayerPlan", "Slot", "draw_blueprint", "lineage", "num_params"]
+__all__ = ["Blueprint", "LayerPlan", "Slot", "draw_blueprint", "lineage", "num_params", "provisional_ref"]
 
 IDENTITY = "grow:block"
 """The mutation that inserts a block which passes on what it gets."""
@@ -36,6 +36,11 @@ class LayerPlan:
     trainable: bool
     operation: Operation
     identity: bool = False
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether it starts from a component of another size, made to fit."""
+        return self.trainable and self.source is not None and self.operation in {"interpolate", "grow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,3 +159,19 @@ def _inherited(
 def num_params(family: ArchitectureFamily, spec: LayerSpec) -> int:
     """Returns how many numbers a layer has, without making them."""
     return sum(prod(shape) for shape, _ in family.shapes(spec).values())
+
+
+def provisional_ref(family: ArchitectureFamily, layer: LayerPlan) -> ComponentRef:
+    """Returns a layer's place in the child's model before it is trained; its id is to come if it will be."""
+    if layer.source is not None and not layer.trainable:
+        return replace(layer.source, trainable=False)
+    return ComponentRef(
+        id=f"new:{layer.spec.name}",
+        name=layer.spec.name,
+        num_params=num_params(family, layer.spec),
+        size_bytes=0,
+        trainable=True,
+        operation=layer.operation,
+        parent=None if layer.source is None else layer.source.id,
+        training={} if layer.source is None else layer.source.training,
+    )

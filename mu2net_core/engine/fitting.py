@@ -17,7 +17,7 @@ from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objects import LIMITS, Component, Hyperparameter, Limits, Model
 from mu2net_core.search import SearchSpace
 
-__all__ = ["check_component", "model_specs", "unfit_parent"]
+__all__ = ["check_adaptable", "check_component", "model_specs", "unfit_parent"]
 
 _BYTES = 4
 
@@ -71,6 +71,22 @@ def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Comp
             raise CorruptObjectError(
                 f"{where}: expected the momentum of {name} to be {shape}, found {state.shape}, {state.dtype.name}."
             )
+
+
+def check_adaptable(family: ArchitectureFamily, spec: LayerSpec, component: Component, oid: str) -> None:
+    """Checks that a component is one of the layer ``spec``, whatever its size, so that it can be made to fit.
+
+    Raises:
+        CorruptObjectError: it is something else.
+    """
+    where = f"Component {oid[:12]} ({spec.name})"
+    expected = {name: (len(shape), dtype) for name, (shape, dtype) in family.shapes(spec).items()}
+    found = {name: (array.ndim, array.dtype.name) for name, array in component.params.items()}
+    if component.config.get("kind") != spec.kind or found != expected:
+        raise CorruptObjectError(
+            f"{where}: expected a {spec.kind} with arrays of {_brief(expected)} dimensions, found "
+            f"{_brief(component.config.get('kind'))} with {_brief(found)}."
+        )
 
 
 def unfit_parent(

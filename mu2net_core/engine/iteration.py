@@ -14,7 +14,8 @@ from mu2net_core.engine.events import (
     GenerationStarted,
     IterationStarted,
 )
-from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
+from mu2net_core.engine.generation import ChildResult, train_generation
+from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Children, Seen, System
 from mu2net_core.search import ChildPlan, Member, Population, best, method_named, tell
 from mu2net_core.seeds import derive_seed

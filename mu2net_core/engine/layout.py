@@ -45,6 +45,11 @@ class Layout:
         return len(self.devices) * self.per_device
 
     @property
+    def num_devices(self) -> int:
+        """How many devices are used."""
+        return len(self.devices) * self.batch_parts
+
+    @property
     def batch_parts(self) -> int:
         """Over how many devices each batch is spread."""
         return len(self.devices[0])

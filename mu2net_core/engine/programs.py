@@ -19,14 +19,13 @@ from threading import Lock
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 
-from mu2net_core.engine.layout import BATCH, CHILDREN, Layout
+from mu2net_core.engine.computation import Computation, Row, State, count, join, parts
+from mu2net_core.engine.layout import CHILDREN, Layout
 from mu2net_core.engine.meter import Meter
-from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
-from mu2net_core.nn import ArchitectureFamily, LayerSpec, Params, Precision
+from mu2net_core.engine.optimizer import OptimizerSettings
+from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 
 __all__ = ["EVALUATION_BATCH", "Programs", "Row", "State", "default_layout"]
 
@@ -38,12 +37,6 @@ _EVALUATION_BYTES = 2**28
 
 _GPU_OPTIONS: dict[str, bool | str] = {"xla_gpu_deterministic_ops": True}
 """A GPU may add in any order, and choose algorithms by timing them: the same seed would not give the same models."""
-
-Row = tuple[Params, ...]
-"""Parameters of consecutive layers; those of children trained together have a first axis [K]."""
-
-State = tuple[Row, Row, jax.Array]
-"""Parameters, momentum, and the gradient steps done so far, int32."""
 
 
 def default_layout() -> Layout:
@@ -83,8 +76,12 @@ class Programs:
         return -(-max(1, min(EVALUATION_BATCH, room)) // self._num_devices) * self._num_devices
 
     @property
+    def _computation(self) -> Computation:
+        return Computation(family=self.family, precision=self.precision, layout=self.layout)
+
+    @property
     def _num_devices(self) -> int:
-        return len(self.layout.devices) * self.layout.batch_parts
+        return self.layout.num_devices
 
     def train(
         self,
@@ -151,7 +148,7 @@ class Programs:
                 "rows": CHILDREN if together else None,
                 "inputs": CHILDREN if together and begin > 0 else None,
             }
-            inputs = self._run(self._stage, place, row[begin:end], inputs)
+            inputs = self._run(self._computation.stage, place, row[begin:end], inputs)
         return inputs
 
     def count(
@@ -166,7 +163,7 @@ class Programs:
             together: whether ``logits`` are of K children.
         """
         axis = CHILDREN if together else None
-        return self._run(self._count, {"axis": axis}, logits, labels, known)  # type: ignore[no-any-return]
+        return self._run(count, {"axis": axis}, logits, labels, known)  # type: ignore[no-any-return]
 
     def put(self, array: np.ndarray | jax.Array, *, together: bool = False, consumed: bool = False) -> jax.Array:
         """Returns an array on every device; with ``together`` its first axis are children, each on its own.
@@ -197,11 +194,11 @@ class Programs:
 
     def parts(self, array: jax.Array, size: int) -> list[jax.Array]:
         """Returns ``array`` [M, ...] in parts of ``size`` examples, the last one padded with zeros."""
-        return self._run(_parts, {"size": size}, array)  # type: ignore[no-any-return]
+        return self._run(parts, {"size": size}, array)  # type: ignore[no-any-return]
 
     def join(self, parts: Sequence[jax.Array], count: int) -> jax.Array:
         """Returns the first ``count`` examples of ``parts`` [E, ...], one after the other."""
-        return self._run(_join, {"count": count}, tuple(parts))  # type: ignore[no-any-return]
+        return self._run(join, {"count": count}, tuple(parts))  # type: ignore[no-any-return]
 
     def run(self, what: str, function: Callable[..., Any], *args: Any) -> Any:
         """Returns what a pure ``function`` of arrays makes of ``args``, compiled once under the name ``what``."""
@@ -214,7 +211,7 @@ class Programs:
         """Returns the compiled program that trains; whether it is of K children is told by the seeds' axes."""
         together = len(args[3].shape) == 2
         place = {"specs": _nameless(specs), "together": together, **sizes}
-        return self._program(self._train, place, args, donate=(0,))
+        return self._program(self._computation.train, place, args, donate=(0,))
 
     def _run(self, function: Callable[..., Any], static: dict[str, Any], *args: Any, what: str | None = None) -> Any:
         with self.meter.timing("compile"):
@@ -263,142 +260,6 @@ class Programs:
         specs = static.get("specs")
         self.on_compile(f"{name} {specs[0].kind}..{specs[-1].kind}" if specs else name, time.perf_counter() - began)
         return program
-
-    def _train(
-        self,
-        state: State,
-        settings: OptimizerSettings,
-        trainable: jax.Array,
-        seeds: jax.Array,
-        inputs: jax.Array,
-        labels: jax.Array,
-        *,
-        specs: tuple[LayerSpec, ...],
-        together: bool,
-        **sizes: Any,
-    ) -> tuple[State, jax.Array]:
-        def one(own: tuple[Any, ...], inputs: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
-            state, settings, trainable, seeds = own
-            return self._train_one(state, settings, trainable, seeds, inputs, labels, specs=specs, **sizes)
-
-        def of_this_device(own: tuple[Any, ...], inputs: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
-            if not together:
-                return one(own, inputs, labels)
-            return _each(lambda own: one(own, inputs, labels))(own)  # type: ignore[no-any-return]
-
-        axes = PartitionSpec(CHILDREN) if together else PartitionSpec()
-        run = self._sharded(of_this_device, (axes, PartitionSpec(), PartitionSpec()), axes)
-        return run((state, settings, trainable, seeds), inputs, labels)  # type: ignore[no-any-return]
-
-    def _train_one(
-        self,
-        state: State,
-        settings: OptimizerSettings,
-        trainable: jax.Array,
-        seeds: jax.Array,
-        inputs: jax.Array,
-        labels: jax.Array,
-        *,
-        specs: tuple[LayerSpec, ...],
-        steps: int,
-        batch: int,
-        clip_norm: float,
-    ) -> tuple[State, jax.Array]:
-        key = jax.random.wrap_key_data(seeds, impl="threefry2x32")
-        order = jax.random.permutation(key, inputs.shape[0])[: steps * batch].reshape(steps, batch)
-        parts = self.layout.batch_parts
-        if parts > 1:
-            part = jax.lax.axis_index(BATCH) * (batch // parts)
-            order = jax.lax.dynamic_slice_in_dim(order, part, batch // parts, axis=1)
-
-        def step(carry: State, chosen: jax.Array) -> tuple[State, jax.Array]:
-            row, momentum, done = carry
-            loss, gradients = jax.value_and_grad(self._loss)(row, specs, inputs[chosen], labels[chosen])
-            if parts > 1:
-                loss, gradients = jax.lax.pmean((loss, gradients), BATCH)
-            gradients = _where(trainable, gradients, jax.tree.map(jnp.zeros_like, gradients))
-            rate = learning_rate_at(done, settings)
-            moved = sgd_step(row, momentum, gradients, rate, settings, clip_norm=clip_norm)
-            row, momentum = _where(trainable, moved[0], row), _where(trainable, moved[1], momentum)
-            return (row, momentum, done + 1), loss
-
-        state, losses = jax.lax.scan(step, state, order)
-        return state, jnp.mean(losses)
-
-    def _loss(self, row: Row, specs: Sequence[LayerSpec], inputs: jax.Array, labels: jax.Array) -> jax.Array:
-        logits = self.family.apply(specs, row, _normalised(inputs), precision=self.precision)
-        picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
-        return -jnp.mean(picked)
-
-    def _stage(
-        self,
-        row: Row,
-        x: jax.Array,
-        *,
-        specs: tuple[LayerSpec, ...],
-        above: tuple[LayerSpec, ...],
-        rows: str | None,
-        inputs: str | None,
-    ) -> jax.Array:
-        def one(row: Row, x: jax.Array) -> jax.Array:
-            return self.family.apply(specs, row, _normalised(x), above=above, precision=self.precision)
-
-        if rows is None:
-            examples = PartitionSpec((CHILDREN, BATCH))
-            return self._sharded(one, (PartitionSpec(), examples), examples)(row, x)  # type: ignore[no-any-return]
-        own, made = PartitionSpec(CHILDREN), PartitionSpec(CHILDREN, BATCH)
-        if inputs is None:
-            shared = self._sharded(lambda r, x: _each(lambda row: one(row, x))(r), (own, PartitionSpec(BATCH)), made)
-            return shared(row, x)  # type: ignore[no-any-return]
-        each = self._sharded(lambda r, x: _each(lambda both: one(*both))((r, x)), (own, made), made)
-        return each(row, x)  # type: ignore[no-any-return]
-
-    def _count(
-        self, logits: jax.Array, labels: jax.Array, known: jax.Array, *, axis: str | None
-    ) -> tuple[jax.Array, jax.Array]:
-        del axis  # the shape of the logits says it too
-        right = (jnp.argmax(logits, axis=-1) == labels) & known
-        finite = jnp.all(jnp.isfinite(logits), axis=-1) | ~known
-        return jnp.sum(right, axis=-1, dtype=jnp.int32), jnp.all(finite, axis=-1)
-
-    def _sharded(self, function: Callable[..., Any], inputs: Any, output: Any) -> Callable[..., Any]:
-        """Returns ``function`` run on every device of the layout with its part of the arguments."""
-        if self._num_devices == 1:
-            return function
-        return jax.shard_map(function, mesh=self.layout.mesh, in_specs=inputs, out_specs=output, check_vma=False)
-
-
-def _each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns ``function`` of trees without an axis of children as a function of trees with one."""
-
-    def run(tree: Any) -> Any:
-        if jax.tree.leaves(tree)[0].shape[0] > 1:
-            return jax.vmap(function)(tree)
-        alone = function(jax.tree.map(lambda leaf: leaf[0], tree))
-        return jax.tree.map(lambda leaf: leaf[None], alone)
-
-    return run
-
-
-def _parts(array: jax.Array, *, size: int) -> list[jax.Array]:
-    count = -(-array.shape[0] // size)
-    padding = [(0, count * size - array.shape[0])] + [(0, 0)] * (array.ndim - 1)
-    return list(jnp.pad(array, padding).reshape(count, size, *array.shape[1:]))
-
-
-def _join(parts: tuple[jax.Array, ...], *, count: int) -> jax.Array:
-    return jnp.concatenate(parts)[:count]
-
-
-def _where(trainable: jax.Array, new: Row, old: Row) -> Row:
-    return tuple(
-        jax.tree.map(lambda a, b, flag=trainable[index]: jnp.where(flag, a, b), new[index], old[index])
-        for index in range(len(new))
-    )
-
-
-def _normalised(inputs: jax.Array) -> jax.Array:
-    return inputs.astype(jnp.float32) / 127.5 - 1.0 if inputs.dtype == jnp.uint8 else inputs
 
 
 def _nameless(specs: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.architecture import Arrays, Shapes
 
 __all__ = ["begin", "enlarged"]
@@ -40,10 +41,17 @@ def enlarged(arrays: Arrays, shapes: Shapes, start: Arrays) -> Arrays:
     """Returns ``arrays`` in larger ``shapes``: what is new comes from ``start``, and what multiplies it last is zero.
 
     So a wider MLP and further attention heads leave what the block computes as it was (Net2Net, Chen et al., 2016).
+
+    Raises:
+        InvalidInputError: an array is larger than it should become.
     """
     grown: dict[str, np.ndarray] = {}
     for name, (shape, _) in shapes.items():
         old = arrays[name]
+        if any(size > room for size, room in zip(old.shape, shape, strict=True)):
+            raise InvalidInputError(
+                f"ViT: {name} {old.shape} does not fit into {shape}: blocks grow, they never shrink."
+            )
         new = np.zeros(shape, np.float32) if name in _LAST else np.array(start[name], np.float32)
         new[tuple(slice(0, size) for size in old.shape)] = old
         grown[name] = new

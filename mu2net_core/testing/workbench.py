@@ -13,9 +13,9 @@ import numpy as np
 from mu2net_core.codec import encode_component
 from mu2net_core.data import Examples, Resident
 from mu2net_core.engine.feeding import TaskData
-from mu2net_core.engine.generation import Workshop
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays, LayerSpec, Params, Precision, Shapes
 from mu2net_core.objects import (
     Architecture,

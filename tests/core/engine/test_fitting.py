@@ -9,7 +9,7 @@ import pytest
 
 from mu2net_core.api.parents import ParentCheck
 from mu2net_core.engine.blueprint import num_params
-from mu2net_core.engine.fitting import check_component, model_specs, unfit_parent
+from mu2net_core.engine.fitting import check_adaptable, check_component, model_specs, unfit_parent
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import family_named
 from mu2net_core.objects import Architecture, Component, ComponentRef, Limits, Model
@@ -153,3 +153,17 @@ def test_a_parent_whose_sizes_are_lies_is_left_out_and_named_once(bench: Workben
         assert set(check.of(system, "a").roots) == {root.id}
     assert len(warnings) == 1
     assert "the root eeeeeeeeeeee is not used as a parent: its embedding has" in warnings[0]
+
+
+def test_only_a_component_of_the_same_layer_is_made_to_fit() -> None:
+    small, large = (VIT.layers({**SIZES, "image": side}, {"num_layers": 1}, 3)[2] for side in (8, 16))
+    good = VIT.init(small, np.random.default_rng(0))
+    check_adaptable(VIT, large, Component(name=small.name, config=small.config, params=good), "a" * 64)
+    for wrong in (
+        Component(name=small.name, config={"kind": "head"}, params=good),
+        Component(name=small.name, config=small.config, params={"pos_embedding": good["pos_embedding"][0]}),
+        Component(name=small.name, config=small.config, params={"cls": good["pos_embedding"]}),
+        Component(name=small.name, config=small.config, params={"pos_embedding": good["pos_embedding"].astype("f8")}),
+    ):
+        with pytest.raises(CorruptObjectError, match="expected a position_embedding with arrays of"):
+            check_adaptable(VIT, large, wrong, "a" * 64)

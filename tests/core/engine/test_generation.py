@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mu2net_core.engine.generation import ChildResult, Workshop, train_generation
+from mu2net_core.engine.generation import ChildResult, train_generation
+from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Scorer, System, Training
 from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.testing.systems import SystemBuilder

@@ -217,7 +217,7 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
         row = tuple(family.init(spec, np.random.default_rng(0)) for spec in above)
         counted.append(
             products(
-                jax.jit(lambda row, x, labels, above=above: jax.grad(programs._loss)(row, above, x, labels))
+                jax.jit(lambda row, x, labels, above=above: jax.grad(programs._computation.loss)(row, above, x, labels))
                 .lower(row, np.zeros((2, *inputs.shape), inputs.dtype), np.zeros(2, np.int32))
                 .as_text()
             )
@@ -227,7 +227,7 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
     per_block = [before - after for before, after in pairwise(counted[1:])]
     assert all(saved >= 8 for saved in per_block)
     whole = jax.jit(
-        lambda row, x, labels: jax.grad(lambda r: programs._loss((*row[:4], *r), specs, x, labels))(row[4:])
+        lambda row, x, labels: jax.grad(lambda r: programs._computation.loss((*row[:4], *r), specs, x, labels))(row[4:])
     )
     row = tuple(family.init(spec, np.random.default_rng(0)) for spec in specs)
     text = whole.lower(row, np.zeros((2, 8, 8, 3), np.uint8), np.zeros(2, np.int32)).as_text()

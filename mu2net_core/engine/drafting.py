@@ -1,0 +1,105 @@
+"""The children of a generation before they are trained: how each is built, what it costs, who is trained together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref
+from mu2net_core.engine.child import Job
+from mu2net_core.engine.workshop import Workshop
+from mu2net_core.objects import Costs, System, may_read
+from mu2net_core.search import PREPROCESSING, ChildPlan, Population, account, accounted_params, score
+
+__all__ = ["Draft", "draft_all", "grouped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A child that is about to be trained.
+
+    Attributes:
+        child: its number in the generation.
+        plan: from the search.
+        blueprint: how it is built.
+        costs: that its score accounts.
+        job: its training.
+        side: of its images, in pixels.
+    """
+
+    child: int
+    plan: ChildPlan
+    blueprint: Blueprint
+    costs: Costs
+    job: Job
+    side: int
+
+    @property
+    def alike(self) -> tuple[Any, ...]:
+        """Children that agree in this can be trained together: by one program, on the same examples."""
+        below = tuple(layer.source.id for layer in self.blueprint.frozen if layer.source is not None)
+        preparation = tuple((name, self.plan.hyperparameters.get(name)) for name in sorted(PREPROCESSING))
+        slots = (replace(slot.spec, name=slot.spec.kind) for slot in self.blueprint.slots)
+        return (self.side, preparation, below, *slots)
+
+
+def draft_all(
+    shop: Workshop, plans: tuple[ChildPlan, ...], population: Population, system: System
+) -> tuple[Draft, ...]:
+    """Returns how the children of a generation are built, and what their scores will account; reads no array."""
+    own = (*population.past, *population.members)
+    manifests = {**system.ancestors, **system.retained(), **{member.id: member.model for member in own}}
+    alive = {member.id for member in population.members}
+    users = account(head.model for head in system.heads.values() if head.model is not None)
+
+    def draw(child: int, plan: ChildPlan) -> Draft:
+        blueprint = draw_blueprint(
+            plan,
+            task=shop.task.name,
+            num_classes=shop.task.num_classes,
+            family=shop.programs.family,
+            ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
+            usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
+            kinds=shop.preset.space.structural,
+        )
+        costs = _costs(shop, blueprint, users)
+        return Draft(
+            child=child,
+            plan=plan,
+            blueprint=blueprint,
+            costs=costs,
+            job=_job(shop, plan, blueprint, costs),
+            side=shop.programs.family.image_side(plan.parent.model.architecture.config, plan.hyperparameters),
+        )
+
+    return tuple(draw(child, plan) for child, plan in enumerate(plans))
+
+
+def _job(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, costs: Costs) -> Job:
+    parent, scorer = plan.parent.model, shop.preset.scorer
+    floor = parent.score if parent.task == shop.task.name and parent.scorer == scorer else None
+    return Job(
+        blueprint=blueprint,
+        hyperparameters=plan.hyperparameters,
+        seed=plan.seed,
+        worth_keeping=lambda quality: floor is None or score(quality, costs, scorer) >= floor,
+    )
+
+
+def grouped(drawn: Sequence[Draft], together: int) -> list[list[Draft]]:
+    """Returns the children that are trained together, those that come first first."""
+    alike: dict[tuple[Any, ...], list[Draft]] = {}
+    for one in drawn:
+        alike.setdefault(one.alike if together > 1 else (one.child,), []).append(one)
+    groups = [found[at : at + together] for found in alike.values() for at in range(0, len(found), together)]
+    return sorted(groups, key=lambda group: group[0].child)
+
+
+def _costs(shop: Workshop, blueprint: Blueprint, users: Mapping[str, frozenset[str]]) -> Costs:
+    refs = [provisional_ref(shop.programs.family, layer) for layer in blueprint.layers]
+    return Costs(
+        params=sum(ref.num_params for ref in refs),
+        accounted_params=accounted_params(refs, users, shop.task.name),
+        flops=shop.programs.family.flops(blueprint.specs),
+    )

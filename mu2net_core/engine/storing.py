@@ -1,0 +1,108 @@
+"""A trained child as a stored model, made beside the training of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from threading import BoundedSemaphore
+
+import numpy as np
+
+from mu2net_core.engine.blueprint import Blueprint, LayerPlan, provisional_ref
+from mu2net_core.engine.child import Trained
+from mu2net_core.engine.drafting import Draft
+from mu2net_core.engine.meter import Meter
+from mu2net_core.engine.workshop import Workshop
+from mu2net_core.nn import Arrays
+from mu2net_core.objects import Component, ComponentRef, Model, Training
+from mu2net_core.search import Member, score
+
+__all__ = ["Writer", "stored"]
+
+_MOST_STORING = 2
+
+
+class Writer:
+    """Stores children in a thread of its own, two at most waiting: arrays wait in memory."""
+
+    def __init__(self, meter: Meter) -> None:
+        """Begins with nothing to store; ``meter`` is told how long one had to wait."""
+        self._thread = ThreadPoolExecutor(1, "mu2net-store")
+        self._room, self._meter = BoundedSemaphore(_MOST_STORING), meter
+
+    def submit(self, store: Callable[[], Member]) -> Future[Member]:
+        """Returns what ``store`` will return; waits while too many others wait."""
+        with self._meter.timing("wait"):
+            self._room.acquire()
+        storing = self._thread.submit(store)
+        storing.add_done_callback(lambda _storing: self._room.release())
+        return storing
+
+    def close(self) -> None:
+        """Waits until all is stored."""
+        self._thread.shutdown()
+
+
+def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
+    """Returns the child, its components stored."""
+    parent, quality = one.plan.parent.model, trained.curve[trained.best_cycle or 0]
+    model = Model(
+        task=shop.task.name,
+        task_id=shop.task_id,
+        architecture=parent.architecture,
+        root=parent.root or one.plan.parent.id,
+        components=_store(shop, one.blueprint, trained),
+        hyperparameters=one.plan.hyperparameters,
+        mutation_rates=one.plan.mutation_rates,
+        parent=one.plan.parent.id,
+        mutations=one.plan.mutations,
+        validation_curve=trained.curve,
+        quality=quality,
+        score=score(quality, one.costs, shop.preset.scorer),
+        scorer=shop.preset.scorer,
+        costs=one.costs,
+        seed=one.plan.seed,
+        device_kind=shop.provenance["device"],
+        versions={name: version for name, version in shop.provenance.items() if name != "device"},
+    )
+    return Member(id=shop.model_id(model), model=model)
+
+
+def _store(shop: Workshop, blueprint: Blueprint, trained: Trained) -> tuple[ComponentRef, ...]:
+    made = {
+        slot.spec.name: (params, momentum)
+        for slot, params, momentum in zip(blueprint.slots, trained.params, trained.momentum, strict=True)
+        if slot.trainable
+    }
+    return tuple(_store_layer(shop, layer, made.get(layer.spec.name), trained) for layer in blueprint.layers)
+
+
+def _store_layer(
+    shop: Workshop, layer: LayerPlan, made: tuple[Arrays, Arrays] | None, trained: Trained
+) -> ComponentRef:
+    ref = provisional_ref(shop.programs.family, layer)
+    if made is None:
+        return ref
+    params, momentum = (_cropped(shop, layer, arrays) for arrays in made)
+    component = Component(
+        name=layer.spec.name,
+        config=layer.spec.config,
+        params=params,
+        opt_state={f"momentum/{name}": array for name, array in momentum.items()},
+    )
+    oid, size_bytes = shop.save_component(component)
+    shop.pool.add(oid, component)
+    return replace(ref, id=oid, size_bytes=size_bytes, training=_trained_more(ref, shop.task.name, trained))
+
+
+def _cropped(shop: Workshop, layer: LayerPlan, arrays: Arrays) -> dict[str, np.ndarray]:
+    """Returns a layer's own part of its slot."""
+    shapes = shop.programs.family.shapes(layer.spec)
+    return {name: arrays[name][tuple(slice(0, size) for size in shape)] for name, (shape, _) in shapes.items()}
+
+
+def _trained_more(ref: ComponentRef, task: str, trained: Trained) -> dict[str, Training]:
+    before = ref.training.get(task, Training(steps=0, examples=0))
+    after = Training(steps=before.steps + trained.steps, examples=before.examples + trained.examples)
+    return {**ref.training, task: after}

@@ -1,0 +1,44 @@
+"""What an agent works with: all that stays the same while it improves one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mu2net_core.engine.feeding import TaskData
+from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.engine.programs import Programs
+from mu2net_core.objects import Component, Model, Task
+from mu2net_core.presets import Preset
+
+__all__ = ["SaveComponent", "Workshop"]
+
+SaveComponent = Callable[[Component], tuple[str, int]]
+"""Stores a component; returns its id and size in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """All that stays the same while an agent works on one task.
+
+    Attributes:
+        task: the active task.
+        task_id: its object.
+        preset: the repository's preset with its settings applied.
+        data: the task's examples.
+        programs: compiled programs.
+        pool: components in memory.
+        save_component: stores what was trained; called by another thread than the one that trains.
+        model_id: returns the id a manifest will have.
+        provenance: device kind and library versions, stored in every model.
+    """
+
+    task: Task
+    task_id: str
+    preset: Preset
+    data: TaskData
+    programs: Programs
+    pool: ComponentPool
+    save_component: SaveComponent
+    model_id: Callable[[Model], str]
+    provenance: Mapping[str, str]
