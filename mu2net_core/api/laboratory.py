@@ -9,6 +9,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.machine import num_cores, processor
 from mu2net_core.api.parents import ParentCheck
 from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
+from mu2net_core.api.settings import effective_machine
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.evaluate import count_correct, load_row
 from mu2net_core.engine.events import Compiled, Event
@@ -57,7 +58,7 @@ class Laboratory:
             preset=preset,
             programs=programs,
             parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
-            provenance=provenance(programs),
+            provenance=provenance(programs, effective_machine(repo, context)),
         )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import DataError
 from mu2net_core.nn import Precision, family_named
-from mu2net_core.objects import Task
+from mu2net_core.objects import MachineConfig, Task
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA
@@ -73,7 +74,7 @@ def why_not_writable(folder: Path) -> str | None:
         return f"cannot write to {folder}: {exc.strerror}"
 
 
-def provenance(programs: Programs) -> dict[str, str]:
+def provenance(programs: Programs, machine: MachineConfig) -> dict[str, str]:
     """Returns the device kind (``device``), the versions of the libraries that compute, and what is unusual of how."""
     versions = {name: version(name) for name in _RECORDED}
     layout = programs.layout
@@ -84,6 +85,8 @@ def provenance(programs: Programs) -> dict[str, str]:
         unusual["layout"] = (
             f"{len(layout.devices)} x {layout.batch_parts} devices, {layout.per_device} children on each"
         )
+    if machine.resident_bytes:
+        unusual["resident_bytes"] = str(machine.resident_bytes)
     return {"device": jax.devices()[0].device_kind, "mu2net": __version__, **versions, **unusual}
 
 
@@ -143,7 +146,8 @@ def programs_of(
     machine, family = effective_machine(repo, context), family_named(preset.architecture.name)
     devices = jax.local_devices()
     precision = machine.precision if machine.precision != "auto" else _precision_of(devices[0])
-    specs = family.layers(preset.architecture.config, preset.space.defaults, num_classes=1)
+    ends = {name: values[-1] for name, values in preset.space.values.items() if name in {"num_layers", "image_size"}}
+    specs = family.layers(preset.architecture.config, {**preset.space.defaults, **ends}, num_classes=1)
     numbers = sum(num_params(family, spec) for spec in specs)
     batch = min(preset.training.batch_size, preset.training.samples_cap)
     child_bytes = 4 * (3 * numbers + batch * len(specs) * family.activations(specs))
@@ -159,7 +163,7 @@ def programs_of(
 
 
 def _device_bytes(device: jax.Device) -> int:
-    """Returns how much memory a device has, as far as it tells; a CPU's is the machine's.
+    """Returns how much memory a device has, as far as it tells; a CPU's is its share of the machine's.
 
     All of it and not what is free: what streams and what is trained together decides the last bits, so a machine must
     decide alike every time.
@@ -168,7 +172,8 @@ def _device_bytes(device: jax.Device) -> int:
     if "bytes_limit" in stats:
         return int(stats["bytes_limit"])
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return whole // len(jax.local_devices())
     except (ValueError, OSError, AttributeError):  # not every system tells
         return _UNKNOWN_BYTES
 
@@ -187,8 +192,9 @@ def _used_bytes(device: jax.Device) -> int | None:
 
 def _precision_of(device: jax.Device) -> Precision:
     """Returns bfloat16 on a TPU, and on a GPU of NVIDIA's Ampere generation (8.0) or newer."""
-    newer = float(getattr(device, "compute_capability", 0) or 0) >= 8.0
-    return "bfloat16" if device.platform == "tpu" or (device.platform == "gpu" and newer) else "float32"
+    version = re.fullmatch(r"(\d+)\.\d+", str(getattr(device, "compute_capability", "")))  # AMD's are names
+    newer = version is not None and int(version[1]) >= 8
+    return "bfloat16" if device.platform == "tpu" or newer else "float32"
 
 
 def _here(repo: Repository, task: Task) -> str | None:

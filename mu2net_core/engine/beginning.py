@@ -8,6 +8,7 @@ import numpy as np
 
 from mu2net_core.engine.blueprint import LayerPlan, Slot
 from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily, Arrays, Shapes
 from mu2net_core.seeds import derive_seed
 
@@ -36,7 +37,12 @@ def _begin(
         return family.init(layer.spec, rng, identity=layer.identity), {}
     component = pool.component(layer.source.id)
     if layer.is_adapted:
-        return family.adapted(layer.spec, component.params, rng), {}
+        arrays = family.adapted(layer.spec, component.params, rng)
+        shapes = {name: shape for name, (shape, _) in family.shapes(layer.spec).items()}
+        if {name: array.shape for name, array in arrays.items()} != shapes:
+            where = f"Component {layer.source.id[:12]} ({layer.spec.name})"
+            raise CorruptObjectError(f"{where} cannot be made to fit {shapes}.")
+        return arrays, {}
     if not layer.trainable:
         return component.params, {}
     state = {name: component.opt_state.get(f"momentum/{name}") for name in component.params}

@@ -14,9 +14,6 @@ from mu2net_core.search import ChildPlan
 
 __all__ = ["Blueprint", "LayerPlan", "Slot", "draw_blueprint", "lineage", "num_params", "provisional_ref"]
 
-IDENTITY = "grow:block"
-"""The mutation that inserts a block which passes on what it gets."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerPlan:
@@ -85,7 +82,8 @@ def draw_blueprint(
     A layer the parent has is cloned if the plan says so or every child trains it, otherwise shared. The head comes
     from the parent if the parent solves the same task, else from the nearest ancestor that does, else it is new. A
     layer the parent lacks, or has in another size, comes from the nearest ancestor that had it; else the parent's is
-    made to fit (positions are interpolated, a block grows); else it is new.
+    made to fit (positions are interpolated, a block grows); else it is new. What a change of structure adds is new in
+    any case, and passes on what it gets.
 
     Args:
         plan: from the search.
@@ -137,14 +135,19 @@ def _layer(
     if own is not None and own.num_params == num_params(family, spec):
         trainable = spec.name in plan.clones or spec.name in family.always_trainable
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
-    source = _inherited(spec, family, [m for m in ancestors if not is_head or m.task == task], usable)
+    added = next((m for m in plan.mutations if family.added(m.name, plan.hyperparameters) == spec.name), None)
+    source = None if added else _inherited(spec, family, _lines(ancestors, task if is_head else None), usable)
     if source is not None:
         return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_head else "insert")
     if own is not None:
-        operation: Operation = "interpolate" if spec.name in family.interpolated else "grow"
-        return LayerPlan(spec=spec, source=own, trainable=True, operation=operation)
-    identity = any(mutation.name == IDENTITY for mutation in plan.mutations)
-    return LayerPlan(spec=spec, source=None, trainable=True, operation="grow" if identity else "new", identity=identity)
+        fitted: Operation = "interpolate" if spec.name in family.interpolated else "grow"
+        return LayerPlan(spec=spec, source=own, trainable=True, operation=fitted)
+    operation: Operation = "grow" if added is not None and added.name.startswith("grow:") else "new"
+    return LayerPlan(spec=spec, source=None, trainable=True, operation=operation, identity=added is not None)
+
+
+def _lines(ancestors: tuple[Model, ...], task: str | None) -> list[Model]:
+    return [model for model in ancestors if task is None or model.task == task]
 
 
 def _inherited(

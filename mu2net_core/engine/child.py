@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import jax
@@ -123,7 +124,7 @@ def train_children(
                 )  # fmt: skip
                 losses.append(loss)
             mean = np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
-        programs.meter.examples += supply.cycle.examples * len(jobs)
+        programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
         with programs.meter.timing("validate"):
             quality, finite = _validate(supply, specs, state[0], together=len(jobs) > 1)
         last = number == config.validations - 1
@@ -142,9 +143,13 @@ def frozen_part(blueprint: Blueprint, pool: ComponentPool, programs: Programs) -
         ids=ids,
         specs=tuple(layer.spec for layer in blueprint.frozen),
         above=tuple(slot.spec for slot in blueprint.slots[:1]),
-        row=lambda: tuple({name: programs.put(a) for name, a in pool.component(oid).params.items()} for oid in ids),
+        row=cache(lambda: tuple(_on_device(pool.component(oid).params, programs) for oid in ids)),
         batch=programs.evaluation_batch(blueprint.specs),
     )
+
+
+def _on_device(arrays: Arrays, programs: Programs) -> Params:
+    return {name: programs.put(array) for name, array in arrays.items()}
 
 
 def train_ahead(
@@ -193,7 +198,7 @@ def _validate(
     programs, counts = supply.programs, []
     for held in supply.held():
         logits = programs.activations(specs, row, held.inputs, together=together)
-        counts.append(programs.count(logits, held.labels, held.known, together=together))
+        counts.append(programs.count(logits, held.labels, held.known))
     right = np.sum([np.asarray(count) for count, _ in counts], axis=0).reshape(-1)
     finite = np.all([np.asarray(whether) for _, whether in counts], axis=0).reshape(-1)
     return right / supply.data.num_validation, finite

@@ -155,9 +155,8 @@ def _each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return run
 
 
-def count(logits: jax.Array, labels: jax.Array, known: jax.Array, *, axis: str | None) -> tuple[jax.Array, jax.Array]:
+def count(logits: jax.Array, labels: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns how many of the ``known`` examples are right, and whether their logits are finite; see ``Programs``."""
-    del axis  # the shape of the logits says it too
     right = (jnp.argmax(logits, axis=-1) == labels) & known
     finite = jnp.all(jnp.isfinite(logits), axis=-1) | ~known
     return jnp.sum(right, axis=-1, dtype=jnp.int32), jnp.all(finite, axis=-1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import numpy as np
 from mu2net_core.data.augment import Augmentation, augment, is_identity
 from mu2net_core.engine.feeding import Frozen, Held, SizedData, through
 from mu2net_core.engine.programs import Programs
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
@@ -19,7 +19,7 @@ from mu2net_core.seeds import derive_seed
 __all__ = ["Cycle", "Supply", "cycle_of", "seed_words"]
 
 _CHUNK_BYTES = 2**25
-"""Of examples that are on their way to the device, and what a frozen part makes of them."""
+"""Of images that are on their way to the device: so many that all children of a generation get the same chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +73,6 @@ class Supply:
         """Returns the supply for children with these ``hyperparameters``; reads no example yet."""
         still = is_identity(hyperparameters)
         at_once = still and data.fits(frozen, programs)
-        made = programs.output(frozen.specs, frozen.above, data.side)
-        room = _CHUNK_BYTES // (3 * data.side**2 + math.prod(made.shape) * made.dtype.itemsize)
         return cls(
             data=data,
             frozen=frozen,
@@ -83,7 +81,7 @@ class Supply:
                 data.train.num_examples,
                 config,
                 parts=programs.layout.batch_parts,
-                chunk_examples=None if at_once else max(room, 1),
+                chunk_examples=None if at_once else max(_CHUNK_BYTES // (3 * data.side**2), 1),
             ),
             at_once=at_once,
             augmentation=None if still else Augmentation.of(hyperparameters),
@@ -132,13 +130,22 @@ def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1, chunk
         num_examples: there are.
         config: batch size and cap.
         parts: the batch is spread over so many devices, a multiple of which it is.
-        chunk_examples: that fit into one dispatch; None for any number.
+        chunk_examples: that should fit into one dispatch; None for any number.
+
+    Raises:
+        InvalidInputError: there are fewer examples than parts.
     """
     per_cycle = min(num_examples, config.samples_cap)
-    steps = -(-per_cycle // config.batch_size)
-    batch = max(per_cycle // steps // parts, 1) * parts
-    chunks = 1 if chunk_examples is None else min(steps, -(-steps * batch // max(chunk_examples, batch)))
-    return Cycle(chunks=chunks, steps=steps // chunks, batch=batch)
+    if per_cycle < parts:
+        raise InvalidInputError(
+            f"A cycle of {per_cycle} examples cannot be spread over {parts} devices.",
+            hint="Train it on one: mu2net config set machine.strategy sequential",
+        )
+    steps = min(-(-per_cycle // config.batch_size), per_cycle // parts)
+    room = steps if chunk_examples is None else max(chunk_examples * steps // per_cycle, 1)
+    chunks = -(-steps // room)
+    in_chunk = min(-(-steps // chunks), per_cycle // parts // chunks)
+    return Cycle(chunks=chunks, steps=in_chunk, batch=per_cycle // (chunks * in_chunk) // parts * parts)
 
 
 def _augment(images: jax.Array, augmentation: Augmentation, seeds: jax.Array) -> jax.Array:

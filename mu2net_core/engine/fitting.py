@@ -10,6 +10,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TypeVar
 
+from mu2net_core.data.augment import is_identity
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
@@ -45,11 +46,18 @@ def model_specs(
         raise CorruptObjectError(
             f"The model's components {names[:50]} are not the {len(specs)} layers of its architecture."
         )
+    _check_size(specs, side, family, limits)
+    return specs
+
+
+def _check_size(specs: tuple[LayerSpec, ...], side: int, family: ArchitectureFamily, limits: Limits) -> None:
+    """Checks that a model is within the limits, before anything of its size is made."""
+    _check_limit("layers", len(specs), limits.layers)
+    _check_limit("image_side", side, limits.image_side)
     _check_limit("flops", family.flops(specs), limits.flops)
     batch_bytes = _BYTES * EVALUATION_BATCH * family.activations(specs)
     _check_limit("activation_bytes", batch_bytes, limits.activation_bytes)
     _check_limit("model_bytes", _BYTES * sum(num_params(family, spec) for spec in specs), limits.model_bytes)
-    return specs
 
 
 def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Component, oid: str) -> None:
@@ -115,6 +123,27 @@ def unfit_parent(
     for ref, spec in zip(model.components, specs, strict=True):
         if spec.name != family.head and ref.num_params != num_params(family, spec):  # heads are chosen by size
             return f"its {ref.name} has {ref.num_params} parameters, expected {num_params(family, spec)}"
+    return _unfit_children(model, family, space, num_classes, limits)
+
+
+def _unfit_children(
+    model: Model, family: ArchitectureFamily, space: SearchSpace, num_classes: int, limits: Limits
+) -> str | None:
+    """Returns why the largest and strangest children of ``model`` cannot be made, None if all can."""
+    config, values = model.architecture.config, {**space.defaults, **model.hyperparameters}
+    try:
+        is_identity(values)
+        if family.settled(values) != values:
+            return "it has structure of layers that it does not have"
+        deepest = {"num_layers": space.values["num_layers"][-1]} if "num_layers" in space.values else {}
+        changes = family.structural(config, {**values, **deepest}, space.structural).values()
+        grown = {name: value for sets in changes for name, value in sets.items() if name not in space.values}
+        for side in space.values.get("image_size", (None,)):
+            size = {} if side is None else {"image_size": side}
+            child = {**values, **deepest, **grown, **size}
+            _check_size(family.layers(config, child, num_classes), family.image_side(config, child), family, limits)
+    except (Mu2netError, KeyError, TypeError, ValueError, OverflowError) as exc:
+        return f"its children cannot be built: {exc.message if isinstance(exc, Mu2netError) else exc}"
     return None
 
 

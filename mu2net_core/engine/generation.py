@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mu2net_core.engine.blueprint import LayerPlan
-from mu2net_core.engine.child import Trained, train_ahead, train_children
+from mu2net_core.engine.child import Job, Trained, train_ahead, train_children
 from mu2net_core.engine.drafting import Draft, draft_all, grouped
 from mu2net_core.engine.events import Outcome
 from mu2net_core.engine.fitting import check_adaptable, check_component
@@ -79,7 +79,7 @@ def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: 
     data = shop.data.at(groups[0][0].side)
     for group in groups:
         if group[0].side == data.side:
-            jobs = [one.job for one in group]
+            jobs = _jobs(shop, group)
             train_ahead(jobs, compiler, data=data, pool=shop.pool, programs=shop.programs, config=shop.preset.training)
 
 
@@ -100,10 +100,8 @@ def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int) -> Ite
     shop.pool.prepare(layer.source for layer in layers if layer.source is not None)
     for layer in layers:
         _check_source(shop, layer)
-    room = shop.programs.layout.together
-    padded = group + [group[-1]] * (room - len(group) if len(group) > 1 else 0)
     results = train_children(
-        [one.job for one in padded],
+        _jobs(shop, group),
         data=shop.data.at(group[0].side),
         pool=shop.pool,
         programs=shop.programs,
@@ -113,6 +111,12 @@ def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int) -> Ite
     wall_s = (time.perf_counter() - began) / len(group)
     for one, trained in zip(group, results, strict=False):
         yield _result(shop, one, trained, writer, wall_s)
+
+
+def _jobs(shop: Workshop, group: Sequence[Draft]) -> list[Job]:
+    """Returns the children's training, the last one repeated until they are as many as their program trains."""
+    jobs, room = [one.job for one in group], shop.programs.layout.together
+    return jobs if len(jobs) == 1 else jobs + jobs[-1:] * (room - len(jobs))
 
 
 def _check_source(shop: Workshop, layer: LayerPlan) -> None:

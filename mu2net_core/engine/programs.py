@@ -35,6 +35,9 @@ it."""
 
 _EVALUATION_BYTES = 2**28
 
+_MOST_KEPT = 32
+"""Programs in memory, each some 40 MB; those that were not used for longest are let go, and found on the disk again."""
+
 _GPU_OPTIONS: dict[str, bool | str] = {"xla_gpu_deterministic_ops": True}
 """A GPU may add in any order, and choose algorithms by timing them: the same seed would not give the same models."""
 
@@ -46,7 +49,7 @@ def default_layout() -> Layout:
 
 @dataclass(slots=True)
 class Programs:
-    """Runs the programs of the engine, compiling each at most once per distinct shape.
+    """Runs the programs of the engine, each compiled once per distinct shape and kept while it is used.
 
     Attributes:
         family: whose layers are run.
@@ -64,11 +67,6 @@ class Programs:
     _compiled: dict[Any, Future[Any]] = field(default_factory=dict)
     _outputs: dict[Any, jax.ShapeDtypeStruct] = field(default_factory=dict)
     _lock: Any = field(default_factory=Lock)
-
-    @property
-    def num_compiled(self) -> int:
-        """How many programs this process has built."""
-        return len(self._compiled)
 
     def evaluation_batch(self, specs: Sequence[LayerSpec]) -> int:
         """Returns E: at most ``EVALUATION_BATCH``, fewer where a layer computes very much, a multiple of devices."""
@@ -151,19 +149,15 @@ class Programs:
             inputs = self._run(self._computation.stage, place, row[begin:end], inputs)
         return inputs
 
-    def count(
-        self, logits: jax.Array, labels: jax.Array, known: jax.Array, *, together: bool = False
-    ) -> tuple[jax.Array, jax.Array]:
+    def count(self, logits: jax.Array, labels: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Returns how many examples are right, int32, and whether their logits are finite; [K] if of K children.
 
         Args:
             logits: [E, C], or [K, E, C].
             labels: int32 [E].
             known: bool [E], which examples are no padding.
-            together: whether ``logits`` are of K children.
         """
-        axis = CHILDREN if together else None
-        return self._run(count, {"axis": axis}, logits, labels, known)  # type: ignore[no-any-return]
+        return self._run(count, {}, logits, labels, known)  # type: ignore[no-any-return]
 
     def put(self, array: np.ndarray | jax.Array, *, together: bool = False, consumed: bool = False) -> jax.Array:
         """Returns an array on every device; with ``together`` its first axis are children, each on its own.
@@ -232,16 +226,17 @@ class Programs:
         name = what or function.__name__.strip("_")
         key = (name, *static.values(), tree, *(self._kind(leaf) for leaf in leaves))
         with self._lock:
-            found, future = self._compiled.get(key), Future[Any]()
-            if found is None:
-                self._compiled[key] = future
+            found, future = self._compiled.pop(key, None), Future[Any]()
+            self._compiled[key] = found or future
+            while len(self._compiled) > _MOST_KEPT:
+                del self._compiled[next(iter(self._compiled))]
         if found is not None:
             return found.result()  # type: ignore[no-any-return]
         try:
             future.set_result(self._compile(function, static, args, donate, name))
         except BaseException as exc:
             future.set_exception(exc)
-            del self._compiled[key]
+            self._compiled.pop(key, None)
             raise
         return future.result()  # type: ignore[no-any-return]
 

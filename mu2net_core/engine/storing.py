@@ -30,12 +30,15 @@ class Writer:
         """Begins with nothing to store; ``meter`` is told how long one had to wait."""
         self._thread = ThreadPoolExecutor(1, "mu2net-store")
         self._room, self._meter = BoundedSemaphore(_MOST_STORING), meter
+        self._last: Future[Member] | None = None
 
     def submit(self, store: Callable[[], Member]) -> Future[Member]:
         """Returns what ``store`` will return; waits while too many others wait."""
         with self._meter.timing("wait"):
             self._room.acquire()
-        storing = self._thread.submit(store)
+        if self._last is not None and self._last.done():
+            self._last.result()  # what could not be stored shows now, not when all are trained
+        storing = self._last = self._thread.submit(store)
         storing.add_done_callback(lambda _storing: self._room.release())
         return storing
 

@@ -94,6 +94,10 @@ class ArchitectureFamily(Protocol):
         """Returns the structural mutations of ``kinds`` that a model can undergo: by name, what they set."""
         ...
 
+    def added(self, mutation: str, hyperparameters: Mapping[str, Hyperparameter]) -> str | None:
+        """Returns the layer that a structural mutation added to the model of these hyperparameters, if it adds one."""
+        ...
+
     def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
         """Returns the hyperparameters without the structure of layers that are not there any more."""
         ...

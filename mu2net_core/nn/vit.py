@@ -34,6 +34,8 @@ _MOST_GROWTH = 4
 """A block's MLP and its heads grow to this multiple of what the architecture says, no further."""
 
 _SLOT_DIMS = (32, 128)
+_MOST_DIM = 4
+"""An adapter is at most this multiple of the width, or of 128 where that is more."""
 _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
 _FLOAT32_KINDS = ("encoder_norm", "head")
 
@@ -104,6 +106,12 @@ class VisionTransformer:
         if "block" in kinds:
             found["grow:block"] = {"num_layers": blocks + 1}
         return found
+
+    def added(self, mutation: str, hyperparameters: Mapping[str, Hyperparameter]) -> str | None:
+        """Returns the adapter or block that a mutation added; None for growth of what was there."""
+        if mutation == "grow:block":
+            return f"encoderblock_{_size(hyperparameters, 'num_layers') - 1}"
+        return mutation.removeprefix("add:") if mutation.startswith("add:") else None
 
     def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
         """Returns the hyperparameters without the structure of blocks that are not there any more."""
@@ -208,7 +216,8 @@ def _block(k: int, config: Mapping[str, Any], own: Mapping[str, Any], tokens: in
     )
     if f"adapter_{k}" not in own:
         return [block]
-    return [_adapter(k, _size(own, f"adapter_{k}"), tokens, width), block]
+    most = _MOST_DIM * max(width, _SLOT_DIMS[-1])
+    return [_adapter(k, _size(own, f"adapter_{k}", most=most), tokens, width), block]
 
 
 def _adapter(k: int, dim: int, tokens: int, width: int) -> LayerSpec:

@@ -49,9 +49,7 @@ def enlarged(arrays: Arrays, shapes: Shapes, start: Arrays) -> Arrays:
     for name, (shape, _) in shapes.items():
         old = arrays[name]
         if any(size > room for size, room in zip(old.shape, shape, strict=True)):
-            raise InvalidInputError(
-                f"ViT: {name} {old.shape} does not fit into {shape}: blocks never shrink."
-            )
+            raise InvalidInputError(f"ViT: {name} {old.shape} does not fit into {shape}: blocks never shrink.")
         new = np.zeros(shape, np.float32) if name in _LAST else np.array(start[name], np.float32)
         new[tuple(slice(0, size) for size in old.shape)] = old
         grown[name] = new

@@ -60,8 +60,7 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
     scorer: dict[str, Any] = {}
     for key, value in settings.items():
         section, _, name = key.partition(".")
-        if section != "evolve":
-            _check_finite(key, value)
+        _check_finite(key, value)
         if section == "evolve":
             training[name] = _checked(key, name, value, preset.training)
         elif section == "scorer":

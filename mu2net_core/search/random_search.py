@@ -33,7 +33,8 @@ def ask_random(
     """
     _, roots = usable(system, population.task)
     counts = dict(population.selections)
-    shared = _drawn(PREPROCESSING.intersection(space.movable), space, rng(seed, "preparation"))
+    still = {name: value for name, value in space.defaults.items() if name in PREPROCESSING}
+    shared = {**still, **_drawn(PREPROCESSING.intersection(space.movable), space, rng(seed, "preparation"))}
     plans: list[ChildPlan] = []
     for child in range(num_children):
         draw = rng(seed, "child", child)

@@ -94,6 +94,10 @@ class DenseFamily:
         del config, hyperparameters, kinds
         return {}
 
+    def added(self, mutation: str, hyperparameters: Mapping[str, Hyperparameter]) -> str | None:
+        """Returns the top block for ``grow:block``."""
+        return f"block_{int(hyperparameters['num_layers']) - 1}" if mutation == "grow:block" else None
+
     def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
         """Returns the hyperparameters as they are."""
         return dict(hyperparameters)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, num_params
-from mu2net_core.objects import Architecture, ComponentRef, Model
+from mu2net_core.objects import Architecture, ComponentRef, Model, Mutation
 from mu2net_core.search import ChildPlan, Member
 from mu2net_core.testing.systems import sample_member, sample_ref
 from mu2net_core.testing.workbench import DenseFamily
@@ -109,6 +109,14 @@ def test_an_inserted_block_that_no_ancestor_had_is_new(plan_of) -> None:
     blueprint = draw(plan_of(MINE, num_layers=2), ROOT)
     assert layer(blueprint, "block_1") == (None, True, "new")
     assert layer(blueprint, "norm") == ("norm-a", True, "clone")
+
+
+def test_a_block_that_growth_adds_is_new_and_passes_on_what_it_gets_though_ancestors_had_one(plan_of) -> None:
+    plan = replace(plan_of(MINE, num_layers=2), mutations=(Mutation(name="grow:block", before=1, after=2),))
+    blueprint = draw(plan, made("b", 2, suffix="-b"), num_classes=5)
+    assert layer(blueprint, "block_1") == (None, True, "grow")
+    assert [found.spec.name for found in blueprint.layers if found.identity] == ["block_1"]
+    assert layer(blueprint, "head") == (None, True, "new")
 
 
 def test_a_removed_block_is_the_top_one(plan_of) -> None:

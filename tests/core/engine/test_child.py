@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.blueprint import Blueprint, Slot, draw_blueprint
@@ -14,6 +16,7 @@ from mu2net_core.engine.cycle import Cycle, cycle_of, seed_words
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Component
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
@@ -128,13 +131,28 @@ def test_a_cycle_is_an_epoch_or_the_cap_in_batches_of_one_size(
     [
         ({"chunk_examples": 10**6}, Cycle(chunks=1, steps=10, batch=100)),
         ({"chunk_examples": 500}, Cycle(chunks=2, steps=5, batch=100)),
-        ({"chunk_examples": 301}, Cycle(chunks=4, steps=2, batch=100)),  # two batches are left out, not a shape added
+        ({"chunk_examples": 301}, Cycle(chunks=4, steps=3, batch=83)),  # smaller batches, and no example left out
         ({"chunk_examples": 1}, Cycle(chunks=10, steps=1, batch=100)),
         ({"parts": 3}, Cycle(chunks=1, steps=10, batch=99)),
     ],
 )
 def test_a_cycle_is_cut_into_equal_dispatches(sizes, cycle: Cycle) -> None:
     assert cycle_of(1000, TrainingConfig(batch_size=100), **sizes) == cycle
+
+
+@given(st.integers(1, 5000), st.integers(1, 600), st.integers(1, 9), st.none() | st.integers(1, 6000))
+def test_a_cycle_uses_nearly_every_example_and_none_twice(
+    num_examples: int, batch_size: int, parts: int, chunk_examples: int | None
+) -> None:
+    config = TrainingConfig(batch_size=batch_size)
+    if num_examples < parts:
+        with pytest.raises(InvalidInputError, match="cannot be spread over"):
+            cycle_of(num_examples, config, parts=parts)
+        return
+    cycle = cycle_of(num_examples, config, parts=parts, chunk_examples=chunk_examples)
+    assert cycle.batch % parts == 0 < cycle.batch <= max(batch_size, parts)
+    # What is lost is less than one example (or one per device) in each step.
+    assert 0 <= num_examples - cycle.examples < cycle.total_steps * parts + cycle.chunks * cycle.batch // cycle.steps
 
 
 def test_a_clone_goes_on_with_the_momentum_of_what_it_was_cloned_from(bench: Workbench, plan_of, scripted) -> None:

@@ -167,3 +167,41 @@ def test_only_a_component_of_the_same_layer_is_made_to_fit() -> None:
     ):
         with pytest.raises(CorruptObjectError, match="expected a position_embedding with arrays of"):
             check_adaptable(VIT, large, wrong, "a" * 64)
+
+
+TI0 = preset_named("vit-ti0")
+
+
+def root_of(config: dict[str, Any], **hyperparameters: Any) -> Model:
+    """Returns a root without blocks whose manifest is right for ``config``."""
+    values = {**TI0.space.defaults, **hyperparameters}
+    refs = tuple(
+        ComponentRef(
+            id=f"{i:064x}", name=s.name, num_params=num_params(VIT, s), size_bytes=1, trainable=False, operation="root"
+        )
+        for i, s in enumerate(VIT.layers(config, values, 1))
+        if s.name != VIT.head
+    )
+    return Model(architecture=Architecture(name="vit", config=config), components=refs, hyperparameters=values)
+
+
+@pytest.mark.parametrize(
+    ("config", "hyperparameters", "complaint"),
+    [
+        ({"patch": 24, "image": 48}, {"image_size": 48}, "image 16 must be a multiple of patch 24"),
+        ({"mlp": "x"}, {}, "mlp: expected a whole number"),
+        ({"mlp": 2**24, "width": 3 * 2**12}, {}, "too large: "),
+        ({}, {"adapter_dim": 2**24}, "adapter_0: expected a whole number from 1 to 768, got 16777216"),
+        ({}, {"mlp_1": 2**20}, "structure of layers that it does not have"),
+        ({}, {"crop_area_min": 7.0}, "crop_area_min"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_parent_whose_children_could_not_be_built_is_none(
+    config: dict[str, Any], hyperparameters: dict[str, Any], complaint: str
+) -> None:
+    sizes = dict(TI0.architecture.config)
+    assert unfit_parent(root_of(sizes), VIT, TI0.space, 1) is None
+    reason = unfit_parent(root_of({**sizes, **config}, **hyperparameters), VIT, TI0.space, 1)
+    assert reason is not None
+    assert complaint in reason

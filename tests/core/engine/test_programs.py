@@ -12,7 +12,7 @@ import pytest
 
 from mu2net_core.engine.cycle import seed_words
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
-from mu2net_core.engine.programs import _GPU_OPTIONS, EVALUATION_BATCH, Programs
+from mu2net_core.engine.programs import _GPU_OPTIONS, _MOST_KEPT, EVALUATION_BATCH, Programs
 from mu2net_core.nn import LayerSpec, VisionTransformer
 from mu2net_core.testing.workbench import DenseFamily, Workbench, coloured_images
 
@@ -121,9 +121,9 @@ def test_only_shapes_and_layers_need_another_program(bench: Workbench) -> None:
     assert told == ["train dense..head"]
     renamed = tuple(replace(spec, name=f"{spec.name}_9") for spec in specs_of(programs))
     train(programs, state, [True] * 4, specs=renamed)
-    assert programs.num_compiled == 1
+    assert len(told) == 1
     train(programs, state, [True] * 4, examples=coloured_images(49, 3, seed=1))
-    assert programs.num_compiled == 2
+    assert len(told) == 2
 
 
 def test_a_program_asked_for_twice_at_once_is_compiled_once(bench: Workbench) -> None:
@@ -240,3 +240,12 @@ def test_what_is_asked_of_a_gpus_compiler_is_something_the_compiler_knows() -> N
     # Compilers of all devices read the same options, so a name that is wrong or gone shows here, too.
     run = jax.jit(lambda x: x @ x).lower(np.ones((2, 2), np.float32)).compile(compiler_options=_GPU_OPTIONS)
     assert float(run(np.ones((2, 2), np.float32))[0, 0]) == 2.0
+
+
+def test_programs_that_were_not_used_for_longest_are_let_go() -> None:
+    told: list[str] = []
+    programs = Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what))
+    sizes = (*range(1, _MOST_KEPT + 1), 1, _MOST_KEPT + 1, 1, 2)
+    for size in sizes:
+        programs.run("twice", lambda x: 2 * x, np.ones(size, np.float32))
+    assert len(told) == _MOST_KEPT + 2  # the first one was used again and stayed, the second one was made anew
