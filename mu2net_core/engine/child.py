@@ -70,6 +70,11 @@ class Trained:
     examples: int
     finite: bool
 
+    @property
+    def size_bytes(self) -> int:
+        """How much memory its arrays take."""
+        return sum(array.nbytes for layer in (*self.params, *self.momentum) for array in layer.values())
+
 
 @dataclass(slots=True)
 class _Child:

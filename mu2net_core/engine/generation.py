@@ -137,6 +137,6 @@ def _result(shop: Workshop, one: Draft, trained: Trained, writer: Writer, wall_s
         quality=quality,
         score=None if quality is None else score(quality, one.costs, shop.preset.scorer),
         curve=trained.curve,
-        storing=writer.submit(partial(stored, shop, one, trained)) if outcome == "kept" else None,
+        storing=writer.submit(partial(stored, shop, one, trained), trained.size_bytes) if outcome == "kept" else None,
         wall_s=wall_s,
     )

@@ -11,7 +11,7 @@ from mu2net_core.objects import Component, ComponentRef
 
 __all__ = ["ComponentPool"]
 
-_MAX_BYTES = 2**30
+_MAX_BYTES = 2**27
 
 
 @dataclass(slots=True)

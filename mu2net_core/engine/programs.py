@@ -23,6 +23,7 @@ import numpy as np
 
 from mu2net_core.engine.computation import Computation, Row, State, count, join, parts
 from mu2net_core.engine.layout import CHILDREN, Layout
+from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
@@ -252,6 +253,7 @@ class Programs:
         lowered = jax.jit(lambda *a: function(*a, **static), donate_argnums=donate).lower(*args)
         options = _GPU_OPTIONS if self.layout.devices[0][0].platform == "gpu" else None
         program = lowered.compile(compiler_options=options)
+        give_back_freed()  # a compiler takes hundreds of megabytes
         specs = static.get("specs")
         self.on_compile(f"{name} {specs[0].kind}..{specs[-1].kind}" if specs else name, time.perf_counter() - began)
         return program

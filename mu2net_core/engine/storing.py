@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from threading import BoundedSemaphore
 
 import numpy as np
 
 from mu2net_core.engine.blueprint import Blueprint, LayerPlan, provisional_ref
 from mu2net_core.engine.child import Trained
 from mu2net_core.engine.drafting import Draft
+from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
@@ -20,31 +21,44 @@ from mu2net_core.search import Member, score
 
 __all__ = ["Writer", "stored"]
 
-_MOST_STORING = 2
+_WAITING_BYTES = 2**28
+"""Of children that are trained and wait to be stored, at most."""
 
 
 class Writer:
-    """Stores children in a thread of its own, two at most waiting: arrays wait in memory."""
+    """Stores children in a thread of its own, in order; few wait, because their arrays wait in memory."""
 
     def __init__(self, meter: Meter) -> None:
         """Begins with nothing to store; ``meter`` is told how long one had to wait."""
-        self._thread = ThreadPoolExecutor(1, "mu2net-store")
-        self._room, self._meter = BoundedSemaphore(_MOST_STORING), meter
-        self._last: Future[Member] | None = None
+        self._thread, self._meter = ThreadPoolExecutor(1, "mu2net-store"), meter
+        self._waiting: deque[tuple[Future[Member], int]] = deque()
 
-    def submit(self, store: Callable[[], Member]) -> Future[Member]:
-        """Returns what ``store`` will return; waits while too many others wait."""
+    def submit(self, store: Callable[[], Member], size_bytes: int) -> Future[Member]:
+        """Returns what ``store`` will return; waits until it and those that wait have room.
+
+        One too large for that is stored when this returns.
+
+        Raises:
+            Exception: an earlier one could not be stored.
+        """
         with self._meter.timing("wait"):
-            self._room.acquire()
-        if self._last is not None and self._last.done():
-            self._last.result()  # what could not be stored shows now, not when all are trained
-        storing = self._last = self._thread.submit(store)
-        storing.add_done_callback(lambda _storing: self._room.release())
+            self._wait(room=_WAITING_BYTES - size_bytes)
+            storing = self._thread.submit(store)
+            self._waiting.append((storing, size_bytes))
+            if size_bytes > _WAITING_BYTES:
+                self._wait(room=0)
+                give_back_freed()
         return storing
 
     def close(self) -> None:
         """Waits until all is stored."""
-        self._thread.shutdown()
+        with self._meter.timing("wait"):
+            self._thread.shutdown()
+
+    def _wait(self, *, room: int) -> None:
+        """Waits for the oldest until those that are left take no more than ``room``."""
+        while self._waiting and sum(size for _, size in self._waiting) > room:
+            self._waiting.popleft()[0].result()
 
 
 def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
