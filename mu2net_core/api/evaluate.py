@@ -9,7 +9,7 @@ from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
 from mu2net_core.api.runtime import prepare_jax, split_at
 from mu2net_core.api.stored import stored_model
-from mu2net_core.engine.evaluate import count_correct, load_row
+from mu2net_core.engine.evaluate import count_correct, load_row, precision_of
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
@@ -56,7 +56,8 @@ def evaluate(
     began = time.perf_counter()
     stored = stored_model(repo, revision)
     prepare_jax(context)
-    programs = Programs(family=family_named(stored.model.architecture.name))
+    family, precision = family_named(stored.model.architecture.name), precision_of(stored.model)
+    programs = Programs(family=family, precision=precision)
     specs = model_specs(stored.model, programs.family, stored.task.num_classes, repo.limits)
     bring_components(repo, stored.model.components, what=stored.task.name, counter=Counter(progress))
     row = load_row(stored.model, specs, repo.objects.component, programs.family)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from mu2net_core.api.buildable import check_buildable
 from mu2net_core.api.context import Context
 from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.presets import chosen_preset
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
 from mu2net_core.api.settings import effective_preset, preset_in_force
-from mu2net_core.engine.blueprint import num_params
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError
-from mu2net_core.nn import family_named
-from mu2net_core.objects import Limits, Origin
-from mu2net_core.presets import ARCHITECTURE, Preset
+from mu2net_core.errors import AlreadyExistsError
+from mu2net_core.objects import Origin
+from mu2net_core.presets import ARCHITECTURE
 from mu2net_core.repo import Repository, create_repository, open_repository
 from mu2net_core.repo.config import Value
 from mu2net_core.repo.outcomes import Watch
@@ -84,7 +83,7 @@ def init(
     repo = _unfinished(target if bare else target / FOLDER, base.name, settings)
     limits = effective_limits(context, {} if repo is None else repo.config.settings)
     chosen = preset_in_force(base, settings if repo is None else repo.config.settings, context)
-    _check_buildable(chosen, limits)
+    check_buildable(chosen, limits)
     pretrained = load_pretrained(root, chosen, context, limits=limits, watch=watch)
     if repo is None:
         repo = create_repository(target, preset=base.name, settings=settings, bare=bare)
@@ -110,21 +109,6 @@ def _unfinished(path: Path, preset: str, settings: Mapping[str, Value]) -> Repos
     if not _is_begun(repo, preset, settings):
         raise AlreadyExistsError(f"There is a repository in {path} already.")
     return repo
-
-
-def _check_buildable(preset: Preset, limits: Limits) -> None:
-    """Checks that the family can build models at the ends of the space and every size of image, and the root's size."""
-    family, config = family_named(preset.architecture.name), preset.architecture.config
-    for name, values in preset.space.values.items():
-        for value in values if name == "image_size" else (values[0], values[-1]):
-            family.layers(config, {**preset.space.defaults, name: value}, num_classes=1)
-    specs = family.layers(config, preset.space.defaults, num_classes=1)
-    num_bytes = 4 * sum(num_params(family, replace(spec, name="")) for spec in specs)
-    if num_bytes > limits.model_bytes:
-        raise InvalidInputError(
-            f"The root model would take {num_bytes} bytes, over the limit of {limits.model_bytes}.",
-            hint="Choose smaller sizes, or a larger limits.model_bytes in your own settings.",
-        )
 
 
 def _is_begun(repo: Repository, preset: str, settings: Mapping[str, Value]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from mu2net_core.api.buildable import check_buildable
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine import num_cores, processor
 from mu2net_core.api.parents import ParentCheck
@@ -50,6 +51,7 @@ class Laboratory:
     def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Laboratory:
         """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
         method_named(preset.training.method)  # one that is not installed shows now
+        check_buildable(preset, repo.limits)
         prepare_jax(context)
         programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
         return cls(

@@ -12,7 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.stored import StoredModel, stored_model
 from mu2net_core.data import fit, read_image
-from mu2net_core.engine.evaluate import load_row, probabilities
+from mu2net_core.engine.evaluate import load_row, precision_of, probabilities
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs, Row
 from mu2net_core.errors import DataError, InvalidInputError
@@ -47,7 +47,8 @@ class Predictor:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         self.stored: StoredModel = stored_model(repo, revision)
         prepare_jax(context)
-        self._programs = Programs(family=family_named(self.stored.model.architecture.name))
+        family, precision = family_named(self.stored.model.architecture.name), precision_of(self.stored.model)
+        self._programs = Programs(family=family, precision=precision)
         self._specs: tuple[LayerSpec, ...] = model_specs(
             self.stored.model, self._programs.family, self.stored.task.num_classes, repo.limits
         )

@@ -11,10 +11,10 @@ from mu2net_core.data import Examples
 from mu2net_core.engine.feeding import Feed, hold
 from mu2net_core.engine.fitting import check_component
 from mu2net_core.engine.programs import Programs, Row
-from mu2net_core.nn import ArchitectureFamily, LayerSpec
+from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 from mu2net_core.objects import Component, Model
 
-__all__ = ["count_correct", "load_row", "probabilities"]
+__all__ = ["count_correct", "load_row", "precision_of", "probabilities"]
 
 
 def load_row(
@@ -31,6 +31,11 @@ def load_row(
         check_component(family, spec, component, ref.id)
         row.append({name: jax.device_put(array) for name, array in component.params.items()})
     return tuple(row)
+
+
+def precision_of(model: Model) -> Precision:
+    """Returns in which products a stored model was trained and measured, so that it is used in the same."""
+    return "bfloat16" if model.versions.get("precision") == "bfloat16" else "float32"
 
 
 def count_correct(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> int:

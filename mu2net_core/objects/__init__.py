@@ -9,6 +9,7 @@ from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
 from mu2net_core.objects.names import check_name, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
+from mu2net_core.objects.preparation import PREPARATION
 from mu2net_core.objects.run import Run, RunSetting, Seen
 from mu2net_core.objects.signed import SignedKind, signed_bytes
 from mu2net_core.objects.strict import decode_strict
@@ -20,6 +21,7 @@ __all__ = [
     "LIMITS",
     "LIMITS_PREFIX",
     "MACHINE_PREFIX",
+    "PREPARATION",
     "PUBLIC",
     "SPLITS",
     "AccessRule",

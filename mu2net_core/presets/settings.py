@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Architecture, Hyperparameter, Scorer
+from mu2net_core.objects import PREPARATION, Architecture, Hyperparameter, Scorer
 from mu2net_core.presets.preset import Preset, TrainingConfig
 from mu2net_core.search.space import SearchSpace
 
@@ -68,10 +68,12 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         elif key == STRUCTURAL_KEY:
             structural = _listed(key, value, "")
         elif section == "space":
+            _check_ranges(key, name, value)
             values[name] = _listed(key, value, _known(key, name, preset.space.defaults))
         elif section == "architecture":
             sizes[name] = _positive(key, _alike(key, value, _known(key, name, _sizes(preset))))
         elif section == "default":
+            _check_ranges(key, name, value)
             defaults[name] = _alike(key, value, _known(key, name, preset.space.defaults))
     try:
         return replace(
@@ -96,6 +98,16 @@ def _check_finite(key: str, value: object) -> None:
     numbers = value if isinstance(value, list | tuple) else (value,)
     if not all(isfinite(number) for number in numbers if isinstance(number, float)):
         raise InvalidInputError(f"{key}: expected finite numbers, got {value}.")
+
+
+def _check_ranges(key: str, name: str, value: object) -> None:
+    """Refuses what no image could be prepared with."""
+    if name not in PREPARATION:
+        return
+    _, least, greatest = PREPARATION[name]
+    for number in value if isinstance(value, list | tuple) else (value,):
+        if not isinstance(number, int | float) or not least <= number <= greatest:
+            raise InvalidInputError(f"{key}: expected numbers from {least} to {greatest}, got {str(number)[:80]}.")
 
 
 def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperparameter:

@@ -139,10 +139,12 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
         ("evolve.children", 2.5, "expected int, got 2.5"),
         ("evolve.children", True, "expected int, got True"),
         ("evolve.clip_norm", "1", "expected float, got '1'"),
-        ("evolve.clip_norm", float("nan"), "expected a positive number, got nan"),
+        ("evolve.clip_norm", float("nan"), "expected finite numbers, got nan"),
         ("scorer.factor", 1.5, "factor must lie in"),
         ("scorer.factor", 0, "factor must lie in"),
         ("scorer.name", 5, "expected str, got 5"),
+        ("evolve.clip_norm", float("inf"), "expected finite numbers, got inf"),
+        ("evolve.method", "", "expected the name of a search method"),
         ("space.momentum", [0.9, 0.8], "expected sorted distinct values"),
         ("space.momentum", [], "expected sorted distinct values"),
         ("space.momentum", [0.5], "the default 0.9 is not one of"),
@@ -169,4 +171,13 @@ def test_training_needs_positive_numbers() -> None:
 )
 def test_numbers_that_cannot_be_stored_are_refused_before_they_cost_a_training(key: str, value: object) -> None:
     with pytest.raises(InvalidInputError, match="finite"):
+        with_settings(preset_named("vit-ti0"), {key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("space.hue", [0.0, 0.8]), ("default.crop_area_min", 0.0), ("space.brightness", [-0.1, 0.0])],
+)
+def test_strengths_beyond_what_images_can_be_changed_by_are_refused(key: str, value: object) -> None:
+    with pytest.raises(InvalidInputError, match=rf"{key}: expected numbers from .* to .*, got"):
         with_settings(preset_named("vit-ti0"), {key: value})

@@ -9,21 +9,9 @@ import jax.numpy as jnp
 from flax import struct
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Hyperparameter
+from mu2net_core.objects import PREPARATION, Hyperparameter
 
 __all__ = ["Augmentation", "is_identity"]
-
-_SMALLEST_CROP = 0.01
-_RANGES: Mapping[str, tuple[float, float, float]] = {  # value that changes nothing, least, greatest
-    "crop_area_min": (1.0, _SMALLEST_CROP, 1.0),
-    "crop_aspect_min": (1.0, _SMALLEST_CROP, 1.0),
-    "flip_left_right": (0.0, 0.0, 1.0),
-    "brightness": (0.0, 0.0, 1.0),
-    "contrast": (0.0, 0.0, 1.0),
-    "saturation": (0.0, 0.0, 1.0),
-    "hue": (0.0, 0.0, 0.5),
-    "jpeg_quality": (0.0, 0.0, 1.0),
-}
 
 
 @struct.dataclass
@@ -57,7 +45,7 @@ class Augmentation:
         Raises:
             InvalidInputError: a value is not a number in its range.
         """
-        return cls(**{name: jnp.float32(_value(name, hyperparameters)) for name in _RANGES})
+        return cls(**{name: jnp.float32(_value(name, hyperparameters)) for name in PREPARATION})
 
 
 def is_identity(hyperparameters: Mapping[str, Hyperparameter]) -> bool:
@@ -66,11 +54,11 @@ def is_identity(hyperparameters: Mapping[str, Hyperparameter]) -> bool:
     Raises:
         InvalidInputError: a value is not a number in its range.
     """
-    return all(_value(name, hyperparameters) == off for name, (off, _, _) in _RANGES.items())
+    return all(_value(name, hyperparameters) == off for name, (off, _, _) in PREPARATION.items())
 
 
 def _value(name: str, hyperparameters: Mapping[str, Hyperparameter]) -> float:
-    off, least, greatest = _RANGES[name]
+    off, least, greatest = PREPARATION[name]
     value = hyperparameters.get(name, off)
     if isinstance(value, str) or not least <= value <= greatest:
         raise InvalidInputError(

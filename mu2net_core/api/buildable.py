@@ -1,0 +1,32 @@
+"""Whether models of a preset can be built at all, before anything is made or trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mu2net_core.engine.blueprint import num_params
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn import family_named
+from mu2net_core.objects import Limits
+from mu2net_core.presets import Preset
+
+__all__ = ["check_buildable"]
+
+
+def check_buildable(preset: Preset, limits: Limits) -> None:
+    """Checks that the family can build models at the ends of the space and every size of image, and the root's size.
+
+    Raises:
+        InvalidInputError: it cannot, or the root is larger than the limits.
+    """
+    family, config = family_named(preset.architecture.name), preset.architecture.config
+    for name, values in preset.space.values.items():
+        for value in values if name == "image_size" else (values[0], values[-1]):
+            family.layers(config, {**preset.space.defaults, name: value}, num_classes=1)
+    specs = family.layers(config, preset.space.defaults, num_classes=1)
+    num_bytes = 4 * sum(num_params(family, replace(spec, name="")) for spec in specs)
+    if num_bytes > limits.model_bytes:
+        raise InvalidInputError(
+            f"The root model would take {num_bytes} bytes, over the limit of {limits.model_bytes}.",
+            hint="Choose smaller sizes, or a larger limits.model_bytes in your own settings.",
+        )
