@@ -17,7 +17,9 @@ sys.path.insert(0, str(ROOT))
 
 from measure import Options, Row, table  # noqa: E402
 
-CASES = ("startup", "components", "pull", "push", "scale", "s3", "stream", "evolve", "frozen", "large", "layouts")
+CASES = (
+    "startup", "components", "pull", "push", "scale", "s3", "stream", "evolve", "frozen", "large", "layouts", "agents",
+)  # fmt: skip
 
 
 def measure(case: str, options: Options) -> list[Row]:

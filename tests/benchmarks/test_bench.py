@@ -18,6 +18,7 @@ ROWS = {
     "evolve": ("evolve digits", "programs of evolve digits"),
     "frozen": ("step with the lower half", "step with an empty adapter"),
     "layouts": ("four children, vit-mini, together",),
+    "agents": ("2 agents on 2 cores",),
     "large": ("time per step of evolve", "memory of evolve"),
 }
 
