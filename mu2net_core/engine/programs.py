@@ -166,7 +166,7 @@ class Programs:
         What will be ``consumed`` never shares memory with ``array``.
         """
         place = None if self._num_devices == 1 else self.layout.children if together else self.layout.everywhere
-        placed: jax.Array = jax.device_put(array, place, may_alias=False if consumed else None)
+        placed: jax.Array = jax.device_put(np.array(array) if consumed else array, place)
         return placed
 
     def promise(self, shape: tuple[int, ...], dtype: Any, *, together: bool = False) -> jax.ShapeDtypeStruct:
