@@ -2,7 +2,9 @@
 
     TFDS_DATA_DIR=... python examples/characters.py --omniglot images_background_small1.zip --results results
 
-- evolution: one repository with all tasks, evolved in turn.
+- evolution: one repository with all tasks, evolved in turn, with the preset's settings.
+- apart: the same in one repository per task, so that nothing is transferred.
+- evolution-mu0.3: like evolution, where mutations are more likely at first: each layer is trained with probability 0.3.
 - alone: each task trained by itself from a random root, every layer, with the preset's default hyperparameters. The
   figure after iteration i is that of a fresh run of i times the budget, with one warm-up and one cosine.
 - random: each task by itself; every child is a fresh start with hyperparameters drawn uniformly from the same space.
@@ -32,15 +34,17 @@ import mu2net_core as m
 from mu2net_core.presets import preset_named
 
 PRESET = "vit-ti3"
-ARMS = ("evolution", "alone", "random")
+ARMS = ("evolution", "apart", "evolution-mu0.3", "alone", "random")
 NUMERALS = ("cmaterdb/bangla", "cmaterdb/devanagari", "cmaterdb/telugu")
 
 
-def settings(arm: str, mu: float | None = None) -> dict[str, str]:
+def settings(arm: str) -> dict[str, str]:
     """Returns the environment variables that make a run one of ``arm``."""
-    found = {} if arm == "evolution" else {"MU2NET_EVOLVE_METHOD": "random"}
-    if mu is not None and arm == "evolution":
-        found["MU2NET_DEFAULT_MU"] = str(mu)
+    if arm in {"evolution", "apart"}:
+        return {}
+    if arm == "evolution-mu0.3":
+        return {"MU2NET_DEFAULT_MU": "0.3"}
+    found = {"MU2NET_EVOLVE_METHOD": "random"}
     if arm == "alone":
         defaults = preset_named(PRESET).space.defaults
         found |= {f"MU2NET_SPACE_{name.upper()}": json.dumps([value]) for name, value in defaults.items()}
@@ -68,7 +72,8 @@ class Run:
     def all(self, iterations: int) -> dict[str, Any]:
         """Returns what the run measured."""
         began = time.perf_counter()
-        rows, models = getattr(self, f"_{self.arm}")(iterations)
+        ways = {"alone": self._alone, "random": self._apart, "apart": self._apart}
+        rows, models = ways.get(self.arm, self._together)(iterations)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "arm": self.arm,
@@ -83,15 +88,15 @@ class Run:
             "peak_mb": usage.ru_maxrss / 1024,
         }
 
-    def _evolution(self, iterations: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def _together(self, iterations: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         repo = self._repo("together", self.tasks)
         rows = self._evolve(repo, iterations, self.children, self.generations, self.validations)
         return rows, [_model(repo, info.name) for info in repo.tasks()]
 
-    def _random(self, iterations: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def _apart(self, iterations: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         rows, models = [], []
         for number, task in enumerate(self.tasks):
-            repo = self._repo(f"random{number}", [task])
+            repo = self._repo(f"apart{number}", [task])
             rows += self._evolve(repo, iterations, self.children, self.generations, self.validations)
             models += [_model(repo, info.name) for info in repo.tasks()]
         return rows, models
@@ -244,7 +249,7 @@ def _run_all(options: argparse.Namespace) -> list[dict[str, Any]]:
                 split = options.random_split if arm == "random" and options.random_split else options.split
                 command += ["--split", split, "--iterations", str(options.iterations)]
                 command += ["--omniglot", options.omniglot] if options.omniglot else []
-                subprocess.run(command, check=True, env={**os.environ, **settings(arm, options.mu)})
+                subprocess.run(command, check=True, env={**os.environ, **settings(arm)})
             runs.append(json.loads(file.read_text()))
     return runs
 
@@ -258,7 +263,6 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=3)
     parser.add_argument("--split", default="8x4x4", help="children x generations x cycles per child")
     parser.add_argument("--random-split", help="of the random arm, if it shall be another; of the same product")
-    parser.add_argument("--mu", type=float, help="where mutation probabilities start; the preset's if not given")
     parser.add_argument("--validation", action="store_true", help="show validation accuracies, as to choose by")
     parser.add_argument("--one", help="run this arm only, in this process")
     options = parser.parse_args()

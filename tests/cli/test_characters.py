@@ -52,7 +52,7 @@ class FakeRepo:
         return SimpleNamespace(iterations=done)
 
 
-@pytest.mark.parametrize("arm", ["evolution", "alone", "random"])
+@pytest.mark.parametrize("arm", ["evolution", "apart", "evolution-mu0.3", "alone", "random"])
 def test_every_arm_has_the_same_budget(
     arm: str, example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,20 +68,20 @@ def test_every_arm_has_the_same_budget(
     cycles = {(row["task"], row["iteration"]): row["cycles"] for row in found["rows"]}
     fresh = arm == "alone"
     assert cycles == {(task, i): 24 * (i if fresh else 1) for task in TASKS for i in (1, 2, 3)}
-    assert {len(repo.names) for repo in made.values()} == ({2} if arm == "evolution" else {1})
-    assert len(made) == {"evolution": 1, "alone": 6, "random": 2}[arm]
+    assert {len(repo.names) for repo in made.values()} == ({2} if arm.startswith("evolution") else {1})
+    assert len(made) == {"alone": 6, "random": 2, "apart": 2}.get(arm, 1)
     assert [model["task"] for model in found["models"]] == ["a", "b"]
 
 
 def test_only_the_baselines_leave_evolution(example: ModuleType) -> None:
-    def preset(arm: str, mu: float | None = None) -> Preset:
-        context = replace(Context.default(), environ=example.settings(arm, mu), user_config=None)
+    def preset(arm: str) -> Preset:
+        context = replace(Context.default(), environ=example.settings(arm), user_config=None)
         return preset_in_force(preset_named("vit-ti3"), {}, context)
 
     shipped = preset_named("vit-ti3")
-    assert preset("evolution") == shipped
-    assert preset("evolution", 0.3).space.defaults == {**shipped.space.defaults, "mu": 0.3}
-    assert preset("random", 0.3).space == shipped.space
+    assert preset("evolution") == preset("apart") == shipped
+    assert preset("evolution-mu0.3").space.defaults == {**shipped.space.defaults, "mu": 0.3}
+    assert preset("random").space == shipped.space
     assert preset("random").training.method == preset("alone").training.method == "random"
     alone = preset("alone").space
     assert alone.movable == alone.structural == ()
