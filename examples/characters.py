@@ -197,13 +197,12 @@ def report(runs: Sequence[dict[str, Any]], split: str = "test") -> None:
             f"| {run['arm']} | {run['seed']} | {cycles} | {run['cpu_s']:.0f} | {run['wall_s']:.0f} "
             f"| {run['compile_s']:.0f} | {run['peak_mb']:.0f} |"
         )
-    print(
-        "\n| arm | seed | task | line of models | of other tasks | taught by others | blocks | image | learning rate |"
-    )
+    print("\n| arm | task | ancestry | of other tasks | steps per layer | by others | blocks | image | learning rate |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for run in sorted(runs, key=lambda run: (ARMS.index(run["arm"]), run["seed"])):
-        for model in run["models"] if run["arm"] != "alone" else ():
-            print(_origin(run, model))
+    for arm in arms:
+        found = sorted((run for run in runs if run["arm"] == arm), key=lambda run: run["seed"])
+        for task in tasks:
+            print(_origin(arm, task, [model for run in found for model in run["models"] if model["task"] == task]))
 
 
 def _values(runs: Sequence[dict[str, Any]], arm: str, iteration: int, tasks: Sequence[str], split: str) -> list[float]:
@@ -215,13 +214,19 @@ def _values(runs: Sequence[dict[str, Any]], arm: str, iteration: int, tasks: Seq
     ]
 
 
-def _origin(run: dict[str, Any], model: dict[str, Any]) -> str:
-    values, task = model["hyperparameters"], model["task"]
-    others = sum(share for name, share in model["taught_by"].items() if name != task)
-    foreign = sum(1 for name in model["line"] if name != task)
+def _origin(arm: str, task: str, models: Sequence[dict[str, Any]]) -> str:
+    """Returns the row of a task's final models: means over seeds, and each seed's hyperparameters."""
+    lines = [len(model["line"]) for model in models]
+    foreign = [sum(1 for name in model["line"] if name != task) for model in models]
+    steps = [statistics.mean(sum(each.values()) for each in model["steps"].values()) for model in models]
+    others = [sum(share for name, share in model["taught_by"].items() if name != task) for model in models]
+    values = [
+        " / ".join(str(model["hyperparameters"].get(name, "-")) for model in models)
+        for name in ("num_layers", "image_size", "learning_rate")
+    ]
     return (
-        f"| {run['arm']} | {run['seed']} | {task} | {len(model['line'])} | {foreign} | {others:.0%} "
-        f"| {values['num_layers']} | {values.get('image_size', '-')} | {values['learning_rate']} |"
+        f"| {arm} | {task} | {statistics.mean(lines):.1f} | {statistics.mean(foreign):.1f} "
+        f"| {statistics.mean(steps):.1f} | {statistics.mean(others):.0%} | {' | '.join(values)} |"
     )
 
 

@@ -88,6 +88,12 @@ def test_only_the_baselines_leave_evolution(example: ModuleType) -> None:
     assert alone.defaults == shipped.space.defaults
 
 
+def model(task: str, *steps: dict[str, int]) -> dict[str, Any]:
+    shares = {"taught_by": {"a": 0.25, "b": 0.75}, "line": ["a", "b", "b"]}
+    values = {"num_layers": 3, "image_size": 32, "learning_rate": 0.01}
+    return {"task": task, "steps": dict(enumerate(steps)), "hyperparameters": values, **shares}
+
+
 def test_the_table_has_mean_and_spread_over_seeds(
     example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,7 +101,8 @@ def test_the_table_has_mean_and_spread_over_seeds(
         row = {"iteration": 1, "validation": 0.0, "cycles": 3}
         rows = [{**row, "task": "a", "test": test}, {**row, "task": "b", "test": test + 0.2}]
         times = {"cpu_s": 1.0, "compile_s": 1.0, "wall_s": 1.0, "peak_mb": 1.0}
-        run = {"arm": "evolution", "seed": seed, "rows": rows, "models": [], **times}
+        models = [model("a", {"a": 4, "b": 12}, {"a": 8}), model("b", {"b": seed}, {"b": seed})]
+        run = {"arm": "evolution", "seed": seed, "rows": rows, "models": models, **times}
         (tmp_path / f"evolution-{seed}.json").write_text(json.dumps(run))
     arguments = ["characters.py", "--results", str(tmp_path), "--seeds", "1", "2", "--arms", "evolution"]
     monkeypatch.setattr(sys, "argv", arguments)
@@ -105,3 +112,5 @@ def test_the_table_has_mean_and_spread_over_seeds(
     assert "| **mean** | 1 | **0.550 ± 0.071** |" in table
     assert "| mean, per seed | 1 | 0.500 / 0.600 |" in table
     assert "| evolution | 1 | 6 | 1 |" in table
+    assert "| evolution | a | 3.0 | 2.0 | 12.0 | 75% | 3 / 3 | 32 / 32 | 0.01 / 0.01 |" in table
+    assert "| evolution | b | 3.0 | 1.0 | 1.5 | 25% |" in table
