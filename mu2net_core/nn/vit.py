@@ -181,8 +181,8 @@ class VisionTransformer:
         return (0, 1, *inside)
 
     def stages(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
-        """Returns the start, and every adapter, block and the norm that is not the very first layer."""
-        kinds = ("adapter", "encoder_block", "encoder_norm")
+        """Returns the start, the end of the patch embedding, every adapter and block, and the norm."""
+        kinds = ("class_token", "adapter", "encoder_block", "encoder_norm")
         return tuple(sorted({0, *(index for index, spec in enumerate(specs) if spec.kind in kinds)}))
 
     def activations(self, specs: Sequence[LayerSpec]) -> int:

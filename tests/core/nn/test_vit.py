@@ -141,8 +141,8 @@ def test_a_row_is_cut_at_every_block_and_at_both_ends_of_the_embedding() -> None
 
 
 def test_stages_are_the_embedding_each_block_and_the_end() -> None:
-    assert FAMILY.stages(model(0)) == (0, 3)
-    assert FAMILY.stages(model(2)) == (0, 3, 4, 5)
+    assert FAMILY.stages(model(0)) == (0, 1, 3)
+    assert FAMILY.stages(model(2)) == (0, 1, 3, 4, 5)
     assert FAMILY.stages(model(2)[4:]) == (0, 1)
 
 
