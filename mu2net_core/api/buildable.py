@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn import family_named
-from mu2net_core.objects import Limits
+from mu2net_core.nn import ArchitectureFamily, family_named
+from mu2net_core.objects import Hyperparameter, Limits
 from mu2net_core.presets import Preset
 
 __all__ = ["check_buildable"]
@@ -22,7 +22,7 @@ def check_buildable(preset: Preset, limits: Limits) -> None:
     family, config = family_named(preset.architecture.name), preset.architecture.config
     for name, values in preset.space.values.items():
         for value in values if name == "image_size" else (values[0], values[-1]):
-            family.layers(config, {**preset.space.defaults, name: value}, num_classes=1)
+            _check(family, preset, name, value)
     specs = family.layers(config, preset.space.defaults, num_classes=1)
     num_bytes = 4 * sum(num_params(family, replace(spec, name="")) for spec in specs)
     if num_bytes > limits.model_bytes:
@@ -30,3 +30,13 @@ def check_buildable(preset: Preset, limits: Limits) -> None:
             f"The root model would take {num_bytes} bytes, over the limit of {limits.model_bytes}.",
             hint="Choose smaller sizes, or a larger limits.model_bytes in your own settings.",
         )
+
+
+def _check(family: ArchitectureFamily, preset: Preset, name: str, value: Hyperparameter) -> None:
+    try:
+        family.layers(preset.architecture.config, {**preset.space.defaults, name: value}, num_classes=1)
+    except InvalidInputError as exc:
+        raise InvalidInputError(
+            f"No model can be built with {name} = {value}, which space.{name} lists. {exc.message}",
+            hint=f"Where it was set: mu2net config list --origin. Set it anew: mu2net config set space.{name} LIST",
+        ) from exc

@@ -26,6 +26,9 @@ Row = tuple[Params, ...]
 State = tuple[Row, Row, jax.Array]
 """Parameters, momentum, and the gradient steps done so far, int32."""
 
+_Own = tuple[State, OptimizerSettings, jax.Array, jax.Array]
+"""A child's state, optimizer, which layers it trains, and its seeds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computation:
@@ -53,14 +56,11 @@ class Computation:
         With ``together`` all but ``inputs`` and ``labels`` have a first axis of children, spread over the devices.
         """
 
-        def one(own: tuple[Any, ...], inputs: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
-            state, settings, trainable, seeds = own
-            return self._train_one(state, settings, trainable, seeds, inputs, labels, specs=specs, **sizes)
+        def of_this_device(own: _Own, inputs: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
+            def one(own: _Own) -> tuple[State, jax.Array]:
+                return self._train_one(own, inputs, labels, specs=specs, **sizes)
 
-        def of_this_device(own: tuple[Any, ...], inputs: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
-            if not together:
-                return one(own, inputs, labels)
-            return _each(lambda own: one(own, inputs, labels))(own)  # type: ignore[no-any-return]
+            return _each(one)(own) if together else one(own)
 
         axes = PartitionSpec(CHILDREN) if together else PartitionSpec()
         run = self._sharded(of_this_device, (axes, PartitionSpec(), PartitionSpec()), axes)
@@ -68,10 +68,7 @@ class Computation:
 
     def _train_one(
         self,
-        state: State,
-        settings: OptimizerSettings,
-        trainable: jax.Array,
-        seeds: jax.Array,
+        own: _Own,
         inputs: jax.Array,
         labels: jax.Array,
         *,
@@ -80,6 +77,7 @@ class Computation:
         batch: int,
         clip_norm: float,
     ) -> tuple[State, jax.Array]:
+        state, settings, trainable, seeds = own
         key = jax.random.wrap_key_data(seeds, impl="threefry2x32")
         order = jax.random.permutation(key, inputs.shape[0])[: steps * batch].reshape(steps, batch)
         parts = self.layout.batch_parts

@@ -20,6 +20,7 @@ from mu2net_core.api.fsck import fsck
 from mu2net_core.api.init import init
 from mu2net_core.api.predict import Predictor
 from mu2net_core.api.replay import replay
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository, load_system, open_repository
 
@@ -161,3 +162,12 @@ def test_no_setting_of_a_machine_leaves_it(small) -> None:
     with pytest.raises(Exception, match="expected one of auto, sequential, children, batch, got 'fast'"):
         config.set_(repo, world.context, "machine.strategy", "fast")
     assert json.dumps(config.get(repo, world.context, "machine.precision").value) == '"auto"'
+
+
+def test_a_space_with_models_that_cannot_be_built_says_so_before_anything_is_trained(small) -> None:
+    world, repo = small()
+    spoilt = _with(world.context, environ={**world.context.environ, "MU2NET_SPACE_IMAGE_SIZE": "[8, 10]"})
+    with pytest.raises(
+        InvalidInputError, match=r"image_size = 10, which space.image_size lists(.|\n)*multiple of patch 4"
+    ):
+        evolve(repo, spoilt, tasks=["light"])
