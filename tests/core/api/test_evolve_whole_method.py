@@ -93,8 +93,9 @@ def test_adapters_are_added_trained_stored_and_shared_on(small) -> None:
     assert refs(first)["adapter_0"] == (True, "new")
     assert first.component("adapter_0").num_params == 2 * 16 + 16 * 8 + 8 + 8 * 16 + 16
     again = evolved(world, repo, generations=2)
-    if again.parent != first.root:
-        assert again.hyperparameters["adapter_0"] == 8
+    assert again.hyperparameters["adapter_0"] == 8
+    adapters = {m.component("adapter_0").id for m in lineage(repo, again)}
+    assert len(adapters) == len(lineage(repo, again)) > 1  # µ is 1: each child trained a copy of its parent's
 
 
 @pytest.mark.parametrize(
@@ -114,15 +115,11 @@ def test_images_grow_and_positions_with_them(small) -> None:
     world, repo = small(space_image_size="[8, 12]")
     model = evolved(world, repo, generations=3)
     assert model.hyperparameters["image_size"] in {8, 12}
-    # µ is 1: every generation moves, up (12) or against the end (8).
-    sizes = {m.hyperparameters["image_size"] for m in lineage(repo, model)}
-    assert sizes <= {8, 12}
     for one in lineage(repo, model):
         side = one.hyperparameters["image_size"]
         assert one.component("position_embedding").num_params == ((side // 4) ** 2 + 1) * 16
-    large = next((m for m in lineage(repo, model) if m.hyperparameters["image_size"] == 12), None)
-    if large is not None:
-        assert refs(large)["position_embedding"][1] in {"interpolate", "clone", "insert"}
+    made = [refs(m)["position_embedding"][1] for m in lineage(repo, model) if m.hyperparameters["image_size"] == 12]
+    assert made[-1] == "interpolate"  # the first of that size; µ is 1, so that every generation moves
     images = np.zeros((2, 8, 8, 3), np.uint8)
     assert Predictor(repo, world.context, "light").probabilities(images).shape == (2, 2)
 
