@@ -57,7 +57,7 @@ def shares_text(shares: Mapping[str, float]) -> str:
 
 def _step_text(step: Step) -> str:
     trained = ", ".join(f"+{steps} steps on {task}" for task, steps in step.added.items())
-    made = f"{step.operation} by {step.task}" if step.task else step.operation
+    made = f"{step.operation} by {step.task}" if step.task else "root"
     return f"{made} [{short(step.component)}]{'  ' + trained if trained else ''}"
 
 

@@ -13,6 +13,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec, family_named, read_checkpoint
 from mu2net_core.objects import Component, ComponentRef, Limits, Model, Origin
+from mu2net_core.objects.component import Operation
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.outcomes import Watch
@@ -70,7 +71,9 @@ def store_root(repo: Repository, preset: Preset, *, seed: int, pretrained: Pretr
     model = Model(
         architecture=preset.architecture,
         components=tuple(
-            _stored(repo, spec, _random(family, spec, seed) if pretrained is None else pretrained.layers[spec.name])
+            _stored(repo, spec, _random(family, spec, seed), "new")
+            if pretrained is None
+            else _stored(repo, spec, pretrained.layers[spec.name], "root")
             for spec in _specs(preset)
         ),
         hyperparameters=preset.space.defaults,
@@ -91,7 +94,7 @@ def _random(family: ArchitectureFamily, spec: LayerSpec, seed: int) -> Arrays:
     return family.init(spec, np.random.Generator(np.random.Philox(derive_seed(seed, "root", spec.name))))
 
 
-def _stored(repo: Repository, spec: LayerSpec, params: Mapping[str, np.ndarray]) -> ComponentRef:
+def _stored(repo: Repository, spec: LayerSpec, params: Mapping[str, np.ndarray], operation: Operation) -> ComponentRef:
     component = Component(name=spec.name, config=spec.config, params=params)
     oid, size_bytes = repo.objects.put_component(component)
     return ComponentRef(
@@ -100,7 +103,7 @@ def _stored(repo: Repository, spec: LayerSpec, params: Mapping[str, np.ndarray])
         num_params=component.num_params,
         size_bytes=size_bytes,
         trainable=False,
-        operation="root",
+        operation=operation,
     )
 
 

@@ -79,11 +79,11 @@ def draw_blueprint(
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
-    A layer the parent has is cloned if the plan says so or every child trains it, otherwise shared. The head comes
-    from the parent if the parent solves the same task, else from the nearest ancestor that does, else it is new. A
-    layer the parent lacks, or has in another size, comes from the nearest ancestor that had it; else the parent's is
-    made to fit (positions are interpolated, a block grows); else it is new. What a change of structure adds is new in
-    any case, and passes on what it gets.
+    A layer the parent has is cloned if the plan says so, if every child trains it or if nobody has trained it yet,
+    otherwise shared. The head comes from the parent if the parent solves the same task, else from the nearest ancestor
+    that does, else it is new. A layer the parent lacks, or has in another size, comes from the nearest ancestor that
+    had it; else the parent's is made to fit (positions are interpolated, a block grows); else it is new. What a change
+    of structure adds is new in any case, and passes on what it gets.
 
     Args:
         plan: from the search.
@@ -133,7 +133,7 @@ def _layer(
     if own is not None and not usable(own):
         own = None
     if own is not None and own.num_params == num_params(family, spec):
-        trainable = spec.name in plan.clones or spec.name in family.always_trainable
+        trainable = own.is_untrained or spec.name in plan.clones or spec.name in family.always_trainable
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
     added = next((m for m in plan.mutations if family.added(m.name, plan.hyperparameters) == spec.name), None)
     source = None if added else _inherited(spec, family, _lines(ancestors, task if is_head else None), usable)

@@ -58,7 +58,7 @@ class ComponentRef:
         num_params: numbers in ``params``.
         size_bytes: bytes of the object's file.
         trainable: whether this model trained it; otherwise it is shared, frozen.
-        operation: how it came to be.
+        operation: how it came to be; in a root, ``new`` if its numbers were drawn, ``root`` if a checkpoint has them.
         parent: the component it started from, or None.
         training: per task, what its whole lineage was trained with, this model included.
     """
@@ -71,3 +71,8 @@ class ComponentRef:
     operation: Operation
     parent: str | None = None
     training: Mapping[str, Training] = field(default_factory=dict)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its numbers are still as they were drawn: it holds nobody's knowledge."""
+        return self.operation == "new" and not self.training

@@ -18,7 +18,7 @@ from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.space import MU, PREPROCESSING, SearchSpace, neighbour
 from mu2net_core.search.structure import Structure
 
-__all__ = ["Preparation", "candidates", "draw_preparation", "mutate", "rate"]
+__all__ = ["Preparation", "candidates", "clonable", "draw_preparation", "mutate", "rate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,18 @@ def candidates(parent: Model, space: SearchSpace, structure: Structure) -> tuple
     ``clone:<component>`` for each component that is not trained in any case, ``hp:<name>`` for each hyperparameter
     with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure.
     """
-    clones = [f"clone:{ref.name}" for ref in parent.components if ref.name not in structure.always_trainable]
+    clones = [f"clone:{name}" for name in clonable(parent, structure)]
     moves = [f"hp:{name}" for name in space.movable]
     return tuple(sorted([*clones, *moves, *_changes(parent, space, structure)]))
+
+
+def clonable(parent: Model, structure: Structure) -> tuple[str, ...]:
+    """Returns the components of ``parent`` that a child can share: not those every child trains, nor untrained ones.
+
+    A layer whose numbers are still as they were drawn holds nothing worth sharing: whoever inherits it trains it.
+    """
+    names = (ref.name for ref in parent.components if not ref.is_untrained)
+    return tuple(name for name in names if name not in structure.always_trainable)
 
 
 def rate(parent: Model, mutation: str, space: SearchSpace) -> float:

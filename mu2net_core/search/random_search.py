@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from mu2net_core.objects import Hyperparameter, Mutation, System
+from mu2net_core.search.mutations import clonable
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.population import Population, usable
@@ -53,7 +54,7 @@ def _plan(
     root: Member, space: SearchSpace, structure: Structure, values: Mapping[str, Hyperparameter], seed: int
 ) -> ChildPlan:
     before = {**space.defaults, **root.model.hyperparameters}
-    clones = [ref.name for ref in root.model.components if ref.name not in structure.always_trainable]
+    clones = clonable(root.model, structure)
     moves = [
         Mutation(name=f"hp:{name}", before=before[name], after=value)
         for name, value in values.items()

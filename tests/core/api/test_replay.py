@@ -183,7 +183,9 @@ def test_a_clone_repeats_what_was_pushed_to_it(grown) -> None:
 def test_private_models_that_counted_for_the_costs_change_the_manifest_only(planted) -> None:
     repo = planted.open()
     add_task(repo, planted.context, "sklearn:digits", name="secret", private=True)
-    _, public = planted.evolve(repo, tasks=["secret", "digits"], seed=1).iterations
+    planted.evolve(repo, seed=1, generations=1, children=1)
+    _, public = planted.evolve(repo, tasks=["secret", "digits"], seed=SEED).iterations
+    assert public.improved
     assert run_of(repo, public.commit).seen == ()
     report = replay(repo, planted.context, "digits")
     assert report.outcome == "parameters"

@@ -97,7 +97,9 @@ def test_a_child_of_a_checkpoint_inherits_its_layers(world, mini: Path) -> None:
     (head,) = load_system(repo).heads.values()
     assert head.model.root == made.root_id
     assert head.model.origin is None
-    parents = {ref.id for ref in load_system(repo).roots[made.root_id].components}
+    root = load_system(repo).roots[made.root_id]
+    assert any(ref in root.components for ref in head.model.components)  # shared as it is, frozen
+    parents = {ref.id for ref in root.components}
     assert {ref.parent or ref.id for ref in head.model.components if ref.name != "head"} <= parents
 
 

@@ -64,6 +64,17 @@ def test_what_is_not_cloned_is_shared_frozen_and_what_every_child_trains_is_clon
     assert layer(cloned, "block_0") == ("block_0", True, "clone")
 
 
+def test_a_layer_that_nobody_has_trained_yet_is_trained_whoever_inherits_it(plan_of) -> None:
+    refs = tuple(replace(ref, operation="new") for ref in ROOT.model.components)
+    blueprint = draw(plan_of(replace(ROOT, model=replace(ROOT.model, components=refs))))
+    assert layer(blueprint, "embedding") == ("embedding", True, "clone")
+    assert layer(blueprint, "block_0") == ("block_0", True, "clone")
+    assert blueprint.frozen == ()
+    refs = tuple(replace(ref, operation="new") for ref in OTHERS.model.components)
+    blueprint = draw(plan_of(replace(OTHERS, model=replace(OTHERS.model, components=refs))))
+    assert layer(blueprint, "embedding") == ("embedding-b", False, "new")
+
+
 @pytest.mark.parametrize(("clones", "boundary"), [((), 2), (("block_0",), 1), (("embedding",), 0)])
 def test_the_boundary_lies_just_below_the_lowest_trained_layer(plan_of, clones, boundary: int) -> None:
     assert len(draw(plan_of(ROOT, clones=clones)).frozen) == boundary

@@ -95,6 +95,15 @@ def test_each_mutation_of_each_parent_happens_as_often_as_its_own_rate_says(pare
         assert_frequency(found[f"mu:{delta}"], len(mine), probability, f"mu:{delta}")
 
 
+def test_what_nobody_has_trained_yet_cannot_be_shared_and_so_is_no_matter_of_chance() -> None:
+    drawn = (replace(ref, operation="new") for ref in ROOT.model.components[:2])
+    untrained = replace(ROOT.model, components=(*drawn, *ROOT.model.components[2:]))
+    left = set(candidates(ROOT.model, SPACE, STRUCTURE)) - set(candidates(untrained, SPACE, STRUCTURE))
+    assert left == {"clone:embedding", "clone:encoderblock_0"}
+    trained = replace(ROOT.model, components=(replace(sample_ref("embedding", "b"), operation="new"),))
+    assert "clone:embedding" in candidates(trained, SPACE, STRUCTURE)
+
+
 def test_preparation_moves_as_often_as_the_best_models_rates_say() -> None:
     for delta, probability in (("hp:hue", 0.26), ("hp:image_size", 0.06)):
         name, expected = delta.removeprefix("hp:"), SPACE.defaults[delta.removeprefix("hp:")]
