@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +13,7 @@ import jax
 
 from mu2net_core.api.compile_cache import CompileCache
 from mu2net_core.api.context import Context
+from mu2net_core.api.device_memory import device_bytes, used_bytes
 from mu2net_core.api.settings import effective_machine
 from mu2net_core.data import ExampleStream, ReadAhead, Resident, absolute_uri, data_folder, is_catalogue, load_split
 from mu2net_core.engine.blueprint import num_params
@@ -42,7 +41,6 @@ __all__ = [
 
 _RECORDED = ("jax", "flax", "optax", "numpy")
 _TOLD: set[Path] = set()
-_UNKNOWN_BYTES = 4 * 2**30
 _AHEAD = ReadAhead(size_bytes=2**26)  # more than a chunk, so that the next one is read while one is trained on
 
 
@@ -136,7 +134,7 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
 
 def resident_bytes_of(repo: Repository, context: Context) -> int:
     """Returns up to which size a split lies on the device: the setting, or half of its memory."""
-    return effective_machine(repo, context).resident_bytes or _device_bytes(jax.local_devices()[0]) // 2
+    return effective_machine(repo, context).resident_bytes or device_bytes(jax.local_devices()[0]) // 2
 
 
 def programs_of(
@@ -154,40 +152,12 @@ def programs_of(
     layout = choose_layout(
         machine.strategy,
         child_bytes=child_bytes,
-        device_bytes=min(map(_device_bytes, devices)),
+        device_bytes=min(map(device_bytes, devices)),
         most=preset.training.children,
         devices=devices,
     )
-    meter = Meter(memory_bytes=lambda: _used_bytes(devices[0]))
+    meter = Meter(memory_bytes=lambda: used_bytes(devices[0]))
     return Programs(family=family, on_compile=on_compile, layout=layout, precision=precision, meter=meter)
-
-
-def _device_bytes(device: jax.Device) -> int:
-    """Returns how much memory a device has, as far as it tells; a CPU's is its share of the machine's.
-
-    All of it and not what is free: what streams and what is trained together decides the last bits, so a machine must
-    decide alike every time.
-    """
-    stats = device.memory_stats() or {}
-    if "bytes_limit" in stats:
-        return int(stats["bytes_limit"])
-    try:
-        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return whole // len(jax.local_devices())
-    except (ValueError, OSError, AttributeError):  # not every system tells
-        return _UNKNOWN_BYTES
-
-
-def _used_bytes(device: jax.Device) -> int | None:
-    """Returns how much of a device's memory was in use at most; a CPU's is this process's; None if nobody knows."""
-    stats = device.memory_stats() or {}
-    if "peak_bytes_in_use" in stats:
-        return int(stats["peak_bytes_in_use"])
-    if device.platform != "cpu" or not sys.platform.startswith("linux"):
-        return None
-    import resource  # Unix only
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _precision_of(device: jax.Device) -> Precision:

@@ -63,7 +63,7 @@ def draft_all(
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
             kinds=shop.preset.space.structural,
         )
-        costs = _costs(shop, blueprint, users)
+        plan, costs = _as_built(plan, blueprint), _costs(shop, blueprint, users)
         return Draft(
             child=child,
             plan=plan,
@@ -74,6 +74,14 @@ def draft_all(
         )
 
     return tuple(draw(child, plan) for child, plan in enumerate(plans))
+
+
+def _as_built(plan: ChildPlan, blueprint: Blueprint) -> ChildPlan:
+    """Returns the plan without copies of layers that it also removes."""
+    gone = plan.clones - {spec.name for spec in blueprint.specs}
+    lost = {f"clone:{name}" for name in gone}
+    left = tuple(mutation for mutation in plan.mutations if mutation.name not in lost)
+    return replace(plan, clones=plan.clones - gone, mutations=left)
 
 
 def _job(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, costs: Costs) -> Job:

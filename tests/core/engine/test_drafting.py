@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.engine.drafting import Draft, draft_all, grouped
-from mu2net_core.objects import System
+from mu2net_core.objects import Mutation, System
 from mu2net_core.search import ChildPlan, Population
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import Workbench
@@ -45,3 +45,18 @@ def test_children_that_see_other_examples_are_never_trained_together(bench: Work
     made = drafts(bench, system, *plans)
     assert members(grouped(made, 4)) == [[0, 2], [1]]
     assert members(grouped([replace(made[0], side=side) for side in (2, 4, 2)], 4)) == [[0, 0], [0]]
+
+
+def test_a_copy_of_a_layer_that_the_same_plan_removes_did_not_happen(bench: Workbench, system, plan_of) -> None:
+    names = ("hp:num_layers", "clone:block_0", "clone:block_1", "mu:clone:block_1")
+    plan = replace(
+        plan_of(bench.root(num_layers=2), ("block_0", "block_1"), num_layers=1),
+        mutations=tuple(Mutation(name=name) for name in names),
+    )
+    (draft,) = drafts(bench, system, plan)
+    assert draft.plan.clones == {"block_0"}
+    assert [mutation.name for mutation in draft.plan.mutations] == [
+        "hp:num_layers",
+        "clone:block_0",
+        "mu:clone:block_1",
+    ]
