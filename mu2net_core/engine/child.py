@@ -114,8 +114,7 @@ def train_children(
     total = supply.cycle.total_steps * config.validations
     settings = _placed([OptimizerSettings.of(job.hyperparameters, total) for job in jobs], programs)
     trainable = _placed([np.array([slot.trainable for slot in job.blueprint.slots]) for job in jobs], programs)
-    starts = [begin(job.blueprint.slots, job.seed, pool, programs.family) for job in jobs]
-    state: State = (*_placed(starts, programs), _zero(len(jobs), programs))
+    state: State = (*_begun(jobs, pool, programs), _zero(len(jobs), programs))
     children = [_Child(job=job, curve=[]) for job in jobs]
     for number in range(config.validations):
         with programs.meter.timing("train"):
@@ -251,6 +250,13 @@ def _placed(trees: Sequence[Any], programs: Programs) -> Any:
     if len(trees) == 1:
         return jax.tree.map(lambda leaf: programs.put(leaf, consumed=True), trees[0])
     return jax.tree.map(lambda *leaves: programs.put(np.stack(leaves), together=True), *trees)
+
+
+def _begun(jobs: Sequence[Job], pool: ComponentPool, programs: Programs) -> tuple[Row, Row]:
+    """Returns parameters and momentum on the devices; on the host nothing of them is left."""
+    starts = [begin(job.blueprint.slots, job.seed, pool, programs.family) for job in jobs]
+    params, momentum = _placed(starts, programs)
+    return params, momentum
 
 
 def _zero(count: int, programs: Programs) -> jax.Array:
