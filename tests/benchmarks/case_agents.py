@@ -3,6 +3,9 @@
 Each agent is a process that runs ``mu2net evolve --task``. They begin together once everything is imported, and find
 their programs in the cache on the disk. The digits that come with scikit-learn are data enough; the tasks have them
 under different names, so that they evolve differently.
+
+Eight agents need more cores than there are. They are replayed: each waits as long as an iteration of the one agent
+took, then publishes a model for its task in the repository that all share, in turn for each of the measured iterations.
 """
 
 from __future__ import annotations
@@ -10,20 +13,28 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
+from datetime import datetime
+from functools import partial
 from io import StringIO
 from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
 from typing import Any
 from unittest import mock
 
 from measure import Options, Row, Spent, Timings, apart, interleave_spent, seconds, times
 
 from mu2net_cli.main import main
+from mu2net_core.repo import load_system, open_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
 TASKS = tuple(f"digits-{number}" for number in range(4))
 SIZES = ("--generations", "3", "--children", "4", "--seed", "1")
 SMALL_SIZES = ("--generations", "1", "--children", "1", "--validations", "1", "--seed", "1")
+REPLAYED = 8
 NO_BLOCKS = {"MU2NET_SPACE_NUM_LAYERS": "[0]", "MU2NET_DEFAULT_NUM_LAYERS": "0"}
 
 
@@ -45,7 +56,13 @@ def _measured(options: Options, tasks: Sequence[str]) -> list[Row]:
     if not options.small:
         interleave_spent(runs, 1)  # fills the cache
     measured = interleave_spent(runs, options.pairs)
-    return [_row("", "wall_s", measured, tasks), _row(", processor time", "cpu_s", measured, tasks)]
+    took = _iteration_times(options.folder / "work")
+    replayed = [replay(options.folder / f"replay{pair}", took, inline=options.small) for pair in range(options.pairs)]
+    return [
+        _row("", "wall_s", measured, tasks),
+        _row(", processor time", "cpu_s", measured, tasks),
+        _replay_row(took, replayed),
+    ]
 
 
 def _row(figure: str, part: str, measured: dict[str, list[Spent]], tasks: Sequence[str]) -> Row:
@@ -57,6 +74,46 @@ def _row(figure: str, part: str, measured: dict[str, list[Spent]], tasks: Sequen
         ratio=f"{times(found.ratio('one', 'two'))} speed-up",
         bar="-" if figure else "≥ 1.9×",
     )
+
+
+def _replay_row(took: Sequence[float], wall_s: Sequence[float]) -> Row:
+    alone = REPLAYED * sum(took)
+    return Row(
+        case=f"{REPLAYED} agents, {len(took)} measured iterations each, replayed",
+        floor=f"1 agent, {REPLAYED * len(took)} iterations: {seconds(alone)}",
+        ours=seconds(median(wall_s)),
+        ratio=f"{times(alone / median(wall_s))} speed-up",
+        bar="≥ 7.5×",
+    )
+
+
+def _iteration_times(folder: Path) -> list[float]:
+    """Returns the seconds that the last iteration of each task took."""
+    heads = load_system(open_repository(folder / ".mu2net")).heads.values()
+    ends = [(head.commit.started_at, head.commit.finished_at) for head in heads]
+    return [(datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() for start, end in ends]
+
+
+def replay(folder: Path, took: Sequence[float], *, inline: bool) -> float:
+    """Returns the seconds that eight agents need who each repeat iterations of these lengths for a task of their own.
+
+    ``inline`` lets one of them do it, here.
+    """
+    repo = sample_repository(folder)
+    for number in range(REPLAYED):
+        add_sample_task(repo, f"task-{number}")
+    if inline:
+        began = time.perf_counter()
+        _repeat(folder, 0, took)
+        return time.perf_counter() - began
+    return _at_once([partial(_repeat, folder, number, took) for number in range(REPLAYED)])[0]
+
+
+def _repeat(folder: Path, number: int, took: Sequence[float]) -> None:
+    repo, turn = open_repository(folder / ".mu2net"), number % len(took)
+    for place, seconds_ in enumerate([*took[turn:], *took[:turn]]):
+        time.sleep(seconds_)
+        evolve_sample(repo, f"task-{number}", score=0.5 + place / 100)
 
 
 def agents(options: Options, shares: Sequence[Sequence[str]]) -> Spent:
@@ -76,27 +133,26 @@ def agents(options: Options, shares: Sequence[Sequence[str]]) -> Spent:
 
 def _together(commands: Sequence[Sequence[str]]) -> Spent:
     """Runs each command line in a process with a core of its own, all at the same time."""
-    cores, context = sorted(os.sched_getaffinity(0)), get_context("spawn")
+    cores = sorted(os.sched_getaffinity(0))
     if len(cores) < len(commands):
         raise SystemExit(f"case agents needs {len(commands)} cores, found {len(cores)}")
-    ready, told = context.Barrier(len(commands) + 1), context.Queue()
-    processes = [
-        context.Process(target=_pinned, args=(core, command, ready, told))
-        for core, command in zip(cores, commands, strict=False)
-    ]
-    for process in processes:
-        process.start()
-    ready.wait()
-    began = time.perf_counter()
-    spent = [told.get() for _ in processes]
-    wall_s = time.perf_counter() - began
-    for process in processes:
-        process.join()
+    wall_s, spent = _at_once([partial(_pinned, core, command) for core, command in zip(cores, commands, strict=False)])
     return Spent(wall_s=wall_s, cpu_s=max(one[1] for one in spent), peak_mb=0)
 
 
-def _pinned(core: int, command: Sequence[str], ready: Any, told: Any) -> None:
-    os.sched_setaffinity(0, {core})
+def _at_once(functions: Sequence[Callable[[], Any]]) -> tuple[float, list[Any]]:
+    """Returns the seconds that functions take, each in a process of its own with all imported, and their results."""
+    context = get_context("spawn")
+    ready = context.Barrier(len(functions) + 1)
+    with ProcessPoolExecutor(len(functions), context, initializer=_warm_up, initargs=(ready,)) as pool:
+        futures = [pool.submit(function) for function in functions]
+        ready.wait()
+        began = time.perf_counter()
+        results = [future.result() for future in futures]
+        return time.perf_counter() - began, results
+
+
+def _warm_up(ready: Any) -> None:
     import jax
     import sklearn.datasets  # noqa: F401
 
@@ -105,7 +161,11 @@ def _pinned(core: int, command: Sequence[str], ready: Any, told: Any) -> None:
 
     jax.devices()
     ready.wait()
-    told.put(agent(command))
+
+
+def _pinned(core: int, command: Sequence[str]) -> tuple[float, float]:
+    os.sched_setaffinity(0, {core})
+    return agent(command)
 
 
 def agent(command: Sequence[str]) -> tuple[float, float]:
