@@ -199,13 +199,10 @@ def _validate(
     supply: Supply, specs: tuple[LayerSpec, ...], row: Row, *, together: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns float64 [K] qualities, and bool [K] whether all outputs are finite."""
-    programs, counts = supply.programs, []
-    for held in supply.held():
-        logits = programs.activations(specs, row, held.inputs, together=together)
-        counts.append(programs.count(logits, held.labels, held.known))
-    right = np.sum([np.asarray(count) for count, _ in counts], axis=0).reshape(-1)
-    finite = np.all([np.asarray(whether) for _, whether in counts], axis=0).reshape(-1)
-    return right / supply.data.num_validation, finite
+    programs = supply.programs
+    said = [(programs.activations(specs, row, held.inputs, together=together), held.labels) for held in supply.held()]
+    right, finite = zip(*(programs.count(logits, labels) for logits, labels in said), strict=True)
+    return np.sum(right, axis=0).reshape(-1) / supply.data.num_validation, np.all(finite, axis=0).reshape(-1)
 
 
 def _note(child: _Child, quality: float | None, state: State, index: int | None, *, last: bool) -> None:

@@ -18,7 +18,7 @@ from mu2net_core.engine.layout import BATCH, CHILDREN, Layout
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Params, Precision
 
-__all__ = ["Computation", "Row", "State", "count", "join", "parts"]
+__all__ = ["Computation", "Row", "State", "join", "parts"]
 
 Row = tuple[Params, ...]
 """Parameters of consecutive layers; those of children trained together have a first axis [K]."""
@@ -151,13 +151,6 @@ def _each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return jax.tree.map(lambda leaf: leaf[None], alone)
 
     return run
-
-
-def count(logits: jax.Array, labels: jax.Array, known: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Returns how many of the ``known`` examples are right, and whether their logits are finite; see ``Programs``."""
-    right = (jnp.argmax(logits, axis=-1) == labels) & known
-    finite = jnp.all(jnp.isfinite(logits), axis=-1) | ~known
-    return jnp.sum(right, axis=-1, dtype=jnp.int32), jnp.all(finite, axis=-1)
 
 
 def parts(array: jax.Array, *, size: int) -> list[jax.Array]:

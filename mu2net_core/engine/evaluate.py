@@ -41,11 +41,8 @@ def precision_of(model: Model) -> Precision:
 def count_correct(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> int:
     """Returns how many examples of a split get their label, exact whatever the batch; memory is that of one batch."""
     batch = programs.evaluation_batch(specs)
-    counts = []
-    for examples in feed.in_order(chunk=batch):
-        held = hold(examples, batch, programs)
-        counts.append(programs.count(programs.activations(specs, row, held.inputs), held.labels, held.known)[0])
-    return sum(int(count) for count in counts)
+    held = (hold(examples, batch, programs) for examples in feed.in_order(chunk=batch))
+    return sum(int(programs.count(programs.activations(specs, row, one.inputs), one.labels)[0]) for one in held)
 
 
 def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:

@@ -42,17 +42,15 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """Examples to evaluate together, padded to E.
+    """Examples to evaluate together.
 
     Attributes:
-        inputs: [E, ...]: images, or what a frozen part makes of them.
-        labels: int32 [E].
-        known: bool [E], which are no padding.
+        inputs: [E, ...], on the device: images, or what a frozen part makes of them, padded.
+        labels: int32, on the host, without padding.
     """
 
     inputs: jax.Array
-    labels: jax.Array
-    known: jax.Array
+    labels: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +162,7 @@ class SizedData:
     def _read(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
         for examples in self.validation.in_order(chunk=frozen.batch, limit=self.num_validation):
             held = hold(examples, frozen.batch, programs)
-            yield Held(inputs=through(frozen, held.inputs, programs), labels=held.labels, known=held.known)
+            yield Held(inputs=through(frozen, held.inputs, programs), labels=held.labels)
 
     def _keep(self, key: tuple[Any, ...], size_bytes: int, make: Callable[[], Any]) -> Any:
         """Returns what ``make`` made, now or before; None if it is too large. What was kept longest gives way."""
@@ -203,9 +201,6 @@ def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
 
 def hold(examples: Examples, batch: int, programs: Programs) -> Held:
     """Returns examples on the device, padded to ``batch``."""
-    count = len(examples)
     images = np.zeros((batch, *examples.images.shape[1:]), np.uint8)
-    labels = np.zeros(batch, np.int32)
-    images[:count], labels[:count] = examples.images, examples.labels
-    known = np.arange(batch) < count
-    return Held(inputs=programs.put(images), labels=programs.put(labels), known=programs.put(known))
+    images[: len(examples)] = examples.images
+    return Held(inputs=programs.put(images), labels=np.asarray(examples.labels))

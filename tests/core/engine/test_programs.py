@@ -151,19 +151,21 @@ def test_what_cannot_be_compiled_fails_every_time_and_not_by_waiting_for_ever(be
 @pytest.mark.parametrize("count", [1, 30, EVALUATION_BATCH])
 def test_evaluation_counts_every_example_once_and_no_padding(bench: Workbench, count: int) -> None:
     logits = np.zeros((EVALUATION_BATCH, 3), np.float32)  # no opinion: the first class for everybody, the padding too
-    known = np.arange(EVALUATION_BATCH) < count
     for label, right in ((0, count), (1, 0)):
-        found, finite = bench.programs.count(logits, np.full(EVALUATION_BATCH, label, np.int32), known)
+        found, finite = bench.programs.count(logits, np.full(count, label, np.int32))
         assert (int(found), bool(finite)) == (right, True)
+        assert [list(each) for each in bench.programs.count(np.stack([logits, logits]), np.full(count, label))] == [
+            [right, right],
+            [True, True],
+        ]
     logits[count - 1] = np.nan
-    assert not bool(bench.programs.count(logits, np.zeros(EVALUATION_BATCH, np.int32), known)[1])
+    assert not bool(bench.programs.count(logits, np.zeros(count, np.int32))[1])
 
 
 def test_padding_may_come_to_anything(bench: Workbench) -> None:
     logits = np.full((EVALUATION_BATCH, 3), np.nan, np.float32)
     logits[:2] = 1.0
-    known = np.arange(EVALUATION_BATCH) < 2
-    assert bool(bench.programs.count(logits, np.zeros(EVALUATION_BATCH, np.int32), known)[1])
+    assert bool(bench.programs.count(logits, np.zeros(2, np.int32))[1])
 
 
 def test_activations_are_those_of_the_plain_layers_stage_by_stage(bench: Workbench) -> None:
