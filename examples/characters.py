@@ -9,9 +9,10 @@
   figure after iteration i is that of a fresh run of i times the budget, with one warm-up and one cosine.
 - random: each task by itself; every child is a fresh start with hyperparameters drawn uniformly from the same space.
 
-The budget is a number of training cycles (epochs) per task and iteration. The test split is measured for the model that
-validation chose, and chooses nothing. Each run has a process of its own and leaves a JSON file in the folder of
-results; what is there already is not run again. Prints Markdown tables.
+The budget is a number of training cycles (epochs) per task and iteration. An epoch of the random arm costs several
+times as much as one of the others, because its images are larger, so it can be given a split of its own. The test
+split is measured for the model that validation chose, and chooses nothing. Each run has a process of its own and
+leaves a JSON file in the folder of results; what is there already is not run again. Prints Markdown tables.
 """
 
 from __future__ import annotations
@@ -267,7 +268,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--iterations", type=int, default=3)
     parser.add_argument("--split", default="8x4x4", help="children x generations x cycles per child")
-    parser.add_argument("--random-split", help="of the random arm, if it shall be another; of the same product")
+    parser.add_argument("--random-split", help="of the random arm, if it shall be another")
     parser.add_argument("--validation", action="store_true", help="show validation accuracies, as to choose by")
     parser.add_argument("--one", help="run this arm only, in this process")
     options = parser.parse_args()

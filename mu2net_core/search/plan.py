@@ -24,7 +24,8 @@ class ChildPlan:
 
     Attributes:
         parent: whom it is mutated from.
-        clones: names of the parent's components that the child gets a trainable copy of.
+        clones: names of the parent's components that the child gets a trainable copy of; those every child trains, and
+            those nobody has trained yet, are trained whether or not they are among them.
         hyperparameters: the child's, after mutation.
         mutation_rates: the child's µ(δ), where they differ from ``mu``.
         mutations: everything that was changed.
