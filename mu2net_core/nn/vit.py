@@ -33,7 +33,7 @@ _MOST_BLOCKS = 10_000
 _MOST_GROWTH = 4
 """A block's MLP and its heads grow to this multiple of what the architecture says, no further."""
 
-_SLOT_DIMS = (32, 128)
+_SLOT_DIMS = (32, 64, 128)
 _MOST_DIM = 4
 """An adapter is at most this multiple of the width, or of 128 where that is more."""
 _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")

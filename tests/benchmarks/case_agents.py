@@ -32,7 +32,7 @@ from mu2net_core.repo import load_system, open_repository
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
 TASKS = tuple(f"digits-{number}" for number in range(4))
-SIZES = ("--generations", "3", "--children", "4", "--seed", "1")
+SIZES = ("--generations", "4", "--children", "8", "--seed", "1")
 SMALL_SIZES = ("--generations", "1", "--children", "1", "--validations", "1", "--seed", "1")
 REPLAYED = 8
 NO_BLOCKS = {"MU2NET_SPACE_NUM_LAYERS": "[0]", "MU2NET_DEFAULT_NUM_LAYERS": "0"}
@@ -136,15 +136,21 @@ def _together(commands: Sequence[Sequence[str]]) -> Spent:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < len(commands):
         raise SystemExit(f"case agents needs {len(commands)} cores, found {len(cores)}")
-    wall_s, spent = _at_once([partial(_pinned, core, command) for core, command in zip(cores, commands, strict=False)])
+    wall_s, spent = _at_once([partial(agent, command) for command in commands], cores)
     return Spent(wall_s=wall_s, cpu_s=max(one[1] for one in spent), peak_mb=0)
 
 
-def _at_once(functions: Sequence[Callable[[], Any]]) -> tuple[float, list[Any]]:
-    """Returns the seconds that functions take, each in a process of its own with all imported, and their results."""
+def _at_once(functions: Sequence[Callable[[], Any]], cores: Sequence[int] = ()) -> tuple[float, list[Any]]:
+    """Returns the seconds that functions take, each in a process of its own with all imported, and their results.
+
+    With ``cores`` each has one of them to itself, and so have all threads it starts.
+    """
     context = get_context("spawn")
-    ready = context.Barrier(len(functions) + 1)
-    with ProcessPoolExecutor(len(functions), context, initializer=_warm_up, initargs=(ready,)) as pool:
+    ready, own = context.Barrier(len(functions) + 1), context.Queue()
+    for core in cores[: len(functions)]:
+        own.put(core)
+    initializer = partial(_warm_up, ready, own if cores else None)
+    with ProcessPoolExecutor(len(functions), context, initializer) as pool:
         futures = [pool.submit(function) for function in functions]
         ready.wait()
         began = time.perf_counter()
@@ -152,7 +158,9 @@ def _at_once(functions: Sequence[Callable[[], Any]]) -> tuple[float, list[Any]]:
         return time.perf_counter() - began, results
 
 
-def _warm_up(ready: Any) -> None:
+def _warm_up(ready: Any, cores: Any) -> None:
+    if cores is not None:
+        os.sched_setaffinity(0, {cores.get()})  # before anything starts threads
     import jax
     import sklearn.datasets  # noqa: F401
 
@@ -161,11 +169,6 @@ def _warm_up(ready: Any) -> None:
 
     jax.devices()
     ready.wait()
-
-
-def _pinned(core: int, command: Sequence[str]) -> tuple[float, float]:
-    os.sched_setaffinity(0, {core})
-    return agent(command)
 
 
 def agent(command: Sequence[str]) -> tuple[float, float]:
