@@ -20,6 +20,7 @@ from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.blueprint import Blueprint
 from mu2net_core.engine.cycle import Cycle, Supply, seed_words
 from mu2net_core.engine.feeding import Frozen, SizedData
+from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs, Row, State
@@ -29,6 +30,10 @@ from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["Job", "Trained", "frozen_part", "train_ahead", "train_children"]
+
+
+_LARGE_BYTES = 2**27
+"""Parameters that take more are given back to the machine where they were only on their way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +258,10 @@ def _begun(jobs: Sequence[Job], pool: ComponentPool, programs: Programs) -> tupl
     """Returns parameters and momentum on the devices; on the host nothing of them is left."""
     starts = [begin(job.blueprint.slots, job.seed, pool, programs.family) for job in jobs]
     params, momentum = _placed(starts, programs)
+    size_bytes = sum(array.nbytes for array in jax.tree.leaves(params))
+    del starts
+    if size_bytes > _LARGE_BYTES:
+        give_back_freed()
     return params, momentum
 
 
