@@ -67,15 +67,14 @@ def load_pretrained(
 
 def store_root(repo: Repository, preset: Preset, *, seed: int, pretrained: Pretrained | None) -> tuple[str, Model]:
     """Returns id and manifest of a root model for ``preset``, stored with its components, which no ref names yet."""
-    family = family_named(preset.architecture.name)
+    family, specs = family_named(preset.architecture.name), _specs(preset)
+    if pretrained is None:
+        components = tuple(_stored(repo, spec, _random(family, spec, seed), "new") for spec in specs)
+    else:
+        components = tuple(_stored(repo, spec, pretrained.layers[spec.name], "root") for spec in specs)
     model = Model(
         architecture=preset.architecture,
-        components=tuple(
-            _stored(repo, spec, _random(family, spec, seed), "new")
-            if pretrained is None
-            else _stored(repo, spec, pretrained.layers[spec.name], "root")
-            for spec in _specs(preset)
-        ),
+        components=components,
         hyperparameters=preset.space.defaults,
         seed=seed if pretrained is None else None,
         origin=pretrained.origin if pretrained is not None else None,

@@ -19,8 +19,10 @@ from mu2net_core.api.add_task import add_task
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolve import EvolveResult, evolve
+from mu2net_core.api.fsck import fsck
 from mu2net_core.api.init import init
 from mu2net_core.api.push import push
+from mu2net_core.api.workspace import Workspace
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
@@ -81,6 +83,11 @@ class World:
 
     def evolve(self, repo: Repository, **options: Any) -> EvolveResult:
         return evolve(repo, self.context, **{"tasks": ["digits"], **SMALL, **options})
+
+    def is_clean(self, repo: Repository) -> bool:
+        """Returns whether the repository has no problem and nothing of an unfinished iteration on digits."""
+        workspace = Workspace.of(repo, "digits").folder
+        return fsck(repo, self.context).problems == () and not workspace.exists()
 
 
 @pytest.fixture(scope="session")

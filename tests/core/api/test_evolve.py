@@ -15,7 +15,6 @@ from mu2net_core.api.events import (
     Compiled,
     GenerationFinished,
     GenerationStarted,
-    IterationDropped,
     IterationFinished,
     IterationStarted,
 )
@@ -40,30 +39,9 @@ def head_model(repo: Repository, task: str = "digits") -> tuple[str, Model]:
     return head.model_id, head.model
 
 
-def is_clean(repo: Repository, context) -> bool:
-    """Returns whether the repository has no problem and nothing of an unfinished iteration."""
-    workspace = Workspace.of(repo, "digits").folder
-    return fsck(repo, context).problems == () and not workspace.exists()
-
-
-def interrupt_at(kind: type, generation: int):
-    """Returns a listener that is the user pressing Ctrl-C at the first event of ``kind`` in ``generation``."""
-
-    def listen(event) -> None:
-        if isinstance(event, kind) and event.generation == generation:
-            raise KeyboardInterrupt
-
-    return listen
-
-
 def copy_of(world, name: str = "copy") -> Repository:
     shutil.copytree(world.folder / "repo", world.folder / name)
     return world.open(name)
-
-
-def interrupted(world, repo: Repository, **options) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        world.evolve(repo, on_event=interrupt_at(ChildFinished, 1), **options)
 
 
 def test_the_first_child_of_a_random_root_trains_every_layer_and_later_ones_share_some(planted) -> None:
@@ -93,7 +71,7 @@ def test_an_iteration_ends_in_a_commit_with_its_best_model(planted) -> None:
     assert commit.started_at < commit.finished_at
     assert (model.quality, model.test_quality) == (iteration.validation, iteration.test)
     assert iteration.validation > 0.2
-    assert is_clean(repo, planted.context)
+    assert planted.is_clean(repo)
 
     assert isinstance(events[0], IterationStarted)
     finished = events[-1]
@@ -125,7 +103,7 @@ def test_a_capped_population_leaves_a_whole_lineage(planted) -> None:
     while model.parent is not None:
         model = repo.objects.model(model.parent)
     assert model.task is None
-    assert is_clean(repo, context)
+    assert planted.is_clean(repo)
 
 
 def test_old_models_never_change_whatever_is_evolved_later(grown) -> None:
@@ -139,7 +117,7 @@ def test_old_models_never_change_whatever_is_evolved_later(grown) -> None:
     assert (after.correct, after.accuracy) == (before.correct, before.accuracy)
     assert {oid: repo.objects.read("component", oid) for oid in stored} == stored
     assert repo.objects.model(old_id) == old
-    assert is_clean(repo, grown.context)
+    assert grown.is_clean(repo)
 
 
 def test_selections_persist_over_iterations(grown) -> None:
@@ -166,104 +144,6 @@ def test_selections_persist_over_iterations(grown) -> None:
     assert set(third.commit.selections) <= {*load_system(repo).roots, second.model_id, third.model_id}
 
 
-@pytest.mark.parametrize("seed", [1, None])
-def test_after_ctrl_c_the_same_command_resumes_and_ends_the_same(planted, grown_folder: Path, seed: int | None) -> None:
-    expected = load_system(open_repository(grown_folder / "repo" / ".mu2net")).heads["digits"]
-    repo, events = planted.open(), []
-    interrupted(planted, repo, seed=1)
-    assert load_system(repo).heads["digits"].model is None
-    assert fsck(repo, planted.context).problems == ()
-    result = planted.evolve(repo, seed=seed, on_event=events.append)
-    assert events[0].resumed_generation == 1
-    assert result.seed == 1
-    assert result.iterations[0].model == expected.model_id
-    commit = load_system(repo).heads["digits"].commit
-    assert commit.children == expected.commit.children
-    assert is_clean(repo, planted.context)
-
-
-def damage(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:100])
-
-
-@pytest.mark.parametrize(
-    "between",
-    [damage, lambda file: file.write_bytes(b""), lambda file: file.unlink()],
-    ids=["cut off", "empty", "gone"],
-)
-def test_a_state_that_is_damaged_is_begun_anew_and_that_is_said(planted, between) -> None:
-    repo, events, warnings = planted.open(), [], []
-    interrupted(planted, repo, seed=1)
-    between(Workspace.of(repo, "digits").folder / "state.json")
-    state, said = Workspace.of(repo, "digits").folder / "state.json", replace(planted.context, warn=warnings.append)
-    is_there = state.exists()
-    with pytest.raises(KeyboardInterrupt):
-        replace(planted, context=said).evolve(
-            repo, seed=1, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e))
-        )
-    assert events[0].resumed_generation == 0
-    assert [text[:51] for text in warnings] == ["the unfinished iteration of digits begins anew: Can"] * is_there
-
-
-def test_a_state_whose_components_are_damaged_is_begun_anew(planted) -> None:
-    repo, events = planted.open(), []
-    interrupted(planted, repo, seed=1)
-    folder = Workspace.of(repo, "digits").folder
-    for file in folder.rglob("*.zarr.zip"):
-        file.write_bytes(file.read_bytes()[:-1] + b"?")
-    result = planted.evolve(repo, seed=1, on_event=events.append)
-    assert events[0].resumed_generation == 0
-    assert load_system(repo).heads["digits"].model_id == result.iterations[0].model
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "environ", "reason"),
-    [
-        ({"seed": 2}, {}, "seed 1 then, 2 now"),
-        ({"generations": 1}, {}, "generations 2 then, 1 now"),
-        ({"seed": 2, "children": 1}, {}, "seed 1 then, 2 now; children 2 then, 1 now"),
-        ({"validations": 2}, {}, "other settings then"),
-        ({}, {"MU2NET_EVOLVE_BATCH_SIZE": "16"}, "other settings then"),
-        ({}, {"MU2NET_SCORER_FACTOR": "0.9"}, "other settings then"),
-        ({}, {"MU2NET_SPACE_MOMENTUM": "[0.9]"}, "other settings then"),
-    ],
-)
-def test_asked_for_otherwise_it_is_begun_anew_and_says_what_is_lost(
-    planted, world, options, environ, reason: str
-) -> None:
-    repo, events = planted.open(), []
-    interrupted(planted, repo, seed=1)
-    here = world(**environ)
-    with pytest.raises(KeyboardInterrupt):
-        here.evolve(repo, **options, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
-    dropped, begun = events[:2]
-    assert isinstance(dropped, IterationDropped)
-    assert (dropped.task, dropped.iteration, dropped.generations) == ("digits", 1, 1)
-    assert reason in dropped.reason
-    assert begun.resumed_generation == 0
-
-
-def test_an_iteration_that_died_while_cleaning_up_is_not_done_twice(planted, monkeypatch: pytest.MonkeyPatch) -> None:
-    repo, events = planted.open(), []
-    real, calls = Workspace.clear, []
-
-    def dies_at_the_end(self) -> None:
-        calls.append(1)
-        if len(calls) == 2:  # the first tidies up before the iteration
-            raise KeyboardInterrupt
-        real(self)
-
-    monkeypatch.setattr(Workspace, "clear", dies_at_the_end)
-    with pytest.raises(KeyboardInterrupt):
-        planted.evolve(repo, seed=1)
-    head = load_system(repo).heads["digits"]
-    assert head.model is not None
-    (iteration,) = planted.evolve(repo, seed=1, on_event=events.append).iterations
-    assert (events[0].iteration, events[0].resumed_generation) == (2, 0)
-    assert repo.objects.commit(iteration.commit).parents == (head.commit_id,)
-
-
 def test_two_evolutions_of_one_task_in_one_working_copy_are_refused(planted) -> None:
     repo, refused = planted.open(), []
 
@@ -277,7 +157,7 @@ def test_two_evolutions_of_one_task_in_one_working_copy_are_refused(planted) -> 
     assert len(refused) == 1
     assert refused[0].exit_code == 4
     assert head_model(repo)[0] == iteration.model
-    assert is_clean(repo, planted.context)
+    assert planted.is_clean(repo)
 
 
 def test_tasks_whose_names_differ_after_a_dot_do_not_lock_each_other(planted) -> None:
@@ -306,7 +186,7 @@ def test_a_head_that_moved_meanwhile_is_joined_and_nothing_is_lost(grown, score:
     for commit in (theirs, repo.objects.commit(ours.commit)):
         for model in commit.selections:
             assert head.commit.times_selected(model) >= commit.times_selected(model)
-    assert is_clean(repo, grown.context)
+    assert grown.is_clean(repo)
 
 
 def test_a_task_that_is_removed_while_it_evolves_ends_the_evolution(grown) -> None:
@@ -334,7 +214,7 @@ def test_when_the_budget_is_spent_the_iteration_at_hand_is_finished_and_no_other
     repo = grown.open()
     result = grown.evolve(repo, seed=3, iterations=5, budget_s=0.0)
     assert [iteration.sampled for iteration in result.iterations] == [2]
-    assert is_clean(repo, grown.context)
+    assert grown.is_clean(repo)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +257,7 @@ def test_if_all_children_diverge_the_head_stays_and_the_repository_is_clean(worl
         here.evolve(repo, seed=1, generations=1, on_event=events.append)
     assert {event.outcome for event in events if isinstance(event, ChildFinished)} == {"nan"}
     assert load_system(repo).heads["digits"] == before
-    assert is_clean(repo, here.context)
+    assert here.is_clean(repo)
 
 
 def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selections(grown) -> None:
@@ -391,7 +271,7 @@ def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selec
     assert commit.message == f"iteration {iteration.iteration}: no better model"
     assert commit.times_selected(before.model_id) > before.commit.times_selected(before.model_id)
     assert 0 <= result.seed < 2**31
-    assert is_clean(repo, grown.context)
+    assert grown.is_clean(repo)
 
 
 @pytest.fixture
