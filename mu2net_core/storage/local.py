@@ -18,6 +18,8 @@ from mu2net_core.storage.store import Store, check_key, check_prefix, too_large
 __all__ = ["FileLock", "LocalStore", "replace_file", "synced_together"]
 
 _LINKED_LEVELS = 2
+_TRIES = 10
+"""To create a file that others create and delete at the same time."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
@@ -53,22 +55,18 @@ class LocalStore:
         """Creates ``key`` unless it exists: write aside, sync, link, sync the folder."""
         path = self._path(key)
         try:
-            if path.exists():
-                return self._same_or_raise(path, key, data)
-            sync = self._unsynced is None
-            make_folder(path.parent, sync=sync)
-            with temporary_file(path.parent, data, sync=sync) as temporary:
-                created = self._link(temporary, path)
-            if not created:
-                return self._same_or_raise(path, key, data)
-            self._sync(path)
+            for _ in range(_TRIES):
+                if not path.exists() and self._made(path, data):
+                    return True
+                if self._is_same(path, key, data):
+                    return False
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
             raise AlreadyExistsError(
                 f"Cannot create {key} in {self.url}: a file and a folder would share a name."
             ) from exc
         except OSError as exc:
             raise translate(exc, "write", path) from exc
-        return True
+        raise StorageError(f"Cannot write {path}: a file is there, and is gone when it is read.")
 
     @contextmanager
     def synced_together(self) -> Iterator[None]:
@@ -143,6 +141,16 @@ class LocalStore:
         except OSError as exc:
             raise translate(exc, "read", path) from exc
 
+    def _made(self, path: Path, data: bytes) -> bool:
+        """Returns whether the file could be made; False if there is one."""
+        sync = self._unsynced is None
+        make_folder(path.parent, sync=sync)
+        with temporary_file(path.parent, data, sync=sync) as temporary:
+            created = self._link(temporary, path)
+        if created:
+            self._sync(path)
+        return created
+
     def _link(self, temporary: Path, path: Path) -> bool:
         try:
             os.link(temporary, path)
@@ -158,13 +166,18 @@ class LocalStore:
             ) from exc
         return True
 
-    def _same_or_raise(self, path: Path, key: str, data: bytes) -> bool:
+    def _is_same(self, path: Path, key: str, data: bytes) -> bool:
+        """Returns whether the file that is there has these bytes; False if it was deleted meanwhile."""
         if path.is_dir():
             raise IsADirectoryError
-        if path.stat().st_size != len(data) or self.read(key) != data:
+        try:
+            is_same = path.stat().st_size == len(data) and self.read(key) == data
+        except (FileNotFoundError, NotFoundError):
+            return False
+        if not is_same:
             raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.")
         self._sync(path)
-        return False
+        return True
 
     def _sync(self, path: Path) -> None:
         """Makes the name of a file durable, now or with many others."""

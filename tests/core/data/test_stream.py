@@ -197,8 +197,12 @@ def test_ctrl_c_while_waiting_for_an_example(task: Task, monkeypatch: pytest.Mon
 
     reading = stream(task).in_order(chunk=900)
     monkeypatch.setattr(Numbers, "read", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        next(reading)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(reading)
+    finally:
+        signal.signal(signal.SIGINT, before)
     monkeypatch.undo()
     assert_reading_ends()
 

@@ -19,6 +19,27 @@ class TestLocalStore(StoreTests):
     def store(self, tmp_path: Path) -> Store:
         return LocalStore(tmp_path)
 
+    def test_what_another_deletes_while_it_is_compared_is_created(
+        self, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store.create("a/b", b"one")
+        real = LocalStore.read
+
+        def vanished(self: LocalStore, key: str, **options: int) -> bytes:
+            monkeypatch.setattr(LocalStore, "read", real)
+            self.delete(key)
+            return real(self, key, **options)
+
+        monkeypatch.setattr(LocalStore, "read", vanished)
+        assert store.create("a/b", b"one") is True
+        assert store.create("a/b", b"one") is False
+        assert store.read("a/b") == b"one"
+
+    def test_what_is_there_and_cannot_be_read_is_told(self, store: LocalStore) -> None:
+        (store.root / "broken").symlink_to(store.root / "missing")
+        with pytest.raises(StorageError, match="a file is there, and is gone when it is read"):
+            store.create("broken", b"one")
+
     def test_gives_the_file_for_mapping(self, store: Store) -> None:
         store.create("a/b", b"one")
         path = store.local_path("a/b")
