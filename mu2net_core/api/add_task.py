@@ -78,6 +78,8 @@ def add_task(
     if on_skipped is not None:
         for skipped in described.skipped:
             on_skipped(skipped)
+    for note in described.notes:
+        context.warn(note)
     task_id = repo.objects.put(described.task)
     model = None if before is None else _last_model(repo, before, task_id)
     commit = Commit(

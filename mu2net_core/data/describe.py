@@ -18,10 +18,11 @@ __all__ = ["Described", "describe_task"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """A task, and the names of the broken examples left out on request."""
+    """A task, the names of the broken examples left out on request, and what else whoever adds it should know."""
 
     task: Task
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ def describe_task(
         input=shapes.as_input(),
         access=access,
     )
-    return Described(task=task, skipped=info.skipped)
+    return Described(task=task, skipped=info.skipped, notes=info.notes)
 
 
 def _describe_split(source: Source, spec: str, slices: Sequence[Slice], num_classes: int, shapes: _Shapes) -> Split:

@@ -45,12 +45,14 @@ class SourceInfo:
         classes: label names, in label order.
         options: those that change what is read, to be kept with the task.
         skipped: names of broken examples left out on request.
+        notes: what whoever adds the data should know of how it was read, one sentence each.
     """
 
     splits: Mapping[str, int]
     classes: tuple[str, ...]
     options: Options = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class RandomAccess(Protocol):
