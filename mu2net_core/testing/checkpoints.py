@@ -71,5 +71,5 @@ def with_new_names(arrays: Arrays) -> Arrays:
 def write_checkpoint(path: Path, arrays: Arrays) -> Path:
     """Returns ``path``, where the arrays lie now."""
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
     return path
