@@ -53,14 +53,14 @@ class Pusher:
             NotFoundError: there is no remote.
             InvalidInputError: there are several, and none is ``origin``.
         """
-        from mu2net_core.repo.remotes import find_remote
+        from mu2net_core.api.push import default_remote
 
         if not repo.config.remotes:
             raise NotFoundError(
                 "There is no remote to push to.",
                 hint=f"Add one: {session.context.program} remote add origin FOLDER",
             )
-        return cls(session=session, repo=repo, remote=find_remote(repo.config, None).name)
+        return cls(session=session, repo=repo, remote=default_remote(repo))
 
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
         """Returns ``on_event`` that also pushes a task whose iteration is over."""

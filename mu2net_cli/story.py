@@ -56,7 +56,7 @@ class Story:
             lines.append(f"{self._running}: no generation was finished yet, so its iteration begins anew.")
         for one in unfinished:
             done = f"{one.generation} of {counted(one.generations, 'generation')} done and kept"
-            lines.append(f"{one.task}: {done}. To go on: {one.command}")
+            lines += [f"{one.task}: {done}. To go on:", f"  {one.command}"]
         if unfinished and len(self.tasks) > 1:
             lines.append("The same command as before goes on with it first, then improves the other tasks.")
         return tuple(lines)

@@ -23,7 +23,7 @@ from mu2net_core.api.events import (
 if TYPE_CHECKING:
     from mu2net_core.api.context import Context
 
-__all__ = ["line_of", "more_steps", "warning_of"]
+__all__ = ["line_of", "more_steps", "often", "warning_of"]
 
 _FEW_STEPS = 8
 """A cycle of fewer gradient steps teaches hardly anything: the batch is more than an eighth of the examples."""
@@ -36,7 +36,7 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
     """Returns what an event says in one line of plain text; None for those only ``--verbose`` shows."""
     match event:
         case IterationsQueued():
-            return f"Unfinished iterations go first: {', '.join(event.unfinished)}. Then: {_often(event.then)}."
+            return f"Unfinished iterations go first: {', '.join(event.unfinished)}. Then: {often(event.then)}."
         case IterationDropped():
             lost = f"{counted(event.generations, 'finished generation')} of iteration {event.iteration}"
             return f"warning: {event.task}: dropped {lost}, which begins anew"
@@ -92,7 +92,7 @@ def _schedule(schedule: Schedule) -> str:
     return f"each child {steps} on {schedule.batch} of {schedule.examples} examples"
 
 
-def _often(tasks: tuple[str, ...]) -> str:
+def often(tasks: tuple[str, ...]) -> str:
     """Returns the names of tasks, each once, with how many iterations they have if that is more than one."""
     return ", ".join(f"{name} ({times} iterations)" if times > 1 else name for name, times in Counter(tasks).items())
 

@@ -118,8 +118,14 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
 
 def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, as_json: bool) -> None:
     """Prints what there is to say at the end; ends with the error of a push that failed."""
+    from mu2net_cli.telling import often
+
     if as_json:
-        print_json({"seed": result.seed, "iterations": result.iterations, "pushes": pusher.pushed if pusher else ()})
+        pushes = pusher.pushed if pusher is not None else []
+        document = {name: getattr(result, name) for name in ("seed", "iterations", "not_begun")}
+        print_json({**document, "pushes": pushes})
+    if result.not_begun:
+        session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
     seeds = dict.fromkeys(str(one.seed) for one in result.iterations)
     word = "Seed" if len(seeds) == 1 else "Seeds"
     session.note(f"{word} {', '.join(seeds)}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")

@@ -129,7 +129,7 @@ def evolve(
             break
         results.append(_iterate(run, name, used))
     keep_bounded(repo, context)
-    return EvolveResult(seed=used, iterations=tuple(results))
+    return EvolveResult(seed=used, iterations=tuple(results), not_begun=agenda[len(results) :])
 
 
 def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:

@@ -61,10 +61,17 @@ class IterationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvolveResult:
-    """Every iteration that was finished, in order, and the seed of those that began now."""
+    """What one evolution came to.
+
+    Attributes:
+        seed: of the iterations that began now.
+        iterations: all that were finished, in order.
+        not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
+    """
 
     seed: int
     iterations: tuple[IterationResult, ...]
+    not_begun: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
