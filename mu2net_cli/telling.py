@@ -29,6 +29,10 @@ _FEW_STEPS = 8
 """A cycle of fewer gradient steps teaches hardly anything: the batch is more than an eighth of the examples."""
 
 _ENOUGH_STEPS = 32
+_LEAST_BATCH = 8
+_MANY_STEPS = 2000
+"""A child that was trained for so many steps is not helped by more of them, but by others beside it."""
+
 _BATCH_SIZE = "MU2NET_EVOLVE_BATCH_SIZE"
 
 
@@ -75,16 +79,22 @@ def warning_of(event: Event, context: Context) -> tuple[str, str] | None:
             found = "the model is no better than always saying the most frequent class"
         case _:
             return None
-    hint = f"a child is trained for {counted(event.schedule.total_steps, 'step')}; for more of them: "
-    return f"{event.task}: {found}", hint + more_steps(event.task, event.schedule, context)
+    trained = f"a child is trained for {counted(event.schedule.total_steps, 'step')}"
+    if event.schedule.total_steps < _MANY_STEPS:
+        return (
+            f"{event.task}: {found}",
+            f"{trained}; for more of them: {more_steps(event.task, event.schedule, context)}",
+        )
+    more = f"{context.program} evolve --task {shlex.quote(event.task)} --generations {2 * event.generations}"
+    return f"{event.task}: {found}", f"{trained}; for more children: {more}"
 
 
 def more_steps(task: str, schedule: Schedule, context: Context) -> str:
     """Returns a command after which, or with which, each child of a task is trained for more steps."""
-    batch = max(1, schedule.steps * schedule.batch // _ENOUGH_STEPS)
+    batch = max(_LEAST_BATCH, schedule.steps * schedule.batch // _ENOUGH_STEPS)
     if batch < schedule.batch and schedule.steps < _ENOUGH_STEPS and _BATCH_SIZE not in context.environ:
         return f"{context.program} config set evolve.batch_size {batch}"
-    return f"{context.program} evolve --task {shlex.quote(task)} --validations {2 * schedule.cycles}"
+    return f"{context.program} evolve --task {shlex.quote(task)} --validations {4 * schedule.cycles}"
 
 
 def _schedule(schedule: Schedule) -> str:

@@ -87,17 +87,22 @@ ONE_STEP = Schedule(examples=240, batch=240, steps=1, cycles=4)
         (
             replace(BEGUN, schedule=ONE_STEP),
             "digits: a training cycle is only 1 gradient step on 240 of 240 examples",
-            "a child is trained for 4 steps; for more of them: mu2net -C here config set evolve.batch_size 7",
+            "a child is trained for 4 steps; for more of them: mu2net -C here config set evolve.batch_size 8",
         ),
         (
             replace(FINISHED, only_class="cat", at_chance=True, schedule=ONE_STEP),
             "digits: the model says 'cat' of every test example",
-            "a child is trained for 4 steps; for more of them: mu2net -C here config set evolve.batch_size 7",
+            "a child is trained for 4 steps; for more of them: mu2net -C here config set evolve.batch_size 8",
         ),
         (
             replace(FINISHED, at_chance=True),
             "digits: the model is no better than always saying the most frequent class",
-            "a child is trained for 136 steps; for more of them: mu2net -C here evolve --task digits --validations 8",
+            "a child is trained for 136 steps; for more of them: mu2net -C here evolve --task digits --validations 16",
+        ),
+        (
+            replace(FINISHED, at_chance=True, schedule=replace(SCHEDULE, steps=1000)),
+            "digits: the model is no better than always saying the most frequent class",
+            "a child is trained for 4000 steps; for more children: mu2net -C here evolve --task digits --generations 6",
         ),
     ],
 )
