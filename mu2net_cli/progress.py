@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mu2net_cli.board import Board
 from mu2net_cli.render import console
 from mu2net_cli.telling import line_of, warning_of
-from mu2net_cli.text import print_line, visible
+from mu2net_cli.text import diverted, print_line
 from mu2net_core.api.events import Event, IterationDropped, IterationFinished, IterationsQueued
 
 if TYPE_CHECKING:
@@ -60,10 +60,11 @@ def _live(session: Session, *, results: bool, advice: bool) -> Iterator[Callable
         elif session.verbose or isinstance(event, IterationDropped | IterationsQueued):
             said.append(line_of(event, verbose=True) or "")
         for line in filter(None, said):
-            live.console.print(Text(visible(line)))
+            print_line(line, err=True)
 
     try:
-        with Live(get_renderable=lambda: board.view(screen.height), console=screen, refresh_per_second=4) as live:
+        live = Live(get_renderable=lambda: board.view(screen.height), console=screen, refresh_per_second=4)
+        with live, diverted(lambda line: screen.print(Text(line))):
             yield on_event
     finally:
         for event in finished if results else ():

@@ -102,5 +102,5 @@ class Pusher:
         error = next(reversed(failed.values()))
         again = f"{self.session.context.program} push {self.remote} {' '.join(failed)}"
         message = f"Not pushed to {self.remote}: {', '.join(failed)}. {error.message}"
-        hint = f"{error.hint} " if error.hint else ""
+        hint = f"{error.hint.rstrip('.')}. " if error.hint else ""
         raise type(error)(message, hint=f"{hint}The work is safe here; once that is mended: {again}") from error
