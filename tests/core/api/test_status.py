@@ -114,6 +114,17 @@ def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -
     )
 
 
+def test_an_iteration_that_died_while_cleaning_up_is_nothing_to_go_on_with(repo: Repository, context: Context) -> None:
+    head = add_sample_task(repo, "a")
+    done = evolve_sample(repo, "a", score=0.5)
+    folder = repo.state / "iterations" / "a"
+    folder.mkdir(parents=True)
+    started_at = repo.objects.commit(done.commit).started_at
+    state = {**json.loads(state_of(repo, "a", base=head.commit)), "started_at": started_at}
+    (folder / "state.json").write_text(json.dumps(state))
+    assert status(repo, context).unfinished == ()
+
+
 def test_an_interrupted_iteration_that_cannot_go_on_says_so_and_how_to_drop_it(
     repo: Repository, context: Context
 ) -> None:
