@@ -23,7 +23,8 @@ def next_step(report: StatusReport, audiences: Mapping[str, AccessRule]) -> str:
     if not report.tasks:
         return "mu2net add-task DATASET, e.g. sklearn:digits or cmaterdb/bangla"
     if report.unfinished:
-        return f"mu2net evolve --task {report.unfinished[0].task} (goes on where it stopped)"
+        first = report.unfinished[0]
+        return f"{first.command} ({'goes on where it stopped' if first.stuck is None else 'begins it anew'})"
     waiting = [task.task for task in report.tasks if task.model is None]
     if waiting:
         return "mu2net evolve --all" if len(waiting) == len(report.tasks) else f"mu2net evolve --task {waiting[0]}"

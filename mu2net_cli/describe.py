@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mu2net_cli.render import counted, percent, quantity, short
 
 if TYPE_CHECKING:
-    from mu2net_core.api.log import LogEntry
+    from mu2net_core.api.log import HowRun, LogEntry
     from mu2net_core.api.show import Shown, ShownComponent
     from mu2net_core.objects import Model, Mutation, Snapshot, Task, Training
 
@@ -41,6 +41,16 @@ def commit_lines(entry: LogEntry) -> Iterator[str]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(entry.discarded.items()) if count)
         discarded = f"; discarded: {reasons}" if reasons else ""
         yield f"    {counted(entry.sampled, 'child')} sampled, {entry.kept} kept{discarded}"
+    if entry.run is not None:
+        yield f"    {_how_run(entry.run)}"
+
+
+def _how_run(run: HowRun) -> str:
+    """Returns how an iteration was run, in one line."""
+    cycles = "" if run.validations is None else f", {counted(run.validations, 'cycle')} each"
+    cut = f" (time was up after {run.done})" if run.done < run.generations else ""
+    amount = f"{counted(run.generations, 'generation')}{cut} of {counted(run.children, 'child')}{cycles}"
+    return f"seed {run.seed}, {run.method or 'an unknown method'}, {amount}"
 
 
 def shown_lines(shown: Shown) -> Iterator[str]:

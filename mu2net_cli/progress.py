@@ -4,180 +4,131 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event as Flag
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mu2net_cli.render import console, counted, percent, short
-from mu2net_cli.text import print_line, visible
-from mu2net_core.api.events import (
-    ChildFinished,
-    Compiled,
-    Event,
-    GenerationFinished,
-    GenerationStarted,
-    IterationDropped,
-    IterationFinished,
-    IterationStarted,
-)
+from mu2net_cli.board import Board
+from mu2net_cli.render import console
+from mu2net_cli.telling import line_of, warning_of
+from mu2net_cli.text import diverted, print_line
+from mu2net_core.api.events import Event, IterationDropped, IterationFinished, IterationsQueued
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mu2net_cli.session import Session
 
-__all__ = ["Board", "duration", "evolve_progress", "line_of"]
+__all__ = ["Lines", "evolve_progress"]
 
-
-def duration(seconds: float) -> str:
-    """Returns a duration in one or two units, e.g. ``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def line_of(event: Event, *, verbose: bool = False) -> str | None:
-    """Returns what an event says in one line of plain text; None for those only ``--verbose`` shows."""
-    match event:
-        case IterationDropped():
-            lost = f"{counted(event.generations, 'finished generation')} of iteration {event.iteration}"
-            return f"warning: {event.task}: dropped {lost}, it cannot go on: {event.reason}"
-        case IterationStarted():
-            resumed = f", resuming after {event.resumed_generation}" if event.resumed_generation else ""
-            amount = f"{counted(event.generations, 'generation')} of {counted(event.children, 'child')}{resumed}"
-            return f"{event.task}: iteration {event.iteration}: {amount}"
-        case GenerationFinished():
-            done = f"{event.kept} kept and {event.discarded} discarded so far"
-            best = f"best validation {percent(event.best_quality)}"
-            time = f"{duration(event.wall_s)}, about {duration(event.eta_s)} left"
-            return f"{event.task}: generation {event.generation + 1}: {best}; {done} ({time})"
-        case IterationFinished():
-            result = f"validation {percent(event.validation)}, test {percent(event.test)}"
-            outcome = "improved" if event.improved else "not improved"
-            took = f"{duration(event.wall_s)}, commit {short(event.commit_id)}"
-            return f"{event.task}: iteration {event.iteration} finished: {result}, {outcome} ({took})"
-        case _:
-            return _detail(event) if verbose else None
-
-
-def _detail(event: Event) -> str | None:
-    match event:
-        case ChildFinished():
-            score = "no score" if event.score is None else f"score {event.score:.4f}"
-            what = {"kept": "kept", "score": "discarded", "nan": "discarded: not finite"}[event.outcome]
-            return f"{event.task}: generation {event.generation + 1}, child {event.child + 1}: {score}, {what}"
-        case Compiled():
-            return f"compiled {event.what} in {event.wall_s:.1f} s"
-        case _:
-            return None
-
-
-@dataclass(slots=True)
-class _Row:
-    """Where one task stands on the board."""
-
-    iteration: int = 0
-    generations: int = 0
-    children: int = 0
-    generation: int = 0
-    children_done: int = 0
-    best_score: float | None = None
-    state: str = "starting"
-    ends_at: float | None = None
-
-    def doing(self, now: float) -> str:
-        """Returns what the task is at: the time left as soon as there is an estimate."""
-        return self.state if self.ends_at is None else f"about {duration(max(0, self.ends_at - now))} left"
-
-
-class Board:
-    """Turns events into a table with one row per task."""
-
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        """Makes an empty board; ``clock`` returns seconds."""
-        self._rows: dict[str, _Row] = {}
-        self._clock = clock
-
-    def update(self, event: Event) -> None:
-        """Takes in one event."""
-        if isinstance(event, Compiled | IterationDropped):
-            return
-        row = self._rows.setdefault(event.task, _Row())
-        row.iteration = event.iteration
-        match event:
-            case IterationStarted():
-                row.generations, row.children = event.generations, event.children
-                row.generation, row.children_done, row.best_score = event.resumed_generation, 0, None
-                row.state, row.ends_at = "starting", None
-            case GenerationStarted():
-                row.generation, row.children_done, row.state = event.generation + 1, 0, "training"
-            case ChildFinished():
-                row.children_done += 1
-                row.best_score = event.best_score
-            case GenerationFinished():
-                row.best_score = event.best_score
-                row.ends_at = self._clock() + event.eta_s
-            case IterationFinished():
-                row.state = f"validation {percent(event.validation)}, test {percent(event.test)}"
-                row.ends_at = None
-
-    def table(self) -> Table:
-        """Returns the table as it stands."""
-        from rich.table import Table
-
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("task", no_wrap=True)
-        for title in ("iter.", "gen.", "children", "best"):
-            table.add_column(title, justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        for task, row in self._rows.items():
-            best = "-" if row.best_score is None else f"{row.best_score:.4f}"
-            generation = f"{row.generation}/{row.generations}"
-            children, doing = f"{row.children_done}/{row.children}", row.doing(self._clock())
-            table.add_row(task, str(row.iteration), generation, children, best, doing)
-        return table
+_SILENCE_S = 20.0
+"""Who reads lines is told where everything stands after so long without one."""
 
 
 @contextmanager
-def evolve_progress(session: Session, *, results: bool) -> Iterator[Callable[[Event], None]]:
+def evolve_progress(session: Session, *, results: bool, advice: bool = True) -> Iterator[Callable[[Event], None]]:
     """Yields what to call with every event.
 
     Draws a live table on stderr where the session allows one, else prints lines there. With ``results`` the line of a
-    finished iteration goes to stdout instead, whatever else is shown.
+    finished iteration goes to stdout instead, whatever else is shown; with ``advice`` it is said where models learn too
+    little.
     """
+    advice = advice and not session.quiet
     if session.live:
-        yield from _live(session, results=results)
-    else:
-        yield lambda event: _print_line(session, event, results=results)
+        yield from _live(session, results=results, advice=advice)
+        return
+    lines = Lines(session=session, results=results, advice=advice)
+    if session.quiet:
+        yield lines.take
+        return
+    with _ticking(lines.tick):
+        yield lines.take
 
 
-def _live(session: Session, *, results: bool) -> Iterator[Callable[[Event], None]]:
+def _live(session: Session, *, results: bool, advice: bool) -> Iterator[Callable[[Event], None]]:
     from rich.live import Live
     from rich.text import Text
 
-    board = Board()
+    board, screen = Board(), console(session, stderr=True)
     finished: list[IterationFinished] = []
 
     def on_event(event: Event) -> None:
         board.update(event)
+        said = list(_warnings(session, event)) if advice else []
         if isinstance(event, IterationFinished):
             finished.append(event)
-        elif (session.verbose or isinstance(event, IterationDropped)) and (line := line_of(event, verbose=True)):
-            live.console.print(Text(visible(line)))
+        elif session.verbose or isinstance(event, IterationDropped | IterationsQueued):
+            said.append(line_of(event, verbose=True) or "")
+        for line in filter(None, said):
+            print_line(line, err=True)
 
     try:
-        with Live(get_renderable=board.table, console=console(session, stderr=True), refresh_per_second=4) as live:
+        live = Live(get_renderable=lambda: board.view(screen.height), console=screen, refresh_per_second=4)
+        with live, diverted(lambda line: screen.print(Text(line))):
             yield on_event
     finally:
         for event in finished if results else ():
             print_line(line_of(event) or "")
 
 
-def _print_line(session: Session, event: Event, *, results: bool) -> None:
-    is_result = results and isinstance(event, IterationFinished)
-    line = line_of(event, verbose=session.verbose)
-    if line is not None and (is_result or isinstance(event, IterationDropped) or not session.quiet):
-        print_line(line, err=not is_result)
+@dataclass(slots=True)
+class Lines:
+    """Prints events as lines, and where everything stands when there was none for long.
+
+    Attributes:
+        session: says how much is printed.
+        results: whether the line of a finished iteration goes to stdout.
+        advice: whether it is said where models learn too little.
+        clock: returns seconds.
+    """
+
+    session: Session
+    results: bool
+    advice: bool
+    clock: Callable[[], float] = monotonic
+    _board: Board = field(init=False)
+    _said_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._board, self._said_at = Board(self.clock), self.clock()
+
+    def take(self, event: Event) -> None:
+        """Prints what one event says."""
+        self._board.update(event)
+        is_result = self.results and isinstance(event, IterationFinished)
+        line = line_of(event, verbose=self.session.verbose)
+        if line is not None and (is_result or isinstance(event, IterationDropped) or not self.session.quiet):
+            self._said_at = self.clock()
+            print_line(line, err=not is_result)
+        for warning in _warnings(self.session, event) if self.advice else ():
+            print_line(warning, err=True)
+
+    def tick(self) -> None:
+        """Says where everything stands if nothing was said for long."""
+        if self.clock() - self._said_at >= _SILENCE_S:
+            self._said_at = self.clock()
+            print_line(self._board.line(), err=True)
+
+
+def _warnings(session: Session, event: Event) -> tuple[str, ...]:
+    """Returns the lines that warn of models that learn nothing."""
+    found = warning_of(event, session.context)
+    return () if found is None else (f"warning: {found[0]}", f"hint: {found[1]}")
+
+
+@contextmanager
+def _ticking(tick: Callable[[], None]) -> Iterator[None]:
+    """Calls ``tick`` every second, beside what is done meanwhile."""
+    is_over = Flag()
+
+    def run() -> None:
+        while not is_over.wait(1.0):
+            tick()
+
+    thread = Thread(target=run, name="mu2net-ticking", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

@@ -24,6 +24,7 @@ __all__ = [
     "Column",
     "console",
     "counted",
+    "duration",
     "percent",
     "print_fields",
     "print_json",
@@ -70,6 +71,16 @@ def counted(number: int, noun: str) -> str:
     """Returns a number with its noun, e.g. ``1 child``, ``3 children``, ``2 objects``."""
     plural = {"child": "children", "entry": "entries"}.get(noun, f"{noun}s")
     return f"{number} {noun if number == 1 else plural}"
+
+
+def duration(seconds: float) -> str:
+    """Returns a duration in one or two units, e.g. ``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def print_json(value: Any) -> None:

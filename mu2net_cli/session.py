@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,6 +58,7 @@ class Session:
 
         context = replace(Context.default(), warn=warn)
         if directory is not None:
+            context = replace(context, program=f"mu2net -C {shlex.quote(str(directory))}")
             folder = (context.cwd / directory.expanduser()).resolve()
             if not folder.is_dir():
                 raise NotFoundError(f"Cannot work in {folder}: there is no such folder.")

@@ -8,15 +8,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import typer
 
-__all__ = ["print_document", "print_line", "print_lines", "print_row", "visible"]
+__all__ = ["diverted", "print_document", "print_line", "print_lines", "print_row", "visible"]
 
 _LONGEST = 20_000
 _JOINERS = "\u200c\u200d"  # scripts of India and emoji need them, and they hide nothing
 _RISKY = re.compile(r"[^\x20-\x7e\n]")
+_displays: list[Callable[[str], None]] = []
+"""What shows lines for stderr while something is drawn there; the last one does."""
+
+
+@contextmanager
+def diverted(show: Callable[[str], None]) -> Iterator[None]:
+    """Has lines for stderr shown by ``show``, which draws there, so that they do not tear what is drawn."""
+    _displays.append(show)
+    try:
+        yield
+    finally:
+        _displays.remove(show)
 
 
 def visible(text: str) -> str:
@@ -28,7 +41,10 @@ def visible(text: str) -> str:
 
 def print_line(text: str, *, err: bool = False) -> None:
     """Prints ``text`` as exactly one line, to stdout or stderr."""
-    typer.echo(visible(text), err=err)
+    if err and _displays:
+        _displays[-1](visible(text))
+    else:
+        typer.echo(visible(text), err=err)
 
 
 def print_lines(lines: Iterable[str]) -> None:

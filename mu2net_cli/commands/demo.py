@@ -32,7 +32,7 @@ def demo(
 
     Makes a system in a new folder (default: mu2net-demo), teaches it three tasks on scikit-learn's handwritten digits,
     one of them private, looks at it, pushes what is public to a second folder, clones that and compares predictions.
-    Every command is shown before it runs.
+    Every command is shown before it runs. It takes one to eight minutes, most of them for evolution.
 
     Example: mu2net demo
     """
@@ -46,6 +46,7 @@ def demo(
 
 def _tour(shell: _Shell, seed: int) -> None:
     shell.remark(f"The demo lives in {shell.folder}; delete that folder when you are done.")
+    shell.remark("It takes one to eight minutes, most of them for evolution; a second time less, as programs are kept.")
     shell.remark("A system, and three tasks on the same images of handwritten digits:")
     shell.mu2net("init", "system", "--preset", "vit-mini", "--seed", str(seed))
     system = shell.cd("system")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +11,11 @@ import typer
 from mu2net_cli.options import JsonFlag, Seed, complete_task, parse_budget
 from mu2net_cli.render import print_json
 from mu2net_cli.session import Session, session_of, warn_of_unknown_variables
-from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
+from mu2net_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from mu2net_core.api.events import Event
+    from mu2net_cli.pushing import Pusher
+    from mu2net_core.api.evolve import EvolveResult
     from mu2net_core.repo import Repository
 
 __all__ = ["evolve"]
@@ -36,12 +37,20 @@ def evolve(
     validations: Annotated[int | None, typer.Option(min=1, help="Training cycles per child.")] = None,
     seed: Seed = None,
     budget: Annotated[
-        str | None, typer.Option("--budget", metavar="TIME", help="Stop before an iteration past this: 90s, 30m, 2h.")
+        str | None,
+        typer.Option(
+            "--budget",
+            metavar="TIME",
+            help="Stop with the generation in which this is up: 90s, 30m, 2h; one always runs.",
+        ),
     ] = None,
     push: Annotated[bool, typer.Option("--push/--no-push", help="Push after every task iteration.")] = False,
     events: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Append what happens to FILE, a line of JSON per event.")
     ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Drop what unfinished iterations of these tasks trained; begin anew.")
+    ] = False,
     profile: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a profile of JAX's work to DIR; for short runs.")
     ] = None,
@@ -50,25 +59,30 @@ def evolve(
     """Improve tasks by evolution: the main job.
 
     Each task iteration samples and trains generations of mutated models, keeps the best and commits it. Stop it at any
-    time with Ctrl-C: the same command goes on after the last finished generation. With another seed or other settings
-    it begins that iteration anew, and says so. docs/method.md says what the lines of --events hold.
+    time with Ctrl-C: every finished generation is kept, and the next evolve of that task goes on after it, with the
+    seed and settings that the iteration began with. Of several tasks those with an unfinished iteration go first, and
+    it counts. It can be given more --generations; any other option that contradicts is refused, and nothing is dropped
+    without --restart. When --budget is up, the iteration at hand ends with the best it has. docs/method.md says what
+    the lines of --events hold.
 
     Example: mu2net evolve --all --iterations 2
     """
     from mu2net_cli.observing import observed
     from mu2net_cli.progress import evolve_progress
+    from mu2net_cli.pushing import Pusher
+    from mu2net_cli.story import Story
     from mu2net_core.api.evolve import evolve as evolve_api
 
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
     warn_of_unknown_variables(session, repo)
     tasks = _chosen(repo, task or [], every=every)
-    if push and not repo.config.remotes:
-        raise NotFoundError("There is no remote to push to.", hint="Add one: mu2net remote add origin FOLDER")
+    pusher = Pusher.to_default(session, repo) if push else None
+    story = Story(session=session, repo=repo, tasks=tasks)
     try:
         with (
             evolve_progress(session, results=not as_json) as show,
-            observed(session, show, events=events, profile=profile) as on_event,
+            observed(session, story.after(show), events=events, profile=profile) as on_event,
         ):
             result = evolve_api(
                 repo,
@@ -80,14 +94,17 @@ def evolve(
                 validations=validations,
                 seed=seed,
                 budget_s=budget_s,
-                on_event=_pushing(session, repo, on_event) if push else on_event,
+                restart=restart,
+                on_event=on_event if pusher is None else pusher.after(on_event),
             )
     except KeyboardInterrupt:
-        session.note("Stopped. Every finished generation is kept: the same command goes on from there.")
+        for line in story.stopped():
+            session.note(line)
         raise typer.Exit(130) from None
-    if as_json:
-        print_json(result)
-    session.note(f"Seed {result.seed}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")
+    finally:
+        if pusher is not None and not as_json:
+            pusher.tell()
+    _conclude(session, result, pusher, as_json=as_json)
 
 
 def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str, ...]:
@@ -99,18 +116,18 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
     return tuple(info.name for info in tasks_api(repo)) if every else tuple(dict.fromkeys(names))
 
 
-def _pushing(session: Session, repo: Repository, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
-    """Returns ``on_event`` that also pushes a task whose iteration is over; a failed push stops nothing."""
-    from mu2net_core.api.events import IterationFinished
-    from mu2net_core.api.push import push as push_api
+def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, as_json: bool) -> None:
+    """Prints what there is to say at the end; ends with the error of a push that failed."""
+    from mu2net_cli.telling import often
 
-    def on_event_and_push(event: Event) -> None:
-        on_event(event)
-        if isinstance(event, IterationFinished):
-            try:
-                push_api(repo, session.context, tasks=(event.task,))
-            except Mu2netError as exc:
-                session.note(f"warning: not pushed: {exc.message}")
-                session.note(f"hint: {exc.hint or 'Look at: mu2net status'} The work is safe here: mu2net push")
-
-    return on_event_and_push
+    if as_json:
+        pushes = pusher.pushed if pusher is not None else []
+        document = {name: getattr(result, name) for name in ("seed", "iterations", "not_begun")}
+        print_json({**document, "pushes": pushes})
+    if result.not_begun:
+        session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
+    seeds = dict.fromkeys(str(one.seed) for one in result.iterations)
+    word = "Seed" if len(seeds) == 1 else "Seeds"
+    session.note(f"{word} {', '.join(seeds)}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")
+    if pusher is not None:
+        pusher.conclude()

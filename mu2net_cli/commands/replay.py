@@ -41,7 +41,7 @@ def replay(
     from mu2net_core.api.replay import replay as replay_api
 
     session = session_of(ctx)
-    with evolve_progress(session, results=False) as on_event:
+    with evolve_progress(session, results=False, advice=False) as on_event:
         report = replay_api(session.repo(), session.context, revision, on_event=on_event)
     if as_json:
         print_json(report)

@@ -49,7 +49,9 @@ def _lines(report: StatusReport) -> Iterator[str]:
     for task in report.tasks:
         yield f"  {task.task:<{width}}  {_stands(task)}"
     for state in report.unfinished:
-        yield f"Unfinished: {state.task}, {state.generation} of {counted(state.generations, 'generation')} done"
+        done = f"{state.generation} of {counted(state.generations, 'generation')} done, seed {state.seed}"
+        stuck = "" if state.stuck is None else f"; it cannot go on: {state.stuck}"
+        yield f"Unfinished: {state.task}, iteration {state.iteration}: {done}{stuck}"
 
 
 def _stands(task: TaskStatus) -> str:

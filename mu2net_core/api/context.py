@@ -23,6 +23,7 @@ class Context:
         user_config: the user's ``config.toml``, whether it exists or not; None for no such layer.
         cwd: the folder relative paths are relative to.
         warn: told what works less well than it could.
+        program: how the command line is called here, so that the commands in hints work where the user is.
     """
 
     now: Callable[[], datetime]
@@ -31,6 +32,7 @@ class Context:
     user_config: Path | None
     cwd: Path
     warn: Callable[[str], None] = lambda _text: None
+    program: str = "mu2net"
 
     @classmethod
     def default(cls) -> Context:

@@ -4,67 +4,56 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mu2net_core.api.agenda import agenda_of, queued, unfinished_of
 from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
 from mu2net_core.api.laboratory import Laboratory
 from mu2net_core.api.publish import publish
-from mu2net_core.api.resume import Asked, look
+from mu2net_core.api.recorded import changed_settings
+from mu2net_core.api.resume import Asked, Left, look, refuse
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
 from mu2net_core.api.workspace import Workspace
-from mu2net_core.engine.events import Event, IterationDropped, IterationFinished
+from mu2net_core.engine.events import Event, IterationDropped
 from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError, SearchError
+from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
 from mu2net_core.objects import Head, System
+from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.revisions import near
-from mu2net_core.search import Member, best, start
+from mu2net_core.search import best, start
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["EvolveResult", "IterationResult", "evolve"]
 
 _LARGEST_SEED = 2**53
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IterationResult:
-    """What one task iteration came to; ``validation`` and ``test`` are accuracies in [0, 1]."""
-
-    task: str
-    iteration: int
-    commit: str
-    model: str
-    validation: float
-    test: float
-    improved: bool
-    sampled: int
-    kept: int
-    discarded: Mapping[str, int]
-    wall_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvolveResult:
-    """Every iteration that was finished, in order, and the seed that would repeat them."""
-
-    seed: int
-    iterations: tuple[IterationResult, ...]
+_OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
+"""What the first line about an iteration says anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
     repo: Repository
     context: Context
-    lab: Laboratory
-    seed: int | None
+    preset: Preset
+    asked: Asked
+    restart: bool
     deadline_s: float | None
     on_event: Callable[[Event], None]
+    _labs: dict[str, Laboratory] = field(default_factory=dict)
 
     def out_of_time(self) -> bool:
         return self.deadline_s is not None and time.monotonic() >= self.deadline_s
+
+    def lab(self, preset: Preset) -> Laboratory:
+        """Returns where iterations of ``preset`` are run: one that was interrupted keeps its own settings."""
+        key = repr(preset)
+        if key not in self._labs:
+            self._labs[key] = Laboratory.of(self.repo, self.context, preset, self.on_event)
+        return self._labs[key]
 
 
 def evolve(
@@ -78,37 +67,38 @@ def evolve(
     validations: int | None = None,
     seed: int | None = None,
     budget_s: float | None = None,
+    restart: bool = False,
     on_event: Callable[[Event], None] = lambda _event: None,
 ) -> EvolveResult:
     """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
 
-    An iteration that was interrupted is resumed from its last finished generation, if the seed (where one is given),
-    the task and all settings are the same; if not, an ``IterationDropped`` says what differs, and it begins anew.
+    Iterations that were interrupted go first and count. Each goes on after its last finished generation with its own
+    seed and settings, whatever the settings are now; where an option says something else, or where it cannot go on,
+    that is an error before anything is done. ``restart`` drops what it trained, and it begins anew.
 
     Args:
         repo: to improve.
         context: of this process.
         tasks: names; an empty sequence is an error.
         iterations: per task.
-        generations: per iteration; the repository's setting if None.
+        generations: per iteration; the repository's setting if None. An interrupted one can be given more.
         children: per generation; likewise.
         validations: training cycles per child; likewise.
         seed: every random decision derives from it; None takes that of an interrupted iteration, or draws one.
-        budget_s: start no generation after so many seconds; the iteration at hand is finished with what it has.
+        budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
+            ends with the best there is.
+        restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
         on_event: told of everything that happens.
 
     Raises:
         NotFoundError: no such task.
         InvalidInputError: a number or setting that cannot be right.
         SearchError: no task at all, no root, or no child that trained to a finite loss.
-        ConflictError: another process evolves the same task in this working copy.
+        ConflictError: another process evolves the same task in this working copy; or an interrupted iteration cannot go
+            on, or not as asked.
     """
-    if not tasks:
-        raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task DATASET")
-    if iterations < 1:
-        raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
-    if seed is not None and abs(seed) > _LARGEST_SEED:
-        raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {seed}.")
+    deadline_s = None if budget_s is None else time.monotonic() + budget_s
+    _check(tasks, iterations, seed)
     options = {"evolve.generations": generations, "evolve.children": children, "evolve.validations": validations}
     preset = effective_preset(repo, context, options)
     system = load_system(repo)
@@ -116,23 +106,39 @@ def evolve(
         _head(system, name)
     if not system.roots:
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
+    asked = Asked(seed=seed, generations=generations, children=children, validations=validations)
+    unfinished = {} if restart else unfinished_of(repo, context, system, tasks, asked)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = _Run(
         repo=repo,
         context=context,
-        lab=Laboratory.of(repo, context, preset, on_event),
-        seed=seed,
-        deadline_s=None if budget_s is None else time.monotonic() + budget_s,
+        preset=preset,
+        asked=asked,
+        restart=restart,
+        deadline_s=deadline_s,
         on_event=on_event,
     )
-    used = _draw_seed(repo, context, tasks) if seed is None else seed
+    run.lab(preset)  # settings that cannot be right show now
+    agenda = agenda_of(tasks, iterations, unfinished)
+    if (plan := queued(agenda, unfinished)) is not None:
+        on_event(plan)
+    used = _seed(repo, context, unfinished) if seed is None else seed
     results: list[IterationResult] = []
-    for name in [name for _ in range(iterations) for name in tasks]:
+    for name in agenda:
         if results and run.out_of_time():
             break
         results.append(_iterate(run, name, used))
     keep_bounded(repo, context)
-    return EvolveResult(seed=used, iterations=tuple(results))
+    return EvolveResult(seed=used, iterations=tuple(results), not_begun=agenda[len(results) :])
+
+
+def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:
+    if not tasks:
+        raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task DATASET")
+    if iterations < 1:
+        raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
+    if seed is not None and abs(seed) > _LARGEST_SEED:
+        raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {seed}.")
 
 
 def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
@@ -141,84 +147,76 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
-        usable = run.lab.parents.of(system, name)  # what cannot go on says so before data is read
-        state = _resumable(run, workspace, head) or _begin(run, workspace, usable, head, seed)
-        shop = run.lab.open_shop(head, workspace)
+        left = _left(run, workspace, head)
+        lab = run.lab(left.preset or run.preset)
+        usable = lab.parents.of(system, name)  # what cannot go on says so before data is read
+        state = left.state or _begin(run, lab, workspace, usable, head, seed)
+        shop = lab.open_shop(head, workspace)
         state = run_iteration(
             state,
             shop,
-            system=lambda: _newest(run, name),
+            system=lambda: _newest(run, lab, name),
             record=lambda seen: record_snapshot(run.repo, seen, name),
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
         )
-        winner = best(state.population)
-        if winner is None:
-            workspace.clear()
-            raise SearchError(
-                f"None of the {state.counts.sampled} children of {name} trained to a finite loss.",
-                hint="Run it again: another seed samples other learning rates, and --children N more of them.",
-            )
-        test = run.lab.test_quality(head, winner, workspace)
-        account = run.lab.account_of(state)
-        commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test, account)
-        return _report(run, state, system, winner, (commit_id, model_id, test), time.perf_counter() - began)
+        outcome = _publish(run, lab, workspace, state, head)
+        result = result_of(lab, state, system, outcome, time.perf_counter() - began)
+    run.on_event(finished(result))
+    return result
 
 
-def _report(
-    run: _Run, state: IterationState, system: System, winner: Member, published: tuple[str, str, float], wall_s: float
-) -> IterationResult:
-    commit_id, model_id, test = published
-    quality, before = winner.model.quality or 0.0, best(start(system, state.task, run.lab.preset.scorer))
-    improved = before is None or (winner.model.score or 0.0) > (before.model.score or 0.0)
-    run.on_event(
-        IterationFinished(
-            task=state.task,
-            iteration=state.iteration,
-            validation=quality,
-            test=test,
-            improved=improved,
-            commit_id=commit_id,
-            model_id=model_id,
-            wall_s=wall_s,
+def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
+    """Measures the best model on the test split, unless it was before, and moves the head to it."""
+    winner = best(state.population)
+    if winner is None:
+        raise _without_a_model(workspace, state)
+    known = winner.model.test_quality
+    tally = lab.test(head, winner, workspace) if known is None else None
+    test = tally.accuracy if tally is not None else known or 0.0
+    account = lab.account_of(state)
+    commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test, account)
+    return Outcome(winner=winner, commit_id=commit_id, model_id=model_id, test=test, tally=tally)
+
+
+def _without_a_model(workspace: Workspace, state: IterationState) -> SearchError:
+    """Returns the error of an iteration that came to nothing; if time ran out before its end, it can still go on."""
+    failed = f"None of the {state.counts.sampled} children of {state.task} trained to a finite loss"
+    if state.generation < state.generations:
+        return SearchError(
+            f"{failed} before the time ran out, in {state.generation} of {state.generations} generations.",
+            hint="The same command goes on with the others.",
         )
-    )
-    return IterationResult(
-        task=state.task,
-        iteration=state.iteration,
-        commit=commit_id,
-        model=model_id,
-        validation=quality,
-        test=test,
-        improved=improved,
-        sampled=state.counts.sampled,
-        kept=state.counts.kept,
-        discarded=state.counts.discarded,
-        wall_s=wall_s,
-    )
-
-
-def _resumable(run: _Run, workspace: Workspace, head: Head) -> IterationState | None:
-    """Returns where an interrupted iteration goes on; None if one begins, and says what is lost by that."""
-    training, settings = run.lab.preset.training, run.lab.digest
-    asked = Asked(seed=run.seed, generations=training.generations, children=training.children, settings=settings)
-    left = look(run.repo, workspace, head, asked)
-    if left.kind in {"none", "ready"}:
-        return left.state
     workspace.clear()
-    if left.kind == "damaged":
-        run.context.warn(f"the unfinished iteration of {head.task.name} begins anew: {left.reason}")
-    if left.kind == "outdated" and left.state is not None and left.state.generation:
-        state, reason = left.state, left.reason or ""
-        run.on_event(
-            IterationDropped(task=state.task, iteration=state.iteration, generations=state.generation, reason=reason)
-        )
-    return None
+    return SearchError(
+        f"{failed}.", hint="Run it again: another seed samples other learning rates, and --children N more of them."
+    )
 
 
-def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
-    name, training = head.task.name, run.lab.preset.training
+def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
+    """Returns what goes on, if anything does; says under which settings, and what is dropped where that was asked."""
+    name = head.task.name
+    left = look(run.repo, workspace, head, run.asked)
+    if run.restart and left.kind not in {"none", "published"}:
+        if left.state is not None:
+            dropped = left.state
+            run.on_event(IterationDropped(task=name, iteration=dropped.iteration, generations=dropped.generation))
+        return Left(kind="none")
+    refuse(run.context, {name: left}, run.asked)
+    if left.kind != "ready" or left.preset is None:
+        return Left(kind="none")
+    own, now = preset_values(left.preset), preset_values(run.preset)
+    other = [
+        f"{key} {own[key]} ({now[key]} now)" for key in sorted(own) if key not in _OPTIONS and own[key] != now[key]
+    ]
+    if other:
+        run.context.warn(f"{name} goes on with the settings it began with: {', '.join(other)}")
+    return left
+
+
+def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
+    name, training = head.task.name, lab.preset.training
     workspace.clear()
     return IterationState(
         task=name,
@@ -229,8 +227,10 @@ def _begin(run: _Run, workspace: Workspace, system: System, head: Head, seed: in
         seed=seed,
         generations=training.generations,
         children=training.children,
-        settings=run.lab.digest,
-        population=start(system, name, run.lab.preset.scorer),
+        preset=lab.preset.name,
+        changed=changed_settings(lab.preset),
+        settings=lab.digest,
+        population=start(system, name, lab.preset.scorer),
         started_at=run.context.timestamp(),
     )
 
@@ -241,18 +241,16 @@ def _head(system: System, name: str) -> Head:
     return system.heads[name]
 
 
-def _newest(run: _Run, name: str) -> System:
+def _newest(run: _Run, lab: Laboratory, name: str) -> System:
     """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
     system = load_system(run.repo)
     _head(system, name)
-    return run.lab.parents.of(system, name)
+    return lab.parents.of(system, name)
 
 
-def _draw_seed(repo: Repository, context: Context, tasks: Sequence[str]) -> int:
+def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Left]) -> int:
     """Returns the seed of the first interrupted iteration, so that all goes on as it began; else a fresh one."""
-    for name in tasks:
-        with suppress(CorruptObjectError):  # said when that iteration begins anew
-            state = Workspace.of(repo, name).load()
-            if state is not None:
-                return state.seed
+    for left in unfinished.values():
+        if left.state is not None:
+            return left.state.seed
     return derive_seed(0, repo.agent_id, context.timestamp()) % 2**31

@@ -106,6 +106,7 @@ class Repo:
         validations: int | None = None,
         seed: int | None = None,
         budget_s: float | None = None,
+        restart: bool = False,
         on_event: Callable[[Event], None] = lambda _event: None,
     ) -> EvolveResult:
         """Improves ``tasks``, all of them by default; see ``mu2net_core.api.evolve.evolve``."""
@@ -121,6 +122,7 @@ class Repo:
             validations=validations,
             seed=seed,
             budget_s=budget_s,
+            restart=restart,
             on_event=on_event,
         )
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mu2net_core.api.buildable import check_buildable
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine import num_cores, processor
 from mu2net_core.api.parents import ParentCheck
+from mu2net_core.api.recorded import changed_settings, digest_of
 from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings import effective_machine
 from mu2net_core.api.workspace import Workspace
-from mu2net_core.engine.evaluate import count_correct, load_row
-from mu2net_core.engine.events import Compiled, Event
+from mu2net_core.engine.evaluate import Tally, load_row, tally
+from mu2net_core.engine.events import Compiled, Compiling, Event
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Head, Run, encode, hash_bytes
-from mu2net_core.presets import Preset, preset_named, preset_values
+from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.search import Member, method_named
 
@@ -54,6 +55,7 @@ class Laboratory:
         check_buildable(preset, repo.limits)
         prepare_jax(context)
         programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
+        programs.on_wait = lambda what: on_event(Compiling(what=what))
         return cls(
             repo=repo,
             context=context,
@@ -66,7 +68,7 @@ class Laboratory:
     @property
     def digest(self) -> str:
         """The hash of all settings in force: another batch size or search space makes other children."""
-        return hash_bytes(encode(replace(self.preset, summary="")))
+        return digest_of(self.preset)
 
     def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
         """Returns the workshop for the task of ``head``, its examples on the device; trained arrays go to a workspace.
@@ -87,24 +89,20 @@ class Laboratory:
             provenance=self.provenance,
         )
 
-    def test_quality(self, head: Head, winner: Member, workspace: Workspace) -> float:
-        """Returns the accuracy of an iteration's best model on the test split; measured only if it was not before."""
-        if winner.model.test_quality is not None:
-            return winner.model.test_quality
+    def test(self, head: Head, winner: Member, workspace: Workspace) -> Tally:
+        """Returns what an iteration's best model says of the test split."""
         specs = model_specs(winner.model, self.programs.family, head.task.num_classes, self.repo.limits)
         workspace.bring(winner.model.components)
         row = load_row(winner.model, specs, workspace.component, self.programs.family)
         side = self.programs.family.image_side(winner.model.architecture.config, winner.model.hyperparameters)
         feed = split_at(self.repo, self.context, head.task, "test", side)
-        return count_correct(self.programs, specs, row, feed) / feed.num_examples
+        return tally(self.programs, specs, row, feed)
 
     def account_of(self, state: IterationState) -> Run:
         """Returns what a commit says of how an iteration was run here, so that it can be repeated."""
-        own = preset_values(preset_named(self.preset.name))
-        changed = {key: one for key, one in preset_values(self.preset).items() if repr(one) != repr(own[key])}  # 0, 0.0
         return Run(
             preset=self.preset.name,
-            settings=changed,
+            settings=changed_settings(self.preset),
             digest=self.digest,
             seed=state.seed,
             generations=state.generations,

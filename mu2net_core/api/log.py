@@ -12,15 +12,37 @@ from typing import Literal
 from mu2net_core.api.names import task_head
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Agent, Commit
+from mu2net_core.presets import PRESETS
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import History, Past
+from mu2net_core.repo.history import History, How, Past
 
-__all__ = ["Event", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
+__all__ = ["Event", "HowRun", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
 
 Event = Literal["add", "iteration", "merge", "purge", "remove", "reset"]
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?)( ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HowRun:
+    """How an iteration was run.
+
+    Attributes:
+        seed: that every random decision derived from.
+        method: of the search; None if that is of a preset that is unknown here.
+        generations: how many there were to be.
+        done: how many there were: fewer if time ran out.
+        children: per generation.
+        validations: training cycles per child; None likewise.
+    """
+
+    seed: int
+    method: str | None
+    generations: int
+    done: int
+    children: int
+    validations: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +61,7 @@ class LogEntry:
         sampled: children sampled in the iteration.
         kept: of these, those that joined the population.
         discarded: of these, those that did not, by reason.
+        run: how the iteration was run; None of what is none.
         agent: who did it; None for a merge.
         started_at: UTC, ISO 8601.
         finished_at: likewise.
@@ -57,6 +80,7 @@ class LogEntry:
     sampled: int
     kept: int
     discarded: Mapping[str, int] = field(default_factory=dict)
+    run: HowRun | None = None
     agent: Agent | None
     started_at: str
     finished_at: str
@@ -164,11 +188,26 @@ def _entry(history: History, past: Past) -> LogEntry:
         sampled=past.sampled,
         kept=past.kept,
         discarded=past.discarded,
+        run=None if past.how is None else _how_run(past.how),
         agent=past.agent,
         started_at=past.started_at,
         finished_at=past.finished_at,
         parents=past.parents,
         message=past.message,
+    )
+
+
+def _how_run(how: How) -> HowRun:
+    """Returns the same with what the preset says where the commit says nothing else."""
+    own = PRESETS[how.preset].training if how.preset in PRESETS else None
+    method, validations = (None, None) if own is None else (own.method, own.validations)
+    return HowRun(
+        seed=how.seed,
+        method=method if how.method is None else how.method,
+        generations=how.generations,
+        done=how.done,
+        children=how.children,
+        validations=validations if how.validations is None else how.validations,
     )
 
 

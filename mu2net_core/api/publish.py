@@ -13,11 +13,11 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Agent, Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.contest import contenders
-from mu2net_core.repo.merge import ancestry, choose, contains, merge
+from mu2net_core.repo.merge import choose, contains, merge
 from mu2net_core.repo.purged import Purged
 from mu2net_core.search import Member
 
-__all__ = ["is_published", "left_behind", "move_head", "publish"]
+__all__ = ["move_head", "publish"]
 
 
 def publish(
@@ -53,14 +53,19 @@ def publish(
         agent=Agent(id=repo.agent_id, host=context.host, device=model.device_kind or ""),
         started_at=state.started_at,
         finished_at=context.timestamp(),
-        message=f"iteration {state.iteration}: "
-        + ("no better model" if model_id == base.model else f"validation {model.quality:.4f}, test {test_quality:.4f}"),
+        message=_message(state, None if model_id == base.model else model.quality, test_quality),
         run=run,
     )
     commit_id = put_commit(repo, context, commit)
     move_head(repo, context, state.task, commit_id)
     workspace.clear()
     return commit_id, model_id
+
+
+def _message(state: IterationState, quality: float | None, test_quality: float) -> str:
+    """Returns what an iteration came to, in one line; ``quality`` is None if there was no better model."""
+    came_to = "no better model" if quality is None else f"validation {quality:.2%}, test {test_quality:.2%}"
+    return f"iteration {state.iteration}: {came_to}"
 
 
 def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:
@@ -109,31 +114,6 @@ def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationSt
             f"The task {state.task} was purged while it evolved: what the iteration trained is dropped.",
             hint="To begin anew, add the task again: mu2net add-task",
         )
-
-
-def is_published(repo: Repository, state: IterationState) -> bool:
-    """Returns whether a finished iteration's commit is in the head's history already: it died while cleaning up."""
-    head = repo.refs.head(state.task)
-    pending, seen = [] if head is None else [head.commit], set[str]()
-    while pending:
-        oid = pending.pop()
-        if oid in seen or oid == state.base:
-            continue
-        seen.add(oid)
-        commit = repo.objects.commit(oid)
-        if commit.agent is not None and commit.agent.id == repo.agent_id and commit.started_at == state.started_at:
-            return True
-        pending.extend(commit.parents)
-    return False
-
-
-def left_behind(repo: Repository, base: str, head: str) -> str | None:
-    """Returns why an iteration that began from the commit ``base`` is not wanted any more at ``head``, in words."""
-    if not repo.objects.has("commit", base):
-        return "what it began from was purged"
-    before = set(ancestry(repo.objects, [base]))
-    since = (repo.objects.commit(oid) for oid in ancestry(repo.objects, [head]) if oid not in before)
-    return "the task was reset since" if any(commit.reset_to is not None for commit in since) else None
 
 
 def _publish_model(

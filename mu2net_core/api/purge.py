@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -58,7 +59,7 @@ def purge(
             repo, context, task, remote, dry_run=dry_run, settle=settle or partial(time.sleep, SETTLE_S)
         )
     task_head(repo, task)
-    _check_running(repo, task)
+    _check_running(repo, context, task)
     place, also = here(repo), partial(_also, repo)
     if dry_run:
         return PurgeReport.of(place, survey(place, task, also=also()))
@@ -116,12 +117,12 @@ def _also(repo: Repository) -> Tips:
     return state_tips(repo) | running_tips(repo)
 
 
-def _check_running(repo: Repository, task: str) -> None:
+def _check_running(repo: Repository, context: Context, task: str) -> None:
     others = [one.task for one in running(repo) if one.task != task and task in one.learned_from]
     if others:
         raise ConflictError(
             f"Cannot purge {task}: the unfinished iteration of {others[0]} builds on it.",
-            hint=f"Finish it first: mu2net evolve --task {others[0]}",
+            hint=f"Finish it first: {context.program} evolve --task {shlex.quote(others[0])}",
         )
 
 

@@ -13,7 +13,7 @@ from mu2net_core.repo.preview import preview
 from mu2net_core.repo.remotes import find_remote
 from mu2net_core.repo.vetting import check_vetted
 
-__all__ = ["plan_push", "push"]
+__all__ = ["default_remote", "plan_push", "push"]
 
 
 def push(
@@ -70,3 +70,13 @@ def plan_push(repo: Repository, context: Context, remote: str | None = None, tas
         ConflictError: a root differs over there.
     """
     return preview(repo, find_remote(repo.config, remote), tasks=tasks, clock=context.now)
+
+
+def default_remote(repo: Repository) -> str:
+    """Returns the name of the remote that a push goes to if none is named.
+
+    Raises:
+        NotFoundError: there is none.
+        InvalidInputError: there are several, and none is ``origin``.
+    """
+    return find_remote(repo.config).name

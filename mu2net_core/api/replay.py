@@ -21,12 +21,12 @@ from mu2net_core.api.comparison import (
 )
 from mu2net_core.api.context import Context
 from mu2net_core.api.laboratory import Laboratory
+from mu2net_core.api.recorded import recorded_preset
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Commit, Run, System, encode, hash_bytes
-from mu2net_core.presets import Preset, preset_named, with_settings
 from mu2net_core.repo import Repository, load_system_then
 from mu2net_core.repo.revisions import resolve
 from mu2net_core.search import best, start
@@ -94,7 +94,7 @@ def replay(
     began = time.perf_counter()
     commit_id, commit, run, snapshot = _iteration(repo, revision)
     _check_present(repo, commit_id, commit)
-    lab = Laboratory.of(repo, context, _preset(run), on_event)
+    lab = Laboratory.of(repo, context, recorded_preset(run.preset, run.settings), on_event)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
         state, now = _again(lab, Workspace.at(repo, Path(folder)), (commit, run, snapshot), on_event)
     keep_bounded(repo, context)
@@ -153,10 +153,6 @@ def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:
             )
 
 
-def _preset(run: Run) -> Preset:
-    return with_settings(preset_named(run.preset), run.settings)
-
-
 def _again(
     lab: Laboratory, workspace: Workspace, what: tuple[Commit, Run, str], on_event: Callable[[Event], None]
 ) -> tuple[IterationState, Replayed]:
@@ -191,7 +187,7 @@ def _again(
         return state, Replayed(model=None, manifest=None, children=state.counts)
     if winner.model.is_retained:  # none was better than the one there was
         return state, Replayed(model=winner.id, manifest=lab.repo.objects.model(winner.id), children=state.counts)
-    model = replace(winner.model, test_quality=lab.test_quality(head, winner, workspace))
+    model = replace(winner.model, test_quality=lab.test(head, winner, workspace).accuracy)
     return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
 
 

@@ -1,4 +1,4 @@
-"""Iterations that are running or were interrupted, and what of the repository they still need."""
+"""Iterations that are running or were interrupted: where they stand, what they need, whether they can go on."""
 
 from __future__ import annotations
 
@@ -7,15 +7,41 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
+from typing import Protocol
 
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Kind, Model, Seen, decode
 from mu2net_core.repo import Repository
 from mu2net_core.repo.closure import Node
+from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.reach import Tips
 from mu2net_core.search import Population
 
-__all__ = ["Running", "running", "running_tips"]
+__all__ = ["Running", "State", "is_published", "left_behind", "running", "running_tips", "why_stuck"]
+
+
+class State(Protocol):
+    """What of an iteration's state decides whether it can go on."""
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        ...
+
+    @property
+    def task_id(self) -> str:
+        """Its object when the iteration began."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """Its head's commit when the iteration began."""
+        ...
+
+    @property
+    def started_at(self) -> str:
+        """When that was."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +63,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
-    """The part of an iteration's state that is of interest here."""
+    """The part of an iteration's state that says what it needs."""
 
     task: str
     task_id: str
@@ -48,7 +74,7 @@ class _State:
 
 
 def running(repo: Repository) -> Iterator[Running]:
-    """Yields the iterations whose state can be read; any other would begin anew, and needs nothing."""
+    """Yields the iterations whose state can be read; any other can never go on, and needs nothing."""
     for file in sorted((repo.state / "iterations").glob("*/state.json")):
         try:
             state = decode(file.read_bytes(), _State, what=str(file))
@@ -66,6 +92,38 @@ def running(repo: Repository) -> Iterator[Running]:
 def running_tips(repo: Repository) -> Tips:
     """Returns what of the repository all running and interrupted iterations need."""
     return reduce(or_, (one.tips for one in running(repo)), Tips())
+
+
+def is_published(repo: Repository, state: State) -> bool:
+    """Returns whether a finished iteration's commit is in the head's history already: it died while cleaning up."""
+    head = repo.refs.head(state.task)
+    pending, seen = [] if head is None else [head.commit], set[str]()
+    while pending:
+        oid = pending.pop()
+        if oid in seen or oid == state.base:
+            continue
+        seen.add(oid)
+        commit = repo.objects.commit(oid)
+        if commit.agent is not None and commit.agent.id == repo.agent_id and commit.started_at == state.started_at:
+            return True
+        pending.extend(commit.parents)
+    return False
+
+
+def why_stuck(repo: Repository, state: State, head: str, task_id: str) -> str | None:
+    """Returns why an iteration cannot go on now that the commit ``head`` has the task ``task_id``; None if it can."""
+    another = None if state.task_id == task_id else "the task was another then"
+    reasons = [reason for reason in (another, left_behind(repo, state.base, head)) if reason is not None]
+    return "; ".join(reasons) or None
+
+
+def left_behind(repo: Repository, base: str, head: str) -> str | None:
+    """Returns why an iteration that began from the commit ``base`` is not wanted any more at ``head``, in words."""
+    if not repo.objects.has("commit", base):
+        return "what it began from was purged"
+    before = set(ancestry(repo.objects, [base]))
+    since = (repo.objects.commit(oid) for oid in ancestry(repo.objects, [head]) if oid not in before)
+    return "the task was reset since" if any(commit.reset_to is not None for commit in since) else None
 
 
 def _tips(repo: Repository, state: _State, models: list[Model]) -> Tips:

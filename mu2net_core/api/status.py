@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.running import is_published, why_stuck
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.merge import contains
@@ -69,11 +71,25 @@ class RemoteStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """An iteration that was interrupted or is running: the same ``evolve`` resumes it."""
+    """An iteration that was interrupted or is running.
+
+    Attributes:
+        task: it improves.
+        iteration: its number.
+        generation: how many generations are over.
+        generations: how many there will be.
+        seed: every random decision of it derives from that.
+        stuck: why it cannot go on, in words; None if it can.
+        command: goes on with it as it began; if it is stuck, drops it and begins anew.
+    """
 
     task: str
+    iteration: int
     generation: int
     generations: int
+    seed: int
+    stuck: str | None
+    command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +117,7 @@ class StatusReport:
     unfinished: tuple[Unfinished, ...]
 
 
-def status(repo: Repository, context: Context) -> StatusReport:  # noqa: ARG001  every verb takes it
+def status(repo: Repository, context: Context) -> StatusReport:
     """Returns the state of a working copy; reads heads, their manifests and local notes, nothing else."""
     heads = repo.refs.heads()
     commits = {task: repo.objects.commit(state.commit) for task, state in heads.items()}
@@ -117,7 +133,7 @@ def status(repo: Repository, context: Context) -> StatusReport:  # noqa: ARG001 
         num_components=len(sizes),
         num_params=sum(sizes.values()),
         remotes=tuple(_remote(repo, remote, heads) for _, remote in sorted(repo.config.remotes.items())),
-        unfinished=tuple(state for state in _unfinished(repo) if state.task in alive),
+        unfinished=_unfinished(repo, context, heads, alive),
     )
 
 
@@ -159,19 +175,41 @@ def _relation(repo: Repository, here: HeadState | None, there: HeadState | None)
 
 
 class _State(msgspec.Struct):
-    """The part of a running iteration's state that is shown."""
+    """The part of a running iteration's state that is shown, or decides whether it can go on."""
 
     task: str
+    task_id: str
+    base: str
+    iteration: int
+    seed: int
     generation: int
     generations: int
+    started_at: str
 
 
-def _unfinished(repo: Repository) -> tuple[Unfinished, ...]:
+def _unfinished(
+    repo: Repository, context: Context, heads: Mapping[str, HeadState], alive: Mapping[str, Commit]
+) -> tuple[Unfinished, ...]:
     found = []
     for file in sorted((repo.state / "iterations").glob("*/state.json")):
         try:
             state = msgspec.json.decode(file.read_bytes(), type=_State)
         except (OSError, msgspec.MsgspecError):
-            continue  # just finished, or unreadable: evolve starts that iteration anew
-        found.append(Unfinished(task=state.task, generation=state.generation, generations=state.generations))
+            continue  # just finished, or unreadable: evolve says so
+        if state.task in alive and not is_published(repo, state):
+            stuck = why_stuck(repo, state, heads[state.task].commit, alive[state.task].task_id)
+            found.append(_told(context, state, stuck))
     return tuple(found)
+
+
+def _told(context: Context, state: _State, stuck: str | None) -> Unfinished:
+    restart = "" if stuck is None else " --restart"
+    return Unfinished(
+        task=state.task,
+        iteration=state.iteration,
+        generation=state.generation,
+        generations=state.generations,
+        seed=state.seed,
+        stuck=stuck,
+        command=f"{context.program} evolve --task {shlex.quote(state.task)}{restart}",
+    )

@@ -100,6 +100,7 @@ def train_children(
     programs: Programs,
     config: TrainingConfig,
     seed: int,
+    on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
 ) -> list[Trained]:
     """Returns each child after ``config.validations`` cycles of min(1 epoch, ``samples_cap``) examples each.
 
@@ -113,6 +114,7 @@ def train_children(
         programs: compiled.
         config: of the training.
         seed: of what the children of a generation share: preprocessing, and the order of examples that are streamed.
+        on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
     """
     supply = _supply(jobs, data, pool, programs, config)
     specs = tuple(slot.spec for slot in jobs[0].blueprint.slots)
@@ -140,6 +142,7 @@ def train_children(
         for index, child in enumerate(children):
             reached = float(quality[index]) if finite[index] and math.isfinite(mean[index]) else None
             _note(child, reached, state, index if len(jobs) > 1 else None, last=last)
+            on_cycle(index, number, reached)
         if not any(child.finite for child in children):
             break
     return [_trained(child, supply.cycle) for child in children]

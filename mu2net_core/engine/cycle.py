@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from mu2net_core.data.augment import Augmentation, augment, is_identity
+from mu2net_core.engine.events import Schedule
 from mu2net_core.engine.feeding import Frozen, Held, SizedData, through
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
@@ -16,7 +17,7 @@ from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["Cycle", "Supply", "cycle_of", "seed_words"]
+__all__ = ["Cycle", "Supply", "cycle_of", "schedule_of", "seed_words"]
 
 _CHUNK_BYTES = 2**25
 """Of images that are on their way to the device: so many that all children of a generation get the same chunks."""
@@ -146,6 +147,12 @@ def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1, chunk
     chunks = -(-steps // room)
     in_chunk = min(-(-steps // chunks), per_cycle // parts // chunks)
     return Cycle(chunks=chunks, steps=in_chunk, batch=per_cycle // (chunks * in_chunk) // parts * parts)
+
+
+def schedule_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Schedule:
+    """Returns how each child is trained; where examples are read as they are needed, steps are nearly these."""
+    cycle = cycle_of(num_examples, config, parts=parts)
+    return Schedule(examples=num_examples, batch=cycle.batch, steps=cycle.total_steps, cycles=config.validations)
 
 
 def _augment(images: jax.Array, augmentation: Augmentation, seeds: jax.Array) -> jax.Array:

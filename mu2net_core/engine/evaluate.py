@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import sqrt
 
 import jax
 import numpy as np
@@ -14,7 +16,44 @@ from mu2net_core.engine.programs import Programs, Row
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 from mu2net_core.objects import Component, Model
 
-__all__ = ["count_correct", "load_row", "precision_of", "probabilities"]
+__all__ = ["Tally", "count_correct", "load_row", "precision_of", "probabilities", "tally"]
+
+_SURE = 1.645
+"""So many standard deviations above what chance gives happen to it once in 20 times."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What a model says of the examples of a split.
+
+    Attributes:
+        right: how many get their label.
+        truth: how many there are of each class.
+        said: of how many it says each class.
+    """
+
+    right: int
+    truth: tuple[int, ...]
+    said: tuple[int, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """The share that gets its label."""
+        return self.right / sum(self.truth)
+
+    @property
+    def only_label(self) -> int | None:
+        """The label it says of every example, although there are several; None if it says several, too."""
+        spoken = [label for label, count in enumerate(self.said) if count]
+        return spoken[0] if len(spoken) == 1 < sum(count > 0 for count in self.truth) else None
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether it is right no more often than the most frequent label is, as far as the examples can tell."""
+        total, most = sum(self.truth), max(self.truth)
+        if most == total:
+            return False
+        return self.right <= most + _SURE * sqrt(most * (1 - most / total))
 
 
 def load_row(
@@ -43,6 +82,19 @@ def count_correct(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, fe
     batch = programs.evaluation_batch(specs)
     held = (hold(examples, batch, programs) for examples in feed.in_order(chunk=batch))
     return sum(int(programs.count(programs.activations(specs, row, one.inputs), one.labels)[0]) for one in held)
+
+
+def tally(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> Tally:
+    """Returns what a model says of a split's examples, exact whatever the batch; memory is that of one batch."""
+    batch = programs.evaluation_batch(specs)
+    truth, said, right = np.zeros(0, np.int64), np.zeros(0, np.int64), 0
+    for examples in feed.in_order(chunk=batch):
+        logits = np.asarray(programs.activations(specs, row, hold(examples, batch, programs).inputs))
+        labels, chosen = np.asarray(examples.labels), logits[: len(examples)].argmax(axis=-1)
+        counts = [np.bincount(each, minlength=logits.shape[-1]) for each in (labels, chosen)]
+        truth, said = (counts[0], counts[1]) if truth.size == 0 else (truth + counts[0], said + counts[1])
+        right += int(np.sum(chosen == labels))
+    return Tally(right=right, truth=tuple(map(int, truth)), said=tuple(map(int, said)))
 
 
 def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:

@@ -11,13 +11,17 @@ __all__ = [
     "ChildFinished",
     "ChildReport",
     "Compiled",
+    "Compiling",
+    "CycleFinished",
     "Event",
     "GenerationFinished",
     "GenerationStarted",
     "IterationDropped",
     "IterationFinished",
     "IterationStarted",
+    "IterationsQueued",
     "Outcome",
+    "Schedule",
     "Spent",
 ]
 
@@ -26,13 +30,47 @@ Outcome = Literal["kept", "score", "nan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How each child of an iteration is trained.
+
+    Attributes:
+        examples: that there are to train on.
+        batch: examples in each gradient step.
+        steps: gradient steps in a cycle.
+        cycles: of training, each followed by a validation.
+    """
+
+    examples: int
+    batch: int
+    steps: int
+    cycles: int
+
+    @property
+    def total_steps(self) -> int:
+        """Gradient steps of a child."""
+        return self.steps * self.cycles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IterationsQueued:
+    """Iterations that were interrupted go first: what is to come, in order.
+
+    Attributes:
+        unfinished: tasks whose iteration goes on.
+        then: tasks of which an iteration begins after that; a task is named as often as it has one.
+    """
+
+    unfinished: tuple[str, ...]
+    then: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IterationDropped:
-    """An interrupted iteration cannot go on: its ``generations`` that were over are lost, and ``reason`` says why."""
+    """An unfinished iteration begins anew, as was asked for: its ``generations`` that were over are gone."""
 
     task: str
     iteration: int
     generations: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +82,8 @@ class IterationStarted:
     generations: int
     children: int
     resumed_generation: int
+    seed: int
+    schedule: Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +96,23 @@ class GenerationStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CycleFinished:
+    """A child has been trained for one cycle more and validated; ``quality`` is None if a loss was not finite."""
+
+    task: str
+    iteration: int
+    generation: int
+    child: int
+    cycle: int
+    quality: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildFinished:
     """A child has been trained; ``score`` and ``quality`` are its best, None if a loss was not finite.
 
-    ``best_score`` is the best of the population so far, this child included; None while there is no member.
+    ``best_score`` and ``best_quality`` are those of the best of the population so far, this child included; None while
+    there is no member.
     """
 
     task: str
@@ -70,6 +123,7 @@ class ChildFinished:
     score: float | None
     quality: float | None
     best_score: float | None
+    best_quality: float | None
     wall_s: float
 
 
@@ -145,16 +199,44 @@ class GenerationFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IterationFinished:
-    """The best model is retained and the head has moved."""
+    """The best model is retained and the head has moved.
+
+    Attributes:
+        task: of the iteration.
+        iteration: its number.
+        generations: how many there were to be.
+        done: how many there were: fewer if time ran out.
+        validation: quality of the best model, in [0, 1].
+        test: likewise on the test split.
+        improved: whether it is better than the one there was.
+        only_class: the one class that a new model says of every test example; None if it says several.
+        at_chance: whether a new model is, on the test split, no better than always saying the most frequent class.
+        schedule: how each child was trained.
+        commit_id: where the head stands.
+        model_id: of the best model.
+        wall_s: how long it took.
+    """
 
     task: str
     iteration: int
+    generations: int
+    done: int
     validation: float
     test: float
     improved: bool
+    only_class: str | None
+    at_chance: bool
+    schedule: Schedule
     commit_id: str
     model_id: str
     wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiling:
+    """The training waits for a program to be compiled; ``Compiled`` of the same name follows."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,11 +248,14 @@ class Compiled:
 
 
 Event = (
-    IterationDropped
+    IterationsQueued
+    | IterationDropped
     | IterationStarted
     | GenerationStarted
+    | CycleFinished
     | ChildFinished
     | GenerationFinished
     | IterationFinished
+    | Compiling
     | Compiled
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,8 +52,17 @@ class ChildResult:
         return None if self.storing is None else self.storing.result()
 
 
+_OnCycle = Callable[[int, int, float | None], None]
+
+
 def train_generation(
-    shop: Workshop, plans: tuple[ChildPlan, ...], population: Population, system: System, *, seed: int
+    shop: Workshop,
+    plans: tuple[ChildPlan, ...],
+    population: Population,
+    system: System,
+    *,
+    seed: int,
+    on_cycle: _OnCycle = lambda _child, _cycle, _quality: None,
 ) -> Iterator[ChildResult]:
     """Yields the result of each plan as it is trained; nothing a parent holds is ever changed.
 
@@ -66,12 +75,13 @@ def train_generation(
         population: that they are sampled from.
         system: as it is now.
         seed: of what the children share.
+        on_cycle: told after each cycle of the child, the cycle, and the quality, None if it diverged.
     """
     groups = grouped(draft_all(shop, plans, population, system), shop.programs.layout.together)
     with _background(shop.programs.meter) as (compiler, writer):
         _compile_ahead(shop, groups, compiler)
         for group in groups:
-            yield from _train(shop, group, writer, derive_seed(seed, "shared"))
+            yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
@@ -94,7 +104,11 @@ def _background(meter: Meter) -> Iterator[tuple[Executor, Writer]]:
         writer.close()
 
 
-def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int) -> Iterator[ChildResult]:
+def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cycle: _OnCycle) -> Iterator[ChildResult]:
+    def of_child(index: int, cycle: int, quality: float | None) -> None:
+        if index < len(group):  # those beyond only fill the program
+            on_cycle(group[index].child, cycle, quality)
+
     began = time.perf_counter()
     layers = [layer for one in group for layer in one.blueprint.layers if layer.source is not None]
     shop.pool.prepare(layer.source for layer in layers if layer.source is not None)
@@ -107,6 +121,7 @@ def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int) -> Ite
         programs=shop.programs,
         config=shop.preset.training,
         seed=seed,
+        on_cycle=of_child,
     )
     wall_s = (time.perf_counter() - began) / len(group)
     for one, trained in zip(group, results, strict=False):

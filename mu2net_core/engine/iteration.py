@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from mu2net_core.engine.cycle import schedule_of
 from mu2net_core.engine.events import (
     ChildFinished,
     ChildReport,
+    CycleFinished,
     Event,
     GenerationFinished,
     GenerationStarted,
@@ -16,7 +18,7 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.generation import ChildResult, train_generation
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import Children, Seen, System
+from mu2net_core.objects import Children, RunSetting, Seen, System
 from mu2net_core.search import ChildPlan, Member, Population, best, method_named, tell
 from mu2net_core.seeds import derive_seed
 
@@ -37,6 +39,8 @@ class IterationState:
         seed: the user's seed; everything random derives from it, the task, the iteration and the generation.
         generations: how many there will be.
         children: sampled per generation.
+        preset: name of the one in force.
+        changed: the settings in force that differ from the preset's own, by dotted key.
         settings: hash of all settings in force: another batch size or search space makes other children.
         generation: how many are over.
         population: of the task.
@@ -52,6 +56,8 @@ class IterationState:
     seed: int
     generations: int
     children: int
+    preset: str = ""
+    changed: Mapping[str, RunSetting] = field(default_factory=dict)
     settings: str = ""
     seen: tuple[Seen, ...] = ()
     generation: int = 0
@@ -88,6 +94,12 @@ def run_iteration(
             generations=state.generations,
             children=state.children,
             resumed_generation=state.generation,
+            seed=state.seed,
+            schedule=schedule_of(
+                shop.task.splits["train"].num_examples,
+                shop.preset.training,
+                parts=shop.programs.layout.batch_parts,
+            ),
         )
     )
     first = state.generation
@@ -130,9 +142,10 @@ def _generation(
     )
     on_event(GenerationStarted(task=state.task, iteration=state.iteration, generation=state.generation))
     counts, results = state.counts, list[ChildResult]()
-    for result in train_generation(shop, plans, population, system, seed=seed):
+    for result in train_generation(shop, plans, population, system, seed=seed, on_cycle=_telling(state, on_event)):
         counts = _count(counts, result)
         results.append(result)
+        best_score, best_quality = _best_so_far(population, results)
         on_event(
             ChildFinished(
                 task=state.task,
@@ -142,7 +155,8 @@ def _generation(
                 outcome=result.outcome,
                 score=result.score,
                 quality=result.quality,
-                best_score=_best_score(population, results),
+                best_score=best_score,
+                best_quality=best_quality,
                 wall_s=result.wall_s,
             )
         )
@@ -183,7 +197,30 @@ def _count(counts: Children, result: ChildResult) -> Children:
     return Children(sampled=counts.sampled + 1, kept=counts.kept + (result.outcome == "kept"), discarded=discarded)
 
 
-def _best_score(population: Population, results: list[ChildResult]) -> float | None:
-    scores = [member.model.score for member in population.members]
-    scores += [result.score for result in results if result.storing is not None]
-    return max((score for score in scores if score is not None), default=None)
+def _best_so_far(population: Population, results: list[ChildResult]) -> tuple[float | None, float | None]:
+    """Returns the score and the quality of the best so far, the newest of equals; None while there is none."""
+    reached = [(member.model.score, member.model.quality) for member in population.members]
+    reached += [(result.score, result.quality) for result in results if result.storing is not None]
+    best_score, best_quality = None, None
+    for score, quality in reached:
+        if score is not None and (best_score is None or score >= best_score):
+            best_score, best_quality = score, quality
+    return best_score, best_quality
+
+
+def _telling(state: IterationState, on_event: Callable[[Event], None]) -> Callable[[int, int, float | None], None]:
+    """Returns what tells of the cycles of a generation."""
+
+    def on_cycle(child: int, cycle: int, quality: float | None) -> None:
+        on_event(
+            CycleFinished(
+                task=state.task,
+                iteration=state.iteration,
+                generation=state.generation,
+                child=child,
+                cycle=cycle,
+                quality=quality,
+            )
+        )
+
+    return on_cycle

@@ -55,6 +55,7 @@ class Programs:
     Attributes:
         family: whose layers are run.
         on_compile: told what was compiled and the seconds it took.
+        on_wait: told what the thread that trains waits for because it is being compiled.
         layout: of children on devices.
         precision: of products.
         meter: adds up where the time of the thread that trains goes.
@@ -62,6 +63,7 @@ class Programs:
 
     family: ArchitectureFamily
     on_compile: Callable[[str, float], None] = lambda _what, _wall_s: None
+    on_wait: Callable[[str], None] = lambda _what: None
     layout: Layout = field(default_factory=default_layout)
     precision: Precision = "float32"
     meter: Meter = field(default_factory=Meter)
@@ -114,12 +116,12 @@ class Programs:
         """
         args = (state, settings, trainable, seeds, inputs, labels)
         with self.meter.timing("compile"):
-            program = self._training(specs, args, steps=steps, batch=batch, clip_norm=clip_norm)
+            program = self._training(specs, args, on_wait=self.on_wait, steps=steps, batch=batch, clip_norm=clip_norm)
         return program(*args)  # type: ignore[no-any-return]
 
     def train_ahead(self, executor: Executor, specs: tuple[LayerSpec, ...], args: Any, **sizes: Any) -> None:
         """Compiles in the background what ``train`` will need; ``args`` say shapes and types, and hold no numbers."""
-        executor.submit(self._training, specs, args, **sizes)
+        executor.submit(self._training, specs, args, on_wait=lambda _what: None, **sizes)
 
     def activations(
         self,
@@ -203,15 +205,17 @@ class Programs:
     def _abstract(self, spec: LayerSpec) -> dict[str, jax.ShapeDtypeStruct]:
         return {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype) in self.family.shapes(spec).items()}
 
-    def _training(self, specs: tuple[LayerSpec, ...], args: Any, **sizes: Any) -> Callable[..., Any]:
+    def _training(
+        self, specs: tuple[LayerSpec, ...], args: Any, *, on_wait: Callable[[str], None], **sizes: Any
+    ) -> Callable[..., Any]:
         """Returns the compiled program that trains; whether it is of K children is told by the seeds' axes."""
         together = len(args[3].shape) == 2
         place = {"specs": _nameless(specs), "together": together, **sizes}
-        return self._program(self._computation.train, place, args, donate=(0,))
+        return self._program(self._computation.train, place, args, donate=(0,), on_wait=on_wait)
 
     def _run(self, function: Callable[..., Any], static: dict[str, Any], *args: Any, what: str | None = None) -> Any:
         with self.meter.timing("compile"):
-            program = self._program(function, static, args, what=what)
+            program = self._program(function, static, args, what=what, on_wait=self.on_wait)
         return program(*args)
 
     def _program(
@@ -222,6 +226,7 @@ class Programs:
         *,
         donate: tuple[int, ...] = (),
         what: str | None = None,
+        on_wait: Callable[[str], None],
     ) -> Callable[..., Any]:
         """Returns a compiled program; who asks for one that another thread compiles already waits for it."""
         leaves, tree = jax.tree.flatten(args)
@@ -232,6 +237,8 @@ class Programs:
             self._compiled[key] = found or future
             while len(self._compiled) > _MOST_KEPT:
                 del self._compiled[next(iter(self._compiled))]
+        if found is None or not found.done():
+            on_wait(_title(name, static))
         if found is not None:
             return found.result()  # type: ignore[no-any-return]
         try:
@@ -255,9 +262,14 @@ class Programs:
         options = _GPU_OPTIONS if self.layout.devices[0][0].platform == "gpu" else None
         program = lowered.compile(compiler_options=options)
         give_back_freed()  # a compiler takes hundreds of megabytes
-        specs = static.get("specs")
-        self.on_compile(f"{name} {specs[0].kind}..{specs[-1].kind}" if specs else name, time.perf_counter() - began)
+        self.on_compile(_title(name, static), time.perf_counter() - began)
         return program
+
+
+def _title(name: str, static: dict[str, Any]) -> str:
+    """Returns what a program is called when it is told of."""
+    specs = static.get("specs")
+    return f"{name} {specs[0].kind}..{specs[-1].kind}" if specs else name
 
 
 def _nameless(specs: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:

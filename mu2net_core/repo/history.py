@@ -14,15 +14,51 @@ from pathlib import Path
 import msgspec
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import Agent, Commit, hash_bytes
+from mu2net_core.objects import Agent, Commit, Run, hash_bytes
 from mu2net_core.repo.repository import Repository
 from mu2net_core.storage import Store, replace_file
 
-__all__ = ["History", "Past", "forget_history"]
+__all__ = ["History", "How", "Past", "forget_history"]
 
 _FILE = "state/history"
-_VERSION = b"mu2net-history-1"
+_VERSION = b"mu2net-history-2"
 _WORTH = 200
+
+
+class How(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """How an iteration was run, in few numbers.
+
+    Attributes:
+        seed: of the user.
+        preset: its name.
+        method: of the search; None for the preset's own.
+        validations: training cycles per child; None for the preset's own.
+        generations: how many there were to be.
+        done: how many there were.
+        children: per generation.
+    """
+
+    seed: int
+    preset: str
+    method: str | None
+    validations: int | None
+    generations: int
+    done: int
+    children: int
+
+    @classmethod
+    def of(cls, run: Run) -> How:
+        """Returns the same of what a commit says."""
+        method, validations = run.settings.get("evolve.method"), run.settings.get("evolve.validations")
+        return cls(
+            seed=run.seed,
+            preset=run.preset,
+            method=method if isinstance(method, str) else None,
+            validations=validations if isinstance(validations, int) else None,
+            generations=run.generations,
+            done=run.done,
+            children=run.children,
+        )
 
 
 class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -33,6 +69,7 @@ class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         quality: of its model on the validation split.
         test_quality: on the test split.
         sampled: children of the iteration; likewise ``kept`` and ``discarded``.
+        how: the iteration was run; None of what is none, or does not say.
 
     The others are those of the commit.
     """
@@ -49,6 +86,7 @@ class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     sampled: int
     kept: int
     discarded: Mapping[str, int]
+    how: How | None
     agent: Agent | None
     started_at: str
     finished_at: str
@@ -114,6 +152,7 @@ class History:
             sampled=commit.children.sampled,
             kept=commit.children.kept,
             discarded=commit.children.discarded,
+            how=How.of(commit.run) if commit.run is not None else None,
             agent=commit.agent,
             started_at=commit.started_at,
             finished_at=commit.finished_at,

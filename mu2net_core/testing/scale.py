@@ -121,7 +121,7 @@ class _Growth:
             agent=agent,
             started_at=self._time(number - 1),
             finished_at=self._time(number),
-            message=f"iteration {before.iteration + 1}: validation {score:.4f}, test {score:.4f}",
+            message=f"iteration {before.iteration + 1}: validation {score:.2%}, test {score:.2%}",
         )
         self.states[task] = self.repo.refs.append(task, objects.put(commit), after=self.states[task])
         self.models[task], self.minute = model_id, number

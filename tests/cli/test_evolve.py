@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mu2net_cli.options import parse_budget
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import InvalidInputError, StorageError
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
 
@@ -99,7 +100,7 @@ def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monk
     monkeypatch.setattr("mu2net_core.api.evolve.evolve", interrupt)
     result = run("-C", trained_repo, "evolve", "--all")
     assert result.code == 130
-    assert "the same command goes on" in result.err
+    assert result.err.startswith("Stopped.\n")
 
 
 def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
@@ -116,27 +117,139 @@ def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
             said.append(line)
             if "digits: generation 1" in line:
                 process.send_signal(signal.SIGINT)
-        assert "the same command goes on from there" in "".join(said)
     assert process.returncode == 130
     (unfinished,) = run("-C", trained_repo, "status", "--json").json()["unfinished"]
     assert unfinished["generation"] >= 1
-    assert "Next: mu2net evolve --task digits (goes on" in run("-C", trained_repo, "status").out
+    command = f"mu2net -C {trained_repo} evolve --task digits"
+    assert f"  {command}\n" in "".join(said)
+    assert unfinished["command"] == command
     assert run("-C", trained_repo, "fsck").code == 0
+    # What was printed goes on, with its own seed and settings and not those that are given elsewhere.
+    goes_on = run(*shlex.split(command)[1:], "--budget", "0.001s", "--json")
+    (iteration,) = goes_on.json()["iterations"]
+    assert (iteration["seed"], iteration["generations"], iteration["done"]) == (9, 50, unfinished["generation"] + 1)
 
 
-def test_push_after_every_iteration(run, trained_repo: Path) -> None:
+@pytest.fixture
+def unfinished_repo(run, trained_repo: Path, monkeypatch) -> Path:
+    """Returns the folder of a repository whose second iteration of digits was stopped after a generation."""
+    from mu2net_core.api.events import GenerationFinished
+    from mu2net_core.api.evolve import evolve
+
+    def stopped(*args, on_event, **options):
+        def listen(event) -> None:
+            on_event(event)
+            if isinstance(event, GenerationFinished):
+                raise KeyboardInterrupt
+
+        return evolve(*args, on_event=listen, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mu2net_core.api.evolve.evolve", stopped)
+        options = ("--generations", "2", "--children", "1", "--validations", "1", "--seed", "3")
+        result = run("-C", trained_repo, "evolve", "--task", "digits/parity", "--task", "digits", *options)
+    assert result.code == 130
+    assert result.err.splitlines()[-5:] == [
+        "Stopped.",
+        "digits/parity: 1 of 2 generations done and kept. To go on:",
+        f"  mu2net -C {trained_repo} evolve --task digits/parity",
+        "The same command as before goes on with it first, then improves the other tasks.",
+        "Interrupted.",
+    ]
+    return trained_repo
+
+
+def test_what_contradicts_an_unfinished_iteration_is_refused_and_both_commands_are_told(
+    run, unfinished_repo: Path
+) -> None:
+    here = f"mu2net -C {unfinished_repo} evolve --task digits/parity"
+    refused = run("-C", unfinished_repo, "evolve", "--all", "--generations", "1")
+    assert refused.code == 4
+    assert "(1 of 2 generations done) began otherwise: generations 2 then, 1 now." in refused.err
+    assert f"To go on with what it began with: {here}. To drop what it trained" in refused.err
+    assert f"begin anew: {here} --restart --generations 1\n" in refused.err
+    assert f"Next: {here} (" in run("-C", unfinished_repo, "status").out
+    dropped = run(*shlex.split(f"{here} --restart --generations 1")[1:], "--children", "1", "--validations", "1")
+    assert dropped.code == 0
+    assert "dropped 1 finished generation of iteration 2" in dropped.err
+
+
+def test_the_same_command_finishes_what_was_unfinished_first(run, unfinished_repo: Path) -> None:
+    options = ("--generations", "2", "--children", "1", "--validations", "1", "--seed", "3")
+    result = run("-C", unfinished_repo, "evolve", "--all", *options)
+    assert "Unfinished iterations go first: digits/parity. Then: digits.\n" in result.err
+    assert [line.partition(" finished")[0] for line in result.out.splitlines()] == [
+        "digits/parity: iteration 2",
+        "digits: iteration 2",
+    ]
+
+
+def test_push_after_every_iteration_says_what_was_sent_and_what_stayed(run, trained_repo: Path) -> None:
     run("-C", trained_repo, "remote", "add", "origin", "../shared")
-    assert run("-C", trained_repo, "evolve", "--task", "digits", "--push", *SMALL).code == 0
+    result = run("-C", trained_repo, "evolve", "--all", "--push", *SMALL)
+    assert result.code == 0
+    assert " * new         digits [" in result.out
+    assert " ! skipped     digits/parity: " in result.out
     assert run("-C", "shared", "tasks").rows()[0][:1] == ["digits"]
 
 
-def test_a_failed_push_stops_nothing(run, trained_repo: Path, tmp_path: Path) -> None:
+def test_what_was_pushed_is_part_of_the_document(run, trained_repo: Path) -> None:
+    run("-C", trained_repo, "remote", "add", "origin", "../shared")
+    document = run("-C", trained_repo, "evolve", "--task", "digits", "--push", "--json", *SMALL).json()
+    (pushed,) = document["pushes"]
+    assert (pushed["task"], pushed["error"]) == ("digits", None)
+    assert [(task["task"], task["outcome"]) for task in pushed["exchange"]["tasks"]] == [("digits", "new")]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_failed_push_stops_nothing_and_is_what_the_command_ends_with(
+    run, trained_repo: Path, tmp_path: Path, *, as_json: bool
+) -> None:
     run("-C", trained_repo, "remote", "add", "origin", "../shared")
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "holiday.txt").write_text("not a repository")
-    result = run("-C", trained_repo, "evolve", "--task", "digits", "--push", *SMALL)
+    plain = run("-C", trained_repo, "push", "origin", "digits")
+    options = ["--json"] if as_json else []
+    result = run("-C", trained_repo, "evolve", "--all", "--iterations", "2", "--push", *SMALL, *options)
+    assert result.code == plain.code != 0
+    again = f"mu2net -C {trained_repo} push origin digits digits/parity"
+    assert again in result.err
+    assert "Not pushed to origin: digits, digits/parity. " in result.err
+    if as_json:
+        document = result.json()
+        assert len(document["iterations"]) == len(document["pushes"]) == 4
+        assert all(one["exchange"] is None and one["kind"] == "invalid-input" for one in document["pushes"])
+    else:
+        assert len(result.out.splitlines()) == 4
+    (tmp_path / "shared" / "holiday.txt").unlink()
+    assert run(*shlex.split(again)[1:]).code == 0
+
+
+def test_a_push_that_succeeds_later_makes_up_for_one_that_failed(
+    run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mu2net_core.api.push import push
+
+    failures = [StorageError("The line is cut.")]
+
+    def at_first_not(*args, **options):
+        if failures:
+            raise failures.pop()
+        return push(*args, **options)
+
+    run("-C", trained_repo, "remote", "add", "origin", "../shared")
+    monkeypatch.setattr("mu2net_core.api.push.push", at_first_not)
+    result = run("-C", trained_repo, "evolve", "--task", "digits", "--iterations", "2", "--push", *SMALL)
+    assert "warning: digits is not pushed: The line is cut." in result.err
     assert result.code == 0
-    assert "warning: not pushed" in result.err
+
+
+def test_which_of_several_remotes_is_asked_before_anything_is_trained(run, trained_repo: Path) -> None:
+    for name in ("one", "two"):
+        run("-C", trained_repo, "remote", "add", name, f"../{name}")
+    result = run("-C", trained_repo, "evolve", "--task", "digits", "--push", *SMALL)
+    assert (result.code, result.out) == (2, "")
+    assert "Which remote? Expected one of one, two." in result.err
 
 
 def test_eval_measures_a_model(run, trained_repo: Path) -> None:

@@ -25,10 +25,17 @@ def test_one_line_per_commit_newest_first(run) -> None:
     assert lines[-1].endswith("add task digits")
 
 
+HOW = "seed 1, mu2net-plus, 1 generation of 1 child, 1 cycle each\n"
+
+
+def test_show_says_how_an_iteration_was_run(run) -> None:
+    assert HOW in run("show", "digits").out
+
+
 def test_the_long_form_reads_like_git(run) -> None:
     text = run("log", "digits", "-n", "1").out
     assert text.startswith("commit ")
-    for expected in ("Task:   digits", "Agent:  ", "Date:   ", "1 child sampled, 1 kept"):
+    for expected in ("Task:   digits", "Agent:  ", "Date:   ", "1 child sampled, 1 kept", HOW):
         assert expected in text
 
 

@@ -1,140 +1,146 @@
-"""What evolve shows while it runs."""
+"""Where an evolution stands while it runs: a table on a terminal, lines in a pipe."""
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from mu2net_cli.progress import Board, duration, line_of
-from mu2net_core.api.events import (
-    ChildFinished,
-    Compiled,
-    GenerationFinished,
-    GenerationStarted,
-    IterationDropped,
-    IterationFinished,
-    IterationStarted,
-    Spent,
-)
+from mu2net_cli.board import Board
+from mu2net_cli.progress import Lines
+from mu2net_cli.session import Session
+from mu2net_core.api.context import Context
+from mu2net_core.api.events import Compiled, Compiling, IterationDropped
+from mu2net_core.testing.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle
 
-BEGUN = IterationStarted(task="digits", iteration=1, generations=3, children=4, resumed_generation=0)
-RESUMED = IterationStarted(task="digits", iteration=1, generations=3, children=4, resumed_generation=2)
-SAMPLED = GenerationStarted(task="digits", iteration=1, generation=0)
+LONG = "sklearn-digits/five-or-more"
 
 
-def child(number: int, outcome: str = "kept", score: float | None = 0.5) -> ChildFinished:
-    return ChildFinished(
-        task="digits",
-        iteration=1,
-        generation=0,
-        child=number,
-        outcome=outcome,
-        score=score,
-        quality=score,
-        best_score=0.5,
-        wall_s=1.0,
-    )
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
-GENERATION = GenerationFinished(
-    task="digits",
-    iteration=1,
-    generation=0,
-    best_score=0.9,
-    best_quality=0.9125,
-    kept=3,
-    discarded=1,
-    wall_s=10.0,
-    eta_s=70.0,
-    children=(),
-    spent=Spent(
-        compile_s=1.0,
-        train_s=7.0,
-        validate_s=1.0,
-        wait_s=0.5,
-        examples=4000,
-        examples_per_s=571.4,
-        device_bytes=None,
-    ),
-)
-FINISHED = IterationFinished(
-    task="digits",
-    iteration=1,
-    validation=0.95,
-    test=0.9431,
-    improved=True,
-    commit_id="ab" * 32,
-    model_id="cd" * 32,
-    wall_s=33.0,
-)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
-)
-def test_durations_are_short(seconds, text) -> None:
-    assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("event", "line"),
-    [
-        (BEGUN, "digits: iteration 1: 3 generations of 4 children"),
-        (RESUMED, "digits: iteration 1: 3 generations of 4 children, resuming after 2"),
-        (
-            GENERATION,
-            "digits: generation 1: best validation 91.25%; 3 kept and 1 discarded so far (10 s, about 1 min 10 s left)",
-        ),
-        (
-            FINISHED,
-            "digits: iteration 1 finished: validation 95.00%, test 94.31%, improved (33 s, commit ababababab)",
-        ),
-        (
-            IterationDropped(task="digits", iteration=1, generations=2, reason="seed 1 then, 2 now"),
-            "warning: digits: dropped 2 finished generations of iteration 1, it cannot go on: seed 1 then, 2 now",
-        ),
-        (SAMPLED, None),
-        (child(0), None),
-        (Compiled(what="train", wall_s=1.5), None),
-    ],
-)
-def test_a_pipe_gets_a_line_per_generation_and_iteration(event, line) -> None:
-    assert line_of(event) == line
-
-
-def test_verbose_lines_tell_of_children_and_compilations() -> None:
-    assert line_of(child(1), verbose=True) == "digits: generation 1, child 2: score 0.5000, kept"
-    assert (
-        line_of(child(2, "nan", None), verbose=True) == "digits: generation 1, child 3: no score, discarded: not finite"
-    )
-    assert line_of(Compiled(what="train", wall_s=1.5), verbose=True) == "compiled train in 1.5 s"
-
-
-def drawn(board: Board) -> str:
+def drawn(board: Board, width: int = 80, height: int = 24) -> list[str]:
     stream = io.StringIO()
-    Console(file=stream, width=100).print(board.table())
-    return stream.getvalue()
+    Console(file=stream, width=width).print(board.view(height))
+    return stream.getvalue().splitlines()
+
+
+def seen(*events: object, clock: Clock | None = None) -> Board:
+    board = Board(clock or Clock())
+    for event in events:
+        board.update(event)  # type: ignore[arg-type]
+    return board
+
+
+def row(board: Board) -> list[str]:
+    return drawn(board)[1].split()
 
 
 def test_the_board_follows_an_iteration() -> None:
-    seconds = [100.0]
-    board = Board(clock=lambda: seconds[0])
-    dropped = IterationDropped(task="digits", iteration=1, generations=2, reason="another seed")
-    for event in (dropped, BEGUN, SAMPLED, Compiled(what="train", wall_s=1.0), child(0), child(1)):
+    clock = Clock()
+    board = seen(IterationDropped(task="digits", iteration=1, generations=2), BEGUN, clock=clock)
+    assert row(board) == ["digits", "1", "0/3", "0/4", "-", "starting"]
+    for event in (SAMPLED, cycle(0), cycle(1)):
         board.update(event)
-    words = drawn(board).splitlines()[1].split()
-    assert words == ["digits", "1", "1/3", "2/4", "0.5000", "training"]
+    assert row(board) == ["digits", "1", "1/3", "0/4", "-", "cycle", "3/4"]
+    for event in (cycle(3), child(0), child(1)):
+        board.update(event)
+    assert row(board) == ["digits", "1", "1/3", "2/4", "50.00%", "cycle", "1/4"]
+    for event in (child(2), child(3)):
+        board.update(event)
+    assert row(board)[-1] == "storing"
     board.update(GENERATION)
-    seconds[0] += 30
-    assert "about 40 s left" in drawn(board)
+    clock.seconds += 30
+    assert drawn(board)[-1] == "30 s, about 40 s left"
     board.update(FINISHED)
-    assert "validation 95.00%, test 94.31%" in drawn(board)
+    assert row(board) == ["digits", "1", "1/3", "4/4", "95.00%", "test", "94.31%"]
+
+
+def test_the_board_says_when_training_waits_for_a_compiler_and_that_time_passes() -> None:
+    clock = Clock()
+    board = seen(BEGUN, SAMPLED, Compiling(what="train"), Compiled(what="another", wall_s=1.0), clock=clock)
+    clock.seconds += 42
+    assert row(board)[-1] == "compiling"
+    assert drawn(board)[-1] == "42 s"
+    board.update(Compiled(what="train", wall_s=42.0))
+    assert row(board)[-2:] == ["cycle", "1/4"]
 
 
 def test_the_board_shows_where_a_resumed_iteration_stands() -> None:
-    board = Board()
-    board.update(RESUMED)
-    assert "2/3" in drawn(board)
+    assert "2/3" in row(seen(RESUMED))
+
+
+def busy(task: str) -> list[object]:
+    """Returns what makes the widest row of a task."""
+    begun = replace(BEGUN, task=task, iteration=100, generations=16, children=64)
+    return [begun, replace(SAMPLED, task=task, generation=15), *(replace(child(n), task=task) for n in range(63))]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_everything_fits_80_columns(width: int) -> None:
+    board = seen(*busy(LONG), replace(FINISHED, task=LONG), *busy("b"))
+    lines = drawn(board, width)
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["task", "iter.", "gen.", "children", "best", "now"]
+    assert lines[1].split() == [LONG, "100", "16/16", "63/64", "95.00%", "test", "94.31%"]
+    assert lines[2].split() == ["b", "100", "16/16", "63/64", "50.00%", "cycle", "1/4"]
+
+
+def test_a_name_that_is_too_long_is_continued_below_and_cuts_nothing_off() -> None:
+    name = "a" * 60
+    lines = drawn(seen(*busy(name), replace(FINISHED, task=name)))
+    assert max(map(len, lines)) <= 80
+    assert "test 94.31%" in lines[1]
+    assert "".join(line.split()[0] for line in lines[1:-1]) == name
+
+
+def test_of_more_tasks_than_fit_the_last_ones_are_shown_and_what_runs_is_among_them() -> None:
+    tasks = [f"task-{number}" for number in range(40)]
+    board = seen(*(replace(BEGUN, task=task) for task in (*tasks, "task-3")))
+    lines = drawn(board)
+    assert len(lines) < 24
+    assert lines[-2].split()[0] == "task-3"
+    assert lines[-1] == "0 s, 20 more above"
+
+
+@pytest.fixture
+def session(context: Context) -> Session:
+    return Session(context=context)
+
+
+def test_a_pipe_is_told_where_everything_stands_when_nothing_was_said_for_long(session: Session, capsys) -> None:
+    clock = Clock()
+    lines = Lines(session=session, results=True, advice=True, clock=clock)
+    clock.seconds += 19
+    lines.tick()
+    assert capsys.readouterr().err == ""
+    clock.seconds += 6
+    lines.tick()
+    assert capsys.readouterr().err == "starting (25 s so far)\n"
+    for event in (BEGUN, SAMPLED, cycle(0), Compiling(what="train")):
+        lines.take(event)
+    capsys.readouterr()
+    lines.tick()
+    clock.seconds += 20
+    lines.tick()
+    lines.tick()
+    assert capsys.readouterr().err == (
+        "digits: iteration 1, generation 1 of 3, child 1 of 4: cycle 2/4, compiling (45 s so far)\n"
+    )
+
+
+@pytest.mark.parametrize("advice", [True, False])
+def test_warnings_go_to_stderr_and_results_to_stdout(session: Session, capsys, *, advice: bool) -> None:
+    Lines(session=session, results=True, advice=advice).take(replace(FINISHED, at_chance=True))
+    said = capsys.readouterr()
+    assert said.out.startswith("digits: iteration 1 finished: ")
+    assert [line.partition(":")[0] for line in said.err.splitlines()] == ["warning", "hint"] * advice

@@ -71,6 +71,10 @@ def test_an_iteration_ends_in_a_commit_with_its_best_model(planted) -> None:
     assert commit.started_at < commit.finished_at
     assert (model.quality, model.test_quality) == (iteration.validation, iteration.test)
     assert iteration.validation > 0.2
+    assert (iteration.seed, iteration.done, iteration.generations) == (1, 2, 2)
+    assert (iteration.only_class, iteration.at_chance) == (None, False)
+    generations = [event for event in events if isinstance(event, GenerationFinished)]
+    assert generations[0].spent.examples == 2 * iteration.schedule.total_steps * iteration.schedule.batch
     assert planted.is_clean(repo)
 
     assert isinstance(events[0], IterationStarted)
@@ -213,8 +217,21 @@ def test_private_knowledge_never_reaches_another_task(planted) -> None:
 def test_when_the_budget_is_spent_the_iteration_at_hand_is_finished_and_no_other_begun(grown) -> None:
     repo = grown.open()
     result = grown.evolve(repo, seed=3, iterations=5, budget_s=0.0)
-    assert [iteration.sampled for iteration in result.iterations] == [2]
+    assert [(one.sampled, one.done, one.generations) for one in result.iterations] == [(2, 1, 2)]
+    assert result.not_begun == ("digits",) * 4
     assert grown.is_clean(repo)
+
+
+def test_when_the_budget_is_spent_before_there_is_a_model_the_other_generations_are_still_to_come(world) -> None:
+    here = world(MU2NET_SPACE_LEARNING_RATE="[1e38]", MU2NET_DEFAULT_LEARNING_RATE="1e38")
+    init(Path("repo"), here.context, preset="vit-mini")
+    repo = here.open()
+    add_task(repo, here.context, "sklearn:digits")
+    with pytest.raises(SearchError, match="finite loss before the time ran out, in 1 of 2 generations"):
+        here.evolve(repo, seed=1, budget_s=0.0)
+    state = Workspace.of(repo, "digits").load()
+    assert state is not None
+    assert state.generation == 1
 
 
 @pytest.mark.parametrize(

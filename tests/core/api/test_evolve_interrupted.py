@@ -1,15 +1,26 @@
-"""Evolution that was interrupted: it goes on and ends the same, or begins anew and says why."""
+"""Evolution that was interrupted: it goes on and ends the same, or is refused and says why; nothing is dropped."""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.events import ChildFinished, GenerationStarted, IterationDropped
+from mu2net_core.api.add_task import add_task
+from mu2net_core.api.events import (
+    ChildFinished,
+    GenerationStarted,
+    IterationDropped,
+    IterationsQueued,
+    IterationStarted,
+)
+from mu2net_core.api.evolve import evolve
 from mu2net_core.api.fsck import fsck
+from mu2net_core.api.replay import replay
 from mu2net_core.api.workspace import Workspace
+from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Repository, load_system, open_repository
 
 
@@ -44,66 +55,127 @@ def test_after_ctrl_c_the_same_command_resumes_and_ends_the_same(planted, grown_
     assert planted.is_clean(repo)
 
 
-def damage(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:100])
-
-
-@pytest.mark.parametrize(
-    "between",
-    [damage, lambda file: file.write_bytes(b""), lambda file: file.unlink()],
-    ids=["cut off", "empty", "gone"],
-)
-def test_a_state_that_is_damaged_is_begun_anew_and_that_is_said(planted, between) -> None:
-    repo, events, warnings = planted.open(), [], []
-    interrupted(planted, repo, seed=1)
-    between(Workspace.of(repo, "digits").folder / "state.json")
-    state, said = Workspace.of(repo, "digits").folder / "state.json", replace(planted.context, warn=warnings.append)
-    is_there = state.exists()
+def begun_again(world, repo: Repository, **options) -> list[object]:
+    """Returns what is told until the first generation begins; there it is stopped."""
+    events: list[object] = []
     with pytest.raises(KeyboardInterrupt):
-        replace(planted, context=said).evolve(
-            repo, seed=1, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e))
-        )
-    assert events[0].resumed_generation == 0
-    assert [text[:51] for text in warnings] == ["the unfinished iteration of digits begins anew: Can"] * is_there
+        world.evolve(repo, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)), **options)
+    return events
 
 
-def test_a_state_whose_components_are_damaged_is_begun_anew(planted) -> None:
+def test_without_options_it_goes_on_with_its_own_whatever_the_settings_are_now(
+    planted, world, grown_folder: Path
+) -> None:
+    expected = load_system(open_repository(grown_folder / "repo" / ".mu2net")).heads["digits"]
+    repo, warnings = planted.open(), []
+    interrupted(planted, repo, seed=1)
+    now = world(MU2NET_EVOLVE_BATCH_SIZE="16", MU2NET_EVOLVE_GENERATIONS="7", MU2NET_SPACE_MOMENTUM="[0.9]")
+    context = replace(now.context, warn=warnings.append)
+    (iteration,) = evolve(repo, context, tasks=["digits"]).iterations
+    assert iteration.model == expected.model_id
+    assert (iteration.seed, iteration.generations, iteration.done) == (1, 2, 2)
+    commit = repo.objects.commit(iteration.commit)
+    assert commit.run is not None
+    assert expected.commit.run is not None
+    assert (commit.run.settings, commit.run.digest) == (expected.commit.run.settings, expected.commit.run.digest)
+    (warning,) = warnings
+    assert warning.startswith(
+        "digits goes on with the settings it began with: evolve.batch_size 32 (16 now), space.mom"
+    )
+
+
+def test_given_more_generations_it_ends_as_if_it_had_begun_with_them(planted) -> None:
+    repo = planted.open()
+    twin = open_repository(Path(shutil.copytree(planted.folder / "repo", planted.folder / "twin")) / ".mu2net")
+    interrupted(planted, repo, seed=1)
+    more, whole = planted.evolve(repo, generations=3), planted.evolve(twin, seed=1, generations=3)
+    assert more.iterations[0].model == whole.iterations[0].model
+    assert (more.iterations[0].generations, more.iterations[0].sampled) == (3, 6)
+    assert replay(repo, planted.context, "digits").outcome == "same"
+
+
+@pytest.mark.parametrize("options", [{"seed": 2}, {"generations": 1}, {"seed": 2, "children": 1}, {"validations": 2}])
+def test_asked_for_otherwise_it_is_refused_and_nothing_is_lost(planted, options) -> None:
     repo, events = planted.open(), []
     interrupted(planted, repo, seed=1)
+    before = kept(repo)
+    with pytest.raises(ConflictError, match=r"1 of 2 generations done.* began otherwise"):
+        planted.evolve(repo, **options, on_event=events.append)
+    assert events == []
+    assert kept(repo) == before
+    events = begun_again(planted, repo, **options, restart=True)
+    assert events[0] == IterationDropped(task="digits", iteration=1, generations=1)
+    assert events[1].resumed_generation == 0
+    assert Workspace.of(repo, "digits").load() is None
+
+
+def kept(repo: Repository) -> dict[str, bytes]:
+    """Returns everything that an unfinished iteration keeps, by file."""
     folder = Workspace.of(repo, "digits").folder
+    return {str(file): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def cut_off(folder: Path) -> None:
+    state = folder / "state.json"
+    state.write_bytes(state.read_bytes()[:100])
+
+
+def damage_components(folder: Path) -> None:
     for file in folder.rglob("*.zarr.zip"):
         file.write_bytes(file.read_bytes()[:-1] + b"?")
-    result = planted.evolve(repo, seed=1, on_event=events.append)
-    assert events[0].resumed_generation == 0
-    assert load_system(repo).heads["digits"].model_id == result.iterations[0].model
-    assert not folder.exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "environ", "reason"),
-    [
-        ({"seed": 2}, {}, "seed 1 then, 2 now"),
-        ({"generations": 1}, {}, "generations 2 then, 1 now"),
-        ({"seed": 2, "children": 1}, {}, "seed 1 then, 2 now; children 2 then, 1 now"),
-        ({"validations": 2}, {}, "other settings then"),
-        ({}, {"MU2NET_EVOLVE_BATCH_SIZE": "16"}, "other settings then"),
-        ({}, {"MU2NET_SCORER_FACTOR": "0.9"}, "other settings then"),
-        ({}, {"MU2NET_SPACE_MOMENTUM": "[0.9]"}, "other settings then"),
-    ],
+    "damage",
+    [cut_off, lambda folder: (folder / "state.json").write_bytes(b""), damage_components],
+    ids=["cut off", "empty", "components"],
 )
-def test_asked_for_otherwise_it_is_begun_anew_and_says_what_is_lost(
-    planted, world, options, environ, reason: str
-) -> None:
-    repo, events = planted.open(), []
+def test_one_that_is_damaged_is_refused_until_that_is_given_up(planted, damage) -> None:
+    repo = planted.open()
     interrupted(planted, repo, seed=1)
-    here = world(**environ)
+    damage(Workspace.of(repo, "digits").folder)
+    before = kept(repo)
+    with pytest.raises(ConflictError, match="cannot go on: ") as caught:
+        planted.evolve(repo, seed=1)
+    assert caught.value.hint == (
+        "To drop what it trained and begin anew: mu2net evolve --task digits --restart --seed 1 --generations 2 "
+        "--children 2 --validations 1"
+    )
+    assert kept(repo) == before
+    assert begun_again(planted, repo, seed=1, restart=True)[-2].resumed_generation == 0
+
+
+def test_one_without_a_finished_generation_begins_anew(planted) -> None:
+    repo = planted.open()
+    begun_again(planted, repo, seed=1)
+    assert begun_again(planted, repo, seed=2)[0].resumed_generation == 0
+
+
+def test_unfinished_iterations_go_first_and_count(planted) -> None:
+    repo, events = planted.open(), []
+    for name in ("a", "b"):
+        add_task(repo, planted.context, "sklearn:digits", name=name)
     with pytest.raises(KeyboardInterrupt):
-        here.evolve(repo, **options, on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)))
-    dropped, begun = events[:2]
-    assert isinstance(dropped, IterationDropped)
-    assert (dropped.task, dropped.iteration, dropped.generations) == ("digits", 1, 1)
-    assert reason in dropped.reason
-    assert begun.resumed_generation == 0
+        planted.evolve(repo, tasks=["b"], seed=5, on_event=interrupt_at(ChildFinished, 1))
+    with pytest.raises(KeyboardInterrupt):
+        planted.evolve(
+            repo,
+            tasks=["a", "b", "digits"],
+            iterations=2,
+            on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)),
+        )
+    assert events[0] == IterationsQueued(unfinished=("b",), then=("a", "digits", "a", "b", "digits"))
+    started = [(e.task, e.iteration, e.resumed_generation, e.seed) for e in events if isinstance(e, IterationStarted)]
+    assert started == [("b", 1, 1, 5), ("a", 1, 0, 5)]
+
+
+def test_of_several_tasks_one_that_is_refused_lets_none_begin(planted) -> None:
+    repo, events = planted.open(), []
+    add_task(repo, planted.context, "sklearn:digits", name="a")
+    interrupted(planted, repo, seed=1)
+    with pytest.raises(ConflictError, match="iteration 1 of digits"):
+        planted.evolve(repo, tasks=["a", "digits"], seed=2, on_event=events.append)
+    assert events == []
 
 
 def test_an_iteration_that_died_while_cleaning_up_is_not_done_twice(planted, monkeypatch: pytest.MonkeyPatch) -> None:

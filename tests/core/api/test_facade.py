@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import mu2net_core as m
-from mu2net_core.errors import NotFoundError
+from mu2net_core.api.workspace import Workspace
+from mu2net_core.errors import ConflictError, NotFoundError
 
 
 @pytest.fixture
@@ -45,6 +46,18 @@ def test_what_is_there_can_be_looked_at(here: Path) -> None:
     assert [line.task for line in repo.status().tasks] == ["digits"]
     assert repo.ancestry("digits").model == repo.model("digits").stored.model_id
     assert repo.fsck().problems == ()
+
+
+def test_what_cannot_go_on_is_dropped_only_when_that_is_asked(here: Path) -> None:
+    repo = m.open("repo")
+    state = Workspace.of(repo.repository, "digits").folder / "state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("{")
+    with pytest.raises(ConflictError, match="cannot go on"):
+        repo.evolve()
+    assert state.read_text() == "{"
+    repo.evolve(generations=1, children=1, validations=1, restart=True)
+    assert not state.exists()
 
 
 def test_a_whole_life(here: Path) -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.log import log, log_entry, parse_since
+from mu2net_core.api.log import HowRun, log, log_entry, parse_since
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import Children, Commit, encode, hash_bytes, object_key, to_json
+from mu2net_core.objects import Children, Commit, Run, encode, hash_bytes, object_key, to_json
 from mu2net_core.repo import Repository
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
@@ -52,6 +52,37 @@ def test_what_became_of_the_children(repo: Repository) -> None:
     commit = replace(repo.objects.commit(state.commit), children=children, message="x")
     entry = log_entry(repo, repo.objects.put(commit))
     assert (entry.sampled, entry.kept, entry.discarded) == (32, 5, {"score": 26, "nan": 1})
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "method", "validations"),
+    [
+        ("vit-mini", {}, "mu2net-plus", 4),
+        ("vit-l", {}, "mu2net-plus", 8),
+        ("vit-mini", {"evolve.method": "random", "evolve.validations": 2}, "random", 2),
+        ("of the future", {}, None, None),
+    ],
+)
+def test_how_an_iteration_was_run(
+    repo: Repository, preset: str, settings: dict[str, str | int], method: str | None, validations: int | None
+) -> None:
+    state = add_sample_task(repo, "cats")
+    run = Run(
+        preset=preset,
+        settings=settings,
+        digest="d" * 64,
+        seed=7,
+        generations=3,
+        children=4,
+        done=2,
+        processor="p",
+        cores=1,
+    )
+    commit = replace(repo.objects.commit(state.commit), run=run, message="x")
+    assert log_entry(repo, repo.objects.put(commit)).run == HowRun(
+        seed=7, method=method, generations=3, done=2, children=4, validations=validations
+    )
+    assert log_entry(repo, state.commit).run is None
 
 
 def test_a_merge_comes_before_its_parents_and_each_parent_once(repo: Repository) -> None:

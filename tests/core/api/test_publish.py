@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.publish import is_published, left_behind, move_head, publish
+from mu2net_core.api.publish import move_head, publish
 from mu2net_core.api.reset import reset
+from mu2net_core.api.running import is_published, left_behind
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError

@@ -8,16 +8,19 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.publish import move_head
+from mu2net_core.api.recorded import digest_of, recorded_preset
 from mu2net_core.api.reset import reset
-from mu2net_core.api.resume import Asked, Left, look
+from mu2net_core.api.resume import Asked, Left, look, refuse
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
+from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Head
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.search import start
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
-ASKED = Asked(seed=None, generations=2, children=3, settings="as ever")
+CHANGED = {"evolve.generations": 2, "evolve.children": 3, "evolve.batch_size": 16}
+PRESET = recorded_preset("vit-mini", CHANGED)
 STARTED = "2026-02-01T00:00:00.000000+00:00"
 
 
@@ -36,7 +39,9 @@ def workspace(repo: Repository) -> Workspace:
         seed=7,
         generations=2,
         children=3,
-        settings="as ever",
+        preset="vit-mini",
+        changed=CHANGED,
+        settings=digest_of(PRESET),
         generation=1,
         population=start(load_system(repo), "a"),
         started_at=STARTED,
@@ -49,8 +54,8 @@ def head_of(repo: Repository) -> Head:
     return load_system(repo).heads["a"]
 
 
-def found(workspace: Workspace, asked: Asked = ASKED) -> Left:
-    return look(workspace.repo, workspace, head_of(workspace.repo), asked)
+def found(workspace: Workspace, **asked: int) -> Left:
+    return look(workspace.repo, workspace, head_of(workspace.repo), Asked(**asked))
 
 
 def test_nothing_is_left_where_nothing_was_begun(workspace: Workspace) -> None:
@@ -58,9 +63,14 @@ def test_nothing_is_left_where_nothing_was_begun(workspace: Workspace) -> None:
     assert found(workspace) == Left(kind="none")
 
 
-def test_what_was_interrupted_goes_on(workspace: Workspace) -> None:
-    assert found(workspace) == Left(kind="ready", state=workspace.load())
-    assert found(workspace, replace(ASKED, seed=7)).kind == "ready"
+@pytest.mark.parametrize("asked", [{}, {"seed": 7}, {"generations": 2, "children": 3, "validations": 4}])
+def test_what_was_interrupted_goes_on_under_the_settings_it_began_with(
+    workspace: Workspace, asked: dict[str, int]
+) -> None:
+    left = found(workspace, **asked)
+    assert left == Left(kind="ready", state=workspace.load(), preset=PRESET)
+    assert left.preset is not None
+    assert left.preset.training.batch_size == 16
 
 
 def test_it_goes_on_although_others_moved_the_head(workspace: Workspace) -> None:
@@ -68,45 +78,92 @@ def test_it_goes_on_although_others_moved_the_head(workspace: Workspace) -> None
     assert found(workspace).kind == "ready"
 
 
+def test_given_more_generations_it_is_as_if_it_had_begun_with_them(workspace: Workspace) -> None:
+    left = found(workspace, generations=5)
+    assert left.kind == "ready"
+    assert left.state is not None
+    assert left.preset is not None
+    assert (left.state.generations, left.preset.training.generations, left.state.generation) == (5, 5, 1)
+    assert recorded_preset(left.state.preset, left.state.changed) == left.preset
+    assert left.state.settings == digest_of(left.preset)
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
         ({"seed": 8}, "seed 7 then, 8 now"),
         ({"generations": 1, "children": 2}, "generations 2 then, 1 now; children 3 then, 2 now"),
-        ({"settings": "others"}, "other settings then (validations, batch size, scorer, space, ...)"),
+        ({"validations": 9}, "validations 4 then, 9 now"),
     ],
 )
-def test_asked_for_otherwise_it_is_outdated(workspace: Workspace, asked: dict[str, object], reason: str) -> None:
-    left = found(workspace, replace(ASKED, **asked))  # type: ignore[arg-type]
-    assert (left.kind, left.reason, left.state) == ("outdated", reason, workspace.load())
+def test_asked_for_otherwise_it_is_refused_and_stays(
+    workspace: Workspace, context: Context, asked: dict[str, int], reason: str
+) -> None:
+    left, before = found(workspace, **asked), workspace.load()
+    assert (left.kind, left.reason, left.state) == ("other", reason, before)
+    options = "".join(f" --{name} {value}" for name, value in asked.items())
+    with pytest.raises(ConflictError, match=reason) as caught:
+        refuse(replace(context, program="mu2net -C here"), {"a": left}, Asked(**asked))
+    hint = caught.value.hint or ""
+    assert "To go on with what it began with: mu2net -C here evolve --task a. " in hint
+    assert hint.endswith(f"To drop what it trained and begin anew: mu2net -C here evolve --task a --restart{options}")
+    assert workspace.load() == before
 
 
-def test_after_a_reset_it_is_outdated(workspace: Workspace, context: Context) -> None:
+def stuck(workspace: Workspace, context: Context) -> str:
+    """Returns why what is left cannot go on, as the error says it."""
+    left = found(workspace)
+    assert left.kind == "stuck"
+    with pytest.raises(ConflictError) as caught:
+        refuse(context, {"a": left}, Asked())
+    assert caught.value.hint == "To drop what it trained and begin anew: mu2net evolve --task a --restart"
+    return caught.value.message
+
+
+def test_after_a_reset_it_cannot_go_on(workspace: Workspace, context: Context) -> None:
     reset(workspace.repo, context, "a", "@{1}")
-    assert (found(workspace).kind, found(workspace).reason) == ("outdated", "the task was reset since")
+    assert "cannot go on: the task was reset since. Nothing was changed." in stuck(workspace, context)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"task_id": "0" * 64}, "the task was another then"),
+        ({"base": "0" * 64}, "what it began from was purged"),
+        ({"preset": "vit-huge"}, "this version of mu2net lacks its settings"),
+        ({"changed": {"evolve.nonsense": 1}}, "this version of mu2net lacks its settings"),
+        ({"settings": "0" * 64}, "this version of mu2net has another preset of that name"),
+    ],
+)
+def test_what_can_never_go_on_says_why_and_stays(
+    workspace: Workspace, context: Context, changed: dict[str, str], reason: str
+) -> None:
+    state = workspace.load()
+    assert state is not None
+    workspace.save(replace(state, **changed))  # type: ignore[arg-type]
+    assert reason in stuck(workspace, context)
+    assert workspace.load() is not None
 
 
 def test_what_died_while_cleaning_up_was_published(workspace: Workspace, context: Context) -> None:
     repo, head = workspace.repo, head_of(workspace.repo)
     done = replace(head.commit, parents=(head.commit_id,), started_at=STARTED, iteration=2)
     move_head(repo, context, "a", repo.objects.put(done))
-    assert found(workspace, replace(ASKED, seed=8)).kind == "published"
+    left = found(workspace, seed=8)
+    assert left.kind == "published"
+    refuse(context, {"a": left}, Asked(seed=8))
 
 
-def test_what_cannot_be_read_is_damaged_and_stays_to_be_looked_at(workspace: Workspace) -> None:
+def test_what_cannot_be_read_is_refused_and_stays_to_be_looked_at(workspace: Workspace, context: Context) -> None:
     (workspace.folder / "state.json").write_bytes(b"{")
-    left = found(workspace)
-    assert (left.kind, left.state) == ("damaged", None)
-    assert "state.json" in (left.reason or "")
+    assert "state.json" in stuck(workspace, context)
     assert workspace.folder.exists()
 
 
-def test_what_lost_a_component_it_trained_is_damaged(workspace: Workspace) -> None:
+def test_what_lost_a_component_it_trained_cannot_go_on(workspace: Workspace, context: Context) -> None:
     state = workspace.load()
     assert state is not None
     (member,) = state.population.members
     child = replace(member, model=replace(member.model, test_quality=None))
     workspace.save(replace(state, population=replace(state.population, members=(member, child))))
-    left = found(workspace)
-    assert left.kind == "damaged"
-    assert "What it trained is not all there" in (left.reason or "")
+    assert "What it trained is not all there" in stuck(workspace, context)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 from mu2net_core.api import pull, push, remote
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.status import Unfinished, status
 from mu2net_core.objects import AccessRule, to_json
@@ -74,15 +76,69 @@ def test_how_heads_compare_with_a_remote(repo: Repository, context: Context, tmp
     assert set(status(repo, context).remotes[0].relations.values()) == {"same"}
 
 
+def state_of(repo: Repository, task: str, base: str | None = None) -> str:
+    """Returns the part of an iteration's state that is shown, with more in it."""
+    head = repo.refs.head(task)
+    assert head is not None
+    state = {
+        "task": task,
+        "task_id": repo.objects.commit(head.commit).task_id,
+        "base": base or head.commit,
+        "iteration": 1,
+        "seed": 7,
+        "generation": 2,
+        "generations": 4,
+        "started_at": "2026-01-01T00:00:00.000000+00:00",
+        "more": 1,
+    }
+    return json.dumps(state)
+
+
 def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -> None:
     add_sample_task(repo, "a/b")
     folder = repo.state / "iterations" / "a@b"
     folder.mkdir(parents=True)
-    (folder / "state.json").write_text('{"task":"a/b","generation":2,"generations":4,"more":1}')
+    (folder / "state.json").write_text(state_of(repo, "a/b"))
     damaged = repo.state / "iterations" / "c"
     damaged.mkdir()
     (damaged / "state.json").write_text("{")
-    assert status(repo, context).unfinished == (Unfinished(task="a/b", generation=2, generations=4),)
+    (unfinished,) = status(repo, replace(context, program="mu2net -C 'my folder'")).unfinished
+    assert unfinished == Unfinished(
+        task="a/b",
+        iteration=1,
+        generation=2,
+        generations=4,
+        seed=7,
+        stuck=None,
+        command="mu2net -C 'my folder' evolve --task a/b",
+    )
+
+
+def test_an_iteration_that_died_while_cleaning_up_is_nothing_to_go_on_with(repo: Repository, context: Context) -> None:
+    head = add_sample_task(repo, "a")
+    done = evolve_sample(repo, "a", score=0.5)
+    folder = repo.state / "iterations" / "a"
+    folder.mkdir(parents=True)
+    started_at = repo.objects.commit(done.commit).started_at
+    state = {**json.loads(state_of(repo, "a", base=head.commit)), "started_at": started_at}
+    (folder / "state.json").write_text(json.dumps(state))
+    assert status(repo, context).unfinished == ()
+
+
+def test_an_interrupted_iteration_that_cannot_go_on_says_so_and_how_to_drop_it(
+    repo: Repository, context: Context
+) -> None:
+    add_sample_task(repo, "a")
+    head = repo.refs.head("a")
+    assert head is not None
+    evolve_sample(repo, "a", score=0.5)
+    reset(repo, context, "a", "@{1}")
+    folder = repo.state / "iterations" / "a"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(state_of(repo, "a", base=head.commit))
+    (unfinished,) = status(repo, context).unfinished
+    assert unfinished.stuck == "the task was reset since"
+    assert unfinished.command == "mu2net evolve --task a --restart"
 
 
 def test_it_can_be_printed_as_json(repo: Repository, context: Context) -> None:
@@ -94,7 +150,7 @@ def test_an_unfinished_iteration_of_a_removed_task_is_nothing_to_go_on_with(repo
     add_sample_task(repo, "a")
     folder = repo.state / "iterations" / "a"
     folder.mkdir(parents=True)
-    (folder / "state.json").write_text('{"task":"a","generation":1,"generations":4}')
+    (folder / "state.json").write_text(state_of(repo, "a"))
     assert [state.task for state in status(repo, context).unfinished] == ["a"]
     rm_task(repo, context, "a")
     assert status(repo, context).unfinished == ()

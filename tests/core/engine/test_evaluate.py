@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mu2net_core.data import Examples, Resident
-from mu2net_core.engine.evaluate import count_correct, load_row, probabilities
+from mu2net_core.engine.evaluate import Tally, count_correct, load_row, probabilities, tally
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError
@@ -36,6 +36,40 @@ def test_a_stored_model_is_exactly_as_good_as_it_was_when_trained(bench: Workben
     correct = count_correct(bench.programs, specs, row, bench.data().load("validation", 2))
     assert correct == round(30 * model.quality)
     assert correct / 30 == model.quality
+
+
+@pytest.mark.parametrize("count", [1, EVALUATION_BATCH + 1])
+def test_a_tally_counts_labels_and_what_the_model_says(bench: Workbench, trained, count: int) -> None:
+    _, specs, row = trained
+    examples = coloured_images(count, 3, seed=8)
+    said = probabilities(bench.programs, specs, row, examples.images).argmax(axis=1)
+    found = tally(bench.programs, specs, row, Resident(examples))
+    assert found == Tally(
+        right=int(np.sum(said == examples.labels)),
+        truth=tuple(np.bincount(examples.labels, minlength=3).tolist()),
+        said=tuple(np.bincount(said, minlength=3).tolist()),
+    )
+    assert found.accuracy == count_correct(bench.programs, specs, row, Resident(examples)) / count
+
+
+@pytest.mark.parametrize(
+    ("right", "truth", "said", "only", "chance"),
+    [
+        (40, (40, 40, 40, 40), (0, 160, 0, 0), 1, True),
+        (48, (40, 40, 40, 40), (40, 80, 20, 20), None, True),
+        (60, (40, 40, 40, 40), (40, 80, 20, 20), None, False),
+        (95, (95, 5), (100, 0), 0, True),
+        (96, (95, 5), (98, 2), None, True),
+        (100, (95, 5), (95, 5), None, False),
+        (5, (5, 0), (5, 0), None, False),
+        (1, (5, 0), (1, 4), None, False),
+        (0, (3, 3), (3, 3), None, True),
+    ],
+    ids=["one class", "chance", "better", "imbalanced", "hardly better", "all right", "one", "one, bad", "none right"],
+)
+def test_what_learned_nothing_is_told_from_what_did(right: int, truth, said, only: int | None, *, chance: bool) -> None:
+    found = Tally(right=right, truth=truth, said=said)
+    assert (found.only_label, found.is_chance) == (only, chance)
 
 
 @pytest.mark.parametrize("count", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])

@@ -6,6 +6,7 @@ import pytest
 
 from mu2net_core.engine.events import (
     ChildFinished,
+    CycleFinished,
     GenerationFinished,
     GenerationStarted,
     IterationStarted,
@@ -92,7 +93,8 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
     watch = Watch()
     state = run(bench, system, begin(system, generations=2), watch)
     kinds = [type(event) for event in watch.events]
-    generation = [GenerationStarted, ChildFinished, ChildFinished, ChildFinished, GenerationFinished]
+    child = [CycleFinished, CycleFinished, ChildFinished]
+    generation = [GenerationStarted, *child, *child, *child, GenerationFinished]
     assert kinds == [IterationStarted, *generation, *generation]
     finished = [event for event in watch.events if isinstance(event, GenerationFinished)]
     assert [event.generation for event in finished] == [0, 1]
@@ -101,6 +103,21 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
     children = [event for event in watch.events if isinstance(event, ChildFinished)]
     assert [(event.generation, event.child) for event in children] == [(g, c) for g in (0, 1) for c in (0, 1, 2)]
     assert children[-1].best_score == finished[-1].best_score == best(state.population).model.score
+    assert children[-1].best_quality == finished[-1].best_quality == best(state.population).model.quality
+    cycles = [event for event in watch.events if isinstance(event, CycleFinished)]
+    assert [(event.child, event.cycle) for event in cycles[:6]] == [(c, n) for c in (0, 1, 2) for n in (0, 1)]
+    assert [event.quality for event in cycles[:2]] == list(finished[0].children[0].curve)
+
+
+def test_an_iteration_says_beforehand_how_each_child_is_trained(bench: Workbench, system: System) -> None:
+    watch, shop = Watch(), bench.workshop("a")
+    splits = {**shop.task.splits, "train": replace(shop.task.splits["train"], num_examples=48)}
+    run(bench, system, begin(system, generations=1), watch, shop=replace(shop, task=replace(shop.task, splits=splits)))
+    schedule = watch.events[0].schedule
+    assert (schedule.examples, schedule.batch, schedule.steps, schedule.cycles) == (48, 16, 3, 2)
+    report = watch.events[-1].children[0]
+    assert len(report.curve) == schedule.cycles
+    assert watch.events[-1].spent.examples == 3 * schedule.total_steps * schedule.batch
 
 
 def test_a_generation_reports_every_child_and_where_its_time_went(bench: Workbench, system: System) -> None:

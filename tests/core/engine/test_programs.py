@@ -141,6 +141,26 @@ def test_a_program_asked_for_twice_at_once_is_compiled_once(bench: Workbench) ->
     assert told == ["train dense..head"]
 
 
+def test_who_trains_is_told_what_it_waits_for_and_not_of_what_is_compiled_ahead(bench: Workbench) -> None:
+    told: list[tuple[str, str]] = []
+    programs = Programs(
+        family=DenseFamily(),
+        on_compile=lambda what, _wall_s: told.append(("compiled", what)),
+        on_wait=lambda what: told.append(("waits", what)),
+    )
+    specs, settings = specs_of(programs), OptimizerSettings.of(CHOSEN, 1)
+    args = jax.eval_shape(
+        lambda *all: all, start(programs, specs), settings, np.ones(4, bool), seed_words(1), TRAIN.images, TRAIN.labels
+    )
+    with ThreadPoolExecutor(1) as thread:
+        programs.train_ahead(thread, specs, args, steps=STEPS, batch=BATCH, clip_norm=1.0)
+    train(programs, start(programs, specs), [True] * 4)
+    assert told == [("compiled", "train dense..head")]
+    told.clear()
+    train(programs, start(programs, specs), [True] * 4, examples=coloured_images(49, 3, seed=1))
+    assert told == [("waits", "train dense..head"), ("compiled", "train dense..head")]
+
+
 def test_what_cannot_be_compiled_fails_every_time_and_not_by_waiting_for_ever(bench: Workbench) -> None:
     programs = Programs(family=DenseFamily())
     for _ in range(2):

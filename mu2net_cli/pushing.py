@@ -1,0 +1,106 @@
+"""``evolve --push``: every iteration that is over is shared, and at the end it is said what became of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mu2net_cli.exchange import exit_if_refused, report
+from mu2net_core.api.events import Event, IterationFinished
+from mu2net_core.errors import Mu2netError, NotFoundError
+
+if TYPE_CHECKING:
+    from mu2net_cli.session import Session
+    from mu2net_core.repo import Repository
+    from mu2net_core.repo.outcomes import Exchange
+
+__all__ = ["Pushed", "Pusher"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What became of one push: what was exchanged, or the kind and message of the error it ended with."""
+
+    task: str
+    exchange: Exchange | None = None
+    kind: str | None = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Pusher:
+    """Pushes each task whose iteration is over; a push that fails stops nothing, and is told at the end.
+
+    Attributes:
+        session: of the command line.
+        repo: whose tasks.
+        remote: the name of the remote.
+        pushed: what became of every push.
+    """
+
+    session: Session
+    repo: Repository
+    remote: str
+    pushed: list[Pushed] = field(default_factory=list)
+    _failed: dict[str, Mu2netError] = field(default_factory=dict)
+
+    @classmethod
+    def to_default(cls, session: Session, repo: Repository) -> Pusher:
+        """Returns one that pushes to ``origin``, or the only remote.
+
+        Raises:
+            NotFoundError: there is no remote.
+            InvalidInputError: there are several, and none is ``origin``.
+        """
+        from mu2net_core.api.push import default_remote
+
+        if not repo.config.remotes:
+            raise NotFoundError(
+                "There is no remote to push to.",
+                hint=f"Add one: {session.context.program} remote add origin FOLDER",
+            )
+        return cls(session=session, repo=repo, remote=default_remote(repo))
+
+    def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
+        """Returns ``on_event`` that also pushes a task whose iteration is over."""
+
+        def on_event_and_push(event: Event) -> None:
+            on_event(event)
+            if isinstance(event, IterationFinished):
+                self._push(event.task)
+
+        return on_event_and_push
+
+    def _push(self, task: str) -> None:
+        from mu2net_core.api.push import push
+
+        try:
+            exchange = push(self.repo, self.session.context, self.remote, (task,))
+        except Mu2netError as exc:
+            self._failed[task] = exc
+            self.pushed.append(Pushed(task=task, kind=exc.kind, error=exc.message))
+            self.session.note(f"warning: {task} is not pushed: {exc.message}")
+        else:
+            self._failed.pop(task, None)
+            self.pushed.append(Pushed(task=task, exchange=exchange))
+
+    def tell(self) -> None:
+        """Prints what was sent, merged and skipped, as ``push`` does."""
+        for one in self.pushed:
+            if one.exchange is not None:
+                report(self.session, one.exchange, direction="To", as_json=False)
+
+    def conclude(self) -> None:
+        """Ends with the error of a push that failed and was not made up for, if there is one."""
+        for one in self.pushed:
+            if one.exchange is not None:
+                exit_if_refused(self.session, one.exchange)
+        if not self._failed:
+            return
+        failed = self._failed
+        error = next(reversed(failed.values()))
+        again = f"{self.session.context.program} push {self.remote} {' '.join(failed)}"
+        message = f"Not pushed to {self.remote}: {', '.join(failed)}. {error.message}"
+        hint = f"{error.hint.rstrip('.')}. " if error.hint else ""
+        raise type(error)(message, hint=f"{hint}The work is safe here; once that is mended: {again}") from error

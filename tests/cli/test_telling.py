@@ -1,0 +1,140 @@
+"""What happens during an evolution, in words."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from mu2net_cli.render import duration
+from mu2net_cli.telling import line_of, more_steps, warning_of
+from mu2net_core.api.context import Context
+from mu2net_core.api.events import Compiled, Compiling, IterationDropped, IterationsQueued, Schedule
+from mu2net_core.engine.cycle import schedule_of
+from mu2net_core.presets import TrainingConfig
+from mu2net_core.testing.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, SCHEDULE, child, cycle
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
+)
+def test_durations_are_short(seconds, text) -> None:
+    assert duration(seconds) == text
+
+
+HOW = "each child 4 cycles of 34 steps on 31 of 1078 examples; seed 7"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (BEGUN, f"digits: iteration 1: 3 generations of 4 children; {HOW}"),
+        (RESUMED, f"digits: iteration 1: 3 generations of 4 children, resuming after 2; {HOW}"),
+        (
+            GENERATION,
+            "digits: generation 1: best validation 91.25%; 3 kept and 1 discarded so far (10 s, about 1 min 10 s left)",
+        ),
+        (
+            FINISHED,
+            "digits: iteration 1 finished: validation 95.00%, test 94.31%, improved (33 s, commit ababababab)",
+        ),
+        (
+            replace(FINISHED, done=2),
+            "digits: iteration 1 finished after 2 of 3 generations, when time was up: validation 95.00%, test 94.31%, "
+            "improved (33 s, commit ababababab)",
+        ),
+        (
+            IterationDropped(task="digits", iteration=1, generations=2),
+            "warning: digits: dropped 2 finished generations of iteration 1, which begins anew",
+        ),
+        (
+            IterationsQueued(unfinished=("dup", "b"), then=("a", "dup", "a")),
+            "Unfinished iterations go first: dup, b. Then: a (2 iterations), dup.",
+        ),
+        (SAMPLED, None),
+        (cycle(0), None),
+        (child(0), None),
+        (Compiling(what="train"), None),
+        (Compiled(what="train", wall_s=1.5), None),
+    ],
+)
+def test_a_pipe_gets_a_line_per_generation_and_iteration(event, line) -> None:
+    assert line_of(event) == line
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (cycle(1, 2, 0.25), "digits: generation 1, child 3: validation 25.00% after cycle 2"),
+        (child(1), "digits: generation 1, child 2: validation 50.00%, kept"),
+        (child(1, score=0.45), "digits: generation 1, child 2: validation 50.00%, score 45.00%, kept"),
+        (child(2, "nan", None, None), "digits: generation 1, child 3: validation -, discarded: not finite"),
+        (Compiled(what="train", wall_s=1.5), "compiled train in 1.5 s"),
+    ],
+)
+def test_verbose_lines_tell_of_cycles_children_and_compilations(event, line) -> None:
+    assert line_of(event, verbose=True) == line
+
+
+ONE_STEP = Schedule(examples=240, batch=240, steps=1, cycles=4)
+
+
+@pytest.mark.parametrize(
+    ("event", "warning", "hint"),
+    [
+        (
+            replace(BEGUN, schedule=ONE_STEP),
+            "digits: a training cycle is only 1 gradient step on 240 of 240 examples",
+            "a child is trained for 4 steps; for more of them: mu2net -C here config set evolve.batch_size 8",
+        ),
+        (
+            replace(FINISHED, only_class="cat", at_chance=True, schedule=ONE_STEP),
+            "digits: the model says 'cat' of every test example",
+            "a child is trained for 4 steps; for more of them: mu2net -C here config set evolve.batch_size 8",
+        ),
+        (
+            replace(FINISHED, at_chance=True),
+            "digits: the model is no better than always saying the most frequent class",
+            "a child is trained for 136 steps; for more of them: mu2net -C here evolve --task digits --validations 16",
+        ),
+        (
+            replace(FINISHED, at_chance=True, schedule=replace(SCHEDULE, steps=1000)),
+            "digits: the model is no better than always saying the most frequent class",
+            "a child is trained for 4000 steps; for more children: mu2net -C here evolve --task digits --generations 6",
+        ),
+    ],
+)
+def test_models_that_learn_nothing_are_warned_of_with_what_gives_them_more_steps(
+    context: Context, event, warning: str, hint: str
+) -> None:
+    assert warning_of(event, replace(context, program="mu2net -C here")) == (warning, hint)
+
+
+@pytest.mark.parametrize("event", [BEGUN, replace(RESUMED, schedule=ONE_STEP), FINISHED, GENERATION, SAMPLED])
+def test_there_is_no_warning_where_there_is_nothing_to_do(context: Context, event) -> None:
+    assert warning_of(event, context) is None
+
+
+@pytest.mark.parametrize("environ", [{}, {"MU2NET_EVOLVE_BATCH_SIZE": "512"}])
+@pytest.mark.parametrize("batch_size", [512, 32, 1])
+@pytest.mark.parametrize("num_examples", [1, 2, 24, 240, 4000, 60000])
+def test_the_command_that_promises_more_steps_gives_more_steps(
+    context: Context, num_examples: int, batch_size: int, environ: dict[str, str]
+) -> None:
+    config = TrainingConfig(batch_size=batch_size, samples_cap=51200)
+    before = schedule_of(num_examples, config)
+    words = shlex.split(more_steps("digits", before, replace(context, environ=environ)))
+    if words[1] == "config":
+        assert not environ  # which would win over the setting
+        assert words[:4] == ["mu2net", "config", "set", "evolve.batch_size"]
+        changed = replace(config, batch_size=int(words[4]))
+    else:
+        assert words[:5] == ["mu2net", "evolve", "--task", "digits", "--validations"]
+        changed = replace(config, validations=int(words[5]))
+    assert schedule_of(num_examples, changed).total_steps > before.total_steps
+
+
+def test_schedules_are_those_of_training() -> None:
+    assert schedule_of(1078, TrainingConfig(batch_size=32)) == SCHEDULE
