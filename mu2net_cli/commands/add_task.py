@@ -32,6 +32,13 @@ def add_task(
     readers: Annotated[str | None, typer.Option(metavar="A,B", help="Only these groups may use it.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep (folder:).")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images out (folder:).")] = False,
+    skip_stray: Annotated[
+        bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside the splits, out (folder:).")
+    ] = False,
+    value_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW:HIGH", help="What is black and white in images of more than 8 bits."),
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -58,6 +65,8 @@ def add_task(
         readers=parse_readers(readers),
         depth=depth,
         skip_bad=skip_bad,
+        skip_stray=skip_stray,
+        value_range=value_range,
         data_dir=str(session.path(data_dir)) if data_dir else None,
         on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),
     )

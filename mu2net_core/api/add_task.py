@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from mu2net_core.api.context import Context
 from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task, is_catalogue
+from mu2net_core.data.deep import RANGE
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
@@ -29,6 +30,8 @@ def add_task(
     readers: Sequence[str] = (),
     depth: int | None = None,
     skip_bad: bool = False,
+    skip_stray: bool = False,
+    value_range: str | None = None,
     data_dir: str | None = None,
     on_skipped: Callable[[str], None] | None = None,
 ) -> Head:
@@ -49,6 +52,8 @@ def add_task(
         readers: groups that may use what is learned from it; none and not ``private`` means everybody.
         depth: of class folders, for ``folder:``.
         skip_bad: leave broken images of a folder out.
+        skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
+        value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
         data_dir: where prepared catalogue data lies.
         on_skipped: called with the name of each broken image left out.
 
@@ -63,7 +68,7 @@ def add_task(
     access = _access(name, private=private, readers=readers)
     before = _removed_head(repo, name)
     removal = repo.objects.commit(before.commit) if before is not None else None
-    options = _options(uri, depth=depth, skip_bad=skip_bad)
+    options = _options(uri, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray, value_range=value_range)
     started_at = context.timestamp()
     described = describe_task(
         uri,
@@ -139,8 +144,16 @@ def _keep_place(repo: Repository, context: Context, name: str, source: str) -> N
         context.warn(f"where the data of {name} lies could not be noted: {exc.message}")
 
 
-def _options(uri: str, *, depth: int | None, skip_bad: bool) -> dict[str, int | str | bool]:
-    if (depth is not None or skip_bad) and not uri.startswith("folder:"):
-        raise InvalidInputError(f"--depth and --skip-bad are for folders of images (folder:PATH), not for {uri}.")
-    options: dict[str, int | str | bool] = {"skip_bad": True} if skip_bad else {}
-    return options if depth is None else {**options, "depth": depth}
+def _options(
+    uri: str, *, depth: int | None, skip_bad: bool, skip_stray: bool, value_range: str | None
+) -> dict[str, int | str | bool]:
+    given: dict[str, int | str | bool | None] = {
+        "depth": depth,
+        "skip_bad": skip_bad or None,
+        "skip_stray": skip_stray or None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if options and not uri.startswith("folder:"):
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InvalidInputError(f"{names} are for folders of images (folder:PATH), not for {uri}.")
+    return options if value_range is None else {**options, RANGE: value_range}

@@ -12,6 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.stored import StoredModel, stored_model
 from mu2net_core.data import fit, read_image
+from mu2net_core.data.deep import range_of
 from mu2net_core.engine.evaluate import load_row, precision_of, probabilities
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs, Row
@@ -92,7 +93,8 @@ class Predictor:
             NotFoundError: no such file.
             DataError: not an image, or of another size or mode than the task's and ``resize`` is off.
         """
-        ready = [self._ready(read_image(path), str(path), resize=resize) for path in paths]
+        values = range_of(self.stored.task.options)
+        ready = [self._ready(read_image(path, values), str(path), resize=resize) for path in paths]
         return tuple(self._describe(path, row, top) for path, row in zip(paths, self._of(ready), strict=True))
 
     def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:

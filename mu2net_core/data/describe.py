@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mu2net_core.data.catalogue import default_name, open_source
-from mu2net_core.data.images import as_pixels
+from mu2net_core.data.deep import RANGE, range_of
 from mu2net_core.data.load import Fingerprint, check_label
-from mu2net_core.data.source import Options, Source, Stored
+from mu2net_core.data.source import Options, Source
 from mu2net_core.data.splits import resolve_splits
+from mu2net_core.data.survey import Survey
 from mu2net_core.errors import DataError
 from mu2net_core.objects import PUBLIC, AccessRule, ImageInput, Slice, Split, Task
 
@@ -67,47 +68,42 @@ def describe_task(
     Raises:
         InvalidInputError: a name or split that cannot be read.
         NotFoundError: no such data set.
-        DataError: fewer than two classes, an empty split, a broken image or a label out of range.
+        DataError: fewer than two classes, an empty split, images that cannot be read or a label out of range.
     """
     source = open_source(uri, options=options, data_dir=data_dir)
     info = source.info()
     if len(info.classes) < 2:
         raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}.")
-    shapes = _Shapes()
+    values = range_of(options or {})
+    shapes, survey = _Shapes(), Survey(values)
     splits = {
-        split: _describe_split(source, spec, slices, len(info.classes), shapes)
+        split: _describe_split(source, spec, slices, len(info.classes), shapes, survey)
         for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
     }
+    survey.check(source.uri)
     task = Task(
         name=name if name is not None else default_name(uri),
         source=source.uri,
-        options=info.options,
+        options=info.options if values is None else {**info.options, RANGE: str(values)},
         splits=splits,
         classes=info.classes,
         input=shapes.as_input(),
         access=access,
     )
-    return Described(task=task, skipped=info.skipped, notes=info.notes)
+    return Described(task=task, skipped=info.skipped, notes=(*info.notes, *survey.notes()))
 
 
-def _describe_split(source: Source, spec: str, slices: Sequence[Slice], num_classes: int, shapes: _Shapes) -> Split:
+def _describe_split(
+    source: Source, spec: str, slices: Sequence[Slice], num_classes: int, shapes: _Shapes, survey: Survey
+) -> Split:
     fingerprint = Fingerprint()
     num_examples = 0
     for stored in source.read(slices):
         check_label(stored, num_classes)
-        height, width, channels = _shape(stored, can_skip=source.uri.startswith("folder:"))
-        shapes.sizes.add((height, width))
-        shapes.channels = max(shapes.channels, channels)
+        if (shape := survey.look(stored)) is not None:
+            height, width, channels = shape
+            shapes.sizes.add((height, width))
+            shapes.channels = max(shapes.channels, channels)
         fingerprint.add(stored)
         num_examples += 1
     return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())
-
-
-def _shape(stored: Stored, *, can_skip: bool) -> tuple[int, int, int]:
-    """Returns height, width and channels of one example."""
-    try:
-        height, width, channels = as_pixels(stored.image, stored.name).shape
-    except DataError as exc:
-        hint = "Repair or remove it, or leave broken images out: --skip-bad" if can_skip else exc.hint
-        raise DataError(exc.message, hint=hint) from exc
-    return height, width, channels

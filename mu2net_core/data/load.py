@@ -9,6 +9,7 @@ import numpy as np
 from blake3 import blake3
 
 from mu2net_core.data.catalogue import open_source
+from mu2net_core.data.deep import range_of
 from mu2net_core.data.images import as_pixels, fit
 from mu2net_core.data.source import Examples, Source, SourceInfo, Stored
 from mu2net_core.errors import DataError, NotFoundError
@@ -80,8 +81,9 @@ def load_split(
     wanted = task.splits[split]
     images = np.empty((wanted.num_examples, *size, channels), np.uint8)
     labels = np.empty(wanted.num_examples, np.int32)
+    values = range_of(task.options)
     for index, stored in enumerate(checked(source, task, split, verify=verify)):
-        images[index] = fit(as_pixels(stored.image, stored.name), size, channels)
+        images[index] = fit(as_pixels(stored.image, stored.name, values), size, channels)
         labels[index] = stored.label
     return Examples(images=images, labels=labels)
 

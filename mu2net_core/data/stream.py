@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mu2net_core.data.deep import range_of
 from mu2net_core.data.images import as_pixels, fit
 from mu2net_core.data.load import check_label, checked, open_split
 from mu2net_core.data.source import Examples
@@ -90,6 +91,7 @@ class ExampleStream:
         self.example_bytes = size[0] * size[1] * channels + _LABEL_BYTES
         self._task, self._split = task, split
         self._shape = (*size, channels)
+        self._values = range_of(task.options)
         self._ahead = ahead or ReadAhead()
         self._source = open_split(task, split, data_dir=data_dir, uri=uri)
         self._examples = self._source.examples(task.splits[split].slices)
@@ -156,7 +158,7 @@ class ExampleStream:
         labels = np.empty(len(numbers), np.int32)
         for place, stored in enumerate(self._examples.take(numbers)):
             check_label(stored, self._task.num_classes)
-            images[place] = fit(as_pixels(stored.image, stored.name), self._shape[:2], self._shape[2])
+            images[place] = fit(as_pixels(stored.image, stored.name, self._values), self._shape[:2], self._shape[2])
             labels[place] = stored.label
         return Examples(images=images, labels=labels)
 

@@ -1,37 +1,42 @@
-"""``folder:PATH``: image files in class folders, ``PATH/<class>/<image>``.
+"""``folder:PATH``: image files in class folders, ``PATH/<class>/<image>`` or ``PATH/<split>/<class>/<image>``.
 
-With ``depth`` 2 a class is two folders deep, ``PATH/<alphabet>/<character>/<image>``, and so on. If the first level is
-``train`` with any of ``validation`` and ``test``, these are the splits; else there is one split ``all``. Every split
-comes in a fixed pseudo-random order.
+With ``depth`` 2 a class is two folders deep, ``PATH/<alphabet>/<character>/<image>``, and so on. Without folders that
+are splits there is one split ``all``. Every split comes in a fixed pseudo-random order.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mu2net_core.data.images import decode_image
+from mu2net_core.data.formats import endings
+from mu2net_core.data.images import decode
 from mu2net_core.data.order import fair_order
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
+from mu2net_core.data.sources.layout import Layout, arrange
+from mu2net_core.data.sources.stray import advice
+from mu2net_core.data.sources.tree import MAX_DEPTH, Tree, read_regular, walk
+from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Slice
 
 __all__ = ["FolderSource", "open_folder"]
 
-_IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-_SPLIT_FOLDERS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
-                  "test": "test"}  # fmt: skip
-_MAX_DEPTH = 8
+_CLASS_FOLDERS = "Put the images of each class into a folder of its own: CLASS/IMAGE."
+_NO_LINKS = "Links out of the folder are not followed: name the folder where the images lie, or copy them."
+_SPLITS_FIRST = "Put the images of each class into a folder of its own in each split: SPLIT/CLASS/IMAGE."
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
+    tree: Tree
+    layout: Layout
+    bad: frozenset[str]
     classes: tuple[str, ...]
     files: dict[str, list[str]]
-    skipped: tuple[str, ...]
 
 
 class FolderSource:
@@ -41,20 +46,22 @@ class FolderSource:
         path: absolute.
         depth: how many folders deep a class is.
         skip_bad: leave broken images out; each image is decoded to find them.
+        skip_stray: leave images out that lie at another depth, or beside the splits.
     """
 
-    def __init__(self, path: Path, *, depth: int = 1, skip_bad: bool = False) -> None:
-        if not 1 <= depth <= _MAX_DEPTH:
-            raise InvalidInputError(f"depth: expected 1 to {_MAX_DEPTH}, got {depth}.")
+    def __init__(self, path: Path, *, depth: int = 1, skip_bad: bool = False, skip_stray: bool = False) -> None:
+        if not 1 <= depth <= MAX_DEPTH:
+            raise InvalidInputError(f"depth: expected 1 to {MAX_DEPTH}, got {depth}.")
         if not path.is_dir():
             raise NotFoundError(f"No such folder: {path}.")
         self.path = path
         self.uri = f"folder:{path}"
         self.depth = depth
         self.skip_bad = skip_bad
+        self.skip_stray = skip_stray
 
     def info(self) -> SourceInfo:
-        """Returns splits, classes named by their folders, and the broken images left out.
+        """Returns splits, classes named by their folders, the broken images left out, and all else that was.
 
         Raises:
             DataError: no images, or images at another depth.
@@ -65,11 +72,14 @@ class FolderSource:
             options["depth"] = self.depth
         if self.skip_bad:
             options["skip_bad"] = True
+        if self.skip_stray:
+            options["skip_stray"] = True
         return SourceInfo(
             splits={split: len(files) for split, files in listing.files.items()},
             classes=listing.classes,
             options=options,
-            skipped=listing.skipped,
+            skipped=tuple(str(listing.tree.path(file)) for file in sorted(listing.bad)),
+            notes=tuple(_notes(listing, self.depth)),
         )
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
@@ -78,98 +88,87 @@ class FolderSource:
 
     def examples(self, slices: Sequence[Slice]) -> StoredExamples:
         """Returns the same images by number."""
-        files = self._listing.files
-        labels = {name: label for label, name in enumerate(self._listing.classes)}
+        listing = self._listing
+        labels = {name: label for label, name in enumerate(listing.classes)}
 
         def fetch(split: str, index: int) -> Stored:
-            file = files[split][index]
-            return Stored(name=str(self.path / file), image=self._bytes(file), label=labels[self._place(file)[1]])
+            file = listing.files[split][index]
+            path = listing.tree.path(file)
+            return Stored(name=str(path), image=read_regular(path), label=labels[listing.layout.placed[file][1]])
 
         return StoredExamples(slices, fetch)
 
     @cached_property
     def _listing(self) -> _Listing:
-        found = sorted(_walk(self.path, "", 0))
-        if not found:
-            raise DataError(f"No images in {self.path}; looked for {', '.join(sorted(_IMAGES))}.")
-        self._split_folders = _split_folders(found)
-        self._check_depth(found)
-        bad = {file for file in found if not self._is_good(file)} if self.skip_bad else set()
+        tree = walk(self.path)
+        if not tree.files:
+            found = f"; found {tree.left_out_text()}" if tree.left_out else ""
+            raise DataError(
+                f"No images in {self.path}{found}; looked for {', '.join(sorted(endings()))}.",
+                hint=_NO_LINKS if tree.has_links_out else None,
+            )
+        layout = self._layout(tree)
+        bad = frozenset(self._bad(tree, layout.placed)) if self.skip_bad else frozenset()
         files: dict[str, list[str]] = {}
-        for file in fair_order(file for file in found if file not in bad):
-            files.setdefault(self._place(file)[0], []).append(file)
-        classes = tuple(sorted({self._place(file)[1] for file in found if file not in bad}))
-        return _Listing(classes=classes, files=files, skipped=tuple(str(self.path / file) for file in sorted(bad)))
+        for file in fair_order(file for file in layout.placed if file not in bad):
+            files.setdefault(layout.placed[file][0], []).append(file)
+        classes = sorted({layout.placed[file][1] for split in files.values() for file in split})
+        return _Listing(tree=tree, layout=layout, bad=bad, classes=tuple(classes), files=files)
 
-    def _place(self, file: str) -> tuple[str, str]:
-        """Returns the (split, class) of a file by its relative path."""
-        folders = file.split("/")[:-1]
-        if self._split_folders:
-            return _SPLIT_FOLDERS[folders[0]], "/".join(folders[1:])
-        return "all", "/".join(folders)
-
-    def _check_depth(self, found: Sequence[str]) -> None:
-        above = 1 if self._split_folders else 0
-        for file in found:
-            depth = file.count("/") - above
-            if depth != self.depth:
-                raise DataError(
-                    f"Expected images {self.depth} folder(s) deep in {self.path}; found {file}, {depth} deep.",
-                    hint=f"If that folder is its class: --depth {depth}" if depth > 0 else None,
-                )
-
-    def _is_good(self, file: str) -> bool:
+    def _layout(self, tree: Tree) -> Layout:
         try:
-            decode_image(self._bytes(file), file)
-        except DataError:
-            return False
-        return True
+            layout = arrange(tree.files, self.depth)
+        except DataError as exc:
+            raise DataError(exc.message, hint=exc.hint or advice(tree, self.depth) or _SPLITS_FIRST) from exc
+        if layout.stray and not (self.skip_stray and layout.placed):
+            where = f"{' and '.join(sorted(layout.splits))} of " if layout.splits else ""
+            stray = [f"{file} ({file.count('/')} deep)" for file in layout.stray]
+            raise DataError(
+                f"Expected images {self.depth} folder(s) deep in {where}{self.path}; found {len(stray)} of "
+                f"{counted(len(tree.files), 'image')} elsewhere: {some(stray)}.",
+                hint=advice(tree, self.depth) or (_SPLITS_FIRST if layout.splits else _CLASS_FOLDERS),
+            )
+        return layout
 
-    def _bytes(self, file: str) -> bytes:
-        try:
-            return (self.path / file).read_bytes()
-        except OSError as exc:
-            raise DataError(f"Cannot read the image {self.path / file}: {exc.strerror}.") from exc
-
-
-def _walk(root: Path, folder: str, depth: int) -> Iterator[str]:
-    """Yields the image files below ``folder`` as paths relative to ``root``, joined by ``/``; hidden ones are left."""
-    try:
-        entries = list(os.scandir(root / folder))
-    except OSError as exc:
-        raise DataError(f"Cannot read the folder {root / folder}: {exc.strerror}.") from exc
-    for entry in entries:
-        name = f"{folder}/{entry.name}" if folder else entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            if depth <= _MAX_DEPTH:
-                yield from _walk(root, name, depth + 1)
-        elif Path(entry.name).suffix.lower() in _IMAGES:
-            if not _is_text(name):
-                raise DataError(f"The name {name!r} in {root} is not UTF-8.", hint="Rename it.")
-            yield name
+    @staticmethod
+    def _bad(tree: Tree, files: Collection[str]) -> Iterator[str]:
+        for file in files:
+            try:
+                decode(read_regular(tree.path(file)), file)
+            except DataError:
+                yield file
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _split_folders(found: Sequence[str]) -> bool:
-    """Returns whether the first level of folders names splits, ``train`` and at least one more."""
-    top = {file.partition("/")[0] for file in found}
-    splits = [_SPLIT_FOLDERS.get(name) for name in top]
-    return "train" in splits and None not in splits and len(set(splits)) == len(splits) > 1
+def _notes(listing: _Listing, depth: int) -> Iterator[str]:
+    """Yields what was left out without anybody asking, and what is easily overlooked."""
+    tree, layout = listing.tree, listing.layout
+    if tree.left_out:
+        yield f"left out what is not read: {tree.left_out_text()}"
+    if layout.stray:
+        yield f"left out {len(layout.stray)} of {counted(len(tree.files), 'image')} elsewhere: {some(layout.stray)}"
+    for folder, count in layout.unlabelled.items():
+        yield f"left out {folder}, {counted(count, 'image')} without labels: none lies in a class that is trained"
+    empty = [
+        folder
+        for folder in tree.empty_folders(depth + bool(layout.splits))
+        if not (layout.splits and folder.partition("/")[2] in listing.classes)
+    ]
+    if empty:
+        yield f"no image lies in {counted(len(empty), 'folder')}: {some(empty, 10)}"
+    by_letters = Counter(name.casefold() for name in listing.classes)
+    if same := [name for name in listing.classes if by_letters[name.casefold()] > 1]:
+        yield f"classes whose names differ in upper and lower case only: {some(same, 10)}"
 
 
 def open_folder(rest: str, *, options: Options, data_dir: str | None) -> FolderSource:  # noqa: ARG001
-    """Returns the source ``folder:<rest>``; options ``depth`` and ``skip_bad``.
+    """Returns the source ``folder:<rest>``; options ``depth``, ``skip_bad`` and ``skip_stray``.
 
     Raises:
         NotFoundError: there is no such folder.
     """
-    return FolderSource(Path(rest), depth=int(options.get("depth", 1)), skip_bad=bool(options.get("skip_bad", False)))
+    return FolderSource(
+        Path(rest),
+        depth=int(options.get("depth", 1)),
+        skip_bad=bool(options.get("skip_bad", False)),
+        skip_stray=bool(options.get("skip_stray", False)),
+    )

@@ -95,6 +95,9 @@ def test_a_removed_task_can_be_added_again_and_keeps_its_history(
         ("npz:numbers.npz", {"readers": ("Team A",)}, InvalidInputError, "Not a reader name"),
         ("npz:numbers.npz", {"depth": 2}, InvalidInputError, "are for folders of images"),
         ("npz:numbers.npz", {"skip_bad": True}, InvalidInputError, "are for folders of images"),
+        ("npz:numbers.npz", {"skip_stray": True}, InvalidInputError, "are for folders of images"),
+        ("npz:numbers.npz", {"value_range": "0:4095"}, InvalidInputError, "images of more than 8 bits"),
+        ("npz:numbers.npz", {"value_range": "4095"}, InvalidInputError, "Not a range of values: '4095'"),
         ("npz:numbers.npz", {"validation": "dev"}, DataError, "No split 'dev'"),
         ("npz:numbers.npz", {"train": "all["}, InvalidInputError, "Not a split"),
         ("npz:numbers.npz", {"test": "all[:0]"}, DataError, "No examples for test"),
@@ -124,6 +127,26 @@ def test_broken_images_are_told_when_left_out(repo: Repository, context: Context
     assert head.task.classes == ("x/a", "x/b")
     assert head.task.options == {"depth": 2, "skip_bad": True}
     assert skipped == [str(tmp_path / "images" / "x" / "a" / "bad.png")]
+
+
+def test_what_was_left_out_of_a_folder_is_told_and_options_are_kept(
+    repo: Repository, context: Context, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for index in range(10):
+            values = np.full((4, 4), 400 * index, np.uint16)
+            Image.fromarray(values).save(tmp_path / "images" / name / f"{index}.png")
+    Image.new("L", (4, 4)).save(tmp_path / "images" / "overview.png")
+    (tmp_path / "images" / "notes.txt").write_text("x")
+    told: list[str] = []
+    head = add_task(repo, replace(context, warn=told.append), "folder:images", skip_stray=True, value_range="0:4095.0")
+    assert head.task.options == {"skip_stray": True, "range": "0:4095"}
+    assert told == [
+        "left out what is not read: 1 .txt",
+        "left out 1 of 21 images elsewhere: overview.png",
+        "20 of 20 images with more than 8 bits: values from 0 to 4095 became 0 to 255 (found 0 to 3600)",
+    ]
 
 
 def test_a_setting_may_say_where_the_data_of_a_task_lies_here(repo: Repository, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,15 @@ def test_files_are_described_by_their_likeliest_classes(grown, predictor: Predic
         assert prediction.probability == row.max()
         assert [chance for _, chance in prediction.top] == sorted(map(float, row), reverse=True)[:4]
         assert prediction.top[0] == (prediction.label, prediction.probability)
+
+
+def test_files_of_many_bits_are_read_as_the_task_reads_them(grown, predictor: Predictor) -> None:
+    values = grey(1)[0].astype(np.uint16) * 16
+    Image.fromarray(values).save(grown.folder / "deep.png")
+    task = replace(predictor.stored.task, options={"range": "0:4080"})
+    predictor.stored = replace(predictor.stored, task=task)
+    (told,) = predictor.predict_files([grown.folder / "deep.png"])
+    assert told.probability == predictor.probabilities(grey(1)).max()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,130 @@
+"""Where the classes and splits of a folder of images are, by the names of its folders alone.
+
+Either ``<class>/<image>``, or ``<split>/<class>/<image>``; a class may be several folders deep. Folders are splits if
+their names are the usual ones of splits, in any case and with the usual additions (``Train``, ``test_set``,
+``Validation-images``), and they are for training and something else, or there are no other folders.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from mu2net_core.errors import DataError
+from mu2net_core.objects import SPLITS
+
+__all__ = ["Layout", "arrange"]
+
+_SPLIT_NAMES = {
+    "train": "train|training|trn",
+    "validation": "val|valid|validate|validation|dev|devel|development|eval|evaluation",
+    "test": "test|testing|tst",
+}
+_ADDITIONS = "(set|data|dataset|images|imgs|pictures|photos|split|folder)?"
+_PATTERNS = {split: re.compile(f"({names}){_ADDITIONS}") for split, names in _SPLIT_NAMES.items()}
+_ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What is what.
+
+    Attributes:
+        splits: the split of each folder of the first level that is one.
+        placed: split and class of each image that lies where images belong.
+        stray: the images that lie elsewhere, sorted.
+        unlabelled: how many images a split's folder holds, none of them in a class that is trained.
+    """
+
+    splits: Mapping[str, str]
+    placed: Mapping[str, tuple[str, str]]
+    stray: tuple[str, ...]
+    unlabelled: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, sorted."""
+        return tuple(sorted({name for _, name in self.placed.values()}))
+
+
+def split_named(folder: str) -> str | None:
+    """Returns the split that a folder's name means, or None."""
+    plain = re.sub(r"[\W_]", "", folder.casefold())
+    return next((split for split, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
+
+
+def arrange(files: Collection[str], depth: int) -> Layout:
+    """Returns what the images are, by their names.
+
+    Args:
+        files: relative paths joined by ``/``.
+        depth: how many folders deep a class is.
+
+    Raises:
+        DataError: two folders for the same split, or splits below other folders.
+    """
+    splits = _split_folders(files)
+    placed, stray = {}, []
+    for file in sorted(files):
+        place = _place(file, splits, depth)
+        if place is None:
+            stray.append(file)
+        else:
+            placed[file] = place
+    layout = Layout(splits=splits, placed=placed, stray=tuple(stray))
+    _check_classes(layout.classes)
+    return _without_unlabelled(layout) if "train" in splits.values() else layout
+
+
+def _place(file: str, splits: Mapping[str, str], depth: int) -> tuple[str, str] | None:
+    """Returns the split and class of an image, None if it does not lie where images belong."""
+    folders = file.split("/")[:-1]
+    split = _ALL
+    if splits:
+        if not folders or folders[0] not in splits:
+            return None
+        split, *folders = (splits[folders[0]], *folders[1:])
+    return (split, "/".join(folders)) if len(folders) == depth else None
+
+
+def _split_folders(files: Collection[str]) -> Mapping[str, str]:
+    tops = sorted({file.partition("/")[0] for file in files if "/" in file})
+    splits = {top: split for top in tops if (split := split_named(top)) is not None}
+    kinds = set(splits.values())
+    only = len(splits) == len(tops)
+    if not ((len(kinds) > 1 and ("train" in kinds or only)) or (kinds == {"train"} and only)):
+        return {}
+    for split in SPLITS:
+        if len(same := [top for top, kind in splits.items() if kind == split]) > 1:
+            raise DataError(
+                f"Expected one folder for the split {split}, found {' and '.join(same)}.",
+                hint="Rename one of them, or put their images into one.",
+            )
+    return splits
+
+
+def _check_classes(classes: Collection[str]) -> None:
+    """Checks that no folders within others are splits: their images would become classes of their own."""
+    for level in zip(*(name.split("/") for name in classes), strict=True):
+        kinds = {split: folder for folder in sorted(set(level)) if (split := split_named(folder)) is not None}
+        if "train" in kinds and len(kinds) > 1:
+            raise DataError(
+                f"{' and '.join(sorted(kinds.values()))} look like splits, but lie where classes are named: expected "
+                "splits first, classes within them."
+            )
+
+
+def _without_unlabelled(layout: Layout) -> Layout:
+    """Returns the layout without the splits none of whose images has a class that is trained."""
+    trained = {name for split, name in layout.placed.values() if split == "train"}
+    labelled = {split for split, name in layout.placed.values() if name in trained}
+    counts = Counter(file.partition("/")[0] for file in (*layout.placed, *layout.stray))
+    bare = {top: counts[top] for top, split in layout.splits.items() if trained and split not in labelled}
+    return Layout(
+        splits={top: split for top, split in layout.splits.items() if top not in bare},
+        placed={file: place for file, place in layout.placed.items() if file.partition("/")[0] not in bare},
+        stray=tuple(file for file in layout.stray if file.partition("/")[0] not in bare),
+        unlabelled=bare,
+    )

@@ -1,0 +1,216 @@
+"""What lies below a folder of images: the images by the names people see, and a count of everything else.
+
+A name is the same however its accents are stored: macOS may write ``é`` as two characters (NFD), others as one (NFC).
+Names are compared, sorted and hashed as NFC; files are opened by the name they have.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from unicodedata import normalize
+
+from mu2net_core.data.formats import HEIF_ENDINGS, endings
+from mu2net_core.data.images import read_bounded
+from mu2net_core.errors import DataError
+
+__all__ = ["MAX_DEPTH", "Tree", "read_regular", "walk"]
+
+MAX_DEPTH = 8
+"""How many folders deep a class may lie."""
+
+_SYSTEM_FOLDERS = {
+    "$recycle.bin",
+    "#recycle",
+    "#snapshot",
+    "@eadir",
+    "__macosx",
+    "lost+found",
+    "system volume information",
+}
+_MOST_KINDS = 10
+_LONGEST_ENDING = 12
+_NOWHERE, _OUT, _TO_FOLDER = "link that leads nowhere", "link out of the folder", "link to a folder"
+_SPECIAL, _TOO_DEEP = "pipe, socket or device", f"folder more than {MAX_DEPTH + 1} deep"
+_PLURALS = {
+    _NOWHERE: "links that lead nowhere",
+    _OUT: "links out of the folder",
+    _TO_FOLDER: "links to folders",
+    _SPECIAL: "pipes, sockets or devices",
+    _TOO_DEEP: f"folders more than {MAX_DEPTH + 1} deep",
+}
+
+
+@dataclass(slots=True)
+class Tree:
+    """The images below a folder.
+
+    Attributes:
+        root: the folder.
+        files: where each image lies, relative to the root, by its name in NFC.
+        folders: all that were entered, in NFC.
+        left_out: how many entries of each kind are no images.
+    """
+
+    root: Path
+    files: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def path(self, file: str) -> Path:
+        """Returns where the image of that name lies."""
+        return self.root / self.files[file]
+
+    def real_folder(self, name: str) -> str:
+        """Returns the relative path of a folder, whose name is in NFC and which has images."""
+        real = next(real for file, real in self.files.items() if file.startswith(f"{name}/"))
+        return "/".join(real.split("/")[: name.count("/") + 1])
+
+    def empty_folders(self, depth: int) -> tuple[str, ...]:
+        """Returns the folders up to ``depth`` deep without any image, unless the folder they lie in has none either."""
+        used = {"", *(folder for file in self.files for folder in _above(file))}
+        empty = (folder for folder in self.folders - used if folder.rpartition("/")[0] in used)
+        return tuple(sorted(folder for folder in empty if folder.count("/") < depth))
+
+    @property
+    def has_links_out(self) -> bool:
+        """Whether links were left out because they lead out of the folder."""
+        return self.left_out[_OUT] > 0
+
+    def left_out_text(self) -> str:
+        """Returns what was left out, the most frequent kind first; empty for nothing."""
+        kinds = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
+        if len(kinds) > _MOST_KINDS:
+            rest = sum(count for _, count in kinds[_MOST_KINDS:])
+            kinds = [*kinds[:_MOST_KINDS], ("of other kinds", rest)]
+        return ", ".join(
+            f"{count} {kind if count == 1 else _PLURALS.get(kind, kind)}{_advice(kind)}" for kind, count in kinds
+        )
+
+
+def walk(root: Path) -> Tree:
+    """Returns what lies below ``root``; no link to a folder is followed, and none that leads out of it.
+
+    Raises:
+        DataError: a folder that cannot be read, an image whose name is no text, two entries of the same name.
+    """
+    tree = Tree(root=root)
+    _Walk(tree, Path(os.path.realpath(root)), endings()).enter("", "", 0)
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    tree: Tree
+    real_root: Path
+    endings: frozenset[str]
+
+    def enter(self, folder: str, name: str, depth: int) -> None:
+        """Takes in what lies in ``folder``, a relative path; ``name`` is the same in NFC."""
+        try:
+            with os.scandir(self.tree.root / folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as exc:
+            raise DataError(f"Cannot read the folder {self.tree.root / folder}: {exc.strerror}.") from exc
+        real_names: dict[str, str] = {}
+        for entry in found:
+            kind = self._kind(entry, depth)
+            if kind is not None:
+                self.tree.left_out[kind] += 1
+                continue
+            known = normalize("NFC", entry.name)
+            self._check_name(folder, entry.name, real_names.setdefault(known, entry.name))
+            self._take(
+                entry, "/".join(filter(None, (folder, entry.name))), "/".join(filter(None, (name, known))), depth
+            )
+
+    def _take(self, entry: os.DirEntry[str], real: str, name: str, depth: int) -> None:
+        if entry.is_dir(follow_symlinks=False):
+            self.tree.folders.add(name)
+            self.enter(real, name, depth + 1)
+        else:
+            self.tree.files[name] = real
+
+    def _kind(self, entry: os.DirEntry[str], depth: int) -> str | None:
+        """Returns what an entry is that is left out, or None for an image or a folder to enter."""
+        if entry.name.startswith("."):
+            return "hidden"
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name.lower() in _SYSTEM_FOLDERS:
+                return f"folder {entry.name}"
+            return _TOO_DEEP if depth > MAX_DEPTH else None
+        return (self._link_kind(entry) if entry.is_symlink() else None) or self._file_kind(entry)
+
+    def _file_kind(self, entry: os.DirEntry[str]) -> str | None:
+        """Returns why what is no folder is left out, or None for an image."""
+        if not entry.is_file():
+            return _SPECIAL
+        ending = Path(entry.name).suffix.lower()
+        if ending in self.endings:
+            return None
+        return ending if 0 < len(ending) <= _LONGEST_ENDING and _is_text(ending) else "without an ending"
+
+    def _link_kind(self, entry: os.DirEntry[str]) -> str | None:
+        """Returns why a link is left out, or None for one to a file in the folder."""
+        try:
+            target = Path(entry.path).resolve(strict=True)
+        except (OSError, RuntimeError):  # nothing there, or links in a circle
+            return _NOWHERE
+        if not target.is_relative_to(self.real_root):
+            return _OUT
+        return _TO_FOLDER if target.is_dir() else None
+
+    def _check_name(self, folder: str, name: str, other: str) -> None:
+        place = self.tree.root / folder
+        if not _is_text(name):
+            raise DataError(f"The name {name!r} in {place} is not UTF-8.", hint="Rename it.")
+        if name != other:
+            raise DataError(
+                f"Two names in {place} look the same and differ in how accents are stored: {other!a}, {name!a}.",
+                hint="Make them one, or rename one of them.",
+            )
+
+
+def read_regular(path: Path) -> bytes:
+    """Returns what is in a file; what is no regular file is never waited for.
+
+    Raises:
+        DataError: it cannot be read, is no file, or is larger than any image that is read.
+    """
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DataError(f"Cannot read the image {path}: it is no regular file.")
+            return read_bounded(file, str(path))
+    except OSError as exc:
+        raise DataError(f"Cannot read the image {path}: {exc.strerror}.") from exc
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _above(file: str) -> Iterator[str]:
+    """Yields the folders a file lies in, the outermost first."""
+    parts = file.split("/")[:-1]
+    yield from ("/".join(parts[:stop]) for stop in range(1, len(parts) + 1))
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _advice(kind: str) -> str:
+    return " (to read them: pip install 'mu2net[heic]')" if kind in HEIF_ENDINGS else ""

@@ -1,0 +1,150 @@
+"""Which folders are splits and which are classes, and what is done about images that lie elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.data import describe_task
+from mu2net_core.data.sources.layout import arrange, split_named
+from mu2net_core.errors import DataError
+from mu2net_core.objects import Task
+
+
+def make(root: Path, *folders: str, count: int = 10) -> Path:
+    for folder in folders:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            (root / folder / f"{index}.pgm").write_bytes(b"P5 1 1 255 " + bytes([index]))
+    return root
+
+
+def classes(*folders: str) -> list[str]:
+    return [f"{folder}/{name}" for folder in folders for name in ("a", "b")]
+
+
+def counts(task: Task) -> dict[str, int]:
+    """Returns the number of examples by the split of the source that they come from."""
+    slices = [part for split in task.splits.values() for part in split.slices]
+    return {name: sum(p.stop - p.start for p in slices if p.split == name) for name in {p.split for p in slices}}
+
+
+@pytest.mark.parametrize(
+    ("folder", "split"),
+    [
+        ("train", "train"), ("Train", "train"), ("TRAINING", "train"), ("training_set", "train"),
+        ("Train-Data", "train"),
+        ("val", "validation"), ("Valid", "validation"), ("validation images", "validation"), ("dev", "validation"),
+        ("eval", "validation"), ("test", "test"), ("Testing", "test"), ("test.set", "test"),
+        ("trainer", None), ("car", None), ("retrain", None), ("devices", None), ("tests", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_usual_names_of_splits_in_any_case(folder: str, split: str | None) -> None:
+    assert split_named(folder) == split
+
+
+@pytest.mark.parametrize("names", [("Train", "Test"), ("training", "testing"), ("training_set", "test_set")])
+@pytest.mark.parametrize("given", [{}, {"depth": 1}])
+def test_splits_by_any_usual_name_are_splits(tmp_path: Path, names: tuple[str, ...], given: dict[str, int]) -> None:
+    task = describe_task(f"folder:{make(tmp_path, *classes(*names))}", options=given).task
+    assert (task.classes, counts(task)) == (("a", "b"), {"train": 20, "test": 20})
+
+
+def test_training_images_alone_are_a_split_too(tmp_path: Path) -> None:
+    task = describe_task(f"folder:{make(tmp_path, *classes('train'))}").task
+    assert (task.classes, counts(task)) == (("a", "b"), {"train": 20})
+
+
+@pytest.mark.parametrize("folders", [["test"], ["test/test"], ["test/a1", "test/b1"], ["test/x/y"]])
+def test_a_test_set_without_labels_is_told_and_left_out(tmp_path: Path, folders: list[str]) -> None:
+    described = describe_task(f"folder:{make(tmp_path, *classes('train'), *folders)}")
+    assert (described.task.classes, counts(described.task)) == (("a", "b"), {"train": 20})
+    assert described.notes == (
+        f"left out test, {10 * len(folders)} images without labels: none lies in a class that is trained",
+    )
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path: Path) -> None:
+    assert describe_task(f"folder:{make(tmp_path, 'car', 'train')}").task.classes == ("car", "train")
+
+
+def refused(root: Path, **options: int | bool) -> tuple[str, str]:
+    with pytest.raises(DataError) as error:
+        describe_task(f"folder:{root}", options=options)
+    return error.value.message, str(error.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("folders", "depth", "num_classes", "num_images"),
+    [
+        (classes("greek", "latin"), 1, 4, 40),
+        (["greek", "latin"], 2, 2, 20),
+        (classes("Train", "Test"), 2, 2, 40),
+        (classes("Train/greek", "Test/greek"), 1, 2, 40),
+        (classes("my pets"), 1, 2, 20),
+        (classes("my pets/Train", "my pets/Test"), 1, 2, 40),
+        (classes("my pets/Train", "my pets/Test"), 3, 2, 40),
+        ([*classes("greek/x", "latin/x")], 1, 4, 40),
+        ([*classes("train"), "docs"], 1, 2, 20),
+        ([*classes("train", "test"), "docs"], 1, 2, 40),
+        ([*classes("train", "test"), "docs"], 2, 2, 40),
+        (["cat", "dog", "."], 1, 2, 20),
+        (["cat", "dog", "dog/more"], 1, 2, 20),
+        ([*classes("x/Train", "x/Test"), "x"], 1, 2, 40),
+    ],
+)  # fmt: skip
+def test_what_the_hint_says_leads_to_all_images_that_belong(
+    tmp_path: Path, folders: list[str], depth: int, num_classes: int, num_images: int
+) -> None:
+    _, hint = refused(make(tmp_path, *folders), depth=depth)
+    uri, options = f"folder:{tmp_path}", {"depth": depth}
+    words = iter(shlex.split(hint.partition(": ")[2]))
+    for word in words:
+        if word == "--depth":
+            options["depth"] = int(next(words))
+        elif word == "--skip-stray":
+            options["skip_stray"] = True
+        else:
+            uri, options = word, {}
+    task = describe_task(uri, options=options).task
+    assert (task.num_classes, sum(counts(task).values())) == (num_classes, num_images)
+    assert not any(split_named(part) for name in task.classes for part in name.split("/"))
+
+
+def test_a_stray_image_is_named_and_left_out_on_request(tmp_path: Path) -> None:
+    make(tmp_path, "cat", "dog")
+    make(tmp_path, ".", count=1)
+    message, hint = refused(tmp_path)
+    assert "found 1 of 21 images elsewhere: 0.pgm (0 deep)." in message
+    assert hint == "Leave them out: --skip-stray"
+    described = describe_task(f"folder:{tmp_path}", options={"skip_stray": True})
+    assert described.notes == ("left out 1 of 21 images elsewhere: 0.pgm",)
+    assert described.task.options == {"skip_stray": True}
+
+
+@pytest.mark.parametrize(
+    ("folders", "depth", "match"),
+    [
+        (classes("train", "val", "valid"), 1, "one folder for the split validation, found val and valid"),
+        (["a/train", "a/test", "b/train", "b/test"], 2, "test and train look like splits"),
+        (classes("x/Train", "x/Test"), 3, "Test and Train look like splits"),
+        (["train", "test"], 1, "20 of 20 images elsewhere"),
+        (classes("val", "test"), 1, "has no split train; it has test, validation"),
+    ],
+)
+def test_splits_never_become_classes(tmp_path: Path, folders: list[str], depth: int, match: str) -> None:
+    message, hint = refused(make(tmp_path, *folders), depth=depth)
+    assert match in message
+    assert "--depth" not in hint or "--depth 1" in hint
+
+
+def test_stray_images_are_not_all_there_may_be(tmp_path: Path) -> None:
+    message, _ = refused(make(tmp_path, *classes("x", "y")), skip_stray=True)
+    assert "40 of 40 images elsewhere" in message
+
+
+def test_images_of_no_class_in_a_labelled_test_set_are_stray() -> None:
+    layout = arrange(["train/a/0.png", "train/b/0.png", "test/a/0.png", "test/1.png"], 1)
+    assert (layout.stray, dict(layout.unlabelled)) == (("test/1.png",), {})
