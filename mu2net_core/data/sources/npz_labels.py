@@ -183,7 +183,7 @@ def _whole(array: np.ndarray, what: str) -> np.ndarray:
             hint="Leave images without labels out: keep = np.isfinite(y); x = x[keep]; y = y[keep]",
         )
     broken = np.flatnonzero(array != np.rint(array))
-    if len(broken) or (array.size and np.abs(array).max() > 2**53):
+    if len(broken) or (array.size and float(np.abs(array).max()) > 2**53):
         odd = array[broken[0]] if len(broken) else np.abs(array).max()
         raise DataError(
             f"{what}: expected labels of classes, found {array.dtype} with values such as {odd:g}.",

@@ -49,15 +49,15 @@ def read_pixels(
     Raises:
         DataError: they are no images, or numbers that can be read in more than one way.
     """
-    notes: list[str] = []
-    shaped = {name: _shaped(array, counts[name], f"{what}, {name}", notes) for name, array in arrays.items()}
-    kinds = {array.dtype.kind for array in shaped.values()}
+    kinds = {array.dtype.kind for array in arrays.values()}
     if not kinds <= set("buif"):
-        found = ", ".join(f"{name} {array.dtype}" for name, array in shaped.items())
+        found = ", ".join(f"{name} {array.dtype}" for name, array in arrays.items())
         raise DataError(
             f"{what}: expected images as numbers, found {found}.",
-            hint="For the names of image files: folder:PATH reads the files." if kinds & set("USO") else None,
+            hint="For the names of image files: folder:PATH reads the files." if kinds & set("US") else None,
         )
+    notes: list[str] = []
+    shaped = {name: _shaped(array, counts[name], f"{what}, {name}", notes) for name, array in arrays.items()}
     if kinds == {"b"}:
         notes.append("the images are booleans: read as 0 and 255")
         return {name: array.astype(np.uint8) * np.uint8(255) for name, array in shaped.items()}, tuple(notes)
@@ -85,15 +85,17 @@ def _shaped(array: np.ndarray, count: int, what: str, notes: list[str]) -> np.nd
         raise DataError(f"{what}: expected one label per image, found {shape[0]} images and {count} labels.")
     raise DataError(
         f"{what}: expected images [N, H, W] or [N, H, W, 1 or 3], found {shape} and {count} labels.",
-        hint=_shape_hint(shape, count),
+        hint=_shape_hint(shape, count, bytes_already=array.dtype == np.uint8),
     )
 
 
-def _shape_hint(shape: tuple[int, ...], count: int) -> str | None:
+def _shape_hint(shape: tuple[int, ...], count: int, *, bytes_already: bool) -> str | None:
     if len(shape) in {3, 4} and shape[0] != count and shape[-1] == count:
         return "The examples are along the last axis: store x = np.moveaxis(x, -1, 0)"
     if len(shape) == 2 and shape[1] > 1:
         return _flat_hint(shape[1])
+    if len(shape) == 4 and shape[3] in {2, 4} and not bytes_already:
+        return 'If the last channel is transparency: first bring the values to 0 ... 255 and make them bytes, "uint8".'
     if len(shape) == 4 and shape[3] in {2, 4}:
         return f"If the last channel is transparency, put them on white: store x = {_ON_WHITE}"
     if len(shape) == 4 and shape[1] in {2, 4}:
@@ -194,7 +196,7 @@ def _conversion(least: float, greatest: float, *, whole: bool) -> tuple[str, str
     low, high = (-1, 1) if -1 <= least < 0 < greatest <= 1 and not whole else (min(least, 0 * least), greatest)
     low, high = (low, high) if high > low else (low, low + 1)
     means = f"These were shifted or scaled. If you have no originals, and {low!r} is black and {high!r} is white"
-    return means, f'np.interp(x, ({low!r}, {high!r}), (0, 255)).round().astype("uint8")'
+    return means, f'np.interp(x.astype(float), ({low!r}, {high!r}), (0, 255)).round().astype("uint8")'
 
 
 def _deep(greatest: float, *, whole: bool) -> tuple[str, str]:

@@ -37,6 +37,7 @@ def labelled(source: Source, split: str = "all") -> list[str]:
         (CODES, ("0", "1", "2"), None),
         (CODES.astype("u1"), ("0", "1", "2"), None),
         (CODES.astype("f4"), ("0", "1", "2"), None),
+        (CODES.astype("f2"), ("0", "1", "2"), None),
         (CODES[:, None], ("0", "1", "2"), None),
         (CODES[:, None, None], ("0", "1", "2"), None),
         (CODES + 1, ("1", "2", "3"), "begin at 1"),

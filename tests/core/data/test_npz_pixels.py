@@ -196,3 +196,11 @@ def test_bytes_that_were_read_as_signed_have_a_way_of_their_own(tmp_path: Path) 
     hint = str(refusal(save(tmp_path, x=x, y=LABELS)).hint)
     assert hint.startswith('If these are bytes that were read as signed ones, x.view("uint8") is right. Else: ')
     np.testing.assert_array_equal(pixels(save(tmp_path, x=x.view("uint8"), y=LABELS)), GREYS)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 257.0])
+def test_transparency_is_only_composed_of_bytes(tmp_path: Path, scale: float) -> None:
+    x = np.stack([GREYS] * 4, axis=-1) * scale
+    hint = str(refusal(save(tmp_path, x=x, y=LABELS)).hint)
+    assert "first bring the values to 0 ... 255" in hint
+    assert "store" not in hint
