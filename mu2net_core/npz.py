@@ -115,7 +115,10 @@ class Npz:
         if version not in ((1, 0), (2, 0)):
             raise self.broken(f"{name} is in the version {version} of NumPy's format")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran_order, dtype = read(file)
+        try:
+            shape, fortran_order, dtype = read(file)
+        except MemoryError as exc:  # Python's parser, of a header nested without end
+            raise self.broken(f"{name} has an absurd header") from exc
         if len(shape) > self._limits.array_dims or any(type(side) is not int or side < 0 for side in shape):
             raise self.broken(f"{name} has an absurd shape")
         num_bytes = prod(shape) * dtype.itemsize

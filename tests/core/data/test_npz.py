@@ -135,6 +135,7 @@ class Bomb:
         (array_file("(-20, -8, 8)", "|u1", bytes(1280)), "absurd shape"),
         (array_file("(40,)", "|O", pickle.dumps(Bomb())), "holds Python objects, and those are never unpickled"),
         (b"\x93NUMPY\x01\x00" + struct.pack("<H", 60000) + b"(" * 59999 + b"\n", "Cannot read"),
+        (b"\x93NUMPY\x01\x00" + struct.pack("<H", 9000) + b"-" * 8999 + b"\n", "x has an absurd header"),
         (b"hello", "Cannot read"),
     ],
 )  # fmt: skip
