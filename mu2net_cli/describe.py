@@ -10,7 +10,7 @@ from mu2net_cli.render import counted, percent, quantity, short
 if TYPE_CHECKING:
     from mu2net_core.api.log import HowRun, LogEntry
     from mu2net_core.api.show import Shown, ShownComponent
-    from mu2net_core.objects import Model, Mutation, Snapshot, Task, Training
+    from mu2net_core.objects import ImageInput, Model, Mutation, Snapshot, Task, Training
 
 __all__ = ["access_text", "commit_lines", "component_lines", "shown_lines"]
 
@@ -62,7 +62,7 @@ def shown_lines(shown: Shown) -> Iterator[str]:
     if shown.kind == "model" and shown.retained_by:
         yield _field("head of", ", ".join(shown.retained_by))
     if shown.task_object is not None:
-        yield from _task_lines(shown.task_object)
+        yield from _task_lines(shown.task_object, shown.data_here)
     if shown.model is not None:
         yield from _model_lines(shown.model)
     if shown.snapshot is not None:
@@ -75,16 +75,27 @@ def _field(name: str, value: str) -> str:
     return f"{name + ':':<17}{value}"
 
 
-def _task_lines(task: Task) -> Iterator[str]:
+def _task_lines(task: Task, data_here: str | None) -> Iterator[str]:
     yield ""
     yield _field("task", f"{task.name} ({access_text(task.name, task.access.readers)})")
     yield _field("data", task.source)
-    shape = "x".join("?" if side is None else str(side) for side in (task.input.height, task.input.width))
-    yield _field("input", f"images {shape}, {task.input.channels} channel{'s' * (task.input.channels != 1)}")
+    if data_here is not None:
+        yield _field("here", data_here)
+    yield _field("input", f"images {_size(task.input)}, {counted(task.input.channels, 'channel')}")
     names = ", ".join(task.classes[:12]) + (", ..." if task.num_classes > 12 else "")
     yield _field("classes", f"{task.num_classes}: {names}")
     for name, split in task.splits.items():
         yield _field(name, f"{split.num_examples} examples, {split.spec}")
+
+
+def _size(images: ImageInput) -> str:
+    """Returns the size of a task's images in words."""
+    if images.height is None and images.width is None:
+        return "of several sizes"
+    if images.height is None or images.width is None:
+        same, other = ("high", "widths") if images.width is None else ("wide", "heights")
+        return f"{images.height or images.width} pixels {same}, of several {other}"
+    return f"{images.height}x{images.width}"
 
 
 def _model_lines(model: Model) -> Iterator[str]:

@@ -349,7 +349,7 @@ def test_data_is_read_from_no_path_that_came_along(
     state = mine.refs.head("cats")
     assert state is not None
     task = mine.objects.task(mine.objects.commit(state.commit).task_id)
-    with pytest.raises(DataError, match=r"is npz:/data/cats.npz, as the machine(.|\n)*config set data.cats"):
+    with pytest.raises(DataError, match=r"is npz:/data/cats.npz, as whoever added(.|\n)*config set data.cats npz:PATH"):
         split_at(mine, context, task, "test", 8)
     assert run("-C", "mine", "config", "set", "data.cats", "npz:/nowhere/cats.npz").code == 0
     with pytest.raises(DataError, match=r"No such file: /nowhere/cats\.npz"):

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.remarks import remarks
 from mu2net_core.api.signing import committer, put_commit
-from mu2net_core.data import absolute_uri, data_folder, default_name, describe_task, is_catalogue
+from mu2net_core.data import (
+    absolute_uri,
+    data_folder,
+    default_name,
+    describe_task,
+    is_catalogue,
+    mistyped,
+    shared_uri,
+    split_uri,
+)
 from mu2net_core.data.deep import RANGE
-from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
 from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.config import DATA
@@ -37,6 +48,7 @@ def add_task(
 ) -> Head:
     """Adds a task and returns its head.
 
+    Where the data lies on this machine is noted in this machine's settings; of a path the task has the last part only.
     It has no model yet, unless the task was removed and is the same again (data, splits, options, readers): then the
     last model it had before is taken up.
 
@@ -63,29 +75,36 @@ def add_task(
         NotFoundError: no such data set.
         DataError: the data cannot be used as it is.
     """
-    uri = absolute_uri(uri, context.cwd)
+    given, uri = uri, absolute_uri(uri, context.cwd)
     name = check_name(name if name is not None else default_name(uri), "task name")
     access = _access(name, private=private, readers=readers)
     before = _removed_head(repo, name)
     removal = repo.objects.commit(before.commit) if before is not None else None
     options = _options(uri, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray, value_range=value_range)
     started_at = context.timestamp()
-    described = describe_task(
-        uri,
-        name=name,
-        train=train,
-        validation=validation,
-        test=test,
-        access=access,
-        options=options,
-        data_dir=data_folder(data_dir and str(context.cwd / data_dir), context.environ),
-    )
+    try:
+        described = describe_task(
+            uri,
+            name=name,
+            train=train,
+            validation=validation,
+            test=test,
+            access=access,
+            options=options,
+            data_dir=data_folder(data_dir and str(context.cwd / data_dir), context.environ),
+        )
+    except Mu2netError as exc:
+        if split_uri(given)[0] == "tfds":
+            raise mistyped(given, context.cwd, exc) from exc
+        raise
     if on_skipped is not None:
         for skipped in described.skipped:
             on_skipped(skipped)
-    for note in described.notes:
-        context.warn(note)
-    task_id = repo.objects.put(described.task)
+    place = described.task.source
+    task = replace(described.task, source=shared_uri(place))
+    for remark in (*described.notes, *remarks(repo, context, given, described)):
+        context.warn(remark)
+    task_id = repo.objects.put(task)
     model = None if before is None else _last_model(repo, before, task_id)
     commit = Commit(
         task=name,
@@ -101,12 +120,12 @@ def add_task(
     )
     commit_id = put_commit(repo, context, commit)
     repo.refs.append(name, commit_id, after=before)
-    if not is_catalogue(described.task.source):
-        _keep_place(repo, context, name, described.task.source)
+    if not is_catalogue(place):
+        _keep_place(repo, context, name, place)
     return Head(
         commit_id=commit_id,
         commit=commit,
-        task=described.task,
+        task=task,
         model=None if model is None else repo.objects.model(model),
     )
 

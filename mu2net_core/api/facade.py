@@ -7,12 +7,15 @@
     repo.evolve(tasks=["cmaterdb/bangla"], seed=1)
     labels = repo.model("cmaterdb/bangla").predict(images)
 
+What works less well than it could, or is remarkable about new data, is a Python warning (``UserWarning``).
 Methods import what they need when they are called, so that looking at a repository costs no JAX.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -242,13 +245,18 @@ class Repo:
         return f"Repo({str(self.repository.worktree)!r})"
 
 
+def _context() -> Context:
+    """Returns the context of this process, whose remarks are Python's warnings, blamed on whoever called a method."""
+    return replace(Context.default(), warn=lambda text: warnings.warn(text, stacklevel=4))
+
+
 def open(path: Path | str | None = None) -> Repo:  # noqa: A001  reads as mu2net_core.open
     """Returns the repository at ``path``, by default the one the current folder lies in.
 
     Raises:
         NotFoundError: there is none.
     """
-    context = Context.default()
+    context = _context()
     return Repo(open_repo(path, context), context)
 
 
@@ -256,7 +264,7 @@ def init(folder: Path | str, *, preset: str = "vit-ti0", root: str = "random", s
     """Makes a repository in ``folder`` with a root model, random or from a checkpoint, and returns it."""
     from mu2net_core.api.init import init as make
 
-    context = Context.default()
+    context = _context()
     return Repo(open_repo(make(Path(folder), context, preset=preset, root=root, seed=seed).path, context), context)
 
 
@@ -266,6 +274,6 @@ def clone(
     """Clones the repository at ``url``, reached as ``options`` say (as of ``add_remote``), and returns the clone."""
     from mu2net_core.api.clone import clone as copy
 
-    context = Context.default()
+    context = _context()
     result = copy(url, None if folder is None else Path(folder), context, full=full, options=options)
     return Repo(open_repo(result.path, context), context)

@@ -15,13 +15,22 @@ from mu2net_core.api.compile_cache import CompileCache
 from mu2net_core.api.context import Context
 from mu2net_core.api.device_memory import device_bytes, used_bytes
 from mu2net_core.api.settings import effective_machine
-from mu2net_core.data import ExampleStream, ReadAhead, Resident, absolute_uri, data_folder, is_catalogue, load_split
+from mu2net_core.data import (
+    ExampleStream,
+    ReadAhead,
+    Resident,
+    absolute_uri,
+    data_folder,
+    is_catalogue,
+    is_file,
+    load_split,
+)
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.feeding import Feed, TaskData
 from mu2net_core.engine.layout import choose_layout
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.programs import Programs
-from mu2net_core.errors import DataError
+from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.nn import Precision, family_named
 from mu2net_core.objects import MachineConfig, Task
 from mu2net_core.presets import Preset
@@ -170,19 +179,25 @@ def _precision_of(device: jax.Device) -> Precision:
 def _here(repo: Repository, task: Task) -> str | None:
     """Returns where the task's data lies on this machine; None where the task says.
 
-    A catalogue means the same everywhere. A path means what somebody on this machine chose: one that came along from
-    another machine is not read before somebody here says so.
+    A catalogue means the same everywhere. Of a path the task has the last part only: where it lies is what somebody on
+    this machine said, by adding the task here or by a setting. Nothing that came along is read before.
 
     Raises:
-        DataError: the task names a place on another machine, and nobody said where that is here.
+        DataError: the task names a file or folder, and nobody said where that is here.
     """
     uri = repo.config.settings.get(f"{DATA}{task.name}")
     if isinstance(uri, str):
-        return absolute_uri(uri, repo.worktree)
-    if is_catalogue(task.source) or not repo.config.remotes:
+        try:
+            return absolute_uri(uri, repo.worktree)
+        except (InvalidInputError, NotFoundError) as exc:
+            raise DataError(f"The setting {DATA}{task.name} names no data. {exc.message}", hint=exc.hint) from exc
+    if is_catalogue(task.source) or not (is_file(task.source) or repo.config.remotes):
         return None
+    scheme, _, rest = task.source.partition(":")
+    here = is_file(task.source) and rest == Path(rest).name and (repo.worktree / rest).exists()
+    command = f"mu2net config set {DATA}{task.name}"
     raise DataError(
-        f"The data of the task {task.name} is {task.source}, as the machine that added it sees it. What lies there on "
-        "this machine is not read before you say so.",
-        hint=f"mu2net config set {DATA}{task.name} {shlex.quote(task.source)} (or where it lies here)",
+        f"The data of the task {task.name} is {task.source}, as whoever added it calls it. Where that lies on this "
+        "machine is not known here, and nothing is read before you say so.",
+        hint=f"{command} {shlex.quote(task.source)}" if here else f"{command} {scheme}:PATH",
     )

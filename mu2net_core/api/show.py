@@ -8,6 +8,7 @@ from mu2net_core.api.log import LogEntry, log_entry
 from mu2net_core.objects import Commit, Kind, Model, Snapshot, Task, Training
 from mu2net_core.objects.component import Operation
 from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo.config import DATA
 from mu2net_core.repo.revisions import resolve
 
 __all__ = ["ComponentUse", "Shown", "ShownComponent", "show"]
@@ -49,6 +50,7 @@ class Shown:
         entry: the same as the log tells it.
         model: the manifest of a model, or of the commit's model.
         task_object: the task object of a task or a commit.
+        data_here: where its data lies on this machine, if somebody said so here.
         snapshot: the snapshot.
         component: the component.
         retained_by: for a model, the tasks whose head it is now.
@@ -61,6 +63,7 @@ class Shown:
     entry: LogEntry | None = None
     model: Model | None = None
     task_object: Task | None = None
+    data_here: str | None = None
     snapshot: Snapshot | None = None
     component: ShownComponent | None = None
     retained_by: tuple[str, ...] = ()
@@ -80,7 +83,8 @@ def show(repo: Repository, revision: str) -> Shown:
         return _shown_model(repo, found.id)
     if found.kind == "task":
         task = repo.objects.task(found.id)
-        return Shown(kind="task", id=found.id, task=task.name, task_object=task)
+        here = _data_here(repo, task.name)
+        return Shown(kind="task", id=found.id, task=task.name, task_object=task, data_here=here)
     if found.kind == "snapshot":
         return Shown(kind="snapshot", id=found.id, snapshot=repo.objects.snapshot(found.id))
     return Shown(kind="component", id=found.id, component=_component(repo, found.id))
@@ -96,7 +100,13 @@ def _shown_commit(repo: Repository, oid: str) -> Shown:
         entry=log_entry(repo, oid),
         model=repo.objects.model(commit.model) if commit.model is not None else None,
         task_object=repo.objects.task(commit.task_id),
+        data_here=_data_here(repo, commit.task),
     )
+
+
+def _data_here(repo: Repository, task: str) -> str | None:
+    uri = repo.config.settings.get(f"{DATA}{task}")
+    return uri if isinstance(uri, str) else None
 
 
 def _shown_model(repo: Repository, oid: str) -> Shown:

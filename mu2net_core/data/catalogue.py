@@ -9,14 +9,25 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from mu2net_core.data.places import check_place, elsewhere, mistyped
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
-__all__ = ["absolute_uri", "data_folder", "default_name", "is_catalogue", "open_source", "split_uri"]
+__all__ = [
+    "absolute_uri",
+    "data_folder",
+    "default_name",
+    "is_bare",
+    "is_catalogue",
+    "is_file",
+    "open_source",
+    "shared_uri",
+    "split_uri",
+]
 
 _SHIPPED = {
     "folder": "mu2net_core.data.sources.folder:open_folder",
-    "npz": "mu2net_core.data.sources.npz:open_npz",
+    "npz": "mu2net_core.data.sources.npz:open_arrays",
     "sklearn": "mu2net_core.data.sources.digits:open_digits",
     "tfds": "mu2net_core.data.sources.tfds:open_tfds",
 }
@@ -68,6 +79,8 @@ def open_source(uri: str, *, options: Options | None = None, data_dir: str | Non
         DataError: it is there but cannot be used.
     """
     scheme, rest = split_uri(uri)
+    if scheme in _FILE_SCHEMES:
+        check_place(scheme, Path(rest))
     return _factory(scheme)(rest, options=dict(options or {}), data_dir=data_dir)
 
 
@@ -82,11 +95,40 @@ def _factory(scheme: str) -> SourceFactory:
 
 
 def absolute_uri(uri: str, cwd: Path) -> str:
-    """Returns ``uri`` with a file path made absolute, so that it means the same from every folder."""
-    scheme, rest = split_uri(uri)
+    """Returns ``uri`` with a file path made absolute, so that it means the same from every folder.
+
+    Raises:
+        InvalidInputError: it is a path without a scheme, a URL or nothing; the hint knows what lies there.
+        NotFoundError: nobody knows the scheme.
+    """
+    try:
+        scheme, rest = split_uri(uri)
+    except (InvalidInputError, NotFoundError) as exc:
+        raise mistyped(uri, cwd, exc) from exc
     if scheme not in _FILE_SCHEMES:
         return uri
-    return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
+    if "://" in rest:
+        raise elsewhere(uri)
+    try:
+        return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise InvalidInputError(f"Not a path: {rest!r} ({exc}).") from exc
+
+
+def shared_uri(uri: str) -> str:
+    """Returns what others may know of a URI: of a path only its last part, the place being this machine's own."""
+    scheme, _, rest = uri.partition(":")
+    return f"{scheme}:{Path(rest).name or scheme}" if is_file(uri) else uri
+
+
+def is_file(uri: str) -> bool:
+    """Returns whether a URI names a file or folder."""
+    return uri.partition(":")[0] in _FILE_SCHEMES
+
+
+def is_bare(uri: str) -> bool:
+    """Returns whether a URI is the name of a catalogue's data set, without ``tfds:`` before it."""
+    return split_uri(uri) == ("tfds", uri)
 
 
 def is_catalogue(uri: str) -> bool:

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from mu2net_core.data.catalogue import default_name, open_source
+from mu2net_core.data.census import Census, Shape
 from mu2net_core.data.deep import RANGE, range_of
 from mu2net_core.data.load import Fingerprint, check_label
 from mu2net_core.data.source import Options, Source
 from mu2net_core.data.splits import resolve_splits
 from mu2net_core.data.survey import Survey
 from mu2net_core.errors import DataError
-from mu2net_core.objects import PUBLIC, AccessRule, ImageInput, Slice, Split, Task
+from mu2net_core.objects import PUBLIC, AccessRule, Slice, Split, Task
 
 __all__ = ["Described", "describe_task"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """A task, the names of the broken examples left out on request, and what else whoever adds it should know."""
+    """A task, and what whoever adds it should know.
+
+    Attributes:
+        task: its source says where the data lies on this machine.
+        skipped: the names of the broken examples left out on request.
+        notes: how the data was read and what is remarkable about it, one sentence each.
+        typical_size: (H, W) in pixels: half of the images are lower, half are narrower.
+    """
 
     task: Task
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Shapes:
-    """The sizes and channels seen so far."""
-
-    sizes: set[tuple[int, int]] = field(default_factory=set)
-    channels: int = 1
-
-    def as_input(self) -> ImageInput:
-        heights, widths = {h for h, _ in self.sizes}, {w for _, w in self.sizes}
-        return ImageInput(
-            height=heights.pop() if len(heights) == 1 else None,
-            width=widths.pop() if len(widths) == 1 else None,
-            channels=self.channels,
-        )
+    typical_size: tuple[int, int]
 
 
 def describe_task(
@@ -75,9 +69,9 @@ def describe_task(
     if len(info.classes) < 2:
         raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}.")
     values = range_of(options or {})
-    shapes, survey = _Shapes(), Survey(values)
+    survey, census = Survey(values), Census()
     splits = {
-        split: _describe_split(source, spec, slices, len(info.classes), shapes, survey)
+        split: _describe_split(source, spec, slices, len(info.classes), survey, partial(census.add, split))
         for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
     }
     survey.check(source.uri)
@@ -87,23 +81,31 @@ def describe_task(
         options=info.options if values is None else {**info.options, RANGE: str(values)},
         splits=splits,
         classes=info.classes,
-        input=shapes.as_input(),
+        input=census.input(),
         access=access,
     )
-    return Described(task=task, skipped=info.skipped, notes=(*info.notes, *survey.notes()))
+    return Described(
+        task=task,
+        skipped=info.skipped,
+        notes=(*info.notes, *survey.notes(), *census.notes(info.classes)),
+        typical_size=census.typical_size(),
+    )
 
 
 def _describe_split(
-    source: Source, spec: str, slices: Sequence[Slice], num_classes: int, shapes: _Shapes, survey: Survey
+    source: Source,
+    spec: str,
+    slices: Sequence[Slice],
+    num_classes: int,
+    survey: Survey,
+    count: Callable[[int, Shape, bytes], None],
 ) -> Split:
     fingerprint = Fingerprint()
     num_examples = 0
     for stored in source.read(slices):
         check_label(stored, num_classes)
+        data = fingerprint.add(stored)
         if (shape := survey.look(stored)) is not None:
-            height, width, channels = shape
-            shapes.sizes.add((height, width))
-            shapes.channels = max(shapes.channels, channels)
-        fingerprint.add(stored)
+            count(stored.label, shape, data)
         num_examples += 1
     return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 from blake3 import blake3
 
-from mu2net_core.data.catalogue import open_source
+from mu2net_core.data.catalogue import is_file, open_source
 from mu2net_core.data.deep import range_of
 from mu2net_core.data.images import as_pixels, fit
-from mu2net_core.data.source import Examples, Source, SourceInfo, Stored
+from mu2net_core.data.source import Examples, Source, Stored
 from mu2net_core.errors import DataError, NotFoundError
 from mu2net_core.objects import Split, Task
 
@@ -28,12 +28,13 @@ class Fingerprint:
     def __init__(self) -> None:
         self._hash = blake3()
 
-    def add(self, stored: Stored) -> None:
-        """Takes one example in."""
+    def add(self, stored: Stored) -> bytes:
+        """Takes one example in, and returns its image's bytes."""
         image = stored.image
         shape = () if isinstance(image, bytes) else image.shape
         data = image if isinstance(image, bytes) else image.tobytes()
         self._hash.update(struct.pack(f"<iI{len(shape)}QQ", stored.label, len(shape), *shape, len(data)) + data)
+        return data
 
     def hexdigest(self) -> str:
         """Returns the fingerprint of what was taken in so far."""
@@ -105,9 +106,9 @@ def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None)
     except NotFoundError as exc:
         raise DataError(
             f"The data of task {task.name} is not here: {exc.message}",
-            hint=f"If it lies elsewhere on this machine: mu2net config set data.{task.name} URI",
+            hint=f"If it lies elsewhere on this machine: mu2net config set data.{task.name} {_scheme(task)}",
         ) from exc
-    _check_unchanged(task, wanted, source.info())
+    _check_unchanged(task, wanted, source)
     return source
 
 
@@ -135,20 +136,25 @@ def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> I
             break
         yield stored
     if count != wanted.num_examples or (verify and fingerprint.hexdigest() != wanted.fingerprint):
-        raise _changed(task, f"the examples of {split} are others")
+        raise _changed(task, source, f"the examples of {split} are others")
 
 
-def _check_unchanged(task: Task, split: Split, info: SourceInfo) -> None:
+def _check_unchanged(task: Task, split: Split, source: Source) -> None:
+    info = source.info()
     if info.classes != task.classes:
-        raise _changed(task, f"expected {task.num_classes} classes, found {len(info.classes)} or other names")
+        raise _changed(task, source, f"expected {task.num_classes} classes, found {len(info.classes)} or other names")
     for part in split.slices:
         found = info.splits.get(part.split, 0)
         if found < part.stop:
-            raise _changed(task, f"expected at least {part.stop} examples in {part.split}, found {found}")
+            raise _changed(task, source, f"expected at least {part.stop} examples in {part.split}, found {found}")
 
 
-def _changed(task: Task, what: str) -> DataError:
+def _scheme(task: Task) -> str:
+    return f"{task.source.partition(':')[0]}:PATH" if is_file(task.source) else "URI"
+
+
+def _changed(task: Task, source: Source, what: str) -> DataError:
     return DataError(
-        f"The data set changed under the task {task.name} ({task.source}): {what}.",
+        f"The data set changed under the task {task.name} ({source.uri}): {what}.",
         hint="Restore the data, or add the changed data as a new task with --name.",
     )

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
-from mu2net_core.nn.npz import Npz, open_npz
 from mu2net_core.nn.positions import resize_positions
+from mu2net_core.npz import Npz, open_npz
 from mu2net_core.objects import LIMITS, Limits
 
 __all__ = ["Checkpoint", "Shapes", "read_checkpoint"]
@@ -83,6 +83,11 @@ def read_checkpoint(path: Path, shapes: Mapping[str, Shapes], *, limits: Limits 
             hint="If that is meant: mu2net config set limits.model_bytes NUMBER",
         )
     with open_npz(path, limits=limits) as archive:
+        if archive.size_bytes > limits.checkpoint_bytes:
+            raise CorruptObjectError(
+                f"Cannot read {path}: it has {archive.size_bytes} bytes, over the limit of {limits.checkpoint_bytes}.",
+                hint="If you trust it: mu2net config set limits.checkpoint_bytes NUMBER",
+            )
         reader = _Reader(archive)
         reader.check_blocks(sum(_BLOCK.fullmatch(layer) is not None for layer in shapes))
         keys = {(layer, name): reader.key(layer, name) for layer, arrays in shapes.items() for name in arrays}

@@ -54,7 +54,8 @@ class Task:
 
     Attributes:
         name: unique in the repository, e.g. ``cmaterdb/bangla``.
-        source: URI with pinned version, e.g. ``tfds:cmaterdb/bangla:1.0.0`` or ``folder:/data/cats``.
+        source: URI with pinned version, e.g. ``tfds:cmaterdb/bangla:1.0.0``; of a file or folder only the last part of
+            its path, ``folder:cats``: where that lies each machine knows for itself.
         options: of the source, e.g. ``{"depth": 2}``.
         splits: exactly ``train``, ``validation`` and ``test``.
         classes: label names, in label order.

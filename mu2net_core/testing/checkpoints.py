@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,5 +72,5 @@ def with_new_names(arrays: Arrays) -> Arrays:
 def write_checkpoint(path: Path, arrays: Arrays) -> Path:
     """Returns ``path``, where the arrays lie now."""
     with path.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **dict[str, Any](arrays))
     return path

@@ -151,3 +151,30 @@ def test_an_unknown_task_gets_near_names(run) -> None:
     result = run("rm-task", "digit", "--yes")
     assert result.code == 3
     assert "Did you mean digits?" in result.err
+
+
+def test_show_says_in_words_what_goes_in_and_where_the_data_lies_here(run, tmp_path: Path) -> None:
+    for number in range(24):
+        file = tmp_path / "shapes" / "ab"[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8 + number % 3, 8 + number % 4, 3), number, np.uint8)).save(file)
+    assert run("add-task", f"folder:{tmp_path / 'shapes'}").code == 0
+    shown = run("show", "shapes").out
+    assert "input:           images of several sizes, 3 channels\n" in shown
+    assert "data:            folder:shapes\n" in shown
+    assert f"here:            folder:{tmp_path / 'shapes'}\n" in shown
+    image_folder(tmp_path / "even", ["a", "b"])
+    assert run("add-task", f"folder:{tmp_path / 'even'}").code == 0
+    assert "input:           images 8x8, 1 channel\n" in run("show", "even").out
+
+
+def test_what_is_remarkable_about_new_data_is_a_warning_each(run, tmp_path: Path) -> None:
+    images = np.arange(40 * 64).astype(np.uint8).reshape(40, 8, 8)
+    np.savez(tmp_path / "few.npz", x_train=images[:30], y_train=np.arange(30) % 2 + 1, x_test=images[:10],
+             y_test=[1, 2, 3, 1, 2] * 2)  # fmt: skip
+    result = run("add-task", f"npz:{tmp_path / 'few.npz'}")
+    assert result.code == 0
+    assert "warning: the labels begin at 1: the 3 classes are named as they are, 1, 2, 3\n" in result.err
+    assert "warning: no training examples of 1 of 3 classes: 3 (2 test)\n" in result.err
+    assert "10 test images are exact copies of training images" in result.err
+    assert "warning" not in result.out

@@ -8,6 +8,7 @@ import pytest
 import mu2net_core as m
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.errors import ConflictError, NotFoundError
+from mu2net_core.testing.samples import sample_repository
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_what_cannot_go_on_is_dropped_only_when_that_is_asked(here: Path) -> Non
 def test_a_whole_life(here: Path) -> None:
     repo = m.init("fresh", preset="vit-mini", seed=3)
     repo.add_task("sklearn:digits", name="a")
-    repo.add_task("sklearn:digits", name="b")
+    repo.add_task("sklearn:digits/parity", name="b")
     repo.remove_task("b")
     assert [task.name for task in repo.tasks()] == ["a"]
     result = repo.evolve(generations=1, children=1, validations=1, seed=1)
@@ -88,3 +89,17 @@ def test_the_exported_names_are_the_promised_ones() -> None:
     assert {"Repo", "clone", "init", "open"} <= set(m.__all__)
     assert all(hasattr(m, name) for name in m.__all__)
     assert list(m.__all__) == sorted(m.__all__)
+
+
+def test_what_is_remarkable_about_new_data_is_a_warning_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
+    sample_repository(tmp_path / "work")
+    images = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "ones.npz", x=images, y=np.arange(60) % 2 + 1)
+    with pytest.warns(UserWarning, match="the labels begin at 1") as told:
+        head = m.open("work").add_task("npz:ones.npz")
+    assert head.task.classes == ("1", "2")
+    assert [Path(one.filename).name for one in told] == ["test_facade.py"]

@@ -1,7 +1,8 @@
 """Arrays of a NumPy archive (.npz) that is trusted in nothing: no pickle, and nothing is made that was not asked for.
 
 Of each array only the header is read to learn its shape. Its numbers are read when somebody asks for them who knows
-what shape they must have, so that a file cannot make anybody allocate what it claims.
+what shape they must have, so that a file cannot make anybody allocate what it claims; what no file of that size could
+hold is refused anyway.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = ["Header", "Npz", "open_npz"]
 _SUFFIX = ".npy"
 _PIECE_BYTES = 2**20
 _DIRECTORY_BYTES = 2**24
+_DEFLATED_MOST = 1032  # how many bytes one byte can stand for
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (
     OSError, EOFError, ValueError, TypeError, OverflowError, RuntimeError, SyntaxError,
@@ -52,17 +54,20 @@ class Npz:
 
     Attributes:
         path: of the file.
+        size_bytes: of the file.
         names: of its arrays, in its order.
     """
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile, limits: Limits) -> None:
+    def __init__(self, path: Path, size_bytes: int, archive: zipfile.ZipFile, limits: Limits) -> None:
         self.path = path
+        self.size_bytes = size_bytes
         self._archive = archive
         self._limits = limits
         members = archive.infolist()
         if len(members) > limits.members:
             raise self.broken(f"it has {len(members)} members, over the limit of {limits.members}")
-        self._members = {member.filename.removesuffix(_SUFFIX): member for member in members}
+        arrays = [member for member in members if member.filename.endswith(_SUFFIX)]
+        self._members = {member.filename.removesuffix(_SUFFIX): member for member in arrays}
         self.names = tuple(self._members)
 
     def header(self, name: str) -> Header:
@@ -71,6 +76,13 @@ class Npz:
         Raises:
             CorruptObjectError: it is no array without pickled objects.
         """
+        header = self.outline(name)
+        if header.dtype.hasobject:
+            raise self.broken(f"{name} has objects in it")
+        return header
+
+    def outline(self, name: str) -> Header:
+        """Returns the same of an array that may hold pickled objects, which nobody will read."""
         with self._opened(name) as file:
             return self._header(name, file)
 
@@ -82,14 +94,15 @@ class Npz:
         """
         with self._opened(name) as file:
             header = self._header(name, file)
+            if header.dtype.hasobject:
+                raise self.broken(f"{name} has objects in it")
             data, done = bytearray(header.num_bytes), 0
             while done < len(data) and (piece := file.read(min(_PIECE_BYTES, len(data) - done))):
                 data[done : done + len(piece)] = piece
                 done += len(piece)
             if done < len(data) or file.read(1):
                 raise self.broken(f"{name} has fewer or more bytes than its shape needs")
-        flat: np.ndarray = np.frombuffer(data, header.dtype)
-        return flat.reshape(header.shape[::-1]).T if header.fortran_order else flat.reshape(header.shape)
+        return np.ndarray(header.shape, header.dtype, data, order="F" if header.fortran_order else "C")
 
     def broken(self, why: str) -> CorruptObjectError:
         """Returns the error for a file that is not what it should be."""
@@ -102,12 +115,16 @@ class Npz:
         if version not in ((1, 0), (2, 0)):
             raise self.broken(f"{name} is in the version {version} of NumPy's format")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran_order, dtype = read(file)
-        if dtype.hasobject or len(shape) > self._limits.array_dims or any(side < 0 for side in shape):
-            raise self.broken(f"{name} has objects in it or an absurd shape")
+        try:
+            shape, fortran_order, dtype = read(file)
+        except MemoryError as exc:  # Python's parser, of a header nested without end
+            raise self.broken(f"{name} has an absurd header") from exc
+        if len(shape) > self._limits.array_dims or any(type(side) is not int or side < 0 for side in shape):
+            raise self.broken(f"{name} has an absurd shape")
         num_bytes = prod(shape) * dtype.itemsize
-        if num_bytes > self._members[name].file_size:
-            raise self.broken(f"{name} claims {num_bytes} bytes and has {self._members[name].file_size}")
+        most = min(self._members[name].file_size, _DEFLATED_MOST * self.size_bytes)
+        if num_bytes > most and not dtype.hasobject:
+            raise self.broken(f"{name} claims {num_bytes} bytes and has at most {most}")
         return Header(shape=tuple(shape), dtype=dtype, fortran_order=fortran_order, num_bytes=num_bytes)
 
     @contextmanager
@@ -125,19 +142,14 @@ def open_npz(path: Path, *, limits: Limits) -> Iterator[Npz]:
 
     Raises:
         NotFoundError: there is no such file.
-        CorruptObjectError: it is none, is too large, or has too many members.
+        CorruptObjectError: it is none, or has too many members.
     """
     with ExitStack() as stack:
         with _explained(path):
             file = stack.enter_context(_Bounded(path))
-            size_bytes = path.stat().st_size
-            if size_bytes > limits.checkpoint_bytes:
-                raise CorruptObjectError(
-                    f"Cannot read {path}: it has {size_bytes} bytes, over the limit of {limits.checkpoint_bytes}.",
-                    hint="If you trust it: mu2net config set limits.checkpoint_bytes NUMBER",
-                )
+            size_bytes = os.fstat(file.fileno()).st_size
             archive = stack.enter_context(zipfile.ZipFile(file))
-        yield Npz(path, archive, limits)
+        yield Npz(path, size_bytes, archive, limits)
 
 
 class _Bounded(io.FileIO):
@@ -165,6 +177,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise NotFoundError(f"No such file: {path}.") from exc
     except _BROKEN as exc:
         raise CorruptObjectError(
-            f"Cannot read {path} as a NumPy archive (.npz) without pickled objects: {str(exc).rstrip('.')}.",
+            f"Cannot read {path} as a NumPy archive (.npz) without pickled objects: "
+            f"{str(exc).partition(chr(10))[0].rstrip('.')}.",
             hint=_AGAIN,
         ) from exc
