@@ -15,6 +15,7 @@ __all__ = [
     "ConflictError",
     "CorruptObjectError",
     "DataError",
+    "DeviceError",
     "InternalError",
     "InvalidInputError",
     "Mu2netError",
@@ -99,6 +100,13 @@ class DataError(Mu2netError):
 
     kind = "data"
     exit_code = 6
+
+
+class DeviceError(Mu2netError):
+    """No device that can compute: JAX's backend does not start here, or cannot be used in this process."""
+
+    kind = "device"
+    exit_code = 1
 
 
 class SearchError(Mu2netError):
