@@ -31,7 +31,7 @@ def find_devices() -> Sequence[jax.Device]:
 
         platforms = jax.config.jax_platforms or ""
         devices = jax.devices()
-    except Exception as exc:  # AssertionError, RuntimeError, ValueError, OSError: whatever a backend or its plugin raises
+    except Exception as exc:  # AssertionError, RuntimeError, OSError: whatever a plugin raises
         raise _not_started(platforms, exc) from exc
     _USED_BY[:] = [os.getpid()]
     return devices
@@ -56,6 +56,6 @@ def _not_started(platforms: str, exc: Exception) -> DeviceError:
         )
     return DeviceError(
         f"JAX_PLATFORMS={platforms} asks for a device that JAX cannot start here. It says: {said}.",
-        hint="Unset JAX_PLATFORMS, so that JAX takes the best device it finds, or set JAX_PLATFORMS=cpu. For a GPU, JAX "
-        "needs its driver and its plugin: pip install 'jax[cuda12]'",
+        hint="Unset JAX_PLATFORMS, so that JAX takes the best device it finds, or set JAX_PLATFORMS=cpu. For a GPU, "
+        "JAX needs its driver and its plugin: pip install 'jax[cuda12]'",
     )

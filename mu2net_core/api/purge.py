@@ -22,6 +22,7 @@ from mu2net_core.repo.reach import Tips, state_tips
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.survey import Survey, survey
+from mu2net_core.storage.files import translated
 
 __all__ = ["SETTLE_S", "PurgeReport", "is_kept", "purge"]
 
@@ -64,7 +65,8 @@ def purge(
         return PurgeReport.of(place, survey(place, task, also=also()))
     for one in running(repo):
         if one.task == task:
-            (one.folder / "state.json").unlink(missing_ok=True)
+            with translated("delete", one.folder):
+                (one.folder / "state.json").unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
     incoming_of(repo).clear()  # what an interrupted fetch left: at worst it is read again
     report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), also=also)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mu2net_core.api.context import Context
@@ -180,7 +180,7 @@ def resolve_url(url: str, context: Context) -> str:
             f"Not a URL: {url!r}. Expected two slashes after the scheme, as in s3://BUCKET/FOLDER.",
             hint=f"If it is a folder: ./{url}",
         )
-    return str((context.cwd / Path(url).expanduser()).resolve())
+    return os.path.realpath(context.cwd / os.path.expanduser(url))  # noqa: PTH111  for ~ of nobody it fails later
 
 
 def as_readers(names: Iterable[str]) -> tuple[str, ...] | None:
@@ -207,6 +207,8 @@ def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
         raise type(exc)(exc.message, hint=hint) from exc
     if report.verdict == "unsafe" and (error := refusal(report)):
         raise error
+    if report.remark is not None:
+        context.warn(f"not all of its group can push to {remote.url}: {report.remark}")
 
 
 def _info(repo: Repository, remote: Remote) -> RemoteInfo:

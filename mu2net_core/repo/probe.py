@@ -25,6 +25,7 @@ from mu2net_core.objects import LIMITS
 from mu2net_core.repo.races import race
 from mu2net_core.repo.repository import CONFIG, PROBE
 from mu2net_core.storage import Store
+from mu2net_core.storage.rights import unshared
 
 __all__ = ["ProbeReport", "Verdict", "probe", "refusal"]
 
@@ -57,6 +58,7 @@ class ProbeReport:
         skew_s: seconds its clock is ahead of ours (negative: behind); None if nothing was written.
         read_s: median seconds to read a small object.
         create_s: median seconds to create one; None if none was.
+        remark: what keeps others from pushing there, in a folder set up for a group, if anything does.
     """
 
     url: str
@@ -68,6 +70,7 @@ class ProbeReport:
     skew_s: float | None = None
     read_s: float
     create_s: float | None = None
+    remark: str | None = None
 
     @property
     def can_push(self) -> bool:
@@ -161,6 +164,7 @@ class _Probe:
                     self.store.delete(key)
 
     def _report(self, verdict: Verdict, reason: str | None) -> ProbeReport:
+        file = self.store.local_path(CONFIG)
         return ProbeReport(
             url=self.store.url,
             verdict=verdict,
@@ -171,6 +175,7 @@ class _Probe:
             skew_s=self.skew_s,
             read_s=median(self.reads_s),
             create_s=median(self.creates_s) if self.creates_s else None,
+            remark=None if file is None else unshared(file.parent),
         )
 
     def _look(self) -> None:
