@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, Mu2netError, StorageError
-from mu2net_core.storage.rights import follow_folder, who_may
+from mu2net_core.storage.rights import follow_folder, is_shared, who_may
 
 __all__ = [
     "TEMP_PREFIX",
@@ -119,11 +119,25 @@ def make_folder(folder: Path, *, sync: bool = True, private: bool = False) -> No
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        if not private:
-            follow_folder(path, path.parent)
+        if not private and is_shared(path.parent):
+            _make_shared(path)
+        else:
+            path.mkdir(exist_ok=True)
         if sync:
             sync_folder(path.parent)
+
+
+def _make_shared(path: Path) -> None:
+    """Makes a folder that has its rights from the first moment, when others may begin to write into it."""
+    temporary = path.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex}")
+    temporary.mkdir()
+    try:
+        follow_folder(temporary, path.parent)
+        temporary.rename(path)
+    except OSError:
+        temporary.rmdir()
+        if not path.is_dir():  # else somebody was quicker
+            raise
 
 
 @contextmanager

@@ -10,9 +10,14 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["follow_folder", "unshared", "who_may"]
+__all__ = ["follow_folder", "is_shared", "unshared", "who_may"]
 
 _LOOKED_AT = 2000
+
+
+def is_shared(folder: Path) -> bool:
+    """Returns whether others than its owner may write to a folder."""
+    return bool(folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def follow_folder(made: Path | int, folder: Path) -> None:

@@ -155,7 +155,7 @@ def test_a_file_that_is_not_there_is_no_error_and_one_that_may_not_be_read_is(tm
     (tmp_path / "file").touch()
     assert read_if_there(tmp_path / "file" / "below") is None
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(StorageError, match="Cannot read .*loop"):
+    with pytest.raises(StorageError, match=r"Cannot read .*loop"):
         read_if_there(tmp_path / "loop")
 
 
