@@ -14,6 +14,7 @@ __all__ = [
     "AlreadyExistsError",
     "ConflictError",
     "CorruptObjectError",
+    "CredentialsExpiredError",
     "DataError",
     "DeviceError",
     "InternalError",
@@ -79,6 +80,12 @@ class AccessDeniedError(Mu2netError):
 
     kind = "access-denied"
     exit_code = 5
+
+
+class CredentialsExpiredError(AccessDeniedError):
+    """The credentials were good, and are no more: new ones are needed, and no other rights."""
+
+    kind = "credentials-expired"
 
 
 class CorruptObjectError(Mu2netError):

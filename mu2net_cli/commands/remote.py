@@ -194,7 +194,7 @@ def _findings(found: RemoteCheck) -> dict[str, str]:
     fields["latency"] = f"{_milliseconds(report.read_s)} to read, {_milliseconds(report.create_s)} to create"
     fields["races"] = str(report.num_races)
     if report.remark is not None:
-        fields["group"] = report.remark
+        fields["remark"] = report.remark
     return {**fields, "verdict": report.verdict + (f": {report.reason}" if report.reason else "")}
 
 

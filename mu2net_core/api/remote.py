@@ -208,7 +208,7 @@ def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
     if report.verdict == "unsafe" and (error := refusal(report)):
         raise error
     if report.remark is not None:
-        context.warn(f"not all of its group can push to {remote.url}: {report.remark}")
+        context.warn(f"{remote.name}: {report.remark}")
 
 
 def _info(repo: Repository, remote: Remote) -> RemoteInfo:
