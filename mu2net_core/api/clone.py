@@ -19,6 +19,7 @@ from mu2net_core.repo import Config, Remote, Repository, create_repository, fetc
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
+from mu2net_core.repo.remote import check_endpoint
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
 from mu2net_core.repo.tracking import read_tracking
@@ -97,6 +98,7 @@ def clone(
     remote = Remote(
         name=_ORIGIN, url=source, readers=as_readers(readers), partial=not full, options=dict(options or {})
     )
+    check_endpoint(remote)
     limits = effective_limits(context)
     reached = connect(remote, limits=limits)
     like = fitting_settings(reached.config(), context)

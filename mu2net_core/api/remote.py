@@ -14,7 +14,7 @@ from mu2net_core.objects import check_name
 from mu2net_core.repo import Config, Remote, Repository
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.probe import Verdict, refusal
-from mu2net_core.repo.remote import check_no_secret
+from mu2net_core.repo.remote import check_endpoint, check_no_secret
 from mu2net_core.repo.remotes import attach, check_place, connect, find_remote
 from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.repo.vetting import forget_note, read_note, vet
@@ -86,6 +86,7 @@ def add(
         partial=partial,
         options=dict(options or {}),
     )
+    check_endpoint(remote)
     check_place(remote, repo)
     _refuse_second(repo.config, remote)
     if check:
@@ -125,6 +126,7 @@ def change(
         remote = find_remote(config, name)
         merged = {key: value for key, value in {**remote.options, **(options or {})}.items() if value}
         remote = replace(remote, options=merged)
+        check_endpoint(remote)
         return config.with_remote(remote if readers is None else replace(remote, readers=as_readers(readers)))
 
     repo.update_config(changed)

@@ -204,10 +204,14 @@ class _Probe:
             self.is_repository = True
         except NotFoundError:
             pass
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError as exc:
             denied = exc
         try:
             self.left_before = [key for key in self.store.list(PROBE) if not key.startswith(_KEPT)]
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError as exc:
             raise AccessDeniedError(
                 f"{exc.message} Without the right to list, what is missing looks as if it were forbidden.",
@@ -225,6 +229,8 @@ class _Probe:
             return False
         try:
             self.store.delete(_RIGHTS)
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError:
             return False
         return True

@@ -29,6 +29,7 @@ __all__ = [
     "chain",
     "expired",
     "foreign",
+    "foreign_words",
     "words",
 ]
 
@@ -220,6 +221,17 @@ def foreign(said: str, server: str | None, kind: str) -> Failure:
         hint="See what a browser shows there. A server's web console has another port than its storage, some networks "
         "want a log-in first, and some proxies answer for others.",
     )
+
+
+def foreign_words(exc: BaseException) -> str | None:
+    """Returns what something else answered than the storage that was asked; None if ``exc`` does not say so."""
+    from aiohttp import TooManyRedirects
+
+    if isinstance(exc, ForeignAnswerError):
+        return str(exc)
+    if isinstance(exc, TooManyRedirects) or isinstance(getattr(exc, "kwargs", {}).get("error"), TooManyRedirects):
+        return "html that leads from one page to the next"
+    return None
 
 
 def chain(exc: BaseException | None) -> Iterator[BaseException]:

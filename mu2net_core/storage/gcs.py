@@ -28,6 +28,7 @@ from mu2net_core.storage.backend import (
     chain,
     expired,
     foreign,
+    foreign_words,
     words,
 )
 from mu2net_core.storage.places import without_secret
@@ -159,8 +160,8 @@ class GcsBackend(Backend):
         if isinstance(exc, _AnsweredError):
             return _answered(exc)
         for cause in chain(exc):
-            if isinstance(cause, (ForeignAnswerError, json.JSONDecodeError)):
-                said = str(cause) if isinstance(cause, ForeignAnswerError) else "no JSON"
+            said = "no JSON" if isinstance(cause, json.JSONDecodeError) else foreign_words(cause)
+            if said is not None:
                 return foreign(said, self.given.get("endpoint"), "Google Cloud Storage")
             if isinstance(cause, (RefreshError, ReauthFailError)):
                 return expired(words(cause), _RENEW)

@@ -190,13 +190,16 @@ class FsspecStore:
         trouble = failure.trouble
         if trouble is Trouble.NOTHING and not self._bucket_is_there:
             trouble = self._look_for_bucket()
+        if trouble in _MISSING and doing == "list":  # a folder that is not there is an empty one
+            raise StorageError(f"{what}: {failure.reason}.", hint=self._endpoint_hint()) from cause
         if trouble in _MISSING:
             self._bucket_is_there = True
             raise NotFoundError(f"No {key} in {self.url}.") from cause
         if trouble is Trouble.NO_BUCKET:
             word, bucket = self._backend.bucket_word, self._backend.bucket
             raise StorageError(
-                f"{what}: there is no {word} {bucket!r}.", hint=f"Create the {word}, or correct the URL."
+                f"{what}: there is no {word} {bucket!r}.",
+                hint=f"Create the {word}, or correct the URL. {self._endpoint_hint()}".strip(),
             ) from cause
         if trouble is Trouble.DENIED:
             used, _ = self._try(self._backend.credentials)
@@ -207,6 +210,15 @@ class FsspecStore:
         tried = f" ({patience})" if patience and patience.attempts > 0 else ""
         hint = failure.hint or (_AGAIN if trouble in _PASSING else None)
         raise StorageError(f"{what}: {failure.reason}{tried}.", hint=hint) from cause
+
+    def _endpoint_hint(self) -> str:
+        """Returns what may be wrong about the server that was named."""
+        endpoint = self._backend.given.get("endpoint", "")
+        path = endpoint.partition("://")[2].partition("/")[2]
+        if not path:
+            return ""
+        server = endpoint.removesuffix(f"/{path}")
+        return f"The endpoint has a path (/{path}), which few servers want: try --endpoint {server}"
 
     def _look_for_bucket(self) -> Trouble:
         _, failed = self._try(self._backend.look)

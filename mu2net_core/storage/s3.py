@@ -39,6 +39,7 @@ from mu2net_core.storage.backend import (
     chain,
     expired,
     foreign,
+    foreign_words,
     words,
 )
 from mu2net_core.storage.places import without_secret
@@ -238,9 +239,10 @@ class S3Backend(Backend):
 
     def _unanswered(self, cause: BaseException) -> Failure | None:
         """Returns what kept a request from being sent, or its answer from being understood; None if neither did."""
-        if isinstance(cause, (ForeignAnswerError, ResponseParserError)):
-            is_page = "html" in str(cause).lower()
-            said = str(cause) if isinstance(cause, ForeignAnswerError) else "html" if is_page else "no XML"
+        said = foreign_words(cause)
+        if isinstance(cause, ResponseParserError):
+            said = "html" if "html" in str(cause).lower() else "no XML"
+        if said is not None:
             return foreign(said, self._server(), "S3")
         if isinstance(cause, _LOG_IN_AGAIN) or (isinstance(cause, _NO_CREDENTIALS) and "xpired" in str(cause)):
             return expired(words(cause), _RENEW)
@@ -262,9 +264,12 @@ class S3Backend(Backend):
     def _answered(self, exc: ClientError) -> Failure:
         """Returns what an answer means that is not a success."""
         failure = _answered(exc)
-        if failure.trouble in (Trouble.BUSY, Trouble.LOST, Trouble.THERE) or not _is_foreign(exc):
+        is_passing = failure.trouble in (Trouble.BUSY, Trouble.LOST, Trouble.THERE)
+        is_page = _status(exc) == 500  # botocore's word for a success that should be XML and is not
+        if (is_passing and not is_page) or not _is_foreign(exc):
             return failure
-        return foreign(f"{_status(exc)}, {_kind_of(exc.response)}", self._server(), "S3")
+        said = _kind_of(exc.response)
+        return foreign(said if is_page else f"{_status(exc)}, {said}", self._server(), "S3")
 
     async def _find_credentials(self) -> Any:
         await self.fs.set_session()
@@ -312,7 +317,7 @@ def _status(exc: ClientError) -> int:
 
 
 def _is_away(cause: BaseException) -> bool:
-    """Returns whether no connection could be made; one that broke is told by the same exception, but not by its cause."""
+    """Returns whether no connection could be made: one that broke is told by the same exception, of another cause."""
     from aiohttp import ClientConnectorError
 
     if isinstance(cause, (EndpointConnectionError, ProxyConnectionError)):
