@@ -139,7 +139,7 @@ def test_what_is_no_google_and_no_azure_is_told_apart(
         options = {} if scheme == "abfs" else {"endpoint": endpoint, "anonymous": "true"}
         store = open_remote(f"{scheme}://bucket/x", options, sleep=lambda _: None)
         for call in (lambda: store.read("a"), lambda: store.create("a", b"x"), lambda: list(store.list(""))):
-            with pytest.raises(StorageError, match="a web page answers.* not (Google|Azure)"):
+            with pytest.raises(StorageError, match=r"a web page answers.* not (Google|Azure)"):
                 call()
 
 
