@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,7 @@ __all__ = [
     "exit_if_refused",
     "report",
     "report_plan",
+    "reporting_conflicts",
     "split_names",
     "transfer_progress",
 ]
@@ -92,6 +94,18 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
     session.note(f"{counted(result.num_objects, 'object')}, {quantity(result.size_bytes)}B")
 
 
+@contextmanager
+def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> Iterator[None]:
+    """Prints what was done all the same, before a conflict that ends the command is told."""
+    from mu2net_core.repo.outcomes import ExchangeConflictError
+
+    try:
+        yield
+    except ExchangeConflictError as exc:
+        report(session, exc.done, direction=direction, as_json=as_json)
+        raise
+
+
 def exit_if_refused(session: Session, result: Exchange | CloneResult) -> None:
     """Ends with the exit code of what access rules forbid, if anything is not signed as it has to be."""
     outcomes = [task.outcome for task in result.tasks] + [tag.outcome for tag in result.tags]
@@ -124,9 +138,12 @@ def _parcel_line(kind: str, parcel: Parcel) -> str:
 
 
 def _task_line(task: TaskReport) -> str:
-    sign = {"new": "*", "skipped": "!", "refused": "!", "merged": "+", "removed": "-"}.get(task.outcome, " ")
+    sign = {"new": "*", "skipped": "!", "refused": "!", "conflict": "!", "merged": "+", "removed": "-"}.get(
+        task.outcome, " "
+    )
+    reason = f": {task.reason}" if task.reason and task.outcome != "conflict" else ""  # the error that follows says it
     stands = f" [{short(task.commit)}]" if task.commit else ""
-    return f" {sign} {task.outcome:<12}{task.task}{stands}{': ' + task.reason if task.reason else ''}"
+    return f" {sign} {task.outcome:<12}{task.task}{stands}{reason}"
 
 
 def _name_line(kind: str, name: NameReport) -> str:

@@ -100,10 +100,21 @@ def _guarded(args: list[str]) -> int:
     except Exception as exc:
         if "--debug" in args:
             raise
-        print_line(f"error: unexpected {type(exc).__name__}: {exc}", err=True)
-        print_line("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
-        return 1
+        return _unexpected(exc, as_json="--json" in args)
     return 0
+
+
+def _unexpected(exc: Exception, *, as_json: bool) -> int:
+    """Reports an error that nobody translated where it was met, and returns the exit code."""
+    from mu2net_core.storage.files import is_of_the_system, translate
+
+    if isinstance(exc, OSError) and is_of_the_system(exc):
+        error = translate(exc, "use", exc.filename or "a file or folder")
+        _report(error, as_json=as_json)
+        return error.exit_code
+    print_line(f"error: unexpected {type(exc).__name__}: {exc}", err=True)
+    print_line("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
+    return 1
 
 
 def _ended(exc: Any, *, as_json: bool) -> int:

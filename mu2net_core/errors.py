@@ -14,7 +14,9 @@ __all__ = [
     "AlreadyExistsError",
     "ConflictError",
     "CorruptObjectError",
+    "CredentialsExpiredError",
     "DataError",
+    "DeviceError",
     "InternalError",
     "InvalidInputError",
     "Mu2netError",
@@ -80,6 +82,12 @@ class AccessDeniedError(Mu2netError):
     exit_code = 5
 
 
+class CredentialsExpiredError(AccessDeniedError):
+    """The credentials were good, and are no more: new ones are needed, and no other rights."""
+
+    kind = "credentials-expired"
+
+
 class CorruptObjectError(Mu2netError):
     """Bytes that do not hash to their id, or do not decode to what they claim to be."""
 
@@ -99,6 +107,13 @@ class DataError(Mu2netError):
 
     kind = "data"
     exit_code = 6
+
+
+class DeviceError(Mu2netError):
+    """No device that can compute: JAX's backend does not start here, or cannot be used in this process."""
+
+    kind = "device"
+    exit_code = 1
 
 
 class SearchError(Mu2netError):

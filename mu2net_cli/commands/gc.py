@@ -9,6 +9,7 @@ import typer
 
 from mu2net_cli.options import JsonFlag, complete_remote
 from mu2net_cli.render import counted, print_json, quantity
+from mu2net_cli.repeating import again
 from mu2net_cli.session import Session, session_of
 from mu2net_cli.upkeep import parse_grace, upkeep_progress
 from mu2net_core.errors import InvalidInputError
@@ -41,12 +42,12 @@ def gc(
     session = session_of(ctx)
     age = parse_grace(grace)
     if prune and not yes:
-        _ask(session, remote, age)
+        _ask(session, remote, age, command=again(ctx, "--yes"))
     report = _collect(session, remote, age, prune=prune)
     if as_json:
         print_json(report)
     else:
-        _say(session, report)
+        _say(session, report, command=again(ctx, "--prune"))
 
 
 def _collect(session: Session, remote: str | None, age: timedelta, *, prune: bool) -> GcReport:
@@ -59,16 +60,16 @@ def _collect(session: Session, remote: str | None, age: timedelta, *, prune: boo
         return gc_api(repo, session.context, remote=remote, grace=age, dry_run=not prune, progress=watch)
 
 
-def _ask(session: Session, remote: str | None, age: timedelta) -> None:
+def _ask(session: Session, remote: str | None, age: timedelta, *, command: str) -> None:
     where = "here" if remote is None else f"on {remote}"
     if not session.interactive:
-        raise InvalidInputError("Deleting needs a yes.", hint="Say it with: mu2net gc --prune --yes")
+        raise InvalidInputError("Deleting needs a yes.", hint=f"Say it with: {command}")
     report = _collect(session, remote, age, prune=False)
-    _say(session, report)
+    _say(session, report, command=command)
     typer.confirm(f"Delete that {where}?", abort=True)
 
 
-def _say(session: Session, report: GcReport) -> None:
+def _say(session: Session, report: GcReport, *, command: str) -> None:
     kinds = ", ".join(counted(number, kind) for kind, number in report.kinds.items())
     doing = "Would delete" if report.dry_run else "Deleted"
     session.say(
@@ -79,4 +80,4 @@ def _say(session: Session, report: GcReport) -> None:
         session.say(f"{doing} {counted(report.num_leftovers, 'unfinished or damaged file')}")
     session.note(f"{counted(report.num_reachable, 'object')} needed, {report.num_young} too young to go")
     if report.dry_run and (report.num_objects or report.num_leftovers):
-        session.note("To delete: mu2net gc --prune, with the same options")
+        session.note(f"To delete: {command}")

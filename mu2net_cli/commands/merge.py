@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from mu2net_cli.exchange import Names, OnConflict, OnConflictOption, RequireSigned, exit_if_refused, report, split_names
+from mu2net_cli.exchange import (
+    Names,
+    OnConflict,
+    OnConflictOption,
+    RequireSigned,
+    exit_if_refused,
+    report,
+    reporting_conflicts,
+    split_names,
+)
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -28,8 +37,9 @@ def merge(
     session = session_of(ctx)
     repo = session.repo()
     remote, tasks = split_names(repo, names)
-    result = merge_api(
-        repo, session.context, remote, tasks, on_conflict=on_conflict.value, require_signed=require_signed
-    )
+    with reporting_conflicts(session, direction="From", as_json=as_json):
+        result = merge_api(
+            repo, session.context, remote, tasks, on_conflict=on_conflict.value, require_signed=require_signed
+        )
     report(session, result, direction="From", as_json=as_json)
     exit_if_refused(session, result)

@@ -11,6 +11,7 @@ from mu2net_cli.exchange import (
     RequireSigned,
     exit_if_refused,
     report,
+    reporting_conflicts,
     split_names,
     transfer_progress,
 )
@@ -39,7 +40,8 @@ def pull(
     session = session_of(ctx)
     repo = session.repo()
     remote, tasks = split_names(repo, names)
-    with transfer_progress(session) as watch:
+    telling = reporting_conflicts(session, direction="From", as_json=as_json)
+    with telling, transfer_progress(session) as watch:
         result = pull_api(
             repo,
             session.context,

@@ -13,6 +13,7 @@ from mu2net_cli.exchange import (
     exit_if_refused,
     report,
     report_plan,
+    reporting_conflicts,
     split_names,
     transfer_progress,
 )
@@ -45,7 +46,8 @@ def push(
     if dry_run:
         report_plan(session, plan_push(repo, session.context, remote, tasks), as_json=as_json)
         return
-    with transfer_progress(session) as watch:
+    telling = reporting_conflicts(session, direction="To", as_json=as_json)
+    with telling, transfer_progress(session) as watch:
         result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
     report(session, result, direction="To", as_json=as_json)
     exit_if_refused(session, result)

@@ -193,6 +193,8 @@ def _findings(found: RemoteCheck) -> dict[str, str]:
     fields["clock"] = "not compared" if report.skew_s is None else _skew(report.skew_s)
     fields["latency"] = f"{_milliseconds(report.read_s)} to read, {_milliseconds(report.create_s)} to create"
     fields["races"] = str(report.num_races)
+    if report.remark is not None:
+        fields["remark"] = report.remark
     return {**fields, "verdict": report.verdict + (f": {report.reason}" if report.reason else "")}
 
 

@@ -8,6 +8,7 @@ import typer
 
 from mu2net_cli.options import JsonFlag, TaskArgument
 from mu2net_cli.render import counted, print_json, short
+from mu2net_cli.repeating import again
 from mu2net_cli.session import session_of
 from mu2net_core.errors import InvalidInputError
 
@@ -40,7 +41,7 @@ def reset(
     result = reset_api(repo, session.context, task, revision, dry_run=True)
     if not dry_run and result.changed:
         if not yes:
-            _ask(session.interactive, result, revision)
+            _ask(ctx, result, interactive=session.interactive)
         result = reset_api(repo, session.context, task, result.target)
     if as_json:
         print_json(result)
@@ -48,12 +49,11 @@ def reset(
     session.say(_told(result))
 
 
-def _ask(interactive: bool, result: ResetResult, revision: str) -> None:  # noqa: FBT001
+def _ask(ctx: typer.Context, result: ResetResult, *, interactive: bool) -> None:
     if not interactive:
-        command = f"mu2net reset {result.task} '{revision}'"
         raise InvalidInputError(
             f"Resetting {result.task} needs a yes.",
-            hint=f"Say it with: {command} --yes; look first: {command} --dry-run",
+            hint=f"Say it with: {again(ctx, '--yes')}; look first: {again(ctx, '--dry-run')}",
         )
     typer.confirm(f"Reset {result.task} to {short(result.target)}, leaving {_left(result)} behind?", abort=True)
 

@@ -8,6 +8,7 @@ import typer
 
 from mu2net_cli.options import JsonFlag, TaskArgument, complete_remote
 from mu2net_cli.render import counted, print_json, quantity, short
+from mu2net_cli.repeating import again
 from mu2net_cli.session import Session, session_of
 from mu2net_core.errors import InvalidInputError
 
@@ -26,7 +27,7 @@ def rm_task(
         str | None,
         typer.Option(metavar="REMOTE", help="With --purge: not here, but there.", autocompletion=complete_remote),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --purge: only say what would be deleted.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed or deleted.")] = False,
     now: Annotated[
         bool, typer.Option("--now", help="With --purge --remote: do not wait for pushes under way to end.")
     ] = False,
@@ -46,36 +47,43 @@ def rm_task(
     Example: mu2net rm-task cmaterdb/telugu
     """
     session = session_of(ctx)
-    _check_options(purge=purge, remote=remote, dry_run=dry_run, now=now)
+    _check_options(purge=purge, remote=remote, now=now)
     if purge:
-        _purge(session, task, remote, dry_run=dry_run, now=now, yes=yes, as_json=as_json)
+        command = None if yes else again(ctx, "--yes")
+        _purge(session, task, remote, dry_run=dry_run, now=now, command=command, as_json=as_json)
         return
     from mu2net_core.api.names import task_head
     from mu2net_core.api.rm_task import rm_task as rm_task_api
 
     repo = session.repo()
-    if not yes:
+    if not dry_run and not yes:
         task_head(repo, task)
-        _ask(session.interactive, f"Remov{{}} task {task}", f"mu2net rm-task {task} --yes")
-    head = rm_task_api(repo, session.context, task)
+        _ask(session.interactive, f"Remov{{}} task {task}", again(ctx, "--yes"))
+    head = rm_task_api(repo, session.context, task, dry_run=dry_run)
     if as_json:
         print_json(head)
+        return
+    if dry_run:
+        session.say(
+            f"Would remove task {task} [{short(head.commit_id)}]; its history would stay, and models of other tasks keep "
+            "the layers they have of it"
+        )
         return
     session.say(f"Removed task {task} [{short(head.commit_id)}]; its history is in mu2net log {task}")
 
 
 def _purge(
-    session: Session, task: str, remote: str | None, *, dry_run: bool, now: bool, yes: bool, as_json: bool
+    session: Session, task: str, remote: str | None, *, dry_run: bool, now: bool, command: str | None, as_json: bool
 ) -> None:
-    from mu2net_core.api.purge import SETTLE_S, is_kept
+    """Purges a task; asks first, unless ``command``, which says yes, is None."""
+    from mu2net_core.api.purge import SETTLE_S, is_kept, known_on
     from mu2net_core.api.purge import purge as purge_api
 
     repo = session.repo()
-    if not dry_run and not yes:
-        where = "" if remote is None else f" --remote {remote}"
+    if not dry_run and command is not None:
         what = purge_api(repo, session.context, task, remote=remote, dry_run=True)
         _say(session, what, doomed=True)
-        _ask(session.interactive, f"Purg{{}} task {task} for good", f"mu2net rm-task {task} --purge{where} --yes")
+        _ask(session.interactive, f"Purg{{}} task {task} for good", command)
     if remote is not None and not dry_run and not now:
         session.note(f"Waiting {SETTLE_S:.0f} s for pushes under way to end (--now would not).")
     report = purge_api(
@@ -90,8 +98,8 @@ def _purge(
     if remote is not None and is_kept(repo, task):
         session.note(f"It is still here: the next pull drops it, or: mu2net rm-task {task} --purge")
     elif remote is None:
-        for name in sorted(repo.config.remotes):
-            session.note(f"If {name} has it, it still does: mu2net rm-task {task} --purge --remote {name}")
+        for name in known_on(repo, task):
+            session.note(f"{name} had it when last seen, and still may: mu2net rm-task {task} --purge --remote {name}")
 
 
 def _say(session: Session, report: PurgeReport, *, doomed: bool) -> None:
@@ -102,12 +110,12 @@ def _say(session: Session, report: PurgeReport, *, doomed: bool) -> None:
             f"Still with knowledge of it, and what that descends from: {', '.join(report.holders)}. "
             "Purge these too if that must go."
         )
+    if report.tags:
+        session.note(f"These tags name the system with it, and cannot be pushed any more: {', '.join(report.tags)}")
 
 
-def _check_options(*, purge: bool, remote: str | None, dry_run: bool, now: bool) -> None:
-    wrong = [
-        name for name, given in {"--remote": remote is not None, "--dry-run": dry_run, "--now": now}.items() if given
-    ]
+def _check_options(*, purge: bool, remote: str | None, now: bool) -> None:
+    wrong = [name for name, given in {"--remote": remote is not None, "--now": now}.items() if given]
     if wrong and not purge:
         raise InvalidInputError(f"{wrong[0]} goes with --purge only.", hint="See mu2net rm-task --help")
     if now and remote is None:

@@ -70,7 +70,7 @@ def add_root(
     same = next((other for other, oid in roots.items() if oid == root_id), None)
     if same is not None:
         raise AlreadyExistsError(
-            f"The root {same} is this very model, {root_id[:12]}.",
+            f"The root {same} is this very model, {root_id[:10]}.",
             hint="Use that one, or another --seed or --root.",
         )
     repo.refs.create_root(name, root_id)

@@ -19,10 +19,12 @@ from mu2net_core.repo import Config, Remote, Repository, create_repository, fetc
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
+from mu2net_core.repo.remote import check_endpoint
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import LocalStore, replace_file
+from mu2net_core.storage.files import make_folder, translated
 from mu2net_core.storage.local import synced_together
 
 __all__ = ["CloneResult", "clone"]
@@ -96,6 +98,7 @@ def clone(
     remote = Remote(
         name=_ORIGIN, url=source, readers=as_readers(readers), partial=not full, options=dict(options or {})
     )
+    check_endpoint(remote)
     limits = effective_limits(context)
     reached = connect(remote, limits=limits)
     like = fitting_settings(reached.config(), context)
@@ -149,10 +152,11 @@ def _default_name(url: str) -> str:
 
 def _check_target(target: Path) -> None:
     """Refuses a folder that holds anything but an unfinished clone."""
-    if target.exists() and not target.is_dir():
-        raise AlreadyExistsError(f"Cannot clone into {target}: it is a file.")
-    others = [entry.name for entry in target.iterdir() if entry.name != FOLDER] if target.is_dir() else []
-    finished = (target / FOLDER / CONFIG).is_file() and not clone_marker(target / FOLDER).is_file()
+    with translated("clone into", target):
+        if target.exists() and not target.is_dir():
+            raise AlreadyExistsError(f"Cannot clone into {target}: it is a file.")
+        others = [entry.name for entry in target.iterdir() if entry.name != FOLDER] if target.is_dir() else []
+        finished = (target / FOLDER / CONFIG).is_file() and not clone_marker(target / FOLDER).is_file()
     if others or finished:
         what = "there is a repository" if finished else f"it holds other things ({', '.join(sorted(others)[:3])})"
         raise AlreadyExistsError(f"Cannot clone into {target}: {what}.", hint="Name a new or an empty folder.")
@@ -173,15 +177,19 @@ def _mend(folder: Path) -> None:
 def _unfinished(target: Path, what: str, context: Context) -> Iterator[None]:
     """Marks the clone as unfinished inside the block. If it fails, nothing is left; if it is cut off, what came is."""
     existed, marker = target.is_dir(), clone_marker(target / FOLDER)
-    if marker.is_file():
-        if marker.read_text() == what:
-            _mend(target / FOLDER)
-        else:
-            shutil.rmtree(target / FOLDER)  # begun from elsewhere
+    with translated("clone into", target):
+        if marker.is_file():
+            if marker.read_text() == what:
+                _mend(target / FOLDER)
+            else:
+                shutil.rmtree(target / FOLDER)  # begun from elsewhere
     try:
+        with translated("clone into", target):
+            make_folder(marker.parent, private=True)
         replace_file(marker, what.encode())
         yield
-        marker.unlink()
+        with translated("finish", target):
+            marker.unlink()
     except BaseException as exc:
         if isinstance(exc, StorageError | KeyboardInterrupt) and _has_objects(target / FOLDER):
             context.warn(f"what came so far is in {target}; the same command goes on from there")

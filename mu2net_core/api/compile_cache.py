@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from os import stat_result
 from pathlib import Path
 from stat import S_ISREG
+from tempfile import TemporaryFile
 
 from mu2net_core.api.context import Context, cache_folder
 from mu2net_core.api.sizes import parse_size
 
-__all__ = ["MAX_SIZE_VARIABLE", "CompileCache"]
+__all__ = ["MAX_SIZE_VARIABLE", "CompileCache", "why_not_writable"]
 
 MAX_SIZE_VARIABLE = "MU2NET_COMPILE_CACHE_SIZE"
 _MAX_SIZE = "2GiB"
@@ -72,3 +73,13 @@ class CompileCache:
                 continue
             if S_ISREG(found.st_mode):
                 yield path, found
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Makes a folder and returns why nothing can be written there, None if it can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return None
+    except OSError as exc:
+        return f"cannot write to {folder}: {exc.strerror}"

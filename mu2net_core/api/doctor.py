@@ -15,8 +15,9 @@ from threading import Thread
 from typing import Literal
 
 from mu2net_core.api.check_remote import credentials_of
-from mu2net_core.api.compile_cache import MAX_SIZE_VARIABLE, CompileCache
+from mu2net_core.api.compile_cache import MAX_SIZE_VARIABLE, CompileCache, why_not_writable
 from mu2net_core.api.context import Context
+from mu2net_core.api.devices import find_devices
 from mu2net_core.api.machine import num_cores
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
@@ -108,18 +109,20 @@ def _libraries() -> Check:
 
 
 def _devices() -> Check:
-    import jax
-
-    try:
-        devices = jax.devices()
-    except RuntimeError as exc:
-        detail = f"JAX finds no device: {exc}"
-        return Check(name="devices", outcome="failed", detail=detail, hint="Set JAX_PLATFORMS=cpu to use the CPU.")
-    return _ok("devices", ", ".join(f"{device.device_kind} ({device.platform}:{device.id})" for device in devices))
+    found = [f"{device.device_kind} ({device.platform}:{device.id})" for device in find_devices()]
+    return _ok("devices", ", ".join(found))
 
 
 def _compiled(context: Context) -> Check:
     cache = CompileCache.of(context)
+    problem = why_not_writable(cache.folder)
+    if problem is not None:
+        return Check(
+            name="compiled programs",
+            outcome="warning",
+            detail=f"{problem}: programs are compiled anew each time, checkpoints downloaded anew",
+            hint="Set MU2NET_CACHE_DIR to a folder that can be written.",
+        )
     bound = "no bound" if cache.max_bytes is None else f"at most {cache.max_bytes / 1e6:.0f} MB"
     return _ok("compiled programs", f"{cache.folder}: {cache.size_bytes() / 1e6:.1f} MB, {bound} ({MAX_SIZE_VARIABLE})")
 

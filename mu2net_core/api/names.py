@@ -55,7 +55,7 @@ def find_model(repo: Repository, revision: str) -> FoundModel:
         )
     if commit.model is None and found.id != task_head(repo, commit.task).commit:
         raise NotFoundError(
-            f"The task {commit.task} had no model yet at {found.id[:12]}.", hint=f"See mu2net log {commit.task}"
+            f"The task {commit.task} had no model yet at {found.id[:10]}.", hint=f"See mu2net log {commit.task}"
         )
     if commit.model is None:
         raise NotFoundError(

@@ -9,6 +9,7 @@ from mu2net_core.api.limits import effective_limits
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Repository, find_repository, open_repository
 from mu2net_core.repo.repository import clone_marker
+from mu2net_core.storage.files import translated
 
 __all__ = ["open_repo"]
 
@@ -25,7 +26,8 @@ def open_repo(path: Path | str | None, context: Context) -> Repository:
     repo = open_repository(folder, limits_of=lambda config: effective_limits(context, config.settings))
     marker = clone_marker(repo.path)
     if marker.is_file():
-        url = marker.read_text().partition("\n")[0]
+        with translated("read", marker):
+            url = marker.read_text().partition("\n")[0]
         raise ConflictError(
             f"The repository {repo.worktree} is a clone that was cut off, or is still under way.",
             hint=f"Run the same command again, it goes on from there: mu2net clone {url} {repo.worktree}",

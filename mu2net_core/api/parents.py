@@ -39,7 +39,7 @@ class ParentCheck:
         """
         heads = {name: self._head(name, head, task) for name, head in system.heads.items()}
         roots = {
-            oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, 1, f"the root {oid[:12]}")
+            oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, 1, f"the root {oid[:10]}")
         }
         return replace(system, heads=heads, roots=roots)
 
@@ -50,7 +50,7 @@ class ParentCheck:
             return head
         if name == task:
             raise CorruptObjectError(
-                f"The model of {name} ({head.model_id[:12]}) cannot be trained further: {self._reasons[head.model_id]}",
+                f"The model of {name} ({head.model_id[:10]}) cannot be trained further: {self._reasons[head.model_id]}",
                 hint=f"Go back to an earlier one: mu2net reflog {name}, then mu2net reset {name} ID",
             )
         return replace(head, model=None)

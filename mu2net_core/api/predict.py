@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.devices import check_not_forked
 from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.stored import StoredModel, stored_model
 from mu2net_core.data import fit, read_image
@@ -107,6 +108,7 @@ class Predictor:
     def _of(self, images: list[np.ndarray]) -> np.ndarray:
         if not images:
             raise InvalidInputError("Expected at least one image.")
+        check_not_forked()
         return probabilities(self._programs, self._specs, self._row, np.stack(images))
 
     def _describe(self, path: Path, row: np.ndarray, top: int) -> Prediction:

@@ -87,7 +87,7 @@ def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> 
         if aside is not None:
             context.warn(
                 f"{aside} The head keeps the model it has, and the finished iteration is in its history as "
-                f"{commit_id[:12]}; to go on from there: mu2net reset {task} {commit_id[:12]}"
+                f"{commit_id[:10]}; to go on from there: mu2net reset {task} {commit_id[:10]}"
             )
         return moved
 

@@ -12,7 +12,7 @@ from mu2net_core.api.fetch import fetch
 from mu2net_core.api.merge import merge
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict
-from mu2net_core.repo.outcomes import Counter, Exchange, Watch
+from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, Watch
 from mu2net_core.repo.prefetch import bring_models
 
 __all__ = ["pull"]
@@ -48,7 +48,10 @@ def pull(
         ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
     """
     fetched = fetch(repo, context, remote, tasks, require_signed=require_signed, progress=progress)
-    merged = merge(repo, context, fetched.remote, tasks, on_conflict=on_conflict, require_signed=require_signed)
+    try:
+        merged = merge(repo, context, fetched.remote, tasks, on_conflict=on_conflict, require_signed=require_signed)
+    except ExchangeConflictError as exc:
+        raise ExchangeConflictError([exc], replace(fetched, tasks=exc.done.tasks)) from exc
     counter = Counter(progress)
     counter.begin(fetched.num_objects, fetched.size_bytes)
     for task in tasks:

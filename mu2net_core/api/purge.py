@@ -23,8 +23,10 @@ from mu2net_core.repo.reach import Tips, state_tips
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.survey import Survey, survey
+from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.storage.files import translated
 
-__all__ = ["SETTLE_S", "PurgeReport", "is_kept", "purge"]
+__all__ = ["SETTLE_S", "PurgeReport", "is_kept", "known_on", "purge"]
 
 
 def purge(
@@ -65,7 +67,8 @@ def purge(
         return PurgeReport.of(place, survey(place, task, also=also()))
     for one in running(repo):
         if one.task == task:
-            (one.folder / "state.json").unlink(missing_ok=True)
+            with translated("delete", one.folder):
+                (one.folder / "state.json").unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
     incoming_of(repo).clear()  # what an interrupted fetch left: at worst it is read again
     report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), also=also)
@@ -78,6 +81,18 @@ def is_kept(repo: Repository, task: str) -> bool:
     """Returns whether a working copy has a task, removed or not, that was not purged there."""
     head = repo.refs.head(task)
     return head is not None and not is_purge(repo.objects.commit(head.commit))
+
+
+def known_on(repo: Repository, task: str) -> tuple[str, ...]:
+    """Returns the remotes that had a task when they were last seen, and did not say that it was purged there."""
+    found = []
+    for name, remote in sorted(repo.config.remotes.items()):
+        head = read_tracking(repo.state, remote).heads.get(task)
+        gone = (
+            head is not None and repo.objects.has("commit", head.commit) and is_purge(repo.objects.commit(head.commit))
+        )
+        found += [name] if head is not None and not gone else []
+    return tuple(found)
 
 
 def _purge_there(

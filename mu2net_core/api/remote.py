@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mu2net_core.api.context import Context
@@ -14,7 +14,7 @@ from mu2net_core.objects import check_name
 from mu2net_core.repo import Config, Remote, Repository
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.probe import Verdict, refusal
-from mu2net_core.repo.remote import check_no_secret
+from mu2net_core.repo.remote import check_endpoint, check_no_secret
 from mu2net_core.repo.remotes import attach, check_place, connect, find_remote
 from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.repo.vetting import forget_note, read_note, vet
@@ -86,6 +86,7 @@ def add(
         partial=partial,
         options=dict(options or {}),
     )
+    check_endpoint(remote)
     check_place(remote, repo)
     _refuse_second(repo.config, remote)
     if check:
@@ -125,6 +126,7 @@ def change(
         remote = find_remote(config, name)
         merged = {key: value for key, value in {**remote.options, **(options or {})}.items() if value}
         remote = replace(remote, options=merged)
+        check_endpoint(remote)
         return config.with_remote(remote if readers is None else replace(remote, readers=as_readers(readers)))
 
     repo.update_config(changed)
@@ -180,7 +182,7 @@ def resolve_url(url: str, context: Context) -> str:
             f"Not a URL: {url!r}. Expected two slashes after the scheme, as in s3://BUCKET/FOLDER.",
             hint=f"If it is a folder: ./{url}",
         )
-    return str((context.cwd / Path(url).expanduser()).resolve())
+    return os.path.realpath(context.cwd / os.path.expanduser(url))  # noqa: PTH111  for ~ of nobody it fails later
 
 
 def as_readers(names: Iterable[str]) -> tuple[str, ...] | None:
@@ -207,6 +209,8 @@ def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
         raise type(exc)(exc.message, hint=hint) from exc
     if report.verdict == "unsafe" and (error := refusal(report)):
         raise error
+    if report.remark is not None:
+        context.warn(f"{remote.name}: {report.remark}")
 
 
 def _info(repo: Repository, remote: Remote) -> RemoteInfo:

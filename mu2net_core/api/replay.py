@@ -127,14 +127,14 @@ def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run, str]:
     if commit.run is not None and commit.snapshot is not None and len(commit.parents) == 1:
         return found.id, commit, commit.run, commit.snapshot
     raise InvalidInputError(
-        f"The commit {found.id[:12]} ({commit.message or 'no message'}) cannot be repeated: {_why_not(commit)}.",
+        f"The commit {found.id[:10]} ({commit.message or 'no message'}) cannot be repeated: {_why_not(commit)}.",
         hint=f"Iterations are in: mu2net log {commit.task}",
     )
 
 
 def _why_not(commit: Commit) -> str:
     if commit.is_merge:
-        return f"it joins {' and '.join(oid[:12] for oid in commit.parents)}, and trained nothing itself"
+        return f"it joins {' and '.join(oid[:10] for oid in commit.parents)}, and trained nothing itself"
     if commit.reset_to is not None or commit.removed or commit.snapshot is None:
         return "it is no iteration"
     return "it does not say how it was run"
@@ -147,7 +147,7 @@ def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:
         missing = [task for task, head in sorted(heads.items()) if not repo.objects.has("commit", head)]
         if missing:
             raise NotFoundError(
-                f"The commit {commit_id[:12]} cannot be repeated here: it saw {', '.join(missing)} in a state that "
+                f"The commit {commit_id[:10]} cannot be repeated here: it saw {', '.join(missing)} in a state that "
                 "is not here.",
                 hint="mu2net pull brings the tasks that are on a remote; what was purged cannot be used again.",
             )
@@ -205,5 +205,5 @@ def _systems(lab: Laboratory, commit: Commit, run: Run, snapshot: str) -> Iterat
 def _system(lab: Laboratory, task: str, snapshot: str) -> System:
     system = load_system_then(lab.repo, snapshot)
     if task not in system.heads:
-        raise InvalidInputError(f"The snapshot {snapshot[:12]} has no task {task}: no iteration on it began there.")
+        raise InvalidInputError(f"The snapshot {snapshot[:10]} has no task {task}: no iteration on it began there.")
     return lab.parents.of(system, task)

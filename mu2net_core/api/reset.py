@@ -66,7 +66,7 @@ def reset(repo: Repository, context: Context, task: str, revision: str, *, dry_r
     history = list(ancestry(repo.objects, [state.commit]))
     if target not in history:
         raise InvalidInputError(
-            f"Cannot reset {task} to {target[:12]}: that commit is not in the history of its head.",
+            f"Cannot reset {task} to {target[:10]}: that commit is not in the history of its head.",
             hint=f"Its history: mu2net log {task}. What was only fetched is joined by: mu2net merge",
         )
     kept = set(ancestry(repo.objects, [target]))
@@ -100,7 +100,7 @@ def _commit(repo: Repository, context: Context, state: HeadState, target: str) -
         agent=committer(repo, context),
         started_at=now,
         finished_at=now,
-        message=f"reset to {target[:12]}" + (f" ({to.message})" if to.reset_to is None else ""),
+        message=f"reset to {target[:10]}" + (f" ({to.message})" if to.reset_to is None else ""),
         removed=to.removed,
         reset_to=target,
     )
@@ -118,7 +118,7 @@ def _target(repo: Repository, state: HeadState, revision: str) -> str:
         )
     task = _purged_task(repo, state, oid)
     if task is not None:
-        raise NotFoundError(f"Cannot reset {state.task} to {revision}: {oid[:12]} was purged, for good.")
+        raise NotFoundError(f"Cannot reset {state.task} to {revision}: {oid[:10]} was purged, for good.")
     if repo.objects.commit(oid).task != state.task:
         raise InvalidInputError(
             f"Cannot reset {state.task} to {revision}: that is a commit of {repo.objects.commit(oid).task}.",
@@ -156,7 +156,7 @@ def _bring_components(repo: Repository, task: str, to: Commit) -> None:
                 repo.objects.read("component", ref.id)
             except Mu2netError as exc:
                 raise NotFoundError(
-                    f"Cannot reset {task}: the component {ref.id[:12]} ({ref.name}) of its model then is not here and "
+                    f"Cannot reset {task}: the component {ref.id[:10]} ({ref.name}) of its model then is not here and "
                     f"cannot be fetched. {exc.message}",
                     hint=exc.hint or "Add or reach a remote that has it: mu2net remote list",
                 ) from exc

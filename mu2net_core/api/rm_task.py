@@ -12,8 +12,8 @@ from mu2net_core.repo import Repository
 __all__ = ["rm_task"]
 
 
-def rm_task(repo: Repository, context: Context, task: str) -> Head:
-    """Removes a task and returns its last head, whose commit says so.
+def rm_task(repo: Repository, context: Context, task: str, *, dry_run: bool = False) -> Head:
+    """Removes a task and returns its last head, whose commit says so; a dry run returns the head it has.
 
     Raises:
         NotFoundError: there is no such task, or it was removed before.
@@ -22,6 +22,8 @@ def rm_task(repo: Repository, context: Context, task: str) -> Head:
     before = repo.objects.commit(state.commit)
     if before.removed:
         raise NotFoundError(f"The task {task} was removed already, on {before.finished_at[:19]} UTC.")
+    if dry_run:
+        return Head(commit_id=state.commit, commit=before, task=repo.objects.task(before.task_id), model=None)
     now = context.timestamp()
     commit = Commit(
         task=task,

@@ -7,13 +7,13 @@ import shlex
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import jax
 
-from mu2net_core.api.compile_cache import CompileCache
+from mu2net_core.api.compile_cache import CompileCache, why_not_writable
 from mu2net_core.api.context import Context
 from mu2net_core.api.device_memory import device_bytes, used_bytes
+from mu2net_core.api.devices import find_devices
 from mu2net_core.api.settings import effective_machine
 from mu2net_core.data import (
     ExampleStream,
@@ -45,7 +45,6 @@ __all__ = [
     "resident_bytes_of",
     "split_at",
     "task_data",
-    "why_not_writable",
 ]
 
 _RECORDED = ("jax", "flax", "optax", "numpy")
@@ -54,11 +53,15 @@ _AHEAD = ReadAhead(size_bytes=2**26)  # more than a chunk, so that the next one 
 
 
 def prepare_jax(context: Context) -> None:
-    """Turns on JAX's persistent compilation cache, so that no program is compiled twice on one machine.
+    """Starts JAX's backend, with its persistent compilation cache, so that no program is compiled twice on one machine.
 
-    Where its folder cannot be written there is none, and the context is told so, once. What of it was not used for
-    longest is deleted first, down to its bound.
+    Where the cache's folder cannot be written there is none, and the context is told so, once. What of it was not used
+    for longest is deleted first, down to its bound.
+
+    Raises:
+        DeviceError: the backend cannot start here, or may not be used in this process.
     """
+    find_devices()
     cache = CompileCache.of(context)
     problem = why_not_writable(cache.folder)
     if problem is None:
@@ -69,16 +72,6 @@ def prepare_jax(context: Context) -> None:
     jax.config.update("jax_compilation_cache_dir", None if problem else str(cache.folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-def why_not_writable(folder: Path) -> str | None:
-    """Makes a folder and returns why nothing can be written there, None if it can."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return None
-    except OSError as exc:
-        return f"cannot write to {folder}: {exc.strerror}"
 
 
 def provenance(programs: Programs, machine: MachineConfig) -> dict[str, str]:

@@ -30,7 +30,7 @@ class Check:
     Attributes:
         state: ``signed``; ``merge``: what joining its signed parents gives, whoever does it; ``unsigned``;
             ``unknown-key``: well signed, by a key that is not allowed; ``bad``: its signature, or a merge, is not
-            what it should be.
+            what it should be. A merge of what is not signed as it should be is so, too.
         key: the fingerprint of the key that signed, if any.
         signer: the name that the allowed keys give it.
         reason: what is wrong, in words; None if nothing is.
@@ -95,7 +95,7 @@ class Trust:
             return None
         oid, check = next(reversed(bad.items()))  # the oldest: what comes after may be bad because of it
         more = f", and {len(bad) - 1} more of its history" if len(bad) > 1 else ""
-        return f"commit {oid[:12]} {check.reason}{more}"
+        return f"commit {oid[:10]} {check.reason}{more}"
 
     def _merge(self, oid: str, commit: Commit, ours: Set[str]) -> Check:
         try:
@@ -106,7 +106,8 @@ class Trust:
             return Check(state="bad", reason="is no merge that its parents give")
         for parent in commit.parents:  # none is such a merge itself, or this one would name its parents instead
             if parent not in ours and not self.commit(parent).is_good:
-                return Check(state="bad", reason=f"joins {parent[:12]}, which {self.commit(parent).reason}")
+                found = self.commit(parent)
+                return Check(state=found.state, reason=f"joins {parent[:10]}, which {found.reason}")
         return Check(state="merge")
 
     def _signed(self, kind: SignedKind, oid: str, signature: Signature | None) -> Check:

@@ -18,6 +18,7 @@ from mu2net_core.repo import ObjectDatabase, Repository
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.storage import FileLock, LocalStore, replace_file
+from mu2net_core.storage.files import make_folder, read_if_there, translated
 
 __all__ = ["Workspace"]
 
@@ -60,10 +61,11 @@ class Workspace:
             CorruptObjectError: the state is damaged, or components it needs are, or are gone: it can never be finished.
         """
         file = self.folder / _STATE
-        if not file.is_file():
+        data = read_if_there(file)
+        if data is None:
             return None
         try:
-            state = decode(file.read_bytes(), IterationState, what=str(file))
+            state = decode(data, IterationState, what=str(file))
             self._check_components(state)
         except NotFoundError as exc:
             raise CorruptObjectError(f"What it trained is not all there. {exc.message}") from exc
@@ -79,7 +81,8 @@ class Workspace:
 
     def save(self, state: IterationState) -> None:
         """Makes ``state`` the one to resume from."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with translated("create", self.folder):
+            make_folder(self.folder, sync=False)
         replace_file(self.folder / _STATE, encode(state))
 
     def save_component(self, component: Component) -> tuple[str, int]:
@@ -107,5 +110,7 @@ class Workspace:
 
     def clear(self) -> None:
         """Deletes all of the iteration: the state first, so that no crash leaves one whose components are gone."""
-        (self.folder / _STATE).unlink(missing_ok=True)
+        file = self.folder / _STATE
+        with translated("delete", file):
+            file.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -40,7 +40,7 @@ def _begin(
         arrays = family.adapted(layer.spec, component.params, rng)
         shapes = {name: shape for name, (shape, _) in family.shapes(layer.spec).items()}
         if {name: array.shape for name, array in arrays.items()} != shapes:
-            where = f"Component {layer.source.id[:12]} ({layer.spec.name})"
+            where = f"Component {layer.source.id[:10]} ({layer.spec.name})"
             raise CorruptObjectError(f"{where} cannot be made to fit {shapes}.")
         return arrays, {}
     if not layer.trainable:

@@ -66,7 +66,7 @@ def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Comp
     Raises:
         CorruptObjectError: they are not.
     """
-    where = f"Component {oid[:12]} ({spec.name})"
+    where = f"Component {oid[:10]} ({spec.name})"
     if any(component.config.get(name) != value for name, value in spec.config.items()):
         raise CorruptObjectError(f"{where}: expected {spec.config}, found {_brief(dict(component.config))}.")
     expected = family.shapes(spec)
@@ -87,7 +87,7 @@ def check_adaptable(family: ArchitectureFamily, spec: LayerSpec, component: Comp
     Raises:
         CorruptObjectError: it is something else.
     """
-    where = f"Component {oid[:12]} ({spec.name})"
+    where = f"Component {oid[:10]} ({spec.name})"
     expected = {name: (len(shape), dtype) for name, (shape, dtype) in family.shapes(spec).items()}
     found = {name: (array.ndim, array.dtype.name) for name, array in component.params.items()}
     if component.config.get("kind") != spec.kind or found != expected:

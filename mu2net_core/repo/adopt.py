@@ -15,7 +15,7 @@ from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.dropping import drop_purged, purged_here
 from mu2net_core.repo.join import Policy, join
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.outcomes import TaskReport
+from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remote import Remote
@@ -67,7 +67,7 @@ def adopt(
         also: returns what else of the repository must stay when something is dropped.
 
     Raises:
-        ConflictError: heads diverged and the policy does not join them; all others were joined.
+        ExchangeConflictError: heads diverged and the policy does not join them; all others were joined.
     """
     theirs = {task: tracking.heads[task].commit for task in tasks if task in tracking.heads}
     name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
@@ -94,12 +94,14 @@ def adopt(
             report = join(repo, task, commit_id, policy)
         except ConflictError as exc:
             conflicts.append(exc)
+            reports.append(TaskReport(task=task, outcome="conflict", reason=exc.message))
             continue
         first = task in new and report.outcome != "removed"
         reports.append(replace(report, outcome="new") if first else report)
+    told = tuple(sorted([*buried, *reports], key=lambda report: report.task))
     if conflicts:
-        raise conflicts[0]
-    return tuple(sorted([*buried, *reports], key=lambda report: report.task))
+        raise ExchangeConflictError(conflicts, Exchange(remote=name, url=remote.url if remote else "", tasks=told))
+    return told
 
 
 def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Kind, hash_bytes, object_key
 from mu2net_core.storage import Store
+from mu2net_core.storage.files import make_folder
 
 __all__ = ["Incoming", "read_checked"]
 
@@ -57,7 +58,7 @@ class Incoming:
     def keep(self, kind: Kind, oid: str, data: bytes) -> None:
         """Keeps an object until what it needs is here; a full disk is noticed when that is stored."""
         with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder, sync=False)
             self._file(kind, oid).write_bytes(data)
 
     def drop(self, kind: Kind, oid: str) -> None:

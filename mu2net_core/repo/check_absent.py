@@ -92,7 +92,7 @@ def ways_back(scan: Scan, refs: RefScan, lost: set[str]) -> dict[str, str]:
         whole = next((m for m, part in zip(models, parts, strict=True) if m and part and not part & lost), None)
         note = f" No earlier model of {task} is whole."
         if whole is not None:
-            note = f" The newest model of {task} that is whole: mu2net eval {whole[:12]}"
+            note = f" The newest model of {task} that is whole: mu2net eval {whole[:10]}"
         for oid in gone:
             notes[f"component/{oid}"] = notes.get(f"component/{oid}", "") + note
     return notes

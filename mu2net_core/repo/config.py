@@ -12,6 +12,7 @@ from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundEr
 from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, check_name
 from mu2net_core.repo.format import future_format
 from mu2net_core.repo.remote import Remote
+from mu2net_core.storage.files import read_if_there
 from mu2net_core.version import FORMAT
 
 __all__ = [
@@ -199,10 +200,11 @@ def read_user_config(path: Path | None) -> Mapping[str, Value]:
 
 def read_user_table(path: Path | None, name: str) -> Mapping[str, Any]:
     """Returns the table ``name`` of a user's ``config.toml``; an empty one if there is no such file or table."""
-    if path is None or not path.is_file():
+    data = None if path is None else read_if_there(path)
+    if data is None:
         return {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get(name, {})
+        table = tomllib.loads(data.decode()).get(name, {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise InvalidInputError(f"Cannot read {path}: {exc}.", hint="Correct the file by hand.") from exc
     if not isinstance(table, Mapping):

@@ -164,8 +164,7 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
         )
     if not all(_comparable(first, other) for other in others):
         raise ConflictError(
-            f"The two sides define the task {first.name} differently: task objects "
-            f"{' and '.join(oid[:12] for oid in sorted(names))} have other classes or validation examples. Their "
+            f"The two sides define the task {first.name} differently: other classes or validation examples. Their "
             "scores do not compare.",
             hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
         )

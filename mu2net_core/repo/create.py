@@ -45,7 +45,7 @@ def create_repository(
         if bare and path.is_dir():
             check_empty(path)
         for part in _PARTS:
-            make_folder(path / part)
+            make_folder(path / part, private=not bare)
     except OSError as exc:
         raise translate(exc, "create", path) from exc
     store = LocalStore(path)

@@ -35,6 +35,7 @@ from mu2net_core.repo.format import check_format
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 from mu2net_core.storage import Store
+from mu2net_core.storage.files import make_folder
 
 if TYPE_CHECKING:
     from mu2net_core.objects import Component
@@ -275,7 +276,7 @@ class ObjectDatabase:
             return None
         target = self._quarantine / f"{kind}-{source.parent.name}{source.name}"
         try:
-            self._quarantine.mkdir(parents=True, exist_ok=True)
+            make_folder(self._quarantine, sync=False)
             source.replace(target)
         except OSError:
             return None  # a read-only disk: the error that follows still names the object

@@ -10,7 +10,7 @@ from mu2net_core.objects import Limits
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
-from mu2net_core.storage.files import translate
+from mu2net_core.storage.files import translated
 
 __all__ = ["find_repository", "open_repository"]
 
@@ -26,7 +26,8 @@ def find_repository(start: Path) -> Path:
         found = _repository_at(folder)
         if found is not None:
             return found
-    unfinished = next((f / FOLDER for f in (start, *start.parents) if (f / FOLDER).is_dir()), None)
+    with translated("look into", start):
+        unfinished = next((f / FOLDER for f in (start, *start.parents) if (f / FOLDER).is_dir()), None)
     if unfinished is not None:
         raise NotFoundError(
             f"No repository in {start} or above it; {unfinished} is an unfinished one.",
@@ -56,10 +57,8 @@ def open_repository(
     if found is None:
         raise NotFoundError(f"No repository in {path}.", hint=f"Make one with `mu2net init {path}`.")
     file = found / CONFIG
-    try:
+    with translated("read", file):
         data = file.read_bytes()
-    except OSError as exc:
-        raise translate(exc, "read", file) from exc
     config = Config.parse(data, what=f"the repository {found}")
     repo = Repository(found, config, limits_of(config))
     attach(repo)
@@ -68,11 +67,9 @@ def open_repository(
 
 def _repository_at(folder: Path) -> Path | None:
     """Returns the repository folder that ``folder`` itself is or has, else None."""
-    try:
+    with translated("look into", folder):
         if (folder / FOLDER / CONFIG).is_file():
             return folder / FOLDER
         if (folder / CONFIG).is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
             return folder
-    except OSError as exc:
-        raise translate(exc, "look into", folder) from exc
     return None

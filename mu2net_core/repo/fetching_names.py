@@ -97,7 +97,7 @@ def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> Nam
     if ours == theirs:
         return None
     if ours is not None:
-        reason = f"here it names {ours[:12]}, there {theirs[:12]}; tags never move, so ours stays"
+        reason = f"here it names {ours[:10]}, there {theirs[:10]}; tags never move, so ours stays"
         return NameReport(name=name, outcome="conflict", id=theirs, reason=reason)
     try:
         repo.refs.create_tag(name, theirs)
@@ -108,9 +108,9 @@ def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> Nam
 
 def root_conflict(name: str, ours: str, theirs: str | None, remote: str) -> ConflictError:
     """Returns the error for a root that is one model here and another on a remote."""
-    there = "another model" if theirs is None else theirs[:12]
+    there = "another model" if theirs is None else theirs[:10]
     return ConflictError(
-        f"The root {name} is the model {ours[:12]} here and {there} on the remote {remote}: these are two systems "
+        f"The root {name} is the model {ours[:10]} here and {there} on the remote {remote}: these are two systems "
         "that grew from different roots.",
         hint="Clone the remote into another folder and evolve there, or make a new remote for this one.",
     )

@@ -22,6 +22,7 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach, ref_tips
 from mu2net_core.repo.sweep import delete_unless_newer, leftovers, put_back, time_there
 from mu2net_core.repo.workers import Workers
+from mu2net_core.storage.files import translated
 
 __all__ = ["GRACE", "GcReport", "collect"]
 
@@ -101,7 +102,8 @@ def collect(
         settle()
     gone = old if dry_run else dict(_sweep(place, list(old), limit, also, tips, watch))
     for file in () if dry_run else stale:
-        file.unlink(missing_ok=True)
+        with translated("delete", file):
+            file.unlink(missing_ok=True)
     return GcReport(
         url=place.store.url,
         dry_run=dry_run,

@@ -17,6 +17,7 @@ from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Agent, Commit, Run, hash_bytes
 from mu2net_core.repo.repository import Repository
 from mu2net_core.storage import Store, replace_file
+from mu2net_core.storage.files import translated
 
 __all__ = ["History", "How", "Past", "forget_history"]
 
@@ -166,7 +167,8 @@ def forget_history(store: Store) -> None:
     """Deletes what was noted of the commits in ``store``, because some of them may have been deleted."""
     file = store.local_path(_FILE)
     if file is not None:
-        file.unlink(missing_ok=True)
+        with translated("delete", file):
+            file.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> dict[str, Past]:

@@ -12,6 +12,7 @@ from mu2net_core.repo.merge import choose, contains, merge
 from mu2net_core.repo.outcomes import TaskOutcome, TaskReport
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.told import left_behind, sides
 
 __all__ = ["ON_CONFLICT", "OnConflict", "Policy", "join"]
 
@@ -62,7 +63,8 @@ def join(repo: Repository, task: str, theirs: str, policy: Policy) -> TaskReport
             repo.refs.append(task, commit_id, after=ours)
         except ConflictError:
             continue  # another process of this working copy moved the head: look again
-        return TaskReport(task=task, outcome=outcome, commit=commit_id)
+        lost = None if ours is None else left_behind(repo.objects, ours.commit, commit_id, theirs)
+        return TaskReport(task=task, outcome=outcome, commit=commit_id, reason=lost)
     raise ConflictError(f"The head of {task} kept moving: {_ATTEMPTS} attempts to follow it failed.")
 
 
@@ -80,11 +82,15 @@ def _joined(repo: Repository, ours: HeadState | None, theirs: str, policy: Polic
 def _merged(repo: Repository, ours: HeadState, theirs: str, policy: Policy) -> tuple[str, Commit]:
     if policy.on_conflict == "fail":
         raise ConflictError(
-            f"Both sides moved the head of {ours.task}: {ours.commit[:12]} here and {theirs[:12]} there.",
+            f"Both sides moved the head of {ours.task}: {ours.commit[:10]} here and {theirs[:10]} there. "
+            f"{sides(repo.objects, ours.commit, theirs)}",
             hint="Join them: --on-conflict best (the better score), ours or theirs.",
         )
     if policy.on_conflict == "best" or policy.agent is None:
-        _, commit = merge(repo.objects, [ours.commit, theirs])
+        try:
+            _, commit = merge(repo.objects, [ours.commit, theirs])
+        except ConflictError as exc:
+            raise ConflictError(f"{exc.message} {sides(repo.objects, ours.commit, theirs)}", hint=exc.hint) from exc
     else:
         keep, other = (ours.commit, theirs) if policy.on_conflict == "ours" else (theirs, ours.commit)
         commit = policy.sign(choose(repo.objects, keep=keep, other=other, agent=policy.agent, now=policy.now))

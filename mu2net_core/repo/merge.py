@@ -91,7 +91,7 @@ def choose(manifests: Manifests, *, keep: str, other: str, agent: Agent, now: st
         agent=agent,
         started_at=now,
         finished_at=now,
-        message=f"merge, keeping {keep[:12]} over {other[:12]}",
+        message=f"merge, keeping {keep[:10]} over {other[:10]}",
         removed=kept.removed,
     )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from mu2net_core.errors import ConflictError
 
 __all__ = [
     "Counter",
     "Exchange",
+    "ExchangeConflictError",
     "NameOutcome",
     "NameReport",
     "Parcel",
@@ -20,7 +23,7 @@ __all__ = [
     "Watch",
 ]
 
-TaskOutcome = Literal["new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped", "refused"]
+TaskOutcome = Literal["new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped", "refused", "conflict"]
 NameOutcome = Literal["new", "skipped", "conflict", "refused"]
 ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge"]
 
@@ -33,9 +36,10 @@ class TaskReport:
         task: its name.
         outcome: ``new``: first met; ``updated``: moved on; ``merged``: both sides had moved, now joined; ``ahead``: it
             has work the remote has not; ``removed``: the task was removed; ``skipped``: not sent, see ``reason``;
-            ``refused``: not taken over, since it is not signed as it has to be.
+            ``refused``: not taken over, since it is not signed as it has to be; ``conflict``: both sides moved, and are
+            not joined.
         commit: where the head stands now; None if it was skipped or refused.
-        reason: why it was skipped or refused, or sent without being asked for.
+        reason: why it was skipped, refused or not joined, or sent without being asked for; or what was left behind.
     """
 
     task: str
@@ -75,6 +79,19 @@ class Exchange:
     roots: tuple[NameReport, ...] = ()
     num_objects: int = 0
     size_bytes: int = 0
+
+
+class ExchangeConflictError(ConflictError):
+    """Some heads, or tags, could not be joined; all else was done.
+
+    Attributes:
+        done: what was done, and what was not.
+    """
+
+    def __init__(self, conflicts: Sequence[ConflictError], done: Exchange) -> None:
+        """Takes what stood in the way; the hint is the first one's."""
+        super().__init__(" ".join(exc.message for exc in conflicts), hint=conflicts[0].hint)
+        self.done = done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

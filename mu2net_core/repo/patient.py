@@ -14,7 +14,7 @@ from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.tracking import Tracking, read_tracking
 from mu2net_core.storage import Store
-from mu2net_core.storage.files import make_folder
+from mu2net_core.storage.files import make_folder, translated
 
 __all__ = ["Patient", "patient_here", "patient_there"]
 
@@ -63,10 +63,12 @@ class Patient:
         file = self.store.local_path(key)
         if file is None or self.folder is None:
             self.store.delete(key)
-        elif file.exists():
-            target = self.folder / "state" / "corrupt" / key.replace("/", "-")
-            make_folder(target.parent)
-            file.replace(target)
+            return
+        target = self.folder / "state" / "corrupt" / key.replace("/", "-")
+        with translated("move aside", file):
+            if file.exists():
+                make_folder(target.parent)
+                file.replace(target)
 
     def put(self, kind: Kind, oid: str, data: bytes) -> None:
         """Puts the right bytes of an object in place of damaged or missing ones."""

@@ -20,11 +20,19 @@ from itertools import takewhile
 from statistics import median
 from typing import Literal, TypeVar
 
-from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, Mu2netError, NotFoundError, StorageError
+from mu2net_core.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    CredentialsExpiredError,
+    Mu2netError,
+    NotFoundError,
+    StorageError,
+)
 from mu2net_core.objects import LIMITS
 from mu2net_core.repo.races import race
 from mu2net_core.repo.repository import CONFIG, PROBE
 from mu2net_core.storage import Store
+from mu2net_core.storage.rights import unshared
 
 __all__ = ["ProbeReport", "Verdict", "probe", "refusal"]
 
@@ -39,6 +47,9 @@ _OLD = timedelta(hours=1)
 _RIGHTS = f"{PROBE}/rights"
 _KEPT = f"{PROBE}/kept/"
 _RACED = f"{_KEPT}raced"
+_UNDELETABLE = "nothing can be deleted there, so gc and purge cannot work on it"
+_RETAINED = "what is written there cannot be deleted for a while (Object Lock), so gc and purge would only hide it"
+_VERSIONS = "what is deleted there stays as an older version, until the bucket's own rules remove it"
 _ONE_WON, _SEVERAL_WON = b"one writer won every race\n", b"several writers won a race\n"
 
 
@@ -57,6 +68,8 @@ class ProbeReport:
         skew_s: seconds its clock is ahead of ours (negative: behind); None if nothing was written.
         read_s: median seconds to read a small object.
         create_s: median seconds to create one; None if none was.
+        remark: what is worth knowing: a folder set up for a group that may not write to all of it; a bucket that
+            keeps versions of what is deleted.
     """
 
     url: str
@@ -68,6 +81,7 @@ class ProbeReport:
     skew_s: float | None = None
     read_s: float
     create_s: float | None = None
+    remark: str | None = None
 
     @property
     def can_push(self) -> bool:
@@ -128,6 +142,7 @@ class _Probe:
     reads_s: list[float] = field(default_factory=list)
     creates_s: list[float] = field(default_factory=list)
     num_races: int = 0
+    is_retained: bool = False
     written_at: datetime | None = None
     skew_s: float | None = None
 
@@ -138,13 +153,16 @@ class _Probe:
             self.can_delete = self._try_rights()
             folder = f"{PROBE}/{uuid.uuid4().hex if self.can_delete else 'kept'}"
             reason = self._try_twice(f"{folder}/one") or self._try_races(folder)
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError as exc:
+            self._look()  # what may not be written may still be read, or else that is the trouble
             return self._report("read-only", exc.message.rstrip("."))
         if reason:
             return self._report("unsafe", reason)
         if self.can_delete:
             return self._report("safe", None)
-        return self._report("append-only", "nothing can be deleted there, so gc and purge cannot work on it")
+        return self._report("append-only", _RETAINED if self.is_retained else _UNDELETABLE)
 
     def clear(self) -> None:
         """Removes what was written, and what probes left that were killed a while ago."""
@@ -161,6 +179,7 @@ class _Probe:
                     self.store.delete(key)
 
     def _report(self, verdict: Verdict, reason: str | None) -> ProbeReport:
+        file = self.store.local_path(CONFIG)
         return ProbeReport(
             url=self.store.url,
             verdict=verdict,
@@ -171,7 +190,11 @@ class _Probe:
             skew_s=self.skew_s,
             read_s=median(self.reads_s),
             create_s=median(self.creates_s) if self.creates_s else None,
+            remark=unshared(file.parent) if file is not None else self._versions(),
         )
+
+    def _versions(self) -> str | None:
+        return _VERSIONS if self.can_delete and getattr(self.store, "keeps_versions", False) else None
 
     def _look(self) -> None:
         """Reads and lists: who may not list cannot tell what is missing from what is forbidden."""
@@ -181,10 +204,14 @@ class _Probe:
             self.is_repository = True
         except NotFoundError:
             pass
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError as exc:
             denied = exc
         try:
             self.left_before = [key for key in self.store.list(PROBE) if not key.startswith(_KEPT)]
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError as exc:
             raise AccessDeniedError(
                 f"{exc.message} Without the right to list, what is missing looks as if it were forbidden.",
@@ -196,8 +223,14 @@ class _Probe:
     def _try_rights(self) -> bool:
         """Creates a key that is the same for every probe; returns whether it may be deleted again."""
         self._create(_RIGHTS, b"written to see who may write\n")
+        is_retained = getattr(self.store, "is_retained", None)  # only buckets have locks
+        self.is_retained = is_retained is not None and is_retained(_RIGHTS)
+        if self.is_retained:
+            return False
         try:
             self.store.delete(_RIGHTS)
+        except CredentialsExpiredError:
+            raise
         except AccessDeniedError:
             return False
         return True

@@ -46,6 +46,7 @@ class PurgeReport:
         size_bytes: of these.
         holders: other tasks whose models still hold knowledge of it: these keep the components, and the manifests
             they descend from, which name the data set.
+        tags: that name the system with it, and so can be sent nowhere any more.
     """
 
     task: str
@@ -54,6 +55,7 @@ class PurgeReport:
     num_objects: int
     size_bytes: int
     holders: tuple[str, ...]
+    tags: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, place: Place, found: Survey) -> PurgeReport:
@@ -65,6 +67,7 @@ class PurgeReport:
             num_objects=len(found.doomed),
             size_bytes=_size(place, found.doomed),
             holders=found.holders,
+            tags=_tags(place, found) if place.is_local else (),
         )
 
 
@@ -220,6 +223,12 @@ def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> bool:
         )
         place.refs.create_tombstone(stone)
     return bool(begins)
+
+
+def _tags(place: Place, found: Survey) -> tuple[str, ...]:
+    """Returns the tags that name a state of the task which goes."""
+    named = {name: place.objects.snapshot(oid).heads.get(found.task) for name, oid in place.refs.tags().items()}
+    return tuple(sorted(name for name, commit in named.items() if commit and ("commit", commit) in found.doomed))
 
 
 def _size(place: Place, nodes: Set[Node]) -> int:

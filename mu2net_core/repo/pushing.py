@@ -53,7 +53,9 @@ def push(
 
     Raises:
         NotFoundError: there is no task of that name here; or the repository that was there is gone.
-        ConflictError: heads diverged and the policy does not join them; or a root or tag there has another content.
+        ExchangeConflictError: heads diverged and the policy does not join them, or a tag there has another content; all
+            else was sent.
+        ConflictError: a root there has another content.
         AccessDeniedError: permissions forbid it; nothing here is lost.
     """
     known = repo.refs.tasks()
@@ -78,12 +80,11 @@ def _push(session: Session, tasks: Collection[str], known: Collection[str], done
     session.push_tasks(tasks or known)
     tags = () if tasks else session.push_tags()
     session.finish()
-    session.raise_conflict()
     remote, reports = session.remote.remote, session.reports
     reports |= {
         task: report for task, report in done.items() if task not in reports or reports[task].outcome == "up-to-date"
     }
-    return Exchange(
+    exchange = Exchange(
         remote=remote.name,
         url=remote.url,
         tasks=tuple(reports[task] for task in sorted(reports)),
@@ -92,6 +93,8 @@ def _push(session: Session, tasks: Collection[str], known: Collection[str], done
         num_objects=session.counter.num_objects,
         size_bytes=session.counter.size_bytes,
     )
+    session.raise_conflict(exchange)
+    return exchange
 
 
 def _reach(

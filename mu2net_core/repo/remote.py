@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import check_name
 
-__all__ = ["OPTIONS", "Remote", "check_no_secret"]
+__all__ = ["OPTIONS", "Remote", "check_endpoint", "check_no_secret"]
 
 OPTIONS = ("account", "anonymous", "endpoint", "profile", "project", "region")
 """What may be said about how to reach a remote (docs/storage.md says what each is for)."""
 
 _LONGEST = 2048
+_HOST = re.compile(r"(localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+)(:\d{1,5})?/?", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:@ -]{0,127}")
 _WITHOUT_USER = {"s3", "s3a", "gs", "gcs", "http", "https"}
 _SECRET_NAME = re.compile(r"secret|passw|token|credential|sign|sig$|key|sas", re.IGNORECASE)
@@ -86,6 +87,34 @@ def check_no_secret(url: str) -> str:
     return url
 
 
+def check_endpoint(remote: Remote) -> None:
+    """Refuses an endpoint that holds the bucket, too, which the URL names already.
+
+    Another path may be right: some services have their storage below one.
+
+    Raises:
+        InvalidInputError: it holds the bucket.
+    """
+    endpoint = remote.options.get("endpoint", "")
+    bucket = remote.url.partition("://")[2].partition("/")[0].partition("@")[0]
+    if not endpoint or not bucket:
+        return
+    parts = urlsplit(endpoint)
+    folders, host = [part for part in parts.path.split("/") if part], parts.netloc
+    if bucket in folders:
+        server = f"{parts.scheme}://{host}"
+        if folders[0] != bucket:
+            server += f"/{'/'.join(folders[: folders.index(bucket)])}"
+    elif host.startswith((f"{bucket}.s3.", f"{bucket}.s3-")):
+        server = f"{parts.scheme}://{host.removeprefix(f'{bucket}.')}"
+    else:
+        return
+    raise InvalidInputError(
+        f"The endpoint {endpoint} holds the bucket {bucket}, which the URL {remote.url} names.",
+        hint=f"Name the server only: --endpoint {server}",
+    )
+
+
 def _check_options(options: Mapping[str, str]) -> None:
     """Checks what is said about how to reach a remote; the message never repeats a value that could be secret.
 
@@ -101,7 +130,10 @@ def _check_options(options: Mapping[str, str]) -> None:
             raise InvalidInputError(f"Not stored: the option {name} looks like a secret.", hint=_USUAL_PLACES)
         if not _FORMS[name](value):
             shown = "" if name == "endpoint" else f": {value[:80]!r}"
-            raise InvalidInputError(f"Not a value of the option {name}{shown}. Expected e.g. {_EXAMPLES[name]}.")
+            raise InvalidInputError(
+                f"Not a value of the option {name}{shown}. Expected e.g. {_EXAMPLES[name]}.",
+                hint=f"Begin with https:// or http://: --endpoint https://{value}" if _is_host(name, value) else None,
+            )
 
 
 def _refuse_name(name: object) -> None:
@@ -114,6 +146,11 @@ def _refuse_name(name: object) -> None:
 def _path_of(endpoint: str) -> str:
     """Returns the path of an endpoint that has no user name and no query; a long host name is no secret."""
     return check_no_secret(endpoint).partition("://")[2].partition("/")[2]
+
+
+def _is_host(name: str, value: str) -> bool:
+    """Returns whether what should be an endpoint is one but for its scheme, and surely no secret."""
+    return name == "endpoint" and _HOST.fullmatch(value) is not None and _is_endpoint(f"https://{value}")
 
 
 def _is_endpoint(value: str) -> bool:

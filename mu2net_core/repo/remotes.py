@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits
@@ -16,6 +17,7 @@ from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
 from mu2net_core.storage import Store
 from mu2net_core.storage import open_store as default_open_store
+from mu2net_core.storage.files import translated
 
 __all__ = [
     "OpenStore",
@@ -110,7 +112,7 @@ def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limi
     """
     store = open_store(remote.url) if open_store else default_open_store(remote.url, remote.options)
     file = store.local_path(CONFIG)
-    if file is not None and (file.parent / FOLDER / CONFIG).is_file():
+    if file is not None and _holds_repository(file.parent / FOLDER):
         store = (open_store or default_open_store)(str(file.parent / FOLDER))
     return RemoteRepository(remote, store, limits)
 
@@ -149,12 +151,18 @@ def check_place(remote: Remote, repo: Repository) -> None:
     if file is None:
         return
     folder = file.parent
-    if folder in {repo.path.resolve(), repo.worktree.resolve()}:
-        raise InvalidInputError(f"Cannot use {folder} as a remote: it is this repository itself.")
-    if folder.exists() and not folder.is_dir():
-        raise InvalidInputError(f"Cannot use {folder} as a remote: it is a file. Expected a folder.")
-    if folder.is_dir() and not file.is_file() and not (folder / FOLDER / CONFIG).is_file():
-        check_empty(folder)
+    with translated("look into", folder):
+        if folder in {repo.path.resolve(), repo.worktree.resolve()}:
+            raise InvalidInputError(f"Cannot use {folder} as a remote: it is this repository itself.")
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInputError(f"Cannot use {folder} as a remote: it is a file. Expected a folder.")
+        if folder.is_dir() and not file.is_file() and not _holds_repository(folder / FOLDER):
+            check_empty(folder)
+
+
+def _holds_repository(folder: Path) -> bool:
+    with translated("look into", folder.parent):
+        return (folder / CONFIG).is_file()
 
 
 def attach(repo: Repository) -> None:

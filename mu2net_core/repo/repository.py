@@ -13,7 +13,7 @@ from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
-from mu2net_core.storage.files import make_folder, translate
+from mu2net_core.storage.files import make_folder, translated
 
 __all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "clone_marker"]
 
@@ -62,7 +62,9 @@ class Repository:
         """
         with FileLock(self.state / "config.lock", what="the settings of this repository"):
             file = self.path / CONFIG
-            changed = change(Config.parse(file.read_bytes(), what=str(file)))
+            with translated("read", file):
+                data = file.read_bytes()
+            changed = change(Config.parse(data, what=str(file)))
             replace_file(file, changed.dump())
         self.config = changed
         return changed
@@ -71,12 +73,10 @@ class Repository:
         """Moves a damaged file to ``state/corrupt``, so that a good copy can take its place; missing is fine."""
         source = self.path / key
         target = self.state / "corrupt" / key.replace("/", "-")
-        try:
+        with translated("move aside", source):
             make_folder(target.parent)
             if source.exists():
                 source.replace(target)
-        except OSError as exc:
-            raise translate(exc, "move aside", source) from exc
 
     def __repr__(self) -> str:
         return f"Repository({str(self.path)!r})"

@@ -110,6 +110,6 @@ def _ancestor(repo: Repository, base: Resolved, steps: int) -> Resolved:
     for step in range(steps):
         parents = repo.objects.commit(commit_id).parents
         if not parents:
-            raise NotFoundError(f"The history of {base.id[:12]} ends {step} commits back: there is no ~{steps}.")
+            raise NotFoundError(f"The history of {base.id[:10]} ends {step} commits back: there is no ~{steps}.")
         commit_id = parents[0]
     return Resolved(kind="commit", id=commit_id, task=repo.objects.commit(commit_id).task)

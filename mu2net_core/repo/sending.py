@@ -21,7 +21,7 @@ from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.moving import move_heads
-from mu2net_core.repo.outcomes import Counter, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Plan, Planner
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import is_purge
@@ -94,11 +94,12 @@ class Session:
                     self._push_task(task)
                 except ConflictError as exc:
                     self._conflicts.append(exc)
+                    self.reports[task] = TaskReport(task=task, outcome="conflict", reason=exc.message)
 
-    def raise_conflict(self) -> None:
-        """Raises the first conflict met, if any, now that everything else was sent."""
+    def raise_conflict(self, done: Exchange) -> None:
+        """Raises the conflicts met, if any, now that everything else was sent."""
         if self._conflicts:
-            raise self._conflicts[0]
+            raise ExchangeConflictError(self._conflicts, done)
 
     def finish(self) -> None:
         """Notes that all was sent."""
@@ -144,7 +145,7 @@ class Session:
 
     def _push_task(self, task: str) -> None:
         """Sends one task; as often as others were faster, joins with what they did and tries again."""
-        merged = False
+        merged, lost = False, None
         for attempt in range(_ATTEMPTS):
             if attempt:  # lost twice: others push all the time, and looking again at once would only slow all down
                 self.sleep(SystemRandom().uniform(0, min(_LONGEST_S, _FIRST_S * 2**attempt)))
@@ -153,10 +154,11 @@ class Session:
             if outcome in {"skipped", "refused"}:
                 return
             merged = merged or outcome == "merged"
+            lost = self.reports[task].reason or lost
             if not self._push_together([task]):
                 report = self.reports[task]
                 is_merge = merged and report.outcome == "updated"
-                self.reports[task] = replace(report, outcome="merged") if is_merge else report
+                self.reports[task] = replace(report, outcome="merged" if is_merge else report.outcome, reason=lost)
                 return
         raise ConflictError(f"The head of {task} on {self.remote.remote.name} kept moving: gave up after {_ATTEMPTS}.")
 

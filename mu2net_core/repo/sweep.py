@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.storage import Store
-from mu2net_core.storage.files import TEMP_PREFIX
+from mu2net_core.storage.files import TEMP_PREFIX, translated
 
 __all__ = ["CLOCK", "delete_unless_newer", "leftovers", "put_back", "time_there"]
 
@@ -52,10 +52,11 @@ def put_back(store: Store) -> int:
     """Gives files their names back that a killed sweep had taken; returns how many."""
     count = 0
     for file in _hidden(store, _ASIDE):
-        with suppress(FileExistsError):
-            os.link(file, file.with_name(file.name.removeprefix(_ASIDE)))
-            count += 1
-        file.unlink(missing_ok=True)
+        with translated("give its name back to", file):
+            with suppress(FileExistsError):
+                os.link(file, file.with_name(file.name.removeprefix(_ASIDE)))
+                count += 1
+            file.unlink(missing_ok=True)
     return count
 
 
@@ -76,14 +77,15 @@ def leftovers(store: Store, limit: datetime) -> Iterator[Path]:
 
 def _delete_file(store: Store, key: str, file: Path, limit: datetime) -> bool:
     aside = file.with_name(_ASIDE + file.name)
-    with suppress(FileExistsError):
-        os.link(file, aside)
-    store.delete(key)
-    deleted = aside.stat().st_mtime < limit.timestamp()
-    if not deleted:
+    with translated("delete", file):
         with suppress(FileExistsError):
-            os.link(aside, file)
-    aside.unlink(missing_ok=True)
+            os.link(file, aside)
+        store.delete(key)
+        deleted = aside.stat().st_mtime < limit.timestamp()
+        if not deleted:
+            with suppress(FileExistsError):
+                os.link(aside, file)
+        aside.unlink(missing_ok=True)
     return deleted
 
 

@@ -17,6 +17,7 @@ from mu2net_core.repo.config import Remote
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.storage import replace_file
+from mu2net_core.storage.files import read_if_there, translated
 
 __all__ = ["Tracking", "forget_tracking", "read_purged", "read_tracking", "write_purged", "write_tracking"]
 
@@ -88,9 +89,10 @@ def read_tracking(state: Path, remote: Remote) -> Tracking:
         remote: whose note to read.
     """
     nothing = Tracking(url=remote.url)
+    data = read_if_there(_file(state, remote.name))
     try:
-        known = decode(_file(state, remote.name).read_bytes(), Tracking, what=f"what is known of {remote.name}")
-    except (FileNotFoundError, CorruptObjectError):
+        known = decode(data or b"", Tracking, what=f"what is known of {remote.name}")
+    except CorruptObjectError:
         return nothing
     return known if known.url == remote.url else nothing
 
@@ -102,10 +104,10 @@ def write_tracking(state: Path, name: str, tracking: Tracking) -> None:
 
 def read_purged(state: Path, remote: Remote) -> tuple[Tombstone, ...]:
     """Returns the tombstones that were last seen on ``remote``."""
+    data = read_if_there(_purged_file(state, remote.name))
     try:
-        data = _purged_file(state, remote.name).read_bytes()
-        known = decode(data, _Tombstones, what=f"what was purged from {remote.name}")
-    except (FileNotFoundError, CorruptObjectError):
+        known = decode(data or b"", _Tombstones, what=f"what was purged from {remote.name}")
+    except CorruptObjectError:
         return ()
     return known.tombstones if known.url == remote.url else ()
 
@@ -119,8 +121,9 @@ def write_purged(state: Path, remote: Remote, tombstones: Iterable[Tombstone]) -
 
 def forget_tracking(state: Path, name: str) -> None:
     """Removes what is known of the remote called ``name``; nothing known is fine."""
-    _file(state, name).unlink(missing_ok=True)
-    _purged_file(state, name).unlink(missing_ok=True)
+    for file in (_file(state, name), _purged_file(state, name)):
+        with translated("delete", file):
+            file.unlink(missing_ok=True)
 
 
 def _file(state: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository, check_vacant, connect
 from mu2net_core.storage import replace_file
+from mu2net_core.storage.files import read_if_there, translated
 from mu2net_core.version import __version__
 
 __all__ = ["Note", "check_vetted", "forget_note", "read_note", "vet"]
@@ -85,16 +86,19 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
 
 def read_note(state: Path, remote: Remote) -> Note | None:
     """Returns how the last probe of ``remote`` ended; None if it was never probed at this URL with these options."""
+    data = read_if_there(_file(state, remote.name))
     try:
-        note = decode(_file(state, remote.name).read_bytes(), Note, what=f"what was found at {remote.name}")
-    except (FileNotFoundError, CorruptObjectError):
+        note = decode(data or b"", Note, what=f"what was found at {remote.name}")
+    except CorruptObjectError:
         return None
     return note if (note.url, dict(note.options)) == (remote.url, dict(remote.options)) else None
 
 
 def forget_note(state: Path, name: str) -> None:
     """Removes the note on the remote called ``name``; none is fine."""
-    _file(state, name).unlink(missing_ok=True)
+    file = _file(state, name)
+    with translated("delete", file):
+        file.unlink(missing_ok=True)
 
 
 def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) -> None:

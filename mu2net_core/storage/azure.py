@@ -18,20 +18,42 @@ from azure.core.exceptions import (
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.storage.backend import (
     CONNECT_TIMEOUT_S,
+    PUBLIC_HINT,
     READ_TIMEOUT_S,
     Backend,
     Failure,
+    ForeignAnswerError,
     Info,
     Trouble,
     by_status,
     chain,
+    expired,
+    foreign,
     words,
 )
 from mu2net_core.storage.places import Place, without_secret
 
 __all__ = ["AzureBackend"]
 
-_ONCE = {"retry_total": 0, "connection_timeout": CONNECT_TIMEOUT_S, "read_timeout": READ_TIMEOUT_S}
+_RENEW = "az login, or a new AZURE_STORAGE_SAS_TOKEN"
+_CLOCK = "Set this machine's clock: the server refuses requests that are minutes off."
+
+
+def _check_is_azure(answer: Any) -> None:
+    """Checks that an answer is of Azure Storage, which numbers every one of its answers."""
+    headers = answer.http_response.headers
+    status = int(answer.http_response.status_code)
+    if "x-ms-request-id" not in headers and by_status(status) not in (Trouble.BUSY, Trouble.LOST):
+        kind = str(headers.get("Content-Type", "")).partition(";")[0].lower() or "a document of no kind"
+        raise ForeignAnswerError(f"{status}, {kind}")
+
+
+_ONCE: Mapping[str, Any] = {
+    "retry_total": 0,
+    "connection_timeout": CONNECT_TIMEOUT_S,
+    "read_timeout": READ_TIMEOUT_S,
+    "raw_response_hook": _check_is_azure,
+}
 _WHOLE_BYTES = 256 * 2**20  # in one request; the SDK's own default cuts downloads at 32 MiB
 _TROUBLE = {
     "BlobNotFound": Trouble.NO_KEY,
@@ -117,15 +139,21 @@ class AzureBackend(Backend):
             return Failure(
                 trouble=Trouble.DENIED,
                 reason="no storage account is named, or its credentials are incomplete",
-                hint=f"Name it: the option account, or AZURE_STORAGE_ACCOUNT_NAME. {_HINT}",
+                hint=f"Name it: the option account, or AZURE_STORAGE_ACCOUNT_NAME. {PUBLIC_HINT} {_HINT}",
             )
         for cause in chain(exc):
+            if isinstance(cause, ForeignAnswerError):
+                return foreign(str(cause), None, "Azure Blob Storage")
             if isinstance(cause, ClientAuthenticationError) and not cause.status_code:
-                return Failure(trouble=Trouble.DENIED, reason="no usable credentials", hint=_HINT)
+                if "expired" in str(cause):
+                    return expired(words(cause), _RENEW)
+                hint = f"{PUBLIC_HINT} {_HINT}"
+                return Failure(trouble=Trouble.DENIED, reason="no usable credentials", hint=hint)
             if isinstance(cause, HttpResponseError) and cause.status_code:
                 return _answered(cause)
         lost = (ServiceRequestError, ServiceResponseError, HttpResponseError, ConnectionError, TimeoutError)
         trouble = Trouble.LOST if isinstance(exc, lost) else Trouble.REFUSED
+        trouble = Trouble.AWAY if isinstance(exc, ServiceRequestError) and not _was_cut(exc) else trouble
         return Failure(trouble=trouble, reason=words(exc))
 
     def credentials(self) -> str:
@@ -175,9 +203,21 @@ class AzureBackend(Backend):
         await self._container().get_container_properties(**_ONCE)
 
 
+def _was_cut(exc: BaseException) -> bool:
+    """Returns whether a connection was there, and broke while the request was sent."""
+    from aiohttp import ClientConnectorError
+
+    return not isinstance(getattr(exc, "inner_exception", None), ClientConnectorError)
+
+
 def _answered(exc: HttpResponseError) -> Failure:
     status, code = int(exc.status_code or 0), getattr(exc, "error_code", None)
     code = str(getattr(code, "value", code) or "")
     trouble = _TROUBLE.get(code) or by_status(status)
     reason = f"the server answered {status} {code or exc.reason or ''}".strip()
+    said = str(exc)
+    if status == 401 or "Signature not valid in the specified time frame" in said or "expired" in said:
+        return expired(reason, _RENEW)
+    if "Request date header too old" in said or "Make sure the value of Date" in said:
+        return Failure(trouble=trouble, reason=reason, hint=f"{_HINT} {_CLOCK}")
     return Failure(trouble=trouble, reason=reason, hint=_HINT if trouble is Trouble.DENIED else None)

@@ -18,18 +18,24 @@ from mu2net_core.storage.places import Place, without_secret
 
 __all__ = [
     "CONNECT_TIMEOUT_S",
+    "PUBLIC_HINT",
     "READ_TIMEOUT_S",
     "Backend",
     "Failure",
+    "ForeignAnswerError",
     "Info",
     "Trouble",
     "by_status",
     "chain",
+    "expired",
+    "foreign",
+    "foreign_words",
     "words",
 ]
 
 T = TypeVar("T")
 
+PUBLIC_HINT = "What is open to everybody needs none: --anonymous (later: mu2net remote set NAME --anonymous)."
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 15
 _SLOWEST_BYTES_S = 64 * 1024
@@ -43,8 +49,11 @@ class Trouble(Enum):
     NO_BUCKET = auto()
     THERE = auto()  # somebody wrote or is writing this object; perhaps this very client, before a lost reply
     DENIED = auto()
+    EXPIRED = auto()  # the credentials were good, and are no more
     BUSY = auto()  # answered: not now
+    AWAY = auto()  # nobody could be reached: nothing was sent
     LOST = auto()  # no whole answer: the request may have been done or not
+    FOREIGN = auto()  # what answers is no such storage
     REFUSED = auto()  # and would be again
 
 
@@ -71,11 +80,17 @@ class Info:
         size: number of bytes.
         modified: when it was written, by the storage's clock, in UTC.
         md5: of its bytes, if the storage says; what it says is a hint, for some encrypt and hash afterwards.
+        is_retained: whether the storage says that it cannot be deleted for a while.
     """
 
     size: int
     modified: datetime
     md5: bytes | None = None
+    is_retained: bool = False
+
+
+class ForeignAnswerError(Exception):
+    """A success in the words of HTTP whose answer is none of this kind of storage."""
 
 
 class Backend(ABC):
@@ -87,6 +102,7 @@ class Backend(ABC):
     Attributes:
         options: the names of the options it understands.
         bucket_word: what its users call a bucket.
+        keeps_versions: whether it was seen that what is deleted stays there as an older version.
     """
 
     options: ClassVar[frozenset[str]] = frozenset()
@@ -102,6 +118,7 @@ class Backend(ABC):
         self.bucket = place.bucket
         self.given = options
         self.anonymous = options.get("anonymous") == "true"
+        self.keeps_versions = False
         self._lock = Lock()
         self._fs: Any = None
 
@@ -179,6 +196,42 @@ def by_status(status: int) -> Trouble:
     if status == 408:
         return Trouble.LOST
     return Trouble.BUSY if status == 429 or (status >= 500 and status != 501) else Trouble.REFUSED
+
+
+def expired(reason: str, renew: str) -> Failure:
+    """Returns the failure of a request whose credentials are too old; ``renew`` says how to get new ones."""
+    hint = (
+        f"The credentials have expired: get new ones ({renew}), then run the same command again, it goes on from there."
+    )
+    return Failure(trouble=Trouble.EXPIRED, reason=reason, hint=hint)
+
+
+def foreign(said: str, server: str | None, kind: str) -> Failure:
+    """Returns the failure of a request that something else than a storage of this ``kind`` answered, e.g. a web page.
+
+    Args:
+        said: what it answered.
+        server: where, if that is known.
+        kind: the storage's name.
+    """
+    what = "a web page" if "html" in said else "something else"
+    return Failure(
+        trouble=Trouble.FOREIGN,
+        reason=f"{what} answers{f' at {server}' if server else ''}, not {kind} ({said})",
+        hint="See what a browser shows there. A server's web console has another port than its storage, some networks "
+        "want a log-in first, and some proxies answer for others.",
+    )
+
+
+def foreign_words(exc: BaseException) -> str | None:
+    """Returns what something else answered than the storage that was asked; None if ``exc`` does not say so."""
+    from aiohttp import TooManyRedirects
+
+    if isinstance(exc, ForeignAnswerError):
+        return str(exc)
+    if isinstance(exc, TooManyRedirects) or isinstance(getattr(exc, "kwargs", {}).get("error"), TooManyRedirects):
+        return "html that leads from one page to the next"
+    return None
 
 
 def chain(exc: BaseException | None) -> Iterator[BaseException]:

@@ -10,14 +10,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, Mu2netError, StorageError
+from mu2net_core.storage.rights import follow_folder, is_shared, who_may
 
-__all__ = ["TEMP_PREFIX", "make_folder", "replace_file", "sync_all", "sync_folder", "temporary_file", "translate"]
+__all__ = [
+    "TEMP_PREFIX",
+    "is_of_the_system",
+    "make_folder",
+    "read_if_there",
+    "replace_file",
+    "sync_all",
+    "sync_folder",
+    "temporary_file",
+    "translate",
+    "translated",
+]
 
 TEMP_PREFIX = ".tmp-"
 _MANY = 200
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_READ_ONLY = "It lies on a file system that is mounted for reading only: mount it for writing, or use another place."
+_HINTS = {
+    errno.EROFS: _READ_ONLY,
+    errno.ENOTDIR: "A part of that path is a file, where a folder is expected: correct the path.",
+    errno.ELOOP: "Its links lead in a circle: correct the path.",
+    errno.ENAMETOOLONG: "Use a folder with a shorter path, or shorter names.",
+    errno.EIO: "The disk or the network share fails. See that it is well, then run the same command again.",
+    errno.ESTALE: "The network share was mounted anew, or is gone. See that it is there, then say the same again.",
+    errno.EMFILE: "Allow this process more open files: ulimit -n 4096",
+}
 
 
 def translate(exc: OSError, doing: str, where: object) -> Mu2netError:
@@ -29,10 +51,37 @@ def translate(exc: OSError, doing: str, where: object) -> Mu2netError:
             hint="Free some space, then run the same command again.",
         )
     if exc.errno in _DENIED:
-        return AccessDeniedError(
-            f"Cannot {doing} {where}: {reason}.", hint="Check the owner and the permissions of that folder."
-        )
-    return StorageError(f"Cannot {doing} {where}: {reason}.")
+        hint = _HINTS.get(exc.errno) or who_may(exc.filename or where)
+        return AccessDeniedError(f"Cannot {doing} {where}: {reason}.", hint=hint)
+    return StorageError(f"Cannot {doing} {where}: {reason}.", hint=_HINTS.get(exc.errno or 0))
+
+
+@contextmanager
+def translated(doing: str, where: object) -> Iterator[None]:
+    """Turns an operating-system error inside the block into ours, met while ``doing`` something to ``where``."""
+    try:
+        yield
+    except OSError as exc:
+        raise translate(exc, doing, where) from exc
+
+
+def read_if_there(path: Path) -> bytes | None:
+    """Returns the bytes of a file, None if there is none.
+
+    Raises:
+        AccessDeniedError: permissions forbid it.
+        StorageError: the disk fails.
+    """
+    with translated("read", path):
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def is_of_the_system(exc: OSError) -> bool:
+    """Returns whether an error says that a disk, or the rights on it, are not as they need to be, and is no defect."""
+    return exc.errno in {*_FULL, *_DENIED, *_HINTS}
 
 
 def sync_folder(folder: Path) -> None:
@@ -59,16 +108,36 @@ def sync_all(paths: Sequence[Path], root: Path) -> None:
         sync_folder(folder)
 
 
-def make_folder(folder: Path, *, sync: bool = True) -> None:
-    """Creates ``folder`` and its parents, durably unless told otherwise; there already is fine."""
+def make_folder(folder: Path, *, sync: bool = True, private: bool = False) -> None:
+    """Creates ``folder`` and its parents, durably unless told otherwise; there already is fine.
+
+    What is made in a folder that others may write to can be written by the same people (``follow_folder``), unless
+    ``private``: then it is as the umask says.
+    """
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        if not private and is_shared(path.parent):
+            _make_shared(path)
+        else:
+            path.mkdir(exist_ok=True)
         if sync:
             sync_folder(path.parent)
+
+
+def _make_shared(path: Path) -> None:
+    """Makes a folder that has its rights from the first moment, when others may begin to write into it."""
+    temporary = path.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex}")
+    temporary.mkdir()
+    try:
+        follow_folder(temporary, path.parent)
+        temporary.rename(path)
+    except OSError:
+        temporary.rmdir()
+        if not path.is_dir():  # else somebody was quicker
+            raise
 
 
 @contextmanager
@@ -78,6 +147,7 @@ def temporary_file(folder: Path, data: bytes, *, sync: bool = True) -> Iterator[
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with open(handle, "wb", buffering=0) as file:  # noqa: PTH123
+            follow_folder(handle, folder)
             _write_all(file.fileno(), data)
             if sync:
                 os.fsync(file.fileno())

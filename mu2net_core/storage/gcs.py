@@ -10,20 +10,25 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
-from aiohttp import ClientError, ClientSSLError
+from aiohttp import ClientConnectorError, ClientError, ClientSSLError
 from gcsfs.core import GCSFileSystem
-from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.exceptions import GoogleAuthError, ReauthFailError, RefreshError, TransportError
 from requests.exceptions import RequestException
 
 from mu2net_core.storage.backend import (
     CONNECT_TIMEOUT_S,
+    PUBLIC_HINT,
     READ_TIMEOUT_S,
     Backend,
     Failure,
+    ForeignAnswerError,
     Info,
     Trouble,
     by_status,
     chain,
+    expired,
+    foreign,
+    foreign_words,
     words,
 )
 from mu2net_core.storage.places import without_secret
@@ -34,6 +39,9 @@ _HINT = (
     "Check that these credentials may list, read and write objects of this bucket (the role Storage Object User), or "
     "give others: GOOGLE_APPLICATION_CREDENTIALS, or gcloud auth application-default login."
 )
+
+
+_RENEW = "gcloud auth application-default login, or a new GOOGLE_APPLICATION_CREDENTIALS"
 
 
 class _AnsweredError(Exception):
@@ -58,7 +66,10 @@ class _Requests(GCSFileSystem):  # type: ignore[misc]
             data=data,
             timeout=self.requests_timeout,
         ) as answer:
-            content = await answer.read()
+            content, kind = await answer.read(), answer.content_type
+            is_page = kind == "text/html" and method != "DELETE"
+            if is_page and by_status(answer.status) not in (Trouble.BUSY, Trouble.LOST):
+                raise ForeignAnswerError(f"{answer.status}, {kind}")
             if answer.status >= 400:
                 raise _AnsweredError(answer.status, _message(content))
             return answer.status, answer.headers, answer.request_info, content
@@ -149,12 +160,19 @@ class GcsBackend(Backend):
         if isinstance(exc, _AnsweredError):
             return _answered(exc)
         for cause in chain(exc):
+            said = "no JSON" if isinstance(cause, json.JSONDecodeError) else foreign_words(cause)
+            if said is not None:
+                return foreign(said, self.given.get("endpoint"), "Google Cloud Storage")
+            if isinstance(cause, (RefreshError, ReauthFailError)):
+                return expired(words(cause), _RENEW)
             if isinstance(cause, GoogleAuthError) and not isinstance(cause, TransportError):
-                return Failure(trouble=Trouble.DENIED, reason="no usable credentials", hint=_HINT)
+                hint = f"{PUBLIC_HINT} {_HINT}"
+                return Failure(trouble=Trouble.DENIED, reason="no usable credentials", hint=hint)
             if isinstance(cause, ClientSSLError):
                 return Failure(trouble=Trouble.REFUSED, reason=words(cause))
         lost = isinstance(exc, (ClientError, RequestException, TransportError, ConnectionError, TimeoutError))
-        return Failure(trouble=Trouble.LOST if lost else Trouble.REFUSED, reason=words(exc))
+        trouble = Trouble.AWAY if isinstance(exc, ClientConnectorError) else Trouble.LOST
+        return Failure(trouble=trouble if lost else Trouble.REFUSED, reason=words(exc))
 
     def credentials(self) -> str:
         """Returns which credentials are used, in words."""
@@ -174,6 +192,8 @@ def _answered(exc: _AnsweredError) -> Failure:
     if exc.status == 404 and "bucket does not exist" in exc.message:
         trouble = Trouble.NO_BUCKET
     reason = f"the server answered {exc.status}" + (f" ({exc.message})" if exc.message else "")
+    if exc.status == 401 and "nonymous" not in exc.message:
+        return expired(without_secret(reason), _RENEW)
     hint = _HINT if trouble is Trouble.DENIED else None
     return Failure(trouble=trouble, reason=without_secret(reason), hint=hint)
 

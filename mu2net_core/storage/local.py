@@ -61,6 +61,8 @@ class LocalStore:
                 if self._is_same(path, key, data):
                     return False
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
+            if not self.root.is_dir():
+                raise translate(exc, "write", path) from exc
             raise AlreadyExistsError(
                 f"Cannot create {key} in {self.url}: a file and a folder would share a name."
             ) from exc

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.storage.files import make_folder, translate
+from mu2net_core.storage.rights import follow_folder
 
 __all__ = ["FileLock"]
 
@@ -35,6 +36,7 @@ class FileLock:
         try:
             make_folder(self.path.parent)
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            follow_folder(handle, self.path.parent)
         except OSError as exc:
             raise translate(exc, "lock", self.path) from exc
         try:

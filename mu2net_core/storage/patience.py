@@ -12,14 +12,16 @@ __all__ = ["Patience"]
 
 _FIRST_S, _LONGEST_S = 0.05, 4.0
 _TRIES = 20
-_PATIENCE_S = {Trouble.LOST: 16.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
+_PATIENCE_S = {Trouble.AWAY: 16.0, Trouble.LOST: 16.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
+_FIRST_CONTACT_S, _FIRST_CONTACT_TRIES = 2.0, 5
 
 
 class Patience:
     """Waits ever longer between attempts, each time a random part of it, and not for ever.
 
     A storage that answers "not now" gets up to a minute. One that does not answer at all gets no new attempt after
-    16 seconds, so that with its timeouts a dead one is an error within about half a minute.
+    16 seconds, so that with its timeouts a dead one is an error within about half a minute; one that was never reached
+    before, whose address may be wrong, after 2.
 
     Attributes:
         attempts: how many failed.
@@ -30,9 +32,17 @@ class Patience:
         self._began = clock()
         self.attempts = 0
 
-    def again(self, trouble: Trouble) -> bool:
-        """Returns whether to try again after this failure, having waited for the right moment."""
+    def again(self, trouble: Trouble, *, was_reached: bool = True) -> bool:
+        """Returns whether to try again after this failure, having waited for the right moment.
+
+        Args:
+            trouble: the failure.
+            was_reached: whether this storage ever answered this process.
+        """
         self.attempts += 1
+        is_stranger = trouble is Trouble.AWAY and not was_reached
+        if is_stranger and (self.attempts >= _FIRST_CONTACT_TRIES or self.elapsed_s > _FIRST_CONTACT_S):
+            return False
         if self.attempts >= _TRIES or self.elapsed_s > _PATIENCE_S.get(trouble, 0.0):
             return False
         self._sleep(SystemRandom().uniform(0, min(_LONGEST_S, _FIRST_S * 2**self.attempts)))

@@ -10,7 +10,13 @@ from hashlib import md5
 from pathlib import Path
 from typing import NoReturn, TypeVar, cast
 
-from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, NotFoundError, StorageError
+from mu2net_core.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    CredentialsExpiredError,
+    NotFoundError,
+    StorageError,
+)
 from mu2net_core.storage.backend import Backend, Failure, Info, Trouble
 from mu2net_core.storage.patience import Patience
 from mu2net_core.storage.store import check_key, check_prefix, too_large
@@ -21,7 +27,7 @@ T = TypeVar("T")
 _Failed = tuple[Failure, Exception]
 
 _MISSING = (Trouble.NO_KEY, Trouble.NOTHING)
-_PASSING = (Trouble.BUSY, Trouble.LOST)
+_PASSING = (Trouble.BUSY, Trouble.AWAY, Trouble.LOST)
 _AGAIN = "See that this machine is online and the server is up, then run the same command again: it goes on from there."
 _READ_BACK_BYTES = 64 * 1024  # of more, size and MD5 are compared first
 
@@ -38,6 +44,7 @@ class FsspecStore:
         self._url = backend.place.url
         self._sleep = sleep
         self._bucket_is_there = False
+        self._was_reached = False
 
     @property
     def url(self) -> str:
@@ -47,6 +54,15 @@ class FsspecStore:
     def credentials(self) -> str:
         """Returns which credentials are used, in words, or where they were looked for."""
         return self._backend.credentials()
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether it was seen that what is deleted stays there as an older version."""
+        return self._backend.keeps_versions
+
+    def is_retained(self, key: str) -> bool:
+        """Returns whether the storage says that ``key`` cannot be deleted for a while."""
+        return self._info("look for", key).is_retained
 
     def read(self, key: str, *, limit: int | None = None) -> bytes:
         """Returns the bytes at ``key``, if they are no more than ``limit``."""
@@ -69,7 +85,7 @@ class FsspecStore:
                 raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.") from cause
             if same:
                 return perhaps_ours
-            if not patience.again(failure.trouble):
+            if not patience.again(failure.trouble, was_reached=self._was_reached):
                 self._fail("write", key, failure, cause, patience)
         return True
 
@@ -153,7 +169,7 @@ class FsspecStore:
             if failed is None:
                 return cast("T", result)
             failure, cause = failed
-            if failure.trouble not in _PASSING or not patience.again(failure.trouble):
+            if failure.trouble not in _PASSING or not patience.again(failure.trouble, was_reached=self._was_reached):
                 self._fail(doing, key, failure, cause, patience)
 
     def _try(self, call: Callable[[], T]) -> tuple[T | None, _Failed | None]:
@@ -161,8 +177,10 @@ class FsspecStore:
         try:
             result = call()
         except Exception as exc:  # noqa: BLE001 - the backend knows what its library's exceptions mean
-            return None, (self._backend.failure(exc), exc)
-        self._bucket_is_there = True
+            failure = self._backend.failure(exc)
+            self._was_reached = self._was_reached or failure.trouble not in (Trouble.AWAY, Trouble.LOST)
+            return None, (failure, exc)
+        self._bucket_is_there = self._was_reached = True
         return result, None
 
     def _fail(
@@ -172,21 +190,35 @@ class FsspecStore:
         trouble = failure.trouble
         if trouble is Trouble.NOTHING and not self._bucket_is_there:
             trouble = self._look_for_bucket()
+        if trouble in _MISSING and doing == "list":  # a folder that is not there is an empty one
+            raise StorageError(f"{what}: {failure.reason}.", hint=self._endpoint_hint()) from cause
         if trouble in _MISSING:
             self._bucket_is_there = True
             raise NotFoundError(f"No {key} in {self.url}.") from cause
         if trouble is Trouble.NO_BUCKET:
             word, bucket = self._backend.bucket_word, self._backend.bucket
             raise StorageError(
-                f"{what}: there is no {word} {bucket!r}.", hint=f"Create the {word}, or correct the URL."
+                f"{what}: there is no {word} {bucket!r}.",
+                hint=f"Create the {word}, or correct the URL. {self._endpoint_hint()}".strip(),
             ) from cause
         if trouble is Trouble.DENIED:
             used, _ = self._try(self._backend.credentials)
             words = f" Credentials: {used}." if used else ""
             raise AccessDeniedError(f"{what}: {failure.reason}.{words}", hint=failure.hint) from cause
+        if trouble is Trouble.EXPIRED:
+            raise CredentialsExpiredError(f"{what}: {failure.reason}.", hint=failure.hint) from cause
         tried = f" ({patience})" if patience and patience.attempts > 0 else ""
         hint = failure.hint or (_AGAIN if trouble in _PASSING else None)
         raise StorageError(f"{what}: {failure.reason}{tried}.", hint=hint) from cause
+
+    def _endpoint_hint(self) -> str:
+        """Returns what may be wrong about the server that was named."""
+        endpoint = self._backend.given.get("endpoint", "")
+        path = endpoint.partition("://")[2].partition("/")[2]
+        if not path:
+            return ""
+        server = endpoint.removesuffix(f"/{path}")
+        return f"The endpoint has a path (/{path}), which few servers want: try --endpoint {server}"
 
     def _look_for_bucket(self) -> Trouble:
         _, failed = self._try(self._backend.look)

@@ -90,8 +90,8 @@ def test_what_was_finished_under_another_definition_of_the_task_is_kept_in_the_h
     head = repo.objects.commit(repo.refs.head("a").commit)
     assert head.parents == (theirs, mine)
     assert (head.model, head.task_id) == (repo.objects.commit(theirs).model, repo.objects.commit(theirs).task_id)
-    assert f"mu2net reset a {mine[:12]}" in warnings[0]
-    reset(repo, context, "a", mine[:12])
+    assert f"mu2net reset a {mine[:10]}" in warnings[0]
+    reset(repo, context, "a", mine[:10])
     assert repo.objects.commit(repo.refs.head("a").commit).task_id == repo.objects.commit(mine).task_id
 
 
@@ -121,7 +121,7 @@ def test_what_was_finished_on_a_model_that_a_reset_left_behind_does_not_bring_it
     assert mine in head.parents
     (warning,) = warnings
     assert "it was reset to an earlier state" in warning
-    assert f"mu2net reset a {mine[:12]}" in warning
+    assert f"mu2net reset a {mine[:10]}" in warning
 
 
 class TestPurgedMeanwhile:

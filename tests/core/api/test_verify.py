@@ -158,7 +158,7 @@ class TestMerges:
         left, right = self.split(ann, context, sign_right=False)
         merged = ann.objects.put(merge_commits(ann.objects, [left, right])[1])
         trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
-        assert trust.commit(merged).reason == f"joins {right[:12]}, which is not signed"
+        assert trust.commit(merged).reason == f"joins {right[:10]}, which is not signed"
         assert trust.refusal(merged, right) is None  # what is ours already need not be
 
     @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ class TestPull:
         push(ann, context)
         result = pull(bob, context, require_signed=allowed)
         assert outcomes(result) == {"a": "refused", "b": "updated"}
-        assert result.tasks[0].reason == f"commit {bad[:12]} is not signed"
+        assert result.tasks[0].reason == f"commit {bad[:10]} is not signed"
         assert (head(bob, "a"), head(bob, "b")) == (before, head(ann, "b"))
 
     def test_names_the_key_that_is_not_allowed(

@@ -65,7 +65,7 @@ def test_policies(diverged: tuple[Repository, str, str], on_conflict: str, winne
 
 def test_fail_moves_nothing(diverged: tuple[Repository, str, str]) -> None:
     repo, ours, theirs = diverged
-    with pytest.raises(ConflictError, match=f"head of a: {ours[:12]} here and {theirs[:12]} there"):
+    with pytest.raises(ConflictError, match=f"head of a: {ours[:10]} here and {theirs[:10]} there"):
         join(repo, "a", theirs, policy("fail"))
     assert head(repo).commit == ours
 

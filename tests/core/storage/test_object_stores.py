@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=a;AccountKey=YQ==;BlobEndpoint={endpoint}/a;")
     options = {} if scheme == "abfs" else {"endpoint": endpoint, "anonymous": "true"}
     store = open_remote(f"{scheme}://bucket/x", options, sleep=lambda _: None)
-    with pytest.raises(StorageError, match=rf"Cannot read a in {scheme}://bucket/x: .*20 attempts"):
+    with pytest.raises(StorageError, match=rf"Cannot read a in {scheme}://bucket/x: .*5 attempts"):
         store.read("a")
     with pytest.raises(StorageError, match="Cannot"):
         store.create("a", b"x")
@@ -242,7 +242,7 @@ def _s3_error(status: int, code: str) -> ClientError:
         (412, "PreconditionFailed", Trouble.THERE),
         (409, "ConditionalRequestConflict", Trouble.THERE),
         (403, "SignatureDoesNotMatch", Trouble.DENIED),
-        (400, "ExpiredToken", Trouble.DENIED),
+        (400, "ExpiredToken", Trouble.EXPIRED),
         (403, "RequestTimeTooSkewed", Trouble.REFUSED),
         (503, "SlowDown", Trouble.BUSY),
         (500, "InternalError", Trouble.BUSY),

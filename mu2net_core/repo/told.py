@@ -1,0 +1,120 @@
+"""What happened to a head, and how two sides of one differ, in words for whoever has to live with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mu2net_core.objects import SPLITS, AccessRule, Commit, Task
+from mu2net_core.repo.contest import Manifests, ancestry
+
+__all__ = ["by_whom", "differences", "left_behind", "sides"]
+
+_FEW = 5
+
+
+def by_whom(commit: Commit) -> str:
+    """Returns who made a commit: the machine, and the working copy on it."""
+    return "a merge" if commit.agent is None else f"by {commit.agent.host} (working copy {commit.agent.id[:10]})"
+
+
+def sides(manifests: Manifests, ours: str, theirs: str) -> str:
+    """Returns whose the two sides of a conflict are, and in what their definitions of the task differ."""
+    one, other = manifests.commit(ours), manifests.commit(theirs)
+    text = f"Ours is {ours[:10]}, {by_whom(one)}; theirs is {theirs[:10]}, {by_whom(other)}."
+    if one.task_id == other.task_id:
+        return text
+    found = "; ".join(differences(manifests.task(one.task_id), manifests.task(other.task_id)))
+    return f"{text} Ours and theirs have {found}." if found else text
+
+
+def differences(ours: Task, theirs: Task) -> Iterator[str]:
+    """Yields in what two definitions of a task differ, ours first."""
+    yield from _other_classes(ours.classes, theirs.classes)
+    for name in SPLITS:
+        one, other = ours.splits[name], theirs.splits[name]
+        if one.num_examples != other.num_examples:
+            yield f"{one.num_examples} and {other.num_examples} {name} examples"
+        elif one.fingerprint != other.fingerprint:
+            yield f"{one.num_examples} {name} examples each, but other ones"
+    if (ours.source, ours.options) != (theirs.source, theirs.options):
+        yield f"the data {_data(ours)} and {_data(theirs)}"
+    if ours.metric != theirs.metric:
+        yield f"the metrics {ours.metric} and {theirs.metric}"
+    if ours.access != theirs.access:
+        yield f"as readers {_readers(ours.access)} and {_readers(theirs.access)}"
+
+
+def left_behind(manifests: Manifests, before: str, after: str, theirs: str) -> str | None:
+    """Returns what a head lost that moved from ``before`` to ``after``, and how to get it back; None if nothing.
+
+    Args:
+        manifests: where commits and models are.
+        before: the commit it stood at.
+        after: the commit it stands at now.
+        theirs: what it was made to include.
+    """
+    old, new = manifests.commit(before), manifests.commit(after)
+    back = f"back with: mu2net reset {old.task} {before[:10]}"
+    if new.removed and not old.removed:
+        return f"removed {_remover(manifests, before, after)}; {back}"
+    if old.removed or old.model is None or old.model == new.model:
+        return None
+    ours = f"your model {old.model[:10]}{_quality(manifests, old.model)}"
+    reset = _reset_behind(manifests, before, after)
+    if reset is not None:
+        commit = manifests.commit(reset)
+        return f"reset to {(commit.reset_to or '')[:10]} {by_whom(commit)}, which leaves {ours} behind; {back}"
+    if after == theirs or new.model is None:
+        return None
+    return f"theirs{_quality(manifests, new.model)} is kept over {ours}; {back}"
+
+
+def _remover(manifests: Manifests, before: str, after: str) -> str:
+    new = [manifests.commit(oid) for oid in _news(manifests, before, after)]
+    removing = [commit for commit in new if commit.removed and commit.agent is not None]
+    return by_whom(removing[-1]) if removing else "over there"
+
+
+def _reset_behind(manifests: Manifests, before: str, after: str) -> str | None:
+    """Returns the newest reset that came and went to a state without what ``before`` had."""
+    for oid in _news(manifests, before, after):
+        target = manifests.commit(oid).reset_to
+        if target is not None and before not in ancestry(manifests, [target]):
+            return oid
+    return None
+
+
+def _news(manifests: Manifests, before: str, after: str) -> Iterator[str]:
+    """Yields the commits that came with ``after``, the newest first."""
+    known = set(ancestry(manifests, [before]))
+    return (oid for oid in ancestry(manifests, [after]) if oid not in known)
+
+
+def _quality(manifests: Manifests, model_id: str) -> str:
+    quality = manifests.model(model_id).quality
+    return "" if quality is None else f" ({100 * quality:.2f}%)"
+
+
+def _other_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> Iterator[str]:
+    if ours == theirs:
+        return
+    if sorted(ours) == sorted(theirs):
+        yield "the same classes in another order"
+        return
+    text = f"{len(ours)} and {len(theirs)} classes"
+    only = {"ours": [c for c in ours if c not in theirs], "theirs": [c for c in theirs if c not in ours]}
+    named = [f"only {whose}: {_listed(names)}" for whose, names in only.items() if names]
+    yield f"{text} ({'; '.join(named)})" if named else text
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEW]) + ", ..." * (len(names) > _FEW)
+
+
+def _data(task: Task) -> str:
+    options = " ".join(f"{name}={value}" for name, value in sorted(task.options.items()))
+    return f"{task.source} {options}".strip()
+
+
+def _readers(rule: AccessRule) -> str:
+    return "everybody" if rule.readers is None else ", ".join(rule.readers) or "nobody"

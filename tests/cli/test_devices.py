@@ -1,0 +1,91 @@
+"""What every verb that computes says where JAX cannot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+import mu2net_core as m
+from mu2net_core.api import devices
+from mu2net_core.errors import DeviceError
+
+_ANSWERS = [
+    AssertionError(),  # JAX_PLATFORMS=cuda without its plugin
+    RuntimeError("Unable to initialize backend 'tpu': no libtpu.so (set JAX_PLATFORMS='')\nmore"),
+    OSError("libcudart.so.12: cannot open shared object file"),
+    ValueError("no such platform"),
+]
+_VERBS = (
+    ["eval", "digits"],
+    ["replay", "digits"],
+    ["predict", "digits", "digit.png"],
+    ["evolve", "--task", "digits"],
+    ["evolve", "--task", "digits", "--profile", "profile"],
+)
+
+
+@pytest.fixture(params=_ANSWERS, ids=lambda exc: type(exc).__name__)
+def no_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Lets JAX fail as it does where a backend cannot start; returns what it says."""
+
+    def fail() -> None:
+        raise request.param
+
+    monkeypatch.setattr(jax, "devices", fail)
+    return str(request.param).partition("\n")[0]
+
+
+def test_a_backend_that_cannot_start_is_a_message_and_no_defect(run, trained_repo: Path, no_backend: str) -> None:
+    (trained_repo / "digit.png").write_bytes(b"")
+    for verb in _VERBS:
+        result = run("-C", trained_repo, *verb)
+        assert (result.code, result.out) == (1, "")
+        assert "JAX finds no device" in result.err
+        assert no_backend in result.err
+        assert "hint: To compute on the CPU: JAX_PLATFORMS=cpu" in result.err
+
+
+def test_the_platform_that_was_asked_for_is_named(no_backend: str, monkeypatch) -> None:
+    monkeypatch.setattr(jax, "config", SimpleNamespace(jax_platforms="cuda"))
+    with pytest.raises(DeviceError, match="JAX_PLATFORMS=cuda asks for a device that JAX cannot start here") as caught:
+        devices.find_devices()
+    assert no_backend in caught.value.message
+    assert (caught.value.hint or "").startswith("Unset JAX_PLATFORMS")
+
+
+def test_doctor_says_so_and_goes_on(run, trained_repo: Path, no_backend: str) -> None:
+    result = run("-C", trained_repo, "doctor")
+    found = {row[0]: row[1:] for row in result.rows()}
+    assert result.code == 1
+    assert found["devices"][0] == "failed"
+    assert no_backend in found["devices"][1]
+    assert (found["storage"][0], found["repository"][0]) == ("ok", "ok")
+
+
+@pytest.mark.parametrize("where", ["below-a-file", "no-right"])
+def test_doctor_tries_to_write_where_programs_are_kept(run, tmp_path: Path, monkeypatch, where: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("MU2NET_CACHE_DIR", str(tmp_path / "file") if where == "below-a-file" else "/proc/nowhere")
+    result = run("doctor")
+    found = {row[0]: row[1:] for row in result.rows()}["compiled programs"]
+    assert found[0] == "warning"
+    assert "cannot write to" in found[1]
+    assert "MU2NET_CACHE_DIR" in result.err
+
+
+def test_a_fork_of_a_process_that_computed_is_an_error_and_no_endless_wait(trained_repo: Path, monkeypatch) -> None:
+    repo = m.open(trained_repo)
+    model, image = repo.model("digits"), np.zeros((1, 8, 8), np.uint8)
+    assert len(model.predict(image)) == 1
+    monkeypatch.setattr(devices, "_USED_BY", [os.getpid() + 1])  # as it is seen from a fork
+    with pytest.raises(DeviceError, match="was forked"):
+        model.predict(image)
+    with pytest.raises(DeviceError, match="spawn"):
+        repo.model("digits")
+    with pytest.raises(DeviceError, match="spawn"):
+        repo.evaluate("digits")
