@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "ago",
     "console",
     "counted",
     "percent",
@@ -70,6 +72,15 @@ def counted(number: int, noun: str) -> str:
     """Returns a number with its noun, e.g. ``1 child``, ``3 children``, ``2 objects``."""
     plural = {"child": "children", "entry": "entries"}.get(noun, f"{noun}s")
     return f"{number} {noun if number == 1 else plural}"
+
+
+def ago(moment: str, now: datetime) -> str:
+    """Returns how long before ``now`` a moment (ISO 8601) was, in its largest unit, e.g. ``3 minutes ago``."""
+    seconds = (now - datetime.fromisoformat(moment)).total_seconds()
+    for length_s, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length_s:
+            return f"{counted(int(seconds // length_s), unit)} ago"
+    return "just now"
 
 
 def print_json(value: Any) -> None:

@@ -35,6 +35,7 @@ class Tracking:
         roots: model ids by name.
         epoch: its epoch then; None if it had none.
         checked_at: when that was looked at, UTC and ISO 8601; empty for never.
+        seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
         unfinished: whether a push began to send and did not come to its end.
     """
@@ -45,6 +46,7 @@ class Tracking:
     roots: Mapping[str, str] = field(default_factory=dict)
     epoch: str | None = None
     checked_at: str = ""
+    seen_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
 
@@ -62,7 +64,11 @@ class Tracking:
 
     def checked(self, epoch: str | None, now: datetime | None) -> Tracking:
         """Returns a copy whose epoch was looked at just now."""
-        return replace(self, epoch=epoch, checked_at="" if now is None else now.astimezone(UTC).isoformat())
+        return replace(self, epoch=epoch, checked_at=_text(now))
+
+    def seen(self, now: datetime | None) -> Tracking:
+        """Returns a copy whose heads and tags were all looked at just now."""
+        return replace(self, seen_at=_text(now))
 
     def is_fresh(self, now: datetime | None) -> bool:
         """Returns whether the epoch was looked at so shortly before ``now`` that it need not be again."""
@@ -121,6 +127,10 @@ def forget_tracking(state: Path, name: str) -> None:
     """Removes what is known of the remote called ``name``; nothing known is fine."""
     _file(state, name).unlink(missing_ok=True)
     _purged_file(state, name).unlink(missing_ok=True)
+
+
+def _text(now: datetime | None) -> str:
+    return "" if now is None else now.astimezone(UTC).isoformat()
 
 
 def _file(state: Path, name: str) -> Path:
