@@ -29,6 +29,7 @@ __all__ = [
     "percent",
     "print_fields",
     "print_json",
+    "print_json_items",
     "print_json_line",
     "print_table",
     "quantity",
@@ -87,6 +88,14 @@ def print_json(value: Any) -> None:
     """Prints ``value`` as one JSON document, indented on a terminal."""
     indent = 2 if sys.stdout.isatty() else None
     print_document(json.dumps(_plain(value), indent=indent, ensure_ascii=False))
+
+
+def print_json_items(values: Iterable[Any]) -> None:
+    """Prints ``values`` as one JSON document, a list with a line per item, each as soon as it is there."""
+    print_document("[")
+    for number, value in enumerate(values):
+        print_document(("," if number else "") + json.dumps(_plain(value), ensure_ascii=False))
+    print_document("]")
 
 
 def print_json_line(value: Any) -> None:

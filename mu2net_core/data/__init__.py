@@ -6,8 +6,8 @@ grain, which imports jax, by a stream's first use.
 
 from mu2net_core.data.catalogue import absolute_uri, data_folder, default_name, is_catalogue, open_source
 from mu2net_core.data.describe import describe_task
-from mu2net_core.data.images import fit, read_image
-from mu2net_core.data.load import load_split
+from mu2net_core.data.images import decode_image, fit, read_image
+from mu2net_core.data.load import load_split, open_split
 from mu2net_core.data.resident import Resident
 from mu2net_core.data.source import Examples, RandomAccess, Source, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.splits import resolve_splits
@@ -25,12 +25,14 @@ __all__ = [
     "StoredExamples",
     "absolute_uri",
     "data_folder",
+    "decode_image",
     "default_name",
     "describe_task",
     "fit",
     "is_catalogue",
     "load_split",
     "open_source",
+    "open_split",
     "read_image",
     "resolve_splits",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -14,7 +15,22 @@ from mu2net_core.engine.programs import Programs, Row
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 from mu2net_core.objects import Component, Model
 
-__all__ = ["count_correct", "load_row", "precision_of", "probabilities"]
+__all__ = ["Answers", "answers", "count_correct", "load_row", "precision_of", "probabilities"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a model says of every example of a split, in the split's order.
+
+    Attributes:
+        labels: int32 [N], what they are.
+        said: int64 [N], the likeliest class.
+        probability: float32 [N], of that class.
+    """
+
+    labels: np.ndarray
+    said: np.ndarray
+    probability: np.ndarray
 
 
 def load_row(
@@ -43,6 +59,19 @@ def count_correct(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, fe
     batch = programs.evaluation_batch(specs)
     held = (hold(examples, batch, programs) for examples in feed.in_order(chunk=batch))
     return sum(int(programs.count(programs.activations(specs, row, one.inputs), one.labels)[0]) for one in held)
+
+
+def answers(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> Answers:
+    """Returns what a model says of every example of a split, exact whatever the batch; of images, one batch is held."""
+    batch = programs.evaluation_batch(specs)
+    labels, said, probability = [], [], []
+    for examples in feed.in_order(chunk=batch):
+        logits = programs.activations(specs, row, hold(examples, batch, programs).inputs)
+        chances = np.asarray(programs.run("softmax", jax.nn.softmax, logits))[: len(examples)]
+        labels.append(examples.labels)
+        said.append(np.asarray(logits)[: len(examples)].argmax(axis=-1))
+        probability.append(np.take_along_axis(chances, said[-1][:, None], axis=-1)[:, 0])
+    return Answers(labels=np.concatenate(labels), said=np.concatenate(said), probability=np.concatenate(probability))
 
 
 def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:

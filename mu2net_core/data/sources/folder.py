@@ -19,9 +19,9 @@ from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Slice
 
-__all__ = ["FolderSource", "open_folder"]
+__all__ = ["IMAGE_SUFFIXES", "FolderSource", "open_folder"]
 
-_IMAGES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _SPLIT_FOLDERS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation",
                   "test": "test"}  # fmt: skip
 _MAX_DEPTH = 8
@@ -91,7 +91,7 @@ class FolderSource:
     def _listing(self) -> _Listing:
         found = sorted(_walk(self.path, "", 0))
         if not found:
-            raise DataError(f"No images in {self.path}; looked for {', '.join(sorted(_IMAGES))}.")
+            raise DataError(f"No images in {self.path}; looked for {', '.join(sorted(IMAGE_SUFFIXES))}.")
         self._split_folders = _split_folders(found)
         self._check_depth(found)
         bad = {file for file in found if not self._is_good(file)} if self.skip_bad else set()
@@ -145,7 +145,7 @@ def _walk(root: Path, folder: str, depth: int) -> Iterator[str]:
         if entry.is_dir():
             if depth <= _MAX_DEPTH:
                 yield from _walk(root, name, depth + 1)
-        elif Path(entry.name).suffix.lower() in _IMAGES:
+        elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
             if not _is_text(name):
                 raise DataError(f"The name {name!r} in {root} is not UTF-8.", hint="Rename it.")
             yield name
