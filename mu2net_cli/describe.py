@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mu2net_cli.render import counted, percent, quantity, short
+from mu2net_core.repo.purged import PURGED_SOURCE
 
 if TYPE_CHECKING:
     from mu2net_core.api.log import LogEntry
@@ -68,6 +69,9 @@ def _field(name: str, value: str) -> str:
 def _task_lines(task: Task) -> Iterator[str]:
     yield ""
     yield _field("task", f"{task.name} ({access_text(task.name, task.access.readers)})")
+    if task.source == PURGED_SOURCE:
+        yield _field("data", "purged: nothing tells of it any more")
+        return
     yield _field("data", task.source)
     shape = "x".join("?" if side is None else str(side) for side in (task.input.height, task.input.width))
     yield _field("input", f"images {shape}, {task.input.channels} channel{'s' * (task.input.channels != 1)}")
@@ -100,7 +104,7 @@ def _model_lines(model: Model) -> Iterator[str]:
         yield _field("seed", f"{model.seed} on {model.device_kind or 'an unknown device'}")
     yield ""
     for ref in model.components:
-        state = "trained" if ref.trainable else "shared" if model.task else "root"
+        state = "trained" if ref.trainable else "frozen" if model.task else "root"
         size = quantity(ref.num_params).rjust(8)
         yield f"  {short(ref.id)}  {ref.name:<20}{size}  {state:<8}{ref.operation}{_from(ref.parent)}"
 
@@ -136,7 +140,7 @@ def component_lines(component: ShownComponent) -> Iterator[str]:
         yield _field("trained by", _training_text(component.training) or "nothing yet")
     yield _field("present", "yes" if component.present else "no: it is fetched when something needs it")
     for use in component.used_by:
-        how = "trained" if use.trainable else "shared"
+        how = "trained" if use.trainable else "frozen" if use.task else "root"
         head = ", a head's model" if use.retained and use.task else ""
         yield f"  {short(use.model)}  {how} as {use.layer} by {use.task or 'a root'}{head}"
 
