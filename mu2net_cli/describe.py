@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mu2net_cli.render import counted, percent, quantity, short
-from mu2net_core.repo.purged import PURGED_SOURCE
 
 if TYPE_CHECKING:
     from mu2net_core.api.log import LogEntry
@@ -53,7 +52,7 @@ def shown_lines(shown: Shown) -> Iterator[str]:
     if shown.kind == "model" and shown.retained_by:
         yield _field("head of", ", ".join(shown.retained_by))
     if shown.task_object is not None:
-        yield from _task_lines(shown.task_object)
+        yield from _task_lines(shown.task_object, purged=shown.purged)
     if shown.model is not None:
         yield from _model_lines(shown.model)
     if shown.snapshot is not None:
@@ -66,10 +65,10 @@ def _field(name: str, value: str) -> str:
     return f"{name + ':':<17}{value}"
 
 
-def _task_lines(task: Task) -> Iterator[str]:
+def _task_lines(task: Task, *, purged: bool) -> Iterator[str]:
     yield ""
     yield _field("task", f"{task.name} ({access_text(task.name, task.access.readers)})")
-    if task.source == PURGED_SOURCE:
+    if purged:
         yield _field("data", "purged: nothing tells of it any more")
         return
     yield _field("data", task.source)

@@ -8,6 +8,7 @@ from mu2net_core.api.log import LogEntry, log_entry
 from mu2net_core.objects import Commit, Kind, Model, Snapshot, Task, Training
 from mu2net_core.objects.component import Operation
 from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo.purged import PURGED_SOURCE
 from mu2net_core.repo.revisions import resolve
 
 __all__ = ["ComponentUse", "Shown", "ShownComponent", "show"]
@@ -52,6 +53,7 @@ class Shown:
         snapshot: the snapshot.
         component: the component.
         retained_by: for a model, the tasks whose head it is now.
+        purged: whether a task was purged; then its object tells nothing of its data.
     """
 
     kind: Kind
@@ -64,6 +66,7 @@ class Shown:
     snapshot: Snapshot | None = None
     component: ShownComponent | None = None
     retained_by: tuple[str, ...] = ()
+    purged: bool = False
 
 
 def show(repo: Repository, revision: str) -> Shown:
@@ -80,7 +83,7 @@ def show(repo: Repository, revision: str) -> Shown:
         return _shown_model(repo, found.id)
     if found.kind == "task":
         task = repo.objects.task(found.id)
-        return Shown(kind="task", id=found.id, task=task.name, task_object=task)
+        return Shown(kind="task", id=found.id, task=task.name, task_object=task, purged=task.source == PURGED_SOURCE)
     if found.kind == "snapshot":
         return Shown(kind="snapshot", id=found.id, snapshot=repo.objects.snapshot(found.id))
     return Shown(kind="component", id=found.id, component=_component(repo, found.id))
@@ -88,6 +91,7 @@ def show(repo: Repository, revision: str) -> Shown:
 
 def _shown_commit(repo: Repository, oid: str) -> Shown:
     commit = repo.objects.commit(oid)
+    task = repo.objects.task(commit.task_id)
     return Shown(
         kind="commit",
         id=oid,
@@ -95,7 +99,8 @@ def _shown_commit(repo: Repository, oid: str) -> Shown:
         commit=commit,
         entry=log_entry(repo, oid),
         model=repo.objects.model(commit.model) if commit.model is not None else None,
-        task_object=repo.objects.task(commit.task_id),
+        task_object=task,
+        purged=task.source == PURGED_SOURCE,
     )
 
 
