@@ -77,6 +77,8 @@ def _relation(remote: RemoteStatus) -> str:
         "to pull": remote.tasks("behind", "only-there"),
         "moved on both sides": remote.tasks("diverged"),
         "purged here, still there": remote.tasks("purged"),
+        "purged there": remote.tasks("purged-there"),
+        "purged there, with work here that never was there": remote.tasks("outlived"),
     }
     told = [f"{what}: {', '.join(some)}" for what, some in parts.items() if some]
     return "; ".join(told) or ("up to date" if remote.seen else "not contacted yet")

@@ -15,7 +15,7 @@ __all__ = ["tag"]
 
 _COLUMNS = (
     *(Column(title="tag", style="bold"), Column(title="snapshot")),
-    *(Column(title="newest work"), Column(title="tasks"), Column(title="on")),
+    *(Column(title="tasks"), Column(title="newest work"), Column(title="on")),
 )
 
 
@@ -50,7 +50,7 @@ def tag(
         if as_json:
             print_json(tags)
         else:
-            rows = ((t.name, short(t.snapshot), _day(t.newest_at), _some(t.tasks), _some(t.remotes)) for t in tags)
+            rows = ((t.name, short(t.snapshot), _some(t.tasks), _day(t.newest_at), _some(t.remotes)) for t in tags)
             print_table(session, _COLUMNS, rows)
         return
     found = api.delete(repo, name) if delete else api.create(repo, session.context, name, public=public)

@@ -46,6 +46,7 @@ def _take(remote: RemoteStatus) -> Iterator[NextStep]:
         "moved on there": remote.tasks("behind"),
         "new there": remote.tasks("only-there"),
         "moved on both sides": remote.tasks("diverged"),
+        "purged there": remote.tasks("purged-there"),
     }
     if any(theirs.values()):
         yield NextStep(command=f"mu2net pull {remote.name}", why=_told(theirs))
@@ -57,8 +58,7 @@ def _give(remote: RemoteStatus) -> Iterator[NextStep]:
             command=f"mu2net rm-task {task} --purge --remote {remote.name}",
             why="it was purged here, and is still there",
         )
-    ours = remote.to_push
-    if ours:
+    if remote.to_push:
         yield NextStep(command=f"mu2net push {remote.name}", why=_told(pending_names(remote)))
 
 

@@ -16,11 +16,13 @@ from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.pending import Pending, Sender
 from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.tracking import Tracking, read_tracking
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
 
-Relation = Literal["same", "ahead", "behind", "diverged", "only-here", "only-there", "purged"]
+Relation = Literal[
+    "same", "ahead", "behind", "diverged", "only-here", "only-there", "purged", "purged-there", "outlived"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,8 @@ class RemoteStatus:
         seen: whether it was ever fetched from or pushed to.
         seen_at: when all of it was last looked at, UTC and ISO 8601; None for never.
         relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
-            ``purged`` here, and not there.
+            ``purged`` here, and not there; ``purged-there``, so that a pull drops it here; ``outlived`` is what was
+            purged there while there is work on it here that was never there: it stays, and is not sent.
         to_push: what a push would move, of all that its readers may see.
     """
 
@@ -161,7 +164,8 @@ def _remote(
 ) -> RemoteStatus:
     known = read_tracking(repo.state, remote)
     names = sorted({*heads, *known.heads})
-    relations = {task: _relation(repo, heads.get(task), known.heads.get(task)) for task in names}
+    sender = Sender(repo, remote)
+    relations = {task: _relation(repo, heads.get(task), known, task, sender) for task in names}
     moved = {task: commits[task] for task, relation in relations.items() if relation in {"ahead", "only-here"}}
     return RemoteStatus(
         name=remote.name,
@@ -169,16 +173,20 @@ def _remote(
         seen=bool(known.heads or known.roots),
         seen_at=known.seen_at or None,
         relations=relations,
-        to_push=Sender(repo, remote).pending(known, moved),
+        to_push=sender.pending(known, moved),
     )
 
 
-def _relation(repo: Repository, here: HeadState | None, there: HeadState | None) -> Relation:
+def _relation(repo: Repository, here: HeadState | None, known: Tracking, task: str, sender: Sender) -> Relation:
+    there = known.heads.get(task)
+    if here is not None and (there is None or here.commit != there.commit) and sender.purged_there(here.commit):
+        had = known.purged_heads.get(task)
+        return "purged-there" if had is not None and contains(repo.objects, had, here.commit) else "outlived"
     if here is None or there is None:
         return "only-here" if there is None else "only-there"
     if here.commit == there.commit:
         return "same"
-    if not repo.objects.has("commit", there.commit) and there.task in Purged.read(repo.refs).tasks:
+    if not repo.objects.has("commit", there.commit) and task in Purged.read(repo.refs).tasks:
         return "purged"
     if contains(repo.objects, here.commit, there.commit):
         return "ahead"

@@ -54,6 +54,10 @@ class Sender:
         self._here = Purged.read(self.repo.refs)
         self._there = Purged(read_purged(self.repo.state, self.remote))
 
+    def purged_there(self, commit_id: str) -> bool:
+        """Returns whether a commit continues a history that was purged over there."""
+        return self._there.covers_commit(self.repo.objects, commit_id) is not None
+
     def pending(self, tracking: Tracking, moved: Mapping[str, Commit]) -> Pending:
         """Returns what a push would move.
 
@@ -61,18 +65,15 @@ class Sender:
             tracking: what is known of the remote.
             moved: by task, the heads that the remote lacks.
         """
-        heads = self.repo.refs.heads()
         tags, roots = self.repo.refs.tags(), self.repo.refs.roots()
         return Pending(
-            tasks=tuple(task for task, commit in sorted(moved.items()) if self._may_send(heads[task].commit, commit)),
+            tasks=tuple(task for task, commit in sorted(moved.items()) if self._may_send(commit)),
             tags=tuple(name for name, oid in sorted(tags.items()) if name not in tracking.tags and self._may_name(oid)),
             roots=tuple(name for name in sorted(roots) if name not in tracking.roots),
         )
 
-    def _may_send(self, commit_id: str, commit: Commit) -> bool:
+    def _may_send(self, commit: Commit) -> bool:
         if refused_task(commit.task, self._rules, self._audience) is not None:
-            return False
-        if self._there.covers_commit(self.repo.objects, commit_id) is not None:
             return False
         model = self.repo.objects.model(commit.model) if commit.model is not None else None
         learned = (component_rule(ref.training, self._rules) for ref in (model.components if model else ()))

@@ -20,8 +20,8 @@ def test_tags_are_listed_with_their_newest_work_and_the_remotes_that_have_them(r
     assert "skipped     tag all" in pushed
     assert "to name only what is public: mu2net tag NAME --public" in pushed
     rows = {row[0]: row[2:] for row in run("tag").rows()}
-    assert [rows[name][1:] for name in ("all", "open")] == [["digits, digits/parity", "-"], ["digits", "origin"]]
-    assert all(row[0].endswith(" UTC") for row in rows.values())
+    assert [rows[name][::2] for name in ("all", "open")] == [["digits, digits/parity", "-"], ["digits", "origin"]]
+    assert all(row[1].endswith(" UTC") for row in rows.values())
 
 
 def test_a_tag_is_deleted_here_and_it_is_said_where_it_still_is(run) -> None:

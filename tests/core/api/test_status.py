@@ -144,19 +144,53 @@ def test_what_is_to_be_pushed_is_what_a_push_would_send(hub: Repository, context
     assert status(hub, context).remotes[0].to_push.tasks == ("all",)  # a removal is sent, too
     push.push(hub, context)
     assert not status(hub, context).remotes[0].to_push
-    purge(hub, context, "all")
+
+
+def test_a_tag_that_names_what_was_purged_here_is_nothing_to_push(hub: Repository, context: Context) -> None:
+    add_sample_task(hub, "a")
+    tag.create(hub, context, "v1")
     check_pending(hub, context)
+    assert status(hub, context).remotes[0].to_push.tags == ("v1",)
+    purge(hub, context, "a")
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].to_push.tags == ()
 
 
-def test_what_was_purged_there_is_nothing_to_push(hub: Repository, context: Context, tmp_path: Path) -> None:
+def test_a_model_that_learned_what_the_remote_may_not_hold_is_nothing_to_push(
+    repo: Repository, context: Context
+) -> None:
+    remote.add(repo, context, "origin", "hub", readers=("team", "guests"))
+    add_sample_task(repo, "ours", AccessRule.only(["team"]))
+    evolve_sample(repo, "ours", score=0.2)
+    teacher = repo.objects.commit(repo.refs.heads()["ours"].commit).model
+    add_sample_task(repo, "both", AccessRule.only(["guests", "team"]))
+    evolve_sample(repo, "both", score=0.3, parent=teacher, trains=())
+    check_pending(repo, context)
+    assert status(repo, context).remotes[0].to_push.tasks == ()
+
+
+@pytest.mark.parametrize("has_more", [False, True], ids=["as it was there", "with work of its own"])
+def test_what_was_purged_there_is_to_be_pulled_as_far_as_that_drops_it(
+    hub: Repository, context: Context, tmp_path: Path, has_more: bool
+) -> None:
     add_sample_task(hub, "a")
     evolve_sample(hub, "a", score=0.2)
     push.push(hub, context)
+    tag.create(hub, context, "v1")
     clone(str(tmp_path / "hub"), tmp_path / "other", context)
     purge(open_repository(tmp_path / "other"), context, "a", remote="origin", settle=lambda: None)
-    evolve_sample(hub, "a", score=0.3)
+    if has_more:
+        evolve_sample(hub, "a", score=0.3)
     fetch(hub, context)
     check_pending(hub, context)
+    (found,) = status(hub, context).remotes
+    assert found.relations == {"a": "outlived" if has_more else "purged-there"}
+    told = [step.command for step in status(hub, context).next]
+    assert ("mu2net pull origin" in told) is not has_more
+    pull.pull(hub, context)
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].relations == {"a": "outlived" if has_more else "same"}
+    assert "mu2net pull origin" not in [step.command for step in status(hub, context).next]
 
 
 def test_the_age_of_what_is_known_is_that_of_the_last_look_at_all_of_it(hub: Repository, context: Context) -> None:
