@@ -56,7 +56,9 @@ def test_nothing_usable_is_an_error(run, trained_repo: Path, images: Path, tmp_p
     assert (result.code, result.out) == (6, "")
     assert "2 of 2 images could not be used; none could" in result.err
     assert run(*here).code == 2
-    assert run(*here, "../empty").err.startswith("error: No images in the folder ../empty")
+    alone = run(*here, "../empty").err
+    assert alone.startswith("error: No images in the folder ../empty")
+    assert len(alone.splitlines()) == 1
 
 
 def test_an_image_comes_on_stdin(run, trained_repo: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:

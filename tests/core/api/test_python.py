@@ -134,7 +134,7 @@ except m.ConflictError as exc:
 for one in repo.predict("a", ["x.png", b"..."]):
     print(one.error.message if isinstance(one, m.Unreadable) else one.label)
 
-m.nonsense()  # wrong
+print(m.nonsense)  # wrong
 repo.add_task("sklearn:digits", privat=True)  # wrong
 repo.evolve(seed="one")  # wrong
 repo.nonsense()  # wrong
