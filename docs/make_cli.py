@@ -19,7 +19,7 @@ HEAD = """\
 <!-- Made by docs/make_cli.py from the code. Edit the docstrings of mu2net_cli/commands instead. -->
 
 `mu2net` has one verb per job, as git has; `mu2net VERB --help` shows what is below. Anything a verb does, a few lines
-of Python do too: the verbs are thin over `mu2net_core.api`.
+of [Python](python.md) do too.
 
 ## Conventions
 
@@ -28,7 +28,8 @@ of Python do too: the verbs are thin over `mu2net_core.api`.
   ancestor), a tag, or an id, which may be shortened to any unambiguous prefix.
 - Results go to stdout; progress, remarks and errors to stderr.
 - On a terminal, lists are tables with titles. In a pipe they are tab-separated columns without titles. `--json` prints
-  one JSON document, `log --json` one document per line; ids are never shortened there.
+  one JSON document, `log --json` one document per line; ids are never shortened there. `predict --json` prints its
+  document as it goes, one item per line.
 - `-q` prints results and errors only, `-v` more. `--no-color` or `NO_COLOR=1` turns colours off, `--no-progress` the
   live display. They come before the verb: `mu2net -q evolve --all`.
 - An error says what failed and, as a hint, what to do next. `--debug` shows the traceback. With `--json` the error, of

@@ -62,7 +62,7 @@ def shown_lines(shown: Shown) -> Iterator[str]:
     if shown.kind == "model" and shown.retained_by:
         yield _field("head of", ", ".join(shown.retained_by))
     if shown.task_object is not None:
-        yield from _task_lines(shown.task_object, shown.data_here)
+        yield from _task_lines(shown.task_object, shown.data_here, purged=shown.purged)
     if shown.model is not None:
         yield from _model_lines(shown.model)
     if shown.snapshot is not None:
@@ -75,9 +75,12 @@ def _field(name: str, value: str) -> str:
     return f"{name + ':':<17}{value}"
 
 
-def _task_lines(task: Task, data_here: str | None) -> Iterator[str]:
+def _task_lines(task: Task, data_here: str | None, *, purged: bool) -> Iterator[str]:
     yield ""
     yield _field("task", f"{task.name} ({access_text(task.name, task.access.readers)})")
+    if purged:
+        yield _field("data", "purged: nothing tells of it any more")
+        return
     yield _field("data", task.source)
     if data_here is not None:
         yield _field("here", data_here)
@@ -121,7 +124,7 @@ def _model_lines(model: Model) -> Iterator[str]:
         yield _field("seed", f"{model.seed} on {model.device_kind or 'an unknown device'}")
     yield ""
     for ref in model.components:
-        state = "trained" if ref.trainable else "shared" if model.task else "root"
+        state = "trained" if ref.trainable else "frozen" if model.task else "root"
         size = quantity(ref.num_params).rjust(8)
         yield f"  {short(ref.id)}  {ref.name:<20}{size}  {state:<8}{ref.operation}{_from(ref.parent)}"
 
@@ -157,7 +160,7 @@ def component_lines(component: ShownComponent) -> Iterator[str]:
         yield _field("trained by", _training_text(component.training) or "nothing yet")
     yield _field("present", "yes" if component.present else "no: it is fetched when something needs it")
     for use in component.used_by:
-        how = "trained" if use.trainable else "shared"
+        how = "trained" if use.trainable else "frozen" if use.task else "root"
         head = ", a head's model" if use.retained and use.task else ""
         yield f"  {short(use.model)}  {how} as {use.layer} by {use.task or 'a root'}{head}"
 

@@ -33,18 +33,19 @@ def tree_lines(ancestry: Ancestry, *, transfer: bool) -> Iterator[str]:
 
 def transfer_lines(ancestry: Ancestry) -> Iterator[str]:
     """Yields what each task taught the whole model."""
-    shared = ancestry.transfer
-    yield f"taught by, counting parameters: {shares_text(shared.by_params)}"
-    yield f"taught by, counting layers:     {shares_text(shared.by_layer)}"
-    yield f"never trained:                  {percent(shared.untrained)} of the parameters"
+    taught = ancestry.transfer
+    yield f"taught by, counting parameters: {shares_text(taught.by_params)}"
+    yield f"taught by, counting layers:     {shares_text(taught.by_layer)}"
+    yield f"never trained:                  {percent(taught.untrained)} of the parameters"
 
 
 def layer_rows(ancestry: Ancestry, *, transfer: bool) -> Iterator[tuple[str, ...]]:
-    """Yields a row per layer: name, size, trained or shared, who made it and how, the line, and its teachers."""
+    """Yields a row per layer: name, size, trained or frozen, who made it and how, the line, and its teachers."""
     shares = {part.layer: part.shares for part in ancestry.transfer.components}
     for layer in ancestry.components:
         newest = layer.steps[0]
-        cells = (layer.layer, quantity(layer.num_params), "trained" if layer.trainable else "shared")
+        state = "trained" if layer.trainable else "frozen" if ancestry.task else "root"
+        cells = (layer.layer, quantity(layer.num_params), state)
         made = (newest.task or "root", newest.operation, _line(layer), short(newest.component))
         yield (*cells, *made, *([shares_text(shares[layer.layer])] if transfer else []))
 

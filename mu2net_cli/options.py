@@ -27,6 +27,7 @@ __all__ = [
     "complete_name",
     "complete_preset",
     "complete_remote",
+    "complete_tag",
     "complete_task",
     "parse_budget",
     "parse_readers",
@@ -79,6 +80,11 @@ def complete_preset(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_remote(ctx: typer.Context, incomplete: str) -> list[str]:
     """Returns the remotes of the repository here that begin with ``incomplete``."""
     return _complete(ctx, incomplete, lambda repo: repo.config.remotes)
+
+
+def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Returns the tags of the repository here that begin with ``incomplete``."""
+    return _complete(ctx, incomplete, lambda repo: repo.refs.tags())
 
 
 def _complete(ctx: typer.Context, incomplete: str, names_fn: Callable[[Repository], Iterable[str]]) -> list[str]:

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Column",
+    "ago",
     "console",
     "counted",
     "duration",
     "percent",
     "print_fields",
     "print_json",
+    "print_json_items",
     "print_json_line",
     "print_table",
     "quantity",
@@ -83,10 +86,27 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def ago(moment: str, now: datetime) -> str:
+    """Returns how long before ``now`` a moment (ISO 8601) was, in its largest unit, e.g. ``3 minutes ago``."""
+    seconds = (now - datetime.fromisoformat(moment)).total_seconds()
+    for length_s, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length_s:
+            return f"{counted(int(seconds // length_s), unit)} ago"
+    return "just now"
+
+
 def print_json(value: Any) -> None:
     """Prints ``value`` as one JSON document, indented on a terminal."""
     indent = 2 if sys.stdout.isatty() else None
     print_document(json.dumps(_plain(value), indent=indent, ensure_ascii=False))
+
+
+def print_json_items(values: Iterable[Any]) -> None:
+    """Prints ``values`` as one JSON document, a list with a line per item, each as soon as it is there."""
+    print_document("[")
+    for number, value in enumerate(values):
+        print_document(("," if number else "") + json.dumps(_plain(value), ensure_ascii=False))
+    print_document("]")
 
 
 def print_json_line(value: Any) -> None:

@@ -57,7 +57,7 @@ _TABLE = {
         "pull": "Fetch from a remote and merge into the local heads.",
         "push": "Send local heads, and all they need, to a remote.",
         "merge": "Merge what was fetched into the local heads.",
-        "tag": "Name the system as it is now, or list the tags.",
+        "tag": "Name the system as it is now, list the tags, or delete one.",
     },
     "Keep it healthy": {
         "config": "Get and set the settings.",

@@ -18,14 +18,14 @@ __all__ = ["leaderboard"]
 
 _COLUMNS = (
     Column(title="task", style="bold"),
-    *(Column(title=t, align="right") for t in ("validation", "test", "parameters", "accounted", "FLOPs", "layers")),
+    *(Column(title=t, align="right") for t in ("validation", "test", "parameters", "accounted", "FLOPs", "blocks")),
     Column(title="shared", align="right"),
     Column(title="iterations", align="right"),
     Column(title="grown from"),
     Column(title="knowledge from"),
 )
 
-_NARROW = {"task", "validation", "test", "parameters", "layers", "shared", "iterations"}
+_NARROW = {"task", "validation", "test", "parameters", "blocks", "shared", "iterations"}
 
 
 def leaderboard(
@@ -37,7 +37,8 @@ def leaderboard(
 ) -> None:
     """Compare the tasks: accuracy, size and cost of their models.
 
-    'accounted' is the task's share of its model's parameters, 'shared' how many of its layers other tasks use too.
+    'accounted' is the task's share of its model's parameters, 'blocks' how many transformer blocks it has, 'shared' how
+    many of all its layers the models of other tasks use too, e.g. 4/7.
     A terminal shows the columns that fit 80 characters unless --wide; a pipe always gets all.
 
     Example: mu2net leaderboard
@@ -60,6 +61,6 @@ def leaderboard(
 def _cells(row: Row) -> tuple[str, ...]:
     sizes = (quantity(row.params), quantity(row.accounted_params), quantity(row.flops))
     shared = "-" if row.components is None else f"{row.shared_components}/{row.components}"
-    layers = "-" if row.layers is None else str(row.layers)
+    blocks = "-" if row.blocks is None else str(row.blocks)
     origin = (row.parent_task or ("root" if row.model else "-"), ", ".join(row.knowledge_from) or "-")
-    return (row.task, percent(row.validation), percent(row.test), *sizes, layers, shared, str(row.iterations), *origin)
+    return (row.task, percent(row.validation), percent(row.test), *sizes, blocks, shared, str(row.iterations), *origin)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import typer
 
-from mu2net_cli.advice import next_step, relation_lines
 from mu2net_cli.describe import access_text
 from mu2net_cli.options import JsonFlag
-from mu2net_cli.render import counted, percent, print_json, quantity, short
+from mu2net_cli.render import ago, counted, percent, print_json, quantity, short
 from mu2net_cli.session import session_of
 from mu2net_cli.text import print_lines
-from mu2net_core.objects import AccessRule
 
 if TYPE_CHECKING:
-    from mu2net_core.api.status import StatusReport, TaskStatus
+    from mu2net_core.api.next_steps import NextStep
+    from mu2net_core.api.status import RemoteStatus, StatusReport, TaskStatus
 
 __all__ = ["status"]
 
@@ -24,23 +24,26 @@ __all__ = ["status"]
 def status(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
     """Say where everything stands and what to do next.
 
+    Remotes are compared as they were last seen: 'mu2net fetch' looks again. What to do next comes in the order in which
+    it is best done; each line can be run as it is.
+
     Example: mu2net status
     """
     from mu2net_core.api.status import status as status_api
 
     session = session_of(ctx)
-    repo = session.repo()
-    report = status_api(repo, session.context)
+    report = status_api(session.repo(), session.context)
     if as_json:
         print_json(report)
         return
-    audiences = {name: AccessRule(readers=remote.readers) for name, remote in repo.config.remotes.items()}
-    lines = (*_lines(report), *relation_lines(report, audiences), f"Next: {next_step(report, audiences)}")
-    print_lines(lines)
+    now = session.context.now()
+    remotes = (_remote(remote, now) for remote in report.remotes)
+    print_lines((*_lines(report), *remotes, *_next_lines(report.next)))
 
 
 def _lines(report: StatusReport) -> Iterator[str]:
-    yield f"System {report.worktree} (preset {report.preset})"
+    base = "" if report.based_on == report.preset else f", based on {report.based_on}"
+    yield f"System {report.worktree} (preset {report.preset}{base})"
     size = f"{counted(report.num_components, 'component')}, {quantity(report.num_params)} parameters"
     yield f"{counted(len(report.tasks), 'task')}, {size}"
     if len(report.roots) > 1:
@@ -60,3 +63,31 @@ def _stands(task: TaskStatus) -> str:
         return f"{access}, no model yet"
     quality = f"validation {percent(task.validation)}, test {percent(task.test)}"
     return f"{access}, {counted(task.iteration, 'iteration')}: {quality}"
+
+
+def _remote(remote: RemoteStatus, now: datetime) -> str:
+    """Returns how the heads here compare with a remote, and how old the knowledge of it is."""
+    when = f", as seen {ago(remote.seen_at, now)}" if remote.seen_at else ""
+    return f"Remote {remote.name} ({remote.url}){when}: {_relation(remote)}"
+
+
+def _relation(remote: RemoteStatus) -> str:
+    ours = remote.to_push
+    names = [*ours.tasks, *(f"root {name}" for name in ours.roots), *(f"tag {name}" for name in ours.tags)]
+    parts = {
+        "to push": names if remote.seen else (),
+        "to pull": remote.tasks("behind", "only-there"),
+        "moved on both sides": remote.tasks("diverged"),
+        "purged here, still there": remote.tasks("purged"),
+        "purged there": remote.tasks("purged-there"),
+        "purged there, with work here that never was there": remote.tasks("outlived"),
+    }
+    told = [f"{what}: {', '.join(some)}" for what, some in parts.items() if some]
+    return "; ".join(told) or ("up to date" if remote.seen else "not contacted yet")
+
+
+def _next_lines(steps: tuple[NextStep, ...]) -> Iterator[str]:
+    """Yields a command per line; the reason is a comment to a shell, so that the line can be pasted as it is."""
+    width = max((len(step.command) for step in steps), default=0)
+    for step in steps:
+        yield f"Next: {step.command:<{width}}  # {step.why}"

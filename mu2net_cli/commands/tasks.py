@@ -52,6 +52,8 @@ def tasks(
 
 
 def _cells(info: TaskInfo) -> tuple[str, ...]:
+    if info.purged:
+        return (info.name, "-", "-", "-", "purged", "-", "-", "-")
     counts = "/".join(str(info.num_examples.get(split, 0)) for split in ("train", "validation", "test"))
     access = "removed" if info.removed else access_text(info.name, info.readers)
     numbers = (str(info.iterations), percent(info.validation), percent(info.test))

@@ -9,7 +9,7 @@ from pathlib import Path
 from mu2net_core.api.buildable import check_buildable
 from mu2net_core.api.context import Context
 from mu2net_core.api.limits import effective_limits
-from mu2net_core.api.presets import chosen_preset
+from mu2net_core.api.presets import chosen_preset, note_own_preset
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
 from mu2net_core.api.settings import effective_preset, preset_in_force
 from mu2net_core.errors import AlreadyExistsError
@@ -87,6 +87,8 @@ def init(
     pretrained = load_pretrained(root, chosen, context, limits=limits, watch=watch)
     if repo is None:
         repo = create_repository(target, preset=base.name, settings=settings, bare=bare)
+    if preset != base.name:
+        note_own_preset(repo, preset)
     root_id, model = store_root(repo, effective_preset(repo, context), seed=seed, pretrained=pretrained)
     repo.refs.create_root(ROOT, root_id)
     return InitResult(

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.devices import check_not_forked
+from mu2net_core.api.pictures import Picture, Unreadable, find_pictures
 from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.stored import StoredModel, stored_model
-from mu2net_core.data import fit, read_image
+from mu2net_core.data import fit
 from mu2net_core.data.deep import range_of
 from mu2net_core.engine.evaluate import load_row, precision_of, probabilities
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs, Row
-from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
 from mu2net_core.nn import LayerSpec, family_named
 from mu2net_core.objects import ImageInput
 from mu2net_core.repo import Repository
 from mu2net_core.repo.outcomes import Counter, Watch
 from mu2net_core.repo.prefetch import bring_components
 
-__all__ = ["Prediction", "Predictor", "predict"]
+__all__ = ["Prediction", "Predictor", "Unreadable", "predict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What the model says of one image: the likeliest class, and the likeliest few with their probabilities."""
+    """What the model says of one image.
 
+    Attributes:
+        name: what the user calls it: the path as it was given.
+        path: of the file; ``-`` for bytes.
+        label: the likeliest class.
+        label_index: its place among the task's classes.
+        probability: of it, in [0, 1].
+        top: the likeliest classes with their probabilities, the likeliest first.
+    """
+
+    name: str
     path: Path
     label: str
     label_index: int
@@ -94,9 +106,39 @@ class Predictor:
             NotFoundError: no such file.
             DataError: not an image, or of another size or mode than the task's and ``resize`` is off.
         """
-        values = range_of(self.stored.task.options)
-        ready = [self._ready(read_image(path, values), str(path), resize=resize) for path in paths]
-        return tuple(self._describe(path, row, top) for path, row in zip(paths, self._of(ready), strict=True))
+        told = []
+        for one in self.predict_each((Picture(name=str(path), path=path) for path in paths), top=top, resize=resize):
+            if isinstance(one, Unreadable):
+                raise one.error
+            told.append(one)
+        return tuple(told)
+
+    def predict_each(
+        self, pictures: Iterable[Picture | Unreadable], *, top: int = 3, resize: bool = False
+    ) -> Iterator[Prediction | Unreadable]:
+        """Yields, in order, a prediction for each picture, or why there is none; memory is that of one batch.
+
+        Args:
+            pictures: to be read, as many as there are.
+            top: how many of the likeliest classes are told.
+            resize: accept any size and number of channels, and convert as training did.
+        """
+        following = iter(pictures)
+        while batch := list(islice(following, self._programs.evaluation_batch(self._specs))):
+            read = [self._read(picture, resize=resize) for picture in batch]
+            ready = [pixels for pixels in read if isinstance(pixels, np.ndarray)]
+            rows = iter(self._of(ready) if ready else ())
+            for picture, pixels in zip(batch, read, strict=True):
+                told = pixels if isinstance(pixels, Unreadable) else self._describe(picture, next(rows), top)
+                yield told
+
+    def _read(self, picture: Picture | Unreadable, *, resize: bool) -> np.ndarray | Unreadable:
+        if isinstance(picture, Unreadable):
+            return picture
+        try:
+            return self._ready(picture.read(range_of(self.stored.task.options)), picture.name, resize=resize)
+        except Mu2netError as exc:
+            return Unreadable(name=picture.name, path=picture.path, error=exc)
 
     def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:
         if not resize:
@@ -111,11 +153,12 @@ class Predictor:
         check_not_forked()
         return probabilities(self._programs, self._specs, self._row, np.stack(images))
 
-    def _describe(self, path: Path, row: np.ndarray, top: int) -> Prediction:
+    def _describe(self, picture: Picture | Unreadable, row: np.ndarray, top: int) -> Prediction:
         order = np.argsort(-row, kind="stable")
         best = int(order[0])
         return Prediction(
-            path=path,
+            name=picture.name,
+            path=picture.path,
             label=self.classes[best],
             label_index=best,
             probability=float(row[best]),
@@ -127,15 +170,32 @@ def predict(
     repo: Repository,
     context: Context,
     revision: str,
-    images: Sequence[Path],
+    images: Iterable[Path | str | bytes],
     *,
     top: int = 3,
     resize: bool = False,
     progress: Watch | None = None,
-) -> tuple[Prediction, ...]:
-    """Returns what the model that ``revision`` names says of image files; see ``Predictor.predict_files``."""
-    paths = [context.cwd / path for path in images]
-    return Predictor(repo, context, revision, progress).predict_files(paths, top=top, resize=resize)
+) -> Iterator[Prediction | Unreadable]:
+    """Returns an iterator over what a model says of images, in order; what cannot be read is told in its place.
+
+    The model is loaded at once. Images are read batch by batch as the iterator goes on, however many there are.
+
+    Args:
+        repo: whose model.
+        context: of the call; relative paths start from its ``cwd``.
+        revision: a task, commit or model.
+        images: files, folders (all images below them, sorted by name), and encoded images as bytes.
+        top: how many of the likeliest classes are told.
+        resize: accept images of any size and mode, and convert them as training did.
+        progress: told of every component that is brought.
+
+    Raises:
+        NotFoundError: no such revision, or the task has no model yet.
+        InvalidInputError: the revision is a root model, which solves no task.
+    """
+    predictor = Predictor(repo, context, revision, progress)
+    pictures = find_pictures(images, folder=context.cwd, warn=context.warn)
+    return predictor.predict_each(pictures, top=top, resize=resize)
 
 
 def _check_size(pixels: np.ndarray, expected: ImageInput, name: str) -> None:

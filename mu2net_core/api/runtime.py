@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from mu2net_core.data import (
     is_catalogue,
     is_file,
     load_split,
+    open_split,
 )
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.feeding import Feed, TaskData
@@ -39,6 +40,7 @@ from mu2net_core.repo.config import DATA
 from mu2net_core.version import __version__
 
 __all__ = [
+    "example_names",
     "prepare_jax",
     "programs_of",
     "provenance",
@@ -111,6 +113,12 @@ def split_at(
     if streams:
         return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri, ahead=_AHEAD)
     return Resident(load_split(task, split, size=(side, side), data_dir=folder, uri=uri))
+
+
+def example_names(repo: Repository, context: Context, task: Task, split: str, numbers: Sequence[int]) -> list[str]:
+    """Returns what the task's source calls some examples of a split, by their place in it."""
+    source = open_split(task, split, data_dir=data_folder(None, context.environ), uri=_here(repo, task))
+    return [stored.name for stored in source.examples(task.splits[split].slices).take(numbers)]
 
 
 def _check_size(repo: Repository, task: Task, split: str, side: int, held_bytes: int) -> None:

@@ -9,6 +9,7 @@ from mu2net_core.objects import Commit, Kind, Model, Snapshot, Task, Training
 from mu2net_core.objects.component import Operation
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.config import DATA
+from mu2net_core.repo.purged import PURGED_SOURCE
 from mu2net_core.repo.revisions import resolve
 
 __all__ = ["ComponentUse", "Shown", "ShownComponent", "show"]
@@ -54,6 +55,7 @@ class Shown:
         snapshot: the snapshot.
         component: the component.
         retained_by: for a model, the tasks whose head it is now.
+        purged: whether a task was purged; then its object tells nothing of its data.
     """
 
     kind: Kind
@@ -67,6 +69,7 @@ class Shown:
     snapshot: Snapshot | None = None
     component: ShownComponent | None = None
     retained_by: tuple[str, ...] = ()
+    purged: bool = False
 
 
 def show(repo: Repository, revision: str) -> Shown:
@@ -84,7 +87,8 @@ def show(repo: Repository, revision: str) -> Shown:
     if found.kind == "task":
         task = repo.objects.task(found.id)
         here = _data_here(repo, task.name)
-        return Shown(kind="task", id=found.id, task=task.name, task_object=task, data_here=here)
+        purged = task.source == PURGED_SOURCE
+        return Shown(kind="task", id=found.id, task=task.name, task_object=task, data_here=here, purged=purged)
     if found.kind == "snapshot":
         return Shown(kind="snapshot", id=found.id, snapshot=repo.objects.snapshot(found.id))
     return Shown(kind="component", id=found.id, component=_component(repo, found.id))
@@ -92,6 +96,7 @@ def show(repo: Repository, revision: str) -> Shown:
 
 def _shown_commit(repo: Repository, oid: str) -> Shown:
     commit = repo.objects.commit(oid)
+    task = repo.objects.task(commit.task_id)
     return Shown(
         kind="commit",
         id=oid,
@@ -99,8 +104,9 @@ def _shown_commit(repo: Repository, oid: str) -> Shown:
         commit=commit,
         entry=log_entry(repo, oid),
         model=repo.objects.model(commit.model) if commit.model is not None else None,
-        task_object=repo.objects.task(commit.task_id),
         data_here=_data_here(repo, commit.task),
+        task_object=task,
+        purged=task.source == PURGED_SOURCE,
     )
 
 

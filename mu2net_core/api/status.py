@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.next_steps import NextStep, next_steps
+from mu2net_core.api.presets import own_preset
 from mu2net_core.api.running import is_published, why_stuck
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.merge import contains
+from mu2net_core.repo.pending import Pending, Sender
 from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.tracking import Tracking, read_tracking
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
 
-Relation = Literal["same", "ahead", "behind", "diverged", "only-here", "only-there", "purged"]
+Relation = Literal[
+    "same", "ahead", "behind", "diverged", "only-here", "only-there", "purged", "purged-there", "outlived"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +60,19 @@ class RemoteStatus:
         name: of the remote.
         url: of the remote.
         seen: whether it was ever fetched from or pushed to.
+        seen_at: when all of it was last looked at, UTC and ISO 8601; None for never.
         relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
-            ``purged`` here, and not there.
+            ``purged`` here, and not there; ``purged-there``, so that a pull drops it here; ``outlived`` is what was
+            purged there while there is work on it here that was never there: it stays, and is not sent.
+        to_push: what a push would move, of all that its readers may see.
     """
 
     name: str
     url: str
     seen: bool
-    relations: Mapping[str, Relation]
+    seen_at: str | None = None
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    to_push: Pending = field(default_factory=Pending)
 
     def tasks(self, *relations: Relation) -> tuple[str, ...]:
         """Returns the tasks in one of ``relations``, sorted."""
@@ -98,27 +108,36 @@ class StatusReport:
 
     Attributes:
         worktree: the folder the user sees.
-        preset: of the repository.
+        preset: of the repository; the user's own one by its own name.
+        based_on: the preset that comes with mu2net which that is made from; the same if it is one.
         tasks: every task, sorted by name; removed ones are left out.
         roots: root model ids by name.
         num_components: distinct components of the retained models and roots.
         num_params: numbers in them, each component counted once.
         remotes: sorted by name.
         unfinished: iterations to resume.
+        next: what to do, the first thing first.
     """
 
     worktree: str
     preset: str
+    based_on: str
     tasks: tuple[TaskStatus, ...]
     roots: Mapping[str, str]
     num_components: int
     num_params: int
     remotes: tuple[RemoteStatus, ...]
     unfinished: tuple[Unfinished, ...]
+    next: tuple[NextStep, ...] = ()
 
 
 def status(repo: Repository, context: Context) -> StatusReport:
-    """Returns the state of a working copy; reads heads, their manifests and local notes, nothing else."""
+    """Returns the state of a working copy and what to do next; reads what is here, and asks no remote."""
+    report = _report(repo, context)
+    return replace(report, next=next_steps(report))
+
+
+def _report(repo: Repository, context: Context) -> StatusReport:
     heads = repo.refs.heads()
     commits = {task: repo.objects.commit(state.commit) for task, state in heads.items()}
     alive = {task: commit for task, commit in commits.items() if not commit.removed}
@@ -127,12 +146,13 @@ def status(repo: Repository, context: Context) -> StatusReport:
     sizes = _sizes([*models.values(), *(repo.objects.model(oid) for oid in roots.values())])
     return StatusReport(
         worktree=str(repo.worktree),
-        preset=repo.config.preset,
+        preset=own_preset(repo) or repo.config.preset,
+        based_on=repo.config.preset,
         tasks=tuple(_task(repo, heads[task], commit, models) for task, commit in sorted(alive.items())),
         roots=roots,
         num_components=len(sizes),
         num_params=sum(sizes.values()),
-        remotes=tuple(_remote(repo, remote, heads) for _, remote in sorted(repo.config.remotes.items())),
+        remotes=tuple(_remote(repo, remote, heads, commits) for _, remote in sorted(repo.config.remotes.items())),
         unfinished=_unfinished(repo, context, heads, alive),
     )
 
@@ -155,19 +175,34 @@ def _sizes(models: Iterable[Model]) -> dict[str, int]:
     return {ref.id: ref.num_params for model in models for ref in model.components}
 
 
-def _remote(repo: Repository, remote: Remote, heads: Mapping[str, HeadState]) -> RemoteStatus:
+def _remote(
+    repo: Repository, remote: Remote, heads: Mapping[str, HeadState], commits: Mapping[str, Commit]
+) -> RemoteStatus:
     known = read_tracking(repo.state, remote)
     names = sorted({*heads, *known.heads})
-    relations = {task: _relation(repo, heads.get(task), known.heads.get(task)) for task in names}
-    return RemoteStatus(name=remote.name, url=remote.url, seen=bool(known.heads or known.roots), relations=relations)
+    sender = Sender(repo, remote)
+    relations = {task: _relation(repo, heads.get(task), known, task, sender) for task in names}
+    moved = {task: commits[task] for task, relation in relations.items() if relation in {"ahead", "only-here"}}
+    return RemoteStatus(
+        name=remote.name,
+        url=remote.url,
+        seen=bool(known.heads or known.roots),
+        seen_at=known.seen_at or None,
+        relations=relations,
+        to_push=sender.pending(known, moved),
+    )
 
 
-def _relation(repo: Repository, here: HeadState | None, there: HeadState | None) -> Relation:
+def _relation(repo: Repository, here: HeadState | None, known: Tracking, task: str, sender: Sender) -> Relation:
+    there = known.heads.get(task)
+    if here is not None and (there is None or here.commit != there.commit) and sender.purged_there(here.commit):
+        had = known.purged_heads.get(task)
+        return "purged-there" if had is not None and contains(repo.objects, had, here.commit) else "outlived"
     if here is None or there is None:
         return "only-here" if there is None else "only-there"
     if here.commit == there.commit:
         return "same"
-    if not repo.objects.has("commit", there.commit) and there.task in Purged.read(repo.refs).tasks:
+    if not repo.objects.has("commit", there.commit) and task in Purged.read(repo.refs).tasks:
         return "purged"
     if contains(repo.objects, here.commit, there.commit):
         return "ahead"

@@ -9,22 +9,43 @@ from mu2net_core.api.signing import put_tagged
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Snapshot, check_name
 from mu2net_core.repo import Repository
+from mu2net_core.repo.revisions import near
+from mu2net_core.repo.system import load_rules
+from mu2net_core.repo.tracking import read_tracking
 
-__all__ = ["TagInfo", "create", "list_"]
+__all__ = ["TagInfo", "create", "delete", "list_"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagInfo:
-    """A tag: its name, its snapshot, and the tasks and roots in that."""
+    """A tag.
+
+    Attributes:
+        name: its name.
+        snapshot: what it names.
+        tasks: those in the snapshot.
+        roots: likewise.
+        newest_at: when the newest work in it was finished, UTC and ISO 8601; None without any. Two people who tag the
+            same system make the same tag, so it has no date of its own.
+        remotes: those that were seen to have it.
+    """
 
     name: str
     snapshot: str
     tasks: tuple[str, ...]
     roots: tuple[str, ...]
+    newest_at: str | None = None
+    remotes: tuple[str, ...] = ()
 
 
-def create(repo: Repository, context: Context, name: str) -> TagInfo:
+def create(repo: Repository, context: Context, name: str, *, public: bool = False) -> TagInfo:
     """Names the system as it is now, and returns the tag; signed, if a key is set.
+
+    Args:
+        repo: whose system.
+        context: of the call.
+        name: of the tag.
+        public: name only what everybody may see, so that the tag can go wherever that can.
 
     Raises:
         AlreadyExistsError: there is a tag of that name for another moment.
@@ -36,12 +57,29 @@ def create(repo: Repository, context: Context, name: str) -> TagInfo:
     if name in heads or name in repo.refs.roots():
         raise InvalidInputError(f"Cannot tag {name}: a task or root has that name, and `{name}` would mean both.")
     alive = {task: commit for task, commit in heads.items() if not repo.objects.commit(commit).removed}
+    if public:
+        rules = load_rules(repo)
+        alive = {task: commit for task, commit in alive.items() if rules[task].readers is None}
     roots = repo.refs.roots()
     if not alive and not roots:
         raise NotFoundError("There is nothing to tag: no task and no root.", hint="Begin with `mu2net init`.")
     snapshot_id = put_tagged(repo, context, Snapshot(heads=alive, roots=roots), name)
     repo.refs.create_tag(name, snapshot_id)
     return _info(repo, name, snapshot_id)
+
+
+def delete(repo: Repository, name: str) -> TagInfo:
+    """Deletes a tag here and returns what it was; where it was pushed to it stays, and a fetch brings it back.
+
+    Raises:
+        NotFoundError: there is no such tag.
+    """
+    tags = repo.refs.tags()
+    if name not in tags:
+        raise NotFoundError(f"There is no tag {name!r}.", hint=near(name, tuple(tags), "mu2net tag"))
+    info = _info(repo, name, tags[name])
+    repo.refs.delete_tag(name)
+    return info
 
 
 def list_(repo: Repository) -> tuple[TagInfo, ...]:
@@ -51,6 +89,13 @@ def list_(repo: Repository) -> tuple[TagInfo, ...]:
 
 def _info(repo: Repository, name: str, snapshot_id: str) -> TagInfo:
     snapshot = repo.objects.snapshot(snapshot_id)
+    commits = (repo.objects.commit(oid) for oid in snapshot.heads.values() if repo.objects.has("commit", oid))
+    remotes = sorted(repo.config.remotes.items())
     return TagInfo(
-        name=name, snapshot=snapshot_id, tasks=tuple(sorted(snapshot.heads)), roots=tuple(sorted(snapshot.roots))
+        name=name,
+        snapshot=snapshot_id,
+        tasks=tuple(sorted(snapshot.heads)),
+        roots=tuple(sorted(snapshot.roots)),
+        newest_at=max((commit.finished_at for commit in commits), default=None),
+        remotes=tuple(n for n, remote in remotes if read_tracking(repo.state, remote).tags.get(name) == snapshot_id),
     )

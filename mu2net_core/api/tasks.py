@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mu2net_core.objects import Commit, Task
 from mu2net_core.repo import Repository
+from mu2net_core.repo.purged import is_purge
 
 __all__ = ["TaskInfo", "tasks"]
 
@@ -17,7 +18,7 @@ class TaskInfo:
 
     Attributes:
         name: of the task.
-        source: URI of its data, version pinned.
+        source: URI of its data, version pinned; empty if it was purged.
         num_classes: how many labels there are.
         num_examples: per split.
         splits: the specification of each split.
@@ -28,6 +29,7 @@ class TaskInfo:
         validation: the model's quality on the validation split.
         test: on the test split.
         removed: whether it was removed.
+        purged: whether its history was deleted for good; then all that is known is its name and readers.
     """
 
     name: str
@@ -42,6 +44,7 @@ class TaskInfo:
     validation: float | None = None
     test: float | None = None
     removed: bool = False
+    purged: bool = False
 
 
 def tasks(repo: Repository, *, removed: bool = False) -> tuple[TaskInfo, ...]:
@@ -57,6 +60,8 @@ def tasks(repo: Repository, *, removed: bool = False) -> tuple[TaskInfo, ...]:
 
 def _info(repo: Repository, commit: Commit) -> TaskInfo:
     task = repo.objects.task(commit.task_id)
+    if is_purge(commit):
+        return _purged(task)
     model = repo.objects.model(commit.model) if commit.model is not None else None
     return TaskInfo(
         name=task.name,
@@ -71,6 +76,19 @@ def _info(repo: Repository, commit: Commit) -> TaskInfo:
         validation=model.quality if model is not None else None,
         test=model.test_quality if model is not None else None,
         removed=commit.removed,
+    )
+
+
+def _purged(task: Task) -> TaskInfo:
+    """Returns what is left of a purged task: what stands in its place in the repository tells nothing."""
+    return TaskInfo(
+        name=task.name,
+        source="",
+        num_classes=0,
+        readers=task.access.readers,
+        private=_is_private(task),
+        removed=True,
+        purged=True,
     )
 
 

@@ -16,8 +16,8 @@ from mu2net_core.data.catalogue import (
     split_uri,
 )
 from mu2net_core.data.describe import Described, describe_task
-from mu2net_core.data.images import fit, read_image
-from mu2net_core.data.load import load_split
+from mu2net_core.data.images import decode_image, fit, read_image
+from mu2net_core.data.load import load_split, open_split
 from mu2net_core.data.places import mistyped, place_of
 from mu2net_core.data.resident import Resident
 from mu2net_core.data.source import Examples, RandomAccess, Source, SourceInfo, Stored, StoredExamples
@@ -37,6 +37,7 @@ __all__ = [
     "StoredExamples",
     "absolute_uri",
     "data_folder",
+    "decode_image",
     "default_name",
     "describe_task",
     "fit",
@@ -46,6 +47,7 @@ __all__ = [
     "load_split",
     "mistyped",
     "open_source",
+    "open_split",
     "place_of",
     "read_image",
     "resolve_splits",

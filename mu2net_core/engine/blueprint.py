@@ -80,10 +80,10 @@ def draw_blueprint(
     """Returns how to build the child that ``plan`` asks for.
 
     A layer the parent has is cloned if the plan says so, if every child trains it or if nobody has trained it yet,
-    otherwise shared. The head comes from the parent if the parent solves the same task, else from the nearest ancestor
-    that does, else it is new. A layer the parent lacks, or has in another size, comes from the nearest ancestor that
-    had it; else the parent's is made to fit (positions are interpolated, a block grows); else it is new. What a change
-    of structure adds is new in any case, and passes on what it gets.
+    otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same task, else from the
+    nearest ancestor that does, else it is new. A layer the parent lacks, or has in another size, comes from the nearest
+    ancestor that had it; else the parent's is made to fit (positions are interpolated, a block grows); else it is new.
+    What a change of structure adds is new in any case, and passes on what it gets.
 
     Args:
         plan: from the search.

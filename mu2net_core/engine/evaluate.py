@@ -16,7 +16,7 @@ from mu2net_core.engine.programs import Programs, Row
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 from mu2net_core.objects import Component, Model
 
-__all__ = ["Tally", "count_correct", "load_row", "precision_of", "probabilities", "tally"]
+__all__ = ["Answers", "Tally", "answers", "count_correct", "load_row", "precision_of", "probabilities", "tally"]
 
 _SURE = 1.645
 """So many standard deviations above what chance gives happen to it once in 20 times."""
@@ -54,6 +54,21 @@ class Tally:
         if most == total:
             return False
         return self.right <= most + _SURE * sqrt(most * (1 - most / total))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a model says of every example of a split, in the split's order.
+
+    Attributes:
+        labels: int32 [N], what they are.
+        said: int64 [N], the likeliest class.
+        probability: float32 [N], of that class.
+    """
+
+    labels: np.ndarray
+    said: np.ndarray
+    probability: np.ndarray
 
 
 def load_row(
@@ -95,6 +110,19 @@ def tally(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed
         truth, said = (counts[0], counts[1]) if truth.size == 0 else (truth + counts[0], said + counts[1])
         right += int(np.sum(chosen == labels))
     return Tally(right=right, truth=tuple(map(int, truth)), said=tuple(map(int, said)))
+
+
+def answers(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> Answers:
+    """Returns what a model says of every example of a split, exact whatever the batch; of images, one batch is held."""
+    batch = programs.evaluation_batch(specs)
+    labels, said, probability = [], [], []
+    for examples in feed.in_order(chunk=batch):
+        logits = programs.activations(specs, row, hold(examples, batch, programs).inputs)
+        chances = np.asarray(programs.run("softmax", jax.nn.softmax, logits))[: len(examples)]
+        labels.append(examples.labels)
+        said.append(np.asarray(logits)[: len(examples)].argmax(axis=-1))
+        probability.append(np.take_along_axis(chances, said[-1][:, None], axis=-1)[:, 0])
+    return Answers(labels=np.concatenate(labels), said=np.concatenate(said), probability=np.concatenate(probability))
 
 
 def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:

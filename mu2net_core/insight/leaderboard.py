@@ -24,8 +24,8 @@ class Row:
         params: numbers in the model.
         accounted_params: the task's share of them now; what several tasks use is divided among them.
         flops: of the forward pass of one example.
-        layers: components between the input and the head that came with ``num_layers``.
-        components: of the model.
+        blocks: transformer blocks, as ``num_layers`` counts them; each is a component.
+        components: layers of the model.
         shared_components: of these, used by the retained model of another task too.
         parent_task: of the nearest ancestor that solves another task; None if there is none before the root.
         knowledge_from: other tasks that trained a component of the model or an ancestor of one.
@@ -41,7 +41,7 @@ class Row:
     params: int | None = None
     accounted_params: float | None = None
     flops: int | None = None
-    layers: int | None = None
+    blocks: int | None = None
     components: int | None = None
     shared_components: int | None = None
     parent_task: str | None = None
@@ -111,7 +111,7 @@ def _row(system: System, name: str, head: Head, users: Mapping[str, set[str]]) -
         params=sum(ref.num_params for ref in model.components),
         accounted_params=sum(ref.num_params / len(users[ref.id]) for ref in model.components),
         flops=model.costs.flops if model.costs is not None else None,
-        layers=_layers(model),
+        blocks=_blocks(model),
         components=len(model.components),
         shared_components=sum(len(users[ref.id]) > 1 for ref in model.components),
         parent_task=_parent_task(system, name, model),
@@ -120,9 +120,9 @@ def _row(system: System, name: str, head: Head, users: Mapping[str, set[str]]) -
     )
 
 
-def _layers(model: Model) -> int | None:
-    layers = model.hyperparameters.get("num_layers")
-    return layers if isinstance(layers, int) else None
+def _blocks(model: Model) -> int | None:
+    blocks = model.hyperparameters.get("num_layers")
+    return blocks if isinstance(blocks, int) else None
 
 
 def _parent_task(system: System, task: str, model: Model) -> str | None:

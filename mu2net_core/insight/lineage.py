@@ -50,7 +50,7 @@ class ComponentLineage:
         layer: its name in the model.
         num_params: of the component.
         size_bytes: of the component's file.
-        trainable: whether the model trained it; otherwise it is shared, frozen.
+        trainable: whether the model trained it; otherwise it is frozen, its parent's own.
         steps: newest first; the first is the model's own component.
         complete: whether the line reaches its beginning; it does not if an older manifest is not here.
     """

@@ -1,7 +1,7 @@
 """What an architecture family must offer so that the engine can evolve it.
 
 A model is a row of layers. A family says which layers a set of hyperparameters asks for, makes their first
-parameters, and runs any contiguous part of the row; everything else (which layer is trained, cloned, shared) is the
+parameters, and runs any contiguous part of the row; everything else (which layer is trained, cloned, frozen) is the
 engine's business.
 """
 

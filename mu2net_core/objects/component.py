@@ -57,7 +57,7 @@ class ComponentRef:
         name: the layer it is in this model.
         num_params: numbers in ``params``.
         size_bytes: bytes of the object's file.
-        trainable: whether this model trained it; otherwise it is shared, frozen.
+        trainable: whether this model trained it; otherwise it is frozen, its parent's own.
         operation: how it came to be; in a root, ``new`` if its numbers were drawn, ``root`` if a checkpoint has them.
         parent: the component it started from, or None.
         training: per task, what its whole lineage was trained with, this model included.

@@ -72,6 +72,7 @@ def fetch(
     tags: tuple[NameReport, ...] = ()
     if not tasks:
         tracking, tags = fetch_tags(repo, remote, tracking, counter, refuse_tag)
+        write_tracking(repo.state, remote.remote.name, tracking.seen(clock()))
     if broken:
         raise broken[min(broken)]
     incoming_of(repo).clear()

@@ -90,7 +90,10 @@ class Planner:
         if gone is not None:
             return Closure(manifests=(), components=()), f"it names {gone}, which was purged here"
         closure = collect(self.repo.objects, [*tips, ("snapshot", snapshot_id)], self.knowledge)
-        return closure, self._refusal(closure)
+        reason = self._refusal(closure)
+        if any(refused_task(task, self.rules, self.remote.audience) for task in heads):
+            reason = f"{reason}; to name only what is public: mu2net tag NAME --public"
+        return closure, reason
 
     def plan(self, task: str) -> Plan | TaskReport | None:
         """Returns how to send a task's head; a report where nothing is to be sent; None if it must be joined first."""

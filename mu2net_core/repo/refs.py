@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
@@ -166,6 +167,17 @@ class Refs:
     def tag(self, name: str) -> str:
         """Returns the snapshot id of a tag; raises NotFoundError if there is none."""
         return self.read_id(f"refs/tags/{check_name(name, 'tag name')}")
+
+    def delete_tag(self, name: str) -> None:
+        """Deletes a tag; raises NotFoundError if there is none."""
+        self.tag(name)
+        key = f"refs/tags/{name}"
+        self.store.delete(key)
+        file = self.store.local_path(key)
+        if file is not None:
+            with suppress(OSError):  # of "a/b" an empty folder "a" would stay, and no tag could be called so
+                for folder, _ in zip(file.parents, name.split("/")[1:], strict=False):
+                    folder.rmdir()
 
     def create_tag(self, name: str, snapshot_id: str) -> None:
         """Creates a tag; raises AlreadyExistsError if it exists and is another snapshot."""

@@ -36,6 +36,7 @@ class Tracking:
         roots: model ids by name.
         epoch: its epoch then; None if it had none.
         checked_at: when that was looked at, UTC and ISO 8601; empty for never.
+        seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
         unfinished: whether a push began to send and did not come to its end.
     """
@@ -46,6 +47,7 @@ class Tracking:
     roots: Mapping[str, str] = field(default_factory=dict)
     epoch: str | None = None
     checked_at: str = ""
+    seen_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
 
@@ -63,7 +65,11 @@ class Tracking:
 
     def checked(self, epoch: str | None, now: datetime | None) -> Tracking:
         """Returns a copy whose epoch was looked at just now."""
-        return replace(self, epoch=epoch, checked_at="" if now is None else now.astimezone(UTC).isoformat())
+        return replace(self, epoch=epoch, checked_at=_text(now))
+
+    def seen(self, now: datetime | None) -> Tracking:
+        """Returns a copy whose heads and tags were all looked at just now."""
+        return replace(self, seen_at=_text(now))
 
     def is_fresh(self, now: datetime | None) -> bool:
         """Returns whether the epoch was looked at so shortly before ``now`` that it need not be again."""
@@ -124,6 +130,10 @@ def forget_tracking(state: Path, name: str) -> None:
     for file in (_file(state, name), _purged_file(state, name)):
         with translated("delete", file):
             file.unlink(missing_ok=True)
+
+
+def _text(now: datetime | None) -> str:
+    return "" if now is None else now.astimezone(UTC).isoformat()
 
 
 def _file(state: Path, name: str) -> Path:

@@ -21,6 +21,11 @@ def test_the_command_line_page_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == page(), "run: python docs/make_cli.py"
 
 
+def test_the_python_page_is_current() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "make_python.py"))["page"]
+    assert (ROOT / "docs" / "python.md").read_text() == page(), "run: python docs/make_python.py"
+
+
 @pytest.mark.parametrize("name", VERBS)
 def test_the_help_of_a_verb_begins_with_its_line_in_the_overview(name: str) -> None:
     text = load_verb(name).help

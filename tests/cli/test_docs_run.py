@@ -1,4 +1,4 @@
-"""The commands of README and tutorial run, in order, as written."""
+"""The commands and examples of README, tutorial and the page on Python run, in order, as written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/python.md"])
 def test_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, code in blocks(ROOT / page):
         if kind == "console":

@@ -28,7 +28,7 @@ def test_a_terminal_of_80_columns_gets_what_fits_unless_all_is_asked_for(run, mo
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     drawn = run("--no-color", "leaderboard").out.splitlines()
-    assert drawn[0].split() == ["task", "validation", "test", "parameters", "layers", "shared", "iterations"]
+    assert drawn[0].split() == ["task", "validation", "test", "parameters", "blocks", "shared", "iterations"]
     assert len(drawn) == 1 + len(piped)
     assert "knowledge from" in run("--no-color", "leaderboard", "--wide").out
 
@@ -80,3 +80,24 @@ def test_what_has_no_ancestry(run, args, code, message) -> None:
     result = run("ancestry", *args)
     assert result.code == code
     assert message in result.err
+
+
+def test_shared_means_used_by_other_tasks_and_frozen_means_unchanged_from_the_parent(run) -> None:
+    run("add-task", "sklearn:digits/five-or-more")
+    small = ("--generations", "1", "--children", "1", "--validations", "1")
+    assert run("evolve", "--task", "digits/five-or-more", "--seed", "5", *small).code == 0
+    heads = {task["task"]: task["model"] for task in run("status", "--json").json()["tasks"]}
+    models = {task: run("show", oid, "--json").json()["model"]["components"] for task, oid in heads.items()}
+    rows = {row["task"]: row for row in run("leaderboard", "--json").json()["rows"]}
+    piped = {row[0]: row for row in run("leaderboard").rows()}
+    for task, parts in models.items():
+        others = {part["id"] for other in models if other != task for part in models[other]}
+        shared = sum(part["id"] in others for part in parts)
+        assert (rows[task]["shared_components"], rows[task]["components"]) == (shared, len(parts))
+        assert piped[task][7] == f"{shared}/{len(parts)}"
+        assert piped[task][6] == str(rows[task]["blocks"]) == str(sum("block" in part["name"] for part in parts))
+        states = ["trained" if part["trainable"] else "frozen" for part in parts]
+        assert [row[2] for row in run("ancestry", task, "--format", "table").rows()] == states
+        shown = run("show", heads[task]).out
+        assert [line.split()[3] for line in shown.splitlines()[-len(parts) :]] == states
+        assert "shared" not in shown

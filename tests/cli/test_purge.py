@@ -31,6 +31,21 @@ def test_a_purge_here_says_what_went_and_where_it_still_is(run, shared) -> None:
     assert run("status").code == run("fsck").code == 0
 
 
+def test_a_purged_task_is_listed_as_that_and_tells_nothing_made_up(run, shared) -> None:
+    run("rm-task", "digits", "--purge", "--yes")
+    assert run("tasks", "--removed").rows()[0] == ["digits", *"---", "purged", *"---"]
+    shown = run("show", "digits").out
+    assert "data:            purged" in shown
+    assert "examples" not in shown
+
+
+def test_what_was_purged_here_and_not_there_is_a_next_step(run, shared) -> None:
+    run("rm-task", "digits", "--purge", "--yes")
+    status = run("status").out
+    assert "purged here, still there: digits" in status
+    assert "Next: mu2net rm-task digits --purge --remote origin " in status
+
+
 def test_a_purge_there(run, shared) -> None:
     dry = run("rm-task", "digits", "--purge", "--remote", "origin", "--dry-run")
     assert dry.out.startswith("Would purge task digits from ")

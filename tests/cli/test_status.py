@@ -2,58 +2,106 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
+import pytest
 
-def advice(result) -> str:
-    return result.out.splitlines()[-1]
+from mu2net_core.repo import open_repository
+from mu2net_core.testing.samples import evolve_sample
+
+
+def advice(result) -> list[str]:
+    """Returns the commands that a user is told to run next."""
+    lines = [line.removeprefix("Next: ") for line in result.out.splitlines() if line.startswith("Next: ")]
+    return [shlex.join(shlex.split(line, comments=True)) for line in lines]
+
+
+def follow(run, repo: Path, command: str):
+    """Runs a command that was told, as a user who pastes it."""
+    return run("-C", repo, *shlex.split(command)[1:])
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every iteration as short as can be."""
+    for name, value in {"GENERATIONS": "1", "CHILDREN": "1", "VALIDATIONS": "1"}.items():
+        monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
 
 
 def test_an_empty_system_needs_a_task(run, empty_repo: Path) -> None:
     result = run("-C", empty_repo, "status")
     assert result.out.startswith(f"System {empty_repo} (preset vit-mini)\n0 tasks, ")
-    assert advice(result).startswith("Next: mu2net add-task DATASET")
-
-
-def test_a_new_task_needs_evolution(run, empty_repo: Path) -> None:
-    run("-C", empty_repo, "add-task", "sklearn:digits")
-    result = run("-C", empty_repo, "status")
-    assert "  digits  public, no model yet" in result.out
-    assert advice(result) == "Next: mu2net evolve --all"
+    assert advice(result) == ["mu2net add-task sklearn:digits"]
+    assert follow(run, empty_repo, advice(result)[0]).code == 0
+    assert "  digits  public, no model yet" in run("-C", empty_repo, "status").out
 
 
 def test_only_the_tasks_without_a_model_are_named(run, trained_repo: Path) -> None:
-    run("-C", trained_repo, "add-task", "sklearn:digits/five-or-more")
-    assert advice(run("-C", trained_repo, "status")) == "Next: mu2net evolve --task digits/five-or-more"
+    for task in ("one", "two"):
+        run("-C", trained_repo, "add-task", "sklearn:digits", "--name", task)
+    assert advice(run("-C", trained_repo, "status")) == ["mu2net evolve --task one --task two"]
 
 
 def test_a_trained_system_can_go_on_or_be_shared(run, trained_repo: Path) -> None:
     result = run("-C", trained_repo, "status")
     assert "digits/parity  private, 1 iteration: validation" in result.out
-    assert advice(result) == "Next: mu2net evolve --all, or share it: mu2net remote add origin FOLDER"
+    assert advice(result) == ["mu2net evolve --all", "mu2net remote add origin ../shared"]
+    assert follow(run, trained_repo, advice(result)[1]).code == 0
+    assert "not contacted yet" in run("-C", trained_repo, "status").out
 
 
-def test_remotes_are_compared_as_they_were_last_seen(run, trained_repo: Path) -> None:
+def test_all_that_can_be_done_is_told_in_the_order_in_which_one_would_do_it(run, trained_repo: Path) -> None:
     here = ["-C", trained_repo]
     run(*here, "remote", "add", "origin", "../shared")
-    before = run(*here, "status")
-    assert "origin" in before.out
-    assert "not contacted yet" in before.out
-    assert advice(before) == "Next: mu2net push origin"
+    assert advice(run(*here, "status")) == ["mu2net push origin"]
     run(*here, "push")
     after = run(*here, "status")
-    assert "up to date" in after.out
-    assert advice(after) == "Next: mu2net evolve --all"  # the private task can never be pushed there
+    assert ", as seen just now: up to date" in after.out
+    assert advice(after) == ["mu2net evolve --all"]  # the private task can never be pushed there
     run("clone", "shared", "copy")
     run("-C", "copy", "add-task", "sklearn:digits/five-or-more")
     run("-C", "copy", "push")
     run(*here, "fetch")
-    behind = run(*here, "status")
-    assert "to pull: digits/five-or-more" in behind.out
-    assert advice(behind) == "Next: mu2net pull origin"
+    assert run(*here, "reset", "digits", "@{1}", "--yes").code == 0
+    run(*here, "add-root", "other", "--seed", "5")
+    result = run(*here, "status")
+    assert "to push: digits, root other; to pull: digits/five-or-more" in result.out
+    steps = advice(result)
+    assert steps == ["mu2net pull origin", "mu2net push origin", "mu2net evolve --task digits"]
+    assert [follow(run, trained_repo, step).code for step in steps] == [0, 0, 0]
+
+
+def test_it_says_how_old_the_knowledge_of_a_remote_is(run, trained_repo: Path) -> None:
+    run("-C", trained_repo, "remote", "add", "origin", "../shared")
+    run("-C", trained_repo, "push")
+    note = trained_repo / ".mu2net" / "state" / "remotes" / "origin.json"
+    known = json.loads(note.read_text())
+    note.write_text(json.dumps(known | {"seen_at": "2025-01-02T03:04:05+00:00"}))
+    assert " days ago: up to date" in run("-C", trained_repo, "status").out
+    evolve_sample(open_repository(trained_repo / ".mu2net"), "digits", score=0.9)
+    run("-C", trained_repo, "push", "origin", "digits")
+    assert " days ago: up to date" in run("-C", trained_repo, "status").out  # a push looks at nobody else's tasks
+    run("-C", trained_repo, "fetch")
+    assert ", as seen just now: up to date" in run("-C", trained_repo, "status").out
+
+
+def test_a_preset_of_ones_own_is_called_by_its_name(run, tmp_path: Path) -> None:
+    config = tmp_path / "no-settings" / "mu2net" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[presets.mine]\nbase = "vit-mini"\nevolve.children = 3\n')
+    assert run("init", "own", "--preset", "mine").code == 0
+    run("-C", "own", "config", "set", "evolve.children", "5")
+    result = run("-C", "own", "status")
+    assert "(preset mine, based on vit-mini)" in result.out
+    report = run("-C", "own", "status", "--json").json()
+    assert (report["preset"], report["based_on"]) == ("mine", "vit-mini")
 
 
 def test_as_json(run, trained_repo: Path) -> None:
     report = run("-C", trained_repo, "status", "--json").json()
     assert [task["task"] for task in report["tasks"]] == ["digits", "digits/parity"]
     assert report["unfinished"] == []
+    assert [step["command"] for step in report["next"]] == ["mu2net evolve --all", "mu2net remote add origin ../shared"]
+    assert all(step["why"] for step in report["next"])

@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from mu2net_core.api.evaluate import evaluate
+from mu2net_core.api.predict import Predictor
+from mu2net_core.api.runtime import split_at
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import load_system
@@ -61,3 +63,29 @@ def test_a_component_that_does_not_fit_its_model_is_found(grown) -> None:
     evolve_sample(repo, "digits", score=1.0)
     with pytest.raises(CorruptObjectError, match=r"\(head\): expected .*classes.*, found"):
         evaluate(repo, grown.context, "digits")
+
+
+def test_every_wrong_example_is_named_with_what_it_is_taken_for(grown) -> None:
+    repo = grown.open()
+    result = evaluate(repo, grown.context, "digits", by_class=True, wrong=True)
+    task = load_system(repo).heads["digits"].task
+    (examples,) = split_at(repo, grown.context, task, "test", 8).in_order(chunk=1000)
+    chances = Predictor(repo, grown.context, "digits").probabilities(examples.images[..., :1])
+    (part,) = task.splits["test"].slices
+    expected = {
+        f"all[{part.start + number}]": (str(label), str(row.argmax()), float(row.max()))
+        for number, (label, row) in enumerate(zip(examples.labels, chances, strict=True))
+        if row.argmax() != label
+    }
+    assert result.wrong is not None
+    assert {one.name: (one.label, one.said, one.probability) for one in result.wrong} == expected
+    assert [one.probability for one in result.wrong] == sorted((one.probability for one in result.wrong), reverse=True)
+    assert sum(one.correct for one in result.by_class or ()) == result.correct
+    assert sum(one.count for one in result.confused or ()) == len(expected) == result.num_examples - result.correct
+    low, high = result.interval
+    assert low < result.accuracy < high
+
+
+def test_details_are_measured_only_if_they_are_asked_for(grown) -> None:
+    result = evaluate(grown.open(), grown.context, "digits")
+    assert (result.by_class, result.confused, result.wrong) == (None, None, None)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mu2net_core.api.demo import write_images
 from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.predict import Predictor, predict
+from mu2net_core.api.predict import Prediction, Predictor, Unreadable, predict
 from mu2net_core.api.runtime import split_at
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.repo import load_system
@@ -47,7 +47,8 @@ def test_files_are_described_by_their_likeliest_classes(grown, predictor: Predic
     pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
     chances = predictor.probabilities(pixels)
     for path, row, prediction in zip(paths, chances, told, strict=True):
-        assert prediction.path == path
+        assert isinstance(prediction, Prediction)
+        assert (prediction.name, prediction.path) == (f"images/{path.name}", path)
         assert prediction.label_index == row.argmax()
         assert prediction.label == predictor.classes[row.argmax()]
         assert prediction.probability == row.max()
@@ -102,9 +103,40 @@ def test_a_file_that_is_no_image_is_named(grown, predictor: Predictor) -> None:
         predictor.predict_files([file])
 
 
-def test_a_file_that_is_not_there_is_named(grown) -> None:
+def test_a_file_that_is_not_there_is_named(grown, predictor: Predictor) -> None:
     with pytest.raises(NotFoundError, match=r"missing\.png"):
-        predict(grown.open(), grown.context, "digits", [Path("missing.png")])
+        predictor.predict_files([grown.folder / "missing.png"])
+
+
+def test_what_cannot_be_read_keeps_nothing_else_from_being_predicted(grown, predictor: Predictor) -> None:
+    good = write_images("sklearn:digits", grown.folder / "images", 2)
+    (grown.folder / "images" / "00a.png").write_text("not pixels")
+    (grown.folder / "empty").mkdir()
+    asked = ["images", "none.png", "empty", good[1].read_bytes(), b"", str(good[0])]
+    told = list(predict(grown.open(), grown.context, "digits", asked))
+    names = ["images/00.png", "images/00a.png", "images/01.png", "none.png", "empty", "-", "-", str(good[0])]
+    assert [one.name for one in told] == names
+    assert [isinstance(one, Unreadable) for one in told] == [False, True, False, True, True, False, True, False]
+    errors = [type(one.error) for one in told if isinstance(one, Unreadable)]
+    assert errors == [DataError, NotFoundError, DataError, DataError]
+    first, second = predictor.predict_files(good)
+    same = [told[0], told[2], told[5], told[7]]
+    assert [one.probability for one in same if isinstance(one, Prediction)] == [
+        chances.probability for chances in (first, second, second, first)
+    ]
+
+
+def test_images_are_read_batch_by_batch_as_results_are_wanted(grown, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = write_images("sklearn:digits", grown.folder / "images", 1)
+    monkeypatch.setattr("mu2net_core.engine.programs.EVALUATION_BATCH", 4)
+    asked = iter([path] * 9)
+    told = predict(grown.open(), grown.context, "digits", asked)
+    assert len(list(asked)) == 9  # none was taken yet
+    asked = iter([path] * 9)
+    told = predict(grown.open(), grown.context, "digits", asked)
+    assert next(told).path == path
+    assert len(list(asked)) == 5
+    assert len(list(told)) == 3
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,18 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from mu2net_core.api import pull, push, remote
+import pytest
+
+from mu2net_core.api import pull, push, remote, tag
+from mu2net_core.api.add_root import add_root
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.fetch import fetch
+from mu2net_core.api.purge import purge
 from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.status import Unfinished, status
-from mu2net_core.objects import AccessRule, to_json
+from mu2net_core.objects import PUBLIC, AccessRule, to_json
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
@@ -54,8 +59,6 @@ def test_how_heads_compare_with_a_remote(repo: Repository, context: Context, tmp
         evolve_sample(other, task, score=0.3, seed=77)
     add_sample_task(other, "theirs")
     push.push(other, context)
-    from mu2net_core.api.fetch import fetch
-
     fetch(repo, context)
     for task in ("ahead", "diverged"):
         evolve_sample(repo, task, score=0.2)
@@ -154,3 +157,106 @@ def test_an_unfinished_iteration_of_a_removed_task_is_nothing_to_go_on_with(repo
     assert [state.task for state in status(repo, context).unfinished] == ["a"]
     rm_task(repo, context, "a")
     assert status(repo, context).unfinished == ()
+
+
+@pytest.fixture(params=[(), ("team",)], ids=["for everybody", "for a team"])
+def hub(request: pytest.FixtureRequest, repo: Repository, context: Context) -> Repository:
+    """Returns a working copy with a remote that has seen nothing yet."""
+    remote.add(repo, context, "origin", "hub", readers=request.param)
+    return repo
+
+
+def check_pending(repo: Repository, context: Context) -> None:
+    """Checks that status tells to push what a push would move, asked just now."""
+    plan = push.plan_push(repo, context)
+    (found,) = status(repo, context).remotes
+    moved = {"new", "updated", "removed", "merge"}
+    assert found.to_push.tasks == tuple(sorted(one.name for one in plan.tasks if one.outcome in moved))
+    assert found.to_push.tags == tuple(sorted(one.name for one in plan.tags if one.outcome in moved))
+    assert found.to_push.roots == tuple(sorted(one.name for one in plan.roots if one.outcome in moved))
+    told = [step.command for step in status(repo, context).next]
+    assert ("mu2net push origin" in told) == bool(found.to_push)
+
+
+def test_what_is_to_be_pushed_is_what_a_push_would_send(hub: Repository, context: Context) -> None:
+    rules = {"all": PUBLIC, "own": AccessRule.only(["own"]), "ours": AccessRule.only(["team"])}
+    for task, rule in rules.items():
+        add_sample_task(hub, task, rule)
+    check_pending(hub, context)
+    evolve_sample(hub, "all", score=0.2)
+    push.push(hub, context)
+    check_pending(hub, context)
+    assert not status(hub, context).remotes[0].to_push
+    for task in rules:
+        evolve_sample(hub, task, score=0.3)
+    add_root(hub, context, "second", seed=7)
+    tag.create(hub, context, "v1")
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].to_push.roots == ("second",)
+    push.push(hub, context)
+    check_pending(hub, context)
+    rm_task(hub, context, "all")
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].to_push.tasks == ("all",)  # a removal is sent, too
+    push.push(hub, context)
+    assert not status(hub, context).remotes[0].to_push
+
+
+def test_a_tag_that_names_what_was_purged_here_is_nothing_to_push(hub: Repository, context: Context) -> None:
+    add_sample_task(hub, "a")
+    tag.create(hub, context, "v1")
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].to_push.tags == ("v1",)
+    purge(hub, context, "a")
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].to_push.tags == ()
+
+
+def test_a_model_that_learned_what_the_remote_may_not_hold_is_nothing_to_push(
+    repo: Repository, context: Context
+) -> None:
+    remote.add(repo, context, "origin", "hub", readers=("team", "guests"))
+    add_sample_task(repo, "ours", AccessRule.only(["team"]))
+    evolve_sample(repo, "ours", score=0.2)
+    teacher = repo.objects.commit(repo.refs.heads()["ours"].commit).model
+    add_sample_task(repo, "both", AccessRule.only(["guests", "team"]))
+    evolve_sample(repo, "both", score=0.3, parent=teacher, trains=())
+    check_pending(repo, context)
+    assert status(repo, context).remotes[0].to_push.tasks == ()
+
+
+@pytest.mark.parametrize("has_more", [False, True], ids=["as it was there", "with work of its own"])
+def test_what_was_purged_there_is_to_be_pulled_as_far_as_that_drops_it(
+    hub: Repository, context: Context, tmp_path: Path, has_more: bool
+) -> None:
+    add_sample_task(hub, "a")
+    evolve_sample(hub, "a", score=0.2)
+    push.push(hub, context)
+    tag.create(hub, context, "v1")
+    clone(str(tmp_path / "hub"), tmp_path / "other", context)
+    purge(open_repository(tmp_path / "other"), context, "a", remote="origin", settle=lambda: None)
+    if has_more:
+        evolve_sample(hub, "a", score=0.3)
+    fetch(hub, context)
+    check_pending(hub, context)
+    (found,) = status(hub, context).remotes
+    assert found.relations == {"a": "outlived" if has_more else "purged-there"}
+    told = [step.command for step in status(hub, context).next]
+    assert ("mu2net pull origin" in told) is not has_more
+    pull.pull(hub, context)
+    check_pending(hub, context)
+    assert status(hub, context).remotes[0].relations == {"a": "outlived" if has_more else "same"}
+    assert "mu2net pull origin" not in [step.command for step in status(hub, context).next]
+
+
+def test_the_age_of_what_is_known_is_that_of_the_last_look_at_all_of_it(hub: Repository, context: Context) -> None:
+    assert status(hub, context).remotes[0].seen_at is None
+    push.push(hub, context)
+    assert status(hub, context).remotes[0].seen_at == "2026-01-02T03:04:05.678901+00:00"
+    later = replace(context, now=lambda: context.now().replace(year=2027))
+    add_sample_task(hub, "a")
+    push.push(hub, later)
+    fetch(hub, later, tasks=["a"])
+    assert (status(hub, later).remotes[0].seen_at or "").startswith("2026-")
+    fetch(hub, later)
+    assert (status(hub, later).remotes[0].seen_at or "").startswith("2027-")

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import tag
+from mu2net_core.api import push, remote, tag
 from mu2net_core.api.context import Context
+from mu2net_core.api.fetch import fetch
+from mu2net_core.api.purge import purge
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, create_repository, load_system
 from mu2net_core.repo.revisions import resolve
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
@@ -46,3 +49,55 @@ def test_nothing_to_tag(tmp_path: Path, context: Context) -> None:
         tag.create(empty, context, "v1")
     with pytest.raises(InvalidInputError, match="Not a tag name"):
         tag.create(empty, context, "Not a name")
+
+
+def test_a_public_tag_goes_where_one_with_a_private_task_cannot(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a")
+    add_sample_task(repo, "own", AccessRule.only(["own"]))
+    add_sample_task(repo, "ours", AccessRule.only(["team"]))
+    evolve_sample(repo, "a", score=0.1)
+    assert tag.create(repo, context, "all").tasks == ("a", "ours", "own")
+    assert tag.create(repo, context, "open", public=True).tasks == ("a",)
+    remote.add(repo, context, "origin", "hub")
+    whole, public = push.push(repo, context).tags
+    assert (whole.name, whole.outcome, public.name, public.outcome) == ("all", "skipped", "open", "new")
+    assert "mu2net tag NAME --public" in (whole.reason or "")
+    assert [one.remotes for one in tag.list_(repo)] == [(), ("origin",)]
+
+
+@pytest.mark.parametrize("name", ["v1", "year/2026/v1"])
+def test_a_deleted_tag_is_gone_until_it_is_fetched_again(repo: Repository, context: Context, name: str) -> None:
+    made = tag.create(repo, context, name)
+    assert tag.delete(repo, name) == made
+    assert tag.list_(repo) == ()
+    with pytest.raises(NotFoundError, match="There is no tag"):
+        tag.delete(repo, name)
+    top = name.partition("/")[0]
+    tag.create(repo, context, top)  # "year" can be a tag again, now that "year/2026/v1" is none
+    tag.delete(repo, top)
+    made = tag.create(repo, context, name)
+    remote.add(repo, context, "origin", "hub")
+    push.push(repo, context)
+    assert tag.delete(repo, name).remotes == ("origin",)
+    fetch(repo, context)
+    assert [one.snapshot for one in tag.list_(repo)] == [made.snapshot]
+
+
+def test_deleting_a_tag_leaves_its_neighbours(repo: Repository, context: Context) -> None:
+    for name in ("a/x", "a/y"):
+        tag.create(repo, context, name)
+    tag.delete(repo, "a/x")
+    assert [one.name for one in tag.list_(repo)] == ["a/y"]
+
+
+def test_a_tag_tells_when_its_newest_work_was_done_as_far_as_that_is_still_there(
+    repo: Repository, context: Context
+) -> None:
+    assert tag.create(repo, context, "v0").newest_at is None
+    for task in ("a", "b"):
+        add_sample_task(repo, task)
+    commits = [evolve_sample(repo, task, score=0.1, seed=n).commit for n, task in enumerate(("b", "a"))]
+    times = [repo.objects.commit(oid).finished_at for oid in commits]
+    assert tag.create(repo, context, "v1").newest_at == max(times)
+    purge(repo, context, "a")
+    assert tag.list_(repo)[1].newest_at == times[0]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from mu2net_core.api.context import Context
+from mu2net_core.api.purge import purge
+from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.tasks import tasks
 from mu2net_core.objects import to_json
 from mu2net_core.repo import Repository
@@ -21,3 +24,16 @@ def test_tasks_are_listed_by_name_with_where_they_stand(repo: Repository) -> Non
 
 def test_no_tasks(repo: Repository) -> None:
     assert tasks(repo) == ()
+
+
+def test_of_a_purged_task_only_its_name_is_told(repo: Repository, context: Context) -> None:
+    for task in ("kept", "purged", "removed"):
+        add_sample_task(repo, task)
+    evolve_sample(repo, "purged", score=0.75)
+    purge(repo, context, "purged")
+    rm_task(repo, context, "removed")
+    assert [info.name for info in tasks(repo)] == ["kept"]
+    _, purged, removed = tasks(repo, removed=True)
+    assert (purged.name, purged.purged, purged.removed) == ("purged", True, True)
+    assert (purged.source, purged.num_classes, purged.num_examples, purged.model) == ("", 0, {}, None)
+    assert (removed.purged, removed.num_classes) == (False, 2)

@@ -71,7 +71,7 @@ SYSTEM = System(
 def test_every_task_has_a_row_with_its_share_of_the_system() -> None:
     a, b, c = leaderboard(SYSTEM).rows
     assert (a.task, a.validation, a.test, a.score, a.iterations) == ("a", 0.9, 0.8, 0.45, 3)
-    assert (a.params, a.accounted_params, a.flops, a.layers) == (110, 60.0, 99, 2)
+    assert (a.params, a.accounted_params, a.flops, a.blocks) == (110, 60.0, 99, 2)
     assert (b.params, b.accounted_params, b.components, b.shared_components) == (120, 70.0, 2, 1)
     assert (a.parent_task, b.parent_task) == (None, "a")
     assert (a.knowledge_from, b.knowledge_from) == ((), ("a",))

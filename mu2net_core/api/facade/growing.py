@@ -1,0 +1,227 @@
+"""The verbs that change what a system is to learn, and let it learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mu2net_core.api.facade.held import Held
+
+if TYPE_CHECKING:
+    from mu2net_core.api.add_root import RootResult
+    from mu2net_core.api.evolve import EvolveResult
+    from mu2net_core.api.purge import PurgeReport
+    from mu2net_core.api.replay import ReplayReport
+    from mu2net_core.api.reset import ResetResult
+    from mu2net_core.engine.events import Event
+    from mu2net_core.objects import Head
+    from mu2net_core.repo.outcomes import Progress
+
+__all__ = ["Growing"]
+
+
+class Growing(Held):
+    """Grow it."""
+
+    def add_root(
+        self, name: str, *, root: str = "random", seed: int = 0, watch: Callable[[Progress], None] | None = None
+    ) -> RootResult:
+        """Adds a root model of the repository's preset: one more beginning for first models.
+
+        Args:
+            name: of the root.
+            root: ``random``, a checkpoint's path or URL, or a name such as ``augreg:Ti_16``.
+            seed: of a random root.
+            watch: told how far the transfer of a checkpoint is.
+
+        Raises:
+            AlreadyExistsError: there is a root of that name, or the same root under another name.
+            InvalidInputError: the name cannot be one or is taken, or the checkpoint does not fit the preset.
+            NotFoundError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had.
+        """
+        from mu2net_core.api.add_root import add_root
+
+        return add_root(self.repository, self.context, name, root=root, seed=seed, watch=watch)
+
+    def add_task(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        train: str | None = None,
+        validation: str | None = None,
+        test: str | None = None,
+        private: bool = False,
+        readers: Sequence[str] = (),
+        depth: int | None = None,
+        skip_bad: bool = False,
+        skip_stray: bool = False,
+        value_range: str | None = None,
+        data_dir: str | None = None,
+        on_skipped: Callable[[str], None] | None = None,
+    ) -> Head:
+        """Adds a data set as a task and returns its head; a removed task that is the same takes up its last model.
+
+        Args:
+            uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``.
+            name: of the task; None for the one the URI suggests.
+            train: split specification, e.g. ``train[20%:]``; None for the default.
+            validation: likewise.
+            test: likewise.
+            private: only the task itself may use what is learned from it.
+            readers: groups that may use what is learned from it; none and not ``private`` means everybody.
+            depth: of class folders, for ``folder:``.
+            skip_bad: leave broken images of a folder out.
+            skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
+            value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
+            data_dir: where prepared catalogue data lies.
+            on_skipped: called with the name of each broken image left out.
+
+        Raises:
+            AlreadyExistsError: there is a task of that name.
+            InvalidInputError: a name, split or option that cannot be right.
+            NotFoundError: no such data set.
+            DataError: the data cannot be used as it is.
+        """
+        from mu2net_core.api.add_task import add_task
+
+        return add_task(
+            self.repository,
+            self.context,
+            uri,
+            name=name,
+            train=train,
+            validation=validation,
+            test=test,
+            private=private,
+            readers=readers,
+            depth=depth,
+            skip_bad=skip_bad,
+            skip_stray=skip_stray,
+            value_range=value_range,
+            data_dir=data_dir,
+            on_skipped=on_skipped,
+        )
+
+    def remove_task(self, task: str) -> Head:
+        """Removes a task and returns its last head; its history stays, and models that build on it keep its layers.
+
+        Args:
+            task: its name.
+
+        Raises:
+            NotFoundError: there is no such task, or it was removed before.
+        """
+        from mu2net_core.api.rm_task import rm_task
+
+        return rm_task(self.repository, self.context, task)
+
+    def purge(
+        self,
+        task: str,
+        *,
+        remote: str | None = None,
+        dry_run: bool = False,
+        settle: Callable[[], None] | None = None,
+    ) -> PurgeReport:
+        """Deletes a task's history and what only it reached, for good; returns what that took away.
+
+        Args:
+            task: here or there; removed or not.
+            remote: name of the remote to purge it from; None for here.
+            dry_run: only find out.
+            settle: waits until pushes to the remote that began before are over; by default a minute.
+
+        Raises:
+            NotFoundError: there is no such task, or remote.
+            ConflictError: an unfinished iteration of another task builds on it.
+            CorruptObjectError: what others need cannot be found out; nothing was deleted.
+            AccessDeniedError: permissions forbid it.
+        """
+        from mu2net_core.api.purge import purge
+
+        return purge(self.repository, self.context, task, remote=remote, dry_run=dry_run, settle=settle)
+
+    def evolve(
+        self,
+        *,
+        tasks: Sequence[str] | None = None,
+        iterations: int = 1,
+        generations: int | None = None,
+        children: int | None = None,
+        validations: int | None = None,
+        seed: int | None = None,
+        budget_s: float | None = None,
+        restart: bool = False,
+        on_event: Callable[[Event], None] = lambda _event: None,
+    ) -> EvolveResult:
+        """Improves tasks by evolution: the main job. What was interrupted goes on after its last finished generation.
+
+        Args:
+            tasks: names; all tasks if None.
+            iterations: per task.
+            generations: per iteration; the repository's setting if None.
+            children: per generation; likewise.
+            validations: training cycles per child; likewise.
+            seed: every random decision derives from it; None takes that of an interrupted iteration, or draws one.
+            budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
+                ends with the best there is.
+            restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
+            on_event: told of everything that happens; ``m.GenerationFinished`` and its like say what.
+
+        Raises:
+            NotFoundError: no such task.
+            InvalidInputError: a number or setting that cannot be right.
+            SearchError: no task at all, no root, or no child that trained to a finite loss.
+            ConflictError: another process evolves the same task in this working copy, or an interrupted iteration
+                began otherwise than asked for now.
+        """
+        from mu2net_core.api.evolve import evolve
+        from mu2net_core.api.tasks import tasks as every
+
+        return evolve(
+            self.repository,
+            self.context,
+            tasks=[info.name for info in every(self.repository)] if tasks is None else tasks,
+            iterations=iterations,
+            generations=generations,
+            children=children,
+            validations=validations,
+            seed=seed,
+            budget_s=budget_s,
+            restart=restart,
+            on_event=on_event,
+        )
+
+    def replay(self, revision: str, *, on_event: Callable[[Event], None] = lambda _event: None) -> ReplayReport:
+        """Does the iteration of a commit again and says whether the same comes out; changes nothing.
+
+        Args:
+            revision: a task or commit.
+            on_event: told of everything that happens.
+
+        Raises:
+            InvalidInputError: the revision is no iteration, or one that does not say how it was run.
+            NotFoundError: something that the iteration used is not here, or there is no such revision.
+            DataError: the task's examples are missing or are not those of then.
+        """
+        from mu2net_core.api.replay import replay
+
+        return replay(self.repository, self.context, revision, on_event=on_event)
+
+    def reset(self, task: str, revision: str, *, dry_run: bool = False) -> ResetResult:
+        """Goes back to an earlier state of a task by a new commit; nothing is deleted.
+
+        Args:
+            task: whose head.
+            revision: a commit of its history, a model one retained, a tag, or ``@{n}`` and ``~n`` without its name.
+            dry_run: change nothing.
+
+        Raises:
+            NotFoundError: there is no such task or revision; it was purged; or its components are nowhere to be had.
+            InvalidInputError: it is of another task, or not in the history of this one.
+            ConflictError: another process moved the head meanwhile.
+        """
+        from mu2net_core.api.reset import reset
+
+        return reset(self.repository, self.context, task, revision, dry_run=dry_run)

@@ -1,0 +1,194 @@
+"""The verbs that look at a system, and use its models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mu2net_core.api.facade.held import Held
+
+if TYPE_CHECKING:
+    from mu2net_core.api.ancestry import Ancestry
+    from mu2net_core.api.evaluate import EvalResult
+    from mu2net_core.api.log import LogEntry
+    from mu2net_core.api.predict import Prediction, Predictor, Unreadable
+    from mu2net_core.api.reflog import ReflogEntry
+    from mu2net_core.api.show import Shown
+    from mu2net_core.api.status import StatusReport
+    from mu2net_core.api.tasks import TaskInfo
+    from mu2net_core.insight import Leaderboard
+    from mu2net_core.repo.outcomes import Progress
+
+__all__ = ["Looking"]
+
+
+class Looking(Held):
+    """Look at it, and use its models."""
+
+    def tasks(self, *, removed: bool = False) -> tuple[TaskInfo, ...]:
+        """Returns the tasks by name, with their data and where they stand.
+
+        Args:
+            removed: list removed and purged ones too.
+        """
+        from mu2net_core.api.tasks import tasks
+
+        return tasks(self.repository, removed=removed)
+
+    def status(self) -> StatusReport:
+        """Returns what is where, and what to do next; asks no remote."""
+        from mu2net_core.api.status import status
+
+        return status(self.repository, self.context)
+
+    def log(
+        self, task: str | None = None, *, since: datetime | None = None, limit: int | None = None
+    ) -> Iterator[LogEntry]:
+        """Yields what happened, newest first; a commit always comes before its parents.
+
+        Args:
+            task: only this task; removed ones too.
+            since: nothing that finished earlier.
+            limit: at most so many.
+
+        Raises:
+            NotFoundError: there is no such task.
+        """
+        from mu2net_core.api.log import log
+
+        return log(self.repository, task, since=since, limit=limit)
+
+    def reflog(self, task: str | None = None) -> tuple[ReflogEntry, ...]:
+        """Returns where a head stood, newest first; all heads, task by task, without ``task``.
+
+        Args:
+            task: whose head.
+
+        Raises:
+            NotFoundError: there is no such task.
+            CorruptObjectError: an entry is damaged or does not follow the one before it.
+        """
+        from mu2net_core.api.reflog import reflog
+
+        return reflog(self.repository, task)
+
+    def show(self, revision: str) -> Shown:
+        """Returns one object with all that its manifest says.
+
+        Args:
+            revision: a task, a place in its history (``TASK@{1}``, ``TASK~2``), a tag, a root or an id.
+
+        Raises:
+            NotFoundError: nothing is called so; near names are in the hint.
+            InvalidInputError: an id's beginning that several objects share.
+        """
+        from mu2net_core.api.show import show
+
+        return show(self.repository, revision)
+
+    def leaderboard(self, at: str | None = None) -> Leaderboard:
+        """Returns accuracy, size and cost of every task's model.
+
+        Args:
+            at: a tag or snapshot; None for now.
+
+        Raises:
+            InvalidInputError: ``at`` is not a snapshot.
+            NotFoundError: nothing is called ``at``.
+        """
+        from mu2net_core.api.leaderboard import leaderboard
+
+        return leaderboard(self.repository, at)
+
+    def ancestry(self, revision: str) -> Ancestry:
+        """Returns where every layer of a model comes from, and what each task taught it.
+
+        Args:
+            revision: a task, commit or model.
+
+        Raises:
+            NotFoundError: nothing is called so, or the task has no model yet.
+            InvalidInputError: it names something that has no one model.
+        """
+        from mu2net_core.api.ancestry import ancestry
+
+        return ancestry(self.repository, revision)
+
+    def evaluate(
+        self,
+        revision: str,
+        *,
+        split: str = "test",
+        by_class: bool = False,
+        wrong: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> EvalResult:
+        """Measures a stored model on every example of one of its task's splits.
+
+        Args:
+            revision: a task, commit or model.
+            split: of the task: ``train``, ``validation`` or ``test``.
+            by_class: tell precision and recall of every class, and which are taken for which.
+            wrong: tell every example that the model gets wrong.
+            progress: told of every component that is brought.
+
+        Raises:
+            InvalidInputError: no such split, or the revision is a root model, which solves no task.
+            NotFoundError: no such revision, or the task has no model yet.
+        """
+        from mu2net_core.api.evaluate import evaluate
+
+        return evaluate(
+            self.repository,
+            self.context,
+            revision,
+            split=split,
+            by_class=by_class,
+            wrong=wrong,
+            progress=progress,
+        )
+
+    def model(self, revision: str, progress: Callable[[Progress], None] | None = None) -> Predictor:
+        """Returns a model, its components read once, ready to predict from arrays and files.
+
+        Args:
+            revision: a task, commit or model.
+            progress: told of every component that is brought.
+
+        Raises:
+            NotFoundError: no such revision, or the task has no model yet.
+            InvalidInputError: the revision is a root model, which solves no task.
+        """
+        from mu2net_core.api.predict import Predictor
+
+        return Predictor(self.repository, self.context, revision, progress)
+
+    def predict(
+        self,
+        revision: str,
+        images: Iterable[Path | str | bytes],
+        *,
+        top: int = 3,
+        resize: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Iterator[Prediction | Unreadable]:
+        """Returns an iterator over what a model says of images, in order; what cannot be read is told in its place.
+
+        The model is loaded at once. Images are read batch by batch as the iterator goes on, however many there are.
+
+        Args:
+            revision: a task, commit or model.
+            images: files, folders (all images below them, sorted by name), and encoded images as bytes.
+            top: how many of the likeliest classes are told.
+            resize: accept images of any size and mode, and convert them as training did.
+            progress: told of every component that is brought.
+
+        Raises:
+            NotFoundError: no such revision, or the task has no model yet.
+            InvalidInputError: the revision is a root model, which solves no task.
+        """
+        from mu2net_core.api.predict import predict
+
+        return predict(self.repository, self.context, revision, images, top=top, resize=resize, progress=progress)

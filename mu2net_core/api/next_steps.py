@@ -1,0 +1,104 @@
+"""What to do next, from where everything stands. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mu2net_core.api.status import RemoteStatus, StatusReport, Unfinished
+
+__all__ = ["NextStep", "next_steps"]
+
+_FEW = 5
+"""So many names are listed; of more it is said how many they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """A command that can be run as it is, and why."""
+
+    command: str
+    why: str
+
+
+def next_steps(report: StatusReport) -> tuple[NextStep, ...]:
+    """Returns what to do next, in the order in which a person would: finish, take in, give out, begin, improve."""
+    steps = [
+        *map(_finish, report.unfinished),
+        *(step for remote in report.remotes for step in _take(remote)),
+        *(step for remote in report.remotes for step in _give(remote)),
+        *_begin(report),
+    ]
+    return tuple(steps or _improve(report))
+
+
+def _finish(state: Unfinished) -> NextStep:
+    return NextStep(
+        command=state.command,
+        why=f"goes on after generation {state.generation} of {state.generations}"
+        if state.stuck is None
+        else f"begins anew: {state.stuck}",
+    )
+
+
+def _take(remote: RemoteStatus) -> Iterator[NextStep]:
+    theirs = {
+        "moved on there": remote.tasks("behind"),
+        "new there": remote.tasks("only-there"),
+        "moved on both sides": remote.tasks("diverged"),
+        "purged there": remote.tasks("purged-there"),
+    }
+    if any(theirs.values()):
+        yield NextStep(command=f"mu2net pull {remote.name}", why=_told(theirs))
+
+
+def _give(remote: RemoteStatus) -> Iterator[NextStep]:
+    for task in remote.tasks("purged"):
+        yield NextStep(
+            command=f"mu2net rm-task {task} --purge --remote {remote.name}",
+            why="it was purged here, and is still there",
+        )
+    if remote.to_push:
+        yield NextStep(command=f"mu2net push {remote.name}", why=_told(pending_names(remote)))
+
+
+def pending_names(remote: RemoteStatus) -> dict[str, tuple[str, ...]]:
+    """Returns what is to be pushed to a remote, by what it is, in words."""
+    ours = remote.to_push
+    return {
+        "not there yet": ours.tasks,
+        "root" if len(ours.roots) == 1 else "roots": ours.roots,
+        "tag" if len(ours.tags) == 1 else "tags": ours.tags,
+    }
+
+
+def _begin(report: StatusReport) -> Iterator[NextStep]:
+    waiting = [task.task for task in report.tasks if task.model is None]
+    begun = {state.task for state in report.unfinished}
+    named = [task for task in waiting if task not in begun]
+    if not report.tasks:
+        yield NextStep(
+            command="mu2net add-task sklearn:digits", why="or any other data set: folder:PATH, npz:PATH, ..."
+        )
+    elif named:
+        few = len(named) < len(report.tasks) and len(named) <= _FEW
+        chosen = " ".join(f"--task {task}" for task in named) if few else "--all"
+        yield NextStep(command=f"mu2net evolve {chosen}", why=f"no model yet: {_listed(named)}")
+
+
+def _improve(report: StatusReport) -> Iterator[NextStep]:
+    yield NextStep(command="mu2net evolve --all", why="one more iteration of every task")
+    if not report.remotes:
+        yield NextStep(command="mu2net remote add origin ../shared", why="to share it: a folder or bucket others reach")
+
+
+def _told(names: dict[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{what}: {_listed(some)}" for what, some in names.items() if some)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = tuple(names)
+    more = f" and {len(every) - _FEW} more" if len(every) > _FEW else ""
+    return ", ".join(every[:_FEW]) + more

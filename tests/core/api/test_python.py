@@ -1,0 +1,154 @@
+"""The Python face: what it offers, what type checkers and completion see of it, what its pages say."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import mu2net_core as m
+from mu2net_cli.verbs import VERBS
+
+ROOT = Path(__file__).parents[3]
+AS_METHOD = {
+    "cache": ("cache", "prune_cache"),
+    "config": ("config", "settings", "set_config", "unset_config"),
+    "eval": ("evaluate", "model"),
+    "push": ("push", "plan_push"),
+    "remote": ("add_remote", "set_remote", "remotes", "check_remotes", "remove_remote"),
+    "rm-task": ("remove_task", "purge"),
+    "tag": ("tag", "tags", "delete_tag"),
+}
+"""What verbs are called that are not simply methods of the same name."""
+WITHOUT = {"demo", "help"}
+"""Verbs for people at a terminal alone."""
+NOT_OFFERED = {"gc": {"settle"}}
+"""Parameters of the api that are for tests and the command line."""
+
+
+def methods() -> Iterator[tuple[str, Callable[..., object]]]:
+    for name, method in inspect.getmembers(m.Repo, inspect.isfunction):
+        if not name.startswith("_"):
+            yield name, method
+
+
+def offered() -> list[tuple[str, Callable[..., object]]]:
+    """Returns every public function and method with its name."""
+    return [*methods(), *((name, getattr(m, name)) for name in ("clone", "init", "open"))]
+
+
+def called(function: Callable[..., object]) -> Callable[..., object] | None:
+    """Returns the function of the api that a method calls; None if it calls none."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    homes = {
+        alias.asname or alias.name: (node.module or "", alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    names = [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    found = [homes[name] for name in names if name in homes]
+    return getattr(import_module(found[0][0]), found[0][1]) if found else None
+
+
+def arguments(function: Callable[..., object]) -> dict[str, object]:
+    """Returns the parameters that a caller gives, with their defaults."""
+    parameters = inspect.signature(function).parameters
+    return {name: one.default for name, one in parameters.items() if name not in {"self", "repo", "context"}}
+
+
+def plain(value: object) -> object:
+    """Returns a default so that equal ones compare as equal."""
+    return value.__code__.co_code if inspect.isfunction(value) else value
+
+
+def described(function: Callable[..., object]) -> list[str]:
+    """Returns the parameters that the docstring tells about."""
+    text = (inspect.getdoc(function) or "").partition("Args:")[2].partition("Raises:")[0]
+    return re.findall(r"^ {4}(\w+): ", text, re.MULTILINE)
+
+
+def test_every_verb_of_the_command_line_is_there() -> None:
+    names = {name for name, _ in offered()}
+    wanted = {verb: AS_METHOD.get(verb, (verb.replace("-", "_"),)) for verb in VERBS if verb not in WITHOUT}
+    assert [(verb, name) for verb, each in wanted.items() for name in each if name not in names] == []
+
+
+@pytest.mark.parametrize(("name", "function"), offered(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_method_takes_what_the_api_takes_and_describes_it(name: str, function: Callable[..., object]) -> None:
+    given = arguments(function)
+    api = called(function)
+    if api is not None and name != "open":
+        if inspect.isclass(api):
+            api = api.__init__
+        wanted = {key: value for key, value in arguments(api).items() if key not in NOT_OFFERED.get(name, set())}
+        renamed = {"text": "value"} if name == "set_config" else {}
+        wanted = {renamed.get(key, key): value for key, value in wanted.items()}
+        assert list(given) == list(wanted), "other parameters, or in another order"
+        optional = {"tasks"} if name == "evolve" else {"folder"} if name == "clone" else set()
+        same = [key for key in given if key not in optional]
+        assert [plain(given[key]) for key in same] == [plain(wanted[key]) for key in same]
+    assert described(function) == list(given)
+
+
+def test_what_it_returns_can_be_named() -> None:
+    hints = " ".join(str(inspect.signature(function).return_annotation) for _, function in offered())
+    results = set(re.findall(r"\b[A-Z]\w+", hints)) - {"Iterator", "None"}
+    assert results <= set(m.__all__)
+
+
+def test_every_exported_name_is_found_and_completed() -> None:
+    assert list(m.__all__) == sorted(m.__all__)
+    assert set(m.__all__) <= set(dir(m))
+    assert [name for name in dir(m) if not name.startswith("__")] == [n for n in m.__all__ if not n.startswith("__")]
+    assert all(getattr(m, name) is not None for name in m.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        m.nonsense  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_every_error_and_event_is_exported() -> None:
+    from mu2net_core import errors
+    from mu2net_core.api import events
+
+    assert {*errors.__all__, *events.__all__} <= set(m.__all__)
+
+
+USER = """
+import mu2net_core as m
+
+repo = m.open("x")
+repo.add_task("sklearn:digits", private=True)
+repo.evolve(tasks=["a"], seed=1, on_event=lambda event: print(event))
+try:
+    found: m.Exchange = repo.push("origin", tasks=["a"])
+except m.ConflictError as exc:
+    print(exc.hint)
+for one in repo.predict("a", ["x.png", b"..."]):
+    print(one.error.message if isinstance(one, m.Unreadable) else one.label)
+
+print(m.nonsense)  # wrong
+repo.add_task("sklearn:digits", privat=True)  # wrong
+repo.evolve(seed="one")  # wrong
+repo.nonsense()  # wrong
+repo.pull(on_conflict="mine")  # wrong
+repo.status().nxt  # wrong
+"""
+
+
+def test_a_type_checker_finds_what_is_misspelt_and_nothing_else(tmp_path: Path) -> None:
+    script = tmp_path / "user.py"
+    script.write_text(USER)
+    options = ["--strict", "--follow-imports=silent", "--config-file", ROOT / "pyproject.toml"]
+    command = [sys.executable, "-m", "mypy", *options, "--cache-dir", ROOT / ".mypy_cache", script]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = [int(line) for line in re.findall(r"user\.py:(\d+): error:", result.stdout)]
+    wrong = [number for number, line in enumerate(USER.splitlines(), 1) if line.endswith("# wrong")]
+    assert found == wrong, result.stdout + result.stderr
