@@ -156,6 +156,14 @@ def test_splits_never_become_classes(tmp_path: Path, folders: list[str], depth: 
     assert "--depth" not in hint or "--depth 1" in hint
 
 
+def test_an_image_in_a_split_is_as_deep_as_its_class(tmp_path: Path) -> None:
+    make(tmp_path, *classes("train", "test"))
+    make(tmp_path, "train/a/more", count=1)
+    message, _ = refused(tmp_path)
+    assert f"1 folder(s) deep in test and train of {tmp_path}; found 1 of 41 images" in message
+    assert "train/a/more/0.pgm (2 deep)" in message
+
+
 def test_stray_images_are_not_all_there_may_be(tmp_path: Path) -> None:
     message, _ = refused(make(tmp_path, *classes("x", "y")), skip_stray=True)
     assert "40 of 40 images elsewhere" in message
