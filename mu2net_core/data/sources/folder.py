@@ -122,7 +122,7 @@ class FolderSource:
             raise DataError(exc.message, hint=exc.hint or advice(tree, self.depth) or _SPLITS_FIRST) from exc
         if layout.stray and not (self.skip_stray and layout.placed):
             where = f"{' and '.join(sorted(layout.splits))} of " if layout.splits else ""
-            stray = [f"{file} ({file.count('/')} deep)" for file in layout.stray]
+            stray = [f"{file} ({_depth(file, layout)} deep)" for file in layout.stray]
             raise DataError(
                 f"Expected images {self.depth} folder(s) deep in {where}{self.path}; found {len(stray)} of "
                 f"{counted(len(tree.files), 'image')} elsewhere: {some(stray)}.",
@@ -137,6 +137,11 @@ class FolderSource:
                 decode(read_regular(tree.path(file)), file)
             except DataError:
                 yield file
+
+
+def _depth(file: str, layout: Layout) -> int:
+    """Returns how many folders deep an image lies, in its split if it is in one."""
+    return file.count("/") - (file.partition("/")[0] in layout.splits)
 
 
 def _notes(listing: _Listing, depth: int) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 Either ``<class>/<image>``, or ``<split>/<class>/<image>``; a class may be several folders deep. Folders are splits if
 their names are the usual ones of splits, in any case and with the usual additions (``Train``, ``test_set``,
-``Validation-images``), and they are for training and something else, or there are no other folders.
+``Validation-images``), and they are for training and something else, or there are no other folders. What else a name
+says must be the same in all (``pets_train``, ``pets_test``).
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from mu2net_core.objects import SPLITS
 __all__ = ["Layout", "arrange"]
 
 _SPLIT_NAMES = {
-    "train": "train|training|trn",
+    "train": "train|training|trainval|trn",
     "validation": "val|valid|validate|validation|dev|devel|development|eval|evaluation",
     "test": "test|testing|tst",
 }
-_ADDITIONS = "(set|data|dataset|images|imgs|pictures|photos|split|folder)?"
-_PATTERNS = {split: re.compile(f"({names}){_ADDITIONS}") for split, names in _SPLIT_NAMES.items()}
+_ADDITIONS = "set|data|dataset|images|imgs|pictures|photos|split|folder"
+_PATTERNS = {split: re.compile(f"({names})({_ADDITIONS})?") for split, names in _SPLIT_NAMES.items()}
+_ADDITION = re.compile(_ADDITIONS)
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _ALL = "all"
 
 
@@ -49,10 +52,16 @@ class Layout:
         return tuple(sorted({name for _, name in self.placed.values()}))
 
 
-def split_named(folder: str) -> str | None:
-    """Returns the split that a folder's name means, or None."""
-    plain = re.sub(r"[\W_]", "", folder.casefold())
-    return next((split for split, pattern in _PATTERNS.items() if pattern.fullmatch(plain)), None)
+def split_named(folder: str) -> tuple[str | None, tuple[str, ...]]:
+    """Returns the split that a folder's name means, or None, and what else it says."""
+    found, rest = [], []
+    for word in _WORD.findall(folder.casefold()):
+        split = next((split for split, pattern in _PATTERNS.items() if pattern.fullmatch(word)), None)
+        if split is not None:
+            found.append(split)
+        elif not _ADDITION.fullmatch(word):
+            rest.append(word)
+    return (found[0] if len(found) == 1 else None), tuple(rest)
 
 
 def arrange(files: Collection[str], depth: int) -> Layout:
@@ -91,10 +100,15 @@ def _place(file: str, splits: Mapping[str, str], depth: int) -> tuple[str, str] 
 
 def _split_folders(files: Collection[str]) -> Mapping[str, str]:
     tops = sorted({file.partition("/")[0] for file in files if "/" in file})
-    splits = {top: split for top in tops if (split := split_named(top)) is not None}
-    kinds = set(splits.values())
-    only = len(splits) == len(tops)
-    if not ((len(kinds) > 1 and ("train" in kinds or only)) or (kinds == {"train"} and only)):
+    series = _series(tops)
+    if len(series) > 1:
+        raise DataError(
+            f"Expected one series of splits, found {' and '.join(sorted(folder for one in series for folder in one))}.",
+            hint="Put them together as SPLIT/CLASS/IMAGE, or name one of them as a data set: folder:PATH",
+        )
+    plain = {top: split for top in tops if (split := split_named(top)[0]) is not None and not split_named(top)[1]}
+    splits = series[0] if series else plain if plain and len(plain) == len(tops) else {}
+    if not series and len(set(splits.values())) < 2 and "train" not in splits.values():
         return {}
     for split in SPLITS:
         if len(same := [top for top, kind in splits.items() if kind == split]) > 1:
@@ -105,14 +119,23 @@ def _split_folders(files: Collection[str]) -> Mapping[str, str]:
     return splits
 
 
+def _series(folders: Collection[str]) -> list[Mapping[str, str]]:
+    """Returns the splits by folder, for each series of folders that are for training and something else."""
+    series: dict[tuple[str, ...], dict[str, str]] = {}
+    for folder in folders:
+        split, rest = split_named(folder)
+        if split is not None:
+            series.setdefault(rest, {})[folder] = split
+    return [splits for splits in series.values() if "train" in splits.values() and len(set(splits.values())) > 1]
+
+
 def _check_classes(classes: Collection[str]) -> None:
     """Checks that no folders within others are splits: their images would become classes of their own."""
     for level in zip(*(name.split("/") for name in classes), strict=True):
-        kinds = {split: folder for folder in sorted(set(level)) if (split := split_named(folder)) is not None}
-        if "train" in kinds and len(kinds) > 1:
+        for splits in _series(sorted(set(level))):
             raise DataError(
-                f"{' and '.join(sorted(kinds.values()))} look like splits, but lie where classes are named: expected "
-                "splits first, classes within them."
+                f"{' and '.join(splits)} look like splits, but lie where classes are named: expected splits first, "
+                "classes within them."
             )
 
 

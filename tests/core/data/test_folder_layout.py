@@ -34,18 +34,29 @@ def counts(task: Task) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("folder", "split"),
     [
-        ("train", "train"), ("Train", "train"), ("TRAINING", "train"), ("training_set", "train"),
-        ("Train-Data", "train"),
-        ("val", "validation"), ("Valid", "validation"), ("validation images", "validation"), ("dev", "validation"),
-        ("eval", "validation"), ("test", "test"), ("Testing", "test"), ("test.set", "test"),
-        ("trainer", None), ("car", None), ("retrain", None), ("devices", None), ("tests", None), ("", None),
+        ("train", "train"), ("Train", "train"), ("TRAINING", "train"), ("training_set", "train"), ("trainset", "train"),
+        ("Train-Data", "train"), ("trainval", "train"), ("val", "validation"), ("Valid", "validation"),
+        ("validation images", "validation"), ("dev", "validation"), ("eval", "validation"), ("test", "test"),
+        ("Testing", "test"), ("test.set", "test"), ("trainer", None), ("car", None), ("retrain", None),
+        ("devices", None), ("tests", None), ("train test", None), ("", None),
     ],
 )  # fmt: skip
 def test_the_usual_names_of_splits_in_any_case(folder: str, split: str | None) -> None:
-    assert split_named(folder) == split
+    assert split_named(folder)[0] == split
 
 
-@pytest.mark.parametrize("names", [("Train", "Test"), ("training", "testing"), ("training_set", "test_set")])
+SPLIT_NAMES = [
+    ("Train", "Test"),
+    ("training", "testing"),
+    ("training_set", "test_set"),
+    ("Train-Data", "test"),
+    ("seg_train", "seg_test"),
+    ("train2017", "test2017"),
+    ("trainval", "test"),
+]
+
+
+@pytest.mark.parametrize("names", SPLIT_NAMES)
 @pytest.mark.parametrize("given", [{}, {"depth": 1}])
 def test_splits_by_any_usual_name_are_splits(tmp_path: Path, names: tuple[str, ...], given: dict[str, int]) -> None:
     task = describe_task(f"folder:{make(tmp_path, *classes(*names))}", options=given).task
@@ -66,8 +77,9 @@ def test_a_test_set_without_labels_is_told_and_left_out(tmp_path: Path, folders:
     )
 
 
-def test_a_class_may_have_the_name_of_a_split(tmp_path: Path) -> None:
-    assert describe_task(f"folder:{make(tmp_path, 'car', 'train')}").task.classes == ("car", "train")
+@pytest.mark.parametrize("names", [("car", "train"), ("test_tube", "train_station"), ("dev", "ops")])
+def test_a_class_may_have_the_name_of_a_split(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert describe_task(f"folder:{make(tmp_path, *names)}").task.classes == names
 
 
 def refused(root: Path, **options: int | bool) -> tuple[str, str]:
@@ -83,6 +95,8 @@ def refused(root: Path, **options: int | bool) -> tuple[str, str]:
         (["greek", "latin"], 2, 2, 20),
         (classes("Train", "Test"), 2, 2, 40),
         (classes("Train/greek", "Test/greek"), 1, 2, 40),
+        (classes("seg_train", "seg_test"), 2, 2, 40),
+        (classes("seg_train/a/b", "seg_test/a/b"), 1, 2, 40),
         (classes("my pets"), 1, 2, 20),
         (classes("my pets/Train", "my pets/Test"), 1, 2, 40),
         (classes("my pets/Train", "my pets/Test"), 3, 2, 40),
@@ -110,7 +124,7 @@ def test_what_the_hint_says_leads_to_all_images_that_belong(
             uri, options = word, {}
     task = describe_task(uri, options=options).task
     assert (task.num_classes, sum(counts(task).values())) == (num_classes, num_images)
-    assert not any(split_named(part) for name in task.classes for part in name.split("/"))
+    assert not any(split_named(part)[0] for name in task.classes for part in name.split("/"))
 
 
 def test_a_stray_image_is_named_and_left_out_on_request(tmp_path: Path) -> None:
@@ -130,6 +144,8 @@ def test_a_stray_image_is_named_and_left_out_on_request(tmp_path: Path) -> None:
         (classes("train", "val", "valid"), 1, "one folder for the split validation, found val and valid"),
         (["a/train", "a/test", "b/train", "b/test"], 2, "test and train look like splits"),
         (classes("x/Train", "x/Test"), 3, "Test and Train look like splits"),
+        (["cat_train", "cat_test", "dog_train", "dog_test"], 1, "one series of splits"),
+        (classes("x/train1", "x/test1", "y/train1", "y/test1"), 3, "test1 and train1 look like splits"),
         (["train", "test"], 1, "20 of 20 images elsewhere"),
         (classes("val", "test"), 1, "has no split train; it has test, validation"),
     ],
@@ -138,6 +154,14 @@ def test_splits_never_become_classes(tmp_path: Path, folders: list[str], depth: 
     message, hint = refused(make(tmp_path, *folders), depth=depth)
     assert match in message
     assert "--depth" not in hint or "--depth 1" in hint
+
+
+def test_an_image_in_a_split_is_as_deep_as_its_class(tmp_path: Path) -> None:
+    make(tmp_path, *classes("train", "test"))
+    make(tmp_path, "train/a/more", count=1)
+    message, _ = refused(tmp_path)
+    assert f"1 folder(s) deep in test and train of {tmp_path}; found 1 of 41 images" in message
+    assert "train/a/more/0.pgm (2 deep)" in message
 
 
 def test_stray_images_are_not_all_there_may_be(tmp_path: Path) -> None:
