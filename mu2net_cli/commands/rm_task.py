@@ -65,8 +65,8 @@ def rm_task(
         return
     if dry_run:
         session.say(
-            f"Would remove task {task} [{short(head.commit_id)}]; its history would stay, and models of other tasks keep "
-            "the layers they have of it"
+            f"Would remove task {task} [{short(head.commit_id)}]; its history would stay, and models of other tasks "
+            "keep the layers they have of it"
         )
         return
     session.say(f"Removed task {task} [{short(head.commit_id)}]; its history is in mu2net log {task}")

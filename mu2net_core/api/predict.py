@@ -53,6 +53,9 @@ class Prediction:
 class Predictor:
     """A stored model ready to be used; its components are read once.
 
+    It belongs to the process that made it: in a fork of that, JAX would wait for ever, so that using it there is an
+    error. Workers are started with ``multiprocessing.get_context("spawn")``, and each opens the model itself.
+
     Attributes:
         stored: the model and its task.
     """

@@ -88,10 +88,9 @@ def known_on(repo: Repository, task: str) -> tuple[str, ...]:
     found = []
     for name, remote in sorted(repo.config.remotes.items()):
         head = read_tracking(repo.state, remote).heads.get(task)
-        gone = (
-            head is not None and repo.objects.has("commit", head.commit) and is_purge(repo.objects.commit(head.commit))
-        )
-        found += [name] if head is not None and not gone else []
+        is_here = head is not None and repo.objects.has("commit", head.commit)
+        is_gone = head is not None and is_here and is_purge(repo.objects.commit(head.commit))
+        found += [name] if head is not None and not is_gone else []
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
@@ -152,8 +153,9 @@ def remove(repo: Repository, name: str) -> RemoteInfo:
         raise ConflictError(
             f"Cannot remove the remote {name}: {only} component{'s' * (only > 1)} that this repository needs "
             f"{'are' if only > 1 else 'is'} only there ({removed.url}).",
-            hint=f"Make a full copy, from which they can come instead: mu2net clone --full {removed.url} FOLDER, "
-            f"mu2net remote add full FOLDER, then again: mu2net remote remove {name}",
+            hint=f"Let them come from elsewhere first: to reach the same place by another name, mu2net remote add NAME "
+            f"{shlex.quote(removed.url)} (with its readers and options); or, if that place goes, mu2net clone --full "
+            f"{shlex.quote(removed.url)} FOLDER and mu2net remote add NAME FOLDER. Then: mu2net remote remove {name}",
         )
     info = _info(repo, removed)
     repo.update_config(lambda config: config.without_remote(name))

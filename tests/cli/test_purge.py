@@ -46,6 +46,30 @@ def test_what_was_purged_here_and_not_there_is_a_next_step(run, shared) -> None:
     assert "Next: mu2net rm-task digits --purge --remote origin " in status
 
 
+def test_only_remotes_that_had_it_and_tags_that_named_it_are_told(run, shared, tmp_path: Path) -> None:
+    run("remote", "add", "elsewhere", "../elsewhere")
+    run("add-task", "sklearn:digits", "--name", "unsent")
+    run("tag", "with-all")
+    told = run("rm-task", "unsent", "--purge", "--yes").err
+    assert "--remote" not in told
+    assert "cannot be pushed any more: with-all" in told
+    run("push", "elsewhere", "other")
+    told = run("rm-task", "digits", "--purge", "--yes").err
+    assert "mu2net rm-task digits --purge --remote origin" in told
+    assert "--remote elsewhere" not in told
+    assert "with-all: " in run("push").out or "with-all" in run("push").out
+
+
+def test_a_removal_can_be_tried_without_purging(run, shared) -> None:
+    result = run("rm-task", "digits", "--dry-run")
+    assert (result.code, result.out[:25]) == (0, "Would remove task digits ")
+    assert "history would stay" in result.out
+    assert [row[0] for row in run("tasks").rows()] == ["digits", "other"]
+    assert run("rm-task", "digits", "--dry-run", "--json").json()["commit_id"]
+    assert run("rm-task", "digits", "--yes").code == 0
+    assert run("rm-task", "digits", "--dry-run").code == 3
+
+
 def test_a_purge_there(run, shared) -> None:
     dry = run("rm-task", "digits", "--purge", "--remote", "origin", "--dry-run")
     assert dry.out.startswith("Would purge task digits from ")
@@ -65,7 +89,6 @@ def test_a_purge_there(run, shared) -> None:
         (["digits"], 2, "Removing task digits needs a yes"),
         (["nope"], 3, "There is no task 'nope'"),
         (["digits", "--remote", "origin"], 2, "--remote goes with --purge only"),
-        (["digits", "--dry-run"], 2, "--dry-run goes with --purge only"),
         (["digits", "--purge", "--now"], 2, "--now goes with --remote only"),
         (["digit", "--purge", "--yes"], 3, "Did you mean digits?"),
         (["digits", "--purge", "--remote", "nowhere", "--yes"], 3, "no remote nowhere"),

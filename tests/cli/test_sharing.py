@@ -143,3 +143,38 @@ def test_tags(run, trained_repo: Path) -> None:
     moved = run(*here, "tag", "v1")
     assert moved.code == 4
     assert run(*here, "tag", "No Tag").code == 2
+
+
+@pytest.mark.parametrize("verb", ["push", "pull"])
+def test_a_conflict_comes_after_the_list_of_what_was_done(run, shared, tmp_path: Path, verb: str) -> None:
+    there = ["-C", tmp_path / "copy"]
+    assert run("clone", tmp_path / "shared", tmp_path / "copy").code == 0
+    other = ("--train", "all[:1000]", "--validation", "all[1000:1180]", "--test", "all[1180:1700]")
+    assert run(*there, "add-task", "sklearn:digits", "--name", "both", *other).code == 0
+    assert run(*shared, "add-task", "sklearn:digits", "--name", "both").code == 0
+    assert run(*shared, "add-task", "sklearn:digits", "--name", "new").code == 0
+    assert run(*there, "push").code == 0
+    result = run(*shared, verb)
+    assert result.code == 4
+    assert " ! conflict    both" in result.out
+    assert (" * new         new" in result.out) is (verb == "push")
+    assert "360 and 180 validation examples" in result.err
+    result = run(*shared, verb, "--json")
+    assert result.code == 4
+    found = {task["task"]: task["outcome"] for task in result.json()["tasks"]}
+    assert found["both"] == "conflict"
+    assert '"kind": "conflict"' in result.err
+
+
+def test_a_remote_that_alone_has_components_can_be_known_by_another_name_and_then_be_removed(
+    run, shared, tmp_path: Path
+) -> None:
+    there = ["-C", tmp_path / "copy"]
+    run("clone", tmp_path / "shared", tmp_path / "copy")
+    refused = run(*there, "remote", "remove", "origin")
+    assert refused.code == 4
+    assert f"mu2net remote add NAME {tmp_path}/shared" in refused.err
+    assert run(*there, "remote", "add", "restored", tmp_path / "shared").code == 0
+    assert run(*there, "remote", "remove", "origin").code == 0
+    assert run(*there, "push", "restored").code == 0
+    assert run(*there, "eval", "digits").code == 0

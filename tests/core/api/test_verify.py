@@ -159,6 +159,7 @@ class TestMerges:
         merged = ann.objects.put(merge_commits(ann.objects, [left, right])[1])
         trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
         assert trust.commit(merged).reason == f"joins {right[:10]}, which is not signed"
+        assert trust.commit(merged).state == "unsigned"
         assert trust.refusal(merged, right) is None  # what is ours already need not be
 
     @pytest.mark.parametrize(
