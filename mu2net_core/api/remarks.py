@@ -33,13 +33,13 @@ def remarks(repo: Repository, context: Context, given: str, described: Described
 
 
 def _names(context: Context, given: str, source: str) -> Iterator[str]:
-    """Yields which of several data sets a bare name was taken for."""
-    if not is_bare(given):
+    """Yields which of several data sets a catalogue name was taken for."""
+    if not source.startswith("tfds:"):
         return
-    full = source.removeprefix("tfds:").partition(":")[0]
-    if full != given.partition(":")[0]:
-        yield f"{given} has several configurations: this is {full} (to choose: mu2net add-task {given}/CONFIG)"
-    place = place_of(given, context.cwd)
+    name, full = (uri.removeprefix("tfds:").partition(":")[0] for uri in (given, source))
+    if full != name:
+        yield f"{name} has several configurations: this is {full} (to choose: mu2net add-task {name}/CONFIG)"
+    place = place_of(given, context.cwd) if is_bare(given) else None
     if place is not None:
         yield f"this is {given} of the catalogue, not {place.what} of that name here. {place.hint or ''}".rstrip()
 

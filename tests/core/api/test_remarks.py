@@ -166,11 +166,12 @@ def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
     return know
 
 
+@pytest.mark.parametrize("given", ["cmaterdb", "tfds:cmaterdb", "cmaterdb:1.0.0"])
 def test_the_configuration_that_was_chosen_is_told(
-    repo: Repository, listening: Context, told: list[str], catalogue: Callable[[str], None]
+    repo: Repository, listening: Context, told: list[str], catalogue: Callable[[str], None], given: str
 ) -> None:
     catalogue("tfds:cmaterdb/bangla:1.0.0")
-    add_task(repo, listening, "cmaterdb")
+    add_task(repo, listening, given)
     assert told == [
         "cmaterdb has several configurations: this is cmaterdb/bangla (to choose: mu2net add-task cmaterdb/CONFIG)"
     ]
