@@ -29,7 +29,7 @@ def main() -> None:
             result = repo.evaluate("digits/five-or-more", split="test")
             shares = repo.ancestry("digits/five-or-more").transfer.by_params
             taught = ", ".join(f"{task} {share:.0%}" for task, share in shares.items())
-            print(f"{name}: test accuracy {result.accuracy:.2%}; taught by {taught}")
+            print(f"{name}: test accuracy {result.accuracy:.4f}; taught by {taught}")
 
 
 if __name__ == "__main__":

@@ -24,11 +24,13 @@ class Story:
         session: of the command line.
         repo: that evolves.
         tasks: that the command improves.
+        restart: whether it drops what is unfinished.
     """
 
     session: Session
     repo: Repository
     tasks: tuple[str, ...]
+    restart: bool
     _finished: int = 0
     _running: str | None = None
 
@@ -57,6 +59,8 @@ class Story:
         for one in unfinished:
             done = f"{one.generation} of {counted(one.generations, 'generation')} done and kept"
             lines += [f"{one.task}: {done}. To go on:", f"  {one.command}"]
-        if unfinished and len(self.tasks) > 1:
-            lines.append("The same command as before goes on with it first, then improves the other tasks.")
+        if unfinished and (len(self.tasks) > 1 or self.restart):
+            without = " without --restart" if self.restart else " as before"
+            then = " first, then improves the other tasks" if len(self.tasks) > 1 else ""
+            lines.append(f"The same command{without} goes on with it{then}.")
         return tuple(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,7 +79,7 @@ def evolve(
     warn_of_unknown_variables(session, repo)
     tasks = _chosen(repo, task or [], every=every)
     pusher = Pusher.to_default(session, repo) if push else None
-    story = Story(session=session, repo=repo, tasks=tasks)
+    story = Story(session=session, repo=repo, tasks=tasks, restart=restart)
     try:
         with (
             evolve_progress(session, results=not as_json) as show,
@@ -127,7 +128,8 @@ def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, 
     if result.not_begun:
         session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
     seeds = dict.fromkeys(str(one.seed) for one in result.iterations)
-    word = "Seed" if len(seeds) == 1 else "Seeds"
-    session.note(f"{word} {', '.join(seeds)}. Next: mu2net leaderboard; mu2net log; mu2net ancestry TASK")
+    word, program = "Seed" if len(seeds) == 1 else "Seeds", session.context.program
+    ancestry = f"{program} ancestry {shlex.quote(result.iterations[-1].task)}"
+    session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
     if pusher is not None:
         pusher.conclude()

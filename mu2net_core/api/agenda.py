@@ -37,8 +37,8 @@ def agenda_of(tasks: Sequence[str], iterations: int, unfinished: Mapping[str, Le
 
 
 def queued(agenda: Sequence[str], unfinished: Mapping[str, Left]) -> IterationsQueued | None:
-    """Returns what is to come, in order, if something goes on and it is not all there is to do."""
+    """Returns what is to come, in order, if something goes on and that is not all there is to do."""
     count = len(unfinished)
-    if not count or len(agenda) == 1:
+    if not 0 < count < len(agenda):
         return None
     return IterationsQueued(unfinished=tuple(agenda[:count]), then=tuple(agenda[count:]))

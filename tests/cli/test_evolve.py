@@ -174,6 +174,17 @@ def test_what_contradicts_an_unfinished_iteration_is_refused_and_both_commands_a
     assert "dropped 1 finished generation of iteration 2" in dropped.err
 
 
+def test_stopped_after_a_restart_it_says_that_another_one_would_drop_what_is_kept(
+    run, unfinished_repo: Path, monkeypatch
+) -> None:
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mu2net_core.api.evolve.evolve", interrupt)
+    result = run("-C", unfinished_repo, "evolve", "--task", "digits/parity", "--restart")
+    assert "The same command without --restart goes on with it.\n" in result.err
+
+
 def test_the_same_command_finishes_what_was_unfinished_first(run, unfinished_repo: Path) -> None:
     options = ("--generations", "2", "--children", "1", "--validations", "1", "--seed", "3")
     result = run("-C", unfinished_repo, "evolve", "--all", *options)
