@@ -23,15 +23,20 @@ class NextStep:
     why: str
 
 
-def next_steps(report: StatusReport) -> tuple[NextStep, ...]:
-    """Returns what to do next, in the order in which a person would: finish, take in, give out, begin, improve."""
+def next_steps(report: StatusReport, program: str = "mu2net") -> tuple[NextStep, ...]:
+    """Returns what to do next, in the order in which a person would: finish, take in, give out, begin, improve.
+
+    Args:
+        report: of where everything stands.
+        program: how the commands begin that this working copy is reached with.
+    """
     steps = [
         *map(_finish, report.unfinished),
-        *(step for remote in report.remotes for step in _take(remote)),
-        *(step for remote in report.remotes for step in _give(remote)),
-        *_begin(report),
+        *(step for remote in report.remotes for step in _take(remote, program)),
+        *(step for remote in report.remotes for step in _give(remote, program)),
+        *_begin(report, program),
     ]
-    return tuple(steps or _improve(report))
+    return tuple(steps or _improve(report, program))
 
 
 def _finish(state: Unfinished) -> NextStep:
@@ -43,7 +48,7 @@ def _finish(state: Unfinished) -> NextStep:
     )
 
 
-def _take(remote: RemoteStatus) -> Iterator[NextStep]:
+def _take(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
     theirs = {
         "moved on there": remote.tasks("behind"),
         "new there": remote.tasks("only-there"),
@@ -51,17 +56,17 @@ def _take(remote: RemoteStatus) -> Iterator[NextStep]:
         "purged there": remote.tasks("purged-there"),
     }
     if any(theirs.values()):
-        yield NextStep(command=f"mu2net pull {remote.name}", why=_told(theirs))
+        yield NextStep(command=f"{program} pull {remote.name}", why=_told(theirs))
 
 
-def _give(remote: RemoteStatus) -> Iterator[NextStep]:
+def _give(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
     for task in remote.tasks("purged"):
         yield NextStep(
-            command=f"mu2net rm-task {task} --purge --remote {remote.name}",
+            command=f"{program} rm-task {task} --purge --remote {remote.name}",
             why="it was purged here, and is still there",
         )
     if remote.to_push:
-        yield NextStep(command=f"mu2net push {remote.name}", why=_told(pending_names(remote)))
+        yield NextStep(command=f"{program} push {remote.name}", why=_told(pending_names(remote)))
 
 
 def pending_names(remote: RemoteStatus) -> dict[str, tuple[str, ...]]:
@@ -74,24 +79,26 @@ def pending_names(remote: RemoteStatus) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _begin(report: StatusReport) -> Iterator[NextStep]:
+def _begin(report: StatusReport, program: str) -> Iterator[NextStep]:
     waiting = [task.task for task in report.tasks if task.model is None]
     begun = {state.task for state in report.unfinished}
     named = [task for task in waiting if task not in begun]
     if not report.tasks:
         yield NextStep(
-            command="mu2net add-task sklearn:digits", why="or any other data set: folder:PATH, npz:PATH, ..."
+            command=f"{program} add-task sklearn:digits", why="or any other data set: folder:PATH, npz:PATH, ..."
         )
     elif named:
         few = len(named) < len(report.tasks) and len(named) <= _FEW
         chosen = " ".join(f"--task {task}" for task in named) if few else "--all"
-        yield NextStep(command=f"mu2net evolve {chosen}", why=f"no model yet: {_listed(named)}")
+        yield NextStep(command=f"{program} evolve {chosen}", why=f"no model yet: {_listed(named)}")
 
 
-def _improve(report: StatusReport) -> Iterator[NextStep]:
-    yield NextStep(command="mu2net evolve --all", why="one more iteration of every task")
+def _improve(report: StatusReport, program: str) -> Iterator[NextStep]:
+    yield NextStep(command=f"{program} evolve --all", why="one more iteration of every task")
     if not report.remotes:
-        yield NextStep(command="mu2net remote add origin ../shared", why="to share it: a folder or bucket others reach")
+        yield NextStep(
+            command=f"{program} remote add origin ../shared", why="to share it: a folder or bucket others reach"
+        )
 
 
 def _told(names: dict[str, tuple[str, ...]]) -> str:

@@ -134,7 +134,7 @@ class StatusReport:
 def status(repo: Repository, context: Context) -> StatusReport:
     """Returns the state of a working copy and what to do next; reads what is here, and asks no remote."""
     report = _report(repo, context)
-    return replace(report, next=next_steps(report))
+    return replace(report, next=next_steps(report, context.program))
 
 
 def _report(repo: Repository, context: Context) -> StatusReport:

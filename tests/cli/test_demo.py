@@ -23,7 +23,7 @@ def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Pa
     end = lines[lines.index("identical") :]
     assert end[3:5] == [f"  cd {tmp_path / 'mu2net-demo' / 'system'}", "  mu2net status"]
     assert run("-C", "mu2net-demo/clone", "leaderboard").rows()[-1][0] == "digits/parity"
-    assert (tmp_path / "mu2net-demo" / "clone.json").read_bytes().startswith(b'[{"path"')
+    assert (tmp_path / "mu2net-demo" / "clone.json").read_bytes().startswith(b'[\n{"name"')
     assert run("-C", "mu2net-demo/clone", "fsck").code == 0
 
 

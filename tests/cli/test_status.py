@@ -13,9 +13,11 @@ from mu2net_core.testing.samples import evolve_sample
 
 
 def advice(result) -> list[str]:
-    """Returns the commands that a user is told to run next."""
+    """Returns the commands that a user is told to run next, without the folder that each of them names."""
     lines = [line.removeprefix("Next: ") for line in result.out.splitlines() if line.startswith("Next: ")]
-    return [shlex.join(shlex.split(line, comments=True)) for line in lines]
+    commands = [shlex.split(line, comments=True) for line in lines]
+    assert all(words[1] == "-C" for words in commands)
+    return [shlex.join(["mu2net", *words[3:]]) for words in commands]
 
 
 def follow(run, repo: Path, command: str):
@@ -103,5 +105,9 @@ def test_as_json(run, trained_repo: Path) -> None:
     report = run("-C", trained_repo, "status", "--json").json()
     assert [task["task"] for task in report["tasks"]] == ["digits", "digits/parity"]
     assert report["unfinished"] == []
-    assert [step["command"] for step in report["next"]] == ["mu2net evolve --all", "mu2net remote add origin ../shared"]
+    here = f"mu2net -C {trained_repo}"
+    assert [step["command"] for step in report["next"]] == [
+        f"{here} evolve --all",
+        f"{here} remote add origin ../shared",
+    ]
     assert all(step["why"] for step in report["next"])

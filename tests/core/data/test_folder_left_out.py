@@ -30,7 +30,7 @@ def pets(tmp_path: Path) -> Path:
 
 
 def notes(folder: Path, **options: int | str | bool) -> str:
-    return "\n".join(describe_task(f"folder:{folder}", options=options).notes)
+    return "\n".join(open_source(f"folder:{folder}", options=options).info().notes)
 
 
 def test_a_folder_of_nothing_but_images_has_nothing_to_tell(pets: Path) -> None:
@@ -117,7 +117,7 @@ def test_links_are_followed_to_files_within_the_folder_only(pets: Path, tmp_path
     (pets / "cat" / "self.png").symlink_to(pets / "cat" / "self.png")
     described = describe_task(f"folder:{pets}")
     assert sum(split.num_examples for split in described.task.splits.values()) == 21
-    assert described.notes == (
+    assert described.notes[:1] == (
         "left out what is not read: 2 links out of the folder, 2 links that lead nowhere, 1 link to a folder",
     )
 

@@ -106,7 +106,7 @@ def test_values_that_are_no_numbers_are_refused(cells, bad: float, options: dict
 
 def test_values_beyond_the_range_are_cut_off_and_told(cells) -> None:
     described = describe_task(f"folder:{cells(100, 5000, np.uint16)}", options={"range": "100:4195"})
-    assert "18 of 20 images with values beyond the range, which are cut off" in described.notes[-1]
+    assert "18 of 20 images with values beyond the range, which are cut off" in described.notes[1]
     assert levels(described.task) == {0, 255}
 
 
