@@ -97,7 +97,7 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
 @contextmanager
 def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> Iterator[None]:
     """Prints what was done all the same, before a conflict that ends the command is told."""
-    from mu2net_core.repo.outcomes import ExchangeConflictError
+    from mu2net_core.api.sharing import ExchangeConflictError
 
     try:
         yield

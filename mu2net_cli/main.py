@@ -106,10 +106,10 @@ def _guarded(args: list[str]) -> int:
 
 def _unexpected(exc: Exception, *, as_json: bool) -> int:
     """Reports an error that nobody translated where it was met, and returns the exit code."""
-    from mu2net_core.storage.files import is_of_the_system, translate
+    from mu2net_core.api.unexpected import explained
 
-    if isinstance(exc, OSError) and is_of_the_system(exc):
-        error = translate(exc, "use", exc.filename or "a file or folder")
+    error = explained(exc)
+    if error is not None:
         _report(error, as_json=as_json)
         return error.exit_code
     print_line(f"error: unexpected {type(exc).__name__}: {exc}", err=True)

@@ -29,7 +29,7 @@ def find_devices() -> Sequence[jax.Device]:
     try:
         import jax
 
-        platforms = jax.config.jax_platforms or ""
+        platforms = getattr(jax.config, "jax_platforms", None) or ""
         devices = jax.devices()
     except Exception as exc:  # AssertionError, RuntimeError, OSError: whatever a plugin raises
         raise _not_started(platforms, exc) from exc

@@ -38,8 +38,6 @@ def differences(ours: Task, theirs: Task) -> Iterator[str]:
             yield f"{one.num_examples} {name} examples each, but other ones"
     if (ours.source, ours.options) != (theirs.source, theirs.options):
         yield f"the data {_data(ours)} and {_data(theirs)}"
-    if ours.metric != theirs.metric:
-        yield f"the metrics {ours.metric} and {theirs.metric}"
     if ours.access != theirs.access:
         yield f"as readers {_readers(ours.access)} and {_readers(theirs.access)}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,20 @@ def test_an_interruption_exits_130(run, monkeypatch) -> None:
 
     monkeypatch.setattr("mu2net_cli.session.Session.repo", interrupt)
     assert run("status").code == 130
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ELOOP, errno.EIO], ids=errno.errorcode.get
+)
+def test_what_a_disk_refuses_is_no_defect_wherever_it_is_met(run, empty_repo: Path, monkeypatch, number: int) -> None:
+    def refuse(*_args, **_more):
+        raise OSError(number, os.strerror(number), "/data/some/file")
+
+    monkeypatch.setattr("mu2net_core.api.tasks.tasks", refuse)
+    result = run("-C", empty_repo, "tasks")
+    assert result.code == 5
+    assert f"/data/some/file: {os.strerror(number)}" in result.err or "disk full" in result.err
+    assert "hint: " in result.err
+    assert "defect" not in result.err
+    result = run("-C", empty_repo, "tasks", "--json")
+    assert json.loads(result.err)["error"]["exit_code"] == 5
