@@ -23,7 +23,7 @@ def next_step(report: StatusReport, audiences: Mapping[str, AccessRule]) -> str:
     if not report.tasks:
         return "mu2net add-task DATASET, e.g. sklearn:digits or cmaterdb/bangla"
     if report.unfinished:
-        first = report.unfinished[0]
+        first = min(report.unfinished, key=lambda one: one.stuck is not None)
         return f"{first.command} ({'goes on where it stopped' if first.stuck is None else 'begins it anew'})"
     waiting = [task.task for task in report.tasks if task.model is None]
     if waiting:
