@@ -57,7 +57,7 @@ class Story:
         if self._running is not None and self._running not in {one.task for one in unfinished}:
             lines.append(f"{self._running}: no generation was finished yet, so its iteration begins anew.")
         for one in unfinished:
-            done = f"{one.generation} of {counted(one.generations, 'generation')} done and kept"
+            done = f"{one.generation} of {counted(one.generations or 0, 'generation')} done and kept"
             lines += [f"{one.task}: {done}. To go on:", f"  {one.command}"]
         if unfinished and (len(self.tasks) > 1 or self.restart):
             without = " without --restart" if self.restart else " as before"

@@ -16,7 +16,7 @@ from mu2net_cli.text import print_lines
 
 if TYPE_CHECKING:
     from mu2net_core.api.next_steps import NextStep
-    from mu2net_core.api.status import RemoteStatus, StatusReport, TaskStatus
+    from mu2net_core.api.status import RemoteStatus, StatusReport, TaskStatus, Unfinished
 
 __all__ = ["status"]
 
@@ -52,9 +52,15 @@ def _lines(report: StatusReport) -> Iterator[str]:
     for task in report.tasks:
         yield f"  {task.task:<{width}}  {_stands(task)}"
     for state in report.unfinished:
+        yield f"Unfinished: {_left(state)}"
+
+
+def _left(state: Unfinished) -> str:
+    parts = [state.task]
+    if state.generations is not None:
         done = f"{state.generation} of {counted(state.generations, 'generation')} done, seed {state.seed}"
-        stuck = "" if state.stuck is None else f"; it cannot go on: {state.stuck}"
-        yield f"Unfinished: {state.task}, iteration {state.iteration}: {done}{stuck}"
+        parts = [f"{state.task}, iteration {state.iteration}: {done}"]
+    return "; ".join(parts if state.stuck is None else [*parts, f"it cannot go on: {state.stuck}"])
 
 
 def _stands(task: TaskStatus) -> str:

@@ -31,7 +31,7 @@ def next_steps(report: StatusReport, program: str = "mu2net") -> tuple[NextStep,
         program: how the commands begin that this working copy is reached with.
     """
     steps = [
-        *map(_finish, report.unfinished),
+        *map(_finish, sorted(report.unfinished, key=lambda state: state.stuck is not None)),
         *(step for remote in report.remotes for step in _take(remote, program)),
         *(step for remote in report.remotes for step in _give(remote, program)),
         *_begin(report, program),

@@ -85,7 +85,7 @@ class Unfinished:
 
     Attributes:
         task: it improves.
-        iteration: its number.
+        iteration: its number; None, as the next three, if what it left cannot be read.
         generation: how many generations are over.
         generations: how many there will be.
         seed: every random decision of it derives from that.
@@ -94,10 +94,10 @@ class Unfinished:
     """
 
     task: str
-    iteration: int
-    generation: int
-    generations: int
-    seed: int
+    iteration: int | None = None
+    generation: int | None = None
+    generations: int | None = None
+    seed: int | None = None
     stuck: str | None
     command: str
 
@@ -227,18 +227,24 @@ def _unfinished(
 ) -> tuple[Unfinished, ...]:
     found = []
     for file in sorted((repo.state / "iterations").glob("*/state.json")):
+        task = file.parent.name.replace("@", "/")
+        if task not in alive:
+            continue
         try:
             state = msgspec.json.decode(file.read_bytes(), type=_State)
-        except (OSError, msgspec.MsgspecError):
-            continue  # just finished, or unreadable: evolve says so
-        if state.task in alive and not is_published(repo, state):
-            stuck = why_stuck(repo, state, heads[state.task].commit, alive[state.task].task_id)
-            found.append(_told(context, state, stuck))
+        except OSError:
+            continue  # just finished
+        except msgspec.MsgspecError:
+            stuck = "its state is damaged"
+            found.append(Unfinished(task=task, stuck=stuck, command=_command(context, task, stuck)))
+            continue
+        if not is_published(repo, state):
+            why = why_stuck(repo, state, heads[task].commit, alive[task].task_id)
+            found.append(_told(context, state, why))
     return tuple(found)
 
 
 def _told(context: Context, state: _State, stuck: str | None) -> Unfinished:
-    restart = "" if stuck is None else " --restart"
     return Unfinished(
         task=state.task,
         iteration=state.iteration,
@@ -246,5 +252,10 @@ def _told(context: Context, state: _State, stuck: str | None) -> Unfinished:
         generations=state.generations,
         seed=state.seed,
         stuck=stuck,
-        command=f"{context.program} evolve --task {shlex.quote(state.task)}{restart}",
+        command=_command(context, state.task, stuck),
     )
+
+
+def _command(context: Context, task: str, stuck: str | None) -> str:
+    restart = "" if stuck is None else " --restart"
+    return f"{context.program} evolve --task {shlex.quote(task)}{restart}"

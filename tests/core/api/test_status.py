@@ -99,13 +99,18 @@ def state_of(repo: Repository, task: str, base: str | None = None) -> str:
 
 def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -> None:
     add_sample_task(repo, "a/b")
+    add_sample_task(repo, "b")
     folder = repo.state / "iterations" / "a@b"
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(state_of(repo, "a/b"))
     damaged = repo.state / "iterations" / "c"
     damaged.mkdir()
     (damaged / "state.json").write_text("{")
-    (unfinished,) = status(repo, replace(context, program="mu2net -C 'my folder'")).unfinished
+    (repo.state / "iterations" / "b").mkdir()
+    (repo.state / "iterations" / "b" / "state.json").write_text("{")
+    unfinished, unreadable = status(repo, replace(context, program="mu2net -C 'my folder'")).unfinished
+    assert (unreadable.task, unreadable.stuck, unreadable.generation) == ("b", "its state is damaged", None)
+    assert unreadable.command == "mu2net -C 'my folder' evolve --task b --restart"
     assert unfinished == Unfinished(
         task="a/b",
         iteration=1,
