@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mu2net_cli.completion import complete_split
 from mu2net_cli.options import JsonFlag, RevisionArgument
 from mu2net_cli.render import percent, print_fields, print_json, short
 from mu2net_cli.session import session_of
@@ -21,7 +22,9 @@ def evaluate(
     at: Annotated[
         str | None, typer.Option("--at", metavar="ID", help="This model instead of the task's newest.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="train, validation or test.", autocompletion=complete_split)
+    ] = "test",
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a model on a split of its task.

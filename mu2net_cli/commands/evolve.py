@@ -10,7 +10,7 @@ import typer
 
 from mu2net_cli.options import JsonFlag, Seed, complete_task, parse_budget
 from mu2net_cli.render import print_json
-from mu2net_cli.session import Session, session_of, warn_of_unknown_variables
+from mu2net_cli.session import Session, session_of, warn_of_unknown_settings
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def evolve(
 
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
-    warn_of_unknown_variables(session, repo)
+    warn_of_unknown_settings(session, repo)
     tasks = _chosen(repo, task or [], every=every)
     if push and not repo.config.remotes:
         raise NotFoundError("There is no remote to push to.", hint="Add one: mu2net remote add origin FOLDER")

@@ -14,6 +14,8 @@ from mu2net_cli.transfers import transfer_progress
 
 __all__ = ["init"]
 
+_PRESETS = "Model family and defaults: vit-mini, vit-ti0, vit-ti3, vit-b, vit-l, or one of your own."
+
 
 def init(
     ctx: typer.Context,
@@ -21,7 +23,7 @@ def init(
     *,
     preset: Annotated[
         str,
-        typer.Option("--preset", metavar="NAME", help="Model family and defaults.", autocompletion=complete_preset),
+        typer.Option("--preset", metavar="NAME", help=_PRESETS, autocompletion=complete_preset),
     ] = "vit-ti0",
     root: RootOption = "random",
     seed: RootSeedOption = 0,

@@ -12,7 +12,7 @@ from pathlib import Path
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
-__all__ = ["absolute_uri", "data_folder", "default_name", "is_catalogue", "open_source", "split_uri"]
+__all__ = ["absolute_uri", "data_folder", "default_name", "is_catalogue", "local_path", "open_source", "split_uri"]
 
 _SHIPPED = {
     "folder": "mu2net_core.data.sources.folder:open_folder",
@@ -83,10 +83,14 @@ def _factory(scheme: str) -> SourceFactory:
 
 def absolute_uri(uri: str, cwd: Path) -> str:
     """Returns ``uri`` with a file path made absolute, so that it means the same from every folder."""
+    path = local_path(uri, cwd)
+    return uri if path is None else f"{split_uri(uri)[0]}:{path}"
+
+
+def local_path(uri: str, cwd: Path) -> Path | None:
+    """Returns the file or folder that a URI names, relative to ``cwd``; None where it names none."""
     scheme, rest = split_uri(uri)
-    if scheme not in _FILE_SCHEMES:
-        return uri
-    return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
+    return (cwd / Path(rest).expanduser()).resolve() if scheme in _FILE_SCHEMES else None
 
 
 def is_catalogue(uri: str) -> bool:
