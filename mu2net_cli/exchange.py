@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.options import complete_name
+from mu2net_cli.completion import complete_name
 from mu2net_cli.render import counted, print_json, quantity, short
 from mu2net_cli.transfers import transfer_progress
 from mu2net_core.errors import AccessDeniedError

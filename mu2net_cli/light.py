@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
+from mu2net_cli.anywhere import global_line, global_params, take_global
+from mu2net_cli.manual import Described
+from mu2net_cli.text import print_lines
+
 __all__ = ["LightCommand", "LightGroup"]
+
+_USAGE = 2
+"""The exit code of a command line that lacks something."""
 
 
 class _LightConversion:
@@ -38,22 +46,39 @@ def _is_in_range(value: Any, info: Any) -> bool:
     return (info.min is None or int(value) >= info.min) and (info.max is None or int(value) <= info.max)
 
 
-class LightCommand(TyperCommand):
+class _Light(Described):
+    """What commands and groups have in common: quick conversion, our own help, global options anywhere."""
+
+    def get_params(self: Any, ctx: Any) -> list[Any]:
+        """Returns the parameters of the command, and the global options."""
+        own = super().get_params(ctx)  # type: ignore[misc]
+        return [*own, *global_params(ctx, own)]
+
+    def parse_args(self: Any, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the command's arguments and options; a group that needs a command and got none explains itself."""
+        if not args and getattr(self, "no_args_is_help", False) and not ctx.resilient_parsing:
+            print_lines(ctx.get_help().splitlines(), err=True)
+            raise typer.Exit(_USAGE)
+        params = self.get_params(ctx)
+        _lighten(params)
+        rest: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
+        take_global(ctx, [param for param in params if param not in self.params])
+        return rest
+
+    def format_epilog(self: Any, ctx: Any, formatter: Any) -> None:
+        """Writes what comes last, and that there are global options."""
+        super().format_epilog(ctx, formatter)  # type: ignore[misc]
+        if line := global_line(ctx):
+            formatter.write_paragraph()
+            formatter.write_text(line)
+
+
+class LightCommand(_Light, TyperCommand):
     """A command whose parameters convert themselves only where there is something to convert."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Reads the command's arguments and options."""
-        _lighten(self.get_params(ctx))
-        return super().parse_args(ctx, args)
 
-
-class LightGroup(TyperGroup):
+class LightGroup(_Light, TyperGroup):
     """Likewise a group of commands."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Reads the group's own options."""
-        _lighten(self.get_params(ctx))
-        return super().parse_args(ctx, args)
 
 
 def _lighten(params: Iterable[Any]) -> None:

@@ -37,7 +37,7 @@ def _print_version(value: bool) -> None:  # noqa: FBT001
         raise typer.Exit
 
 
-@app.callback(epilog="Run 'mu2net COMMAND --help' for one command.")
+@app.callback(epilog="More of a verb: mu2net help VERB. Options of the list above may stand after the verb, too.")
 def mu2net(  # the session reads these from the context: see session_of
     *,
     directory: Annotated[Path | None, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")] = None,
@@ -45,6 +45,7 @@ def mu2net(  # the session reads these from the context: see session_of
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print more about what happens.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="No live display of progress.")] = False,
+    header: Annotated[bool, typer.Option("--header", help="Titles over the columns in a pipe, too.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")

@@ -1,18 +1,19 @@
-"""Options and arguments that several commands share, with their shell completion."""
+"""Options and arguments that several commands share."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mu2net_core.errors import InvalidInputError, Mu2netError
-
-if TYPE_CHECKING:
-    from mu2net_core.repo.repository import Repository
+from mu2net_cli.completion import (
+    complete_any_task,
+    complete_revision,
+    complete_root,
+)
+from mu2net_core.errors import InvalidInputError
 
 __all__ = [
     "FolderArgument",
@@ -24,11 +25,6 @@ __all__ = [
     "RootSeedOption",
     "Seed",
     "TaskArgument",
-    "complete_name",
-    "complete_preset",
-    "complete_remote",
-    "complete_tag",
-    "complete_task",
     "parse_budget",
     "parse_readers",
 ]
@@ -51,65 +47,33 @@ def parse_budget(text: str | None) -> float | None:
     return float(match[1]) * _UNITS_S[match[2]]
 
 
-def complete_task(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Returns the task names of the repository here that begin with ``incomplete``."""
-    return _complete(ctx, incomplete, lambda repo: repo.refs.tasks())
-
-
 def parse_readers(text: str | None) -> tuple[str, ...]:
     """Returns the names in ``a,b``; none for None."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Returns the remotes and tasks of the repository here that begin with ``incomplete``."""
-    return [*complete_remote(ctx, incomplete), *complete_task(ctx, incomplete)]
-
-
-def complete_preset(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Returns the presets, the user's own among them, that begin with ``incomplete``."""
-    from mu2net_cli.session import session_of
-    from mu2net_core.api.presets import preset_names
-
-    try:
-        return [name for name in preset_names(session_of(ctx).context) if name.startswith(incomplete)]
-    except Mu2netError:
-        return []
-
-
-def complete_remote(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Returns the remotes of the repository here that begin with ``incomplete``."""
-    return _complete(ctx, incomplete, lambda repo: repo.config.remotes)
-
-
-def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Returns the tags of the repository here that begin with ``incomplete``."""
-    return _complete(ctx, incomplete, lambda repo: repo.refs.tags())
-
-
-def _complete(ctx: typer.Context, incomplete: str, names_fn: Callable[[Repository], Iterable[str]]) -> list[str]:
-    from mu2net_cli.session import session_of
-
-    try:
-        return [name for name in names_fn(session_of(ctx).repo()) if name.startswith(incomplete)]
-    except Mu2netError:
-        return []
-
-
 RootOption = Annotated[
-    str, typer.Option("--root", metavar="ROOT", help="'random', a checkpoint's file or URL, or e.g. augreg:Ti_16.")
+    str,
+    typer.Option(
+        "--root",
+        metavar="ROOT",
+        help="random, a checkpoint's file or URL, or augreg:Ti_16, S_16, B_16, L_16.",
+        autocompletion=complete_root,
+    ),
 ]
 RootSeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of a random root model.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Make every random decision from N.")]
 FolderArgument = Annotated[Path | None, typer.Argument(metavar="DIR", help="The folder, made if need be.")]
-TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task.", autocompletion=complete_task)]
+TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task.", autocompletion=complete_any_task)]
 OptionalTask = Annotated[
-    str | None, typer.Argument(metavar="TASK", help="Only this task.", autocompletion=complete_task)
+    str | None, typer.Argument(metavar="TASK", help="Only this task.", autocompletion=complete_any_task)
 ]
 RevisionArgument = Annotated[
     str,
-    typer.Argument(metavar="REVISION", help="A task, TASK@{N}, TASK~N, a tag or an id.", autocompletion=complete_task),
+    typer.Argument(
+        metavar="REVISION", help="A task, TASK@{N}, TASK~N, a tag or an id.", autocompletion=complete_revision
+    ),
 ]
 ReadersOption = Annotated[
     str | None, typer.Option("--readers", metavar="A,B", help="Groups that can read what is there.")

@@ -1,20 +1,18 @@
-"""Results to stdout: a table on a terminal, tab-separated columns in a pipe, JSON on request.
-
-Rich is imported only to draw a table on a terminal, so that piped and JSON output stay quick.
-"""
+"""Results to stdout: a table on a terminal, tab-separated columns in a pipe, JSON on request."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
-from mu2net_cli.text import print_document, print_row, visible
+from mu2net_cli.layout import cell_width, column_widths, terminal_width, wrapped_cell
+from mu2net_cli.text import print_document, print_drawn, print_row, visible
+from mu2net_core.objects import to_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +36,8 @@ __all__ = [
 ]
 
 _ID_LENGTH = 10
-_WRAPPED_BEYOND = 40
+_GAP = "  "
+"""Between the columns of a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,56 +97,64 @@ def ago(moment: str, now: datetime) -> str:
 def print_json(value: Any) -> None:
     """Prints ``value`` as one JSON document, indented on a terminal."""
     indent = 2 if sys.stdout.isatty() else None
-    print_document(json.dumps(_plain(value), indent=indent, ensure_ascii=False))
+    print_document(json.dumps(to_document(value), indent=indent, ensure_ascii=False))
 
 
 def print_json_items(values: Iterable[Any]) -> None:
     """Prints ``values`` as one JSON document, a list with a line per item, each as soon as it is there."""
     print_document("[")
     for number, value in enumerate(values):
-        print_document(("," if number else "") + json.dumps(_plain(value), ensure_ascii=False))
+        print_document(("," if number else "") + json.dumps(to_document(value), ensure_ascii=False))
     print_document("]")
 
 
 def print_json_line(value: Any) -> None:
     """Prints ``value`` as one line of JSON: for output that streams."""
-    print_document(json.dumps(_plain(value), ensure_ascii=False))
-
-
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value, enc_hook=str)  # the hook is for paths
+    print_document(json.dumps(to_document(value), ensure_ascii=False))
 
 
 def print_fields(fields: Mapping[str, str]) -> None:
     """Prints names and values, aligned on a terminal, tab-separated in a pipe."""
     width, between = (max(map(len, fields), default=0) + 2, "") if sys.stdout.isatty() else (0, "\t")
     for name, value in fields.items():
-        print_row([name.ljust(width), value], between=between)
+        print_row([name.ljust(width), value], between=between, indent=width)
 
 
 def print_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table with titles on a terminal; rows of tab-separated cells, without titles, in a pipe."""
+    """Prints a table with titles on a terminal; in a pipe rows of tab-separated cells, with titles if asked for."""
     if sys.stdout.isatty():
         _draw_table(session, columns, rows)
         return
+    if session.header:
+        print_row((column.title for column in columns), between="\t")
     for row in rows:
         print_row(row, between="\t")
 
 
 def _draw_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Draws a table that loses nothing: long cells wrap, and what is still too wide runs on over the edge."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    """Draws a table that loses nothing: cells wrap at words, and what is still too wide runs on over the edge."""
     cells = [tuple(map(visible, row)) for row in rows]
-    for place, column in enumerate(columns):
-        longest = max(len(column.title), *(len(row[place]) for row in cells), 0)
-        least = min(longest, _WRAPPED_BEYOND)
-        table.add_column(column.title, justify=column.align, style=column.style, min_width=least, overflow="fold")
+    titles = [column.title for column in columns]
+    room = (terminal_width(sys.stdout) or 0) - len(_GAP) * (len(columns) - 1)
+    widths = column_widths(titles, cells, room)
+    bold = [column.style == "bold" for column in columns]
+    print_drawn(_drawn_row(columns, widths, titles, [True] * len(columns)), styled=session.styled)
     for row in cells:
-        table.add_row(*map(Text, row))
-    console(session).print(table, crop=False)
+        print_drawn(_drawn_row(columns, widths, row, bold), styled=session.styled)
+
+
+def _drawn_row(
+    columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str], bold: Sequence[bool]
+) -> Iterator[list[tuple[str, bool]]]:
+    """Yields the lines of a row, each as pieces of text with whether they are bold."""
+    wrapped = [wrapped_cell(cell, width).split("\n") for cell, width in zip(cells, widths, strict=True)]
+    for texts in zip_longest(*wrapped, fillvalue=""):
+        pieces = []
+        for column, width, text, is_bold in zip(columns, widths, texts, bold, strict=True):
+            space = " " * (width - cell_width(text.rstrip(" ")))
+            pieces += [(space, False)] * (column.align == "right") + [(text.rstrip(" "), is_bold)]
+            pieces += [(space, False)] * (column.align == "left") + [(_GAP, False)]
+        yield pieces
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:

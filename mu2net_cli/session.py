@@ -18,7 +18,7 @@ from mu2net_core.errors import NotFoundError
 if TYPE_CHECKING:
     from mu2net_core.repo.repository import Repository
 
-__all__ = ["Session", "session_of", "warn_of_unknown_variables"]
+__all__ = ["Session", "session_of", "warn_of_unknown_settings", "warn_of_wrong_settings"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Session:
         verbose: print more about what happens.
         color: False never, None where the terminal can.
         progress: whether a live display may be drawn on a terminal.
+        header: whether columns in a pipe have titles.
     """
 
     context: Context
@@ -38,6 +39,7 @@ class Session:
     verbose: bool = False
     color: bool | None = None
     progress: bool = True
+    header: bool = False
 
     @classmethod
     def start(
@@ -48,6 +50,7 @@ class Session:
         verbose: bool = False,
         no_color: bool = False,
         no_progress: bool = False,
+        header: bool = False,
         **_others: object,
     ) -> Session:
         """Returns the session of this process from the global options, as if started in ``directory``."""
@@ -59,12 +62,12 @@ class Session:
         context = replace(Context.default(), warn=warn)
         if directory is not None:
             context = replace(context, program=f"mu2net -C {shlex.quote(str(directory))}")
-            folder = (context.cwd / directory.expanduser()).resolve()
+            folder = (context.cwd / Path(directory).expanduser()).resolve()  # an older typer leaves a string
             if not folder.is_dir():
                 raise NotFoundError(f"Cannot work in {folder}: there is no such folder.")
             context = replace(context, cwd=folder)
         color = False if no_color or context.environ.get("NO_COLOR") else None
-        return cls(context=context, quiet=quiet, verbose=verbose, color=color, progress=not no_progress)
+        return cls(context=context, quiet=quiet, verbose=verbose, color=color, progress=not no_progress, header=header)
 
     def flags(self) -> list[str]:
         """Returns the global options that ask for this session, but for the working directory."""
@@ -102,6 +105,11 @@ class Session:
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     @property
+    def styled(self) -> bool:
+        """Whether text may be bold."""
+        return self.color is not False and self.context.environ.get("TERM") != "dumb"
+
+    @property
     def live(self) -> bool:
         """Whether stderr is a terminal on which a live display may be drawn."""
         return self.progress and not self.quiet and sys.stderr.isatty()
@@ -112,9 +120,18 @@ def session_of(ctx: typer.Context) -> Session:
     return Session.start(**ctx.find_root().params)
 
 
-def warn_of_unknown_variables(session: Session, repo: Repository) -> None:
-    """Prints a warning for each environment variable that looks like a setting of ours and is none."""
-    from mu2net_core.api.settings import unknown_variables
+def warn_of_wrong_settings(session: Session, repo: Repository) -> None:
+    """Prints a warning for each value in force that cannot be right, and for all that is no setting."""
+    from mu2net_core.api.setting_checks import wrong_settings
 
-    for warning in unknown_variables(repo, session.context):
+    for warning in wrong_settings(repo, session.context):
+        session.note(f"warning: {warning}")
+    warn_of_unknown_settings(session, repo)
+
+
+def warn_of_unknown_settings(session: Session, repo: Repository) -> None:
+    """Prints a warning for all that looks like a setting of ours and is none."""
+    from mu2net_core.api.settings import unknown_settings
+
+    for warning in unknown_settings(repo, session.context):
         session.note(f"warning: {warning}")

@@ -7,13 +7,16 @@ repository. Control characters, escape sequences, and characters that reorder or
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
 
-__all__ = ["diverted", "print_document", "print_line", "print_lines", "print_row", "visible"]
+from mu2net_cli.layout import terminal_width, wrapped
+
+__all__ = ["diverted", "print_document", "print_drawn", "print_line", "print_lines", "print_row", "visible"]
 
 _LONGEST = 20_000
 _JOINERS = "\u200c\u200d"  # scripts of India and emoji need them, and they hide nothing
@@ -40,21 +43,43 @@ def visible(text: str) -> str:
 
 
 def print_line(text: str, *, err: bool = False) -> None:
-    """Prints ``text`` as exactly one line, to stdout or stderr."""
+    """Prints ``text`` to stdout or stderr: as exactly one line, which a terminal shows wrapped at words."""
     if err and _displays:
         _displays[-1](visible(text))
     else:
-        typer.echo(visible(text), err=err)
+        typer.echo(wrapped(visible(text), terminal_width(sys.stderr if err else sys.stdout)), err=err)
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Prints each of ``lines`` as exactly one line, at once."""
-    typer.echo("\n".join(map(visible, lines)))
+def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
+    """Prints each of ``lines`` likewise, at once."""
+    width = terminal_width(sys.stderr if err else sys.stdout)
+    typer.echo("\n".join(wrapped(visible(line), width) for line in lines), err=err)
 
 
-def print_row(cells: Iterable[str], *, between: str) -> None:
-    """Prints ``cells`` as exactly one line, with ``between`` between them."""
-    typer.echo(between.join(map(visible, cells)))
+def print_row(cells: Iterable[str], *, between: str, indent: int | None = None) -> None:
+    """Prints ``cells`` as one line likewise, with ``between`` between them.
+
+    Args:
+        cells: of the row.
+        between: them.
+        indent: of what a terminal shows below, where the row is too long for it.
+    """
+    typer.echo(wrapped(between.join(map(visible, cells)), terminal_width(sys.stdout), indent=indent))
+
+
+def print_drawn(lines: Iterable[Sequence[tuple[str, bool]]], *, styled: bool) -> None:
+    """Prints lines of a drawing, given as harmless pieces of text with whether they are bold; no spaces at the end.
+
+    Args:
+        lines: of pieces.
+        styled: whether there may be bold text at all.
+    """
+    for pieces in lines:
+        used = len(pieces)
+        while used and not pieces[used - 1][0].strip(" "):
+            used -= 1
+        shown = ((text, is_bold and styled and bool(text)) for text, is_bold in pieces[:used])
+        typer.echo("".join(typer.style(text, bold=True) if is_bold else text for text, is_bold in shown))
 
 
 def print_document(document: str, *, err: bool = False) -> None:

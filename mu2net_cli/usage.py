@@ -20,24 +20,14 @@ _CONVERSION = "Value error, "
 
 def report_usage(exc: Any, *, as_json: bool) -> None:
     """Prints a usage error to stderr: the usage, the error and a hint, or one JSON document."""
-    exc.message = exc.message.replace(_CONVERSION, "")
+    message = exc.format_message().replace(_CONVERSION, "")
+    path = exc.ctx.command_path if exc.ctx is not None else "mu2net"
+    hint = f"All that {path} takes: {path} --help"
     if as_json:
-        path = exc.ctx.command_path if exc.ctx is not None else "mu2net"
-        hint = _misplaced(exc) or f"Try '{path} --help'."
-        error = {"kind": "usage", "message": exc.format_message(), "hint": hint, "exit_code": exc.exit_code}
+        error = {"kind": "usage", "message": message, "hint": hint, "exit_code": exc.exit_code}
         print_document(json.dumps({"error": error}), err=True)
         return
-    exc.show()
-    if (place := _misplaced(exc)) is not None:
-        print_line(f"hint: {place}", err=True)
-
-
-def _misplaced(exc: Any) -> str | None:
-    """Returns where an option belongs that is mu2net's own but was given after the verb."""
-    name, ctx = getattr(exc, "option_name", None), exc.ctx
-    if name is None or ctx is None or ctx.parent is None:
-        return None
-    root = ctx.find_root()
-    if not any(name in param.opts for param in root.command.params):
-        return None
-    return f"Global options go before the verb: {root.command_path} {name} {ctx.command_path.partition(' ')[2]}"
+    if exc.ctx is not None:
+        print_line(exc.ctx.get_usage(), err=True)
+    print_line(f"error: {message}", err=True)
+    print_line(f"hint: {hint}", err=True)

@@ -21,7 +21,7 @@ class Verb:
     @property
     def module(self) -> str:
         """The command's module, e.g. ``add_task`` for ``add-task``; ``eval`` lies in ``evaluate``."""
-        return {"eval": "evaluate"}.get(self.name, self.name.replace("-", "_"))
+        return {"eval": "evaluate", "help": "explain"}.get(self.name, self.name.replace("-", "_"))
 
 
 _TABLE = {
@@ -29,6 +29,7 @@ _TABLE = {
         "init": "Make a new repository with a root model.",
         "clone": "Copy a repository from a folder or bucket.",
         "demo": "Run the whole main job on small real data.",
+        "help": "Explain a verb, as --help after it does.",
     },
     "Grow it": {
         "add-root": "Add a root model: one more beginning for first models.",

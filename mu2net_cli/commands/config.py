@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.completion import complete_settable, complete_setting, complete_value
 from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, print_json, print_table
-from mu2net_cli.session import session_of, warn_of_unknown_variables
+from mu2net_cli.session import session_of, warn_of_wrong_settings
 from mu2net_cli.text import print_line
+
+if TYPE_CHECKING:
+    from mu2net_core.api.config import DescribedSetting
 
 __all__ = ["config"]
 
 config = typer.Typer(cls=LightGroup, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="A setting, e.g. evolve.children.")]
+_COLUMNS = (Column(title="setting", style="bold"), Column(title="value"), Column(title="what it is"))
+
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="A setting, e.g. evolve.children.", autocompletion=complete_setting)
+]
 
 
 @config.callback()
@@ -47,9 +55,17 @@ def get_setting(ctx: typer.Context, key: Key, *, as_json: JsonFlag = False) -> N
 
 @config.command("set", cls=LightCommand)
 def set_setting(
-    ctx: typer.Context, key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", help="As in TOML.")]
+    ctx: typer.Context,
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="A setting, e.g. evolve.children.", autocompletion=complete_settable)
+    ],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="As in TOML.", autocompletion=complete_value)],
+    *,
+    as_json: JsonFlag = False,
 ) -> None:
     """Set a value in this repository.
+
+    What cannot be right is refused at once.
 
     Example: mu2net config set evolve.children 4
     """
@@ -64,10 +80,12 @@ def set_setting(
         )
     if setting.origin != "repository":
         session.note(f"warning: {key} is set, but the {setting.origin} says {_text(setting.value)}, which wins")
+    if as_json:
+        print_json(setting)
 
 
 @config.command("unset", cls=LightCommand)
-def unset_setting(ctx: typer.Context, key: Key) -> None:
+def unset_setting(ctx: typer.Context, key: Key, *, as_json: JsonFlag = False) -> None:
     """Remove a value from this repository.
 
     Example: mu2net config unset evolve.children
@@ -76,6 +94,9 @@ def unset_setting(ctx: typer.Context, key: Key) -> None:
 
     session = session_of(ctx)
     setting = unset(session.repo(), session.context, key)
+    if as_json:
+        print_json(setting)
+        return
     session.say(
         f"{key} is {_text(setting.value) or 'empty'} now ({setting.origin})" if setting else f"{key} is not set now"
     )
@@ -84,25 +105,35 @@ def unset_setting(ctx: typer.Context, key: Key) -> None:
 @config.command("list", cls=LightCommand)
 def list_settings(
     ctx: typer.Context,
+    prefix: Annotated[
+        str,
+        typer.Argument(metavar="PREFIX", help="Only what begins so, e.g. evolve.", autocompletion=complete_setting),
+    ] = "",
     *,
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """List all values in force.
+    """List the settings, their values in force, and what they are.
 
-    Example: mu2net config list --origin
+    With --origin, where each value comes from stands before what it is.
+
+    Example: mu2net config list evolve
     """
     from mu2net_core.api.config import list_
 
     session = session_of(ctx)
     repo = session.repo()
-    found = list_(repo, session.context)
-    warn_of_unknown_variables(session, repo)
+    found = list_(repo, session.context, prefix)
+    warn_of_wrong_settings(session, repo)
     if as_json:
         print_json(found)
         return
-    columns = (Column(title="setting", style="bold"), Column(title="value"), *([Column(title="origin")] * origin))
-    print_table(session, columns, ((s.key, _text(s.value), *([s.origin] * origin)) for s in found))
+    columns = (*_COLUMNS[:2], *([Column(title="origin")] * origin), *_COLUMNS[2:])
+    print_table(session, columns, ((s.key, _text(s.value), *([s.origin] * origin), _described(s)) for s in found))
+
+
+def _described(setting: DescribedSetting) -> str:
+    return setting.description + (f" ({', '.join(setting.choices)})" if setting.choices else "")
 
 
 def _text(value: object) -> str:

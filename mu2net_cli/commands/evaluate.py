@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.completion import complete_split
 from mu2net_cli.options import JsonFlag, RevisionArgument
 from mu2net_cli.render import Column, percent, print_fields, print_json, print_table, short
 from mu2net_cli.session import Session, session_of
@@ -35,7 +36,9 @@ def evaluate(
     at: Annotated[
         str | None, typer.Option("--at", metavar="ID", help="This model instead of the task's newest.")
     ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="train, validation or test.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="train, validation or test.", autocompletion=complete_split)
+    ] = "test",
     by_class: Annotated[
         bool, typer.Option("--by-class", help="Precision and recall per class; what is confused.")
     ] = False,

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.options import JsonFlag, Seed, complete_task, parse_budget
+from mu2net_cli.completion import complete_task
+from mu2net_cli.options import JsonFlag, Seed, parse_budget
 from mu2net_cli.render import print_json
-from mu2net_cli.session import Session, session_of, warn_of_unknown_variables
+from mu2net_cli.session import Session, session_of, warn_of_unknown_settings
 from mu2net_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def evolve(
 
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
-    warn_of_unknown_variables(session, repo)
+    warn_of_unknown_settings(session, repo)
     tasks = _chosen(repo, task or [], every=every)
     pusher = Pusher.to_default(session, repo) if push else None
     story = Story(session=session, repo=repo, tasks=tasks, restart=restart)

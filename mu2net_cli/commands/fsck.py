@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.options import JsonFlag, complete_remote
+from mu2net_cli.completion import complete_remote
+from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import counted, print_json, quantity
 from mu2net_cli.session import session_of
 from mu2net_cli.text import print_line

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.options import FolderArgument, JsonFlag, RootOption, RootSeedOption, complete_preset
+from mu2net_cli.completion import complete_preset
+from mu2net_cli.options import FolderArgument, JsonFlag, RootOption, RootSeedOption
 from mu2net_cli.render import print_json, quantity, short
 from mu2net_cli.session import session_of
 from mu2net_cli.transfers import transfer_progress
 
 __all__ = ["init"]
+
+_PRESETS = "Model family and defaults: vit-mini, vit-ti0, vit-ti3, vit-b, vit-l, or one of your own."
 
 
 def init(
@@ -21,7 +24,7 @@ def init(
     *,
     preset: Annotated[
         str,
-        typer.Option("--preset", metavar="NAME", help="Model family and defaults.", autocompletion=complete_preset),
+        typer.Option("--preset", metavar="NAME", help=_PRESETS, autocompletion=complete_preset),
     ] = "vit-ti0",
     root: RootOption = "random",
     seed: RootSeedOption = 0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.completion import complete_tag
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, percent, print_json, print_table, quantity
 from mu2net_cli.session import session_of
@@ -31,7 +32,10 @@ _NARROW = {"task", "validation", "test", "parameters", "blocks", "shared", "iter
 def leaderboard(
     ctx: typer.Context,
     *,
-    at: Annotated[str | None, typer.Option("--at", metavar="TAG", help="As it was at a tag or snapshot.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TAG", help="As it was at a tag or snapshot.", autocompletion=complete_tag),
+    ] = None,
     wide: Annotated[bool, typer.Option("--wide", help="All columns on a terminal too.")] = False,
     as_json: JsonFlag = False,
 ) -> None:

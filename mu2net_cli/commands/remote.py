@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.completion import complete_remote
 from mu2net_cli.light import LightCommand, LightGroup
-from mu2net_cli.options import JsonFlag, ReadersOption, complete_remote, parse_readers
+from mu2net_cli.options import JsonFlag, ReadersOption, parse_readers
 from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
 from mu2net_cli.render import Column, print_fields, print_json, print_table
 from mu2net_cli.session import session_of
@@ -58,6 +59,7 @@ def add_remote(
     account: Account = None,
     project: Project = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not look at it now, e.g. offline.")] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Add a remote, after a look at what it allows.
 
@@ -74,6 +76,9 @@ def add_remote(
     )
     repo, who = session.repo(), parse_readers(readers)
     info = add(repo, session.context, name, url, readers=who, options=options, check=not no_check)
+    if as_json:
+        print_json(info)
+        return
     session.say(f"Added remote {info.name}: {info.url} ({_readers(info.readers)})")
     if info.verdict not in {None, "safe"}:
         session.note(f"It is {info.verdict}: {info.reason}")
@@ -92,6 +97,7 @@ def set_remote(
     anonymous: Anonymous = False,
     account: Account = None,
     project: Project = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Change who can read a remote, or how it is reached.
 
@@ -107,6 +113,9 @@ def set_remote(
     )
     who = () if everybody else None if readers is None else parse_readers(readers)
     info = change(session.repo(), name, readers=who, options=options)
+    if as_json:
+        print_json(info)
+        return
     session.say(f"Remote {info.name}: {info.url} ({_readers(info.readers)}) {_options(info.options)}".rstrip())
 
 
@@ -162,7 +171,7 @@ def list_remotes(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
 
 
 @remote.command("remove", cls=LightCommand)
-def remove_remote(ctx: typer.Context, name: Annotated[str, _NAME]) -> None:
+def remove_remote(ctx: typer.Context, name: Annotated[str, _NAME], *, as_json: JsonFlag = False) -> None:
     """Remove a remote; nothing over there is touched.
 
     Example: mu2net remote remove team
@@ -171,6 +180,9 @@ def remove_remote(ctx: typer.Context, name: Annotated[str, _NAME]) -> None:
 
     session = session_of(ctx)
     info = remove(session.repo(), name)
+    if as_json:
+        print_json(info)
+        return
     session.say(f"Removed remote {info.name}: {info.url}")
 
 

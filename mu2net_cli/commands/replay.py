@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mu2net_cli.options import JsonFlag, complete_task
+from mu2net_cli.completion import complete_revision
+from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, percent, print_json, print_table, short
 from mu2net_cli.session import session_of
 from mu2net_cli.text import print_line
@@ -24,7 +25,9 @@ def replay(
     ctx: typer.Context,
     revision: Annotated[
         str,
-        typer.Argument(metavar="REVISION", help="A task or the commit of an iteration.", autocompletion=complete_task),
+        typer.Argument(
+            metavar="REVISION", help="A task or the commit of an iteration.", autocompletion=complete_revision
+        ),
     ],
     *,
     as_json: JsonFlag = False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.completion import complete_place
 from mu2net_cli.options import JsonFlag, TaskArgument
 from mu2net_cli.render import counted, print_json, short
 from mu2net_cli.repeating import again
@@ -21,7 +22,9 @@ __all__ = ["reset"]
 def reset(
     ctx: typer.Context,
     task: TaskArgument,
-    revision: Annotated[str, typer.Argument(metavar="REVISION", help="@{N}, ~N, a commit, model or tag.")],
+    revision: Annotated[
+        str, typer.Argument(metavar="REVISION", help="@{N}, ~N, a commit, model or tag.", autocompletion=complete_place)
+    ],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,

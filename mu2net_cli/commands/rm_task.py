@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.options import JsonFlag, TaskArgument, complete_remote
+from mu2net_cli.completion import complete_remote
+from mu2net_cli.options import JsonFlag, TaskArgument
 from mu2net_cli.render import counted, print_json, quantity, short
 from mu2net_cli.repeating import again
 from mu2net_cli.session import Session, session_of

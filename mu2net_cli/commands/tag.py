@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.options import JsonFlag, complete_tag
+from mu2net_cli.completion import complete_tag
+from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, counted, print_json, print_table, short
 from mu2net_cli.session import session_of
 from mu2net_core.errors import InvalidInputError

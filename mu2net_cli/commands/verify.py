@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.options import JsonFlag, complete_task
+from mu2net_cli.completion import complete_revision
+from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, counted, print_json, print_table, short
 from mu2net_cli.session import session_of
 from mu2net_core.errors import InvalidInputError
@@ -20,7 +21,7 @@ _COLUMNS = tuple(Column(title=title) for title in ("what", "name", "id", "state"
 def verify(
     ctx: typer.Context,
     revision: Annotated[
-        str | None, typer.Argument(metavar="REVISION", help="A task, commit or tag.", autocompletion=complete_task)
+        str | None, typer.Argument(metavar="REVISION", help="A task, commit or tag.", autocompletion=complete_revision)
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All heads and tags; the default.")] = False,

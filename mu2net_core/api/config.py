@@ -1,21 +1,40 @@
-"""``config``: settings of the repository, and where the value in force comes from."""
+"""``config``: settings of the repository, what they are, and where the value in force comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import task_head
-from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys, layers_of
-from mu2net_core.api.sizes import check_max_size
-from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.api.setting_checks import check_not_chosen_once, check_value, placed
+from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys, layers_of, setting_descriptions, unknown_setting
+from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
-from mu2net_core.presets import ARCHITECTURE, Preset, preset_named, preset_values, with_settings
+from mu2net_core.presets import Preset, preset_choices, preset_named, preset_values
 from mu2net_core.repo import Layers, Repository, Setting
-from mu2net_core.repo.config import DATA, Value, parse_value
+from mu2net_core.repo.config import DATA, Origin, Value, parse_value
 from mu2net_core.repo.revisions import near
 
-__all__ = ["get", "list_", "set_", "unset"]
+__all__ = ["DescribedSetting", "choices", "get", "list_", "set_", "settable", "unset"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribedSetting:
+    """A setting, as it is listed.
+
+    Attributes:
+        key: its name.
+        value: the one in force.
+        origin: what says so, the strongest first: an environment variable, the repository's settings, the user's
+            settings, or nobody but the preset (default).
+        description: what it is, in a line.
+        choices: the values it can have, where they are few.
+    """
+
+    key: str
+    value: Value
+    origin: Origin
+    description: str
+    choices: tuple[str, ...] = ()
 
 
 def get(repo: Repository, context: Context, key: str) -> Setting:
@@ -28,49 +47,56 @@ def get(repo: Repository, context: Context, key: str) -> Setting:
         return Setting(key=key, value=repo.config.preset, origin="repository")
     found = _layers(repo, context).get(key)
     if found is None:
-        raise _unknown(key, preset_named(repo.config.preset))
+        raise unknown_setting(key, preset_named(repo.config.preset))
     return found
 
 
-def list_(repo: Repository, context: Context) -> tuple[Setting, ...]:
-    """Returns every setting with the value in force and its origin, sorted by key."""
-    return tuple(sorted((get(repo, context, "preset"), *_layers(repo, context).all()), key=lambda s: s.key))
+def list_(repo: Repository, context: Context, prefix: str = "") -> tuple[DescribedSetting, ...]:
+    """Returns the settings whose keys begin with ``prefix``, sorted by key.
+
+    Raises:
+        NotFoundError: there are none.
+    """
+    texts = setting_descriptions(preset_named(repo.config.preset))
+    found = sorted((get(repo, context, "preset"), *_layers(repo, context).all()), key=lambda setting: setting.key)
+    chosen = tuple(
+        DescribedSetting(
+            key=s.key, value=s.value, origin=s.origin, description=_text(texts, s.key), choices=choices(s.key)
+        )
+        for s in found
+        if s.key.startswith(prefix)
+    )
+    if not chosen:
+        sections = tuple(sorted({setting.key.partition(".")[0] for setting in found}))
+        raise NotFoundError(f"No setting begins with {prefix!r}.", hint=_near(prefix, sections))
+    return chosen
+
+
+def settable(repo: Repository) -> tuple[str, ...]:
+    """Returns the keys that ``set_`` takes, sorted."""
+    keys = (*known_keys(preset_named(repo.config.preset)), *(f"{DATA}{task}" for task in repo.refs.tasks()))
+    return tuple(sorted(key for key in keys if not key.startswith("architecture.")))
+
+
+def choices(key: str) -> tuple[str, ...]:
+    """Returns the values that a setting can have where they are few and known; else none."""
+    return MachineConfig.choices().get(key.removeprefix(MACHINE_PREFIX), ()) or preset_choices(key)
 
 
 def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     """Sets ``key`` in the repository to the value that ``text`` spells in TOML, and returns the value in force.
 
-    ``data.TASK`` is where that task's data lies on this machine.
+    ``data.TASK`` is where that task's data lies on this machine. A relative path means what it means from here.
 
     Raises:
-        NotFoundError: there is no such setting.
-        InvalidInputError: the value is of the wrong type or range.
+        NotFoundError: there is no such setting, task or file.
+        InvalidInputError: the value is of the wrong type or range, or names nothing that is there.
     """
-    preset = preset_named(repo.config.preset)
 
     def validate(name: str, value: Value) -> None:
-        _check_not_chosen_once(name)
-        if name.startswith(DATA):
-            _check_data(repo, name, value)
-            return
-        if name not in known_keys(preset):
-            raise _unknown(name, preset)
-        if name.startswith(LIMITS_PREFIX):
-            Limits.of({name: value})
-            return
-        if name.startswith(MACHINE_PREFIX):
-            MachineConfig.of({name: value})
-            return
-        if name == MAX_SIZE:
-            check_max_size(value)
-            return
-        if name in PATHS:
-            if not isinstance(value, str):
-                raise InvalidInputError(f"{name}: expected the path of a file, got {value!r}.")
-            return
-        _check_fits(preset, repo.config.settings, name, value)
+        check_value(repo, context, name, value)
 
-    value = parse_value(text)
+    value = placed(repo, context, key, parse_value(text))
     repo.update_config(lambda config: config.with_setting(key, value, validate=validate))
     return get(repo, context, key)
 
@@ -82,30 +108,9 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
         NotFoundError: it is not set in the repository.
         InvalidInputError: it is chosen once, when a repository is made.
     """
-    _check_not_chosen_once(key)
+    check_not_chosen_once(key)
     repo.update_config(lambda config: config.without_setting(key))
     return _layers(repo, context).get(key)
-
-
-def _check_not_chosen_once(key: str) -> None:
-    if key == "preset" or key.startswith(ARCHITECTURE):
-        raise InvalidInputError(f"Cannot change {key}: it is chosen once.", hint="Make another: mu2net init DIR")
-
-
-def _check_fits(preset: Preset, settings: Mapping[str, Value], key: str, value: Value) -> None:
-    """Checks the value together with the repository's others; the error names the key, whatever is wrong."""
-    try:
-        with_settings(preset, {**settings, key: value})
-    except InvalidInputError as exc:
-        message = exc.message if key in exc.message else f"Cannot set {key} to {value!r}. {exc.message}"
-        raise InvalidInputError(message, hint=exc.hint) from exc
-
-
-def _check_data(repo: Repository, key: str, value: Value) -> None:
-    """Checks ``data.TASK``: where the task's data lies on this machine."""
-    task_head(repo, key.removeprefix(DATA))
-    if not isinstance(value, str):
-        raise InvalidInputError(f"{key}: expected the URI of a data set, got {value!r}.")
 
 
 def _layers(repo: Repository, context: Context) -> Layers:
@@ -119,5 +124,12 @@ def _defaults(preset: Preset) -> dict[str, Value]:
     return {**preset_values(preset), **limits, **own, **dict.fromkeys((*PATHS, MAX_SIZE), "")}
 
 
-def _unknown(key: str, preset: Preset) -> NotFoundError:
-    return NotFoundError(f"There is no setting {key!r}.", hint=near(key, known_keys(preset), "mu2net config list"))
+def _text(texts: dict[str, str], key: str) -> str:
+    if key.startswith(DATA):
+        return f"where the data of {key.removeprefix(DATA)} lies on this machine"
+    return texts.get(key, "no setting: it does nothing")
+
+
+def _near(prefix: str, sections: tuple[str, ...]) -> str:
+    hint = near(prefix.partition(".")[0], sections, "mu2net config list")
+    return hint if hint.startswith("Did") else f"Sections: {', '.join(sections)}"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import fields, is_dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError, StorageError
+from mu2net_core.objects import to_document
 
 __all__ = ["EventLog", "event_line"]
 
@@ -21,7 +20,7 @@ def event_line(event: object, time: str) -> str:
 
     Numbers that are not finite become ``null``, which is all that JSON has for them.
     """
-    document = {"event": type(event).__name__, "time": time, **_plain(event)}
+    document = {"event": type(event).__name__, "time": time, **to_document(event)}
     return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
 
 
@@ -75,14 +74,3 @@ class EventLog(AbstractContextManager["EventLog"]):
         except OSError as exc:  # what was left of a line that could not be written
             if self._is_good:
                 self._context.warn(f"the last events were not written to {self._path}: {exc.strerror}")
-
-
-def _plain(value: Any) -> Any:
-    """Returns dataclasses as objects, tuples as lists, and what is no finite number as None."""
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

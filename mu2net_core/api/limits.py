@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.origins import blaming
 from mu2net_core.objects import Limits
 from mu2net_core.repo.config import Layers, Value, read_user_config
 
@@ -18,5 +19,6 @@ def effective_limits(context: Context, settings: Mapping[str, Value] | None = No
         InvalidInputError: a limit is not a positive whole number.
     """
     layers = Layers(environ=context.environ, repository=settings or {}, user=read_user_config(context.user_config))
-    found = {key: setting.value for key in Limits.settings_keys() if (setting := layers.get(key)) is not None}
-    return Limits.of(found)
+    found = [setting for key in Limits.settings_keys() if (setting := layers.get(key)) is not None]
+    blaming(found, context, lambda setting: Limits.of({setting.key: setting.value}))
+    return Limits.of({setting.key: setting.value for setting in found})

@@ -7,7 +7,7 @@ from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.presets import ARCHITECTURE, PRESETS, Preset, preset_keys, with_settings
+from mu2net_core.presets import ARCHITECTURE, PRESETS, Preset, check_names, preset_keys, with_settings
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import Value, flatten, read_user_table
 from mu2net_core.repo.revisions import near
@@ -78,6 +78,8 @@ def _expanded(name: str, entry: object) -> tuple[Preset, Mapping[str, Value]]:
         )
     settings = settings | _image_sizes(base, settings)
     _check_image(with_settings(base, settings))
+    for key, value in settings.items():
+        check_names(key, value)
     return base, settings
 
 

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from mu2net_core.api.context import Context
-from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Limits, MachineConfig
-from mu2net_core.presets import ARCHITECTURE, Preset, preset_keys, preset_named, with_settings
+from mu2net_core.api.origins import ALL_VALUES, blaming, origin_text
+from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig, described
+from mu2net_core.presets import (
+    ARCHITECTURE,
+    Preset,
+    check_names,
+    preset_descriptions,
+    preset_keys,
+    preset_named,
+    with_settings,
+)
 from mu2net_core.repo import Config, Repository, Setting
-from mu2net_core.repo.config import Layers, Value, environment_name, read_user_config
+from mu2net_core.repo.config import DATA, Layers, Value, environment_name, read_user_config
 from mu2net_core.repo.revisions import near
 
 __all__ = [
@@ -25,7 +34,9 @@ __all__ = [
     "known_keys",
     "layers_of",
     "preset_in_force",
-    "unknown_variables",
+    "setting_descriptions",
+    "unknown_setting",
+    "unknown_settings",
 ]
 
 _VARIABLES = tuple(
@@ -43,19 +54,36 @@ _VARIABLES = tuple(
         "CACHE_MAX",
     )
 )
-PATHS = ("pull.require_signed", "sign.key")
+PATHS: Mapping[str, str] = {
+    "pull.require_signed": "a file of allowed keys (ssh's allowed_signers): take over only what one of them signed",
+    "sign.key": "your OpenSSH Ed25519 key, which signs commits and tags; the public half if ssh-agent has it",
+}
 """Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
 
 MAX_SIZE = "cache.max_size"
 """The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
-_HINT = "All values and where they come from: mu2net config list --origin"
+_MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
+_PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
     own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE)
     return tuple(sorted((*preset_keys(preset), *own)))
+
+
+def setting_descriptions(preset: Preset) -> dict[str, str]:
+    """Returns what each setting of a repository of ``preset`` is, in a line, by key; sorted."""
+    texts = preset_descriptions(preset) | dict(PATHS) | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT}
+    texts |= {f"{MACHINE_PREFIX}{name}": text for name, text in described(MachineConfig).items()}
+    texts |= {f"{LIMITS_PREFIX}{name}": f"the most {text}" for name, text in described(Limits).items()}
+    return dict(sorted(texts.items()))
+
+
+def unknown_setting(key: str, preset: Preset) -> NotFoundError:
+    """Returns the error that says there is no such setting, and what is called like it."""
+    return NotFoundError(f"There is no setting {key!r}.", hint=near(key, known_keys(preset), "mu2net config list"))
 
 
 def effective_preset(repo: Repository, context: Context, options: Mapping[str, Any] | None = None) -> Preset:
@@ -80,10 +108,10 @@ def preset_in_force(
     layers = layers_of(settings, context, options={k: v for k, v in (options or {}).items() if v is not None})
     found = {key: setting for key in preset_keys(preset) if (setting := layers.get(key)) is not None}
     try:
-        return with_settings(preset, {key: setting.value for key, setting in found.items()})
+        return _checked(preset, found.values())
     except InvalidInputError as exc:
-        blamed = "; ".join(_origin(setting, context) for setting in _blamed(preset, found))
-        raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or _HINT) from exc
+        blamed = "; ".join(origin_text(setting, context) for setting in _blamed(preset, found))
+        raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or ALL_VALUES) from exc
 
 
 def effective_machine(repo: Repository, context: Context) -> MachineConfig:
@@ -93,8 +121,9 @@ def effective_machine(repo: Repository, context: Context) -> MachineConfig:
         InvalidInputError: a value is none of those there are.
     """
     layers = layers_of(repo.config.settings, context)
-    found = {key: setting.value for key in MachineConfig.settings_keys() if (setting := layers.get(key)) is not None}
-    return MachineConfig.of(found)
+    found = [setting for key in MachineConfig.settings_keys() if (setting := layers.get(key)) is not None]
+    blaming(found, context, lambda setting: MachineConfig.of({setting.key: setting.value}))
+    return MachineConfig.of({setting.key: setting.value for setting in found})
 
 
 def layers_of(
@@ -133,7 +162,7 @@ def effective_path(context: Context, settings: Mapping[str, Value], key: str, fo
     if found is None or found.value == "":
         return None
     if not isinstance(found.value, str):
-        raise InvalidInputError(f"{key}: expected the path of a file, got {found.value!r}.", hint=_HINT)
+        raise InvalidInputError(f"{key}: expected the path of a file, got {found.value!r}.", hint=ALL_VALUES)
     return folder / Path(found.value).expanduser()
 
 
@@ -162,19 +191,39 @@ def fitting_settings(config: Config, context: Context) -> Config:
     return replace(config, settings=known)
 
 
-def unknown_variables(repo: Repository, context: Context) -> tuple[str, ...]:
-    """Returns a warning for each environment variable that looks like a setting and is none, with near names."""
+def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
+    """Returns a warning for all that looks like a setting and is none, with near names.
+
+    Looked at are environment variables, the repository's ``config.toml`` and the user's own.
+    """
     keys = known_keys(preset_named(repo.config.preset))
-    known = {environment_name(key) for key in keys if not key.startswith(ARCHITECTURE)}
-    unknown = sorted(name for name in context.environ if name.startswith(_VARIABLES) and name not in known)
+    known = tuple(sorted(environment_name(key) for key in keys if not key.startswith(ARCHITECTURE)))
+    found = [(name, name, known) for name in sorted(context.environ) if name.startswith(_VARIABLES)]
+    user = read_user_config(context.user_config)
+    for settings, place in ((repo.config.settings, repo.path / "config.toml"), (user, context.user_config)):
+        found += [(key, f"{key} in {place}", keys) for key in sorted(settings) if not key.startswith(DATA)]
     return tuple(
-        f"{name} is no setting and does nothing. {near(name, tuple(sorted(known)), 'mu2net config list')}"
-        for name in unknown
+        f"{what} is no setting and does nothing. {near(name, names, 'mu2net config list')}"
+        for name, what, names in found
+        if name not in names
     )
 
 
+def _checked(preset: Preset, settings: Iterable[Setting]) -> Preset:
+    """Returns ``preset`` with settings applied whose values are right, and name what is there."""
+    values = {setting.key: setting.value for setting in settings}
+    changed = with_settings(preset, values)
+    for key, value in values.items():
+        check_names(key, value)
+    return changed
+
+
 def _fits(preset: Preset, settings: Iterable[Setting]) -> bool:
-    return _fits_values(preset, {setting.key: setting.value for setting in settings})
+    try:
+        _checked(preset, settings)
+    except InvalidInputError:
+        return False
+    return True
 
 
 def _fits_values(preset: Preset, settings: Mapping[str, Value]) -> bool:
@@ -190,14 +239,3 @@ def _blamed(preset: Preset, found: Mapping[str, Setting]) -> list[Setting]:
     without = [one for one in found.values() if _fits(preset, [other for other in found.values() if other is not one])]
     alone = [one for one in found.values() if not _fits(preset, [one])]
     return without or alone or list(found.values())
-
-
-def _origin(setting: Setting, context: Context) -> str:
-    """Returns where a value was set, in words that lead there."""
-    place = {
-        "option": f"the option --{setting.key.partition('.')[2].replace('_', '-')}",
-        "environment": f"the environment variable {environment_name(setting.key)}",
-        "repository": "the repository's settings",
-        "user": f"the user's settings in {context.user_config}",
-    }
-    return f"{place[setting.origin]} ({setting.key} = {setting.value!r})"

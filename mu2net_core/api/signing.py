@@ -24,7 +24,7 @@ from mu2net_core.repo import Repository
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["Signer", "commit_signer", "committer", "is_valid", "put_commit", "put_tagged", "signer_of"]
+__all__ = ["Signer", "commit_signer", "committer", "is_valid", "put_commit", "put_tagged", "read_signer", "signer_of"]
 
 _SETTING = "sign.key"
 _OFF = "To sign nothing: mu2net config set sign.key ''"
@@ -57,7 +57,7 @@ def signer_of(repo: Repository, context: Context) -> Signer | None:
         InvalidInputError: it cannot be used.
     """
     path = effective_path(context, repo.config.settings, _SETTING, repo.worktree)
-    return None if path is None else _read_signer(path, context)
+    return None if path is None else read_signer(path, context)
 
 
 def committer(repo: Repository, context: Context) -> Agent:
@@ -96,7 +96,13 @@ def is_valid(signature: Signature, message: bytes) -> bool:
     return True
 
 
-def _read_signer(path: Path, context: Context) -> Signer:
+def read_signer(path: Path, context: Context) -> Signer:
+    """Returns what signs with the key in a file.
+
+    Raises:
+        NotFoundError: it is not there.
+        InvalidInputError: it cannot be used.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError as exc:

@@ -20,7 +20,11 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index(match[2].lower() or " "))
 
 
-def check_max_size(value: Value) -> None:
-    """Checks a bound on the cache: a size, or empty for none; raises InvalidInputError."""
-    if value != "":
+def check_max_size(key: str, value: Value) -> None:
+    """Checks the value of a setting that bounds something: a size, or empty for none; raises InvalidInputError."""
+    if value == "":
+        return
+    try:
         parse_size(str(value))
+    except InvalidInputError as exc:
+        raise InvalidInputError(f"{key}: {exc.message[0].lower()}{exc.message[1:]}", hint=exc.hint) from exc

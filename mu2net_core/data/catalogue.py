@@ -20,6 +20,7 @@ __all__ = [
     "is_bare",
     "is_catalogue",
     "is_file",
+    "local_path",
     "open_source",
     "shared_uri",
     "split_uri",
@@ -129,6 +130,16 @@ def is_file(uri: str) -> bool:
 def is_bare(uri: str) -> bool:
     """Returns whether a URI is the name of a catalogue's data set, without ``tfds:`` before it."""
     return split_uri(uri) == ("tfds", uri)
+
+
+def local_path(uri: str, cwd: Path) -> Path | None:
+    """Returns the file or folder that a URI names, relative to ``cwd``; None where it names none.
+
+    Raises:
+        InvalidInputError, NotFoundError: as ``absolute_uri``.
+    """
+    absolute = absolute_uri(uri, cwd)
+    return Path(absolute.partition(":")[2]) if is_file(absolute) else None
 
 
 def is_catalogue(uri: str) -> bool:

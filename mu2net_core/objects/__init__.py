@@ -1,9 +1,10 @@
 """Pure values and their canonical bytes. Nothing here touches a disk, a network, a clock or a device."""
 
 from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, intersect, may_read
-from mu2net_core.objects.canonical import decode, encode, to_json
+from mu2net_core.objects.canonical import decode, encode, to_document, to_json
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot
 from mu2net_core.objects.component import Component, ComponentRef, Training
+from mu2net_core.objects.described import described
 from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
@@ -59,6 +60,7 @@ __all__ = [
     "component_rule",
     "decode",
     "decode_strict",
+    "described",
     "encode",
     "hash_bytes",
     "intersect",
@@ -67,5 +69,6 @@ __all__ = [
     "object_key",
     "parse_object_key",
     "signed_bytes",
+    "to_document",
     "to_json",
 ]

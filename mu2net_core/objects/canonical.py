@@ -8,6 +8,7 @@ copy bytes, never re-encode, so unknown keys are kept.
 from __future__ import annotations
 
 import json
+from math import isfinite
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ import msgspec
 
 from mu2net_core.errors import CorruptObjectError, InternalError
 
-__all__ = ["decode", "encode", "to_json"]
+__all__ = ["decode", "encode", "to_document", "to_json"]
 
 T = TypeVar("T")
 
@@ -26,6 +27,11 @@ _BUILDING = Lock()  # two threads that make msgspec look into one dataclass for 
 def to_json(value: Any) -> Any:
     """Returns ``value`` (a dataclass of ours) as plain dicts, lists, strings and numbers."""
     return msgspec.to_builtins(value)
+
+
+def to_document(value: Any) -> Any:
+    """Returns ``value`` likewise for other programs: paths as strings, and None for numbers that are not finite."""
+    return _finite(msgspec.to_builtins(value, enc_hook=str, str_keys=True))
 
 
 def encode(value: Any) -> bytes:
@@ -64,6 +70,14 @@ def decode(data: bytes, kind: type[T], *, what: str) -> T:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as exc:
         raise CorruptObjectError(f"Cannot read {what}: {exc}.") from exc
     return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _decoder(kind: type) -> msgspec.json.Decoder[Any]:

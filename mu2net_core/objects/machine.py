@@ -23,10 +23,11 @@ class MachineConfig:
     """How children are trained on this machine's devices.
 
     Attributes:
-        strategy: ``sequential``: one child after the other, on one device. ``children``: those that share a program
-            together, spread over the devices. ``batch``: one child after the other, each batch spread over the
-            devices. ``auto``: by what the devices are and what fits into them.
-        precision: of products; ``auto`` is bfloat16 on devices that are made for it, else float32.
+        strategy: how children are spread over the devices: ``sequential`` trains one after the other on one device,
+            ``children`` those that share a program together, ``batch`` one after the other with each batch spread;
+            ``auto`` chooses by what the devices are and what fits into them.
+        precision: the numbers in which products are computed; ``auto`` is bfloat16 on devices made for
+            it, else float32.
         resident_bytes: a split up to this size lies on the device; 0 is half of its memory.
     """
 
@@ -35,7 +36,7 @@ class MachineConfig:
     resident_bytes: int = 0
 
     def __post_init__(self) -> None:
-        for name, choices in _choices().items():
+        for name, choices in self.choices().items():
             if (found := getattr(self, name)) not in choices:
                 expected = ", ".join(choices)
                 raise InvalidInputError(f"{MACHINE_PREFIX}{name}: expected one of {expected}, got {str(found)[:80]!r}.")
@@ -49,6 +50,12 @@ class MachineConfig:
         return tuple(sorted(f"{MACHINE_PREFIX}{field.name}" for field in fields(cls)))
 
     @classmethod
+    def choices(cls) -> dict[str, tuple[str, ...]]:
+        """Returns the values that a field can have, by name, for those of which they are few."""
+        hints = get_type_hints(cls)
+        return {field.name: found for field in fields(cls) if (found := get_args(hints[field.name]))}
+
+    @classmethod
     def of(cls, settings: Mapping[str, object]) -> MachineConfig:
         """Returns what ``settings`` (by dotted key) say, the rest at its default.
 
@@ -57,8 +64,3 @@ class MachineConfig:
         """
         names = (key.removeprefix(MACHINE_PREFIX) for key in cls.settings_keys() if key in settings)
         return cls(**{name: settings[MACHINE_PREFIX + name] for name in names})  # type: ignore[arg-type]
-
-
-def _choices() -> dict[str, tuple[str, ...]]:
-    hints = get_type_hints(MachineConfig)
-    return {field.name: get_args(hints[field.name]) for field in fields(MachineConfig) if get_args(hints[field.name])}

@@ -39,6 +39,12 @@ class Scorer:
     """How quality and costs became a score; scores compare only under equal scorers.
 
     ``quality × factor^(accounted_params / params_scale) × factor^(flops / flops_scale)``; factor 1 ignores costs.
+
+    Attributes:
+        name: of the formula.
+        factor: what a model's quality is multiplied by for each scale of costs, above 0 up to 1; 1 ignores costs.
+        params_scale: so many accounted parameters cost one factor.
+        flops_scale: so many FLOPs of a forward pass cost one factor.
     """
 
     name: str = "decay"

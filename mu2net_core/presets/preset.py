@@ -10,21 +10,23 @@ from mu2net_core.search import DEFAULT_METHOD, SearchSpace
 
 __all__ = ["Preset", "TrainingConfig"]
 
+_LARGEST = 2**31
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
     """How many children, and how each is trained.
 
     Attributes:
-        generations: per task iteration.
-        children: per generation.
+        generations: how many a task iteration has.
+        children: how many a generation has.
         validations: training cycles per child, each followed by one validation.
         batch_size: examples per gradient step, at most.
         samples_cap: examples per cycle, at most; a cycle is never more than one epoch.
         validation_cap: validation examples used to score, at most.
         clip_norm: gradients are scaled down to this global norm.
         population_cap: models of the task alive during an iteration, at most: the best stay.
-        method: what plans generations: ``mu2net-plus``, ``random``, or the name of an installed one.
+        method: what plans generations: the papers' method, random search, or one that another package offers.
     """
 
     generations: int = 4
@@ -42,8 +44,8 @@ class TrainingConfig:
             raise InvalidInputError("evolve.method: expected the name of a search method.")
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, str) and not value > 0:
-                raise InvalidInputError(f"evolve.{field.name}: expected a positive number, got {value}.")
+            if not isinstance(value, str) and not 0 < value <= _LARGEST:
+                raise InvalidInputError(f"evolve.{field.name}: expected a positive number, got {str(value)[:80]}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

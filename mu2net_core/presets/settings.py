@@ -13,11 +13,22 @@ from math import isfinite
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import PREPARATION, Architecture, Hyperparameter, Scorer
+from mu2net_core.objects import Architecture, Hyperparameter, Scorer, described
+from mu2net_core.presets.hyperparameters import HYPERPARAMETERS, SIZES
 from mu2net_core.presets.preset import Preset, TrainingConfig
-from mu2net_core.search.space import SearchSpace
+from mu2net_core.search import check_method, method_names
+from mu2net_core.search.space import STRUCTURAL, SearchSpace
 
-__all__ = ["ARCHITECTURE", "STRUCTURAL_KEY", "preset_keys", "preset_values", "with_settings"]
+__all__ = [
+    "ARCHITECTURE",
+    "STRUCTURAL_KEY",
+    "check_names",
+    "preset_choices",
+    "preset_descriptions",
+    "preset_keys",
+    "preset_values",
+    "with_settings",
+]
 
 ARCHITECTURE = "architecture."
 """What the settings begin with that are sizes of all models, chosen once."""
@@ -25,8 +36,13 @@ ARCHITECTURE = "architecture."
 STRUCTURAL_KEY = "space.structural"
 """The setting that lists the enabled kinds of changes of structure."""
 
+_METHOD, _SCORER = "evolve.method", "scorer.name"
+_SCORERS = (Scorer().name,)
+
 _FIXED = frozenset({"channels"})
 """Sizes that follow from what examples are."""
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def preset_keys(preset: Preset) -> tuple[str, ...]:
@@ -46,6 +62,37 @@ def preset_values(preset: Preset) -> dict[str, Any]:
     values |= {f"default.{name}": value for name, value in space.defaults.items()}
     values |= {f"{ARCHITECTURE}{name}": value for name, value in _sizes(preset).items()}
     return {**values, STRUCTURAL_KEY: list(space.structural)}
+
+
+def preset_descriptions(preset: Preset) -> dict[str, str]:
+    """Returns what each setting of ``preset_values`` is, in a line."""
+    texts = {f"evolve.{name}": text for name, text in described(TrainingConfig).items()}
+    texts |= {f"scorer.{name}": text for name, text in described(Scorer).items()}
+    texts |= {f"{ARCHITECTURE}{name}": text for name, text in SIZES.items()}
+    for name, meaning in HYPERPARAMETERS.items():
+        texts[f"space.{name}"] = f"values of: {meaning.text}"
+        texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
+    texts[STRUCTURAL_KEY] = f"kinds of changes of structure, of {', '.join(sorted(STRUCTURAL))}"
+    return {key: texts.get(key, "") for key in preset_keys(preset)}
+
+
+def preset_choices(key: str) -> tuple[str, ...]:
+    """Returns the values that a setting can have where they are few and known; else none."""
+    return {_METHOD: method_names(), _SCORER: _SCORERS}.get(key, ())
+
+
+def check_names(key: str, value: object) -> None:
+    """Checks that what a setting names is there: a search method, a scorer.
+
+    Apart from ``with_settings``, because what one machine has installed another may lack.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if key == _METHOD:
+        check_method(str(value))
+    if key == _SCORER and value not in _SCORERS:
+        raise InvalidInputError(f"{key}: expected {' or '.join(_SCORERS)}, got {str(value)[:80]!r}.")
 
 
 def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
@@ -101,13 +148,11 @@ def _check_finite(key: str, value: object) -> None:
 
 
 def _check_ranges(key: str, name: str, value: object) -> None:
-    """Refuses what no image could be prepared with."""
-    if name not in PREPARATION:
-        return
-    _, least, greatest = PREPARATION[name]
+    """Refuses numbers that no model could be trained with; what is no number at all is refused elsewhere."""
+    meaning = HYPERPARAMETERS.get(name)
     for number in value if isinstance(value, list | tuple) else (value,):
-        if not isinstance(number, int | float) or not least <= number <= greatest:
-            raise InvalidInputError(f"{key}: expected numbers from {least} to {greatest}, got {str(number)[:80]}.")
+        if meaning and isinstance(number, int | float) and not meaning.is_sensible(number):
+            raise InvalidInputError(f"{key}: expected {meaning.expected}, got {str(number)[:80]}.")
 
 
 def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperparameter:
@@ -118,7 +163,9 @@ def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperpar
 
 def _listed(key: str, value: object, like: Hyperparameter) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise InvalidInputError(f"{key}: expected a list of values, got {value!r}.")
+        raise InvalidInputError(
+            f"{key}: expected a list of values, got {str(value)[:80]!r}.", hint=f"For one value: {key} = [{value}]"
+        )
     return tuple(_alike(key, one, like) for one in value)
 
 
@@ -126,7 +173,7 @@ def _alike(key: str, value: Any, like: Hyperparameter) -> Any:
     """Returns ``value``, which must be of the kind of ``like``: a whole number where that is one, and so on."""
     kinds = (int, float) if isinstance(like, float) else type(like)
     if isinstance(value, bool) != isinstance(like, bool) or not isinstance(value, kinds):
-        raise InvalidInputError(f"{key}: expected {type(like).__name__}, got {str(value)[:80]!r}.")
+        raise InvalidInputError(f"{key}: expected {_KINDS[type(like)]}, got {str(value)[:80]!r}.")
     return value
 
 
@@ -142,5 +189,5 @@ def _checked(key: str, name: str, value: object, target: TrainingConfig | Scorer
         raise InvalidInputError(f"Unknown setting {key}.", hint=f"Known: {', '.join(names)}")
     wanted = type(getattr(target, name))
     if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
-        raise InvalidInputError(f"{key}: expected {wanted.__name__}, got {value!r}.")
+        raise InvalidInputError(f"{key}: expected {_KINDS[wanted]}, got {repr(value)[:80]}.")
     return wanted(value)

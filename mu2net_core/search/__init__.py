@@ -1,6 +1,6 @@
 """Pure decisions: who becomes a parent, what is mutated, what a model is worth. No line here sees an array."""
 
-from mu2net_core.search.methods import DEFAULT_METHOD, method_named
+from mu2net_core.search.methods import DEFAULT_METHOD, check_method, method_named, method_names
 from mu2net_core.search.mutations import Preparation, candidates, draw_preparation, mutate, rate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
@@ -28,8 +28,10 @@ __all__ = [
     "ask_random",
     "best",
     "candidates",
+    "check_method",
     "draw_preparation",
     "method_named",
+    "method_names",
     "mutate",
     "neighbour",
     "rate",

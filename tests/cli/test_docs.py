@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_cli.group import load_verb
 from mu2net_cli.verbs import VERBS
-from mu2net_core.objects import LIMITS, Limits
+from mu2net_core.objects import LIMITS, Limits, described
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +24,13 @@ def test_the_command_line_page_is_current() -> None:
 def test_the_python_page_is_current() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "make_python.py"))["page"]
     assert (ROOT / "docs" / "python.md").read_text() == page(), "run: python docs/make_python.py"
+
+
+def test_the_pages_of_settings_and_presets_are_current() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_settings.py"))
+    assert (ROOT / "docs" / "settings.md").read_text() == made["page"](), "run: python docs/make_settings.py"
+    assert (ROOT / "docs" / "method.md").read_text() == made["method_page"](), "run: python docs/make_settings.py"
+    assert made["BEGIN"] + made["presets_table"]() + made["END"] in made["method_page"]()
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -55,6 +62,6 @@ def test_every_command_in_the_documentation_exists(page: Path) -> None:
 def test_the_table_of_limits_is_the_codes() -> None:
     page = (ROOT / "docs" / "security.md").read_text()
     rows = re.findall(r"^\| `limits\.(\w+)` \| (\d+)(?: \([^)]*\))? \| (.+) \|$", page, flags=re.MULTILINE)
-    described = dict(re.findall(r"^        (\w+): (.*)\.$", Limits.__doc__ or "", flags=re.MULTILINE))
-    expected = [(field.name, str(getattr(LIMITS, field.name)), described[field.name]) for field in fields(Limits)]
+    texts = described(Limits)
+    expected = [(field.name, str(getattr(LIMITS, field.name)), texts[field.name]) for field in fields(Limits)]
     assert rows == sorted(expected)

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from mu2net_cli.completion import complete_preset
 from mu2net_cli.main import app
-from mu2net_cli.options import complete_preset
+from mu2net_core.api.checkpoints import CHECKPOINTS
+from mu2net_core.presets import PRESETS
 
 
 def test_a_new_repository_has_a_root(run, tmp_path: Path) -> None:
@@ -59,6 +61,12 @@ def test_presets_of_the_users_own(run, tmp_path: Path) -> None:
     assert "12" in listed["architecture.width"]
     result = run("-C", "chars", "config", "set", "architecture.width", "24")
     assert (result.code, "chosen once" in result.err) == (2, True)
+
+
+def test_the_help_names_presets_and_roots(run) -> None:
+    text = " ".join(run("init", "--help").out.split())
+    assert [name for name in PRESETS if name not in text] == []
+    assert [name for name in CHECKPOINTS if name.removeprefix("augreg:") not in text] == []
 
 
 def test_presets_are_completed(tmp_path: Path) -> None:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 
+from mu2net_cli.anywhere import global_params
+from mu2net_cli.group import load_verb
+from mu2net_cli.main import app
 from mu2net_cli.verbs import VERBS
 from mu2net_core import __version__
 from mu2net_core.errors import ConflictError
@@ -26,10 +32,11 @@ def test_version(run) -> None:
     assert run("--version").out == f"mu2net {__version__}\n"
 
 
-def test_no_arguments_print_the_help_as_a_usage_error(run) -> None:
-    result = run()
-    assert result.code == 2
-    assert "evolve" in result.out + result.err
+@pytest.mark.parametrize("args", [[], ["config"], ["cache"]])
+def test_a_verb_that_lacks_its_command_is_explained_as_a_usage_error(run, args: list[str]) -> None:
+    result = run(*args)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == run(*args, "--help").out
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("evolv", "evolve"), ("stat", "status"), ("add_task", "add-task")])
@@ -70,15 +77,59 @@ def test_usage_errors_are_json_too_when_json_is_asked_for(run, args) -> None:
     assert (error["kind"], error["exit_code"], result.code, result.out) == ("usage", 2, 2, "")
 
 
-@pytest.mark.parametrize(
-    ("args", "hint"), [(["push", "-q"], "mu2net -q push"), (["config", "get", "-v"], "config get")]
-)
-def test_a_global_option_after_the_verb_is_sent_before_it(run, args, hint) -> None:
-    result = run(*args)
-    assert result.code == 2
-    assert "hint: Global options go before the verb: mu2net -" in result.err
-    assert hint in result.err
-    assert "Global options" not in run("push", "--nonsense").err
+@pytest.mark.parametrize("args", [["-C", "repo", "tasks"], ["tasks", "-C", "repo"], ["tasks", "--json", "-C", "repo"]])
+def test_the_folder_may_be_named_before_the_verb_or_after_it(run, empty_repo: Path, args: list[str]) -> None:
+    assert run(*args).code == 0
+    assert run("tasks").code == 3
+
+
+@pytest.mark.parametrize("verb", ["tag", "config", "remote"])
+def test_every_verb_takes_the_options_for_all(run, empty_repo: Path, verb: str) -> None:
+    unset = ["config", "unset", "evolve.children"]
+    command = {"tag": ["tag", "v1"], "config": unset, "remote": ["remote", "list"]}[verb]
+    run("-C", "repo", "config", "set", "evolve.children", "3")
+    result = run(*command, "-q", "-C", "repo", "--no-color", "--no-progress", "--debug", "--header", "-v")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == ("name\turl\treaders\tclone\tprobed\toptions\n" if verb == "remote" else "")
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_the_help_of_every_verb_names_the_options_for_all(run, name: str) -> None:
+    lines = run(name, "--help").out.splitlines()
+    assert lines[-1] == "Global options: -C DIR, -q, -v, --no-color, --no-progress, --header, --debug"
+    assert not any(line.strip().startswith(("-q", "--debug")) for line in lines)
+
+
+def test_an_option_of_the_verbs_own_is_its_own(monkeypatch) -> None:
+    taken = SimpleNamespace(name="verbose", opts=["-v"], secondary_opts=[])
+    root = typer.Context(typer.main.get_command(app), info_name="mu2net")
+    ctx = typer.Context(load_verb("tasks"), info_name="tasks", parent=root)
+    assert {"quiet", "verbose"} <= {param.name for param in global_params(ctx, [])}
+    assert "verbose" not in {param.name for param in global_params(ctx, [taken])}
+
+
+def test_help_explains_verbs_as_their_own_option_does(run) -> None:
+    assert run("help", "evolve").out == run("evolve", "--help").out
+    assert run("help", "remote", "add").out == run("remote", "add", "--help").out
+    assert run("help").out == run("--help").out
+    assert "Did you mean evolve" in run("help", "evolv").err
+    assert run("help", "remote", "ad").code == 2
+    assert "mu2net tag has no commands of its own" in run("help", "tag", "list").err
+
+
+def test_what_a_verb_takes_is_said_in_plain_words(run) -> None:
+    assert "Usage: mu2net predict [OPTIONS] REVISION IMAGE...\n" in run("help", "predict").out
+    text = "".join(run("help", name).out for name in VERBS)
+    assert not re.search(r"<[a-z]+|\[\[|[{}]", re.sub(r"@\{\w\}", "", text))
+
+
+def test_usage_errors_look_like_all_others(run) -> None:
+    result = run("config", "get")
+    assert result.err.splitlines() == [
+        "Usage: mu2net config get [OPTIONS] KEY",
+        "error: Missing argument 'KEY'.",
+        "hint: All that mu2net config get takes: mu2net config get --help",
+    ]
 
 
 def test_a_wrong_choice_lists_those_there_are(run) -> None:

@@ -23,7 +23,7 @@ def test_a_setting_is_set_found_and_unset(run) -> None:
 def test_the_origin_of_each_value_is_listed(run, monkeypatch) -> None:
     run("config", "set", "evolve.children", "3")
     monkeypatch.setenv("MU2NET_EVOLVE_GENERATIONS", "2")
-    rows = {row[0]: row[1:] for row in run("config", "list", "--origin").rows()}
+    rows = {row[0]: row[1:3] for row in run("config", "list", "--origin").rows()}
     assert rows["evolve.children"] == ["3", "repository"]
     assert rows["evolve.generations"] == ["2", "environment"]
     assert rows["scorer.factor"] == ["1.0", "default"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mu2net_core.api.facade.held import Held
 
 if TYPE_CHECKING:
+    from mu2net_core.api.config import DescribedSetting
     from mu2net_core.api.doctor import DoctorReport
     from mu2net_core.api.verify import VerifyReport
     from mu2net_core.repo import Setting
@@ -38,11 +39,18 @@ class Upkeep(Held):
 
         return get(self.repository, self.context, key)
 
-    def settings(self) -> tuple[Setting, ...]:
-        """Returns every setting with the value in force and where it comes from, sorted by key."""
+    def settings(self, prefix: str = "") -> tuple[DescribedSetting, ...]:
+        """Returns settings with the value in force, where it comes from and what it means, sorted by key.
+
+        Args:
+            prefix: what their keys begin with, e.g. ``evolve``; by default all.
+
+        Raises:
+            NotFoundError: there are none.
+        """
         from mu2net_core.api.config import list_
 
-        return list_(self.repository, self.context)
+        return list_(self.repository, self.context, prefix)
 
     def set_config(self, key: str, value: Value) -> Setting:
         """Sets a setting in the repository, and returns the value in force.
@@ -164,6 +172,7 @@ class Upkeep(Held):
 
     def doctor(self) -> DoctorReport:
         """Returns versions, devices and storage, and what will not work."""
-        from mu2net_core.api.doctor import doctor
+        from mu2net_core.api.config import DescribedSetting
+    from mu2net_core.api.doctor import doctor
 
         return doctor(self.repository, self.context)

@@ -127,7 +127,7 @@ def test_a_bound_that_cannot_be_kept_is_a_warning(full: Repository, context: Con
 
 
 def test_what_is_no_size_is_refused(full: Repository, context: Context) -> None:
-    with pytest.raises(InvalidInputError, match="Not a size"):
+    with pytest.raises(InvalidInputError, match=r"cache\.max_size: not a size: 'much'\. Expected a number and B"):
         set_(full, context, "cache.max_size", "much")
     with pytest.raises(InvalidInputError, match="Not a size"):
         prune(full, context, "-1")

@@ -44,7 +44,7 @@ def test_environment_beats_repository_beats_user(repo: Repository, context: Cont
     [
         ("evolve.childrn", "3", NotFoundError, "Did you mean evolve.children"),
         ("nothing", "3", NotFoundError, "no setting 'nothing'"),
-        ("evolve.children", "many", InvalidInputError, "expected int, got 'many'"),
+        ("evolve.children", "many", InvalidInputError, "expected a whole number, got 'many'"),
         ("evolve.children", "0", InvalidInputError, r"^evolve\.children: expected a positive number, got 0\."),
         ("default.momentum", "0.123", InvalidInputError, r"Cannot set default\.momentum to 0\.123\. .*is not one of"),
         ("preset", "vit-ti3", InvalidInputError, "chosen once"),

@@ -13,7 +13,7 @@ from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.init import init
 from mu2net_core.api.presets import chosen_preset, preset_names
-from mu2net_core.api.settings import effective_preset, fitting_settings, unknown_variables
+from mu2net_core.api.settings import effective_preset, fitting_settings, unknown_settings
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.presets import PRESETS
 from mu2net_core.repo import Config, create_repository, load_system, open_repository
@@ -91,12 +91,16 @@ def test_sizes_of_images_follow_the_architecture_unless_they_are_given(user, tab
         ('mine = { base = "vit-b", space = { mu = { a = 1 } } }', r"there is no setting space\.mu\.a"),
         ('mine = { base = "vit-b", architecture = { depth = 3 } }', r"there is no setting architecture\.depth"),
         ('mine = { base = "vit-b", architecture = { channels = 1 } }', r"there is no setting architecture\.channels"),
-        ('mine = { base = "vit-b", architecture = { width = "9" } }', r"architecture\.width: expected int, got '9'"),
-        ('mine = { base = "vit-b", architecture = { image = true } }', r"architecture\.image: expected int"),
+        (
+            'mine = { base = "vit-b", architecture = { width = "9" } }',
+            r"architecture\.width: expected a whole number, got",
+        ),
+        ('mine = { base = "vit-b", architecture = { image = true } }', r"architecture\.image: expected a whole number"),
         ('mine = { base = "vit-b", evolve = { children = 0 } }', r"evolve\.children: expected a positive number"),
         ('mine = { base = "vit-b", scorer = { factor = 2.0 } }', "factor must lie in"),
+        ('mine = { base = "vit-b", evolve = { method = "randm" } }', "expected mu2net-plus or random, got 'randm'"),
         ('mine = { base = "vit-b", default = { mu = 0.123 } }', "is not one of"),
-        ('mine = { base = "vit-b", default = { mu = 2026-01-01 } }', r"default\.mu: expected float"),
+        ('mine = { base = "vit-b", default = { mu = 2026-01-01 } }', r"default\.mu: expected a number"),
         ('mine = { base = "vit-b", default = { image_size = 48 } }', r"default\.image_size is 48 and .*image is 80"),
         (
             'mine = { base = "vit-b", architecture = { image = 48 }, space = { image_size = [32] } }',
@@ -194,7 +198,7 @@ def test_sizes_are_chosen_once(user, tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError, match=r"Cannot change architecture\.width: it is chosen once"):
             change()
     assert open_repository(repo.path).config.settings == {"architecture.width": 12}
-    (warning,) = unknown_variables(repo, context)
+    (warning,) = unknown_settings(repo, context)
     assert warning.startswith("MU2NET_ARCHITECTURE_WIDTH is no setting and does nothing")
 
 

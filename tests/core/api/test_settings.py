@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings import effective_preset, known_keys, unknown_variables
+from mu2net_core.api.settings import effective_preset, known_keys, unknown_settings
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.presets import preset_named
 from mu2net_core.repo import Repository, open_repository
@@ -45,9 +45,9 @@ def test_lists_and_defaults_can_come_from_the_environment(repo: Repository, cont
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
-        ("MU2NET_EVOLVE_CHILDREN", "many", r"evolve\.children: expected int, got 'many'"),
+        ("MU2NET_EVOLVE_CHILDREN", "many", r"evolve\.children: expected a whole number, got 'many'"),
         ("MU2NET_EVOLVE_CHILDREN", "0", r"^evolve\.children: expected a positive number, got 0"),
-        ("MU2NET_SPACE_MOMENTUM", "0.9", r"space\.momentum: expected a list of values, got 0.9"),
+        ("MU2NET_SPACE_MOMENTUM", "0.9", r"space\.momentum: expected a list of values, got '0.9'"),
         ("MU2NET_SCORER_FACTOR", "2.0", "factor must lie in"),
         ("MU2NET_DEFAULT_MOMENTUM", "0.123", "is not one of"),
     ],
@@ -74,7 +74,7 @@ def test_a_wrong_value_names_where_it_comes_from(repo: Repository, context: Cont
 
 def test_variables_that_are_no_settings_are_told_with_near_ones(repo: Repository, context: Context) -> None:
     environ = {"MU2NET_EVOLVE_CHILDRN": "2", "MU2NET_EVOLVE_CHILDREN": "2", "MU2NET_DATA_DIR": "x", "OTHER": ""}
-    (warning,) = unknown_variables(repo, replace(context, environ=environ))
+    (warning,) = unknown_settings(repo, replace(context, environ=environ))
     assert warning.startswith("MU2NET_EVOLVE_CHILDRN is no setting")
     assert "Did you mean MU2NET_EVOLVE_CHILDREN" in warning
 

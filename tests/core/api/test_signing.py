@@ -151,7 +151,9 @@ def accepted(data: bytes) -> bool:
 
 class TestKeys:
     def test_a_key_that_is_not_there(self, repo: Repository, context: Context) -> None:
-        config.set_(repo, context, "sign.key", "nowhere/id")
+        with pytest.raises(NotFoundError, match=r"There is no key .*nowhere/id, which sign\.key names"):
+            config.set_(repo, context, "sign.key", "nowhere/id")
+        repo.update_config(lambda config: config.with_setting("sign.key", "nowhere/id"))
         with pytest.raises(NotFoundError, match=r"There is no key .*nowhere/id, which sign\.key names") as error:
             add_task(repo, context, "sklearn:digits")
         assert "ssh-keygen -t ed25519" in str(error.value.hint)
@@ -162,9 +164,8 @@ class TestKeys:
         self, repo: Repository, context: Context, tmp_path: Path, content: bytes
     ) -> None:
         (tmp_path / "id").write_bytes(content)
-        config.set_(repo, context, "sign.key", str(tmp_path / "id"))
         with pytest.raises(InvalidInputError, match="no private key that OpenSSH made") as error:
-            signer_of(repo, context)
+            config.set_(repo, context, "sign.key", str(tmp_path / "id"))
         assert "secret words" not in str(error.value)
 
     @pytest.mark.parametrize(
@@ -175,7 +176,9 @@ class TestKeys:
         self, repo: Repository, context: Context, tmp_path: Path, options: list[str], complaint: str
     ) -> None:
         generate(tmp_path / "id", *options)
-        config.set_(repo, context, "sign.key", str(tmp_path / "id"))
+        with pytest.raises(InvalidInputError, match=complaint):
+            config.set_(repo, context, "sign.key", str(tmp_path / "id"))
+        repo.update_config(lambda config: config.with_setting("sign.key", str(tmp_path / "id")))
         with pytest.raises(InvalidInputError, match=complaint):
             signer_of(repo, context)
 

@@ -1,0 +1,79 @@
+"""The hyperparameters that children inherit and mutations move: what each is, and which values make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mu2net_core.objects import PREPARATION
+
+__all__ = ["HYPERPARAMETERS", "SIZES", "Meaning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a hyperparameter is.
+
+    Attributes:
+        text: one line for people.
+        expected: which values make sense, in words.
+        is_sensible: whether a number is one of them.
+    """
+
+    text: str
+    expected: str
+    is_sensible: Callable[[float], bool]
+
+
+def _between(text: str, least: float, greatest: float) -> Meaning:
+    is_sensible = lambda number: least <= number <= greatest  # noqa: E731
+    return Meaning(text=text, expected=f"numbers from {least} to {greatest}", is_sensible=is_sensible)
+
+
+def _switch(text: str) -> Meaning:
+    return Meaning(text=text, expected="true or false", is_sensible=lambda number: number in {0, 1})
+
+
+def _from(text: str, least: int) -> Meaning:
+    expected = f"whole numbers, {least} or more"
+    return Meaning(text=text, expected=expected, is_sensible=lambda number: least <= number <= 2**31)
+
+
+_PREPARED = {
+    "crop_area_min": "the least share of an image that a random crop keeps; 1 crops nothing",
+    "crop_aspect_min": "the least ratio of a random crop's sides; 1 keeps the shape",
+    "brightness": "by how much the brightness of training images may change",
+    "contrast": "by how much the contrast of training images may change",
+    "saturation": "by how much the saturation of training images may change",
+    "hue": "by how much the hue of training images may change",
+    "jpeg_quality": "by how much training images may lose to JPEG compression",
+}
+
+HYPERPARAMETERS: Mapping[str, Meaning] = {
+    "mu": _between("the probability of each possible mutation", 0, 1),
+    "learning_rate": Meaning(
+        text="the step size of SGD at its greatest", expected="numbers above 0", is_sensible=lambda number: number > 0
+    ),
+    "warmup_ratio": _between("the share of training in which the learning rate grows", 0, 1),
+    "momentum": Meaning(
+        text="the momentum of SGD",
+        expected="numbers from 0 up to, but not, 1",
+        is_sensible=lambda number: 0 <= number < 1,
+    ),
+    "nesterov": _switch("whether SGD uses Nesterov's momentum"),
+    "flip_left_right": _switch("whether training images are mirrored at random"),
+    "num_layers": _from("how many transformer blocks a model has", 0),
+    "image_size": _from("the side, in pixels, that images are resized to; a multiple of architecture.patch", 1),
+    "adapter_dim": _from("the width of a new adapter", 1),
+    **{name: _between(text, *PREPARATION[name][1:]) for name, text in _PREPARED.items()},
+}
+"""By name."""
+
+SIZES: Mapping[str, str] = {
+    "image": "the side, in pixels, of the images that a root is made for",
+    "patch": "the side, in pixels, of a patch",
+    "width": "numbers per token",
+    "heads": "attention heads of a block",
+    "mlp": "hidden width of a block's MLP",
+}
+"""The sizes of all models (``architecture.*``), which are chosen once."""
