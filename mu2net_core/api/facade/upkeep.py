@@ -172,7 +172,6 @@ class Upkeep(Held):
 
     def doctor(self) -> DoctorReport:
         """Returns versions, devices and storage, and what will not work."""
-        from mu2net_core.api.config import DescribedSetting
-    from mu2net_core.api.doctor import doctor
+        from mu2net_core.api.doctor import doctor
 
         return doctor(self.repository, self.context)

@@ -68,4 +68,4 @@ def test_a_name_that_no_file_can_have_is_an_image_that_cannot_be_read(tmp_path: 
     (picture,) = find_pictures([name], folder=tmp_path, warn=print)
     assert not isinstance(picture, Unreadable)
     with pytest.raises(DataError, match="Cannot read the image"):
-        picture.read()
+        picture.read(None)
