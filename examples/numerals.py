@@ -46,7 +46,7 @@ def run(seed: int, iterations: int, validations: int | None, folder: Path) -> di
         ],
         "children": sum(r.sampled for r in result.iterations),
         "models": {
-            task: {"layers": row.layers, "params": row.params, "own": row.accounted_params}
+            task: {"blocks": row.blocks, "params": row.params, "own": row.accounted_params}
             for task, row in models.items()
         },
         "total_params": repo.status().num_params,
