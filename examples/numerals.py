@@ -46,7 +46,7 @@ def run(seed: int, iterations: int, validations: int | None, folder: Path) -> di
         ],
         "children": sum(r.sampled for r in result.iterations),
         "models": {
-            task: {"layers": row.layers, "params": row.params, "own": row.accounted_params}
+            task: {"blocks": row.blocks, "params": row.params, "own": row.accounted_params}
             for task, row in models.items()
         },
         "total_params": repo.status().num_params,
@@ -80,14 +80,14 @@ def report(runs: list[dict]) -> None:
         means = [statistics.mean(e["test"] for e in r["accuracy"] if e["iteration"] == iteration) for r in runs]
         print(f"| **mean** | {iteration} | | **{spread(means)}** | {' / '.join(f'{x:.3f}' for x in means)} |")
     print(
-        "\n| seed | layers | parameters per model | in the system | wall s | CPU s | s per child | peak MB "
+        "\n| seed | blocks | parameters per model | in the system | wall s | CPU s | s per child | peak MB "
         "| programs | compiling s |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for r in runs:
-        layers = " / ".join(str(r["models"][task]["layers"]) for task in TASKS)
+        blocks = " / ".join(str(r["models"][task]["blocks"]) for task in TASKS)
         params = " / ".join(f"{r['models'][task]['params']:,}" for task in TASKS)
         print(
-            f"| {r['seed']} | {layers} | {params} | {r['total_params']:,} | {r['wall_s']:.0f} | {r['cpu_s']:.0f} "
+            f"| {r['seed']} | {blocks} | {params} | {r['total_params']:,} | {r['wall_s']:.0f} | {r['cpu_s']:.0f} "
             f"| {r['wall_s'] / r['children']:.2f} | {r['peak_mb']:.0f} | {r['programs']} | {r['compile_s']:.0f} |"
         )
     print(f"\nfsck clean in every run: {all(r['fsck'] for r in runs)}")

@@ -9,7 +9,8 @@ from pathlib import Path
 from mu2net_core.api.buildable import check_buildable
 from mu2net_core.api.context import Context
 from mu2net_core.api.limits import effective_limits
-from mu2net_core.api.presets import chosen_preset, note_own_preset
+from mu2net_core.api.preset_note import note_own_preset
+from mu2net_core.api.presets import chosen_preset
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
 from mu2net_core.api.settings import effective_preset, preset_in_force
 from mu2net_core.errors import AlreadyExistsError

@@ -8,15 +8,12 @@ from typing import Any
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.presets import ARCHITECTURE, PRESETS, Preset, check_names, preset_keys, with_settings
-from mu2net_core.repo import Repository
 from mu2net_core.repo.config import Value, flatten, read_user_table
 from mu2net_core.repo.revisions import near
-from mu2net_core.storage import replace_file
 
-__all__ = ["chosen_preset", "note_own_preset", "own_preset", "preset_names"]
+__all__ = ["chosen_preset", "preset_names"]
 
 _SECTIONS = ("architecture", "default", "evolve", "scorer", "space")
-_NOTE = "preset"
 _IMAGE, _PATCH = f"{ARCHITECTURE}image", f"{ARCHITECTURE}patch"
 
 
@@ -42,21 +39,6 @@ def chosen_preset(name: str, context: Context) -> tuple[Preset, Mapping[str, Val
     except InvalidInputError as exc:
         message = f"Cannot use the preset {name} in {context.user_config}: {exc.message}"
         raise InvalidInputError(message, hint=exc.hint or "Correct the file by hand.") from exc
-
-
-def note_own_preset(repo: Repository, name: str) -> None:
-    """Notes in the working copy which preset of the user's own it was made with."""
-    repo.state.mkdir(parents=True, exist_ok=True)
-    replace_file(repo.state / _NOTE, f"{name}\n".encode())
-
-
-def own_preset(repo: Repository) -> str | None:
-    """Returns the preset of the user's own that a working copy was made with; None if it was none, or elsewhere."""
-    try:
-        name = (repo.state / _NOTE).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return None
-    return name or None
 
 
 def _own(context: Context) -> Mapping[str, Any]:

@@ -11,13 +11,14 @@ import msgspec
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.next_steps import NextStep, next_steps
-from mu2net_core.api.presets import own_preset
+from mu2net_core.api.preset_note import own_preset
 from mu2net_core.api.running import is_published, why_stuck
 from mu2net_core.objects import AccessRule, Commit, Model
-from mu2net_core.repo import HeadState, Remote, Repository
+from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.pending import Pending, Sender
 from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_tracking
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
@@ -143,6 +144,7 @@ def _report(repo: Repository, context: Context) -> StatusReport:
     alive = {task: commit for task, commit in commits.items() if not commit.removed}
     models = {commit.model: repo.objects.model(commit.model) for commit in alive.values() if commit.model}
     roots = repo.refs.roots()
+    rules = load_rules(repo) if repo.config.remotes else {}
     sizes = _sizes([*models.values(), *(repo.objects.model(oid) for oid in roots.values())])
     return StatusReport(
         worktree=str(repo.worktree),
@@ -152,7 +154,10 @@ def _report(repo: Repository, context: Context) -> StatusReport:
         roots=roots,
         num_components=len(sizes),
         num_params=sum(sizes.values()),
-        remotes=tuple(_remote(repo, remote, heads, commits) for _, remote in sorted(repo.config.remotes.items())),
+        remotes=tuple(
+            _remote(repo, Sender(repo, remote, rules), heads, commits)
+            for _, remote in sorted(repo.config.remotes.items())
+        ),
         unfinished=_unfinished(repo, context, heads, alive),
     )
 
@@ -176,11 +181,11 @@ def _sizes(models: Iterable[Model]) -> dict[str, int]:
 
 
 def _remote(
-    repo: Repository, remote: Remote, heads: Mapping[str, HeadState], commits: Mapping[str, Commit]
+    repo: Repository, sender: Sender, heads: Mapping[str, HeadState], commits: Mapping[str, Commit]
 ) -> RemoteStatus:
+    remote = sender.remote
     known = read_tracking(repo.state, remote)
     names = sorted({*heads, *known.heads})
-    sender = Sender(repo, remote)
     relations = {task: _relation(repo, heads.get(task), known, task, sender) for task in names}
     moved = {task: commits[task] for task, relation in relations.items() if relation in {"ahead", "only-here"}}
     return RemoteStatus(

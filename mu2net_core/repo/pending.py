@@ -14,7 +14,6 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_purged
 
 __all__ = ["Pending", "Sender"]
@@ -39,17 +38,17 @@ class Sender:
     Attributes:
         repo: where from.
         remote: where to.
+        rules: of all tasks, by name.
     """
 
     repo: Repository
     remote: Remote
-    _rules: Mapping[str, AccessRule] = field(init=False)
+    rules: Mapping[str, AccessRule]
     _audience: AccessRule = field(init=False)
     _here: Purged = field(init=False)
     _there: Purged = field(init=False)
 
     def __post_init__(self) -> None:
-        self._rules = load_rules(self.repo)
         self._audience = AccessRule() if self.remote.readers is None else AccessRule.only(self.remote.readers)
         self._here = Purged.read(self.repo.refs)
         self._there = Purged(read_purged(self.repo.state, self.remote))
@@ -73,10 +72,10 @@ class Sender:
         )
 
     def _may_send(self, commit: Commit) -> bool:
-        if refused_task(commit.task, self._rules, self._audience) is not None:
+        if refused_task(commit.task, self.rules, self._audience) is not None:
             return False
         model = self.repo.objects.model(commit.model) if commit.model is not None else None
-        learned = (component_rule(ref.training, self._rules) for ref in (model.components if model else ()))
+        learned = (component_rule(ref.training, self.rules) for ref in (model.components if model else ()))
         return all(rule.allows_all(self._audience) for rule in learned)
 
     def _may_name(self, snapshot_id: str) -> bool:
@@ -86,4 +85,4 @@ class Sender:
             return False
         if any(self._there.lists(node) is not None for node in tips):
             return False
-        return all(refused_task(task, self._rules, self._audience) is None for task in heads)
+        return all(refused_task(task, self.rules, self._audience) is None for task in heads)
