@@ -243,9 +243,9 @@ def _whole(split) -> tuple[np.ndarray, np.ndarray]:
     return examples.images, examples.labels
 
 
-def _child(job, *, data, pool, programs, config, seed) -> Child:
+def _child(job, *, data, pool, programs, config, seed, on_cycle) -> Child:
     """Returns a child as the floor needs it: without the slots that stay empty in it."""
-    del seed
+    del seed, on_cycle
     blueprint, family = job.blueprint, programs.family
     steps = cycle_of(data.train.num_examples, config)
     begun = zip(blueprint.slots, *begin(blueprint.slots, job.seed, pool, family), strict=True)
