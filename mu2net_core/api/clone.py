@@ -13,7 +13,7 @@ from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.remote import as_readers, resolve_url
 from mu2net_core.api.settings import fitting_settings
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, StorageError
+from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, InvalidInputError, StorageError
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
 from mu2net_core.repo.adopt import adopt
@@ -191,7 +191,9 @@ def _unfinished(target: Path, what: str, context: Context) -> Iterator[None]:
         with translated("finish", target):
             marker.unlink()
     except BaseException as exc:
-        if isinstance(exc, StorageError | KeyboardInterrupt) and _has_objects(target / FOLDER):
+        if isinstance(exc, StorageError | CredentialsExpiredError | KeyboardInterrupt) and _has_objects(
+            target / FOLDER
+        ):
             context.warn(f"what came so far is in {target}; the same command goes on from there")
             raise
         shutil.rmtree(target / FOLDER, ignore_errors=True)

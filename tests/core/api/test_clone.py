@@ -20,6 +20,7 @@ from mu2net_core.errors import (
     AlreadyExistsError,
     ConflictError,
     CorruptObjectError,
+    CredentialsExpiredError,
     InvalidInputError,
     NotFoundError,
     StorageError,
@@ -226,12 +227,17 @@ class TestInterrupted:
         assert load_system(open_repository(tmp_path / "mine")) == load_system(shared)
         assert fsck(open_repository(tmp_path / "mine")).problems == ()
 
-    def test_ctrl_c_keeps_what_came(self, shared: Repository, context: Context, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "cut", [KeyboardInterrupt(), CredentialsExpiredError("expired")], ids=["ctrl-c", "expired"]
+    )
+    def test_ctrl_c_and_credentials_that_expire_keep_what_came(
+        self, shared: Repository, context: Context, tmp_path: Path, cut: BaseException
+    ) -> None:
         def interrupt(progress: Progress) -> None:
             if progress.num_objects == 4:
-                raise KeyboardInterrupt
+                raise cut
 
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(type(cut)):
             clone("shared", "mine", context, full=True, progress=interrupt)
         assert any((tmp_path / "mine" / ".mu2net" / "objects").rglob("*.zarr.zip"))
         clone("shared", "mine", context, full=True)
