@@ -22,8 +22,10 @@ def next_step(report: StatusReport, audiences: Mapping[str, AccessRule]) -> str:
     """
     if not report.tasks:
         return "mu2net add-task DATASET, e.g. sklearn:digits or cmaterdb/bangla"
-    if report.unfinished:
-        return f"mu2net evolve --task {report.unfinished[0].task} (goes on where it stopped)"
+    behind = [f"mu2net push {remote.name} (sends again what it lost)" for remote in report.remotes if remote.lost]
+    unfinished = [f"mu2net evolve --task {state.task} (goes on where it stopped)" for state in report.unfinished]
+    if behind or unfinished:
+        return [*behind, *unfinished][0]
     waiting = [task.task for task in report.tasks if task.model is None]
     if waiting:
         return "mu2net evolve --all" if len(waiting) == len(report.tasks) else f"mu2net evolve --task {waiting[0]}"
@@ -49,7 +51,8 @@ def _relation(report: StatusReport, remote: RemoteStatus, audiences: Mapping[str
         "to pull": remote.tasks("behind", "only-there"),
         "moved on both sides": remote.tasks("diverged"),
     }
-    told = [f"{what}: {', '.join(tasks)}" for what, tasks in parts.items() if tasks]
+    told = [f"behind what was seen of it, gone there: {', '.join(remote.lost)}"] if remote.lost else []
+    told += [f"{what}: {', '.join(tasks)}" for what, tasks in parts.items() if tasks]
     return "; ".join(told) or "up to date"
 
 

@@ -108,7 +108,11 @@ def _pushing(session: Session, repo: Repository, on_event: Callable[[Event], Non
         on_event(event)
         if isinstance(event, IterationFinished):
             try:
-                push_api(repo, session.context, tasks=(event.task,))
+                result = push_api(repo, session.context, tasks=(event.task,))
+                if result.restored:
+                    session.note(f"warning: {result.remote} had lost and got again: {', '.join(result.restored)}")
+                if result.missing:
+                    session.note(f"warning: {result.remote} lost {', '.join(result.missing)}: see mu2net push")
             except Mu2netError as exc:
                 session.note(f"warning: not pushed: {exc.message}")
                 session.note(f"hint: {exc.hint or 'Look at: mu2net status'} The work is safe here: mu2net push")

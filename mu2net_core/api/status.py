@@ -55,12 +55,14 @@ class RemoteStatus:
         seen: whether it was ever fetched from or pushed to.
         relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
             ``purged`` here, and not there.
+        lost: what was seen of it and was gone when it was last looked at, in words.
     """
 
     name: str
     url: str
     seen: bool
     relations: Mapping[str, Relation]
+    lost: tuple[str, ...] = ()
 
     def tasks(self, *relations: Relation) -> tuple[str, ...]:
         """Returns the tasks in one of ``relations``, sorted."""
@@ -143,7 +145,8 @@ def _remote(repo: Repository, remote: Remote, heads: Mapping[str, HeadState]) ->
     known = read_tracking(repo.state, remote)
     names = sorted({*heads, *known.heads})
     relations = {task: _relation(repo, heads.get(task), known.heads.get(task)) for task in names}
-    return RemoteStatus(name=remote.name, url=remote.url, seen=bool(known.heads or known.roots), relations=relations)
+    seen = bool(known.heads or known.roots)
+    return RemoteStatus(name=remote.name, url=remote.url, seen=seen, relations=relations, lost=known.lost)
 
 
 def _relation(repo: Repository, here: HeadState | None, there: HeadState | None) -> Relation:

@@ -1,7 +1,7 @@
 """What this working copy last saw of each remote: ``state/remotes/<name>.json``.
 
-Only a memory, never an authority: it saves questions. Losing it costs one listing; a stale one is found out by the
-remote's create-once entries.
+Only a memory, never an authority: it saves questions. Losing it costs one listing. That others moved on shows when an
+entry cannot be created; that the remote is behind shows when it is looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mu2net_core.storage import replace_file
 __all__ = ["Tracking", "forget_tracking", "read_purged", "read_tracking", "write_purged", "write_tracking"]
 
 _FRESH = timedelta(seconds=30)
-"""How long one relies on a look at the remote's epoch. A purge waits twice that between telling and deleting."""
+"""How long one relies on a look at the remote. A purge waits twice that between telling and deleting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,10 @@ class Tracking:
         tags: snapshot ids by name.
         roots: model ids by name.
         epoch: its epoch then; None if it had none.
-        checked_at: when that was looked at, UTC and ISO 8601; empty for never.
+        checked_at: when it was looked at, UTC and ISO 8601; empty for never.
         purged_heads: where the heads were before their tasks were purged there, by task.
         unfinished: whether a push began to send and did not come to its end.
+        lost: what of all this was not there any more when it was last looked for, in words.
     """
 
     url: str
@@ -47,10 +48,15 @@ class Tracking:
     checked_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
+    lost: tuple[str, ...] = ()
 
     def with_heads(self, states: Iterable[HeadState]) -> Tracking:
         """Returns a copy that knows more entries, one of a task each."""
         return replace(self, heads={**self.heads, **{state.task: state for state in states}})
+
+    def without_head(self, task: str) -> Tracking:
+        """Returns a copy that knows nothing of a head."""
+        return replace(self, heads={name: state for name, state in self.heads.items() if name != task})
 
     def with_tag(self, name: str, snapshot_id: str) -> Tracking:
         """Returns a copy that knows one more tag."""
@@ -61,12 +67,12 @@ class Tracking:
         return replace(self, roots={**self.roots, name: model_id})
 
     def checked(self, epoch: str | None, now: datetime | None) -> Tracking:
-        """Returns a copy whose epoch was looked at just now."""
+        """Returns a copy that was looked at just now, and had that epoch."""
         return replace(self, epoch=epoch, checked_at="" if now is None else now.astimezone(UTC).isoformat())
 
     def is_fresh(self, now: datetime | None) -> bool:
-        """Returns whether the epoch was looked at so shortly before ``now`` that it need not be again."""
-        if now is None or not self.checked_at or self.epoch is None:
+        """Returns whether the remote was looked at so shortly before ``now`` that it need not be again."""
+        if now is None or not self.checked_at or self.epoch is None or self.lost:
             return False
         try:
             return timedelta(0) <= now - datetime.fromisoformat(self.checked_at) < _FRESH
@@ -101,7 +107,7 @@ def write_tracking(state: Path, name: str, tracking: Tracking) -> None:
 
 
 def read_purged(state: Path, remote: Remote) -> tuple[Tombstone, ...]:
-    """Returns the tombstones that were last seen on ``remote``."""
+    """Returns the tombstones that were seen on ``remote``."""
     try:
         data = _purged_file(state, remote.name).read_bytes()
         known = decode(data, _Tombstones, what=f"what was purged from {remote.name}")
