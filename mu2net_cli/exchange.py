@@ -13,7 +13,7 @@ import typer
 from mu2net_cli.completion import complete_name
 from mu2net_cli.render import counted, print_json, quantity, short
 from mu2net_cli.transfers import transfer_progress
-from mu2net_core.errors import AccessDeniedError
+from mu2net_core.errors import AccessDeniedError, CorruptObjectError
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
@@ -26,6 +26,7 @@ __all__ = [
     "OnConflict",
     "OnConflictOption",
     "RequireSigned",
+    "exit_if_missing",
     "exit_if_refused",
     "report",
     "report_plan",
@@ -115,6 +116,19 @@ def exit_if_refused(session: Session, result: Exchange | CloneResult) -> None:
         raise typer.Exit(AccessDeniedError.exit_code)
 
 
+def exit_if_missing(session: Session, result: Exchange, *, as_json: bool) -> None:
+    """Tells what a remote had lost; ends with the exit code of damage if that is not here either."""
+    for word in () if as_json else result.restored:
+        session.say(f" * {'sent again':<12}{word}")
+    if result.restored:
+        session.note(f"warning: {result.remote} had lost this since it was last seen: was it restored from a backup?")
+    if result.missing:
+        lost = ", ".join(result.missing)
+        session.note(f"error: {result.remote} ({result.url}) lost {lost}, and it cannot be sent from here")
+        session.note(f"hint: with a copy that has it: mu2net fsck --remote {result.remote} --repair-from FOLDER")
+        raise typer.Exit(CorruptObjectError.exit_code)
+
+
 def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:
     """Prints what a push would send."""
     if as_json:
@@ -124,6 +138,8 @@ def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:
     for kind, parcels in (("root ", plan.roots), ("", plan.tasks), ("tag ", plan.tags)):
         for parcel in sorted(parcels, key=lambda parcel: parcel.name):
             session.say(_parcel_line(kind, parcel))
+    for word in plan.lost:
+        session.say(f" ! {'lost there':<12}{word}: sent again if it is here")
     session.say(f"{counted(plan.num_objects, 'object')}, {quantity(plan.size_bytes)}B; nothing was sent")
 
 

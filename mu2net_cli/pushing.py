@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mu2net_cli.exchange import exit_if_refused, report
+from mu2net_cli.exchange import exit_if_missing, exit_if_refused, report
 from mu2net_core.api.events import Event, IterationFinished
 from mu2net_core.errors import Mu2netError, NotFoundError
 
@@ -91,11 +91,12 @@ class Pusher:
             if one.exchange is not None:
                 report(self.session, one.exchange, direction="To", as_json=False)
 
-    def conclude(self) -> None:
+    def conclude(self, *, as_json: bool) -> None:
         """Ends with the error of a push that failed and was not made up for, if there is one."""
         for one in self.pushed:
             if one.exchange is not None:
                 exit_if_refused(self.session, one.exchange)
+                exit_if_missing(self.session, one.exchange, as_json=as_json)
         if not self._failed:
             return
         failed = self._failed

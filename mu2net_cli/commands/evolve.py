@@ -133,4 +133,4 @@ def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, 
     ancestry = f"{program} ancestry {shlex.quote(result.iterations[-1].task)}"
     session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
     if pusher is not None:
-        pusher.conclude()
+        pusher.conclude(as_json=as_json)

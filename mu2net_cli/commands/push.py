@@ -10,6 +10,7 @@ from mu2net_cli.exchange import (
     Names,
     OnConflict,
     OnConflictOption,
+    exit_if_missing,
     exit_if_refused,
     report,
     report_plan,
@@ -33,7 +34,8 @@ def push(
 ) -> None:
     """Send local heads, and all they need, to a remote.
 
-    The first push makes the remote's repository. Tasks that the remote may not hold are skipped, and it says so.
+    The first push makes the remote's repository. Tasks that the remote may not hold are skipped, and it says so. What
+    the remote lost of all that was seen there is sent again; it exits with 5 if that is not here.
 
     Example: mu2net push origin digits
     """
@@ -51,3 +53,4 @@ def push(
         result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
     report(session, result, direction="To", as_json=as_json)
     exit_if_refused(session, result)
+    exit_if_missing(session, result, as_json=as_json)

@@ -88,7 +88,8 @@ def _relation(remote: RemoteStatus) -> str:
         "purged there": remote.tasks("purged-there"),
         "purged there, with work here that never was there": remote.tasks("outlived"),
     }
-    told = [f"{what}: {', '.join(some)}" for what, some in parts.items() if some]
+    told = [f"behind what was seen of it, gone there: {', '.join(remote.lost)}"] if remote.lost else []
+    told += [f"{what}: {', '.join(some)}" for what, some in parts.items() if some]
     return "; ".join(told) or ("up to date" if remote.seen else "not contacted yet")
 
 

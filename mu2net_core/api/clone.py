@@ -117,6 +117,10 @@ def clone(
             fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, refuse_tag=refuse_tag)
             tracking = read_tracking(repo.state, remote)
             tasks = adopt(repo, tracking, sorted(tracking.heads), policy)
+    if not (tasks or fetched.roots):
+        context.warn(
+            f"{source} is an empty repository; if it was not, mu2net push in a copy that knows it brings all back"
+        )
     return CloneResult(
         path=repo.path,
         worktree=repo.worktree,

@@ -24,7 +24,7 @@ from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.probe import probe
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.repo.vetting import read_note
+from mu2net_core.repo.vetting import needs_probe, read_note
 from mu2net_core.storage import LocalStore
 from mu2net_core.version import FORMAT, __version__
 
@@ -179,7 +179,7 @@ def _remote(repo: Repository, remote: Remote) -> Check:
     credentials = credentials_of(reached.store)
     note = read_note(repo.state, remote)
     readers = "everybody" if remote.readers is None else ", ".join(remote.readers)
-    probed = f"probed {note.probed_at[:10]}: {note.verdict}" if note else "never probed"
+    probed = f"probed {note.probed_at[:10]}: {note.verdict}" if note else _unprobed(remote)
     parts = [f"for {readers}", *([f"credentials: {credentials}"] if credentials else []), probed]
     try:
         parts.insert(0, f"{remote.url}: reached, preset {reached.config().preset}")
@@ -192,9 +192,13 @@ def _remote(repo: Repository, remote: Remote) -> Check:
         return Check(
             name=name, outcome="failed", detail=f"{', '.join(parts)} ({note.reason})", hint=_CHECK + remote.name
         )
-    if note is None:
+    if note is None and needs_probe(remote):
         return Check(name=name, outcome="warning", detail=", ".join(parts), hint=_CHECK + remote.name)
     return _ok(name, ", ".join(parts))
+
+
+def _unprobed(remote: Remote) -> str:
+    return "never probed; the first push does it" if needs_probe(remote) else "a folder, which needs no probe"
 
 
 def _silent(remote: Remote) -> Check:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.remote import resolve_url
-from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo import fsck as checks
 from mu2net_core.repo.check_objects import Share, Watch
+from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.findings import FsckReport, Problem, Source
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.repo.revisions import near
+from mu2net_core.repo.tracking import read_tracking, write_tracking
 
 __all__ = ["FsckReport", "Problem", "fsck", "parse_share"]
 
@@ -41,8 +46,10 @@ def fsck(
         subset: which part of the objects to hash: ``n/m`` is the n-th of m parts; by default all.
         progress: told what is being done, how much of it is done, and how much it is.
 
+    A repair of a remote fetches from it first: only by what is new there can it be told who may see what.
+
     Raises:
-        NotFoundError: there is no such remote, or no repository at ``repair_from``.
+        NotFoundError: there is no such remote, or no repository at ``repair_from``; or the remote is another one now.
         InvalidInputError: ``subset`` is no such part.
         AccessDeniedError: permissions forbid a repair.
     """
@@ -51,8 +58,28 @@ def fsck(
     if remote is None:
         return checks.fsck(repo, remote=source, share=share, watch=progress)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
-    guarded = None if source is None else GuardedSource(source, repo, reached.audience)
-    return checks.examine(patient_there(reached, repo), source=guarded, share=share, watch=progress)
+    if source is None:
+        return checks.examine(patient_there(reached, repo), share=share, watch=progress)
+    patient = patient_there(reached, repo)
+    with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
+        fetch(repo, reached, clock=context.now)
+    guarded = GuardedSource(source, repo, reached.audience)
+    report = checks.examine(patient, source=guarded, share=share, watch=progress)
+    if report.is_clean:
+        write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))
+    refused = {f"{kind}/{oid}" for kind, oid in guarded.refused}
+    return replace(report, problems=tuple(_explained(problem, refused, remote) for problem in report.problems))
+
+
+def _explained(problem: Problem, refused: Collection[str], remote: str) -> Problem:
+    """Returns a problem; of what was not sent for its readers' sake it says so."""
+    if problem.object not in refused:
+        return problem
+    why = (
+        f" The other copy has it; it was not sent, because by what is known here not all who can read {remote} may see "
+        f"it. If that is out of date: mu2net merge {remote}, then again."
+    )
+    return replace(problem, message=problem.message + why)
 
 
 def parse_share(text: str) -> Share:

@@ -32,6 +32,7 @@ def next_steps(report: StatusReport, program: str = "mu2net") -> tuple[NextStep,
     """
     steps = [
         *map(_finish, sorted(report.unfinished, key=lambda state: state.stuck is not None)),
+        *(step for remote in report.remotes for step in _heal(remote, program)),
         *(step for remote in report.remotes for step in _take(remote, program)),
         *(step for remote in report.remotes for step in _give(remote, program)),
         *_begin(report, program),
@@ -46,6 +47,11 @@ def _finish(state: Unfinished) -> NextStep:
         if state.stuck is None
         else f"begins anew: {state.stuck}",
     )
+
+
+def _heal(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
+    if remote.lost:
+        yield NextStep(command=f"{program} push {remote.name}", why=f"sends again what it lost: {_listed(remote.lost)}")
 
 
 def _take(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
@@ -65,7 +71,7 @@ def _give(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
             command=f"{program} rm-task {task} --purge --remote {remote.name}",
             why="it was purged here, and is still there",
         )
-    if remote.to_push:
+    if remote.to_push and not remote.lost:
         yield NextStep(command=f"{program} push {remote.name}", why=_told(pending_names(remote)))
 
 

@@ -66,6 +66,7 @@ class RemoteStatus:
             ``purged`` here, and not there; ``purged-there``, so that a pull drops it here; ``outlived`` is what was
             purged there while there is work on it here that was never there: it stays, and is not sent.
         to_push: what a push would move, of all that its readers may see.
+        lost: what was seen of it and was gone when it was last looked at, in words.
     """
 
     name: str
@@ -74,6 +75,7 @@ class RemoteStatus:
     seen_at: str | None = None
     relations: Mapping[str, Relation] = field(default_factory=dict)
     to_push: Pending = field(default_factory=Pending)
+    lost: tuple[str, ...] = ()
 
     def tasks(self, *relations: Relation) -> tuple[str, ...]:
         """Returns the tasks in one of ``relations``, sorted."""
@@ -195,6 +197,7 @@ def _remote(
         seen_at=known.seen_at or None,
         relations=relations,
         to_push=sender.pending(known, moved),
+        lost=known.lost,
     )
 
 

@@ -6,7 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from mu2net_core.errors import CorruptObjectError
+from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Kind, hash_bytes, object_key
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder
@@ -30,7 +30,13 @@ def read_checked(store: Store, kind: Kind, oid: str, *, limit: int, name: str) -
     """
     key, found = object_key(kind, oid), ""
     for _ in range(2):
-        data = store.read(key, limit=limit)
+        try:
+            data = store.read(key, limit=limit)
+        except NotFoundError as exc:
+            raise NotFoundError(
+                f"The {kind} {oid} is missing on the remote {name}: {exc.message}",
+                hint="Run `mu2net push` in a copy that has it: that sends again what is lost there.",
+            ) from exc
         found = hash_bytes(data)
         if found == oid:
             return data

@@ -12,8 +12,9 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.dropping import left_alone
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
-from mu2net_core.repo.following import gap_error, is_same_remote, newest_heads
+from mu2net_core.repo.following import behind_error, gap_error, lost_there, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
+from mu2net_core.repo.losses import check_same
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.purged import is_purge
@@ -21,9 +22,10 @@ from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.revisions import near
+from mu2net_core.repo.sight import Sight, look, look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
 
-__all__ = ["Clock", "fetch", "fetch_heads", "unknown_task"]
+__all__ = ["Clock", "fetch", "fetch_heads", "note_purged", "unknown_task"]
 
 Clock = Callable[[], datetime | None]
 
@@ -56,13 +58,15 @@ def fetch(
     Raises:
         NotFoundError: there is no repository, or it has none of ``tasks``.
         ConflictError: a root of the same name is another model there.
-        CorruptObjectError: what it sent is damaged, or a head's log does not continue what was seen of it; all other
-            heads were fetched.
+        CorruptObjectError: what it sent is damaged, or it is behind what was seen of it, or a head's log does not
+            continue that; all other heads were fetched.
     """
     counter = counter or Counter()
-    tracking = _recognised(repo, remote, clock)
+    known = read_tracking(repo.state, remote.remote)
+    sight = None if tasks else look(remote.store) if known.heads else look_at_refs(remote.store, commits=False)
+    tracking = _recognised(repo, remote, known, clock(), sight)
     tracking, roots = fetch_roots(repo, remote, tracking, counter)
-    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if tasks else remote.refs.listing()
+    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.keys)
     whole = tasks or [task for task in numbers if task not in gaps]
     tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
     absent = [task for task in tasks if task not in tracking.heads and task not in broken]
@@ -73,6 +77,8 @@ def fetch(
     if not tasks:
         tracking, tags = fetch_tags(repo, remote, tracking, counter, refuse_tag)
         write_tracking(repo.state, remote.remote.name, tracking.seen(clock()))
+    if tracking.lost and not tasks:
+        raise behind_error(remote, tracking.lost)
     if broken:
         raise broken[min(broken)]
     incoming_of(repo).clear()
@@ -125,32 +131,45 @@ def fetch_heads(
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
             if any(is_purge(repo.objects.commit(state.commit)) for state in left.values()):
-                _note_purged(repo, remote)  # a purge moves the head before the epoch tells of it
+                note_purged(repo, remote)  # a purge moves the head before the epoch tells of it
             tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values())
             write_tracking(repo.state, remote.remote.name, tracking)
         pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
 
 
-def _recognised(repo: Repository, remote: RemoteRepository, clock: Clock) -> Tracking:
-    """Returns what is known of ``remote``, as far as it still is the same repository, with its epoch looked at."""
-    tracking, now = read_tracking(repo.state, remote.remote), clock()
-    if tracking.epoch is None or not is_current(remote.store, tracking.epoch):
+def _recognised(
+    repo: Repository, remote: RemoteRepository, tracking: Tracking, now: datetime | None, sight: Sight | None
+) -> Tracking:
+    """Returns what is known of ``remote``, if it still is the same repository, and what of it that has lost.
+
+    With ``sight`` all refs of it were looked at, else its epoch is.
+    """
+    if not _is_current(remote, tracking, sight):
+        sight = sight or look(remote.store)
+        check_same(repo.objects, remote, tracking, sight)
         remote.config()  # of a format we read
-        if not is_same_remote(remote, tracking):
-            tracking = Tracking(url=remote.remote.url)
-        epoch = current_epoch(remote.store)
-        _note_purged(repo, remote)
-        tracking = tracking.checked(epoch, now)
+        note_purged(repo, remote)
+        tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
+    if sight is not None:
+        stones = read_purged(repo.state, remote.remote)
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight))
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
     return tracking
 
 
-def _note_purged(repo: Repository, remote: RemoteRepository) -> None:
-    """Stores what was purged over there."""
-    stones = remote.refs.tombstones()
-    write_purged(repo.state, remote.remote, (stone for task in sorted(stones) for stone in stones[task]))
+def _is_current(remote: RemoteRepository, tracking: Tracking, sight: Sight | None) -> bool:
+    if sight is not None:
+        return sight.is_in_epoch(tracking.epoch)
+    return tracking.epoch is not None and is_current(remote.store, tracking.epoch)
+
+
+def note_purged(repo: Repository, remote: RemoteRepository) -> None:
+    """Stores what was purged over there, beyond what was known of that."""
+    there = (stone for stones in remote.refs.tombstones().values() for stone in stones)
+    known = dict.fromkeys([*read_purged(repo.state, remote.remote), *there])
+    write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
 
 
 def _remember_purged(

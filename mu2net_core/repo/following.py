@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.losses import find_lost_heads
+from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.sight import Sight
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["Found", "gap_error", "is_same_remote", "newest_heads"]
+__all__ = ["Found", "behind_error", "gap_error", "lost_there", "newest_heads"]
 
 Found = HeadState | Mu2netError | None
 """A head; None where there is none; what is wrong with it."""
@@ -40,16 +45,41 @@ def newest_heads(
     return found
 
 
-def is_same_remote(remote: RemoteRepository, tracking: Tracking) -> bool:
-    """Returns whether ``tracking`` was noted from the repository that is there now: one entry is read to see."""
-    noted = next((tracking.heads[task] for task in sorted(tracking.heads)), None)
-    if noted is None:
-        return True
-    try:
-        found, _ = remote.refs.entry(noted.task, noted.number)
-    except NotFoundError:
-        return False
-    return found == noted
+def lost_there(
+    objects: ObjectDatabase,
+    remote: RemoteRepository,
+    tracking: Tracking,
+    stones: Sequence[Tombstone],
+    sight: Sight,
+) -> tuple[str, ...]:
+    """Returns what is gone of the refs that were seen of ``remote``, and of what the heads need, in words.
+
+    Where a head's commit is gone, its entry may be there and be another one: that is read.
+
+    Args:
+        objects: ours: they tell what heads need.
+        remote: to look at.
+        tracking: what was seen of it.
+        stones: tombstones that were seen there.
+        sight: what is there.
+    """
+    lost = find_lost_heads(objects, tracking, stones, sight)
+    heads = [state for task, state in sorted(tracking.heads.items()) if task not in lost.entries]
+    others = [state for state in heads if ("commit", state.commit) in lost.objects and not remote.refs.holds(state)]
+    gone = lost.objects - {("commit", state.commit) for state in others}
+    words = [f"entry {state.number} of {state.task} as it was" for state in others]
+    return (*words, *replace(lost, objects=gone).words)
+
+
+def behind_error(remote: RemoteRepository, lost: Iterable[str]) -> CorruptObjectError:
+    """Returns the error for a remote that lost what was seen of it."""
+    name = remote.remote.name
+    return CorruptObjectError(
+        f"The remote {name} ({remote.remote.url}) is behind what was seen of it: {', '.join(lost)} "
+        f"{'is' if len(tuple(lost)) == 1 else 'are'} gone there. What it has beyond that was fetched.",
+        hint=f"mu2net push {name} sends again what this copy has. From another copy that has it: "
+        f"mu2net fsck --remote {name} --repair-from FOLDER",
+    )
 
 
 def gap_error(remote: RemoteRepository, task: str, missing: int) -> CorruptObjectError:
@@ -65,8 +95,10 @@ def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number:
                 return task, probed
             number = probed.number
         return task, _followed(remote, task, seen, number)
-    except (CorruptObjectError, NotFoundError) as exc:
+    except CorruptObjectError as exc:
         return task, exc
+    except NotFoundError as exc:
+        return task, exc if seen is None else behind_error(remote, [f"entry {seen.number} of {task}"])
 
 
 def _followed(remote: RemoteRepository, task: str, seen: HeadState | None, number: int) -> HeadState:
@@ -88,5 +120,6 @@ def _broken(remote: RemoteRepository, task: str, what: str) -> CorruptObjectErro
     return CorruptObjectError(
         f"The log of {task} on the remote {remote.remote.name} ({remote.remote.url}) {what}. Nothing of {task} was "
         "taken over.",
-        hint="Run `mu2net fsck` there. `mu2net merge` takes over what else was fetched.",
+        hint="Run `mu2net push` in a copy that has the log whole, which sends it again; `mu2net fsck --remote "
+        f"{remote.remote.name}` says what is wrong there. `mu2net merge` takes over what else was fetched.",
     )

@@ -11,6 +11,7 @@ from mu2net_core.repo.check_absent import ask_remotes, set_aside, ways_back
 from mu2net_core.repo.check_history import walk_history
 from mu2net_core.repo.check_objects import Scan, Share, Watch, scan_objects
 from mu2net_core.repo.check_refs import RefScan, scan_refs
+from mu2net_core.repo.check_seen import check_seen
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.findings import FsckReport, Problem, Source
 from mu2net_core.repo.patient import Patient, patient_here
@@ -66,6 +67,7 @@ def examine(
 def _look_around(patient: Patient, scan: Scan, watch: Watch) -> tuple[RefScan, Walk]:
     watch("checking references", 0, 0)
     refs = scan_refs(patient.refs)
+    check_seen(patient, refs)
     walk = walk_history(scan, refs, partial=patient.is_partial)
     if patient.remotes:
         ask_remotes(walk, patient.remotes, _aside(patient))

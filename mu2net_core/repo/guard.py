@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+
 from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import AccessRule, Kind, component_rule
 from mu2net_core.repo.audience import refusal
-from mu2net_core.repo.closure import Closure
+from mu2net_core.repo.closure import Closure, Node
 from mu2net_core.repo.database import MANIFESTS, decode_manifest
 from mu2net_core.repo.findings import Objects, Source
 from mu2net_core.repo.refs import Refs
@@ -21,14 +23,16 @@ class GuardedSource:
     Attributes:
         objects: itself: what reads them.
         refs: the source's.
+        refused: what it has and did not give.
     """
 
     def __init__(self, source: Source, rules_of: Repository, audience: AccessRule) -> None:
         self.refs: Refs = source.refs
+        self.refused: set[Node] = set()
         self.objects: Objects = self
         self._source, self._repo, self._audience = source.objects, rules_of, audience
         self._rules = load_system(rules_of).rules
-        self._trained_by: dict[str, set[str]] | None = None
+        self._trained_by: Mapping[str, Set[str]] | None = None
 
     def read(self, kind: Kind, oid: str) -> bytes:
         """Returns an object's bytes.
@@ -39,6 +43,7 @@ class GuardedSource:
         """
         data = self._source.read(kind, oid)
         if not (self._may_see_component(oid) if kind == "component" else self._may_see(kind, oid, data)):
+            self.refused.add((kind, oid))
             raise AccessDeniedError(f"The {kind} {oid} may not be seen there.")
         return data
 
@@ -48,10 +53,15 @@ class GuardedSource:
         return refusal(closure, self._rules, self._audience) is None
 
     def _may_see_component(self, oid: str) -> bool:
+        trained_by = self._trainers().get(oid)
+        return trained_by is not None and component_rule(trained_by, self._rules).allows_all(self._audience)
+
+    def _trainers(self) -> Mapping[str, Set[str]]:
+        """Returns the tasks that trained each component; several threads may ask at once."""
         if self._trained_by is None:
-            self._trained_by = {}
+            found: dict[str, set[str]] = {}
             for model_id in self._repo.objects.ids("model"):
                 for ref in self._repo.objects.model(model_id).components:
-                    self._trained_by.setdefault(ref.id, set()).update(ref.training)
-        trained_by = self._trained_by.get(oid)
-        return trained_by is not None and component_rule(trained_by, self._rules).allows_all(self._audience)
+                    found.setdefault(ref.id, set()).update(ref.training)
+            self._trained_by = found
+        return self._trained_by

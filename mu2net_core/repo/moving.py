@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from mu2net_core.errors import ConflictError
@@ -11,7 +11,7 @@ from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["move_heads"]
+__all__ = ["move_heads", "strayed"]
 
 
 def move_heads(remote: RemoteRepository, plans: Sequence[Plan]) -> dict[str, HeadState]:
@@ -33,6 +33,19 @@ def move_heads(remote: RemoteRepository, plans: Sequence[Plan]) -> dict[str, Hea
                 done.add(task)
                 states |= {} if state is None else {task: state}
     return states
+
+
+def strayed(remote: RemoteRepository, plans: Iterable[Plan]) -> frozenset[str]:
+    """Returns the tasks whose heads are not where they were seen: what follows there would follow nothing."""
+    with Workers[tuple[str, bool]]() as workers:
+        for plan in plans:
+            if plan.after is not None:
+                workers.submit(partial(_is_there, remote, plan.after))
+        return frozenset(task for task, is_there in workers.results() if not is_there)
+
+
+def _is_there(remote: RemoteRepository, state: HeadState) -> tuple[str, bool]:
+    return state.task, remote.refs.holds(state)
 
 
 def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:

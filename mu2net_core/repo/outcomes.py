@@ -68,6 +68,8 @@ class Exchange:
         tasks: every task that was looked at, sorted by name.
         tags: every tag that is new or could not travel.
         roots: every root that is new.
+        restored: what the remote had lost of all that was seen of it, and a push sent again, in words.
+        missing: what it lost and a push could not send again.
         num_objects: objects that travelled.
         size_bytes: bytes of these objects.
     """
@@ -77,6 +79,8 @@ class Exchange:
     tasks: tuple[TaskReport, ...] = ()
     tags: tuple[NameReport, ...] = ()
     roots: tuple[NameReport, ...] = ()
+    restored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     num_objects: int = 0
     size_bytes: int = 0
 
@@ -125,6 +129,7 @@ class PushPlan:
         tasks: every task that was looked at, in the order they would be sent.
         tags: every tag that is new or may not be sent.
         roots: every root that is new.
+        lost: what the remote lost of all that was seen of it, in words: it would be sent again, if it is here.
         num_objects: that would be sent, before anything is joined.
         size_bytes: of these.
     """
@@ -134,6 +139,7 @@ class PushPlan:
     tasks: tuple[Parcel, ...]
     tags: tuple[Parcel, ...]
     roots: tuple[Parcel, ...]
+    lost: tuple[str, ...]
     num_objects: int
     size_bytes: int
 

@@ -9,10 +9,13 @@ from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Kind, object_key
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.losses import check_same
+from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState, Refs
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG, Repository
-from mu2net_core.repo.tracking import Tracking, read_tracking
+from mu2net_core.repo.sight import look_at_refs
+from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder, translated
 
@@ -30,7 +33,9 @@ class Patient:
         remotes: where components may be that are not in it.
         is_partial: whether there may be such.
         known: what was last seen of its heads, tags and roots, or of remotes they were pushed to.
-        near: a copy of its manifests at hand, if it is elsewhere.
+        before: what was seen of it before, if it is elsewhere; likewise the next two.
+        stones: tombstones that were seen there.
+        near: a copy of its manifests at hand.
         healed: objects that were put in place, in order.
     """
 
@@ -40,6 +45,8 @@ class Patient:
     remotes: tuple[Remote, ...] = ()
     is_partial: bool = False
     known: tuple[Tracking, ...] = ()
+    before: Tracking | None = None
+    stones: tuple[Tombstone, ...] = ()
     near: ObjectDatabase | None = None
     healed: list[tuple[Kind, str]] = field(default_factory=list, repr=False)
 
@@ -107,12 +114,20 @@ def patient_here(repo: Repository) -> Patient:
 
 
 def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
-    """Returns a remote; what the working copy ``near`` knows of it helps."""
+    """Returns a remote; what the working copy ``near`` knows of it helps.
+
+    Raises:
+        NotFoundError: there is no repository, or not the one that was seen.
+    """
+    seen = read_tracking(near.state, remote.remote)
+    check_same(near.objects, remote, seen, look_at_refs(remote.store, commits=True))
     return Patient(
         store=remote.store,
         objects=remote.objects,
         refs=remote.refs,
         is_partial=any(other.partial for other in remote.config().remotes.values()),
-        known=(read_tracking(near.state, remote.remote),),
+        known=(seen,),
+        before=seen,
+        stones=read_purged(near.state, remote.remote),
         near=near.objects,
     )

@@ -11,6 +11,7 @@ from mu2net_core.repo.audience import refusal, refused_task
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.fetching_names import root_conflict
+from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.purged import Purged
@@ -41,6 +42,7 @@ class Planner:
         repo: where from.
         remote: where to.
         tracking: what is known of the remote.
+        lacking: what the remote had, and lost, and cannot get from here.
         rules: of all tasks, by name.
         knowledge: what the remote has, and what is planned to be sent.
     """
@@ -48,6 +50,7 @@ class Planner:
     repo: Repository
     remote: RemoteRepository
     tracking: Tracking
+    lacking: Losses = field(default_factory=Losses)
     rules: dict[str, AccessRule] = field(init=False)
     knowledge: Knowledge = field(init=False)
     _purged_here: Purged = field(init=False)
@@ -101,6 +104,9 @@ class Planner:
         reason = self._obstacle(task, ours, theirs)
         if ours is None or reason is not None:
             return TaskReport(task=task, outcome="skipped", reason=reason)
+        if self._lacks(task, ours):
+            reason = f"{self.remote.remote.name} lost what it needs, and it is not here either"
+            return TaskReport(task=task, outcome="skipped", reason=reason)
         if theirs is not None and contains(objects, theirs.commit, ours.commit):
             return TaskReport(task=task, outcome="up-to-date", commit=theirs.commit)
         if theirs is not None and not contains(objects, ours.commit, theirs.commit):
@@ -126,6 +132,15 @@ class Planner:
                 if self._refusal(closure) is None:
                     self.knowledge.sent(closure)
                     yield Plan(task=other, commit=commit_id, after=None, closure=closure)
+
+    def _lacks(self, task: str, ours: HeadState) -> bool:
+        """Returns whether the remote lost entries of a head, or objects it needs, that cannot be sent again."""
+        gone = self.lacking.objects
+        if not gone:
+            return task in self.lacking.entries
+        return task in self.lacking.entries or bool(
+            gone & needed(self.repo.objects, [("commit", ours.commit)], self._purged_there)
+        )
 
     def _obstacle(self, task: str, ours: HeadState | None, theirs: HeadState | None) -> str | None:
         """Returns why nothing of a task may be sent, whatever is new of it."""

@@ -36,7 +36,7 @@ def preview(
     for task in tasks:
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
-    reached, tracking, numbers = _look(repo, remote, open_store, clock)
+    reached, tracking, numbers, lost = _look(repo, remote, open_store, clock)
     planner = Planner(repo, reached, tracking)
     roots = tuple(_roots(planner))
     parcels = tuple(_tasks(planner, planner.in_order(tasks or known), numbers))
@@ -48,6 +48,7 @@ def preview(
         tasks=parcels,
         tags=tags,
         roots=roots,
+        lost=lost,
         num_objects=sum(parcel.num_components + parcel.num_manifests for parcel in every),
         size_bytes=sum(parcel.size_bytes for parcel in every),
     )
@@ -55,15 +56,18 @@ def preview(
 
 def _look(
     repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock
-) -> tuple[RemoteRepository, Tracking, dict[str, int]]:
-    """Returns the remote, what is known of it, and the numbers of its heads' newest entries."""
-    reached, tracking = reach_known(repo, remote, open_store, clock)
-    if tracking is None:
-        if not reached.exists():
-            return reached, Tracking(url=remote.url), {}
-        fetch(repo, reached, clock=clock)
-        tracking = read_tracking(repo.state, remote)
-    return reached, tracking, dict(reached.refs.numbers())
+) -> tuple[RemoteRepository, Tracking, dict[str, int], tuple[str, ...]]:
+    """Returns the remote, what is known of it, the numbers of its heads' newest entries, and what it lost."""
+    reached = reach_known(repo, remote, open_store, clock)
+    there, tracking = reached.remote, reached.tracking
+    if not (reached.is_known and reached.is_current):
+        if not there.exists():
+            return there, Tracking(url=remote.url), {}, ()
+        if not reached.losses:
+            fetch(repo, there, clock=clock)
+            tracking = read_tracking(repo.state, remote)
+    numbers, _ = there.refs.listing(None if reached.sight is None else reached.sight.keys)
+    return there, tracking, dict(numbers), reached.losses.words
 
 
 def _roots(planner: Planner) -> Iterator[Parcel]:

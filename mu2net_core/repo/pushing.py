@@ -1,28 +1,32 @@
 """Sending a working copy's heads, roots and tags to a remote.
 
-The hot path asks the remote one question (is it the one we know, and was nothing purged?), none if the answer is
-seconds old, and otherwise only creates: what it has already follows from what it was known to have, and whether
-somebody else moved a head shows when the next entry of that head cannot be created.
+The hot path lists the remote (is it the one we know, was nothing purged, is all there that we saw?) and reads the entry
+that it is about to follow; neither if the remote was looked at seconds ago. Otherwise it only creates: whether somebody
+else moved a head shows when the next entry of that head cannot be created.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from mu2net_core.errors import ConflictError, NotFoundError
-from mu2net_core.repo.epoch import begin_epoch, is_current
-from mu2net_core.repo.fetching import Clock, fetch, unknown_task
+from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
+from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
+from mu2net_core.repo.fetching import Clock, fetch, note_purged, unknown_task
+from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
+from mu2net_core.repo.losses import Losses, check_same, find_losses
 from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
-from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sending import RemoteChangedError, Session
-from mu2net_core.repo.tracking import Tracking, read_tracking
+from mu2net_core.repo.sight import Sight, look
+from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_tracking
 
-__all__ = ["push", "reach_known"]
+__all__ = ["Reached", "push", "reach_known"]
 
 _ATTEMPTS = 5
 
@@ -65,8 +69,7 @@ def push(
     counter = counter or Counter()
     done: dict[str, TaskReport] = {}
     for _ in range(_ATTEMPTS):
-        reached, tracking = _reach(repo, remote, tasks, known, open_store, clock)
-        session = Session(Planner(repo, reached, tracking), policy or Policy(), counter, clock)
+        session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock)
         try:
             return _push(session, tasks, known, done)
         except RemoteChangedError:  # something was purged meanwhile: find out what, and whether all may still be sent
@@ -90,6 +93,8 @@ def _push(session: Session, tasks: Collection[str], known: Collection[str], done
         tasks=tuple(reports[task] for task in sorted(reports)),
         tags=tags,
         roots=roots,
+        restored=tuple(session.restored),
+        missing=session.planner.lacking.words,
         num_objects=session.counter.num_objects,
         size_bytes=session.counter.size_bytes,
     )
@@ -97,48 +102,117 @@ def _push(session: Session, tasks: Collection[str], known: Collection[str], done
     return exchange
 
 
-def _reach(
+def _begin(
     repo: Repository,
     remote: Remote,
     tasks: Collection[str],
-    known: Collection[str],
+    policy: Policy,
+    counter: Counter,
     open_store: OpenStore | None,
     clock: Clock,
-) -> tuple[RemoteRepository, Tracking]:
-    """Returns the remote and what is known of it; one never met, or changed since, is fetched from first."""
-    reached, tracking = reach_known(repo, remote, open_store, clock)
-    if tracking is not None:
-        return reached, tracking
-    tracking = read_tracking(repo.state, remote)
-    if not reached.exists():
-        if tracking.heads or tracking.roots:
-            raise _gone(reached)
-        check_ready(repo, reached.audience, tasks or known, tags=not tasks)
-    reached = connect_or_create(remote, repo.config, open_store=open_store, limits=repo.limits)
-    begin_epoch(reached.store)
-    fetch(repo, reached, clock=clock)
-    return reached, read_tracking(repo.state, remote)
+) -> Session:
+    """Returns a session with the remote; one never met, or changed since, is fetched from first.
+
+    What a remote lost of all that was seen of it is sent again, as far as it is here.
+    """
+    reached = reach_known(repo, remote, open_store, clock)
+    if not reached.is_known:
+        there = _met(repo, reached.remote, tasks, open_store, clock)
+        return Session(Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock)
+    there, losses = reached.remote, reached.losses
+    healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
+    planner = Planner(repo, there, _settled(repo, reached, healed, clock), healed.missing)
+    session = Session(planner, policy, counter, clock, looks=reached.sight is not None)
+    session.restored += healed.sent.words
+    for task in sorted(healed.forked):
+        session.forget(task)
+    return session
 
 
-def reach_known(
-    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock
-) -> tuple[RemoteRepository, Tracking | None]:
-    """Returns the remote, and what is known of it if that still holds: one question, none if it was just asked."""
+def _met(
+    repo: Repository, there: RemoteRepository, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+) -> RemoteRepository:
+    """Returns a remote of which nothing was known, made if it is not there, and fetched from."""
+    if not there.exists():
+        check_ready(repo, there.audience, tasks or repo.refs.tasks(), tags=not tasks)
+    there = connect_or_create(there.remote, repo.config, open_store=open_store, limits=repo.limits)
+    begin_epoch(there.store)
+    _fetch(repo, there, clock)
+    return there
+
+
+def _fetch(repo: Repository, there: RemoteRepository, clock: Clock) -> None:
+    """Fetches; once more if something was purged meanwhile, so that what was named is not there any more."""
+    try:
+        fetch(repo, there, clock=clock)
+    except NotFoundError:
+        epoch = read_tracking(repo.state, there.remote).epoch
+        if epoch is None or is_current(there.store, epoch):
+            raise
+        fetch(repo, there, clock=clock)
+
+
+def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock) -> Tracking:
+    """Returns what is known of a remote after what it lost was sent again, also stored; fetches if it has changed."""
+    there, tracking = reached.remote, replace(reached.tracking, lost=healed.missing.words)
+    if healed.sent.epoch:
+        tracking = tracking.checked(current_epoch(there.store), clock())
+    write_tracking(repo.state, there.remote.name, tracking)
+    if reached.is_current or healed.sent.epoch:
+        return tracking
+    begin_epoch(there.store)
+    try:
+        _fetch(repo, there, clock)
+    except CorruptObjectError:
+        if not reached.losses:
+            raise  # else it is behind, which is seen to, and all else of it was fetched
+    tracking = replace(read_tracking(repo.state, there.remote), lost=healed.missing.words)
+    write_tracking(repo.state, there.remote.name, tracking)
+    return tracking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A remote, and how far what is known of it holds.
+
+    Attributes:
+        remote: opened.
+        tracking: what is known of it.
+        is_known: whether anything is.
+        is_current: whether nothing was purged since.
+        sight: what is there; None if it was not looked at, because it was just before.
+        losses: what of all that was seen of it is not there any more.
+    """
+
+    remote: RemoteRepository
+    tracking: Tracking
+    is_known: bool = True
+    is_current: bool = True
+    sight: Sight | None = None
+    losses: Losses = field(default_factory=Losses)
+
+
+def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock) -> Reached:
+    """Returns the remote, and whether all is there that was seen of it: one listing, none if that was just asked.
+
+    A folder is looked at each time: that costs nothing.
+
+    Raises:
+        NotFoundError: nothing of it is left, or there is another repository now.
+    """
     tracking, now = read_tracking(repo.state, remote), clock()
     reached = connect(remote, open_store=open_store, limits=repo.limits)
-    if tracking.epoch is None or not (tracking.heads or tracking.roots):
-        return reached, None
-    if not tracking.is_fresh(now):
-        if not is_current(reached.store, tracking.epoch):
-            return reached, None
+    if not (tracking.heads or tracking.roots):
+        return Reached(remote=reached, tracking=tracking, is_known=False)
+    if tracking.is_fresh(now) and reached.store.local_path(CONFIG) is None:
+        return Reached(remote=reached, tracking=tracking)
+    sight = look(reached.store)
+    is_current = sight.is_in_epoch(tracking.epoch)
+    check_same(repo.objects, reached, tracking, sight)
+    losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
+    if losses or not is_current:
+        note_purged(repo, reached)
+        losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
+    if is_current:
         tracking = tracking.checked(tracking.epoch, now)
-    return reached, tracking
-
-
-def _gone(remote: RemoteRepository) -> NotFoundError:
-    name = remote.remote.name
-    return NotFoundError(
-        f"The repository that was at {remote.store.url} is gone; nothing was sent.",
-        hint=f"Bring it back (is a disk or share not mounted?); or, to make it anew: mu2net remote remove {name}, "
-        f"mu2net remote add {name} {remote.remote.url}, mu2net push {name}",
-    )
+    return Reached(remote=reached, tracking=tracking, is_current=is_current, sight=sight, losses=losses)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -63,14 +63,14 @@ class Refs:
         """Returns the number of the newest entry of every head by task name; one listing, nothing is read."""
         return self.listing()[0]
 
-    def listing(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    def listing(self, keys: Iterable[str] | None = None) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """Returns the number of the newest entry of every head, and the first missing one of logs that have a gap.
 
-        The newest is the one that ``head`` finds. One listing, nothing is read.
+        The newest is the one that ``head`` finds. One listing, none if its ``keys`` are given; nothing is read.
         """
         whole: dict[str, int] = {}
         beyond: dict[str, set[int]] = {}
-        for key in self.store.list("refs/heads"):
+        for key in sorted(self.store.list("refs/heads") if keys is None else keys):
             place = parse_entry_key(key)
             if place is None:
                 continue
@@ -139,6 +139,13 @@ class Refs:
         if again != data and len(again) >= len(data):  # more may be there, of a later version; not less
             raise _damaged(key, self.store, data)
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=entry.commit), entry
+
+    def holds(self, state: HeadState) -> bool:
+        """Returns whether an entry is there as it was seen."""
+        try:
+            return self.entry(state.task, state.number)[0] == state
+        except NotFoundError:
+            return False
 
     def append(self, task: str, commit_id: str, *, after: HeadState | None) -> HeadState:
         """Moves a head to ``commit_id`` by creating the entry that follows ``after``, and returns it.

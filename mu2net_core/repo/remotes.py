@@ -65,7 +65,8 @@ class RemoteRepository:
         except NotFoundError as exc:
             raise NotFoundError(
                 f"No repository at {self.store.url}.",
-                hint="Check the address; the first `mu2net push` makes one in a new or an empty folder.",
+                hint="Check the address; the first `mu2net push` makes one in a new or an empty folder. If there was "
+                "one, `mu2net push` in a copy that knows it brings back what is lost.",
             ) from exc
         return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 

@@ -86,6 +86,12 @@ def _is_good(patient: Patient, source: Source, key: str, oid: str) -> bool:
 
 
 def _tombstone(patient: Patient, source: Source, key: str) -> bool:
+    place = parse_tombstone_key(key)
+    seen = [stone for stone in patient.stones if place is not None and stone.task == place[0]]
+    if seen and not patient.store.exists(key):
+        for stone in seen:
+            patient.refs.create_tombstone(stone)
+        return True
     try:
         Refs(source.refs.store).tombstone(key)
         return patient.replace(key, source.refs.store.read(key, limit=LIMITS.ref_bytes))

@@ -20,7 +20,7 @@ from mu2net_core.repo.fetching import Clock, fetch_heads
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.moving import move_heads
+from mu2net_core.repo.moving import move_heads, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Plan, Planner
 from mu2net_core.repo.prefetch import bring_components
@@ -51,6 +51,8 @@ class Session:
         counter: of objects.
         clock: tells the time.
         sleep: waits that many seconds.
+        looks: whether the last entry of a head is read before it is moved; not if all was looked at seconds ago.
+        restored: what the remote had lost and has again, in words.
         reports: what became of each task.
     """
 
@@ -59,6 +61,8 @@ class Session:
     counter: Counter
     clock: Clock = lambda: None
     sleep: Callable[[float], None] = time.sleep
+    looks: bool = False
+    restored: list[str] = field(default_factory=list)
     reports: dict[str, TaskReport] = field(default_factory=dict)
     _resuming: bool = field(init=False)
     _introduced: set[str] = field(default_factory=set)
@@ -105,6 +109,14 @@ class Session:
         """Notes that all was sent."""
         if self.tracking.unfinished:
             self._note(replace(self.tracking, unfinished=False))
+
+    def forget(self, task: str) -> None:
+        """Takes over what was seen of a head over there, and forgets it: another log is in its place now."""
+        if self.repo.objects.has("commit", self.tracking.heads[task].commit):
+            adopt(self.repo, self.tracking, [task], self.policy, remote=self.remote.remote)
+        self._note(self.tracking.without_head(task))
+        self.planner.learn(self.tracking)
+        self.restored.append(f"the head of {task}, on another log than was seen")
 
     def push_roots(self) -> tuple[NameReport, ...]:
         """Sends the roots the remote was not known to have."""
@@ -163,8 +175,11 @@ class Session:
         raise ConflictError(f"The head of {task} on {self.remote.remote.name} kept moving: gave up after {_ATTEMPTS}.")
 
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
-        """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads nobody else moved first."""
+        """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads stood as they were seen."""
         refreshed = self._deliver([plan.closure for plan in plans], what)
+        for task in strayed(self.remote, plans) if self.looks else ():
+            self.forget(task)
+            plans = [plan for plan in plans if plan.task != task]
         states = move_heads(self.remote, plans)
         restore_missing(self.repo.objects, self.remote, refreshed)
         for plan in plans:
@@ -192,6 +207,8 @@ class Session:
         tracking, _, broken = fetch_heads(self.repo, self.remote, self.tracking, [task], counter=Counter())
         if task in broken:
             raise broken[task]
+        if task not in tracking.heads:
+            return "new"  # it is gone altogether
         skipped = self._purged_meanwhile(tracking, task)
         if skipped is not None:
             self.reports[task] = skipped
@@ -270,6 +287,7 @@ class Session:
         if now is None or epoch is None or self.tracking.is_fresh(now):
             return
         self._look()
+        self.looks = True
         self.planner.tracking = self.tracking.checked(epoch, now)
 
     def _look(self) -> None:

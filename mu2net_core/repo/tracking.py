@@ -1,7 +1,7 @@
 """What this working copy last saw of each remote: ``state/remotes/<name>.json``.
 
-Only a memory, never an authority: it saves questions. Losing it costs one listing; a stale one is found out by the
-remote's create-once entries.
+Only a memory, never an authority: it saves questions. Losing it costs one listing. That others moved on shows when an
+entry cannot be created; that the remote is behind shows when it is looked at.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mu2net_core.storage.files import read_if_there, translated
 __all__ = ["Tracking", "forget_tracking", "read_purged", "read_tracking", "write_purged", "write_tracking"]
 
 _FRESH = timedelta(seconds=30)
-"""How long one relies on a look at the remote's epoch. A purge waits twice that between telling and deleting."""
+"""How long one relies on a look at the remote. A purge waits twice that between telling and deleting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +35,11 @@ class Tracking:
         tags: snapshot ids by name.
         roots: model ids by name.
         epoch: its epoch then; None if it had none.
-        checked_at: when that was looked at, UTC and ISO 8601; empty for never.
+        checked_at: when it was looked at, UTC and ISO 8601; empty for never.
         seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
         unfinished: whether a push began to send and did not come to its end.
+        lost: what of all this was not there any more when it was last looked for, in words.
     """
 
     url: str
@@ -50,10 +51,15 @@ class Tracking:
     seen_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
+    lost: tuple[str, ...] = ()
 
     def with_heads(self, states: Iterable[HeadState]) -> Tracking:
         """Returns a copy that knows more entries, one of a task each."""
         return replace(self, heads={**self.heads, **{state.task: state for state in states}})
+
+    def without_head(self, task: str) -> Tracking:
+        """Returns a copy that knows nothing of a head."""
+        return replace(self, heads={name: state for name, state in self.heads.items() if name != task})
 
     def with_tag(self, name: str, snapshot_id: str) -> Tracking:
         """Returns a copy that knows one more tag."""
@@ -64,7 +70,7 @@ class Tracking:
         return replace(self, roots={**self.roots, name: model_id})
 
     def checked(self, epoch: str | None, now: datetime | None) -> Tracking:
-        """Returns a copy whose epoch was looked at just now."""
+        """Returns a copy that was looked at just now, and had that epoch."""
         return replace(self, epoch=epoch, checked_at=_text(now))
 
     def seen(self, now: datetime | None) -> Tracking:
@@ -72,8 +78,8 @@ class Tracking:
         return replace(self, seen_at=_text(now))
 
     def is_fresh(self, now: datetime | None) -> bool:
-        """Returns whether the epoch was looked at so shortly before ``now`` that it need not be again."""
-        if now is None or not self.checked_at or self.epoch is None:
+        """Returns whether the remote was looked at so shortly before ``now`` that it need not be again."""
+        if now is None or not self.checked_at or self.epoch is None or self.lost:
             return False
         try:
             return timedelta(0) <= now - datetime.fromisoformat(self.checked_at) < _FRESH
@@ -109,7 +115,7 @@ def write_tracking(state: Path, name: str, tracking: Tracking) -> None:
 
 
 def read_purged(state: Path, remote: Remote) -> tuple[Tombstone, ...]:
-    """Returns the tombstones that were last seen on ``remote``."""
+    """Returns the tombstones that were seen on ``remote``."""
     data = read_if_there(_purged_file(state, remote.name))
     try:
         known = decode(data or b"", _Tombstones, what=f"what was purged from {remote.name}")

@@ -15,9 +15,9 @@ from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["freshen", "restore_missing", "send"]
+__all__ = ["RANK", "freshen", "restore_missing", "send"]
 
-_RANK: Mapping[Kind, int] = {"component": 0, "task": 1, "model": 1, "snapshot": 1, "commit": 2}
+RANK: Mapping[Kind, int] = {"component": 0, "task": 1, "model": 1, "snapshot": 1, "commit": 2}
 _OLD = timedelta(days=7)
 """Half of the shortest time that gc leaves alone what nothing refers to."""
 
@@ -56,7 +56,7 @@ def send(
     with Workers[_Sent]() as workers:
         for rank in (0, 1, 2):
             for parcel in parcels:
-                if _RANK[parcel.node[0]] == rank:
+                if RANK[parcel.node[0]] == rank:
                     job = partial(_send_object, objects, remote, parcel, resuming=resuming)
                     workers.submit(job, size_bytes=parcel.size_bytes)
             for sent in workers.results():

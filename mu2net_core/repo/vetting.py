@@ -20,7 +20,7 @@ from mu2net_core.storage import replace_file
 from mu2net_core.storage.files import read_if_there, translated
 from mu2net_core.version import __version__
 
-__all__ = ["Note", "check_vetted", "forget_note", "read_note", "vet"]
+__all__ = ["Note", "check_vetted", "forget_note", "needs_probe", "read_note", "vet"]
 
 _CLIENTS = {
     "s3": "s3fs",
@@ -69,7 +69,7 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
         AccessDeniedError: it may not be read, or not be listed.
     """
     remote = reached.remote
-    if _is_url(remote) and not reached.exists():
+    if needs_probe(remote) and not reached.exists():
         check_vacant(reached.store)
     report = probe(reached.store, now=now)
     note = Note(
@@ -110,7 +110,7 @@ def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) ->
         StorageError: it is unsafe, or cannot be reached.
         AccessDeniedError: it may only be read.
     """
-    if not _is_url(remote):
+    if not needs_probe(remote):
         return
     note = read_note(state, remote)
     if note is not None and note.verdict in _GOOD and dict(note.clients) == _clients(remote):
@@ -120,7 +120,8 @@ def check_vetted(state: Path, remote: Remote, *, now: Callable[[], datetime]) ->
         raise error
 
 
-def _is_url(remote: Remote) -> bool:
+def needs_probe(remote: Remote) -> bool:
+    """Returns whether it must be tried before anything is pushed; a folder need not be."""
     return "://" in remote.url
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from threading import RLock
+from threading import Lock, local
 from typing import Any, Literal, TypeAlias
 from unittest import mock
 
@@ -84,10 +84,20 @@ class Trigger:
     meanwhile: Callable[[], None] = lambda: None
     seen: int = 0
     done: bool = False
-    _lock: RLock = field(default_factory=RLock)
+    _lock: Lock = field(default_factory=Lock)
+    _busy: local = field(default_factory=local)
 
     def __call__(self, method: str, store: LocalStore, key: str, call: Callable[[], Any]) -> Any:
-        """Answers a call, as planned."""
+        """Answers a call, as planned; what a store asks of itself meanwhile is a part of that call."""
+        if getattr(self._busy, "inside", False):
+            return call()
+        self._busy.inside = True
+        try:
+            return self._answer(method, store, key, call)
+        finally:
+            self._busy.inside = False
+
+    def _answer(self, method: str, store: LocalStore, key: str, call: Callable[[], Any]) -> Any:
         with self._lock:
             plan = self.plan
             if plan is None or method not in plan.calls or store.root != self.root:

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from mu2net_core.errors import StorageError
 from mu2net_core.storage import Store, open_store
 
-__all__ = ["FaultyStore", "LatencyStore", "Watched", "WrappedStore"]
+__all__ = ["DistantStore", "FaultyStore", "LatencyStore", "Watched", "WrappedStore"]
 
 T = TypeVar("T")
 
@@ -89,6 +89,14 @@ class WrappedStore:
         result = call()
         self.after(method, key)
         return result
+
+
+class DistantStore(WrappedStore):
+    """A folder that is reached as a bucket is: nobody sees its files."""
+
+    def local_path(self, key: str) -> Path | None:  # noqa: ARG002
+        """Returns None."""
+        return None
 
 
 class LatencyStore(WrappedStore):

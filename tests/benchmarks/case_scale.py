@@ -26,7 +26,7 @@ from mu2net_core.repo import open_repository
 from mu2net_core.repo.pushing import push
 from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.scale import make_large_repository
-from mu2net_core.testing.wrappers import Watched
+from mu2net_core.testing.wrappers import DistantStore, Watched
 
 SIZES, ITERATIONS = (100, 300, 1_000), 10
 SMALL_SIZES, SMALL_ITERATIONS = (2, 4), 2
@@ -136,7 +136,7 @@ def count_requests(work: Path) -> Counter[str]:
     for number in (2, 3):
         change(work, number)
         repo = open_repository(work)
-        watched = Watched()
+        watched = Watched(DistantStore)
         push(repo, repo.config.remotes["origin"], open_store=watched, clock=_now)
     return watched.calls
 

@@ -37,8 +37,9 @@ def test_brings_work_and_leaves_our_heads(ann: Repository, bob: Repository, cont
 
 def test_an_unplugged_remote(bob: Repository, context: Context, tmp_path: Path) -> None:
     (tmp_path / "shared").rename(tmp_path / "unplugged")
-    with pytest.raises(NotFoundError, match=f"No repository at {tmp_path}/shared"):
+    with pytest.raises(NotFoundError, match=f"repository that was at {tmp_path}/shared is gone") as info:
         fetch(bob, context)
+    assert "is a disk or share not mounted?" in str(info.value.hint)
 
 
 def test_an_unknown_remote(bob: Repository, context: Context) -> None:

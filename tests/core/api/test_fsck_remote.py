@@ -8,16 +8,19 @@ import pytest
 from mu2net_core.api import remote
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
+from mu2net_core.api.fetch import fetch
 from mu2net_core.api.fsck import fsck, parse_share
+from mu2net_core.api.merge import merge
 from mu2net_core.api.purge import purge
 from mu2net_core.api.push import push
 from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
-from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, hash_bytes, object_key
 from mu2net_core.repo import Refs, Repository, load_system, open_repository
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
 
 def flip(file: Path, at: int | None = None) -> None:
@@ -211,3 +214,63 @@ def test_what_was_learned_after_a_rule_was_made_is_damage(repo: Repository, cont
     evolve_sample(repo, "b", score=0.6, parent=model, trains=("embedding",), seed=2)
     assert {problem.kind for problem in fsck(repo, context).problems} == {"access"}
     assert object_key("model", model)
+
+
+class TestFromAThirdCopy:
+    """Who heals a remote from another copy need not have looked at it lately."""
+
+    @pytest.fixture
+    def lost(self, ann: Repository, bob: Repository, context: Context) -> Path:
+        """Returns a component of ann's newest model, which bob knows nothing of, damaged over there."""
+        evolve_sample(ann, "a", score=0.9, seed=77)
+        push(ann, context)
+        model = load_system(ann).heads["a"].model
+        assert model is not None
+        file = Path(ann.config.remotes["origin"].url) / object_key("component", model.component("head").id)
+        flip(file)
+        assert bob.worktree.is_dir()
+        return file
+
+    def test_it_is_fetched_from_first(self, ann: Repository, bob: Repository, context: Context, lost: Path) -> None:
+        assert not fsck(bob, context, remote="origin").is_clean
+        report = fsck(bob, context, remote="origin", repair_from=str(ann.worktree))
+        assert (report.problems, len(report.repaired)) == ((), 1)
+        assert hash_bytes(lost.read_bytes()) == f"{lost.parent.name}{lost.name.split('.')[0]}"
+
+    def test_what_is_not_sent_for_its_readers_sake_is_said(
+        self, ann: Repository, bob: Repository, context: Context
+    ) -> None:
+        add_sample_task(ann, "d")
+        evolve_sample(ann, "d", score=0.9, seed=78)
+        push(ann, context)
+        model = load_system(ann).heads["d"].model
+        assert model is not None
+        (Path(ann.config.remotes["origin"].url) / object_key("component", model.component("head").id)).unlink()
+        (problem,) = fsck(bob, context, remote="origin", repair_from=str(ann.worktree)).problems
+        assert "mu2net merge origin, then again" in problem.message
+        merge(bob, context, "origin")
+        bob = open_repository(bob.worktree)
+        assert fsck(bob, context, remote="origin", repair_from=str(ann.worktree)).is_clean
+
+
+def test_a_healed_remote_is_behind_no_more(ann: Repository, context: Context, tmp_path: Path) -> None:
+    for file in files(tmp_path / "shared", "refs/heads/a"):
+        file.unlink()
+    with pytest.raises(CorruptObjectError, match="is behind what was seen of it"):
+        fetch(ann, context)
+    assert status(ann, context).remotes[0].lost == ("entry 1 of a",)
+    assert fsck(ann, context, remote="origin", repair_from=str(ann.worktree)).is_clean
+    assert status(ann, context).remotes[0].lost == ()
+
+
+def test_another_repository_in_its_place_gets_nothing(ann: Repository, context: Context, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "shared")
+    other = sample_repository(tmp_path / "other")
+    add_sample_task(other, "z")
+    evolve_sample(other, "z", score=0.5, seed=1000)
+    remote.add(other, context, "origin", "shared")
+    push(other, context)
+    before = files(tmp_path / "shared", "")
+    with pytest.raises(NotFoundError, match="there is another one now"):
+        fsck(ann, context, remote="origin", repair_from=str(ann.worktree))
+    assert files(tmp_path / "shared", "") == before

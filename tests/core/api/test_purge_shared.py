@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.api import remote
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
@@ -21,6 +23,7 @@ from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
 from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.sharing import outcomes
 
@@ -64,14 +67,21 @@ def test_an_old_clone_cannot_push_it_back(
 
 
 def test_a_push_that_looked_just_before_finds_out_by_the_head_that_moved(
-    ann: Repository, bob: Repository, context: Context, tmp_path: Path
+    ann: Repository, context: Context, tmp_path: Path
 ) -> None:
-    evolve_sample(bob, "a", score=0.9, seed=90)
+    bucket = "memory://purged/just-before"  # a folder is looked at each time
+    remote.remove(ann, "origin")
+    remote.add(ann, context, "origin", bucket, check=False)
+    push(ann, context)
+    clone(bucket, "ben", context)
+    ben = open_repository(tmp_path / "ben")
+    evolve_sample(ben, "a", score=0.9, seed=90)
     purge_there(ann, context, "a")
-    assert outcomes(push(bob, context))["a"] == "skipped"
-    assert fsck(open_repository(tmp_path / "shared"), context).problems == ()
+    assert outcomes(push(ben, context))["a"] == "skipped"
+    assert fsck(ben, context, remote="origin").problems == ()
     assert purge_there(ann, context, "a").num_objects > 0  # what that push had sent before it found out
-    assert b"/data/a.npz" not in all_bytes(tmp_path / "shared")
+    store = open_store(bucket)
+    assert not any(b"/data/a.npz" in store.read(key) for key in store.list(""))
 
 
 def test_a_pull_drops_it_and_nothing_is_left(ann: Repository, bob: Repository, later: Context, arrays: bytes) -> None:
@@ -177,3 +187,29 @@ def test_gc_after_a_purge_finds_nothing_more(ann: Repository, later: Context) ->
     purge(ann, later, "a")
     assert gc(fresh(ann), later).num_objects == 0
     assert gc(fresh(ann), later, remote="origin").num_objects == 0
+
+
+def test_a_purge_of_all_that_was_seen_leaves_the_same_repository(
+    ann: Repository, bob: Repository, later: Context
+) -> None:
+    for task in ("a", "b", "c"):
+        purge_there(ann, later, task)
+    assert set(outcomes(push(bob, later)).values()) == {"skipped"}
+    pull(fresh(bob), later)
+    assert load_system(fresh(bob)).heads == {}
+
+
+def test_a_backup_from_before_a_purge_is_purged_again_by_who_saw_it(
+    ann: Repository, bob: Repository, later: Context, tmp_path: Path, arrays: bytes
+) -> None:
+    shutil.copytree(tmp_path / "shared", tmp_path / "backup")
+    purge_there(ann, later, "a")
+    pull(bob, later)
+    shutil.rmtree(tmp_path / "shared")
+    (tmp_path / "backup").rename(tmp_path / "shared")
+    assert "a tombstone of a" in push(fresh(bob), later).restored
+    shared = open_repository(tmp_path / "shared")
+    assert fsck(shared, later).problems == ()
+    assert arrays in all_bytes(tmp_path / "shared")
+    gc(fresh(bob), later, remote="origin", dry_run=False, grace=timedelta(), settle=lambda: None)
+    assert (arrays in all_bytes(tmp_path / "shared"), fsck(shared, later).problems) == (False, ())

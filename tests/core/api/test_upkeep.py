@@ -88,10 +88,21 @@ class TestRemotes:
         assert found.outcome == "ok"
         assert found.detail == f"{tmp_path}/hub: reached, preset vit-ti0, for everybody, probed 2026-01-02: safe"
 
-    def test_one_that_was_never_probed(self, pushed: Repository, context: Context) -> None:
+    def test_a_bucket_that_was_never_probed(self, repo: Repository, context: Context) -> None:
+        remote.add(repo, context, "origin", "memory://doctor/never-probed", check=False)
+        push.push(repo, context)  # which probes it
+        assert _check(doctor(repo, context), "remote origin").outcome == "ok"
+        forget_note(repo.state, "origin")
+        found = _check(doctor(repo, context), "remote origin")
+        assert (found.outcome, found.hint) == ("warning", "mu2net remote check origin")
+        assert "never probed; the first push does it" in found.detail
+
+    def test_a_folder_needs_no_probe(self, pushed: Repository, context: Context) -> None:
         forget_note(pushed.state, "origin")
         found = _check(doctor(pushed, context), "remote origin")
-        assert (found.outcome, found.hint) == ("warning", "mu2net remote check origin")
+        assert (found.outcome, found.hint) == ("ok", None)
+        push.push(pushed, context)  # probes none either
+        assert "a folder, which needs no probe" in _check(doctor(pushed, context), "remote origin").detail
 
     def test_one_without_a_repository_yet(self, repo: Repository, context: Context, tmp_path: Path) -> None:
         remote.add(repo, context, "origin", str(tmp_path / "hub"))

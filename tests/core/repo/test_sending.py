@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.errors import StorageError
-from mu2net_core.objects import AccessRule, object_key
+from mu2net_core.objects import AccessRule, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.fetching import fetch
@@ -32,6 +32,12 @@ def origin(tmp_path: Path) -> Remote:
 
 
 @pytest.fixture
+def bucket(request: pytest.FixtureRequest) -> Remote:
+    """Returns a remote that is no folder, where there is nothing yet."""
+    return Remote(name="origin", url=f"memory://{hash_bytes(request.node.nodeid.encode())}")
+
+
+@pytest.fixture
 def work(repo: Repository) -> Repository:
     """Returns a repository with two tasks."""
     for task in ("a", "b"):
@@ -46,40 +52,49 @@ def at(seconds: float) -> Callable[[], datetime]:
 
 class TestRequests:
     @pytest.mark.parametrize("k", [1, 2, 3])
-    def test_right_after_a_pull_nothing_is_asked(self, work: Repository, origin: Remote, k: int) -> None:
-        push(work, origin)
-        fetch(work, connect(origin), clock=at(0))
+    def test_right_after_a_pull_nothing_is_asked(self, work: Repository, bucket: Remote, k: int) -> None:
+        push(work, bucket)
+        fetch(work, connect(bucket), clock=at(0))
         evolve_sample(work, "a", score=0.9, trains=LAYERS[:k])
         watched = Watched()
-        push(work, origin, open_store=watched, clock=at(20))
+        push(work, bucket, open_store=watched, clock=at(20))
         assert watched.calls == {"create": k + 4}  # the components, model, snapshot, commit, head entry
 
     @pytest.mark.parametrize("seconds", [31, 3600, -1])
-    def test_later_one_question_is(self, work: Repository, origin: Remote, seconds: float) -> None:
-        push(work, origin)
-        fetch(work, connect(origin), clock=at(0))
+    def test_later_it_is_listed_and_the_entry_that_follows_is_read(
+        self, work: Repository, bucket: Remote, seconds: float
+    ) -> None:
+        push(work, bucket)
+        fetch(work, connect(bucket), clock=at(0))
         evolve_sample(work, "a", score=0.9)
         watched = Watched()
-        push(work, origin, open_store=watched, clock=at(seconds))
-        assert watched.calls == {"create": 5, "read": 1}
+        push(work, bucket, open_store=watched, clock=at(seconds))
+        assert watched.calls == {"create": 5, "list": 1, "read": 1}
 
-    def test_a_push_counts_as_a_look(self, work: Repository, origin: Remote) -> None:
+    def test_in_a_folder_that_is_done_each_time(self, work: Repository, origin: Remote) -> None:
         push(work, origin, clock=at(0))
         evolve_sample(work, "a", score=0.9)
-        push(work, origin, clock=at(40))
+        watched = Watched()
+        push(work, origin, open_store=watched, clock=at(1))
+        assert watched.calls == {"create": 5, "list": 1, "read": 1}
+
+    def test_a_push_counts_as_a_look(self, work: Repository, bucket: Remote) -> None:
+        push(work, bucket, clock=at(0))
+        evolve_sample(work, "a", score=0.9)
+        push(work, bucket, clock=at(40))
         evolve_sample(work, "a", score=0.95)
         watched = Watched()
-        push(work, origin, open_store=watched, clock=at(60))
+        push(work, bucket, open_store=watched, clock=at(60))
         assert watched.calls == {"create": 5}
 
-    def test_a_slow_push_looks_again_before_the_head_moves(self, work: Repository, origin: Remote) -> None:
-        push(work, origin, clock=at(0))
+    def test_a_slow_push_looks_again_before_the_head_moves(self, work: Repository, bucket: Remote) -> None:
+        push(work, bucket, clock=at(0))
         evolve_sample(work, "a", score=0.9)
         times = iter([*([NOON + timedelta(seconds=100)] * 1), *([NOON + timedelta(seconds=200)] * 9)])
         watched = Watched()
-        push(work, origin, open_store=watched, clock=lambda: next(times))
-        assert watched.calls == {"create": 5, "read": 2}
-        assert [key.split("/")[1] for _, key in watched.stores[-1].log[-2:]] == ["epoch", "heads"]
+        push(work, bucket, open_store=watched, clock=lambda: next(times))
+        assert watched.calls == {"create": 5, "list": 1, "read": 2}
+        assert [key.split("/")[1] for _, key in watched.stores[-1].log[-3:]] == ["epoch", "heads", "heads"]
 
     def test_a_purge_meanwhile_is_seen_before_the_head_moves(self, work: Repository, origin: Remote) -> None:
         push(work, origin, clock=at(0))
@@ -215,12 +230,12 @@ class TestPreview:
         result = push(work, origin)
         assert (plan.num_objects, plan.size_bytes) == (result.num_objects, result.size_bytes)
 
-    def test_later_it_takes_two_requests(self, work: Repository, origin: Remote) -> None:
+    def test_later_it_takes_one_request(self, work: Repository, origin: Remote) -> None:
         push(work, origin)
         evolve_sample(work, "b", score=0.9, trains=("embedding", "head"))
         watched = Watched()
         plan = preview(work, origin, open_store=watched)
-        assert watched.calls == {"read": 1, "list": 1}
+        assert watched.calls == {"list": 1}
         (a, b) = plan.tasks
         assert (a.outcome, a.size_bytes) == ("up-to-date", 0)
         assert (b.outcome, b.num_components, b.num_manifests) == ("updated", 2, 3)

@@ -1,0 +1,230 @@
+"""Sending a remote again what it lost, as far as this working copy has it; nothing before what it needs.
+
+Objects and names are what they were. Entries of heads are worked out anew, byte for byte, and only where what was seen
+proves them: where somebody went on with the log since it was brought back, theirs stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Literal
+
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.objects import Commit, object_key
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.config import Config
+from mu2net_core.repo.entry_chain import Run, ending_in, proven
+from mu2net_core.repo.epoch import begin_epoch
+from mu2net_core.repo.guard import GuardedSource
+from mu2net_core.repo.losses import Losses, needed
+from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.refs import HeadState, entry_key
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.repository import CONFIG, Repository
+from mu2net_core.repo.tracking import Tracking, read_purged
+from mu2net_core.repo.transfer import RANK
+from mu2net_core.repo.workers import Workers
+
+__all__ = ["Healed", "heal"]
+
+_Log = Literal["sent", "forked", "gap"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healed:
+    """What came of it.
+
+    Attributes:
+        sent: what is there again.
+        missing: what is not, because it is not here either, or may not be seen there.
+        forked: tasks whose logs are not those that were seen any more, and cannot be.
+    """
+
+    sent: Losses = field(default_factory=Losses)
+    missing: Losses = field(default_factory=Losses)
+    forked: frozenset[str] = frozenset()
+
+
+def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses: Losses, *, counter: Counter) -> Healed:
+    """Creates ``losses`` on ``remote`` again, as far as they are here; returns what came of it.
+
+    Args:
+        repo: where from.
+        remote: where to.
+        tracking: what was seen there.
+        losses: what is not there any more.
+        counter: of objects.
+
+    Raises:
+        AccessDeniedError: permissions forbid it.
+        CorruptObjectError: an object or a name has other bytes over there.
+    """
+    if losses.epoch:
+        begin_epoch(remote.store)
+    for stone in losses.stones:
+        remote.refs.create_tombstone(stone)
+    missing = _send_objects(repo, remote, losses.objects, counter)
+    healing = _Healing(repo=repo, remote=remote, tracking=tracking, missing=frozenset(missing))
+    roots = tuple(name for name in losses.roots if healing.root(name))
+    tags = tuple(name for name in losses.tags if healing.tag(name))
+    logs = {task: healing.log(task, numbers) for task, numbers in losses.entries.items()}
+    if losses.config:
+        healing.config()
+    sent = {task: numbers for task, numbers in losses.entries.items() if logs[task] == "sent"}
+    unsent = {task: numbers for task, numbers in losses.entries.items() if logs[task] == "gap"}
+    return Healed(
+        sent=replace(losses, entries=sent, roots=roots, tags=tags, objects=losses.objects - missing),
+        missing=Losses(
+            entries=unsent,
+            roots=tuple(name for name in losses.roots if name not in roots),
+            tags=tuple(name for name in losses.tags if name not in tags),
+            objects=healing.missing,
+        ),
+        forked=frozenset({task for task, found in logs.items() if found == "forked"} | healing.replaced(losses)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Healing:
+    """Puts names and logs back, where all that they need is there.
+
+    Attributes:
+        repo: where from.
+        remote: where to.
+        tracking: what was seen there.
+        missing: objects that could not be sent.
+    """
+
+    repo: Repository
+    remote: RemoteRepository
+    tracking: Tracking
+    missing: frozenset[Node]
+
+    def config(self) -> None:
+        """Writes the settings again, as those that a push makes a repository with."""
+        like, readers = self.repo.config, self.remote.remote.readers
+        config = Config(preset=like.preset, settings=like.shared_settings, readers=readers)
+        _create(self.remote, CONFIG, config.dump())
+
+    def replaced(self, losses: Losses) -> set[str]:
+        """Returns the tasks whose newest entry seems to be there, but is another one: its commit was gone."""
+        lost = {oid for kind, oid in losses.objects if kind == "commit"}
+        heads = [state for task, state in self.tracking.heads.items() if task not in losses.entries]
+        return {state.task for state in heads if state.commit in lost and not self.remote.refs.holds(state)}
+
+    def root(self, name: str) -> bool:
+        """Returns whether a root is there again."""
+        return self._name(f"refs/roots/{name}", ("model", self.tracking.roots[name]))
+
+    def tag(self, name: str) -> bool:
+        """Returns whether a tag is there again."""
+        return self._name(f"refs/tags/{name}", ("snapshot", self.tracking.tags[name]))
+
+    def log(self, task: str, numbers: tuple[int, ...]) -> _Log:
+        """Returns whether lost entries of a head are there again, or whether that is another log now, or has a gap."""
+        state = self.tracking.heads[task]
+        if not self._is_whole(("commit", state.commit)):
+            return "gap"
+        return _restore(self.repo, self.remote, state, numbers)
+
+    def _name(self, key: str, node: Node) -> bool:
+        is_whole = self._is_whole(node)
+        if is_whole:
+            _create(self.remote, key, f"{node[1]}\n".encode())
+        return is_whole
+
+    def _is_whole(self, tip: Node) -> bool:
+        """Returns whether all is there that ``tip`` needs."""
+        if not self.repo.objects.has(*tip):
+            return False
+        purged = Purged(read_purged(self.repo.state, self.remote.remote))
+        return not self.missing or not (self.missing & needed(self.repo.objects, [tip], purged))
+
+
+def _send_objects(repo: Repository, remote: RemoteRepository, nodes: Iterable[Node], counter: Counter) -> set[Node]:
+    """Creates objects; returns those that could not be, because they are nowhere, or may not be seen there."""
+    guard, missing = GuardedSource(repo, repo, remote.audience), set[Node]()
+    for rank in (0, 1, 2):
+        with Workers[tuple[Node, int | None]]() as workers:
+            for node in sorted(nodes):
+                if RANK[node[0]] == rank:
+                    workers.submit(partial(_send, guard, remote, node))
+            for node, size_bytes in workers.results():
+                if size_bytes is None:
+                    missing.add(node)
+                else:
+                    counter.add("what was lost there", size_bytes)
+    return missing
+
+
+def _send(guard: GuardedSource, remote: RemoteRepository, node: Node) -> tuple[Node, int | None]:
+    """Creates an object; no size if it cannot be read here."""
+    try:
+        data = guard.read(*node)
+    except (AccessDeniedError, CorruptObjectError, NotFoundError):
+        return node, None
+    _create(remote, object_key(*node), data)
+    return node, len(data)
+
+
+def _create(remote: RemoteRepository, key: str, data: bytes) -> None:
+    try:
+        remote.store.create(key, data)
+    except AlreadyExistsError as exc:
+        raise CorruptObjectError(
+            f"{key} on the remote {remote.remote.name} ({remote.store.url}) was gone, and now has another content than "
+            "it had. Nothing was moved.",
+            hint=f"See what else is wrong there: mu2net fsck --remote {remote.remote.name}",
+        ) from exc
+
+
+def _restore(repo: Repository, remote: RemoteRepository, state: HeadState, numbers: tuple[int, ...]) -> _Log:
+    """Creates lost entries of a log again, oldest first; returns whether it is the one that was seen again.
+
+    It is ``forked`` if it only got shorter and goes on another way, and has a ``gap`` if nothing proves what was in it.
+    """
+    objects = repo.objects
+    commits = {oid: objects.commit(oid) for oid in ancestry(objects, [state.commit])}
+    while numbers:
+        run = _first_run(remote, state, numbers)
+        ways = iter(()) if run is None else _ways(commits, run, state)
+        entries = next(ways, None)
+        try:
+            for number, data in zip(run.numbers if run else (), entries or (), strict=True):
+                remote.store.create(entry_key(state.task, number), data)
+        except (AlreadyExistsError, ValueError):
+            entries = None
+        if entries is None:
+            is_end = numbers == tuple(range(numbers[0], state.number + 1))
+            is_end = is_end and not remote.store.exists(entry_key(state.task, state.number + 1))
+            return "forked" if is_end else "gap"
+        numbers = numbers[len(entries) :]
+    return "sent"
+
+
+def _ways(commits: Mapping[str, Commit], run: Run, state: HeadState) -> Iterator[tuple[bytes, ...]]:
+    return ending_in(commits, run, state) if run.numbers[-1] == state.number else proven(commits, run)
+
+
+def _first_run(remote: RemoteRepository, state: HeadState, numbers: tuple[int, ...]) -> Run | None:
+    """Returns what is known around the first of lost entries; None if a neighbour cannot be read."""
+    last = numbers[0]
+    while last + 1 in numbers:
+        last += 1
+    try:
+        before = remote.refs.entry(state.task, numbers[0] - 1)[0] if numbers[0] > 1 else None
+        after = remote.refs.entry(state.task, last + 1)[1] if last < state.number else None
+    except Mu2netError:
+        return None
+    return Run(
+        task=state.task,
+        numbers=tuple(range(numbers[0], last + 1)),
+        before=before.entry_hash if before else None,
+        base=before.commit if before else None,
+        expected=after.previous if after else None,
+        following=after.commit if after else None,
+    )

@@ -1,0 +1,216 @@
+"""What of that which was seen of a remote is not there any more, and in words."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from mu2net_core.errors import Mu2netError, NotFoundError
+from mu2net_core.objects import Commit, Model, Snapshot
+from mu2net_core.repo.closure import Node, load_manifest, needs
+from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.purged import Purged, Tombstone
+from mu2net_core.repo.remote import Remote
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.repository import CONFIG
+from mu2net_core.repo.sight import Sight
+from mu2net_core.repo.tracking import Tracking
+
+__all__ = ["Losses", "check_same", "find_losses", "find_lost_heads", "find_lost_refs", "needed"]
+
+_NOTHING: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """What is not there, though it was.
+
+    Attributes:
+        config: whether it is the settings of the repository.
+        epoch: whether it is the epoch, and there is no other.
+        entries: the numbers of lost entries, by task, in order.
+        tags: their names.
+        roots: their names.
+        stones: tombstones.
+        objects: kind and id.
+    """
+
+    config: bool = False
+    epoch: bool = False
+    entries: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: _NOTHING)
+    tags: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    stones: tuple[Tombstone, ...] = ()
+    objects: frozenset[Node] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it is, one short text each."""
+        found = [CONFIG] if self.config else []
+        found += ["the epoch"] if self.epoch else []
+        found += [_entries(task, numbers) for task, numbers in sorted(self.entries.items()) if numbers]
+        found += [f"root {name}" for name in self.roots] + [f"tag {name}" for name in self.tags]
+        found += [f"a tombstone of {stone.task}" for stone in self.stones]
+        counts = Counter(kind for kind, _ in self.objects)
+        found += [f"{count} {kind}{'s' * (count > 1)}" for kind, count in sorted(counts.items())]
+        return tuple(found)
+
+
+def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
+    """Returns what is not there of all that was seen; reads nothing over there.
+
+    Args:
+        objects: ours: they tell what the heads seen there reach.
+        tracking: what was seen.
+        stones: tombstones that were seen.
+        sight: what is there, all of it.
+    """
+    refs = find_lost_refs(tracking, sight, stones)
+    purged = Purged(stones)
+    tips: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
+    tips += [("model", oid) for oid in tracking.roots.values()] + [("snapshot", oid) for oid in tracking.tags.values()]
+    here = [node for node in tips if objects.has(*node)]
+    return replace(
+        refs,
+        config=CONFIG not in sight.keys,
+        objects=frozenset(node for node in needed(objects, here, purged) if not sight.has(node)),
+    )
+
+
+def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]) -> Losses:
+    """Returns the refs that were seen and are not there; arguments as above, of ``sight`` the refs are enough."""
+    entries = {
+        task: tuple(sorted(set(range(1, state.number + 1)) - sight.numbers.get(task, frozenset())))
+        for task, state in tracking.heads.items()
+    }
+    return Losses(
+        epoch=tracking.epoch is not None and not sight.has_epoch,
+        stones=tuple(_lost_stones(stones, sight)),
+        entries={task: numbers for task, numbers in entries.items() if numbers},
+        tags=tuple(name for name in sorted(tracking.tags) if f"refs/tags/{name}" not in sight.keys),
+        roots=tuple(name for name in sorted(tracking.roots) if f"refs/roots/{name}" not in sight.keys),
+    )
+
+
+def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
+    """Returns the lost refs, and what is gone of that which the heads need first; arguments as above."""
+    purged = Purged(stones)
+    nodes = {node for state in tracking.heads.values() for node in _first_needs(objects, state.commit)}
+    lost = frozenset(node for node in nodes if not sight.has(node) and purged.lists(node) is None)
+    return replace(find_lost_refs(tracking, sight, stones), objects=lost)
+
+
+def _first_needs(objects: ObjectDatabase, commit_id: str) -> Iterator[Node]:
+    """Yields a head's commit and model, and what they name: not the history."""
+    yield "commit", commit_id
+    try:
+        commit = objects.commit(commit_id)
+        yield from needs(commit)
+        model = None if commit.model is None else objects.model(commit.model)
+    except Mu2netError:
+        return
+    if model is not None:
+        yield from needs(model)
+        yield from (("component", ref.id) for ref in model.components)
+
+
+def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set[Node]:
+    """Returns all objects that must be where ``tips`` are, components of retained models included.
+
+    What cannot be read here ends its line; what was purged is left out.
+    """
+    pending, found, parts = list(tips), set[Node](), dict[str, list[Node]]()
+    retained = {oid for kind, oid in pending if kind == "model"}
+    tags = {oid for kind, oid in pending if kind == "snapshot"}
+    while pending:
+        node = pending.pop()
+        if node in found or purged.lists(node) is not None:
+            continue
+        found.add(node)
+        try:
+            value = load_manifest(objects, node)
+            heads = objects.snapshot(node[1]).heads.values() if node[1] in tags else ()
+        except Mu2netError:
+            continue
+        pending += needs(value)
+        pending += [("commit", oid) for oid in heads]
+        if isinstance(value, Model):
+            parts[node[1]] = [("component", ref.id) for ref in value.components]
+        elif isinstance(value, Commit):
+            retained.update([] if value.model is None else [value.model])
+        elif isinstance(value, Snapshot):
+            retained.update(value.roots.values())
+    whole = {part for oid in retained & parts.keys() for part in parts[oid]}
+    return found | {part for part in whole if purged.lists(part) is None}
+
+
+def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
+    """Checks that there is what is left of the repository that was seen.
+
+    Args:
+        objects: ours.
+        remote: to look at.
+        tracking: what was seen.
+        sight: its refs and commits now.
+
+    Raises:
+        NotFoundError: nothing of it is left, or another repository is in its place.
+    """
+    if sight.is_in_epoch(tracking.epoch) or not (tracking.heads or tracking.roots):
+        return
+    if sight.is_empty:
+        raise _gone_error(remote.remote, remote.store.url, another=False)
+    if _is_another(objects, remote, tracking, sight):
+        raise _gone_error(remote.remote, remote.store.url, another=True)
+
+
+def _is_another(objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> bool:
+    """Returns whether nothing of what was seen is in a repository of another epoch.
+
+    That is: no commit of the histories, and, since a purge may have taken all of these, no entry of a head.
+    """
+    tips = [state.commit for state in tracking.heads.values() if objects.has("commit", state.commit)]
+    seen = {state.commit for state in tracking.heads.values()}.union(ancestry(objects, tips))
+    if not seen or any(sight.has(("commit", oid)) for oid in seen):
+        return False
+    return not any(remote.refs.holds(state) for state in tracking.heads.values())
+
+
+def _gone_error(remote: Remote, url: str, *, another: bool) -> NotFoundError:
+    """Returns the error for a remote whose repository is not there any more, or is another one."""
+    what = "there is another one now, which has nothing in common with it" if another else "nothing of it is left"
+    return NotFoundError(
+        f"The repository that was at {url} is gone: {what}. Nothing was sent or taken over.",
+        hint="Bring it back (is a disk or share not mounted?); or, if it shall be as it is now: "
+        f"{_anew(remote)}, then mu2net {'pull' if another else 'push'} {remote.name}",
+    )
+
+
+def _anew(remote: Remote) -> str:
+    """Returns the commands that let a working copy forget what was at a remote."""
+    words = ["mu2net", "remote", "add", remote.name, remote.url]
+    for name, value in sorted(remote.options.items()):
+        words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
+    words += [] if remote.readers is None else ["--readers", ",".join(remote.readers)]
+    return f"mu2net remote remove {remote.name}, {shlex.join(words)}"
+
+
+def _lost_stones(stones: Sequence[Tombstone], sight: Sight) -> Iterable[Tombstone]:
+    """Yields the tombstones of tasks that have fewer over there than were seen; making them again does no harm."""
+    counts = Counter(stone.task for stone in stones)
+    return (stone for stone in stones if sight.num_stones.get(stone.task, 0) < counts[stone.task])
+
+
+def _entries(task: str, numbers: tuple[int, ...]) -> str:
+    if len(numbers) == 1:
+        return f"entry {numbers[0]} of {task}"
+    if numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"entries {numbers[0]} to {numbers[-1]} of {task}"
+    return f"entries {', '.join(map(str, numbers[:-1]))} and {numbers[-1]} of {task}"

@@ -1,0 +1,72 @@
+"""What a remote has, by one listing: whether all that was seen of it before is still there shows without reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mu2net_core.objects import object_key
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.epoch import EPOCHS, is_epoch_key
+from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
+from mu2net_core.storage import Store
+
+__all__ = ["Sight", "look", "look_at_refs"]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The keys that a listing named.
+
+    Attributes:
+        keys: all of them.
+    """
+
+    keys: frozenset[str]
+
+    @cached_property
+    def numbers(self) -> Mapping[str, frozenset[int]]:
+        """The numbers of the entries of every head."""
+        return _by_name(place for key in self.keys if (place := parse_entry_key(key)) is not None)
+
+    @cached_property
+    def num_stones(self) -> Mapping[str, int]:
+        """How many tombstones each task has."""
+        places = (place for key in self.keys if (place := parse_tombstone_key(key)) is not None)
+        return {task: len(numbers) for task, numbers in _by_name(places).items()}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing of a repository but perhaps its settings and an epoch."""
+        return not any(key.startswith(("objects/", "refs/")) and not is_epoch_key(key) for key in self.keys)
+
+    @property
+    def has_epoch(self) -> bool:
+        """Whether there is any epoch."""
+        return any(is_epoch_key(key) for key in self.keys)
+
+    def is_in_epoch(self, epoch: str | None) -> bool:
+        """Returns whether an epoch is there; None is none."""
+        return epoch is not None and f"{EPOCHS}/{epoch}" in self.keys
+
+    def has(self, node: Node) -> bool:
+        """Returns whether an object was listed."""
+        return object_key(*node) in self.keys
+
+
+def look(store: Store) -> Sight:
+    """Returns all that is in ``store``: one request per 1,000 files."""
+    return Sight(frozenset(store.list("")))
+
+
+def look_at_refs(store: Store, *, commits: bool) -> Sight:
+    """Returns the refs in ``store``, and the ``commits`` if asked for: at least one request for either."""
+    return Sight(frozenset(store.list("refs")).union(store.list("objects/commit") if commits else ()))
+
+
+def _by_name(places: Iterable[tuple[str, int]]) -> Mapping[str, frozenset[int]]:
+    found: dict[str, set[int]] = {}
+    for name, number in places:
+        found.setdefault(name, set()).add(number)
+    return {name: frozenset(numbers) for name, numbers in found.items()}

@@ -1,0 +1,116 @@
+"""What the verbs say of a remote that lost something, and that the commands they name work."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.objects import object_key
+from mu2net_core.repo import Repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+
+
+@pytest.fixture
+def ann(run, tmp_path: Path) -> Repository:
+    """Returns a working copy that pushed two entries of a head to ``shared``."""
+    repo = sample_repository(tmp_path / "ann")
+    add_sample_task(repo, "a")
+    assert run("-C", repo.worktree, "remote", "add", "origin", "../shared").code == 0
+    assert run("-C", repo.worktree, "push").code == 0
+    evolve_sample(repo, "a", score=0.5)
+    assert run("-C", repo.worktree, "push").code == 0
+    return repo
+
+
+def newest_component(repo: Repository) -> str:
+    state = repo.refs.head("a")
+    assert state is not None
+    model = repo.objects.model(repo.objects.commit(state.commit).model or "")
+    return object_key("component", model.components[-1].id)
+
+
+def hinted(err: str) -> list[str]:
+    """Returns the command after ``mu2net`` at the end of a hint."""
+    (line,) = [line for line in err.splitlines() if line.startswith("hint: ")]
+    return shlex.split(line.rpartition("mu2net ")[2])
+
+
+def test_all_verbs_tell_the_same_and_a_push_heals(run, ann: Repository, tmp_path: Path) -> None:
+    (tmp_path / "shared/refs/heads/a/00000002").unlink()
+    here = ["-C", ann.worktree]
+    assert "entry 2 of a: sent again if it is here" in run(*here, "push", "--dry-run").out
+    fetched = run(*here, "fetch")
+    assert fetched.code == 5
+    assert "is behind what was seen of it: entry 2 of a is gone there" in fetched.err
+    assert "hint: mu2net push origin sends again what this copy has" in fetched.err
+    status = run(*here, "status").out
+    assert "behind what was seen of it, gone there: entry 2 of a" in status
+    assert status.splitlines()[-1] == "Next: mu2net push origin (sends again what it lost)"
+    checked = run(*here, "fsck", "--remote", "origin")
+    assert checked.code == 1
+    assert "Entry 2 of a was there when this working copy last looked, and is gone" in checked.out
+    pushed = run(*here, "push")
+    assert pushed.code == 0
+    assert " * sent again  entry 2 of a\n" in pushed.out
+    assert "was it restored from a backup?" in pushed.err
+    assert run(*here, "fsck", "--remote", "origin").code == 0
+    assert run(*here, "push", "--json").json()["restored"] == []
+    assert "up to date" in run(*here, "status").out
+
+
+def test_what_is_not_here_either_fails_and_the_command_it_names_heals(run, ann: Repository, tmp_path: Path) -> None:
+    assert run("clone", tmp_path / "shared", tmp_path / "bob").code == 0
+    (tmp_path / "shared" / newest_component(ann)).unlink()
+    here = ["-C", tmp_path / "bob"]
+    pushed = run(*here, "push")
+    assert pushed.code == 5
+    assert " ! skipped     a: origin lost what it needs, and it is not here either" in pushed.out
+    assert f"error: origin ({tmp_path}/shared) lost 1 component" in pushed.err
+    command = hinted(pushed.err)
+    assert command[-1] == "FOLDER"
+    assert run(*here, *command[:-1], ann.worktree).code == 0
+    assert run(*here, "push").code == 0
+
+
+def test_a_clone_of_what_is_not_whole_says_what_heals_it(run, ann: Repository, tmp_path: Path) -> None:
+    (tmp_path / "shared" / newest_component(ann)).unlink()
+    cloned = run("clone", "--full", tmp_path / "shared", tmp_path / "bob")
+    assert cloned.code == 3
+    assert "is missing on the remote origin" in cloned.err
+    assert "hint: Run `mu2net push` in a copy that has it" in cloned.err
+    assert run("-C", ann.worktree, "push").code == 0
+    assert run("clone", "--full", tmp_path / "shared", tmp_path / "bob").code == 0
+
+
+def test_a_clone_of_an_empty_repository_warns(run, ann: Repository, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "shared/refs")
+    cloned = run("clone", tmp_path / "shared", tmp_path / "bob")
+    assert cloned.code == 0
+    assert "is an empty repository; if it was not, mu2net push" in cloned.err
+    assert run("-C", ann.worktree, "push").code == 0
+    assert "new         a [" in run("clone", tmp_path / "shared", tmp_path / "ben").out
+
+
+def test_another_repository_at_the_same_place_is_refused_until_it_is_added_anew(
+    run, ann: Repository, tmp_path: Path
+) -> None:
+    assert run("-C", ann.worktree, "remote", "set", "origin", "--readers", "team,b").code == 0
+    shutil.rmtree(tmp_path / "shared")
+    other = sample_repository(tmp_path / "other")
+    add_sample_task(other, "z")
+    assert run("-C", other.worktree, "remote", "add", "origin", "../shared").code == 0
+    assert run("-C", other.worktree, "push").code == 0
+    for verb in (["push"], ["fetch"], ["fsck", "--remote", "origin"]):
+        refused = run("-C", ann.worktree, *verb)
+        assert refused.code == 3
+        assert "there is another one now, which has nothing in common with it" in refused.err
+    (line,) = [line for line in refused.err.splitlines() if line.startswith("hint: ")]
+    commands = [shlex.split(part) for part in line.rpartition("as it is now: ")[2].split(", ")]
+    assert commands[1][-2:] == ["--readers", "b,team"]
+    for command in commands:
+        words = command[1:] if command[0] == "then" else command
+        assert run("-C", ann.worktree, *words[1:]).code == 0, command
+    assert (tmp_path / "shared/refs/heads/z").is_dir()
