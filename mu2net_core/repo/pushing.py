@@ -122,7 +122,7 @@ def _begin(
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     planner = Planner(repo, there, _settled(repo, reached, healed, clock), healed.missing)
-    session = Session(planner, policy, counter, clock, looks=reached.sight is not None)
+    session = Session(planner, policy, counter, clock)
     session.restored += healed.sent.words
     for task in sorted(healed.forked):
         session.forget(task)

@@ -51,7 +51,6 @@ class Session:
         counter: of objects.
         clock: tells the time.
         sleep: waits that many seconds.
-        looks: whether the last entry of a head is read before it is moved; not if all was looked at seconds ago.
         restored: what the remote had lost and has again, in words.
         reports: what became of each task.
     """
@@ -61,7 +60,6 @@ class Session:
     counter: Counter
     clock: Clock = lambda: None
     sleep: Callable[[float], None] = time.sleep
-    looks: bool = False
     restored: list[str] = field(default_factory=list)
     reports: dict[str, TaskReport] = field(default_factory=dict)
     _resuming: bool = field(init=False)
@@ -177,7 +175,7 @@ class Session:
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads stood as they were seen."""
         refreshed = self._deliver([plan.closure for plan in plans], what)
-        for task in strayed(self.remote, plans) if self.looks else ():
+        for task in strayed(self.remote, plans):
             self.forget(task)
             plans = [plan for plan in plans if plan.task != task]
         states = move_heads(self.remote, plans)
@@ -287,7 +285,6 @@ class Session:
         if now is None or epoch is None or self.tracking.is_fresh(now):
             return
         self._look()
-        self.looks = True
         self.planner.tracking = self.tracking.checked(epoch, now)
 
     def _look(self) -> None:

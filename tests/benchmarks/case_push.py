@@ -46,5 +46,5 @@ def _row(repo: Repository, remote: Remote, num_new: int, num_tasks: int, *, seco
         floor=f"k = {num_new}",
         ours=f"{calls.total()} ({said})",
         ratio=f"k + {calls.total() - num_new}",
-        bar="k + 6" if seconds else "k + 4, no listing",
+        bar="k + 6" if seconds else "k + 5, no listing",
     )

@@ -52,13 +52,15 @@ def at(seconds: float) -> Callable[[], datetime]:
 
 class TestRequests:
     @pytest.mark.parametrize("k", [1, 2, 3])
-    def test_right_after_a_pull_nothing_is_asked(self, work: Repository, bucket: Remote, k: int) -> None:
+    def test_right_after_a_pull_only_the_entry_that_follows_is_read(
+        self, work: Repository, bucket: Remote, k: int
+    ) -> None:
         push(work, bucket)
         fetch(work, connect(bucket), clock=at(0))
         evolve_sample(work, "a", score=0.9, trains=LAYERS[:k])
         watched = Watched()
         push(work, bucket, open_store=watched, clock=at(20))
-        assert watched.calls == {"create": k + 4}  # the components, model, snapshot, commit, head entry
+        assert watched.calls == {"create": k + 4, "read": 1}  # the components, model, snapshot, commit, head entry
 
     @pytest.mark.parametrize("seconds", [31, 3600, -1])
     def test_later_it_is_listed_and_the_entry_that_follows_is_read(
@@ -85,7 +87,7 @@ class TestRequests:
         evolve_sample(work, "a", score=0.95)
         watched = Watched()
         push(work, bucket, open_store=watched, clock=at(60))
-        assert watched.calls == {"create": 5}
+        assert watched.calls == {"create": 5, "read": 1}
 
     def test_a_slow_push_looks_again_before_the_head_moves(self, work: Repository, bucket: Remote) -> None:
         push(work, bucket, clock=at(0))
