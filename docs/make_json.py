@@ -16,6 +16,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from mu2net_cli.commands.predict import UnusableImage
+from mu2net_cli.pushing import Evolved
 from mu2net_core.api.add_root import RootResult
 from mu2net_core.api.ancestry import Ancestry
 from mu2net_core.api.cache import CacheReport, PruneReport
@@ -24,7 +26,6 @@ from mu2net_core.api.clone import CloneResult
 from mu2net_core.api.config import DescribedSetting
 from mu2net_core.api.doctor import DoctorReport
 from mu2net_core.api.evaluate import EvalResult
-from mu2net_core.api.evolve import EvolveResult
 from mu2net_core.api.fsck import FsckReport
 from mu2net_core.api.gc import GcReport
 from mu2net_core.api.init import InitResult
@@ -55,7 +56,7 @@ OUTPUTS: dict[str, Any] = {
     "add-task": Head,
     "rm-task": Head | PurgeReport,
     "tasks": tuple[TaskInfo, ...],
-    "evolve": EvolveResult,
+    "evolve": Evolved,
     "reset": ResetResult,
     "status": StatusReport,
     "log": LogEntry,
@@ -65,7 +66,7 @@ OUTPUTS: dict[str, Any] = {
     "ancestry": Ancestry,
     "eval": EvalResult,
     "replay": ReplayReport,
-    "predict": tuple[Prediction, ...],
+    "predict": tuple[Prediction | UnusableImage, ...],
     "remote add": RemoteInfo,
     "remote set": RemoteInfo,
     "remote check": tuple[RemoteCheck, ...],
@@ -95,6 +96,7 @@ REMARKS = {
     "tag": "without a name the second",
     "log": "one document per line",
     "config unset": "`null` if it has no value any more",
+    "predict": "an item per line",
     "eval": "`wall_s` differs from run to run",
 }
 

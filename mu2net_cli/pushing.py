@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mu2net_cli.exchange import exit_if_missing, exit_if_refused, report
 from mu2net_core.api.events import Event, IterationFinished
+from mu2net_core.api.evolved import EvolveResult, IterationResult
+from mu2net_core.api.results import Exchange
 from mu2net_core.errors import Mu2netError, NotFoundError
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
     from mu2net_core.repo import Repository
-    from mu2net_core.repo.outcomes import Exchange
 
-__all__ = ["Pushed", "Pusher"]
+__all__ = ["Evolved", "Pushed", "Pusher"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What became of one push: what was exchanged, or the kind and message of the error it ended with."""
+    """What became of one push.
+
+    Attributes:
+        task: whose iteration was over.
+        exchange: what was exchanged, if it came to that.
+        kind: of the error it ended with.
+        error: that error's message.
+    """
 
     task: str
     exchange: Exchange | None = None
     kind: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evolved:
+    """What one evolution came to, and what became of it on the way.
+
+    Attributes:
+        seed: of the iterations that began now.
+        iterations: all that were finished, in order.
+        not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
+        pushes: what became of every push that ``--push`` asked for.
+    """
+
+    seed: int
+    iterations: tuple[IterationResult, ...]
+    not_begun: tuple[str, ...]
+    pushes: tuple[Pushed, ...]
+
+    @classmethod
+    def of(cls, result: EvolveResult, pushes: Iterable[Pushed]) -> Evolved:
+        """Returns what ``--json`` prints."""
+        done = result.iterations
+        return cls(seed=result.seed, iterations=done, not_begun=result.not_begun, pushes=tuple(pushes))
 
 
 @dataclass(slots=True)

@@ -19,7 +19,9 @@ from mu2net_core.errors import (
     AlreadyExistsError,
     ConflictError,
     CorruptObjectError,
+    CredentialsExpiredError,
     DataError,
+    DeviceError,
     InternalError,
     InvalidInputError,
     Mu2netError,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.add_root import RootResult
     from mu2net_core.api.ancestry import Ancestry
     from mu2net_core.api.check_remote import RemoteCheck
+    from mu2net_core.api.config import DescribedSetting
     from mu2net_core.api.doctor import DoctorReport
     from mu2net_core.api.evaluate import EvalResult
     from mu2net_core.api.events import (
@@ -89,8 +92,11 @@ __all__ = [
     "Compiling",
     "ConflictError",
     "CorruptObjectError",
+    "CredentialsExpiredError",
     "CycleFinished",
     "DataError",
+    "DescribedSetting",
+    "DeviceError",
     "DoctorReport",
     "EvalResult",
     "Event",
@@ -145,6 +151,7 @@ _HOMES = {
     "api.add_root": ("RootResult",),
     "api.ancestry": ("Ancestry",),
     "api.check_remote": ("RemoteCheck",),
+    "api.config": ("DescribedSetting",),
     "api.doctor": ("DoctorReport",),
     "api.evaluate": ("EvalResult",),
     "api.events": (

@@ -123,9 +123,9 @@ def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, 
     from mu2net_cli.telling import often
 
     if as_json:
-        pushes = pusher.pushed if pusher is not None else []
-        document = {name: getattr(result, name) for name in ("seed", "iterations", "not_begun")}
-        print_json({**document, "pushes": pushes})
+        from mu2net_cli.pushing import Evolved
+
+        print_json(Evolved.of(result, pusher.pushed if pusher is not None else ()))
     if result.not_begun:
         session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
     seeds = dict.fromkeys(str(one.seed) for one in result.iterations)

@@ -20,7 +20,7 @@ from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 if TYPE_CHECKING:
     from mu2net_core.api.predict import Prediction, Unreadable
 
-__all__ = ["predict"]
+__all__ = ["Failure", "UnusableImage", "predict"]
 
 _STDIN = "-"
 _TITLES = ("image", "label", "probability")
@@ -93,6 +93,36 @@ def _names_in(data: bytes) -> list[str]:
     return [name.decode(sys.getfilesystemencoding(), "surrogateescape") for name in ended if name]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error that did not end the command.
+
+    Attributes:
+        kind: of it, as of the errors on stderr.
+        message: what went wrong.
+        hint: what to do.
+    """
+
+    kind: str
+    message: str
+    hint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusableImage:
+    """An image that could not be used.
+
+    Attributes:
+        name: what the user calls it: the path as it was given.
+        path: of the file; ``-`` for bytes.
+        error: why.
+    """
+
+    name: str
+    path: Path
+    error: Failure
+
+
 @dataclass(slots=True)
 class _Outcome:
     """The results, one after the other, and what became of images that could not be used.
@@ -143,8 +173,8 @@ def _item(one: Prediction | Unreadable) -> object:
 
     if isinstance(one, Prediction):
         return one
-    error = {"kind": one.error.kind, "message": one.error.message, "hint": one.error.hint}
-    return {"name": one.name, "path": str(one.path), "error": error}
+    error = Failure(kind=one.error.kind, message=one.error.message, hint=one.error.hint)
+    return UnusableImage(name=one.name, path=one.path, error=error)
 
 
 def _print_rows(results: Iterable[Prediction | Unreadable]) -> None:

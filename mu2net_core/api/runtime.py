@@ -200,5 +200,5 @@ def _here(repo: Repository, task: Task) -> str | None:
     raise DataError(
         f"The data of the task {task.name} is {task.source}, as whoever added it calls it. Where that lies on this "
         "machine is not known here, and nothing is read before you say so.",
-        hint=f"{command} {shlex.quote(task.source)}" if here else f"{command} {scheme}:PATH",
+        hint=f"{command} {shlex.quote(f'{scheme}:{repo.worktree / rest}') if here else f'{scheme}:PATH'}",
     )

@@ -120,11 +120,11 @@ def test_what_the_verbs_print_is_what_is_documented(run, trained_repo: Path, tmp
         result = run(*(["-C", inside] if inside else []), *args, "--json")
         name = next(verb for verb in (" ".join(args[:2]), args[0]) if verb in OUTPUTS)
         seen.add(name)
-        assert result.code in {0, 1}, result.err
-        documents = map(json.loads, result.out.splitlines())
+        assert result.code in {0, 1, 6}, result.err
+        documents = [json.loads(text) for text in (result.out.splitlines() if name == "log" else [result.out])]
         found = [line for document in documents for line in misfits(OUTPUTS[name], document, name)]
         assert found == []
-        return json.loads(result.out.splitlines()[0])
+        return documents[0]
 
     check("init", new, "--preset", "vit-mini")
     for verb in ("status", "tasks", "leaderboard", "doctor", "log", "reflog", "tag", "verify"):
@@ -137,6 +137,7 @@ def test_what_the_verbs_print_is_what_is_documented(run, trained_repo: Path, tmp
     check("ancestry", "digits", "--transfer")
     check("eval", "digits")
     check("predict", "digits", str(image(tmp_path)))
+    check("predict", "digits", str(image(tmp_path)), "missing.png")
     check("remote", "add", "origin", shared)
     check("remote", "set", "origin", "--readers", "team")
     check("push", "--dry-run")

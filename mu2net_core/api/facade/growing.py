@@ -103,18 +103,19 @@ class Growing(Held):
             on_skipped=on_skipped,
         )
 
-    def remove_task(self, task: str) -> Head:
+    def remove_task(self, task: str, *, dry_run: bool = False) -> Head:
         """Removes a task and returns its last head; its history stays, and models that build on it keep its layers.
 
         Args:
             task: its name.
+            dry_run: only find out; returns the head it has.
 
         Raises:
             NotFoundError: there is no such task, or it was removed before.
         """
         from mu2net_core.api.rm_task import rm_task
 
-        return rm_task(self.repository, self.context, task)
+        return rm_task(self.repository, self.context, task, dry_run=dry_run)
 
     def purge(
         self,

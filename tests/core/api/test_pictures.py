@@ -40,10 +40,10 @@ def test_a_folder_stands_for_all_images_below_it_in_order(tmp_path: Path) -> Non
 
 
 def test_what_a_folder_holds_besides_images_is_counted(tmp_path: Path) -> None:
-    put(tmp_path, "new/a.png", "new/Thumbs.db", "new/x/b.HEIC", "new/c.heic", "new/README")
+    put(tmp_path, "new/a.png", "new/Thumbs.db", "new/x/b.EPS", "new/c.eps", "new/README")
     names, warnings = found(tmp_path, "new")
     assert names == ["new/a.png"]
-    assert warnings == ["left out of new what is no image by its name: 1 .db, 2 .heic, 1 README"]
+    assert warnings == ["left out of new what is no image by its name: 1 .db, 2 .eps, 1 README"]
 
 
 def test_a_folder_without_images_is_told(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_parent_whose_sizes_are_lies_is_left_out_and_named_once(bench: Workben
     for _ in range(2):
         assert set(check.of(system, "a").roots) == {root.id}
     assert len(warnings) == 1
-    assert "the root eeeeeeeeeeee is not used as a parent: its embedding has" in warnings[0]
+    assert "the root eeeeeeeeee is not used as a parent: its embedding has" in warnings[0]
 
 
 def test_only_a_component_of_the_same_layer_is_made_to_fit() -> None:
