@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=a;AccountKey=YQ==;BlobEndpoint={endpoint}/a;")
     options = {} if scheme == "abfs" else {"endpoint": endpoint, "anonymous": "true"}
     store = open_remote(f"{scheme}://bucket/x", options, sleep=lambda _: None)
-    with pytest.raises(StorageError, match=rf"Cannot read a in {scheme}://bucket/x: .*5 attempts"):
+    with pytest.raises(StorageError, match=rf"Cannot read a in {scheme}://bucket/x: .*attempt"):
         store.read("a")
     with pytest.raises(StorageError, match="Cannot"):
         store.create("a", b"x")
