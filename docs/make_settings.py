@@ -76,7 +76,7 @@ def _section(section: str) -> str:
 
 def _section_of(key: str) -> str:
     section = "" if key == "preset" or key.startswith(ARCHITECTURE) else key.partition(".")[0]
-    return "cache" if section in {"pull", "sign"} else section
+    return "cache" if section in {"commit", "pull", "sign"} else section
 
 
 def _allowed(key: str) -> str:

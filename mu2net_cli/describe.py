@@ -10,9 +10,9 @@ from mu2net_cli.render import counted, percent, quantity, short
 if TYPE_CHECKING:
     from mu2net_core.api.log import HowRun, LogEntry
     from mu2net_core.api.show import Shown, ShownComponent
-    from mu2net_core.objects import ImageInput, Model, Mutation, Snapshot, Task, Training
+    from mu2net_core.objects import Agent, ImageInput, Model, Mutation, Snapshot, Task, Training
 
-__all__ = ["access_text", "commit_lines", "component_lines", "shown_lines"]
+__all__ = ["access_text", "commit_lines", "component_lines", "named", "shown_lines"]
 
 
 def access_text(task: str, readers: tuple[str, ...] | None) -> str:
@@ -20,6 +20,11 @@ def access_text(task: str, readers: tuple[str, ...] | None) -> str:
     if readers is None:
         return "public"
     return "private" if readers == (task,) else f"readers {','.join(readers) or 'nobody'}"
+
+
+def named(agent: Agent) -> str:
+    """Returns who made a commit, and on which machine if that is said."""
+    return f"{agent.id[:8]} on {agent.host}" if agent.host else agent.id[:8]
 
 
 def commit_lines(entry: LogEntry) -> Iterator[str]:
@@ -30,7 +35,7 @@ def commit_lines(entry: LogEntry) -> Iterator[str]:
     yield f"Task:   {entry.task}"
     if entry.agent is not None:
         device = "" if entry.agent.device == "none" else f" ({entry.agent.device})"
-        yield f"Agent:  {entry.agent.id[:8]} on {entry.agent.host}{device}"
+        yield f"Agent:  {named(entry.agent)}{device}"
     yield f"Date:   {entry.finished_at[:19].replace('T', ' ')} UTC"
     yield ""
     yield f"    {entry.message}"

@@ -6,8 +6,10 @@ import io
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +19,7 @@ from mu2net_cli.text import print_document, print_line
 from mu2net_cli.usage import UsageError, report_usage
 from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
+from mu2net_core.redaction import redact
 
 __all__ = ["app", "main", "run"]
 
@@ -68,10 +71,16 @@ def main(args: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
+    sys.excepthook = _print_traceback
     code = _guarded(sys.argv[1:])
     if code == _INTERRUPTED:
         _leave_at_once(code)
     return code
+
+
+def _print_traceback(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
+    """Prints what Python prints of an exception with ``--debug``, without secrets: libraries repeat whole URLs."""
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, exc, trace))))
 
 
 def _leave_at_once(code: int) -> None:
@@ -113,7 +122,7 @@ def _unexpected(exc: Exception, *, as_json: bool) -> int:
     if error is not None:
         _report(error, as_json=as_json)
         return error.exit_code
-    print_line(f"error: unexpected {type(exc).__name__}: {exc}", err=True)
+    print_line(f"error: unexpected {type(exc).__name__}: {redact(str(exc))}", err=True)
     print_line("hint: this is a defect; 'mu2net --debug COMMAND' shows where it happened", err=True)
     return 1
 

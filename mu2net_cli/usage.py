@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from mu2net_cli.text import print_document, print_line
+from mu2net_core.redaction import redact
 
 __all__ = ["UsageError", "report_usage"]
 
@@ -20,7 +21,7 @@ _CONVERSION = "Value error, "
 
 def report_usage(exc: Any, *, as_json: bool) -> None:
     """Prints a usage error to stderr: the usage, the error and a hint, or one JSON document."""
-    message = exc.format_message().replace(_CONVERSION, "")
+    message = redact(exc.format_message().replace(_CONVERSION, ""))
     path = exc.ctx.command_path if exc.ctx is not None else "mu2net"
     hint = f"All that {path} takes: {path} --help"
     if as_json:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from mu2net_core.redaction import redact
+
 __all__ = [
     "AccessDeniedError",
     "AlreadyExistsError",
@@ -27,7 +29,7 @@ __all__ = [
 
 
 class Mu2netError(Exception):
-    """Base of all deliberate errors.
+    """Base of all deliberate errors. None repeats a password, token or key that was in what somebody gave or answered.
 
     Attributes:
         kind: a stable machine-readable name, printed by ``--json``.
@@ -39,9 +41,9 @@ class Mu2netError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact(message)
+        self.hint = None if hint is None else redact(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message

@@ -13,7 +13,7 @@ import pytest
 
 from mu2net_cli.main import main
 from mu2net_core.api.context import Context
-from mu2net_core.objects import Agent, HeadEntry, encode, hash_bytes, object_key
+from mu2net_core.objects import Agent, HeadEntry, Task, encode, hash_bytes, object_key
 from mu2net_core.repo import Repository
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 
@@ -356,6 +356,55 @@ def test_data_is_read_from_no_path_that_came_along(
         split_at(open_repo(tmp_path / "mine", context), context, task, "test", 8)
     with pytest.raises(DataError, match=r"over the limit of (.|\n)*limits.examples_bytes"):
         split_at(mine, context, task, "test", 2**30)
+
+
+@pytest.mark.parametrize(
+    "source", ["folder:/etc", "npz:/etc/x.npz", "folder:etc", "plug:os", "http://169.254.169.254/x"]
+)
+def test_data_of_a_cloned_task_is_read_from_nowhere_after_the_remote_is_removed(
+    source: str, bucket: Repository, context: Context, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mu2net_core.api.open import open_repo
+    from mu2net_core.api.runtime import split_at
+    from mu2net_core.data import load, stream
+    from mu2net_core.errors import DataError
+
+    def opened(*_args: object, **_options: object) -> None:
+        raise AssertionError("it was opened")
+
+    assert run("clone", "--full", str(bucket.path), "mine").code == 0
+    assert run("-C", "mine", "remote", "remove", "origin").code == 0
+    monkeypatch.setattr(load, "open_source", opened)
+    monkeypatch.setattr(stream, "open_split", opened)
+    mine = open_repo(tmp_path / "mine", context)
+    task = replace(task_of(mine, "cats"), source=source)
+    with pytest.raises(DataError, match="nothing is read before you say so") as caught:
+        split_at(mine, context, task, "test", 8)
+    assert "mu2net config set data.cats " in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"depth": "abc"}, {"depth": -1}, {"depth": 10**9}, {"depth": True}, {"skip_bad": "no"}, {"skip_stray": 2}],
+)
+def test_nonsense_in_a_tasks_options_is_an_error_in_the_data(
+    options: dict[str, int | str | bool], bucket: Repository, tmp_path: Path
+) -> None:
+    from mu2net_core.data import load_split
+    from mu2net_core.errors import DataError
+
+    for name in ("a/0.png", "b/0.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True)
+        (tmp_path / "photos" / name).write_bytes(b"x")
+    task = replace(task_of(bucket, "cats"), source="folder:photos", options=options)
+    with pytest.raises(DataError, match="cannot be read as the task says"):
+        load_split(task, "test", size=(8, 8), uri=f"folder:{tmp_path / 'photos'}")
+
+
+def task_of(repo: Repository, name: str) -> Task:
+    state = repo.refs.head(name)
+    assert state is not None
+    return repo.objects.task(repo.objects.commit(state.commit).task_id)
 
 
 def test_an_object_of_a_megabyte_is_hashed_before_it_is_believed(bucket: Repository) -> None:

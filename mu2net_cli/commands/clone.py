@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, 
 from mu2net_cli.session import session_of
 
 __all__ = ["clone"]
+
+_LONGEST = 60
 
 
 def clone(
@@ -58,9 +61,17 @@ def clone(
     if not as_json:
         session.say(f"Cloned into {result.worktree}" + ("" if full else " (components come when needed)"))
     report(session, result, direction="From", as_json=as_json)
+    if result.settings:
+        told = ", ".join(f"{key} = {_short(value)}" for key, value in sorted(result.settings.items()))
+        session.note(f"Took over its settings: {told}. To take one back: mu2net config unset KEY")
     if result.meant_for is not None and not who:
         names = ",".join(result.meant_for)
         session.note(
             f"It says that only {names} can read it. If that is so: mu2net remote set origin --readers {names}"
         )
     exit_if_refused(session, result)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from mu2net_cli.describe import named
 from mu2net_cli.options import JsonFlag, OptionalTask
 from mu2net_cli.render import Column, print_json, print_table, short
 from mu2net_cli.session import session_of
@@ -34,7 +35,7 @@ def reflog(ctx: typer.Context, task: OptionalTask = None, *, as_json: JsonFlag =
             short(entry.commit),
             (entry.finished_at or "-")[:19].replace("T", " "),
             entry.event or entry.state,
-            "-" if entry.agent is None else f"{entry.agent.id[:8]} on {entry.agent.host}",
+            "-" if entry.agent is None else named(entry.agent),
             entry.message or "-",
         )
         for entry in entries

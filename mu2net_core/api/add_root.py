@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from mu2net_core.api.context import Context
 from mu2net_core.api.roots import RANDOM, load_pretrained, store_root
 from mu2net_core.api.settings import effective_preset
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError
-from mu2net_core.objects import Origin, check_name
+from mu2net_core.errors import AlreadyExistsError
+from mu2net_core.objects import Origin
 from mu2net_core.repo import Repository
 from mu2net_core.repo.outcomes import Watch
+from mu2net_core.repo.revisions import check_new_name
 
 __all__ = ["RootResult", "add_root"]
 
@@ -56,14 +57,12 @@ def add_root(
         InvalidInputError: the name cannot be one or is taken, or the checkpoint does not fit the preset.
         NotFoundError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had.
     """
-    check_name(name, "root name")
     roots = repo.refs.roots()
     if name in roots:
         raise AlreadyExistsError(
             f"There is a root {name} already, and roots never change.", hint="Choose another name."
         )
-    if repo.refs.head(name) is not None or name in repo.refs.tags():
-        raise InvalidInputError(f"Cannot add a root {name}: a task or tag has that name, and it would mean both.")
+    check_new_name(repo, name, "root")
     preset = effective_preset(repo, context)
     pretrained = load_pretrained(root, preset, context, limits=repo.limits, watch=watch)
     root_id, model = store_root(repo, preset, seed=seed, pretrained=pretrained)

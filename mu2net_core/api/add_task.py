@@ -24,6 +24,8 @@ from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.config import DATA
 from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.revisions import check_new_name
+from mu2net_core.storage.secrets import check_no_secret_in_uri
 
 __all__ = ["add_task"]
 
@@ -71,12 +73,13 @@ def add_task(
 
     Raises:
         AlreadyExistsError: there is a task of that name.
-        InvalidInputError: a name, split or option that cannot be right.
+        InvalidInputError: a name, split or option that cannot be right, or a URI with a password or key in it.
         NotFoundError: no such data set.
         DataError: the data cannot be used as it is.
     """
+    check_no_secret_in_uri(uri)
     given, uri = uri, absolute_uri(uri, context.cwd)
-    name = check_name(name if name is not None else default_name(uri), "task name")
+    name = check_new_name(repo, name if name is not None else default_name(uri), "task")
     access = _access(name, private=private, readers=readers)
     before = _removed_head(repo, name)
     removal = repo.objects.commit(before.commit) if before is not None else None

@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 from mu2net_core.api.context import Context, cache_folder
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import Limits, hash_bytes
+from mu2net_core.redaction import shown
 from mu2net_core.repo.outcomes import Progress, Watch
-from mu2net_core.storage.places import without_secret
+from mu2net_core.storage.secrets import check_no_secret
 
 __all__ = ["CHECKPOINTS", "LocalCheckpoint", "local_checkpoint"]
 
@@ -68,6 +69,7 @@ def local_checkpoint(root: str, context: Context, *, limits: Limits, watch: Watc
     if url.lower().startswith("file://"):
         url = unquote(urlsplit(url).path)
     if not _URL.match(url):
+        check_no_secret(root, what="root")
         path = context.cwd / Path(url).expanduser()
         if not path.is_file():
             raise NotFoundError(
@@ -78,11 +80,11 @@ def local_checkpoint(root: str, context: Context, *, limits: Limits, watch: Watc
     target = _place(url, context)
     if not target.is_file():
         _fetch(root, url, target, limits=limits, watch=watch)
-    return LocalCheckpoint(path=target, source=root if root in CHECKPOINTS else without_secret(url), is_copy=True)
+    return LocalCheckpoint(path=target, source=root if root in CHECKPOINTS else shown(url), is_copy=True)
 
 
 def _place(url: str, context: Context) -> Path:
-    name = _UNSAFE.sub("_", without_secret(url).rstrip("/").rpartition("/")[2])[-200:]
+    name = _UNSAFE.sub("_", shown(url).rstrip("/").rpartition("/")[2])[-200:]
     return cache_folder(context) / "checkpoints" / hash_bytes(url.encode())[:16] / (name.lstrip(".") or "checkpoint")
 
 

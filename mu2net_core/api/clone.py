@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.foreign_settings import fitting_settings
 from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.remote import as_readers, resolve_url
-from mu2net_core.api.settings import fitting_settings
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
 from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, InvalidInputError, StorageError
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
 from mu2net_core.repo.adopt import adopt
+from mu2net_core.repo.config import Value
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
 from mu2net_core.repo.remote import check_endpoint
@@ -26,6 +27,7 @@ from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import LocalStore, replace_file
 from mu2net_core.storage.files import make_folder, translated
 from mu2net_core.storage.local import synced_together
+from mu2net_core.storage.secrets import check_folder
 
 __all__ = ["CloneResult", "clone"]
 
@@ -45,6 +47,8 @@ class CloneResult:
         tags: every tag.
         roots: every root model.
         meant_for: who can read what was cloned, as it says itself; None for everybody.
+        preset: that was taken over.
+        settings: that were taken over with it.
         num_objects: objects that travelled.
         size_bytes: bytes of these objects.
     """
@@ -57,6 +61,8 @@ class CloneResult:
     tags: tuple[NameReport, ...]
     roots: tuple[NameReport, ...]
     meant_for: tuple[str, ...] | None
+    preset: str
+    settings: Mapping[str, Value]
     num_objects: int
     size_bytes: int
 
@@ -101,8 +107,9 @@ def clone(
     check_endpoint(remote)
     limits = effective_limits(context)
     reached = connect(remote, limits=limits)
-    like = fitting_settings(reached.config(), context)
-    target = (context.cwd / Path(folder).expanduser()) if folder is not None else context.cwd / _default_name(source)
+    like = fitting_settings(reached.config(), context, limits)
+    name = _default_name(source) if folder is None else check_folder(folder).expanduser()
+    target = context.cwd / name
     _check_target(target)
     counter = Counter(progress)
     with _unfinished(target, f"{source}\n{full}\n", context):
@@ -130,6 +137,8 @@ def clone(
         tags=fetched.tags,
         roots=fetched.roots,
         meant_for=like.readers,
+        preset=like.preset,
+        settings=dict(like.settings),
         num_objects=counter.num_objects,
         size_bytes=counter.size_bytes,
     )

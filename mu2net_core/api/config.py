@@ -6,13 +6,22 @@ from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.setting_checks import check_not_chosen_once, check_value, placed
-from mu2net_core.api.settings import MAX_SIZE, PATHS, known_keys, layers_of, setting_descriptions, unknown_setting
+from mu2net_core.api.settings import (
+    COMMIT_HOST,
+    MAX_SIZE,
+    PATHS,
+    known_keys,
+    layers_of,
+    setting_descriptions,
+    unknown_setting,
+)
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
 from mu2net_core.presets import Preset, preset_choices, preset_named, preset_values
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.config import DATA, Origin, Value, parse_value
 from mu2net_core.repo.revisions import near
+from mu2net_core.storage.secrets import check_no_secret, check_no_secret_in_uri
 
 __all__ = ["DescribedSetting", "choices", "get", "list_", "set_", "settable", "unset"]
 
@@ -96,7 +105,10 @@ def set_(repo: Repository, context: Context, key: str, text: str) -> Setting:
     def validate(name: str, value: Value) -> None:
         check_value(repo, context, name, value)
 
-    value = placed(repo, context, key, parse_value(text))
+    value = parse_value(text)
+    if isinstance(value, str):
+        check_no_secret_in_uri(value) if key.startswith(DATA) else check_no_secret(value, what=f"value of {key}")
+    value = placed(repo, context, key, value)
     repo.update_config(lambda config: config.with_setting(key, value, validate=validate))
     return get(repo, context, key)
 
@@ -114,7 +126,8 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
 
 
 def _layers(repo: Repository, context: Context) -> Layers:
-    return layers_of(repo.config.settings, context, defaults=_defaults(preset_named(repo.config.preset)))
+    defaults = {**_defaults(preset_named(repo.config.preset)), COMMIT_HOST: context.host}
+    return layers_of(repo.config.settings, context, defaults=defaults)
 
 
 def _defaults(preset: Preset) -> dict[str, Value]:

@@ -20,6 +20,7 @@ from mu2net_core.repo import Repository, create_repository, open_repository
 from mu2net_core.repo.config import Value
 from mu2net_core.repo.outcomes import Watch
 from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
+from mu2net_core.storage.secrets import check_folder
 
 __all__ = ["InitResult", "init"]
 
@@ -80,7 +81,7 @@ def init(
             not fit the preset.
     """
     base, settings = chosen_preset(preset, context)
-    target = context.cwd / folder.expanduser()
+    target = context.cwd / check_folder(folder).expanduser()
     repo = _unfinished(target if bare else target / FOLDER, base.name, settings)
     limits = effective_limits(context, {} if repo is None else repo.config.settings)
     chosen = preset_in_force(base, settings if repo is None else repo.config.settings, context)

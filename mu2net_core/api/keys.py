@@ -103,7 +103,10 @@ def _is_for_us(options: str) -> bool:
     name, _, value = options.partition("=")
     if name.lower() != "namespaces" or '",' in value:
         raise ValueError(f"the option {options[:60]!r} is not supported, only namespaces=")
-    return any(fnmatchcase(_NAMESPACE, pattern) for pattern in value.strip('"').split(","))
+    patterns = value.strip('"').split(",")
+    if any(pattern.startswith("!") and fnmatchcase(_NAMESPACE, pattern[1:]) for pattern in patterns):
+        return False  # as ssh reads it: what is excluded stays so, whatever else matches
+    return any(fnmatchcase(_NAMESPACE, pattern) for pattern in patterns)
 
 
 def _key_of(text: str) -> str | None:

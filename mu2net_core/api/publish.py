@@ -10,7 +10,7 @@ from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import Agent, Commit, Model, Run
+from mu2net_core.objects import Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.contest import contenders
 from mu2net_core.repo.merge import choose, contains, merge
@@ -50,7 +50,7 @@ def publish(
         iteration=state.iteration,
         selections=_selections(repo, base, state, {winner.id: model_id}),
         children=state.counts,
-        agent=Agent(id=repo.agent_id, host=context.host, device=model.device_kind or ""),
+        agent=replace(committer(repo, context), device=model.device_kind or ""),
         started_at=state.started_at,
         finished_at=context.timestamp(),
         message=_message(state, None if model_id == base.model else model.quality, test_quality),

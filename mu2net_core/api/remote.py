@@ -15,11 +15,12 @@ from mu2net_core.objects import check_name
 from mu2net_core.repo import Config, Remote, Repository
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.probe import Verdict, refusal
-from mu2net_core.repo.remote import check_endpoint, check_no_secret
+from mu2net_core.repo.remote import check_endpoint
 from mu2net_core.repo.remotes import attach, check_place, connect, find_remote
 from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.repo.vetting import forget_note, read_note, vet
 from mu2net_core.storage import open_store
+from mu2net_core.storage.secrets import check_no_secret
 
 __all__ = ["RemoteInfo", "add", "change", "list_", "remove", "resolve_url"]
 

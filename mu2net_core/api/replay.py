@@ -20,6 +20,7 @@ from mu2net_core.api.comparison import (
     surroundings,
 )
 from mu2net_core.api.context import Context
+from mu2net_core.api.foreign_settings import MOST_CYCLES
 from mu2net_core.api.laboratory import Laboratory
 from mu2net_core.api.recorded import recorded_preset
 from mu2net_core.api.workspace import Workspace
@@ -27,6 +28,7 @@ from mu2net_core.engine.events import Event
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Commit, Run, System, encode, hash_bytes
+from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository, load_system_then
 from mu2net_core.repo.revisions import resolve
 from mu2net_core.search import best, start
@@ -94,7 +96,9 @@ def replay(
     began = time.perf_counter()
     commit_id, commit, run, snapshot = _iteration(repo, revision)
     _check_present(repo, commit_id, commit)
-    lab = Laboratory.of(repo, context, recorded_preset(run.preset, run.settings), on_event)
+    preset = recorded_preset(run.preset, run.settings)
+    _check_amount(commit_id, run, preset)
+    lab = Laboratory.of(repo, context, preset, on_event)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
         state, now = _again(lab, Workspace.at(repo, Path(folder)), (commit, run, snapshot), on_event)
     keep_bounded(repo, context)
@@ -151,6 +155,16 @@ def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:
                 "is not here.",
                 hint="mu2net pull brings the tasks that are on a remote; what was purged cannot be used again.",
             )
+
+
+def _check_amount(commit_id: str, run: Run, preset: Preset) -> None:
+    """Refuses to do as much work as somebody may have written into a commit."""
+    cycles = run.children * run.done * preset.training.validations
+    if cycles > MOST_CYCLES:
+        raise InvalidInputError(
+            f"The commit {commit_id[:10]} is not repeated: it says {run.done} generations of {run.children} children "
+            f"with {preset.training.validations} training cycles each; expected up to {MOST_CYCLES} cycles."
+        )
 
 
 def _again(

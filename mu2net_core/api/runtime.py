@@ -180,11 +180,11 @@ def _precision_of(device: jax.Device) -> Precision:
 def _here(repo: Repository, task: Task) -> str | None:
     """Returns where the task's data lies on this machine; None where the task says.
 
-    A catalogue means the same everywhere. Of a path the task has the last part only: where it lies is what somebody on
-    this machine said, by adding the task here or by a setting. Nothing that came along is read before.
+    A catalogue means the same everywhere. Where anything else lies is what somebody on this machine said, by adding
+    the task here or by a setting, whether there are remotes now or not. Nothing that came along is read before.
 
     Raises:
-        DataError: the task names a file or folder, and nobody said where that is here.
+        DataError: the task names no set of a catalogue, and nobody said where its data is here.
     """
     uri = repo.config.settings.get(f"{DATA}{task.name}")
     if isinstance(uri, str):
@@ -192,10 +192,10 @@ def _here(repo: Repository, task: Task) -> str | None:
             return absolute_uri(uri, repo.worktree)
         except (InvalidInputError, NotFoundError) as exc:
             raise DataError(f"The setting {DATA}{task.name} names no data. {exc.message}", hint=exc.hint) from exc
-    if is_catalogue(task.source) or not (is_file(task.source) or repo.config.remotes):
+    if is_catalogue(task.source):
         return None
     scheme, _, rest = task.source.partition(":")
-    here = is_file(task.source) and rest == Path(rest).name and (repo.worktree / rest).exists()
+    here = not is_file(task.source) or (rest == Path(rest).name and (repo.worktree / rest).exists())
     command = f"mu2net config set {DATA}{task.name}"
     raise DataError(
         f"The data of the task {task.name} is {task.source}, as whoever added it calls it. Where that lies on this "

@@ -10,7 +10,16 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.keys import read_allowed_keys
 from mu2net_core.api.names import task_head
 from mu2net_core.api.origins import blaming
-from mu2net_core.api.settings import MAX_SIZE, PATHS, effective_preset, known_keys, layers_of, unknown_setting
+from mu2net_core.api.settings import (
+    COMMIT_HOST,
+    MAX_SIZE,
+    PATHS,
+    check_host,
+    effective_preset,
+    known_keys,
+    layers_of,
+    unknown_setting,
+)
 from mu2net_core.api.signing import read_signer
 from mu2net_core.api.sizes import check_max_size
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
@@ -62,6 +71,8 @@ def check_value(repo: Repository, context: Context, key: str, value: Value) -> N
         MachineConfig.of({key: value})
     elif key == MAX_SIZE:
         check_max_size(key, value)
+    elif key == COMMIT_HOST:
+        check_host(value)
     elif key in PATHS:
         _check_file(repo, context, key, value)
     else:
@@ -74,7 +85,7 @@ def wrong_settings(repo: Repository, context: Context) -> tuple[str, ...]:
     Whether models can be built from them is not tried, and no key is read.
     """
     layers = layers_of(repo.config.settings, context)
-    others = (*MachineConfig.settings_keys(), MAX_SIZE, *PATHS)
+    others = (*MachineConfig.settings_keys(), MAX_SIZE, COMMIT_HOST, *PATHS)
     found = [setting for key in others if (setting := layers.get(key)) is not None]
     checks: list[Callable[[], object]] = [lambda: effective_preset(repo, context)]
     checks += [partial(blaming, [setting], context, partial(_look, repo)) for setting in found]
@@ -87,6 +98,8 @@ def _look(repo: Repository, setting: Setting) -> None:
         MachineConfig.of({key: value})
     elif key == MAX_SIZE:
         check_max_size(key, value)
+    elif key == COMMIT_HOST:
+        check_host(value)
     elif value != "" and not (isinstance(value, str) and (repo.worktree / Path(value).expanduser()).is_file()):
         raise NotFoundError(f"{key}: there is no file {value}.")
 

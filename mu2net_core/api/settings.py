@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,19 @@ from mu2net_core.presets import (
     preset_named,
     with_settings,
 )
-from mu2net_core.repo import Config, Repository, Setting
+from mu2net_core.repo import Repository, Setting
 from mu2net_core.repo.config import DATA, Layers, Value, environment_name, read_user_config
 from mu2net_core.repo.revisions import near
 
 __all__ = [
+    "COMMIT_HOST",
     "MAX_SIZE",
     "PATHS",
+    "check_host",
+    "effective_host",
     "effective_machine",
     "effective_path",
     "effective_preset",
-    "fitting_settings",
     "known_keys",
     "layers_of",
     "preset_in_force",
@@ -52,6 +53,7 @@ _VARIABLES = tuple(
         "SIGN",
         "PULL",
         "CACHE_MAX",
+        "COMMIT_HOST",
     )
 )
 PATHS: Mapping[str, str] = {
@@ -60,22 +62,31 @@ PATHS: Mapping[str, str] = {
 }
 """Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
 
+COMMIT_HOST = "commit.host"
+"""The setting that names this machine in commits, which everybody sees who gets them; empty leaves the name out."""
+
 MAX_SIZE = "cache.max_size"
 """The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
+_LONGEST_HOST = 255
 _MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
+_HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"
 _PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE)
+    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST)
     return tuple(sorted((*preset_keys(preset), *own)))
 
 
 def setting_descriptions(preset: Preset) -> dict[str, str]:
     """Returns what each setting of a repository of ``preset`` is, in a line, by key; sorted."""
-    texts = preset_descriptions(preset) | dict(PATHS) | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT}
+    texts = (
+        preset_descriptions(preset)
+        | dict(PATHS)
+        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT}
+    )
     texts |= {f"{MACHINE_PREFIX}{name}": text for name, text in described(MachineConfig).items()}
     texts |= {f"{LIMITS_PREFIX}{name}": f"the most {text}" for name, text in described(Limits).items()}
     return dict(sorted(texts.items()))
@@ -126,6 +137,30 @@ def effective_machine(repo: Repository, context: Context) -> MachineConfig:
     return MachineConfig.of({setting.key: setting.value for setting in found})
 
 
+def effective_host(settings: Mapping[str, Value], context: Context) -> str:
+    """Returns what commits call this machine, by environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: the value is no text that can be printed.
+    """
+    found = layers_of(settings, context).get(COMMIT_HOST)
+    return context.host if found is None else check_host(found.value)
+
+
+def check_host(value: Value) -> str:
+    """Returns the value of ``commit.host``, checked.
+
+    Raises:
+        InvalidInputError: it is no text that can be printed, or a long one.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_HOST or not value.isprintable():
+        raise InvalidInputError(
+            f"{COMMIT_HOST}: expected a name of up to {_LONGEST_HOST} characters, got {str(value)[:80]!r}.",
+            hint=ALL_VALUES,
+        )
+    return value
+
+
 def layers_of(
     settings: Mapping[str, Value],
     context: Context,
@@ -166,31 +201,6 @@ def effective_path(context: Context, settings: Mapping[str, Value], key: str, fo
     return folder / Path(found.value).expanduser()
 
 
-def fitting_settings(config: Config, context: Context) -> Config:
-    """Returns another repository's ``config`` with only the settings that mean something here.
-
-    Where its data lies and what it accepts is its own business. A setting that is unknown here is left
-    out; where they do not fit the preset, all are, but for the sizes of its models. The context is told so.
-
-    Raises:
-        NotFoundError: the preset is unknown here.
-    """
-    preset, known = preset_named(config.preset), dict[str, Value]()
-    for key, value in sorted(config.shared_settings.items()):
-        if key in preset_keys(preset):
-            known[key] = value
-        else:
-            context.warn(f"left out the setting {key} of that repository: it is unknown here")
-    try:
-        with_settings(preset, known)
-    except InvalidInputError as exc:
-        sizes = {key: value for key, value in known.items() if key.startswith(ARCHITECTURE)}
-        known = sizes if _fits_values(preset, sizes) else {}
-        left = "all settings of that repository" + (f" but {', '.join(known)}" if known else "")
-        context.warn(f"left out {left}: {exc.message}")
-    return replace(config, settings=known)
-
-
 def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
     """Returns a warning for all that looks like a setting and is none, with near names.
 
@@ -221,14 +231,6 @@ def _checked(preset: Preset, settings: Iterable[Setting]) -> Preset:
 def _fits(preset: Preset, settings: Iterable[Setting]) -> bool:
     try:
         _checked(preset, settings)
-    except InvalidInputError:
-        return False
-    return True
-
-
-def _fits_values(preset: Preset, settings: Mapping[str, Value]) -> bool:
-    try:
-        with_settings(preset, settings)
     except InvalidInputError:
         return False
     return True

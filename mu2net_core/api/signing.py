@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.keys import parse_public_key
-from mu2net_core.api.settings import effective_path
+from mu2net_core.api.settings import effective_host, effective_path
 from mu2net_core.api.ssh_agent import agent_signature
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Agent, Commit, Signature, Snapshot, encode, signed_bytes
@@ -62,7 +62,7 @@ def signer_of(repo: Repository, context: Context) -> Signer | None:
 
 def committer(repo: Repository, context: Context) -> Agent:
     """Returns who makes a commit here for which nothing was computed."""
-    return Agent(id=repo.agent_id, host=context.host, device="none")
+    return Agent(id=repo.agent_id, host=effective_host(repo.config.settings, context), device="none")
 
 
 def commit_signer(repo: Repository, context: Context) -> Callable[[Commit], Commit]:

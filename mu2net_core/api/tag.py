@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.signing import put_tagged
-from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import Snapshot, check_name
+from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Snapshot
 from mu2net_core.repo import Repository
-from mu2net_core.repo.revisions import near
+from mu2net_core.repo.revisions import check_new_name, near
 from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import read_tracking
 
@@ -52,10 +52,8 @@ def create(repo: Repository, context: Context, name: str, *, public: bool = Fals
         InvalidInputError: the name cannot be one, or is a task's.
         NotFoundError: there is nothing to name yet.
     """
-    check_name(name, "tag name")
+    check_new_name(repo, name, "tag")
     heads = {task: state.commit for task, state in repo.refs.heads().items()}
-    if name in heads or name in repo.refs.roots():
-        raise InvalidInputError(f"Cannot tag {name}: a task or root has that name, and `{name}` would mean both.")
     alive = {task: commit for task, commit in heads.items() if not repo.objects.commit(commit).removed}
     if public:
         rules = load_rules(repo)

@@ -12,7 +12,7 @@ from mu2net_core.data.catalogue import is_file, open_source
 from mu2net_core.data.deep import range_of
 from mu2net_core.data.images import as_pixels, fit
 from mu2net_core.data.source import Examples, Source, Stored
-from mu2net_core.errors import DataError, NotFoundError
+from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Split, Task
 
 __all__ = ["Fingerprint", "check_label", "checked", "load_split", "open_split"]
@@ -108,6 +108,8 @@ def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None)
             f"The data of task {task.name} is not here: {exc.message}",
             hint=f"If it lies elsewhere on this machine: mu2net config set data.{task.name} {_scheme(task)}",
         ) from exc
+    except InvalidInputError as exc:
+        raise DataError(f"The data of task {task.name} cannot be read as the task says: {exc.message}") from exc
     _check_unchanged(task, wanted, source)
     return source
 

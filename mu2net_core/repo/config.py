@@ -35,7 +35,7 @@ Validate = Callable[[str, Value], None]
 
 DATA = "data."
 """What the settings begin with that say where a task's data lies on this machine."""
-_LOCAL = (DATA, LIMITS_PREFIX, MACHINE_PREFIX, "cache.", "pull.", "sign.")
+_LOCAL = (DATA, LIMITS_PREFIX, MACHINE_PREFIX, "cache.", "commit.", "pull.", "sign.")
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
 

@@ -13,6 +13,7 @@ from mu2net_core.repo.epoch import begin_epoch
 from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import make_folder, translate
+from mu2net_core.storage.rights import keep_from_others
 
 __all__ = ["check_empty", "create_repository"]
 
@@ -46,6 +47,8 @@ def create_repository(
             check_empty(path)
         for part in _PARTS:
             make_folder(path / part, private=not bare)
+        if not bare:
+            keep_from_others(path)
     except OSError as exc:
         raise translate(exc, "create", path) from exc
     store = LocalStore(path)

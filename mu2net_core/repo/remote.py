@@ -9,26 +9,21 @@ from urllib.parse import urlsplit
 
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import check_name
+from mu2net_core.redaction import looks_secret
+from mu2net_core.storage.secrets import USUAL_PLACES, check_no_secret
 
-__all__ = ["OPTIONS", "Remote", "check_endpoint", "check_no_secret"]
+__all__ = ["OPTIONS", "Remote", "check_endpoint"]
 
 OPTIONS = ("account", "anonymous", "endpoint", "profile", "project", "region")
 """What may be said about how to reach a remote (docs/storage.md says what each is for)."""
 
-_LONGEST = 2048
 _HOST = re.compile(r"(localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+)(:\d{1,5})?/?", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:@ -]{0,127}")
-_WITHOUT_USER = {"s3", "s3a", "gs", "gcs", "http", "https"}
 _SECRET_NAME = re.compile(r"secret|passw|token|credential|sign|sig$|key|sas", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
     r"(A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}"  # an AWS access key id: where it is, its secret is not far
     r"|[A-Za-z0-9+/_-]{40,}={0,2}"  # an AWS secret key, an Azure account key, a session or bearer token
     r"|\beyJ[A-Za-z0-9_-]{10,}|\bya29\.|-----BEGIN|AccountKey=|SharedAccessSignature",
-)
-_USUAL_PLACES = (
-    "Secrets are never stored in a repository. They come from where the cloud's own tools look for them: environment "
-    "variables (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, "
-    "AZURE_STORAGE_ACCOUNT_KEY), a profile (--profile NAME), or the machine's role."
 )
 
 
@@ -60,31 +55,6 @@ class Remote:
             raise InvalidInputError(f"A folder takes no options; got {', '.join(sorted(self.options))}.")
         for reader in self.readers or ():
             check_name(reader, "reader")
-
-
-def check_no_secret(url: str) -> str:
-    """Returns ``url`` unchanged; the message of the error repeats nothing that could be secret.
-
-    Raises:
-        InvalidInputError: it holds a password, a signature or any other query, or what cannot be printed.
-    """
-    if len(url) > _LONGEST or not url.isprintable():
-        raise InvalidInputError(f"Not a folder or URL: expected up to {_LONGEST} printable characters.")
-    scheme, mark, rest = url.partition("://")
-    if not mark or scheme.lower() == "file":
-        return url
-    user, at, _ = rest.partition("/")[0].rpartition("@")
-    if at and (scheme.lower() in _WITHOUT_USER or ":" in user or "%" in user):
-        raise InvalidInputError(
-            f"Not stored: the URL {scheme}://... holds a user name or password before '@'.", hint=_USUAL_PLACES
-        )
-    if "?" in rest or "#" in rest:
-        raise InvalidInputError(
-            f"Not stored: the URL {scheme}://... goes on after '?' or '#', where signatures and tokens stand. "
-            "Expected a place alone.",
-            hint=_USUAL_PLACES,
-        )
-    return url
 
 
 def check_endpoint(remote: Remote) -> None:
@@ -126,8 +96,8 @@ def _check_options(options: Mapping[str, str]) -> None:
             _refuse_name(name)
         if not isinstance(value, str) or not value or not value.isprintable():
             raise InvalidInputError(f"The option {name} of a remote is not a text. Expected e.g. {_EXAMPLES[name]}.")
-        if _SECRET_VALUE.search(_path_of(value) if name == "endpoint" else value):
-            raise InvalidInputError(f"Not stored: the option {name} looks like a secret.", hint=_USUAL_PLACES)
+        if _SECRET_VALUE.search(_path_of(value)) if name == "endpoint" else _holds_secret(value):
+            raise InvalidInputError(f"Not stored: the option {name} looks like a secret.", hint=USUAL_PLACES)
         if not _FORMS[name](value):
             shown = "" if name == "endpoint" else f": {value[:80]!r}"
             raise InvalidInputError(
@@ -136,9 +106,13 @@ def _check_options(options: Mapping[str, str]) -> None:
             )
 
 
+def _holds_secret(value: str) -> bool:
+    return _SECRET_VALUE.search(value) is not None or looks_secret(value)
+
+
 def _refuse_name(name: object) -> None:
     if isinstance(name, str) and _SECRET_NAME.search(name):
-        raise InvalidInputError("Not stored: an option of a remote is named like a secret.", hint=_USUAL_PLACES)
+        raise InvalidInputError("Not stored: an option of a remote is named like a secret.", hint=USUAL_PLACES)
     shown = repr(name)[:80]
     raise InvalidInputError(f"Unknown option of a remote: {shown}. Expected one of {', '.join(OPTIONS)}.")
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Kind, check_name
 from mu2net_core.repo.repository import Repository
 
-__all__ = ["Resolved", "near", "resolve"]
+__all__ = ["Resolved", "check_new_name", "near", "resolve"]
 
 _BACK = re.compile(r"(?P<task>.+)@\{(?P<n>\d{1,8})\}")
 _PARENT = re.compile(r"(?P<base>.+)~(?P<n>\d{0,8})")
 _HEX = re.compile(r"[0-9a-f]{4,64}")
+_LIKE_AN_ID = re.compile(r"[0-9a-f]{8,64}")
+_WHOLE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +39,15 @@ def resolve(repo: Repository, text: str) -> Resolved:
     """Returns what ``text`` names: a task (its head's commit), ``T@{n}``, ``T~n``, a root, a tag, or an id's beginning.
 
     ``T@{n}`` is where the head of T stood n moves ago; ``X~n`` follows the first parent of commit X n times
-    (``X~`` is ``X~1``). A root is its model, a tag its snapshot.
+    (``X~`` is ``X~1``). A root is its model, a tag its snapshot. A whole id means the object. Anything else that means
+    several things is refused, since others may choose names: ``task:T``, ``tag:T`` and ``root:T`` say which is meant.
 
     Raises:
         NotFoundError: nothing is called so; near names are in the hint.
-        InvalidInputError: an id's beginning that several objects share.
+        InvalidInputError: an id's beginning that several objects share, or a name that means something else, too.
     """
     if match := _BACK.fullmatch(text):
-        return _moves_ago(repo, match["task"], int(match["n"]))
+        return _moves_ago(repo, match["task"].removeprefix("task:"), int(match["n"]))
     if match := _PARENT.fullmatch(text):
         return _ancestor(repo, resolve(repo, match["base"]), int(match["n"] or 1))
     found = _named(repo, text)
@@ -64,21 +68,75 @@ def near(text: str, names: tuple[str, ...], command: str) -> str:
     return f"Did you mean {' or '.join(close[:3])}?" if close else f"See `{command}`."
 
 
+def check_new_name(repo: Repository, name: str, what: str) -> str:
+    """Returns ``name``, which shall become that of a task, tag or root, unless it would mean something else, too.
+
+    Raises:
+        InvalidInputError: it cannot be a name, is one of another kind of thing, or looks like an id.
+    """
+    check_name(name, f"{what} name")
+    if _LIKE_AN_ID.fullmatch(name):
+        raise InvalidInputError(
+            f"Not a {what} name: {name!r}. It looks like the beginning of an id, and would mean both."
+        )
+    others = [kind for kind in _kinds_of(repo, name) if kind != what]
+    if others:
+        raise InvalidInputError(f"Cannot call a {what} {name}: a {others[0]} has that name, and it would mean both.")
+    return name
+
+
 def _named(repo: Repository, text: str) -> Resolved | None:
+    """Returns the task, tag or root of a name; a name that means something else, too, is not guessed at."""
+    kind, colon, name = text.partition(":")
+    found = _kinds_of(repo, name if colon else text)
+    if colon:
+        return found.get(kind)
+    if not found:
+        return None
+    (first, one), *others = found.items()
+    if others:
+        said = " or ".join(f"{kind}:{text}" for kind in found)
+        raise InvalidInputError(f"{text!r} is a {' and a '.join(found)}.", hint=f"Say which: {said}")
+    ids = _ids(repo, text)
+    if ids and len(text) == _WHOLE:
+        return None
+    if ids:
+        raise InvalidInputError(
+            f"{text!r} is a {first}, and the beginning of the id of {ids}.",
+            hint=f"Say which: {first}:{text}, or the id with all its digits",
+        )
+    return one
+
+
+def _kinds_of(repo: Repository, name: str) -> dict[str, Resolved]:
+    """Returns what has a name, by what it is."""
+    found: dict[str, Resolved] = {}
     try:
-        check_name(text)
+        check_name(name)
     except InvalidInputError:
-        return None
-    head = repo.refs.head(text)
+        return found
+    head = repo.refs.head(name)
     if head is not None:
-        return Resolved(kind="commit", id=head.commit, task=text)
+        found["task"] = Resolved(kind="commit", id=head.commit, task=name)
     roots = repo.refs.roots()
-    if text in roots:
-        return Resolved(kind="model", id=roots[text])
+    if name in roots:
+        found["root"] = Resolved(kind="model", id=roots[name])
+    with suppress(NotFoundError):
+        found["tag"] = Resolved(kind="snapshot", id=repo.refs.tag(name))
+    return found
+
+
+def _ids(repo: Repository, beginning: str) -> str:
+    """Returns which objects here have ids that begin so, in words; nothing where there are none."""
+    if not _HEX.fullmatch(beginning):
+        return ""
     try:
-        return Resolved(kind="snapshot", id=repo.refs.tag(text))
+        kind, oid = repo.objects.resolve_prefix(None, beginning)
     except NotFoundError:
-        return None
+        return ""
+    except InvalidInputError:
+        return "several objects"
+    return f"the {kind} {oid}"
 
 
 def _by_id(repo: Repository, beginning: str) -> Resolved:

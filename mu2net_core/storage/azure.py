@@ -16,6 +16,7 @@ from azure.core.exceptions import (
 )
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.redaction import shown
 from mu2net_core.storage.backend import (
     CONNECT_TIMEOUT_S,
     PUBLIC_HINT,
@@ -31,7 +32,7 @@ from mu2net_core.storage.backend import (
     foreign,
     words,
 )
-from mu2net_core.storage.places import Place, without_secret
+from mu2net_core.storage.places import Place
 
 __all__ = ["AzureBackend"]
 
@@ -86,7 +87,7 @@ class AzureBackend(Backend):
         endpoint = options.get("endpoint", "https://")
         if not endpoint.startswith("https://"):
             raise InvalidInputError(
-                f"Option endpoint: expected https://HOST for {place.url}; got {without_secret(endpoint)!r}.",
+                f"Option endpoint: expected https://HOST for {place.url}; got {shown(endpoint)!r}.",
                 hint="An emulator is named by BlobEndpoint in AZURE_STORAGE_CONNECTION_STRING.",
             )
 

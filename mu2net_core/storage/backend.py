@@ -14,7 +14,8 @@ from typing import Any, ClassVar, TypeVar
 from fsspec.asyn import sync
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.storage.places import Place, without_secret
+from mu2net_core.redaction import redact
+from mu2net_core.storage.places import Place
 
 __all__ = [
     "CONNECT_TIMEOUT_S",
@@ -246,4 +247,4 @@ def words(exc: BaseException) -> str:
     text = str(exc).strip().splitlines()
     if not text:
         return "no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__
-    return without_secret(text[0].rstrip("."))
+    return redact(text[0].rstrip("."))

@@ -15,6 +15,7 @@ import fsspec
 from fsspec.registry import known_implementations
 
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, InvalidInputError, NotFoundError, StorageError
+from mu2net_core.redaction import holds_login, looks_secret, shown
 from mu2net_core.storage.backend import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
@@ -26,7 +27,7 @@ from mu2net_core.storage.backend import (
     words,
 )
 from mu2net_core.storage.files import TEMP_PREFIX, make_folder, translate
-from mu2net_core.storage.places import parse_place, without_secret
+from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.schemes import SCHEMES
 
 __all__ = ["download"]
@@ -86,34 +87,34 @@ def download(
 
 def _pieces(url: str, limit: int) -> Iterator[tuple[bytes, int | None]]:
     """Yields the file's bytes, with how many there are in all if that is known."""
-    shown, source = without_secret(url), _source(url)
+    name, source = shown(url), _source(url)
     done = 0
     try:
         fs = source.connect()
         total = fs.info(source.path).get("size")
-        _check_size(shown, total or 0, limit)
+        _check_size(name, total or 0, limit)
         with fs.open(source.path, "rb", **source.options) as file:
             while piece := file.read(_PIECE_BYTES):
                 done += len(piece)
-                _check_size(shown, done, limit)
+                _check_size(name, done, limit)
                 yield piece, total
     except CorruptObjectError:
         raise
     except Exception as exc:
-        raise _error(shown, url, source.failure(exc)) from exc
+        raise _error(name, url, source.failure(exc)) from exc
     if total is not None and done != total:
-        raise StorageError(f"Cannot read {shown}: {done} bytes came instead of {total}.", hint=_AGAIN)
+        raise StorageError(f"Cannot read {name}: {done} bytes came instead of {total}.", hint=_AGAIN)
 
 
-def _check_size(shown: str, size_bytes: int, limit: int) -> None:
+def _check_size(name: str, size_bytes: int, limit: int) -> None:
     if size_bytes > limit:
-        raise CorruptObjectError(f"{shown} is larger than the size limit of {limit} bytes; it was not taken.")
+        raise CorruptObjectError(f"{name} is larger than the size limit of {limit} bytes; it was not taken.")
 
 
-def _error(shown: str, url: str, failure: Failure) -> NotFoundError | AccessDeniedError | StorageError:
+def _error(name: str, url: str, failure: Failure) -> NotFoundError | AccessDeniedError | StorageError:
     if failure.trouble in _MISSING:
-        return NotFoundError(f"There is no file {shown}.", hint="Correct the URL.")
-    message = f"Cannot read {shown}: {failure.reason.replace(url, shown)}."
+        return NotFoundError(f"There is no file {name}.", hint="Correct the URL.")
+    message = f"Cannot read {name}: {failure.reason.replace(url, name)}."
     if failure.trouble is Trouble.DENIED:
         return AccessDeniedError(message, hint=failure.hint)
     return StorageError(message, hint=failure.hint or _AGAIN)
@@ -122,12 +123,15 @@ def _error(shown: str, url: str, failure: Failure) -> NotFoundError | AccessDeni
 def _source(url: str) -> _Source:
     scheme, _, rest = url.partition("://")
     scheme = scheme.lower()
-    if ("::" in url and scheme not in _HTTP) or ("@" in rest.partition("/")[0] and scheme not in _WITH_HOST):
+    is_foreign = "@" in rest.partition("/")[0] and scheme not in _WITH_HOST
+    if is_foreign or holds_login(url) or ("::" in url and scheme not in _HTTP):
         raise InvalidInputError(
-            f"Cannot read {without_secret(url)}: a URL holds no user name or password, and is one, not several."
+            f"Cannot read {shown(url)}: a URL holds no user name or password, and is one, not several."
         )
     if scheme in SCHEMES:
         place = parse_place(url, with_host=scheme in _WITH_HOST)
+        if looks_secret(url):
+            raise InvalidInputError(f"Cannot read {shown(url)}: the URL holds what looks like a key or a signature.")
         backend = SCHEMES[scheme](place, {})
         path = f"{place.bucket}/{place.root}"
         path = f"/{path}" if scheme == "memory" else path
@@ -136,13 +140,13 @@ def _source(url: str) -> _Source:
         return _web(url)
     if scheme not in known_implementations:
         raise InvalidInputError(
-            f"Cannot read {without_secret(url)}: the scheme {scheme!r} is unknown.",
+            f"Cannot read {shown(url)}: the scheme {scheme!r} is unknown.",
             hint="Known are s3, gs, abfs, https, file, and what fsspec knows.",
         )
     try:
         fs, path = fsspec.url_to_fs(url)
     except (ImportError, ValueError, TypeError) as exc:
-        raise InvalidInputError(f"Cannot read {without_secret(url)}: {words(exc)}.") from exc
+        raise InvalidInputError(f"Cannot read {shown(url)}: {words(exc)}.") from exc
     return _Source(connect=lambda: fs, path=path, failure=_any_failure)
 
 

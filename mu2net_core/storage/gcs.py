@@ -15,6 +15,7 @@ from gcsfs.core import GCSFileSystem
 from google.auth.exceptions import GoogleAuthError, ReauthFailError, RefreshError, TransportError
 from requests.exceptions import RequestException
 
+from mu2net_core.redaction import redact
 from mu2net_core.storage.backend import (
     CONNECT_TIMEOUT_S,
     PUBLIC_HINT,
@@ -31,7 +32,6 @@ from mu2net_core.storage.backend import (
     foreign_words,
     words,
 )
-from mu2net_core.storage.places import without_secret
 
 __all__ = ["GcsBackend"]
 
@@ -193,9 +193,9 @@ def _answered(exc: _AnsweredError) -> Failure:
         trouble = Trouble.NO_BUCKET
     reason = f"the server answered {exc.status}" + (f" ({exc.message})" if exc.message else "")
     if exc.status == 401 and "nonymous" not in exc.message:
-        return expired(without_secret(reason), _RENEW)
+        return expired(redact(reason), _RENEW)
     hint = _HINT if trouble is Trouble.DENIED else None
-    return Failure(trouble=trouble, reason=without_secret(reason), hint=hint)
+    return Failure(trouble=trouble, reason=redact(reason), hint=hint)
 
 
 def _message(content: bytes) -> str:

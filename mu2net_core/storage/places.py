@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.redaction import shown
 
-__all__ = ["Place", "parse_place", "require", "without_secret"]
+__all__ = ["Place", "parse_place", "require"]
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_QUERY = re.compile(r"(\bhttps?://[^\s?'\"]*)\?[^\s'\"]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,11 @@ def parse_place(url: str, *, with_host: bool = False) -> Place:
     bucket, at, host = authority.partition("@")
     if "?" in rest or "#" in rest or ":" in authority or (at and not with_host):
         raise InvalidInputError(
-            f"Cannot open {without_secret(url)}: a storage URL holds no user name, password, port or query.",
+            f"Cannot open {shown(url)}: a storage URL holds no user name, password, port or query.",
             hint="Credentials come from the environment, profiles or the machine's role; options have their own names.",
         )
     if not _BUCKET.fullmatch(bucket):
-        raise InvalidInputError(f"Cannot open {url}: expected {scheme}://BUCKET/FOLDER; got the bucket {bucket!r}.")
+        raise InvalidInputError(f"Cannot open {shown(url)}: expected {scheme}://BUCKET/FOLDER.")
     return Place(url=url.rstrip("/"), scheme=scheme.lower(), bucket=bucket, root=path.strip("/"), host=host or None)
 
 
@@ -63,12 +63,3 @@ def require(module: str, url: str, extra: str) -> None:
             f"Cannot open {url}: this needs the package {module}, which is not installed.",
             hint=f"pip install 'mu2net[{extra}]'",
         )
-
-
-def without_secret(text: str) -> str:
-    """Returns ``text``, a URL or a message with URLs in it, without user names, passwords and queries."""
-    scheme, mark, rest = text.partition("://")
-    if " " not in text and mark:
-        host, slash, path = rest.partition("/")
-        return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-    return _QUERY.sub(r"\1", text)

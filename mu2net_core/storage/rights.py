@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["follow_folder", "is_shared", "unshared", "who_may"]
+__all__ = ["follow_folder", "is_shared", "keep_from_others", "unshared", "who_may"]
 
 _LOOKED_AT = 2000
 
@@ -39,6 +39,17 @@ def follow_folder(made: Path | int, folder: Path) -> None:
     if mode | rights != mode:
         with suppress(OSError):  # of somebody else, or a file system without such rights: nothing to gain
             os.chmod(made, mode | rights)  # noqa: PTH101
+
+
+def keep_from_others(folder: Path) -> None:
+    """Lets nobody but its owner look into a new folder, and its group if that may write to the folder it lies in.
+
+    So it is not where a folder is set up for a group or for everybody, or where the file system knows no such rights.
+    """
+    above = folder.parent.stat().st_mode
+    if not above & (stat.S_IWOTH | stat.S_ISGID):
+        with suppress(OSError):
+            folder.chmod(folder.stat().st_mode & (0o770 if above & stat.S_IWGRP else 0o700))
 
 
 def unshared(root: Path) -> str | None:

@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from mu2net_core.redaction import redact, shown
 from mu2net_core.storage.backend import (
     CONNECT_TIMEOUT_S,
     PUBLIC_HINT,
@@ -42,7 +43,6 @@ from mu2net_core.storage.backend import (
     foreign_words,
     words,
 )
-from mu2net_core.storage.places import without_secret
 
 __all__ = ["S3Backend"]
 
@@ -259,7 +259,7 @@ class S3Backend(Backend):
     def _server(self) -> str | None:
         """Returns the server that is asked, if a client was made."""
         client = getattr(self._fs, "_s3", None)
-        return None if client is None else without_secret(client.meta.endpoint_url)
+        return None if client is None else shown(client.meta.endpoint_url)
 
     def _answered(self, exc: ClientError) -> Failure:
         """Returns what an answer means that is not a success."""
@@ -309,7 +309,7 @@ def _answered(exc: ClientError) -> Failure:
     hint = _HINT.get(code) or (_DENIED_HINT if trouble is Trouble.DENIED else None)
     message = str(error.get("Message") or "").strip().rstrip(".")
     reason = f"the server answered {status} {code}" if code != str(status) else f"the server answered {status}"
-    return Failure(trouble=trouble, reason=without_secret(f"{reason} ({message})" if message else reason), hint=hint)
+    return Failure(trouble=trouble, reason=redact(f"{reason} ({message})" if message else reason), hint=hint)
 
 
 def _status(exc: ClientError) -> int:

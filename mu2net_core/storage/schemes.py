@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.redaction import shown
 from mu2net_core.storage.backend import Backend
-from mu2net_core.storage.places import Place, parse_place, require, without_secret
+from mu2net_core.storage.places import Place, parse_place, require
 from mu2net_core.storage.remote import FsspecStore
 
 __all__ = ["SCHEMES", "open_remote"]
@@ -59,7 +60,7 @@ def open_remote(url: str, options: Mapping[str, str], *, sleep: Callable[[float]
     scheme = url.partition("://")[0].lower()
     if scheme not in SCHEMES:
         raise InvalidInputError(
-            f"Cannot open {without_secret(url)}: expected a folder, or a URL that begins with file://, s3://, gs:// or "
+            f"Cannot open {shown(url)}: expected a folder, or a URL that begins with file://, s3://, gs:// or "
             f"abfs://; got the scheme {scheme!r}.",
             hint="Other storages do not keep two writers from overwriting each other; docs/storage.md says which do.",
         )

@@ -97,6 +97,18 @@ def test_a_place_that_holds_other_things(run, trained_repo: Path, tmp_path: Path
     assert "full" in result.err
 
 
+def test_a_clone_prints_the_settings_it_took_over(run, empty_repo: Path) -> None:
+    rates = [round(0.1 + n / 100, 2) for n in range(40)]
+    run("-C", str(empty_repo), "config", "set", "evolve.children", "16")
+    run("-C", str(empty_repo), "config", "set", "space.learning_rate", str(rates))
+    cloned = run("clone", str(empty_repo), "copy")
+    (line,) = [line for line in cloned.err.splitlines() if line.startswith("Took over")]
+    assert line.startswith("Took over its settings: evolve.children = 16, space.learning_rate = [0.1, 0.11, 0.12, ")
+    assert line.endswith(". To take one back: mu2net config unset KEY")
+    assert len(line) < 200
+    assert run("clone", str(empty_repo), "other", "--json").json()["settings"]["evolve.children"] == 16
+
+
 def test_a_clone_predicts_the_same(run, shared) -> None:
     cloned = run("clone", "shared", "copy")
     assert cloned.code == 0

@@ -170,10 +170,20 @@ def open_folder(rest: str, *, options: Options, data_dir: str | None) -> FolderS
 
     Raises:
         NotFoundError: there is no such folder.
+        InvalidInputError: an option is of another kind.
     """
     return FolderSource(
         Path(rest),
-        depth=int(options.get("depth", 1)),
-        skip_bad=bool(options.get("skip_bad", False)),
-        skip_stray=bool(options.get("skip_stray", False)),
+        depth=_option(options, "depth", 1),
+        skip_bad=bool(_option(options, "skip_bad", default=False)),
+        skip_stray=bool(_option(options, "skip_stray", default=False)),
     )
+
+
+def _option(options: Options, name: str, default: int) -> int:
+    """Returns a whole number or a truth, as ``default`` is; whoever shares a task can write anything there."""
+    value = options.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) is not isinstance(default, bool):
+        wanted = "true or false" if isinstance(default, bool) else "a whole number"
+        raise InvalidInputError(f"{name}: expected {wanted}, got {str(value)[:80]!r}.")
+    return value

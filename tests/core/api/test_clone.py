@@ -77,6 +77,13 @@ def test_takes_the_settings_and_one_remote(shared: Repository, context: Context,
     assert config.remotes == {"origin": Remote(name="origin", url=str(shared.path), readers=("red",))}
 
 
+def test_says_which_settings_it_took_over(shared: Repository, context: Context) -> None:
+    with (shared.path / "config.toml").open("a") as file:
+        file.write("[settings.evolve]\nchildren = 16\ngenerations = 1000000000\n")
+    result = clone(str(shared.path), "mine", context)
+    assert (result.preset, result.settings) == (shared.config.preset, {"evolve.children": 16, "scorer.factor": 0.2})
+
+
 def test_components_come_when_needed(shared: Repository, context: Context, tmp_path: Path) -> None:
     clone("shared", "mine", context)
     mine = open_repository(tmp_path / "mine")

@@ -11,10 +11,12 @@ import pytest
 from mu2net_core.api import config
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.foreign_settings import fitting_settings
 from mu2net_core.api.init import init
 from mu2net_core.api.presets import chosen_preset, preset_names
-from mu2net_core.api.settings import effective_preset, fitting_settings, unknown_settings
+from mu2net_core.api.settings import effective_preset, unknown_settings
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, Mu2netError, NotFoundError
+from mu2net_core.objects import Limits
 from mu2net_core.presets import PRESETS
 from mu2net_core.repo import Config, create_repository, load_system, open_repository
 
@@ -225,3 +227,31 @@ def test_errors_of_presets_are_ours_whatever_the_file_holds(user) -> None:
         with pytest.raises(Mu2netError):
             chosen_preset("mine", user(text))
     assert json.dumps(chosen_preset("mine", user(MINE))[1])
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("evolve.children", 1_000_000, "it is 1000000; of others up to 1000 is taken over"),
+        ("evolve.generations", 1001, "up to 1000"),
+        ("evolve.validations", 10**15, "up to 1000"),
+        ("evolve.batch_size", 10**6, "up to 100000"),
+        ("evolve.samples_cap", 10**12, "up to 100000000"),
+        ("evolve.population_cap", 10**5, "up to 10000"),
+        ("space.num_layers", [0, 9999], "it is 9999; of others up to 7"),
+        ("default.num_layers", 8, "up to 7"),
+        ("space.image_size", [32, 64], "up to 48"),
+        ("space.learning_rate", [0.1] * 257, "it lists 257 values; expected up to 256"),
+    ],
+)
+def test_settings_of_others_that_ask_for_too_much_are_left_out(
+    key: str, value: int | list[float], reason: str, context: Context
+) -> None:
+    told: list[str] = []
+    context = replace(context, warn=told.append)
+    theirs = Config(preset="vit-ti0", settings={key: value, "scorer.factor": 0.2})
+    taken = fitting_settings(theirs, context, Limits(layers=7, image_side=48))
+    assert taken.settings == {"scorer.factor": 0.2}
+    (warning,) = told
+    assert warning.startswith(f"left out the setting {key} of that repository: ")
+    assert reason in warning

@@ -113,6 +113,16 @@ def test_run_in_any_other_way_it_gives_another_and_that_is_seen(grown, changes, 
     assert report.step == 1 or cause == "children"
 
 
+@pytest.mark.parametrize(
+    "changes", [{"children": 10**9}, {"done": 10**9, "generations": 10**9}, {"settings": {"evolve.validations": 10**8}}]
+)
+def test_more_work_than_anybody_means_is_not_begun(grown, changes, monkeypatch) -> None:
+    monkeypatch.setattr("mu2net_core.api.replay._again", lambda *_: pytest.fail("it was begun"))
+    repo = grown.open()
+    with pytest.raises(InvalidInputError, match=r"is not repeated: it says .* expected up to 1000000 cycles"):
+        replay(repo, grown.context, changed(repo, head_of(repo), **changes))
+
+
 def test_another_machine_is_named(grown) -> None:
     repo = grown.open()
     for changes, outcome in (({}, "same"), ({"seed": 2}, "different")):

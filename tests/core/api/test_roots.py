@@ -216,7 +216,7 @@ def test_several_roots_live_in_one_repository_and_are_parents(world, mini: Path)
     [
         ("default", {"seed": 1}, AlreadyExistsError, "There is a root default already"),
         ("again", {}, AlreadyExistsError, "The root default is this very model"),
-        ("digits", {"seed": 1}, InvalidInputError, "a task or tag has that name"),
+        ("digits", {"seed": 1}, InvalidInputError, "a task has that name"),
         ("No Name", {"seed": 1}, InvalidInputError, "root name"),
         ("x", {"root": "wide.npz"}, InvalidInputError, "width 48 instead of 96"),
     ],

@@ -16,15 +16,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu2net_core.api import config
+from mu2net_core.api import config, remote
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
 from mu2net_core.api.keys import fingerprint
 from mu2net_core.api.publish import move_head
+from mu2net_core.api.push import push
 from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.sharing import policy_for
-from mu2net_core.api.signing import Signer, is_valid, put_commit, signer_of
+from mu2net_core.api.signing import Signer, committer, is_valid, put_commit, signer_of
 from mu2net_core.api.tag import create
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Commit, Signature, decode, encode, signed_bytes
@@ -268,3 +269,27 @@ def test_the_example_in_the_format_is_signed() -> None:
     zeros = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw().hex()
     assert signature.key == zeros
     assert is_valid(signature, signed_bytes("commit", example))
+
+
+@pytest.mark.parametrize("name", ["", "team-a", "a b"])
+def test_a_commit_calls_the_machine_as_its_owner_wants(repo: Repository, context: Context, name: str) -> None:
+    assert committer(repo, context).host == context.host
+    config.set_(repo, context, "commit.host", json.dumps(name))
+    assert committer(repo, context).host == name
+    named = replace(context, environ={"MU2NET_COMMIT_HOST": "elsewhere"})
+    assert committer(repo, named).host == "elsewhere"
+    wrong = replace(context, environ={"MU2NET_COMMIT_HOST": "x" * 256})
+    with pytest.raises(InvalidInputError, match=r"commit\.host: expected a name of up to 255 characters"):
+        committer(repo, wrong)
+
+
+def test_no_host_name_is_in_what_is_shared_if_so_wanted(repo: Repository, context: Context, tmp_path: Path) -> None:
+    context = replace(context, host="anns-laptop")
+    config.set_(repo, context, "commit.host", "")
+    add_sample_task(repo, "a")
+    rm_task(repo, context, "a")
+    remote.add(repo, context, "origin", "shared")
+    push(repo, context)
+    files = [path for path in (tmp_path / "shared").rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"anns-laptop" in path.read_bytes()]

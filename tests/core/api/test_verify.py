@@ -283,6 +283,10 @@ class TestAllowedKeys:
             ('ann,bob namespaces="git,mu2*" {ann}', ["ann,bob"]),
             ("eve ssh-rsa AAAAB3NzaC1yc2E=\nann {ann}", ["ann"]),
             ('eve namespaces="git" {eve}\nann {ann}', ["ann"]),
+            ('eve namespaces="!mu2net,*" {eve}\nann {ann}', ["ann"]),
+            ('eve namespaces="*,!mu2*" {eve}\nann {ann}', ["ann"]),
+            ('eve namespaces="!git" {eve}\nann {ann}', ["ann"]),
+            ('ann namespaces="!git,*" {ann}', ["ann"]),
         ],
     )
     def test_are_read_as_ssh_writes_them(self, context: Context, line: str, names: list[str]) -> None:

@@ -140,7 +140,7 @@ def test_who_a_shared_repository_is_for_survives_the_file() -> None:
 
 
 def test_settings_of_this_machine_stay_here() -> None:
-    config = Config(preset="x", settings={"data.a": "/a", "limits.layers": 9, "cache.max_size": 5, "search.mu": 0.1})
+    config = Config(preset="x", settings={"data.a": "/a", "limits.layers": 9, "commit.host": "x", "search.mu": 0.1})
     assert config.shared_settings == {"search.mu": 0.1}
 
 

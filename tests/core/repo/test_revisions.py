@@ -5,7 +5,7 @@ import pytest
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.revisions import Resolved, resolve
+from mu2net_core.repo.revisions import Resolved, check_new_name, resolve
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 
@@ -82,3 +82,69 @@ def test_what_is_not_there_says_what_is_near(repo: Repository, moves: list[HeadS
 def test_impossible_task_names_in_a_history(repo: Repository) -> None:
     with pytest.raises(InvalidInputError, match="Not a task name"):
         resolve(repo, "A B@{1}")
+
+
+class TestNamesThatOthersChose:
+    """Whoever writes to a remote chooses names: none takes the place of something else."""
+
+    @pytest.mark.parametrize("digits", [4, 8, 12, 63])
+    @pytest.mark.parametrize("kind", ["task", "tag", "root"])
+    def test_a_name_like_an_id_does_not_stand_for_the_object(self, repo: Repository, kind: str, digits: int) -> None:
+        oid = add_sample_task(repo, "digits").commit
+        name = oid[:digits]
+        other = self.call_so(repo, kind, name)
+        with pytest.raises(InvalidInputError, match=f"is a {kind}, and the beginning of the id of the commit {oid}"):
+            resolve(repo, name)
+        assert resolve(repo, oid).id == oid
+        assert resolve(repo, f"{kind}:{name}").id == other
+        assert resolve(repo, "digits").id == oid
+
+    @pytest.mark.parametrize("kind", ["task", "tag", "root"])
+    def test_a_whole_id_means_the_object(self, repo: Repository, kind: str) -> None:
+        oid = add_sample_task(repo, "digits").commit
+        other = self.call_so(repo, kind, oid)
+        assert resolve(repo, oid) == Resolved(kind="commit", id=oid, task="digits")
+        assert resolve(repo, f"{kind}:{oid}").id == other
+
+    @pytest.mark.parametrize("kind", ["tag", "root"])
+    def test_a_name_of_two_kinds_is_not_guessed_at(self, repo: Repository, kind: str) -> None:
+        head = add_sample_task(repo, "digits")
+        other = self.call_so(repo, kind, "digits")
+        for text in ("digits", "digits~0"):
+            with pytest.raises(InvalidInputError, match=f"Say which: task:digits or {kind}:digits"):
+                resolve(repo, text)
+        assert resolve(repo, "task:digits~0") == resolve(repo, "task:digits@{0}") == _commit(head)
+        assert resolve(repo, f"{kind}:digits").id == other
+        assert resolve(repo, "digits@{0}") == _commit(head)
+
+    @pytest.mark.parametrize("text", ["branch:digits", "task:v1", "task:", "id:digits", ":digits"])
+    def test_what_is_no_kind_names_nothing(self, repo: Repository, text: str) -> None:
+        add_sample_task(repo, "digits")
+        with pytest.raises(NotFoundError, match="Nothing is called"):
+            resolve(repo, text)
+
+    @pytest.mark.parametrize("what", ["task", "tag", "root"])
+    def test_no_new_name_means_something_else(self, repo: Repository, what: str) -> None:
+        for kind in ("task", "tag", "root"):
+            self.call_so(repo, kind, f"a-{kind}")
+            if kind != what:
+                with pytest.raises(InvalidInputError, match=f"a {kind} has that name"):
+                    check_new_name(repo, f"a-{kind}", what)
+        for name in ("deadbeef", "0" * 63 + "a", "12345678a"):
+            with pytest.raises(InvalidInputError, match="looks like the beginning of an id"):
+                check_new_name(repo, name, what)
+        for name in ("cafe", "deadbee", "deadbeef/x", "deadbeefs"):
+            assert check_new_name(repo, name, what) == name
+
+    @staticmethod
+    def call_so(repo: Repository, kind: str, name: str) -> str:
+        """Makes something of a name as a fetch does, and returns its id."""
+        if kind == "task":
+            return add_sample_task(repo, name).commit
+        if kind == "root":
+            model = repo.refs.roots()["tiny"]
+            repo.refs.create_root(name, model)
+            return model
+        snapshot = repo.objects.put(Snapshot(heads={}, roots={}))
+        repo.refs.create_tag(name, snapshot)
+        return snapshot

@@ -150,6 +150,8 @@ def test_a_file_that_ends_early_leaves_nothing(memory: str, tmp_path: Path, monk
         (f"https://me:{SECRET}@example.org/a.npz", "no user name or password"),
         (f"s3://key:{SECRET}@bucket/a.npz", "no user name or password"),
         (f"s3://bucket/a.npz?secret={SECRET}", "no user name, password, port or query"),
+        (f"abfs://c@account.dfs.core.windows.net/a.npz;sig={SECRET}", "looks like a key or a signature"),
+        (f"https://me:1/{SECRET}@example.org/a.npz", "no user name or password"),
         ("simplecache::https://example.org/a.npz", "not several"),
         ("nonsense://example.org/a.npz", "the scheme 'nonsense' is unknown"),
     ],

@@ -189,3 +189,19 @@ def test_a_place_that_cannot_be_read_is_a_storage_error_for_clone_and_remote_add
         assert caught.value.exit_code == 5
         assert str(tmp_path / "hub") in caught.value.message
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(("above", "expected"), [(0o755, 0o700), (0o700, 0o700), (0o775, 0o770), (0o2775, None)])
+def test_nobody_else_looks_into_a_new_working_copy_unless_a_group_shares_the_folder(
+    umask: int, above: int, expected: int | None, tmp_path: Path, context: Context
+) -> None:
+    hub = sample_repository(tmp_path / "hub", bare=True)
+    for name in ("made", "cloned"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(above)
+    sample_repository(tmp_path / "made")
+    clone(str(hub.path), tmp_path / "cloned", context)
+    for name in ("made", "cloned"):
+        found = _mode(tmp_path / name / ".mu2net")
+        assert found & 0o777 == (0o777 & ~umask if expected is None else expected & ~umask), oct(found)
+    assert _mode(hub.path) & 0o777 == 0o777 & ~umask
