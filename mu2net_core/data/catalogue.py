@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from mu2net_core.data.places import check_place, elsewhere, is_share, mistyped
+from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, place_of
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
@@ -110,7 +110,7 @@ def absolute_uri(uri: str, cwd: Path) -> str:
         return uri
     if "://" in rest:
         raise elsewhere(uri)
-    if is_share(rest):
+    if is_foreign(rest) and place_of(rest, cwd) is None:
         raise mistyped(rest, cwd, NotFoundError(f"No such place: {rest}."))
     try:
         return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"

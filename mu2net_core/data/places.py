@@ -16,11 +16,10 @@ from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError,
 from mu2net_core.npz import open_npz
 from mu2net_core.objects import LIMITS
 
-__all__ = ["check_place", "elsewhere", "is_share", "mistyped", "place_of"]
+__all__ = ["check_place", "elsewhere", "is_foreign", "mistyped", "place_of"]
 
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 _SHARE = re.compile(r"\\\\[^\\]+\\")
-_SHARE_HINT = "Only Windows names shares so. Mount it, and name the folder as it is on this machine: folder:PATH"
 _OTHER_MACHINE = re.compile(r"[\w.-]+@[\w.-]+:")
 _WEB_ADDRESS = re.compile(r"(www\.)?([\w-]+\.)+(ai|co|com|de|edu|gov|io|net|org)(/.*)?", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?]|\[.+\]")
@@ -72,15 +71,17 @@ def mistyped(given: str, cwd: Path, error: Mu2netError) -> Mu2netError:
     """
     scheme, colon, rest = given.partition(":")
     drive, low = _DRIVE.match(given), scheme.lower()
-    if drive is not None or is_share(given):
-        hint = _SHARE_HINT if drive is None else _drive_hint(given, drive[1].lower())
+    if drive is not None or _SHARE.match(given):
+        hint = _share_hint(given) if drive is None else _drive_hint(given, drive[1].lower())
         return InvalidInputError(f"Not a data set name: {given!r}.", hint=hint)
     if colon and low in _KINDS and scheme != low:
         return InvalidInputError(f"Not a data set: {given!r}.", hint=f"Write {_uri(low, rest)}")
     if (colon and low in _ELSEWHERE) or ("://" in given and low != "file"):
         return elsewhere(given, _ELSEWHERE.get(low, "a URL"))
     text = given.removeprefix("file://localhost").removeprefix("file://").removeprefix("file:")
-    place = place_of(text, cwd) or (place_of(rest, cwd) if colon and text == given else None)
+    place = place_of(text, cwd) or (
+        place_of(rest, cwd) if colon and text == given and not _OTHER_MACHINE.match(given) else None
+    )
     if place is None:
         return _not_here(given, cwd, error)
     if isinstance(error, DataError):  # the catalogue knows the name, too
@@ -89,9 +90,10 @@ def mistyped(given: str, cwd: Path, error: Mu2netError) -> Mu2netError:
     return InvalidInputError(f"Not a data set name: {given!r}. At that path is {place.what}.", hint=place.hint)
 
 
-def is_share(text: str) -> bool:
-    """Returns whether a path names a share on the network as only Windows does, and this is another system."""
-    return isinstance(Path(), PosixPath) and _SHARE.match(text) is not None
+def is_foreign(text: str) -> bool:
+    """Returns whether a path is one of another machine, or of Windows where this is another system."""
+    windows = _SHARE.match(text) or _DRIVE.match(text)
+    return bool(_OTHER_MACHINE.match(text) or (windows and isinstance(Path(), PosixPath)))
 
 
 def _not_here(given: str, cwd: Path, error: Mu2netError) -> Mu2netError:
@@ -232,6 +234,12 @@ def _drive_hint(given: str, letter: str) -> str:
     if isinstance(Path(), PosixPath):
         return f"Only Windows has drives. Name the path as it is on this machine; under WSL: {_uri(kind, mounted)}"
     return f"For a path, write {_uri(kind, given)}"
+
+
+def _share_hint(given: str) -> str:
+    if isinstance(Path(), PosixPath):
+        return "Only Windows names shares so. Mount it, and name the folder as it is on this machine: folder:PATH"
+    return f"For a path, write {_uri('folder', given)}"
 
 
 def _is_npz(path: Path) -> bool:

@@ -181,7 +181,7 @@ def _check_spelling(layout: Layout) -> None:
         pairs = [" and ".join(f"{place!r}" for place in places) for places in apart]
         raise DataError(
             f"Expected the same names of classes in each split, found {some(pairs, between='; ')}: they differ in "
-            "case, spaces or signs only.",
+            "case, spaces, signs or leading zeros only.",
             hint="Rename these folders, so that each class has the same name everywhere.",
         )
 

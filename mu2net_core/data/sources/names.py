@@ -10,12 +10,13 @@ from mu2net_core.data.wording import some
 
 __all__ = ["look_alikes", "same_class"]
 
+_LEADING_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 _BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 
 def same_class(name: str) -> str:
-    """Returns what is the same for names that differ in case, spaces, signs between words or look-alike letters."""
-    return _BETWEEN_WORDS.sub("", normalize("NFKC", name).casefold())
+    """Returns what is the same for names that differ in case, spaces, signs between words or leading zeros only."""
+    return _BETWEEN_WORDS.sub("", _LEADING_ZEROS.sub("", normalize("NFKC", name).casefold()))
 
 
 def look_alikes(names: Collection[str]) -> Iterator[str]:

@@ -75,19 +75,23 @@ def _ways(tree: Tree, depth: int) -> Iterator[tuple[_Way, float]]:
     yield here, 0
     if common:
         yield _Way(inner=common, depth=depth, skip=True), 0
+    one_of_several = _Way(inner=largest, depth=depth, skip=False)
+    if largest and (layout := one_of_several.layout(files)) and layout.splits and not tree.links_leave(largest):
+        yield one_of_several, 0
 
 
 def _strays_lie_in_classes(layout: Layout | None, depth: int) -> bool:
-    """Returns whether all stray images lie deeper in folders that are classes, as thumbnails do."""
+    """Returns whether most stray images lie deeper in folders that are classes, as thumbnails do."""
     if layout is None:
         return False
-    folders = ("/".join(layout.within(file)[1].split("/")[:depth]) for file in layout.stray)
-    return set(folders) <= set(layout.classes)
+    classes = set(layout.classes)
+    inside = sum("/".join(layout.within(file)[1].split("/")[:depth]) in classes for file in layout.stray)
+    return 2 * inside > len(layout.stray)
 
 
 def _sentence(way: _Way, layout: Layout, tree: Tree, depth: int) -> str:
     options = way.options(depth)
-    if not layout.splits and (parts := parts_of(layout.classes)) is not None:
+    if (parts := parts_of(layout.classes)) is not None:
         return _both(parts, way, layout, tree, options)
     if way.inner:
         outer = _Way(inner="", depth=way.depth + 1, skip=True)
@@ -111,9 +115,14 @@ def _both(parts: Parts, way: _Way, layout: Layout, tree: Tree, options: str) -> 
     said = str(parts)
     left = _without(len(tree.files) - _num_read(layout), tree)
     uri = f" {_uri(tree, way.inner)}" if way.inner else ""
+    same = (
+        "If they are the same classes, put the images of each into one folder: SPLIT/CLASS/IMAGE. "
+        if layout.splits
+        else "If these are splits of one data set, rename them to train, test or validation. "
+        + _one_of(parts, way, tree)
+    )
     return (
-        f"{said[0].upper()}{said[1:]}. If these are splits of one data set, rename them to train, test or validation. "
-        f"{_one_of(parts, way, tree)}"
+        f"{said[0].upper()}{said[1:]}. {same}"
         f"Only if {parts.twins} are different classes, of {len(layout.classes)} in all{left}:{uri}{options}"
     )
 

@@ -189,8 +189,12 @@ def _check_known(match: re.Match[str]) -> None:
 def _no_name(given: str) -> InvalidInputError:
     """Returns the error for what cannot be a name, with the data sets that are spelled alike."""
     known = import_tfds().list_builders(with_community_datasets=False)
-    near = get_close_matches(re.sub(r"[^a-z0-9]+", "_", given.lower()), known, n=1, cutoff=0.8)
-    hint = f"Did you mean {near[0]}?" if near else "Expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION."
+    letters = re.sub(r"[^a-z0-9]+", "", given.lower())
+    same = [name for name in known if name.replace("_", "") == letters]
+    near = (
+        same or get_close_matches(letters, known, n=3, cutoff=0.75) or [n for n in known if n.startswith(letters)][:3]
+    )
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION."
     return InvalidInputError(f"Not a catalogue name: {given!r}.", hint=hint)
 
 

@@ -121,6 +121,8 @@ def refused(root: Path, **options: int | bool) -> tuple[str, str]:
         (["cat", "dog", "cat/thumbs", "dog/thumbs"], 1, 2, 20),
         (["cat", "dog", "cat/thumbs/s", "cat/thumbs/m", "dog/thumbs/s", "dog/thumbs/m"], 1, 2, 20),
         (["cat", "dog", "birds/owl", "birds/eagle"], 1, 2, 20),
+        (["cat", "dog", "cat/thumbs", "dog/thumbs", "docs/figures"], 1, 2, 20),
+        (classes("site1/train", "site1/test", "site2/train", "site2/test"), 1, 2, 40),
         (["set/cat", "set/dog", "set/set/cat", "set/set/dog"], 1, 2, 20),
         (classes("train", "test", "train/a", "test/b"), 1, 2, 40),
         ([*classes("x/Train", "x/Test"), "x"], 1, 2, 40),
@@ -204,6 +206,14 @@ def test_folders_in_which_the_same_classes_lie_are_not_taken_for_classes(
     assert depth.startswith(f"{first}/a and {second}/a are different classes, of {2 * len(names)} in all")
 
 
+def test_the_same_classes_in_each_folder_of_a_split_are_to_be_put_together(tmp_path: Path) -> None:
+    _, hint = refused(make(tmp_path, *classes("train/x", "train/y", "test/x", "test/y")))
+    assert hint == (
+        "The same folders (a, b) lie in x and y. If they are the same classes, put the images of each into one folder: "
+        "SPLIT/CLASS/IMAGE. Only if x/a and y/a are different classes, of 4 in all: --depth 2"
+    )
+
+
 def test_the_same_names_in_each_folder_are_classes_on_request_and_told(tmp_path: Path) -> None:
     described = describe_task(f"folder:{make(tmp_path, *classes('greek', 'latin'))}", options={"depth": 2})
     assert described.task.num_classes == 4
@@ -219,6 +229,7 @@ def test_the_same_names_in_each_folder_are_classes_on_request_and_told(tmp_path:
         (("Cat", "Dog"), ("cat", "dog"), "'test/cat' and 'train/Cat'; 'test/dog' and 'train/Dog'"),
         (("cat", "dog"), ("cat ", "dog"), "'test/cat ' and 'train/cat'"),
         (("big_cat", "dog"), ("big cat", "dog"), "'test/big cat' and 'train/big_cat'"),
+        (("01", "02"), ("1", "2"), "'test/1' and 'train/01'; 'test/2' and 'train/02'"),
         (("cat", "dog"), ("cat", "\uff24og"), "'test/\uff24og' and 'train/dog'"),
     ],
 )

@@ -170,7 +170,9 @@ def test_a_share_of_windows_is_to_be_mounted(here: Path, given: str) -> None:
     assert "Mount it" in str((mistyped(given, here, error) if given.startswith("\\") else error).hint)
 
 
-@pytest.mark.parametrize("given", ["user@nas:/share/pics", "www.kaggle.com/x", "zenodo.org/record/1", "kaggle.com"])
+@pytest.mark.parametrize(
+    "given", ["user@nas:/share/pics", "user@nas:/tmp", "www.kaggle.com/x", "zenodo.org/record/1", "kaggle.com"]
+)
 def test_a_place_on_another_machine_is_told_to_be_one(here: Path, given: str) -> None:
     error = mistyped(given, here, InvalidInputError("Not a catalogue name."))
     assert "Download it first" in str(error.hint)
@@ -194,7 +196,15 @@ def test_what_lies_elsewhere_is_to_be_downloaded_first(here: Path, given: str, t
     assert "Download it first" in str(error.hint)
 
 
-@pytest.mark.parametrize("given", ["C:\\data\\photos", "C:/data/photos", "d:\\data.npz"])
+def test_a_place_on_another_machine_is_none_below_this_folder(here: Path) -> None:
+    assert "another machine" in refused("folder:user@nas:/share/pics", here).message
+    (here / "photos" / "cat-dog").rename(here / "user@nas:pics")
+    assert open_source(absolute_uri("folder:user@nas:pics", here)).info().classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "given", ["folder:C:\\data\\photos", "npz:d:\\data.npz", "C:\\data\\photos", "C:/data/photos", "d:\\data.npz"]
+)
 def test_a_path_of_windows_is_told_to_be_one(here: Path, given: str) -> None:
     error = refused(given, here)
     assert "Only Windows has drives" in str(error.hint)

@@ -107,6 +107,7 @@ def test_an_unknown_data_set_gets_near_names(tmp_path: Path, name: str, near: st
         ("fashion-mnist", "fashion_mnist"),
         ("Fashion MNIST", "fashion_mnist"),
         ("CIFAR-10", "cifar10"),
+        ("SVHN", "svhn_cropped"),
     ],
 )
 def test_a_name_that_others_write_otherwise_gets_the_one_of_the_catalogue(given: str, near: str) -> None:
