@@ -64,17 +64,19 @@ def _ways(tree: Tree, depth: int) -> Iterator[tuple[_Way, float]]:
     largest = max(tops, key=lambda top: tops[top], default="")
     others = [other for other in range(1, MAX_DEPTH + 1) if other != depth]
     here = _Way(inner="", depth=depth, skip=True)
-    if common := "" if tree.links_leave(common) else common:
-        inside = [(skip, other) for skip in (False, True) for other in (depth, *others)]
-        yield from ((_Way(inner=common, depth=other, skip=skip), 0.5) for skip, other in inside)
+    inside = [_Way(inner=common, depth=other, skip=skip) for skip in (False, True) for other in (depth, *others)]
+    if tree.links_leave(common):
+        inside, last = [], inside
+    else:
+        last = [_Way(inner=common, depth=depth, skip=True)]
+    yield from ((way, 0.5) for way in inside if common)
     yield from ((_Way(inner="", depth=other, skip=False), 0.5) for other in others)
     yield here, 0 if _strays_lie_in_classes(here.layout(files), depth) else 0.5
     if largest and not tree.links_leave(largest):
         yield from ((_Way(inner=largest, depth=other, skip=False), 0.5) for other in (depth, *others))
     yield from ((_Way(inner="", depth=other, skip=True), 0.5) for other in others)
     yield here, 0
-    if common:
-        yield _Way(inner=common, depth=depth, skip=True), 0
+    yield from ((way, 0) for way in last if common)
     one_of_several = _Way(inner=largest, depth=depth, skip=False)
     if largest and (layout := one_of_several.layout(files)) and layout.splits and not tree.links_leave(largest):
         yield one_of_several, 0
@@ -99,6 +101,11 @@ def _sentence(way: _Way, layout: Layout, tree: Tree, depth: int) -> str:
         if whole is not None and not whole.splits and (parts := parts_of(whole.classes)) and way.inner in parts.folders:
             return _both(parts, outer, whole, tree, outer.options(depth))
     left = len(tree.files) - _num_read(layout)
+    if way.inner and tree.links_leave(way.inner):
+        return (
+            f"The images in {way.inner!r} are links that lead out of it. Have files in their place "
+            f"({tree.replaced_links(way.inner)}), then name it{_without(left, tree)}: {_uri(tree, way.inner)}{options}"
+        )
     if way.inner:
         return f"If the data set is {way.inner!r}{_without(left, tree)}: {_uri(tree, way.inner)}{options}"
     if way.depth == depth:

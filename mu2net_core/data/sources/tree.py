@@ -89,9 +89,9 @@ class Tree:
     @property
     def link_hint(self) -> str | None:
         """What makes images of the links that were left out, None if there are none that lead anywhere."""
-        for kind, command in _ANNEX_COMMANDS.items():
-            if self.left_out[kind]:
-                return f"Have git-annex put the files there: {shlex.join(('git', '-C', str(self.root), *command))}"
+        commands = [self._git(command) for kind, command in _ANNEX_COMMANDS.items() if self.left_out[kind]]
+        if commands:
+            return f"Have git-annex put the files there: {' && '.join(commands)}"
         return _NO_LINKS if self.left_out[_OUT] else None
 
     def links_leave(self, folder: str) -> bool:
@@ -101,6 +101,18 @@ class Tree:
             return False
         real = (self.root / self.real_folder(folder)).resolve()
         return not all(path.resolve().is_relative_to(real) for path in inside)
+
+    def replaced_links(self, folder: str) -> str:
+        """Returns how to have files in a folder in place of links that lead out of it."""
+        targets = (self.path(file).resolve().as_posix() for file in self.links if file.startswith(f"{folder}/"))
+        return (
+            self._git(_ANNEX_COMMANDS[_ANNEX_OUT])
+            if all("/annex/objects/" in path for path in targets)
+            else "cp -rL copies what they lead to"
+        )
+
+    def _git(self, command: tuple[str, ...]) -> str:
+        return shlex.join(("git", "-C", str(self.root), *command))
 
     def left_out_text(self) -> str:
         """Returns what was left out, the most frequent kind first; empty for nothing."""

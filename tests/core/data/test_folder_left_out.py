@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import struct
 import sys
 from pathlib import Path
@@ -139,6 +140,14 @@ def test_images_of_git_annex_are_to_be_fetched_or_unlocked(pets: Path, tmp_path:
         describe_task(f"folder:{tmp_path}")
     assert error.value.hint == "If classes are 2 deep: --depth 2"
     assert describe_task(f"folder:{tmp_path}", options={"depth": 2}).task.classes == ("pets/cat", "pets/dog")
+    for split in ("train", "test"):
+        shutil.copytree(pets, tmp_path / "photos" / split, symlinks=True)
+    shutil.move(pets, tmp_path.parent / "pets moved away")
+    with pytest.raises(DataError) as error:
+        describe_task(f"folder:{tmp_path}")
+    assert "'photos' are links that lead out of it" in str(error.value.hint)
+    assert f"annex unlock .), then name it: folder:{tmp_path / 'photos'}" in str(error.value.hint)
+    pets = Path(shutil.move(tmp_path.parent / "pets moved away", pets))
     for key in store.iterdir():
         key.unlink()
     with pytest.raises(DataError, match="found 20 links of git-annex to what is not here") as error:
