@@ -136,10 +136,10 @@ def _both(parts: Parts, way: _Way, layout: Layout, tree: Tree, options: str) -> 
 
 def _one_of(parts: Parts, way: _Way, tree: Tree) -> str:
     """Returns how to read the largest of several parts alone, ``""`` if that cannot be done."""
-    sizes = {
-        folder: sum(file.startswith(f"{folder}/") for file in tree.files)
-        for folder in (posixpath.join(way.inner, folder) for folder in parts.folders)
-    }
+    folders = [posixpath.join(way.inner, folder) for folder in parts.folders]
+    deep = folders[0].count("/") + 1
+    counts = Counter("/".join(file.split("/")[:deep]) for file in tree.files)
+    sizes = {folder: counts[folder] for folder in folders}
     largest = max(sizes, key=lambda folder: sizes[folder])
     if tree.links_leave(largest):
         return ""
