@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from mu2net_core.data.places import check_place, elsewhere, mistyped
+from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, place_of
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 
@@ -54,7 +54,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     if uri.startswith(("/", ".", "~")) or (uri.endswith(".npz") and not colon):
         kind = "npz" if uri.endswith(".npz") else "folder"
         raise InvalidInputError(f"Not a data set name: {uri!r}.", hint=f"For a path, write {kind}:{uri}")
-    if not colon or _VERSION.fullmatch(rest):
+    if not colon or (scheme not in _SHIPPED and _VERSION.fullmatch(rest)):
         scheme, rest = "tfds", uri
     if not rest:
         raise InvalidInputError(f"Not a data set: {uri!r}.", hint="Examples: cmaterdb/bangla, folder:PATH.")
@@ -110,6 +110,8 @@ def absolute_uri(uri: str, cwd: Path) -> str:
         return uri
     if "://" in rest:
         raise elsewhere(uri)
+    if is_foreign(rest) and place_of(rest, cwd) is None:
+        raise mistyped(rest, cwd, NotFoundError(f"No such place: {rest}."))
     try:
         return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
     except (OSError, ValueError, RuntimeError) as exc:

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from mu2net_core.errors import DataError
-
 __all__ = ["Default", "Share", "defaults_for"]
 
 
@@ -41,24 +39,18 @@ _OF_DATA_SET: tuple[tuple[str, Mapping[str, Default]], ...] = (
 
 
 def defaults_for(uri: str, splits: Mapping[str, int]) -> Mapping[str, Default]:
-    """Returns the defaults for train, validation and test.
+    """Returns the defaults for train, validation and test; none for train if the source has neither that nor ``all``.
 
     Args:
         uri: canonical.
         splits: the source's own, with their numbers of examples.
-
-    Raises:
-        DataError: the source has neither ``train`` nor ``all``.
     """
-    if "train" not in splits and "all" not in splits:
-        raise DataError(
-            f"{uri} has no split train; it has {', '.join(splits)}.",
-            hint="Choose with --train, --validation and --test.",
-        )
-    if "train" not in splits:
+    if "train" in splits:
+        own = {name: name if name in splits else Share(split="train", percent=5) for name in ("validation", "test")}
+        return {"train": "train", **own, **_special(uri)}
+    if "all" in splits:
         return {"train": "all", "validation": Share(split="all", percent=20), "test": Share(split="all", percent=20)}
-    own = {name: name if name in splits else Share(split="train", percent=5) for name in ("validation", "test")}
-    return {"train": "train", **own, **_special(uri)}
+    return {name: name for name in ("validation", "test") if name in splits}
 
 
 def _special(uri: str) -> Mapping[str, Default]:

@@ -13,6 +13,7 @@ from mu2net_core.data.load import Fingerprint, check_label
 from mu2net_core.data.source import Options, Source
 from mu2net_core.data.splits import resolve_splits
 from mu2net_core.data.survey import Survey
+from mu2net_core.data.wording import counted
 from mu2net_core.errors import DataError
 from mu2net_core.objects import PUBLIC, AccessRule, Slice, Split, Task
 
@@ -67,7 +68,8 @@ def describe_task(
     source = open_source(uri, options=options, data_dir=data_dir)
     info = source.info()
     if len(info.classes) < 2:
-        raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}.")
+        left = f" without the {counted(len(info.skipped), 'broken image')}" if info.skipped else ""
+        raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}{left}.")
     values = range_of(options or {})
     survey, census = Survey(values), Census()
     splits = {

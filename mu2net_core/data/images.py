@@ -18,7 +18,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mu2net_core.data.deep import UPPER_RANGE, Deep, ValueRange, to_bytes
-from mu2net_core.data.formats import readable, why_unknown
+from mu2net_core.data.foreign import HEAD_BYTES, what_helps
+from mu2net_core.data.formats import readable
+from mu2net_core.data.unread import why_unknown
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 
 __all__ = [
@@ -92,7 +94,9 @@ def decode(data: bytes, name: str, values: ValueRange | None = None) -> Picture:
         with Image.open(io.BytesIO(data), formats=readable()) as image:
             return _picture(image, values)
     except UnidentifiedImageError as exc:
-        raise DataError(f"Cannot read the image {name}: {why_unknown(data)}.") from exc
+        raise DataError(
+            f"Cannot read the image {name}: {why_unknown(data)}.", hint=what_helps(data[:HEAD_BYTES])
+        ) from exc
     except _BROKEN as exc:
         reason = str(exc).partition("<")[0].strip().removesuffix(".") or type(exc).__name__
         raise DataError(f"Cannot read the image {name}: {reason}.") from exc

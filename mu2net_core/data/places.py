@@ -7,16 +7,22 @@ import shlex
 import stat
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path, PosixPath
+from unicodedata import normalize
 
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
 from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.npz import open_npz
 from mu2net_core.objects import LIMITS
 
-__all__ = ["check_place", "elsewhere", "mistyped", "place_of"]
+__all__ = ["check_place", "elsewhere", "is_foreign", "mistyped", "place_of"]
 
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
+_SHARE = re.compile(r"\\\\[^\\]+\\")
+_OTHER_MACHINE = re.compile(r"[\w.-]+@[\w.-]+:")
+_WEB_ADDRESS = re.compile(r"(www\.)?([\w-]+\.)+(ai|co|com|de|edu|gov|io|net|org)(/.*)?", re.IGNORECASE)
+_PATTERN = re.compile(r"[*?]|\[.+\]")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _ELSEWHERE = {
     **dict.fromkeys(("hf", "huggingface", "datasets"), "a set of the Hugging Face hub"),
@@ -65,20 +71,42 @@ def mistyped(given: str, cwd: Path, error: Mu2netError) -> Mu2netError:
     """
     scheme, colon, rest = given.partition(":")
     drive, low = _DRIVE.match(given), scheme.lower()
-    if drive is not None:
-        return InvalidInputError(f"Not a data set name: {given!r}.", hint=_drive_hint(given, drive[1].lower()))
+    if drive is not None or _SHARE.match(given):
+        hint = _share_hint(given) if drive is None else _drive_hint(given, drive[1].lower())
+        return InvalidInputError(f"Not a data set name: {given!r}.", hint=hint)
     if colon and low in _KINDS and scheme != low:
         return InvalidInputError(f"Not a data set: {given!r}.", hint=f"Write {_uri(low, rest)}")
     if (colon and low in _ELSEWHERE) or ("://" in given and low != "file"):
         return elsewhere(given, _ELSEWHERE.get(low, "a URL"))
-    text = given.removeprefix("file://").removeprefix("file:")
-    place = place_of(text, cwd) or (place_of(rest, cwd) if colon and text == given else None)
+    text = given.removeprefix("file://localhost").removeprefix("file://").removeprefix("file:")
+    place = place_of(text, cwd) or (
+        place_of(rest, cwd) if colon and text == given and not _OTHER_MACHINE.match(given) else None
+    )
     if place is None:
-        return error
+        return _not_here(given, cwd, error)
     if isinstance(error, DataError):  # the catalogue knows the name, too
         hint = " ".join(part for part in (error.hint, place.hint) if part)
         return DataError(f"{error.message} There is {place.what} of that name here.", hint=hint)
     return InvalidInputError(f"Not a data set name: {given!r}. At that path is {place.what}.", hint=place.hint)
+
+
+def is_foreign(text: str) -> bool:
+    """Returns whether a path is one of another machine, or of Windows where this is another system."""
+    windows = _SHARE.match(text) or _DRIVE.match(text)
+    return bool(_OTHER_MACHINE.match(text) or (windows and isinstance(Path(), PosixPath)))
+
+
+def _not_here(given: str, cwd: Path, error: Mu2netError) -> Mu2netError:
+    """Returns the error for what is no place here: it lies on another machine, or is written a little differently."""
+    if _OTHER_MACHINE.match(given):
+        return elsewhere(given, "a place on another machine")
+    if _WEB_ADDRESS.fullmatch(given):
+        return elsewhere(given)
+    near = _written_otherwise(cwd / given) if isinstance(error, InvalidInputError | NotFoundError) else None
+    if near is None or not near.is_dir():
+        return error
+    here = f"Did you mean the folder here: {_uri('folder', near.name)}?"
+    return type(error)(error.message, hint=" ".join(filter(None, (error.hint, here))))
 
 
 def place_of(text: str, cwd: Path) -> _Place | None:
@@ -108,16 +136,11 @@ def _look_at(path: Path, text: str) -> _Place:
 def _file(path: Path, text: str) -> _Place:
     head = _head(path)
     what, helps = what_is_it(head) or "a file that is none of those mu2net reads", what_helps(head)
-    folder = text.removesuffix("".join(Path(text).suffixes)) or "data"
     if helps is not None:
         return _Place(what=what, hint=helps)
-    if what == "a ZIP archive":
-        return _Place(what=what, hint=f"Unpack it: {_command('python -m zipfile -e', text, folder)}. "
-                      f"If it holds a folder per class: {_uri('folder', folder)}")  # fmt: skip
-    if what == "a tar archive" or text.lower().endswith(_TARS):
-        command = f"{_command('mkdir', folder)} && {_command('tar -xf', text, '-C', folder)}"
-        hint = f"Unpack it: {command}. If it holds a folder per class: {_uri('folder', folder)}"
-        return _Place(what="a tar archive", hint=hint)
+    is_tar = what == "a tar archive" or text.lower().endswith(_TARS)
+    if is_tar or what == "a ZIP archive":
+        return _Place(what="a tar archive" if is_tar else what, hint=_unpack_hint(path, text, is_tar=is_tar))
     if what.startswith("a single NumPy array"):
         return _Place(what=what, hint='Store images and labels together: np.savez("data.npz", x=images, y=labels)')
     if what.endswith(" image"):
@@ -125,15 +148,76 @@ def _file(path: Path, text: str) -> _Place:
     return _Place(what=what, hint="mu2net reads folder:PATH (a folder of images per class) and npz:PATH (np.savez).")
 
 
+def _unpack_hint(path: Path, text: str, *, is_tar: bool) -> str:
+    """Returns how to unpack an archive into a folder that is not there yet."""
+    plain = text.removesuffix("".join(Path(text).suffixes)) or "data"
+    names = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
+    folder = next(name for name in names if not path.with_name(Path(name).name).exists())
+    if is_tar:
+        command = f"{_command('mkdir', folder)} && {_command('tar -xf', text, '-C', folder)}"
+    else:
+        command = _command("python -m zipfile -e", text, folder)
+    unpacked = path.with_name(Path(plain).name)
+    again = f". If {plain} is the same, unpacked: {_uri('folder', plain)}" if unpacked.is_dir() else ""
+    return f"Unpack it: {command}. If it holds a folder per class: {_uri('folder', folder)}{again}"
+
+
 def _nothing(scheme: str, path: Path) -> NotFoundError:
     kind = "folder" if scheme == "folder" else "file"
+    return NotFoundError(f"No such {kind}: {path}.", hint=_instead(path))
+
+
+def _instead(path: Path) -> str | None:
+    """Returns what to do about a path where nothing is."""
+    if "/annex/objects/" in path.as_posix():
+        return "It is a link of git-annex to what is not here. Where the repository was cloned: git annex get ."
+    if _PATTERN.search(path.name) and (found := _matches(path)):
+        return f"Patterns are not expanded. Name one that matches, such as {_named(found[0])}"
+    near = _written_otherwise(path) or _similar(path)
+    if near is None:
+        return None
+    if _is_readable(near):
+        return f"Did you mean {_named(near)}?"
+    place = _look_at(near, str(near))
+    return f"There is {place.what} of that name, {near.name}. {place.hint}"
+
+
+def _named(path: Path) -> str:
+    return _uri("folder" if path.is_dir() else "npz", str(path))
+
+
+def _matches(path: Path) -> list[Path]:
+    """Returns what a pattern in the last part of a path matches."""
+    return [found for found in sorted(path.parent.glob(path.name)) if _is_readable(found) and found.name[0] != "."]
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".npz")
+
+
+def _beside(path: Path) -> list[Path]:
     try:
-        beside = [child.name for child in path.parent.iterdir()]
-    except OSError:
-        beside = []
-    near = get_close_matches(path.name, beside, n=1, cutoff=0.7)
-    hint = f"Did you mean {_uri(scheme, str(path.with_name(near[0])))}?" if near else None
-    return NotFoundError(f"No such {kind}: {path}.", hint=hint)
+        return sorted(path.parent.iterdir())
+    except (OSError, ValueError):
+        return []
+
+
+def _written_otherwise(path: Path) -> Path | None:
+    """Returns what differs from a name in case, spaces around it or its ending only."""
+    wanted = _plain(path.name)
+    beside = _beside(path)
+    same = [other for other in beside if _plain(other.name) == wanted]
+    return next(iter(same or [other for other in beside if _plain(other.stem) == wanted]), None)
+
+
+def _similar(path: Path) -> Path | None:
+    beside = {_plain(other.name): other for other in _beside(path)}
+    near = get_close_matches(_plain(path.name), beside, n=1, cutoff=0.7)
+    return beside[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return normalize("NFKC", name).casefold().strip()
 
 
 def elsewhere(given: str, where: str = "a URL") -> InvalidInputError:
@@ -150,6 +234,12 @@ def _drive_hint(given: str, letter: str) -> str:
     if isinstance(Path(), PosixPath):
         return f"Only Windows has drives. Name the path as it is on this machine; under WSL: {_uri(kind, mounted)}"
     return f"For a path, write {_uri(kind, given)}"
+
+
+def _share_hint(given: str) -> str:
+    if isinstance(Path(), PosixPath):
+        return "Only Windows names shares so. Mount it, and name the folder as it is on this machine: folder:PATH"
+    return f"For a path, write {_uri('folder', given)}"
 
 
 def _is_npz(path: Path) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from mu2net_core.data.defaults import Default, Share, defaults_for
 from mu2net_core.data.source import SourceInfo
@@ -46,6 +47,8 @@ def resolve_splits(
     defaults = defaults_for(uri, info.splits)
     for name in ("test", "validation", "train"):
         if name not in resolved:
+            if name not in defaults:
+                raise _no_default(name, uri, info.splits)
             taken = [part for _, slices in resolved.values() for part in slices]
             slices = _default(defaults[name], taken, info.splits, uri)
             resolved[name] = (_spec(slices, info.splits), _not_empty(name, _what(defaults[name]), slices, info))
@@ -133,6 +136,21 @@ def _not_empty(name: str, spec: str, slices: tuple[Slice, ...], info: SourceInfo
             hint=f"Choose some with --{name} SPLIT.",
         )
     return slices
+
+
+def _no_default(name: str, uri: str, splits: Mapping[str, int]) -> DataError:
+    """Returns the error for a split that must be chosen, with a choice that works: the largest but test shared out."""
+    if not splits:
+        return DataError(f"{uri} has no splits.")
+    largest = max(splits, key=lambda split: (split != "test", splits[split]))
+    wanted = [split for split in SPLITS if split in {"train", largest} or split not in splits]
+    shares = dict(zip(reversed(wanted), ("[:20%]", "[20%:40%]", "[40%:]"), strict=False))
+    shares["train"] = f"[{20 * (len(wanted) - 1)}%:]"
+    options = " ".join(f"--{split} {quote(largest + shares[split])}" for split in wanted)
+    return DataError(
+        f"{uri} has no split train; it has {', '.join(splits)}: no examples are known for {name}.",
+        hint=f"Choose with --train, --validation and --test, for example: {options}",
+    )
 
 
 def _what(default: Default) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
@@ -94,14 +95,23 @@ class Survey:
         if not self._broken:
             return
         first = self._broken[0]
-        hint = "Repair or remove it, or leave broken images out: --skip-bad" if can_skip else first.hint
+        hint = self._broken_hint() if can_skip else first.hint
         if len(self._broken) == 1:
             raise DataError(first.message, hint=hint) from first
         reasons = sorted(error.message.removeprefix("Cannot read the image ").rstrip(".") for error in self._broken)
         raise DataError(
-            f"Cannot read {len(reasons)} of {self._num_images} images: {some(reasons, between='; ')}.",
-            hint=hint and hint.replace("remove it", "remove them"),
+            f"Cannot read {len(reasons)} of {self._num_images} images: {some(reasons, between='; ')}.", hint=hint
         ) from first
+
+    def _broken_hint(self) -> str:
+        """Returns what helps: what each of the commonest ends says, and to leave the broken out if others remain."""
+        helps = Counter(error.hint for error in self._broken if error.hint)
+        ways = [f"{help_.rstrip('.')} ({counted(count, 'image')})" for help_, count in helps.most_common()]
+        if sum(helps.values()) < len(self._broken):
+            ways.append("Repair or remove it" if len(self._broken) == 1 else "Repair or remove them")
+        skip = "leave broken images out: --skip-bad" if len(self._broken) < self._num_images else ""
+        text = "; ".join(ways)
+        return f"{text}, or {skip}" if skip else text
 
     def _check_numbers(self) -> None:
         if bad := [name for name, deep in self._deep if deep.num_bad]:

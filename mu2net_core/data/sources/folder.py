@@ -6,7 +6,6 @@ are splits there is one split ``all``. Every split comes in a fixed pseudo-rando
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,8 @@ from mu2net_core.data.images import decode
 from mu2net_core.data.order import fair_order
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.layout import Layout, arrange
+from mu2net_core.data.sources.names import look_alikes
+from mu2net_core.data.sources.parts import parts_of
 from mu2net_core.data.sources.stray import advice
 from mu2net_core.data.sources.tree import MAX_DEPTH, Tree, read_regular, walk
 from mu2net_core.data.wording import counted, some
@@ -26,7 +27,6 @@ from mu2net_core.objects import Slice
 __all__ = ["FolderSource", "open_folder"]
 
 _CLASS_FOLDERS = "Put the images of each class into a folder of its own: CLASS/IMAGE."
-_NO_LINKS = "Links out of the folder are not followed: name the folder where the images lie, or copy them."
 _SPLITS_FIRST = "Put the images of each class into a folder of its own in each split: SPLIT/CLASS/IMAGE."
 
 
@@ -105,7 +105,7 @@ class FolderSource:
             found = f"; found {tree.left_out_text()}" if tree.left_out else ""
             raise DataError(
                 f"No images in {self.path}{found}; looked for {', '.join(sorted(endings()))}.",
-                hint=_NO_LINKS if tree.has_links_out else None,
+                hint=tree.link_hint,
             )
         layout = self._layout(tree)
         bad = frozenset(self._bad(tree, layout.placed)) if self.skip_bad else frozenset()
@@ -141,7 +141,7 @@ class FolderSource:
 
 def _depth(file: str, layout: Layout) -> int:
     """Returns how many folders deep an image lies, in its split if it is in one."""
-    return file.count("/") - (file.partition("/")[0] in layout.splits)
+    return layout.within(file)[1].count("/")
 
 
 def _notes(listing: _Listing, depth: int) -> Iterator[str]:
@@ -153,16 +153,20 @@ def _notes(listing: _Listing, depth: int) -> Iterator[str]:
         yield f"left out {len(layout.stray)} of {counted(len(tree.files), 'image')} elsewhere: {some(layout.stray)}"
     for folder, count in layout.unlabelled.items():
         yield f"left out {folder}, {counted(count, 'image')} without labels: none lies in a class that is trained"
+    below = max((folder.count("/") + 1 for folder in layout.splits), default=0)
     empty = [
         folder
-        for folder in tree.empty_folders(depth + bool(layout.splits))
-        if not (layout.splits and folder.partition("/")[2] in listing.classes)
+        for folder in tree.empty_folders(depth + below)
+        if not (layout.splits and layout.within(f"{folder}/")[1].rstrip("/") in listing.classes)
     ]
     if empty:
         yield f"no image lies in {counted(len(empty), 'folder')}: {some(empty, 10)}"
-    by_letters = Counter(name.casefold() for name in listing.classes)
-    if same := [name for name in listing.classes if by_letters[name.casefold()] > 1]:
-        yield f"classes whose names differ in upper and lower case only: {some(same, 10)}"
+    if (parts := parts_of(listing.classes)) is not None:
+        yield (
+            f"{parts}: {parts.twins} are different classes here, which is wrong if these are splits, copies or sites "
+            "of one data set"
+        )
+    yield from look_alikes(listing.classes)
 
 
 def open_folder(rest: str, *, options: Options, data_dir: str | None) -> FolderSource:  # noqa: ARG001

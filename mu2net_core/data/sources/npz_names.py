@@ -6,6 +6,7 @@ are among them. Nothing is guessed: names that could mean two things are an erro
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,12 +132,26 @@ def _missing(arrays: Mapping[str, Header], chosen: Mapping[tuple[str, str], str]
     if lonely is not None:
         hint = f"{chosen[lonely, 'images']} has no labels beside it: store them under the same name with y or labels."
     elif arrays and all(_POSITIONAL.fullmatch(name) for name in arrays):
-        hint = (
-            "They were stored without names. Say which is what, for example: "
-            'a = np.load("OLD.npz"); np.savez("NEW.npz", x=a["arr_0"], y=a["arr_1"])'
-        )
+        hint = f"They were stored without names. Say which is what, for example: {_renaming('arr_0', 'arr_1')}"
+    elif (pair := _by_shape(arrays)) is not None:
+        hint = f"If {pair[0]} holds the images and {pair[1]} their labels: {_renaming(*pair)}"
     return DataError(
         f"Expected x_train, y_train, x_test, y_test (or x, y; images, labels; train_images, train_labels ...) in "
         f"{what}; found {described(sorted(arrays), arrays)}.",
         hint=hint,
     )
+
+
+def _renaming(images: str, labels: str) -> str:
+    return f'a = np.load("OLD.npz"); np.savez("NEW.npz", x=a[{json.dumps(images)}], y=a[{json.dumps(labels)}])'
+
+
+def _by_shape(arrays: Mapping[str, Header]) -> tuple[str, str] | None:
+    """Returns the only array that is shaped like images and the only one that has a number for each of them."""
+    images = [name for name, header in arrays.items() if len(header.shape) in {3, 4}]
+    labels = [
+        name
+        for name, header in arrays.items()
+        if len(images) == 1 and header.shape in {arrays[images[0]].shape[:1], (*arrays[images[0]].shape[:1], 1)}
+    ]
+    return (images[0], labels[0]) if len(labels) == 1 else None

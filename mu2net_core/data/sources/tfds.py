@@ -140,9 +140,7 @@ def open_tfds(rest: str, *, options: Options, data_dir: str | None) -> TfdsSourc
     """
     match = _NAME.fullmatch(rest)
     if match is None:
-        raise InvalidInputError(
-            f"Not a catalogue name: {rest!r}.", hint="Expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION."
-        )
+        raise _no_name(rest)
     root = Path(data_dir or import_tfds().core.constants.DATA_DIR).expanduser()
     folder = _prepared(root, match)
     if folder is None:
@@ -186,6 +184,18 @@ def _check_known(match: re.Match[str]) -> None:
     if config and config not in configs:
         near = get_close_matches(config, configs, n=3, cutoff=0.4) or configs[:3]
         raise _unknown(match[0], f"{name}/{config}", [f"{name}/{other}" for other in near] or [name])
+
+
+def _no_name(given: str) -> InvalidInputError:
+    """Returns the error for what cannot be a name, with the data sets that are spelled alike."""
+    known = import_tfds().list_builders(with_community_datasets=False)
+    letters = re.sub(r"[^a-z0-9]+", "", given.lower())
+    same = [name for name in known if name.replace("_", "") == letters]
+    near = (
+        same or get_close_matches(letters, known, n=3, cutoff=0.75) or [n for n in known if n.startswith(letters)][:3]
+    )
+    hint = f"Did you mean {' or '.join(near)}?" if near else "Expected NAME, NAME/CONFIG or NAME/CONFIG:VERSION."
+    return InvalidInputError(f"Not a catalogue name: {given!r}.", hint=hint)
 
 
 def _unknown(given: str, what: str, near: Sequence[str]) -> NotFoundError:

@@ -7,6 +7,7 @@ Names are compared, sorted and hashed as NFC; files are opened by the name they 
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ _SYSTEM_FOLDERS = {
     "#recycle",
     "#snapshot",
     "@eadir",
+    "@recently-snapshot",
+    "@recycle",
     "__macosx",
     "lost+found",
     "system volume information",
@@ -35,11 +38,16 @@ _SYSTEM_FOLDERS = {
 _MOST_KINDS = 10
 _LONGEST_ENDING = 12
 _NOWHERE, _OUT, _TO_FOLDER = "link that leads nowhere", "link out of the folder", "link to a folder"
+_ANNEX_NOWHERE, _ANNEX_OUT = "link of git-annex to what is not here", "link of git-annex out of the folder"
 _SPECIAL, _TOO_DEEP = "pipe, socket or device", f"folder more than {MAX_DEPTH + 1} deep"
+_ANNEX_COMMANDS = {_ANNEX_NOWHERE: ("annex", "get", "."), _ANNEX_OUT: ("annex", "unlock", ".")}
+_NO_LINKS = "Links out of the folder are not followed: name the folder where the images lie, or copy them."
 _PLURALS = {
     _NOWHERE: "links that lead nowhere",
     _OUT: "links out of the folder",
     _TO_FOLDER: "links to folders",
+    _ANNEX_NOWHERE: "links of git-annex to what is not here",
+    _ANNEX_OUT: "links of git-annex out of the folder",
     _SPECIAL: "pipes, sockets or devices",
     _TOO_DEEP: f"folders more than {MAX_DEPTH + 1} deep",
 }
@@ -53,12 +61,14 @@ class Tree:
         root: the folder.
         files: where each image lies, relative to the root, by its name in NFC.
         folders: all that were entered, in NFC.
+        links: the images that are links to files in the folder.
         left_out: how many entries of each kind are no images.
     """
 
     root: Path
     files: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def path(self, file: str) -> Path:
@@ -77,9 +87,32 @@ class Tree:
         return tuple(sorted(folder for folder in empty if folder.count("/") < depth))
 
     @property
-    def has_links_out(self) -> bool:
-        """Whether links were left out because they lead out of the folder."""
-        return self.left_out[_OUT] > 0
+    def link_hint(self) -> str | None:
+        """What makes images of the links that were left out, None if there are none that lead anywhere."""
+        commands = [self._git(command) for kind, command in _ANNEX_COMMANDS.items() if self.left_out[kind]]
+        if commands:
+            return f"Have git-annex put the files there: {' && '.join(commands)}"
+        return _NO_LINKS if self.left_out[_OUT] else None
+
+    def links_leave(self, folder: str) -> bool:
+        """Returns whether images in a folder are links that lead out of it: it cannot be read by itself."""
+        inside = [self.path(file) for file in self.links if file.startswith(f"{folder}/")]
+        if not inside:
+            return False
+        real = (self.root / self.real_folder(folder)).resolve()
+        return not all(path.resolve().is_relative_to(real) for path in inside)
+
+    def replaced_links(self, folder: str) -> str:
+        """Returns how to have files in a folder in place of links that lead out of it."""
+        targets = (self.path(file).resolve().as_posix() for file in self.links if file.startswith(f"{folder}/"))
+        return (
+            self._git(_ANNEX_COMMANDS[_ANNEX_OUT])
+            if all("/annex/objects/" in path for path in targets)
+            else "cp -rL copies what they lead to"
+        )
+
+    def _git(self, command: tuple[str, ...]) -> str:
+        return shlex.join(("git", "-C", str(self.root), *command))
 
     def left_out_text(self) -> str:
         """Returns what was left out, the most frequent kind first; empty for nothing."""
@@ -134,6 +167,8 @@ class _Walk:
             self.enter(real, name, depth + 1)
         else:
             self.tree.files[name] = real
+            if entry.is_symlink():
+                self.tree.links.add(name)
 
     def _kind(self, entry: os.DirEntry[str], depth: int) -> str | None:
         """Returns what an entry is that is left out, or None for an image or a folder to enter."""
@@ -156,12 +191,13 @@ class _Walk:
 
     def _link_kind(self, entry: os.DirEntry[str]) -> str | None:
         """Returns why a link is left out, or None for one to a file in the folder."""
+        annex = "annex/objects/" in Path(entry.path).readlink().as_posix()
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):  # nothing there, or links in a circle
-            return _NOWHERE
+            return _ANNEX_NOWHERE if annex else _NOWHERE
         if not target.is_relative_to(self.real_root):
-            return _OUT
+            return _ANNEX_OUT if annex else _OUT
         return _TO_FOLDER if target.is_dir() else None
 
     def _check_name(self, folder: str, name: str, other: str) -> None:
@@ -213,4 +249,6 @@ def _is_text(name: str) -> bool:
 
 
 def _advice(kind: str) -> str:
+    if kind in _ANNEX_COMMANDS:
+        return f" (to have them: {shlex.join(('git', *_ANNEX_COMMANDS[kind]))})"
     return " (to read them: pip install 'mu2net[heic]')" if kind in HEIF_ENDINGS else ""

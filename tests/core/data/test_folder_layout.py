@@ -53,6 +53,16 @@ SPLIT_NAMES = [
     ("seg_train", "seg_test"),
     ("train2017", "test2017"),
     ("trainval", "test"),
+    ("01_train", "02_test"),
+    ("1. Train", "2. Test"),
+    ("train_v2", "test_v1"),
+    ("Trainingsdaten", "Testdaten"),
+    ("train", "holdout"),
+    ("seg_train/seg_train", "seg_test/seg_test"),
+    ("training_set/training_set", "test_set/test_set"),
+    ("train/Train", "test"),
+    ("train", "test/test/test"),
+    ("my pets_train/train", "my pets_test/test"),
 ]
 
 
@@ -91,7 +101,7 @@ def refused(root: Path, **options: int | bool) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("folders", "depth", "num_classes", "num_images"),
     [
-        (classes("greek", "latin"), 1, 4, 40),
+        ([*classes("greek"), "latin/c", "latin/d"], 1, 4, 40),
         (["greek", "latin"], 2, 2, 20),
         (classes("Train", "Test"), 2, 2, 40),
         (classes("Train/greek", "Test/greek"), 1, 2, 40),
@@ -100,12 +110,21 @@ def refused(root: Path, **options: int | bool) -> tuple[str, str]:
         (classes("my pets"), 1, 2, 20),
         (classes("my pets/Train", "my pets/Test"), 1, 2, 40),
         (classes("my pets/Train", "my pets/Test"), 3, 2, 40),
-        ([*classes("greek/x", "latin/x")], 1, 4, 40),
+        (["greek/x/a", "greek/y/b", "latin/x/c"], 1, 3, 30),
+        (["cat/images", "dog/images", "owl/images"], 1, 3, 30),
+        (["cat/persian", "cat/siam", "cat/other", "dog/poodle", "dog/dachshund", "dog/other"], 1, 6, 60),
         ([*classes("train"), "docs"], 1, 2, 20),
         ([*classes("train", "test"), "docs"], 1, 2, 40),
         ([*classes("train", "test"), "docs"], 2, 2, 40),
         (["cat", "dog", "."], 1, 2, 20),
         (["cat", "dog", "dog/more"], 1, 2, 20),
+        (["cat", "dog", "cat/thumbs", "dog/thumbs"], 1, 2, 20),
+        (["cat", "dog", "cat/thumbs/s", "cat/thumbs/m", "dog/thumbs/s", "dog/thumbs/m"], 1, 2, 20),
+        (["cat", "dog", "birds/owl", "birds/eagle"], 1, 2, 20),
+        (["cat", "dog", "cat/thumbs", "dog/thumbs", "docs/figures"], 1, 2, 20),
+        (classes("site1/train", "site1/test", "site2/train", "site2/test"), 1, 2, 40),
+        (["set/cat", "set/dog", "set/set/cat", "set/set/dog"], 1, 2, 20),
+        (classes("train", "test", "train/a", "test/b"), 1, 2, 40),
         ([*classes("x/Train", "x/Test"), "x"], 1, 2, 40),
     ],
 )  # fmt: skip
@@ -132,7 +151,7 @@ def test_a_stray_image_is_named_and_left_out_on_request(tmp_path: Path) -> None:
     make(tmp_path, ".", count=1)
     message, hint = refused(tmp_path)
     assert "found 1 of 21 images elsewhere: 0.pgm (0 deep)." in message
-    assert hint == "Leave them out: --skip-stray"
+    assert hint == "Leave 1 of 21 images out: --skip-stray"
     described = describe_task(f"folder:{tmp_path}", options={"skip_stray": True})
     assert described.notes[0] == "left out 1 of 21 images elsewhere: 0.pgm"
     assert described.task.options == {"skip_stray": True}
@@ -154,6 +173,91 @@ def test_splits_never_become_classes(tmp_path: Path, folders: list[str], depth: 
     message, hint = refused(make(tmp_path, *folders), depth=depth)
     assert match in message
     assert "--depth" not in hint or "--depth 1" in hint
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("entrenamiento", "prueba"),
+        ("训练", "测试"),
+        ("learn", "test"),
+        ("train", "x_val"),
+        ("fold1", "fold2", "fold3"),
+        ("site1", "site2"),
+        ("everything/color", "everything/grayscale"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("docs",)])
+def test_folders_in_which_the_same_classes_lie_are_not_taken_for_classes(
+    tmp_path: Path, names: tuple[str, ...], more: tuple[str, ...]
+) -> None:
+    make(tmp_path, *classes(*names), *more)
+    for name in ("0", "1"):
+        make(tmp_path, f"{names[0]}/a/../b", count=10 + int(name))
+    _, hint = refused(tmp_path)
+    total, num = 20 * len(names) + 1 + 10 * len(more), 21
+    short = tuple(name.rpartition("/")[2] for name in names)
+    assert hint.startswith("The same folders (a, b) lie in ")
+    assert "splits of one data set, rename them to train, test or validation. If they are copies or sites" in hint
+    assert f"name one of them, without {total - num} of {total} images: " in hint
+    one, _, depth = hint.partition(" images: ")[2].partition(". Only if ")
+    assert describe_task(*shlex.split(one)).task.classes == ("a", "b")
+    first, second, *_ = sorted(short)
+    assert depth.startswith(f"{first}/a and {second}/a are different classes, of {2 * len(names)} in all")
+
+
+def test_the_same_classes_in_each_folder_of_a_split_are_to_be_put_together(tmp_path: Path) -> None:
+    _, hint = refused(make(tmp_path, *classes("train/x", "train/y", "test/x", "test/y")))
+    assert hint == (
+        "The same folders (a, b) lie in x and y. If they are the same classes, put the images of each into one folder: "
+        "SPLIT/CLASS/IMAGE. Only if x/a and y/a are different classes, of 4 in all: --depth 2"
+    )
+
+
+def test_the_same_names_in_each_folder_are_classes_on_request_and_told(tmp_path: Path) -> None:
+    described = describe_task(f"folder:{make(tmp_path, *classes('greek', 'latin'))}", options={"depth": 2})
+    assert described.task.num_classes == 4
+    assert described.notes[0] == (
+        "the same folders (a, b) lie in greek and latin: greek/a and latin/a are different classes here, "
+        "which is wrong if these are splits, copies or sites of one data set"
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "told"),
+    [
+        (("Cat", "Dog"), ("cat", "dog"), "'test/cat' and 'train/Cat'; 'test/dog' and 'train/Dog'"),
+        (("cat", "dog"), ("cat ", "dog"), "'test/cat ' and 'train/cat'"),
+        (("big_cat", "dog"), ("big cat", "dog"), "'test/big cat' and 'train/big_cat'"),
+        (("01", "02"), ("1", "2"), "'test/1' and 'train/01'; 'test/2' and 'train/02'"),
+        (("cat", "dog"), ("cat", "\uff24og"), "'test/\uff24og' and 'train/dog'"),
+    ],
+)
+def test_a_class_that_is_written_otherwise_in_the_test_set_is_refused(
+    tmp_path: Path, train: tuple[str, ...], test: tuple[str, ...], told: str
+) -> None:
+    make(tmp_path, *(f"train/{name}" for name in train), *(f"test/{name}" for name in test))
+    message, hint = refused(tmp_path)
+    assert f"Expected the same names of classes in each split, found {told}: " in message
+    assert "Rename these folders" in hint
+
+
+def test_classes_that_differ_in_case_in_every_split_are_classes(tmp_path: Path) -> None:
+    make(tmp_path, *(f"{split}/{name}" for split in ("train", "test") for name in ("a", "A")))
+    assert describe_task(f"folder:{tmp_path}").task.classes == ("A", "a")
+
+
+def test_splits_without_training_images_are_chosen_as_the_hint_says(tmp_path: Path) -> None:
+    make(tmp_path, *classes("val", "test"))
+    _, hint = refused(tmp_path)
+    words = shlex.split(hint.partition("for example: ")[2])
+    chosen = {name.removeprefix("--"): spec for name, spec in zip(words[::2], words[1::2], strict=True)}
+    task = describe_task(f"folder:{tmp_path}", **chosen).task
+    assert {name: split.num_examples for name, split in task.splits.items()} == {
+        "train": 16,
+        "validation": 4,
+        "test": 20,
+    }
 
 
 def test_an_image_in_a_split_is_as_deep_as_its_class(tmp_path: Path) -> None:

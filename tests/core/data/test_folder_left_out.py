@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import struct
 import sys
 from pathlib import Path
 
@@ -18,6 +21,15 @@ from mu2net_core.errors import DataError
 def put(path: Path, value: int = 0, mode: str = "L") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, (4, 4), value).save(path)
+
+
+def tiff_of_floats(bits: int) -> bytes:
+    """Returns a picture of 2 by 2 numbers of floating point."""
+    size = bits // 2
+    tags = [(256, 2), (257, 2), (258, bits), (259, 1), (262, 1), (273, 200), (277, 1), (278, 2), (279, size), (339, 3)]
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+    return head.ljust(200, b"\0") + bytes(size)
 
 
 @pytest.fixture
@@ -65,9 +77,23 @@ def test_a_folder_of_links_to_elsewhere_tells_what_to_do(pets: Path, tmp_path: P
     ("data", "reason"),
     [
         (b"", "it is empty"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "to get the image: git lfs pull"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
+        (b"/annex/objects/MD5E-s1--abc.png\n", "it is a git-annex pointer"),
+        (b"<?xml version='1.0'?><Error/>", "it is an XML document"),
+        (b'{"error": 1}', "it is JSON text"),
+        (b"%PDF-1.4", "it is a PDF document"),
+        (b"<?xml version='1.0'?><svg xmlns='x'/>", "it is an SVG drawing"),
+        (b"8BPS\0\1", "it is a Photoshop document"),
+        (bytes(500), "it is nothing but zeros"),
+        (b"\x1f\x8b" + bytes(40), "it is a gzip file"),
+        (b"\xff\x0a" + bytes(20), "it is a JPEG XL image"),
+        (b"\0\0\0\x1cftypavif" + bytes(20), "it begins as an AVIF image, but is damaged or not all there"),
+        (b"II*\0\x10\0\0\0CR\2\0" + bytes(50), "it is a Canon raw photo"),
+        (tiff_of_floats(16), "it is a TIFF of floating point with 16 bits: save it with 32"),
+        (tiff_of_floats(64), "it is a TIFF of floating point with 64 bits: save it with 32"),
         (b"II*\0" + bytes(20), "a TIFF of a kind that is not read"),
-        (b"<html>", "in none of the formats that are read"),
+        (b"<html>", "it is a web page"),
+        (b"hello", "in none of the formats that are read"),
     ],
 )
 def test_what_an_image_is_instead_is_told(pets: Path, data: bytes, reason: str) -> None:
@@ -76,7 +102,82 @@ def test_what_an_image_is_instead_is_told(pets: Path, data: bytes, reason: str) 
         describe_task(f"folder:{pets}")
 
 
-@pytest.mark.parametrize("name", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN"])
+def test_pointers_are_to_be_replaced_and_not_left_out(pets: Path) -> None:
+    for image in pets.rglob("*.png"):
+        image.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(DataError, match="Cannot read 20 of 20 images") as error:
+        describe_task(f"folder:{pets}")
+    assert "git lfs pull (20 images)" in str(error.value.hint)
+    assert "--skip-bad" not in str(error.value.hint)
+
+
+def test_what_helps_is_told_of_each_kind_of_broken_image(pets: Path) -> None:
+    (pets / "cat" / "0.png").write_text("<html>")
+    (pets / "cat" / "1.png").write_text("hello")
+    with pytest.raises(DataError) as error:
+        describe_task(f"folder:{pets}")
+    assert "download the data anew (1 image); Repair or remove them, or leave" in str(error.value.hint)
+
+
+def test_classes_that_are_lost_with_their_broken_images_are_explained(pets: Path) -> None:
+    for image in (pets / "dog").iterdir():
+        image.write_bytes(b"broken")
+    with pytest.raises(DataError, match="found 1 without the 10 broken images"):
+        describe_task(f"folder:{pets}", options={"skip_bad": True})
+
+
+def test_images_of_git_annex_are_to_be_fetched_or_unlocked(pets: Path, tmp_path: Path) -> None:
+    store = tmp_path / ".git" / "annex" / "objects"
+    store.mkdir(parents=True)
+    for image in pets.rglob("*.png"):
+        key = store / f"{image.parent.name}{image.name}"
+        image.rename(key)
+        image.symlink_to(key)
+    with pytest.raises(DataError, match="found 20 links of git-annex out of the folder") as error:
+        describe_task(f"folder:{pets}")
+    assert str(error.value.hint).endswith(shlex.join(("git", "-C", str(pets), "annex", "unlock", ".")))
+    with pytest.raises(DataError) as error:  # links that would lead out of pets
+        describe_task(f"folder:{tmp_path}")
+    assert error.value.hint == "If classes are 2 deep: --depth 2"
+    assert describe_task(f"folder:{tmp_path}", options={"depth": 2}).task.classes == ("pets/cat", "pets/dog")
+    for split in ("train", "test"):
+        shutil.copytree(pets, tmp_path / "photos" / split, symlinks=True)
+    shutil.move(pets, tmp_path.parent / "pets moved away")
+    with pytest.raises(DataError) as error:
+        describe_task(f"folder:{tmp_path}")
+    assert "'photos' are links that lead out of it" in str(error.value.hint)
+    assert f"annex unlock .), then name it: folder:{tmp_path / 'photos'}" in str(error.value.hint)
+    pets = Path(shutil.move(tmp_path.parent / "pets moved away", pets))
+    for key in store.iterdir():
+        key.unlink()
+    with pytest.raises(DataError, match="found 20 links of git-annex to what is not here") as error:
+        describe_task(f"folder:{pets}")
+    assert str(error.value.hint).endswith("annex get .")
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"), [("mpo", "MPO"), ("dib", "DIB"), ("j2c", "JPEG2000"), ("jpc", "JPEG2000"), ("jif", "JPEG")]
+)
+def test_rarer_endings_of_formats_that_are_read(pets: Path, ending: str, kind: str) -> None:
+    Image.new("RGB", (8, 8), "red").save(pets / "cat" / f"rare.{ending}", kind)
+    described = describe_task(f"folder:{pets}")
+    assert sum(split.num_examples for split in described.task.splits.values()) == 21
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("CAT", "upper and lower case only: CAT, cat"),
+        ("cat ", "spaces only: 'cat', 'cat '"),
+        ("\uff43at", "characters that look alike only: 'cat', '\\uff43at'"),
+    ],
+)
+def test_classes_that_look_alike_are_told_with_what_they_differ_in(pets: Path, name: str, what: str) -> None:
+    put(pets / name / "0.png")
+    assert notes(pets) == f"classes whose names differ in {what}"
+
+
+@pytest.mark.parametrize("name", ["@Recycle", "@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN"])
 def test_the_folders_of_a_system_are_no_classes_and_told(pets: Path, name: str) -> None:
     put(pets / "cat" / name / "0.png" / "thumb.jpg")
     put(pets / name / "cat" / "0.png")
@@ -169,7 +270,7 @@ def test_all_broken_images_are_counted_and_the_first_named(pets: Path) -> None:
 def test_a_program_that_calls_itself_an_image_is_never_run(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
     (pets / "cat" / "evil.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
-    with pytest.raises(DataError, match=r"evil\.png: it is in none of the formats that are read"):
+    with pytest.raises(DataError, match=r"evil\.png: it is a PostScript document"):
         describe_task(f"folder:{pets}")
 
 

@@ -129,3 +129,22 @@ def test_arrays_without_names_say_how_to_name_them_and_that_works(
         open_source("npz:OLD.npz")
     exec(str(error.value.hint).partition("for example: ")[2], {"np": np})
     assert open_source("npz:NEW.npz").info().splits == {"all": 60}
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None]])
+def test_arrays_of_unknown_names_are_told_by_their_shapes_how_to_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: np.ndarray
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arrays = {"Die Bilder": IMAGES, "Klassen": labels, "mean": np.zeros(3)}
+    np.savez("OLD.npz", **arrays)
+    with pytest.raises(DataError) as error:
+        open_source("npz:OLD.npz")
+    known, _, line = str(error.value.hint).partition(": ")
+    assert known == "If Die Bilder holds the images and Klassen their labels"
+    exec(line, {"np": np})
+    assert open_source("npz:NEW.npz").info().splits == {"all": 60}
+    np.savez("OLD.npz", **arrays, other=np.zeros(60))
+    with pytest.raises(DataError) as error:
+        open_source("npz:OLD.npz")
+    assert error.value.hint is None

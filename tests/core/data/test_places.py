@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mu2net_core.data import absolute_uri, open_source
+from mu2net_core.data import absolute_uri, mistyped, open_source
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError, NotFoundError
 
 ARRAYS = {"x": np.arange(64).astype(np.uint8).reshape(4, 4, 4), "y": np.arange(4) % 2}
@@ -120,6 +120,64 @@ def test_other_things_are_called_what_they_are_and_never_waited_for(here: Path, 
     assert found in error.message
 
 
+@pytest.mark.parametrize("given", ["folder:pics.zip", "folder:pics2.tar.gz"])
+def test_an_archive_is_never_unpacked_into_a_folder_that_is_there(here: Path, given: str) -> None:
+    folder = here / given.removeprefix("folder:").partition(".")[0]
+    (folder / "owl").mkdir(parents=True)
+    hint = str(refused(given, here).hint)
+    command, _, then = hint.removeprefix("Unpack it: ").partition(". If it holds a folder per class: ")
+    first, _, second = then.partition(f". If {folder} is the same, unpacked: ")
+    subprocess.run(command.replace("python ", f"{shlex.quote(sys.executable)} "), shell=True, cwd=here, check=True)
+    assert open_source(*shlex.split(first)).info().classes == ("cat", "dog")
+    assert (second, [path.name for path in folder.iterdir()]) == (f"folder:{folder}", ["owl"])
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("npz:arrays", "npz:{}/arrays.npz?"),
+        ("folder:arrays", "npz:{}/arrays.npz?"),
+        ("npz:ARRAYS.NPZ", "npz:{}/arrays.npz?"),
+        ("folder:PHOTOS", "folder:{}/photos?"),
+        ("folder:photos ", "folder:{}/photos?"),
+        ("PHOTOS", "folder:photos?"),
+        ("npz:arr*.npz", "npz:{}/arrays.npz"),
+        ("folder:ph?tos", "folder:{}/photos"),
+        ("folder:*", "folder:{}/archives"),
+        ("file://localhost{}/photos", "folder:{}/photos"),
+    ],
+)
+def test_what_is_there_is_told_for_a_path_written_a_little_otherwise(here: Path, given: str, meant: str) -> None:
+    error = refused(given.format(here), here)
+    if ":" not in given:
+        error = mistyped(given, here, error)
+    assert last_uri(error) == meant.format(here)
+
+
+def test_a_folder_may_be_called_like_a_version(here: Path) -> None:
+    (here / "photos" / "cat-dog").rename(here / "2024")
+    assert open_source(absolute_uri("folder:2024", here)).info().classes == ("cat", "dog")
+
+
+def test_a_link_of_git_annex_to_nothing_is_told_to_be_one(here: Path) -> None:
+    (here / "far.npz").symlink_to(".git/annex/objects/x/SHA256E-s1--0.npz")
+    assert "git annex get" in str(refused("npz:far.npz", here).hint)
+
+
+@pytest.mark.parametrize("given", ["\\\\nas\\share\\pics", "folder:\\\\nas\\share\\pics"])
+def test_a_share_of_windows_is_to_be_mounted(here: Path, given: str) -> None:
+    error = refused(given, here)
+    assert "Mount it" in str((mistyped(given, here, error) if given.startswith("\\") else error).hint)
+
+
+@pytest.mark.parametrize(
+    "given", ["user@nas:/share/pics", "user@nas:/tmp", "www.kaggle.com/x", "zenodo.org/record/1", "kaggle.com"]
+)
+def test_a_place_on_another_machine_is_told_to_be_one(here: Path, given: str) -> None:
+    error = mistyped(given, here, InvalidInputError("Not a catalogue name."))
+    assert "Download it first" in str(error.hint)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -138,7 +196,15 @@ def test_what_lies_elsewhere_is_to_be_downloaded_first(here: Path, given: str, t
     assert "Download it first" in str(error.hint)
 
 
-@pytest.mark.parametrize("given", ["C:\\data\\photos", "C:/data/photos", "d:\\data.npz"])
+def test_a_place_on_another_machine_is_none_below_this_folder(here: Path) -> None:
+    assert "another machine" in refused("folder:user@nas:/share/pics", here).message
+    (here / "photos" / "cat-dog").rename(here / "user@nas:pics")
+    assert open_source(absolute_uri("folder:user@nas:pics", here)).info().classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "given", ["folder:C:\\data\\photos", "npz:d:\\data.npz", "C:\\data\\photos", "C:/data/photos", "d:\\data.npz"]
+)
 def test_a_path_of_windows_is_told_to_be_one(here: Path, given: str) -> None:
     error = refused(given, here)
     assert "Only Windows has drives" in str(error.hint)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from mu2net_core.data import SourceInfo, resolve_splits
@@ -121,3 +123,29 @@ def test_a_source_without_train_needs_explicit_splits() -> None:
     info = SourceInfo(splits={"test": 1000}, classes=("a", "b"))
     with pytest.raises(DataError, match="has no split train; it has test"):
         specs(info)
+
+
+@pytest.mark.parametrize(
+    ("splits", "given"),
+    [
+        ({"validation": 40, "test": 20}, {"train": "validation[50%:]", "validation": "validation[:50%]"}),
+        ({"test": 20}, {"train": "test[:10]", "validation": "test[10:15]", "test": "test[15:]"}),
+        ({"small": 9, "large": 99}, {"train": "large", "validation": "small[:5]", "test": "small[5:]"}),
+    ],
+)
+def test_a_source_without_train_is_used_as_it_is_said(splits: dict[str, int], given: dict[str, str]) -> None:
+    info = SourceInfo(splits=splits, classes=("a", "b"))
+    assert specs(info, **given) == {"test": "test", **given}
+
+
+@pytest.mark.parametrize(
+    ("splits", "shared"),
+    [({"test": 50}, "test"), ({"test": 80, "validation": 50}, "validation"), ({"a": 10, "b": 70}, "b")],
+)
+def test_what_is_suggested_for_a_source_without_train_works(splits: dict[str, int], shared: str) -> None:
+    info = SourceInfo(splits=splits, classes=("a", "b"))
+    with pytest.raises(DataError, match="no examples are known for") as error:
+        specs(info)
+    words = shlex.split(str(error.value.hint).partition("for example: ")[2])
+    found = specs(info, **{name[2:]: spec for name, spec in zip(words[::2], words[1::2], strict=True)})
+    assert found["train"].startswith(shared)

@@ -100,6 +100,22 @@ def test_an_unknown_data_set_gets_near_names(tmp_path: Path, name: str, near: st
     assert near in str(error.value.hint)
 
 
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("MNIST", "mnist"),
+        ("fashion-mnist", "fashion_mnist"),
+        ("Fashion MNIST", "fashion_mnist"),
+        ("CIFAR-10", "cifar10"),
+        ("SVHN", "svhn_cropped"),
+    ],
+)
+def test_a_name_that_others_write_otherwise_gets_the_one_of_the_catalogue(given: str, near: str) -> None:
+    with pytest.raises(InvalidInputError, match="Not a catalogue name") as error:
+        open_source(given)
+    assert error.value.hint == f"Did you mean {near}?"
+
+
 def test_a_name_that_is_like_no_other(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="'zzqqxx'") as error:
         open_source("zzqqxx", data_dir=str(tmp_path))
