@@ -81,12 +81,16 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
         print_json(result)
         return
     session.say(f"{direction} {result.url}")
+    unseen = [task for task in result.tasks if task.outcome == "unchanged"]
     same = [task for task in result.tasks if task.outcome == "up-to-date"]
     for task in result.tasks:
-        if task.outcome != "up-to-date" or len(same) <= _FEW:
+        if task.outcome not in {"up-to-date", "unchanged"} or (task in same and len(same) <= _FEW):
             session.say(_task_line(task))
     if len(same) > _FEW:
         session.say(f"   up-to-date  {counted(len(same), 'task')}")
+    if unseen:
+        looks = "not looked at there; fetch does, and a push of nothing"
+        session.say(f"   unchanged   {counted(len(unseen), 'task')}: {looks}")
     for kind, names in (("tag", result.tags), ("root", result.roots)):
         for name in names:
             session.say(_name_line(kind, name))

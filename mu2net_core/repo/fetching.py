@@ -117,6 +117,7 @@ def fetch_heads(
         those whose logs cannot be followed.
     """
     pending, reports, broken = sorted(set(tasks)), dict[str, TaskReport](), dict[str, Mu2netError]()
+    finished: dict[str, str] = {}
     while pending:
         batch, pending = pending[:_BATCH], pending[_BATCH:]
         found = newest_heads(remote, tracking, batch, numbers)
@@ -132,7 +133,9 @@ def fetch_heads(
             left = {task: state for task, state in moved.items() if task in wanted}
             if any(is_purge(repo.objects.commit(state.commit)) for state in left.values()):
                 note_purged(repo, remote)  # a purge moves the head before the epoch tells of it
-            tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values())
+            finished |= {task: repo.objects.commit(state.commit).finished_at for task, state in left.items()}
+            newest = max(finished, key=lambda task: finished[task], default="")
+            tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values(), newest=newest)
             write_tracking(repo.state, remote.remote.name, tracking)
         pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
@@ -154,6 +157,7 @@ def _recognised(
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
         tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight))
+        tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
     return tracking

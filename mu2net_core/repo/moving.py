@@ -1,4 +1,4 @@
-"""Moving a remote's heads, once all that they need is there."""
+"""Moving a remote's heads, once all that they need is there; and whether what they follow still is."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from mu2net_core.errors import ConflictError
+from mu2net_core.objects import Commit, Model, object_key
+from mu2net_core.repo.closure import Node
 from mu2net_core.repo.planning import Plan
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["move_heads", "strayed"]
+__all__ = ["absent", "move_heads", "relied_on", "strayed"]
 
 
 def move_heads(remote: RemoteRepository, plans: Sequence[Plan]) -> dict[str, HeadState]:
@@ -42,6 +44,30 @@ def strayed(remote: RemoteRepository, plans: Iterable[Plan]) -> frozenset[str]:
             if plan.after is not None:
                 workers.submit(partial(_is_there, remote, plan.after))
         return frozenset(task for task, is_there in workers.results() if not is_there)
+
+
+def relied_on(plans: Sequence[Plan]) -> frozenset[Node]:
+    """Returns the commits and models that what is sent names as its parents, and that are not sent with it."""
+    manifests = dict(pair for plan in plans for pair in plan.closure.manifests)
+    nodes: set[Node] = set()
+    for value in manifests.values():
+        if isinstance(value, Commit):
+            nodes.update(("commit", parent) for parent in value.parents)
+        elif isinstance(value, Model) and value.parent is not None:
+            nodes.add(("model", value.parent))
+    return frozenset(nodes - manifests.keys())
+
+
+def absent(remote: RemoteRepository, nodes: Iterable[Node]) -> frozenset[Node]:
+    """Returns those of ``nodes`` that are not there; one request each."""
+    with Workers[tuple[Node, bool]]() as workers:
+        for node in nodes:
+            workers.submit(partial(_has, remote, node))
+        return frozenset(node for node, is_there in workers.results() if not is_there)
+
+
+def _has(remote: RemoteRepository, node: Node) -> tuple[Node, bool]:
+    return node, remote.store.exists(object_key(*node))
 
 
 def _is_there(remote: RemoteRepository, state: HeadState) -> tuple[str, bool]:

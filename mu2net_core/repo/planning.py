@@ -117,6 +117,19 @@ class Planner:
             return TaskReport(task=task, outcome="skipped", reason=reason)
         return Plan(task=task, commit=ours.commit, after=theirs, closure=closure)
 
+    def sends_only_heads(self, tasks: Collection[str], *, tags: bool) -> bool:
+        """Returns whether any head of ``tasks`` can be sent, or must be joined, and no root or (if asked) tag can."""
+        if self.repo.refs.roots().keys() - self.tracking.roots.keys():
+            return False
+        if tags and any(self.tag_closure(snapshot_id)[1] is None for _, snapshot_id in self.new_tags()):
+            return False
+        newest_first = reversed(self.in_order(tasks))
+        return any(not isinstance(self.plan(task), TaskReport) for task in newest_first)
+
+    def purged_there(self, node: Node) -> bool:
+        """Returns whether an object may be gone there, because it was purged."""
+        return self._purged_there.lists(node) is not None
+
     def introductions(self, plan: Plan, known: Collection[str]) -> Iterator[Plan]:
         """Yields how to make those tasks known to the remote that a task learned from: so it can judge who may read it.
 

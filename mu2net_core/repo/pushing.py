@@ -1,8 +1,10 @@
 """Sending a working copy's heads, roots and tags to a remote.
 
-The hot path lists the remote (is it the one we know, was nothing purged, is all there that we saw?) and reads the entry
-that it is about to follow; neither if the remote was looked at seconds ago. Otherwise it only creates: whether somebody
-else moved a head shows when the next entry of that head cannot be created.
+The hot path looks at the remote, unless that was done seconds ago (is it the one we know, was nothing purged, is all
+there that we saw?), and reads the entry that it is about to follow. A remote that one request lists is looked at as a
+whole; so is a bigger one if there is nothing to send. If there is, its epoch and the newest entry tell whether it went
+back, and what is sent makes sure of what it builds on. Otherwise a push only creates: whether somebody else moved a
+head shows when the next entry of that head cannot be created.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sending import RemoteChangedError, Session
-from mu2net_core.repo.sight import Sight, look
+from mu2net_core.repo.sight import Extent, Sight, is_as_seen, look
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_tracking
 
 __all__ = ["Reached", "push", "reach_known"]
 
 _ATTEMPTS = 5
+_STILL = ("up-to-date", "unchanged")
 
 
 def push(
@@ -72,8 +75,8 @@ def push(
         session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock)
         try:
             return _push(session, tasks, known, done)
-        except RemoteChangedError:  # something was purged meanwhile: find out what, and whether all may still be sent
-            done |= {task: report for task, report in session.reports.items() if report.outcome != "up-to-date"}
+        except RemoteChangedError:  # something was purged or is gone: find out what, and whether all may still be sent
+            done |= {task: report for task, report in session.reports.items() if report.outcome not in _STILL}
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
 
 
@@ -84,9 +87,7 @@ def _push(session: Session, tasks: Collection[str], known: Collection[str], done
     tags = () if tasks else session.push_tags()
     session.finish()
     remote, reports = session.remote.remote, session.reports
-    reports |= {
-        task: report for task, report in done.items() if task not in reports or reports[task].outcome == "up-to-date"
-    }
+    reports |= {task: report for task, report in done.items() if task not in reports or reports[task].outcome in _STILL}
     exchange = Exchange(
         remote=remote.name,
         url=remote.url,
@@ -115,6 +116,9 @@ def _begin(
 
     What a remote lost of all that was seen of it is sent again, as far as it is here.
     """
+    brief = _briefly(repo, remote, tasks, open_store, clock)
+    if brief is not None:
+        return Session(brief[0], policy, counter, clock, looked=brief[1])
     reached = reach_known(repo, remote, open_store, clock)
     if not reached.is_known:
         there = _met(repo, reached.remote, tasks, open_store, clock)
@@ -127,6 +131,31 @@ def _begin(
     for task in sorted(healed.forked):
         session.forget(task)
     return session
+
+
+def _briefly(
+    repo: Repository, remote: Remote, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+) -> tuple[Planner, Extent] | None:
+    """Returns how to push to a remote that was not looked at as a whole; None if it must be, or was just before.
+
+    So is done with a big one, if a head can be sent and nothing but heads; a folder is looked at each time.
+    """
+    tracking = read_tracking(repo.state, remote)
+    if not tracking.is_big or tracking.lost:
+        return None
+    there, now = connect(remote, open_store=open_store, limits=repo.limits), clock()
+    is_folder = there.store.local_path(CONFIG) is not None
+    if tracking.was_listed(now) and not is_folder:
+        return None
+    planner = Planner(repo, there, tracking)
+    if not planner.sends_only_heads(tasks or repo.refs.tasks(), tags=not tasks):
+        return None
+    if tracking.is_fresh(now) and not is_folder:
+        return planner, "recent"
+    if not is_as_seen(there, tracking):
+        return None
+    planner.tracking = tracking.checked(tracking.epoch, now)
+    return planner, "brief"
 
 
 def _met(
@@ -193,7 +222,7 @@ class Reached:
 
 
 def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock) -> Reached:
-    """Returns the remote, and whether all is there that was seen of it: one listing, none if that was just asked.
+    """Returns the remote, and whether all is there that was seen of it: one listing, none if that was done just now.
 
     A folder is looked at each time: that costs nothing.
 
@@ -204,7 +233,7 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
     reached = connect(remote, open_store=open_store, limits=repo.limits)
     if not (tracking.heads or tracking.roots):
         return Reached(remote=reached, tracking=tracking, is_known=False)
-    if tracking.is_fresh(now) and reached.store.local_path(CONFIG) is None:
+    if tracking.was_listed(now) and reached.store.local_path(CONFIG) is None:
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
@@ -214,5 +243,5 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
         note_purged(repo, reached)
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if is_current:
-        tracking = tracking.checked(tracking.epoch, now)
+        tracking = tracking.checked(tracking.epoch, now).listed(len(sight.keys), now)
     return Reached(remote=reached, tracking=tracking, is_current=is_current, sight=sight, losses=losses)

@@ -19,14 +19,16 @@ from mu2net_core.repo.epoch import is_current
 from mu2net_core.repo.fetching import Clock, fetch_heads
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy
+from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.moving import move_heads, strayed
+from mu2net_core.repo.moving import absent, move_heads, relied_on, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Plan, Planner
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.sight import Extent
 from mu2net_core.repo.tracking import Tracking, write_purged, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 
@@ -38,7 +40,7 @@ _BATCH = 64
 
 
 class RemoteChangedError(Exception):
-    """The remote is in another epoch than when the push began."""
+    """The remote is in another epoch than when the push began, or lacks what was taken to be there."""
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Session:
         sleep: waits that many seconds.
         restored: what the remote had lost and has again, in words.
         reports: what became of each task.
+        looked: what of the remote was looked at before.
     """
 
     planner: Planner
@@ -62,7 +65,9 @@ class Session:
     sleep: Callable[[float], None] = time.sleep
     restored: list[str] = field(default_factory=list)
     reports: dict[str, TaskReport] = field(default_factory=dict)
+    looked: Extent = "all"
     _resuming: bool = field(init=False)
+    _followed: set[str] = field(default_factory=set)
     _introduced: set[str] = field(default_factory=set)
     _conflicts: list[ConflictError] = field(default_factory=list)
 
@@ -141,7 +146,7 @@ class Session:
         for task in tasks:
             plan = self.planner.plan(task)
             if isinstance(plan, TaskReport):
-                self.reports[task] = plan
+                self.reports[task] = self._as_looked_at(plan)
             elif plan is None:
                 late.append(task)
             else:
@@ -175,7 +180,7 @@ class Session:
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads stood as they were seen."""
         refreshed = self._deliver([plan.closure for plan in plans], what)
-        for task in strayed(self.remote, plans):
+        for task in self._strayed(plans):
             self.forget(task)
             plans = [plan for plan in plans if plan.task != task]
         states = move_heads(self.remote, plans)
@@ -184,8 +189,31 @@ class Session:
             if plan.task in states:
                 self.planner.knowledge.learn(plan.task, plan.commit)
                 self.reports[plan.task] = self._report(plan)
-        self._note(self.tracking.with_heads(states.values()))
+        self._note(self.tracking.with_heads(states.values(), newest=next(reversed(states), "")))
         return set(states)
+
+    def _strayed(self, plans: Sequence[Plan]) -> frozenset[str]:
+        """Returns the tasks whose heads are not where they were seen, though all was looked at.
+
+        Raises:
+            RemoteChangedError: not all was looked at, and something is gone that is relied on: it has to be.
+        """
+        tasks = strayed(self.remote, plans)
+        if self.looked == "all":
+            return tasks
+        relied = relied_on(plans) if self.looked == "brief" else ()
+        gone = absent(self.remote, (node for node in relied if not self.planner.purged_there(node)))
+        entries = {plan.task: (plan.after.number,) for plan in plans if plan.after and plan.task in tasks}
+        if entries or gone:
+            self._note(replace(self.tracking, lost=Losses(entries=entries, objects=gone).words))
+            raise RemoteChangedError
+        return frozenset()
+
+    def _as_looked_at(self, report: TaskReport) -> TaskReport:
+        """Returns a report that claims nothing of the remote that was not looked at."""
+        if report.outcome != "up-to-date" or self.looked == "all" or report.task in self._followed:
+            return report
+        return TaskReport(task=report.task, outcome="unchanged")
 
     def _report(self, plan: Plan) -> TaskReport:
         outcome: TaskOutcome = "updated" if plan.after and plan.task not in self._introduced else "new"
@@ -207,6 +235,7 @@ class Session:
             raise broken[task]
         if task not in tracking.heads:
             return "new"  # it is gone altogether
+        self._followed.add(task)
         skipped = self._purged_meanwhile(tracking, task)
         if skipped is not None:
             self.reports[task] = skipped
@@ -291,7 +320,7 @@ class Session:
         """Raises RemoteChangedError if something may have been purged; one question, whatever the time."""
         epoch = self.tracking.epoch
         if epoch is not None and not is_current(self.remote.store, epoch):
-            self._note(self.tracking.checked(epoch, None))
+            self._note(self.tracking.checked(epoch, None).listed(self.tracking.num_files, None))
             raise RemoteChangedError
 
     def _note(self, tracking: Tracking) -> None:

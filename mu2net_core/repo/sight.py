@@ -1,18 +1,28 @@
-"""What a remote has, by one listing: whether all that was seen of it before is still there shows without reading."""
+"""What a remote has, by one listing: whether all that was seen of it before is still there shows without reading.
+
+Or, of a big one, by a few reads: whether it was brought back from a backup, or is another one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.epoch import EPOCHS, is_epoch_key
+from mu2net_core.repo.epoch import EPOCHS, is_current, is_epoch_key
 from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.tracking import Tracking
 from mu2net_core.storage import Store
 
-__all__ = ["Sight", "look", "look_at_refs"]
+__all__ = ["Extent", "Sight", "is_as_seen", "look", "look_at_refs"]
+
+Extent = Literal["all", "brief", "recent"]
+"""What was looked at: all that there is; the little that tells of a backup; or no more than that, shortly before."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,20 @@ def look(store: Store) -> Sight:
 def look_at_refs(store: Store, *, commits: bool) -> Sight:
     """Returns the refs in ``store``, and the ``commits`` if asked for: at least one request for either."""
     return Sight(frozenset(store.list("refs")).union(store.list("objects/commit") if commits else ()))
+
+
+def is_as_seen(remote: RemoteRepository, tracking: Tracking) -> bool:
+    """Returns whether a remote is in the epoch it was, and has the newest entry that was met: two requests.
+
+    What is brought back from a backup lacks that entry. What else is gone does not show.
+    """
+    newest = tracking.heads.get(tracking.newest)
+    if newest is None or tracking.epoch is None or not is_current(remote.store, tracking.epoch):
+        return False
+    try:
+        return remote.refs.holds(newest)
+    except CorruptObjectError:
+        return False
 
 
 def _by_name(places: Iterable[tuple[str, int]]) -> Mapping[str, frozenset[int]]:

@@ -19,10 +19,12 @@ from mu2net_core.repo.refs import HeadState
 from mu2net_core.storage import replace_file
 from mu2net_core.storage.files import read_if_there, translated
 
-__all__ = ["Tracking", "forget_tracking", "read_purged", "read_tracking", "write_purged", "write_tracking"]
+__all__ = ["PAGE", "Tracking", "forget_tracking", "read_purged", "read_tracking", "write_purged", "write_tracking"]
 
 _FRESH = timedelta(seconds=30)
 """How long one relies on a look at the remote. A purge waits twice that between telling and deleting."""
+PAGE = 1_000
+"""So many files one request lists. A remote that had more is big: a push with something to send looks at it briefly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,10 @@ class Tracking:
         tags: snapshot ids by name.
         roots: model ids by name.
         epoch: its epoch then; None if it had none.
-        checked_at: when it was looked at, UTC and ISO 8601; empty for never.
+        checked_at: when it was looked at, briefly or all of it, UTC and ISO 8601; empty for never.
+        listed_at: when all of it was looked at, likewise.
+        num_files: how many it had then.
+        newest: the task of the newest entry met; empty for none.
         seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
         unfinished: whether a push began to send and did not come to its end.
@@ -48,14 +53,23 @@ class Tracking:
     roots: Mapping[str, str] = field(default_factory=dict)
     epoch: str | None = None
     checked_at: str = ""
+    listed_at: str = ""
+    num_files: int = 0
+    newest: str = ""
     seen_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
     lost: tuple[str, ...] = ()
 
-    def with_heads(self, states: Iterable[HeadState]) -> Tracking:
-        """Returns a copy that knows more entries, one of a task each."""
-        return replace(self, heads={**self.heads, **{state.task: state for state in states}})
+    @property
+    def is_big(self) -> bool:
+        """Whether looking at all of it takes several requests."""
+        return self.num_files > PAGE
+
+    def with_heads(self, states: Iterable[HeadState], *, newest: str = "") -> Tracking:
+        """Returns a copy that knows more entries, one of a task each, and perhaps which task has the newest of all."""
+        heads = {**self.heads, **{state.task: state for state in states}}
+        return replace(self, heads=heads, newest=newest or self.newest)
 
     def without_head(self, task: str) -> Tracking:
         """Returns a copy that knows nothing of a head."""
@@ -73,16 +87,27 @@ class Tracking:
         """Returns a copy that was looked at just now, and had that epoch."""
         return replace(self, epoch=epoch, checked_at=_text(now))
 
+    def listed(self, num_files: int, now: datetime | None) -> Tracking:
+        """Returns a copy all of which was looked at just now, and had so many files."""
+        return replace(self, listed_at=_text(now), num_files=num_files)
+
     def seen(self, now: datetime | None) -> Tracking:
         """Returns a copy whose heads and tags were all looked at just now."""
         return replace(self, seen_at=_text(now))
 
     def is_fresh(self, now: datetime | None) -> bool:
         """Returns whether the remote was looked at so shortly before ``now`` that it need not be again."""
-        if now is None or not self.checked_at or self.epoch is None or self.lost:
+        return self._is_recent(self.checked_at, now)
+
+    def was_listed(self, now: datetime | None) -> bool:
+        """Returns whether all of it was looked at so shortly before ``now``."""
+        return self._is_recent(self.listed_at, now)
+
+    def _is_recent(self, then: str, now: datetime | None) -> bool:
+        if now is None or not then or self.epoch is None or self.lost:
             return False
         try:
-            return timedelta(0) <= now - datetime.fromisoformat(self.checked_at) < _FRESH
+            return timedelta(0) <= now - datetime.fromisoformat(then) < _FRESH
         except (TypeError, ValueError):
             return False
 

@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -40,6 +40,7 @@ LOOKING = {
     "fsck": ("fsck",),
     "gc --dry-run": ("gc", "--dry-run"),
 }
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ONCE = {"log, the first time", "fsck", "gc --dry-run"}
 BAR = "≤ n^1.1"
 PROGRAM = """
@@ -62,10 +63,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was measured on one repository: runs by command, requests of a push, and bytes on the disk."""
+    """What was measured on one repository: runs by command, requests of pushes by when, and bytes on the disk."""
 
     runs: dict[str, Run]
-    requests: Counter[str]
+    requests: dict[str, Counter[str]]
     megabytes: float
 
 
@@ -130,19 +131,18 @@ def change(work: Path, number: int) -> str:
     return task
 
 
-def count_requests(work: Path) -> Counter[str]:
-    """Returns what a push of one change with one new component, right after another, asks of the remote, by method."""
-    watched = Watched()
-    for number in (2, 3):
-        change(work, number)
-        repo = open_repository(work)
-        watched = Watched(DistantStore)
-        push(repo, repo.config.remotes["origin"], open_store=watched, clock=_now)
+def count_requests(work: Path) -> dict[str, Counter[str]]:
+    """Returns what a push of one change with one new component asks of the remote, right after another and later."""
+    push_change(work, 2, seconds=0)
+    return {"": push_change(work, 3, seconds=0), ", 31 s later": push_change(work, 4, seconds=31)}
+
+
+def push_change(work: Path, number: int, seconds: float) -> Counter[str]:
+    """Pushes one change so many ``seconds`` after noon; returns the requests by method."""
+    change(work, number)
+    repo, now, watched = open_repository(work), _NOON + timedelta(seconds=seconds), Watched(DistantStore)
+    push(repo, repo.config.remotes["origin"], open_store=watched, clock=lambda: now)
     return watched.calls
-
-
-def _now() -> datetime:
-    return datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def disk_megabytes(folder: Path) -> float:
@@ -179,16 +179,15 @@ def _rows(systems: dict[int, Measured], iterations: int, start: float) -> list[R
 
 def _request_rows(systems: dict[int, Measured]) -> list[Row]:
     *smaller, largest = systems
-    calls = systems[largest].requests
-    said = ", ".join(f"{number} {method}" for method, number in sorted(calls.items()))
     return [
         Row(
-            case=f"requests of a push, k = 1, {largest:,} tasks",
-            floor=", ".join(f"{size} tasks: {systems[size].requests.total()}" for size in smaller),
-            ours=f"{calls.total()} ({said})",
+            case=f"requests of a push, k = 1, {largest:,} tasks{later}",
+            floor=", ".join(f"{size} tasks: {systems[size].requests[later].total()}" for size in smaller),
+            ours=f"{calls.total()} ({', '.join(f'{number} {method}' for method, number in sorted(calls.items()))})",
             ratio=f"k + {calls.total() - 1}",
             bar="the same",
         )
+        for later, calls in systems[largest].requests.items()
     ]
 
 

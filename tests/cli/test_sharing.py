@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.testing.samples import add_sample_task, sample_repository
+from mu2net_core.repo import tracking
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
 
@@ -43,6 +44,23 @@ def test_of_many_tasks_to_which_nothing_happened_only_the_number_is_said(run, tm
     again = run(*here, "push")
     assert "   up-to-date  12 tasks\n" in again.out
     assert "task-7" not in again.out
+
+
+def test_of_tasks_that_a_push_did_not_look_at_it_says_so(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "PAGE", 10)
+    repo = sample_repository(tmp_path / "many")
+    for name in ("a", "b", "c"):
+        add_sample_task(repo, name)
+    here = ["-C", repo.worktree]
+    run(*here, "remote", "add", "origin", "../shared")
+    run(*here, "push")
+    run(*here, "push")
+    evolve_sample(repo, "a", score=0.9)
+    result = run(*here, "push")
+    assert "   updated     a [" in result.out
+    assert "   unchanged   2 tasks: not looked at there; fetch does, and a push of nothing\n" in result.out
+    assert "up-to-date" not in result.out
+    assert "   up-to-date  b [" in run(*here, "push").out
 
 
 def test_push_says_what_went_and_what_stayed(run, trained_repo: Path) -> None:

@@ -19,8 +19,9 @@ from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import there
+from mu2net_core.testing.sharing import clone_of, outcomes, there
 from mu2net_core.testing.wrappers import FaultyStore, Watched, WrappedStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -113,6 +114,19 @@ class TestRequests:
         assert begun == [read_tracking(work.state, origin).epoch]
         assert there(origin).refs.head("a") is not None
         assert fsck(there(origin)).problems == ()
+
+    def test_a_purge_since_the_look_is_seen_where_somebody_moved_the_head(
+        self, work: Repository, bucket: Remote, tmp_path: Path
+    ) -> None:
+        push(work, bucket)
+        bob = clone_of(bucket, tmp_path / "bob")
+        fetch(work, connect(bucket), clock=at(0))
+        evolve_sample(bob, "a", score=0.8, seed=80)
+        push(bob, bucket)
+        begun = new_epoch(open_store(bucket.url))
+        evolve_sample(work, "a", score=0.9)
+        assert outcomes(push(work, bucket, clock=at(20)))["a"] == "merged"
+        assert read_tracking(work.state, bucket).epoch == begun
 
     def test_a_first_push_sends_each_object_once(self, work: Repository, origin: Remote) -> None:
         watched = Watched()
