@@ -136,9 +136,7 @@ def _picture(image: Image.Image, data: bytes, values: ValueRange | None) -> Pict
 
 
 def _raw_modes(image: Image.Image) -> list[str]:
-    """Returns how the values lie in the file that is about to be read; of colours of sixteen bits (``;16``) the decoder
-    keeps the upper eight.
-    """
+    """Returns how the values lie in the file that is about to be read; of colours of ``;16`` bits 8 are kept."""
     args = [tile[3] for tile in getattr(image, "tile", ())]
     return [str(arg[0] if isinstance(arg, tuple) else arg) for arg in args]
 

@@ -32,7 +32,7 @@ class Survey:
         self._num_images = 0
         self._broken: list[DataError] = []
         self._notices = Notices()
-        self._deep = self._notices.deep
+        self._deep: list[tuple[str, Deep]] = []
 
     def look(self, stored: Stored) -> tuple[int, int, int] | None:
         """Returns height, width and channels of an example, None if its image is broken."""
@@ -46,6 +46,8 @@ class Survey:
             self._broken.append(exc)
             return None
         self._notices.see(stored.name, picture)
+        if picture.deep is not None:
+            self._deep.append((stored.name, picture.deep))
         height, width, channels = picture.pixels.shape
         return height, width, channels
 
@@ -125,31 +127,21 @@ class Survey:
         dark = [deep for _, deep in self._deep if deep.brightness < _DARK]
         if 2 * len(dark) <= len(self._deep):
             return
-        rule = max(deep.read_to for deep in dark)
-        meant = f"if they are that dark: --range 0:{number(rule)}"
+        rule = ValueRange(low=0.0, high=max(deep.read_to for deep in dark))
+        low = min(deep.low for deep in dark)
+        high = max([deep.high for deep in dark if deep.high < _DARK * rule.high] or [deep.bright for deep in dark])
+        fitting = usual_range(low, high, whole=dark[0].whole)
+        beyond = [deep.high for _, deep in self._deep if deep.high > fitting.high]
+        faults = f", but for some up to {number(max(beyond))} in {counted(len(beyond), 'image')}" if beyond else ""
+        cut = f" (cuts off what lies above, in {counted(len(beyond), 'image')})" if beyond else ""
+        hint = [f"Say which values are black and white: --range {fitting}{cut}"] if fitting != rule else []
         if any(deep.upper_only for deep in dark):
-            hint = f"Scale them to 8 bits first; {meant}"
-        else:
-            hint = f"Say which values are black and white: --range {self._for_dark(dark)}; {meant}"
-        low, high = min(deep.low for deep in dark), max(deep.bright for deep in dark)
+            hint = ["Scale them to 8 bits first"]
         raise DataError(
             f"{len(dark)} of {counted(self._num_images, 'image')} would be all but black: of values from 0 to "
-            f"{number(rule)} they have {number(low)} to {number(high)}{self._above(high)}.",
-            hint=hint,
+            f"{number(rule.high)} they have {number(low)} to {number(high)}{faults}.",
+            hint="; ".join([*hint, f"{'if' if hint else 'If'} they are that dark: --range {rule}"]),
         )
-
-    def _for_dark(self, dark: list[Deep]) -> str:
-        """Returns the range for images that are too dark, and what it would cut off."""
-        without_faults = [deep.high for deep in dark if deep.high < _DARK * deep.read_to]
-        high = max(without_faults or [deep.bright for deep in dark])
-        fitting = usual_range(min(deep.low for deep in dark), high, whole=dark[0].whole)
-        num_cut = sum(deep.high > fitting.high for _, deep in self._deep)
-        return str(fitting) + (f" (cuts off what lies above, in {counted(num_cut, 'image')})" if num_cut else "")
-
-    def _above(self, high: float) -> str:
-        """Returns what is to be said of values above ``high``, where most images have none but faults."""
-        above = [deep.high for _, deep in self._deep if deep.high > high]
-        return f", but for some values up to {number(max(above))} in {counted(len(above), 'image')}" if above else ""
 
     def _found(self) -> str:
         low, high = self._extremes()

@@ -117,7 +117,7 @@ def test_hot_pixels_do_not_hide_that_the_images_are_dark(cells, hot_in: range | 
     replaced(folder, hot(3900, 65535, np.uint16), *hot_in)
     with pytest.raises(DataError, match="20 of 20 images would be all but black") as error:
         describe_task(f"folder:{folder}")
-    assert f"300 to 3900, but for some values up to 65535 in {len(hot_in)} image" in error.value.message
+    assert f"300 to 3900, but for some up to 65535 in {len(hot_in)} image" in error.value.message
     assert f"--range 0:4095 (cuts off what lies above, in {len(hot_in)} image" in str(error.value.hint)
     described = describe_task(f"folder:{folder}", options={"range": "0:4095"})
     assert f"{len(hot_in)} of 20 images with values beyond the range, which are cut off" in described.notes[1]
