@@ -64,7 +64,8 @@ class Notices:
         if self._cut.count:
             yield f"{self._cut.count} {of_all} with values beyond the range, which are cut off: {self._cut}"
         if self._dark.count:
+            verb = "is" if self._dark.count == 1 else "are"
             yield (
-                f"{self._dark.count} {of_all} {'is' if self._dark.count == 1 else 'are'} all but black, {self._dark}: if fewer bits "
-                "were used for these than for others, bring all to one scale first"
+                f"{self._dark.count} {of_all} {verb} all but black, {self._dark}: if fewer bits were used for these "
+                "than for others, bring all to one scale first"
             )
