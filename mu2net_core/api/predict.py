@@ -29,6 +29,9 @@ from mu2net_core.repo.prefetch import bring_components
 
 __all__ = ["Prediction", "Predictor", "Unreadable", "predict"]
 
+_Read = tuple[np.ndarray, tuple[str, ...]]
+"""The pixels of an image, and what is to be known of how they were read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
@@ -41,6 +44,9 @@ class Prediction:
         label_index: its place among the task's classes.
         probability: of it, in [0, 1].
         top: the likeliest classes with their probabilities, the likeliest first.
+        remarks: what is to be known of how the image was read: ``transparent`` (white lies behind parts), ``blank``
+            (nothing but white then), ``first of several`` (in its file), ``cut off`` (values beyond the task's range),
+            ``all but black``.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Prediction:
     label_index: int
     probability: float
     top: tuple[tuple[str, float], ...]
+    remarks: tuple[str, ...]
 
 
 class Predictor:
@@ -133,16 +140,15 @@ class Predictor:
         following, notices, num_read = iter(pictures), Notices(), 0
         while batch := list(islice(following, self._programs.evaluation_batch(self._specs))):
             read = [self._read(picture, notices, resize=resize) for picture in batch]
-            ready = [pixels for pixels in read if isinstance(pixels, np.ndarray)]
+            ready = [one[0] for one in read if not isinstance(one, Unreadable)]
             num_read += len(ready)
             rows = iter(self._of(ready) if ready else ())
-            for picture, pixels in zip(batch, read, strict=True):
-                told = pixels if isinstance(pixels, Unreadable) else self._describe(picture, next(rows), top)
-                yield told
+            for picture, one in zip(batch, read, strict=True):
+                yield one if isinstance(one, Unreadable) else self._describe(picture, one[1], next(rows), top)
         for note in (*notices.of_shape(num_read), *notices.of_values(num_read)):
             self._warn(note)
 
-    def _read(self, picture: Picture | Unreadable, notices: Notices, *, resize: bool) -> np.ndarray | Unreadable:
+    def _read(self, picture: Picture | Unreadable, notices: Notices, *, resize: bool) -> _Read | Unreadable:
         if isinstance(picture, Unreadable):
             return picture
         try:
@@ -150,8 +156,7 @@ class Predictor:
             pixels = self._ready(decoded.pixels, picture.name, resize=resize)
         except Mu2netError as exc:
             return Unreadable(name=picture.name, path=picture.path, error=exc)
-        notices.see(picture.name, decoded)
-        return pixels
+        return pixels, notices.see(picture.name, decoded)
 
     def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:
         if not resize:
@@ -166,7 +171,9 @@ class Predictor:
         check_not_forked()
         return probabilities(self._programs, self._specs, self._row, np.stack(images))
 
-    def _describe(self, picture: Picture | Unreadable, row: np.ndarray, top: int) -> Prediction:
+    def _describe(
+        self, picture: Picture | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int
+    ) -> Prediction:
         order = np.argsort(-row, kind="stable")
         best = int(order[0])
         return Prediction(
@@ -176,6 +183,7 @@ class Predictor:
             label_index=best,
             probability=float(row[best]),
             top=tuple((self.classes[int(i)], float(row[int(i)])) for i in order[:top]),
+            remarks=remarks,
         )
 
 

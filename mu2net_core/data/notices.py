@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mu2net_core.data.images import Picture
 from mu2net_core.data.wording import counted
 
-__all__ = ["Notices"]
+__all__ = ["Notices", "remarks_on"]
 
 _WHITE = 255
 _TOLD = 3
+
+
+def remarks_on(picture: Picture) -> tuple[str, ...]:
+    """Returns what is to be known of how an image was read, as ``Prediction.remarks`` says."""
+    deep = picture.deep
+    found = {
+        "transparent": picture.transparent,
+        "blank": picture.transparent and int(picture.pixels.min()) == _WHITE,
+        "first of several": picture.first_of_many,
+        "cut off": deep is not None and not deep.fits,
+        "all but black": deep is not None and deep.all_but_black,
+    }
+    return tuple(remark for remark, holds in found.items() if holds)
 
 
 @dataclass(slots=True)
@@ -33,39 +47,39 @@ class Notices:
     """Counts what was decided on the way from files to pixels; takes the same memory however many there are."""
 
     def __init__(self) -> None:
-        self._cut, self._dark = _Named(), _Named()
-        self._transparent = 0
-        self._blank = 0
-        self._first_of_many = 0
+        self._found: defaultdict[str, _Named] = defaultdict(_Named)
 
-    def see(self, name: str, picture: Picture) -> None:
-        """Remembers an image."""
-        self._transparent += picture.transparent
-        self._blank += picture.transparent and int(picture.pixels.min()) == _WHITE
-        self._first_of_many += picture.first_of_many
-        if picture.deep is not None and not picture.deep.fits:
-            self._cut.add(name)
-        if picture.deep is not None and picture.deep.all_but_black:
-            self._dark.add(name)
+    def see(self, name: str, picture: Picture) -> tuple[str, ...]:
+        """Remembers an image, and returns what is to be known of it."""
+        remarks = remarks_on(picture)
+        for remark in remarks:
+            self._found[remark].add(name)
+        return remarks
 
     def of_shape(self, num_images: int) -> Iterator[str]:
         """Yields what was left out of ``num_images``, or laid behind them."""
-        of_all = f"of {counted(num_images, 'image')}"
-        if self._transparent:
-            yield f"{self._transparent} {of_all} with transparent parts: white lies behind them"
-        if self._blank:
-            yield f"{self._blank} {of_all} are nothing but white then: put another colour behind them"
-        if self._first_of_many:
-            yield f"{self._first_of_many} {of_all} in files of several (animations, pages): the first of each is used"
+        yield from self._sentences(
+            num_images,
+            ("transparent", "with transparent parts: white lies behind them"),
+            ("blank", "{are} nothing but white then: put another colour behind them"),
+            ("first of several", "in files of several (animations, pages): the first of each is used"),
+        )
 
     def of_values(self, num_images: int) -> Iterator[str]:
         """Yields what was cut off of ``num_images``, and which are all but black."""
-        of_all = f"of {counted(num_images, 'image')}"
-        if self._cut.count:
-            yield f"{self._cut.count} {of_all} with values beyond the range, which are cut off: {self._cut}"
-        if self._dark.count:
-            verb = "is" if self._dark.count == 1 else "are"
-            yield (
-                f"{self._dark.count} {of_all} {verb} all but black, {self._dark}: if fewer bits were used for these "
-                "than for others, bring all to one scale first"
-            )
+        yield from self._sentences(
+            num_images,
+            ("cut off", "with values beyond the range, which are cut off: {names}"),
+            (
+                "all but black",
+                "{are} all but black, {names}: if fewer bits were used for these than for others, bring all to one "
+                "scale first",
+            ),
+        )
+
+    def _sentences(self, num_images: int, *kinds: tuple[str, str]) -> Iterator[str]:
+        for remark, text in kinds:
+            if remark in self._found:
+                found = self._found[remark]
+                said = text.format(are="is" if found.count == 1 else "are", names=found)
+                yield f"{found.count} of {counted(num_images, 'image')} {said}"

@@ -82,9 +82,16 @@ def test_what_pictures_lose_is_warned_of_once_with_how_many_there_are(grown) -> 
     missing = grown.folder / "missing.png"
     told = list(predictor.predict_each(Picture(name=path.name, path=path) for path in (*files.values(), missing)))
     assert isinstance(told[-1], Unreadable)
+    assert [one.remarks for one in told if isinstance(one, Prediction)] == [
+        ("cut off",),
+        ("all but black",),
+        ("first of several",),
+        ("transparent", "blank"),
+        (),
+    ]
     assert [warning.partition(":")[0] for warning in warnings] == [
         "1 of 5 images with transparent parts",
-        "1 of 5 images are nothing but white then",
+        "1 of 5 images is nothing but white then",
         "1 of 5 images in files of several (animations, pages)",
         "1 of 5 images with values beyond the range, which are cut off",
         "1 of 5 images is all but black, dark.png",
