@@ -32,6 +32,7 @@ _USUAL_TOPS = (1.0, 100.0, 255.0)
 """What is white in most files of floating point."""
 _OVERSHOT = 0.1
 """How far values may lie beyond such a range, or stay below its top, after resampling."""
+_DIGITS = 12
 _SMALL = 16
 """Numbers up to here are no levels of grey of so and so many bits."""
 
@@ -155,18 +156,24 @@ def usual_range(low: float, high: float, *, whole: bool) -> ValueRange:
         high: the greatest.
         whole: they are whole numbers.
     """
-    for top in () if whole else _USUAL_TOPS:
+    far_from_zero = not whole and 2 * low > high
+    for top in () if whole or far_from_zero else _USUAL_TOPS:
         if low >= -_OVERSHOT * top and (1 - _OVERSHOT) * top <= high <= (1 + _OVERSHOT) * top:
             return ValueRange(low=0.0, high=top)
-    if low < 0 or (not whole and (high < 1 or 2 * low > high)):
-        step = 1.0 if whole or high <= low else min(1.0, 10.0 ** (math.floor(math.log10(high - low)) - 1))
-        bottom = low if low < 0 or 2 * low > high else 0.0
-        bottom, top = (round(limit(value / step) * step, 12)
-                       for limit, value in ((math.floor, bottom), (math.ceil, max(high, 0.0))))  # fmt: skip
-        return ValueRange(low=bottom, high=top if top > bottom else bottom + 1)
+    if low < 0 or far_from_zero:
+        return _enclosing(low, max(high, 0.0), whole=whole)
+    if high < 1 and not whole:
+        return _enclosing(0.0, high, whole=False)
     if high <= _SMALL:
         return ValueRange(low=0.0, high=float(math.ceil(high) or 1))
     return ValueRange(low=0.0, high=float(2 ** max(8, math.ceil(high).bit_length()) - 1))
+
+
+def _enclosing(low: float, high: float, *, whole: bool) -> ValueRange:
+    """Returns a range around the values with few digits: steps are 1, or a tenth of what they span or less."""
+    step = 1.0 if whole or high <= low else min(1.0, 10.0 ** (math.floor(math.log10(high - low)) - 1))
+    bottom, top = round(math.floor(low / step) * step, _DIGITS), round(math.ceil(high / step) * step, _DIGITS)
+    return ValueRange(low=bottom, high=top if top > bottom else bottom + 1)
 
 
 def _number(value: float) -> str:
