@@ -133,8 +133,7 @@ class Survey:
         fitting = usual_range(low, high, whole=dark[0].whole)
         beyond = [deep.high for _, deep in self._deep if deep.high > fitting.high]
         faults = f", but for some up to {number(max(beyond))} in {counted(len(beyond), 'image')}" if beyond else ""
-        cut = f" (cuts off what lies above, in {counted(len(beyond), 'image')})" if beyond else ""
-        hint = [f"Say which values are black and white: --range {fitting}{cut}"] if fitting != rule else []
+        hint = [f"Say which values are black and white: --range {self._with_cut(fitting)}"] if fitting != rule else []
         if any(deep.upper_only for deep in dark):
             hint = ["Scale them to 8 bits first"]
         raise DataError(
@@ -151,11 +150,21 @@ class Survey:
         return min(deep.low for _, deep in self._deep), max(deep.high for _, deep in self._deep)
 
     def _suggested(self) -> str:
-        """Returns a range of the usual kind that holds all values, unless a few lie so far off that it is none."""
+        """Returns a range of the usual kind for all values, or for most images if a few have some that lie far off."""
         low, high = self._extremes()
-        if low < -_FAR_BELOW * max(high, 1) or high > _FAR_ABOVE * max(median(deep.high for _, deep in self._deep), 1):
-            return "LOW:HIGH"
-        return str(usual_range(low, high, whole=all(deep.whole for _, deep in self._deep)))
+        images = [deep for _, deep in self._deep]
+        most = max(median(deep.high for deep in images), 1)
+        if low < -_FAR_BELOW * max(high, 1) or high > _FAR_ABOVE * most:
+            images = [deep for deep in images if -_FAR_BELOW * most <= deep.low and deep.high <= _FAR_ABOVE * most]
+            if 2 * len(images) <= len(self._deep):
+                return "LOW:HIGH"
+        low, high = min(deep.low for deep in images), max(deep.high for deep in images)
+        return self._with_cut(usual_range(low, high, whole=all(deep.whole for deep in images)))
+
+    def _with_cut(self, values: ValueRange) -> str:
+        """Returns a range, and in how many images it would cut off what lies beyond."""
+        num_cut = sum(deep.low < values.low or deep.high > values.high for _, deep in self._deep)
+        return f"{values} (cuts off what lies beyond, in {counted(num_cut, 'image')})" if num_cut else str(values)
 
     def _deep_note(self) -> str:
         ranges = sorted({(deep.read_from, deep.read_to) for _, deep in self._deep})

@@ -91,6 +91,15 @@ def test_values_that_no_rule_fits_are_refused_with_a_range_that_works(
 def test_no_range_is_proposed_that_a_mark_for_missing_values_would_stretch(cells, odd: float, found: str) -> None:
     with pytest.raises(DataError, match=f"Expected values from 0 to 1, found {found}") as error:
         describe_task(f"folder:{cells(odd, 0.5, np.float32)}")
+    assert str(error.value.hint).endswith("--range 0:1 (cuts off what lies beyond, in 2 images)")
+
+
+def test_no_range_is_proposed_where_most_images_have_values_far_off(cells) -> None:
+    folder = cells(-9999, 0.5, np.float32)
+    replaced(folder, hot(0.5, -9999, np.float32), *range(10))
+    Image.fromarray(hot(0.5, -9999, np.float32)).save(folder / "b" / "1.tif")
+    with pytest.raises(DataError, match=r"found -9999 to 0\.5 in 12 of 20 images") as error:
+        describe_task(f"folder:{folder}")
     assert str(error.value.hint).endswith("--range LOW:HIGH")
 
 
@@ -119,7 +128,7 @@ def test_hot_pixels_do_not_hide_that_the_images_are_dark(cells, hot_in: range | 
     with pytest.raises(DataError, match="20 of 20 images would be all but black") as error:
         describe_task(f"folder:{folder}")
     assert f"300 to 3900, but for some up to 65535 in {len(hot_in)} image" in error.value.message
-    assert f"--range 0:4095 (cuts off what lies above, in {len(hot_in)} image" in str(error.value.hint)
+    assert f"--range 0:4095 (cuts off what lies beyond, in {len(hot_in)} image" in str(error.value.hint)
     described = describe_task(f"folder:{folder}", options={"range": "0:4095"})
     assert f"{len(hot_in)} of 20 images with values beyond the range, which are cut off" in described.notes[1]
     assert levels(described.task) == {19, 243, 255}
@@ -132,7 +141,7 @@ def test_a_hot_pixel_in_every_image_does_not_hide_it_either(cells) -> None:
             Image.fromarray(hot(3900 - index, 65535, np.uint16)).save(folder / name / f"{index}.tif")
     with pytest.raises(DataError, match="all but black") as error:
         describe_task(f"folder:{folder}")
-    assert "--range 0:4095 (cuts off what lies above, in 20 images)" in str(error.value.hint)
+    assert "--range 0:4095 (cuts off what lies beyond, in 20 images)" in str(error.value.hint)
 
 
 def test_most_images_being_dark_is_refused_whatever_the_others_are(cells) -> None:
@@ -140,7 +149,7 @@ def test_most_images_being_dark_is_refused_whatever_the_others_are(cells) -> Non
     replaced(folder, np.full((4, 4), 60_000, np.uint16), 3)
     with pytest.raises(DataError, match=r"19 of 20 images would be all but black.* 60000 in 1 image") as error:
         describe_task(f"folder:{folder}")
-    assert "--range 0:1023 (cuts off what lies above, in 1 image); if they are that dark: --range 0:65535" in str(
+    assert "--range 0:1023 (cuts off what lies beyond, in 1 image); if they are that dark: --range 0:65535" in str(
         error.value.hint
     )
     assert levels(describe_task(f"folder:{folder}", options={"range": "0:65535"}).task) == {1, 2, 233}
@@ -191,12 +200,13 @@ def test_dark_colours_of_sixteen_bits_are_refused(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "suggested"), [(0, 1.025, "0:1"), (-0.02, 1.01, "0:1"), (0, 258, "0:255"), (-3, 250, "0:255")]
+    ("low", "high", "suggested", "cut"),
+    [(0, 1.025, "0:1", 18), (-0.02, 1.01, "0:1", 20), (0, 258, "0:255", 18), (-3, 250, "0:255", 2)],
 )
-def test_a_little_overshoot_does_not_double_the_range(cells, low: float, high: float, suggested: str) -> None:
+def test_a_little_overshoot_does_not_double_the_range(cells, low: float, high: float, suggested: str, cut: int) -> None:
     with pytest.raises(DataError, match=f"found {low} to {high}") as error:
         describe_task(f"folder:{cells(low, high, np.float32)}")
-    assert str(error.value.hint).endswith(f"--range {suggested}")
+    assert str(error.value.hint).endswith(f"--range {suggested} (cuts off what lies beyond, in {cut} images)")
 
 
 def test_floating_point_that_stays_near_black_is_refused(cells) -> None:
