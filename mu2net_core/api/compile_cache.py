@@ -8,6 +8,7 @@ begins. What another process wants to read at that moment it compiles again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import stat_result
@@ -22,6 +23,7 @@ __all__ = ["MAX_SIZE_VARIABLE", "CompileCache", "why_not_writable"]
 
 MAX_SIZE_VARIABLE = "MU2NET_COMPILE_CACHE_SIZE"
 _MAX_SIZE = "2GiB"
+_TRIED_BYTES = 2**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +78,21 @@ class CompileCache:
 
 
 def why_not_writable(folder: Path) -> str | None:
-    """Makes a folder and returns why nothing can be written there, None if it can."""
+    """Makes a folder, writes a little to it, and returns why that cannot be done; None if it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            return None
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(_TRIED_BYTES))
     except OSError as exc:
-        return f"cannot write to {folder}: {exc.strerror}"
+        return f"cannot write to {folder}: {_in_the_way(folder) or exc.strerror}"
+    return None
+
+
+def _in_the_way(folder: Path) -> str | None:
+    """Returns what is no folder on the way to a folder."""
+    for part in (folder, *folder.parents):
+        if os.path.islink(part) and not os.path.exists(part):  # noqa: PTH110, PTH114  what may not be looked at is False
+            return f"the link {part} leads nowhere"
+        if os.path.isfile(part):  # noqa: PTH113  see above
+            return f"{part} is a file"
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 __all__ = ["Context", "cache_folder"]
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +56,15 @@ class Context:
 
 
 def cache_folder(context: Context) -> Path:
-    """Returns the user's cache folder, which may not be there yet."""
-    folder = context.environ.get("MU2NET_CACHE_DIR")
-    if folder is None:
-        from platformdirs import user_cache_path
+    """Returns the user's cache folder, which may not be there yet; a URL is warned of, as it is no folder."""
+    named = context.environ.get("MU2NET_CACHE_DIR")
+    if named and _URL.match(named):
+        context.warn(f"MU2NET_CACHE_DIR is the URL {named}, where nothing can be kept: name a folder of this machine")
+    elif named:
+        return context.cwd / Path(os.path.expanduser(named))  # noqa: PTH111  unlike Path's, knows no error
+    from platformdirs import user_cache_path
 
-        return user_cache_path("mu2net", appauthor=False)
-    return Path(folder)
+    return user_cache_path("mu2net", appauthor=False)
 
 
 def _utc_now() -> datetime:

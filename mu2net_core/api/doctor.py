@@ -134,10 +134,16 @@ def _data(context: Context) -> Check:
     prepare = "" if _has("tensorflow") else "; new ones cannot be prepared here (pip install 'mu2net[prepare]')"
     if not folder.is_dir():
         variable = "MU2NET_DATA_DIR" if context.environ.get("MU2NET_DATA_DIR") else "TFDS_DATA_DIR"
-        detail = f"{folder} is not there: no TensorFlow data sets yet{prepare}"
+        detail = f"{folder} {_why_no_folder(folder)}: no TensorFlow data sets yet{prepare}"
         return Check(name="data", outcome="warning", detail=detail, hint=f"Set {variable} to where they are.")
     num_prepared = sum(1 for _ in folder.glob("*/**/dataset_info.json"))
     return _ok("data", f"{folder}: {num_prepared} prepared data sets{prepare}")
+
+
+def _why_no_folder(path: Path) -> str:
+    if path.is_symlink() and not path.exists():
+        return "is a link that leads nowhere"
+    return "is a file" if path.is_file() else "is not there"
 
 
 def _storage(repo: Repository, context: Context) -> Check:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from mu2net_core.data import decode_image, read_image
 from mu2net_core.data.deep import ValueRange
 from mu2net_core.data.formats import endings
+from mu2net_core.data.images import Picture as Decoded
+from mu2net_core.data.images import decode_whole, read_picture
 from mu2net_core.errors import DataError, Mu2netError
 
 __all__ = ["STDIN", "Picture", "Unreadable", "find_pictures"]
@@ -35,8 +34,8 @@ class Picture:
     path: Path
     data: bytes | None = None
 
-    def read(self, values: ValueRange | None) -> np.ndarray:
-        """Returns the pixels, uint8 [H, W, C].
+    def read(self, values: ValueRange | None) -> Decoded:
+        """Returns the pixels, and what was decided on the way to them.
 
         Args:
             values: what is read of a picture of more than 8 bits; None for the rule.
@@ -46,9 +45,9 @@ class Picture:
             DataError: it is not a whole image.
         """
         if self.data is not None:
-            return decode_image(self.data, self.name, values)
+            return decode_whole(self.data, self.name, values)
         try:
-            return read_image(self.path, values)
+            return read_picture(self.path, values)
         except OSError as exc:  # a name that no file can have, or a folder above that may not be looked into
             raise DataError(f"Cannot read the image {self.path}: {exc.strerror}.") from exc
 

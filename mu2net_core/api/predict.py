@@ -16,6 +16,7 @@ from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.api.stored import StoredModel, stored_model
 from mu2net_core.data import fit
 from mu2net_core.data.deep import range_of
+from mu2net_core.data.notices import Notices
 from mu2net_core.engine.evaluate import load_row, precision_of, probabilities
 from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.programs import Programs, Row
@@ -27,6 +28,9 @@ from mu2net_core.repo.outcomes import Counter, Watch
 from mu2net_core.repo.prefetch import bring_components
 
 __all__ = ["Prediction", "Predictor", "Unreadable", "predict"]
+
+_Read = tuple[np.ndarray, tuple[str, ...]]
+"""The pixels of an image, and what is to be known of how they were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,9 @@ class Prediction:
         label_index: its place among the task's classes.
         probability: of it, in [0, 1].
         top: the likeliest classes with their probabilities, the likeliest first.
+        remarks: what is to be known of how the image was read: ``transparent`` (white lies behind parts), ``blank``
+            (nothing but white then), ``first of several`` (in its file), ``cut off`` (values beyond the task's range),
+            ``all but black``.
     """
 
     name: str
@@ -48,6 +55,7 @@ class Prediction:
     label_index: int
     probability: float
     top: tuple[tuple[str, float], ...]
+    remarks: tuple[str, ...]
 
 
 class Predictor:
@@ -63,6 +71,7 @@ class Predictor:
     def __init__(self, repo: Repository, context: Context, revision: str, progress: Watch | None = None) -> None:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         self.stored: StoredModel = stored_model(repo, revision)
+        self._warn = context.warn
         prepare_jax(context)
         family, precision = family_named(self.stored.model.architecture.name), precision_of(self.stored.model)
         self._programs = Programs(family=family, precision=precision)
@@ -121,27 +130,33 @@ class Predictor:
     ) -> Iterator[Prediction | Unreadable]:
         """Yields, in order, a prediction for each picture, or why there is none; memory is that of one batch.
 
+        What was cut off, composed or left out of the pictures is warned of at the end, with how many there are.
+
         Args:
             pictures: to be read, as many as there are.
             top: how many of the likeliest classes are told.
             resize: accept any size and number of channels, and convert as training did.
         """
-        following = iter(pictures)
+        following, notices, num_read = iter(pictures), Notices(), 0
         while batch := list(islice(following, self._programs.evaluation_batch(self._specs))):
-            read = [self._read(picture, resize=resize) for picture in batch]
-            ready = [pixels for pixels in read if isinstance(pixels, np.ndarray)]
+            read = [self._read(picture, notices, resize=resize) for picture in batch]
+            ready = [one[0] for one in read if not isinstance(one, Unreadable)]
+            num_read += len(ready)
             rows = iter(self._of(ready) if ready else ())
-            for picture, pixels in zip(batch, read, strict=True):
-                told = pixels if isinstance(pixels, Unreadable) else self._describe(picture, next(rows), top)
-                yield told
+            for picture, one in zip(batch, read, strict=True):
+                yield one if isinstance(one, Unreadable) else self._describe(picture, one[1], next(rows), top)
+        for note in (*notices.of_shape(num_read), *notices.of_values(num_read)):
+            self._warn(note)
 
-    def _read(self, picture: Picture | Unreadable, *, resize: bool) -> np.ndarray | Unreadable:
+    def _read(self, picture: Picture | Unreadable, notices: Notices, *, resize: bool) -> _Read | Unreadable:
         if isinstance(picture, Unreadable):
             return picture
         try:
-            return self._ready(picture.read(range_of(self.stored.task.options)), picture.name, resize=resize)
+            decoded = picture.read(range_of(self.stored.task.options))
+            pixels = self._ready(decoded.pixels, picture.name, resize=resize)
         except Mu2netError as exc:
             return Unreadable(name=picture.name, path=picture.path, error=exc)
+        return pixels, notices.see(picture.name, decoded)
 
     def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:
         if not resize:
@@ -156,7 +171,9 @@ class Predictor:
         check_not_forked()
         return probabilities(self._programs, self._specs, self._row, np.stack(images))
 
-    def _describe(self, picture: Picture | Unreadable, row: np.ndarray, top: int) -> Prediction:
+    def _describe(
+        self, picture: Picture | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int
+    ) -> Prediction:
         order = np.argsort(-row, kind="stable")
         best = int(order[0])
         return Prediction(
@@ -166,6 +183,7 @@ class Predictor:
             label_index=best,
             probability=float(row[best]),
             top=tuple((self.classes[int(i)], float(row[int(i)])) for i in order[:top]),
+            remarks=remarks,
         )
 
 

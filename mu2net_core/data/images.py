@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mu2net_core.data.deep import UPPER_RANGE, Deep, ValueRange, to_bytes
+from mu2net_core.data.deep import UPPER_RANGE, Deep, ValueRange, bright, to_bytes
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps
 from mu2net_core.data.formats import readable
 from mu2net_core.data.unread import why_unknown
@@ -29,9 +29,11 @@ __all__ = [
     "as_pixels",
     "decode",
     "decode_image",
+    "decode_whole",
     "fit",
     "read_bounded",
     "read_image",
+    "read_picture",
 ]
 
 MAX_FILE_BYTES = 2**30
@@ -59,7 +61,12 @@ _BROKEN = (
 )
 _GREY_MODES = {"1", "L", "LA", "La"}
 _DEEP_MODES = {"F", "I", "I;16", "I;16B", "I;16L", "I;16N"}
-_TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT = 258, 262, 339
+_UNSIGNED, _SIGNED = 1, 2
+_SCALED = {"L;2": 85, "L;4": 17}
+"""Raw modes of less than 8 bits, and what the decoder multiplies their values with."""
+_ANIMATED, _ALPHA = 0x02, 0x10
+"""Flags of a WebP file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +77,7 @@ class Picture:
         pixels: uint8 [H, W, C], grey with one channel, anything else with three.
         transparent: there are parts one can see through; white lies behind them.
         first_of_many: the file holds more pictures, an animation or pages; this is the first.
-        deep: its values had more than 8 bits.
+        deep: its values were no bytes, most often of more than 8 bits.
     """
 
     pixels: np.ndarray
@@ -91,8 +98,8 @@ def decode(data: bytes, name: str, values: ValueRange | None = None) -> Picture:
         DataError: the bytes are not a whole image of a known format.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=readable()) as image:
-            return _picture(image, values)
+        with Image.open(io.BytesIO(_with_alpha(data)), formats=readable()) as image:
+            return _picture(image, data, values)
     except UnidentifiedImageError as exc:
         raise DataError(
             f"Cannot read the image {name}: {why_unknown(data)}.", hint=what_helps(data[:HEAD_BYTES])
@@ -102,17 +109,27 @@ def decode(data: bytes, name: str, values: ValueRange | None = None) -> Picture:
         raise DataError(f"Cannot read the image {name}: {reason}.") from exc
 
 
-def _picture(image: Image.Image, values: ValueRange | None) -> Picture:
-    upper_only = image.mode not in _DEEP_MODES and _is_16_bit(image)
+def _with_alpha(data: bytes) -> bytes:
+    """Returns the bytes of an animated WebP so that what its first frame leaves free is read as clear, not as black."""
+    if data[8:16] == b"WEBPVP8X" and len(data) > 20 and data[20] & _ANIMATED:
+        return data[:20] + bytes([data[20] | _ALPHA]) + data[21:]
+    return data
+
+
+def _picture(image: Image.Image, data: bytes, values: ValueRange | None) -> Picture:
+    raw_modes = _raw_modes(image)
+    upper_only = image.mode not in _DEEP_MODES and any(";16" in mode for mode in raw_modes)
     # A phone's photo in two versions (MPO) is one picture.
     many = image.format != "MPO" and bool(getattr(image, "is_animated", False))
     image.load()
+    if upper_only and isinstance(image.info.get("transparency"), tuple):
+        image = _without_colour(image, data)
     with suppress(*_BROKEN):  # EXIF that cannot be read turns nothing
         ImageOps.exif_transpose(image, in_place=True)
-    if image.mode in _DEEP_MODES:
+    if image.mode in _DEEP_MODES or _is_signed(image):
         return _deep(image, values, many=many)
-    if upper_only and isinstance(key := image.info.get("transparency"), tuple):
-        image.info["transparency"] = tuple(level >> 8 for level in key)
+    if isinstance(key := image.info.get("transparency"), int) and image.mode == "L":
+        image.info["transparency"] = key * _SCALED.get(next(iter(raw_modes), ""), 1)
     deep = _upper(np.asarray(image.convert("RGB"))) if upper_only else None
     image, transparent = _over_white(image)
     if image.mode in _GREY_MODES:
@@ -122,21 +139,43 @@ def _picture(image: Image.Image, values: ValueRange | None) -> Picture:
     return Picture(pixels=pixels, transparent=transparent, first_of_many=many, deep=deep)
 
 
-def _is_16_bit(image: Image.Image) -> bool:
-    """Returns whether colours of sixteen bits are about to be read, of which the decoder keeps the upper eight."""
+def _raw_modes(image: Image.Image) -> list[str]:
+    """Returns how the values lie in the file that is about to be read; of colours of ``;16`` bits 8 are kept."""
     args = [tile[3] for tile in getattr(image, "tile", ())]
-    return any(";16" in str(arg[0] if isinstance(arg, tuple) else arg) for arg in args)
+    return [str(arg[0] if isinstance(arg, tuple) else arg) for arg in args]
+
+
+def _is_signed(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", {})
+    return image.mode == "L" and _SIGNED in tags.get(_TIFF_SAMPLE_FORMAT, ())
+
+
+def _without_colour(image: Image.Image, data: bytes) -> Image.Image:
+    """Returns a PNG of colours of sixteen bits, with one that is clear, as the upper eight bits and transparency."""
+    key = np.asarray(image.info.pop("transparency"))
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as again:
+        again.tile = [tile._replace(args="RGB;16L") for tile in again.tile]  # the other byte of each two
+        lower = np.asarray(again).astype(np.uint16)
+    clear = ((np.asarray(image).astype(np.uint16) << 8 | lower) == key).all(axis=-1)
+    image.putalpha(Image.fromarray(np.where(clear, np.uint8(0), np.uint8(255))))
+    return image
 
 
 def _upper(pixels: np.ndarray) -> Deep:
     low, high = float(pixels.min()) * 256, float(pixels.max()) * 256 + 255
-    return Deep(low=low, high=high, read_from=UPPER_RANGE[0], read_to=UPPER_RANGE[1], whole=True, upper_only=True)
+    read_from, read_to = UPPER_RANGE
+    above = bright(pixels) * 256 + 255
+    return Deep(low=low, high=high, bright=above, read_from=read_from, read_to=read_to, whole=True, upper_only=True)
 
 
 def _deep(image: Image.Image, values: ValueRange | None, *, many: bool) -> Picture:
     numbers = np.asarray(image)
     tags = getattr(image, "tag_v2", {})
     bits = min(16, int(max(tags.get(_TIFF_BITS, (16,)))))
+    if _is_signed(image):
+        numbers, bits = numbers.view(np.int8), 7
+    elif numbers.dtype == np.int32 and tags and _UNSIGNED in tags.get(_TIFF_SAMPLE_FORMAT, (_UNSIGNED,)):
+        numbers = numbers.view(np.uint32)  # which the decoder does not tell apart
     grey, deep = to_bytes(numbers, bits=bits, wanted=values)
     if tags.get(_TIFF_PHOTOMETRIC) == 0:  # white is zero, which Pillow minds in 8 bits only
         grey = 255 - grey
@@ -157,8 +196,8 @@ def _over_white(image: Image.Image) -> tuple[Image.Image, bool]:
     return composed.getchannel("R") if image.mode in _GREY_MODES else composed.convert("RGB"), True
 
 
-def decode_image(data: bytes, name: str, values: ValueRange | None = None) -> np.ndarray:
-    """Returns an encoded image as uint8 [H, W, C]; arguments as for ``decode``.
+def decode_whole(data: bytes, name: str, values: ValueRange | None = None) -> Picture:
+    """Returns an encoded image whose every value is read; arguments as for ``decode``.
 
     Raises:
         DataError: the bytes are not a whole image, or hold values that are not read without a range.
@@ -171,7 +210,12 @@ def decode_image(data: bytes, name: str, values: ValueRange | None = None) -> np
             + (f"{deep.num_bad} that are no number." if deep.num_bad else f"{deep.low:g} to {deep.high:g}."),
             hint="Save it with such values, or with 8 bits.",
         )
-    return picture.pixels
+    return picture
+
+
+def decode_image(data: bytes, name: str, values: ValueRange | None = None) -> np.ndarray:
+    """Returns an encoded image as uint8 [H, W, C]; arguments and errors as for ``decode_whole``."""
+    return decode_whole(data, name, values).pixels
 
 
 def as_pixels(image: bytes | np.ndarray, name: str, values: ValueRange | None = None) -> np.ndarray:
@@ -217,8 +261,8 @@ def read_bounded(file: BinaryIO, name: str) -> bytes:
     return b"".join(chunks)
 
 
-def read_image(path: Path, values: ValueRange | None = None) -> np.ndarray:
-    """Returns the image in a file as uint8 [H, W, C]; ``values`` as for ``decode``.
+def read_picture(path: Path, values: ValueRange | None = None) -> Picture:
+    """Returns the image in a file; ``values`` as for ``decode``.
 
     Raises:
         NotFoundError: there is no such file.
@@ -234,4 +278,9 @@ def read_image(path: Path, values: ValueRange | None = None) -> np.ndarray:
         raise NotFoundError(f"No such image: {path}.") from exc
     except OSError as exc:
         raise DataError(f"Cannot read the image {path}: {exc.strerror}.") from exc
-    return decode_image(data, str(path), values)
+    return decode_whole(data, str(path), values)
+
+
+def read_image(path: Path, values: ValueRange | None = None) -> np.ndarray:
+    """Returns the image in a file as uint8 [H, W, C]; arguments and errors as for ``read_picture``."""
+    return read_picture(path, values).pixels

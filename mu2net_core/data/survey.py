@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
-from mu2net_core.data.deep import UPPER_RANGE, Deep, ValueRange
+from mu2net_core.data.deep import UPPER_RANGE, Deep, ValueRange, usual_range
 from mu2net_core.data.images import decode
+from mu2net_core.data.notices import Notices
 from mu2net_core.data.source import Stored
 from mu2net_core.data.wording import counted, number, some
 from mu2net_core.errors import DataError, InvalidInputError
 
 __all__ = ["Survey"]
 
-_WHITE = 255
 _DARK = 0.25
-"""Whole numbers that all stay below this share of what their bits can hold were most likely made with fewer bits."""
-_SMALL = 16
-"""Numbers up to here are no levels of grey of so and so many bits."""
+"""Values that mostly stay below this share of the range were most likely meant for a smaller one, of fewer bits."""
 _FAR_BELOW, _FAR_ABOVE = 2, 16
 """Times the greatest value, and times that of most images: beyond lie marks for missing values, and faults."""
 
@@ -35,9 +32,7 @@ class Survey:
         self._values = values
         self._num_images = 0
         self._broken: list[DataError] = []
-        self._transparent = 0
-        self._blank = 0
-        self._first_of_many = 0
+        self._notices = Notices()
         self._deep: list[tuple[str, Deep]] = []
 
     def look(self, stored: Stored) -> tuple[int, int, int] | None:
@@ -51,9 +46,7 @@ class Survey:
         except DataError as exc:
             self._broken.append(exc)
             return None
-        self._transparent += picture.transparent
-        self._blank += picture.transparent and int(picture.pixels.min()) == _WHITE
-        self._first_of_many += picture.first_of_many
+        self._notices.see(stored.name, picture)
         if picture.deep is not None:
             self._deep.append((stored.name, picture.deep))
         height, width, channels = picture.pixels.shape
@@ -79,17 +72,10 @@ class Survey:
 
     def notes(self) -> Iterator[str]:
         """Yields what was decided about the images, a sentence each."""
-        of_all = f"of {counted(self._num_images, 'image')}"
-        if self._transparent:
-            yield f"{self._transparent} {of_all} with transparent parts: white lies behind them"
-        if self._blank:
-            yield f"{self._blank} {of_all} are nothing but white then: put another colour behind them"
-        if self._first_of_many:
-            yield f"{self._first_of_many} {of_all} in files of several (animations, pages): the first of each is used"
+        yield from self._notices.of_shape(self._num_images)
         if self._deep:
             yield self._deep_note()
-        if cut := [name for name, deep in self._deep if not deep.fits]:
-            yield f"{len(cut)} {of_all} with values beyond the range, which are cut off: {some(sorted(cut))}"
+        yield from self._notices.of_values(self._num_images)
 
     def _check_broken(self, *, can_skip: bool) -> None:
         if not self._broken:
@@ -147,19 +133,23 @@ class Survey:
             )
 
     def _check_dark(self) -> None:
-        """Checks that the rule does not make all images of whole numbers all but black."""
-        whole = [deep for _, deep in self._deep if deep.whole]
-        if not whole or max(deep.high / deep.read_to for deep in whole) >= _DARK:
+        """Checks that the rule does not make most images all but black; a fault of some pixels hides it from nobody."""
+        dark = [deep for _, deep in self._deep if deep.brightness < _DARK]
+        if 2 * len(dark) <= len(self._deep):
             return
-        dark = f"--range 0:{number(whole[0].read_to)}"
-        if any(deep.upper_only for deep in whole):
-            hint = f"Scale them to 8 bits first; if they are that dark: {dark}"
-        else:
-            hint = f"Say which values are black and white: --range {self._suggested()}; if they are that dark: {dark}"
+        rule = ValueRange(low=0.0, high=max(deep.read_to for deep in dark))
+        low = min(deep.low for deep in dark)
+        high = max([deep.high for deep in dark if deep.high < _DARK * rule.high] or [deep.bright for deep in dark])
+        fitting = usual_range(low, high, whole=dark[0].whole)
+        beyond = [deep.high for _, deep in self._deep if deep.high > fitting.high]
+        faults = f", but for some up to {number(max(beyond))} in {counted(len(beyond), 'image')}" if beyond else ""
+        hint = [f"Say which values are black and white: --range {self._with_cut(fitting)}"] if fitting != rule else []
+        if any(deep.upper_only for deep in dark):
+            hint = ["Scale them to 8 bits first"]
         raise DataError(
-            f"{len(whole)} of {counted(self._num_images, 'image')} would be all but black: of values from 0 to "
-            f"{number(whole[0].read_to)} they have {self._found()}.",
-            hint=hint,
+            f"{len(dark)} of {counted(self._num_images, 'image')} would be all but black: of values from 0 to "
+            f"{number(rule.high)} they have {number(low)} to {number(high)}{faults}.",
+            hint="; ".join([*hint, f"{'if' if hint else 'If'} they are that dark: --range {rule}"]),
         )
 
     def _found(self) -> str:
@@ -170,20 +160,27 @@ class Survey:
         return min(deep.low for _, deep in self._deep), max(deep.high for _, deep in self._deep)
 
     def _suggested(self) -> str:
-        """Returns a range of the usual kind that holds all values, unless a few lie so far off that it is none."""
+        """Returns a range of the usual kind for all values, or for most images if a few have some that lie far off."""
         low, high = self._extremes()
-        if low < -_FAR_BELOW * max(high, 1) or high > _FAR_ABOVE * max(median(deep.high for _, deep in self._deep), 1):
-            return "LOW:HIGH"
-        if low < 0:
-            return str(ValueRange(low=float(math.floor(low)), high=float(max(math.ceil(high), 0) or 1)))
-        if high <= _SMALL:
-            return str(ValueRange(low=0.0, high=float(math.ceil(high))))
-        return str(ValueRange(low=0.0, high=float(2 ** max(8, math.ceil(high).bit_length()) - 1)))
+        images = [deep for _, deep in self._deep]
+        most = max(median(deep.high for deep in images), 1)
+        if low < -_FAR_BELOW * max(high, 1) or high > _FAR_ABOVE * most:
+            images = [deep for deep in images if -_FAR_BELOW * most <= deep.low and deep.high <= _FAR_ABOVE * most]
+            if 2 * len(images) <= len(self._deep):
+                return "LOW:HIGH"
+        low, high = min(deep.low for deep in images), max(deep.high for deep in images)
+        return self._with_cut(usual_range(low, high, whole=all(deep.whole for deep in images)))
+
+    def _with_cut(self, values: ValueRange) -> str:
+        """Returns a range, and in how many images it would cut off what lies beyond."""
+        num_cut = sum(deep.low < values.low or deep.high > values.high for _, deep in self._deep)
+        return f"{values} (cuts off what lies beyond, in {counted(num_cut, 'image')})" if num_cut else str(values)
 
     def _deep_note(self) -> str:
         ranges = sorted({(deep.read_from, deep.read_to) for _, deep in self._deep})
         rules = " or ".join(f"{number(low)} to {number(high)}" for low, high in ranges)
+        kind = "signed bytes" if all(deep.signed_bytes for _, deep in self._deep) else "more than 8 bits"
         return (
-            f"{len(self._deep)} of {counted(self._num_images, 'image')} with more than 8 bits: values from {rules} "
+            f"{len(self._deep)} of {counted(self._num_images, 'image')} with {kind}: values from {rules} "
             f"became 0 to 255 (found {self._found()})"
         )

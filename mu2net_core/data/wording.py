@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 __all__ = ["counted", "number", "some"]
 
+_EXACT = 2**53
+
 
 def counted(count: int, noun: str) -> str:
     """Returns ``1 picture`` or ``2 pictures``."""
@@ -19,5 +21,5 @@ def some(names: Sequence[str], most: int = 3, *, between: str = ", ") -> str:
 
 
 def number(value: float) -> str:
-    """Returns a whole number with all its digits, any other with six."""
-    return str(int(value)) if value.is_integer() else f"{value:.6g}"
+    """Returns a whole number with all its digits if they can be counted on, any other with six."""
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT else f"{value:.6g}"

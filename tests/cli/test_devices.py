@@ -78,6 +78,30 @@ def test_doctor_tries_to_write_where_programs_are_kept(run, tmp_path: Path, monk
     assert "MU2NET_CACHE_DIR" in result.err
 
 
+def compiled(run) -> list[str]:
+    return {row[0]: row[1:] for row in run("doctor").rows()}["compiled programs"]
+
+
+def test_doctor_says_what_is_no_folder_on_the_way(run, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, why in (("file", "is a file"), ("link/below", "leads nowhere")):
+        monkeypatch.setenv("MU2NET_CACHE_DIR", str(tmp_path / name))
+        monkeypatch.setenv("MU2NET_DATA_DIR", str(tmp_path / name.partition("/")[0]))
+        outcome, detail = compiled(run)[:2]
+        assert (outcome, why in detail) == ("warning", True)
+        assert why in {row[0]: row[1:] for row in run("doctor").rows()}["data"][1]
+
+
+def test_a_url_is_no_place_for_programs(run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MU2NET_CACHE_DIR", "s3://bucket/cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    result = run("doctor")
+    assert "warning: MU2NET_CACHE_DIR is the URL s3://bucket/cache" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
 def test_a_fork_of_a_process_that_computed_is_an_error_and_no_endless_wait(trained_repo: Path, monkeypatch) -> None:
     repo = m.open(trained_repo)
     model, image = repo.model("digits"), np.zeros((1, 8, 8), np.uint8)

@@ -88,7 +88,8 @@ def _content(archive: Npz, what: str) -> _Content:
         )
     arrays = {name: archive.read(name) for name in wanted}
     names = None if pairs.classes is None else read_classes(arrays[pairs.classes], what)
-    labels, classes, renamed = read_labels({y: arrays[y] for _, y in pairs.splits.values()}, names, what)
+    beside = {y: headers[x].shape[0] if headers[x].shape else 0 for x, y in pairs.splits.values()}
+    labels, classes, renamed = read_labels({y: arrays[y] for _, y in pairs.splits.values()}, beside, names, what)
     counts = {x: len(labels[y]) for x, y in pairs.splits.values()}
     images, converted = read_pixels({x: arrays[x] for x, _ in pairs.splits.values()}, counts, what)
     return _Content(

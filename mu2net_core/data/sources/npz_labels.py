@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,12 +22,13 @@ _Labels = Mapping[str, np.ndarray]
 
 
 def read_labels(
-    arrays: _Labels, names: tuple[str, ...] | None, what: str
+    arrays: _Labels, counts: Mapping[str, int], names: tuple[str, ...] | None, what: str
 ) -> tuple[_Labels, tuple[str, ...], tuple[str, ...]]:
     """Returns each label's class number [N], the names of the classes, and what should be known of how they were read.
 
     Args:
         arrays: of all splits, by name: one label per example.
+        counts: how many images stand beside each.
         names: of the classes, where the archive has them.
         what: names the archive in messages.
 
@@ -35,6 +36,7 @@ def read_labels(
         DataError: they are no labels of classes, or do not fit the names.
     """
     arrays = {name: _column(array) for name, array in arrays.items()}
+    _check_turned(arrays, counts, what)
     _check_alike(arrays, what)
     if any(array.ndim == 2 for array in arrays.values()):
         return _one_hot(arrays, names, what)
@@ -69,9 +71,18 @@ def read_classes(array: np.ndarray, what: str) -> tuple[str, ...]:
 
 def _column(array: np.ndarray) -> np.ndarray:
     """Returns an array without axes of length 1 after the first: MedMNIST's labels are [N, 1]."""
-    while array.ndim > 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    return array
+    return array.reshape(array.shape[:1] + tuple(length for length in array.shape[1:] if length != 1))
+
+
+def _check_turned(arrays: _Labels, counts: Mapping[str, int], what: str) -> None:
+    """Checks that the examples are along the first axis."""
+    for name, array in arrays.items():
+        if array.ndim == 2 and array.shape[0] != counts[name] == array.shape[1]:
+            raise DataError(
+                f"{what}, {name}: expected one label per image along the first axis, found {list(array.shape)} for "
+                f"{counts[name]} images.",
+                hint=f"Turn it: {name} = {name}.{'ravel()' if array.shape[0] == 1 else 'T'}",
+            )
 
 
 def _check_alike(arrays: _Labels, what: str) -> None:
@@ -84,8 +95,28 @@ def _check_alike(arrays: _Labels, what: str) -> None:
     found = "; ".join(f"{name}: {array.dtype} {list(array.shape)}" for name, array in arrays.items())
     raise DataError(
         f"{what}: expected one label per image, of the same kind in all splits (integers, strings, booleans or one-hot "
-        f"rows), found {found}."
+        f"rows), found {found}.",
+        hint=_alike_hint(arrays, what),
     )
+
+
+def _alike_hint(arrays: _Labels, what: str) -> str | None:
+    """Returns what makes the labels of all splits alike, where some are text or one-hot rows and some are numbers."""
+    texts = [name for name, array in arrays.items() if array.dtype.kind in "US" and array.ndim == 1]
+    numbers = [name for name, array in arrays.items() if array.dtype.kind in "iu" and array.ndim == 1]
+    rows = [name for name, array in arrays.items() if array.dtype.kind in "buif" and array.ndim == 2]
+    if rows and len(rows) + len(numbers) == len(arrays):
+        return "Make class numbers of one-hot rows: " + "; ".join(f"{name} = {name}.argmax(axis=1)" for name in rows)
+    if not texts or not numbers or len(texts) + len(numbers) < len(arrays):
+        return None
+    if all(_are_numbers(_text(arrays[name], f"{what}, {name}").tolist()) for name in texts):
+        return "The strings are numbers: " + "; ".join(f"{name} = {name}.astype(int)" for name in texts)
+    named = "; ".join(f"{name} = np.unique({texts[0]})[{name}]" for name in numbers)
+    return f"If the numbers count the names from 0, in alphabetical order: {named}. Else name the classes everywhere."
+
+
+def _are_numbers(labels: Iterable[str]) -> bool:
+    return all(label.isascii() and label.removeprefix("-").isdecimal() for label in labels)
 
 
 def _one_hot(
@@ -113,7 +144,7 @@ def _check_one_hot(array: np.ndarray, what: str) -> None:
         raise DataError(
             f"{what}: expected one label per image, or rows with one 1 among 0s; found {list(array.shape)} with "
             f"{', '.join(f'{value:.3g}' for value in array[row, :_TOLD].tolist())} in row {row}.",
-            hint="If a row says how likely each class is, and the likeliest is meant: store y = y.argmax(axis=1)",
+            hint=_rows_hint(array),
         )
     ones = array.astype(np.int64).sum(axis=1)
     several, none = int((ones > 1).sum()), int((ones == 0).sum())
@@ -128,6 +159,15 @@ def _check_one_hot(array: np.ndarray, what: str) -> None:
         )
 
 
+def _rows_hint(array: np.ndarray) -> str:
+    """Returns what to do about rows of other numbers than 0 and 1."""
+    most = array.max()
+    one_stands_out = len(np.unique(array)) == 2 and bool(((array == most).sum(axis=1) == 1).all())
+    if one_stands_out or not np.array_equal(array, np.rint(array)):
+        return "If a row says how likely each class is, and the likeliest is meant: store y = y.argmax(axis=1)"
+    return "If each column is a labelling of its own, such as coarse and fine classes, choose one: store y = y[:, 0]"
+
+
 def _text(array: np.ndarray, what: str) -> np.ndarray:
     """Returns an array of strings or bytes as an array of objects: str, composed as Unicode says (NFC)."""
     if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
@@ -140,7 +180,13 @@ def _text(array: np.ndarray, what: str) -> np.ndarray:
         for text in set(texts):
             text.encode()
     except (ValueError, OverflowError) as exc:
-        raise DataError(f"{what}: expected text in UTF-8, found characters that are none ({exc}).") from exc
+        name = what.rpartition(", ")[2]
+        raise DataError(
+            f"{what}: expected text in UTF-8, found characters that are none ({exc}).",
+            hint=f'If they are of Western Europe: store {name} = np.char.decode({name}, "latin-1")'
+            if array.dtype.kind == "S"
+            else None,
+        ) from exc
     made = np.empty(len(texts), object)
     made[:] = texts
     return made
@@ -160,8 +206,7 @@ def _from_text(
         raise DataError(
             f"{what}: expected labels among the {len(names or ())} names in classes, found {_some(strange)} too."
         )
-    numbers = all(label.isascii() and label.removeprefix("-").isdecimal() for label in counts)
-    classes = names or tuple(sorted(counts, key=(lambda label: (int(label), label)) if numbers else None))
+    classes = names or tuple(sorted(counts, key=(lambda label: (int(label), label)) if _are_numbers(counts) else None))
     numbered = {label: number for number, label in enumerate(classes)}
     labels = {
         name: np.fromiter((numbered[label] for label in array.tolist()), np.int64, len(array))

@@ -15,6 +15,7 @@ from math import isqrt
 
 import numpy as np
 
+from mu2net_core.data.sources.npz_faults import usual_values
 from mu2net_core.errors import DataError
 
 __all__ = ["read_pixels"]
@@ -22,6 +23,7 @@ __all__ = ["read_pixels"]
 _STEP = 4096
 _DIM = 63
 _SCALES_APART = 8
+_HALF = 0.5
 _DEPTHS = (10, 12, 14, 16)
 _ON_WHITE = '(x[..., :-1] * (x[..., -1:] / 255) + 255 * (1 - x[..., -1:] / 255)).round().astype("uint8")'
 
@@ -65,7 +67,7 @@ def read_pixels(
     joint = _joined(ranges.values())
     whole = kinds <= {"u", "i"}
     if not whole or joint.least < 0 or joint.greatest > 255:
-        raise _refused(joint, ranges, {name: str(shaped[name].dtype) for name in ranges}, what, whole=whole)
+        raise _refused(joint, ranges, {name: shaped[name] for name in ranges}, what, whole=whole)
     notes += _dim(int(joint.greatest))
     if _on_several_scales(ranges):
         notes.append(f"the images are not on one scale: {_listed(ranges)}")
@@ -149,8 +151,9 @@ def _listed(ranges: Mapping[str, _Range]) -> str:
 
 
 def _refused(
-    joint: _Range, ranges: Mapping[str, _Range], types: Mapping[str, str], what: str, *, whole: bool
+    joint: _Range, ranges: Mapping[str, _Range], arrays: Mapping[str, np.ndarray], what: str, *, whole: bool
 ) -> DataError:
+    types = {name: str(array.dtype) for name, array in arrays.items()}
     found = " and ".join(dict.fromkeys(types.values()))
     if joint.not_finite:
         some = ", ".join(joint.where[:3]) + (f" and {len(joint.where) - 3} more" * (len(joint.where) > 3))
@@ -159,7 +162,9 @@ def _refused(
             f"NaN or infinite, in {len(joint.where)} of the images: {some}.",
             hint="No conversion is right for these. Find out where they come from; repair or leave out those images.",
         )
-    if len(set(types.values())) > 1 or _on_several_scales(ranges):
+    usual = {name: usual_values(array) for name, array in arrays.items()}
+    near = {name: _Range(least=one.least, greatest=one.greatest) for name, one in usual.items()}
+    if len(set(types.values())) > 1 or _on_several_scales(near):
         each = ", ".join(f"{name} {types[name]} from {one.least:g} to {one.greatest:g}" for name, one in ranges.items())
         return DataError(
             f"{what}: expected images of integers from 0 to 255, found {each}.",
@@ -169,6 +174,16 @@ def _refused(
     if set(types.values()) == {"int8"}:
         means = f'If these are bytes that were read as signed ones, x.view("uint8") is right. Else: {means}'
     alike = " (for every split alike)" if len(ranges) > 1 else ""
+    if far := [f"{name}[{row}]" for name, one in usual.items() for row in one.far]:
+        most = _joined(near.values())
+        told = f"{', '.join(far[:3])}{f' and {len(far) - 3} more' * (len(far) > 3)}"
+        return DataError(
+            f"{what}: expected images of integers from 0 to 255, found {found} from {joint.least:g} to "
+            f"{joint.greatest:g}, of which all but a few lie within {most.least:g} to {most.greatest:g}: "
+            f"{len(far)} of {sum(map(len, arrays.values()))} images go far beyond, {told}.",
+            hint="Leave out the images that are faulty, or cut off what lies beyond. "
+            f"{_cut_off(most, whole=whole)}{alike}",
+        )
     return DataError(
         f"{what}: expected images of integers from 0 to 255, found {found} from {joint.least:g} to {joint.greatest:g}.",
         hint=f"{means}: store x = {conversion}{alike}",
@@ -193,10 +208,32 @@ def _conversion(least: float, greatest: float, *, whole: bool) -> tuple[str, str
         over = least < 0 or greatest > 255
         means = "For values from 0 to 255" + ", a little overshot" * over
         return means, f'x{".clip(0, 255)" * over}.round().astype("uint8")'
-    low, high = (-1, 1) if -1 <= least < 0 < greatest <= 1 and not whole else (min(least, 0 * least), greatest)
+    low, high = _around_zero(min(least, 0 * least), greatest, whole=whole)
     low, high = (low, high) if high > low else (low, low + 1)
     means = f"These were shifted or scaled. If you have no originals, and {low!r} is black and {high!r} is white"
     return means, f'np.interp(x.astype(float), ({low!r}, {high!r}), (0, 255)).round().astype("uint8")'
+
+
+def _around_zero(low: float, high: float, *, whole: bool) -> tuple[float, float]:
+    """Returns the range that floats on both sides of 0 most likely were made for, and any other as it is."""
+    span = max(-low, high)
+    if whole or not low < 0 < high or not _HALF / 2 < span <= 1:
+        return low, high
+    return (-1, 1) if span > _HALF else (-_HALF, _HALF)
+
+
+def _cut_off(most: _Range, *, whole: bool) -> str:
+    """Returns the conversion for values that mostly lie in a range, and cuts off what lies beyond."""
+    low, high = most.least, most.greatest
+    if low >= 0:
+        tops = [255, *(2**bits - 1 for bits in _DEPTHS)]
+        low, high = 0, next((top for top in ([] if whole else [1]) + tops if high <= top), high)
+    low, high = _around_zero(low, high, whole=whole)
+    if whole and (low, high) == (0, 255):
+        means, conversion = "For values from 0 to 255", 'x.astype("uint8")'
+    else:
+        means, conversion = _conversion(low, high, whole=whole)
+    return f"{means}: store x = {conversion.replace('x', f'x.clip({low!r}, {high!r})', 1)}"
 
 
 def _deep(greatest: float, *, whole: bool) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.compile_cache import CompileCache
+from mu2net_core.api.compile_cache import CompileCache, why_not_writable
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError
 
@@ -47,6 +48,30 @@ def test_there_is_a_bound_by_default_and_a_missing_folder_is_empty(context: Cont
     cache = cache_of(context)
     assert cache.max_bytes == 2 * 2**30
     assert (cache.size_bytes(), cache.trim()) == (0, 0)
+
+
+def test_an_empty_variable_is_none(context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    assert cache_of(context, MU2NET_CACHE_DIR="").folder.is_relative_to(tmp_path / "own")
+
+
+def test_home_and_the_working_folder_are_where_a_cache_may_begin(
+    context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_of(context, MU2NET_CACHE_DIR="~/cache").folder == tmp_path / "home" / "cache" / "xla"
+    assert cache_of(context, MU2NET_CACHE_DIR="cache").folder == context.cwd / "cache" / "xla"
+
+
+def test_a_full_disk_is_noticed(tmp_path: Path) -> None:
+    assert why_not_writable(tmp_path / "cache") is None
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # empty files and small ones can still be made
+    try:
+        problem = why_not_writable(tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert problem == f"cannot write to {tmp_path / 'cache'}: File too large"
 
 
 def test_a_bound_that_is_no_size_is_refused(context: Context) -> None:

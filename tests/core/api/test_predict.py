@@ -9,6 +9,7 @@ from PIL import Image
 
 from mu2net_core.api.demo import write_images
 from mu2net_core.api.evaluate import evaluate
+from mu2net_core.api.pictures import Picture
 from mu2net_core.api.predict import Prediction, Predictor, Unreadable, predict
 from mu2net_core.api.runtime import split_at
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
@@ -63,6 +64,38 @@ def test_files_of_many_bits_are_read_as_the_task_reads_them(grown, predictor: Pr
     predictor.stored = replace(predictor.stored, task=task)
     (told,) = predictor.predict_files([grown.folder / "deep.png"])
     assert told.probability == predictor.probabilities(grey(1)).max()
+
+
+def test_what_pictures_lose_is_warned_of_once_with_how_many_there_are(grown) -> None:
+    warnings: list[str] = []
+    predictor = Predictor(grown.open(), replace(grown.context, warn=warnings.append), "digits")
+    predictor.stored = replace(predictor.stored, task=replace(predictor.stored.task, options={"range": "0:4095"}))
+    files = {name: grown.folder / name for name in ("cut.png", "dark.png", "pages.tif", "clear.png", "bytes.png")}
+    Image.fromarray(np.full((8, 8), 60_000, np.uint16)).save(files["cut.png"])
+    Image.fromarray(np.full((8, 8), 200, np.uint16)).save(files["dark.png"])
+    page = Image.new("L", (8, 8), 90)
+    page.save(files["pages.tif"], save_all=True, append_images=[page])
+    Image.new("LA", (8, 8), (255, 0)).save(files["clear.png"])
+    page.save(files["bytes.png"])
+    assert len(predictor.predict_files([files["bytes.png"]])) == 1
+    assert warnings == []
+    missing = grown.folder / "missing.png"
+    told = list(predictor.predict_each(Picture(name=path.name, path=path) for path in (*files.values(), missing)))
+    assert isinstance(told[-1], Unreadable)
+    assert [one.remarks for one in told if isinstance(one, Prediction)] == [
+        ("cut off",),
+        ("all but black",),
+        ("first of several",),
+        ("transparent", "blank"),
+        (),
+    ]
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        "1 of 5 images with transparent parts",
+        "1 of 5 images is nothing but white then",
+        "1 of 5 images in files of several (animations, pages)",
+        "1 of 5 images with values beyond the range, which are cut off",
+        "1 of 5 images is all but black, dark.png",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -135,15 +135,25 @@ def test_a_clear_level_of_sixteen_bit_grey_is_white() -> None:
 
 def _png16(colour_type: int, values: np.ndarray, clear: bytes = b"") -> bytes:
     """Returns a PNG of 16 bits a value [H, W, C], which Pillow does not write in colour."""
+    rows = [row.astype(">u2").tobytes() for row in values]
+    return _png(16, colour_type, values.shape[1], rows, clear)
+
+
+def _png(bits: int, colour_type: int, width: int, rows: list[bytes], clear: bytes = b"") -> bytes:
+    """Returns a PNG of rows of packed values; ``clear`` is the level or colour one can see through."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    height, width = values.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), bits, colour_type, 0, 0, 0))
     middle = chunk(b"tRNS", clear) if clear else b""
-    return b"\x89PNG\r\n\x1a\n" + header + middle + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + header
+        + middle
+        + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(("colour_type", "channels"), [(2, 3), (6, 4)])
@@ -157,6 +167,35 @@ def test_a_clear_colour_of_sixteen_bits_is_white() -> None:
     values = np.array([[[1000, 2000, 3000], [60000, 0, 0]]])
     picture = decode(_png16(2, values, clear=struct.pack(">3H", 1000, 2000, 3000)), "x")
     assert (picture.transparent, picture.pixels[0].tolist()) == (True, [[255, 255, 255], [234, 0, 0]])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_clear_level_of_few_bits_is_clear_and_no_other(bits: int) -> None:
+    top = 2**bits - 1
+    for key in {0, 1, top}:
+        other = 1 if key == 0 else 0
+        row = bytes([key, other]) if bits == 8 else bytes([(key << bits | other) << (8 - 2 * bits)])
+        picture = decode(_png(bits, 0, 2, [row], clear=struct.pack(">H", key)), "x")
+        assert picture.pixels[0, :, 0].tolist() == [255, round(other / top * 255)]
+        assert picture.transparent
+
+
+def test_a_clear_colour_of_sixteen_bits_is_that_colour_alone() -> None:
+    near = np.array([[[40_000] * 3, [40_001] * 3]])
+    picture = decode(_png16(2, near, clear=struct.pack(">3H", *[40_000] * 3)), "x")
+    assert picture.pixels[0].tolist() == [[255] * 3, [40_001 >> 8] * 3]
+    assert picture.transparent
+    assert not decode(_png16(2, near, clear=struct.pack(">3H", *[40_002] * 3)), "x").transparent
+
+
+def test_what_an_animation_leaves_free_is_clear_and_not_black() -> None:
+    shape = np.zeros((16, 16, 4), np.uint8)
+    shape[6:10] = (9, 9, 9, 255)
+    second = Image.new("RGBA", (16, 16), (1, 2, 3, 255))
+    data = encoded(Image.fromarray(shape), "WEBP", save_all=True, append_images=[second], lossless=True)
+    picture = decode(data, "x")
+    assert (picture.transparent, picture.first_of_many) == (True, True)
+    assert [picture.pixels[row, 0].tolist() for row in (0, 7, 15)] == [[255] * 3, [9] * 3, [255] * 3]
 
 
 @pytest.mark.parametrize(

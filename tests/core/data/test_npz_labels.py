@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def labelled(source: Source, split: str = "all") -> list[str]:
         (CODES + 1_000_000_000, ("1000000000", "1000000001", "1000000002"), "1000000000"),
         (CODES.astype("u8") + 2**63, tuple(str(2**63 + k) for k in range(3)), "9223372036854775808"),
         (np.array(["ant", "bee", "cat"])[CODES], ("ant", "bee", "cat"), "ant, bee, cat"),
+        (ONE_HOT[:, None], ("0", "1", "2"), "one-hot rows of 3"),
         (np.array([b"ant", b"bee", b"cat"])[CODES], ("ant", "bee", "cat"), "ant, bee, cat"),
         (np.array(["9", "10", "11"])[CODES], ("9", "10", "11"), "9, 10, 11"),
         (np.array(["-1", "0", "1"])[CODES], ("-1", "0", "1"), "-1, 0, 1"),
@@ -108,6 +110,34 @@ def test_a_hint_for_negative_labels_leads_to_those_with_labels_or_to_named_class
     assert labelled(opened(tmp_path, y=y.astype(str))) == [str(label) for label in y]
 
 
+@pytest.mark.parametrize(
+    ("train", "test", "named"),
+    [
+        (ONE_HOT.T, ONE_HOT, ("0", "1", "2")),
+        (CODES[None], CODES, ("0", "1", "2")),
+        (ONE_HOT, CODES, ("0", "1", "2")),
+        (np.array(["4", "10", "7"])[CODES], np.array([4, 10, 7])[CODES], ("4", "10", "7")),
+        (np.array([b"4", b"10", b"7"])[CODES], np.array([4, 10, 7])[CODES], ("4", "10", "7")),
+        (np.array(["ant", "bee", "cat"])[CODES], CODES, ("ant", "bee", "cat")),
+        (np.array(["mäuse".encode("latin-1"), b"x", b"y"])[CODES], np.array([b"x"] * 30), ("mäuse", "x", "y")),
+    ],
+)
+def test_labels_that_are_coded_in_another_way_are_refused_with_what_makes_them_right(
+    tmp_path: Path, train: np.ndarray, test: np.ndarray, named: tuple[str, ...]
+) -> None:
+    arrays = {"x_train": IMAGES, "y_train": train, "x_test": IMAGES, "y_test": test}
+    np.savez(tmp_path / "b.npz", **arrays)
+    with pytest.raises(DataError) as error:
+        open_source(f"npz:{tmp_path / 'b.npz'}")
+    hint = str(error.value.hint)
+    followed = re.search(r"(y_\w+) = (.*?)(\.? Else .*|$)", hint)
+    assert followed is not None, hint
+    arrays[followed[1]] = eval(followed[2], {"np": np, **arrays})
+    np.savez(tmp_path / "b.npz", **arrays)
+    source = open_source(f"npz:{tmp_path / 'b.npz'}")
+    assert labelled(source, "train") == [named[code] for code in CODES]
+
+
 SEVERAL = ONE_HOT.copy()
 SEVERAL[4] = 1
 NONE = ONE_HOT.copy()
@@ -122,7 +152,9 @@ NONE[4:6] = 0
         (SEVERAL, "(?s)of 30 rows 1 have several ones.*not supported"),
         (NONE, "(?s)2 have none.*keep = y.sum"),
         (ONE_HOT * 0.9, "(?s)in row 0.*argmax"),
-        (np.stack([CODES, CODES + 5], axis=1), "rows with one 1 among 0s"),
+        (np.stack([CODES, CODES + 5], axis=1), r"(?s)rows with one 1 among 0s.*choose one: store y = y\[:, 0\]"),
+        (ONE_HOT * 2.0 - 1, "(?s)in row 0.*argmax"),
+        (ONE_HOT * 255, "(?s)in row 0.*argmax"),
         (np.where(CODES == 1, "", "b"), "found 10 that are empty"),
         (CODES.astype("M8[s]"), "expected one label per image"),
         (CODES.astype(complex), "expected one label per image"),

@@ -75,6 +75,7 @@ def test_booleans_are_black_and_white(tmp_path: Path) -> None:
         ((GREYS / 255) * 1.02 - 0.01, "float64 from -0.01 to 1.01", None),
         (GREYS * 1.02 - 2, "float64 from -2 to 258.1", None),
         (GREYS / 127.5 - 1, "float64 from -1 to 1", GREYS),
+        (GREYS / 255 - 0.5, "float64 from -0.5 to 0.5", GREYS),
         (GREYS.astype("f8") * 257, "float64 from 0 to 65535", GREYS),
         (GREYS.astype("i2") - 128, "int16 from -128 to 127", GREYS),
         ((GREYS.astype("i2") - 128).astype("i1"), "int8 from -128 to 127", GREYS),
@@ -97,6 +98,32 @@ def test_other_numbers_are_refused_with_the_conversion_that_is_right_for_them(
     assert (converted.min(), converted.max()) == (0, 255)
     if wanted is not None:
         np.testing.assert_array_equal(converted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("x", "far", "wanted"),
+    [
+        (GREYS / 255, 900.0, GREYS),
+        (GREYS.astype("u2") * 16, 65535, GREYS),
+        (GREYS.astype("f4"), 70_000.0, GREYS),
+        (GREYS.astype("f4"), -9999.0, GREYS),
+        (GREYS.astype("i4"), 9999, GREYS),
+        (GREYS / 255 - 0.5, 3e38, GREYS),
+    ],
+)
+@pytest.mark.parametrize("where", [np.s_[15], np.s_[15, 3, 3], np.s_[:, 3, 3]], ids=["an image", "a pixel", "all"])
+def test_a_few_values_far_beyond_do_not_make_the_rest_black(
+    tmp_path: Path, x: np.ndarray, far: float, wanted: np.ndarray, where: Any
+) -> None:
+    spoilt = x.copy()
+    spoilt[where] = far
+    rest = np.ones(x.shape, bool)
+    rest[where] = False
+    error = refusal(save(tmp_path, x=spoilt, y=LABELS))
+    assert "of 16 images go far beyond, x[" in error.message
+    converted = followed(error.hint, spoilt)
+    assert np.abs(converted[rest].astype(int) - wanted[rest]).max() <= 9
+    assert set(converted[~rest].tolist()) <= {0, 254, 255}
 
 
 def test_the_values_that_once_wrapped(tmp_path: Path) -> None:
