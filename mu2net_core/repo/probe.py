@@ -325,7 +325,8 @@ def _folders_as_before(store: Store) -> Iterator[None]:
         yield
     finally:
         if root is not None:
-            inside = sorted((root / PROBE).glob("*/")) if (root / PROBE).is_dir() else []
+            there = (root / PROBE).is_dir() and not (root / PROBE).is_symlink()
+            inside = sorted((root / PROBE).glob("*/")) if there else []
             for folder in (*inside, root / PROBE, *new):
                 with suppress(OSError):
                     folder.rmdir()
