@@ -110,7 +110,11 @@ def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limi
         open_store: opens a URL in place of ``storage.open_store``, which is told the remote's options.
         limits: how much is accepted from it.
     """
-    store = open_store(remote.url) if open_store else default_open_store(remote.url, remote.options)
+    store = (
+        open_store(remote.url)
+        if open_store
+        else default_open_store(remote.url, remote.options, most_names=limits.names)
+    )
     file = store.local_path(CONFIG)
     if file is not None and _holds_repository(file.parent / FOLDER):
         store = (open_store or default_open_store)(str(file.parent / FOLDER))

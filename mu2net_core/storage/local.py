@@ -34,7 +34,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._folders: set[str] = set()
+        self._plain: set[str] = set()
         """Of the root, those that were seen to be no links."""
         self._unsynced: list[Path] | None = None
 
@@ -130,6 +130,13 @@ class LocalStore:
         """Returns the size of the file at ``key``."""
         return self._stat(key).st_size
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Returns whether the bytes at ``key`` are ``data``."""
+        try:
+            return self.size(key) == len(data) and self.read(key, limit=len(data)) == data
+        except NotFoundError:
+            return False
+
     def modified(self, key: str) -> datetime:
         """Returns when the file at ``key`` was last written."""
         return datetime.fromtimestamp(self._stat(key).st_mtime, UTC)
@@ -161,13 +168,13 @@ class LocalStore:
     def _checked(self, key: str) -> str:
         """Returns the file of ``key``; each folder is looked at once, for a long log is thousands of files."""
         folder, _, _ = check_key(key).rpartition("/")
-        if folder not in self._folders:
+        if folder not in self._plain:
             self._check_folder(folder)
         return f"{self.root}/{key}"
 
     def _check_folder(self, folder: str, known: set[str] | None = None) -> None:
         """Raises CorruptObjectError if ``folder``, or one that it is in, is a link."""
-        known = self._folders if known is None else known
+        known = self._plain if known is None else known
         if not folder or folder in known:
             return
         self._check_folder(folder.rpartition("/")[0], known)
