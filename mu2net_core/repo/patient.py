@@ -126,7 +126,7 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
         store=remote.store,
         objects=remote.objects,
         refs=remote.refs,
-        is_partial=any(other.partial for other in remote.config().remotes.values()),
+        is_partial=remote.is_partial(remote.config()),
         known=(read_tracking(near.state, remote.remote),),
         near=near.objects,
     )

@@ -69,6 +69,15 @@ class RemoteRepository:
             ) from exc
         return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 
+    def is_partial(self, config: Config) -> bool:
+        """Returns whether it is a partial clone, by ``config``, its settings.
+
+        Only a working copy in a folder can be one. In a place that several people write to, what its settings say of
+        remotes counts for nothing.
+        """
+        file = self.store.local_path(CONFIG)
+        return file is not None and file.parent.name == FOLDER and config.is_partial
+
     def exists(self) -> bool:
         """Returns whether there is a repository; reads its settings, for then a server that refuses says why."""
         try:
@@ -136,11 +145,10 @@ def connect_or_create(
     except NotFoundError:
         _create(reached, like)
         return reached
-    origin = next((other for other in found.remotes.values() if other.partial), None)
-    if origin is not None:
+    if reached.is_partial(found):
         raise InvalidInputError(
             f"Cannot push to {reached.store.url}: it is a partial clone, which does not hold all components.",
-            hint=f"Push to its own remote instead: {origin.url}",
+            hint="Push to its own remote instead; in that folder, mu2net remote tells which.",
         )
     return reached
 
