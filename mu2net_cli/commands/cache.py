@@ -56,7 +56,7 @@ def prune(
 ) -> None:
     """Delete components that a remote has, the longest unused first.
 
-    They come back when something needs them. Each is deleted only after the remote said that it has it; what running
+    They come back when something needs them. Each is deleted only if the remote has the same bytes of it; what running
     iterations need stays. mu2net config set cache.max_size 2GB does this after every evolve, pull and eval.
 
     Example: mu2net cache prune --max-size 2GB
@@ -71,7 +71,8 @@ def prune(
     doing = "Would delete" if dry_run else "Deleted"
     session.say(f"{doing} {_amount(report.num_pruned, report.pruned_bytes)}; {quantity(report.cached_bytes)}B stay")
     if report.num_unsure:
-        session.note(f"{counted(report.num_unsure, 'component')} stay because no remote said that it has them.")
+        stay = counted(report.num_unsure, "component")
+        session.note(f"{stay} stay because no remote was seen to have the same bytes. See: mu2net fsck --remote NAME")
     for error in report.errors:
         session.note(f"warning: {error}")
 

@@ -35,6 +35,7 @@ class Limits:
         json_depth: lists and objects inside one another.
         array_dims: dimensions of an array.
         members: files in a component's archive.
+        names: names in one listing of a server.
         refs: tasks, tags or roots of a repository, each.
         layers: of a model.
         model_bytes: of the parameters of a model that is loaded.
@@ -52,6 +53,7 @@ class Limits:
     json_depth: int = 64
     array_dims: int = 8
     members: int = 10_000
+    names: int = 2_000_000
     refs: int = 1_000_000
     layers: int = 1_000
     model_bytes: int = 64 * _GIB

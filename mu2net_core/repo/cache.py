@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
-from mu2net_core.errors import Mu2netError, NotFoundError
-from mu2net_core.objects import Limits, object_key
+from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.objects import Limits, hash_bytes, object_key
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.place import here
 from mu2net_core.repo.purged import Purged
@@ -65,7 +65,7 @@ class PruneReport:
         num_pruned: components deleted, or that would be.
         pruned_bytes: of these.
         cached_bytes: of the cached components that are left.
-        num_unsure: components that stay because no remote said that it has them.
+        num_unsure: components that stay because no remote was seen to have the same bytes.
         errors: why a remote could not be asked.
     """
 
@@ -100,7 +100,8 @@ def inspect(repo: Repository) -> CacheReport:
 def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), dry_run: bool = False) -> PruneReport:
     """Deletes cached components, the longest unused first, until at most ``max_bytes`` of them are left.
 
-    Each is deleted only after a partial remote said that it has as many bytes of it.
+    Each is deleted only after it was seen that it is whole here, and that a partial remote has the same bytes: in a
+    folder they are compared, in a bucket with the MD5 that it knows, or brought over where it says none or another.
 
     Args:
         repo: a working copy.
@@ -119,7 +120,7 @@ def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), d
     while left > max_bytes and oldest:
         batch = _enough(oldest, sizes, left - max_bytes)
         oldest = oldest[len(batch) :]
-        for oid in batch if dry_run else _confirmed(sources, batch, sizes):
+        for oid in batch if dry_run else _confirmed(repo.store, sources, batch, sizes):
             if not dry_run:
                 repo.store.delete(object_key("component", oid))
             left -= sizes[oid]
@@ -158,16 +159,16 @@ class _Source:
         self._store: Store | None = None
         self.error: str | None = None
 
-    def has(self, oid: str, size_bytes: int) -> bool:
-        """Returns whether it says that it has so many bytes of a component."""
+    def has(self, oid: str, data: bytes) -> bool:
+        """Returns whether it has the bytes of a component."""
         if oid not in self._held:
             return False
         try:
             if self._store is None:
                 self._store = connect(self._remote, limits=self._limits).store
-            return self._store.size(object_key("component", oid)) == size_bytes
-        except NotFoundError:
-            return False
+            return self._store.holds(object_key("component", oid), data)
+        except CorruptObjectError:
+            return False  # a link is there
         except Mu2netError as exc:
             self._held, self.error = frozenset(), exc.message
             return False
@@ -184,13 +185,14 @@ def _enough(oldest: Sequence[str], sizes: dict[str, int], too_many: int) -> list
     return batch
 
 
-def _confirmed(sources: Sequence[_Source], batch: Sequence[str], sizes: dict[str, int]) -> list[str]:
-    """Returns those of ``batch`` that a remote has; several are asked about at once."""
+def _confirmed(store: Store, sources: Sequence[_Source], batch: Sequence[str], sizes: dict[str, int]) -> list[str]:
+    """Returns those of ``batch`` that are whole here, and that a remote has alike; several are compared at once."""
 
     def ask(oid: str) -> str | None:
-        return oid if any(source.has(oid, sizes[oid]) for source in sources) else None
+        data = store.read(object_key("component", oid), limit=sizes[oid])
+        return oid if hash_bytes(data) == oid and any(source.has(oid, data) for source in sources) else None
 
     with Workers[str | None]() as workers:
         for oid in batch:
-            workers.submit(partial(ask, oid))
+            workers.submit(partial(ask, oid), size_bytes=2 * sizes[oid])
         return [oid for oid in workers.results() if oid is not None]

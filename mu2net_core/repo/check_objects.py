@@ -22,7 +22,7 @@ from mu2net_core.objects import (
     parse_object_key,
 )
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
-from mu2net_core.repo.findings import Problem
+from mu2net_core.repo.findings import Problem, told_link
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.workers import Workers
 
@@ -111,10 +111,10 @@ def scan_objects(patient: Patient, *, share: Share | None = None, watch: Watch =
     scan, nodes = Scan(), list[tuple[Kind, str]]()
     for kind in KINDS:
         scan.counts[kind] = 0
-        for key in patient.store.list(f"objects/{kind}"):
+        for key in _listed(patient, scan, f"objects/{kind}"):
             parsed = parse_object_key(key)
             if parsed is None:
-                message = "This is not an object's name."
+                message = told_link(patient.store, key) or "This is not an object's name."
                 scan.problems.append(Problem(kind="damaged-object", object=key, message=message))
             else:
                 scan.counts[kind] += 1
@@ -132,6 +132,15 @@ def scan_objects(patient: Patient, *, share: Share | None = None, watch: Watch =
         if done % _PER_WATCH == 0 or done == len(jobs):
             watch("checking objects", done, len(jobs))
     return scan
+
+
+def _listed(patient: Patient, scan: Scan, folder: str) -> list[str]:
+    """Returns the keys in a folder; none if that is a link, which is noted."""
+    try:
+        return list(patient.store.list(folder))
+    except CorruptObjectError as exc:
+        scan.problems.append(Problem(kind="damaged-object", object=folder, message=exc.message))
+        return []
 
 
 def _all(

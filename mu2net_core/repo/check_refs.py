@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from mu2net_core.errors import Mu2netError
+from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import is_name
 from mu2net_core.repo.epoch import is_current, is_epoch_key
-from mu2net_core.repo.findings import Problem
+from mu2net_core.repo.findings import Problem, told_link
 from mu2net_core.repo.purged import Purged, Tombstone
 from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key, parse_tombstone_key
 
@@ -49,7 +49,7 @@ def scan_refs(refs: Refs) -> RefScan:
     """Returns the refs of a repository."""
     scan = RefScan()
     numbers: dict[str, set[int]] = {}
-    for key in refs.store.list("refs"):
+    for key in _listed(scan, refs):
         if place := parse_entry_key(key):
             numbers.setdefault(place[0], set()).add(place[1])
         elif (match := _NAMED.fullmatch(key)) and is_name(match[2]):
@@ -57,10 +57,20 @@ def scan_refs(refs: Refs) -> RefScan:
         elif parse_tombstone_key(key) or is_epoch_key(key):
             _other(scan, refs, key)
         else:
-            scan.problems.append(Problem(kind="damaged-ref", object=key, message="This is not a ref's name."))
+            message = told_link(refs.store, key) or "This is not a ref's name."
+            scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
     for task in sorted(numbers):
         _head(scan, refs, task, numbers[task])
     return scan
+
+
+def _listed(scan: RefScan, refs: Refs) -> list[str]:
+    """Returns the keys of all refs; none if their folder is a link, which is noted."""
+    try:
+        return list(refs.store.list("refs"))
+    except CorruptObjectError as exc:
+        scan.problems.append(Problem(kind="damaged-ref", object="refs", message=exc.message))
+        return []
 
 
 def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:

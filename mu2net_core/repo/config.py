@@ -47,7 +47,8 @@ class Config:
         format: of the repository.
         preset: its name.
         settings: flat, by dotted key (``search.mu``).
-        remotes: by name; a working copy's own, never taken over from elsewhere.
+        remotes: by name; a working copy's own, none in one that was read from elsewhere.
+        is_partial: of one that was read from elsewhere, whether it says that components may be on a remote of its own.
         readers: who can read a shared repository, as whoever made it said; None for everybody.
     """
 
@@ -56,6 +57,7 @@ class Config:
     settings: Mapping[str, Value] = field(default_factory=dict)
     remotes: Mapping[str, Remote] = field(default_factory=dict)
     readers: tuple[str, ...] | None = None
+    is_partial: bool = False
 
     @classmethod
     def parse(cls, data: bytes, *, what: str, foreign: bool = False) -> Config:
@@ -64,8 +66,8 @@ class Config:
         Args:
             data: the bytes.
             what: it is, for messages.
-            foreign: whether others write it: then strings that could upset a terminal are refused, and remotes
-                that make no sense are left out.
+            foreign: whether others write it: then strings that could upset a terminal are refused, and of remotes
+                only whether there is a partial one is kept.
 
         Raises:
             InvalidInputError: it is of a future format, or holds what cannot be right.
@@ -78,10 +80,12 @@ class Config:
         try:
             if type(number) is not int:
                 raise TypeError("format is not a number")
+            remotes = dict(table.get("remotes", {}))
             return cls(
                 preset=check_name(table["preset"], "preset"),
                 settings=_settings(table.get("settings", {}), foreign=foreign),
-                remotes=_remotes(table.get("remotes", {}), lenient=foreign),
+                remotes={} if foreign else {name: _remote(name, entry) for name, entry in remotes.items()},
+                is_partial=foreign and any(map(_says_partial, remotes.values())),
                 format=number,
                 readers=_readers(table.get("readers")),
             )
@@ -274,15 +278,9 @@ def _is_printable(value: object) -> bool:
     return all(map(_is_printable, value)) if isinstance(value, list) else str(value).isprintable()
 
 
-def _remotes(table: Mapping[str, Any], *, lenient: bool) -> Mapping[str, Remote]:
-    remotes = {}
-    for name, entry in table.items():
-        try:
-            remotes[name] = _remote(name, entry)
-        except _MALFORMED:  # of which InvalidInputError is one
-            if not lenient:
-                raise
-    return remotes
+def _says_partial(entry: object) -> bool:
+    """Returns whether a remote in somebody else's settings is a partial one, as it is unless it says otherwise."""
+    return isinstance(entry, Mapping) and entry.get("partial", True) is True
 
 
 def _remote(name: str, entry: Mapping[str, Any]) -> Remote:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +37,7 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder
+from mu2net_core.storage.links import open_itself
 
 if TYPE_CHECKING:
     from mu2net_core.objects import Component
@@ -244,12 +246,13 @@ class ObjectDatabase:
         if path is None:
             return None
         try:
-            if not path.is_file() or path.stat().st_size > self.limits.component_bytes:
-                return None  # reading it says what is wrong
-            with path.open("rb") as file:
+            with open(path, "rb", opener=open_itself) as file:
+                status = os.fstat(file.fileno())
+                if not S_ISREG(status.st_mode) or status.st_size > self.limits.component_bytes:
+                    return None  # reading it says what is wrong
                 view = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
-            with suppress(OSError):  # somebody else's file, or a disk that cannot be written
-                os.utime(path)  # so that a bounded cache knows what was used last
+                with suppress(OSError):  # somebody else's file, or a disk that cannot be written
+                    os.utime(file.fileno())  # so that a bounded cache knows what was used last
         except (OSError, ValueError):
             return None  # missing or empty: reading it says what is wrong
         return view if hash_bytes(view) == oid else None

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Limits
+from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import translated
+from mu2net_core.storage.links import is_link, link_error
 
 __all__ = ["find_repository", "open_repository"]
 
@@ -56,13 +58,21 @@ def open_repository(
     found = _repository_at(path)
     if found is None:
         raise NotFoundError(f"No repository in {path}.", hint=f"Make one with `mu2net init {path}`.")
-    file = found / CONFIG
-    with translated("read", file):
-        data = file.read_bytes()
-    config = Config.parse(data, what=f"the repository {found}")
+    config = Config.parse(_own(found), what=f"the repository {found}")
     repo = Repository(found, config, limits_of(config))
     attach(repo)
     return repo
+
+
+def _own(path: Path) -> bytes:
+    """Returns the bytes of a repository's settings, having seen that no link leads its local state elsewhere."""
+    state = path / "state"
+    with translated("look into", state):
+        inside = state.iterdir() if not is_link(state) and state.is_dir() else ()
+        found = next(filter(is_link, (state, *inside)), None)
+    if found is not None:
+        raise link_error(found)
+    return LocalStore(path).read(CONFIG, limit=LIMITS.config_bytes)
 
 
 def _repository_at(folder: Path) -> Path | None:

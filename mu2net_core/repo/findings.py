@@ -8,8 +8,11 @@ from typing import Literal, Protocol
 
 from mu2net_core.objects import Kind
 from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.repository import CONFIG
+from mu2net_core.storage import Store
+from mu2net_core.storage.links import is_link, link_error
 
-__all__ = ["FsckReport", "Objects", "Problem", "ProblemKind", "Source"]
+__all__ = ["FsckReport", "Objects", "Problem", "ProblemKind", "Source", "told_link"]
 
 ProblemKind = Literal[
     "damaged-object",
@@ -58,6 +61,14 @@ class FsckReport:
     def is_clean(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems
+
+
+def told_link(store: Store, key: str) -> str | None:
+    """Returns what a problem says of a link at ``key``, None if there is none."""
+    settings = store.local_path(CONFIG)
+    if settings is None or not is_link(settings.parent / key):
+        return None
+    return link_error(settings.parent / key).message
 
 
 class Objects(Protocol):

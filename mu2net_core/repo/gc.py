@@ -20,7 +20,7 @@ from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.place import Place
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach, ref_tips
-from mu2net_core.repo.sweep import delete_unless_newer, leftovers, put_back, time_there
+from mu2net_core.repo.sweep import check_own, delete_unless_newer, leftovers, put_back, time_there
 from mu2net_core.repo.workers import Workers
 from mu2net_core.storage.files import translated
 
@@ -83,9 +83,11 @@ def collect(
         settle: waits until pushes that began before are over; called only if a purge left something behind.
 
     Raises:
-        CorruptObjectError: a ref or a manifest cannot be read, so what must stay is unknown; nothing was deleted.
+        CorruptObjectError: a ref or a manifest cannot be read, or is behind a link, so what must stay is unknown;
+            nothing was deleted.
         AccessDeniedError: permissions forbid it; what was deleted until then nobody needed.
     """
+    check_own(place.store)
     if not dry_run:
         put_back(place.store)
     limit = time_there(place.store) - grace

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mu2net_core.errors import NotFoundError
+from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Kind, object_key
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.database import ObjectDatabase
@@ -18,6 +19,7 @@ from mu2net_core.repo.sight import look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder, translated
+from mu2net_core.storage.links import check_no_links
 
 __all__ = ["Patient", "patient_here", "patient_there"]
 
@@ -65,6 +67,14 @@ class Patient:
         """Returns where a head was last seen, in this repository if it is elsewhere, else on remotes."""
         return tuple(note.heads[task] for note in self.known if task in note.heads)
 
+    def is_behind_link(self, key: str) -> bool:
+        """Returns whether a folder on the way to ``key`` is a link, so that nothing can be put there."""
+        try:
+            self.store.local_path(key)
+        except CorruptObjectError:
+            return True
+        return False
+
     def set_aside(self, key: str) -> None:
         """Takes a damaged file away, so that a good one can take its place; a folder keeps it in ``state/corrupt``."""
         file = self.store.local_path(key)
@@ -73,7 +83,8 @@ class Patient:
             return
         target = self.folder / "state" / "corrupt" / key.replace("/", "-")
         with translated("move aside", file):
-            if file.exists():
+            check_no_links(target, self.folder)
+            if os.path.lexists(file):
                 make_folder(target.parent)
                 file.replace(target)
 
@@ -81,8 +92,7 @@ class Patient:
         """Puts the right bytes of an object in place of damaged or missing ones."""
         key = object_key(kind, oid)
         if self.is_local:
-            if self.store.exists(key):
-                self.set_aside(key)
+            self.set_aside(key)
             self.objects.put_bytes(kind, data)
         else:
             self.store.refresh(key, data)
@@ -90,12 +100,16 @@ class Patient:
         self.healed.append((kind, oid))
 
     def replace(self, key: str, data: bytes) -> bool:
-        """Puts ``data`` in place of a damaged or missing ref; returns False if that is what it was."""
+        """Puts ``data`` in place of a damaged or missing ref; returns False if that is what it was, or cannot be."""
+        if self.is_behind_link(key):
+            return False
         try:
             if self.store.read(key, limit=len(data)) == data:
                 return False
         except NotFoundError:
             return self.store.create(key, data)
+        except CorruptObjectError:
+            pass  # larger than it should be, or a link
         self.set_aside(key)
         return self.store.create(key, data)
 
@@ -125,7 +139,7 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
         store=remote.store,
         objects=remote.objects,
         refs=remote.refs,
-        is_partial=any(other.partial for other in remote.config().remotes.values()),
+        is_partial=remote.is_partial(remote.config()),
         known=(seen,),
         before=seen,
         stones=read_purged(near.state, remote.remote),

@@ -5,7 +5,8 @@ servers ignore the condition; some keep it only while nobody else writes at the 
 tried, and then many at once.
 
 What the probe writes lies below ``probe/``, which is no part of a repository. It is removed again. Where nothing may be
-deleted (append-only), the same few keys serve every probe.
+deleted (append-only), the same few keys serve every probe of a working copy. That somebody else's races ended well is
+not believed, for whoever may write there may write that, too; that they ended badly is.
 """
 
 from __future__ import annotations
@@ -89,20 +90,27 @@ class ProbeReport:
         return self.verdict in {"safe", "append-only"}
 
 
-def probe(store: Store, *, now: Callable[[], datetime], clock: Callable[[], float] = time.perf_counter) -> ProbeReport:
+def probe(
+    store: Store,
+    *,
+    now: Callable[[], datetime],
+    clock: Callable[[], float] = time.perf_counter,
+    has_raced: bool = False,
+) -> ProbeReport:
     """Returns what ``store`` allows and keeps; what was written for it is removed again where that is allowed.
 
     Args:
         store: the place.
         now: our clock.
         clock: seconds, for durations.
+        has_raced: whether this working copy ran the races there before, which where nothing may be deleted is enough.
 
     Raises:
         AccessDeniedError: it may not be read, or not be listed.
         StorageError: it cannot be reached.
         NotFoundError: what should hold it, e.g. the bucket, is not there.
     """
-    session = _Probe(store=store, now=now, clock=clock)
+    session = _Probe(store=store, now=now, clock=clock, has_raced=has_raced)
     with _folders_as_before(store):
         try:
             return session.run()
@@ -135,6 +143,7 @@ class _Probe:
     store: Store
     now: Callable[[], datetime]
     clock: Callable[[], float]
+    has_raced: bool
     is_repository: bool = False
     can_delete: bool = False
     left_before: list[str] = field(default_factory=list)
@@ -256,7 +265,10 @@ class _Probe:
         """Lets many writers create the same key at once, several times; returns what is wrong."""
         if not self.can_delete:
             with suppress(NotFoundError):
-                return _said_before(self.store.read(_RACED, limit=_LARGEST_BYTES))
+                said = self.store.read(_RACED, limit=_LARGEST_BYTES)
+                if self.has_raced or said != _ONE_WON:
+                    return _said_before(said)
+            folder = f"{_KEPT}{uuid.uuid4().hex}"
         rounds = _ROUNDS if self.store.local_path(CONFIG) is None else _ROUNDS_LOCAL
         for number in range(rounds):
             key = f"{folder}/race-{number}"
@@ -325,7 +337,8 @@ def _folders_as_before(store: Store) -> Iterator[None]:
         yield
     finally:
         if root is not None:
-            inside = sorted((root / PROBE).glob("*/")) if (root / PROBE).is_dir() else []
+            there = (root / PROBE).is_dir() and not (root / PROBE).is_symlink()
+            inside = sorted((root / PROBE).glob("*/")) if there else []
             for folder in (*inside, root / PROBE, *new):
                 with suppress(OSError):
                     folder.rmdir()

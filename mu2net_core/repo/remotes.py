@@ -70,6 +70,15 @@ class RemoteRepository:
             ) from exc
         return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 
+    def is_partial(self, config: Config) -> bool:
+        """Returns whether it is a partial clone, by ``config``, its settings.
+
+        Only a working copy in a folder can be one. In a place that several people write to, what its settings say of
+        remotes counts for nothing.
+        """
+        file = self.store.local_path(CONFIG)
+        return file is not None and file.parent.name == FOLDER and config.is_partial
+
     def exists(self) -> bool:
         """Returns whether there is a repository; reads its settings, for then a server that refuses says why."""
         try:
@@ -111,7 +120,11 @@ def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limi
         open_store: opens a URL in place of ``storage.open_store``, which is told the remote's options.
         limits: how much is accepted from it.
     """
-    store = open_store(remote.url) if open_store else default_open_store(remote.url, remote.options)
+    store = (
+        open_store(remote.url)
+        if open_store
+        else default_open_store(remote.url, remote.options, most_names=limits.names)
+    )
     file = store.local_path(CONFIG)
     if file is not None and _holds_repository(file.parent / FOLDER):
         store = (open_store or default_open_store)(str(file.parent / FOLDER))
@@ -133,11 +146,10 @@ def connect_or_create(
     except NotFoundError:
         _create(reached, like)
         return reached
-    origin = next((other for other in found.remotes.values() if other.partial), None)
-    if origin is not None:
+    if reached.is_partial(found):
         raise InvalidInputError(
             f"Cannot push to {reached.store.url}: it is a partial clone, which does not hold all components.",
-            hint=f"Push to its own remote instead: {origin.url}",
+            hint="Push to its own remote instead; in that folder, mu2net remote tells which.",
         )
     return reached
 

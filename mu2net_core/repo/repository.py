@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
 from mu2net_core.storage.files import make_folder, translated
+from mu2net_core.storage.links import check_no_links
 
 __all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "clone_marker"]
 
@@ -74,8 +76,9 @@ class Repository:
         source = self.path / key
         target = self.state / "corrupt" / key.replace("/", "-")
         with translated("move aside", source):
+            check_no_links(source.parent, self.path)
             make_folder(target.parent)
-            if source.exists():
+            if os.path.lexists(source):
                 source.replace(target)
 
     def __repr__(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from mu2net_core.errors import AccessDeniedError, Mu2netError
-from mu2net_core.objects import LIMITS, Kind
+from mu2net_core.errors import AccessDeniedError, CorruptObjectError, Mu2netError
+from mu2net_core.objects import LIMITS, Kind, object_key
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.epoch import is_epoch_key, new_epoch
@@ -26,6 +26,8 @@ def restore_objects(patient: Patient, source: Source, wanted: Iterable[tuple[Kin
         AccessDeniedError: permissions forbid replacing them.
     """
     for kind, oid in sorted(set(wanted) - set(patient.healed)):
+        if patient.is_behind_link(object_key(kind, oid)):
+            continue
         try:
             data = source.objects.read(kind, oid)
         except Mu2netError:
@@ -80,9 +82,16 @@ def _named(patient: Patient, source: Source, scan: Scan, key: str) -> Iterator[t
 def _is_good(patient: Patient, source: Source, key: str, oid: str) -> bool:
     """Returns whether the object is here, or comes now."""
     node: tuple[Kind, str] = ("snapshot" if key.startswith("refs/tags/") else "model", oid)
-    if not patient.objects.has(*node):
-        restore_objects(patient, source, [node])
-    return patient.objects.has(*node)
+    if patient.is_behind_link(object_key(*node)):
+        return False
+    restore_objects(patient, source, [] if _is_there(patient, node) else [node])
+    return _is_there(patient, node)
+
+
+def _is_there(patient: Patient, node: tuple[Kind, str]) -> bool:
+    with suppress(CorruptObjectError):  # a link is there
+        return patient.objects.has(*node)
+    return False
 
 
 def _tombstone(patient: Patient, source: Source, key: str) -> bool:

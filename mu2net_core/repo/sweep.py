@@ -11,13 +11,26 @@ from pathlib import Path
 from mu2net_core.errors import NotFoundError
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import TEMP_PREFIX, translated
+from mu2net_core.storage.links import find_links, link_error
 
-__all__ = ["CLOCK", "delete_unless_newer", "leftovers", "put_back", "time_there"]
+__all__ = ["CLOCK", "check_own", "delete_unless_newer", "leftovers", "put_back", "time_there"]
 
 CLOCK = "state/gc-clock"
 """Written to learn what time it is where the objects lie."""
 
 _ASIDE = ".gc-"
+_PLACES = ("objects", "refs", "state")
+
+
+def check_own(store: Store) -> None:
+    """Raises CorruptObjectError if a link lies in the folder that ``store`` is: what must stay may be behind it."""
+    folder = _folder(store)
+    if folder is None:
+        return
+    with translated("look into", folder):
+        found = next(find_links(folder, _PLACES), None)
+    if found is not None:
+        raise link_error(found)
 
 
 def time_there(store: Store) -> datetime:

@@ -45,6 +45,7 @@ class Note:
         verdict: what was found.
         reason: what stands in the way, if anything does.
         probed_at: when, in UTC.
+        has_raced: whether races were run there by this working copy, and ended well.
     """
 
     url: str
@@ -53,6 +54,7 @@ class Note:
     verdict: Verdict
     reason: str | None = None
     probed_at: str
+    has_raced: bool = False
 
 
 def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) -> ProbeReport:
@@ -71,7 +73,9 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
     remote = reached.remote
     if needs_probe(remote) and not reached.exists():
         check_vacant(reached.store)
-    report = probe(reached.store, now=now)
+    before = read_note(state, remote)
+    has_raced = before is not None and before.has_raced
+    report = probe(reached.store, now=now, has_raced=has_raced)
     note = Note(
         url=remote.url,
         options=dict(remote.options),
@@ -79,6 +83,7 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
         verdict=report.verdict,
         reason=report.reason,
         probed_at=now().astimezone(UTC).isoformat(timespec="seconds"),
+        has_raced=report.can_push and (has_raced or report.num_races > 0),
     )
     replace_file(_file(state, remote.name), encode(note))
     return report

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mu2net_core.storage.local import FileLock, LocalStore, replace_file
-from mu2net_core.storage.store import Store
+from mu2net_core.storage.store import MOST_NAMES, Store
 
 __all__ = ["FileLock", "LocalStore", "Store", "open_store", "replace_file"]
 
@@ -16,12 +16,13 @@ NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
-def open_store(url: str | Path, options: Mapping[str, str] = NO_OPTIONS) -> Store:
+def open_store(url: str | Path, options: Mapping[str, str] = NO_OPTIONS, *, most_names: int = MOST_NAMES) -> Store:
     """Returns the store at a folder or URL; nothing is created or contacted.
 
     Args:
         url: a folder, or a URL; docs/storage.md lists the schemes.
         options: what its scheme understands of endpoint, region, profile, anonymous, account and project.
+        most_names: the most names in one listing that are accepted of a server.
 
     Raises:
         InvalidInputError: the URL's scheme is not one that creates exclusively, an option means nothing to it, or
@@ -36,4 +37,4 @@ def open_store(url: str | Path, options: Mapping[str, str] = NO_OPTIONS) -> Stor
         return LocalStore(Path(unquote(urlsplit(text).path)))
     from mu2net_core.storage.schemes import open_remote  # fsspec takes 0.1 s to import
 
-    return open_remote(text, options)
+    return open_remote(text, options, most_names=most_names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from azure.core.exceptions import (
@@ -32,6 +33,7 @@ from mu2net_core.storage.backend import (
     foreign,
     words,
 )
+from mu2net_core.storage.bounded import BoundedResponse, BoundedStream
 from mu2net_core.storage.places import Place
 
 __all__ = ["AzureBackend"]
@@ -40,13 +42,17 @@ _RENEW = "az login, or a new AZURE_STORAGE_SAS_TOKEN"
 _CLOCK = "Set this machine's clock: the server refuses requests that are minutes off."
 
 
-def _check_is_azure(answer: Any) -> None:
-    """Checks that an answer is of Azure Storage, which numbers every one of its answers."""
+def _check_is_azure(answer: Any, most: int | None = None) -> None:
+    """Checks that an answer is of Azure Storage, which numbers every one of its answers; bounds what is read of it."""
     headers = answer.http_response.headers
     status = int(answer.http_response.status_code)
     if "x-ms-request-id" not in headers and by_status(status) not in (Trouble.BUSY, Trouble.LOST):
         kind = str(headers.get("Content-Type", "")).partition(";")[0].lower() or "a document of no kind"
         raise ForeignAnswerError(f"{status}, {kind}")
+
+    if status < 300 and most is not None:
+        received = answer.http_response.internal_response
+        received.content = BoundedStream(received.content, most)
 
 
 _ONCE: Mapping[str, Any] = {
@@ -104,13 +110,14 @@ class AzureBackend(Backend):
             skip_instance_cache=True,
         )
         logging.getLogger("azure").addHandler(logging.NullHandler())  # it warns of what is tried again here
+        _bound_answers(fs.service_client)
         fs.service_client._config.max_single_get_size = _WHOLE_BYTES
         fs.service_client._config.max_single_put_size = _WHOLE_BYTES
         return fs
 
-    def get(self, path: str, *, stop: int | None) -> bytes:
-        """Returns the blob, or its first ``stop`` bytes."""
-        return self.run(self._get, path, stop, num_bytes=stop)
+    def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
+        """Returns the blob from byte ``start`` up to ``stop``, or to its end."""
+        return self.run(self._get, path, start, stop, num_bytes=None if stop is None else stop - start)
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
         """Writes a blob; one that needs several requests appears with the last, under the same condition."""
@@ -177,9 +184,10 @@ class AzureBackend(Backend):
     def _container(self) -> Any:
         return self.fs.service_client.get_container_client(self.bucket)
 
-    async def _get(self, path: str, stop: int | None) -> bytes:
-        part = {} if stop is None else {"offset": 0, "length": stop}
-        stream = await self._blob(path).download_blob(**part, **_ONCE)
+    async def _get(self, path: str, start: int, stop: int | None) -> bytes:
+        part = {} if stop is None else {"offset": start, "length": stop - start}
+        bound = {} if stop is None else {"raw_response_hook": partial(_check_is_azure, most=stop - start)}
+        stream = await self._blob(path).download_blob(**part, **{**_ONCE, **bound})
         data: bytes = await stream.readall()
         return data
 
@@ -202,6 +210,18 @@ class AzureBackend(Backend):
 
     async def _look(self) -> None:
         await self._container().get_container_properties(**_ONCE)
+
+
+def _bound_answers(client: Any) -> None:
+    """Lets lists and errors, which the SDK reads as a whole, be no larger than such an answer should be."""
+    transport = client._pipeline._transport
+    opened = transport.open
+
+    async def open_bounded() -> None:
+        await opened()
+        transport.session._response_class = BoundedResponse
+
+    transport.open = open_bounded
 
 
 def _was_cut(exc: BaseException) -> bool:

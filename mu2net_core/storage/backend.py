@@ -22,6 +22,7 @@ __all__ = [
     "PUBLIC_HINT",
     "READ_TIMEOUT_S",
     "Backend",
+    "EndlessAnswerError",
     "Failure",
     "ForeignAnswerError",
     "Info",
@@ -35,6 +36,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_NO_STORAGE = (
+    "No storage does that by itself: see who runs that server, and whether something else answers in its place."
+)
 
 PUBLIC_HINT = "What is open to everybody needs none: --anonymous (later: mu2net remote set NAME --anonymous)."
 CONNECT_TIMEOUT_S = 5
@@ -92,6 +96,10 @@ class Info:
 
 class ForeignAnswerError(Exception):
     """A success in the words of HTTP whose answer is none of this kind of storage."""
+
+
+class EndlessAnswerError(Exception):
+    """More bytes than are accepted of an answer; the rest was not read."""
 
 
 class Backend(ABC):
@@ -154,8 +162,8 @@ class Backend(ABC):
         """Returns the fsspec file system."""
 
     @abstractmethod
-    def get(self, path: str, *, stop: int | None) -> bytes:
-        """Returns the object, or its first ``stop`` bytes."""
+    def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
+        """Returns the object from byte ``start`` up to ``stop``, or to its end; no more is read of what comes."""
 
     @abstractmethod
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
@@ -180,6 +188,12 @@ class Backend(ABC):
     @abstractmethod
     def failure(self, exc: Exception) -> Failure:
         """Returns what went wrong."""
+
+    def explained(self, exc: Exception) -> Failure:
+        """Returns what went wrong; likewise where a server was cut off that sent too much."""
+        if (too_much := next(filter(None, map(_too_much, chain(exc))), None)) is not None:
+            return Failure(trouble=Trouble.REFUSED, reason=str(too_much), hint=_NO_STORAGE)
+        return self.failure(exc)
 
     @abstractmethod
     def credentials(self) -> str:
@@ -233,6 +247,12 @@ def foreign_words(exc: BaseException) -> str | None:
     if isinstance(exc, TooManyRedirects) or isinstance(getattr(exc, "kwargs", {}).get("error"), TooManyRedirects):
         return "html that leads from one page to the next"
     return None
+
+
+def _too_much(exc: BaseException) -> EndlessAnswerError | None:
+    """Returns the error of an answer that was too large, if ``exc`` is or holds it."""
+    held = getattr(exc, "kwargs", {}).get("error")  # as botocore wraps
+    return next((one for one in (exc, held) if isinstance(one, EndlessAnswerError)), None)
 
 
 def chain(exc: BaseException | None) -> Iterator[BaseException]:

@@ -6,7 +6,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from mu2net_core.storage.schemes import SCHEMES
 __all__ = ["download"]
 
 _PIECE_BYTES = 2**20
+_PART_BYTES = 16 * 2**20
 _MISSING = (Trouble.NO_KEY, Trouble.NOTHING, Trouble.NO_BUCKET)
 _HTTP = ("http", "https")
 _WITH_HOST = ("abfs", "abfss", "az")
@@ -41,12 +42,10 @@ _AGAIN = "See that this machine is online and the server is up, then run the sam
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """A file that is somewhere else: how to reach it, and what its library's exceptions mean."""
+    """A file that is somewhere else: its bytes, how many there are, and what its library's errors mean."""
 
-    connect: Callable[[], Any]
-    path: str
+    pieces: Callable[[], Iterator[tuple[bytes, int | None]]]
     failure: Callable[[Exception], Failure]
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def download(
@@ -88,15 +87,12 @@ def download(
 def _pieces(url: str, limit: int) -> Iterator[tuple[bytes, int | None]]:
     """Yields the file's bytes, with how many there are in all if that is known."""
     name, source = shown(url), _source(url)
-    done = 0
+    done, total = 0, None
     try:
-        fs = source.connect()
-        total = fs.info(source.path).get("size")
-        _check_size(name, total or 0, limit)
-        with fs.open(source.path, "rb", **source.options) as file:
-            while piece := file.read(_PIECE_BYTES):
-                done += len(piece)
-                _check_size(name, done, limit)
+        for piece, total in source.pieces():
+            done += len(piece)
+            _check_size(name, max(done, total or 0), limit)
+            if piece:
                 yield piece, total
     except CorruptObjectError:
         raise
@@ -128,14 +124,12 @@ def _source(url: str) -> _Source:
         raise InvalidInputError(
             f"Cannot read {shown(url)}: a URL holds no user name or password, and is one, not several."
         )
-    if scheme in SCHEMES:
+    if scheme in SCHEMES and scheme != "memory":
         place = parse_place(url, with_host=scheme in _WITH_HOST)
         if looks_secret(url):
             raise InvalidInputError(f"Cannot read {shown(url)}: the URL holds what looks like a key or a signature.")
         backend = SCHEMES[scheme](place, {})
-        path = f"{place.bucket}/{place.root}"
-        path = f"/{path}" if scheme == "memory" else path
-        return _Source(connect=lambda: backend.fs, path=path, failure=partial(_bucket_failure, backend))
+        return _Source(pieces=partial(_of_bucket, backend, place.root), failure=partial(_bucket_failure, backend))
     if scheme in _HTTP:
         return _web(url)
     if scheme not in known_implementations:
@@ -147,7 +141,7 @@ def _source(url: str) -> _Source:
         fs, path = fsspec.url_to_fs(url)
     except (ImportError, ValueError, TypeError) as exc:
         raise InvalidInputError(f"Cannot read {shown(url)}: {words(exc)}.") from exc
-    return _Source(connect=lambda: fs, path=path, failure=_any_failure)
+    return _Source(pieces=partial(_of_file, fs, path), failure=_any_failure)
 
 
 def _web(url: str) -> _Source:
@@ -155,11 +149,27 @@ def _web(url: str) -> _Source:
 
     timeout = ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S)
     fs = fsspec.filesystem("http", client_kwargs={"timeout": timeout}, skip_instance_cache=True)
-    return _Source(connect=lambda: fs, path=url, failure=_web_failure, options={"block_size": 0})  # in one stream
+    return _Source(pieces=partial(_of_file, fs, url, block_size=0), failure=_web_failure)  # in one stream
+
+
+def _of_bucket(backend: Backend, path: str) -> Iterator[tuple[bytes, int]]:
+    """Yields an object in parts; no more of one comes than was asked for, whatever the server sends."""
+    total = backend.head(path).size
+    yield b"", total
+    for start in range(0, total, _PART_BYTES):
+        yield backend.get(path, start=start, stop=min(start + _PART_BYTES, total)), total
+
+
+def _of_file(fs: Any, path: str, **options: Any) -> Iterator[tuple[bytes, int | None]]:
+    total = fs.info(path).get("size")
+    yield b"", total
+    with fs.open(path, "rb", **options) as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece, total
 
 
 def _bucket_failure(backend: Backend, exc: Exception) -> Failure:
-    return _any_failure(exc) if isinstance(exc, FileNotFoundError) else backend.failure(exc)
+    return _any_failure(exc) if isinstance(exc, FileNotFoundError) else backend.explained(exc)
 
 
 def _web_failure(exc: Exception) -> Failure:

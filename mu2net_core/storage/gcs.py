@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
@@ -21,6 +22,7 @@ from mu2net_core.storage.backend import (
     PUBLIC_HINT,
     READ_TIMEOUT_S,
     Backend,
+    EndlessAnswerError,
     Failure,
     ForeignAnswerError,
     Info,
@@ -32,6 +34,7 @@ from mu2net_core.storage.backend import (
     foreign_words,
     words,
 )
+from mu2net_core.storage.bounded import MOST_ANSWER, BoundedStream, beginning
 
 __all__ = ["GcsBackend"]
 
@@ -56,7 +59,8 @@ class _Requests(GCSFileSystem):  # type: ignore[misc]
     """gcsfs's addresses and credentials; one request is one request, and its answer is kept."""
 
     async def _request(self, method: str, path: str, *args: str, **more: Any) -> tuple[int, Any, Any, bytes]:
-        headers, data = more.pop("headers", None), more.pop("data", None)
+        headers, data, most = more.pop("headers", None), more.pop("data", None), more.pop("most", None)
+        is_part = more.pop("is_part", False)
         await self._set_session()
         async with self.session.request(
             method=method,
@@ -66,7 +70,13 @@ class _Requests(GCSFileSystem):  # type: ignore[misc]
             data=data,
             timeout=self.requests_timeout,
         ) as answer:
-            content, kind = await answer.read(), answer.content_type
+            is_object = most is not None and answer.status < 300
+            body = answer.content if is_object else BoundedStream(answer.content, MOST_ANSWER)
+            content, kind = await beginning(body, most if is_object else None), answer.content_type
+            if not answer.content.at_eof():
+                answer.close()  # the rest is not waited for
+            if is_object and is_part and answer.status != 206:
+                raise EndlessAnswerError("the server sent a whole object where a part was asked for")
             is_page = kind == "text/html" and method != "DELETE"
             if is_page and by_status(answer.status) not in (Trouble.BUSY, Trouble.LOST):
                 raise ForeignAnswerError(f"{answer.status}, {kind}")
@@ -94,11 +104,13 @@ class GcsBackend(Backend):
             skip_instance_cache=True,
         )
 
-    def get(self, path: str, *, stop: int | None) -> bytes:
-        """Returns the object, or its first ``stop`` bytes."""
-        part = {} if stop is None else {"Range": f"bytes=0-{stop - 1}"}
+    def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
+        """Returns the object from byte ``start`` up to ``stop``, or to its end."""
+        part = {} if stop is None else {"Range": f"bytes={start}-{stop - 1}"}
+        length = None if stop is None else stop - start
+        more = {"headers": part, "most": length or sys.maxsize, "is_part": start > 0}
         try:
-            _, data = self._call("GET", self.fs.url(f"{self.bucket}/{path}"), headers=part, num_bytes=stop)
+            _, data = self._call("GET", self.fs.url(f"{self.bucket}/{path}"), num_bytes=length, **more)
         except _AnsweredError as exc:
             if exc.status == 416:
                 return b""  # nothing has no first byte

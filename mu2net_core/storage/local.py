@@ -9,25 +9,33 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.storage.files import make_folder, replace_file, sync_all, sync_folder, temporary_file, translate
+from mu2net_core.storage.links import is_link, link_error, open_itself
 from mu2net_core.storage.lock import FileLock
 from mu2net_core.storage.store import Store, check_key, check_prefix, too_large
 
 __all__ = ["FileLock", "LocalStore", "replace_file", "synced_together"]
 
-_LINKED_LEVELS = 2
 _TRIES = 10
 """To create a file that others create and delete at the same time."""
+_LINKED = {errno.ELOOP, errno.EMLINK}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class LocalStore:
-    """Keeps every key as a file below ``root``, on a local disk or a network file system with hard links."""
+    """Keeps every key as a file below ``root``, on a local disk or a network file system with hard links.
+
+    The root may be a link. Below it none is followed: every method raises CorruptObjectError at a key that lies in a
+    folder that is a link, and at one that is a link itself; ``delete`` removes that one.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._plain: set[str] = set()
+        """Of the root, those that were seen to be no links."""
         self._unsynced: list[Path] | None = None
 
     @property
@@ -37,18 +45,25 @@ class LocalStore:
 
     def read(self, key: str, *, limit: int | None = None) -> bytes:
         """Returns the bytes at ``key``, if they are no more than ``limit``."""
-        path = f"{self.root}/{check_key(key)}"  # a long log reads thousands of files: pathlib would take a third of it
+        path = self._checked(key)
         try:
-            with open(path, "rb", buffering=0, opener=_without_waiting) as file:
+            with open(path, "rb", buffering=0, opener=open_itself) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise NotFoundError(f"No {key} in {self.url}: what is there is no file.")
-                if limit is not None and status.st_size > limit:
+                if limit is None:
+                    return file.read()
+                if status.st_size > limit:
                     raise too_large(key, self.url, limit)
-                return file.read()
+                data = _read_up_to(file, min(status.st_size, limit) + 1)
+                if len(data) > limit:
+                    raise too_large(key, self.url, limit)
+                return data
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
             raise NotFoundError(f"No {key} in {self.url}.") from exc
         except OSError as exc:
+            if exc.errno in _LINKED and is_link(path):
+                raise link_error(path) from exc
             raise translate(exc, "read", path) from exc
 
     def create(self, key: str, data: bytes) -> bool:
@@ -56,7 +71,7 @@ class LocalStore:
         path = self._path(key)
         try:
             for _ in range(_TRIES):
-                if not path.exists() and self._made(path, data):
+                if not os.path.lexists(path) and self._made(path, data):
                     return True
                 if self._is_same(path, key, data):
                     return False
@@ -85,17 +100,21 @@ class LocalStore:
         sync_all(unsynced, self.root)
 
     def list(self, prefix: str) -> Iterator[str]:
-        """Yields every key below ``prefix``; hidden files (unfinished ones, a file manager's) are not keys."""
+        """Yields every key below ``prefix``; hidden files (unfinished ones, a file manager's) are not keys.
+
+        A link to a file or folder is a key, so that whoever looks after the repository sees that something is there.
+        """
         prefix = check_prefix(prefix)
+        if prefix:
+            self._check_folder(prefix)
         yield from _walk(self.root / prefix if prefix else self.root, f"{prefix}/" if prefix else "")
 
     def exists(self, key: str) -> bool:
         """Returns whether there is a file at ``key``."""
-        path = self._path(key)
         try:
-            return path.is_file()
-        except OSError as exc:
-            raise translate(exc, "look for", path) from exc
+            return stat.S_ISREG(self._stat(key, "look for").st_mode)
+        except NotFoundError:
+            return False
 
     def delete(self, key: str) -> None:
         """Removes ``key``; missing is fine."""
@@ -111,6 +130,13 @@ class LocalStore:
         """Returns the size of the file at ``key``."""
         return self._stat(key).st_size
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Returns whether the bytes at ``key`` are ``data``."""
+        try:
+            return self.size(key) == len(data) and self.read(key, limit=len(data)) == data
+        except NotFoundError:
+            return False
+
     def modified(self, key: str) -> datetime:
         """Returns when the file at ``key`` was last written."""
         return datetime.fromtimestamp(self._stat(key).st_mtime, UTC)
@@ -119,7 +145,9 @@ class LocalStore:
         """Makes the file at ``key`` as new as now; creates it if it is missing."""
         path = self._path(key)
         try:
-            os.utime(path)
+            if is_link(path):
+                raise link_error(path)
+            os.utime(path, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             self.create(key, data)
         except PermissionError:
@@ -128,20 +156,50 @@ class LocalStore:
             raise translate(exc, "refresh", path) from exc
 
     def local_path(self, key: str) -> Path | None:
-        """Returns the file that holds ``key``."""
-        return self._path(key)
+        """Returns the file that holds ``key``; that may be a link itself, the folders it is in are none."""
+        return Path(self._checked(key))
 
     def _path(self, key: str) -> Path:
-        return self.root / check_key(key)
+        """Returns the file of ``key``, for writing: its folders are looked at anew."""
+        folder, _, _ = check_key(key).rpartition("/")
+        self._check_folder(folder, known=set())
+        return self.root / key
 
-    def _stat(self, key: str) -> os.stat_result:
-        path = self._path(key)
+    def _checked(self, key: str) -> str:
+        """Returns the file of ``key``; each folder is looked at once, for a long log is thousands of files."""
+        folder, _, _ = check_key(key).rpartition("/")
+        if folder not in self._plain:
+            self._check_folder(folder)
+        return f"{self.root}/{key}"
+
+    def _check_folder(self, folder: str, known: set[str] | None = None) -> None:
+        """Raises CorruptObjectError if ``folder``, or one that it is in, is a link."""
+        known = self._plain if known is None else known
+        if not folder or folder in known:
+            return
+        self._check_folder(folder.rpartition("/")[0], known)
+        path = f"{self.root}/{folder}"
         try:
-            return path.stat()
+            mode = os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as exc:
+            raise translate(exc, "look for", path) from exc
+        if stat.S_ISLNK(mode):
+            raise link_error(path)
+        known.add(folder)
+
+    def _stat(self, key: str, doing: str = "read") -> os.stat_result:
+        path = self._checked(key)
+        try:
+            status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise NotFoundError(f"No {key} in {self.url}.") from exc
         except OSError as exc:
-            raise translate(exc, "read", path) from exc
+            raise translate(exc, doing, path) from exc
+        if stat.S_ISLNK(status.st_mode):
+            raise link_error(path)
+        return status
 
     def _made(self, path: Path, data: bytes) -> bool:
         """Returns whether the file could be made; False if there is one."""
@@ -170,11 +228,12 @@ class LocalStore:
 
     def _is_same(self, path: Path, key: str, data: bytes) -> bool:
         """Returns whether the file that is there has these bytes; False if it was deleted meanwhile."""
-        if path.is_dir():
-            raise IsADirectoryError
         try:
-            is_same = path.stat().st_size == len(data) and self.read(key) == data
-        except (FileNotFoundError, NotFoundError):
+            status = self._stat(key)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError
+            is_same = status.st_size == len(data) and self.read(key, limit=len(data)) == data
+        except NotFoundError:
             return False
         if not is_same:
             raise AlreadyExistsError(f"{key} in {self.url} exists already, with other content.")
@@ -197,7 +256,7 @@ def synced_together(store: Store) -> AbstractContextManager[None]:
 def _walk(folder: Path, prefix: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            shown = ((entry.name + "/" * entry.is_dir(), entry.name) for entry in entries if _is_shown(entry, prefix))
+            shown = ((entry.name + "/" * entry.is_dir(follow_symlinks=False), entry.name) for entry in entries)
             found = sorted(shown)
     except (FileNotFoundError, NotADirectoryError):
         return
@@ -210,11 +269,10 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
             yield prefix + name
 
 
-def _is_shown(entry: os.DirEntry[str], prefix: str) -> bool:
-    """Returns whether an entry counts; a link to a folder only near the top, where it can lead in no circles."""
-    return prefix.count("/") < _LINKED_LEVELS or not (entry.is_symlink() and entry.is_dir())
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens a file; a pipe that nobody writes to is opened, too, instead of waiting."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def _read_up_to(file: IO[bytes], most: int) -> bytes:
+    """Returns at most so many bytes: a file may grow while it is read."""
+    parts: list[bytes] = []
+    while most > 0 and (part := file.read(most)):
+        parts.append(part)
+        most -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.storage.files import make_folder, translate
+from mu2net_core.storage.links import open_itself
 from mu2net_core.storage.rights import follow_folder
 
 __all__ = ["FileLock"]
@@ -35,7 +36,7 @@ class FileLock:
         """
         try:
             make_folder(self.path.parent)
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            handle = open_itself(str(self.path), os.O_RDWR | os.O_CREAT)
             follow_folder(handle, self.path.parent)
         except OSError as exc:
             raise translate(exc, "lock", self.path) from exc

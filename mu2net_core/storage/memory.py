@@ -23,9 +23,9 @@ class MemoryBackend(Backend):
         """Returns the file system, which all stores of the process share."""
         return fsspec.filesystem("memory")
 
-    def get(self, path: str, *, stop: int | None) -> bytes:
-        """Returns the object, or its first ``stop`` bytes."""
-        data: bytes = self.fs.cat_file(self._full(path), end=stop)
+    def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
+        """Returns the object from byte ``start`` up to ``stop``, or to its end."""
+        data: bytes = self.fs.cat_file(self._full(path), start=start, end=stop)
         return data
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import md5
@@ -19,7 +19,7 @@ from mu2net_core.errors import (
 )
 from mu2net_core.storage.backend import Backend, Failure, Info, Trouble
 from mu2net_core.storage.patience import Patience
-from mu2net_core.storage.store import check_key, check_prefix, too_large
+from mu2net_core.storage.store import MOST_NAMES, check_key, check_prefix, too_large
 
 __all__ = ["FsspecStore"]
 
@@ -29,6 +29,7 @@ _Failed = tuple[Failure, Exception]
 _MISSING = (Trouble.NO_KEY, Trouble.NOTHING)
 _PASSING = (Trouble.BUSY, Trouble.AWAY, Trouble.LOST)
 _AGAIN = "See that this machine is online and the server is up, then run the same command again: it goes on from there."
+_EMPTY_PAGE = 100  # what a page without names counts as, which some servers send now and then
 _READ_BACK_BYTES = 64 * 1024  # of more, size and MD5 are compared first
 
 
@@ -39,8 +40,11 @@ class FsspecStore:
     there are success, others a conflict, none a reason to try again. Usable from several threads at once.
     """
 
-    def __init__(self, backend: Backend, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, backend: Backend, *, most_names: int = MOST_NAMES, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
         self._backend = backend
+        self._most_names = most_names
         self._url = backend.place.url
         self._sleep = sleep
         self._bucket_is_there = False
@@ -95,12 +99,8 @@ class FsspecStore:
         root = f"{self._backend.place.root}/" if self._backend.place.root else ""
         inside = f"{root}{prefix}/" if prefix else root
         found: list[str] = []
-        after = None
-        while True:
-            names, after = self._ask("list", prefix or "the objects", partial(self._backend.page, inside, after))
+        for names in self._pages(prefix or "the objects", inside):
             found += (name[len(root) :] for name in names if name.startswith(inside) and not name.endswith("/"))
-            if after is None:
-                break
         yield from sorted(found)
 
     def exists(self, key: str) -> bool:
@@ -123,6 +123,13 @@ class FsspecStore:
         """Returns the number of bytes at ``key``."""
         return self._info("look for", key).size
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Returns whether the bytes at ``key`` are ``data``."""
+        try:
+            return self._is_same(key, data, Patience(self._sleep))
+        except NotFoundError:
+            return False
+
     def modified(self, key: str) -> datetime:
         """Returns when ``key`` was last written, by the storage's clock."""
         return self._info("look for", key).modified
@@ -136,6 +143,24 @@ class FsspecStore:
         """Returns None: there is no local file."""
         return None
 
+    def _pages(self, what: str, inside: str) -> Iterator[Sequence[str]]:
+        """Yields the names below ``inside``, page by page; a server that never ends is not followed for ever."""
+        after, count = None, 0
+        while True:
+            names, following = self._ask("list", what, partial(self._backend.page, inside, after))
+            yield names
+            if following is None:
+                return
+            count += max(len(names), _EMPTY_PAGE)
+            if following == after:
+                raise StorageError(f"Cannot list {what} in {self.url}: the server goes on with the same page again.")
+            if count > self._most_names:
+                raise StorageError(
+                    f"Cannot list {what} in {self.url}: there are more than {self._most_names} names, the limit.",
+                    hint="If you trust it: mu2net config set limits.names NUMBER",
+                )
+            after = following
+
     def _path(self, key: str) -> str:
         root = self._backend.place.root
         return f"{root}/{check_key(key)}" if root else check_key(key)
@@ -144,15 +169,19 @@ class FsspecStore:
         path = self._path(key)
         return self._ask(doing, key, partial(self._backend.head, path), patience)
 
+    def _is_same(self, key: str, data: bytes, patience: Patience) -> bool:
+        """Returns whether ``key`` holds exactly ``data``; what a storage says of its MD5 counts only if it is right."""
+        if len(data) > _READ_BACK_BYTES:
+            info = self._info("read back", key, patience)
+            if info.size != len(data) or info.md5 == md5(data, usedforsecurity=False).digest():
+                return info.size == len(data)
+        path, stop = self._path(key), len(data) + 1
+        return self._ask("read back", key, partial(self._backend.get, path, stop=stop), patience) == data
+
     def _holds(self, key: str, data: bytes, cause: Exception, patience: Patience) -> bool | None:
         """Returns whether ``key`` holds exactly ``data``; None if it holds nothing."""
         try:
-            if len(data) > _READ_BACK_BYTES:
-                info = self._info("read back", key, patience)
-                if info.size != len(data) or info.md5 == md5(data, usedforsecurity=False).digest():
-                    return info.size == len(data)
-            path, stop = self._path(key), len(data) + 1
-            return self._ask("read back", key, partial(self._backend.get, path, stop=stop), patience) == data
+            return self._is_same(key, data, patience)
         except NotFoundError:
             return None
         except AccessDeniedError as exc:
@@ -177,7 +206,7 @@ class FsspecStore:
         try:
             result = call()
         except Exception as exc:  # noqa: BLE001 - the backend knows what its library's exceptions mean
-            failure = self._backend.failure(exc)
+            failure = self._backend.explained(exc)
             self._was_reached = self._was_reached or failure.trouble not in (Trouble.AWAY, Trouble.LOST)
             return None, (failure, exc)
         self._bucket_is_there = self._was_reached = True

@@ -32,6 +32,7 @@ from mu2net_core.storage.backend import (
     PUBLIC_HINT,
     READ_TIMEOUT_S,
     Backend,
+    EndlessAnswerError,
     Failure,
     ForeignAnswerError,
     Info,
@@ -103,6 +104,8 @@ class S3Backend(Backend):
         """Returns the file system: one try a request, no listings cache, and nothing looked up twice."""
         from s3fs import S3FileSystem  # half a second, paid at the first request
 
+        from mu2net_core.storage.s3_session import BoundedSession
+
         region, profile = self.given.get("region"), self.given.get("profile")
         fs = S3FileSystem(
             anon=self.anonymous,
@@ -113,6 +116,7 @@ class S3Backend(Backend):
                 "read_timeout": READ_TIMEOUT_S,
                 "retries": {"total_max_attempts": 1},
                 "max_pool_connections": _CONNECTIONS,
+                "http_session_cls": BoundedSession,
                 # the newer checksums are unknown to other servers; hashes are checked on every read anyway
                 "request_checksum_calculation": "when_required",
                 "response_checksum_validation": "when_required",
@@ -124,9 +128,9 @@ class S3Backend(Backend):
         fs.retries = 1
         return fs
 
-    def get(self, path: str, *, stop: int | None) -> bytes:
-        """Returns the object, or its first ``stop`` bytes."""
-        return self.run(self._get, path, stop, num_bytes=stop)
+    def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
+        """Returns the object from byte ``start`` up to ``stop``, or to its end."""
+        return self.run(self._get, path, start, stop, num_bytes=None if stop is None else stop - start)
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
         """Writes an object; in parts, which no server creates exclusively, only if it is too large for one request."""
@@ -203,18 +207,24 @@ class S3Backend(Backend):
     def _call(self, method: str, *, num_bytes: int = 0, **more: Any) -> Any:
         return self.run(self.fs._call_s3, method, Bucket=self.bucket, num_bytes=num_bytes, **more)
 
-    async def _get(self, path: str, stop: int | None) -> bytes:
-        part = {} if stop is None else {"Range": f"bytes=0-{stop - 1}"}
+    async def _get(self, path: str, start: int, stop: int | None) -> bytes:
+        from mu2net_core.storage.bounded import beginning
+
+        part = {} if stop is None else {"Range": f"bytes={start}-{stop - 1}"}
         try:
             answer = await self.fs._call_s3("get_object", Bucket=self.bucket, Key=path, **part)
         except OSError as exc:
             if any(isinstance(cause, ClientError) and _status(cause) == 416 for cause in chain(exc)):
                 return b""  # nothing has no first byte
             raise
-        async with answer["Body"] as body:
+        body = answer["Body"]
+        try:
             _check_is_s3(answer)
-            data: bytes = await body.read()
-        return data
+            if start and answer["ResponseMetadata"]["HTTPStatusCode"] != 206:
+                raise EndlessAnswerError("the server sent a whole object where a part was asked for")
+            return await beginning(body, None if stop is None else stop - start)
+        finally:
+            body.close()  # what was not read is not waited for
 
     async def _put_parts(self, path: str, data: bytes, condition: Mapping[str, str]) -> None:
         """Writes an object in parts, a few at a time; it appears with the last request."""

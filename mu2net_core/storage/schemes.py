@@ -10,6 +10,7 @@ from mu2net_core.redaction import shown
 from mu2net_core.storage.backend import Backend
 from mu2net_core.storage.places import Place, parse_place, require
 from mu2net_core.storage.remote import FsspecStore
+from mu2net_core.storage.store import MOST_NAMES
 
 __all__ = ["SCHEMES", "open_remote"]
 
@@ -51,7 +52,13 @@ SCHEMES: Mapping[str, Callable[[Place, Mapping[str, str]], Backend]] = {
 }
 
 
-def open_remote(url: str, options: Mapping[str, str], *, sleep: Callable[[float], None] = time.sleep) -> FsspecStore:
+def open_remote(
+    url: str,
+    options: Mapping[str, str],
+    *,
+    most_names: int = MOST_NAMES,
+    sleep: Callable[[float], None] = time.sleep,
+) -> FsspecStore:
     """Returns the store at ``url``; nothing is contacted, and credentials are not yet looked for.
 
     Raises:
@@ -65,4 +72,4 @@ def open_remote(url: str, options: Mapping[str, str], *, sleep: Callable[[float]
             hint="Other storages do not keep two writers from overwriting each other; docs/storage.md says which do.",
         )
     place = parse_place(url, with_host=scheme in _AZURE)
-    return FsspecStore(SCHEMES[scheme](place, options), sleep=sleep)
+    return FsspecStore(SCHEMES[scheme](place, options), most_names=most_names, sleep=sleep)

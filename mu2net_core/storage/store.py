@@ -10,8 +10,10 @@ from typing import Protocol
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 
-__all__ = ["Store", "check_key", "check_prefix", "too_large"]
+__all__ = ["MOST_NAMES", "Store", "check_key", "check_prefix", "too_large"]
 
+MOST_NAMES = 2_000_000
+"""In one listing of a server, unless whoever opens it says otherwise."""
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 
@@ -65,6 +67,14 @@ class Store(Protocol):
 
     def size(self, key: str) -> int:
         """Returns the number of bytes at ``key``; raises NotFoundError if there are none."""
+        ...
+
+    def holds(self, key: str, data: bytes) -> bool:
+        """Returns whether the bytes at ``key`` are ``data``.
+
+        They are read and compared, but for large objects of a storage that says what their MD5 is, and says the right
+        one: that costs one request and no bytes.
+        """
         ...
 
     def modified(self, key: str) -> datetime:

@@ -67,6 +67,16 @@ class StoreTests:
         with pytest.raises(NotFoundError, match="a/missing"):
             store.read("a/missing", limit=3)
 
+    @pytest.mark.parametrize("size", [3, 100_000])
+    def test_says_whether_it_holds_the_same_bytes(self, store: Store, size: int) -> None:
+        data = bytes(range(3)) + bytes(size - 3)
+        store.create("a/b", data)
+        assert store.holds("a/b", data)
+        assert not store.holds("a/b", bytes(size))
+        assert not store.holds("a/b", data + b"x")
+        assert not store.holds("a/b", data[:-1])
+        assert not store.holds("a/missing", data)
+
     def test_knows_when_it_was_written(self, store: Store) -> None:
         store.create("a/b", b"one")
         written = store.modified("a/b")

@@ -69,6 +69,10 @@ class WrappedStore:
         """Returns the number of bytes at ``key``."""
         return self._pass("size", key, lambda: self.inner.size(key))
 
+    def holds(self, key: str, data: bytes) -> bool:
+        """Returns whether the bytes at ``key`` are ``data``."""
+        return self._pass("holds", key, lambda: self.inner.holds(key, data))
+
     def modified(self, key: str) -> datetime:
         """Returns when ``key`` was last written."""
         return self._pass("modified", key, lambda: self.inner.modified(key))

@@ -74,11 +74,16 @@ def test_what_was_never_pushed_stays(full: Repository, context: Context) -> None
     assert info(full, context).num_cached == 0
 
 
-@pytest.mark.parametrize("spoil", ["gone", "cut", "unreachable"])
+@pytest.mark.parametrize("spoil", ["gone", "cut", "damaged", "link", "unreachable"])
 def test_what_a_remote_does_not_confirm_stays(full: Repository, context: Context, tmp_path: Path, spoil: str) -> None:
     file = tmp_path / "shared" / object_key("component", head(full, "a"))
     if spoil == "unreachable":
         (tmp_path / "shared").rename(tmp_path / "elsewhere")
+    elif spoil == "damaged":
+        data = file.read_bytes()
+        file.write_bytes(data[:70] + bytes([data[70] ^ 255]) + data[71:])
+    elif spoil == "link":
+        file.symlink_to(file.rename(tmp_path / "away"))
     elif spoil == "gone":
         file.unlink()
     else:
@@ -87,6 +92,14 @@ def test_what_a_remote_does_not_confirm_stays(full: Repository, context: Context
     assert full.objects.has("component", head(full, "a"))
     assert report.num_unsure == (5 if spoil == "unreachable" else 1)
     assert report.errors == ()
+
+
+def test_what_is_damaged_here_stays(full: Repository, context: Context) -> None:
+    file = full.store.local_path(object_key("component", head(full, "a")))
+    file.write_bytes(bytes(file.stat().st_size))
+    report = prune(full, context, "0")
+    assert (report.num_pruned, report.num_unsure) == (4, 1)
+    assert file.exists()
 
 
 def test_why_a_remote_could_not_be_asked_is_said(

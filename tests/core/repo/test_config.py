@@ -179,9 +179,16 @@ class TestWhatOthersWrite:
         with pytest.raises(CorruptObjectError, match="Cannot read it"):
             Config.parse(text.encode("latin-1"), what="it", foreign=True)
 
-    def test_remotes_that_make_no_sense_are_left_out(self) -> None:
+    @pytest.mark.parametrize(("partial", "is_partial"), [("true", True), ("false", False), ("'no'", False)])
+    def test_of_their_remotes_only_is_known_that_there_is_a_partial_one(self, partial: str, is_partial: bool) -> None:
+        text = f"{HEAD}[remotes.o]\nurl = 's3://b'\npartial = {partial}"
+        config = Config.parse(text.encode(), what="it", foreign=True)
+        assert (config.remotes, config.is_partial) == ({}, is_partial)
+        assert b"s3://b" not in config.dump()
+
+    def test_remotes_that_make_no_sense_are_no_hindrance(self) -> None:
         text = HEAD + "[remotes.origin]\nurl = 's3://b'\n[remotes.bad]\nurl = 's3://k:hunter2@b'\n[remotes.worse]\n"
-        assert list(Config.parse(text.encode(), what="it", foreign=True).remotes) == ["origin"]
+        assert Config.parse(text.encode(), what="it", foreign=True).remotes == {}
         with pytest.raises(InvalidInputError, match="Cannot read it: Not stored") as info:
             Config.parse(text.encode(), what="it")
         assert "hunter2" not in str(info.value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -149,13 +150,14 @@ def test_a_folder_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_: object, **__: object) -> bool:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    for name in ("is_file", "exists"):
-        monkeypatch.setattr(Path, name, refuse)
+    store = LocalStore(tmp_path)
+    for owner, name in ((Path, "is_file"), (Path, "exists"), (os, "lstat")):
+        monkeypatch.setattr(owner, name, refuse)
     calls: list[Callable[[], object]] = [
         lambda: find_repository(tmp_path),
         lambda: open_repository(tmp_path),
         lambda: create_repository(tmp_path, preset="vit-ti0"),
-        lambda: LocalStore(tmp_path).exists("a"),
+        lambda: store.exists("a"),
     ]
     for call in calls:
         with pytest.raises(AccessDeniedError, match="Permission denied"):

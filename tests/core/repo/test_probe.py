@@ -11,6 +11,9 @@ import pytest
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.repo import create_repository
 from mu2net_core.repo.probe import ProbeReport, probe, refusal
+from mu2net_core.repo.remote import Remote
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.vetting import vet
 from mu2net_core.storage import LocalStore, Store, open_store
 from mu2net_core.testing.wrappers import WrappedStore
 
@@ -140,7 +143,7 @@ class TestAppendOnly:
         assert len(left) == 9
         assert all(key.startswith("probe/") for key in left)
         for _ in range(2):
-            again = probe(store, now=now)
+            again = probe(store, now=now, has_raced=True)
             assert (again.verdict, again.num_races, again.skew_s) == ("append-only", 0, None)
             assert {key: inner.read(key) for key in inner.list("")} == left
 
@@ -159,7 +162,20 @@ class TestAppendOnly:
         for number in range(3):
             inner.create(f"probe/kept/race-{number}", b"of a probe that was killed")
         report = probe(Server(inner, forbids=("delete",)), now=now)
-        assert (report.verdict, report.num_races) == ("append-only", 3)
+        assert (report.verdict, report.num_races) == ("append-only", 6)
+
+    def test_that_races_ended_well_is_not_believed_of_others(self, inner: LocalStore) -> None:
+        inner.create("probe/kept/raced", b"one writer won every race\n")
+        assert probe(Racy(inner, forbids=("delete",)), now=now).verdict == "unsafe"
+        good = probe(Server(inner, forbids=("delete",)), now=now)
+        assert (good.verdict, good.num_races) == ("append-only", 6)
+
+    def test_a_working_copy_races_once(self, inner: LocalStore, tmp_path: Path) -> None:
+        inner.create("probe/kept/raced", b"one writer won every race\n")
+        store = Server(inner, forbids=("delete",))
+        for state, races in (("ann", 6), ("ann", 0), ("bob", 6), ("bob", 0)):
+            reached = RemoteRepository(Remote(name="origin", url=str(inner.root)), store)
+            assert vet(tmp_path / state, reached, now=now).num_races == races
 
 
 class TestRights:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import AccessRule, object_key
+from mu2net_core.objects import AccessRule, Limits, object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, open_repository
 from mu2net_core.repo import remotes as remotes_module
 from mu2net_core.repo.remotes import attach, check_place, component_fetcher, connect, connect_or_create, find_remote
@@ -110,7 +110,7 @@ class TestConnectOrCreate:
         repo.update_config(lambda config: config.with_remote(remote("/srv/shared")))
         with pytest.raises(InvalidInputError, match="is a partial clone") as info:
             connect_or_create(remote(repo.worktree), LIKE)
-        assert info.value.hint == "Push to its own remote instead: /srv/shared"
+        assert info.value.hint == "Push to its own remote instead; in that folder, mu2net remote tells which."
 
 
 class TestCheckPlace:
@@ -238,9 +238,14 @@ def test_a_new_repository_says_who_it_is_for(tmp_path: Path) -> None:
 
 def test_options_reach_the_storage(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(remotes_module, "default_open_store", lambda *args: asked.append(args) or open_store(args[0]))
-    connect(Remote(name="origin", url="memory://x", options={"region": "eu"}))
-    assert asked == [("memory://x", {"region": "eu"})]
+
+    def opened(*args: Any, **more: Any) -> Store:
+        asked.append((*args, more))
+        return open_store(args[0])
+
+    monkeypatch.setattr(remotes_module, "default_open_store", opened)
+    connect(Remote(name="origin", url="memory://x", options={"region": "eu"}), limits=Limits(names=7))
+    assert asked == [("memory://x", {"region": "eu"}, {"most_names": 7})]
 
 
 def test_a_huge_config_over_there_is_not_read(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ class TestLocalStore(StoreTests):
         assert store.read("a/b") == b"one"
 
     def test_what_is_there_and_cannot_be_read_is_told(self, store: LocalStore) -> None:
-        (store.root / "broken").symlink_to(store.root / "missing")
+        os.mkfifo(store.root / "broken")
         with pytest.raises(StorageError, match="a file is there, and is gone when it is read"):
-            store.create("broken", b"one")
+            store.create("broken", b"")
 
     def test_gives_the_file_for_mapping(self, store: Store) -> None:
         store.create("a/b", b"one")
@@ -200,12 +200,12 @@ def test_every_failure_of_the_disk_is_one_of_ours(tmp_path: Path, monkeypatch: p
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    store = LocalStore(tmp_path)
+    store, lstat = LocalStore(tmp_path), os.lstat
     store.create("a/b", b"one")
     with monkeypatch.context() as broken:
-        for name in ("unlink", "stat"):
-            broken.setattr(Path, name, fail)
+        broken.setattr(Path, "unlink", fail)
         broken.setattr("builtins.open", fail)
+        broken.setattr(os, "lstat", lambda path: fail() if str(path).endswith("b") else lstat(path))
         broken.setattr(os, "scandir", fail)
         for call in (store.read, store.delete, store.size, lambda key: list(store.list(key))):
             with pytest.raises(StorageError, match="Input/output error"):
@@ -274,26 +274,7 @@ def test_hidden_files_are_no_keys(tmp_path: Path) -> None:
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "endless").symlink_to("/dev/zero")
-    for key in ("pipe", "endless"):
-        with pytest.raises(NotFoundError, match="what is there is no file"):
-            store.read(key)
-        with pytest.raises(AlreadyExistsError, match="other content"):
-            store.create(key, b"x")
-
-
-def test_links_that_lead_in_circles_end(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
-    store.create("objects/task/aa/one.json", b"x")
-    for name in ("first", "second", "third"):
-        (tmp_path / "objects" / "task" / "aa" / name).symlink_to(tmp_path / "objects", target_is_directory=True)
-        (tmp_path / "objects" / "task" / name).symlink_to(tmp_path, target_is_directory=True)
-    assert list(store.list("objects")) == ["objects/task/aa/one.json"]
-
-
-def test_a_folder_near_the_top_may_be_a_link(tmp_path: Path) -> None:
-    (tmp_path / "disk" / "aa").mkdir(parents=True)
-    (tmp_path / "disk" / "aa" / "one.json").write_bytes(b"x")
-    (tmp_path / "repo" / "objects").mkdir(parents=True)
-    (tmp_path / "repo" / "objects" / "task").symlink_to(tmp_path / "disk", target_is_directory=True)
-    assert list(LocalStore(tmp_path / "repo").list("objects")) == ["objects/task/aa/one.json"]
+    with pytest.raises(NotFoundError, match="what is there is no file"):
+        store.read("pipe")
+    with pytest.raises(AlreadyExistsError, match="other content"):
+        store.create("pipe", b"x")

@@ -105,7 +105,7 @@ class Flaky(MemoryBackend):
             super().put(path, data, exclusive=exclusive)
         self._fail()
 
-    def get(self, path: str, *, stop: int | None) -> bytes:
+    def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
         if not self.lands and self.failures > 1:
             self._fail()
         return super().get(path, stop=stop)

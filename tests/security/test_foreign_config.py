@@ -1,0 +1,66 @@
+"""What the settings of a shared place say of remotes: nothing that counts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.config import Config
+from mu2net_core.repo.fsck import examine
+from mu2net_core.repo.patient import patient_there
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import connect, connect_or_create
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+
+EVIL = Remote(name="origin", url="s3://evil/x", readers=("mallory",))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture(params=["folder", "moto_bucket"])
+def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    if request.param == "folder":
+        return Remote(name="origin", url=str(tmp_path / "shared"))
+    bucket = request.getfixturevalue(request.param)
+    return Remote(name="origin", url=bucket.url, options=bucket.options)
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote) -> Repository:
+    """Returns a working copy whose remote had a remote of its own written into its settings."""
+    repo = sample_repository(tmp_path / "ann")
+    repo.update_config(lambda config: config.with_remote(origin))
+    add_sample_task(repo, "cats")
+    evolve_sample(repo, "cats", score=0.5)
+    push(repo, origin)
+    there = connect(origin)
+    settings = Config.parse(there.store.read("config.toml"), what="it").with_remote(EVIL)
+    there.store.refresh("config.toml", settings.dump())
+    if (file := there.store.local_path("config.toml")) is not None:
+        file.write_bytes(settings.dump())
+    return repo
+
+
+def test_it_stops_no_push_and_names_no_place(ann: Repository, origin: Remote) -> None:
+    reached = connect_or_create(origin, ann.config)
+    assert b"evil" in reached.store.read("config.toml")
+    assert "evil" not in repr(reached.config())
+    evolve_sample(ann, "cats", score=0.7)
+    push(ann, origin)
+    assert connect(origin).refs.heads()["cats"].commit == ann.refs.heads()["cats"].commit
+
+
+def test_it_does_not_hide_that_components_are_gone(ann: Repository, origin: Remote) -> None:
+    reached = connect(origin)
+    lost = list(reached.objects.ids("component"))
+    for key in list(reached.store.list("objects/component")):
+        reached.store.delete(key)
+    problems = examine(patient_there(connect(origin), ann)).problems
+    assert {p.object for p in problems if p.kind == "missing-object"} == {f"component/{oid}" for oid in lost}
+    assert examine(patient_there(connect(origin), ann), source=ann).is_clean
