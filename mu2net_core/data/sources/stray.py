@@ -121,7 +121,7 @@ def _both(parts: Parts, way: _Way, layout: Layout, tree: Tree, options: str) -> 
     """Returns both that can be meant by folders that may be parts of one data set."""
     said = str(parts)
     left = _without(len(tree.files) - _num_read(layout), tree)
-    uri = f" {_uri(tree, way.inner)}" if way.inner else ""
+    place = f" {_uri(tree, way.inner)}" if way.inner else ""
     same = (
         "If they are the same classes, put the images of each into one folder: SPLIT/CLASS/IMAGE. "
         if layout.splits
@@ -130,7 +130,7 @@ def _both(parts: Parts, way: _Way, layout: Layout, tree: Tree, options: str) -> 
     )
     return (
         f"{said[0].upper()}{said[1:]}. {same}"
-        f"Only if {parts.twins} are different classes, of {len(layout.classes)} in all{left}:{uri}{options}"
+        f"Only if {parts.twins} are different classes, of {len(layout.classes)} in all{left}:{place}{options}"
     )
 
 
