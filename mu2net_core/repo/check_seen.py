@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.epoch import EPOCHS
 from mu2net_core.repo.findings import Problem
@@ -20,7 +21,11 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
     """Reports what was seen of a remote's refs and is not there any more, and has it restored."""
     if patient.before is None:
         return
-    lost = find_lost_refs(patient.before, Sight(frozenset(patient.store.list("refs"))), patient.stones)
+    try:
+        sight = Sight(frozenset(patient.store.list("refs")))
+    except CorruptObjectError:
+        return  # a link in place of the folder, which is reported
+    lost = find_lost_refs(patient.before, sight, patient.stones)
     for task, numbers in lost.entries.items():
         gone = _at_the_end(refs, task, numbers)
         refs.broken += [(task, number) for number in gone]
