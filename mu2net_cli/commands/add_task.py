@@ -14,6 +14,7 @@ from mu2net_cli.session import session_of
 
 if TYPE_CHECKING:
     from mu2net_core.objects import Head
+    from mu2net_core.repo import Repository
 
 __all__ = ["add_task"]
 
@@ -53,8 +54,9 @@ def add_task(
     from mu2net_core.api.add_task import add_task as add_task_api
 
     session = session_of(ctx)
+    repo = session.repo()
     head = add_task_api(
-        session.repo(),
+        repo,
         session.context,
         dataset,
         name=name,
@@ -78,12 +80,16 @@ def add_task(
     access = access_text(task.name, task.access.readers)
     session.say(f"Added task {task.name} ({access}): {task.num_classes} classes; {counts} examples of {task.source}")
     if head.commit.parents:
-        session.say(_again(head))
+        session.say(_again(repo, head))
     session.note(f"Next: mu2net evolve --task {task.name}")
 
 
-def _again(head: Head) -> str:
+def _again(repo: Repository, head: Head) -> str:
     """Returns what became of the model of a task that was removed before."""
+    from mu2net_core.repo.purged import is_purge
+
+    if is_purge(repo.objects.commit(head.commit.parents[0])):
+        return "It was purged before and begins anew: nothing is left of what it had learned"
     if head.model is None:
         return "It was removed before and continues its history without a model: none was made for this very task"
     quality = f"validation {percent(head.model.quality)}, test {percent(head.model.test_quality)}"

@@ -119,7 +119,10 @@ def add_task(
         message=f"add task {name}" + (" again, with its last model" if model is not None else ""),
     )
     commit_id = put_commit(repo, context, commit)
-    repo.refs.append(name, commit_id, after=before)
+    try:
+        repo.refs.append(name, commit_id, after=before)
+    except ConflictError as exc:
+        raise _exists(name) from exc
     if not is_catalogue(place):
         _keep_place(repo, context, name, place)
     return Head(
@@ -142,11 +145,15 @@ def _removed_head(repo: Repository, name: str) -> HeadState | None:
     """Returns where the head of a removed task of this name stands; None if there never was one."""
     state = repo.refs.head(name)
     if state is not None and not repo.objects.commit(state.commit).removed:
-        raise AlreadyExistsError(
-            f"There is a task {name} already.",
-            hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
-        )
+        raise _exists(name)
     return state
+
+
+def _exists(name: str) -> AlreadyExistsError:
+    return AlreadyExistsError(
+        f"There is a task {name} already.",
+        hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
+    )
 
 
 def _last_model(repo: Repository, before: HeadState, task_id: str) -> str | None:
