@@ -24,8 +24,9 @@ from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.config import DATA
 from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.purged import is_purge
 
-__all__ = ["add_task"]
+__all__ = ["add_task", "was_purged"]
 
 
 def add_task(
@@ -131,6 +132,11 @@ def add_task(
         task=task,
         model=None if model is None else repo.objects.model(model),
     )
+
+
+def was_purged(repo: Repository, head: Head) -> bool:
+    """Returns whether a task that was just added is one that was purged before."""
+    return any(is_purge(repo.objects.commit(parent)) for parent in head.commit.parents)
 
 
 def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
