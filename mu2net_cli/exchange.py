@@ -13,7 +13,7 @@ import typer
 from mu2net_cli.completion import complete_name
 from mu2net_cli.render import counted, print_json, quantity, short
 from mu2net_cli.transfers import transfer_progress
-from mu2net_core.errors import AccessDeniedError, CorruptObjectError
+from mu2net_core.errors import AccessDeniedError, ConflictError, CorruptObjectError
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
@@ -82,9 +82,9 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
         return
     session.say(f"{direction} {result.url}")
     unseen = [task for task in result.tasks if task.outcome == "unchanged"]
-    same = [task for task in result.tasks if task.outcome == "up-to-date"]
+    same = [task for task in result.tasks if task.outcome == "up-to-date" and task.reason is None]
     for task in result.tasks:
-        if task.outcome not in {"up-to-date", "unchanged"} or (task in same and len(same) <= _FEW):
+        if task.outcome != "unchanged" and (task not in same or len(same) <= _FEW):
             session.say(_task_line(task))
     if len(same) > _FEW:
         session.say(f"   up-to-date  {counted(len(same), 'task')}")
@@ -147,8 +147,18 @@ def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:
     session.say(f"{counted(plan.num_objects, 'object')}, {quantity(plan.size_bytes)}B; nothing was sent")
 
 
+def exit_if_conflicting(session: Session, plan: PushPlan) -> None:
+    """Ends with the exit code of a conflict, and how to decide it, if a push would."""
+    names = [parcel.name for parcel in plan.tasks if parcel.outcome == "conflict"]
+    if names:
+        session.note(f"error: a push would not join {', '.join(names)}")
+        again = f"{session.context.program} push {plan.remote} {names[0]} --on-conflict"
+        session.note(f"hint: Keep one of them: {again} ours, or {again} theirs")
+        raise typer.Exit(ConflictError.exit_code)
+
+
 def _parcel_line(kind: str, parcel: Parcel) -> str:
-    sign = {"new": "*", "skipped": "!", "merge": "+", "removed": "-"}.get(parcel.outcome, " ")
+    sign = {"new": "*", "skipped": "!", "conflict": "!", "merge": "+", "removed": "-"}.get(parcel.outcome, " ")
     amount = ""
     if parcel.num_components or parcel.num_manifests:
         components = counted(parcel.num_components, "component")

@@ -51,10 +51,12 @@ def add_task(
     Example: mu2net add-task cmaterdb/bangla --private
     """
     from mu2net_core.api.add_task import add_task as add_task_api
+    from mu2net_core.api.add_task import was_purged
 
     session = session_of(ctx)
+    repo = session.repo()
     head = add_task_api(
-        session.repo(),
+        repo,
         session.context,
         dataset,
         name=name,
@@ -78,12 +80,14 @@ def add_task(
     access = access_text(task.name, task.access.readers)
     session.say(f"Added task {task.name} ({access}): {task.num_classes} classes; {counts} examples of {task.source}")
     if head.commit.parents:
-        session.say(_again(head))
+        session.say(_again(head, purged=was_purged(repo, head)))
     session.note(f"Next: mu2net evolve --task {task.name}")
 
 
-def _again(head: Head) -> str:
+def _again(head: Head, *, purged: bool) -> str:
     """Returns what became of the model of a task that was removed before."""
+    if purged:
+        return "It was purged before and begins anew: nothing is left of what it had learned"
     if head.model is None:
         return "It was removed before and continues its history without a model: none was made for this very task"
     quality = f"validation {percent(head.model.quality)}, test {percent(head.model.test_quality)}"

@@ -10,6 +10,7 @@ from mu2net_cli.exchange import (
     Names,
     OnConflict,
     OnConflictOption,
+    exit_if_conflicting,
     exit_if_missing,
     exit_if_refused,
     report,
@@ -46,7 +47,9 @@ def push(
     repo = session.repo()
     remote, tasks = split_names(repo, names)
     if dry_run:
-        report_plan(session, plan_push(repo, session.context, remote, tasks), as_json=as_json)
+        plan = plan_push(repo, session.context, remote, tasks, on_conflict.value)
+        report_plan(session, plan, as_json=as_json)
+        exit_if_conflicting(session, plan)
         return
     telling = reporting_conflicts(session, direction="To", as_json=as_json)
     with telling, transfer_progress(session) as watch:

@@ -84,6 +84,7 @@ def _relation(remote: RemoteStatus) -> str:
         "to push": names if remote.seen else (),
         "to pull": remote.tasks("behind", "only-there"),
         "moved on both sides": remote.tasks("diverged"),
+        "moved on both sides, and a choice is needed": remote.tasks("conflict"),
         "purged here, still there": remote.tasks("purged"),
         "purged there": remote.tasks("purged-there"),
         "purged there, with work here that never was there": remote.tasks("outlived"),

@@ -24,10 +24,11 @@ from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.config import DATA
 from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.revisions import check_new_name
 from mu2net_core.storage.secrets import check_no_secret_in_uri
 
-__all__ = ["add_task"]
+__all__ = ["add_task", "was_purged"]
 
 
 def add_task(
@@ -122,7 +123,10 @@ def add_task(
         message=f"add task {name}" + (" again, with its last model" if model is not None else ""),
     )
     commit_id = put_commit(repo, context, commit)
-    repo.refs.append(name, commit_id, after=before)
+    try:
+        repo.refs.append(name, commit_id, after=before)
+    except ConflictError as exc:
+        raise _exists(name) from exc
     if not is_catalogue(place):
         _keep_place(repo, context, name, place)
     return Head(
@@ -131,6 +135,11 @@ def add_task(
         task=task,
         model=None if model is None else repo.objects.model(model),
     )
+
+
+def was_purged(repo: Repository, head: Head) -> bool:
+    """Returns whether a task that was just added is one that was purged before."""
+    return any(is_purge(repo.objects.commit(parent)) for parent in head.commit.parents)
 
 
 def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
@@ -145,11 +154,15 @@ def _removed_head(repo: Repository, name: str) -> HeadState | None:
     """Returns where the head of a removed task of this name stands; None if there never was one."""
     state = repo.refs.head(name)
     if state is not None and not repo.objects.commit(state.commit).removed:
-        raise AlreadyExistsError(
-            f"There is a task {name} already.",
-            hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
-        )
+        raise _exists(name)
     return state
+
+
+def _exists(name: str) -> AlreadyExistsError:
+    return AlreadyExistsError(
+        f"There is a task {name} already.",
+        hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
+    )
 
 
 def _last_model(repo: Repository, before: HeadState, task_id: str) -> str | None:

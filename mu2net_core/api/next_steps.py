@@ -63,6 +63,11 @@ def _take(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
     }
     if any(theirs.values()):
         yield NextStep(command=f"{program} pull {remote.name}", why=_told(theirs))
+    for task in remote.tasks("conflict"):
+        yield NextStep(
+            command=f"{program} pull {remote.name} {task} --on-conflict theirs",
+            why=f"{task} moved on both sides, and cannot be joined: keep theirs, or else ours with --on-conflict ours",
+        )
 
 
 def _give(remote: RemoteStatus, program: str) -> Iterator[NextStep]:

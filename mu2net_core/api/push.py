@@ -50,13 +50,19 @@ def push(
         repo,
         to,
         tasks=tasks,
-        policy=policy_for(repo, context, on_conflict),
+        policy=policy_for(repo, context, on_conflict, verb="push"),
         counter=Counter(progress),
         clock=context.now,
     )
 
 
-def plan_push(repo: Repository, context: Context, remote: str | None = None, tasks: Sequence[str] = ()) -> PushPlan:
+def plan_push(
+    repo: Repository,
+    context: Context,
+    remote: str | None = None,
+    tasks: Sequence[str] = (),
+    on_conflict: OnConflict = "best",
+) -> PushPlan:
     """Returns what ``push`` would send, task by task, and changes nothing on the remote.
 
     Args:
@@ -64,12 +70,15 @@ def plan_push(repo: Repository, context: Context, remote: str | None = None, tas
         context: of the call.
         remote: its name; by default ``origin``, or the only one.
         tasks: only these, and no tags; by default all.
+        on_conflict: as for ``push``; what it does not join is told as a conflict.
 
     Raises:
         NotFoundError: there is no such remote or task.
         ConflictError: a root differs over there.
+        InvalidInputError: nothing can be sent to that place.
     """
-    return preview(repo, find_remote(repo.config, remote), tasks=tasks, clock=context.now)
+    to = find_remote(repo.config, remote)
+    return preview(repo, to, tasks=tasks, on_conflict=on_conflict, clock=context.now)
 
 
 def default_remote(repo: Repository) -> str:

@@ -15,7 +15,12 @@ __all__ = ["ExchangeConflictError", "policy_for"]
 
 
 def policy_for(
-    repo: Repository, context: Context, on_conflict: OnConflict, *, require_signed: Path | None = None
+    repo: Repository,
+    context: Context,
+    on_conflict: OnConflict,
+    *,
+    verb: str = "pull",
+    require_signed: Path | None = None,
 ) -> Policy:
     """Returns what to do with diverged heads, and what may not be taken over.
 
@@ -25,6 +30,7 @@ def policy_for(
         repo: the working copy.
         context: of the call.
         on_conflict: what to do with diverged heads.
+        verb: of the command, which a hint repeats.
         require_signed: a file of allowed keys; by default what the setting ``pull.require_signed`` names, if it does.
 
     Raises:
@@ -33,7 +39,9 @@ def policy_for(
     """
     trust = trust_of(repo, context, require_signed)
     refuse, now = None if trust is None else trust.refusal, context.timestamp()
+    command = f"{context.program} {verb}"
     if on_conflict not in {"ours", "theirs"}:
-        return Policy(on_conflict=on_conflict, now=now, refuse=refuse)
+        return Policy(on_conflict=on_conflict, now=now, command=command, refuse=refuse)
     agent = committer(repo, context)
-    return Policy(on_conflict=on_conflict, agent=agent, now=now, sign=commit_signer(repo, context), refuse=refuse)
+    sign = commit_signer(repo, context)
+    return Policy(on_conflict=on_conflict, agent=agent, now=now, command=command, sign=sign, refuse=refuse)

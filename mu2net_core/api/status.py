@@ -13,9 +13,10 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.next_steps import NextStep, next_steps
 from mu2net_core.api.preset_note import own_preset
 from mu2net_core.api.running import is_published, why_stuck
+from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.merge import contains
+from mu2net_core.repo.merge import contains, merge
 from mu2net_core.repo.pending import Pending, Sender
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.system import load_rules
@@ -24,7 +25,7 @@ from mu2net_core.repo.tracking import Tracking, read_tracking
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
 
 Relation = Literal[
-    "same", "ahead", "behind", "diverged", "only-here", "only-there", "purged", "purged-there", "outlived"
+    "same", "ahead", "behind", "diverged", "conflict", "only-here", "only-there", "purged", "purged-there", "outlived"
 ]
 
 
@@ -63,6 +64,7 @@ class RemoteStatus:
         seen: whether it was ever fetched from or pushed to.
         seen_at: when all of it was last looked at, UTC and ISO 8601; None for never.
         relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
+            ``diverged`` moved on both sides, and a pull joins it; ``conflict`` did, and somebody has to choose;
             ``purged`` here, and not there; ``purged-there``, so that a pull drops it here; ``outlived`` is what was
             purged there while there is work on it here that was never there: it stays, and is not sent.
         to_push: what a push would move, of all that its readers may see.
@@ -212,9 +214,20 @@ def _relation(repo: Repository, here: HeadState | None, known: Tracking, task: s
         return "same"
     if not repo.objects.has("commit", there.commit) and task in Purged.read(repo.refs).tasks:
         return "purged"
-    if contains(repo.objects, here.commit, there.commit):
+    return _compared(repo, here.commit, there.commit)
+
+
+def _compared(repo: Repository, here: str, there: str) -> Relation:
+    """Returns how two commits of a task that are both here stand to each other."""
+    if contains(repo.objects, here, there):
         return "ahead"
-    return "behind" if contains(repo.objects, there.commit, here.commit) else "diverged"
+    if contains(repo.objects, there, here):
+        return "behind"
+    try:
+        merge(repo.objects, [here, there])
+    except ConflictError:
+        return "conflict"
+    return "diverged"
 
 
 class _State(msgspec.Struct):

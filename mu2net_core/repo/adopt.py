@@ -13,10 +13,10 @@ from functools import partial
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.dropping import drop_purged, purged_here
-from mu2net_core.repo.join import Policy, join
+from mu2net_core.repo.join import Policy, conflict_report, join
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport
-from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.purged import Purged, is_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
@@ -91,17 +91,23 @@ def adopt(
             reports.append(dropped)
             continue
         try:
-            report = join(repo, task, commit_id, policy)
+            report = join(repo, task, commit_id, policy, remote=name)
         except ConflictError as exc:
             conflicts.append(exc)
-            reports.append(TaskReport(task=task, outcome="conflict", reason=exc.message))
+            reports.append(conflict_report(task, exc))
             continue
-        first = task in new and report.outcome != "removed"
-        reports.append(replace(report, outcome="new") if first else report)
+        reports.append(_told(repo.objects, report, first=task in new))
     told = tuple(sorted([*buried, *reports], key=lambda report: report.task))
     if conflicts:
         raise ExchangeConflictError(conflicts, Exchange(remote=name, url=remote.url if remote else "", tasks=told))
     return told
+
+
+def _told(objects: ObjectDatabase, report: TaskReport, *, first: bool) -> TaskReport:
+    """Returns the report of a head that was joined; ``first`` if it was unknown here."""
+    if report.commit is not None and is_purge(objects.commit(report.commit)):
+        return replace(report, outcome="removed" if first else report.outcome, reason="it was purged")
+    return replace(report, outcome="new") if first and report.outcome != "removed" else report
 
 
 def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:

@@ -160,13 +160,11 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
     if any(task.source == PURGED_SOURCE for task in (first, *others)):
         raise ConflictError(
             f"The task {first.name} was purged on one side, and is there on the other.",
-            hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
         )
     if not all(_comparable(first, other) for other in others):
         raise ConflictError(
             f"The two sides define the task {first.name} differently: other classes or validation examples. Their "
             "scores do not compare.",
-            hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
         )
 
 
@@ -189,5 +187,4 @@ def _scored_by(judge: Scorer, model: Model, task: str) -> float:
         f"The two sides scored the task {task} by different rules, and "
         + (f"the rule {judge.name!r} is none we know" if judge.name != _DECAY else "a model's costs are not known")
         + ": their scores do not compare.",
-        hint="Keep one of them: --on-conflict ours, or --on-conflict theirs.",
     )

@@ -12,9 +12,9 @@ from mu2net_core.repo.merge import choose, contains, merge
 from mu2net_core.repo.outcomes import TaskOutcome, TaskReport
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.told import left_behind, sides
+from mu2net_core.repo.told import arrived, sides
 
-__all__ = ["ON_CONFLICT", "OnConflict", "Policy", "join"]
+__all__ = ["ON_CONFLICT", "OnConflict", "Policy", "conflict_report", "join"]
 
 OnConflict = Literal["best", "ours", "theirs", "fail"]
 ON_CONFLICT: tuple[OnConflict, ...] = ("best", "ours", "theirs", "fail")
@@ -30,6 +30,7 @@ class Policy:
             somebody's decision; ``fail`` stops.
         agent: who decides; needed for ``ours`` and ``theirs``.
         now: when, as commits store it.
+        command: the command line that is running, without what was named to it, for hints.
         sign: returns a decision with a signature, if decisions made here have one.
         refuse: returns why a fetched commit may not be taken over, given our head's, if there is one; or None.
     """
@@ -37,6 +38,7 @@ class Policy:
     on_conflict: OnConflict = "best"
     agent: Agent | None = None
     now: str = ""
+    command: str = "mu2net pull"
     sign: Callable[[Commit], Commit] = lambda commit: commit
     refuse: Callable[[str, str | None], str | None] | None = None
 
@@ -46,9 +48,30 @@ class Policy:
         if self.on_conflict in {"ours", "theirs"} and (self.agent is None or not self.now):
             raise InvalidInputError(f"on-conflict {self.on_conflict}: expected who decides, and when.")
 
+    def again(self, remote: str, task: str, *more: str) -> str:
+        """Returns the command that does the same for one task alone; ``remote`` is empty if it has no name."""
+        return " ".join([self.command, *filter(None, [remote]), task, *more])
 
-def join(repo: Repository, task: str, theirs: str, policy: Policy) -> TaskReport:
+    def choice(self, remote: str, task: str) -> str:
+        """Returns the commands that decide for one side of a task, as a hint."""
+        either = [self.again(remote, task, "--on-conflict", side) for side in ("ours", "theirs")]
+        return f"Keep one of them: {', or '.join(either)}"
+
+
+def conflict_report(task: str, exc: ConflictError) -> TaskReport:
+    """Returns the report of a task that was not joined: in short, for the error itself says whose the sides are."""
+    return TaskReport(task=task, outcome="conflict", reason=exc.message.partition(". ")[0])
+
+
+def join(repo: Repository, task: str, theirs: str, policy: Policy, *, remote: str = "") -> TaskReport:
     """Moves the head of ``task`` in ``repo`` so that it contains the commit ``theirs``; returns what that took.
+
+    Args:
+        repo: whose head.
+        task: the task.
+        theirs: what to include.
+        policy: if both sides moved.
+        remote: the name of the remote it is from, for hints; empty if it has none.
 
     Raises:
         ConflictError: both sides moved and the policy is ``fail``, or the scores of the two sides do not compare.
@@ -58,39 +81,45 @@ def join(repo: Repository, task: str, theirs: str, policy: Policy) -> TaskReport
         if ours is not None and contains(repo.objects, ours.commit, theirs):
             outcome: TaskOutcome = "up-to-date" if contains(repo.objects, theirs, ours.commit) else "ahead"
             return TaskReport(task=task, outcome=outcome, commit=ours.commit)
-        outcome, commit_id = _joined(repo, ours, theirs, policy)
+        outcome, commit_id = _joined(repo, ours, theirs, policy, remote)
         try:
             repo.refs.append(task, commit_id, after=ours)
         except ConflictError:
             continue  # another process of this working copy moved the head: look again
-        lost = None if ours is None else left_behind(repo.objects, ours.commit, commit_id, theirs)
-        return TaskReport(task=task, outcome=outcome, commit=commit_id, reason=lost)
+        told = None if ours is None else arrived(repo.objects, ours.commit, commit_id, theirs)
+        return TaskReport(task=task, outcome=outcome, commit=commit_id, reason=told)
     raise ConflictError(f"The head of {task} kept moving: {_ATTEMPTS} attempts to follow it failed.")
 
 
-def _joined(repo: Repository, ours: HeadState | None, theirs: str, policy: Policy) -> tuple[TaskOutcome, str]:
+def _joined(
+    repo: Repository, ours: HeadState | None, theirs: str, policy: Policy, remote: str
+) -> tuple[TaskOutcome, str]:
     their_commit = repo.objects.commit(theirs)
     if ours is None:
         return ("removed" if their_commit.removed else "new"), theirs
     was_removed = repo.objects.commit(ours.commit).removed
     if contains(repo.objects, theirs, ours.commit):
         return ("removed" if their_commit.removed and not was_removed else "updated"), theirs
-    commit_id, commit = _merged(repo, ours, theirs, policy)
+    commit_id, commit = _merged(repo, ours, theirs, policy, remote)
     return ("removed" if commit.removed and not was_removed else "merged"), commit_id
 
 
-def _merged(repo: Repository, ours: HeadState, theirs: str, policy: Policy) -> tuple[str, Commit]:
+def _merged(repo: Repository, ours: HeadState, theirs: str, policy: Policy, remote: str) -> tuple[str, Commit]:
     if policy.on_conflict == "fail":
         raise ConflictError(
             f"Both sides moved the head of {ours.task}: {ours.commit[:10]} here and {theirs[:10]} there. "
             f"{sides(repo.objects, ours.commit, theirs)}",
-            hint="Join them: --on-conflict best (the better score), ours or theirs.",
+            hint=f"Keep the better score: {policy.again(remote, ours.task)}; or one side: "
+            f"{policy.again(remote, ours.task, '--on-conflict', 'ours')} (or theirs)",
         )
     if policy.on_conflict == "best" or policy.agent is None:
         try:
             _, commit = merge(repo.objects, [ours.commit, theirs])
         except ConflictError as exc:
-            raise ConflictError(f"{exc.message} {sides(repo.objects, ours.commit, theirs)}", hint=exc.hint) from exc
+            raise ConflictError(
+                f"{exc.message} {sides(repo.objects, ours.commit, theirs)}",
+                hint=policy.choice(remote, ours.task),
+            ) from exc
     else:
         keep, other = (ours.commit, theirs) if policy.on_conflict == "ours" else (theirs, ours.commit)
         commit = policy.sign(choose(repo.objects, keep=keep, other=other, agent=policy.agent, now=policy.now))

@@ -27,7 +27,7 @@ TaskOutcome = Literal[
     "new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped", "refused", "conflict", "unchanged"
 ]
 NameOutcome = Literal["new", "skipped", "conflict", "refused"]
-ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge"]
+ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge", "conflict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,8 @@ class Parcel:
 
     Attributes:
         name: of the task, root or tag.
-        outcome: what would become of it there; ``merge``: it moved there, too, so that is fetched and joined first.
+        outcome: what would become of it there; ``merge``: it moved there, too, and is joined first;
+            ``conflict``: that moved, too, and cannot be joined.
         num_components: that would be sent.
         num_manifests: likewise.
         size_bytes: of both.

@@ -14,7 +14,7 @@ from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import TaskReport
-from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.purged import Purged, is_purge
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
@@ -43,6 +43,7 @@ class Planner:
         remote: where to.
         tracking: what is known of the remote.
         lacking: what the remote had, and lost, and cannot get from here.
+        moved: the tasks whose heads over there have entries that were not looked at.
         rules: of all tasks, by name.
         knowledge: what the remote has, and what is planned to be sent.
     """
@@ -51,6 +52,7 @@ class Planner:
     remote: RemoteRepository
     tracking: Tracking
     lacking: Losses = field(default_factory=Losses)
+    moved: frozenset[str] = frozenset()
     rules: dict[str, AccessRule] = field(init=False)
     knowledge: Knowledge = field(init=False)
     _purged_here: Purged = field(init=False)
@@ -108,7 +110,7 @@ class Planner:
             reason = f"{self.remote.remote.name} lost what it needs, and it is not here either"
             return TaskReport(task=task, outcome="skipped", reason=reason)
         if theirs is not None and contains(objects, theirs.commit, ours.commit):
-            return TaskReport(task=task, outcome="up-to-date", commit=theirs.commit)
+            return TaskReport(task=task, outcome="up-to-date", commit=theirs.commit, reason=self._why_not(ours, theirs))
         if theirs is not None and not contains(objects, ours.commit, theirs.commit):
             return None
         closure = collect(objects, [("commit", ours.commit)], self.knowledge)
@@ -145,6 +147,14 @@ class Planner:
                 if self._refusal(closure) is None:
                     self.knowledge.sent(closure)
                     yield Plan(task=other, commit=commit_id, after=None, closure=closure)
+
+    def _why_not(self, ours: HeadState, theirs: HeadState) -> str | None:
+        """Returns why nothing is to be sent of a head that the remote has all of, if that is not plain."""
+        if is_purge(self.repo.objects.commit(theirs.commit)):
+            return "it was purged"
+        if ours.task not in self.moved and contains(self.repo.objects, ours.commit, theirs.commit):
+            return None
+        return f"it moved on there: mu2net pull {self.remote.remote.name}"
 
     def _lacks(self, task: str, ours: HeadState) -> bool:
         """Returns whether the remote lost entries of a head, or objects it needs, that cannot be sent again."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from mu2net_core.errors import ConflictError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Closure, collect
-from mu2net_core.repo.fetching import Clock, fetch, unknown_task
-from mu2net_core.repo.outcomes import Parcel, ParcelOutcome, PushPlan, TaskReport
+from mu2net_core.repo.fetching import Clock, fetch, fetch_heads, unknown_task
+from mu2net_core.repo.join import OnConflict, conflict_report
+from mu2net_core.repo.merge import merge
+from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.pushing import reach_known
 from mu2net_core.repo.remote import Remote
-from mu2net_core.repo.remotes import OpenStore, RemoteRepository
+from mu2net_core.repo.remotes import OpenStore, RemoteRepository, check_recipient
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking, read_tracking
 
@@ -23,23 +26,27 @@ def preview(
     remote: Remote,
     *,
     tasks: Collection[str] = (),
+    on_conflict: OnConflict = "best",
     open_store: OpenStore | None = None,
     clock: Clock = lambda: None,
 ) -> PushPlan:
     """Returns what a push would send; asks the remote what it has, in few requests, and changes nothing there.
 
+    What moved there, too, is fetched, so that it is known whether it can be joined.
+
     Raises:
-        NotFoundError: there is no task of that name here.
+        NotFoundError: there is no task of that name here; or the repository that was there is gone.
         ConflictError: a root there has another content.
+        InvalidInputError: nothing can be sent to that place.
     """
     known = repo.refs.tasks()
     for task in tasks:
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
-    reached, tracking, numbers, lost = _look(repo, remote, open_store, clock)
+    reached, tracking, lost = _look(repo, remote, tasks or known, open_store, clock)
     planner = Planner(repo, reached, tracking)
     roots = tuple(_roots(planner))
-    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), numbers))
+    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), on_conflict))
     tags = () if tasks else tuple(_tags(planner))
     every = (*roots, *parcels, *tags)
     return PushPlan(
@@ -55,19 +62,25 @@ def preview(
 
 
 def _look(
-    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock
-) -> tuple[RemoteRepository, Tracking, dict[str, int], tuple[str, ...]]:
-    """Returns the remote, what is known of it, the numbers of its heads' newest entries, and what it lost."""
-    reached = reach_known(repo, remote, open_store, clock)
-    there, tracking = reached.remote, reached.tracking
+    repo: Repository, remote: Remote, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+) -> tuple[RemoteRepository, Tracking, tuple[str, ...]]:
+    """Returns the remote, what is known of it now, and what it lost; looks at it, however shortly that was done."""
+    reached = reach_known(repo, remote, open_store, lambda: None)
+    there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.keys
     if not (reached.is_known and reached.is_current):
-        if not there.exists():
-            return there, Tracking(url=remote.url), {}, ()
+        if not check_recipient(there):
+            return there, Tracking(url=remote.url), ()
         if not reached.losses:
             fetch(repo, there, clock=clock)
             tracking = read_tracking(repo.state, remote)
-    numbers, _ = there.refs.listing(None if reached.sight is None else reached.sight.keys)
-    return there, tracking, dict(numbers), reached.losses.words
+    numbers, _ = there.refs.listing(keys)
+    heads = tracking.heads
+    moved = [task for task in tasks if numbers.get(task, 0) > (heads[task].number if task in heads else 0)]
+    if moved:
+        tracking, _, broken = fetch_heads(repo, there, tracking, moved, numbers=numbers, counter=Counter())
+        if broken:
+            raise broken[min(broken)]
+    return there, tracking, reached.losses.words
 
 
 def _roots(planner: Planner) -> Iterator[Parcel]:
@@ -77,17 +90,15 @@ def _roots(planner: Planner) -> Iterator[Parcel]:
         yield _parcel(planner, name, "new", closure)
 
 
-def _tasks(planner: Planner, tasks: Collection[str], numbers: dict[str, int]) -> Iterator[Parcel]:
+def _tasks(planner: Planner, tasks: Collection[str], on_conflict: OnConflict) -> Iterator[Parcel]:
     sent: set[str] = set()
     for task in tasks:
         plan, seen = planner.plan(task), planner.tracking.heads.get(task)
-        moved = numbers.get(task, 0) > (seen.number if seen else 0)
         if isinstance(plan, TaskReport):
             outcome: ParcelOutcome = "up-to-date" if plan.outcome == "up-to-date" else "skipped"
             yield Parcel(name=task, outcome=outcome, reason=plan.reason)
-        elif plan is None or moved:
-            closure = None if plan is None else plan.closure
-            yield _parcel(planner, task, "merge", closure, reason="it moved there, too")
+        elif plan is None:
+            yield _joined(planner, task, on_conflict)
         else:
             for first in planner.introductions(plan, sent):
                 yield _parcel(planner, first.task, "new", first.closure, reason=f"{task} learned from it")
@@ -95,6 +106,21 @@ def _tasks(planner: Planner, tasks: Collection[str], numbers: dict[str, int]) ->
             yield _parcel(planner, task, "removed" if removed else "updated" if seen else "new", plan.closure)
             planner.knowledge.sent(plan.closure)
             sent.add(task)
+
+
+def _joined(planner: Planner, task: str, on_conflict: OnConflict) -> Parcel:
+    """Returns what would be sent of a task that moved on both sides: our side, before it is joined."""
+    objects, head = planner.repo.objects, planner.repo.refs.head(task)
+    ours, theirs = "" if head is None else head.commit, planner.tracking.heads[task].commit
+    if on_conflict == "fail":
+        return Parcel(name=task, outcome="conflict", reason="it moved there, too")
+    if on_conflict == "best":
+        try:
+            merge(objects, [ours, theirs])
+        except ConflictError as exc:
+            return Parcel(name=task, outcome="conflict", reason=conflict_report(task, exc).reason)
+    closure = collect(objects, [("commit", ours)], planner.knowledge)
+    return _parcel(planner, task, "merge", closure, reason="it moved there, too")
 
 
 def _tags(planner: Planner) -> Iterator[Parcel]:

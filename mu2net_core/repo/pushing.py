@@ -125,7 +125,8 @@ def _begin(
         return Session(Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock)
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
-    planner = Planner(repo, there, _settled(repo, reached, healed, clock), healed.missing)
+    tracking = _settled(repo, reached, healed, clock)
+    planner = Planner(repo, there, tracking, healed.missing, _moved(reached.sight, tracking))
     session = Session(planner, policy, counter, clock)
     session.restored += healed.sent.words
     for task in sorted(healed.forked):
@@ -156,6 +157,14 @@ def _briefly(
         return None
     planner.tracking = tracking.checked(tracking.epoch, now)
     return planner, "brief"
+
+
+def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:
+    """Returns the tasks whose heads have newer entries than those that are known."""
+    numbers = {} if sight is None else sight.numbers
+    return frozenset(
+        task for task, state in tracking.heads.items() if max(numbers.get(task, ()), default=0) > state.number
+    )
 
 
 def _met(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.epoch import EPOCHS, begin_epoch
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
+from mu2net_core.repo.revisions import near
 from mu2net_core.storage import Store
 from mu2net_core.storage import open_store as default_open_store
 from mu2net_core.storage.files import translated
@@ -24,6 +26,7 @@ __all__ = [
     "RemoteRepository",
     "attach",
     "check_place",
+    "check_recipient",
     "check_vacant",
     "component_fetcher",
     "connect",
@@ -101,14 +104,19 @@ def find_remote(config: Config, name: str | None = None) -> Remote:
     known = ", ".join(sorted(config.remotes))
     if name is not None:
         if name not in config.remotes:
-            raise NotFoundError(f"There is no remote {name}; known: {known or 'none'}.", hint=_ADD)
+            hint = near(name, tuple(config.remotes), "mu2net remote list") if known else _ADD
+            raise NotFoundError(f"There is no remote {name}; known: {known or 'none'}.", hint=hint)
         return config.remotes[name]
     if not config.remotes:
         raise NotFoundError("This repository has no remote.", hint=_ADD)
     if "origin" in config.remotes:
         return config.remotes["origin"]
     if len(config.remotes) > 1:
-        raise InvalidInputError(f"Which remote? Expected one of {known}.")
+        first = min(config.remotes)
+        raise InvalidInputError(
+            f"Which remote? Expected one of {known}.",
+            hint=f"Name one, as in: mu2net push {first}, or mu2net pull {first}",
+        )
     return next(iter(config.remotes.values()))
 
 
@@ -141,17 +149,32 @@ def connect_or_create(
         AccessDeniedError: permissions forbid it.
     """
     reached = connect(remote, open_store=open_store, limits=limits)
+    if not check_recipient(reached):
+        _create(reached, like)
+    return reached
+
+
+def check_recipient(reached: RemoteRepository) -> bool:
+    """Returns whether there is a repository already; writes nothing.
+
+    Raises:
+        InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
+    """
     try:
         found = reached.config()
     except NotFoundError:
-        _create(reached, like)
-        return reached
+        file = reached.store.local_path(CONFIG)
+        if file is None:
+            check_vacant(reached.store)
+        elif file.parent.is_dir():
+            check_empty(file.parent)
+        return False
     if reached.is_partial(found):
         raise InvalidInputError(
             f"Cannot push to {reached.store.url}: it is a partial clone, which does not hold all components.",
             hint="Push to its own remote instead; in that folder, mu2net remote tells which.",
         )
-    return reached
+    return True
 
 
 def check_place(remote: Remote, repo: Repository) -> None:
@@ -203,14 +226,33 @@ def component_fetcher(
                 return read_checked(stores[remote.name], kind, oid, limit=limits.component_bytes, name=remote.name)
             except NotFoundError:
                 continue
-        asked = ", ".join(f"{remote.name} ({remote.url})" for remote in partial)
-        raise NotFoundError(
-            f"The {kind} {oid} is not here" + (f" and not on {asked}." if kind == "component" else "."),
-            hint="`mu2net fsck --repair-from REMOTE` takes a good copy from any other repository that has one; "
-            "`mu2net fsck` says what else is missing, and which earlier models are whole.",
-        )
+        asked = [(remote, stores[remote.name]) for remote in partial if kind == "component"]
+        raise _missing(kind, oid, asked)
 
     return fetch
+
+
+def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> NotFoundError:
+    """Returns the error for an object that is not here and on none of the remotes that were ``asked``."""
+    places = ", ".join(f"{remote.name} ({remote.url})" for remote, _ in asked)
+    what = f"The {kind} {oid} is not here" + (f" and not on {places}" if asked else "")
+    for remote, store in asked:
+        if not store.exists(CONFIG):
+            return NotFoundError(
+                f"{what}: no repository is at {store.url} any more.",
+                hint=f"Bring {remote.name} back (is a disk or share not mounted?), then repeat.",
+            )
+        task = Purged.read(Refs(store)).lists((kind, oid))
+        if task is not None:
+            return NotFoundError(
+                f"{what}: it was purged from {remote.name} with the task {task}.",
+                hint=f"Run `mu2net pull {remote.name}`: that drops what was purged here, too.",
+            )
+    return NotFoundError(
+        f"{what}.",
+        hint="`mu2net fsck --repair-from REMOTE` takes a good copy from any other repository that has one; "
+        "`mu2net fsck` says what else is missing, and which earlier models are whole.",
+    )
 
 
 def check_vacant(store: Store) -> None:
@@ -238,7 +280,6 @@ def _create(remote: RemoteRepository, like: Config) -> None:
             settings = like.shared_settings
             create_repository(file.parent, preset=like.preset, settings=settings, bare=True, readers=readers)
             return
-        check_vacant(store)
         begin_epoch(store)
         store.create(CONFIG, Config(preset=like.preset, settings=like.shared_settings, readers=readers).dump())
 

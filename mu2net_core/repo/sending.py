@@ -18,7 +18,7 @@ from mu2net_core.repo.closure import Closure, Node, collect
 from mu2net_core.repo.epoch import is_current
 from mu2net_core.repo.fetching import Clock, fetch_heads
 from mu2net_core.repo.fetching_names import root_conflict
-from mu2net_core.repo.join import Policy
+from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.moving import absent, move_heads, relied_on, strayed
@@ -101,7 +101,7 @@ class Session:
                     self._push_task(task)
                 except ConflictError as exc:
                     self._conflicts.append(exc)
-                    self.reports[task] = TaskReport(task=task, outcome="conflict", reason=exc.message)
+                    self.reports[task] = conflict_report(task, exc)
 
     def raise_conflict(self, done: Exchange) -> None:
         """Raises the conflicts met, if any, now that everything else was sent."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mu2net_core.objects import SPLITS, AccessRule, Commit, Task
 from mu2net_core.repo.contest import Manifests, ancestry
 
-__all__ = ["by_whom", "differences", "left_behind", "sides"]
+__all__ = ["arrived", "by_whom", "differences", "sides"]
 
 _FEW = 5
 
@@ -42,8 +42,10 @@ def differences(ours: Task, theirs: Task) -> Iterator[str]:
         yield f"as readers {_readers(ours.access)} and {_readers(theirs.access)}"
 
 
-def left_behind(manifests: Manifests, before: str, after: str, theirs: str) -> str | None:
-    """Returns what a head lost that moved from ``before`` to ``after``, and how to get it back; None if nothing.
+def arrived(manifests: Manifests, before: str, after: str, theirs: str) -> str | None:
+    """Returns what a user should know of a head that moved; None if there is nothing.
+
+    That is: what it lost, and how to get it back; that the task was brought back; that its sides define it differently.
 
     Args:
         manifests: where commits and models are.
@@ -51,6 +53,38 @@ def left_behind(manifests: Manifests, before: str, after: str, theirs: str) -> s
         after: the commit it stands at now.
         theirs: what it was made to include.
     """
+    found = (
+        _brought_back(manifests, before, after),
+        _redefined(manifests, before, after, theirs),
+        _left_behind(manifests, before, after, theirs),
+    )
+    return "; ".join(filter(None, found)) or None
+
+
+def _brought_back(manifests: Manifests, before: str, after: str) -> str | None:
+    """Returns who removed and who added a task again, if it is there after that."""
+    if manifests.commit(after).removed:
+        return None
+    new = [commit for oid in _news(manifests, before, after) if (commit := manifests.commit(oid)).agent is not None]
+    last = next((index for index, commit in enumerate(new) if commit.removed), None)
+    known = manifests.commit(before).removed
+    if last == 0 or (last is None and not known):
+        return None
+    removed = "" if last is None or known else f"removed {by_whom(new[last])}, then "
+    return f"{removed}brought back {by_whom(new[-1] if last is None else new[last - 1])}" if new else None
+
+
+def _redefined(manifests: Manifests, ours: str, after: str, theirs: str) -> str | None:
+    """Returns in what the definitions differ that were joined, and which of them holds."""
+    one, other, kept = (manifests.commit(oid).task_id for oid in (ours, theirs, after))
+    if one == other or after == theirs:
+        return None
+    found = "; ".join(differences(manifests.task(one), manifests.task(other)))
+    return f"defined differently: {found}; {'ours' if kept == one else 'theirs'} holds" if found else None
+
+
+def _left_behind(manifests: Manifests, before: str, after: str, theirs: str) -> str | None:
+    """Returns what a head lost, and how to get it back; None if nothing."""
     old, new = manifests.commit(before), manifests.commit(after)
     back = f"back with: mu2net reset {old.task} {before[:10]}"
     if new.removed and not old.removed:
@@ -99,7 +133,8 @@ def _other_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> Iterator[s
     if sorted(ours) == sorted(theirs):
         yield "the same classes in another order"
         return
-    text = f"{len(ours)} and {len(theirs)} classes"
+    same = len(ours) == len(theirs)
+    text = f"{len(ours)} classes each, but other ones" if same else f"{len(ours)} and {len(theirs)} classes"
     only = {"ours": [c for c in ours if c not in theirs], "theirs": [c for c in theirs if c not in ours]}
     named = [f"only {whose}: {_listed(names)}" for whose, names in only.items() if names]
     yield f"{text} ({'; '.join(named)})" if named else text

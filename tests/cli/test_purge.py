@@ -31,6 +31,11 @@ def test_a_purge_here_says_what_went_and_where_it_still_is(run, shared) -> None:
     assert run("status").code == run("fsck").code == 0
 
 
+def test_a_purged_task_that_is_added_again_begins_anew(run, shared) -> None:
+    run("rm-task", "digits", "--purge", "--yes")
+    assert "It was purged before and begins anew" in run("add-task", "sklearn:digits").out
+
+
 def test_a_purged_task_is_listed_as_that_and_tells_nothing_made_up(run, shared) -> None:
     run("rm-task", "digits", "--purge", "--yes")
     assert run("tasks", "--removed").rows()[0] == ["digits", *"---", "purged", *"---"]

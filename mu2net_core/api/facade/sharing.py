@@ -215,20 +215,27 @@ class Sharing(Held):
 
         return push(self.repository, self.context, remote, tasks, on_conflict=on_conflict, progress=progress)
 
-    def plan_push(self, remote: str | None = None, tasks: Sequence[str] = ()) -> PushPlan:
+    def plan_push(
+        self,
+        remote: str | None = None,
+        tasks: Sequence[str] = (),
+        on_conflict: Literal["best", "ours", "theirs", "fail"] = "best",
+    ) -> PushPlan:
         """Returns what ``push`` would send, and changes nothing.
 
         Args:
             remote: its name; by default ``origin``, or the only one.
             tasks: only these, and no tags; by default all.
+            on_conflict: as for ``push``; what it does not join is told as a conflict.
 
         Raises:
             NotFoundError: there is no such remote or task.
             ConflictError: a root differs over there.
+            InvalidInputError: nothing can be sent to that place.
         """
         from mu2net_core.api.push import plan_push
 
-        return plan_push(self.repository, self.context, remote, tasks)
+        return plan_push(self.repository, self.context, remote, tasks, on_conflict)
 
     def tag(self, name: str, *, public: bool = False) -> TagInfo:
         """Names the system as it is now, for good; signed, if a key is set.

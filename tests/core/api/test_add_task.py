@@ -14,7 +14,8 @@ from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.tasks import tasks
 from mu2net_core.errors import AlreadyExistsError, DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule
-from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.repo import HeadState, Repository, load_system, open_repository
+from mu2net_core.testing.samples import add_sample_task
 
 
 @pytest.fixture
@@ -73,6 +74,20 @@ def test_a_task_that_exists_already(repo: Repository, context: Context, numbers:
         add_task(repo, context, numbers)
     assert "--name" in str(error.value.hint)
     assert len(repo.refs.log("numbers")) == 1
+
+
+def test_a_task_that_is_added_twice_at_once_exists_already(
+    repo: Repository, context: Context, numbers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = repo.refs.append
+
+    def slower(task: str, commit_id: str, *, after: HeadState | None) -> HeadState:
+        add_sample_task(open_repository(repo.worktree), task)
+        return append(task, commit_id, after=after)
+
+    monkeypatch.setattr(repo.refs, "append", slower)
+    with pytest.raises(AlreadyExistsError, match="There is a task numbers already"):
+        add_task(repo, context, numbers)
 
 
 def test_a_removed_task_can_be_added_again_and_keeps_its_history(

@@ -36,7 +36,8 @@ def test_joins_what_was_fetched(diverged: Repository, context: Context, on_confl
 def test_fail_says_what_to_do(diverged: Repository, context: Context) -> None:
     with pytest.raises(ConflictError, match="Both sides moved the head of a") as info:
         merge(diverged, context, on_conflict="fail")
-    assert info.value.hint == "Join them: --on-conflict best (the better score), ours or theirs."
+    again = "mu2net pull origin a"
+    assert info.value.hint == f"Keep the better score: {again}; or one side: {again} --on-conflict ours (or theirs)"
 
 
 def test_what_was_never_fetched(ann: Repository, bob: Repository, context: Context) -> None:

@@ -94,7 +94,8 @@ def test_sides_that_do_not_compare_are_refused_and_one_can_be_kept(
     for exchange in (pull, push):
         with pytest.raises(ConflictError, match="define the task a differently") as info:
             exchange(bob, context)
-        assert info.value.hint == "Keep one of them: --on-conflict ours, or --on-conflict theirs."
+        command = f"mu2net {exchange.__name__} origin a --on-conflict"
+        assert info.value.hint == f"Keep one of them: {command} ours, or {command} theirs"
     kept = commit_of(ann if side == "theirs" else bob, "a")
     assert outcomes(pull(bob, context, on_conflict=side))["a"] == "merged"  # type: ignore[arg-type]
     assert bob.objects.commit(commit_of(bob, "a")).task_id == bob.objects.commit(kept).task_id

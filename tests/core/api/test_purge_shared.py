@@ -113,7 +113,7 @@ def test_work_that_was_never_sent_is_purged_here_too_and_the_task_is_shared_agai
     pull(bob, later)
     purge(bob, later, "a")
     add_task(fresh(bob), later, "sklearn:digits", name="a")
-    assert status(fresh(bob), later).remotes[0].relations["a"] == "diverged"
+    assert status(fresh(bob), later).remotes[0].relations["a"] == "conflict"
     pull(fresh(bob), later, on_conflict="ours")
     assert outcomes(push(fresh(bob), later))["a"] == "updated"
     for repo in (fresh(bob), fresh(ann)):
