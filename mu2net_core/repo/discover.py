@@ -59,7 +59,7 @@ def open_repository(
     file = found / CONFIG
     with translated("read", file):
         data = file.read_bytes()
-    config = Config.parse(data, what=f"the repository {found}")
+    config = Config.parse(data, what=str(file))
     repo = Repository(found, config, limits_of(config))
     attach(repo)
     return repo
