@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "complete_any_task",
     "complete_name",
+    "complete_own_setting",
     "complete_place",
     "complete_preset",
     "complete_remote",
@@ -49,8 +50,10 @@ def complete_remote(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Returns the remotes and tasks of the repository here."""
-    return [*complete_remote(ctx, incomplete), *complete_task(ctx, incomplete)]
+    """Returns the tasks of the repository here that are not named yet; for the first name, the remotes too."""
+    named = ctx.params.get("names") or ()
+    remotes = [] if named else complete_remote(ctx, incomplete)
+    return [*remotes, *(task for task in complete_task(ctx, incomplete) if task not in named)]
 
 
 def complete_tag(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -90,6 +93,11 @@ def complete_settable(ctx: typer.Context, incomplete: str) -> list[str]:
     from mu2net_core.api.config import settable
 
     return _complete(ctx, incomplete, settable)
+
+
+def complete_own_setting(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Returns the settings that the repository here sets."""
+    return _complete(ctx, incomplete, lambda repo: sorted(repo.config.settings))
 
 
 def complete_value(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -11,7 +11,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from mu2net_cli.light import LightCommand, LightGroup
+from mu2net_cli.program import as_called, program_in
 from mu2net_cli.verbs import SECTIONS, VERBS
+from mu2net_core.errors import Mu2netError
 
 __all__ = ["VerbGroup", "load_verb"]
 
@@ -49,6 +51,15 @@ class VerbGroup(LightGroup):
             near = get_close_matches(args[0], VERBS, n=3, cutoff=0.6)
             ctx.fail(f"{args[0]!r} is not a mu2net command." + (f" Did you mean {' or '.join(near)}?" if near else ""))
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the verb; commands that an error names are called as the user called this one."""
+        try:
+            return super().invoke(ctx)
+        except Mu2netError as exc:
+            program = program_in(ctx.params.get("directory"))
+            exc.message, exc.hint = as_called(exc.message, program), exc.hint and as_called(exc.hint, program)
+            raise
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Writes the verbs section by section, from the table alone."""

@@ -100,6 +100,7 @@ def _hanging(line: str) -> str:
 
 
 def _filled(text: str, width: int, hang: str) -> Iterator[str]:
+    """Yields lines of ``text``; what is a comment to a shell is one in every line, so that all can be pasted."""
     line = ""
     for piece in _PIECE.findall(text):
         if line.strip() and cell_width(line + piece) > width:
@@ -107,6 +108,8 @@ def _filled(text: str, width: int, hang: str) -> Iterator[str]:
             line = hang + piece.lstrip(" ")
         else:
             line += piece
+        if piece.startswith("  ") and piece.strip(" ") == "#":
+            hang += "# "
     yield line
 
 

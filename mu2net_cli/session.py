@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mu2net_cli.program import as_called, program_in
 from mu2net_cli.text import print_line
 from mu2net_core.api.context import Context
 from mu2net_core.errors import NotFoundError
@@ -57,11 +57,11 @@ class Session:
 
         def warn(text: str) -> None:
             if not quiet:
-                print_line(f"warning: {text}", err=True)
+                print_line(as_called(f"warning: {text}", program), err=True)
 
-        context = replace(Context.default(), warn=warn)
+        program = program_in(directory)
+        context = replace(Context.default(), warn=warn, program=program)
         if directory is not None:
-            context = replace(context, program=f"mu2net -C {shlex.quote(str(directory))}")
             folder = (context.cwd / Path(directory).expanduser()).resolve()  # an older typer leaves a string
             if not folder.is_dir():
                 raise NotFoundError(f"Cannot work in {folder}: there is no such folder.")
@@ -92,12 +92,12 @@ class Session:
     def say(self, text: str) -> None:
         """Prints what an action did, to stdout; silent with ``--quiet``."""
         if not self.quiet:
-            print_line(text)
+            print_line(as_called(text, self.context.program))
 
     def note(self, text: str) -> None:
         """Prints a remark to stderr; silent with ``--quiet``."""
         if not self.quiet:
-            print_line(text, err=True)
+            print_line(as_called(text, self.context.program), err=True)
 
     @property
     def interactive(self) -> bool:

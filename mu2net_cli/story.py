@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,12 +26,14 @@ class Story:
         repo: that evolves.
         tasks: that the command improves.
         restart: whether it drops what is unfinished.
+        options: that hold for whatever evolves, to be given again.
     """
 
     session: Session
     repo: Repository
     tasks: tuple[str, ...]
     restart: bool
+    options: tuple[str, ...] = ()
     _finished: int = 0
     _running: str | None = None
 
@@ -58,7 +61,7 @@ class Story:
             lines.append(f"{self._running}: no generation was finished yet, so its iteration begins anew.")
         for one in unfinished:
             done = f"{one.generation} of {counted(one.generations or 0, 'generation')} done and kept"
-            lines += [f"{one.task}: {done}. To go on:", f"  {one.command}"]
+            lines += [f"{one.task}: {done}. To go on:", f"  {shlex.join((*shlex.split(one.command), *self.options))}"]
         if unfinished and (len(self.tasks) > 1 or self.restart):
             without = " without --restart" if self.restart else " as before"
             then = " first, then improves the other tasks" if len(self.tasks) > 1 else ""

@@ -99,7 +99,7 @@ def more_steps(task: str, schedule: Schedule, context: Context) -> str:
 
 def _schedule(schedule: Schedule) -> str:
     steps = f"{counted(schedule.cycles, 'cycle')} of {counted(schedule.steps, 'step')}"
-    return f"each child {steps} on {schedule.batch} of {schedule.examples} examples"
+    return f"each child {steps} of {counted(schedule.batch, 'example')} ({schedule.examples} in all)"
 
 
 def often(tasks: tuple[str, ...]) -> str:

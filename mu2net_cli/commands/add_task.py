@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -81,7 +82,7 @@ def add_task(
     session.say(f"Added task {task.name} ({access}): {task.num_classes} classes; {counts} examples of {task.source}")
     if head.commit.parents:
         session.say(_again(head, purged=was_purged(repo, head)))
-    session.note(f"Next: mu2net evolve --task {task.name}")
+    session.note(f"Next: mu2net evolve --task {shlex.quote(task.name)}")
 
 
 def _again(head: Head, *, purged: bool) -> str:

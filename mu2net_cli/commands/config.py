@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.completion import complete_settable, complete_setting, complete_value
+from mu2net_cli.completion import complete_own_setting, complete_settable, complete_setting, complete_value
 from mu2net_cli.light import LightCommand, LightGroup
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, print_json, print_table
@@ -85,7 +85,15 @@ def set_setting(
 
 
 @config.command("unset", cls=LightCommand)
-def unset_setting(ctx: typer.Context, key: Key, *, as_json: JsonFlag = False) -> None:
+def unset_setting(
+    ctx: typer.Context,
+    key: Annotated[
+        str,
+        typer.Argument(metavar="KEY", help="A setting, e.g. evolve.children.", autocompletion=complete_own_setting),
+    ],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
     """Remove a value from this repository.
 
     Example: mu2net config unset evolve.children

@@ -84,6 +84,8 @@ def _print(session: Session, result: EvalResult) -> None:
     if result.confused:
         print_line("")
         print_table(session, _CONFUSED, ((c.label, c.said, str(c.count)) for c in result.confused[:_MOST]))
+        if len(result.confused) > _MOST:
+            session.note(f"{len(result.confused) - _MOST} more pairs of classes are confused; --json tells all")
     if result.wrong:
         print_line("")
         print_table(session, _WRONG, ((w.name, w.label, w.said, percent(w.probability)) for w in result.wrong))

@@ -80,7 +80,8 @@ def evolve(
     warn_of_unknown_settings(session, repo)
     tasks = _chosen(repo, task or [], every=every)
     pusher = Pusher.to_default(session, repo) if push else None
-    story = Story(session=session, repo=repo, tasks=tasks, restart=restart)
+    options = (*(["--push"] * push), *(["--events", str(events)] if events is not None else []))
+    story = Story(session=session, repo=repo, tasks=tasks, restart=restart, options=options)
     try:
         with (
             evolve_progress(session, results=not as_json) as show,
@@ -114,7 +115,9 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
     from mu2net_core.api.tasks import tasks as tasks_api
 
     if every == bool(names):
-        raise InvalidInputError("Which tasks? Expected --task TASK (repeatable) or --all.", hint="See: mu2net tasks")
+        raise InvalidInputError(
+            "Which tasks? Expected --task TASK (repeatable) or --all.", hint="Which there are: mu2net tasks"
+        )
     return tuple(info.name for info in tasks_api(repo)) if every else tuple(dict.fromkeys(names))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from mu2net_cli.completion import complete_preset
 from mu2net_cli.options import FolderArgument, JsonFlag, RootOption, RootSeedOption
+from mu2net_cli.program import program_in
 from mu2net_cli.render import print_json, quantity, short
 from mu2net_cli.session import session_of
 from mu2net_cli.transfers import transfer_progress
@@ -55,4 +57,8 @@ def init(
     )
     for remark in result.remarks:
         session.note(remark)
-    session.note("Next: mu2net add-task DATASET, e.g. sklearn:digits or cmaterdb/bangla")
+    if bare:
+        session.note(f"Next, in a working copy: mu2net remote add origin {shlex.quote(str(result.path))}")
+        return
+    program = program_in(ctx.find_root().params.get("directory"), folder)
+    session.note(f"Next: {program} add-task sklearn:digits  # or another: folder:PATH, npz:PATH, cmaterdb/bangla ...")

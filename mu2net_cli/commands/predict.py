@@ -157,7 +157,7 @@ class _Outcome:
             raise self.unusable[0].error
         hints = dict.fromkeys(bad.error.hint for bad in self.unusable if bad.error.hint)
         good = self.count - len(self.unusable)
-        rest = f"the other {good} were" if good else "none could"
+        rest = f"the other {good} {'was' if good == 1 else 'were'}" if good else "none could"
         raise DataError(
             f"{len(self.unusable)} of {self.count} images could not be used; {rest}.", hint=" ".join(hints) or None
         )

@@ -65,10 +65,11 @@ def _left(state: Unfinished) -> str:
 
 def _stands(task: TaskStatus) -> str:
     access = access_text(task.task, task.access.readers)
+    now = "" if task.process is None else f"; running now (process {task.process})"
     if task.model is None:
-        return f"{access}, no model yet"
+        return f"{access}, no model yet{now}"
     quality = f"validation {percent(task.validation)}, test {percent(task.test)}"
-    return f"{access}, {counted(task.iteration, 'iteration')}: {quality}"
+    return f"{access}, {counted(task.iteration, 'iteration')}: {quality}{now}"
 
 
 def _remote(remote: RemoteStatus, now: datetime) -> str:

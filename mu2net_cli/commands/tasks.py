@@ -46,7 +46,7 @@ def tasks(
         print_json(found)
         return
     if not found:
-        session.note("There is no task yet. Next: mu2net add-task DATASET")
+        session.note("There is no task yet. Next: mu2net add-task sklearn:digits")
         return
     print_table(session, _COLUMNS, (_cells(info) for info in found))
 

@@ -19,6 +19,8 @@ from mu2net_core.api.compile_cache import MAX_SIZE_VARIABLE, CompileCache, why_n
 from mu2net_core.api.context import Context
 from mu2net_core.api.devices import find_devices
 from mu2net_core.api.machine import num_cores
+from mu2net_core.api.origins import ALL_VALUES
+from mu2net_core.api.setting_checks import wrong_settings
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.probe import probe
@@ -79,9 +81,14 @@ def doctor(repo: Repository | None, context: Context) -> DoctorReport:
         checks.append(Check(name="repository", outcome="warning", detail="none in this folder", hint="mu2net init"))
         return DoctorReport(checks=tuple(checks))
     checks.append(_ok("repository", f"{repo.path}, preset {repo.config.preset}"))
+    checks += [_wrong(text) for text in wrong_settings(repo, context)]
     checks.append(_safely("storage", lambda: _storage(repo, context)))
     checks.append(_disk(repo.path))
     return DoctorReport(checks=(*checks, *_remotes(repo)))
+
+
+def _wrong(text: str) -> Check:
+    return Check(name="settings", outcome="failed", detail=text, hint=ALL_VALUES)
 
 
 def _ok(name: str, detail: str) -> Check:

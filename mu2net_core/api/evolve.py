@@ -12,6 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
 from mu2net_core.api.laboratory import Laboratory
 from mu2net_core.api.publish import publish
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.recorded import changed_settings
 from mu2net_core.api.resume import Asked, Left, look, refuse
 from mu2net_core.api.settings import effective_preset
@@ -68,7 +69,7 @@ def evolve(
     seed: int | None = None,
     budget_s: float | None = None,
     restart: bool = False,
-    on_event: Callable[[Event], None] = lambda _event: None,
+    on_event: Callable[[Event], None] = ignore,
 ) -> EvolveResult:
     """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
 
@@ -134,7 +135,7 @@ def evolve(
 
 def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:
     if not tasks:
-        raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task DATASET")
+        raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task sklearn:digits")
     if iterations < 1:
         raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
     if seed is not None and abs(seed) > _LARGEST_SEED:

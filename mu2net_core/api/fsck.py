@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.remote import resolve_url
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
@@ -33,7 +34,7 @@ def fsck(
     remote: str | None = None,
     repair_from: str | None = None,
     subset: str | None = None,
-    progress: Watch = lambda *_: None,
+    progress: Watch = ignore,
 ) -> FsckReport:
     """Returns what is wrong with a repository, here or on a remote, after repairs if asked for.
 

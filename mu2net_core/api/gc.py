@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.running import running_tips
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Repository
@@ -28,7 +29,7 @@ def gc(
     remote: str | None = None,
     grace: timedelta = GRACE,
     dry_run: bool = True,
-    progress: Callable[[str, int], None] = lambda _what, _done: None,
+    progress: Callable[[str, int], None] = ignore,
     settle: Callable[[], None] = lambda: time.sleep(SETTLE_S),
 ) -> GcReport:
     """Deletes what no ref and no running work reaches and nobody wrote for ``grace``; returns what that was.

@@ -31,13 +31,19 @@ def next_steps(report: StatusReport, program: str = "mu2net") -> tuple[NextStep,
         program: how the commands begin that this working copy is reached with.
     """
     steps = [
-        *map(_finish, sorted(report.unfinished, key=lambda state: state.stuck is not None)),
+        *map(_finish, sorted(_stopped(report), key=lambda state: state.stuck is not None)),
         *(step for remote in report.remotes for step in _heal(remote, program)),
         *(step for remote in report.remotes for step in _take(remote, program)),
         *(step for remote in report.remotes for step in _give(remote, program)),
         *_begin(report, program),
     ]
     return tuple(steps or _improve(report, program))
+
+
+def _stopped(report: StatusReport) -> Iterator[Unfinished]:
+    """Yields the unfinished iterations that no process works on now."""
+    busy = {task.task for task in report.tasks if task.process is not None}
+    return (state for state in report.unfinished if state.task not in busy)
 
 
 def _finish(state: Unfinished) -> NextStep:
@@ -91,7 +97,7 @@ def pending_names(remote: RemoteStatus) -> dict[str, tuple[str, ...]]:
 
 
 def _begin(report: StatusReport, program: str) -> Iterator[NextStep]:
-    waiting = [task.task for task in report.tasks if task.model is None]
+    waiting = [task.task for task in report.tasks if task.model is None and task.process is None]
     begun = {state.task for state in report.unfinished}
     named = [task for task in waiting if task not in begun]
     if not report.tasks:
@@ -99,13 +105,15 @@ def _begin(report: StatusReport, program: str) -> Iterator[NextStep]:
             command=f"{program} add-task sklearn:digits", why="or any other data set: folder:PATH, npz:PATH, ..."
         )
     elif named:
-        few = len(named) < len(report.tasks) and len(named) <= _FEW
+        is_busy = any(task.process is not None for task in report.tasks)
+        few = is_busy or (len(named) < len(report.tasks) and len(named) <= _FEW)
         chosen = " ".join(f"--task {task}" for task in named) if few else "--all"
         yield NextStep(command=f"{program} evolve {chosen}", why=f"no model yet: {_listed(named)}")
 
 
 def _improve(report: StatusReport, program: str) -> Iterator[NextStep]:
-    yield NextStep(command=f"{program} evolve --all", why="one more iteration of every task")
+    if all(task.process is None for task in report.tasks):
+        yield NextStep(command=f"{program} evolve --all", why="one more iteration of every task")
     if not report.remotes:
         yield NextStep(
             command=f"{program} remote add origin ../shared", why="to share it: a folder or bucket others reach"

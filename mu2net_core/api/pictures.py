@@ -62,17 +62,17 @@ class Unreadable:
 
 
 def find_pictures(
-    images: Iterable[Path | str | bytes], *, folder: Path, warn: Callable[[str], None]
+    images: Path | str | bytes | Iterable[Path | str | bytes], *, folder: Path, warn: Callable[[str], None]
 ) -> Iterator[Picture | Unreadable]:
     """Yields the pictures that are named, one after the other; nothing is read yet.
 
     Args:
-        images: files; folders, which stand for all image files below them, sorted by name, hidden ones left out; and
-            encoded pictures as bytes.
+        images: one or many: files; folders, which stand for all image files below them, sorted by name, hidden ones
+            left out; and encoded pictures as bytes.
         folder: that relative paths start from.
         warn: told what of a folder was left out.
     """
-    for image in images:
+    for image in [images] if isinstance(images, (Path, str, bytes)) else images:
         if isinstance(image, bytes):
             yield Picture(name=STDIN, path=Path(STDIN), data=image)
             continue

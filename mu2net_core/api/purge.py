@@ -64,7 +64,7 @@ def purge(
     _check_running(repo, context, task)
     place, also = here(repo), partial(_also, repo)
     if dry_run:
-        return PurgeReport.of(place, survey(place, task, also=also()))
+        return PurgeReport.of(place, survey(place, task, also=_also(repo, but=task)))
     for one in running(repo):
         if one.task == task:
             with translated("delete", one.folder):
@@ -126,9 +126,9 @@ def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Surv
     return store
 
 
-def _also(repo: Repository) -> Tips:
-    """Returns what must stay besides what refs reach: fetched work, and running iterations."""
-    return state_tips(repo) | running_tips(repo)
+def _also(repo: Repository, but: str | None = None) -> Tips:
+    """Returns what must stay besides what refs reach: fetched work, and running iterations, ``but`` for a task's."""
+    return state_tips(repo) | running_tips(repo, but)
 
 
 def _check_running(repo: Repository, context: Context, task: str) -> None:

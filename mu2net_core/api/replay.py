@@ -22,6 +22,7 @@ from mu2net_core.api.comparison import (
 from mu2net_core.api.context import Context
 from mu2net_core.api.foreign_settings import MOST_CYCLES
 from mu2net_core.api.laboratory import Laboratory
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.recorded import recorded_preset
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event
@@ -75,7 +76,7 @@ def replay(
     context: Context,
     revision: str,
     *,
-    on_event: Callable[[Event], None] = lambda _event: None,
+    on_event: Callable[[Event], None] = ignore,
 ) -> ReplayReport:
     """Runs an iteration again as it was run, and says whether the same came out; no head and no state changes.
 

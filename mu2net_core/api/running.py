@@ -16,8 +16,19 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.reach import Tips
 from mu2net_core.search import Population
+from mu2net_core.storage.lock import holder_of
 
-__all__ = ["Running", "State", "is_published", "left_behind", "running", "running_tips", "why_stuck"]
+__all__ = [
+    "Running",
+    "State",
+    "evolving",
+    "is_published",
+    "left_behind",
+    "lock_of",
+    "running",
+    "running_tips",
+    "why_stuck",
+]
 
 
 class State(Protocol):
@@ -89,9 +100,19 @@ def running(repo: Repository) -> Iterator[Running]:
         )
 
 
-def running_tips(repo: Repository) -> Tips:
-    """Returns what of the repository all running and interrupted iterations need."""
-    return reduce(or_, (one.tips for one in running(repo)), Tips())
+def running_tips(repo: Repository, but: str | None = None) -> Tips:
+    """Returns what of the repository all running and interrupted iterations need, ``but`` for one task's."""
+    return reduce(or_, (one.tips for one in running(repo) if one.task != but), Tips())
+
+
+def lock_of(folder: Path) -> Path:
+    """Returns the lock of the iteration that lies in ``folder``; no task's folder starts with a dot."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def evolving(repo: Repository, task: str) -> int | None:
+    """Returns the process that evolves a task in this working copy now; None if none does."""
+    return holder_of(lock_of(repo.state / "iterations" / task.replace("/", "@")))
 
 
 def is_published(repo: Repository, state: State) -> bool:

@@ -129,11 +129,14 @@ def _check_fits(preset: Preset, settings: Mapping[str, Value], limits: Limits, k
 def _check_data(repo: Repository, context: Context, key: str, value: Value) -> None:
     """Checks ``data.TASK``: where the task's data lies on this machine; a place that is not there now is only told."""
     from mu2net_core.data.catalogue import local_path, split_uri  # numpy comes along
+    from mu2net_core.data.sources.digits import check_digits
 
     task_head(repo, key.removeprefix(DATA))
     if not isinstance(value, str):
         raise InvalidInputError(f"{key}: expected the URI of a data set, got {value!r}.", hint="E.g. folder:PATH")
-    split_uri(value)
+    scheme, rest = split_uri(value)
+    if scheme == "sklearn":
+        check_digits(rest)
     path = local_path(value, repo.worktree)
     if path is not None and not path.exists():
         context.warn(f"{key}: there is no {path} on this machine now.")

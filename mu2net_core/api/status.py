@@ -12,7 +12,7 @@ import msgspec
 from mu2net_core.api.context import Context
 from mu2net_core.api.next_steps import NextStep, next_steps
 from mu2net_core.api.preset_note import own_preset
-from mu2net_core.api.running import is_published, why_stuck
+from mu2net_core.api.running import evolving, is_published, why_stuck
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Repository
@@ -42,6 +42,7 @@ class TaskStatus:
         validation: that model's validation quality.
         test: that model's test quality.
         finished_at: when the head was made.
+        process: that improves it in this working copy now; None if none does.
     """
 
     task: str
@@ -52,6 +53,7 @@ class TaskStatus:
     validation: float | None
     test: float | None
     finished_at: str
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,7 @@ def _task(repo: Repository, head: HeadState, commit: Commit, models: Mapping[str
         validation=model.quality if model else None,
         test=model.test_quality if model else None,
         finished_at=commit.finished_at,
+        process=evolving(repo, head.task),
     )
 
 

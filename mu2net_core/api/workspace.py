@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mu2net_core.api.running import lock_of
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Component, ComponentRef, decode, encode
@@ -51,8 +52,7 @@ class Workspace:
 
     def lock(self, task: str) -> FileLock:
         """Returns a lock that one process at a time can hold, and that dies with it."""
-        file = self.folder.with_name(f".{self.folder.name}.lock")  # no task's folder starts with a dot
-        return FileLock(file, what=f"the evolution of {task} in this working copy")
+        return FileLock(lock_of(self.folder), what=f"the evolution of {task} in this working copy")
 
     def load(self) -> IterationState | None:
         """Returns the state of an iteration that was interrupted, or None.

@@ -67,7 +67,7 @@ class Limits:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _LARGEST:
                 raise InvalidInputError(
-                    f"{LIMITS_PREFIX}{field.name}: expected a whole number from 1 to 2^62, got {str(value)[:80]!r}."
+                    f"{LIMITS_PREFIX}{field.name}: expected a whole number from 1 to 2^62, got {repr(value)[:80]}."
                 )
 
     def max_bytes(self, kind: Kind) -> int:

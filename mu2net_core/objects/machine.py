@@ -39,10 +39,12 @@ class MachineConfig:
         for name, choices in self.choices().items():
             if (found := getattr(self, name)) not in choices:
                 expected = ", ".join(choices)
-                raise InvalidInputError(f"{MACHINE_PREFIX}{name}: expected one of {expected}, got {str(found)[:80]!r}.")
+                raise InvalidInputError(f"{MACHINE_PREFIX}{name}: expected one of {expected}, got {repr(found)[:80]}.")
         size = self.resident_bytes
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= 2**62:
-            raise InvalidInputError(f"{MACHINE_PREFIX}resident_bytes: expected bytes, 0 or more, got {str(size)[:80]}.")
+            raise InvalidInputError(
+                f"{MACHINE_PREFIX}resident_bytes: expected bytes, 0 or more, got {repr(size)[:80]}."
+            )
 
     @classmethod
     def settings_keys(cls) -> tuple[str, ...]:

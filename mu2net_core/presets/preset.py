@@ -45,7 +45,8 @@ class TrainingConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, str) and not 0 < value <= _LARGEST:
-                raise InvalidInputError(f"evolve.{field.name}: expected a positive number, got {str(value)[:80]}.")
+                expected = f"at most {_LARGEST}" if value > _LARGEST else "a positive number"
+                raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,7 @@ def check_names(key: str, value: object) -> None:
     if key == _METHOD:
         check_method(str(value))
     if key == _SCORER and value not in _SCORERS:
-        raise InvalidInputError(f"{key}: expected {' or '.join(_SCORERS)}, got {str(value)[:80]!r}.")
+        raise InvalidInputError(f"{key}: expected {' or '.join(_SCORERS)}, got {repr(value)[:80]}.")
 
 
 def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
@@ -144,7 +144,7 @@ def _check_finite(key: str, value: object) -> None:
     """Refuses what no model could be stored with."""
     numbers = value if isinstance(value, list | tuple) else (value,)
     if not all(isfinite(number) for number in numbers if isinstance(number, float)):
-        raise InvalidInputError(f"{key}: expected finite numbers, got {value}.")
+        raise InvalidInputError(f"{key}: expected finite numbers, got {repr(value)[:80]}.")
 
 
 def _check_ranges(key: str, name: str, value: object) -> None:
@@ -152,7 +152,7 @@ def _check_ranges(key: str, name: str, value: object) -> None:
     meaning = HYPERPARAMETERS.get(name)
     for number in value if isinstance(value, list | tuple) else (value,):
         if meaning and isinstance(number, int | float) and not meaning.is_sensible(number):
-            raise InvalidInputError(f"{key}: expected {meaning.expected}, got {str(number)[:80]}.")
+            raise InvalidInputError(f"{key}: expected {meaning.expected}, got {repr(number)[:80]}.")
 
 
 def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperparameter:
@@ -164,7 +164,7 @@ def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperpar
 def _listed(key: str, value: object, like: Hyperparameter) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise InvalidInputError(
-            f"{key}: expected a list of values, got {str(value)[:80]!r}.", hint=f"For one value: {key} = [{value}]"
+            f"{key}: expected a list of values, got {repr(value)[:80]}.", hint=f"For one value: {key} = [{value}]"
         )
     return tuple(_alike(key, one, like) for one in value)
 
@@ -173,13 +173,13 @@ def _alike(key: str, value: Any, like: Hyperparameter) -> Any:
     """Returns ``value``, which must be of the kind of ``like``: a whole number where that is one, and so on."""
     kinds = (int, float) if isinstance(like, float) else type(like)
     if isinstance(value, bool) != isinstance(like, bool) or not isinstance(value, kinds):
-        raise InvalidInputError(f"{key}: expected {_KINDS[type(like)]}, got {str(value)[:80]!r}.")
+        raise InvalidInputError(f"{key}: expected {_KINDS[type(like)]}, got {repr(value)[:80]}.")
     return value
 
 
 def _positive(key: str, value: Any) -> Any:
     if isinstance(value, int | float) and not value > 0:
-        raise InvalidInputError(f"{key}: expected a positive number, got {value}.")
+        raise InvalidInputError(f"{key}: expected a positive number, got {repr(value)[:80]}.")
     return value
 
 

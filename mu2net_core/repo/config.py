@@ -46,7 +46,7 @@ class Config:
     Attributes:
         format: of the repository.
         preset: its name.
-        settings: flat, by dotted key (``search.mu``).
+        settings: flat, by dotted key (``evolve.children``).
         remotes: by name; a working copy's own, none in one that was read from elsewhere.
         is_partial: of one that was read from elsewhere, whether it says that components may be on a remote of its own.
         readers: who can read a shared repository, as whoever made it said; None for everybody.
@@ -179,7 +179,7 @@ class Layers:
 
 
 def environment_name(key: str) -> str:
-    """Returns the environment variable that sets ``key``: ``search.mu`` is ``MU2NET_SEARCH_MU``."""
+    """Returns the environment variable that sets ``key``: ``evolve.children`` is ``MU2NET_EVOLVE_CHILDREN``."""
     return "MU2NET_" + key.upper().replace(".", "_").replace("-", "_")
 
 
@@ -221,7 +221,7 @@ def check_setting_key(key: str) -> str:
     if key.startswith(DATA):
         check_name(key.removeprefix(DATA), "task name")
     elif not all(part.replace("_", "").replace("-", "").isalnum() and part.isascii() for part in key.split(".")):
-        raise InvalidInputError(f"Not a setting: {key[:120]!r}. Expected words joined by dots, e.g. search.mu.")
+        raise InvalidInputError(f"Not a setting: {key[:120]!r}. Expected words joined by dots, e.g. evolve.children.")
     return key
 
 

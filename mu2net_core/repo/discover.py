@@ -58,7 +58,7 @@ def open_repository(
     found = _repository_at(path)
     if found is None:
         raise NotFoundError(f"No repository in {path}.", hint=f"Make one with `mu2net init {path}`.")
-    config = Config.parse(_own(found), what=f"the repository {found}")
+    config = Config.parse(_own(found), what=str(found / CONFIG))
     repo = Repository(found, config, limits_of(config))
     attach(repo)
     return repo

@@ -24,6 +24,9 @@ CONFIG = "config.toml"
 PROBE = "probe"
 """The folder of what probes of a place write; no part of a repository."""
 
+_PATIENCE_S = 5.0
+"""How long another process is waited for that changes the settings, which takes a moment."""
+
 
 class Repository:
     """A repository in a local folder.
@@ -62,7 +65,7 @@ class Repository:
         Raises:
             ConflictError: another process changes them right now.
         """
-        with FileLock(self.state / "config.lock", what="the settings of this repository"):
+        with FileLock(self.state / "config.lock", what="the settings of this repository", patience_s=_PATIENCE_S):
             file = self.path / CONFIG
             with translated("read", file):
                 data = file.read_bytes()

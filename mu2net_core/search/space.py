@@ -56,7 +56,8 @@ class SearchSpace:
                 raise InvalidInputError(f"Hyperparameter {name}: expected sorted distinct values, got {list(values)}.")
             if self.defaults[name] not in values:
                 raise InvalidInputError(
-                    f"Hyperparameter {name}: the default {self.defaults[name]} is not one of {list(values)}."
+                    f"Hyperparameter {name}: the default {self.defaults[name]} is not one of {list(values)}.",
+                    hint=f"Take it into space.{name}, or choose another: mu2net config set default.{name} VALUE",
                 )
         if not all(isinstance(rate, int | float) and 0 <= rate <= 1 for rate in self.values[MU]):
             raise InvalidInputError(f"Hyperparameter mu: expected probabilities, got {list(self.values[MU])}.")

@@ -77,3 +77,15 @@ def test_the_folder_named_on_the_line_is_the_one_that_is_asked(offered: Offer, t
     assert offered("mu2net eval dig") == []
     assert offered("mu2net -C repo eval dig") == ["digits", "digits/parity"]
     assert offered("mu2net eval -C repo dig") == ["digits", "digits/parity"]
+
+
+def test_what_is_named_already_is_not_offered_again(offered: Offer, run, tmp_path: Path) -> None:
+    run("remote", "add", "origin", str(tmp_path / "shared"))
+    assert offered("mu2net push origin ") == ["digits", "digits/parity"]
+    assert offered("mu2net push origin digits ") == ["digits/parity"]
+
+
+def test_only_what_is_set_can_be_unset(offered: Offer, run) -> None:
+    assert offered("mu2net config unset ") == []
+    run("config", "set", "evolve.children", "3")
+    assert offered("mu2net config unset ") == ["evolve.children"]

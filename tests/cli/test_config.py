@@ -63,3 +63,9 @@ def test_a_wrong_value_from_elsewhere_is_told_when_settings_are_listed(run, monk
     assert "sign.key: there is no file /nope. Set by the environment variable MU2NET_SIGN_KEY" in err
     monkeypatch.setenv("MU2NET_LIMITS_LAYERS", "many")
     assert "got 'many'. Set by the environment variable MU2NET_LIMITS_LAYERS" in run("config", "list").err
+
+
+def test_a_number_below_zero_is_told_how_to_be_written(run) -> None:
+    err = run("config", "set", "evolve.children", "-1").err
+    assert "hint: For a number below 0, write -- before it: mu2net config set ... -- -1\n" in err
+    assert "expected a positive number, got -1" in run("config", "set", "evolve.children", "--", "-1").err

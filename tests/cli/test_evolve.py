@@ -146,13 +146,13 @@ def unfinished_repo(run, trained_repo: Path, monkeypatch) -> Path:
 
     with monkeypatch.context() as patch:
         patch.setattr("mu2net_core.api.evolve.evolve", stopped)
-        options = ("--generations", "2", "--children", "1", "--validations", "1", "--seed", "3")
+        options = ("--generations", "2", "--children", "1", "--validations", "1", "--seed", "3", "--events", "my ev")
         result = run("-C", trained_repo, "evolve", "--task", "digits/parity", "--task", "digits", *options)
     assert result.code == 130
     assert result.err.splitlines()[-5:] == [
         "Stopped.",
         "digits/parity: 1 of 2 generations done and kept. To go on:",
-        f"  mu2net -C {trained_repo} evolve --task digits/parity",
+        f"  mu2net -C {trained_repo} evolve --task digits/parity --events 'my ev'",
         "The same command as before goes on with it first, then improves the other tasks.",
         "Interrupted.",
     ]
@@ -315,3 +315,11 @@ def test_predict_needs_an_image_that_is_one(run, trained_repo: Path, tmp_path: P
     result = run("-C", trained_repo, "predict", "digits", "../a.png")
     assert result.code == 6
     assert "a.png" in result.err
+
+
+def test_a_dry_purge_counts_what_the_purge_deletes_with_an_iteration_unfinished(run, unfinished_repo: Path) -> None:
+    purge = ("-C", unfinished_repo, "rm-task", "digits/parity", "--purge", "--json")
+    told = run(*purge, "--dry-run").json()
+    assert told["num_objects"] > 0
+    done = run(*purge, "--yes").json()
+    assert (done["num_objects"], done["size_bytes"]) == (told["num_objects"], told["size_bytes"])

@@ -140,3 +140,11 @@ def test_a_command_ends_where_its_sentence_does() -> None:
         "hint: Make one: ssh-keygen -t ed25519 -f /a/long/path/to/a/key. To sign nothing:",
         "      mu2net config set sign.key ''",
     ]
+
+
+def test_a_comment_behind_a_command_stays_one_in_every_line_so_that_all_can_be_pasted() -> None:
+    command = "mu2net -C somewhere push origin"
+    lines = wrapped(f"Next: {command}  # not there yet: {'digits, ' * 20}", 80).splitlines()
+    assert len(lines) > 2
+    assert shlex.split(lines[0].removeprefix("Next: "), comments=True) == command.split()
+    assert [shlex.split(line, comments=True) for line in lines[1:]] == [[]] * (len(lines) - 1)

@@ -119,3 +119,13 @@ def test_missing_data_names_the_variable_that_decides(run, monkeypatch, tmp_path
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
     monkeypatch.setenv(variable, str(tmp_path / "none"))
     assert f"data: Set {variable} to where they are." in run("doctor").err
+
+
+def test_doctor_tells_of_a_key_that_is_gone(run) -> None:
+    file = Path(".mu2net") / "config.toml"
+    file.write_text(f'{file.read_text()}\n[settings]\nsign.key = "gone"\n')
+    result = run("doctor")
+    assert result.code == 1
+    (row,) = [row for row in result.rows() if row[0] == "settings"]
+    assert row[1] == "failed"
+    assert row[2].startswith("sign.key: there is no file gone. Set by the repository's settings")

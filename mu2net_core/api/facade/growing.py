@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.facade.held import Held
+from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
     from mu2net_core.api.add_root import RootResult
@@ -154,7 +155,7 @@ class Growing(Held):
         seed: int | None = None,
         budget_s: float | None = None,
         restart: bool = False,
-        on_event: Callable[[Event], None] = lambda _event: None,
+        on_event: Callable[[Event], None] = ignore,
     ) -> EvolveResult:
         """Improves tasks by evolution: the main job. What was interrupted goes on after its last finished generation.
 
@@ -194,7 +195,7 @@ class Growing(Held):
             on_event=on_event,
         )
 
-    def replay(self, revision: str, *, on_event: Callable[[Event], None] = lambda _event: None) -> ReplayReport:
+    def replay(self, revision: str, *, on_event: Callable[[Event], None] = ignore) -> ReplayReport:
         """Does the iteration of a commit again and says whether the same comes out; changes nothing.
 
         Args:

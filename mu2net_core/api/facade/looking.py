@@ -168,7 +168,7 @@ class Looking(Held):
     def predict(
         self,
         revision: str,
-        images: Iterable[Path | str | bytes],
+        images: Path | str | bytes | Iterable[Path | str | bytes],
         *,
         top: int = 3,
         resize: bool = False,
@@ -180,7 +180,7 @@ class Looking(Held):
 
         Args:
             revision: a task, commit or model.
-            images: files, folders (all images below them, sorted by name), and encoded images as bytes.
+            images: one or many: files, folders (all images below them, sorted by name), and encoded images as bytes.
             top: how many of the likeliest classes are told.
             resize: accept images of any size and mode, and convert them as training did.
             progress: told of every component that is brought.

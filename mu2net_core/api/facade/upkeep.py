@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.facade.held import Held
+from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
     from mu2net_core.api.config import DescribedSetting
@@ -103,7 +104,7 @@ class Upkeep(Held):
         remote: str | None = None,
         repair_from: str | None = None,
         subset: str | None = None,
-        progress: Callable[[str, int, int], None] = lambda *_: None,
+        progress: Callable[[str, int, int], None] = ignore,
     ) -> FsckReport:
         """Checks every object, reference and access rule, here or on a remote, after repairs if asked for.
 
@@ -130,7 +131,7 @@ class Upkeep(Held):
         remote: str | None = None,
         grace: timedelta = timedelta(days=14),
         dry_run: bool = True,
-        progress: Callable[[str, int], None] = lambda _what, _done: None,
+        progress: Callable[[str, int], None] = ignore,
     ) -> GcReport:
         """Finds what nobody needs any more; deletes it if it is no dry run.
 

@@ -16,7 +16,7 @@ from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Slice
 
-__all__ = ["DigitsSource", "open_digits"]
+__all__ = ["DigitsSource", "check_digits", "open_digits"]
 
 _CLASSES: dict[str, tuple[str, ...]] = {
     "digits": tuple("0123456789"),
@@ -67,8 +67,8 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
     return images[order], bunch.target[order]
 
 
-def open_digits(rest: str, *, options: Options, data_dir: str | None) -> DigitsSource:  # noqa: ARG001
-    """Returns the source ``sklearn:<rest>``.
+def check_digits(rest: str) -> None:
+    """Checks that there is a data set ``sklearn:<rest>``.
 
     Raises:
         NotFoundError: there is no such labelling.
@@ -79,4 +79,13 @@ def open_digits(rest: str, *, options: Options, data_dir: str | None) -> DigitsS
             f"Unknown data set sklearn:{rest}; known: {', '.join(f'sklearn:{name}' for name in _CLASSES)}.",
             hint=f"Did you mean sklearn:{near[0]}?" if near else None,
         )
+
+
+def open_digits(rest: str, *, options: Options, data_dir: str | None) -> DigitsSource:  # noqa: ARG001
+    """Returns the source ``sklearn:<rest>``.
+
+    Raises:
+        NotFoundError: there is no such labelling.
+    """
+    check_digits(rest)
     return DigitsSource(rest)

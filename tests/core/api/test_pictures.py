@@ -69,3 +69,10 @@ def test_a_name_that_no_file_can_have_is_an_image_that_cannot_be_read(tmp_path: 
     assert not isinstance(picture, Unreadable)
     with pytest.raises(DataError, match="Cannot read the image"):
         picture.read(None)
+
+
+@pytest.mark.parametrize("image", ["new/d1.png", b"bytes", Path("new/d1.png")], ids=type)
+def test_one_image_needs_no_list_around_it(tmp_path: Path, image: str | bytes | Path) -> None:
+    alone = list(find_pictures(image, folder=tmp_path, warn=print))
+    assert alone == list(find_pictures([image], folder=tmp_path, warn=print))
+    assert len(alone) == 1

@@ -152,3 +152,10 @@ def test_a_type_checker_finds_what_is_misspelt_and_nothing_else(tmp_path: Path) 
     found = [int(line) for line in re.findall(r"user\.py:(\d+): error:", result.stdout)]
     wrong = [number for number, line in enumerate(USER.splitlines(), 1) if line.endswith("# wrong")]
     assert found == wrong, result.stdout + result.stderr
+
+
+def test_the_help_shows_no_code_as_a_default() -> None:
+    names = [name for name in dir(m.Repo) if not name.startswith("_")]
+    methods = [method for name in names if callable(method := getattr(m.Repo, name))]
+    assert methods
+    assert not [method for method in methods if "<lambda>" in str(inspect.signature(method))]

@@ -51,7 +51,7 @@ def test_every_setting_takes_what_it_has(repo: Repository, context: Context, key
         ("space.learning_rate", "[-0.1, 0.01]", r"space\.learning_rate: expected numbers above 0, got -0\.1"),
         ("space.momentum", "[0.9, 1.0]", r"space\.momentum: expected numbers from 0 up to, but not, 1, got 1\.0"),
         ("default.warmup_ratio", "2.0", r"default\.warmup_ratio: expected numbers from 0 to 1"),
-        ("evolve.children", "100000000000000000000", r"evolve\.children: expected a positive number"),
+        ("evolve.children", "100000000000000000000", r"evolve\.children: expected at most 2147483648, got 1000"),
         ("evolve.children", "4.0", r"evolve\.children: expected a whole number"),
         ("cache.max_size", "plenty", "cache.max_size: not a size: 'plenty'"),
         ("limits.layers", "0", r"limits\.layers: expected a whole number from 1"),
@@ -62,7 +62,7 @@ def test_every_setting_takes_what_it_has(repo: Repository, context: Context, key
         ("data.digits", "/pictures", "Not a data set name(.|\n)*write folder:/pictures"),
         ("data.digits", "3", "expected the URI of a data set, got 3"),
         ("data.digit", "folder:x", "There is no task 'digit'(.|\n)*Did you mean digits"),
-        ("space.image_size", "32", r"expected a list of values, got '32'(.|\n)*space\.image_size = \[32\]"),
+        ("space.image_size", "32", r"expected a list of values, got 32(.|\n)*space\.image_size = \[32\]"),
     ],
 )
 def test_what_is_refused_says_what_would_be_right(
@@ -133,3 +133,24 @@ def test_settings_are_listed_by_how_they_begin(repo: Repository, context: Contex
     assert "random search" in found.description
     with pytest.raises(NotFoundError, match=r"No setting begins with 'evlove'(.|\n)*Did you mean evolve"):
         config.list_(repo, context, "evlove")
+
+
+def test_data_of_scikit_learn_that_there_is_not_is_refused(repo: Repository, context: Context) -> None:
+    add_task(repo, context, "sklearn:digits")
+    with pytest.raises(NotFoundError, match="Unknown data set sklearn:iris; known: sklearn:digits"):
+        config.set_(repo, context, "data.digits", "sklearn:iris")
+    assert config.set_(repo, context, "data.digits", "sklearn:digits").value == "sklearn:digits"
+
+
+def test_a_range_without_the_default_is_told_how_to_choose_another(repo: Repository, context: Context) -> None:
+    with pytest.raises(InvalidInputError, match=r"mu2net config set default\.momentum VALUE"):
+        config.set_(repo, context, "space.momentum", "[0.5]")
+    config.set_(repo, context, "default.momentum", "0.5")
+    assert config.set_(repo, context, "space.momentum", "[0.5]").value == [0.5]
+
+
+def test_a_broken_file_is_named_with_the_line(repo: Repository) -> None:
+    file = repo.path / "config.toml"
+    file.write_text('format = 1\npreset = "vit-ti0"\n[settings\n')
+    with pytest.raises(Mu2netError, match=rf"Cannot read {file}: .*line 3"):
+        open_repository(repo.path)

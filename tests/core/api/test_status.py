@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mu2net_core.api.purge import purge
 from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.status import Unfinished, status
+from mu2net_core.api.workspace import Workspace
 from mu2net_core.objects import PUBLIC, AccessRule, to_json
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
@@ -265,3 +267,28 @@ def test_the_age_of_what_is_known_is_that_of_the_last_look_at_all_of_it(hub: Rep
     assert (status(hub, later).remotes[0].seen_at or "").startswith("2026-")
     fetch(hub, later)
     assert (status(hub, later).remotes[0].seen_at or "").startswith("2027-")
+
+
+def test_what_another_process_evolves_now_is_told_and_not_to_be_evolved_next(
+    repo: Repository, context: Context
+) -> None:
+    for task in ("a", "b"):
+        add_sample_task(repo, task)
+    folder = repo.state / "iterations" / "a"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text(state_of(repo, "a"))
+    with Workspace.of(repo, "a").lock("a"):
+        report = status(repo, context)
+    assert {task.task: task.process for task in report.tasks} == {"a": os.getpid(), "b": None}
+    assert [step.command for step in report.next] == ["mu2net evolve --task b"]
+    after = status(repo, context)
+    assert {task.process for task in after.tasks} == {None}
+    assert after.next[0].command == "mu2net evolve --task a"
+
+
+def test_nothing_is_to_be_evolved_next_to_a_process_that_evolves_all_there_is(
+    repo: Repository, context: Context
+) -> None:
+    add_sample_task(repo, "a")
+    with Workspace.of(repo, "a").lock("a"):
+        assert not any(" evolve " in step.command for step in status(repo, context).next)
