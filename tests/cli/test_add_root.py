@@ -58,7 +58,7 @@ def test_offline_it_says_which_file_belongs_where(run, tmp_path: Path, monkeypat
     def unreachable(url: str) -> None:
         raise ConnectionError(f"Cannot connect to {url}")
 
-    source = download._Source(connect=lambda: unreachable("the host"), path="", failure=download._any_failure)
+    source = download._Source(pieces=lambda: unreachable("the host"), failure=download._any_failure)
     monkeypatch.setattr(download, "_source", lambda url: source)
     monkeypatch.setenv("MU2NET_CACHE_DIR", str(tmp_path / "cache"))
     result = run("init", "chars", "--preset", "vit-ti3", "--root", "augreg:Ti_16")

@@ -132,7 +132,7 @@ class TestProbedWhenAdded:
                 return self.inner.create(key, data)
 
         monkeypatch.setattr(
-            remotes, "default_open_store", lambda url, options={}: Overwriting(open_store(url, options))
+            remotes, "default_open_store", lambda url, options={}, **_: Overwriting(open_store(url, options))
         )
 
     def test_what_was_found_is_listed(self, repo: Repository, context: Context) -> None:
@@ -169,7 +169,7 @@ class TestProbedWhenAdded:
             def before(self, method: str, key: str) -> None:
                 raise StorageError("Cannot reach it.", hint="Is it up?")
 
-        monkeypatch.setattr(remotes, "default_open_store", lambda url, options={}: Dead(open_store(url, options)))
+        monkeypatch.setattr(remotes, "default_open_store", lambda url, options={}, **_: Dead(open_store(url, options)))
         with pytest.raises(StorageError, match="Cannot reach it") as info:
             remote.add(repo, context, "origin", "memory://probed/dead")
         assert info.value.hint == "Is it up? To add it all the same, without looking: --no-check"
