@@ -91,6 +91,7 @@ def adopt(
             reports.append(dropped)
             continue
         try:
+            _join_replaced(repo, tracking, task, policy)
             report = join(repo, task, commit_id, policy)
         except ConflictError as exc:
             conflicts.append(exc)
@@ -102,6 +103,13 @@ def adopt(
     if conflicts:
         raise ExchangeConflictError(conflicts, Exchange(remote=name, url=remote.url if remote else "", tasks=told))
     return told
+
+
+def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Policy) -> None:
+    """Joins what was seen of a head before another log took its place over there: nobody else may have it."""
+    before = tracking.replaced.get(task)
+    if before is not None and repo.objects.has("commit", before):
+        join(repo, task, before, policy)
 
 
 def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:

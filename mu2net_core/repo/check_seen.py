@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.epoch import EPOCHS
 from mu2net_core.repo.findings import Problem
@@ -13,6 +15,7 @@ from mu2net_core.repo.sight import Sight
 __all__ = ["check_seen"]
 
 _SEEN = "was there when this working copy last looked, and is gone."
+_JOINED = " `mu2net push` or `mu2net pull` joins both histories."
 _AGAIN = " `mu2net push` or `--repair-from` brings it back."
 
 
@@ -21,6 +24,9 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
     if patient.before is None:
         return
     lost = find_lost_refs(patient.before, Sight(frozenset(patient.store.list("refs"))), patient.stones)
+    for key in _replaced(patient, refs):
+        message = f"It is another entry than was seen there: somebody went on where that was lost.{_JOINED}"
+        refs.problems.append(Problem(kind="damaged-ref", object=key, message=message))
     for task, numbers in lost.entries.items():
         gone = _at_the_end(refs, task, numbers)
         refs.broken += [(task, number) for number in gone]
@@ -33,6 +39,15 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
         _report(refs, f"refs/purged/{stone.task}/00000001", f"A tombstone of {stone.task}")
     if lost.epoch:
         _report(refs, f"{EPOCHS}/{patient.before.epoch}", "It")
+
+
+def _replaced(patient: Patient, refs: RefScan) -> Iterator[str]:
+    """Yields the entries that are sound and have a commit, but are not those that were seen."""
+    found = {(task, number): oid for task, number, oid in refs.commits}
+    for task, seen in sorted(patient.before.heads.items() if patient.before else ()):
+        oid = found.get((task, seen.number))
+        if oid is not None and patient.objects.has("commit", oid) and not patient.refs.holds(seen):
+            yield entry_key(task, seen.number)
 
 
 def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.dropping import left_alone
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
-from mu2net_core.repo.following import behind_error, gap_error, lost_there, newest_heads
+from mu2net_core.repo.following import Replaced, behind_error, gap_error, lost_there, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
 from mu2net_core.repo.losses import check_same
 from mu2net_core.repo.merge import contains
@@ -122,12 +122,14 @@ def fetch_heads(
         batch, pending = pending[:_BATCH], pending[_BATCH:]
         found = newest_heads(remote, tracking, batch, numbers)
         broken |= {task: state for task, state in found.items() if isinstance(state, Mu2netError)}
-        states = {task: state for task, state in found.items() if isinstance(state, HeadState)}
+        others = {task: other.state for task, other in found.items() if isinstance(other, Replaced)}
+        tracking = tracking.with_replaced(others)
+        states = {task: state for task, state in found.items() if isinstance(state, HeadState)} | others
         buried = left_alone(repo, remote, states)
         reports |= buried
         wanted = {task: state for task, state in states.items() if task not in buried}
         teachers = _receive_heads(repo, remote, list(wanted.values()), counter)
-        reports |= {task: _report(repo, state, tracking.heads.get(task)) for task, state in wanted.items()}
+        reports |= {task: _report(repo, state, tracking.heads.get(task), others) for task, state in wanted.items()}
         moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
@@ -227,9 +229,10 @@ def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) ->
         )
 
 
-def _report(repo: Repository, state: HeadState, seen: HeadState | None) -> TaskReport:
+def _report(repo: Repository, state: HeadState, seen: HeadState | None, others: Collection[str]) -> TaskReport:
     outcome: TaskOutcome = "up-to-date"
     if seen is None or seen.commit != state.commit:
         outcome = "new" if seen is None else "updated"
         outcome = "removed" if repo.objects.commit(state.commit).removed else outcome
-    return TaskReport(task=state.task, outcome=outcome, commit=state.commit)
+    reason = "on another log than was seen; what was seen of it is kept here" if state.task in others else None
+    return TaskReport(task=state.task, outcome=outcome, commit=state.commit, reason=reason)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Closure, collect
 from mu2net_core.repo.fetching import Clock, fetch, unknown_task
+from mu2net_core.repo.following import replaced_heads
 from mu2net_core.repo.outcomes import Parcel, ParcelOutcome, PushPlan, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.pushing import reach_known
@@ -36,10 +37,10 @@ def preview(
     for task in tasks:
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
-    reached, tracking, numbers, lost = _look(repo, remote, open_store, clock)
+    reached, tracking, numbers, astray, lost = _look(repo, remote, open_store, clock, tasks or known)
     planner = Planner(repo, reached, tracking)
     roots = tuple(_roots(planner))
-    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), numbers))
+    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), numbers, astray))
     tags = () if tasks else tuple(_tags(planner))
     every = (*roots, *parcels, *tags)
     return PushPlan(
@@ -55,19 +56,20 @@ def preview(
 
 
 def _look(
-    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock
-) -> tuple[RemoteRepository, Tracking, dict[str, int], tuple[str, ...]]:
-    """Returns the remote, what is known of it, the numbers of its heads' newest entries, and what it lost."""
+    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock, tasks: Collection[str]
+) -> tuple[RemoteRepository, Tracking, dict[str, int], frozenset[str], tuple[str, ...]]:
+    """Returns the remote, what is known of it, its heads' newest numbers, those on other logs, and what it lost."""
     reached = reach_known(repo, remote, open_store, clock)
     there, tracking = reached.remote, reached.tracking
     if not (reached.is_known and reached.is_current):
         if not there.exists():
-            return there, Tracking(url=remote.url), {}, ()
+            return there, Tracking(url=remote.url), {}, frozenset(), ()
         if not reached.losses:
             fetch(repo, there, clock=clock)
             tracking = read_tracking(repo.state, remote)
     numbers, _ = there.refs.listing(None if reached.sight is None else reached.sight.keys)
-    return there, tracking, dict(numbers), reached.losses.words
+    astray = frozenset() if reached.sight is None else replaced_heads(there, tracking, reached.sight, tasks)
+    return there, tracking, dict(numbers), astray, reached.losses.words
 
 
 def _roots(planner: Planner) -> Iterator[Parcel]:
@@ -77,12 +79,16 @@ def _roots(planner: Planner) -> Iterator[Parcel]:
         yield _parcel(planner, name, "new", closure)
 
 
-def _tasks(planner: Planner, tasks: Collection[str], numbers: dict[str, int]) -> Iterator[Parcel]:
+def _tasks(
+    planner: Planner, tasks: Collection[str], numbers: Mapping[str, int], astray: Collection[str]
+) -> Iterator[Parcel]:
     sent: set[str] = set()
     for task in tasks:
         plan, seen = planner.plan(task), planner.tracking.heads.get(task)
         moved = numbers.get(task, 0) > (seen.number if seen else 0)
-        if isinstance(plan, TaskReport):
+        if task in astray:
+            yield Parcel(name=task, outcome="merge", reason="its log there is another one than was seen")
+        elif isinstance(plan, TaskReport):
             outcome: ParcelOutcome = "up-to-date" if plan.outcome == "up-to-date" else "skipped"
             yield Parcel(name=task, outcome=outcome, reason=plan.reason)
         elif plan is None or moved:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
 from mu2net_core.repo.fetching import Clock, fetch, note_purged, unknown_task
+from mu2net_core.repo.following import replaced_heads
 from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import Losses, check_same, find_losses
@@ -126,7 +127,12 @@ def _begin(
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     planner = Planner(repo, there, _settled(repo, reached, healed, clock), healed.missing)
-    session = Session(planner, policy, counter, clock)
+    looked: Extent = "listed" if reached.sight is None else "all"
+    session = Session(planner, policy, counter, clock, looked=looked)
+    if reached.sight is not None and reached.is_current:  # else all was fetched
+        wanted = tasks or repo.refs.tasks()
+        session.compared = () if planner.sends(wanted, tags=not tasks) else wanted
+        session.astray = replaced_heads(there, planner.tracking, reached.sight, session.compared) - healed.forked
     session.restored += healed.sent.words
     for task in sorted(healed.forked):
         session.forget(task)

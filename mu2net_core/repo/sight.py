@@ -21,8 +21,8 @@ from mu2net_core.storage import Store
 
 __all__ = ["Extent", "Sight", "is_as_seen", "look", "look_at_refs"]
 
-Extent = Literal["all", "brief", "recent"]
-"""What was looked at: all that there is; the little that tells of a backup; or no more than that, shortly before."""
+Extent = Literal["all", "listed", "brief", "recent"]
+"""What was looked at: all there is; that, but shortly before; the little that tells of a backup; or that before."""
 
 
 @dataclass(frozen=True)

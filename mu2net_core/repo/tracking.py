@@ -43,6 +43,7 @@ class Tracking:
         newest: the task of the newest entry met; empty for none.
         seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
+        replaced: where the heads were before other logs took their place, by task.
         unfinished: whether a push began to send and did not come to its end.
         lost: what of all this was not there any more when it was last looked for, in words.
     """
@@ -58,6 +59,7 @@ class Tracking:
     newest: str = ""
     seen_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
     lost: tuple[str, ...] = ()
 
@@ -70,6 +72,10 @@ class Tracking:
         """Returns a copy that knows more entries, one of a task each, and perhaps which task has the newest of all."""
         heads = {**self.heads, **{state.task: state for state in states}}
         return replace(self, heads=heads, newest=newest or self.newest)
+
+    def with_replaced(self, tasks: Iterable[str]) -> Tracking:
+        """Returns a copy that keeps in mind where heads were whose logs are other ones now."""
+        return replace(self, replaced={**self.replaced, **{task: self.heads[task].commit for task in tasks}})
 
     def without_head(self, task: str) -> Tracking:
         """Returns a copy that knows nothing of a head."""

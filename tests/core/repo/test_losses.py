@@ -14,12 +14,13 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import AccessRule, Kind, Snapshot, encode, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.adopt import first_commit
+from mu2net_core.repo.adopt import adopt, first_commit
 from mu2net_core.repo.epoch import is_epoch_key, new_epoch
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.findings import FsckReport
 from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.guard import GuardedSource
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.preview import preview
@@ -257,7 +258,7 @@ class TestWhatIsNotHereEither:
         add_sample_task(bob, "d")
         result = push(bob, place.remote, clock=place.clock)
         assert result.missing == ("1 component",)
-        assert outcomes(result) == {"a": "skipped", "b/c": "up-to-date", "d": "new"}
+        assert outcomes(result) == {"a": "skipped", "b/c": "unchanged", "d": "new"}
         assert read_tracking(bob.state, place.remote).lost == ("1 component",)
         assert push(bob, place.remote, clock=place.clock).missing == ("1 component",)
         assert push(ann, place.remote, clock=place.clock).restored == ("1 component",)
@@ -346,9 +347,68 @@ class TestSomebodyWentOn:
         bob = clone_of(place.remote, tmp_path / "bob")
         lost_keys(place, name)
         place.store.delete(object_key("commit", seen.commit))
-        self.went_on(bob, place, 2)
-        with pytest.raises(CorruptObjectError, match=r"behind what was seen of it: entry 5 of a"):
-            fetch(ann, connect(place.remote), clock=place.clock)
+        theirs = self.went_on(bob, place, 2)
+        if name == "the last entries":
+            with pytest.raises(CorruptObjectError, match=r"behind what was seen of it: entry 5 of a"):
+                fetch(ann, connect(place.remote), clock=place.clock)
+            return
+        told = {report.task: report.reason for report in fetch(ann, connect(place.remote), clock=place.clock).tasks}
+        assert "on another log than was seen" in (told["a"] or "")
+        assert self.joined(ann, place, theirs, seen.commit)
+
+    @pytest.mark.parametrize("name", ["the last entry", "the last entries", "a whole head"])
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_where_only_the_entries_are_gone_no_verb_calls_it_up_to_date(
+        self, ann: Repository, place: Place, tmp_path: Path, name: str, more: int
+    ) -> None:
+        seen = read_tracking(ann.state, place.remote).heads["a"]
+        bob = clone_of(place.remote, tmp_path / "bob")
+        theirs = self.replaced(bob, place, name, more)
+        assert {p.name: p.outcome for p in preview(ann, place.remote, clock=place.clock).tasks}["a"] == "merge"
+        assert not check(ann, place.remote).is_clean
+        result = push(ann, place.remote, clock=seconds(31))
+        assert outcomes(result)["a"] in {"merged", "updated"}
+        newest = Refs(place.store).log("a")[-1]
+        assert contains(ann.objects, newest.commit, theirs)
+        assert contains(ann.objects, newest.commit, seen.commit)
+        assert check(ann, place.remote).is_clean
+
+    @pytest.mark.parametrize("name", ["the last entry", "a whole head"])
+    @pytest.mark.parametrize("more", [0, 1])
+    @pytest.mark.parametrize("tasks", [(), ("a",)])
+    def test_what_was_seen_and_never_merged_is_joined(
+        self, ann: Repository, place: Place, tmp_path: Path, name: str, more: int, tasks: tuple[str, ...]
+    ) -> None:
+        seen = read_tracking(ann.state, place.remote).heads["a"]
+        ben = clone_of(place.remote, tmp_path / "ben")
+        attach(ben)
+        evolve_sample(ann, "a", score=0.9)
+        push(ann, place.remote, clock=seconds(99))
+        fetch(ben, connect(place.remote))
+        place.store.delete(entry_key("a", 6))
+        theirs = self.replaced(ann, place, name, more + 5 * (name == "a whole head") + 1)
+        (told,) = [report for report in fetch(ben, connect(place.remote), tasks=tasks).tasks if report.task == "a"]
+        assert (told.outcome, told.reason) == (
+            "updated",
+            "on another log than was seen; what was seen of it is kept here",
+        )
+        assert self.joined(ben, place, theirs, seen.commit, commit_of(ann, "a"))
+
+    def joined(self, repo: Repository, place: Place, *commits: str) -> bool:
+        """Pulls, pushes and fetches; returns whether all of ``commits`` are in the head of ``a``, and all is whole."""
+        fetch(repo, connect(place.remote))
+        adopt(repo, read_tracking(repo.state, place.remote), ["a"], Policy(), remote=place.remote)
+        is_whole = all(contains(repo.objects, commit_of(repo, "a"), commit) for commit in commits)
+        push(repo, place.remote)
+        fetch(repo, connect(place.remote))
+        assert read_tracking(repo.state, place.remote).lost == ()
+        return is_whole and check(repo, place.remote).is_clean
+
+    def replaced(self, bob: Repository, place: Place, name: str, more: int) -> str:
+        """Lets the log of ``a`` end early, and others go on until it is ``more`` longer than it was."""
+        lost = len(list(LOSSES[name](list(place.store.list("")))))
+        lost_keys(place, name)
+        return self.went_on(bob, place, lost + more)
 
     def went_on(self, bob: Repository, place: Place, number: int) -> str:
         """Appends entries to the log that is there, as somebody does who never saw more of it; returns the last one."""
@@ -367,15 +427,33 @@ class TestSomebodyWentOn:
 def test_an_entry_lost_since_the_look_is_not_followed(ann: Repository, place: Place) -> None:
     """Between the listing and the move of a head the entry before is read."""
 
+    key = entry_key("a", 5)
+    before = place.store.read(key)
+    lose = iter([key])
+
     class Losing(WrappedStore):
         def list(self, prefix: str) -> Iterator[str]:
             yield from tuple(super().list(prefix))
-            self.inner.delete(entry_key("a", 5))
+            for lost in lose:
+                self.inner.delete(lost)
 
     evolve_sample(ann, "a", score=0.9)
     push(ann, place.remote, clock=seconds(99), open_store=Watched(Losing))
-    assert [state.number for state in Refs(place.store).log("a")] == [1, 2, 3, 4, 5]
+    assert [state.number for state in Refs(place.store).log("a")] == [1, 2, 3, 4, 5, 6]
+    assert place.store.read(key) == before
     assert Refs(place.store).log("a")[-1].commit == commit_of(ann, "a")
+
+
+@pytest.mark.parametrize("place", [_BUCKET], indirect=True)
+def test_an_entry_lost_just_after_a_look_comes_back_as_it_was(ann: Repository, place: Place) -> None:
+    fetch(ann, connect(place.remote), clock=seconds(100))
+    key = entry_key("a", 5)
+    before = place.store.read(key)
+    place.store.delete(key)
+    evolve_sample(ann, "a", score=0.9)
+    assert push(ann, place.remote, clock=seconds(110)).restored == ("entry 5 of a",)
+    assert place.store.read(key) == before
+    assert Refs(place.store).log("a")[-1].number == 6
 
 
 @pytest.mark.parametrize("place", [_BUCKET], indirect=True)

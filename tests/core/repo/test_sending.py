@@ -246,12 +246,12 @@ class TestPreview:
         result = push(work, origin)
         assert (plan.num_objects, plan.size_bytes) == (result.num_objects, result.size_bytes)
 
-    def test_later_it_takes_one_request(self, work: Repository, origin: Remote) -> None:
+    def test_later_it_takes_one_listing_and_a_read_per_head(self, work: Repository, origin: Remote) -> None:
         push(work, origin)
         evolve_sample(work, "b", score=0.9, trains=("embedding", "head"))
         watched = Watched()
         plan = preview(work, origin, open_store=watched)
-        assert watched.calls == {"list": 1}
+        assert watched.calls == {"list": 1, "read": 2}
         (a, b) = plan.tasks
         assert (a.outcome, a.size_bytes) == ("up-to-date", 0)
         assert (b.outcome, b.num_components, b.num_manifests) == ("updated", 2, 3)
