@@ -17,7 +17,16 @@ from mu2net_core.repo.sight import Sight
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["Found", "Replaced", "behind_error", "gap_error", "lost_there", "newest_heads", "replaced_heads"]
+__all__ = [
+    "Found",
+    "Replaced",
+    "behind_error",
+    "gap_error",
+    "lost_there",
+    "newest_heads",
+    "replaced_heads",
+    "replaced_names",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,17 @@ def replaced_heads(remote: RemoteRepository, tracking: Tracking, sight: Sight, t
             if seen is not None and entry_key(task, seen.number) in sight.keys:
                 workers.submit(partial(_is_there, remote, seen))
         return frozenset(task for task, is_there in workers.results() if not is_there)
+
+
+def replaced_names(remote: RemoteRepository, tracking: Tracking, sight: Sight) -> frozenset[str]:
+    """Returns the keys of the tags and roots that were seen and are there, but name something else; one read each."""
+    names = {f"refs/tags/{name}": oid for name, oid in tracking.tags.items()}
+    names |= {f"refs/roots/{name}": oid for name, oid in tracking.roots.items()}
+    with Workers[tuple[str, bool]]() as workers:
+        for key, oid in names.items():
+            if key in sight.keys:
+                workers.submit(partial(_names, remote, key, oid))
+        return frozenset(key for key, is_same in workers.results() if not is_same)
 
 
 def lost_there(
@@ -115,6 +135,10 @@ def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number:
         return task, exc
     except NotFoundError as exc:
         return task, exc if seen is None else behind_error(remote, [f"entry {seen.number} of {task}"])
+
+
+def _names(remote: RemoteRepository, key: str, oid: str) -> tuple[str, bool]:
+    return key, remote.refs.read_id(key) == oid
 
 
 def _is_there(remote: RemoteRepository, state: HeadState) -> tuple[str, bool]:

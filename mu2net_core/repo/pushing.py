@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
+from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
-from mu2net_core.repo.fetching import Clock, fetch, note_purged, unknown_task
-from mu2net_core.repo.following import replaced_heads
+from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
+from mu2net_core.repo.following import replaced_heads, replaced_names
 from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.losses import Losses, check_same, find_losses
-from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
+from mu2net_core.repo.losses import Losses, find_losses
+from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.remote import Remote
@@ -72,10 +72,17 @@ def push(
             raise unknown_task(task, known, "here", repo.config.remotes)
     counter = counter or Counter()
     done: dict[str, TaskReport] = {}
+    restored: list[str] = []
     for _ in range(_ATTEMPTS):
-        session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock)
         try:
+            session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock, restored)
             return _push(session, tasks, known, done)
+        except ExchangeConflictError:
+            raise
+        except Mu2netError as exc:
+            if restored:
+                exc.message += f" Before that, {remote.name} was sent again what it had lost: {', '.join(restored)}."
+            raise
         except RemoteChangedError:  # something was purged or is gone: find out what, and whether all may still be sent
             done |= {task: report for task, report in session.reports.items() if report.outcome not in _STILL}
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
@@ -112,6 +119,7 @@ def _begin(
     counter: Counter,
     open_store: OpenStore | None,
     clock: Clock,
+    restored: list[str],
 ) -> Session:
     """Returns a session with the remote; one never met, or changed since, is fetched from first.
 
@@ -119,21 +127,25 @@ def _begin(
     """
     brief = _briefly(repo, remote, tasks, open_store, clock)
     if brief is not None:
-        return Session(brief[0], policy, counter, clock, looked=brief[1])
+        return Session(brief[0], policy, counter, clock, restored=restored, looked=brief[1])
     reached = reach_known(repo, remote, open_store, clock)
     if not reached.is_known:
         there = _met(repo, reached.remote, tasks, open_store, clock)
-        return Session(Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock)
+        return Session(
+            Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock, restored=restored
+        )
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
+    restored += healed.sent.words
     planner = Planner(repo, there, _settled(repo, reached, healed, clock), healed.missing)
     looked: Extent = "listed" if reached.sight is None else "all"
-    session = Session(planner, policy, counter, clock, looked=looked)
+    session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
     if reached.sight is not None and reached.is_current:  # else all was fetched
         wanted = tasks or repo.refs.tasks()
         session.compared = () if planner.sends(wanted, tags=not tasks) else wanted
+        if session.compared:
+            planner.learn(planner.tracking.without_names(replaced_names(there, planner.tracking, reached.sight)))
         session.astray = replaced_heads(there, planner.tracking, reached.sight, session.compared) - healed.forked
-    session.restored += healed.sent.words
     for task in sorted(healed.forked):
         session.forget(task)
     return session
@@ -243,7 +255,7 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
-    check_same(repo.objects, reached, tracking, sight)
+    check_known(repo, reached, tracking, sight)
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses or not is_current:
         note_purged(repo, reached)

@@ -74,6 +74,7 @@ class Session:
     _resuming: bool = field(init=False)
     _followed: set[str] = field(default_factory=set)
     _introduced: set[str] = field(default_factory=set)
+    _forgotten: set[str] = field(default_factory=set)
     _conflicts: list[ConflictError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -122,6 +123,7 @@ class Session:
         """Takes over what was seen of a head over there, and forgets it: another log is in its place now."""
         if self.repo.objects.has("commit", self.tracking.heads[task].commit):
             adopt(self.repo, self.tracking, [task], self.policy, remote=self.remote.remote)
+        self._forgotten.add(task)
         self._note(self.tracking.without_head(task))
         self.planner.learn(self.tracking)
         self.restored.append(f"the head of {task}, on another log than was seen")
@@ -232,7 +234,7 @@ class Session:
 
     def _introduce(self, plan: Plan, known: Collection[str]) -> None:
         for first in self.planner.introductions(plan, known):
-            if self._send([first], first.task):
+            if self._send([first], first.task) and first.task not in self._forgotten:
                 self._introduced.add(first.task)
                 reason = f"{plan.task} learned from it"
                 report = TaskReport(task=first.task, outcome="new", commit=first.commit, reason=reason)

@@ -6,7 +6,7 @@ entry cannot be created; that the remote is behind shows when it is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +84,12 @@ class Tracking:
     def with_tag(self, name: str, snapshot_id: str) -> Tracking:
         """Returns a copy that knows one more tag."""
         return replace(self, tags={**self.tags, name: snapshot_id})
+
+    def without_names(self, keys: Collection[str]) -> Tracking:
+        """Returns a copy that knows nothing of some tags and roots, given their keys."""
+        tags = {name: oid for name, oid in self.tags.items() if f"refs/tags/{name}" not in keys}
+        roots = {name: oid for name, oid in self.roots.items() if f"refs/roots/{name}" not in keys}
+        return replace(self, tags=tags, roots=roots)
 
     def with_root(self, name: str, model_id: str) -> Tracking:
         """Returns a copy that knows one more root."""

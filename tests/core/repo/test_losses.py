@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import CorruptObjectError, NotFoundError
+from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import AccessRule, Kind, Snapshot, encode, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.adopt import adopt, first_commit
@@ -28,7 +28,7 @@ from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.refs import Refs, entry_key
 from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking, write_tracking
+from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
 from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.sharing import clone_of, commit_of, outcomes
@@ -232,8 +232,73 @@ def test_of_a_remote_where_nothing_is_left_it_is_said_how_to_begin_anew(ann: Rep
     for exchange in (push, lambda repo, remote, clock: fetch(repo, connect(remote), clock=clock)):
         with pytest.raises(NotFoundError, match="is gone: nothing of it is left") as info:
             exchange(ann, place.remote, clock=place.clock)
-        assert f"mu2net remote remove origin, mu2net remote add origin {place.remote.url}" in str(info.value.hint)
+        commands = str(info.value.hint).split("`")[1::2]
+        assert commands == [
+            "mu2net remote remove origin",
+            f"mu2net remote add origin {place.remote.url}",
+            "mu2net push origin",
+        ]
+        assert read_tracking(ann.state, place.remote).lost == ("all of it",)
     assert list(place.store.list("")) == []
+
+
+@pytest.mark.parametrize("place", [_BUCKET], indirect=True)
+def test_what_a_push_sent_before_it_saw_that_nothing_is_left_is_no_other_repository(
+    ann: Repository, place: Place
+) -> None:
+    for key in list(place.store.list("")):
+        place.store.delete(key)
+    evolve_sample(ann, "a", score=0.9)
+    for after in (1, 2, 60):
+        with pytest.raises(NotFoundError, match="is gone: nothing of it is left"):
+            push(ann, place.remote, clock=seconds(after))
+    assert list(place.store.list("objects"))
+    forget_tracking(ann.state, "origin")
+    push(ann, place.remote, clock=seconds(90))
+    assert check(ann, place.remote).is_clean
+
+
+@pytest.mark.parametrize("kind", ["tag", "root"])
+def test_another_of_the_same_name_is_a_conflict(ann: Repository, place: Place, kind: str) -> None:
+    lost_keys(place, f"a {kind}")
+    theirs = commit_of(ann, "a")
+    if kind == "tag":
+        snapshot = encode(Snapshot(heads={"a": theirs}, roots=ann.refs.roots()))
+        place.store.create(object_key("snapshot", hash_bytes(snapshot)), snapshot)
+        Refs(place.store).create_tag("v1", hash_bytes(snapshot))
+    else:
+        (name,) = ann.refs.roots()
+        Refs(place.store).create_root(name, ann.objects.commit(theirs).model or "")
+    found = [problem.object for problem in check(ann, place.remote).problems]
+    assert [key.split("/")[1] for key in found] == [f"{kind}s"]
+    with pytest.raises(ConflictError):
+        push(ann, place.remote, clock=seconds(99))
+    if kind == "tag":
+        (report,) = fetch(ann, connect(place.remote), clock=seconds(200)).tags
+        assert report.outcome == "conflict"
+    else:
+        with pytest.raises(ConflictError):
+            fetch(ann, connect(place.remote), clock=seconds(200))
+
+
+def test_what_somebody_else_sent_and_is_lost_fails_each_time_and_is_noted(
+    ann: Repository, place: Place, tmp_path: Path
+) -> None:
+    ben = clone_of(place.remote, tmp_path / "ben")
+    attach(ben)
+    evolve_sample(ann, "a", score=0.9)
+    push(ann, place.remote, clock=seconds(99))
+    place.store.delete(object_key("commit", commit_of(ann, "a")))
+    place.store.delete(entry_key("b/c", 5))
+    new_epoch(place.store)
+    for time in (100, 101, 200):
+        with pytest.raises(NotFoundError, match="is missing on the remote") as info:
+            push(ben, place.remote, clock=seconds(time))
+        assert ("was sent again what it had lost: entry 5 of b/c" in str(info.value)) == (time == 100)
+        assert read_tracking(ben.state, place.remote).lost
+    push(ann, place.remote, clock=seconds(300))
+    push(ben, place.remote, clock=seconds(300))
+    assert read_tracking(ben.state, place.remote).lost == ()
 
 
 class TestWhatIsNotHereEither:
