@@ -89,7 +89,7 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
     if len(same) > _FEW:
         session.say(f"   up-to-date  {counted(len(same), 'task')}")
     if unseen:
-        looks = "not looked at there; fetch does, and a push of nothing"
+        looks = "not compared with what is there, as fetch does"
         session.say(f"   unchanged   {counted(len(unseen), 'task')}: {looks}")
     for kind, names in (("tag", result.tags), ("root", result.roots)):
         for name in names:

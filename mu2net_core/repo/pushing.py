@@ -140,15 +140,37 @@ def _begin(
     planner = Planner(repo, there, _settled(repo, reached, healed, clock), healed.missing)
     looked: Extent = "listed" if reached.sight is None else "all"
     session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
-    if reached.sight is not None and reached.is_current:  # else all was fetched
+    if reached.sight is not None and (reached.is_current or healed.sent.epoch):  # else all was fetched
         wanted = tasks or repo.refs.tasks()
         session.compared = () if planner.sends(wanted, tags=not tasks) else wanted
-        if session.compared:
-            planner.learn(planner.tracking.without_names(replaced_names(there, planner.tracking, reached.sight)))
-        session.astray = replaced_heads(there, planner.tracking, reached.sight, session.compared) - healed.forked
+        _compare(session, reached.sight, clock)
+        session.astray -= healed.forked
     for task in sorted(healed.forked):
         session.forget(task)
     return session
+
+
+def _compare(session: Session, sight: Sight, clock: Clock) -> None:
+    """Reads the names, and newest entries of the heads, that a push of nothing would call up to date."""
+    planner, there = session.planner, session.remote
+    if not session.compared:
+        return
+    tracking, others = planner.tracking, replaced_names(there, planner.tracking, sight)
+    session.astray = replaced_heads(there, tracking, sight, session.compared)
+    is_all = set(session.compared) >= tracking.heads.keys() and not (session.astray or others or tracking.lost)
+    if is_all and _has_nothing_new(there, tracking, sight):
+        tracking = tracking.seen(clock())
+        write_tracking(session.repo.state, there.remote.name, tracking)
+    planner.learn(tracking.without_names(others))
+
+
+def _has_nothing_new(there: RemoteRepository, tracking: Tracking, sight: Sight) -> bool:
+    """Returns whether no head, tag or root is there beyond those that were seen; by a listing."""
+    heads = {task: state.number for task, state in tracking.heads.items()}
+    names = {key for key in sight.keys if key.startswith(("refs/tags/", "refs/roots/"))}
+    seen = {f"refs/tags/{name}" for name in tracking.tags} | {f"refs/roots/{name}" for name in tracking.roots}
+    numbers, gaps = there.refs.listing(sight.keys)
+    return not gaps and all(heads.get(task) == number for task, number in numbers.items()) and names <= seen
 
 
 def _briefly(
