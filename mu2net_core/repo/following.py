@@ -160,7 +160,9 @@ def _followed(remote: RemoteRepository, task: str, seen: HeadState | None, numbe
             raise
     state = _chained(remote, task, None, 1, number)
     if not remote.store.exists(object_key("commit", state.commit)):
-        raise _broken(remote, task, f"has another entry {number} than before, which names a commit that is not there")
+        hint = f"mu2net fsck --remote {remote.remote.name} --repair-from ."
+        what = f"has another entry {number} than before, which names a commit that is not there"
+        raise _broken(remote, task, what, hint=f"To put back what was seen: `{hint}`")
     return Replaced(state=state)
 
 
@@ -179,10 +181,11 @@ def _chained(remote: RemoteRepository, task: str, before: str | None, first: int
     return state
 
 
-def _broken(remote: RemoteRepository, task: str, what: str) -> CorruptObjectError:
+def _broken(remote: RemoteRepository, task: str, what: str, *, hint: str | None = None) -> CorruptObjectError:
     return CorruptObjectError(
         f"The log of {task} on the remote {remote.remote.name} ({remote.remote.url}) {what}. Nothing of {task} was "
         "taken over.",
-        hint="Run `mu2net push` in a copy that has the log whole, which sends it again; `mu2net fsck --remote "
+        hint=hint
+        or "Run `mu2net push` in a copy that has the log whole, which sends it again; `mu2net fsck --remote "
         f"{remote.remote.name}` says what is wrong there. `mu2net merge` takes over what else was fetched.",
     )

@@ -489,6 +489,20 @@ class TestSomebodyWentOn:
         return state.commit
 
 
+def test_a_newest_entry_that_names_nothing_is_told_and_put_back(ann: Repository, place: Place) -> None:
+    key = entry_key("a", 5)
+    before = place.store.read(key)
+    place.store.delete(key)
+    Refs(place.store).append("a", "0" * 64, after=Refs(place.store).head("a"))
+    for exchange in (push, lambda repo, remote, clock: fetch(repo, connect(remote), clock=clock)):
+        with pytest.raises(CorruptObjectError, match="another entry 5 than before, which names a commit") as info:
+            exchange(ann, place.remote, clock=seconds(99))
+        assert "`mu2net fsck --remote origin --repair-from .`" in str(info.value.hint)
+    assert check(ann, place.remote, source=ann).is_clean
+    assert place.store.read(key) == before
+    assert set(outcomes(push(ann, place.remote, clock=seconds(200))).values()) == {"up-to-date"}
+
+
 def test_an_entry_lost_since_the_look_is_not_followed(ann: Repository, place: Place) -> None:
     """Between the listing and the move of a head the entry before is read."""
 
