@@ -89,7 +89,7 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
     if len(same) > _FEW:
         session.say(f"   up-to-date  {counted(len(same), 'task')}")
     if unseen:
-        looks = "not looked at there; fetch does, and a push of nothing"
+        looks = "not compared with what is there, as fetch does"
         session.say(f"   unchanged   {counted(len(unseen), 'task')}: {looks}")
     for kind, names in (("tag", result.tags), ("root", result.roots)):
         for name in names:
@@ -108,6 +108,7 @@ def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> I
         yield
     except ExchangeConflictError as exc:
         report(session, exc.done, direction=direction, as_json=as_json)
+        _tell_restored(session, exc.done, as_json=as_json)
         raise
 
 
@@ -122,15 +123,19 @@ def exit_if_refused(session: Session, result: Exchange | CloneResult) -> None:
 
 def exit_if_missing(session: Session, result: Exchange, *, as_json: bool) -> None:
     """Tells what a remote had lost; ends with the exit code of damage if that is not here either."""
-    for word in () if as_json else result.restored:
-        session.say(f" * {'sent again':<12}{word}")
-    if result.restored:
-        session.note(f"warning: {result.remote} had lost this since it was last seen: was it restored from a backup?")
+    _tell_restored(session, result, as_json=as_json)
     if result.missing:
         lost = ", ".join(result.missing)
         session.note(f"error: {result.remote} ({result.url}) lost {lost}, and it cannot be sent from here")
         session.note(f"hint: with a copy that has it: mu2net fsck --remote {result.remote} --repair-from FOLDER")
         raise typer.Exit(CorruptObjectError.exit_code)
+
+
+def _tell_restored(session: Session, result: Exchange, *, as_json: bool) -> None:
+    for word in () if as_json else result.restored:
+        session.say(f" * {'sent again':<12}{word}")
+    if result.restored:
+        session.note(f"warning: {result.remote} had lost this since it was last seen: was it restored from a backup?")
 
 
 def report_plan(session: Session, plan: PushPlan, *, as_json: bool) -> None:

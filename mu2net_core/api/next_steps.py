@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mu2net_core.repo.losses import GONE
+
 if TYPE_CHECKING:
     from mu2net_core.api.status import RemoteStatus, StatusReport, Unfinished
 
@@ -56,7 +58,9 @@ def _finish(state: Unfinished) -> NextStep:
 
 
 def _heal(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
-    if remote.lost:
+    if GONE in remote.lost:
+        yield NextStep(command=f"{program} push {remote.name}", why="looks again, or says how to begin anew")
+    elif remote.lost:
         yield NextStep(command=f"{program} push {remote.name}", why=f"sends again what it lost: {_listed(remote.lost)}")
 
 

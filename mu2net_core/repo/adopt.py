@@ -91,6 +91,7 @@ def adopt(
             reports.append(dropped)
             continue
         try:
+            _join_replaced(repo, tracking, task, policy, name)
             report = join(repo, task, commit_id, policy, remote=name)
         except ConflictError as exc:
             conflicts.append(exc)
@@ -108,6 +109,13 @@ def _told(objects: ObjectDatabase, report: TaskReport, *, first: bool) -> TaskRe
     if report.commit is not None and is_purge(objects.commit(report.commit)):
         return replace(report, outcome="removed" if first else report.outcome, reason="it was purged")
     return replace(report, outcome="new") if first and report.outcome != "removed" else report
+
+
+def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Policy, remote: str | None) -> None:
+    """Joins what was seen of a head before another log took its place over there: nobody else may have it."""
+    before = tracking.replaced.get(task)
+    if before is not None and repo.objects.has("commit", before):
+        join(repo, task, before, policy, remote=remote)
 
 
 def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:

@@ -33,10 +33,7 @@ def read_checked(store: Store, kind: Kind, oid: str, *, limit: int, name: str) -
         try:
             data = store.read(key, limit=limit)
         except NotFoundError as exc:
-            raise NotFoundError(
-                f"The {kind} {oid} is missing on the remote {name}: {exc.message}",
-                hint="Run `mu2net push` in a copy that has it: that sends again what is lost there.",
-            ) from exc
+            raise MissingObjectError(kind, oid, f"is missing on the remote {name}: {exc.message}") from exc
         found = hash_bytes(data)
         if found == oid:
             return data
@@ -45,6 +42,15 @@ def read_checked(store: Store, kind: Kind, oid: str, *, limit: int, name: str) -
         "It was not taken over.",
         hint="Run `mu2net fsck` there; `mu2net fsck --repair-from REMOTE` takes a good copy from elsewhere.",
     )
+
+
+class MissingObjectError(NotFoundError):
+    """An object that a remote should have, and does not."""
+
+    def __init__(self, kind: Kind, oid: str, what: str) -> None:
+        hint = "Run `mu2net push` in a copy that has it: that sends again what is lost there."
+        super().__init__(f"The {kind} {oid} {what}", hint=hint)
+        self.node = kind, oid
 
 
 class Incoming:

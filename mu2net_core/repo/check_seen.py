@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.epoch import EPOCHS
@@ -10,11 +12,11 @@ from mu2net_core.repo.losses import find_lost_refs
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.sight import Sight
+from mu2net_core.repo.tracking import Tracking
 
 __all__ = ["check_seen"]
 
 _SEEN = "was there when this working copy last looked, and is gone."
-_AGAIN = " `mu2net push` or `--repair-from` brings it back."
 
 
 def check_seen(patient: Patient, refs: RefScan) -> None:
@@ -26,18 +28,41 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
     except CorruptObjectError:
         return  # a link in place of the folder, which is reported
     lost = find_lost_refs(patient.before, sight, patient.stones)
+    for key in _replaced(patient, refs):
+        joins = f"`mu2net push {patient.name}` or `mu2net pull {patient.name}` joins both histories."
+        message = f"It is another entry than was seen there: somebody went on where that was lost. {joins}"
+        refs.problems.append(Problem(kind="damaged-ref", object=key, message=message))
     for task, numbers in lost.entries.items():
         gone = _at_the_end(refs, task, numbers)
         refs.broken += [(task, number) for number in gone]
         if gone:
             which = f"Entry {gone[0]}" if len(gone) == 1 else f"Each of the entries {gone[0]} to {gone[-1]}"
-            _report(refs, entry_key(task, gone[0]), f"{which} of {task}")
+            _report(patient, refs, entry_key(task, gone[0]), f"{which} of {task}")
+    for key, oid in _names_seen(patient.before).items():
+        if (refs.tags | refs.roots).get(key, oid) != oid:
+            message = f"It named {oid[:10]} when this working copy last looked; tags and roots never move."
+            refs.problems.append(Problem(kind="damaged-ref", object=key, message=message))
     for key in (*(f"refs/tags/{name}" for name in lost.tags), *(f"refs/roots/{name}" for name in lost.roots)):
-        _report(refs, key, "It")
+        _report(patient, refs, key, "It")
     for stone in lost.stones:
-        _report(refs, f"refs/purged/{stone.task}/00000001", f"A tombstone of {stone.task}")
+        _report(patient, refs, f"refs/purged/{stone.task}/00000001", f"A tombstone of {stone.task}")
     if lost.epoch:
-        _report(refs, f"{EPOCHS}/{patient.before.epoch}", "It")
+        _report(patient, refs, f"{EPOCHS}/{patient.before.epoch}", "It")
+
+
+def _names_seen(before: Tracking) -> dict[str, str]:
+    """Returns what tags and roots named, by key."""
+    tags = {f"refs/tags/{name}": oid for name, oid in before.tags.items()}
+    return tags | {f"refs/roots/{name}": oid for name, oid in before.roots.items()}
+
+
+def _replaced(patient: Patient, refs: RefScan) -> Iterator[str]:
+    """Yields the entries that are sound and have a commit, but are not those that were seen."""
+    found = {(task, number): oid for task, number, oid in refs.commits}
+    for task, seen in sorted(patient.before.heads.items() if patient.before else ()):
+        oid = found.get((task, seen.number))
+        if oid is not None and patient.objects.has("commit", oid) and not patient.refs.holds(seen):
+            yield entry_key(task, seen.number)
 
 
 def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int, ...]:
@@ -47,5 +72,6 @@ def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int
     return tuple(number for number in numbers if number > newest)
 
 
-def _report(refs: RefScan, key: str, what: str) -> None:
-    refs.problems.append(Problem(kind="missing-ref", object=key, message=f"{what} {_SEEN}{_AGAIN}"))
+def _report(patient: Patient, refs: RefScan, key: str, what: str) -> None:
+    again = f"`mu2net push {patient.name}` or `--repair-from` brings it back."
+    refs.problems.append(Problem(kind="missing-ref", object=key, message=f"{what} {_SEEN} {again}"))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.repo.arrival import MissingObjectError
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.dropping import left_alone
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
-from mu2net_core.repo.following import behind_error, gap_error, lost_there, newest_heads
+from mu2net_core.repo.following import Replaced, behind_error, gap_error, lost_there, newest_heads
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
-from mu2net_core.repo.losses import check_same
+from mu2net_core.repo.losses import GONE, check_same
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.purged import is_purge
@@ -25,7 +27,7 @@ from mu2net_core.repo.revisions import near
 from mu2net_core.repo.sight import Sight, look, look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
 
-__all__ = ["Clock", "fetch", "fetch_heads", "note_purged", "unknown_task"]
+__all__ = ["Clock", "check_known", "fetch", "fetch_heads", "note_purged", "unknown_task"]
 
 Clock = Callable[[], datetime | None]
 
@@ -65,6 +67,21 @@ def fetch(
     known = read_tracking(repo.state, remote.remote)
     sight = None if tasks else look(remote.store) if known.heads else look_at_refs(remote.store, commits=False)
     tracking = _recognised(repo, remote, known, clock(), sight)
+    with _noting_failure(repo, remote, known):
+        return _fetch_all(repo, remote, tracking, sight, tasks, counter, clock, refuse_tag)
+
+
+def _fetch_all(
+    repo: Repository,
+    remote: RemoteRepository,
+    tracking: Tracking,
+    sight: Sight | None,
+    tasks: Collection[str],
+    counter: Counter,
+    clock: Clock,
+    refuse_tag: Callable[[str, str], str | None] | None,
+) -> Exchange:
+    """Fetches from a remote that is the one it was; arguments as of ``fetch``."""
     tracking, roots = fetch_roots(repo, remote, tracking, counter)
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.keys)
     whole = tasks or [task for task in numbers if task not in gaps]
@@ -91,6 +108,28 @@ def fetch(
         num_objects=counter.num_objects,
         size_bytes=counter.size_bytes,
     )
+
+
+@contextmanager
+def _noting_failure(repo: Repository, remote: RemoteRepository, known: Tracking) -> Iterator[None]:
+    """Notes an object that is missing there, and lets an epoch that was not fetched from stay a new one."""
+    try:
+        yield
+    except MissingObjectError as exc:
+        if known.heads:
+            lost = (f"{exc.node[0]} {exc.node[1][:10]}, which its refs need",)
+            tracking = replace(read_tracking(repo.state, remote.remote), lost=lost)
+            write_tracking(repo.state, remote.remote.name, tracking.checked(known.epoch, None))
+        raise
+
+
+def check_known(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
+    """Checks that a remote still is the same repository, as ``check_same`` does, and notes it if it is not."""
+    try:
+        check_same(repo.objects, remote, tracking, sight)
+    except NotFoundError:
+        write_tracking(repo.state, remote.remote.name, replace(tracking, lost=(GONE,)))
+        raise
 
 
 def fetch_heads(
@@ -122,12 +161,14 @@ def fetch_heads(
         batch, pending = pending[:_BATCH], pending[_BATCH:]
         found = newest_heads(remote, tracking, batch, numbers)
         broken |= {task: state for task, state in found.items() if isinstance(state, Mu2netError)}
-        states = {task: state for task, state in found.items() if isinstance(state, HeadState)}
+        others = {task: other.state for task, other in found.items() if isinstance(other, Replaced)}
+        tracking = tracking.with_replaced(others)
+        states = {task: state for task, state in found.items() if isinstance(state, HeadState)} | others
         buried = left_alone(repo, remote, states)
         reports |= buried
         wanted = {task: state for task, state in states.items() if task not in buried}
         teachers = _receive_heads(repo, remote, list(wanted.values()), counter)
-        reports |= {task: _report(repo, state, tracking.heads.get(task)) for task, state in wanted.items()}
+        reports |= {task: _report(repo, state, tracking.heads.get(task), others) for task, state in wanted.items()}
         moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
@@ -150,7 +191,7 @@ def _recognised(
     """
     if not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
-        check_same(repo.objects, remote, tracking, sight)
+        check_known(repo, remote, tracking, sight)
         remote.config()  # of a format we read
         note_purged(repo, remote)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
@@ -227,9 +268,10 @@ def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) ->
         )
 
 
-def _report(repo: Repository, state: HeadState, seen: HeadState | None) -> TaskReport:
+def _report(repo: Repository, state: HeadState, seen: HeadState | None, others: Collection[str]) -> TaskReport:
     outcome: TaskOutcome = "up-to-date"
     if seen is None or seen.commit != state.commit:
         outcome = "new" if seen is None else "updated"
         outcome = "removed" if repo.objects.commit(state.commit).removed else outcome
-    return TaskReport(task=state.task, outcome=outcome, commit=state.commit)
+    reason = "on another log than was seen; what was seen of it is kept here" if state.task in others else None
+    return TaskReport(task=state.task, outcome=outcome, commit=state.commit, reason=reason)

@@ -20,7 +20,10 @@ from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.sight import Sight
 from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["Losses", "check_same", "find_losses", "find_lost_heads", "find_lost_refs", "needed"]
+__all__ = ["GONE", "Losses", "check_same", "find_losses", "find_lost_heads", "find_lost_refs", "needed"]
+
+GONE = "all of it"
+"""What is lost of a remote where nothing is left, or another repository is, in words."""
 
 _NOTHING: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
@@ -168,7 +171,7 @@ def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Trac
     if sight.is_empty:
         raise _gone_error(remote.remote, remote.store.url, another=False)
     if _is_another(objects, remote, tracking, sight):
-        raise _gone_error(remote.remote, remote.store.url, another=True)
+        raise _gone_error(remote.remote, remote.store.url, another=sight.has_refs or CONFIG in sight.keys)
 
 
 def _is_another(objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> bool:
@@ -187,9 +190,9 @@ def _gone_error(remote: Remote, url: str, *, another: bool) -> NotFoundError:
     """Returns the error for a remote whose repository is not there any more, or is another one."""
     what = "there is another one now, which has nothing in common with it" if another else "nothing of it is left"
     return NotFoundError(
-        f"The repository that was at {url} is gone: {what}. Nothing was sent or taken over.",
-        hint="Bring it back (is a disk or share not mounted?); or, if it shall be as it is now: "
-        f"{_anew(remote)}, then mu2net {'pull' if another else 'push'} {remote.name}",
+        f"The repository that was at {url} is gone: {what}. Nothing was taken over, and no head was moved.",
+        hint="Bring it back (is a disk or share not mounted?). Or begin anew with what is there: "
+        f"{_anew(remote)} Then: `mu2net {'pull' if another else 'push'} {remote.name}`",
     )
 
 
@@ -199,7 +202,7 @@ def _anew(remote: Remote) -> str:
     for name, value in sorted(remote.options.items()):
         words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
     words += [] if remote.readers is None else ["--readers", ",".join(remote.readers)]
-    return f"mu2net remote remove {remote.name}, {shlex.join(words)}"
+    return f"`mu2net remote remove {remote.name}` Then: `{shlex.join(words)}`"
 
 
 def _lost_stones(stones: Sequence[Tombstone], sight: Sight) -> Iterable[Tombstone]:

@@ -39,7 +39,7 @@ class TaskReport:
         outcome: ``new``: first met; ``updated``: moved on; ``merged``: both sides had moved, now joined; ``ahead``: it
             has work the remote has not; ``removed``: the task was removed; ``skipped``: not sent, see ``reason``;
             ``refused``: not taken over, since it is not signed as it has to be; ``conflict``: both sides moved, and are
-            not joined; ``unchanged``: nothing of it is to be sent, and whether it is still there was not looked at.
+            not joined; ``unchanged``: nothing of it is to be sent, and it was not compared with what is there.
         commit: where the head stands now; None if it was skipped or refused, or not looked at.
         reason: why it was skipped, refused or not joined, or sent without being asked for; or what was left behind.
     """

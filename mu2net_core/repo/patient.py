@@ -36,7 +36,8 @@ class Patient:
         remotes: where components may be that are not in it.
         is_partial: whether there may be such.
         known: what was last seen of its heads, tags and roots, or of remotes they were pushed to.
-        before: what was seen of it before, if it is elsewhere; likewise the next two.
+        name: what the remote is called, if it is elsewhere; likewise the next three.
+        before: what was seen of it before.
         stones: tombstones that were seen there.
         near: a copy of its manifests at hand.
         healed: objects that were put in place, in order.
@@ -48,6 +49,7 @@ class Patient:
     remotes: tuple[Remote, ...] = ()
     is_partial: bool = False
     known: tuple[Tracking, ...] = ()
+    name: str = ""
     before: Tracking | None = None
     stones: tuple[Tombstone, ...] = ()
     near: ObjectDatabase | None = None
@@ -143,6 +145,7 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
         refs=remote.refs,
         is_partial=remote.is_partial(remote.config()),
         known=(seen,),
+        name=remote.remote.name,
         before=seen,
         stones=read_purged(near.state, remote.remote),
         near=near.objects,

@@ -128,6 +128,12 @@ class Planner:
         newest_first = reversed(self.in_order(tasks))
         return any(not isinstance(self.plan(task), TaskReport) for task in newest_first)
 
+    def sends(self, tasks: Collection[str], *, tags: bool) -> bool:
+        """Returns whether there is anything to be sent, or joined, of ``tasks``, roots and (if asked) tags."""
+        is_new = bool(self.repo.refs.roots().keys() - self.tracking.roots.keys())
+        is_new = is_new or (tags and any(self.tag_closure(oid)[1] is None for _, oid in self.new_tags()))
+        return is_new or any(not isinstance(self.plan(task), TaskReport) for task in reversed(self.in_order(tasks)))
+
     def purged_there(self, node: Node) -> bool:
         """Returns whether an object may be gone there, because it was purged."""
         return self._purged_there.lists(node) is not None

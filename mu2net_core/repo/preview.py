@@ -8,6 +8,7 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Closure, collect
 from mu2net_core.repo.fetching import Clock, fetch, fetch_heads, unknown_task
+from mu2net_core.repo.following import replaced_heads
 from mu2net_core.repo.join import OnConflict, conflict_report
 from mu2net_core.repo.merge import merge
 from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskReport
@@ -43,10 +44,10 @@ def preview(
     for task in tasks:
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
-    reached, tracking, lost = _look(repo, remote, tasks or known, open_store, clock)
+    reached, tracking, astray, lost = _look(repo, remote, tasks or known, open_store, clock)
     planner = Planner(repo, reached, tracking)
     roots = tuple(_roots(planner))
-    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), on_conflict))
+    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), astray, on_conflict))
     tags = () if tasks else tuple(_tags(planner))
     every = (*roots, *parcels, *tags)
     return PushPlan(
@@ -63,16 +64,20 @@ def preview(
 
 def _look(
     repo: Repository, remote: Remote, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
-) -> tuple[RemoteRepository, Tracking, tuple[str, ...]]:
-    """Returns the remote, what is known of it now, and what it lost; looks at it, however shortly that was done."""
+) -> tuple[RemoteRepository, Tracking, frozenset[str], tuple[str, ...]]:
+    """Returns the remote, what is known of it now, its heads on other logs than were seen, and what it lost.
+
+    Looks at it, however shortly that was done.
+    """
     reached = reach_known(repo, remote, open_store, lambda: None)
     there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.keys
     if not (reached.is_known and reached.is_current):
         if not check_recipient(there):
-            return there, Tracking(url=remote.url), ()
+            return there, Tracking(url=remote.url), frozenset(), ()
         if not reached.losses:
             fetch(repo, there, clock=clock)
             tracking = read_tracking(repo.state, remote)
+    astray = frozenset() if reached.sight is None else replaced_heads(there, tracking, reached.sight, tasks)
     numbers, _ = there.refs.listing(keys)
     heads = tracking.heads
     moved = [task for task in tasks if numbers.get(task, 0) > (heads[task].number if task in heads else 0)]
@@ -80,7 +85,7 @@ def _look(
         tracking, _, broken = fetch_heads(repo, there, tracking, moved, numbers=numbers, counter=Counter())
         if broken:
             raise broken[min(broken)]
-    return there, tracking, reached.losses.words
+    return there, tracking, astray, reached.losses.words
 
 
 def _roots(planner: Planner) -> Iterator[Parcel]:
@@ -90,11 +95,15 @@ def _roots(planner: Planner) -> Iterator[Parcel]:
         yield _parcel(planner, name, "new", closure)
 
 
-def _tasks(planner: Planner, tasks: Collection[str], on_conflict: OnConflict) -> Iterator[Parcel]:
+def _tasks(
+    planner: Planner, tasks: Collection[str], astray: Collection[str], on_conflict: OnConflict
+) -> Iterator[Parcel]:
     sent: set[str] = set()
     for task in tasks:
         plan, seen = planner.plan(task), planner.tracking.heads.get(task)
-        if isinstance(plan, TaskReport):
+        if task in astray:
+            yield Parcel(name=task, outcome="merge", reason="its log there is another one than was seen")
+        elif isinstance(plan, TaskReport):
             outcome: ParcelOutcome = "up-to-date" if plan.outcome == "up-to-date" else "skipped"
             yield Parcel(name=task, outcome=outcome, reason=plan.reason)
         elif plan is None:

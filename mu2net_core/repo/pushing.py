@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
+from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
-from mu2net_core.repo.fetching import Clock, fetch, note_purged, unknown_task
+from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
+from mu2net_core.repo.following import replaced_heads, replaced_names
 from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.losses import Losses, check_same, find_losses
-from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
+from mu2net_core.repo.losses import Losses, find_losses
+from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.remote import Remote
@@ -71,10 +72,17 @@ def push(
             raise unknown_task(task, known, "here", repo.config.remotes)
     counter = counter or Counter()
     done: dict[str, TaskReport] = {}
+    restored: list[str] = []
     for _ in range(_ATTEMPTS):
-        session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock)
         try:
+            session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock, restored)
             return _push(session, tasks, known, done)
+        except ExchangeConflictError:
+            raise
+        except Mu2netError as exc:
+            if restored:
+                exc.message += f" Before that, {remote.name} was sent again what it had lost: {', '.join(restored)}."
+            raise
         except RemoteChangedError:  # something was purged or is gone: find out what, and whether all may still be sent
             done |= {task: report for task, report in session.reports.items() if report.outcome not in _STILL}
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
@@ -111,6 +119,7 @@ def _begin(
     counter: Counter,
     open_store: OpenStore | None,
     clock: Clock,
+    restored: list[str],
 ) -> Session:
     """Returns a session with the remote; one never met, or changed since, is fetched from first.
 
@@ -118,20 +127,51 @@ def _begin(
     """
     brief = _briefly(repo, remote, tasks, open_store, clock)
     if brief is not None:
-        return Session(brief[0], policy, counter, clock, looked=brief[1])
+        return Session(brief[0], policy, counter, clock, restored=restored, looked=brief[1])
     reached = reach_known(repo, remote, open_store, clock)
     if not reached.is_known:
         there = _met(repo, reached.remote, tasks, open_store, clock)
-        return Session(Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock)
+        return Session(
+            Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock, restored=restored
+        )
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
+    restored += healed.sent.words
     tracking = _settled(repo, reached, healed, clock)
     planner = Planner(repo, there, tracking, healed.missing, _moved(reached.sight, tracking))
-    session = Session(planner, policy, counter, clock)
-    session.restored += healed.sent.words
+    looked: Extent = "listed" if reached.sight is None else "all"
+    session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
+    if reached.sight is not None and (reached.is_current or healed.sent.epoch):  # else all was fetched
+        wanted = tasks or repo.refs.tasks()
+        session.compared = () if planner.sends(wanted, tags=not tasks) else wanted
+        _compare(session, reached.sight, clock)
+        session.astray -= healed.forked
     for task in sorted(healed.forked):
         session.forget(task)
     return session
+
+
+def _compare(session: Session, sight: Sight, clock: Clock) -> None:
+    """Reads the names, and newest entries of the heads, that a push of nothing would call up to date."""
+    planner, there = session.planner, session.remote
+    if not session.compared:
+        return
+    tracking, others = planner.tracking, replaced_names(there, planner.tracking, sight)
+    session.astray = replaced_heads(there, tracking, sight, session.compared)
+    is_all = set(session.compared) >= tracking.heads.keys() and not (session.astray or others or tracking.lost)
+    if is_all and _has_nothing_new(there, tracking, sight):
+        tracking = tracking.seen(clock())
+        write_tracking(session.repo.state, there.remote.name, tracking)
+    planner.learn(tracking.without_names(others))
+
+
+def _has_nothing_new(there: RemoteRepository, tracking: Tracking, sight: Sight) -> bool:
+    """Returns whether no head, tag or root is there beyond those that were seen; by a listing."""
+    heads = {task: state.number for task, state in tracking.heads.items()}
+    names = {key for key in sight.keys if key.startswith(("refs/tags/", "refs/roots/"))}
+    seen = {f"refs/tags/{name}" for name in tracking.tags} | {f"refs/roots/{name}" for name in tracking.roots}
+    numbers, gaps = there.refs.listing(sight.keys)
+    return not gaps and all(heads.get(task) == number for task, number in numbers.items()) and names <= seen
 
 
 def _briefly(
@@ -246,7 +286,7 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
-    check_same(repo.objects, reached, tracking, sight)
+    check_known(repo, reached, tracking, sight)
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses or not is_current:
         note_purged(repo, reached)

@@ -190,6 +190,7 @@ def state_tips(repo: Repository) -> Tips:
     """Returns what the notes on remotes name, as far as it is here: fetched work that no head has yet."""
     notes = [read_tracking(repo.state, remote) for remote in repo.config.remotes.values()]
     commits = {state.commit for note in notes for state in note.heads.values()}
+    commits |= {oid for note in notes for oid in note.replaced.values()}
     return Tips(
         commits=frozenset(oid for oid in commits if repo.objects.has("commit", oid)),
         models=frozenset(o for note in notes for o in note.roots.values() if repo.objects.has("model", o)),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits
+from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, parse_object_key
 from mu2net_core.repo.arrival import read_checked
 from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
@@ -69,7 +69,7 @@ class RemoteRepository:
             raise NotFoundError(
                 f"No repository at {self.store.url}.",
                 hint="Check the address; the first `mu2net push` makes one in a new or an empty folder. If there was "
-                "one, `mu2net push` in a copy that knows it brings back what is lost.",
+                "one, `mu2net push` in a copy that knows it brings back what is lost, or says how.",
             ) from exc
         return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 
@@ -256,13 +256,14 @@ def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> Not
 
 
 def check_vacant(store: Store) -> None:
-    """Checks that a storage without a repository holds nothing else, but for what creating and probing leave.
+    """Checks that a storage without a repository holds nothing else, but for what creating, probing and sending leave.
 
     Raises:
         InvalidInputError: it does.
     """
     ours = (f"{PROBE}/", f"{EPOCHS}/")
-    other = next((key for key in store.list("") if key != CONFIG and not key.startswith(ours)), None)
+    keys = (key for key in store.list("") if key != CONFIG and not key.startswith(ours))
+    other = next((key for key in keys if parse_object_key(key) is None), None)
     if other is not None:
         raise InvalidInputError(
             f"Cannot share through {store.url}: it holds other things (such as {other[:80]}) and no {CONFIG}, so it is "

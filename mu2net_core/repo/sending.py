@@ -26,6 +26,7 @@ from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, 
 from mu2net_core.repo.planning import Plan, Planner
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.sight import Extent
@@ -56,6 +57,8 @@ class Session:
         restored: what the remote had lost and has again, in words.
         reports: what became of each task.
         looked: what of the remote was looked at before.
+        astray: tasks whose heads are known to be on another log than was seen.
+        compared: tasks whose newest entries were read; None for all.
     """
 
     planner: Planner
@@ -66,9 +69,12 @@ class Session:
     restored: list[str] = field(default_factory=list)
     reports: dict[str, TaskReport] = field(default_factory=dict)
     looked: Extent = "all"
+    astray: frozenset[str] = frozenset()
+    compared: Collection[str] | None = None
     _resuming: bool = field(init=False)
     _followed: set[str] = field(default_factory=set)
     _introduced: set[str] = field(default_factory=set)
+    _forgotten: set[str] = field(default_factory=set)
     _conflicts: list[ConflictError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -117,6 +123,7 @@ class Session:
         """Takes over what was seen of a head over there, and forgets it: another log is in its place now."""
         if self.repo.objects.has("commit", self.tracking.heads[task].commit):
             adopt(self.repo, self.tracking, [task], self.policy, remote=self.remote.remote)
+        self._forgotten.add(task)
         self._note(self.tracking.without_head(task))
         self.planner.learn(self.tracking)
         self.restored.append(f"the head of {task}, on another log than was seen")
@@ -145,7 +152,9 @@ class Session:
         plans, late = list[Plan](), list[str]()
         for task in tasks:
             plan = self.planner.plan(task)
-            if isinstance(plan, TaskReport):
+            if task in self.astray - self._followed:
+                late.append(task)
+            elif isinstance(plan, TaskReport):
                 self.reports[task] = self._as_looked_at(plan)
             elif plan is None:
                 late.append(task)
@@ -180,9 +189,8 @@ class Session:
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads stood as they were seen."""
         refreshed = self._deliver([plan.closure for plan in plans], what)
-        for task in self._strayed(plans):
-            self.forget(task)
-            plans = [plan for plan in plans if plan.task != task]
+        strayed = self._strayed(plans)
+        plans = [plan for plan in plans if plan.task not in strayed]
         states = move_heads(self.remote, plans)
         restore_missing(self.repo.objects, self.remote, refreshed)
         for plan in plans:
@@ -193,13 +201,13 @@ class Session:
         return set(states)
 
     def _strayed(self, plans: Sequence[Plan]) -> frozenset[str]:
-        """Returns the tasks whose heads are not where they were seen, though all was looked at.
+        """Returns the tasks whose heads are on another log than was seen, though all was looked at: they are followed.
 
         Raises:
-            RemoteChangedError: not all was looked at, and something is gone that is relied on: it has to be.
+            RemoteChangedError: something is gone that is relied on, or may be: all has to be looked at.
         """
         tasks = strayed(self.remote, plans)
-        if self.looked == "all":
+        if self.looked == "all" and all(self._is_entry_there(plan.after) for plan in plans if plan.task in tasks):
             return tasks
         relied = relied_on(plans) if self.looked == "brief" else ()
         gone = absent(self.remote, (node for node in relied if not self.planner.purged_there(node)))
@@ -209,9 +217,13 @@ class Session:
             raise RemoteChangedError
         return frozenset()
 
+    def _is_entry_there(self, state: HeadState | None) -> bool:
+        return state is None or self.remote.store.exists(entry_key(state.task, state.number))
+
     def _as_looked_at(self, report: TaskReport) -> TaskReport:
         """Returns a report that claims nothing of the remote that was not looked at."""
-        if report.outcome != "up-to-date" or self.looked == "all" or report.task in self._followed:
+        is_seen = self.looked in {"all", "listed"} and (self.compared is None or report.task in self.compared)
+        if report.outcome != "up-to-date" or is_seen or report.task in self._followed:
             return report
         return TaskReport(task=report.task, outcome="unchanged")
 
@@ -222,7 +234,7 @@ class Session:
 
     def _introduce(self, plan: Plan, known: Collection[str]) -> None:
         for first in self.planner.introductions(plan, known):
-            if self._send([first], first.task):
+            if self._send([first], first.task) and first.task not in self._forgotten:
                 self._introduced.add(first.task)
                 reason = f"{plan.task} learned from it"
                 report = TaskReport(task=first.task, outcome="new", commit=first.commit, reason=reason)
@@ -235,6 +247,8 @@ class Session:
             raise broken[task]
         if task not in tracking.heads:
             return "new"  # it is gone altogether
+        if tracking.replaced.get(task) != self.tracking.replaced.get(task):
+            self.restored.append(f"the head of {task}, on another log than was seen")
         self._followed.add(task)
         skipped = self._purged_meanwhile(tracking, task)
         if skipped is not None:

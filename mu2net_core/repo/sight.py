@@ -21,8 +21,8 @@ from mu2net_core.storage import Store
 
 __all__ = ["Extent", "Sight", "is_as_seen", "look", "look_at_refs"]
 
-Extent = Literal["all", "brief", "recent"]
-"""What was looked at: all that there is; the little that tells of a backup; or no more than that, shortly before."""
+Extent = Literal["all", "listed", "brief", "recent"]
+"""What was looked at: all there is; that, but shortly before; the little that tells of a backup; or that before."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,12 @@ class Sight:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing of a repository but perhaps its settings and an epoch."""
-        return not any(key.startswith(("objects/", "refs/")) and not is_epoch_key(key) for key in self.keys)
+        return not self.has_refs and not any(key.startswith("objects/") for key in self.keys)
+
+    @property
+    def has_refs(self) -> bool:
+        """Whether there is any head, tag, root or tombstone."""
+        return any(key.startswith("refs/") and not is_epoch_key(key) for key in self.keys)
 
     @property
     def has_epoch(self) -> bool:

@@ -6,7 +6,7 @@ entry cannot be created; that the remote is behind shows when it is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +43,7 @@ class Tracking:
         newest: the task of the newest entry met; empty for none.
         seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
+        replaced: where the heads were before other logs took their place, by task.
         unfinished: whether a push began to send and did not come to its end.
         lost: what of all this was not there any more when it was last looked for, in words.
     """
@@ -58,6 +59,7 @@ class Tracking:
     newest: str = ""
     seen_at: str = ""
     purged_heads: Mapping[str, str] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
     unfinished: bool = False
     lost: tuple[str, ...] = ()
 
@@ -71,6 +73,10 @@ class Tracking:
         heads = {**self.heads, **{state.task: state for state in states}}
         return replace(self, heads=heads, newest=newest or self.newest)
 
+    def with_replaced(self, tasks: Iterable[str]) -> Tracking:
+        """Returns a copy that keeps in mind where heads were whose logs are other ones now."""
+        return replace(self, replaced={**self.replaced, **{task: self.heads[task].commit for task in tasks}})
+
     def without_head(self, task: str) -> Tracking:
         """Returns a copy that knows nothing of a head."""
         return replace(self, heads={name: state for name, state in self.heads.items() if name != task})
@@ -78,6 +84,12 @@ class Tracking:
     def with_tag(self, name: str, snapshot_id: str) -> Tracking:
         """Returns a copy that knows one more tag."""
         return replace(self, tags={**self.tags, name: snapshot_id})
+
+    def without_names(self, keys: Collection[str]) -> Tracking:
+        """Returns a copy that knows nothing of some tags and roots, given their keys."""
+        tags = {name: oid for name, oid in self.tags.items() if f"refs/tags/{name}" not in keys}
+        roots = {name: oid for name, oid in self.roots.items() if f"refs/roots/{name}" not in keys}
+        return replace(self, tags=tags, roots=roots)
 
     def with_root(self, name: str, model_id: str) -> Tracking:
         """Returns a copy that knows one more root."""

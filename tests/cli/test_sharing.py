@@ -58,7 +58,7 @@ def test_of_tasks_that_a_push_did_not_look_at_it_says_so(run, tmp_path: Path, mo
     evolve_sample(repo, "a", score=0.9)
     result = run(*here, "push")
     assert "   updated     a [" in result.out
-    assert "   unchanged   2 tasks: not looked at there; fetch does, and a push of nothing\n" in result.out
+    assert "   unchanged   2 tasks: not compared with what is there, as fetch does\n" in result.out
     assert "up-to-date" not in result.out
     assert "   up-to-date  b [" in run(*here, "push").out
 

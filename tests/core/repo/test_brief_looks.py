@@ -117,14 +117,14 @@ class TestRequests:
     def test_a_push_of_nothing_looks_at_all(self, work: Repository, origin: Remote, seconds: float) -> None:
         watched = Watched()
         result = push(work, origin, open_store=watched, clock=at(seconds))
-        assert watched.calls == {"list": 1}
+        assert watched.calls == {"list": 1, "read": 4}  # the newest entries of three heads, and the root
         assert set(outcomes(result).values()) == {"up-to-date"}
 
     def test_what_may_not_be_sent_is_nothing_to_send(self, work: Repository, origin: Remote) -> None:
         add_sample_task(work, "hush", AccessRule.only(["hush"]))
         watched = Watched()
         result = push(work, origin, open_store=watched, clock=at(31))
-        assert watched.calls == {"list": 1}
+        assert watched.calls == {"list": 1, "read": 4}
         assert outcomes(result) == {"a": "up-to-date", "b": "up-to-date", "c": "up-to-date", "hush": "skipped"}
 
     def test_a_small_remote_is_looked_at_as_a_whole(
@@ -135,7 +135,7 @@ class TestRequests:
         watched = Watched()
         result = push(work, origin, open_store=watched, clock=at(31))
         assert watched.calls == {"create": 5, "list": 1, "read": 1}
-        assert outcomes(result) == {"a": "updated", "b": "up-to-date", "c": "up-to-date"}
+        assert outcomes(result) == {"a": "updated", "b": "unchanged", "c": "unchanged"}
 
     def test_a_dry_run_looks_at_all(self, work: Repository, origin: Remote) -> None:
         evolve_sample(work, "a", score=0.9)
@@ -179,7 +179,7 @@ class TestWhatItFinds:
         evolve_sample(work, "a", score=0.9)
         result = push(work, origin, clock=at(31))
         assert result.restored
-        assert outcomes(result) == {"a": "updated", "b": "up-to-date", "c": "up-to-date"}
+        assert outcomes(result) == {"a": "updated", "b": "unchanged", "c": "unchanged"}
         assert holds(open_store(origin.url), lost)
         assert Refs(open_store(origin.url)).log("a")[-1].commit == commit_of(work, "a")
         assert is_clean(work, origin)

@@ -96,13 +96,13 @@ class TestFetch:
         fetch(here, RemoteRepository(origin(shared.path), store), tasks=["a"])
         assert [prefix for method, prefix in store.log if method == "list"] == ["refs/roots"]
 
-    def test_nothing_new_costs_few_questions_whatever_the_number_of_tasks(
+    def test_nothing_new_costs_few_listings_and_the_newest_entry_of_each_head(
         self, shared: Repository, here: Repository
     ) -> None:
         fetch(here, reach(shared))
         store = WrappedStore(LocalStore(shared.path))
         fetch(here, RemoteRepository(origin(shared.path), store))
-        assert store.calls == {"list": 3}  # all there is: is all there that was? then roots, tags
+        assert store.calls == {"list": 3, "read": 3 + 1}  # all there is: is all there that was? then roots, tags
 
     def test_an_unknown_task(self, shared: Repository, here: Repository) -> None:
         add_sample_task(shared, "digits")

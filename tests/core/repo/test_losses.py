@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import CorruptObjectError, NotFoundError
+from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import AccessRule, Kind, Snapshot, encode, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.adopt import first_commit
+from mu2net_core.repo.adopt import adopt, first_commit
 from mu2net_core.repo.epoch import is_epoch_key, new_epoch
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.findings import FsckReport
 from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.guard import GuardedSource
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.preview import preview
@@ -27,7 +28,7 @@ from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.refs import Refs, entry_key
 from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking, write_tracking
+from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
 from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.sharing import clone_of, commit_of, outcomes
@@ -231,8 +232,73 @@ def test_of_a_remote_where_nothing_is_left_it_is_said_how_to_begin_anew(ann: Rep
     for exchange in (push, lambda repo, remote, clock: fetch(repo, connect(remote), clock=clock)):
         with pytest.raises(NotFoundError, match="is gone: nothing of it is left") as info:
             exchange(ann, place.remote, clock=place.clock)
-        assert f"mu2net remote remove origin, mu2net remote add origin {place.remote.url}" in str(info.value.hint)
+        commands = str(info.value.hint).split("`")[1::2]
+        assert commands == [
+            "mu2net remote remove origin",
+            f"mu2net remote add origin {place.remote.url}",
+            "mu2net push origin",
+        ]
+        assert read_tracking(ann.state, place.remote).lost == ("all of it",)
     assert list(place.store.list("")) == []
+
+
+@pytest.mark.parametrize("place", [_BUCKET], indirect=True)
+def test_what_a_push_sent_before_it_saw_that_nothing_is_left_is_no_other_repository(
+    ann: Repository, place: Place
+) -> None:
+    for key in list(place.store.list("")):
+        place.store.delete(key)
+    evolve_sample(ann, "a", score=0.9)
+    for after in (1, 2, 60):
+        with pytest.raises(NotFoundError, match="is gone: nothing of it is left"):
+            push(ann, place.remote, clock=seconds(after))
+    assert list(place.store.list("objects"))
+    forget_tracking(ann.state, "origin")
+    push(ann, place.remote, clock=seconds(90))
+    assert check(ann, place.remote).is_clean
+
+
+@pytest.mark.parametrize("kind", ["tag", "root"])
+def test_another_of_the_same_name_is_a_conflict(ann: Repository, place: Place, kind: str) -> None:
+    lost_keys(place, f"a {kind}")
+    theirs = commit_of(ann, "a")
+    if kind == "tag":
+        snapshot = encode(Snapshot(heads={"a": theirs}, roots=ann.refs.roots()))
+        place.store.create(object_key("snapshot", hash_bytes(snapshot)), snapshot)
+        Refs(place.store).create_tag("v1", hash_bytes(snapshot))
+    else:
+        (name,) = ann.refs.roots()
+        Refs(place.store).create_root(name, ann.objects.commit(theirs).model or "")
+    found = [problem.object for problem in check(ann, place.remote).problems]
+    assert [key.split("/")[1] for key in found] == [f"{kind}s"]
+    with pytest.raises(ConflictError):
+        push(ann, place.remote, clock=seconds(99))
+    if kind == "tag":
+        (report,) = fetch(ann, connect(place.remote), clock=seconds(200)).tags
+        assert report.outcome == "conflict"
+    else:
+        with pytest.raises(ConflictError):
+            fetch(ann, connect(place.remote), clock=seconds(200))
+
+
+def test_what_somebody_else_sent_and_is_lost_fails_each_time_and_is_noted(
+    ann: Repository, place: Place, tmp_path: Path
+) -> None:
+    ben = clone_of(place.remote, tmp_path / "ben")
+    attach(ben)
+    evolve_sample(ann, "a", score=0.9)
+    push(ann, place.remote, clock=seconds(99))
+    place.store.delete(object_key("commit", commit_of(ann, "a")))
+    place.store.delete(entry_key("b/c", 5))
+    new_epoch(place.store)
+    for time in (100, 101, 200):
+        with pytest.raises(NotFoundError, match="is missing on the remote") as info:
+            push(ben, place.remote, clock=seconds(time))
+        assert ("was sent again what it had lost: entry 5 of b/c" in str(info.value)) == (time == 100)
+        assert read_tracking(ben.state, place.remote).lost
+    push(ann, place.remote, clock=seconds(300))
+    push(ben, place.remote, clock=seconds(300))
+    assert read_tracking(ben.state, place.remote).lost == ()
 
 
 class TestWhatIsNotHereEither:
@@ -257,7 +323,7 @@ class TestWhatIsNotHereEither:
         add_sample_task(bob, "d")
         result = push(bob, place.remote, clock=place.clock)
         assert result.missing == ("1 component",)
-        assert outcomes(result) == {"a": "skipped", "b/c": "up-to-date", "d": "new"}
+        assert outcomes(result) == {"a": "skipped", "b/c": "unchanged", "d": "new"}
         assert read_tracking(bob.state, place.remote).lost == ("1 component",)
         assert push(bob, place.remote, clock=place.clock).missing == ("1 component",)
         assert push(ann, place.remote, clock=place.clock).restored == ("1 component",)
@@ -346,9 +412,68 @@ class TestSomebodyWentOn:
         bob = clone_of(place.remote, tmp_path / "bob")
         lost_keys(place, name)
         place.store.delete(object_key("commit", seen.commit))
-        self.went_on(bob, place, 2)
-        with pytest.raises(CorruptObjectError, match=r"behind what was seen of it: entry 5 of a"):
-            fetch(ann, connect(place.remote), clock=place.clock)
+        theirs = self.went_on(bob, place, 2)
+        if name == "the last entries":
+            with pytest.raises(CorruptObjectError, match=r"behind what was seen of it: entry 5 of a"):
+                fetch(ann, connect(place.remote), clock=place.clock)
+            return
+        told = {report.task: report.reason for report in fetch(ann, connect(place.remote), clock=place.clock).tasks}
+        assert "on another log than was seen" in (told["a"] or "")
+        assert self.joined(ann, place, theirs, seen.commit)
+
+    @pytest.mark.parametrize("name", ["the last entry", "the last entries", "a whole head"])
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_where_only_the_entries_are_gone_no_verb_calls_it_up_to_date(
+        self, ann: Repository, place: Place, tmp_path: Path, name: str, more: int
+    ) -> None:
+        seen = read_tracking(ann.state, place.remote).heads["a"]
+        bob = clone_of(place.remote, tmp_path / "bob")
+        theirs = self.replaced(bob, place, name, more)
+        assert {p.name: p.outcome for p in preview(ann, place.remote, clock=place.clock).tasks}["a"] == "merge"
+        assert not check(ann, place.remote).is_clean
+        result = push(ann, place.remote, clock=seconds(31))
+        assert outcomes(result)["a"] in {"merged", "updated"}
+        newest = Refs(place.store).log("a")[-1]
+        assert contains(ann.objects, newest.commit, theirs)
+        assert contains(ann.objects, newest.commit, seen.commit)
+        assert check(ann, place.remote).is_clean
+
+    @pytest.mark.parametrize("name", ["the last entry", "a whole head"])
+    @pytest.mark.parametrize("more", [0, 1])
+    @pytest.mark.parametrize("tasks", [(), ("a",)])
+    def test_what_was_seen_and_never_merged_is_joined(
+        self, ann: Repository, place: Place, tmp_path: Path, name: str, more: int, tasks: tuple[str, ...]
+    ) -> None:
+        seen = read_tracking(ann.state, place.remote).heads["a"]
+        ben = clone_of(place.remote, tmp_path / "ben")
+        attach(ben)
+        evolve_sample(ann, "a", score=0.9)
+        push(ann, place.remote, clock=seconds(99))
+        fetch(ben, connect(place.remote))
+        place.store.delete(entry_key("a", 6))
+        theirs = self.replaced(ann, place, name, more + 5 * (name == "a whole head") + 1)
+        (told,) = [report for report in fetch(ben, connect(place.remote), tasks=tasks).tasks if report.task == "a"]
+        assert (told.outcome, told.reason) == (
+            "updated",
+            "on another log than was seen; what was seen of it is kept here",
+        )
+        assert self.joined(ben, place, theirs, seen.commit, commit_of(ann, "a"))
+
+    def joined(self, repo: Repository, place: Place, *commits: str) -> bool:
+        """Pulls, pushes and fetches; returns whether all of ``commits`` are in the head of ``a``, and all is whole."""
+        fetch(repo, connect(place.remote))
+        adopt(repo, read_tracking(repo.state, place.remote), ["a"], Policy(), remote=place.remote)
+        is_whole = all(contains(repo.objects, commit_of(repo, "a"), commit) for commit in commits)
+        push(repo, place.remote)
+        fetch(repo, connect(place.remote))
+        assert read_tracking(repo.state, place.remote).lost == ()
+        return is_whole and check(repo, place.remote).is_clean
+
+    def replaced(self, bob: Repository, place: Place, name: str, more: int) -> str:
+        """Lets the log of ``a`` end early, and others go on until it is ``more`` longer than it was."""
+        lost = len(list(LOSSES[name](list(place.store.list("")))))
+        lost_keys(place, name)
+        return self.went_on(bob, place, lost + more)
 
     def went_on(self, bob: Repository, place: Place, number: int) -> str:
         """Appends entries to the log that is there, as somebody does who never saw more of it; returns the last one."""
@@ -364,18 +489,50 @@ class TestSomebodyWentOn:
         return state.commit
 
 
+def test_a_newest_entry_that_names_nothing_is_told_and_put_back(ann: Repository, place: Place) -> None:
+    key = entry_key("a", 5)
+    before = place.store.read(key)
+    place.store.delete(key)
+    Refs(place.store).append("a", "0" * 64, after=Refs(place.store).head("a"))
+    for exchange in (push, lambda repo, remote, clock: fetch(repo, connect(remote), clock=clock)):
+        with pytest.raises(CorruptObjectError, match="another entry 5 than before, which names a commit") as info:
+            exchange(ann, place.remote, clock=seconds(99))
+        assert "`mu2net fsck --remote origin --repair-from .`" in str(info.value.hint)
+    assert check(ann, place.remote, source=ann).is_clean
+    assert place.store.read(key) == before
+    assert set(outcomes(push(ann, place.remote, clock=seconds(200))).values()) == {"up-to-date"}
+
+
 def test_an_entry_lost_since_the_look_is_not_followed(ann: Repository, place: Place) -> None:
     """Between the listing and the move of a head the entry before is read."""
+
+    key = entry_key("a", 5)
+    before = place.store.read(key)
+    lose = iter([key])
 
     class Losing(WrappedStore):
         def list(self, prefix: str) -> Iterator[str]:
             yield from tuple(super().list(prefix))
-            self.inner.delete(entry_key("a", 5))
+            for lost in lose:
+                self.inner.delete(lost)
 
     evolve_sample(ann, "a", score=0.9)
     push(ann, place.remote, clock=seconds(99), open_store=Watched(Losing))
-    assert [state.number for state in Refs(place.store).log("a")] == [1, 2, 3, 4, 5]
+    assert [state.number for state in Refs(place.store).log("a")] == [1, 2, 3, 4, 5, 6]
+    assert place.store.read(key) == before
     assert Refs(place.store).log("a")[-1].commit == commit_of(ann, "a")
+
+
+@pytest.mark.parametrize("place", [_BUCKET], indirect=True)
+def test_an_entry_lost_just_after_a_look_comes_back_as_it_was(ann: Repository, place: Place) -> None:
+    fetch(ann, connect(place.remote), clock=seconds(100))
+    key = entry_key("a", 5)
+    before = place.store.read(key)
+    place.store.delete(key)
+    evolve_sample(ann, "a", score=0.9)
+    assert push(ann, place.remote, clock=seconds(110)).restored == ("entry 5 of a",)
+    assert place.store.read(key) == before
+    assert Refs(place.store).log("a")[-1].number == 6
 
 
 @pytest.mark.parametrize("place", [_BUCKET], indirect=True)

@@ -77,7 +77,7 @@ def test_a_push_sends_them(repo: Repository, seen: str, tmp_path: Path) -> None:
     origin = Remote(name="origin", url=str(tmp_path / "shared"))
     push(repo, origin, tasks=["cats"])
     assert there(origin).objects.has("snapshot", seen)
-    assert outcomes(push(repo, origin)) == {"cats": "up-to-date", "dogs": "new"}
+    assert outcomes(push(repo, origin)) == {"cats": "unchanged", "dogs": "new"}
     assert fsck(there(origin)).problems == ()
 
 

@@ -17,11 +17,12 @@ from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import clone_of, outcomes, there
+from mu2net_core.testing.sharing import clone_of, commit_of, outcomes, there
 from mu2net_core.testing.wrappers import FaultyStore, Watched, WrappedStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -89,6 +90,15 @@ class TestRequests:
         watched = Watched()
         push(work, bucket, open_store=watched, clock=at(60))
         assert watched.calls == {"create": 5, "read": 1}
+
+    def test_a_push_of_nothing_that_finds_nothing_new_has_seen_all(self, work: Repository, bucket: Remote) -> None:
+        push(work, bucket, clock=at(0))
+        push(work, bucket, clock=at(100))
+        assert read_tracking(work.state, bucket).seen_at == at(100)().isoformat()
+        other = Refs(open_store(bucket.url))
+        other.append("z", commit_of(work, "a"), after=None)
+        push(work, bucket, clock=at(200))
+        assert read_tracking(work.state, bucket).seen_at == at(100)().isoformat()
 
     def test_a_slow_push_looks_again_before_the_head_moves(self, work: Repository, bucket: Remote) -> None:
         push(work, bucket, clock=at(0))
@@ -246,12 +256,12 @@ class TestPreview:
         result = push(work, origin)
         assert (plan.num_objects, plan.size_bytes) == (result.num_objects, result.size_bytes)
 
-    def test_later_it_takes_one_request(self, work: Repository, origin: Remote) -> None:
+    def test_later_it_takes_one_listing_and_a_read_per_head(self, work: Repository, origin: Remote) -> None:
         push(work, origin)
         evolve_sample(work, "b", score=0.9, trains=("embedding", "head"))
         watched = Watched()
         plan = preview(work, origin, open_store=watched)
-        assert watched.calls == {"list": 1}
+        assert watched.calls == {"list": 1, "read": 2}
         (a, b) = plan.tasks
         assert (a.outcome, a.size_bytes) == ("up-to-date", 0)
         assert (b.outcome, b.num_components, b.num_manifests) == ("updated", 2, 3)
