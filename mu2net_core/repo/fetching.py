@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.dropping import left_alone
+from mu2net_core.repo.dropping import left_alone, presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
 from mu2net_core.repo.following import behind_error, gap_error, lost_there, newest_heads
@@ -63,10 +63,16 @@ def fetch(
     """
     counter = counter or Counter()
     known = read_tracking(repo.state, remote.remote)
-    sight = None if tasks else look(remote.store) if known.heads else look_at_refs(remote.store, commits=False)
+    sight = (
+        None
+        if tasks
+        else look(remote.store)
+        if known.heads or known.roots
+        else look_at_refs(remote.store, commits=False)
+    )
     tracking = _recognised(repo, remote, known, clock(), sight)
     tracking, roots = fetch_roots(repo, remote, tracking, counter)
-    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.keys)
+    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
     whole = tasks or [task for task in numbers if task not in gaps]
     tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
     absent = [task for task in tasks if task not in tracking.heads and task not in broken]
@@ -148,15 +154,17 @@ def _recognised(
 
     With ``sight`` all refs of it were looked at, else its epoch is.
     """
+    taken: frozenset[Node] = frozenset()
     if not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
         check_same(repo.objects, remote, tracking, sight)
         remote.config()  # of a format we read
         note_purged(repo, remote)
+        taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
-        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight))
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)

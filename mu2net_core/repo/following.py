@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.losses import find_lost_heads
 from mu2net_core.repo.purged import Tombstone
@@ -51,6 +52,7 @@ def lost_there(
     tracking: Tracking,
     stones: Sequence[Tombstone],
     sight: Sight,
+    taken: Set[Node] = frozenset(),
 ) -> tuple[str, ...]:
     """Returns what is gone of the refs that were seen of ``remote``, and of what the heads need, in words.
 
@@ -62,11 +64,12 @@ def lost_there(
         tracking: what was seen of it.
         stones: tombstones that were seen there.
         sight: what is there.
+        taken: what purges took that no tombstone tells of.
     """
     lost = find_lost_heads(objects, tracking, stones, sight)
     heads = [state for task, state in sorted(tracking.heads.items()) if task not in lost.entries]
     others = [state for state in heads if ("commit", state.commit) in lost.objects and not remote.refs.holds(state)]
-    gone = lost.objects - {("commit", state.commit) for state in others}
+    gone = lost.objects - taken - {("commit", state.commit) for state in others}
     words = [f"entry {state.number} of {state.task} as it was" for state in others]
     return (*words, *replace(lost, objects=gone).words)
 

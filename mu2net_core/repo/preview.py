@@ -66,7 +66,7 @@ def _look(
         if not reached.losses:
             fetch(repo, there, clock=clock)
             tracking = read_tracking(repo.state, remote)
-    numbers, _ = there.refs.listing(None if reached.sight is None else reached.sight.keys)
+    numbers, _ = there.refs.listing(None if reached.sight is None else reached.sight.names)
     return there, tracking, dict(numbers), reached.losses.words
 
 
