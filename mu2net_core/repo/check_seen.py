@@ -8,6 +8,7 @@ from mu2net_core.repo.findings import Problem
 from mu2net_core.repo.losses import find_lost_refs
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.sight import Sight
 
 __all__ = ["check_seen"]
@@ -27,6 +28,8 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
         if gone:
             which = f"Entry {gone[0]}" if len(gone) == 1 else f"Each of the entries {gone[0]} to {gone[-1]}"
             _report(refs, entry_key(task, gone[0]), f"{which} of {task}")
+    if patient.settings is not None and not patient.holds(CONFIG, patient.settings):
+        _report(refs, CONFIG, "What was in it")
     for key in (*(f"refs/tags/{name}" for name in lost.tags), *(f"refs/roots/{name}" for name in lost.roots)):
         _report(refs, key, "It")
     for stone in lost.stones:

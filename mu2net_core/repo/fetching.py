@@ -13,6 +13,7 @@ from mu2net_core.repo.dropping import left_alone, presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
 from mu2net_core.repo.following import behind_error, gap_error, lost_there, newest_heads
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
 from mu2net_core.repo.losses import check_same
 from mu2net_core.repo.merge import contains
@@ -231,7 +232,7 @@ def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) ->
         raise CorruptObjectError(
             f"The head of {state.task} on the remote {remote.remote.name} ({remote.remote.url}) names the commit "
             f"{state.commit}, which is of the task {found}. It was not taken over.",
-            hint="Run `mu2net fsck` there.",
+            hint=repair_hint(remote.remote.name),
         )
 
 

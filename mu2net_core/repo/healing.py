@@ -14,16 +14,15 @@ from typing import Literal
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.objects import Commit, object_key
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.config import Config
 from mu2net_core.repo.entry_chain import Run, ending_in, proven
-from mu2net_core.repo.epoch import begin_epoch, new_epoch
+from mu2net_core.repo.epoch import begin_epoch, current_epoch, new_epoch
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.purged import Purged, purged_commits
 from mu2net_core.repo.refs import HeadState, entry_key
-from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sight import is_damaged
 from mu2net_core.repo.tracking import Tracking, read_purged
@@ -66,8 +65,8 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
     """
     for stone in losses.stones:
         remote.refs.create_tombstone(stone)
-    if losses.stones:
-        new_epoch(remote.store)  # whoever knows the one that is there never saw these
+    if losses.stones or (losses.epoch and current_epoch(remote.store) is not None):
+        new_epoch(remote.store)  # whoever knows the one that is there never saw the tombstones; or it is damaged
     elif losses.epoch:
         begin_epoch(remote.store)
     missing = _send_objects(repo, remote, losses.objects, counter)
@@ -109,9 +108,7 @@ class _Healing:
 
     def config(self) -> None:
         """Writes the settings again, as those that a push makes a repository with."""
-        like, readers = self.repo.config, self.remote.remote.readers
-        config = Config(preset=like.preset, settings=like.shared_settings, readers=readers)
-        _create(self.remote, CONFIG, config.dump())
+        _create(self.remote, CONFIG, new_settings(self.remote.remote, self.repo.config))
 
     def replaced(self, losses: Losses) -> set[str]:
         """Returns the tasks whose newest entry seems to be there, but is another one: its commit was gone."""

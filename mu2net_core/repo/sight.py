@@ -21,7 +21,7 @@ from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.storage import Store
 
-__all__ = ["Extent", "Sight", "is_as_seen", "is_damaged", "look", "look_at_refs"]
+__all__ = ["Extent", "Sight", "is_as_seen", "is_config", "is_damaged", "look", "look_at_refs"]
 
 Extent = Literal["all", "brief", "recent"]
 """What was looked at: all that there is; the little that tells of a backup; or no more than that, shortly before."""
@@ -90,7 +90,7 @@ def is_damaged(store: Store, key: str) -> bool:
     try:
         if file is None or (file.stat().st_size and key != CONFIG):
             return False
-        return key != CONFIG or not _is_config(file.read_bytes())
+        return key != CONFIG or not is_config(file.read_bytes())
     except OSError:
         return False  # it is not there, or may not be read: another fault
 
@@ -116,7 +116,7 @@ def _sight(store: Store, keys: frozenset[str]) -> Sight:
     return Sight(keys - damaged, damaged)
 
 
-def _is_config(data: bytes) -> bool:
+def is_config(data: bytes) -> bool:
     """Returns whether these are the settings of a repository, of whatever format."""
     try:
         return type(tomllib.loads(data.decode()).get("format")) is int
