@@ -15,6 +15,7 @@ __all__ = ["check_seen"]
 
 _SEEN = "was there when this working copy last looked, and is gone."
 _AGAIN = " `mu2net push` or `--repair-from` brings it back."
+_JOINS = f"{_AGAIN} Where somebody went on with the log since, only `mu2net push` does: it joins both."
 
 
 def check_seen(patient: Patient, refs: RefScan) -> None:
@@ -27,7 +28,7 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
         refs.broken += [(task, number) for number in gone]
         if gone:
             which = f"Entry {gone[0]}" if len(gone) == 1 else f"Each of the entries {gone[0]} to {gone[-1]}"
-            _report(refs, entry_key(task, gone[0]), f"{which} of {task}")
+            _report(refs, entry_key(task, gone[0]), f"{which} of {task}", _JOINS)
     if patient.settings is not None and not patient.holds(CONFIG, patient.settings):
         _report(refs, CONFIG, "What was in it")
     for key in (*(f"refs/tags/{name}" for name in lost.tags), *(f"refs/roots/{name}" for name in lost.roots)):
@@ -45,5 +46,5 @@ def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int
     return tuple(number for number in numbers if number > newest)
 
 
-def _report(refs: RefScan, key: str, what: str) -> None:
-    refs.problems.append(Problem(kind="missing-ref", object=key, message=f"{what} {_SEEN}{_AGAIN}"))
+def _report(refs: RefScan, key: str, what: str, way: str = _AGAIN) -> None:
+    refs.problems.append(Problem(kind="missing-ref", object=key, message=f"{what} {_SEEN}{way}"))

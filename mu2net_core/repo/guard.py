@@ -72,9 +72,8 @@ class GuardedSource:
             found: dict[str, set[str]] = {}
             for model_id in self._repo.objects.ids("model"):
                 _note_training(found, self._repo.objects.model(model_id))
-            for model_id in self._there.ids("model") if self._there is not None else ():
-                with suppress(CorruptObjectError, NotFoundError):  # it is what is being checked
-                    _note_training(found, self._there.model(model_id))
+            if self._there is not None:
+                _note_those(found, self._there)
             self._trained_by = found
         return self._trained_by
 
@@ -83,3 +82,10 @@ def _note_training(found: dict[str, set[str]], model: Model) -> None:
     """Adds to ``found`` which tasks trained the components of a model."""
     for ref in model.components:
         found.setdefault(ref.id, set()).update(ref.training)
+
+
+def _note_those(found: dict[str, set[str]], there: ObjectDatabase) -> None:
+    """Does so for all models of a repository that may be damaged."""
+    for model_id in there.ids("model"):
+        with suppress(CorruptObjectError, NotFoundError):
+            _note_training(found, there.model(model_id))
