@@ -30,7 +30,7 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
             which = f"Entry {gone[0]}" if len(gone) == 1 else f"Each of the entries {gone[0]} to {gone[-1]}"
             _report(refs, entry_key(task, gone[0]), f"{which} of {task}", _JOINS)
     if patient.settings is not None and not patient.holds(CONFIG, patient.settings):
-        _report(refs, CONFIG, "What was in it")
+        _report_settings(refs, is_there=patient.store.exists(CONFIG))
     for key in (*(f"refs/tags/{name}" for name in lost.tags), *(f"refs/roots/{name}" for name in lost.roots)):
         _report(refs, key, "It")
     for stone in lost.stones:
@@ -44,6 +44,14 @@ def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int
     found = {(name, number) for name, number, _ in refs.commits} | set(refs.broken)
     newest = max((number for name, number in found if name == task), default=0)
     return tuple(number for number in numbers if number > newest)
+
+
+def _report_settings(refs: RefScan, *, is_there: bool) -> None:
+    if is_there:
+        message = f"It does not hold the settings of a repository.{_AGAIN}"
+        refs.problems.append(Problem(kind="damaged-ref", object=CONFIG, message=message))
+    else:
+        _report(refs, CONFIG, "It")
 
 
 def _report(refs: RefScan, key: str, what: str, way: str = _AGAIN) -> None:

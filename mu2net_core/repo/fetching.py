@@ -189,7 +189,9 @@ def _remember_purged(
     repo: Repository, remote: RemoteRepository, tracking: Tracking, moved: Mapping[str, HeadState]
 ) -> Tracking:
     """Returns ``tracking`` with the heads of tasks that were purged over there: what it had of them."""
-    purged = {stone.task for stone in read_purged(repo.state, remote.remote)} & moved.keys() & tracking.heads.keys()
+    purged = {stone.task for stone in read_purged(repo.state, remote.remote)}
+    purged |= {task for task, state in moved.items() if is_purge(repo.objects.commit(state.commit))}
+    purged &= moved.keys() & tracking.heads.keys()
     left = {task: tracking.heads[task].commit for task in purged}
     known = {task: oid for task, oid in left.items() if repo.objects.has("commit", oid)}
     left = {task: oid for task, oid in known.items() if not contains(repo.objects, moved[task].commit, oid)}

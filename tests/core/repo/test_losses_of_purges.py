@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.objects import Agent, Snapshot, object_key
-from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.epoch import EPOCHS, current_epoch
 from mu2net_core.repo.fetching import fetch
@@ -128,8 +128,9 @@ def test_whoever_knows_the_epoch_of_the_backup_learns_of_the_tombstones_that_cam
 
 
 def test_a_lost_tombstone_lets_nothing_of_the_purged_history_back(
-    ann: Repository, bob: Repository, origin: Remote, purged: dict[str, bytes]
+    ann: Repository, bob: Repository, origin: Remote, purged: dict[str, bytes], tmp_path: Path
 ) -> None:
+    idle = open_repository(shutil.copytree(bob.worktree, tmp_path / "idle"))
     evolve_sample(bob, "cats", score=0.9, seed=90)
     lose(origin, "refs/purged")
     before = files(origin)
@@ -138,6 +139,8 @@ def test_a_lost_tombstone_lets_nothing_of_the_purged_history_back(
     assert outcomes(result)["cats"] == "skipped"
     assert "mu2net push origin in the copy that purged it" in str(result.tasks[0].reason)
     assert files(origin) == before
+    push(idle, origin)
     push(ann, origin)
     assert outcomes(push(bob, origin))["cats"] == "skipped"
+    assert outcomes(pull(idle, origin))["cats"] == "removed"
     assert not any(key.startswith("objects/commit") for key in files(origin).keys() - purged.keys())
