@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import object_key
+from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.objects import LIMITS, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import EPOCHS, is_current, is_epoch_key
 from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
@@ -86,13 +86,15 @@ def look_at_refs(store: Store, *, commits: bool) -> Sight:
 
 def is_damaged(store: Store, key: str) -> bool:
     """Returns whether a file of a folder is empty, as after a full disk, or is to be the settings and is none."""
-    file = store.local_path(key)
     try:
+        file = store.local_path(key)
         if file is None or (file.stat().st_size and key != CONFIG):
             return False
-        return key != CONFIG or not is_config(file.read_bytes())
-    except OSError:
-        return False  # it is not there, or may not be read: another fault
+        return key != CONFIG or not is_config(store.read(CONFIG, limit=LIMITS.config_bytes))
+    except CorruptObjectError:
+        return True  # it is far too large
+    except (OSError, Mu2netError):
+        return False  # it is not there, may not be read or has no proper name: another fault
 
 
 def is_as_seen(remote: RemoteRepository, tracking: Tracking) -> bool:
@@ -120,7 +122,7 @@ def is_config(data: bytes) -> bool:
     """Returns whether these are the settings of a repository, of whatever format."""
     try:
         return type(tomllib.loads(data.decode()).get("format")) is int
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):  # of which broken TOML and UTF-8 are kinds
         return False
 
 

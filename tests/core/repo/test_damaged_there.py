@@ -31,6 +31,15 @@ FILES: dict[str, Callable[[Repository], str]] = {
     "component": lambda ann: object_key("component", ann.objects.model(model_of(ann, "cats")).components[-1].id),
     "root": lambda ann: next(iter(ann.store.list("refs/roots"))),
 }
+NO_SETTINGS = {
+    "nothing": b"",
+    "no text": b"\xff\xfe",
+    "no TOML": b"[[[",
+    "no format": b"preset = 3",
+    "what nests": b"a = " + b"[" * 50_000,
+    "far too much": bytes(2**20 + 1),
+    "no file": None,
+}
 
 
 def files(origin: Remote) -> dict[str, bytes]:
@@ -73,11 +82,11 @@ def test_a_check_finds_it_and_a_repair_restores_it(ann: Repository, origin: Remo
     assert files(origin) == before
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[[[", b"preset = 3", None])
+@pytest.mark.parametrize("what", NO_SETTINGS)
 def test_settings_that_are_none_come_back_whatever_is_in_their_place(
-    ann: Repository, origin: Remote, data: bytes | None
+    ann: Repository, origin: Remote, what: str
 ) -> None:
-    before = files(origin)
+    before, data = files(origin), NO_SETTINGS[what]
     for heal in (lambda: push(ann, origin), lambda: repair(ann, origin)):
         (Path(origin.url) / "config.toml").unlink() if data is None else spoil(origin, "config.toml", data)
         with pytest.raises(Mu2netError):
