@@ -88,11 +88,10 @@ def is_damaged(store: Store, key: str) -> bool:
     """Returns whether a file of a folder is empty, as after a full disk, or is to be the settings and is none."""
     try:
         file = store.local_path(key)
-        if file is None or (file.stat().st_size and key != CONFIG):
+        size = 1 if file is None else file.stat().st_size
+        if file is None or (size and key != CONFIG):
             return False
-        return key != CONFIG or not is_config(store.read(CONFIG, limit=LIMITS.config_bytes))
-    except CorruptObjectError:
-        return True  # it is far too large
+        return key != CONFIG or size > LIMITS.config_bytes or not is_config(file.read_bytes())
     except (OSError, Mu2netError):
         return False  # it is not there, may not be read or has no proper name: another fault
 
