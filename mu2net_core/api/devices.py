@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["check_not_forked", "find_devices"]
 
+_CUDA = " For a GPU of NVIDIA, JAX needs its driver and its plugin: pip install 'jax[cuda12]'"
+_PLUGINS = {
+    "cuda": _CUDA,
+    "gpu": _CUDA,
+    "rocm": " For a GPU of AMD, JAX needs ROCm and its plugin, as AMD describes it.",
+    "tpu": " For a TPU, JAX needs to run on its machine, and its plugin: pip install 'jax[tpu]'",
+}
 _USED_BY: list[int] = []
 """The process that JAX computes in, once it does."""
 
@@ -56,6 +63,6 @@ def _not_started(platforms: str, exc: Exception) -> DeviceError:
         )
     return DeviceError(
         f"JAX_PLATFORMS={platforms} asks for a device that JAX cannot start here. It says: {said}.",
-        hint="Unset JAX_PLATFORMS, so that JAX takes the best device it finds, or set JAX_PLATFORMS=cpu. For a GPU, "
-        "JAX needs its driver and its plugin: pip install 'jax[cuda12]'",
+        hint="Unset JAX_PLATFORMS, so that JAX takes the best device it finds, or set JAX_PLATFORMS=cpu."
+        + _PLUGINS.get(platforms.split(",", maxsplit=1)[0].strip().lower(), ""),
     )

@@ -28,6 +28,7 @@ from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.repo.vetting import needs_probe, read_note
 from mu2net_core.storage import LocalStore
+from mu2net_core.storage.rights import who_may
 from mu2net_core.version import FORMAT, __version__
 
 __all__ = ["Check", "DoctorReport", "doctor"]
@@ -157,6 +158,8 @@ def _storage(repo: Repository, context: Context) -> Check:
     report = probe(LocalStore(repo.state / "probed"), now=context.now)
     if report.verdict != "safe":
         hint = "Move the repository to a file system that has hard links."
+        if report.verdict == "read-only":
+            hint = who_may(repo.state)
         return Check(name="storage", outcome="failed", detail=f"{repo.path}: {report.reason}", hint=hint)
     return _ok("storage", "exclusive creation works")
 

@@ -105,7 +105,13 @@ def _purge_there(
         raise NotFoundError(f"There is no task {task} on the remote {name}.", hint=near(task, known, "mu2net fetch"))
     if dry_run:
         return PurgeReport.of(place, survey(place, task))
-    return bury(place, task, _storing(repo, context, place), now=context.timestamp(), settle=settle)
+    report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), settle=settle)
+    if getattr(reached.store, "keeps_versions", False):
+        context.warn(
+            f"{name} keeps versions of what is deleted: the bytes of {task} are only hidden there, until the bucket's "
+            "own rules remove them, or who may delete versions does."
+        )
+    return report
 
 
 def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Survey], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from mu2net_core.api.context import Context
@@ -10,8 +11,10 @@ from mu2net_core.repo import Repository, pushing
 from mu2net_core.repo.join import OnConflict
 from mu2net_core.repo.outcomes import Counter, Exchange, PushPlan, Watch
 from mu2net_core.repo.preview import preview
-from mu2net_core.repo.remotes import find_remote
+from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.vetting import check_vetted
+from mu2net_core.storage.rights import who_may
 
 __all__ = ["default_remote", "plan_push", "push"]
 
@@ -77,8 +80,12 @@ def plan_push(
         ConflictError: a root differs over there.
         InvalidInputError: nothing can be sent to that place.
     """
-    to = find_remote(repo.config, remote)
-    return preview(repo, to, tasks=tasks, on_conflict=on_conflict, clock=context.now)
+    found = find_remote(repo.config, remote)
+    plan = preview(repo, found, tasks=tasks, on_conflict=on_conflict, clock=context.now)
+    file = connect(found).store.local_path(CONFIG)
+    if file is not None and file.is_file() and not os.access(file.parent / "objects", os.W_OK):
+        context.warn(f"{found.name}: you may not write there, so a push would fail. {who_may(file.parent / 'objects')}")
+    return plan
 
 
 def default_remote(repo: Repository) -> str:

@@ -208,6 +208,8 @@ def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
     except InvalidInputError:
         raise
     except Mu2netError as exc:
+        if not os.access(repo.state, os.W_OK):
+            raise  # this working copy is what may not be written to
         hint = f"{exc.hint or ''} To add it all the same, without looking: --no-check".strip()
         raise type(exc)(exc.message, hint=hint) from exc
     if report.verdict == "unsafe" and (error := refusal(report)):

@@ -111,7 +111,7 @@ def _told(objects: ObjectDatabase, report: TaskReport, *, first: bool) -> TaskRe
     return replace(report, outcome="new") if first and report.outcome != "removed" else report
 
 
-def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Policy, remote: str | None) -> None:
+def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Policy, remote: str) -> None:
     """Joins what was seen of a head before another log took its place over there: nobody else may have it."""
     before = tracking.replaced.get(task)
     if before is not None and repo.objects.has("commit", before):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Kind, hash_bytes, object_key
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder
 
@@ -40,7 +41,7 @@ def read_checked(store: Store, kind: Kind, oid: str, *, limit: int, name: str) -
     raise CorruptObjectError(
         f"The {kind} {oid} on the remote {name} ({store.url}) is damaged: its bytes hash to {found}. "
         "It was not taken over.",
-        hint="Run `mu2net fsck` there; `mu2net fsck --repair-from REMOTE` takes a good copy from elsewhere.",
+        hint=repair_hint(name),
     )
 
 

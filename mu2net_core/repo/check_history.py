@@ -42,10 +42,20 @@ def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
         if commit_id in scan.commits and scan.commits[commit_id].task != task:
             message = f"It names a commit of the task {scan.commits[commit_id].task}."
             walk.report("wrong-reference", entry_key(task, number), message)
+    _unfinished(walk, refs)
     for model_id in sorted(retained):
         _components(walk, model_id)
     check_access(walk)
     return walk
+
+
+def _unfinished(walk: Walk, refs: RefScan) -> None:
+    """Reports heads whose newest entry names what was purged: the one that a purge ends with is gone."""
+    newest = {task: (number, commit_id) for task, number, commit_id in sorted(refs.commits)}
+    for task, (number, commit_id) in newest.items():
+        if commit_id not in walk.scan.commits and walk.purged.covers_entry(task, number):
+            message = f"{task} was purged, and the entry that its purge ended with is gone. `mu2net push` of a copy "
+            walk.report("missing-ref", entry_key(task, number + 1), f"{message}that has it brings it back.")
 
 
 def _commit(walk: Walk, commit_id: str, commit: Commit) -> set[str]:

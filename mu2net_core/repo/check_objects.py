@@ -46,6 +46,7 @@ class Scan:
         models: manifests by id; likewise the next three.
         components: numbers in the parameters and bytes of the file, by id; None if only that it is there was seen.
         damaged: (kind, id) of objects whose bytes are not theirs.
+        unread: those that are there and cannot be read, or not be understood.
         problems: found so far.
         counts: objects by kind, and bytes that were hashed.
     """
@@ -56,6 +57,7 @@ class Scan:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     components: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     damaged: set[tuple[Kind, str]] = field(default_factory=set)
+    unread: set[tuple[Kind, str]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -65,6 +67,7 @@ class Scan:
         was_there = any(problem.object == about for problem in self.problems)
         self.problems = [problem for problem in self.problems if problem.object != about]
         self.damaged.discard(node)
+        self.unread.discard(node)
         self.counts[node[0]] += not was_there
         self.keep(_look(patient, node))
 
@@ -74,7 +77,7 @@ class Scan:
         self.counts["bytes"] += found.size_bytes
         if found.problem is not None:
             self.problems.append(Problem(kind="damaged-object", object=f"{kind}/{oid}", message=found.problem))
-            self.damaged |= {found.node} if found.is_damaged else set()
+            (self.damaged if found.is_damaged else self.unread).add(found.node)
         if found.num_params is not None:
             self.components[oid] = found.num_params, found.size_bytes
         elif isinstance(found.value, Model):

@@ -9,13 +9,13 @@ from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import is_name
 from mu2net_core.repo.epoch import is_current, is_epoch_key
 from mu2net_core.repo.findings import Problem, told_link
+from mu2net_core.repo.hints import repairing
 from mu2net_core.repo.purged import Purged, Tombstone
 from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key, parse_tombstone_key
 
 __all__ = ["RefScan", "scan_refs"]
 
 _GAP = 1_000
-_RESTORE = " `mu2net fsck --repair-from REMOTE` restores it."
 _NAMED = re.compile(r"refs/(tags|roots)/(.+)")
 
 
@@ -87,7 +87,7 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
             state, entry = refs.entry(task, number)
         except Mu2netError as exc:
             scan.broken.append((task, number))
-            message = exc.message + (_way_out(refs, task, number) if number == last else _RESTORE)
+            message = exc.message + (_way_out(refs, task, number) if number == last else _restore(refs))
             scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
             known = False
             continue
@@ -99,6 +99,10 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
         previous, known = state.entry_hash, True
 
 
+def _restore(refs: Refs) -> str:
+    return f" `{repairing(refs.remote)}` restores it."
+
+
 def _way_out(refs: Refs, task: str, number: int) -> str:
     """Returns what can be done about a head's newest entry, and what that loses."""
     key = entry_key(task, number)
@@ -106,7 +110,7 @@ def _way_out(refs: Refs, task: str, number: int) -> str:
     if number == 1:
         loss = f"there is no task {task} here any more."
     return (
-        f"{_RESTORE} It is the newest: if neither REMOTE nor the last exchange with one knows it, delete "
+        f"{_restore(refs)} It is the newest: if neither that copy nor the last exchange with a remote knows it, delete "
         f"{refs.store.local_path(key) or key}: then {loss}"
     )
 

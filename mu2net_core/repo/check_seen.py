@@ -11,6 +11,7 @@ from mu2net_core.repo.findings import Problem
 from mu2net_core.repo.losses import find_lost_refs
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.sight import Sight
 from mu2net_core.repo.tracking import Tracking
 
@@ -37,11 +38,16 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
         refs.broken += [(task, number) for number in gone]
         if gone:
             which = f"Entry {gone[0]}" if len(gone) == 1 else f"Each of the entries {gone[0]} to {gone[-1]}"
-            _report(patient, refs, entry_key(task, gone[0]), f"{which} of {task}")
+            joins = (
+                f" Where somebody went on with the log since, only `mu2net push {patient.name}` does: it joins both."
+            )
+            _report(patient, refs, entry_key(task, gone[0]), f"{which} of {task}", joins)
     for key, oid in _names_seen(patient.before).items():
         if (refs.tags | refs.roots).get(key, oid) != oid:
             message = f"It named {oid[:10]} when this working copy last looked; tags and roots never move."
             refs.problems.append(Problem(kind="damaged-ref", object=key, message=message))
+    if patient.settings is not None and not patient.holds(CONFIG, patient.settings):
+        _report_settings(patient, refs, is_there=patient.store.exists(CONFIG))
     for key in (*(f"refs/tags/{name}" for name in lost.tags), *(f"refs/roots/{name}" for name in lost.roots)):
         _report(patient, refs, key, "It")
     for stone in lost.stones:
@@ -72,6 +78,18 @@ def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int
     return tuple(number for number in numbers if number > newest)
 
 
-def _report(patient: Patient, refs: RefScan, key: str, what: str) -> None:
-    again = f"`mu2net push {patient.name}` or `--repair-from` brings it back."
-    refs.problems.append(Problem(kind="missing-ref", object=key, message=f"{what} {_SEEN} {again}"))
+def _report_settings(patient: Patient, refs: RefScan, *, is_there: bool) -> None:
+    if is_there:
+        message = f"It does not hold the settings of a repository. {_again(patient)}"
+        refs.problems.append(Problem(kind="damaged-ref", object=CONFIG, message=message))
+    else:
+        _report(patient, refs, CONFIG, "It")
+
+
+def _again(patient: Patient) -> str:
+    return f"`mu2net push {patient.name}` or `--repair-from` brings it back."
+
+
+def _report(patient: Patient, refs: RefScan, key: str, what: str, more: str = "") -> None:
+    message = f"{what} {_SEEN} {_again(patient)}{more}"
+    refs.problems.append(Problem(kind="missing-ref", object=key, message=message))

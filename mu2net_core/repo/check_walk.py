@@ -45,6 +45,9 @@ class Walk:
         if oid in here:
             self.reached.add((kind, oid))
             return True
+        if (kind, oid) in self.scan.unread:  # told already
+            self.missing.add((kind, oid))
+            return False
         if (kind, oid) in self.scan.damaged or self.purged.lists((kind, oid)) is not None:
             return False
         if kind == "component" and self.partial:

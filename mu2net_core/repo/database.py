@@ -33,6 +33,7 @@ from mu2net_core.objects import (
     parse_object_key,
 )
 from mu2net_core.repo.format import check_format
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 from mu2net_core.storage import Store
@@ -51,7 +52,6 @@ MANIFESTS: dict[Kind, type[Manifest]] = {"model": Model, "task": Task, "commit":
 _KIND_OF: dict[type[Manifest], Kind] = {value: kind for kind, value in MANIFESTS.items()}
 _CACHED = 4096
 _CACHED_BYTES = 64 * 2**20
-_REPAIR = "Run `mu2net fsck`, and `mu2net fsck --repair-from REMOTE` to fetch a good copy."
 
 
 class ObjectDatabase:
@@ -63,6 +63,7 @@ class ObjectDatabase:
             checked and kept. It raises NotFoundError if it has none either.
         purged: returns what was purged; asked where something is missing, to say so.
         limits: how much of an object is accepted.
+        remote: its name as a remote; None for the one at hand.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class ObjectDatabase:
         *,
         quarantine: Path | None = None,
         limits: Limits = LIMITS,
+        remote: str | None = None,
     ) -> None:
         """Opens the objects in ``store``; a damaged file is moved aside into the folder ``quarantine``, if given."""
         self.store = store
         self.fetch_missing = fetch_missing
         self.purged: Callable[[], Purged] = Purged
         self.limits = limits
+        self.remote = remote
         self._quarantine = quarantine
         self._cache: dict[str, tuple[Manifest, int]] = {}
         self._cached_bytes = 0
@@ -103,7 +106,8 @@ class ObjectDatabase:
         except AlreadyExistsError as exc:
             if self._set_aside(kind, oid) is None:
                 raise CorruptObjectError(
-                    f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.", hint=_REPAIR
+                    f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.",
+                    hint=repair_hint(self.remote),
                 ) from exc
             self.store.create(key, data)
         return oid
@@ -166,7 +170,8 @@ class ObjectDatabase:
             moved = self._set_aside(kind, oid)
             where = f" The bad copy was moved to {moved}." if moved else ""
             raise CorruptObjectError(
-                f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.{where}", hint=_REPAIR
+                f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.{where}",
+                hint=repair_hint(self.remote),
             )
         return data
 
@@ -266,9 +271,11 @@ class ObjectDatabase:
             raise
         if data is None:
             self._check_purged(kind, oid)
-            raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=_REPAIR) from missing
+            raise NotFoundError(f"No {kind} {oid} in {self.store.url}.", hint=repair_hint(self.remote)) from missing
         if hash_bytes(data) != oid:
-            raise CorruptObjectError(f"What the remote sent as {kind} {oid} has another hash.", hint=_REPAIR)
+            raise CorruptObjectError(
+                f"What the remote sent as {kind} {oid} has another hash.", hint=repair_hint(self.remote)
+            )
         self.put_bytes(kind, data)
         return data
 

@@ -7,11 +7,15 @@ goes, work that it never had stays, and the user is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Commit
+from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.losses import needed
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.place import here
@@ -21,10 +25,14 @@ from mu2net_core.repo.reach import Tips, reach, ref_tips
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.sight import Sight
 from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["drop_purged", "left_alone", "purged_here"]
+__all__ = ["drop_purged", "left_alone", "presumed", "purged_here"]
 
+_UNFINISHED = (
+    "its purge from {remote} is under way: pull again later. If it stays so: mu2net fsck --remote {remote} tells why"
+)
 _REASON = "it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {remote}"
 
 
@@ -61,7 +69,7 @@ def drop_purged(
         return None
     purge = next((oid for oid in ancestry(objects, [theirs]) if is_purge(objects.commit(oid))), None)
     if purge is None:
-        return TaskReport(task=task, outcome="skipped", reason=f"it is being purged from {remote}; pull again later")
+        return TaskReport(task=task, outcome="skipped", reason=_UNFINISHED.format(remote=remote))
     had = tracking.purged_heads.get(task)
     if had is None or not contains(objects, had, ours.commit):
         reason = f"it was purged from {remote}, and here is work on it that was never there: it stays, and is not sent"
@@ -69,6 +77,39 @@ def drop_purged(
     own = _spared(repo, task, own)
     follow(here(repo), task, own, purge, now=now or own[-1].purged_at, also=partial(_also, also, theirs))
     return TaskReport(task=task, outcome="removed", commit=purge, reason=f"it was purged from {remote}")
+
+
+def presumed(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> frozenset[Node]:
+    """Returns what purges took over there that no tombstone tells of any more: heads moved on to purge commits.
+
+    Args:
+        repo: where it may still be.
+        remote: where heads and commits are read.
+        tracking: what was seen of it before.
+        sight: what is there now.
+    """
+    moved = {
+        task
+        for task, state in tracking.heads.items()
+        if not sight.has(("commit", state.commit))
+        and _moved_to_purge(remote, state, sight.numbers.get(task, frozenset()))
+    }
+    if not moved:
+        return frozenset()
+    nothing, heads = Purged(), tracking.heads
+    others: list[Node] = [("commit", state.commit) for task, state in heads.items() if task not in moved]
+    others += [("model", oid) for oid in tracking.roots.values()]
+    taken = needed(repo.objects, [("commit", heads[task].commit) for task in moved], nothing)
+    return frozenset(taken - needed(repo.objects, others, nothing))
+
+
+def _moved_to_purge(remote: RemoteRepository, state: HeadState, numbers: Iterable[int]) -> bool:
+    """Returns whether an entry that came after ``state`` is a purge's."""
+    for number in sorted(number for number in numbers if number > state.number):
+        with suppress(Mu2netError):
+            if is_purge(remote.objects.commit(remote.refs.entry(state.task, number)[0].commit)):
+                return True
+    return False
 
 
 def purged_here(repo: Repository, purged: Purged, task: str, theirs: str, remote: str) -> str | None:

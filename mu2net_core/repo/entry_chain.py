@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from itertools import chain, combinations, islice, permutations
 
 from mu2net_core.objects import Commit, HeadEntry, encode, hash_bytes
 from mu2net_core.repo.refs import HeadState
@@ -48,28 +48,38 @@ def chained(before: str | None, commits: Iterable[str]) -> tuple[bytes, ...]:
     return tuple(entries)
 
 
-def proven(commits: Mapping[str, Commit], run: Run) -> Iterator[tuple[bytes, ...]]:
-    """Yields what the entries of ``run`` were, where the entry after them proves it; ``commits`` are all known ones."""
-    guesses = islice(_guesses(commits, run), max(1, _GUESSES // len(run.numbers)))
+def proven(commits: Mapping[str, Commit], run: Run, purged: Sequence[str] = ()) -> Iterator[tuple[bytes, ...]]:
+    """Yields what the entries of ``run`` were, where the entry after them proves it.
+
+    Args:
+        commits: all known ones.
+        run: the entries.
+        purged: ids of those of the task that a purge took, in their order as far as that is known.
+    """
+    guesses = islice(_guesses(commits, run, purged), max(1, _GUESSES // len(run.numbers)))
     ways = (chained(run.before, guess) for guess in guesses)
     yield from (way for way in ways if hash_bytes(way[-1]) == run.expected)
 
 
-def ending_in(commits: Mapping[str, Commit], run: Run, state: HeadState) -> Iterator[tuple[bytes, ...]]:
-    """Yields what the entries of ``run`` were, if the last of them is the one that was seen as ``state``."""
+def ending_in(
+    commits: Mapping[str, Commit], run: Run, state: HeadState, purged: Sequence[str] = ()
+) -> Iterator[tuple[bytes, ...]]:
+    """Yields what the entries of ``run`` were, if the last is the one seen as ``state``; the others as above."""
     if run.numbers[-1] != state.number:
         return
     rest = run.numbers[:-1]
     guesses: Iterator[Sequence[str]] = iter([()])
     if rest:
         earlier = replace(run, numbers=rest, following=state.commit)
-        guesses = islice(_guesses(commits, earlier), max(1, _GUESSES // len(rest)))
+        guesses = islice(_guesses(commits, earlier, purged), max(1, _GUESSES // len(rest)))
     ways = (chained(run.before, [*guess, state.commit]) for guess in guesses)
     yield from (way for way in ways if hash_bytes(way[-1]) == state.entry_hash)
 
 
-def _guesses(commits: Mapping[str, Commit], run: Run) -> Iterator[Sequence[str]]:
+def _guesses(commits: Mapping[str, Commit], run: Run, purged: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yields commits that the entries may have named, in their order."""
+    number = len(run.numbers)
+    yield from chain(combinations(purged, number), permutations(purged, number) if number > 1 else ())
     own = [oid for oid, commit in commits.items() if commit.task == run.task]
     if len(run.numbers) == 1:
         yield from ([oid] for oid in own)

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.repo.arrival import MissingObjectError
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.dropping import left_alone
+from mu2net_core.repo.dropping import left_alone, presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
 from mu2net_core.repo.following import Replaced, behind_error, gap_error, lost_there, newest_heads
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
 from mu2net_core.repo.losses import GONE, check_same
 from mu2net_core.repo.merge import contains
@@ -65,7 +66,13 @@ def fetch(
     """
     counter = counter or Counter()
     known = read_tracking(repo.state, remote.remote)
-    sight = None if tasks else look(remote.store) if known.heads else look_at_refs(remote.store, commits=False)
+    sight = (
+        None
+        if tasks
+        else look(remote.store)
+        if known.heads or known.roots
+        else look_at_refs(remote.store, commits=False)
+    )
     tracking = _recognised(repo, remote, known, clock(), sight)
     with _noting_failure(repo, remote, known):
         return _fetch_all(repo, remote, tracking, sight, tasks, counter, clock, refuse_tag)
@@ -83,7 +90,7 @@ def _fetch_all(
 ) -> Exchange:
     """Fetches from a remote that is the one it was; arguments as of ``fetch``."""
     tracking, roots = fetch_roots(repo, remote, tracking, counter)
-    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.keys)
+    numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
     whole = tasks or [task for task in numbers if task not in gaps]
     tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
     absent = [task for task in tasks if task not in tracking.heads and task not in broken]
@@ -189,15 +196,17 @@ def _recognised(
 
     With ``sight`` all refs of it were looked at, else its epoch is.
     """
+    taken: frozenset[Node] = frozenset()
     if not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
         check_known(repo, remote, tracking, sight)
         remote.config()  # of a format we read
         note_purged(repo, remote)
+        taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
-        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight))
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
@@ -221,7 +230,9 @@ def _remember_purged(
     repo: Repository, remote: RemoteRepository, tracking: Tracking, moved: Mapping[str, HeadState]
 ) -> Tracking:
     """Returns ``tracking`` with the heads of tasks that were purged over there: what it had of them."""
-    purged = {stone.task for stone in read_purged(repo.state, remote.remote)} & moved.keys() & tracking.heads.keys()
+    purged = {stone.task for stone in read_purged(repo.state, remote.remote)}
+    purged |= {task for task, state in moved.items() if is_purge(repo.objects.commit(state.commit))}
+    purged &= moved.keys() & tracking.heads.keys()
     left = {task: tracking.heads[task].commit for task in purged}
     known = {task: oid for task, oid in left.items() if repo.objects.has("commit", oid)}
     left = {task: oid for task, oid in known.items() if not contains(repo.objects, moved[task].commit, oid)}
@@ -264,7 +275,7 @@ def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) ->
         raise CorruptObjectError(
             f"The head of {state.task} on the remote {remote.remote.name} ({remote.remote.url}) names the commit "
             f"{state.commit}, which is of the task {found}. It was not taken over.",
-            hint="Run `mu2net fsck` there.",
+            hint=repair_hint(remote.remote.name),
         )
 
 

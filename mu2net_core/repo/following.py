@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.objects import object_key
+from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.losses import find_lost_heads
 from mu2net_core.repo.purged import Tombstone
@@ -86,6 +87,7 @@ def lost_there(
     tracking: Tracking,
     stones: Sequence[Tombstone],
     sight: Sight,
+    taken: Set[Node] = frozenset(),
 ) -> tuple[str, ...]:
     """Returns what is gone of the refs that were seen of ``remote``, and of what the heads need, in words.
 
@@ -97,6 +99,7 @@ def lost_there(
         tracking: what was seen of it.
         stones: tombstones that were seen there.
         sight: what is there.
+        taken: what purges took that no tombstone tells of.
     """
     lost = find_lost_heads(objects, tracking, stones, sight)
     doubtful = [task for task, state in tracking.heads.items() if ("commit", state.commit) in lost.objects]
@@ -104,7 +107,7 @@ def lost_there(
     if others:
         left = {task: state for task, state in tracking.heads.items() if task not in others}
         lost = find_lost_heads(objects, replace(tracking, heads=left), stones, sight)
-    return lost.words
+    return replace(lost, objects=lost.objects - taken).words
 
 
 def behind_error(remote: RemoteRepository, lost: Iterable[str]) -> CorruptObjectError:

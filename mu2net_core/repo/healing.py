@@ -6,7 +6,7 @@ proves them: where somebody went on with the log since it was brought back, thei
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
@@ -14,17 +14,17 @@ from typing import Literal
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.objects import Commit, object_key
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.config import Config
 from mu2net_core.repo.entry_chain import Run, ending_in, proven
-from mu2net_core.repo.epoch import begin_epoch
+from mu2net_core.repo.epoch import begin_epoch, current_epoch, new_epoch
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.purged import Purged, purged_commits
 from mu2net_core.repo.refs import HeadState, entry_key
-from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
+from mu2net_core.repo.sight import is_damaged
 from mu2net_core.repo.tracking import Tracking, read_purged
 from mu2net_core.repo.transfer import RANK
 from mu2net_core.repo.workers import Workers
@@ -63,10 +63,12 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
         AccessDeniedError: permissions forbid it.
         CorruptObjectError: an object or a name has other bytes over there.
     """
-    if losses.epoch:
-        begin_epoch(remote.store)
     for stone in losses.stones:
         remote.refs.create_tombstone(stone)
+    if losses.stones or (losses.epoch and current_epoch(remote.store) is not None):
+        new_epoch(remote.store)  # whoever knows the one that is there never saw the tombstones; or it is damaged
+    elif losses.epoch:
+        begin_epoch(remote.store)
     missing = _send_objects(repo, remote, losses.objects, counter)
     healing = _Healing(repo=repo, remote=remote, tracking=tracking, missing=frozenset(missing))
     roots = tuple(name for name in losses.roots if healing.root(name))
@@ -106,9 +108,7 @@ class _Healing:
 
     def config(self) -> None:
         """Writes the settings again, as those that a push makes a repository with."""
-        like, readers = self.repo.config, self.remote.remote.readers
-        config = Config(preset=like.preset, settings=like.shared_settings, readers=readers)
-        _create(self.remote, CONFIG, config.dump())
+        _create(self.remote, CONFIG, new_settings(self.remote.remote, self.repo.config))
 
     def replaced(self, losses: Losses) -> set[str]:
         """Returns the tasks whose newest entry seems to be there, but is another one: its commit was gone."""
@@ -171,9 +171,16 @@ def _send(guard: GuardedSource, remote: RemoteRepository, node: Node) -> tuple[N
     return node, len(data)
 
 
+def _put(remote: RemoteRepository, key: str, data: bytes) -> None:
+    """Creates a file; one of which nothing is left gives way."""
+    if is_damaged(remote.store, key):
+        remote.store.delete(key)
+    remote.store.create(key, data)
+
+
 def _create(remote: RemoteRepository, key: str, data: bytes) -> None:
     try:
-        remote.store.create(key, data)
+        _put(remote, key, data)
     except AlreadyExistsError as exc:
         raise CorruptObjectError(
             f"{key} on the remote {remote.remote.name} ({remote.store.url}) was gone, and now has another content than "
@@ -187,15 +194,15 @@ def _restore(repo: Repository, remote: RemoteRepository, state: HeadState, numbe
 
     It is ``forked`` if it only got shorter and goes on another way, and has a ``gap`` if nothing proves what was in it.
     """
-    objects = repo.objects
+    objects, purged = repo.objects, _taken(repo, remote, state.task)
     commits = {oid: objects.commit(oid) for oid in ancestry(objects, [state.commit])}
     while numbers:
         run = _first_run(remote, state, numbers)
-        ways = iter(()) if run is None else _ways(commits, run, state)
+        ways = iter(()) if run is None else _ways(commits, run, state, purged)
         entries = next(ways, None)
         try:
             for number, data in zip(run.numbers if run else (), entries or (), strict=True):
-                remote.store.create(entry_key(state.task, number), data)
+                _put(remote, entry_key(state.task, number), data)
         except (AlreadyExistsError, ValueError):
             entries = None
         if entries is None:
@@ -206,8 +213,21 @@ def _restore(repo: Repository, remote: RemoteRepository, state: HeadState, numbe
     return "sent"
 
 
-def _ways(commits: Mapping[str, Commit], run: Run, state: HeadState) -> Iterator[tuple[bytes, ...]]:
-    return ending_in(commits, run, state) if run.numbers[-1] == state.number else proven(commits, run)
+def _taken(repo: Repository, remote: RemoteRepository, task: str) -> tuple[str, ...]:
+    """Returns the commits of a task that a purge took, in the order of its log here: entries went on naming them."""
+    taken = purged_commits(read_purged(repo.state, remote.remote), task)
+    if not taken:
+        return ()
+    numbers = range(1, repo.refs.numbers().get(task, 0) + 1)
+    return tuple(dict.fromkeys([*(repo.refs.entry(task, number)[0].commit for number in numbers), *taken]))
+
+
+def _ways(
+    commits: Mapping[str, Commit], run: Run, state: HeadState, purged: Sequence[str]
+) -> Iterator[tuple[bytes, ...]]:
+    if run.numbers[-1] == state.number:
+        return ending_in(commits, run, state, purged)
+    return proven(commits, run, purged)
 
 
 def _first_run(remote: RemoteRepository, state: HeadState, numbers: tuple[int, ...]) -> Run | None:

@@ -103,11 +103,13 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
 
 
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
-    """Returns the lost refs, and what is gone of that which the heads need first; arguments as above."""
+    """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
     purged = Purged(stones)
     nodes = {node for state in tracking.heads.values() for node in _first_needs(objects, state.commit)}
+    nodes |= {("model", oid) for oid in tracking.roots.values()}
     lost = frozenset(node for node in nodes if not sight.has(node) and purged.lists(node) is None)
-    return replace(find_lost_refs(tracking, sight, stones), objects=lost)
+    known = bool(tracking.heads or tracking.roots)
+    return replace(find_lost_refs(tracking, sight, stones), config=known and CONFIG not in sight.keys, objects=lost)
 
 
 def _first_needs(objects: ObjectDatabase, commit_id: str) -> Iterator[Node]:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
-from mu2net_core.objects import Kind, object_key
+from mu2net_core.objects import LIMITS, Kind, object_key
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.losses import check_same
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState, Refs
-from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
-from mu2net_core.repo.sight import look_at_refs
+from mu2net_core.repo.sight import is_config, look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder, translated
@@ -40,6 +40,7 @@ class Patient:
         before: what was seen of it before.
         stones: tombstones that were seen there.
         near: a copy of its manifests at hand.
+        settings: what goes in place of its settings, which are lost or damaged; None if they are not.
         healed: objects that were put in place, in order.
     """
 
@@ -53,6 +54,7 @@ class Patient:
     before: Tracking | None = None
     stones: tuple[Tombstone, ...] = ()
     near: ObjectDatabase | None = None
+    settings: bytes | None = None
     healed: list[tuple[Kind, str]] = field(default_factory=list, repr=False)
 
     @property
@@ -104,17 +106,23 @@ class Patient:
 
     def replace(self, key: str, data: bytes) -> bool:
         """Puts ``data`` in place of a damaged or missing ref; returns False if that is what it was, or cannot be."""
-        if self.is_behind_link(key):
+        if self.is_behind_link(key) or self.holds(key, data):
             return False
         try:
-            if self.store.read(key, limit=len(data)) == data:
-                return False
+            self.store.read(key, limit=len(data))
         except NotFoundError:
             return self.store.create(key, data)
         except CorruptObjectError:
             pass  # larger than it should be, or a link
         self.set_aside(key)
         return self.store.create(key, data)
+
+    def holds(self, key: str, data: bytes) -> bool:
+        """Returns whether a file is there with just these bytes."""
+        try:
+            return self.store.read(key, limit=len(data)) == data
+        except (NotFoundError, CorruptObjectError):
+            return False
 
 
 def patient_here(repo: Repository) -> Patient:
@@ -135,18 +143,30 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
 
     Raises:
         NotFoundError: there is no repository, or not the one that was seen.
+        InvalidInputError: its settings are of a future format.
     """
     seen = read_tracking(near.state, remote.remote)
     with suppress(CorruptObjectError):  # a link in place of a folder, which the examination names
         check_same(near.objects, remote, seen, look_at_refs(remote.store, commits=True))
+    is_seen = bool(seen.heads or seen.roots)
+    lost = is_seen and not _has_settings(remote)
     return Patient(
         store=remote.store,
         objects=remote.objects,
         refs=remote.refs,
-        is_partial=remote.is_partial(remote.config()),
+        is_partial=not lost and remote.is_partial(remote.config()),
+        settings=new_settings(remote.remote, near.config) if lost else None,
         known=(seen,),
         name=remote.remote.name,
         before=seen,
         stones=read_purged(near.state, remote.remote),
         near=near.objects,
     )
+
+
+def _has_settings(remote: RemoteRepository) -> bool:
+    """Returns whether there are settings that can be read, of whatever format."""
+    try:
+        return is_config(remote.store.read(CONFIG, limit=LIMITS.config_bytes))
+    except (NotFoundError, CorruptObjectError):
+        return False

@@ -70,7 +70,7 @@ def _look(
     Looks at it, however shortly that was done.
     """
     reached = reach_known(repo, remote, open_store, lambda: None)
-    there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.keys
+    there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.names
     if not (reached.is_known and reached.is_current):
         if not check_recipient(there):
             return there, Tracking(url=remote.url), frozenset(), ()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mu2net_core.repo.database import ObjectDatabase
     from mu2net_core.repo.refs import Refs
 
-__all__ = ["PURGED_SOURCE", "Purged", "Tombstone", "is_purge", "redacted_task"]
+__all__ = ["PURGED_SOURCE", "Purged", "Tombstone", "is_purge", "purged_commits", "redacted_task"]
 
 PURGED_SOURCE = "purged:"
 """The source of a task whose data nothing tells of any more."""
@@ -164,6 +164,13 @@ def redacted_task(name: str, access: AccessRule) -> Task:
         input=ImageInput(height=None, width=None, channels=1),
         access=access,
     )
+
+
+def purged_commits(stones: Iterable[Tombstone], task: str) -> tuple[str, ...]:
+    """Returns the ids of the commits of a task that purges took, those that its history began with first."""
+    own = [stone for stone in stones if stone.task == task]
+    begins = [oid for stone in own for oid in stone.roots]
+    return tuple(dict.fromkeys([*begins, *(oid for stone in own for kind, oid in stone.nodes if kind == "commit")]))
 
 
 def _node(text: str) -> tuple[Kind, str]:

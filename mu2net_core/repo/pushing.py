@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
 from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
 from mu2net_core.repo.following import replaced_heads, replaced_names
@@ -233,7 +234,7 @@ def _fetch(repo: Repository, there: RemoteRepository, clock: Clock) -> None:
 def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock) -> Tracking:
     """Returns what is known of a remote after what it lost was sent again, also stored; fetches if it has changed."""
     there, tracking = reached.remote, replace(reached.tracking, lost=healed.missing.words)
-    if healed.sent.epoch:
+    if healed.sent.epoch or (healed.sent.stones and reached.is_current):
         tracking = tracking.checked(current_epoch(there.store), clock())
     write_tracking(repo.state, there.remote.name, tracking)
     if reached.is_current or healed.sent.epoch:
@@ -291,6 +292,8 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
     if losses or not is_current:
         note_purged(repo, reached)
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
+    if losses.objects and not is_current:
+        losses = replace(losses, objects=losses.objects - presumed(repo, reached, tracking, sight))
     if is_current:
         tracking = tracking.checked(tracking.epoch, now).listed(len(sight.keys), now)
     return Reached(remote=reached, tracking=tracking, is_current=is_current, sight=sight, losses=losses)

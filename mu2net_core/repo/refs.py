@@ -22,6 +22,7 @@ from mu2net_core.objects import (
     is_name,
 )
 from mu2net_core.repo.format import check_format
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.storage import Store
 
@@ -34,7 +35,6 @@ _TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
 _NONE: Mapping[str, str] = MappingProxyType({})
-_REPAIR = "Run `mu2net fsck` to see what it touches, `mu2net fsck --repair-from REMOTE` to restore it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,16 @@ class HeadState:
 
 
 class Refs:
-    """The refs of one repository."""
+    """The refs of one repository.
 
-    def __init__(self, store: Store, limits: Limits = LIMITS) -> None:
+    Attributes:
+        store: where they are.
+        remote: its name as a remote; None for the one at hand.
+    """
+
+    def __init__(self, store: Store, limits: Limits = LIMITS, *, remote: str | None = None) -> None:
         self.store = store
+        self.remote = remote
         self._limits = limits
         self._known: dict[str, int] = {}
 
@@ -115,12 +121,13 @@ class Refs:
                 state, entry = self.entry(task, number)
             except NotFoundError as exc:
                 raise CorruptObjectError(
-                    f"The head of {task} is damaged: {entry_key(task, number)} is missing.", hint=_REPAIR
+                    f"The head of {task} is damaged: {entry_key(task, number)} is missing.",
+                    hint=repair_hint(self.remote),
                 ) from exc
             if entry.previous != (states[-1].entry_hash if states else None):
                 raise CorruptObjectError(
                     f"The head of {task} is damaged: {entry_key(task, number)} does not follow the entry before it.",
-                    hint=_REPAIR,
+                    hint=repair_hint(self.remote),
                 )
             states.append(state)
         return tuple(states)
@@ -137,7 +144,7 @@ class Refs:
         entry = self._decode(data, HeadEntry, key)
         again = encode(entry)
         if again != data and len(again) >= len(data):  # more may be there, of a later version; not less
-            raise _damaged(key, self.store, data)
+            raise self._damaged(key, data)
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=entry.commit), entry
 
     def holds(self, state: HeadState) -> bool:
@@ -213,7 +220,7 @@ class Refs:
         stone = self._decode(data, Tombstone, key)
         place = parse_tombstone_key(key)
         if place is None or place[0] != stone.task or encode(stone) != data:
-            raise _damaged(key, self.store, data)
+            raise self._damaged(key, data)
         return stone
 
     def create_tombstone(self, stone: Tombstone) -> str:
@@ -234,9 +241,15 @@ class Refs:
             value = decode_strict(data, kind, what=key, limits=self._limits)
         except CorruptObjectError as exc:
             check_format(data, key)
-            raise _damaged(key, self.store, data) from exc
+            raise self._damaged(key, data) from exc
         check_format(data, key, value.format)
         return value
+
+    def _damaged(self, key: str, data: bytes) -> CorruptObjectError:
+        what = "empty" if not data else f"cut off or damaged ({len(data)} bytes)"
+        return CorruptObjectError(
+            f"The ref {key} in {self.store.url} is {what}: it names no object.", hint=repair_hint(self.remote)
+        )
 
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))
@@ -261,7 +274,7 @@ class Refs:
         """Returns the id in the file of a tag or root; raises CorruptObjectError if it holds none."""
         data = self.store.read(key, limit=self._limits.ref_bytes)
         if not _OID_LINE.fullmatch(data):
-            raise _damaged(key, self.store, data)
+            raise self._damaged(key, data)
         return data[:64].decode()
 
     def _create_id(self, folder: str, name: str, oid: str) -> None:
@@ -312,11 +325,3 @@ def parse_tombstone_key(key: str) -> tuple[str, int] | None:
     if match is None or not is_name(match[1]) or int(match[2]) == 0:
         return None
     return match[1], int(match[2])
-
-
-def _damaged(key: str, store: Store, data: bytes) -> CorruptObjectError:
-    what = "empty" if not data else f"cut off or damaged ({len(data)} bytes)"
-    return CorruptObjectError(
-        f"The ref {key} in {store.url} is {what}: it names no object.",
-        hint=_REPAIR,
-    )

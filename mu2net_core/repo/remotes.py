@@ -32,6 +32,7 @@ __all__ = [
     "connect",
     "connect_or_create",
     "find_remote",
+    "new_settings",
 ]
 
 OpenStore = Callable[[str], Store]
@@ -51,8 +52,8 @@ class RemoteRepository:
     def __init__(self, remote: Remote, store: Store, limits: Limits = LIMITS) -> None:
         self.remote = remote
         self.store = store
-        self.objects = ObjectDatabase(store, limits=limits)
-        self.refs = Refs(store, limits)
+        self.objects = ObjectDatabase(store, limits=limits, remote=remote.name)
+        self.refs = Refs(store, limits, remote=remote.name)
         self._limits = limits
         self.audience = AccessRule() if remote.readers is None else AccessRule.only(remote.readers)
 
@@ -118,6 +119,11 @@ def find_remote(config: Config, name: str | None = None) -> Remote:
             hint=f"Name one, as in: mu2net push {first}, or mu2net pull {first}",
         )
     return next(iter(config.remotes.values()))
+
+
+def new_settings(remote: Remote, like: Config) -> bytes:
+    """Returns the settings of a repository that is made at ``remote`` with those of ``like``."""
+    return Config(preset=like.preset, settings=like.shared_settings, readers=remote.readers).dump()
 
 
 def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limits = LIMITS) -> RemoteRepository:
@@ -282,7 +288,7 @@ def _create(remote: RemoteRepository, like: Config) -> None:
             create_repository(file.parent, preset=like.preset, settings=settings, bare=True, readers=readers)
             return
         begin_epoch(store)
-        store.create(CONFIG, Config(preset=like.preset, settings=like.shared_settings, readers=readers).dump())
+        store.create(CONFIG, new_settings(remote.remote, like))
 
 
 _ADD = "Add one: mu2net remote add origin FOLDER"

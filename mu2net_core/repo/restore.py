@@ -13,6 +13,7 @@ from mu2net_core.repo.epoch import is_epoch_key, new_epoch
 from mu2net_core.repo.findings import Source
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.refs import Refs, parse_tombstone_key
+from mu2net_core.repo.repository import CONFIG
 
 __all__ = ["alike", "restore_names", "restore_objects"]
 
@@ -36,7 +37,7 @@ def restore_objects(patient: Patient, source: Source, wanted: Iterable[tuple[Kin
 
 
 def restore_names(patient: Patient, source: Source, scan: Scan, refs: RefScan) -> list[str]:
-    """Restores tags and roots that are damaged or name nothing, tombstones and epochs; returns their keys.
+    """Restores tags and roots that are damaged or name nothing, tombstones, epochs, settings; returns their keys.
 
     A tag or root comes back as it was but for a digit or two, as ``source`` has it, or as it was last seen on a remote,
     if what that names is there or comes from ``source``.
@@ -54,6 +55,8 @@ def restore_names(patient: Patient, source: Source, scan: Scan, refs: RefScan) -
             good = (data for oid, data in _named(patient, source, scan, key) if _is_good(patient, source, key, oid))
             data = next(good, None)
             restored += [key] if data is not None and patient.replace(key, data) else []
+        elif key == CONFIG and patient.settings is not None:
+            restored += [key] if patient.replace(key, patient.settings) else []
         elif parse_tombstone_key(key):
             restored += [key] if _tombstone(patient, source, key) else []
     return restored

@@ -17,6 +17,7 @@ from mu2net_core.repo.entry_chain import Run, chained, ending_in, proven
 from mu2net_core.repo.findings import Source
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.patient import Patient
+from mu2net_core.repo.purged import purged_commits
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.restore import alike
 
@@ -75,14 +76,15 @@ def _bounded(patient: Patient, task: str, numbers: tuple[int, ...]) -> Run | Non
 
 def _ways(patient: Patient, source: Source, scan: Scan, refs: RefScan, run: Run) -> Iterator[tuple[bytes, ...]]:
     """Yields the entries as they may have been, the best way first."""
+    purged = purged_commits([*patient.stones, *refs.tombstones], run.task)
     written = (chained(run.before, commits) for commits in _as_written(patient, scan, run))
     if run.expected is not None:
         near = chain(_theirs(source, run), written)
         yield from (way for way in near if hash_bytes(way[-1]) == run.expected)
-        yield from proven(_commits(patient, scan, run), run)
+        yield from proven(_commits(patient, scan, run), run, purged)
         return
     for state in patient.seen(run.task):  # noted with its hash, which proves it
-        yield from ending_in(_commits(patient, scan, run), run, state)
+        yield from ending_in(_commits(patient, scan, run), run, state, purged)
     yield from written
     if run.before is not None:  # else it would follow ours whatever log it is of
         yield from _theirs(source, run)

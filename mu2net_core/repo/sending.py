@@ -20,7 +20,7 @@ from mu2net_core.repo.fetching import Clock, fetch_heads
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
-from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.moving import absent, move_heads, relied_on, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Plan, Planner
@@ -273,6 +273,11 @@ class Session:
         stones = self.remote.refs.tombstones()
         write_purged(self.repo.state, self.remote.remote, (stone for name in sorted(stones) for stone in stones[name]))
         self.planner.learn(tracking)
+        ours = self.repo.refs.head(task)
+        if task not in stones and ours is not None and not contains(objects, ours.commit, theirs):
+            name = self.remote.remote.name
+            reason = f"it was purged from {name}, which lost what tells of that: mu2net push {name} in the copy that "
+            return TaskReport(task=task, outcome="skipped", reason=f"{reason}purged it sends that again")
         plan = self.planner.plan(task)
         return plan if isinstance(plan, TaskReport) and plan.outcome == "skipped" else None
 

@@ -5,21 +5,23 @@ Or, of a big one, by a few reads: whether it was brought back from a backup, or 
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import object_key
+from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.objects import LIMITS, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import EPOCHS, is_current, is_epoch_key
 from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
 from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.storage import Store
 
-__all__ = ["Extent", "Sight", "is_as_seen", "look", "look_at_refs"]
+__all__ = ["Extent", "Sight", "is_as_seen", "is_config", "is_damaged", "look", "look_at_refs"]
 
 Extent = Literal["all", "listed", "brief", "recent"]
 """What was looked at: all there is; that, but shortly before; the little that tells of a backup; or that before."""
@@ -30,10 +32,17 @@ class Sight:
     """The keys that a listing named.
 
     Attributes:
-        keys: all of them.
+        keys: all of them, but for the damaged ones.
+        damaged: those of files that hold nothing of what was in them: as good as gone. Only of a folder is that seen.
     """
 
     keys: frozenset[str]
+    damaged: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All keys, those of damaged files included."""
+        return self.keys | self.damaged
 
     @cached_property
     def numbers(self) -> Mapping[str, frozenset[int]]:
@@ -72,12 +81,24 @@ class Sight:
 
 def look(store: Store) -> Sight:
     """Returns all that is in ``store``: one request per 1,000 files."""
-    return Sight(frozenset(store.list("")))
+    return _sight(store, frozenset(store.list("")))
 
 
 def look_at_refs(store: Store, *, commits: bool) -> Sight:
     """Returns the refs in ``store``, and the ``commits`` if asked for: at least one request for either."""
-    return Sight(frozenset(store.list("refs")).union(store.list("objects/commit") if commits else ()))
+    return _sight(store, frozenset(store.list("refs")).union(store.list("objects/commit") if commits else ()))
+
+
+def is_damaged(store: Store, key: str) -> bool:
+    """Returns whether a file of a folder is empty, as after a full disk, or is to be the settings and is none."""
+    try:
+        file = store.local_path(key)
+        size = 1 if file is None else file.stat().st_size
+        if file is None or (size and key != CONFIG):
+            return False
+        return key != CONFIG or size > LIMITS.config_bytes or not is_config(file.read_bytes())
+    except (OSError, Mu2netError):
+        return False  # it is not there, may not be read or has no proper name: another fault
 
 
 def is_as_seen(remote: RemoteRepository, tracking: Tracking) -> bool:
@@ -91,6 +112,21 @@ def is_as_seen(remote: RemoteRepository, tracking: Tracking) -> bool:
     try:
         return remote.refs.holds(newest)
     except CorruptObjectError:
+        return False
+
+
+def _sight(store: Store, keys: frozenset[str]) -> Sight:
+    is_folder = store.local_path(CONFIG) is not None
+    ours = (key for key in keys if key.startswith(("objects/", "refs/")) or key == CONFIG) if is_folder else ()
+    damaged = frozenset(key for key in ours if is_damaged(store, key))
+    return Sight(keys - damaged, damaged)
+
+
+def is_config(data: bytes) -> bool:
+    """Returns whether these are the settings of a repository, of whatever format."""
+    try:
+        return type(tomllib.loads(data.decode()).get("format")) is int
+    except (ValueError, RecursionError):  # of which broken TOML and UTF-8 are kinds
         return False
 
 

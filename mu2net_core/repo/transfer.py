@@ -11,6 +11,7 @@ from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InternalE
 from mu2net_core.objects import AccessRule, Kind, component_rule, object_key
 from mu2net_core.repo.closure import Closure, Node
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
@@ -147,7 +148,7 @@ def _send_object(objects: ObjectDatabase, remote: RemoteRepository, parcel: _Par
         raise CorruptObjectError(
             f"The {kind} {oid} on the remote {remote.remote.name} ({remote.remote.url}) is damaged: it holds other "
             "bytes than its id says. Nothing was moved.",
-            hint="Run `mu2net fsck` there.",
+            hint=repair_hint(remote.remote.name),
         ) from exc
     return _Sent(node=parcel.node, size_bytes=len(data), is_new=is_new)
 

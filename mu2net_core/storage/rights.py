@@ -76,13 +76,13 @@ def _folders(root: Path) -> Iterator[Path]:
 
 
 def who_may(path: object) -> str:
-    """Returns what can be done where permissions forbid something: who owns the nearest folder that can be seen."""
+    """Returns what can be done where permissions forbid something: who owns the file, or the nearest folder seen."""
     for place in (Path(str(path)), *Path(str(path)).parents):
         try:
             found = place.stat()
         except OSError:
             continue
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(found.st_mode) or not os.access(place, os.R_OK):
             return _who_may_in(place, found)
     return "Check the owner and the permissions of that folder."
 

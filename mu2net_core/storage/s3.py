@@ -194,6 +194,8 @@ class S3Backend(Backend):
             return "none, as the option anonymous says"
         try:
             found = self.run(self._find_credentials)
+        except PartialCredentialsError:
+            return "a part of them"
         except BotoCoreError:
             found = None
         if found is None:
@@ -258,7 +260,8 @@ class S3Backend(Backend):
             return expired(words(cause), _RENEW)
         if isinstance(cause, _NO_CREDENTIALS):
             hint = f"{PUBLIC_HINT} Otherwise give some: {_GIVE}."
-            return Failure(trouble=Trouble.DENIED, reason="no usable credentials", hint=hint)
+            reason = words(cause) if isinstance(cause, PartialCredentialsError) else "no usable credentials"
+            return Failure(trouble=Trouble.DENIED, reason=reason, hint=hint)
         if isinstance(cause, ProfileNotFound):
             return Failure(trouble=Trouble.DENIED, reason=words(cause), hint="aws configure list-profiles")
         if isinstance(cause, SSLError):

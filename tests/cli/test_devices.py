@@ -58,6 +58,19 @@ def test_the_platform_that_was_asked_for_is_named(no_backend: str, monkeypatch) 
     assert (caught.value.hint or "").startswith("Unset JAX_PLATFORMS")
 
 
+@pytest.mark.parametrize(
+    ("asked", "advised"), [("cuda", "cuda12"), ("tpu", "jax[tpu]"), ("rocm", "AMD"), ("cpu", None)]
+)
+def test_only_what_the_platform_needs_is_advised(
+    no_backend: str, monkeypatch: pytest.MonkeyPatch, asked: str, advised: str | None
+) -> None:
+    monkeypatch.setattr(jax, "config", SimpleNamespace(jax_platforms=asked))
+    with pytest.raises(DeviceError) as caught:
+        devices.find_devices()
+    hint = str(caught.value.hint)
+    assert [word for word in ("cuda12", "jax[tpu]", "AMD") if word in hint] == ([advised] if advised else [])
+
+
 def test_doctor_says_so_and_goes_on(run, trained_repo: Path, no_backend: str) -> None:
     result = run("-C", trained_repo, "doctor")
     found = {row[0]: row[1:] for row in result.rows()}

@@ -237,6 +237,18 @@ class TestFromAThirdCopy:
         assert (report.problems, len(report.repaired)) == ((), 1)
         assert hash_bytes(lost.read_bytes()) == f"{lost.parent.name}{lost.name.split('.')[0]}"
 
+    @pytest.mark.parametrize("kinds", [("component",), ("component", "model"), ("component", "model", "commit")])
+    def test_one_pass_restores_all_though_nothing_can_be_fetched(
+        self, ann: Repository, bob: Repository, context: Context, kinds: tuple[str, ...]
+    ) -> None:
+        shared, before = Path(ann.config.remotes["origin"].url), set(ann.store.list("objects"))
+        evolve_sample(ann, "a", score=0.9, seed=77)
+        push(ann, context)
+        for key in set(ann.store.list("objects")) - before:
+            if key.split("/")[1] in kinds:
+                (shared / key).unlink()
+        assert fsck(bob, context, remote="origin", repair_from=str(ann.worktree)).problems == ()
+
     def test_what_is_not_sent_for_its_readers_sake_is_said(
         self, ann: Repository, bob: Repository, context: Context
     ) -> None:

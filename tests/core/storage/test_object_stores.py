@@ -177,6 +177,13 @@ def test_no_credentials_are_said(s3_bucket: Bucket, monkeypatch: pytest.MonkeyPa
         open_store(s3_bucket.url, {**s3_bucket.options, "anonymous": "true"}).read("a")
 
 
+def test_half_of_the_credentials_is_told_from_none(s3_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(AccessDeniedError, match="missing: AWS_SECRET_ACCESS_KEY") as caught:
+        open_store(s3_bucket.url, s3_bucket.options).read("a")
+    assert "none found" not in str(caught.value)
+
+
 def test_azures_refusals_are_said(azure_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     right = azure_bucket.environ["AZURE_STORAGE_CONNECTION_STRING"]
     start, _, rest = right.partition("AccountKey=")
