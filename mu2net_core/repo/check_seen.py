@@ -67,8 +67,15 @@ def _replaced(patient: Patient, refs: RefScan) -> Iterator[str]:
     found = {(task, number): oid for task, number, oid in refs.commits}
     for task, seen in sorted(patient.before.heads.items() if patient.before else ()):
         oid = found.get((task, seen.number))
-        if oid is not None and patient.objects.has("commit", oid) and not patient.refs.holds(seen):
+        if oid is not None and not patient.refs.holds(seen) and _has_commit(patient, oid):
             yield entry_key(task, seen.number)
+
+
+def _has_commit(patient: Patient, oid: str) -> bool:
+    try:
+        return patient.objects.has("commit", oid)
+    except CorruptObjectError:
+        return False  # a link in its place, which is reported
 
 
 def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ def fetch_roots(
     Raises:
         ConflictError: a root of the same name is another model there.
     """
-    theirs, ours, reports = remote.refs.roots(), repo.refs.roots(), []
+    theirs, ours, reports = remote.refs.roots(seen=tracking.roots), repo.refs.roots(), []
     for name, model_id in _sorted(theirs):
         if ours.get(name, model_id) != model_id:
             raise root_conflict(name, ours[name], model_id, remote.remote.name)
@@ -57,7 +57,7 @@ def fetch_tags(
         counter: of objects.
         refuse_tag: returns why a tag of that name and snapshot is not taken over.
     """
-    theirs, ours, reports = remote.refs.tags(), repo.refs.tags(), []
+    theirs, ours, reports = remote.refs.tags(seen=tracking.tags), repo.refs.tags(), []
     purged = Purged(read_purged(repo.state, remote.remote))
     for name, snapshot_id in _sorted(theirs):
         if ours.get(name) == tracking.tags.get(name) == snapshot_id:

@@ -174,9 +174,12 @@ class Refs:
         self._known[task] = number
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=commit_id)
 
-    def tags(self, known: Mapping[str, str] = _NONE) -> Mapping[str, str]:
-        """Returns the snapshot id of every tag by name; one listing, and one read for each that is not ``known``."""
-        return self._named("tags", known)
+    def tags(self, known: Mapping[str, str] = _NONE, *, seen: Mapping[str, str] = _NONE) -> Mapping[str, str]:
+        """Returns the snapshot id of every tag by name; one listing, and one read for each that is not ``known``.
+
+        One whose file is damaged is what it was ``seen`` to be.
+        """
+        return self._named("tags", known, seen)
 
     def tag(self, name: str) -> str:
         """Returns the snapshot id of a tag; raises NotFoundError if there is none."""
@@ -197,9 +200,9 @@ class Refs:
         """Creates a tag; raises AlreadyExistsError if it exists and is another snapshot."""
         self._create_id("tags", check_name(name, "tag name"), snapshot_id)
 
-    def roots(self, known: Mapping[str, str] = _NONE) -> Mapping[str, str]:
-        """Returns the model id of every root model by name; one listing, and one read for each not ``known``."""
-        return self._named("roots", known)
+    def roots(self, known: Mapping[str, str] = _NONE, *, seen: Mapping[str, str] = _NONE) -> Mapping[str, str]:
+        """Returns the model id of every root model by name; arguments as of ``tags``."""
+        return self._named("roots", known, seen)
 
     def create_root(self, name: str, model_id: str) -> None:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
@@ -254,14 +257,22 @@ class Refs:
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))
 
-    def _named(self, folder: str, known: Mapping[str, str]) -> Mapping[str, str]:
+    def _named(self, folder: str, known: Mapping[str, str], seen: Mapping[str, str]) -> Mapping[str, str]:
         names = []
         for key in self.store.list(f"refs/{folder}"):
             name = key.removeprefix(f"refs/{folder}/")
             if is_name(name):
                 names.append(name)
                 self._check_count(len(names), folder)
-        return {name: known.get(name) or self.read_id(f"refs/{folder}/{name}") for name in names}
+        return {name: known.get(name) or self._id(folder, name, seen.get(name)) for name in names}
+
+    def _id(self, folder: str, name: str, seen: str | None) -> str:
+        try:
+            return self.read_id(f"refs/{folder}/{name}")
+        except CorruptObjectError:
+            if seen is None:
+                raise
+            return seen
 
     def _check_count(self, count: int, what: str) -> None:
         if count > self._limits.refs:

@@ -45,7 +45,7 @@ def test_all_verbs_tell_the_same_and_a_push_heals(run, ann: Repository, tmp_path
     fetched = run(*here, "fetch")
     assert fetched.code == 5
     assert "is behind what was seen of it: entry 2 of a is gone there" in fetched.err
-    assert "hint: mu2net push origin sends again what this copy has" in fetched.err
+    assert "push origin sends again what this copy has" in fetched.err
     status = run(*here, "status").out
     assert "behind what was seen of it, gone there: entry 2 of a" in status
     assert "  # sends again what it lost: entry 2 of a" in next(

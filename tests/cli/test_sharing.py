@@ -97,7 +97,7 @@ def test_without_a_remote(run, empty_repo: Path, verb) -> None:
     result = run("-C", empty_repo, verb)
     assert result.code == 3
     assert "This repository has no remote." in result.err
-    assert "mu2net remote add" in result.err
+    assert " remote add" in result.err
 
 
 @pytest.mark.parametrize("verb", ["push", "pull", "fetch"])
@@ -203,7 +203,7 @@ def test_a_remote_that_alone_has_components_can_be_known_by_another_name_and_the
     run("clone", tmp_path / "shared", tmp_path / "copy")
     refused = run(*there, "remote", "remove", "origin")
     assert refused.code == 4
-    assert f"mu2net remote add NAME {tmp_path}/shared" in refused.err
+    assert f" remote add NAME {tmp_path}/shared" in refused.err
     assert run(*there, "remote", "add", "restored", tmp_path / "shared").code == 0
     assert run(*there, "remote", "remove", "origin").code == 0
     assert run(*there, "push", "restored").code == 0

@@ -424,8 +424,8 @@ class TestSomebodyWentOn:
         seen = read_tracking(ann.state, place.remote).heads["a"]
         bob = clone_of(place.remote, tmp_path / "bob")
         theirs = self.replaced(bob, place, name, more)
-        assert {p.name: p.outcome for p in preview(ann, place.remote, clock=place.clock).tasks}["a"] == "merge"
         assert not check(ann, place.remote).is_clean
+        assert {p.name: p.outcome for p in preview(ann, place.remote, clock=place.clock).tasks}["a"] == "merge"
         result = push(ann, place.remote, clock=seconds(31))
         assert outcomes(result)["a"] in {"merged", "updated"}
         newest = Refs(place.store).log("a")[-1]
