@@ -188,6 +188,9 @@ def _over_white(image: Image.Image) -> tuple[Image.Image, bool]:
     """Returns an image without transparency, and whether it had any."""
     if not image.has_transparency_data:
         return image, False
+    if image.mode == "1" and isinstance(key := image.info.get("transparency"), int):
+        image = image.convert("L")  # Pillow 11 finds no key in two colours
+        image.info["transparency"] = 255 if key else 0
     clear = image.convert("RGBA")
     if clear.getchannel("A").getextrema() == (255, 255):
         return (image if image.mode in _GREY_MODES else clear), False
