@@ -15,11 +15,13 @@ from mu2net_cli.main import main
 from mu2net_core.api.context import Context
 from mu2net_core.objects import Agent, HeadEntry, Task, encode, hash_bytes, object_key
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository, sample_task
 
 EVIL = "x\x1b]8;;http://evil\x07\x1b[2J\r\n\u202eetihw\u2066\x9b[red]a[/red][link=http://evil]b[/link]"
 HUGE = 2**40
 Attack = Callable[[Repository], object]
+
+HEAD = f'format = 1\nidentity = "{SAMPLE_IDENTITY}"\npreset = "vit-mini"\n'.encode()
 
 
 class Outcome:
@@ -150,7 +152,7 @@ REFUSED: dict[str, tuple[Attack, str]] = {
     "settings that nest": (lambda repo: write(repo, "config.toml", b"a = " + b"[" * 50_000), "Cannot read"),
     "settings that are bytes": (lambda repo: write(repo, "config.toml", b"\xff\x00" * 99), "Cannot read"),
     "a preset of theirs": (
-        lambda repo: write(repo, "config.toml", b'format = 1\npreset = "../../evil"\n'),
+        lambda repo: write(repo, "config.toml", HEAD.replace(b"vit-mini", b"../../evil")),
         "preset",
     ),
 }
@@ -209,7 +211,11 @@ def test_settings_of_theirs_change_no_limit_and_name_no_place(bucket: Repository
         '[settings]\nevolve.children = 7\nlimits.layers = 5\nevil.key = "x"\n[settings.data]\ncats = "folder:/etc"\n'
     )
     remotes = '[remotes.evil]\nurl = "s3://evil/bucket"\npartial = false\n'
-    write(bucket, "config.toml", f'format = 1\npreset = "vit-mini"\n{settings}{remotes}'.encode())
+    write(
+        bucket,
+        "config.toml",
+        HEAD + f"{settings}{remotes}".encode(),
+    )
     result = run("clone", str(bucket.path), "mine")
     assert result.code == 0, result.err
     assert "left out the setting evil.key" in result.err

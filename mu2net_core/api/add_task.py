@@ -115,6 +115,7 @@ def add_task(
         task_id=task_id,
         model=model,
         parents=(before.commit,) if before is not None else (),
+        identity=repo.identity if before is None else None,
         iteration=removal.iteration if removal is not None else 0,
         selections=removal.selections if removal is not None else {},
         agent=committer(repo, context),

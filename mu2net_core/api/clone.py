@@ -149,7 +149,9 @@ def _new_repository(target: Path, like: Config, remote: Remote, limits: Limits) 
     if (target / FOLDER / CONFIG).is_file():
         repo = open_repository(target, limits_of=lambda _config: limits)
     else:
-        repo = create_repository(target, preset=like.preset, settings=like.shared_settings, limits=limits)
+        repo = create_repository(
+            target, preset=like.preset, identity=like.identity, settings=like.shared_settings, limits=limits
+        )
     repo.update_config(lambda config: config.with_remote(remote))
     attach(repo)
     return repo

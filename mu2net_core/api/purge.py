@@ -11,7 +11,7 @@ from functools import partial
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
 from mu2net_core.api.running import running, running_tips
-from mu2net_core.api.signing import commit_signer, committer
+from mu2net_core.api.signing import commit_signer, committer, tombstone_signer
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.repo import Repository
 from mu2net_core.repo.config import DATA, Config
@@ -71,7 +71,8 @@ def purge(
                 (one.folder / "state.json").unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
     incoming_of(repo).clear()  # what an interrupted fetch left: at worst it is read again
-    report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), also=also)
+    store, sign = _storing(repo, context, place), tombstone_signer(repo, context)
+    report = bury(place, task, store, now=context.timestamp(), also=also, sign=sign)
     if DATA + task in repo.config.settings:
         repo.update_config(lambda config: _without(config, DATA + task))
     return report
@@ -105,7 +106,8 @@ def _purge_there(
         raise NotFoundError(f"There is no task {task} on the remote {name}.", hint=near(task, known, "mu2net fetch"))
     if dry_run:
         return PurgeReport.of(place, survey(place, task))
-    report = bury(place, task, _storing(repo, context, place), now=context.timestamp(), settle=settle)
+    store, sign = _storing(repo, context, place), tombstone_signer(repo, context)
+    report = bury(place, task, store, now=context.timestamp(), settle=settle, sign=sign)
     if getattr(reached.store, "keeps_versions", False):
         context.warn(
             f"{name} keeps versions of what is deleted: the bytes of {task} are only hidden there, until the bucket's "

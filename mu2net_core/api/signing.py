@@ -20,11 +20,22 @@ from mu2net_core.api.ssh_agent import agent_signature
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Agent, Commit, Signature, Snapshot, encode, signed_bytes
 from mu2net_core.repo import Repository
+from mu2net_core.repo.purged import Tombstone
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = ["Signer", "commit_signer", "committer", "is_valid", "put_commit", "put_tagged", "read_signer", "signer_of"]
+__all__ = [
+    "Signer",
+    "commit_signer",
+    "committer",
+    "is_valid",
+    "put_commit",
+    "put_tagged",
+    "read_signer",
+    "signer_of",
+    "tombstone_signer",
+]
 
 _SETTING = "sign.key"
 _OFF = "To sign nothing: mu2net config set sign.key ''"
@@ -47,6 +58,11 @@ class Signer:
         """Returns the snapshot with a signature of this key."""
         message = signed_bytes("snapshot", encode(replace(snapshot, signature=None)))
         return replace(snapshot, signature=Signature(key=self.key, value=self.sign(message).hex()))
+
+    def tombstone(self, stone: Tombstone) -> Tombstone:
+        """Returns the tombstone with a signature of this key."""
+        message = signed_bytes("tombstone", encode(replace(stone, signature=None)))
+        return replace(stone, signature=Signature(key=self.key, value=self.sign(message).hex()))
 
 
 def signer_of(repo: Repository, context: Context) -> Signer | None:
@@ -71,15 +87,22 @@ def commit_signer(repo: Repository, context: Context) -> Callable[[Commit], Comm
     return (lambda commit: commit) if signer is None else signer.commit
 
 
+def tombstone_signer(repo: Repository, context: Context) -> Callable[[Tombstone], Tombstone]:
+    """Returns what signs tombstones made here; it leaves them as they are if no key is set."""
+    signer = signer_of(repo, context)
+    return (lambda stone: stone) if signer is None else signer.tombstone
+
+
 def put_commit(repo: Repository, context: Context, commit: Commit) -> str:
     """Stores a commit made here and returns its id; signed, if a key is set."""
     return repo.objects.put(commit_signer(repo, context)(commit))
 
 
 def put_tagged(repo: Repository, context: Context, snapshot: Snapshot, tag: str) -> str:
-    """Stores the snapshot of a tag and returns its id; signed together with the tag's name, if a key is set."""
+    """Stores the snapshot of a tag, which names tag and repository, and returns its id; signed, if a key is set."""
     signer = signer_of(repo, context)
-    return repo.objects.put(snapshot if signer is None else signer.snapshot(replace(snapshot, tag=tag)))
+    snapshot = replace(snapshot, tag=tag, identity=repo.identity)
+    return repo.objects.put(snapshot if signer is None else signer.snapshot(snapshot))
 
 
 def is_valid(signature: Signature, message: bytes) -> bool:

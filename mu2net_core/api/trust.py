@@ -12,9 +12,10 @@ from mu2net_core.api.keys import AllowedKeys, fingerprint, read_allowed_keys
 from mu2net_core.api.settings import effective_path
 from mu2net_core.api.signing import is_valid
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import Commit, Signature, SignedKind, signed_bytes
+from mu2net_core.objects import Commit, Signature, SignedKind, encode, signed_bytes
 from mu2net_core.repo import ObjectDatabase, Repository
 from mu2net_core.repo.merge import ancestry, is_canonical_merge, merge
+from mu2net_core.repo.purged import Tombstone
 
 __all__ = ["REQUIRE_SIGNED", "Check", "State", "Trust", "trust_of"]
 
@@ -66,7 +67,7 @@ class Trust:
         if is_canonical_merge(commit) and commit.signature is None:
             return self._merge(oid, commit, ours)
         if oid not in self._known:
-            self._known[oid] = self._signed("commit", oid, commit.signature)
+            self._known[oid] = self._signed("commit", self.objects.read("commit", oid), commit.signature)
         return self._known[oid]
 
     def tag(self, name: str, snapshot_id: str) -> Check:
@@ -74,12 +75,16 @@ class Trust:
         snapshot = self.objects.stored_snapshot(snapshot_id)
         if snapshot.signature is not None and snapshot.tag != name:
             return Check(state="bad", reason=f"its snapshot was signed as {snapshot.tag}")
-        return self._signed("snapshot", snapshot_id, snapshot.signature)
+        return self._signed("snapshot", self.objects.read("snapshot", snapshot_id), snapshot.signature)
 
     def tag_refusal(self, name: str, snapshot_id: str) -> str | None:
         """Returns why a fetched tag may not be taken over; None if it is well signed."""
         reason = self.tag(name, snapshot_id).reason
         return None if reason is None else f"it {reason}" if not reason.startswith("its ") else reason
+
+    def tombstone_refusal(self, stone: Tombstone) -> str | None:
+        """Returns why a remote's tombstone counts for nothing; None if it is well signed."""
+        return self._signed("tombstone", encode(stone), stone.signature).reason
 
     def history(self, tip: str, *, known: str | None = None) -> dict[str, Check]:
         """Returns who vouches for each commit that ``tip`` has in its history and ``known`` has not, newest first."""
@@ -110,11 +115,11 @@ class Trust:
                 return Check(state=found.state, reason=f"joins {parent[:10]}, which {found.reason}")
         return Check(state="merge")
 
-    def _signed(self, kind: SignedKind, oid: str, signature: Signature | None) -> Check:
+    def _signed(self, kind: SignedKind, data: bytes, signature: Signature | None) -> Check:
         if signature is None:
             return Check(state="unsigned", reason="is not signed")
         key = fingerprint(signature.key)
-        if not is_valid(signature, signed_bytes(kind, self.objects.read(kind, oid))):
+        if not is_valid(signature, signed_bytes(kind, data)):
             return Check(state="bad", key=key, reason="has a signature that does not fit it")
         if self.keys is None:
             return Check(state="signed", key=key)

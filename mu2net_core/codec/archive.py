@@ -14,7 +14,7 @@ from isal import isal_zlib
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
 
-__all__ = ["read_archive", "write_archive"]
+__all__ = ["last_member", "read_archive", "write_archive"]
 
 _ALIGNMENT = 64
 _LOCAL = struct.Struct("<4s5H3I2H")
@@ -85,6 +85,26 @@ def read_archive(data: memoryview, *, aligned_suffix: str, limits: Limits = LIMI
         offset, previous = body + length, name
     _require(offset == start and position == start + size, "there are bytes that belong to no member")
     return members
+
+
+def last_member(data: memoryview, name: str) -> memoryview:
+    """Returns the last member of an archive, as a view of ``data``; all others are not looked at.
+
+    Raises:
+        CorruptObjectError: there is no archive, or its last member is not called ``name``.
+    """
+    count, size, start = _read_end(data)
+    position = start + size - _CENTRAL.size - len(name.encode())
+    _require(count > 0 and position >= start, f"it has no {name}")
+    (offset,) = struct.unpack_from("<I", data, position + _CENTRAL.size - 4)
+    found, crc, length, _ = _read_central(data, position, start + size, offset)
+    header = _local_header(name, crc, length, offset, align=False)
+    body = offset + len(header)
+    _require(found == name and body + length == start, f"its last member is not {name}")
+    _require(data[offset:body] == header, f"the header of member {name!r} is not canonical")
+    member = data[body:start]
+    _require(isal_zlib.crc32(member) == crc, f"the checksum of member {name!r} is wrong")
+    return member
 
 
 def _local_header(name: str, crc: int, size: int, offset: int, *, align: bool) -> bytes:

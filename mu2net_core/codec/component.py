@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from mu2net_core.codec.archive import read_archive, write_archive
+from mu2net_core.codec.archive import last_member, read_archive, write_archive
 from mu2net_core.codec.nodes import (
     MAX_DOCUMENT,
     array_node,
@@ -20,9 +20,9 @@ from mu2net_core.codec.nodes import (
     read_array_node,
 )
 from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
-from mu2net_core.objects import LIMITS, Component, Limits
+from mu2net_core.objects import LIMITS, Component, Label, Limits
 
-__all__ = ["decode_component", "encode_component"]
+__all__ = ["decode_component", "encode_component", "read_label"]
 
 _DOCUMENT = "zarr.json"
 _FORMAT = 1
@@ -33,6 +33,14 @@ class _Header(msgspec.Struct, forbid_unknown_fields=True):
     config: dict[str, bool | int | float | str]
     format: int
     name: str
+    readers: list[str] | None
+    trained_by: list[str]
+
+    @property
+    def label(self) -> Label:
+        """Whose data trained the component."""
+        readers = None if self.readers is None else tuple(self.readers)
+        return Label(trained_by=tuple(self.trained_by), readers=readers)
 
 
 class _RootAttributes(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,7 +62,7 @@ def encode_component(component: Component) -> bytes:
     Raises:
         InvalidInputError: an array's name, shape or number type cannot be stored.
     """
-    members: dict[str, bytes | memoryview] = {_DOCUMENT: _root(component.name, component.config)}
+    members: dict[str, bytes | memoryview] = {_DOCUMENT: _root(component.name, component.config, component.label)}
     aligned = set()
     for part, arrays in (("params", component.params), ("opt_state", component.opt_state)):
         _check_tree(arrays)
@@ -94,14 +102,39 @@ def decode_component(data: bytes | memoryview, *, limits: Limits = LIMITS) -> Co
         arrays[part][_checked(name)] = _read_array(members, path, document, limits)
     if members or not _are_the_groups(groups, arrays):
         raise CorruptObjectError(f"Not a component: it has foreign members {sorted(members)[:3]} or groups.")
-    return Component(name=header.name, config=header.config, params=arrays["params"], opt_state=arrays["opt_state"])
+    return Component(
+        name=header.name,
+        config=header.config,
+        params=arrays["params"],
+        opt_state=arrays["opt_state"],
+        label=header.label,
+    )
 
 
-def _root(name: str, config: Mapping[str, int | float | str | bool]) -> bytes:
+def read_label(data: bytes | memoryview) -> Label:
+    """Returns whose data trained the component in the bytes of a ``.zarr.zip``, without looking at its arrays.
+
+    Only to be believed of bytes whose hash was checked, or that were stored here.
+
+    Raises:
+        CorruptObjectError: they are no component's.
+        InvalidInputError: a component of a future format.
+    """
+    return _read_root(last_member(memoryview(data), _DOCUMENT)).label
+
+
+def _root(name: str, config: Mapping[str, int | float | str | bool], label: Label) -> bytes:
     wrong = [key for key, value in config.items() if not isinstance(value, bool | int | float | str)]
     if wrong:
         raise InternalError(f"Cannot store the configuration of {name}: {wrong} are not numbers, strings or booleans.")
-    return group_node({"mu2net": {"config": dict(config), "format": _FORMAT, "name": name}})
+    about = {
+        "config": dict(config),
+        "format": _FORMAT,
+        "name": name,
+        "readers": None if label.readers is None else list(label.readers),
+        "trained_by": list(label.trained_by),
+    }
+    return group_node({"mu2net": about})
 
 
 def _group_members(path: str) -> Iterator[tuple[str, bytes]]:
@@ -139,9 +172,10 @@ def _read_root(document: memoryview | None) -> _Header:
                 hint="Upgrade: pip install -U mu2net",
             )
         header = _READ_ROOT(document).attributes.mu2net
-    except (msgspec.MsgspecError, KeyError, RecursionError) as exc:
+        label = header.label
+    except (msgspec.MsgspecError, KeyError, RecursionError, ValueError) as exc:
         raise CorruptObjectError(f"Not a component: its {_DOCUMENT} is wrong ({exc}).") from exc
-    if document != _root(header.name, header.config):
+    if document != _root(header.name, header.config, label):
         raise CorruptObjectError(f"Not a component: its {_DOCUMENT} is not canonical.")
     return header
 

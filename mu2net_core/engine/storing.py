@@ -16,7 +16,7 @@ from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
-from mu2net_core.objects import Component, ComponentRef, Model, Training
+from mu2net_core.objects import Component, ComponentRef, Label, Model, Training
 from mu2net_core.search import Member, score
 
 __all__ = ["Writer", "stored"]
@@ -102,15 +102,17 @@ def _store_layer(
     if made is None:
         return ref
     params, momentum = (_cropped(shop, layer, arrays) for arrays in made)
+    before = Label() if layer.source is None else shop.pool.component(layer.source.id).label
     component = Component(
         name=layer.spec.name,
         config=layer.spec.config,
         params=params,
         opt_state={f"momentum/{name}": array for name, array in momentum.items()},
+        label=before.taught(shop.task.name, shop.task.access),
     )
     oid, size_bytes = shop.save_component(component)
     shop.pool.add(oid, component)
-    return replace(ref, id=oid, size_bytes=size_bytes, training=_trained_more(ref, shop.task.name, trained))
+    return replace(ref, id=oid, size_bytes=size_bytes, training=_trained_more(ref, before, shop.task.name, trained))
 
 
 def _cropped(shop: Workshop, layer: LayerPlan, arrays: Arrays) -> dict[str, np.ndarray]:
@@ -119,7 +121,9 @@ def _cropped(shop: Workshop, layer: LayerPlan, arrays: Arrays) -> dict[str, np.n
     return {name: arrays[name][tuple(slice(0, size) for size in shape)] for name, (shape, _) in shapes.items()}
 
 
-def _trained_more(ref: ComponentRef, task: str, trained: Trained) -> dict[str, Training]:
-    before = ref.training.get(task, Training(steps=0, examples=0))
+def _trained_more(ref: ComponentRef, label: Label, task: str, trained: Trained) -> dict[str, Training]:
+    """Returns what the lineage of a component was trained with; tasks its label names are in it, told or not."""
+    none = Training(steps=0, examples=0)
+    before = ref.training.get(task, none)
     after = Training(steps=before.steps + trained.steps, examples=before.examples + trained.examples)
-    return {**ref.training, task: after}
+    return {**dict.fromkeys(label.trained_by, none), **ref.training, task: after}

@@ -2,13 +2,13 @@
 
 from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, intersect, may_read
 from mu2net_core.objects.canonical import decode, encode, to_document, to_json
-from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot
-from mu2net_core.objects.component import Component, ComponentRef, Training
+from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot, check_identity
+from mu2net_core.objects.component import Component, ComponentRef, Label, Training, narrowest
 from mu2net_core.objects.described import described
 from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
-from mu2net_core.objects.names import check_name, is_name
+from mu2net_core.objects.names import check_name, file_name, is_identity, is_name
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
 from mu2net_core.objects.preparation import PREPARATION
 from mu2net_core.objects.run import Run, RunSetting, Seen
@@ -38,6 +38,7 @@ __all__ = [
     "Hyperparameter",
     "ImageInput",
     "Kind",
+    "Label",
     "Limits",
     "MachineConfig",
     "Model",
@@ -55,6 +56,7 @@ __all__ = [
     "System",
     "Task",
     "Training",
+    "check_identity",
     "check_name",
     "check_oid",
     "component_rule",
@@ -62,10 +64,13 @@ __all__ = [
     "decode_strict",
     "described",
     "encode",
+    "file_name",
     "hash_bytes",
     "intersect",
+    "is_identity",
     "is_name",
     "may_read",
+    "narrowest",
     "object_key",
     "parse_object_key",
     "signed_bytes",

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from mu2net_core.objects.names import check_name
+from mu2net_core.objects.names import check_name, is_identity
 from mu2net_core.objects.run import Run
 from mu2net_core.version import FORMAT
 
-__all__ = ["Agent", "Children", "Commit", "HeadEntry", "Signature", "Snapshot"]
+__all__ = ["Agent", "Children", "Commit", "HeadEntry", "Signature", "Snapshot", "check_identity"]
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _VALUE = re.compile(r"[0-9a-f]{128}")
@@ -70,10 +70,12 @@ class Commit:
         removed: whether this move removes the task.
         reset_to: the ancestor this commit goes back to; None if it is no reset.
         run: how the iteration was run; None if the commit is none, or does not say.
+        identity: of the repository, in a commit without parents: so that a whole history is of one repository; None in
+            others, which their parents bind to it.
         signature: of the commit without it; None if nobody signed.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("reset_to", "run", "signature")
+    OMITTED_IF_NONE: ClassVar = ("identity", "reset_to", "run", "signature")
 
     format: int = FORMAT
     kind: Literal["commit"] = "commit"
@@ -92,12 +94,14 @@ class Commit:
     removed: bool = False
     reset_to: str | None = None
     run: Run | None = None
+    identity: str | None = None
     signature: Signature | None = None
 
     def __post_init__(self) -> None:
         check_name(self.task, "task name")
         if len(set(self.parents)) != len(self.parents):
             raise ValueError("a commit's parents must be distinct")
+        check_identity(self.identity)
 
     @property
     def is_merge(self) -> bool:
@@ -123,11 +127,12 @@ class Snapshot:
         heads: commit id by task name; as stored with a ``base``, only those that it lacks or that moved since.
         roots: model id by name.
         base: the snapshot that holds all other heads; None if there are none.
-        tag: the name of the signed tag it was made for; None for any other.
+        tag: the name of the tag it was made for; None for any other.
+        identity: of the repository, in one that was made for a tag; None for any other.
         signature: of the snapshot, its tag's name included, without it; None if nobody signed.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("base", "tag", "signature")
+    OMITTED_IF_NONE: ClassVar = ("base", "identity", "tag", "signature")
 
     format: int = FORMAT
     kind: Literal["snapshot"] = "snapshot"
@@ -135,7 +140,11 @@ class Snapshot:
     roots: Mapping[str, str]
     base: str | None = None
     tag: str | None = None
+    identity: str | None = None
     signature: Signature | None = None
+
+    def __post_init__(self) -> None:
+        check_identity(self.identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +154,9 @@ class HeadEntry:
     format: int = FORMAT
     commit: str
     previous: str | None
+
+
+def check_identity(identity: str | None) -> None:
+    """Raises ValueError if ``identity`` is neither None nor that of a repository."""
+    if identity is not None and not is_identity(identity):
+        raise ValueError("the identity of a repository has 32 lower-case hex digits")

@@ -6,12 +6,14 @@ import re
 from functools import lru_cache
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects.oid import hash_bytes
 
-__all__ = ["check_name", "is_name"]
+__all__ = ["check_name", "file_name", "is_identity", "is_name"]
 
 _LONGEST = 100
 _SEGMENT = re.compile(rf"[a-z0-9][a-z0-9._+-]{{0,{_LONGEST - 1}}}")
 _ENTRY = re.compile(r"[0-9]{8}")
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
 _RESERVED = {"con", "prn", "aux", "nul"}
 
 
@@ -39,6 +41,19 @@ def is_name(name: str) -> bool:
     """Returns whether ``name`` keeps the rules of ``check_name``."""
     segments = name.split("/")
     return len(segments) <= 8 and all(map(_is_segment, segments))
+
+
+def is_identity(text: str) -> bool:
+    """Returns whether ``text`` can be the identity of a repository: 32 lower-case hex digits."""
+    return _IDENTITY.fullmatch(text) is not None
+
+
+def file_name(name: str) -> str:
+    """Returns what a local file or folder about ``name`` is called: short whatever the name, and telling nothing of it.
+
+    So a file that is left over does not keep the name of a task that was purged.
+    """
+    return hash_bytes(name.encode())[:32]
 
 
 def _is_segment(segment: str) -> bool:

@@ -1,4 +1,7 @@
-"""What a signature covers: the bytes of a commit or snapshot without it, and what kind of thing they are."""
+"""What a signature covers: the bytes of a commit, snapshot or tombstone without it, and what kind of thing they are.
+
+The repository is among them: a tag, a tombstone and the first commit of a history name it, later commits their parents.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Literal
 
 __all__ = ["SignedKind", "signed_bytes"]
 
-SignedKind = Literal["commit", "snapshot"]
+SignedKind = Literal["commit", "snapshot", "tombstone"]
 
 
 def signed_bytes(kind: SignedKind, data: bytes) -> bytes:
@@ -26,7 +29,7 @@ def signed_bytes(kind: SignedKind, data: bytes) -> bytes:
     if not isinstance(plain, dict) or _canonical(plain) != data:
         raise ValueError("not an object in canonical form")
     plain.pop("signature", None)
-    return f"mu2net {kind} signature 1\n".encode() + _canonical(plain)
+    return f"mu2net {kind} signature 2\n".encode() + _canonical(plain)
 
 
 def _canonical(plain: object) -> bytes:

@@ -6,19 +6,16 @@ above all what was never pushed, are *kept*: they are only here, for all that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import Limits, hash_bytes, object_key
 from mu2net_core.repo.config import Remote
-from mu2net_core.repo.place import here
-from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.reach import Tips, reach
+from mu2net_core.repo.held import held_by_each
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.repo.workers import Workers
 from mu2net_core.storage import Store
 
@@ -82,7 +79,7 @@ def inspect(repo: Repository) -> CacheReport:
     """Returns what of the components here is cached; asks nobody."""
     sizes = {oid: repo.store.size(object_key("component", oid)) for oid in repo.objects.ids("component")}
     shares, cached = [], set[str]()
-    for remote, held in _held(repo):
+    for remote, held in held_by_each(repo):
         found = held & sizes.keys()
         cached |= found
         size_bytes = sum(sizes[oid] for oid in found)
@@ -109,7 +106,7 @@ def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), d
         needed: components that stay: those of running iterations.
         dry_run: only find out; asks nobody.
     """
-    held = list(_held(repo))
+    held = list(held_by_each(repo))
     cached = {oid for _, oids in held for oid in oids} if held else set()
     sizes = {
         oid: repo.store.size(object_key("component", oid)) for oid in repo.objects.ids("component") if oid in cached
@@ -135,20 +132,6 @@ def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), d
         num_unsure=unsure - len(pruned),
         errors=tuple(source.error for source in sources if source.error is not None),
     )
-
-
-def _held(repo: Repository) -> Iterable[tuple[Remote, Set[str]]]:
-    """Yields each partial remote with the components that what was last seen of it reaches."""
-    for _, remote in sorted(repo.config.remotes.items()):
-        if remote.partial:
-            note = read_tracking(repo.state, remote)
-            tips = Tips(
-                commits=frozenset(s.commit for s in note.heads.values() if repo.objects.has("commit", s.commit)),
-                models=frozenset(oid for oid in note.roots.values() if repo.objects.has("model", oid)),
-                tags=frozenset(oid for oid in note.tags.values() if repo.objects.has("snapshot", oid)),
-            )
-            nodes = reach(here(repo), tips, Purged.read(repo.refs))
-            yield remote, frozenset(oid for kind, oid in nodes if kind == "component")
 
 
 class _Source:

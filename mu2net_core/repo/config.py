@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, check_name
+from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, check_name, is_identity
 from mu2net_core.repo.format import future_format
 from mu2net_core.repo.remote import Remote
 from mu2net_core.storage.files import read_if_there
@@ -45,6 +45,7 @@ class Config:
 
     Attributes:
         format: of the repository.
+        identity: what it and all its copies have in common, and no other repository has: 32 hex digits.
         preset: its name.
         settings: flat, by dotted key (``evolve.children``).
         remotes: by name; a working copy's own, none in one that was read from elsewhere.
@@ -53,6 +54,7 @@ class Config:
     """
 
     format: int = FORMAT
+    identity: str
     preset: str
     settings: Mapping[str, Value] = field(default_factory=dict)
     remotes: Mapping[str, Remote] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class Config:
                 raise TypeError("format is not a number")
             remotes = dict(table.get("remotes", {}))
             return cls(
+                identity=_identity(table["identity"]),
                 preset=check_name(table["preset"], "preset"),
                 settings=_settings(table.get("settings", {}), foreign=foreign),
                 remotes={} if foreign else {name: _remote(name, entry) for name, entry in remotes.items()},
@@ -103,7 +106,7 @@ class Config:
         """Returns the bytes of ``config.toml``."""
         import tomli_w  # only writing needs it
 
-        table: dict[str, Any] = {"format": self.format, "preset": self.preset}
+        table: dict[str, Any] = {"format": self.format, "identity": self.identity, "preset": self.preset}
         if self.readers is not None:
             table["readers"] = list(self.readers)
         if self.settings:
@@ -276,6 +279,12 @@ def _is_value(value: object) -> bool:
 
 def _is_printable(value: object) -> bool:
     return all(map(_is_printable, value)) if isinstance(value, list) else str(value).isprintable()
+
+
+def _identity(text: object) -> str:
+    if not isinstance(text, str) or not is_identity(text):
+        raise ValueError("identity is not 32 lower-case hex digits")
+    return text
 
 
 def _says_partial(entry: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
@@ -24,6 +25,7 @@ def create_repository(
     folder: Path,
     *,
     preset: str,
+    identity: str | None = None,
     settings: Mapping[str, Any] | None = None,
     bare: bool = False,
     readers: tuple[str, ...] | None = None,
@@ -31,7 +33,8 @@ def create_repository(
 ) -> Repository:
     """Returns a new, empty repository without a root model in ``folder`` (in its ``.mu2net``, unless ``bare``).
 
-    What an interrupted attempt left behind is taken over. ``readers`` says to others who can read it.
+    What an interrupted attempt left behind is taken over. ``readers`` says to others who can read it. Without an
+    ``identity`` it gets a new one: then it shares with its own clones only.
 
     Raises:
         AlreadyExistsError: there is one already.
@@ -39,7 +42,7 @@ def create_repository(
     """
     folder = folder.absolute()
     path = folder if bare else folder / FOLDER
-    config = Config(preset=preset, settings=flatten(settings or {}), readers=readers)
+    config = Config(identity=identity or uuid4().hex, preset=preset, settings=flatten(settings or {}), readers=readers)
     try:
         if (path / CONFIG).exists():
             raise _exists(path)

@@ -41,7 +41,7 @@ from mu2net_core.storage.files import make_folder
 from mu2net_core.storage.links import open_itself
 
 if TYPE_CHECKING:
-    from mu2net_core.objects import Component
+    from mu2net_core.objects import Component, Label
 
 __all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest"]
 
@@ -85,6 +85,7 @@ class ObjectDatabase:
         self._cache: dict[str, tuple[Manifest, int]] = {}
         self._cached_bytes = 0
         self._caching = Lock()
+        self._labels: dict[str, Label] = {}
 
     def put(self, value: Manifest) -> str:
         """Stores a model, task, commit or snapshot and returns its id."""
@@ -124,6 +125,23 @@ class ObjectDatabase:
         from mu2net_core.codec import decode_component
 
         return decode_component(self._mapped(oid) or self.read("component", oid), limits=self.limits)
+
+    def label(self, oid: str) -> Label | None:
+        """Returns whose data trained a component that lies on this machine; None if it is not here.
+
+        Its bytes are not hashed: what is sent anywhere is looked at once more.
+
+        Raises:
+            CorruptObjectError: what is here is no component.
+        """
+        from mu2net_core.codec import read_label
+
+        if oid not in self._labels:
+            view = self._view(oid)
+            if view is None:
+                return None
+            self._labels[oid] = read_label(view)
+        return self._labels[oid]
 
     def model(self, oid: str) -> Model:
         """Returns a model's manifest."""
@@ -212,6 +230,7 @@ class ObjectDatabase:
         with self._caching:
             self._cache.clear()
             self._cached_bytes = 0
+            self._labels.clear()
 
     def _check_purged(self, kind: Kind, oid: str) -> None:
         """Raises NotFoundError if an object that is missing was purged."""
@@ -247,6 +266,14 @@ class ObjectDatabase:
 
     def _mapped(self, oid: str) -> memoryview | None:
         """Returns a component's file, mapped and checked; None if there is no good local file to map."""
+        view = self._view(oid, used=True)
+        return view if view is not None and hash_bytes(view) == oid else None
+
+    def _view(self, oid: str, *, used: bool = False) -> memoryview | None:
+        """Returns a component's file, mapped; None if there is no local file to map, or it is too large.
+
+        ``used`` notes that it was, so that a bounded cache knows.
+        """
         path = self.store.local_path(object_key("component", oid))
         if path is None:
             return None
@@ -256,11 +283,12 @@ class ObjectDatabase:
                 if not S_ISREG(status.st_mode) or status.st_size > self.limits.component_bytes:
                     return None  # reading it says what is wrong
                 view = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
-                with suppress(OSError):  # somebody else's file, or a disk that cannot be written
-                    os.utime(file.fileno())  # so that a bounded cache knows what was used last
+                if used:
+                    with suppress(OSError):  # somebody else's file, or a disk that cannot be written
+                        os.utime(file.fileno())
         except (OSError, ValueError):
             return None  # missing or empty: reading it says what is wrong
-        return view if hash_bytes(view) == oid else None
+        return view
 
     def _fetch(self, kind: Kind, oid: str, missing: NotFoundError) -> bytes:
         """Returns an object that is not here from elsewhere, and keeps it."""

@@ -21,6 +21,8 @@ ProblemKind = Literal[
     "missing-ref",
     "wrong-reference",
     "access",
+    "forged",
+    "foreign",
     "unreachable-remote",
 ]
 

@@ -10,6 +10,7 @@ from mu2net_core.errors import ConflictError, InvalidInputError
 from mu2net_core.objects import Agent, Commit
 from mu2net_core.repo.merge import choose, contains, merge
 from mu2net_core.repo.outcomes import TaskOutcome, TaskReport
+from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.told import arrived, sides
@@ -32,6 +33,8 @@ class Policy:
         now: when, as commits store it.
         command: the command line that is running, without what was named to it, for hints.
         sign: returns a decision with a signature, if decisions made here have one.
+        refuse_stone: returns why a remote's tombstone counts for nothing, or None.
+        follow_purges: whether what others purged on the remote is dropped here, too.
         refuse: returns why a fetched commit may not be taken over, given our head's, if there is one; or None.
     """
 
@@ -41,6 +44,8 @@ class Policy:
     command: str = "mu2net pull"
     sign: Callable[[Commit], Commit] = lambda commit: commit
     refuse: Callable[[str, str | None], str | None] | None = None
+    refuse_stone: Callable[[Tombstone], str | None] | None = None
+    follow_purges: bool = False
 
     def __post_init__(self) -> None:
         if self.on_conflict not in ON_CONFLICT:

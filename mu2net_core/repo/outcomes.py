@@ -24,9 +24,19 @@ __all__ = [
 ]
 
 TaskOutcome = Literal[
-    "new", "updated", "merged", "up-to-date", "ahead", "removed", "skipped", "refused", "conflict", "unchanged"
+    "new",
+    "updated",
+    "merged",
+    "up-to-date",
+    "ahead",
+    "removed",
+    "skipped",
+    "refused",
+    "conflict",
+    "unchanged",
+    "broken",
 ]
-NameOutcome = Literal["new", "skipped", "conflict", "refused"]
+NameOutcome = Literal["new", "skipped", "conflict", "refused", "broken"]
 ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge", "conflict"]
 
 
@@ -39,7 +49,8 @@ class TaskReport:
         outcome: ``new``: first met; ``updated``: moved on; ``merged``: both sides had moved, now joined; ``ahead``: it
             has work the remote has not; ``removed``: the task was removed; ``skipped``: not sent, see ``reason``;
             ``refused``: not taken over, since it is not signed as it has to be; ``conflict``: both sides moved, and are
-            not joined; ``unchanged``: nothing of it is to be sent, and it was not compared with what is there.
+            not joined; ``broken``: what the remote has of it is damaged, foreign or cannot be right, see ``reason``;
+            ``unchanged``: nothing of it is to be sent, and it was not compared with what is there.
         commit: where the head stands now; None if it was skipped or refused, or not looked at.
         reason: why it was skipped, refused or not joined, or sent without being asked for; or what was left behind.
     """

@@ -24,12 +24,14 @@ class Place:
     """A repository, here or elsewhere, to look after.
 
     Attributes:
+        identity: of the repository.
         store: its bytes.
         refs: its refs.
         copies: where its manifests are looked up: a copy of the same id is the same, so near ones come first.
         entries: commits that entries of heads name, by task and number, as far as they were read: they never change.
     """
 
+    identity: str
     store: Store
     refs: Refs
     copies: tuple[ObjectDatabase, ...]
@@ -81,9 +83,9 @@ class Place:
 
 def here(repo: Repository) -> Place:
     """Returns a repository on this machine as a place."""
-    return Place(store=repo.store, refs=repo.refs, copies=(repo.objects,))
+    return Place(identity=repo.identity, store=repo.store, refs=repo.refs, copies=(repo.objects,))
 
 
 def there(remote: RemoteRepository, near: Repository) -> Place:
     """Returns a remote as a place; of its manifests, those that ``near`` has are not brought over."""
-    return Place(store=remote.store, refs=remote.refs, copies=(near.objects, remote.objects))
+    return Place(identity=near.identity, store=remote.store, refs=remote.refs, copies=(near.objects, remote.objects))

@@ -80,6 +80,7 @@ def bury(
     also: Callable[[], Tips] = Tips,
     inherited: Iterable[Tombstone] = (),
     settle: Callable[[], None] = lambda: None,
+    sign: Callable[[Tombstone], Tombstone] = lambda stone: stone,
 ) -> PurgeReport:
     """Purges a task; of one whose purge was interrupted, the rest.
 
@@ -91,6 +92,7 @@ def bury(
         also: returns what else must stay; asked again before anything is deleted.
         inherited: tombstones of the same purge elsewhere.
         settle: waits until pushes that began before are over.
+        sign: returns a tombstone with a signature, if those made here have one.
 
     Raises:
         NotFoundError: there is no such task.
@@ -101,9 +103,9 @@ def bury(
     found = survey(place, task, also=also())
     roots = found.roots | {oid for stone in inherited for oid in stone.roots}
     if not found.is_moved:
-        _move_head(place, found, store_commit, now=now, also=also, inherited=tuple(inherited))
+        _move_head(place, found, store_commit, now=now, also=also, inherited=tuple(inherited), sign=sign)
     try:
-        found = _settled(place, task, roots, store_commit, now=now, also=also, settle=settle)
+        found = _settled(place, task, roots, store_commit, now=now, also=also, settle=settle, sign=sign)
         report = PurgeReport.of(place, found)
         forget_history(place.store)
         _delete(place, found.doomed)
@@ -118,7 +120,14 @@ def bury(
 
 
 def follow(
-    place: Place, task: str, stones: Iterable[Tombstone], purge: str, *, now: str, also: Callable[[], Tips]
+    place: Place,
+    task: str,
+    stones: Iterable[Tombstone],
+    purge: str,
+    *,
+    now: str,
+    also: Callable[[], Tips],
+    sign: Callable[[Tombstone], Tombstone] = lambda stone: stone,
 ) -> None:
     """Purges a task here as it was purged elsewhere: its head moves to the same purge commit, which is here already.
 
@@ -129,8 +138,9 @@ def follow(
         purge: id of the purge commit.
         now: for further tombstones.
         also: returns what else must stay.
+        sign: returns a tombstone with a signature, if those made here have one.
     """
-    bury(place, task, lambda _: purge, now=now, also=also, inherited=stones)
+    bury(place, task, lambda _: purge, now=now, also=also, inherited=stones, sign=sign)
 
 
 def store_purge_commit(
@@ -147,6 +157,7 @@ def store_purge_commit(
         finished_at=now,
         message=f"purged, up to entry {found.head.number}",  # so that no two purges of a task are the same commit
         removed=True,
+        identity=place.identity,
     )
     return own.put(sign(commit))
 
@@ -159,12 +170,14 @@ def _move_head(
     now: str,
     also: Callable[[], Tips],
     inherited: tuple[Tombstone, ...],
+    sign: Callable[[Tombstone], Tombstone],
 ) -> None:
     """Marks what will go, then moves the head to the purge commit; again if somebody else moved it meanwhile."""
     for _ in range(_ATTEMPTS):
         for stone in inherited:
-            place.refs.create_tombstone(replace(stone, through=found.head.number))
-        _mark(place, found, found.roots, now)
+            ours = replace(stone, through=found.head.number, access=found.access, signature=None)
+            place.refs.create_tombstone(sign(replace(ours, identity=place.identity)))
+        _mark(place, found, found.roots, now, sign)
         try:
             place.refs.append(found.task, store_commit(found), after=found.head)
         except ConflictError:
@@ -185,6 +198,7 @@ def _settled(
     now: str,
     also: Callable[[], Tips],
     settle: Callable[[], None],
+    sign: Callable[[Tombstone], Tombstone],
 ) -> Survey:
     """Returns what goes: all of it was marked before the epoch began, so whoever knows the epoch knows of that.
 
@@ -196,8 +210,8 @@ def _settled(
         settle()
         found = survey(place, task, also=also())
         if not found.is_moved:
-            _move_head(place, found, store_commit, now=now, also=also, inherited=())
-        elif not _mark(place, found, roots | found.roots, now):
+            _move_head(place, found, store_commit, now=now, also=also, inherited=(), sign=sign)
+        elif not _mark(place, found, roots | found.roots, now, sign):
             return found
     raise ConflictError(
         f"The task {task} is marked as purged in {place.store.url}, but more of it kept being sent there: gave up "
@@ -206,7 +220,7 @@ def _settled(
     )
 
 
-def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> bool:
+def _mark(place: Place, found: Survey, roots: Set[str], now: str, sign: Callable[[Tombstone], Tombstone]) -> bool:
     """Lists in tombstones what is doomed and in none yet; returns whether there was any."""
     purged = Purged.read(place.refs)
     through = found.head.number - 1 if found.is_moved else found.head.number
@@ -220,8 +234,10 @@ def _mark(place: Place, found: Survey, roots: Set[str], now: str) -> bool:
             roots=tuple(sorted(roots)),
             objects=tuple(fresh[begin : begin + _PER_TOMBSTONE]),
             purged_at=now,
+            identity=place.identity,
+            access=found.access,
         )
-        place.refs.create_tombstone(stone)
+        place.refs.create_tombstone(sign(stone))
     return bool(begins)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import (
@@ -18,8 +18,10 @@ from mu2net_core.objects import (
     Commit,
     ImageInput,
     Kind,
+    Signature,
     Split,
     Task,
+    check_identity,
     check_name,
     check_oid,
 )
@@ -52,7 +54,12 @@ class Tombstone:
         roots: the parentless commits of the purged history: what any other copy of it begins with.
         objects: ``<kind>/<id>`` of what only this task reached, sorted.
         purged_at: UTC, ISO 8601 with microseconds.
+        identity: of the repository it was purged from.
+        access: who may read what others learned from the task, as whoever purged it knew.
+        signature: of the tombstone without it; None if nobody signed.
     """
+
+    OMITTED_IF_NONE: ClassVar = ("signature",)
 
     format: int = FORMAT
     task: str
@@ -60,9 +67,13 @@ class Tombstone:
     roots: tuple[str, ...]
     objects: tuple[str, ...]
     purged_at: str
+    identity: str
+    access: AccessRule
+    signature: Signature | None = None
 
     def __post_init__(self) -> None:
         check_name(self.task, "task name")
+        check_identity(self.identity)
         for oid in self.roots:
             check_oid(oid)
         if self.through < 0 or list(self.objects) != sorted(set(self.objects)):

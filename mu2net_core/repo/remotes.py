@@ -123,7 +123,9 @@ def find_remote(config: Config, name: str | None = None) -> Remote:
 
 def new_settings(remote: Remote, like: Config) -> bytes:
     """Returns the settings of a repository that is made at ``remote`` with those of ``like``."""
-    return Config(preset=like.preset, settings=like.shared_settings, readers=remote.readers).dump()
+    return Config(
+        identity=like.identity, preset=like.preset, settings=like.shared_settings, readers=remote.readers
+    ).dump()
 
 
 def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limits = LIMITS) -> RemoteRepository:
@@ -284,8 +286,14 @@ def _create(remote: RemoteRepository, like: Config) -> None:
     file = store.local_path(CONFIG)
     with suppress(AlreadyExistsError):
         if file is not None:
-            settings = like.shared_settings
-            create_repository(file.parent, preset=like.preset, settings=settings, bare=True, readers=readers)
+            create_repository(
+                file.parent,
+                preset=like.preset,
+                identity=like.identity,
+                settings=like.shared_settings,
+                bare=True,
+                readers=readers,
+            )
             return
         begin_epoch(store)
         store.create(CONFIG, new_settings(remote.remote, like))

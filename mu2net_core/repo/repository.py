@@ -55,6 +55,11 @@ class Repository:
         self.limits = limits
 
     @property
+    def identity(self) -> str:
+        """What this repository and all its copies have in common, and no other has."""
+        return self.config.identity
+
+    @property
     def agent_id(self) -> str:
         """The random id of this working copy: stable, and its own also if the folder is a copy."""
         return agent_id(self.state)

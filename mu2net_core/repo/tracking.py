@@ -33,6 +33,7 @@ class Tracking:
 
     Attributes:
         url: of the remote they belong to; a remote that moved is another one.
+        identity: of the repository that was there; None before it was looked at.
         heads: newest entry met, by task.
         tags: snapshot ids by name.
         roots: model ids by name.
@@ -49,6 +50,7 @@ class Tracking:
     """
 
     url: str
+    identity: str | None = None
     heads: Mapping[str, HeadState] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     roots: Mapping[str, str] = field(default_factory=dict)

@@ -20,33 +20,47 @@ from mu2net_core.objects import (
     ComponentRef,
     Costs,
     ImageInput,
+    Label,
     Model,
     Scorer,
     Slice,
     Split,
     Task,
     Training,
+    component_rule,
 )
 from mu2net_core.repo import HeadState, Repository, create_repository, load_system, record_snapshot
+from mu2net_core.repo.purged import Tombstone
 
 __all__ = [
+    "SAMPLE_IDENTITY",
     "add_sample_task",
     "evolve_sample",
     "sample_child",
     "sample_component",
     "sample_repository",
     "sample_task",
+    "sample_tombstone",
 ]
 
 LAYERS = ("embedding", "encoderblock_0", "head")
 
+SAMPLE_IDENTITY = "5a" * 16
+"""What sample repositories have in common, so that several of them are copies of one."""
 
-def sample_component(name: str, seed: int, *, opt_state: bool = True) -> Component:
-    """Returns a component with one kernel and one bias drawn from ``seed``."""
+
+def sample_component(name: str, seed: int, *, opt_state: bool = True, label: Label | None = None) -> Component:
+    """Returns a component with one kernel and one bias drawn from ``seed``, by default one that no data trained."""
     rng = np.random.default_rng(seed)
     params = {"kernel": rng.normal(size=(4, 3)).astype("<f4"), "norm/bias": rng.normal(size=3).astype("<f4")}
     momentum = {f"momentum/{key}": np.zeros_like(value) for key, value in params.items()}
-    return Component(name=name, config={"width": 4}, params=params, opt_state=momentum if opt_state else {})
+    return Component(
+        name=name,
+        config={"width": 4},
+        params=params,
+        opt_state=momentum if opt_state else {},
+        label=label or Label(),
+    )
 
 
 def sample_task(name: str, access: AccessRule = PUBLIC) -> Task:
@@ -65,9 +79,9 @@ def sample_task(name: str, access: AccessRule = PUBLIC) -> Task:
     )
 
 
-def sample_repository(folder: Path, *, bare: bool = False) -> Repository:
+def sample_repository(folder: Path, *, bare: bool = False, identity: str = SAMPLE_IDENTITY) -> Repository:
     """Returns a repository in ``folder`` with one root model, ``tiny``."""
-    repo = create_repository(folder, preset="vit-ti0", bare=bare)
+    repo = create_repository(folder, preset="vit-ti0", identity=identity, bare=bare)
     refs = tuple(_stored(repo, sample_component(name, seed, opt_state=False)) for seed, name in enumerate(LAYERS))
     root = Model(
         architecture=Architecture(name="vit", config={"width": 4}),
@@ -89,6 +103,7 @@ def add_sample_task(repo: Repository, name: str, access: AccessRule = PUBLIC) ->
         started_at=_time(0),
         finished_at=_time(0),
         message=f"add {name}",
+        identity=repo.identity,
     )
     return repo.refs.append(name, repo.objects.put(commit), after=None)
 
@@ -132,6 +147,7 @@ def evolve_sample(
         message=f"evolve {task}",
         reset_to=None,
         run=None,
+        identity=None,
         signature=None,
     )
     return repo.refs.append(task, repo.objects.put(commit), after=state)
@@ -141,14 +157,15 @@ def sample_child(
     repo: Repository, before: Commit, parent_id: str, *, score: float, trains: Sequence[str], seed: int
 ) -> Model:
     """Returns a retained model for the task of the commit ``before``; its components are stored, it is not."""
-    parent = repo.objects.model(parent_id)
+    parent, access = repo.objects.model(parent_id), repo.objects.task(before.task_id).access
     components = []
     for place, ref in enumerate(parent.components):
         if ref.name not in trains:
             components.append(replace(ref, trainable=False))
             continue
         training = {**ref.training, before.task: _more(ref.training.get(before.task))}
-        stored = _stored(repo, sample_component(ref.name, 1000 * (seed + 1) + place))
+        label = (repo.objects.label(ref.id) or _told(repo, ref)).taught(before.task, access)
+        stored = _stored(repo, sample_component(ref.name, 1000 * (seed + 1) + place, label=label))
         components.append(replace(stored, operation="clone", parent=ref.id, training=training))
     return replace(
         parent,
@@ -166,6 +183,33 @@ def sample_child(
         seed=seed,
         device_kind="cpu",
     )
+
+
+def sample_tombstone(
+    task: str,
+    through: int,
+    *,
+    roots: Sequence[str] = (),
+    objects: Sequence[str] = (),
+    access: AccessRule = PUBLIC,
+    identity: str = SAMPLE_IDENTITY,
+) -> Tombstone:
+    """Returns a tombstone of a sample repository; ``objects`` are as it lists them, in any order."""
+    return Tombstone(
+        task=task,
+        through=through,
+        roots=tuple(roots),
+        objects=tuple(sorted(set(objects))),
+        purged_at=_time(0),
+        identity=identity,
+        access=access,
+    )
+
+
+def _told(repo: Repository, ref: ComponentRef) -> Label:
+    """Returns the label that a component which is not here has by what its manifest tells."""
+    rule = component_rule(ref.training, load_system(repo).rules)
+    return Label(trained_by=tuple(sorted(ref.training)), readers=rule.readers)
 
 
 def _stored(repo: Repository, component: Component) -> ComponentRef:

@@ -116,6 +116,7 @@ class Stage:
         elif (before := repo.objects.commit(head.commit)).removed:
             now, task_id = self.context(number).timestamp(), repo.objects.put(sample_task(task, RULES[task]))
             again = replace(before, task_id=task_id, model=None, snapshot=None, parents=(head.commit,), removed=False)
+            again = replace(again, identity=None)
             agent = Agent(id=repo.agent_id, host="test", device="cpu")
             commit = replace(again, agent=agent, started_at=now, finished_at=now, message="add again")
             self._note(number, task, repo.refs.append(task, repo.objects.put(commit), after=head).commit)

@@ -22,7 +22,7 @@ from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.remotes import component_fetcher, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import WrappedStore
 
 SIZES = {"embedding": 148_000 + 2 * 445_000, "encoderblock_0": 445_000, "head": 1_930}
@@ -50,7 +50,7 @@ def measure(options: Options) -> list[Row]:
     with mock.patch("os.fsync"):
         make_system(options, num_tasks)
         remote = Remote(name="origin", url=str(options.folder / "shared"), partial=True)
-        repo = create_repository(options.folder / "work", preset="vit-ti0")
+        repo = create_repository(options.folder / "work", preset="vit-ti0", identity=SAMPLE_IDENTITY)
         task = f"task-{num_tasks - 1:03d}"
         moved, path = pull_and_use(repo, remote, task), path_bytes(repo, task)
     return [

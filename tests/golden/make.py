@@ -32,9 +32,16 @@ def make(folder: Path) -> Repository:
     evolve_sample(repo, "numerals/telugu", score=0.75)
     first = evolve_sample(repo, "numerals/bangla", score=0.5)
     heads = {task: state.commit for task, state in repo.refs.heads().items()}
-    repo.refs.create_tag("v1", repo.objects.put(Snapshot(heads=heads, roots=repo.refs.roots())))
+    snapshot = Snapshot(heads=heads, roots=repo.refs.roots(), tag="v1", identity=repo.identity)
+    repo.refs.create_tag("v1", repo.objects.put(snapshot))
     _merge(repo, first)
-    commit = replace(repo.objects.commit(removed.commit), parents=(removed.commit,), removed=True, message="remove old")
+    commit = replace(
+        repo.objects.commit(removed.commit),
+        parents=(removed.commit,),
+        identity=None,
+        removed=True,
+        message="remove old",
+    )
     repo.refs.append("old", repo.objects.put(commit), after=removed)
     return repo
 
@@ -68,6 +75,7 @@ def _head(repo: Repository, before: ComponentRef, score: float) -> ComponentRef:
         config={"num_classes": 2, "scale": 0.5, "bias": False, "init": "zeros"},
         params={"kernel": kernel, "step": np.array(7, "<i8")},
         opt_state={"momentum/kernel": momentum},
+        label=repo.objects.component(before.id).label,
     )
     oid, size = repo.objects.put_component(component)
     training = {t: Training(steps=told.steps + 5, examples=told.examples + 40) for t, told in before.training.items()}

@@ -19,6 +19,7 @@ from mu2net_core.errors import AlreadyExistsError, InvalidInputError, Mu2netErro
 from mu2net_core.objects import Limits
 from mu2net_core.presets import PRESETS
 from mu2net_core.repo import Config, create_repository, load_system, open_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY
 
 MINE = """
 [presets.mine]
@@ -208,11 +209,11 @@ def test_sizes_survive_other_settings_that_do_not_fit_here(context: Context) -> 
     told: list[str] = []
     context = replace(context, warn=told.append)
     wrong = {"evolve.children": 0, "architecture.width": 12}
-    taken = fitting_settings(Config(preset="vit-ti0", settings=wrong), context)
+    taken = fitting_settings(Config(identity=SAMPLE_IDENTITY, preset="vit-ti0", settings=wrong), context)
     assert taken.settings == {"architecture.width": 12}
     assert "all settings of that repository but architecture.width: evolve.children" in told.pop()
     wrong["architecture.width"] = "wide"
-    assert fitting_settings(Config(preset="vit-ti0", settings=wrong), context).settings == {}
+    assert fitting_settings(Config(identity=SAMPLE_IDENTITY, preset="vit-ti0", settings=wrong), context).settings == {}
 
 
 def test_errors_of_presets_are_ours_whatever_the_file_holds(user) -> None:
@@ -249,7 +250,7 @@ def test_settings_of_others_that_ask_for_too_much_are_left_out(
 ) -> None:
     told: list[str] = []
     context = replace(context, warn=told.append)
-    theirs = Config(preset="vit-ti0", settings={key: value, "scorer.factor": 0.2})
+    theirs = Config(identity=SAMPLE_IDENTITY, preset="vit-ti0", settings={key: value, "scorer.factor": 0.2})
     taken = fitting_settings(theirs, context, Limits(layers=7, image_side=48))
     assert taken.settings == {"scorer.factor": 0.2}
     (warning,) = told

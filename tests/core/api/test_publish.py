@@ -14,10 +14,9 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Run, Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import Refs
 from mu2net_core.search import Member, Population
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
 
 AT = "2026-01-02T03:04:05.000000+00:00"
 RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
@@ -127,7 +126,7 @@ def test_what_was_finished_on_a_model_that_a_reset_left_behind_does_not_bring_it
 class TestPurgedMeanwhile:
     def test_what_was_trained_is_dropped(self, repo: Repository, base: HeadState, context: Context) -> None:
         state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
-        stone = Tombstone(task="a", through=2, roots=(), objects=(f"commit/{base.commit}",), purged_at=AT)
+        stone = sample_tombstone("a", 2, objects=[f"commit/{base.commit}"])
         repo.store.create("refs/purged/a/00000001", encode(stone))
         workspace = Workspace.of(repo, "a")
         workspace.save(state)

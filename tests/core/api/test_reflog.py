@@ -11,8 +11,7 @@ from mu2net_core.api.rm_task import rm_task
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import encode, object_key
 from mu2net_core.repo import Repository
-from mu2net_core.repo.purged import Tombstone
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
 
 
 def test_every_move_is_there_newest_first(repo: Repository, context: Context) -> None:
@@ -43,7 +42,7 @@ def test_what_was_purged_is_told_from_what_is_missing(repo: Repository, context:
         repo.store.delete(object_key("commit", state.commit))
     repo = type(repo)(repo.path, repo.config)  # nothing remembered
     assert [entry.state for entry in reflog(repo, "a")] == ["kept", "missing", "missing"]
-    stone = Tombstone(task="a", through=1, roots=(), objects=(), purged_at=context.timestamp())
+    stone = sample_tombstone("a", 1)
     repo.store.create("refs/purged/a/00000001", encode(stone))
     entries = reflog(repo, "a")
     assert [entry.state for entry in entries] == ["kept", "missing", "purged"]

@@ -20,8 +20,7 @@ from mu2net_core.api.tasks import tasks
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import encode, object_key
 from mu2net_core.repo import HeadState, Repository, open_repository
-from mu2net_core.repo.purged import Tombstone
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
 
 
 @pytest.fixture
@@ -122,7 +121,7 @@ class TestRefused:
     def test_what_was_purged(self, repo: Repository, context: Context, states: list[HeadState]) -> None:
         lost = states[1].commit
         repo.store.delete(object_key("commit", lost))
-        stone = Tombstone(task="a", through=4, roots=(), objects=(f"commit/{lost}",), purged_at=context.timestamp())
+        stone = sample_tombstone("a", 4, objects=[f"commit/{lost}"])
         repo.store.create("refs/purged/a/00000001", encode(stone))
         with pytest.raises(NotFoundError, match="was purged, for good"):
             reset(repo, context, "a", "@{2}")

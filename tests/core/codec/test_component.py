@@ -11,11 +11,11 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mu2net_core.codec import decode_component, encode_component
+from mu2net_core.codec import decode_component, encode_component, read_label
 from mu2net_core.codec.archive import write_archive
 from mu2net_core.codec.nodes import array_node, group_node
 from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
-from mu2net_core.objects import Component, hash_bytes
+from mu2net_core.objects import PUBLIC, AccessRule, Component, Label, hash_bytes, narrowest
 from mu2net_core.testing.samples import sample_component
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -93,7 +93,7 @@ def test_the_bytes_are_pinned() -> None:
         opt_state={"momentum/bias": np.ones(2, BFLOAT16)},
     )
     data = encode_component(component)
-    assert (len(data), hash_bytes(data)) == (2751, "3b78b78b467b3c98eda0e0814affe3d08a47a88ca76c64178db79f57d35b25ca")
+    assert (len(data), hash_bytes(data)) == (2782, "999bc050b62dc599c0c42b3f024af057624d9d6f92664ed9e71c06db09a0a17c")
 
 
 def test_zarr_opens_it(tmp_path: Path) -> None:
@@ -101,7 +101,13 @@ def test_zarr_opens_it(tmp_path: Path) -> None:
     (tmp_path / "head.zarr.zip").write_bytes(encode_component(component))
     store = zarr.storage.ZipStore(tmp_path / "head.zarr.zip", mode="r")
     group = zarr.open_group(store, mode="r")
-    assert group.attrs["mu2net"] == {"format": 1, "name": "head", "config": {"width": 4}}
+    assert group.attrs["mu2net"] == {
+        "format": 1,
+        "name": "head",
+        "config": {"width": 4},
+        "readers": None,
+        "trained_by": [],
+    }
     for name, array in component.params.items():
         np.testing.assert_array_equal(group[f"params/{name}"][...], array)  # type: ignore[index]
     np.testing.assert_array_equal(group["opt_state/momentum/kernel"][...], 0)  # type: ignore[index]
@@ -191,7 +197,12 @@ def test_every_cut_and_addition_is_noticed() -> None:
             decode_component(other)
 
 
-_ROOT = group_node({"mu2net": {"config": {}, "format": 1, "name": "x"}})
+def root_node(**about: object) -> bytes:
+    whole = {"config": {}, "format": 1, "name": "x", "readers": None, "trained_by": []}
+    return group_node({"mu2net": {**whole, **about}})
+
+
+_ROOT = root_node()
 _GOOD: dict[str, bytes] = {
     "zarr.json": _ROOT,
     "params/zarr.json": group_node(),
@@ -208,8 +219,14 @@ _HUGE = array_node((2,), "float64").replace(b"[2]", b"[2000000000000]")
         ({"zarr.json": b"{}"}, "its zarr.json is wrong"),
         ({"zarr.json": b"not json"}, "its zarr.json is wrong"),
         ({"zarr.json": _ROOT + b" "}, "not canonical"),
-        ({"zarr.json": group_node({"mu2net": {"config": {"a": None}, "format": 1, "name": "x"}})}, "is wrong"),
-        ({"zarr.json": group_node({"mu2net": {"config": {}, "format": 2, "name": "x"}})}, "a future format"),
+        ({"zarr.json": root_node(config={"a": None})}, "is wrong"),
+        ({"zarr.json": root_node(format=2)}, "a future format"),
+        ({"zarr.json": root_node(trained_by=["b", "a"])}, "sorted and distinct"),
+        ({"zarr.json": root_node(trained_by=["a", "a"])}, "sorted and distinct"),
+        ({"zarr.json": root_node(readers=["b", "a"])}, "sorted and distinct"),
+        ({"zarr.json": root_node(trained_by=["../a"])}, "is wrong"),
+        ({"zarr.json": root_node(trained_by=None)}, "is wrong"),
+        ({"zarr.json": group_node({"mu2net": {"config": {}, "format": 1, "name": "x"}})}, "missing required field"),
         ({"params/zarr.json": None}, "foreign members"),
         ({"params/b/zarr.json": group_node()}, "foreign members"),
         ({"opt_state/zarr.json": group_node()}, "foreign members"),
@@ -291,3 +308,34 @@ def test_decoding_undoes_encoding(name: str, config: Any, params: Any, opt_state
 def test_any_bytes_are_refused_politely(data: bytes) -> None:
     with pytest.raises(CorruptObjectError, match="Not a component"):
         decode_component(data)
+
+
+@pytest.mark.parametrize("readers", [None, (), ("team-a", "x/y")])
+@pytest.mark.parametrize("trained_by", [(), ("a",), ("a", "b/c")])
+def test_a_label_is_read_without_the_arrays(trained_by: tuple[str, ...], readers: tuple[str, ...] | None) -> None:
+    label = Label(trained_by=trained_by, readers=readers)
+    data = encode_component(sample_component("head", 3, label=label))
+    assert read_label(data) == decode_component(data).label == label
+    spoiled = bytearray(data)
+    spoiled[100] ^= 1
+    assert read_label(spoiled) == label
+
+
+def test_what_is_no_component_has_no_label() -> None:
+    data = encode_component(sample_component("head", 3))
+    others = write_archive({"a": b"{}"}), write_archive({}), write_archive({"x/zarr.json": b"{}"})
+    for wrong in (b"", data[:-1], data[:200], data.replace(b"trained_by", b"trained_bx"), *others):
+        with pytest.raises(CorruptObjectError):
+            read_label(wrong)
+
+
+def test_a_label_gets_narrower_with_every_task() -> None:
+    label = Label().taught("b", AccessRule.only(["x", "y"])).taught("a", PUBLIC)
+    assert label == Label(trained_by=("a", "b"), readers=("x", "y"))
+    assert label.taught("c", AccessRule.only(["y", "z"])).readers == ("y",)
+    assert label.taught("a", AccessRule.only(["z"])).readers == ()
+    assert label.hidden_by(["b"]) == ("a",)
+    rules = {"a": PUBLIC, "b": PUBLIC}
+    assert narrowest(["a"], label, rules) == AccessRule.only(["x", "y"])
+    assert narrowest(["a"], None, rules) == PUBLIC
+    assert narrowest([], Label(trained_by=("c",)), rules) == AccessRule(readers=())

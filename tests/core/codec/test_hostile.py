@@ -20,7 +20,7 @@ from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Component, Limits
 from mu2net_core.testing.samples import sample_component
 
-ROOT = group_node({"mu2net": {"config": {}, "format": 1, "name": "x"}})
+ROOT = group_node({"mu2net": {"config": {}, "format": 1, "name": "x", "readers": None, "trained_by": []}})
 GROUPS = {"zarr.json": ROOT, "params/zarr.json": group_node()}
 GOOD = encode_component(sample_component("head", 3))
 _MIB = 2**20

@@ -9,10 +9,12 @@ from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputEr
 from mu2net_core.repo import Config, Layers, Remote, Repository, open_repository
 from mu2net_core.repo.config import Value, parse_value, read_user_config
 from mu2net_core.storage import FileLock
+from mu2net_core.testing.samples import SAMPLE_IDENTITY
 
 
 def test_settings_and_remotes_survive_the_file() -> None:
     config = Config(
+        identity=SAMPLE_IDENTITY,
         preset="vit-b",
         settings={"search.mu": 0.1, "search.learning_rate": [0.1, 0.2], "children": 4, "name": "x y", "on": True},
         remotes={
@@ -24,7 +26,7 @@ def test_settings_and_remotes_survive_the_file() -> None:
 
 
 def test_setting_and_unsetting() -> None:
-    config = Config(preset="x").with_setting("search.mu", 0.2).with_setting("children", 3)
+    config = Config(identity=SAMPLE_IDENTITY, preset="x").with_setting("search.mu", 0.2).with_setting("children", 3)
     assert config.settings == {"search.mu": 0.2, "children": 3}
     assert config.without_setting("search.mu").settings == {"children": 3}
     with pytest.raises(NotFoundError, match="generations is not set"):
@@ -36,7 +38,7 @@ def test_setting_and_unsetting() -> None:
 @pytest.mark.parametrize("key", ["", ".", "a.", "a b", "a=b", "ä"])
 def test_a_key_is_words_and_dots(key: str) -> None:
     with pytest.raises(InvalidInputError, match="Not a setting"):
-        Config(preset="x").with_setting(key, 1)
+        Config(identity=SAMPLE_IDENTITY, preset="x").with_setting(key, 1)
 
 
 def test_the_validation_hook_has_the_last_word() -> None:
@@ -44,7 +46,7 @@ def test_the_validation_hook_has_the_last_word() -> None:
         raise InvalidInputError(f"Unknown setting {key} = {value}.")
 
     with pytest.raises(InvalidInputError, match="Unknown setting children = 3"):
-        Config(preset="x").with_setting("children", 3, validate=validate)
+        Config(identity=SAMPLE_IDENTITY, preset="x").with_setting("children", 3, validate=validate)
 
 
 def test_stronger_layers_win_and_say_who_they_are() -> None:
@@ -129,22 +131,27 @@ def test_two_changes_at_once_are_a_conflict(repo: Repository) -> None:
 
 def test_a_remotes_options_survive_the_file() -> None:
     remote = Remote(name="origin", url="s3://b", options={"region": "eu-central-1", "endpoint": "https://s3.org"})
-    config = Config(preset="x").with_remote(remote)
+    config = Config(identity=SAMPLE_IDENTITY, preset="x").with_remote(remote)
     assert Config.parse(config.dump(), what="it") == config
 
 
 def test_who_a_shared_repository_is_for_survives_the_file() -> None:
     for readers in (None, (), ("a", "b")):
-        config = Config(preset="x", readers=readers)
+        config = Config(identity=SAMPLE_IDENTITY, preset="x", readers=readers)
         assert Config.parse(config.dump(), what="it") == config
 
 
 def test_settings_of_this_machine_stay_here() -> None:
-    config = Config(preset="x", settings={"data.a": "/a", "limits.layers": 9, "commit.host": "x", "search.mu": 0.1})
+    config = Config(
+        identity=SAMPLE_IDENTITY,
+        preset="x",
+        settings={"data.a": "/a", "limits.layers": 9, "commit.host": "x", "search.mu": 0.1},
+    )
     assert config.shared_settings == {"search.mu": 0.1}
 
 
-HEAD = 'format = 1\npreset = "x"\n'
+IDENTITY = f'identity = "{SAMPLE_IDENTITY}"\n'
+HEAD = f'format = 1\n{IDENTITY}preset = "x"\n'
 
 
 class TestWhatOthersWrite:
@@ -154,8 +161,10 @@ class TestWhatOthersWrite:
             ('format = true\npreset = "x"', "missing or misplaced"),
             ('format = "1"\npreset = "x"', "missing or misplaced"),
             ('format = 1.0\npreset = "x"', "missing or misplaced"),
-            ("format = 1\npreset = 3", "missing or misplaced"),
-            ('format = 1\npreset = "\\u001b[31m"', "Not a preset"),
+            (f"format = 1\n{IDENTITY}preset = 3", "missing or misplaced"),
+            ('format = 1\npreset = "x"', "missing or misplaced entry .'identity'"),
+            (f'format = 1\nidentity = "{"5A" * 16}"\npreset = "x"', "32 lower-case hex digits"),
+            (f'format = 1\n{IDENTITY}preset = "\\u001b[31m"', "Not a preset"),
             (HEAD + "settings = 3", "missing or misplaced"),
             (HEAD + "remotes = [1]", "missing or misplaced"),
             (HEAD + "readers = 'a'", "missing or misplaced"),

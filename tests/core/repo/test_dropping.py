@@ -18,11 +18,11 @@ from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
 from mu2net_core.repo.place import here
 from mu2net_core.repo.prefetch import bring_models
 from mu2net_core.repo.purge import bury, store_purge_commit
-from mu2net_core.repo.purged import Purged, Tombstone, is_purge
+from mu2net_core.repo.purged import Purged, is_purge
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import evolve_sample, sample_task
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, evolve_sample, sample_task, sample_tombstone
 from mu2net_core.testing.sharing import there
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
@@ -35,7 +35,7 @@ POLICY = Policy(now=NOW)
 @pytest.fixture
 def bob(ann: Repository, origin: Remote, tmp_path: Path) -> Repository:
     """Returns a clone of what ann shares."""
-    repo = create_repository(tmp_path / "bob", preset="vit-ti0")
+    repo = create_repository(tmp_path / "bob", preset="vit-ti0", identity=SAMPLE_IDENTITY)
     repo.update_config(lambda config: config.with_remote(origin))
     attach(repo)
     pull(repo, origin)
@@ -121,13 +121,7 @@ class TestPurgedThere:
         mine = evolve_sample(bob, "cats", score=0.9, seed=90)
         commits = [mine.commit, *bob.objects.commit(mine.commit).parents]
         roots = tuple(oid for oid in bob.objects.ids("commit") if not bob.objects.commit(oid).parents)
-        stone = Tombstone(
-            task="cats",
-            through=9,
-            roots=roots,
-            objects=tuple(sorted(f"commit/{oid}" for oid in commits)),
-            purged_at=NOW,
-        )
+        stone = sample_tombstone("cats", 9, roots=roots, objects=[f"commit/{oid}" for oid in commits])
         shared = there(origin)
         purge(shared)
         shared.refs.create_tombstone(stone)
@@ -141,7 +135,7 @@ class TestPurgedThere:
         shared = there(origin)
         purge(shared)
         roots = tuple(oid for oid in bob.objects.ids("commit") if not bob.objects.commit(oid).parents)
-        shared.refs.create_tombstone(Tombstone(task="cats", through=9, roots=roots, objects=(), purged_at=NOW))
+        shared.refs.create_tombstone(sample_tombstone("cats", 9, roots=roots))
         assert pull(bob, origin)["cats"].outcome == "removed"
         evolve_sample(bob, "dogs", score=0.9, seed=90)
         other = replace(origin, name="other", url=f"{origin.url}-other")
@@ -156,9 +150,7 @@ class TestPurgedThere:
         listed += [f"model/{tip.model}", f"component/{component}"]
         shared = there(origin)
         purge(shared)
-        shared.refs.create_tombstone(
-            Tombstone(task="cats", through=9, roots=(), objects=tuple(sorted(listed)), purged_at=NOW)
-        )
+        shared.refs.create_tombstone(sample_tombstone("cats", 9, objects=listed))
         assert {task: report.outcome for task, report in pull(bob, origin).items()} == {
             "cats": "removed",
             "dogs": "up-to-date",
@@ -190,7 +182,7 @@ class TestPurgedThere:
         ann.refs.create_tag("v1", ann.objects.put(Snapshot(heads=heads, roots=ann.refs.roots())))
         push(ann, origin)
         purge(there(origin))
-        fresh = create_repository(tmp_path / "fresh", preset="vit-ti0")
+        fresh = create_repository(tmp_path / "fresh", preset="vit-ti0", identity=SAMPLE_IDENTITY)
         fresh.update_config(lambda config: config.with_remote(origin))
         (tag,) = fetch(fresh, connect(origin)).tags
         assert (tag.outcome, tag.reason) == ("skipped", "it names cats, which was purged from origin")

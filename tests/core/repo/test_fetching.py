@@ -15,7 +15,7 @@ from mu2net_core.repo.join import Policy
 from mu2net_core.repo.remotes import RemoteRepository, attach, connect
 from mu2net_core.repo.tracking import forget_tracking, read_tracking
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import commit_of, model_of, outcomes
 from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
 
@@ -39,7 +39,7 @@ def here(tmp_path: Path) -> Repository:
 
 
 def working_copy(folder: Path, shared: Path, *, partial: bool = True) -> Repository:
-    repo = create_repository(folder, preset="vit-ti0")
+    repo = create_repository(folder, preset="vit-ti0", identity=SAMPLE_IDENTITY)
     repo.update_config(lambda config: config.with_remote(origin(shared, partial=partial)))
     attach(repo)
     return repo

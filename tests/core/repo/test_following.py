@@ -17,7 +17,7 @@ from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import RemoteRepository, connect
 from mu2net_core.repo.tracking import Tracking, read_tracking
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import WrappedStore
 
 
@@ -34,7 +34,7 @@ def shared(tmp_path: Path) -> Repository:
 
 @pytest.fixture
 def here(tmp_path: Path) -> Repository:
-    return create_repository(tmp_path / "here", preset="vit-ti0")
+    return create_repository(tmp_path / "here", preset="vit-ti0", identity=SAMPLE_IDENTITY)
 
 
 def origin(shared: Repository) -> Remote:

@@ -20,7 +20,7 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach, ref_tips
 from mu2net_core.repo.sweep import delete_unless_newer, time_there
 from mu2net_core.storage import Store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_task
 from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
 
 
@@ -49,7 +49,11 @@ def zoo(repo: Repository) -> Repository:
 
 
 def gc(repo: Repository, store: Store | None = None, **options) -> GcReport:
-    place = here(repo) if store is None else Place(store=store, refs=repo.refs, copies=(repo.objects,))
+    place = (
+        here(repo)
+        if store is None
+        else Place(identity=SAMPLE_IDENTITY, store=store, refs=repo.refs, copies=(repo.objects,))
+    )
     return collect(place, **{"dry_run": False, **options})
 
 
@@ -238,7 +242,7 @@ def test_elsewhere_manifests_that_are_here_are_not_read_again(zoo: Repository) -
             return None
 
     store = Elsewhere(zoo.store)
-    place = Place(store=store, refs=Refs(store), copies=(zoo.objects, ObjectDatabase(store)))
+    place = Place(identity=SAMPLE_IDENTITY, store=store, refs=Refs(store), copies=(zoo.objects, ObjectDatabase(store)))
     assert collect(place, dry_run=False).num_objects == 6
     assert not [key for method, key in store.log if method == "read" and "objects/" in key]
     assert fsck(open_repository(zoo.worktree)).counts["unreachable"] == 0

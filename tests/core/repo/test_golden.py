@@ -24,7 +24,7 @@ from mu2net_core.repo.revisions import resolve
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1"
-MERGED = "616d059cf4d09dba0a859a4549b4aff722deae5edfae8855b45e42e00b26476a"
+MERGED = "a5e76e7a798d1d055442678cd56f65bd6d532847f786575627d929bd6785cbb9"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_it_is_clean(golden: Repository) -> None:
     report = fsck(golden)
     assert report.is_clean, report.problems
     assert {kind: report.counts[kind] for kind in ("component", "model", "task", "commit", "snapshot", "entries")} == {
-        "component": 6,
+        "component": 7,
         "model": 5,
         "task": 3,
         "commit": 9,

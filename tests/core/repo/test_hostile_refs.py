@@ -19,7 +19,7 @@ from mu2net_core.repo.epoch import current_epoch
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_repository
 
 OID = "1" * 64
 SEEDS: dict[str, tuple[str, bytes, Callable[[Refs], Any]]] = {
@@ -38,7 +38,8 @@ SEEDS: dict[str, tuple[str, bytes, Callable[[Refs], Any]]] = {
     "epoch": (f"refs/epoch/{'a' * 32}", b"a" * 32 + b"\n", lambda refs: current_epoch(refs.store)),
 }
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 9), st.binary(max_size=9)), max_size=3)
-CONFIG = b'format = 1\npreset = "vit-ti0"\n[settings]\na.b = 1\nc = [1, "x"]\n[remotes.origin]\nurl = "/srv/x"\n'
+CONFIG = f'format = 1\nidentity = "{SAMPLE_IDENTITY}"\npreset = "vit-ti0"\n'.encode()
+CONFIG += b'[settings]\na.b = 1\nc = [1, "x"]\n[remotes.origin]\nurl = "/srv/x"\n'
 
 
 def mutated(data: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:

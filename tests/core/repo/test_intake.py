@@ -14,7 +14,7 @@ from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.outcomes import Counter, Progress
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.wrappers import FaultyStore, LatencyStore, WrappedStore
 
 READS = frozenset({"read"})
@@ -36,7 +36,7 @@ def origin(shared: Repository, *, partial: bool = True) -> Remote:
 
 
 def copy(folder: Path, shared: Repository, *, partial: bool = True) -> Repository:
-    repo = create_repository(folder, preset="vit-ti0")
+    repo = create_repository(folder, preset="vit-ti0", identity=SAMPLE_IDENTITY)
     repo.update_config(lambda config: config.with_remote(origin(shared, partial=partial)))
     return repo
 
@@ -90,7 +90,10 @@ def test_one_request_at_a_time_is_not_waited_for(shared: Repository, tmp_path: P
             with meeting:
                 active -= 1
 
-    fetch(create_repository(tmp_path / "here", preset="vit-ti0"), RemoteRepository(origin(shared), Busy(store)))
+    fetch(
+        create_repository(tmp_path / "here", preset="vit-ti0", identity=SAMPLE_IDENTITY),
+        RemoteRepository(origin(shared), Busy(store)),
+    )
     assert most > 1
     assert len(waits) < 80
 
@@ -129,7 +132,9 @@ def test_what_is_larger_than_it_says_is_refused(shared: Repository, tmp_path: Pa
 
 
 def test_manifests_have_a_limit(shared: Repository, tmp_path: Path) -> None:
-    here = create_repository(tmp_path / "here", preset="vit-ti0", limits=Limits(manifest_bytes=500))
+    here = create_repository(
+        tmp_path / "here", preset="vit-ti0", identity=SAMPLE_IDENTITY, limits=Limits(manifest_bytes=500)
+    )
     with pytest.raises(Mu2netError, match="larger than the size limit of 500 bytes"):
         fetch(here, RemoteRepository(origin(shared), LocalStore(shared.path)))
 
@@ -147,7 +152,7 @@ def test_what_was_kept_aside_is_checked_before_it_is_used(shared: Repository, tm
 
 
 def test_a_full_copy_tells_how_much_there_is_to_come(shared: Repository, tmp_path: Path) -> None:
-    here, seen = create_repository(tmp_path / "here", preset="vit-ti0"), list[Progress]()
+    here, seen = create_repository(tmp_path / "here", preset="vit-ti0", identity=SAMPLE_IDENTITY), list[Progress]()
     remote = RemoteRepository(origin(shared, partial=False), LocalStore(shared.path))
     fetch(here, remote, counter=Counter(seen.append))
     assert seen[-1].num_objects == seen[-1].total_objects

@@ -24,13 +24,12 @@ from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.preview import preview
-from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.refs import Refs, entry_key
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task, sample_tombstone
 from mu2net_core.testing.sharing import clone_of, commit_of, outcomes
 from mu2net_core.testing.wrappers import Watched, WrappedStore
 
@@ -540,7 +539,7 @@ def test_a_push_that_takes_long_reads_it_though_all_was_looked_at_just_before(an
 
 
 def test_a_tombstone_comes_back_before_anything_else(ann: Repository, place: Place) -> None:
-    stone = Tombstone(task="z", through=1, roots=(), objects=(), purged_at="2026-01-01T00:00:00.000000+00:00")
+    stone = sample_tombstone("z", 1)
     key = Refs(place.store).create_tombstone(stone)
     new_epoch(place.store)
     fetch(ann, connect(place.remote))

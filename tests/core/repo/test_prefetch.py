@@ -13,7 +13,7 @@ from mu2net_core.repo.outcomes import Counter, Progress
 from mu2net_core.repo.prefetch import bring_components, bring_models
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import LAYERS, SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import model_of
 
 
@@ -24,7 +24,7 @@ def here(tmp_path: Path) -> Repository:
     for task in ("a", "b"):
         add_sample_task(shared, task)
         evolve_sample(shared, task, score=0.5, trains=LAYERS, seed=ord(task))
-    repo = create_repository(tmp_path / "here", preset="vit-ti0")
+    repo = create_repository(tmp_path / "here", preset="vit-ti0", identity=SAMPLE_IDENTITY)
     origin = Remote(name="origin", url=str(shared.path))
     repo.update_config(lambda config: config.with_remote(origin))
     attach(repo)

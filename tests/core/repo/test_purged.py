@@ -1,20 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import AccessRule, encode
 from mu2net_core.repo import Repository
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.purged import Purged, Tombstone, is_purge, redacted_task
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.repo.purged import Purged, is_purge, redacted_task
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
 
 A, B = "a" * 64, "b" * 64
 NOW = "2026-01-02T03:04:05.678901+00:00"
 
 
 def stone(task: str = "cats", *, through: int = 1, roots: tuple[str, ...] = (A,), objects: tuple[str, ...] = ()):
-    return Tombstone(task=task, through=through, roots=roots, objects=objects, purged_at=NOW)
+    return replace(sample_tombstone(task, through, roots=roots), objects=objects)
 
 
 def test_tombstones_are_kept_in_order(repo: Repository) -> None:

@@ -12,10 +12,10 @@ from mu2net_core.repo import Config, Remote, Repository, create_repository, open
 from mu2net_core.repo import remotes as remotes_module
 from mu2net_core.repo.remotes import attach, check_place, component_fetcher, connect, connect_or_create, find_remote
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_repository
 from mu2net_core.testing.wrappers import WrappedStore
 
-LIKE = Config(preset="vit-ti3", settings={"search.mu": 0.2})
+LIKE = Config(identity=SAMPLE_IDENTITY, preset="vit-ti3", settings={"search.mu": 0.2})
 
 
 def remote(url: Path | str, name: str = "origin", *, partial: bool = True) -> Remote:
@@ -23,7 +23,7 @@ def remote(url: Path | str, name: str = "origin", *, partial: bool = True) -> Re
 
 
 def with_remotes(*remotes: Remote) -> Config:
-    return Config(preset="vit-ti0", remotes={each.name: each for each in remotes})
+    return Config(identity=SAMPLE_IDENTITY, preset="vit-ti0", remotes={each.name: each for each in remotes})
 
 
 class TestFindRemote:
@@ -195,7 +195,7 @@ class TestMakingOneAtTheSameMoment:
 
             def before(self, method: str, key: str) -> None:
                 if (method, key) == ("list", ""):
-                    connect_or_create(remote(url), Config(preset="vit-b"))
+                    connect_or_create(remote(url), Config(identity=SAMPLE_IDENTITY, preset="vit-b"))
 
         made = connect_or_create(remote(url), LIKE, open_store=lambda url: Slower(open_store(url)))
         assert made.config().preset == "vit-b"
@@ -208,7 +208,7 @@ class TestMakingOneAtTheSameMoment:
 
         def later(*args: Any, **kwargs: Any) -> Repository:
             monkeypatch.setattr(remotes_module, "create_repository", create)
-            connect_or_create(remote(place), Config(preset="vit-b"))
+            connect_or_create(remote(place), Config(identity=SAMPLE_IDENTITY, preset="vit-b"))
             return create(*args, **kwargs)
 
         monkeypatch.setattr(remotes_module, "create_repository", later)
@@ -218,7 +218,9 @@ class TestMakingOneAtTheSameMoment:
         url = "memory://at-the-same-moment/eight"
 
         def make(number: int) -> str:
-            return connect_or_create(remote(url), Config(preset=f"vit-{number}")).config().preset
+            return (
+                connect_or_create(remote(url), Config(identity=SAMPLE_IDENTITY, preset=f"vit-{number}")).config().preset
+            )
 
         with ThreadPoolExecutor(8) as pool:
             assert len(set(pool.map(make, range(8)))) == 1

@@ -15,13 +15,13 @@ from mu2net_core.repo.remotes import RemoteRepository, connect_or_create
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.repo.transfer import send
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample
 from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Repository:
-    return create_repository(tmp_path / "here", preset="vit-ti0")
+    return create_repository(tmp_path / "here", preset="vit-ti0", identity=SAMPLE_IDENTITY)
 
 
 def reach(repo: Repository, *, partial: bool = True) -> RemoteRepository:
