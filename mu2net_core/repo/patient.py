@@ -11,7 +11,7 @@ from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS, Kind, object_key
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.database import ObjectDatabase
-from mu2net_core.repo.losses import check_same
+from mu2net_core.repo.fetching import check_known
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState, Refs
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
@@ -143,11 +143,12 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
 
     Raises:
         NotFoundError: there is no repository, or not the one that was seen.
+        ConflictError: it is another repository.
         InvalidInputError: its settings are of a future format.
     """
     seen = read_tracking(near.state, remote.remote)
     with suppress(CorruptObjectError):  # a link in place of a folder, which the examination names
-        check_same(near.objects, remote, seen, look_at_refs(remote.store, commits=True))
+        check_known(near, remote, seen, look_at_refs(remote.store, commits=True))
     is_seen = bool(seen.heads or seen.roots)
     lost = is_seen and not _has_settings(remote)
     return Patient(

@@ -151,13 +151,13 @@ class TestMerges:
         self, ann: Repository, context: Context, allowed: Path
     ) -> None:
         merged = ann.objects.put(merge_commits(ann.objects, self.split(ann, context))[1])
-        trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
+        trust = Trust(objects=ann.objects, identity=ann.identity, keys=read_allowed_keys(allowed))
         assert (trust.commit(merged).state, trust.refusal(merged, None)) == ("merge", None)
 
     def test_what_joins_an_unsigned_commit_does_not(self, ann: Repository, context: Context, allowed: Path) -> None:
         left, right = self.split(ann, context, sign_right=False)
         merged = ann.objects.put(merge_commits(ann.objects, [left, right])[1])
-        trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
+        trust = Trust(objects=ann.objects, identity=ann.identity, keys=read_allowed_keys(allowed))
         assert trust.commit(merged).reason == f"joins {right[:10]}, which is not signed"
         assert trust.commit(merged).state == "unsigned"
         assert trust.refusal(merged, right) is None  # what is ours already need not be
@@ -170,7 +170,7 @@ class TestMerges:
     ) -> None:
         genuine = merge_commits(ann.objects, self.split(ann, context))[1]
         forged = ann.objects.put(replace(genuine, **change))  # type: ignore[arg-type]
-        trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
+        trust = Trust(objects=ann.objects, identity=ann.identity, keys=read_allowed_keys(allowed))
         assert trust.commit(forged).reason == "is no merge that its parents give"
 
 
