@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,8 @@ class Patient:
         stones: tombstones that were seen there.
         near: a copy of its manifests at hand.
         settings: what goes in place of its settings, which are lost or damaged; None if they are not.
+        trusts: whether an entry of a head, a tag, root or tombstone that others tell of may become one of this
+            repository, given its key and bytes.
         healed: objects that were put in place, in order.
     """
 
@@ -55,6 +58,7 @@ class Patient:
     stones: tuple[Tombstone, ...] = ()
     near: ObjectDatabase | None = None
     settings: bytes | None = None
+    trusts: Callable[[str, bytes], bool] = lambda *_: True
     healed: list[tuple[Kind, str]] = field(default_factory=list, repr=False)
 
     @property

@@ -290,7 +290,7 @@ class TestTheRemoteChanged:
         repo.update_config(lambda config: config.with_remote(origin))
         attach(repo)
         result = push(repo, origin)
-        assert outcomes(result) == {"a": "merged"}
+        assert outcomes(result) == {"a": "updated"}
         assert "the head of a, on another log than was seen" in result.restored
         remote = there(origin)
         for state in (theirs, mine):
