@@ -79,6 +79,8 @@ def _remote(remote: RemoteStatus, now: datetime) -> str:
 
 
 def _relation(remote: RemoteStatus) -> str:
+    if remote.is_other:
+        return "another repository was there when it was last looked at"
     ours = remote.to_push
     names = [*ours.tasks, *(f"root {name}" for name in ours.roots), *(f"tag {name}" for name in ours.tags)]
     parts = {

@@ -12,6 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.foreign_settings import fitting_settings
 from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.remote import as_readers, resolve_url
+from mu2net_core.api.sharing import requiring
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
 from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, InvalidInputError, StorageError
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
@@ -117,11 +118,9 @@ def clone(
         if require_signed is not None:
             keys = str(context.cwd / require_signed.expanduser())
             repo.update_config(lambda config: config.with_setting(REQUIRE_SIGNED, keys))
-        trust = trust_of(repo, context)
-        refuse_tag = None if trust is None else trust.tag_refusal
-        policy = Policy(refuse=None if trust is None else trust.refusal)
+        policy = requiring(Policy(), trust_of(repo, context))
         with synced_together(repo.store):
-            fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, refuse_tag=refuse_tag)
+            fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, policy=policy)
             tracking = read_tracking(repo.state, remote)
             tasks = adopt(repo, tracking, sorted(tracking.heads), policy)
     if not (tasks or fetched.roots):

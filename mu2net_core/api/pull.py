@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from mu2net_core.api.fetch import fetch
 from mu2net_core.api.merge import merge
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict
-from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, Watch
+from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, TaskReport, Watch
 from mu2net_core.repo.prefetch import bring_models
 
 __all__ = ["pull"]
@@ -59,4 +59,18 @@ def pull(
         model_id = repo.objects.commit(head.commit).model if head is not None else None
         bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
     keep_bounded(repo, context)
-    return replace(fetched, tasks=merged.tasks, num_objects=counter.num_objects, size_bytes=counter.size_bytes)
+    told = _joined(fetched.tasks, merged.tasks)
+    return replace(fetched, tasks=told, num_objects=counter.num_objects, size_bytes=counter.size_bytes)
+
+
+def _joined(fetched: Iterable[TaskReport], merged: Iterable[TaskReport]) -> tuple[TaskReport, ...]:
+    """Returns what became of each task here; what was wrong with a log over there is told of it, too."""
+    before = {report.task: report for report in fetched if report.reason is not None}
+    return tuple(_with_reason(report, before.get(report.task)) for report in merged)
+
+
+def _with_reason(report: TaskReport, before: TaskReport | None) -> TaskReport:
+    if before is None or (report.reason is not None and before.outcome != "broken"):
+        return report
+    outcome = before.outcome if before.outcome == "broken" else report.outcome
+    return replace(report, outcome=outcome, reason=before.reason)

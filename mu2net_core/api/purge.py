@@ -20,7 +20,7 @@ from mu2net_core.repo.place import Place, here, there
 from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
 from mu2net_core.repo.purged import is_purge, redacted_task
 from mu2net_core.repo.reach import Tips, state_tips
-from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.remotes import check_own, connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.survey import Survey, survey
 from mu2net_core.repo.tracking import read_tracking
@@ -99,7 +99,7 @@ def _purge_there(
     repo: Repository, context: Context, task: str, name: str, *, dry_run: bool, settle: Callable[[], None]
 ) -> PurgeReport:
     reached = connect(find_remote(repo.config, name), limits=repo.limits)
-    reached.config()
+    check_own(reached.remote, reached.config().identity, repo.identity)
     place = there(reached, repo)
     if place.refs.head(task) is None:
         known = place.refs.tasks()

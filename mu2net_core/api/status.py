@@ -71,6 +71,7 @@ class RemoteStatus:
             purged there while there is work on it here that was never there: it stays, and is not sent.
         to_push: what a push would move, of all that its readers may see.
         lost: what was seen of it and was gone when it was last looked at, in words.
+        is_other: whether another repository was there when it was last looked at, so that nothing was exchanged.
     """
 
     name: str
@@ -80,6 +81,7 @@ class RemoteStatus:
     relations: Mapping[str, Relation] = field(default_factory=dict)
     to_push: Pending = field(default_factory=Pending)
     lost: tuple[str, ...] = ()
+    is_other: bool = False
 
     def tasks(self, *relations: Relation) -> tuple[str, ...]:
         """Returns the tasks in one of ``relations``, sorted."""
@@ -203,6 +205,7 @@ def _remote(
         relations=relations,
         to_push=sender.pending(known, moved),
         lost=known.lost,
+        is_other=known.identity not in {None, repo.identity},
     )
 
 

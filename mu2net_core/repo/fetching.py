@@ -7,16 +7,28 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import TypeVar
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo.arrival import MissingObjectError
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.dropping import left_alone, presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
-from mu2net_core.repo.following import Replaced, behind_error, gap_error, lost_there, newest_heads
+from mu2net_core.repo.following import (
+    Followed,
+    Replaced,
+    back_error,
+    behind_error,
+    check_forward,
+    check_identity,
+    gap_error,
+    lost_there,
+    newest_heads,
+)
 from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.intake import incoming_of, receive, receive_components
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import GONE, check_same
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
@@ -30,9 +42,12 @@ from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, writ
 
 __all__ = ["Clock", "check_known", "fetch", "fetch_heads", "note_purged", "unknown_task"]
 
+T = TypeVar("T")
 Clock = Callable[[], datetime | None]
 
 _NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
+_ANYTHING = Policy()
+_OTHER = "on another log than was seen"
 _BATCH = 256
 """Heads that are followed together; what is known of the remote is stored after each batch."""
 
@@ -44,7 +59,7 @@ def fetch(
     tasks: Collection[str] = (),
     counter: Counter | None = None,
     clock: Clock = lambda: None,
-    refuse_tag: Callable[[str, str], str | None] | None = None,
+    policy: Policy = _ANYTHING,
 ) -> Exchange:
     """Copies what is new on ``remote``: heads' histories and manifests, roots and tags.
 
@@ -56,11 +71,11 @@ def fetch(
         tasks: whose heads; by default all.
         counter: of objects.
         clock: tells the time, so that whoever comes back at once need not ask again whether anything was purged.
-        refuse_tag: returns why a tag may not be taken over, given its name and snapshot; or None.
+        policy: what may not be taken over.
 
     Raises:
         NotFoundError: there is no repository, or it has none of ``tasks``.
-        ConflictError: a root of the same name is another model there.
+        ConflictError: it is another repository, or a root of the same name is another model there.
         CorruptObjectError: what it sent is damaged, or it is behind what was seen of it, or a head's log does not
             continue that; all other heads were fetched.
     """
@@ -73,9 +88,9 @@ def fetch(
         if known.heads or known.roots
         else look_at_refs(remote.store, commits=False)
     )
-    tracking = _recognised(repo, remote, known, clock(), sight)
+    tracking = _recognised(repo, remote, known, clock(), sight, policy)
     with _noting_failure(repo, remote, known):
-        return _fetch_all(repo, remote, tracking, sight, tasks, counter, clock, refuse_tag)
+        return _fetch_all(repo, remote, tracking, sight, tasks, counter, clock, policy)
 
 
 def _fetch_all(
@@ -86,20 +101,22 @@ def _fetch_all(
     tasks: Collection[str],
     counter: Counter,
     clock: Clock,
-    refuse_tag: Callable[[str, str], str | None] | None,
+    policy: Policy,
 ) -> Exchange:
     """Fetches from a remote that is the one it was; arguments as of ``fetch``."""
     tracking, roots = fetch_roots(repo, remote, tracking, counter)
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
     whole = tasks or [task for task in numbers if task not in gaps]
-    tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
+    tracking, reports, broken = fetch_heads(
+        repo, remote, tracking, whole, numbers=numbers, counter=counter, policy=policy
+    )
     absent = [task for task in tasks if task not in tracking.heads and task not in broken]
     if absent:
         raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}", repo.config.remotes)
     broken |= {task: gap_error(remote, task, number) for task, number in gaps.items()}
     tags: tuple[NameReport, ...] = ()
     if not tasks:
-        tracking, tags = fetch_tags(repo, remote, tracking, counter, refuse_tag)
+        tracking, tags = fetch_tags(repo, remote, tracking, counter, policy.refuse_tag)
         write_tracking(repo.state, remote.remote.name, tracking.seen(clock()))
     if tracking.lost and not tasks:
         raise behind_error(remote, tracking.lost)
@@ -130,13 +147,22 @@ def _noting_failure(repo: Repository, remote: RemoteRepository, known: Tracking)
         raise
 
 
-def check_known(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
-    """Checks that a remote still is the same repository, as ``check_same`` does, and notes it if it is not."""
+def check_known(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> Tracking:
+    """Returns what is known of a remote, if it still is the same repository; it is noted if it is not.
+
+    Its settings tell, with its identity, which is None if they are lost or damaged. Then what it has tells, as far as
+    it can (``check_same``).
+    """
     try:
-        check_same(repo.objects, remote, tracking, sight)
+        found = check_identity(repo, remote, tracking)
+    except (CorruptObjectError, InvalidInputError, NotFoundError):
+        found = replace(tracking, identity=None)
+    try:
+        check_same(repo.objects, remote, tracking, sight, is_own=found.identity is not None)
     except NotFoundError:
         write_tracking(repo.state, remote.remote.name, replace(tracking, lost=(GONE,)))
         raise
+    return found
 
 
 def fetch_heads(
@@ -147,6 +173,7 @@ def fetch_heads(
     *,
     numbers: Mapping[str, int] = _NO_NUMBERS,
     counter: Counter,
+    policy: Policy = _ANYTHING,
 ) -> tuple[Tracking, tuple[TaskReport, ...], dict[str, Mu2netError]]:
     """Copies the histories of the heads of ``tasks``, and of tasks whose knowledge they hold; lists nothing.
 
@@ -157,6 +184,7 @@ def fetch_heads(
         tasks: which heads.
         numbers: their newest entries, where a listing told; the others are probed for.
         counter: of objects.
+        policy: what may not be taken over.
 
     Returns:
         what is known of the remote now, also stored; what became of each head that is there; and what is wrong with
@@ -166,21 +194,29 @@ def fetch_heads(
     finished: dict[str, str] = {}
     while pending:
         batch, pending = pending[:_BATCH], pending[_BATCH:]
-        found = newest_heads(remote, tracking, batch, numbers)
+        found = newest_heads(remote, tracking, batch, numbers, strict=policy.is_strict)
         broken |= {task: state for task, state in found.items() if isinstance(state, Mu2netError)}
-        others = {task: other.state for task, other in found.items() if isinstance(other, Replaced)}
-        tracking = tracking.with_replaced(others)
-        states = {task: state for task, state in found.items() if isinstance(state, HeadState)} | others
+        followed = {task: one for task, one in found.items() if isinstance(one, Followed)}
+        states = {task: one.state for task, one in followed.items()}
         buried = left_alone(repo, remote, states)
         reports |= buried
         wanted = {task: state for task, state in states.items() if task not in buried}
         teachers = _receive_heads(repo, remote, list(wanted.values()), counter)
-        reports |= {task: _report(repo, state, tracking.heads.get(task), others) for task, state in wanted.items()}
+        back = _going_back(repo, tracking, {task: followed[task] for task in wanted})
+        unseen = {task for task in back if task not in tracking.heads}
+        broken |= {task: back_error(remote, back[task]) for task in unseen}
+        states, wanted = _without(states, unseen), _without(wanted, unseen)
+        others = {task: _OTHER for task, one in followed.items() if isinstance(one, Replaced)} | _without(back, unseen)
+        tracking = tracking.with_replaced(others.keys() & tracking.heads.keys())
+        reports |= {
+            task: _report(repo, state, tracking.heads.get(task), others.get(task), is_bad=task in back)
+            for task, state in wanted.items()
+        }
         moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
             if any(is_purge(repo.objects.commit(state.commit)) for state in left.values()):
-                note_purged(repo, remote)  # a purge moves the head before the epoch tells of it
+                note_purged(repo, remote, policy)  # a purge moves the head before the epoch tells of it
             finished |= {task: repo.objects.commit(state.commit).finished_at for task, state in left.items()}
             newest = max(finished, key=lambda task: finished[task], default="")
             tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values(), newest=newest)
@@ -190,18 +226,24 @@ def fetch_heads(
 
 
 def _recognised(
-    repo: Repository, remote: RemoteRepository, tracking: Tracking, now: datetime | None, sight: Sight | None
+    repo: Repository,
+    remote: RemoteRepository,
+    tracking: Tracking,
+    now: datetime | None,
+    sight: Sight | None,
+    policy: Policy,
 ) -> Tracking:
     """Returns what is known of ``remote``, if it still is the same repository, and what of it that has lost.
 
     With ``sight`` all refs of it were looked at, else its epoch is.
     """
     taken: frozenset[Node] = frozenset()
-    if not _is_current(remote, tracking, sight):
+    if tracking.identity != repo.identity or not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
-        check_known(repo, remote, tracking, sight)
-        remote.config()  # of a format we read
-        note_purged(repo, remote)
+        tracking = check_known(repo, remote, tracking, sight)
+        if tracking.identity is None:
+            remote.config()  # says what is wrong with it
+        note_purged(repo, remote, policy)
         taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
     if sight is not None:
@@ -219,9 +261,14 @@ def _is_current(remote: RemoteRepository, tracking: Tracking, sight: Sight | Non
     return tracking.epoch is not None and is_current(remote.store, tracking.epoch)
 
 
-def note_purged(repo: Repository, remote: RemoteRepository) -> None:
-    """Stores what was purged over there, beyond what was known of that."""
-    there = (stone for stones in remote.refs.tombstones().values() for stone in stones)
+def note_purged(repo: Repository, remote: RemoteRepository, policy: Policy = _ANYTHING) -> None:
+    """Stores what was purged over there, beyond what was known of that.
+
+    Tombstones of another repository count for nothing, nor do those that the policy refuses.
+    """
+    every = (stone for stones in remote.refs.tombstones().values() for stone in stones)
+    own = (stone for stone in every if stone.identity == repo.identity)
+    there = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
     known = dict.fromkeys([*read_purged(repo.state, remote.remote), *there])
     write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
 
@@ -279,10 +326,30 @@ def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) ->
         )
 
 
-def _report(repo: Repository, state: HeadState, seen: HeadState | None, others: Collection[str]) -> TaskReport:
+def _going_back(repo: Repository, tracking: Tracking, followed: Mapping[str, Followed]) -> dict[str, str]:
+    """Returns what is wrong with heads that have not all the work in them that they had moved to, in words.
+
+    A log that is another one than was seen is judged for itself: what was seen of it is kept in any case.
+    """
+    back: dict[str, str] = {}
+    for task, one in followed.items():
+        seen = None if isinstance(one, Replaced) else tracking.heads.get(task)
+        known = [seen.commit] if seen is not None and repo.objects.has("commit", seen.commit) else []
+        reason = check_forward(repo.objects, task, [*known, *one.moves, one.state.commit])
+        back |= {} if reason is None else {task: reason}
+    return back
+
+
+def _without(by_task: Mapping[str, T], tasks: Collection[str]) -> dict[str, T]:
+    return {task: value for task, value in by_task.items() if task not in tasks}
+
+
+def _report(
+    repo: Repository, state: HeadState, seen: HeadState | None, other: str | None, *, is_bad: bool
+) -> TaskReport:
     outcome: TaskOutcome = "up-to-date"
     if seen is None or seen.commit != state.commit:
         outcome = "new" if seen is None else "updated"
         outcome = "removed" if repo.objects.commit(state.commit).removed else outcome
-    reason = "on another log than was seen; what was seen of it is kept here" if state.task in others else None
-    return TaskReport(task=state.task, outcome=outcome, commit=state.commit, reason=reason)
+    reason = None if other is None else f"{other}; what was seen of it is kept here"
+    return TaskReport(task=state.task, outcome="broken" if is_bad else outcome, commit=state.commit, reason=reason)

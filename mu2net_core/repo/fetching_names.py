@@ -13,7 +13,7 @@ from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
 
-__all__ = ["fetch_roots", "fetch_tags", "root_conflict"]
+__all__ = ["fetch_roots", "fetch_tags", "other_tag", "root_conflict"]
 
 
 def fetch_roots(
@@ -67,6 +67,10 @@ def fetch_tags(
             reason = f"it names {gone}, which was purged from {remote.remote.name}"
             reports.append(NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason))
             continue
+        other = other_tag(repo, name, snapshot_id)
+        if other is not None:
+            reports.append(NameReport(name=name, outcome="broken", id=snapshot_id, reason=other))
+            continue
         refusal = None if name in ours or refuse_tag is None else refuse_tag(name, snapshot_id)
         if refusal is not None:
             reports.append(NameReport(name=name, outcome="refused", id=snapshot_id, reason=refusal))
@@ -91,6 +95,17 @@ def _receive_tag(
     if gone is None:
         receive(repo, remote, commits, what="tags", counter=counter)
     return gone
+
+
+def other_tag(repo: Repository, name: str, snapshot_id: str) -> str | None:
+    """Returns why a snapshot, which is here, is not that of a tag of that name in this repository; None if it can be.
+
+    One that names neither tag nor repository is only judged by the histories in it.
+    """
+    snapshot = repo.objects.stored_snapshot(snapshot_id)
+    if snapshot.identity not in {None, repo.identity}:
+        return f"its snapshot is of another repository ({(snapshot.identity or '')[:8]})"
+    return None if snapshot.tag in {None, name} else f"its snapshot was made for the tag {snapshot.tag}"
 
 
 def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> NameReport | None:

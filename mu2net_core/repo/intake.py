@@ -16,6 +16,7 @@ from mu2net_core.repo.arrival import Incoming, read_checked
 from mu2net_core.repo.closure import Node, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
 from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.plausible import Arrivals, check
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.workers import Workers
@@ -152,6 +153,7 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
     value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
     waits = {need: size for need, size in _needs(repo, remote, value) if not repo.objects.has(*need)}
     if not waits:
+        check(value, repo.objects, Arrivals(identity=repo.identity))
         repo.objects.put_bytes(kind, data)
         incoming.drop(kind, oid)
     elif kept is None:

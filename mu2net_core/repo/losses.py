@@ -156,7 +156,9 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set
     return found | {part for part in whole if purged.lists(part) is None}
 
 
-def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
+def check_same(
+    objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight, *, is_own: bool
+) -> None:
     """Checks that there is what is left of the repository that was seen.
 
     Args:
@@ -164,6 +166,7 @@ def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Trac
         remote: to look at.
         tracking: what was seen.
         sight: its refs and commits now.
+        is_own: whether its identity says that it is a copy of ours; if that is lost, what it has must tell.
 
     Raises:
         NotFoundError: nothing of it is left, or another repository is in its place.
@@ -172,7 +175,7 @@ def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Trac
         return
     if sight.is_empty:
         raise _gone_error(remote.remote, remote.store.url, another=False)
-    if _is_another(objects, remote, tracking, sight):
+    if not is_own and _is_another(objects, remote, tracking, sight):
         raise _gone_error(remote.remote, remote.store.url, another=sight.has_refs or CONFIG in sight.keys)
 
 

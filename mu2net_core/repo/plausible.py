@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, InternalError, InvalidInputError, NotFoundError
+from mu2net_core.objects import Commit
 from mu2net_core.repo.database import Manifest, ObjectDatabase
 
 __all__ = ["ISOLATED", "Arrivals", "check"]
@@ -26,9 +27,14 @@ class Arrivals:
     latest: str = ""
 
 
-def check(value: Manifest, objects: ObjectDatabase, arrivals: Arrivals) -> None:
+def check(value: Manifest, objects: ObjectDatabase, arrivals: Arrivals) -> None:  # noqa: ARG001
     """Checks a manifest all of whose needs are in ``objects``.
 
     Raises:
         CorruptObjectError: it cannot be what honest work makes.
     """
+    if not isinstance(value, Commit) or value.identity == arrivals.identity:
+        return
+    if value.identity is not None or not value.parents:
+        there = value.identity or "unknown"
+        raise CorruptObjectError(f"A commit of {value.task} is of another repository ({there[:8]}).")

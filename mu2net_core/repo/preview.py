@@ -9,7 +9,7 @@ from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Closure, collect
 from mu2net_core.repo.fetching import Clock, fetch, fetch_heads, unknown_task
 from mu2net_core.repo.following import replaced_heads
-from mu2net_core.repo.join import OnConflict, conflict_report
+from mu2net_core.repo.join import OnConflict, Policy, conflict_report
 from mu2net_core.repo.merge import merge
 from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskReport
 from mu2net_core.repo.planning import Planner
@@ -27,7 +27,7 @@ def preview(
     remote: Remote,
     *,
     tasks: Collection[str] = (),
-    on_conflict: OnConflict = "best",
+    policy: Policy | None = None,
     open_store: OpenStore | None = None,
     clock: Clock = lambda: None,
 ) -> PushPlan:
@@ -44,10 +44,11 @@ def preview(
     for task in tasks:
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
-    reached, tracking, astray, lost = _look(repo, remote, tasks or known, open_store, clock)
+    policy = policy or Policy()
+    reached, tracking, astray, lost = _look(repo, remote, tasks or known, open_store, clock, policy)
     planner = Planner(repo, reached, tracking)
     roots = tuple(_roots(planner))
-    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), astray, on_conflict))
+    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), astray, policy.on_conflict))
     tags = () if tasks else tuple(_tags(planner))
     every = (*roots, *parcels, *tags)
     return PushPlan(
@@ -63,26 +64,33 @@ def preview(
 
 
 def _look(
-    repo: Repository, remote: Remote, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+    repo: Repository,
+    remote: Remote,
+    tasks: Collection[str],
+    open_store: OpenStore | None,
+    clock: Clock,
+    policy: Policy,
 ) -> tuple[RemoteRepository, Tracking, frozenset[str], tuple[str, ...]]:
     """Returns the remote, what is known of it now, its heads on other logs than were seen, and what it lost.
 
     Looks at it, however shortly that was done.
     """
-    reached = reach_known(repo, remote, open_store, lambda: None)
+    reached = reach_known(repo, remote, open_store, lambda: None, policy)
     there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.names
     if not (reached.is_known and reached.is_current):
-        if not check_recipient(there):
+        if not check_recipient(there, repo.identity):
             return there, Tracking(url=remote.url), frozenset(), ()
         if not reached.losses:
-            fetch(repo, there, clock=clock)
+            fetch(repo, there, clock=clock, policy=policy)
             tracking = read_tracking(repo.state, remote)
     astray = frozenset() if reached.sight is None else replaced_heads(there, tracking, reached.sight, tasks)
     numbers, _ = there.refs.listing(keys)
     heads = tracking.heads
     moved = [task for task in tasks if numbers.get(task, 0) > (heads[task].number if task in heads else 0)]
     if moved:
-        tracking, _, broken = fetch_heads(repo, there, tracking, moved, numbers=numbers, counter=Counter())
+        tracking, _, broken = fetch_heads(
+            repo, there, tracking, moved, numbers=numbers, counter=Counter(), policy=policy
+        )
         if broken:
             raise broken[min(broken)]
     return there, tracking, astray, reached.losses.words

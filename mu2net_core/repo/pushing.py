@@ -129,16 +129,16 @@ def _begin(
     brief = _briefly(repo, remote, tasks, open_store, clock)
     if brief is not None:
         return Session(brief[0], policy, counter, clock, restored=restored, looked=brief[1])
-    reached = reach_known(repo, remote, open_store, clock)
+    reached = reach_known(repo, remote, open_store, clock, policy)
     if not reached.is_known:
-        there = _met(repo, reached.remote, tasks, open_store, clock)
+        there = _met(repo, reached.remote, tasks, open_store, clock, policy)
         return Session(
             Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock, restored=restored
         )
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
-    tracking = _settled(repo, reached, healed, clock)
+    tracking = _settled(repo, reached, healed, clock, policy)
     planner = Planner(repo, there, tracking, healed.missing, _moved(reached.sight, tracking))
     looked: Extent = "listed" if reached.sight is None else "all"
     session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
@@ -183,7 +183,7 @@ def _briefly(
     So is done with a big one, if a head can be sent and nothing but heads; a folder is looked at each time.
     """
     tracking = read_tracking(repo.state, remote)
-    if not tracking.is_big or tracking.lost:
+    if not tracking.is_big or tracking.lost or tracking.identity != repo.identity:
         return None
     there, now = connect(remote, open_store=open_store, limits=repo.limits), clock()
     is_folder = there.store.local_path(CONFIG) is not None
@@ -209,29 +209,34 @@ def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:
 
 
 def _met(
-    repo: Repository, there: RemoteRepository, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+    repo: Repository,
+    there: RemoteRepository,
+    tasks: Collection[str],
+    open_store: OpenStore | None,
+    clock: Clock,
+    policy: Policy,
 ) -> RemoteRepository:
     """Returns a remote of which nothing was known, made if it is not there, and fetched from."""
     if not there.exists():
         check_ready(repo, there.audience, tasks or repo.refs.tasks(), tags=not tasks)
     there = connect_or_create(there.remote, repo.config, open_store=open_store, limits=repo.limits)
     begin_epoch(there.store)
-    _fetch(repo, there, clock)
+    _fetch(repo, there, clock, policy)
     return there
 
 
-def _fetch(repo: Repository, there: RemoteRepository, clock: Clock) -> None:
+def _fetch(repo: Repository, there: RemoteRepository, clock: Clock, policy: Policy) -> None:
     """Fetches; once more if something was purged meanwhile, so that what was named is not there any more."""
     try:
-        fetch(repo, there, clock=clock)
+        fetch(repo, there, clock=clock, policy=policy)
     except NotFoundError:
         epoch = read_tracking(repo.state, there.remote).epoch
         if epoch is None or is_current(there.store, epoch):
             raise
-        fetch(repo, there, clock=clock)
+        fetch(repo, there, clock=clock, policy=policy)
 
 
-def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock) -> Tracking:
+def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock, policy: Policy) -> Tracking:
     """Returns what is known of a remote after what it lost was sent again, also stored; fetches if it has changed."""
     there, tracking = reached.remote, replace(reached.tracking, lost=healed.missing.words)
     if healed.sent.epoch or (healed.sent.stones and reached.is_current):
@@ -241,7 +246,7 @@ def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock) -
         return tracking
     begin_epoch(there.store)
     try:
-        _fetch(repo, there, clock)
+        _fetch(repo, there, clock, policy)
     except CorruptObjectError:
         if not reached.losses:
             raise  # else it is behind, which is seen to, and all else of it was fetched
@@ -271,13 +276,16 @@ class Reached:
     losses: Losses = field(default_factory=Losses)
 
 
-def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock) -> Reached:
+def reach_known(
+    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock, policy: Policy
+) -> Reached:
     """Returns the remote, and whether all is there that was seen of it: one listing, none if that was done just now.
 
     A folder is looked at each time: that costs nothing.
 
     Raises:
         NotFoundError: nothing of it is left, or there is another repository now.
+        ConflictError: likewise.
     """
     tracking, now = read_tracking(repo.state, remote), clock()
     reached = connect(remote, open_store=open_store, limits=repo.limits)
@@ -287,10 +295,11 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
-    check_known(repo, reached, tracking, sight)
+    if tracking.identity != repo.identity or not is_current:
+        tracking = check_known(repo, reached, tracking, sight)
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses or not is_current:
-        note_purged(repo, reached)
+        note_purged(repo, reached, policy)
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses.objects and not is_current:
         losses = replace(losses, objects=losses.objects - presumed(repo, reached, tracking, sight))

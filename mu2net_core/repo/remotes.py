@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, parse_object_key
 from mu2net_core.repo.arrival import read_checked
 from mu2net_core.repo.config import Config, Remote
@@ -25,6 +26,7 @@ __all__ = [
     "OpenStore",
     "RemoteRepository",
     "attach",
+    "check_own",
     "check_place",
     "check_recipient",
     "check_vacant",
@@ -46,6 +48,7 @@ class RemoteRepository:
         store: its bytes by key.
         objects: its objects by id; every read is checked.
         refs: its heads, tags and roots.
+        limits: how much is accepted from it.
         audience: who can read what is sent there.
     """
 
@@ -54,7 +57,7 @@ class RemoteRepository:
         self.store = store
         self.objects = ObjectDatabase(store, limits=limits, remote=remote.name)
         self.refs = Refs(store, limits, remote=remote.name)
-        self._limits = limits
+        self.limits = limits
         self.audience = AccessRule() if remote.readers is None else AccessRule.only(remote.readers)
 
     def config(self) -> Config:
@@ -65,7 +68,7 @@ class RemoteRepository:
             InvalidInputError: it is of a future format.
         """
         try:
-            data = self.store.read(CONFIG, limit=self._limits.config_bytes)
+            data = self.store.read(CONFIG, limit=self.limits.config_bytes)
         except NotFoundError as exc:
             raise NotFoundError(
                 f"No repository at {self.store.url}.",
@@ -86,7 +89,7 @@ class RemoteRepository:
     def exists(self) -> bool:
         """Returns whether there is a repository; reads its settings, for then a server that refuses says why."""
         try:
-            self.store.read(CONFIG, limit=self._limits.config_bytes)
+            self.store.read(CONFIG, limit=self.limits.config_bytes)
         except NotFoundError:
             return False
         return True
@@ -154,19 +157,21 @@ def connect_or_create(
 
     Raises:
         InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
+        ConflictError: another repository is there.
         AccessDeniedError: permissions forbid it.
     """
     reached = connect(remote, open_store=open_store, limits=limits)
-    if not check_recipient(reached):
+    if not check_recipient(reached, like.identity):
         _create(reached, like)
     return reached
 
 
-def check_recipient(reached: RemoteRepository) -> bool:
-    """Returns whether there is a repository already; writes nothing.
+def check_recipient(reached: RemoteRepository, identity: str) -> bool:
+    """Returns whether there is a repository already, which must be of that identity; writes nothing.
 
     Raises:
         InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
+        ConflictError: another repository is there.
     """
     try:
         found = reached.config()
@@ -177,12 +182,33 @@ def check_recipient(reached: RemoteRepository) -> bool:
         elif file.parent.is_dir():
             check_empty(file.parent)
         return False
+    check_own(reached.remote, found.identity, identity)
     if reached.is_partial(found):
         raise InvalidInputError(
             f"Cannot push to {reached.store.url}: it is a partial clone, which does not hold all components.",
             hint="Push to its own remote instead; in that folder, mu2net remote tells which.",
         )
     return True
+
+
+def check_own(remote: Remote, there: str, here: str) -> None:
+    """Checks that a remote is a copy of the repository at hand, by the identities of both.
+
+    Raises:
+        ConflictError: it is another one.
+    """
+    if there == here:
+        return
+    words = ["mu2net", "clone", remote.url, "FOLDER"]
+    for name, value in sorted(remote.options.items()):
+        words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
+    words += [] if remote.readers is None else ["--readers", ",".join(remote.readers)]
+    raise ConflictError(
+        f"The remote {remote.name} ({remote.url}) is another repository: its identity is {there[:8]}, and here it is "
+        f"{here[:8]}. Nothing was exchanged.",
+        hint=f"To work on that one: `{shlex.join(words)}`. Tasks can be added there again; models are not carried over "
+        "between repositories.",
+    )
 
 
 def check_place(remote: Remote, repo: Repository) -> None:

@@ -16,7 +16,7 @@ from mu2net_core.errors import AlreadyExistsError, ConflictError
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.closure import Closure, Node, collect
 from mu2net_core.repo.epoch import is_current
-from mu2net_core.repo.fetching import Clock, fetch_heads
+from mu2net_core.repo.fetching import Clock, fetch_heads, note_purged
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
@@ -30,7 +30,7 @@ from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.sight import Extent
-from mu2net_core.repo.tracking import Tracking, write_purged, write_tracking
+from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 
 __all__ = ["RemoteChangedError", "Session"]
@@ -242,7 +242,9 @@ class Session:
 
     def _follow(self, task: str) -> TaskOutcome:
         """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
-        tracking, _, broken = fetch_heads(self.repo, self.remote, self.tracking, [task], counter=Counter())
+        tracking, _, broken = fetch_heads(
+            self.repo, self.remote, self.tracking, [task], counter=Counter(), policy=self.policy
+        )
         if task in broken:
             raise broken[task]
         if task not in tracking.heads:
@@ -270,11 +272,11 @@ class Session:
             return None
         if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
             return None
-        stones = self.remote.refs.tombstones()
-        write_purged(self.repo.state, self.remote.remote, (stone for name in sorted(stones) for stone in stones[name]))
+        note_purged(self.repo, self.remote, self.policy)
         self.planner.learn(tracking)
-        ours = self.repo.refs.head(task)
-        if task not in stones and ours is not None and not contains(objects, ours.commit, theirs):
+        ours, stones = self.repo.refs.head(task), read_purged(self.repo.state, self.remote.remote)
+        is_told = any(stone.task == task for stone in stones)
+        if not is_told and ours is not None and not contains(objects, ours.commit, theirs):
             name = self.remote.remote.name
             reason = f"it was purged from {name}, which lost what tells of that: mu2net push {name} in the copy that "
             return TaskReport(task=task, outcome="skipped", reason=f"{reason}purged it sends that again")

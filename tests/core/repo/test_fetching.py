@@ -136,20 +136,31 @@ class TestFetch:
             fetch(here, reach(shared))
         assert "d" not in read_tracking(here.state, origin(shared.path)).heads
 
-    def test_takes_nothing_from_another_repository_in_its_place_until_it_is_told_to(
+    def test_takes_nothing_from_another_repository_in_its_place(
+        self, shared: Repository, here: Repository, tmp_path: Path
+    ) -> None:
+        take(here, shared)
+        shared.path.rename(tmp_path / "moved")
+        anew = sample_repository(tmp_path / "shared", bare=True, identity="b" * 32)
+        add_sample_task(anew, "d")
+        for _ in range(2):  # before and after what was seen is forgotten
+            with pytest.raises(ConflictError, match="is another repository: its identity is bbbbbbbb") as info:
+                fetch(here, reach(anew))
+            assert f"mu2net clone {anew.path} FOLDER" in str(info.value.hint)
+            assert "d" not in read_tracking(here.state, origin(anew.path)).heads
+            assert not here.objects.has("commit", commit_of(anew, "d"))
+            forget_tracking(here.state, "origin")
+
+    def test_takes_what_others_put_in_its_place_who_share_it_and_tells_what_is_gone(
         self, shared: Repository, here: Repository, tmp_path: Path
     ) -> None:
         take(here, shared)
         shared.path.rename(tmp_path / "moved")
         anew = sample_repository(tmp_path / "shared", bare=True)
         add_sample_task(anew, "d")
-        with pytest.raises(NotFoundError, match="there is another one now") as info:
+        with pytest.raises(CorruptObjectError, match=r"is behind what was seen of it: entries 1 to 3 of a"):
             fetch(here, reach(anew))
-        assert f"mu2net remote add origin {anew.path}" in str(info.value.hint)
-        assert "d" not in read_tracking(here.state, origin(anew.path)).heads
-        forget_tracking(here.state, "origin")
-        assert outcomes(fetch(here, reach(anew))) == {"d": "new"}
-        assert set(read_tracking(here.state, origin(anew.path)).heads) == {"d"}
+        assert read_tracking(here.state, origin(anew.path)).heads["d"].commit == commit_of(anew, "d")
 
 
 class TestTags:

@@ -11,7 +11,7 @@ from mu2net_core.objects import HeadEntry, decode, encode
 from mu2net_core.repo import HeadState, Remote, Repository, create_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.following import newest_heads
+from mu2net_core.repo.following import Followed, newest_heads
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import RemoteRepository, connect
@@ -132,7 +132,11 @@ class TestChains:
         store = WrappedStore(LocalStore(shared.path))
         remote, tracking = RemoteRepository(origin(shared), store), read_tracking(here.state, origin(shared))
         found = newest_heads(remote, tracking, ["a", "b"], {"a": 6, "b": 1})
-        assert found == {"a": head(shared), "b": head(shared, "b")}
+        between = shared.refs.entry("a", 5)[0].commit
+        assert found == {
+            "a": Followed(state=head(shared), moves=(between,)),
+            "b": Followed(state=head(shared, "b")),
+        }
         assert sorted(key for _, key in store.log) == [entry_key("a", 5), entry_key("a", 6), entry_key("b", 1)]
 
     def test_an_unknown_task_is_nowhere(self, shared: Repository) -> None:
