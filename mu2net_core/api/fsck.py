@@ -64,7 +64,7 @@ def fsck(
     patient = patient_there(reached, repo)
     with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
         fetch(repo, reached, clock=context.now)
-    guarded = GuardedSource(source, repo, reached.audience, there=reached.objects)
+    guarded = GuardedSource(source, repo, reached.audience)
     report = checks.examine(patient, source=guarded, share=share, watch=progress)
     if report.is_clean:
         write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))

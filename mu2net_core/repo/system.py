@@ -8,6 +8,7 @@ from dataclasses import replace
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule, Head, Model, Snapshot, System, component_rule, intersect
 from mu2net_core.repo.history import History, Past
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
@@ -42,13 +43,16 @@ def load_system_then(repo: Repository, snapshot_id: str) -> System:
     """
     snapshot = repo.objects.snapshot(snapshot_id)
     system = load_system(repo, heads=snapshot.heads)
-    rules = _rules(repo, History(repo).walk(snapshot.heads.values()))
+    rules = _granted(repo, History(repo).walk(snapshot.heads.values()))
     roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(snapshot.roots.values()))}
     return replace(system, rules={**system.rules, **rules}, roots=roots)
 
 
 def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
-    """Returns who may read what each task taught, by task name: what its task objects in the whole history grant."""
+    """Returns who may read what each task taught, by task name.
+
+    That is what all of its task objects in the whole history grant, and all purges of it left.
+    """
     return _rules(repo, History(repo).walk(state.commit for state in repo.refs.heads().values()))
 
 
@@ -97,6 +101,12 @@ def _head(repo: Repository, commit_id: str) -> Head:
 
 
 def _rules(repo: Repository, history: Iterable[Past]) -> dict[str, AccessRule]:
+    """Returns per task who may read what it taught: what all its commits grant, and each purge of it left."""
+    granted, left = _granted(repo, history), Purged.read(repo.refs).rules
+    return granted | {name: intersect([granted.get(name, rule), rule]) for name, rule in sorted(left.items())}
+
+
+def _granted(repo: Repository, history: Iterable[Past]) -> dict[str, AccessRule]:
     """Returns per task the intersection over every task object that its commits name."""
     task_ids: dict[str, set[str]] = {}
     for past in history:
