@@ -73,7 +73,7 @@ def fsck(
     patient = trusting(patient_there(reached, repo), trust, source.objects)
     with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
         fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust))
-    guarded = GuardedSource(source, repo, reached.audience, there=reached.objects)
+    guarded = GuardedSource(source, repo, reached.audience)
     report = checks.examine(patient, source=guarded, share=share, watch=progress)
     if report.is_clean:
         write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))

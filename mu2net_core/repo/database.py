@@ -43,7 +43,7 @@ from mu2net_core.storage.links import open_itself
 if TYPE_CHECKING:
     from mu2net_core.objects import Component, Label
 
-__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest"]
+__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest", "label_of"]
 
 Manifest = Model | Task | Commit | Snapshot
 T = TypeVar("T", bound=Manifest)
@@ -134,13 +134,11 @@ class ObjectDatabase:
         Raises:
             CorruptObjectError: what is here is no component.
         """
-        from mu2net_core.codec import read_label
-
         if oid not in self._labels:
             view = self._view(oid)
             if view is None:
                 return None
-            self._labels[oid] = read_label(view)
+            self._labels[oid] = label_of(view)
         return self._labels[oid]
 
     def model(self, oid: str) -> Model:
@@ -335,3 +333,14 @@ def decode_manifest(kind: type[T], data: bytes, *, what: str, limits: Limits = L
         raise
     check_format(data, what, value.format)
     return value
+
+
+def label_of(data: bytes | memoryview) -> Label:
+    """Returns whose data trained the component that is in ``data``.
+
+    Raises:
+        CorruptObjectError: it is no component.
+    """
+    from mu2net_core.codec import read_label
+
+    return read_label(data)

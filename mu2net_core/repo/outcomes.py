@@ -37,7 +37,7 @@ TaskOutcome = Literal[
     "broken",
 ]
 NameOutcome = Literal["new", "skipped", "conflict", "refused", "broken"]
-ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge", "conflict"]
+ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge", "conflict", "broken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Parcel:
     Attributes:
         name: of the task, root or tag.
         outcome: what would become of it there; ``merge``: it moved there, too, and is joined first;
-            ``conflict``: that moved, too, and cannot be joined.
+            ``conflict``: that moved, too, and cannot be joined; ``broken``: what is here or there of it is damaged.
         num_components: that would be sent.
         num_manifests: likewise.
         size_bytes: of both.

@@ -68,15 +68,19 @@ class Sender:
         return Pending(
             tasks=tuple(task for task, commit in sorted(moved.items()) if self._may_send(commit)),
             tags=tuple(name for name, oid in sorted(tags.items()) if name not in tracking.tags and self._may_name(oid)),
-            roots=tuple(name for name in sorted(roots) if name not in tracking.roots),
+            roots=tuple(n for n, oid in sorted(roots.items()) if n not in tracking.roots and self._is_root(oid)),
         )
 
     def _may_send(self, commit: Commit) -> bool:
-        if refused_task(commit.task, self.rules, self._audience) is not None:
+        access = self.repo.objects.task(commit.task_id).access
+        if refused_task(commit.task, self.rules, self._audience) or not access.allows_all(self._audience):
             return False
         model = self.repo.objects.model(commit.model) if commit.model is not None else None
         learned = (component_rule(ref.training, self.rules) for ref in (model.components if model else ()))
         return all(rule.allows_all(self._audience) for rule in learned)
+
+    def _is_root(self, model_id: str) -> bool:
+        return self.repo.objects.model(model_id).task is None
 
     def _may_name(self, snapshot_id: str) -> bool:
         heads = self.repo.objects.snapshot(snapshot_id).heads

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import (
     KINDS,
+    PUBLIC,
     SPLITS,
     AccessRule,
     Commit,
@@ -24,6 +25,7 @@ from mu2net_core.objects import (
     check_identity,
     check_name,
     check_oid,
+    intersect,
 )
 from mu2net_core.version import FORMAT
 
@@ -92,16 +94,19 @@ class Purged:
 
     Attributes:
         tasks: names of the tasks purged, whether added again since or not.
+        rules: who may read what each of these taught, as whoever purged it knew.
     """
 
     def __init__(self, tombstones: Iterable[Tombstone] = ()) -> None:
         stones = tuple(tombstones)
         self.tasks = frozenset(stone.task for stone in stones)
+        self.rules: dict[str, AccessRule] = {}
         self._nodes = {node: stone.task for stone in stones for node in stone.nodes}
         self._roots = {oid: stone.task for stone in stones for oid in stone.roots}
         self._through: dict[str, int] = {}
         for stone in stones:
             self._through[stone.task] = max(stone.through, self._through.get(stone.task, 0))
+            self.rules[stone.task] = intersect([self.rules.get(stone.task, PUBLIC), stone.access])
 
     @classmethod
     def read(cls, refs: Refs) -> Purged:

@@ -183,7 +183,7 @@ def _briefly(
     So is done with a big one, if a head can be sent and nothing but heads; a folder is looked at each time.
     """
     tracking = read_tracking(repo.state, remote)
-    if not tracking.is_big or tracking.lost or tracking.identity != repo.identity:
+    if not tracking.is_big or tracking.lost or tracking.unfinished or tracking.identity != repo.identity:
         return None
     there, now = connect(remote, open_store=open_store, limits=repo.limits), clock()
     is_folder = there.store.local_path(CONFIG) is not None
@@ -291,7 +291,8 @@ def reach_known(
     reached = connect(remote, open_store=open_store, limits=repo.limits)
     if not (tracking.heads or tracking.roots):
         return Reached(remote=reached, tracking=tracking, is_known=False)
-    if tracking.was_listed(now) and reached.store.local_path(CONFIG) is None:
+    is_seen = tracking.was_listed(now) and not tracking.unfinished
+    if is_seen and reached.store.local_path(CONFIG) is None:
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)

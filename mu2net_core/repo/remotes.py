@@ -14,6 +14,7 @@ from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.epoch import EPOCHS, begin_epoch
+from mu2net_core.repo.held import Holders
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
@@ -237,15 +238,21 @@ def _holds_repository(folder: Path) -> bool:
 
 def attach(repo: Repository) -> None:
     """Lets ``repo`` bring missing components from its partial remotes, as they are configured now."""
-    repo.objects.fetch_missing = component_fetcher(repo.config.remotes.values(), limits=repo.limits)
+    remotes = repo.config.remotes.values()
+    repo.objects.fetch_missing = component_fetcher(remotes, holders=Holders(repo), limits=repo.limits)
 
 
 def component_fetcher(
-    remotes: Iterable[Remote], *, open_store: OpenStore | None = None, limits: Limits = LIMITS
+    remotes: Iterable[Remote],
+    *,
+    holders: Holders | None = None,
+    open_store: OpenStore | None = None,
+    limits: Limits = LIMITS,
 ) -> Callable[[Kind, str], bytes] | None:
     """Returns what brings missing components of a partial clone from the first of ``remotes`` that has them.
 
-    None if no remote is partial: then whatever is missing is lost. Every byte is checked against the id.
+    None if no remote is partial: then whatever is missing is lost. Every byte is checked against the id. Where there
+    are several, each is asked only for what it was seen to refer to, as ``holders`` say.
     """
     partial = sorted((remote for remote in remotes if remote.partial), key=lambda r: (r.name != "origin", r.name))
     if not partial:
@@ -253,20 +260,25 @@ def component_fetcher(
     stores: dict[str, Store] = {}
 
     def fetch(kind: Kind, oid: str) -> bytes:
-        for remote in partial if kind == "component" else ():
+        chosen = partial if kind == "component" else []
+        if holders is not None and len(chosen) > 1:
+            chosen = holders.of(oid, chosen)
+        for remote in chosen:
             if remote.name not in stores:
                 stores[remote.name] = connect(remote, open_store=open_store).store
             try:
                 return read_checked(stores[remote.name], kind, oid, limit=limits.component_bytes, name=remote.name)
             except NotFoundError:
                 continue
-        asked = [(remote, stores[remote.name]) for remote in partial if kind == "component"]
-        raise _missing(kind, oid, asked)
+        unasked = [remote for remote in partial if kind == "component" and remote not in chosen]
+        raise _missing(kind, oid, [(remote, stores[remote.name]) for remote in chosen], unasked)
 
     return fetch
 
 
-def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> NotFoundError:
+def _missing(
+    kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]], unasked: Sequence[Remote] = ()
+) -> NotFoundError:
     """Returns the error for an object that is not here and on none of the remotes that were ``asked``."""
     places = ", ".join(f"{remote.name} ({remote.url})" for remote, _ in asked)
     what = f"The {kind} {oid} is not here" + (f" and not on {places}" if asked else "")
@@ -282,6 +294,12 @@ def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> Not
                 f"{what}: it was purged from {remote.name} with the task {task}.",
                 hint=f"Run `mu2net pull {remote.name}`: that drops what was purged here, too.",
             )
+    if unasked and not asked:
+        names = ", ".join(remote.name for remote in unasked)
+        return NotFoundError(
+            f"{what}, and was not asked for on {names}: nothing that was seen there refers to it.",
+            hint=f"If that is out of date, look again: mu2net fetch {unasked[0].name}",
+        )
     return NotFoundError(
         f"{what}.",
         hint="`mu2net fsck --repair-from REMOTE` takes a good copy from any other repository that has one; "

@@ -488,10 +488,13 @@ def test_a_newest_entry_that_names_nothing_is_told_and_put_back(ann: Repository,
     before = place.store.read(key)
     place.store.delete(key)
     Refs(place.store).append("a", "0" * 64, after=Refs(place.store).head("a"))
-    for exchange in (push, lambda repo, remote, clock: fetch(repo, connect(remote), clock=clock)):
-        with pytest.raises(CorruptObjectError, match="another entry 5 than before, which names a commit") as info:
-            exchange(ann, place.remote, clock=seconds(99))
-        assert "`mu2net fsck --remote origin --repair-from .`" in str(info.value.hint)
+    reports = {report.task: report for report in push(ann, place.remote, clock=seconds(99)).tasks}
+    assert reports["a"].outcome == "broken"
+    assert "another entry 5 than before, which names a commit" in str(reports["a"].reason)
+    assert {report.outcome for task, report in reports.items() if task != "a"} <= {"up-to-date", "unchanged"}
+    with pytest.raises(CorruptObjectError, match="another entry 5 than before, which names a commit") as info:
+        fetch(ann, connect(place.remote), clock=seconds(99))
+    assert "`mu2net fsck --remote origin --repair-from .`" in str(info.value.hint)
     assert check(ann, place.remote, source=ann).is_clean
     assert place.store.read(key) == before
     assert set(outcomes(push(ann, place.remote, clock=seconds(200))).values()) == {"up-to-date"}
