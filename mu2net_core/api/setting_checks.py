@@ -12,8 +12,10 @@ from mu2net_core.api.names import task_head
 from mu2net_core.api.origins import blaming
 from mu2net_core.api.settings import (
     COMMIT_HOST,
+    FOLLOW_PURGES,
     MAX_SIZE,
     PATHS,
+    check_follow,
     check_host,
     effective_preset,
     known_keys,
@@ -73,6 +75,8 @@ def check_value(repo: Repository, context: Context, key: str, value: Value) -> N
         check_max_size(key, value)
     elif key == COMMIT_HOST:
         check_host(value)
+    elif key == FOLLOW_PURGES:
+        check_follow(value)
     elif key in PATHS:
         _check_file(repo, context, key, value)
     else:

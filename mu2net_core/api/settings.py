@@ -25,13 +25,16 @@ from mu2net_core.repo.revisions import near
 
 __all__ = [
     "COMMIT_HOST",
+    "FOLLOW_PURGES",
     "MAX_SIZE",
     "PATHS",
+    "check_follow",
     "check_host",
     "effective_host",
     "effective_machine",
     "effective_path",
     "effective_preset",
+    "follows_purges",
     "known_keys",
     "layers_of",
     "preset_in_force",
@@ -68,6 +71,10 @@ COMMIT_HOST = "commit.host"
 MAX_SIZE = "cache.max_size"
 """The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
+FOLLOW_PURGES = "pull.follow_purges"
+"""The setting that lets a pull drop here what others purged on a remote; without it, all stays."""
+
+_FOLLOW_TEXT = "whether a pull sets aside here what others purged on the remote; by default all stays"
 _LONGEST_HOST = 255
 _MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
 _HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"
@@ -76,7 +83,7 @@ _PRESET_TEXT = "what the repository was made from: the family and sizes of its m
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST)
+    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST, FOLLOW_PURGES)
     return tuple(sorted((*preset_keys(preset), *own)))
 
 
@@ -85,7 +92,7 @@ def setting_descriptions(preset: Preset) -> dict[str, str]:
     texts = (
         preset_descriptions(preset)
         | dict(PATHS)
-        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT}
+        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT, FOLLOW_PURGES: _FOLLOW_TEXT}
     )
     texts |= {f"{MACHINE_PREFIX}{name}": text for name, text in described(MachineConfig).items()}
     texts |= {f"{LIMITS_PREFIX}{name}": f"the most {text}" for name, text in described(Limits).items()}
@@ -145,6 +152,27 @@ def effective_host(settings: Mapping[str, Value], context: Context) -> str:
     """
     found = layers_of(settings, context).get(COMMIT_HOST)
     return context.host if found is None else check_host(found.value)
+
+
+def follows_purges(settings: Mapping[str, Value], context: Context) -> bool:
+    """Returns whether a pull follows purges by others, by environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: the value is neither yes nor no.
+    """
+    found = layers_of(settings, context).get(FOLLOW_PURGES)
+    return False if found is None else check_follow(found.value)
+
+
+def check_follow(value: Value) -> bool:
+    """Returns the value of ``pull.follow_purges``, checked.
+
+    Raises:
+        InvalidInputError: it is neither true nor false.
+    """
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{FOLLOW_PURGES}: expected true or false, got {str(value)[:80]!r}.", hint=ALL_VALUES)
+    return value
 
 
 def check_host(value: Value) -> str:

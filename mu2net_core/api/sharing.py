@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.signing import commit_signer, committer
+from mu2net_core.api.settings import follows_purges
+from mu2net_core.api.signing import commit_signer, committer, tombstone_signer
 from mu2net_core.api.trust import trust_of
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
@@ -38,10 +40,15 @@ def policy_for(
         NotFoundError: a key, or the file of allowed keys, is not there.
     """
     trust = trust_of(repo, context, require_signed)
-    refuse, now = None if trust is None else trust.refusal, context.timestamp()
-    command = f"{context.program} {verb}"
-    if on_conflict not in {"ours", "theirs"}:
-        return Policy(on_conflict=on_conflict, now=now, command=command, refuse=refuse)
-    agent = committer(repo, context)
-    sign = commit_signer(repo, context)
-    return Policy(on_conflict=on_conflict, agent=agent, now=now, command=command, sign=sign, refuse=refuse)
+    policy = Policy(
+        on_conflict=on_conflict,
+        agent=committer(repo, context),
+        now=context.timestamp(),
+        command=f"{context.program} {verb}",
+        refuse=None if trust is None else trust.refusal,
+        refuse_stone=None if trust is None else trust.tombstone_refusal,
+        follow_purges=follows_purges(repo.config.settings, context),
+        sign_stone=lambda stone: tombstone_signer(repo, context)(stone),
+    )
+    is_decision = on_conflict in {"ours", "theirs"}
+    return replace(policy, sign=commit_signer(repo, context)) if is_decision else policy

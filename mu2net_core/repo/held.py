@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.place import here
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import read_tracking
@@ -18,11 +17,11 @@ def held_by(repo: Repository, remote: Remote) -> frozenset[str]:
     """Returns the ids of the components that what was last seen of a remote reaches; asks nobody."""
     note = read_tracking(repo.state, remote)
     tips = Tips(
-        commits=frozenset(s.commit for s in note.heads.values() if repo.objects.has("commit", s.commit)),
+        faded=frozenset(s.commit for s in note.heads.values() if repo.objects.has("commit", s.commit)),
         models=frozenset(oid for oid in note.roots.values() if repo.objects.has("model", oid)),
         tags=frozenset(oid for oid in note.tags.values() if repo.objects.has("snapshot", oid)),
     )
-    nodes = reach(here(repo), tips, Purged.read(repo.refs))
+    nodes = reach(here(repo), tips, here(repo).purged())
     return frozenset(oid for kind, oid in nodes if kind == "component")
 
 

@@ -7,9 +7,9 @@ from functools import partial
 
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.audience import refusal, refused_task
+from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.database import ObjectDatabase
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking
@@ -60,7 +60,7 @@ def _parcels(repo: Repository, tasks: Iterable[str], *, tags: bool) -> Iterable[
         head = repo.refs.head(task)
         if head is not None:
             yield [("commit", head.commit)]
-    purged = Purged.read(repo.refs)
+    purged = purges_here(repo)
     for _, snapshot_id in sorted(repo.refs.tags().items()) if tags else ():
         heads: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
         if purged.missing(repo.objects, heads) is None:
