@@ -53,8 +53,8 @@ def _lines(report: StatusReport) -> Iterator[str]:
         yield f"  {task.task:<{width}}  {_stands(task)}"
     for state in report.unfinished:
         yield f"Unfinished: {_left(state)}"
-    for task in report.set_aside:
-        yield f"Set aside: {task}, since others purged it; mu2net rm-task {task} --undo brings it back"
+    for name in report.set_aside:
+        yield f"Set aside: {name}, since others purged it; mu2net rm-task {name} --undo brings it back"
 
 
 def _left(state: Unfinished) -> str:

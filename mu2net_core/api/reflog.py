@@ -61,13 +61,10 @@ def reflog(repo: Repository, task: str | None = None) -> tuple[ReflogEntry, ...]
 
 def _entries(repo: Repository, purged: Purged, task: str) -> Iterator[ReflogEntry]:
     aside = in_effect(repo, task)
-    last = None if aside is None else aside.purge
     for back, state in enumerate(reversed(repo.refs.log(task))):
         entry = _entry(repo, purged, state, back)
-        is_aside = (
-            last not in {None, state.commit} and entry.state == "kept" and purged.covers_entry(task, state.number)
-        )
-        yield replace(entry, state="set-aside") if is_aside else entry
+        is_covered = aside is not None and purged.covers_entry(task, state.number)
+        yield replace(entry, state="set-aside") if is_covered and entry.state == "kept" else entry
 
 
 def _entry(repo: Repository, purged: Purged, state: HeadState, back: int) -> ReflogEntry:

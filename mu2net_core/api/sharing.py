@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mu2net_core.api.context import Context
@@ -12,6 +13,7 @@ from mu2net_core.api.trust import trust_of
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
 from mu2net_core.repo.outcomes import ExchangeConflictError
+from mu2net_core.repo.purged import Tombstone
 
 __all__ = ["ExchangeConflictError", "policy_for"]
 
@@ -48,7 +50,12 @@ def policy_for(
         refuse=None if trust is None else trust.refusal,
         refuse_stone=None if trust is None else trust.tombstone_refusal,
         follow_purges=follows_purges(repo.config.settings, context),
-        sign_stone=lambda stone: tombstone_signer(repo, context)(stone),
+        sign_stone=partial(_signed, repo, context),
     )
     is_decision = on_conflict in {"ours", "theirs"}
     return replace(policy, sign=commit_signer(repo, context)) if is_decision else policy
+
+
+def _signed(repo: Repository, context: Context, stone: Tombstone) -> Tombstone:
+    """Returns a tombstone with a signature, if a key is set, which is read only now."""
+    return tombstone_signer(repo, context)(stone)

@@ -84,8 +84,8 @@ def _check_claims(walk: Walk, refs: RefScan, alive: Set[Node]) -> None:
         if listed:
             some = ", ".join(f"{kind} {oid[:10]}" for kind, oid in listed[:3]) + ", ..." * (len(listed) > 3)
             message = (
-                f"It says that {len(listed)} objects went with {stone.task} which others need ({some}). That counts for "
-                "nothing: they are sent, kept and missed as ever. Leave the file; ask who may write here."
+                f"It says that {len(listed)} objects went with {stone.task} which others need ({some}). That counts "
+                "for nothing: they are sent, kept and missed as ever. Leave the file; ask who may write here."
             )
             walk.warn("forged", key, message)
 
