@@ -47,11 +47,14 @@ def later(context: Context) -> Context:
     return replace(context, now=lambda: context.now() + timedelta(minutes=5 * next(looks)))
 
 
-@pytest.fixture(params=["folder", "s3"])
+both = pytest.mark.parametrize("ann", ["folder", "s3"], indirect=True)
+
+
+@pytest.fixture
 def ann(request: pytest.FixtureRequest, tmp_path: Path, later: Context) -> Repository:
-    """Returns a working copy that shares two tasks, through a folder and through a bucket."""
+    """Returns a working copy that shares two tasks, through a folder or a bucket."""
     url, options = str(tmp_path / "shared"), {}
-    if request.param == "s3":
+    if getattr(request, "param", "folder") == "s3":
         bucket: Bucket = request.getfixturevalue("moto_bucket")
         url, options = bucket.url, dict(bucket.options)
     repo = sample_repository(tmp_path / "ann")
@@ -86,6 +89,7 @@ def follow(repo: Repository) -> Repository:
 
 
 class TestByDefault:
+    @both
     @pytest.mark.parametrize("genuine", [True, False], ids=["by a colleague", "made up"])
     def test_a_pull_keeps_all_and_names_the_command_that_drops_it(
         self, ann: Repository, bob: Repository, later: Context, genuine: bool
@@ -142,6 +146,7 @@ class TestByDefault:
 
 
 class TestWhereOneFollows:
+    @both
     def test_it_is_set_aside_and_said(self, bob: Repository, later: Context) -> None:
         bob = follow(bob)
         commit = forge_purge(bob.config.remotes["origin"], "digits")
