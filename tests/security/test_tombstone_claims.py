@@ -180,7 +180,7 @@ class TestWhatIsAliveIsMissed:
         lose(there(ann), [node for node in listed_there(there(ann)) if node[0] == "component"])
         (node,) = of_digits(ann)["component"]
         assert "/".join(node) in {problem.object for problem in fsck(ann, later, remote="origin").problems}
-        fsck(ann, later, remote="origin", repair_from=".")
+        fsck(ann, later, remote="origin", repair_from=str(ann.worktree))
         assert fsck(ann, later, remote="origin").problems == ()
         assert there(ann).objects.has(*node)
 
@@ -190,7 +190,7 @@ class TestWhatIsAliveIsMissed:
         lost = of_digits(ann)[kind]
         lose(there(ann), lost)
         assert "/".join(lost[0]) in {problem.object for problem in fsck(ann, later, remote="origin").problems}
-        fsck(ann, later, remote="origin", repair_from=".")
+        fsck(ann, later, remote="origin", repair_from=str(ann.worktree))
         assert fsck(ann, later, remote="origin").problems == ()
 
     def test_such_a_listing_is_named_and_what_is_to_be_done(self, ann: Repository, later: Context) -> None:
