@@ -74,7 +74,6 @@ def _take(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
         "moved on there": remote.tasks("behind"),
         "new there": remote.tasks("only-there"),
         "moved on both sides": remote.tasks("diverged"),
-        "purged there": remote.tasks("purged-there"),
     }
     if any(theirs.values()):
         yield NextStep(command=f"{program} pull {remote.name}", why=_told(theirs))

@@ -12,9 +12,9 @@ from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository, load_system
+from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.contest import contenders
 from mu2net_core.repo.merge import choose, contains, merge
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.system import visible_models
 from mu2net_core.search import Member
 
@@ -108,7 +108,7 @@ def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str)
 
 def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationState) -> None:
     """Drops the iteration if the history it builds on was purged: publishing it would bring that back."""
-    purged = Purged.read(repo.refs)
+    purged = purges_here(repo)
     if purged.covers_commit(repo.objects, state.base) is not None:
         workspace.clear()
         raise ConflictError(

@@ -74,6 +74,10 @@ FOLLOW_PURGES = "pull.follow_purges"
 MAX_SIZE = "cache.max_size"
 """The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
+FOLLOW_PURGES = "pull.follow_purges"
+"""The setting that lets a pull drop here what others purged on a remote; without it, all stays."""
+
+_FOLLOW_TEXT = "whether a pull sets aside here what others purged on the remote; by default all stays"
 _LONGEST_HOST = 255
 _MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
 _HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"

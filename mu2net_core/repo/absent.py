@@ -6,7 +6,6 @@ from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Limits
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.place import here
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import reach, ref_tips
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.repository import Repository
@@ -31,7 +30,7 @@ def only_there(repo: Repository, remote: Remote) -> int:
 
 def _needed(repo: Repository) -> set[str]:
     """Returns the components of every retained model."""
-    place, purged = here(repo), Purged.read(repo.refs)
+    place, purged = here(repo), here(repo).purged()
     return {oid for kind, oid in reach(place, ref_tips(place, purged), purged) if kind == "component"}
 
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 from functools import partial
 
 from mu2net_core.errors import ConflictError
+from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.dropping import drop_purged, purged_here
 from mu2net_core.repo.join import Policy, conflict_report, join
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport
-from mu2net_core.repo.purged import Purged, is_purge
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
@@ -55,8 +56,8 @@ def adopt(
 ) -> tuple[TaskReport, ...]:
     """Moves our heads of ``tasks`` to include the fetched ones, and brings tasks they learned from if unknown here.
 
-    What the policy refuses is not taken over, and reported. A task that was purged on the remote is dropped here,
-    unless there is work on it that the remote never had.
+    What the policy refuses is not taken over, and reported. A task that was purged on the remote stays as it is here,
+    and that is reported, unless the policy follows purges.
 
     Args:
         repo: whose heads.
@@ -70,7 +71,7 @@ def adopt(
         ExchangeConflictError: heads diverged and the policy does not join them; all others were joined.
     """
     theirs = {task: tracking.heads[task].commit for task in tasks if task in tracking.heads}
-    name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
+    name, own_purged = remote.name if remote is not None else "", purges_here(repo)
     gone = {task: purged_here(repo, own_purged, task, oid, name) for task, oid in theirs.items()}
     buried = [TaskReport(task=t, outcome="skipped", reason=why) for t, why in gone.items() if why is not None]
     theirs = {task: commit_id for task, commit_id in theirs.items() if gone[task] is None}
@@ -82,7 +83,7 @@ def adopt(
         repo.refs.append(task, first_commit(repo.objects, theirs[task]), after=None)
     stones = read_purged(repo.state, remote) if remote is not None else ()
     drop = partial(
-        drop_purged, repo, tracking, stones=stones, here_purged=own_purged, remote=name, now=policy.now, also=also
+        drop_purged, repo, tracking, stones=stones, here_purged=own_purged, remote=name, policy=policy, also=also
     )
     reports, conflicts = [TaskReport(task=t, outcome="refused", reason=refused[t]) for t in sorted(refused)], []
     for task, commit_id in sorted(theirs.items()):

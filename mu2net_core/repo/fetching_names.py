@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError
+from mu2net_core.repo.believed import purges_there
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.intake import receive, receive_components
 from mu2net_core.repo.outcomes import Counter, NameReport
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
+from mu2net_core.repo.tracking import Tracking, write_tracking
 
 __all__ = ["fetch_roots", "fetch_tags", "other_tag", "root_conflict"]
 
@@ -58,7 +59,7 @@ def fetch_tags(
         refuse_tag: returns why a tag of that name and snapshot is not taken over.
     """
     theirs, ours, reports = remote.refs.tags(seen=tracking.tags), repo.refs.tags(), []
-    purged = Purged(read_purged(repo.state, remote.remote))
+    purged = purges_there(repo, remote.remote)
     for name, snapshot_id in _sorted(theirs):
         if ours.get(name) == tracking.tags.get(name) == snapshot_id:
             continue

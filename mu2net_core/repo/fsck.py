@@ -67,7 +67,7 @@ def examine(
 
 def _look_around(patient: Patient, scan: Scan, watch: Watch) -> tuple[RefScan, Walk]:
     watch("checking references", 0, 0)
-    refs = scan_refs(patient.refs)
+    refs = scan_refs(patient.refs, patient.identity)
     check_seen(patient, refs)
     walk = walk_history(scan, refs, partial=patient.is_partial)
     check_logs(walk, refs)

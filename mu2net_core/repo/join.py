@@ -35,6 +35,7 @@ class Policy:
         sign: returns a decision with a signature, if decisions made here have one.
         refuse_stone: returns why a remote's tombstone counts for nothing, or None.
         follow_purges: whether what others purged on the remote is dropped here, too.
+        sign_stone: returns a tombstone with a signature, if those made here have one.
         refuse: returns why a fetched commit may not be taken over, given our head's, if there is one; or None.
         refuse_tag: returns why a fetched tag may not be taken over, given its name and snapshot; or None.
     """
@@ -48,6 +49,7 @@ class Policy:
     refuse_tag: Callable[[str, str], str | None] | None = None
     refuse_stone: Callable[[Tombstone], str | None] | None = None
     follow_purges: bool = False
+    sign_stone: Callable[[Tombstone], Tombstone] = lambda stone: stone
 
     def __post_init__(self) -> None:
         if self.on_conflict not in ON_CONFLICT:

@@ -31,6 +31,7 @@ class Patient:
     """What a check and a repair need of a repository.
 
     Attributes:
+        identity: of the repository.
         store: its bytes.
         objects: its objects.
         refs: its refs.
@@ -47,6 +48,7 @@ class Patient:
         healed: objects that were put in place, in order.
     """
 
+    identity: str
     store: Store
     objects: ObjectDatabase
     refs: Refs
@@ -133,6 +135,7 @@ def patient_here(repo: Repository) -> Patient:
     """Returns a repository on this machine."""
     remotes = tuple(repo.config.remotes.values())
     return Patient(
+        identity=repo.identity,
         store=repo.store,
         objects=repo.objects,
         refs=repo.refs,
@@ -156,6 +159,7 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
     is_seen = bool(seen.heads or seen.roots)
     lost = is_seen and not _has_settings(remote)
     return Patient(
+        identity=near.identity,
         store=remote.store,
         objects=remote.objects,
         refs=remote.refs,

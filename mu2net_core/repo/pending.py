@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from mu2net_core.objects import AccessRule, Commit, component_rule
 from mu2net_core.repo.audience import refused_task
+from mu2net_core.repo.believed import purges_here, purges_there
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import Tracking, read_purged
+from mu2net_core.repo.tracking import Tracking
 
 __all__ = ["Pending", "Sender"]
 
@@ -50,8 +51,8 @@ class Sender:
 
     def __post_init__(self) -> None:
         self._audience = AccessRule() if self.remote.readers is None else AccessRule.only(self.remote.readers)
-        self._here = Purged.read(self.repo.refs)
-        self._there = Purged(read_purged(self.repo.state, self.remote))
+        self._here = purges_here(self.repo)
+        self._there = purges_there(self.repo, self.remote)
 
     def purged_there(self, commit_id: str) -> bool:
         """Returns whether a commit continues a history that was purged over there."""

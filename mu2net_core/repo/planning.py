@@ -10,7 +10,7 @@ from mu2net_core.errors import ConflictError, Mu2netError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.adopt import first_commit
 from mu2net_core.repo.audience import refusal, refused_task
-from mu2net_core.repo.believed import believed
+from mu2net_core.repo.believed import purges_here, purges_there
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.fetching_names import root_conflict
@@ -23,7 +23,7 @@ from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
-from mu2net_core.repo.tracking import Tracking, read_purged
+from mu2net_core.repo.tracking import Tracking
 
 __all__ = ["Judged", "Plan", "Planner"]
 
@@ -78,9 +78,8 @@ class Planner:
         """Takes over what is known of the remote now."""
         self.tracking = tracking
         self.rules = dict(load_rules(self.repo))
-        stones = read_purged(self.repo.state, self.remote.remote)
-        self._purged_there = Purged(believed(stones, self.repo.objects, self.repo.identity, self.refuse_stone))
-        self._purged_here = Purged.read(self.repo.refs)
+        self._purged_there = purges_there(self.repo, self.remote.remote, self.refuse_stone)
+        self._purged_here = purges_here(self.repo)
         self.forget_plans()
 
     def forget_plans(self) -> None:
@@ -222,7 +221,7 @@ class Planner:
             if reason is not None:
                 return reason
         if self._purged_there.covers_commit(self.repo.objects, ours.commit) is not None:
-            return f"it was purged from {name}; mu2net pull drops it here, unless there is work on it never sent there"
+            return f"it was purged from {name}; here it stays. To drop it here, too: mu2net rm-task {task} --purge"
         return None
 
     def _time(self, head: HeadState) -> str:

@@ -101,7 +101,12 @@ class Purged:
         stones = tuple(tombstones)
         self.tasks = frozenset(stone.task for stone in stones)
         self.rules: dict[str, AccessRule] = {}
-        self._nodes = {node: stone.task for stone in stones for node in stone.nodes}
+        self._nodes: dict[tuple[Kind, str], str] = {}
+        self._shared: set[tuple[str, tuple[Kind, str]]] = set()
+        for stone in stones:
+            for node in stone.nodes:
+                if self._nodes.setdefault(node, stone.task) != stone.task:
+                    self._shared.add((stone.task, node))
         self._roots = {oid: stone.task for stone in stones for oid in stone.roots}
         self._through: dict[str, int] = {}
         for stone in stones:
@@ -120,6 +125,10 @@ class Purged:
         """Returns the purged task that only reached the object ``node`` then, so that it may be gone; else None."""
         return self._nodes.get(node)
 
+    def is_listed(self, node: tuple[Kind, str], task: str) -> bool:
+        """Returns whether tombstones of that very task list the object ``node``, whichever else do."""
+        return self._nodes.get(node) == task or (task, node) in self._shared
+
     def starting(self, prefix: str) -> tuple[tuple[Kind, str], ...]:
         """Returns the objects listed whose id starts with ``prefix``."""
         return tuple(node for node in self._nodes if node[1].startswith(prefix))
@@ -131,9 +140,9 @@ class Purged:
     def forbids(self, node: tuple[Kind, str]) -> str | None:
         """Returns the purged task whose knowledge the object ``node`` is, so that it must not come back; else None.
 
-        A task object alone may come back: who adds the same data again decided so.
+        A task object may come back: who adds the same data again decided so. So may a snapshot, which is no task's.
         """
-        return None if node[0] == "task" else self._nodes.get(node)
+        return None if node[0] in {"task", "snapshot"} else self._nodes.get(node)
 
     def covers_commit(self, commits: Commits, commit_id: str) -> str | None:
         """Returns the purged task whose old history the commit ``commit_id`` continues; None if it does not.

@@ -9,6 +9,7 @@ from typing import Literal
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.audience import refusal, refused_task
+from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.plausible import ISOLATED
@@ -74,7 +75,7 @@ def _parcels(
         head = repo.refs.head(task)
         if head is not None:
             yield "task", partial(list[Node], [("commit", head.commit)])
-    purged = Purged.read(repo.refs)
+    purged = purges_here(repo)
     for _, snapshot_id in sorted(repo.refs.tags().items()) if tags else ():
         yield "tag", partial(_tag, repo.objects, snapshot_id, purged)
 

@@ -76,7 +76,7 @@ def _bounded(patient: Patient, task: str, numbers: tuple[int, ...]) -> Run | Non
 
 def _ways(patient: Patient, source: Source, scan: Scan, refs: RefScan, run: Run) -> Iterator[tuple[bytes, ...]]:
     """Yields the entries as they may have been, the best way first."""
-    purged = purged_commits([*patient.stones, *refs.tombstones], run.task)
+    purged = purged_commits([*patient.stones, *refs.tombstones.values()], run.task)
     written = (chained(run.before, commits) for commits in _as_written(patient, scan, run))
     if run.expected is not None:
         near = chain(_theirs(source, run), written)
