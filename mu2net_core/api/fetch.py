@@ -25,6 +25,8 @@ def fetch(
 ) -> Exchange:
     """Copies the history and manifests of a remote's heads, its roots and tags; returns what is new.
 
+    What is damaged there, foreign or cannot be right is reported as ``broken``, and keeps nothing else from coming.
+
     Args:
         repo: where to.
         context: of the call.
@@ -36,8 +38,7 @@ def fetch(
 
     Raises:
         NotFoundError: there is no such remote, no repository there, or no such task on it.
-        ConflictError: the remote's system grew from another root of the same name.
-        CorruptObjectError: the remote sent what does not hash to its id.
+        RemoteBehindError: the remote is behind what was seen of it; all else was fetched.
     """
     trust = trust_of(repo, context, require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)

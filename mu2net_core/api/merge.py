@@ -57,5 +57,6 @@ def merge(
         policy,
         remote=source,
         also=lambda: state_tips(repo) | running_tips(repo),
+        named=tasks,
     )
     return Exchange(remote=source.name, url=source.url, tasks=reports)

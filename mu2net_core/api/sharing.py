@@ -9,9 +9,9 @@ from mu2net_core.api.signing import commit_signer, committer
 from mu2net_core.api.trust import trust_of
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
-from mu2net_core.repo.outcomes import ExchangeConflictError
+from mu2net_core.repo.outcomes import ExchangeConflictError, RemoteBehindError
 
-__all__ = ["ExchangeConflictError", "policy_for"]
+__all__ = ["ExchangeConflictError", "RemoteBehindError", "policy_for"]
 
 
 def policy_for(

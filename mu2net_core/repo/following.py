@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
@@ -134,7 +134,7 @@ def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number:
                 return task, probed
             number = probed.number
         return task, _followed(remote, task, seen, number)
-    except CorruptObjectError as exc:
+    except (CorruptObjectError, InvalidInputError) as exc:
         return task, exc
     except NotFoundError as exc:
         return task, exc if seen is None else behind_error(remote, [f"entry {seen.number} of {task}"])

@@ -105,8 +105,15 @@ class Purged:
 
     @classmethod
     def read(cls, refs: Refs) -> Purged:
-        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone."""
-        return cls(stone for stones in refs.tombstones().values() for stone in stones)
+        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone.
+
+        Raises:
+            CorruptObjectError: a tombstone is damaged.
+        """
+        stones, bad = refs.tombstones()
+        for error in bad.values():
+            raise error
+        return cls(stone for own in stones.values() for stone in own)
 
     def __bool__(self) -> bool:
         return bool(self.tasks)

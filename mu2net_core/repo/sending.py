@@ -16,7 +16,7 @@ from mu2net_core.errors import AlreadyExistsError, ConflictError
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.closure import Closure, Node, collect
 from mu2net_core.repo.epoch import is_current
-from mu2net_core.repo.fetching import Clock, fetch_heads
+from mu2net_core.repo.fetching import Clock, fetch_heads, note_purged
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
@@ -30,7 +30,7 @@ from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.sight import Extent
-from mu2net_core.repo.tracking import Tracking, write_purged, write_tracking
+from mu2net_core.repo.tracking import Tracking, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 
 __all__ = ["RemoteChangedError", "Session"]
@@ -270,8 +270,8 @@ class Session:
             return None
         if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
             return None
-        stones = self.remote.refs.tombstones()
-        write_purged(self.repo.state, self.remote.remote, (stone for name in sorted(stones) for stone in stones[name]))
+        note_purged(self.repo, self.remote, [task])
+        stones, _ = self.remote.refs.tombstones([task])
         self.planner.learn(tracking)
         ours = self.repo.refs.head(task)
         if task not in stones and ours is not None and not contains(objects, ours.commit, theirs):
