@@ -123,7 +123,8 @@ def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
     if broken:
         remote = getattr(result, "remote", "origin")
         session.note(f"error: {counted(broken, 'name')} broken on {remote}, as told above; all else was done")
-        session.note(f"hint: Look at it: {session.context.program} fsck --remote {remote}")
+        fsck = f"{session.context.program} fsck --remote {remote}"
+        session.note(f"hint: Look at it: {fsck}. A copy that has it whole puts it back: {fsck} --repair-from .")
     if refused or broken:
         raise typer.Exit(CorruptObjectError.exit_code if broken else AccessDeniedError.exit_code)
 
