@@ -25,6 +25,8 @@ def fetch(
 ) -> Exchange:
     """Copies the history and manifests of a remote's heads, its roots and tags; returns what is new.
 
+    What is damaged there, foreign or cannot be right is reported as ``broken``, and keeps nothing else from coming.
+
     Args:
         repo: where to.
         context: of the call.
@@ -36,8 +38,8 @@ def fetch(
 
     Raises:
         NotFoundError: there is no such remote, no repository there, or no such task on it.
-        ConflictError: the remote is another repository, or grew from another root of the same name.
-        CorruptObjectError: the remote sent what does not hash to its id.
+        ConflictError: the remote is another repository.
+        RemoteBehindError: the remote is behind what was seen of it; all else was fetched.
     """
     policy = policy_for(repo, context, "best", verb="fetch", require_signed=require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)

@@ -57,5 +57,6 @@ def merge(
         policy,
         remote=source,
         also=partial(kept_here, repo),
+        named=tasks,
     )
     return Exchange(remote=source.name, url=source.url, tasks=reports)

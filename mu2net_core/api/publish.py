@@ -10,7 +10,7 @@ from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import Commit, Model, Run
+from mu2net_core.objects import LARGEST_COUNT, Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository, load_system
 from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.contest import contenders
@@ -146,5 +146,5 @@ def _selections(
         oid = renamed.get(model, model)
         if oid in usable:
             agents = counts.setdefault(oid, {})
-            agents[repo.agent_id] = agents.get(repo.agent_id, 0) + times
+            agents[repo.agent_id] = min(agents.get(repo.agent_id, 0) + times, LARGEST_COUNT)
     return counts

@@ -12,10 +12,10 @@ from mu2net_core.api.signing import commit_signer, committer, tombstone_signer
 from mu2net_core.api.trust import Trust, trust_of
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
-from mu2net_core.repo.outcomes import ExchangeConflictError
+from mu2net_core.repo.outcomes import ExchangeConflictError, RemoteBehindError
 from mu2net_core.repo.purged import Tombstone
 
-__all__ = ["ExchangeConflictError", "policy_for", "requiring"]
+__all__ = ["ExchangeConflictError", "RemoteBehindError", "policy_for", "requiring"]
 
 
 def policy_for(

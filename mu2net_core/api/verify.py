@@ -86,9 +86,8 @@ def _everything(repo: Repository, trust: Trust) -> Iterator[Verified]:
         yield from _history(trust, task, task_head(repo, task).commit)
     for name, snapshot_id in sorted(repo.refs.tags().items()):
         yield _item("tag", snapshot_id, name, trust.tag(name, snapshot_id))
-    for task, stones in sorted(repo.refs.tombstones().items()):
-        for stone in stones:
-            yield _item("tombstone", hash_bytes(encode(stone)), task, trust.tombstone(stone))
+    for stone in repo.refs.every_tombstone():
+        yield _item("tombstone", hash_bytes(encode(stone)), stone.task, trust.tombstone(stone))
 
 
 def _one(repo: Repository, trust: Trust, revision: str) -> Iterator[Verified]:

@@ -16,7 +16,7 @@ from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
-from mu2net_core.objects import Component, ComponentRef, Label, Model, Training
+from mu2net_core.objects import LARGEST_COUNT, Component, ComponentRef, Label, Model, Training
 from mu2net_core.search import Member, score
 
 __all__ = ["Writer", "stored"]
@@ -125,7 +125,8 @@ def _cropped(shop: Workshop, layer: LayerPlan, arrays: Arrays) -> dict[str, np.n
 def _trained_more(ref: ComponentRef, label: Label, task: str, trained: Trained) -> dict[str, Training]:
     """Returns what the lineage of a component was trained with, this time included."""
     before = ref.training.get(task, _NOT_TOLD)
-    after = Training(steps=before.steps + trained.steps, examples=before.examples + trained.examples)
+    steps, examples = before.steps + trained.steps, before.examples + trained.examples
+    after = Training(steps=min(steps, LARGEST_COUNT), examples=min(examples, LARGEST_COUNT))
     return {**_told(ref, label), task: after}
 
 

@@ -64,9 +64,8 @@ def belongs(objects: ObjectDatabase, node: Node, task: str) -> bool | None:
 
 
 def purges_here(repo: Repository) -> Purged:
-    """Returns what was purged from a working copy."""
-    stones = (stone for stones in repo.refs.tombstones().values() for stone in stones)
-    return Purged(believed(stones, repo.objects, repo.identity))
+    """Returns what was purged from a working copy; raises CorruptObjectError if a tombstone is damaged."""
+    return Purged(believed(repo.refs.every_tombstone(), repo.objects, repo.identity))
 
 
 def purges_there(repo: Repository, remote: Remote, refuse: Refuse | None = None) -> Purged:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mu2net_core.errors import (
     AlreadyExistsError,
     CorruptObjectError,
+    InternalError,
     InvalidInputError,
     NotFoundError,
 )
@@ -88,8 +89,17 @@ class ObjectDatabase:
         self._labels: dict[str, Label] = {}
 
     def put(self, value: Manifest) -> str:
-        """Stores a model, task, commit or snapshot and returns its id."""
-        return self.put_bytes(_KIND_OF[type(value)], encode(value))
+        """Stores a model, task, commit or snapshot and returns its id.
+
+        Raises:
+            InternalError: it could not be read again: nothing was stored.
+        """
+        kind, data = _KIND_OF[type(value)], encode(value)
+        try:
+            decode_strict(data, type(value), what=f"the new {kind}", limits=self.limits)
+        except CorruptObjectError as exc:
+            raise InternalError(f"A {kind} was not stored, for it could not be read again. {exc.message}") from exc
+        return self.put_bytes(kind, data)
 
     def put_bytes(self, kind: Kind, data: bytes) -> str:
         """Stores the canonical bytes of an object and returns their id; a damaged copy there is replaced.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.objects import HeadEntry, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
@@ -246,7 +246,7 @@ def _newest(
         if seen is None:
             return task, _chained(remote, task, None, 1 if strict else number, number)
         return task, _followed(remote, task, seen, number)
-    except CorruptObjectError as exc:
+    except (CorruptObjectError, InvalidInputError) as exc:
         return task, exc
     except NotFoundError as exc:
         return task, exc if seen is None else behind_error(remote, [f"entry {seen.number} of {task}"])

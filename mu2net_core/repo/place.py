@@ -82,8 +82,7 @@ class Place:
 
         That is: what may be missing, unless something that is alive needs it. Of what is there it proves nothing.
         """
-        stones = (stone for stones in self.refs.tombstones().values() for stone in stones)
-        return Purged(stone for stone in stones if stone.identity == self.identity)
+        return Purged(stone for stone in self.refs.every_tombstone() if stone.identity == self.identity)
 
     def taught_by(self, component: str) -> tuple[str, ...]:
         """Returns the tasks whose data trained a component, by its own bytes, which are read unless they are near."""

@@ -115,8 +115,12 @@ class Purged:
 
     @classmethod
     def read(cls, refs: Refs) -> Purged:
-        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone."""
-        return cls(stone for stones in refs.tombstones().values() for stone in stones)
+        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone.
+
+        Raises:
+            CorruptObjectError: a tombstone is damaged.
+        """
+        return cls(refs.every_tombstone())
 
     def __bool__(self) -> bool:
         return bool(self.tasks)

@@ -385,7 +385,7 @@ class Session:
             return None
         if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
             return None
-        note_purged(self.repo, self.remote, self.policy)
+        note_purged(self.repo, self.remote, self.policy, [task])
         self.planner.learn(tracking)
         ours, stones = self.repo.refs.head(task), read_purged(self.repo.state, self.remote.remote)
         is_told = any(stone.task == task for stone in stones)

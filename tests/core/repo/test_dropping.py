@@ -134,7 +134,7 @@ class TestPurgedThere:
         assert pull(bob, origin)["cats"].outcome == "skipped"
         assert head(bob) == mine
         assert set(bob.store.list("objects")) >= before
-        assert bob.refs.tombstones() == {}
+        assert bob.refs.tombstones() == ({}, {})
 
     def test_one_that_speaks_of_other_tasks_is_not_believed_in_that(self, bob: Repository, origin: Remote) -> None:
         shared = there(origin)
