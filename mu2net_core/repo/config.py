@@ -25,6 +25,7 @@ __all__ = [
     "Setting",
     "Value",
     "flatten",
+    "parse_toml",
     "parse_value",
     "read_user_config",
     "read_user_table",
@@ -80,7 +81,7 @@ class Config:
             InvalidInputError: it is of a future format, or holds what cannot be right.
             CorruptObjectError: it is not TOML.
         """
-        table = _toml(data, what)
+        table = parse_toml(data, what)
         number = table.get("format")
         if isinstance(number, int) and number != FORMAT:
             raise future_format(what, number)
@@ -252,7 +253,13 @@ def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:
     return nested
 
 
-def _toml(data: bytes, what: str) -> Mapping[str, Any]:
+def parse_toml(data: bytes, what: str) -> Mapping[str, Any]:
+    """Returns what stands in bytes that others may have written.
+
+    Raises:
+        CorruptObjectError: they are not TOML.
+        InvalidInputError: reading them would take far more memory than they have bytes.
+    """
     try:
         text = data.decode()
         bomb = _DOTTED.search(text)

@@ -15,6 +15,7 @@ from mu2net_core.objects import LIMITS
 from mu2net_core.repo import Remote
 from mu2net_core.repo.config import Config, parse_value, read_user_config
 from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.sight import is_config
 from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_repository
 from mu2net_core.testing.servers import Bucket
@@ -41,6 +42,7 @@ def test_they_are_refused_soon_and_in_little_memory(bomb: str) -> None:
     began = time.process_time()
     with pytest.raises((CorruptObjectError, InvalidInputError), match="Cannot read it"):
         Config.parse((BEGIN + bomb).encode(), what="it", foreign=True)
+    is_config((BEGIN + bomb).encode())
     assert time.process_time() - began < 2
     assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
     tracemalloc.stop()
