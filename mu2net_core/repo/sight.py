@@ -5,15 +5,15 @@ Or, of a big one, by a few reads: whether it was brought back from a backup, or 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError
 from mu2net_core.objects import LIMITS, object_key
 from mu2net_core.repo.closure import Node
+from mu2net_core.repo.config import parse_toml
 from mu2net_core.repo.epoch import EPOCHS, is_current, is_epoch_key
 from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
 from mu2net_core.repo.remotes import RemoteRepository
@@ -125,8 +125,8 @@ def _sight(store: Store, keys: frozenset[str]) -> Sight:
 def is_config(data: bytes) -> bool:
     """Returns whether these are the settings of a repository, of whatever format."""
     try:
-        return type(tomllib.loads(data.decode()).get("format")) is int
-    except (ValueError, RecursionError):  # of which broken TOML and UTF-8 are kinds
+        return type(parse_toml(data, CONFIG).get("format")) is int
+    except (CorruptObjectError, InvalidInputError):
         return False
 
 

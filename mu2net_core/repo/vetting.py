@@ -1,4 +1,4 @@
-"""What probes found, noted in ``state/probes/<name>.json``, so that pushing costs no further question.
+"""What probes found, noted in ``state/probes``, a file for each remote, so that pushing costs no further question.
 
 A note holds for one URL, one set of options and one version of the software that speaks to it. Only a good verdict is
 relied on: rights that were missing may have been granted, and a server that was unsafe replaced.
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
-from mu2net_core.objects import decode, encode
+from mu2net_core.objects import decode, encode, file_name
 from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository, check_vacant, connect
@@ -145,4 +145,4 @@ def _clients(remote: Remote) -> Mapping[str, str]:
 
 
 def _file(state: Path, name: str) -> Path:
-    return state / "probes" / f"{name.replace('/', '%')}.json"
+    return state / "probes" / f"{file_name(name)}.json"
