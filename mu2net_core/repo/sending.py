@@ -385,9 +385,12 @@ class Session:
             return None
         if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
             return None
+        ours = self.repo.refs.head(task)
+        if self.policy.refuse is not None and self.policy.refuse(theirs, ours.commit if ours else None) is not None:
+            return None  # which is told when it is not joined
         note_purged(self.repo, self.remote, self.policy, [task])
         self.planner.learn(tracking)
-        ours, stones = self.repo.refs.head(task), read_purged(self.repo.state, self.remote.remote)
+        stones = read_purged(self.repo.state, self.remote.remote)
         is_told = any(stone.task == task for stone in stones)
         if not is_told and ours is not None and not contains(objects, ours.commit, theirs):
             name = self.remote.remote.name
