@@ -352,6 +352,8 @@ class Session:
                 reason = f"{plan.task} learned from it"
                 report = TaskReport(task=first.task, outcome="new", commit=first.commit, reason=reason)
                 self.reports[first.task] = report
+            if first.task in self.planner.broken:  # the rest of it
+                self._break(first.task, self.planner.broken[first.task])
 
     def _follow(self, task: str) -> TaskOutcome:
         """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
