@@ -83,8 +83,10 @@ def plan_push(
     found = find_remote(repo.config, remote)
     plan = preview(repo, found, tasks=tasks, on_conflict=on_conflict, clock=context.now)
     file = connect(found).store.local_path(CONFIG)
-    if file is not None and file.is_file() and not os.access(file.parent / "objects", os.W_OK):
-        context.warn(f"{found.name}: you may not write there, so a push would fail. {who_may(file.parent / 'objects')}")
+    if file is not None and file.is_file():
+        folder = file.parent / "objects" if (file.parent / "objects").exists() else file.parent
+        if not os.access(folder, os.W_OK):
+            context.warn(f"{found.name}: you may not write there, so a push would fail. {who_may(folder)}")
     return plan
 
 

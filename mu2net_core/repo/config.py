@@ -24,6 +24,7 @@ __all__ = [
     "Setting",
     "Value",
     "flatten",
+    "is_config",
     "parse_value",
     "read_user_config",
     "read_user_table",
@@ -234,6 +235,14 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def is_config(data: bytes) -> bool:
+    """Returns whether these are the settings of a repository, of whatever format."""
+    try:
+        return type(tomllib.loads(data.decode()).get("format")) is int
+    except (ValueError, RecursionError):  # of which broken TOML and UTF-8 are kinds
+        return False
 
 
 def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
-from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.sight import Sight, look, look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
@@ -196,17 +196,18 @@ def _recognised(
 
     With ``sight`` all refs of it were looked at, else its epoch is.
     """
-    taken: frozenset[Node] = frozenset()
+    before, taken = tracking, frozenset[Node]()
     if not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
         check_known(repo, remote, tracking, sight)
-        remote.config()  # of a format we read
+        if CONFIG in sight.keys or not (tracking.heads or tracking.roots):  # else they are lost, which is told
+            remote.config()  # of a format we read
         note_purged(repo, remote)
         taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
-        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight, taken))
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, before, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)

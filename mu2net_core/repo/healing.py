@@ -126,10 +126,11 @@ class _Healing:
 
     def log(self, task: str, numbers: tuple[int, ...]) -> _Log:
         """Returns whether lost entries of a head are there again, or whether that is another log now, or has a gap."""
-        state = self.tracking.heads[task]
-        if not self._is_whole(("commit", state.commit)):
+        state = self.tracking.heads.get(task)
+        if state is None or not self._is_whole(("commit", state.commit)):
             return "gap"
-        return _restore(self.repo, self.remote, state, numbers)
+        found = _restore(self.repo, self.remote, state, tuple(n for n in numbers if n <= state.number))
+        return "gap" if found == "sent" and numbers[-1] > state.number else found
 
     def _name(self, key: str, node: Node) -> bool:
         is_whole = self._is_whole(node)

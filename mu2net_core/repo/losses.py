@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -13,7 +14,7 @@ from mu2net_core.objects import Commit, Model, Snapshot
 from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.purged import Purged, Tombstone
+from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG
@@ -76,6 +77,8 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
         sight: what is there, all of it.
     """
     refs = find_lost_refs(tracking, sight, stones)
+    gaps = {task: (number,) for task, number in sight.gaps.items()}  # of heads, too, that were not seen yet
+    gone = _purged_since(objects, tracking, sight)
     purged = Purged(stones)
     tips: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
     tips += [("model", oid) for oid in tracking.roots.values()] + [("snapshot", oid) for oid in tracking.tags.values()]
@@ -83,14 +86,18 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
     return replace(
         refs,
         config=CONFIG not in sight.keys,
-        objects=frozenset(node for node in needed(objects, here, purged) if not sight.has(node)),
+        entries={**gaps, **refs.entries},
+        objects=frozenset(node for node in needed(objects, here, purged, gone=gone) if not sight.has(node)),
     )
 
 
 def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]) -> Losses:
-    """Returns the refs that were seen and are not there; arguments as above, of ``sight`` the refs are enough."""
+    """Returns the refs that were seen and are not there; arguments as above, of ``sight`` the refs are enough.
+
+    Of entries that came after those that were seen, so that there is a gap, the first is one of them.
+    """
     entries = {
-        task: tuple(sorted(set(range(1, state.number + 1)) - sight.numbers.get(task, frozenset())))
+        task: tuple(sorted({*_lost_numbers(state.number, sight.numbers.get(task, frozenset())), *_gap(sight, task)}))
         for task, state in tracking.heads.items()
     }
     return Losses(
@@ -100,6 +107,28 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
         tags=tuple(name for name in sorted(tracking.tags) if f"refs/tags/{name}" not in sight.keys),
         roots=tuple(name for name in sorted(tracking.roots) if f"refs/roots/{name}" not in sight.keys),
     )
+
+
+def _lost_numbers(newest: int, there: frozenset[int]) -> set[int]:
+    return set(range(1, newest + 1)) - there
+
+
+def _gap(sight: Sight, task: str) -> tuple[int, ...]:
+    return (sight.gaps[task],) if task in sight.gaps else ()
+
+
+def _purged_since(objects: ObjectDatabase, tracking: Tracking, sight: Sight) -> frozenset[str]:
+    """Returns the commits that tags name, and that a purge took: their heads went on from one, and without them."""
+    gone = set[str]()
+    for snapshot_id in tracking.tags.values():
+        with suppress(Mu2netError):
+            heads = objects.snapshot(snapshot_id).heads.items()
+            lost = {task: oid for task, oid in heads if task in tracking.heads and not sight.has(("commit", oid))}
+            for task, oid in lost.items():
+                history = tuple(ancestry(objects, [tracking.heads[task].commit]))
+                if oid not in history and any(is_purge(objects.commit(commit_id)) for commit_id in history):
+                    gone.add(oid)
+    return frozenset(gone)
 
 
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
@@ -126,10 +155,11 @@ def _first_needs(objects: ObjectDatabase, commit_id: str) -> Iterator[Node]:
         yield from (("component", ref.id) for ref in model.components)
 
 
-def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set[Node]:
+def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged, *, gone: Set[str] = frozenset()) -> set[Node]:
     """Returns all objects that must be where ``tips`` are, components of retained models included.
 
-    What cannot be read here ends its line; what was purged is left out.
+    What cannot be read here ends its line; what was purged is left out, and so are commits that are ``gone`` where only
+    a tag names them.
     """
     pending, found, parts = list(tips), set[Node](), dict[str, list[Node]]()
     retained = {oid for kind, oid in pending if kind == "model"}
@@ -145,7 +175,7 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set
         except Mu2netError:
             continue
         pending += needs(value)
-        pending += [("commit", oid) for oid in heads]
+        pending += [("commit", oid) for oid in heads if oid not in gone]
         if isinstance(value, Model):
             parts[node[1]] = [("component", ref.id) for ref in value.components]
         elif isinstance(value, Commit):

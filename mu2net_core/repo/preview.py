@@ -72,7 +72,7 @@ def _look(
     reached = reach_known(repo, remote, open_store, lambda: None)
     there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.names
     if not (reached.is_known and reached.is_current):
-        if not check_recipient(there):
+        if not (reached.is_known and reached.losses.config) and not check_recipient(there):
             return there, Tracking(url=remote.url), frozenset(), ()
         if not reached.losses:
             fetch(repo, there, clock=clock)

@@ -292,7 +292,7 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
     if losses or not is_current:
         note_purged(repo, reached)
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
-    if losses.objects and not is_current:
+    if losses.objects:
         losses = replace(losses, objects=losses.objects - presumed(repo, reached, tracking, sight))
     if is_current:
         tracking = tracking.checked(tracking.epoch, now).listed(len(sight.keys), now)
