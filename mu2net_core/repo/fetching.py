@@ -220,9 +220,9 @@ def _is_current(remote: RemoteRepository, tracking: Tracking, sight: Sight | Non
     return tracking.epoch is not None and is_current(remote.store, tracking.epoch)
 
 
-def note_purged(repo: Repository, remote: RemoteRepository) -> None:
-    """Stores what was purged over there, beyond what was known of that."""
-    there = (stone for stones in remote.refs.tombstones().values() for stone in stones)
+def note_purged(repo: Repository, remote: RemoteRepository, *, without: Collection[str] = ()) -> None:
+    """Stores what was purged over there, beyond what was known of that; the keys ``without`` are passed over."""
+    there = (stone for stones in remote.refs.tombstones(without=without).values() for stone in stones)
     known = dict.fromkeys([*read_purged(repo.state, remote.remote), *there])
     write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
 

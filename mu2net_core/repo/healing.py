@@ -20,8 +20,8 @@ from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.purged import Purged, purged_commits
-from mu2net_core.repo.refs import HeadState, entry_key
+from mu2net_core.repo.purged import Purged, Tombstone, purged_commits
+from mu2net_core.repo.refs import HeadState, entry_key, parse_tombstone_key
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sight import is_damaged
@@ -63,8 +63,7 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
         AccessDeniedError: permissions forbid it.
         CorruptObjectError: an object or a name has other bytes over there.
     """
-    for stone in losses.stones:
-        remote.refs.create_tombstone(stone)
+    _bury_again(remote, losses.stones)
     if losses.stones or (losses.epoch and current_epoch(remote.store) is not None):
         new_epoch(remote.store)  # whoever knows the one that is there never saw the tombstones; or it is damaged
     elif losses.epoch:
@@ -88,6 +87,17 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
         ),
         forked=frozenset({task for task, found in logs.items() if found == "forked"} | healing.replaced(losses)),
     )
+
+
+def _bury_again(remote: RemoteRepository, stones: Sequence[Tombstone]) -> None:
+    """Makes tombstones again; damaged ones of their tasks give way."""
+    tasks = {stone.task for stone in stones}
+    for key in tuple(remote.store.list("refs/purged")) if tasks else ():
+        place = parse_tombstone_key(key)
+        if place is not None and place[0] in tasks and is_damaged(remote.store, key):
+            remote.store.delete(key)
+    for stone in stones:
+        remote.refs.create_tombstone(stone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

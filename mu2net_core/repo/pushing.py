@@ -19,7 +19,7 @@ from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, un
 from mu2net_core.repo.following import replaced_heads, replaced_names
 from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.losses import Losses, find_losses
+from mu2net_core.repo.losses import Losses, damaged_and_known, find_losses
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.ready import check_ready
@@ -288,9 +288,10 @@ def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, 
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
     check_known(repo, reached, tracking, sight)
-    losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
+    stones = read_purged(repo.state, remote)
+    losses = find_losses(repo.objects, tracking, stones, sight)
     if losses or not is_current:
-        note_purged(repo, reached)
+        note_purged(repo, reached, without=damaged_and_known(stones, sight))
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses.objects:
         losses = replace(losses, objects=losses.objects - presumed(repo, reached, tracking, sight))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -208,9 +208,13 @@ class Refs:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
         self._create_id("roots", check_name(name, "root name"), model_id)
 
-    def tombstones(self) -> Mapping[str, tuple[Tombstone, ...]]:
-        """Returns what was purged, by task name, oldest first; one listing, and one read per tombstone."""
-        keys = [(place, key) for key in self.store.list("refs/purged") if (place := parse_tombstone_key(key))]
+    def tombstones(self, *, without: Collection[str] = ()) -> Mapping[str, tuple[Tombstone, ...]]:
+        """Returns what was purged, by task name, oldest first; one listing, and one read per tombstone.
+
+        The keys ``without`` are passed over.
+        """
+        found = (key for key in self.store.list("refs/purged") if key not in without)
+        keys = [(place, key) for key in found if (place := parse_tombstone_key(key))]
         self._check_count(len(keys), "tombstones")
         stones: dict[str, tuple[Tombstone, ...]] = {}
         for (task, _), key in sorted(keys):

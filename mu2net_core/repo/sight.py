@@ -29,9 +29,9 @@ Extent = Literal["all", "listed", "brief", "recent"]
 """What was looked at: all there is; that, but shortly before; the little that tells of a backup; or that before."""
 
 _LEAST: Mapping[str, int] = MappingProxyType(
-    {"refs/heads/": 104, "refs/tags/": 65, "refs/roots/": 65, f"{EPOCHS}/": 33}
+    {"refs/heads/": 104, "refs/purged/": 178, "refs/tags/": 65, "refs/roots/": 65, f"{EPOCHS}/": 33}
 )
-"""The bytes that files of refs have at least: the first entry of a head, an id or the name of an epoch and a newline."""
+"""The bytes that refs have at least: the first entry of a head, a tombstone, an id or an epoch's name and a newline."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Sight:
         """The first missing entry of every log that has later ones."""
         first = {task: next(n for n in count(1) if n not in found) for task, found in self.numbers.items()}
         return {task: number for task, number in first.items() if number <= len(self.numbers[task])}
+
+    @property
+    def damaged_stones(self) -> frozenset[str]:
+        """The keys of damaged tombstones."""
+        return frozenset(key for key in self.damaged if parse_tombstone_key(key) is not None)
 
     @property
     def is_empty(self) -> bool:

@@ -26,7 +26,7 @@ from mu2net_core.testing.wrappers import Watched, WrappedStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BRIEF = {"read": 3, "exists": 3}
-"""The epoch, the newest entry, the one that is followed; the parents of the new commit and model; the entry after next."""
+"""The epoch, the newest entry, the one that is followed; the parents of what is new, and the entry after that."""
 
 
 def at(seconds: float) -> Callable[[], datetime]:
