@@ -100,7 +100,10 @@ def _fetch_all(
     tags: tuple[NameReport, ...] = ()
     if not tasks:
         tracking, tags = fetch_tags(repo, remote, tracking, counter, refuse_tag)
-        write_tracking(repo.state, remote.remote.name, tracking.seen(clock()))
+        tracking = tracking.seen(clock())
+    if broken:  # whoever comes back at once has to look again
+        tracking = tracking.checked(tracking.epoch, None).listed(tracking.num_files, None)
+    write_tracking(repo.state, remote.remote.name, tracking)
     if tracking.lost and not tasks:
         raise behind_error(remote, tracking.lost)
     if broken:

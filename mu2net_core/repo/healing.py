@@ -17,7 +17,7 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.entry_chain import Run, ending_in, proven
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, new_epoch
 from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.losses import Losses, needed
+from mu2net_core.repo.losses import Losses, needed, tagged
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.purged import Purged, Tombstone, purged_commits
@@ -68,8 +68,13 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
         new_epoch(remote.store)  # whoever knows the one that is there never saw the tombstones; or it is damaged
     elif losses.epoch:
         begin_epoch(remote.store)
-    missing = _send_objects(repo, remote, losses.objects, counter)
-    healing = _Healing(repo=repo, remote=remote, tracking=tracking, missing=frozenset(missing))
+    purged = Purged(read_purged(repo.state, remote.remote))
+    guard = GuardedSource(repo, repo, remote.audience)
+    missing = {node for node in losses.objects if purged.forbids(node) is not None}
+    missing |= _send_objects(guard, remote, losses.objects - missing, counter)
+    healing = _Healing(
+        repo=repo, remote=remote, tracking=tracking, missing=frozenset(missing), purged=purged, guard=guard
+    )
     roots = tuple(name for name in losses.roots if healing.root(name))
     tags = tuple(name for name in losses.tags if healing.tag(name))
     logs = {task: healing.log(task, numbers) for task, numbers in losses.entries.items()}
@@ -109,12 +114,16 @@ class _Healing:
         remote: where to.
         tracking: what was seen there.
         missing: objects that could not be sent.
+        purged: what was purged there.
+        guard: gives of what is here what may be seen there.
     """
 
     repo: Repository
     remote: RemoteRepository
     tracking: Tracking
     missing: frozenset[Node]
+    purged: Purged
+    guard: GuardedSource
 
     def config(self) -> None:
         """Writes the settings again, as those that a push makes a repository with."""
@@ -149,16 +158,17 @@ class _Healing:
         return is_whole
 
     def _is_whole(self, tip: Node) -> bool:
-        """Returns whether all is there that ``tip`` needs."""
-        if not self.repo.objects.has(*tip):
+        """Returns whether all is there that ``tip`` needs, and it may be seen there by what is known now."""
+        objects = self.repo.objects
+        if not objects.has(*tip) or _read(self.guard, tip) is None:
             return False
-        purged = Purged(read_purged(self.repo.state, self.remote.remote))
-        return not self.missing or not (self.missing & needed(self.repo.objects, [tip], purged))
+        tips = [tip, *(("commit", oid) for oid in (tagged(objects, tip[1]).values() if tip[0] == "snapshot" else ()))]
+        return not self.missing or not (self.missing & needed(objects, tips, self.purged))
 
 
-def _send_objects(repo: Repository, remote: RemoteRepository, nodes: Iterable[Node], counter: Counter) -> set[Node]:
+def _send_objects(guard: GuardedSource, remote: RemoteRepository, nodes: Iterable[Node], counter: Counter) -> set[Node]:
     """Creates objects; returns those that could not be, because they are nowhere, or may not be seen there."""
-    guard, missing = GuardedSource(repo, repo, remote.audience), set[Node]()
+    missing = set[Node]()
     for rank in (0, 1, 2):
         with Workers[tuple[Node, int | None]]() as workers:
             for node in sorted(nodes):
@@ -174,12 +184,18 @@ def _send_objects(repo: Repository, remote: RemoteRepository, nodes: Iterable[No
 
 def _send(guard: GuardedSource, remote: RemoteRepository, node: Node) -> tuple[Node, int | None]:
     """Creates an object; no size if it cannot be read here."""
-    try:
-        data = guard.read(*node)
-    except (AccessDeniedError, CorruptObjectError, NotFoundError):
+    data = _read(guard, node)
+    if data is None:
         return node, None
     _create(remote, object_key(*node), data)
     return node, len(data)
+
+
+def _read(guard: GuardedSource, node: Node) -> bytes | None:
+    try:
+        return guard.read(*node)
+    except (AccessDeniedError, CorruptObjectError, NotFoundError):
+        return None
 
 
 def _put(remote: RemoteRepository, key: str, data: bytes) -> None:

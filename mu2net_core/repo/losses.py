@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -15,7 +14,7 @@ from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
-from mu2net_core.repo.refs import parse_tombstone_key
+from mu2net_core.repo.refs import HeadState, parse_tombstone_key
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG
@@ -31,6 +30,7 @@ __all__ = [
     "find_lost_heads",
     "find_lost_refs",
     "needed",
+    "tagged",
 ]
 
 GONE = "all of it"
@@ -85,20 +85,41 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
         tracking: what was seen.
         stones: tombstones that were seen.
         sight: what is there, all of it.
+
+    Tombstones excuse nothing but what the histories need that they say were purged: others go on, and must be whole.
     """
-    refs = find_lost_refs(tracking, sight, stones)
-    gaps = {task: (number,) for task, number in sight.gaps.items()}  # of heads, too, that were not seen yet
-    gone = _purged_since(objects, tracking, sight)
     purged = Purged(stones)
-    tips: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
-    tips += [("model", oid) for oid in tracking.roots.values()] + [("snapshot", oid) for oid in tracking.tags.values()]
-    here = [node for node in tips if objects.has(*node)]
+    tips = set(_tips(objects, tracking, sight))
+    old = {node for node in tips if node[0] == "commit" and purged.covers_commit(objects, node[1]) is not None}
+    nodes = needed(objects, tips - old, Purged()) | needed(objects, old, purged)
     return replace(
-        refs,
+        find_lost_refs(tracking, sight, stones),
         config=CONFIG not in sight.keys,
-        entries={**gaps, **refs.entries},
-        objects=frozenset(node for node in needed(objects, here, purged, gone=gone) if not sight.has(node)),
+        objects=frozenset(node for node in nodes if not sight.has(node)),
     )
+
+
+def _tips(objects: ObjectDatabase, tracking: Tracking, sight: Sight) -> Iterator[Node]:
+    """Yields what was seen that heads, roots and tags name, as far as it is here and no purge took it since."""
+    named: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
+    named += [("model", oid) for oid in tracking.roots.values()]
+    for snapshot_id in tracking.tags.values():
+        named.append(("snapshot", snapshot_id))
+        for task, oid in tagged(objects, snapshot_id).items():
+            is_gone = not sight.has(("commit", oid)) and _is_purged_since(objects, tracking.heads.get(task), oid)
+            named += [] if is_gone else [("commit", oid)]
+    return (node for node in named if objects.has(*node))
+
+
+def _is_purged_since(objects: ObjectDatabase, head: HeadState | None, commit_id: str) -> bool:
+    """Returns whether a purge took a commit that a tag names: its head went on from one, and without that."""
+    if head is None:
+        return False
+    try:
+        history = tuple(ancestry(objects, [head.commit]))
+        return commit_id not in history and any(is_purge(objects.commit(oid)) for oid in history)
+    except Mu2netError:
+        return False
 
 
 def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]) -> Losses:
@@ -127,28 +148,17 @@ def _gap(sight: Sight, task: str) -> tuple[int, ...]:
     return (sight.gaps[task],) if task in sight.gaps else ()
 
 
-def _purged_since(objects: ObjectDatabase, tracking: Tracking, sight: Sight) -> frozenset[str]:
-    """Returns the commits that tags name, and that a purge took: their heads went on from one, and without them."""
-    gone = set[str]()
-    for snapshot_id in tracking.tags.values():
-        with suppress(Mu2netError):
-            heads = objects.snapshot(snapshot_id).heads.items()
-            lost = {task: oid for task, oid in heads if task in tracking.heads and not sight.has(("commit", oid))}
-            for task, oid in lost.items():
-                history = tuple(ancestry(objects, [tracking.heads[task].commit]))
-                if oid not in history and any(is_purge(objects.commit(commit_id)) for commit_id in history):
-                    gone.add(oid)
-    return frozenset(gone)
-
-
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
     """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
-    purged = Purged(stones)
-    nodes = {node for state in tracking.heads.values() for node in _first_needs(objects, state.commit)}
-    nodes |= {("model", oid) for oid in tracking.roots.values()}
-    lost = frozenset(node for node in nodes if not sight.has(node) and purged.lists(node) is None)
+    purged, lost = Purged(stones), set[Node]()
+    for state in tracking.heads.values():
+        gone = {node for node in _first_needs(objects, state.commit) if not sight.has(node)}
+        is_old = gone and purged.covers_commit(objects, state.commit) is not None
+        lost |= {node for node in gone if not is_old or purged.lists(node) is None}
+    lost |= {node for oid in tracking.roots.values() if not sight.has(node := ("model", oid))}
     known = bool(tracking.heads or tracking.roots)
-    return replace(find_lost_refs(tracking, sight, stones), config=known and CONFIG not in sight.keys, objects=lost)
+    refs = find_lost_refs(tracking, sight, stones)
+    return replace(refs, config=known and CONFIG not in sight.keys, objects=frozenset(lost))
 
 
 def _first_needs(objects: ObjectDatabase, commit_id: str) -> Iterator[Node]:
@@ -165,15 +175,13 @@ def _first_needs(objects: ObjectDatabase, commit_id: str) -> Iterator[Node]:
         yield from (("component", ref.id) for ref in model.components)
 
 
-def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged, *, gone: Set[str] = frozenset()) -> set[Node]:
+def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set[Node]:
     """Returns all objects that must be where ``tips`` are, components of retained models included.
 
-    What cannot be read here ends its line; what was purged is left out, and so are commits that are ``gone`` where only
-    a tag names them.
+    What cannot be read here ends its line; what was purged is left out.
     """
     pending, found, parts = list(tips), set[Node](), dict[str, list[Node]]()
     retained = {oid for kind, oid in pending if kind == "model"}
-    tags = {oid for kind, oid in pending if kind == "snapshot"}
     while pending:
         node = pending.pop()
         if node in found or purged.lists(node) is not None:
@@ -181,11 +189,9 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged, *, gon
         found.add(node)
         try:
             value = load_manifest(objects, node)
-            heads = objects.snapshot(node[1]).heads.values() if node[1] in tags else ()
         except Mu2netError:
             continue
         pending += needs(value)
-        pending += [("commit", oid) for oid in heads if oid not in gone]
         if isinstance(value, Model):
             parts[node[1]] = [("component", ref.id) for ref in value.components]
         elif isinstance(value, Commit):
@@ -194,6 +200,14 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged, *, gon
             retained.update(value.roots.values())
     whole = {part for oid in retained & parts.keys() for part in parts[oid]}
     return found | {part for part in whole if purged.lists(part) is None}
+
+
+def tagged(objects: ObjectDatabase, snapshot_id: str) -> dict[str, str]:
+    """Returns the commits that a tag names, by task; none if that cannot be read here."""
+    try:
+        return dict(objects.snapshot(snapshot_id).heads)
+    except Mu2netError:
+        return {}
 
 
 def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
