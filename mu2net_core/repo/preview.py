@@ -78,9 +78,9 @@ def _look(
             fetch(repo, there, clock=clock)
             tracking = read_tracking(repo.state, remote)
     astray = frozenset() if reached.sight is None else replaced_heads(there, tracking, reached.sight, tasks)
-    numbers, _ = there.refs.listing(keys)
-    heads = tracking.heads
-    moved = [task for task in tasks if numbers.get(task, 0) > (heads[task].number if task in heads else 0)]
+    numbers, gaps = there.refs.listing(keys)
+    seen = {task: state.number for task, state in tracking.heads.items()}
+    moved = [task for task in tasks if numbers.get(task, 0) > seen.get(task, 0) and task not in gaps]
     if moved:
         tracking, _, broken = fetch_heads(repo, there, tracking, moved, numbers=numbers, counter=Counter())
         if broken:
