@@ -103,4 +103,3 @@ def test_nor_by_who_meets_the_remote_anew(bob: Repository, origin: Remote, store
     with pytest.raises(Mu2netError, match="has a gap"):
         push(bob, origin, clock=at(40))
     assert not store.exists(LOST)
-
