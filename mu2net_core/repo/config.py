@@ -25,6 +25,7 @@ __all__ = [
     "Setting",
     "Value",
     "flatten",
+    "is_config",
     "parse_toml",
     "parse_value",
     "read_user_config",
@@ -240,6 +241,14 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def is_config(data: bytes) -> bool:
+    """Returns whether these are the settings of a repository, of whatever format."""
+    try:
+        return type(parse_toml(data, "settings").get("format")) is int
+    except (CorruptObjectError, InvalidInputError):
+        return False
 
 
 def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:

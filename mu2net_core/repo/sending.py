@@ -24,7 +24,7 @@ from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry, contains
-from mu2net_core.repo.moving import absent, move_heads, relied_on, strayed
+from mu2net_core.repo.moving import absent, gapped, move_heads, relied_on, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Judged, Plan, Planner
 from mu2net_core.repo.plausible import ISOLATED
@@ -324,7 +324,9 @@ class Session:
             return tasks
         relied = relied_on(plans) if self.looked == "brief" else ()
         gone = absent(self.remote, (node for node in relied if not self.planner.purged_there(node)))
+        gaps = gapped(self.remote, plans) if self.looked == "brief" else {}
         entries = {plan.task: (plan.after.number,) for plan in plans if plan.after and plan.task in tasks}
+        entries = {**{task: (number,) for task, number in gaps.items()}, **entries}
         if entries or gone:
             self._note(replace(self.tracking, lost=Losses(entries=entries, objects=gone).words))
             raise RemoteChangedError
