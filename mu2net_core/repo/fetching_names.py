@@ -83,12 +83,17 @@ def fetch_tags(
 def _receive_tag(
     repo: Repository, remote: RemoteRepository, snapshot_id: str, purged: Purged, counter: Counter
 ) -> str | None:
-    """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole."""
-    if (task := purged.lists(("snapshot", snapshot_id))) is not None:
+    """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole.
+
+    What tombstones of others list counts only where it is gone: they may list what they like.
+    """
+    task = purged.lists(("snapshot", snapshot_id))
+    if task is not None and not remote.objects.has("snapshot", snapshot_id):
         return task
     receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
-    commits: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
-    gone = next((task for node in commits if (task := purged.lists(node)) is not None), None)
+    heads = repo.objects.snapshot(snapshot_id).heads
+    commits: list[Node] = [("commit", oid) for oid in heads.values()]
+    gone = next((task for task, oid in heads.items() if purged.is_listed(("commit", oid), task)), None)
     if gone is None:
         receive(repo, remote, commits, what="tags", counter=counter)
     return gone

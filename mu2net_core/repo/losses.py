@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import Commit, Model, Snapshot
-from mu2net_core.repo.believed import without_others
 from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
@@ -77,7 +76,7 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
         sight: what is there, all of it.
     """
     refs = find_lost_refs(tracking, sight, stones)
-    purged = Purged(without_others(stone, objects) for stone in stones)
+    purged = Purged(stones)
     tips: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
     tips += [("model", oid) for oid in tracking.roots.values()] + [("snapshot", oid) for oid in tracking.tags.values()]
     here = [node for node in tips if objects.has(*node)]
@@ -105,7 +104,7 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
 
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
     """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
-    purged = Purged(without_others(stone, objects) for stone in stones)
+    purged = Purged(stones)
     nodes = {node for state in tracking.heads.values() for node in _first_needs(objects, state.commit)}
     nodes |= {("model", oid) for oid in tracking.roots.values()}
     lost = frozenset(node for node in nodes if not sight.has(node) and purged.lists(node) is None)

@@ -254,7 +254,8 @@ def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> Not
         if task is not None:
             return NotFoundError(
                 f"{what}: it was purged from {remote.name} with the task {task}.",
-                hint=f"Run `mu2net pull {remote.name}`: that drops what was purged here, too.",
+                hint="Another copy may still have it: `mu2net fsck --repair-from REMOTE`. "
+                f"Or drop what is left of it here: `mu2net rm-task {task} --purge`",
             )
     return NotFoundError(
         f"{what}.",
