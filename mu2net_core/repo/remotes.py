@@ -305,7 +305,8 @@ def _missing(
         if task is not None:
             return NotFoundError(
                 f"{what}: it was purged from {remote.name} with the task {task}.",
-                hint=f"Run `mu2net pull {remote.name}`: that drops what was purged here, too.",
+                hint="Another copy may still have it: `mu2net fsck --repair-from REMOTE`. "
+                f"Or drop what is left of it here: `mu2net rm-task {task} --purge`",
             )
     if unasked and not asked:
         names = ", ".join(remote.name for remote in unasked)
