@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from mu2net_core.api.signing import Signer
 from mu2net_core.api.tag import create
 from mu2net_core.api.verify import verify
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Commit, Kind, encode
+from mu2net_core.objects import Commit, HeadEntry, Kind, encode
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.purged import redacted_task
 from mu2net_core.repo.refs import entry_key
@@ -186,6 +187,13 @@ def test_a_tombstone_that_is_not_signed_counts_for_nothing(scene: Scene) -> None
     assert scene.mallory.head("a").commit == mine
 
 
+def test_a_push_that_meets_a_purge_which_is_not_signed_notes_none_of_it(scene: Scene) -> None:
+    evolve_sample(scene.bob, "a", score=0.9, seed=3)
+    a_purge(scene)
+    assert "refused" in told(lambda: push(scene.bob, scene.context))
+    assert read_purged(scene.bob.state, scene.origin) == ()
+
+
 def test_a_tombstone_that_is_signed_counts(scene: Scene) -> None:
     purge(scene.ann, scene.context, "a", remote="origin", settle=lambda: None)
     evolve_sample(scene.bob, "a", score=0.9, seed=3)
@@ -244,12 +252,15 @@ class TestRepairs:
             signed(scene.ann, scene.context, "a", score=score)
             push(scene.ann, scene.context)
             pull(scene.bob, scene.context)
-        log = scene.bob.refs.log("a")
-        scene.mallory.overwrite("a", log[-3].commit)
+        *_, older, before, newest = scene.bob.refs.log("a")
+        key, copy = entry_key("a", newest.number), scene.context.cwd / "copy"
+        shutil.copytree(scene.bob.path, copy / ".mu2net")
+        put_back = encode(HeadEntry(commit=older.commit, previous=before.entry_hash))
+        (copy / ".mu2net" / key).write_bytes(put_back)
         (scene.bob.state / "remotes" / "origin.json").unlink()
-        self.damage(scene, entry_key("a", log[-1].number))
-        self.repaired(scene)
-        assert (scene.bob.path / entry_key("a", log[-1].number)).read_bytes() == b""
+        self.damage(scene, key)
+        fsck(scene.reopened(), scene.context, repair_from=str(copy))
+        assert (scene.bob.path / key).read_bytes() != put_back
 
     @pytest.mark.parametrize("is_signed", [False, True])
     def test_take_tags_only_if_they_are_signed(self, scene: Scene, is_signed: bool) -> None:
