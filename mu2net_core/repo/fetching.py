@@ -207,7 +207,8 @@ def fetch_heads(
         broken |= {task: back_error(remote, back[task]) for task in unseen}
         states, wanted = _without(states, unseen), _without(wanted, unseen)
         others = {task: _OTHER for task, one in followed.items() if isinstance(one, Replaced)} | _without(back, unseen)
-        tracking = tracking.with_replaced(others.keys() & tracking.heads.keys())
+        lost = others.keys() & tracking.heads.keys()
+        tracking = tracking.with_replaced(task for task in lost if not _is_kept(repo, tracking, task))
         reports |= {
             task: _report(repo, state, tracking.heads.get(task), others.get(task), is_bad=task in back)
             for task, state in wanted.items()
@@ -338,6 +339,13 @@ def _going_back(repo: Repository, tracking: Tracking, followed: Mapping[str, Fol
         reason = check_forward(repo.objects, task, [*known, *one.moves, one.state.commit])
         back |= {} if reason is None else {task: reason}
     return back
+
+
+def _is_kept(repo: Repository, tracking: Tracking, task: str) -> bool:
+    """Returns whether what a head was seen at is kept in mind already, by what was seen of it before."""
+    before, seen = tracking.replaced.get(task), tracking.heads[task].commit
+    is_here = before is not None and all(repo.objects.has("commit", oid) for oid in (before, seen))
+    return is_here and contains(repo.objects, before or "", seen)
 
 
 def _without(by_task: Mapping[str, T], tasks: Collection[str]) -> dict[str, T]:

@@ -19,7 +19,7 @@ from mu2net_core.objects import HeadEntry, encode
 from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.repo.outcomes import Exchange
+from mu2net_core.repo.outcomes import Exchange, NameReport, TaskReport
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
@@ -72,7 +72,7 @@ def told(call: Callable[[], Exchange]) -> str:
         result = call()
     except Mu2netError as exc:
         return exc.message
-    reports = [*result.tasks, *result.tags, *result.roots]
+    reports: list[TaskReport | NameReport] = [*result.tasks, *result.tags, *result.roots]
     bad = [f"{report.outcome}: {report.reason}" for report in reports if report.outcome in {"broken", "refused"}]
     return "; ".join(bad)
 

@@ -166,6 +166,18 @@ def test_a_head_stays_where_it_is_and_others_move(scene: Scene, attack: Callable
         assert scene.mallory.head("b").commit == mine
 
 
+@pytest.mark.parametrize("how", ["by another entry", "in its place"])
+def test_what_was_refused_is_not_taken_over_when_it_is_gone_again(scene: Scene, how: str) -> None:
+    before = commit_of(scene.bob, "a")
+    a_commit(scene)
+    assert "refused" in told(lambda: pull(scene.bob, scene.context))
+    (scene.mallory.move if how == "by another entry" else scene.mallory.overwrite)("a", before)
+    pull(scene.bob, scene.context)
+    assert commit_of(scene.bob, "a") == before
+    push(scene.bob, scene.context)
+    assert commit_of(scene.bob, "a") == before
+
+
 @pytest.mark.parametrize("scene", ["folder", "bucket"], indirect=True)
 def test_a_clone_leaves_out_what_is_not_signed(scene: Scene) -> None:
     a_commit(scene)
