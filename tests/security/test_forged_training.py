@@ -245,8 +245,9 @@ def test_nor_to_what_somebody_put_in_the_place_of_the_remote(ann: Repository, sp
         assert leaks(origin, "secret") == set()
 
 
+@pytest.mark.parametrize("is_first", [True, False])
 def test_a_component_that_is_only_elsewhere_is_brought_before_it_is_judged(
-    ann: Repository, spot: Spot, tmp_path: Path
+    ann: Repository, spot: Spot, tmp_path: Path, is_first: bool
 ) -> None:
     origin, vault, mirror = spot("origin"), spot("vault", "secret"), spot("mirror")
     push(ann, origin)
@@ -258,6 +259,8 @@ def test_a_component_that_is_only_elsewhere_is_brought_before_it_is_judged(
     (parcel,) = preview(bob, mirror, tasks=["pub"]).tasks
     assert (parcel.outcome, parcel.num_components) == ("new", 2)
     assert str(parcel.reason) == "as far as can be told before what is only elsewhere is here"
+    if not is_first:
+        connect_or_create(mirror, bob.config)
     done = push(bob, mirror, tasks=["pub"])
     assert told(done, "pub") == "skipped"
     assert "hides that secret trained its embedding" in next(str(r.reason) for r in done.tasks if r.task == "pub")
