@@ -34,6 +34,7 @@ __all__ = ["Reached", "push", "reach_known"]
 
 _ATTEMPTS = 5
 _STILL = ("up-to-date", "unchanged")
+_NOT_SENT = (*_STILL, "broken")
 
 
 def push(
@@ -86,7 +87,7 @@ def push(
                 exc.message += f" Before that, {remote.name} was sent again what it had lost: {', '.join(restored)}."
             raise
         except RemoteChangedError:  # something was purged or is gone: find out what, and whether all may still be sent
-            done |= {task: report for task, report in session.reports.items() if report.outcome not in _STILL}
+            done |= {task: report for task, report in session.reports.items() if report.outcome not in _NOT_SENT}
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
 
 
