@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -121,10 +122,14 @@ def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
     if refused:
         session.note(f"error: {counted(refused, 'ref')} refused: not signed by an allowed key; all else was done")
     if broken:
-        remote = getattr(result, "remote", "origin")
+        remote, worktree = getattr(result, "remote", "origin"), getattr(result, "worktree", None)
         session.note(f"error: {counted(broken, 'name')} broken on {remote}, as told above; all else was done")
-        fsck = f"{session.context.program} fsck --remote {remote}"
-        session.note(f"hint: Look at it: {fsck}. A copy that has it whole puts it back: {fsck} --repair-from .")
+        program = session.context.program
+        here = program if worktree is None else f"{program} -C {shlex.quote(str(worktree))}"
+        restore = f"{program} fsck --remote {remote} --repair-from ."
+        session.note(
+            f"hint: Look at it: {here} fsck --remote {remote}. A copy that has it whole puts it back: {restore}"
+        )
     if refused or broken:
         raise typer.Exit(CorruptObjectError.exit_code if broken else AccessDeniedError.exit_code)
 
