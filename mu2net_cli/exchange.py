@@ -115,7 +115,7 @@ def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> I
 
 
 def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
-    """Ends with an exit code, if anything was left out because it is broken, or not signed as it has to be."""
+    """Ends with an exit code, if anything was left out: it is broken, not signed as it has to be, or another root."""
     outcomes = [report.outcome for report in result.tasks]
     outcomes += [report.outcome for names in (result.tags, result.roots) for report in names]
     refused, broken = outcomes.count("refused"), outcomes.count("broken")
@@ -132,6 +132,11 @@ def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
         )
     if refused or broken:
         raise typer.Exit(CorruptObjectError.exit_code if broken else AccessDeniedError.exit_code)
+    others = [root.name for root in result.roots if root.outcome == "conflict"]
+    if others:
+        session.note(f"error: {', '.join(others)} is another root there; ours stays, and all else was done")
+        session.note("hint: Clone the remote into another folder and evolve there, or make a new remote for this one.")
+        raise typer.Exit(ConflictError.exit_code)
 
 
 def exit_if_missing(session: Session, result: Exchange, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,22 @@ def test_another_repository_at_the_same_place_is_refused_until_it_is_added_anew(
     for command in commands:
         assert run("-C", ann.worktree, *command[1:]).code == 0, command
     assert (tmp_path / "shared/refs/heads/z").is_dir()
+
+
+def test_a_root_that_is_another_model_there_ends_a_pull_that_did_all_else(run, ann: Repository, tmp_path: Path) -> None:
+    assert run("clone", tmp_path / "shared", tmp_path / "bob").code == 0
+    evolve_sample(ann, "a", score=0.6)
+    assert run("-C", ann.worktree, "push").code == 0
+    state = ann.refs.head("a")
+    (tmp_path / "shared/refs/roots/tiny").chmod(0o644)
+    model = ann.objects.put(replace(ann.objects.model(ann.refs.roots()["tiny"]), seed=9))
+    (tmp_path / "shared/refs/roots/tiny").write_text(f"{model}\n")
+    pulled = run("-C", tmp_path / "bob", "pull")
+    assert pulled.code == 4
+    assert "! conflict    root tiny" in pulled.out
+    assert "error: tiny is another root there; ours stays, and all else was done" in pulled.err
+    assert state is not None
+    assert f"updated     a [{state.commit[:10]}]" in pulled.out
 
 
 def test_a_broken_name_is_told_by_all_verbs_each_time_with_a_command_that_looks_at_it(
