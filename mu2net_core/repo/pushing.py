@@ -188,9 +188,12 @@ def _has_nothing_new(there: RemoteRepository, tracking: Tracking, sight: Sight) 
     """Returns whether no head, tag or root is there beyond those that were seen; by a listing."""
     heads = {task: state.number for task, state in tracking.heads.items()}
     names = {key for key in sight.keys if key.startswith(("refs/tags/", "refs/roots/"))}
-    seen = {f"refs/tags/{name}" for name in tracking.tags} | {f"refs/roots/{name}" for name in tracking.roots}
     numbers, gaps = there.refs.listing(sight.keys)
-    return not gaps and all(heads.get(task) == number for task, number in numbers.items()) and names <= seen
+    return (
+        not gaps
+        and all(heads.get(task) == number for task, number in numbers.items())
+        and names <= tracking.names.keys()
+    )
 
 
 def _briefly(
@@ -227,10 +230,8 @@ def _with_gaps(missing: Losses, reached: Reached, tasks: Iterable[str]) -> Losse
 
 def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:
     """Returns the tasks whose heads have newer entries than those that are known."""
-    numbers = {} if sight is None else sight.numbers
-    return frozenset(
-        task for task, state in tracking.heads.items() if max(numbers.get(task, ()), default=0) > state.number
-    )
+    heads = {} if sight is None else tracking.heads
+    return frozenset(task for task, state in heads.items() if sight is not None and sight.newest(task) > state.number)
 
 
 def _met(
