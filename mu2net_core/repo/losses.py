@@ -145,11 +145,7 @@ def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequenc
         gone = {node for node in _first_needs(objects, state.commit) if not sight.has(node)}
         is_old = gone and purged.covers_commit(objects, state.commit) is not None
         lost |= {node for node in gone if not is_old or purged.lists(node) is None}
-<<<<<<< HEAD
-    roots: set[Node] = {("model", oid) for oid in tracking.roots.values()}
-=======
     roots: list[Node] = [("model", oid) for oid in tracking.roots.values()]
->>>>>>> w/G
     lost |= {node for node in roots if not sight.has(node)}
     known = bool(tracking.heads or tracking.roots)
     refs = find_lost_refs(tracking, sight, stones)
