@@ -276,7 +276,7 @@ def test_nor_is_it_if_the_head_is_put_back_again_and_again(scene: Scene) -> None
 
 def test_a_purge_that_came_before_the_task_was_added_again_removes_it_no_second_time(scene: Scene) -> None:
     purge(scene.ann, scene.context, "b", remote="origin", settle=lambda: None)
-    pull(scene.ann, scene.context)
+    pull(scene.ann, replace(scene.context, environ={"MU2NET_PULL_FOLLOW_PURGES": "true"}))
     purged = scene.mallory.head("b").commit
     before = scene.ann.refs.head("b")
     assert before is not None
