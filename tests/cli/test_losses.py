@@ -111,7 +111,7 @@ def test_another_repository_at_the_same_place_is_refused_and_can_be_cloned(
         assert "is another repository: its identity is bbbbbbbb, and here it is 5a5a5a5a" in refused.err
     status = run("-C", ann.worktree, "status").out
     assert "another repository was there when it was last looked at" in status
-    assert "Next: mu2net fetch origin" in status
+    assert "fetch origin  # another repository was there: looks again" in status
     (line,) = [line for line in refused.err.splitlines() if line.startswith("hint: ")]
     command = shlex.split(line.split("`")[1].replace("FOLDER", str(tmp_path / "new")))
     assert command[-2:] == ["--readers", "b,team"]
