@@ -216,6 +216,8 @@ class Planner:
         if reason is not None:
             return reason
         name = self.remote.remote.name
+        if task in self.tracking.unread:
+            return f"what was purged of it from {name} cannot be read: mu2net fsck --remote {name} says what is wrong"
         if theirs is not None:
             reason = purged_here(self.repo, self._purged_here, task, theirs.commit, name)
             if reason is not None:

@@ -149,9 +149,9 @@ def _begin(
     reached = reach_known(repo, remote, open_store, clock, policy)
     if not reached.is_known:
         there = _met(repo, reached.remote, tasks, open_store, clock, policy, broken)
-        return Session(
-            Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock, restored=restored
-        )
+        tracking = read_tracking(repo.state, remote)
+        unseen = Losses(entries={task: () for task in broken if task not in tracking.heads})
+        return Session(Planner(repo, there, tracking, unseen), policy, counter, clock, restored=restored)
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
