@@ -133,6 +133,7 @@ def test_a_root_that_is_another_model_there_ends_a_pull_that_did_all_else(run, a
     (tmp_path / "shared/refs/roots/tiny").chmod(0o644)
     model = ann.objects.put(replace(ann.objects.model(ann.refs.roots()["tiny"]), seed=9))
     (tmp_path / "shared/refs/roots/tiny").write_text(f"{model}\n")
+    shutil.rmtree(tmp_path / "bob/.mu2net/state/remotes")  # as if it was never looked at
     pulled = run("-C", tmp_path / "bob", "pull")
     assert pulled.code == 4
     assert "! conflict    root tiny" in pulled.out

@@ -200,7 +200,6 @@ ATTACKS: dict[str, Callable[[Writer], str]] = {
     ),
     "tombstone damaged": stone(b"{nonsense"),
     "tombstone too large": stone(b"x" * 70_000),
-    "tombstone of another repository": stone(encode(sample_tombstone("yyy", 1, identity=FOREIGN))),
     "tombstone of another task": stone(encode(sample_tombstone("zzz", 1))),
 }
 

@@ -186,7 +186,7 @@ class TestWhereOneFollows:
         forge_purge(bob.config.remotes["origin"], "digits")
         assert report_of(bob, later).outcome == "removed"
         (*stones,) = bob.refs.tombstones()[0]["digits"]
-        trust = Trust(objects=bob.objects, keys=None)
+        trust = Trust(objects=bob.objects, identity=bob.identity, keys=None)
         assert {trust.tombstone_refusal(stone) for stone in stones} == {None}
         assert all(stone.identity == bob.identity for stone in stones)
 
