@@ -166,7 +166,7 @@ def fetch_heads(
     numbers: Mapping[str, int] = _NO_NUMBERS,
     counter: Counter,
     policy: Policy = _ANYTHING,
-    arrivals: Arrivals | None = None,
+    arrivals: Arrivals,
 ) -> tuple[Tracking, tuple[TaskReport, ...], dict[str, Mu2netError]]:
     """Copies the histories of the heads of ``tasks``, and of tasks whose knowledge they hold; lists nothing.
 
@@ -178,13 +178,12 @@ def fetch_heads(
         numbers: their newest entries, where a listing told; the others are probed for.
         counter: of objects.
         policy: what may not be taken over.
-        arrivals: what is judged by; by default the identity of the repository.
+        arrivals: what is judged by.
 
     Returns:
         what is known of the remote now, also stored; what became of each head that is there; and what is wrong with
         those that cannot be followed: they are known as they were before.
     """
-    arrivals = arrivals or Arrivals(identity=repo.identity)
     pending, reports, broken = sorted(set(tasks)), dict[str, TaskReport](), dict[str, Mu2netError]()
     finished: dict[str, str] = {}
     while pending:

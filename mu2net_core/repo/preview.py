@@ -15,7 +15,7 @@ from mu2net_core.repo.join import OnConflict, Policy, conflict_report
 from mu2net_core.repo.merge import merge
 from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Judged, Planner
-from mu2net_core.repo.plausible import ISOLATED
+from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.pushing import reach_known
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, check_recipient
@@ -95,7 +95,14 @@ def _look(
     broken: dict[str, Mu2netError] = {}
     if moved:
         tracking, _, found = fetch_heads(
-            repo, there, tracking, moved, numbers=numbers, counter=Counter(), policy=policy
+            repo,
+            there,
+            tracking,
+            moved,
+            numbers=numbers,
+            counter=Counter(),
+            policy=policy,
+            arrivals=Arrivals.at(repo.identity, clock()),
         )
         broken.update(found)
     return there, tracking, astray, reached.losses.words, broken

@@ -19,7 +19,7 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.history import forget_history
 from mu2net_core.repo.place import Place
-from mu2net_core.repo.purged import Tombstone, redacted_task
+from mu2net_core.repo.purged import Purged, Tombstone, redacted_task
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.survey import Survey, survey
 from mu2net_core.repo.workers import Workers
@@ -128,8 +128,12 @@ class _Burial:
         )
 
     def mark(self, found: Survey, roots: Set[str]) -> bool:
-        """Lists in tombstones what is doomed and in none yet; returns whether there was any."""
-        purged = self.place.purged()
+        """Lists in tombstones what is doomed and in none yet; returns whether there was any.
+
+        Those that others signed, or nobody, do not count: not everybody believes them.
+        """
+        stones = self.place.refs.tombstones([self.task])[0].get(self.task, ())
+        purged = Purged(stone for stone in stones if self._is_ours(stone))
         through = found.head.number - 1 if found.is_moved else found.head.number
         fresh = sorted(f"{kind}/{oid}" for kind, oid in found.doomed if not purged.is_listed((kind, oid), self.task))
         known = purged.covers_entry(self.task, through)
@@ -146,6 +150,10 @@ class _Burial:
             )
             self.place.refs.create_tombstone(self.sign(stone))
         return bool(begins)
+
+    def _is_ours(self, stone: Tombstone) -> bool:
+        """Returns whether a tombstone is one that this purge could have made: a signature has one value only."""
+        return stone.identity == self.place.identity and self.sign(replace(stone, signature=None)) == stone
 
     def _bequeath(self, stone: Tombstone, found: Survey) -> None:
         """Makes a tombstone of elsewhere our own: with who may read what the task taught as it is known here."""

@@ -27,7 +27,7 @@ from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.moving import absent, gapped, move_heads, relied_on, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Judged, Plan, Planner
-from mu2net_core.repo.plausible import ISOLATED
+from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.refs import HeadState, entry_key
@@ -360,7 +360,13 @@ class Session:
     def _follow(self, task: str) -> TaskOutcome:
         """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
         tracking, _, broken = fetch_heads(
-            self.repo, self.remote, self.tracking, [task], counter=Counter(), policy=self.policy
+            self.repo,
+            self.remote,
+            self.tracking,
+            [task],
+            counter=Counter(),
+            policy=self.policy,
+            arrivals=Arrivals.at(self.repo.identity, self.clock()),
         )
         if task in broken:
             raise broken[task]

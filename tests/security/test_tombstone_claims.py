@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -20,14 +21,19 @@ from mu2net_core.api.purge import purge
 from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
-from mu2net_core.objects import object_key
+from mu2net_core.objects import Agent, Signature, object_key
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.believed import believed
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.fetching import note_purged
 from mu2net_core.repo.fetching_names import fetch_tags
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.purged import Purged, is_purge
+from mu2net_core.repo.place import here
+from mu2net_core.repo.plausible import Arrivals
+from mu2net_core.repo.purge import bury, store_purge_commit
+from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.remotes import RemoteRepository, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.testing.forged import forge_purge, forge_stone, listed_there
@@ -40,6 +46,7 @@ from mu2net_core.testing.samples import (
 from mu2net_core.testing.servers import Bucket
 from mu2net_core.testing.wrappers import WrappedStore
 
+_AT = "2026-01-02T00:00:00.000000+00:00"
 both = pytest.mark.parametrize("ann", ["folder", "s3"], indirect=True)
 
 
@@ -282,7 +289,10 @@ def test_a_tag_is_fetched_whatever_others_list_of_it(
     bob = open_repository(tmp_path / "bob")
     receive, fetched = connect(ann.config.remotes["origin"]), read_tracking(bob.state, bob.config.remotes["origin"])
     note_purged(bob, receive)
-    _, reports = fetch_tags(bob, receive, fetched, Counter(), None)  # before its heads are
+    arrivals = Arrivals(identity=bob.identity)
+    _, reports = fetch_tags(
+        bob, receive, fetched, Policy(), counter=Counter(), arrivals=arrivals
+    )  # before its heads are
     assert outcome_of(reports, "v2") == "new"
 
 
@@ -306,3 +316,21 @@ class TestMany:
         (stone,) = believed([sample_tombstone("evil", 1, objects=names)], ann.objects, ann.identity)
         assert len(stone.objects) == 3_000
         assert store.calls["exists"] < 10
+
+    def test_whoever_lists_all_of_a_task_first_keeps_no_signed_purge_from_being_told(self, ann: Repository) -> None:
+        """Where purges have to be signed, what anybody else listed counts for nothing."""
+        place, digits = here(ann), ann.refs.head("digits")
+        assert digits is not None
+        listed = list(ancestry(ann.objects, [digits.commit]))
+        ann.refs.create_tombstone(sample_tombstone("digits", 9, objects=[f"commit/{oid}" for oid in listed]))
+
+        def sign(stone: Tombstone) -> Tombstone:
+            return replace(stone, signature=Signature(key="1" * 64, value="2" * 128))
+
+        agent = Agent(id="a" * 32, host="", device="none")
+        store = partial(store_purge_commit, place, agent=agent, now=_AT)
+        for _ in range(2):
+            bury(place, "digits", store, now=_AT, sign=sign)
+            stones = [stone for stone in ann.refs.every_tombstone() if stone.signature is not None]
+            assert len(stones) == 1
+            assert {f"commit/{oid}" for oid in listed} <= set(stones[0].objects)
