@@ -42,10 +42,14 @@ def is_canonical_merge(commit: Commit) -> bool:
     return commit.is_merge and commit.agent is None
 
 
-def ancestry(manifests: Manifests, tips: Iterable[str]) -> Iterator[str]:
-    """Returns the ids of ``tips`` and of all their ancestors, nearest first, each once."""
-    queue = list(dict.fromkeys(tips))
-    seen = set(queue)
+def ancestry(manifests: Manifests, tips: Iterable[str], *, without: str | None = None) -> Iterator[str]:
+    """Returns the ids of ``tips`` and of all their ancestors, nearest first, each once.
+
+    The commit ``without`` is passed over, and what is reached through it alone.
+    """
+    seen = set[str]() if without is None else {without}
+    queue = [oid for oid in dict.fromkeys(tips) if oid not in seen]
+    seen.update(queue)
     for oid in queue:  # grows while it is walked
         yield oid
         fresh = [parent for parent in manifests.commit(oid).parents if parent not in seen]

@@ -69,12 +69,15 @@ def drop_purged(
     reason = purged_here(repo, here_purged, task, theirs, remote)
     if reason is not None:
         return _skipped(task, reason)
+    ours = repo.refs.head(task)
+    if ours is None:
+        return None
     named = (stone for stone in stones if stone.task == task)
     own = believed(named, objects, repo.identity, policy.refuse_stone)
-    ours = repo.refs.head(task)
-    purge = next((oid for oid in ancestry(objects, [theirs]) if is_purge(objects.commit(oid))), None)
-    is_covered = ours is not None and Purged(own).covers_commit(objects, ours.commit) is not None
-    if ours is None or not (is_covered or _is_news(repo, here_purged, ours, purge)):
+    is_covered = Purged(own).covers_commit(objects, ours.commit) is not None
+    beyond = ancestry(objects, [theirs], without=None if is_covered else ours.commit)
+    purge = next((oid for oid in beyond if is_purge(objects.commit(oid))), None)
+    if not (is_covered or _is_news(repo, here_purged, ours, purge)):
         return None
     if purge is None:
         return _skipped(task, _UNFINISHED.format(remote=remote))
