@@ -10,7 +10,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -171,7 +171,9 @@ class Sentinel:
         self.oracle.look(copy, self.copies[copy])
         self.actor, self.may_write = copy, may_write
         try:
-            with mock.patch.multiple(LocalStore, **{name: self._wrapped(name) for name in (*_WRITING, *_ASKING)}):
+            with ExitStack() as stack:
+                for name in (*_WRITING, *_ASKING):
+                    stack.enter_context(mock.patch.object(LocalStore, name, self._wrapped(name)))
                 yield
         finally:
             self.actor = None
