@@ -64,11 +64,13 @@ class Attacker:
         store: of the remote.
         identity: that he writes into what needs one.
         count: of the names he made up.
+        made: ids of the manifests that he wrote and nobody had written before.
     """
 
     store: Store
     identity: str = SAMPLE_IDENTITY
-    count: int = field(default=0)
+    count: int = 0
+    made: set[str] = field(default_factory=set)
 
     @property
     def objects(self) -> ObjectDatabase:
@@ -84,7 +86,8 @@ class Attacker:
         """Writes a manifest, whatever it says, and returns its id."""
         data = encode(value)
         oid = hash_bytes(data)
-        self.store.create(object_key(_KINDS[type(value)], oid), data)
+        if self.store.create(object_key(_KINDS[type(value)], oid), data):
+            self.made.add(oid)
         return oid
 
     def overwrite(self, key: str, data: bytes) -> None:
@@ -295,9 +298,18 @@ class Attacker:
         self.overwrite("config.toml", data + b'\n[remotes.evil]\nurl = "/nowhere"\npartial = true\n')
         return EVERYTHING
 
-    def bad_bytes(self, key: str, data: bytes = b"\x00") -> None:
-        """Damages what lies at a key, or puts something there."""
+    def bad_bytes(self, key: str, data: bytes, name: str) -> frozenset[str]:
+        """Damages what lies at a key, or puts something there, which is of ``name``."""
         self.overwrite(key, data)
+        return frozenset({name})
+
+    def bad_head(self, task: str, data: bytes = b"\x00") -> frozenset[str]:
+        """Damages the newest entry of a head."""
+        return self.bad_bytes(entry_key(task, self._head(task).number), data, task)
+
+    def bad_ref(self, folder: str, name: str, data: bytes = b"\x00") -> frozenset[str]:
+        """Adds a tag, root or tombstone whose file is damaged, or names nothing."""
+        return self.bad_bytes(f"refs/{folder}/{name}", data, name.rpartition("/")[0] or name)
 
     # How he does it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,10 @@ SAMPLE_IDENTITY = "5a" * 16
 """What sample repositories have in common, so that several of them are copies of one."""
 
 
+def _unsigned(commit: Commit) -> Commit:
+    return commit
+
+
 def sample_component(name: str, seed: int, *, opt_state: bool = True, label: Label | None = None) -> Component:
     """Returns a component with one kernel and one bias drawn from ``seed``, by default one that no data trained."""
     rng = np.random.default_rng(seed)
@@ -93,7 +97,9 @@ def sample_repository(folder: Path, *, bare: bool = False, identity: str = SAMPL
     return repo
 
 
-def add_sample_task(repo: Repository, name: str, access: AccessRule = PUBLIC) -> HeadState:
+def add_sample_task(
+    repo: Repository, name: str, access: AccessRule = PUBLIC, *, sign: Callable[[Commit], Commit] = _unsigned
+) -> HeadState:
     """Adds a task without a model and returns its head."""
     task_id = repo.objects.put(sample_task(name, access))
     commit = Commit(
@@ -105,7 +111,7 @@ def add_sample_task(repo: Repository, name: str, access: AccessRule = PUBLIC) ->
         message=f"add {name}",
         identity=repo.identity,
     )
-    return repo.refs.append(name, repo.objects.put(commit), after=None)
+    return repo.refs.append(name, repo.objects.put(sign(commit)), after=None)
 
 
 def evolve_sample(
@@ -116,6 +122,7 @@ def evolve_sample(
     parent: str | None = None,
     trains: Sequence[str] = ("head",),
     seed: int | None = None,
+    sign: Callable[[Commit], Commit] = _unsigned,
 ) -> HeadState:
     """Retains a new model for ``task``, as one iteration does, and returns the task's new head.
 
@@ -126,6 +133,7 @@ def evolve_sample(
         parent: the model it comes from; without one the task's own, or else the root.
         trains: the components it gets new copies of; the others it shares with the parent.
         seed: of the new arrays; by default the number of the head's new entry.
+        sign: returns the commit with a signature.
     """
     state = repo.refs.head(task)
     if state is None:
@@ -150,7 +158,7 @@ def evolve_sample(
         identity=None,
         signature=None,
     )
-    return repo.refs.append(task, repo.objects.put(commit), after=state)
+    return repo.refs.append(task, repo.objects.put(sign(commit)), after=state)
 
 
 def sample_child(
