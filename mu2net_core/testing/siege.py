@@ -69,8 +69,8 @@ ATTACKS: dict[str, Callable[[Attacker, str, str], frozenset[str]]] = {
 }
 """What an attacker can do to a task, given another one: every one returns the names that are hit, or ``EVERYTHING``."""
 
-_HONEST = frozenset({"ordinary", "rewritten", "wider"})
-"""Those that anybody might do who works on the task; all else becomes part of no working copy."""
+_HONEST = frozenset({"forged purge", "ordinary", "purge without tombstone", "rewritten", "wider"})
+"""Those that anybody might do who works on the task, so a fresh clone cannot tell; all else gets into no working copy."""
 
 
 @dataclass(slots=True)
@@ -163,6 +163,7 @@ class Siege(World):
             place, remotes = self.path(number), self.open(number).config.remotes.values()
             self.inspector.check(place, lazy=any(remote.partial for remote in remotes))
             self._check_unforged(number)
+            assert not purged_in(place).through, f"{number} purged what nobody purged there"
         self._check_own_moves()
         self._check_privacy()
 
