@@ -12,7 +12,7 @@ from unittest import mock
 import numpy as np
 from measure import Options, Row
 
-from mu2net_core.objects import Component
+from mu2net_core.objects import Component, Label
 from mu2net_core.repo import Remote, Repository, create_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
@@ -78,10 +78,13 @@ def make_system(options: Options, num_tasks: int) -> None:
             before = repo.objects.commit(state.commit).model
 
 
-def large_component(name: str, seed: int, *, opt_state: bool = True) -> Component:
+def large_component(name: str, seed: int, *, opt_state: bool = True, label: Label | None = None) -> Component:
     params = {"kernel": np.random.default_rng(seed).random(SIZES[name], dtype=np.float32)}
     momentum = {"momentum/kernel": params["kernel"] / 10}
-    return Component(name=name, config={"width": 192}, params=params, opt_state=momentum if opt_state else {})
+    told = label or Label()
+    return Component(
+        name=name, config={"width": 192}, params=params, opt_state=momentum if opt_state else {}, label=told
+    )
 
 
 def pull_and_use(repo: Repository, remote: Remote, task: str) -> int:
