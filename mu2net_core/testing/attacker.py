@@ -328,7 +328,13 @@ class Attacker:
     def _append(self, task: str, before: Commit, **changes: object) -> frozenset[str]:
         """Moves a head on to a commit like the one before it, but for ``changes``."""
         head = self._head(task)
-        told = {"parents": (head.commit,), "snapshot": None, "selections": {}, "identity": None, "signature": None}
+        told: dict[str, object] = {
+            "parents": (head.commit,),
+            "snapshot": None,
+            "selections": {},
+            "identity": None,
+            "signature": None,
+        }
         told |= {"reset_to": None, "run": None, "finished_at": _NOW, "message": f"evil {self._next()}"}
         return self.head_of(task, self.put(replace(before, **{**told, **changes})))  # type: ignore[arg-type]
 
