@@ -7,6 +7,7 @@ honest working copy sends to a remote, at the moment of sending, and every quest
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +28,7 @@ Audience: TypeAlias = frozenset[str] | None
 """Who reads: names of groups and tasks; None for everybody."""
 
 _ID = re.compile(r'"([0-9a-f]{64})"')
-_SUFFIX = {"component": ".zarr.zip"}
+_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,10 @@ class Oracle:
                 return f"it is of {name}, which only {_shown(known)} may know of"
         return None
 
+    def may_know_of(self, copy: int, task: str, audience: Audience) -> bool:
+        """Returns whether ``copy`` may speak of a task to an audience, by the rules that it can know."""
+        return task in self.rules[copy] and allows(self.rules[copy][task], audience)
+
     def private(self, audience: Audience, kind: Kind) -> list[str]:
         """Returns the ids of the objects of a kind that an audience may not have, as they were made."""
         found = (oid for (of, oid), fact in self.facts.items() if of == kind and not allows(fact.readers, audience))
@@ -169,6 +174,8 @@ class Sentinel:
             AssertionError: afterwards, if anything went to somebody who may not have it.
         """
         self.oracle.look(copy, self.copies[copy])
+        for remote in self.remotes:
+            self.mentioned(remote)
         self.actor, self.may_write = copy, may_write
         try:
             with ExitStack() as stack:
@@ -223,17 +230,15 @@ class Sentinel:
     def _asked(self, copy: int, remote: Path, node: Node) -> str | None:
         """Returns why nobody may be asked for a component; whoever runs the remote reads the question."""
         reason = self.oracle.may_hold(copy, node, (), self.remotes[remote])
-        return None if reason is None or node[1] in self._mentioned(remote) else reason
+        return None if reason is None or node[1] in self.mentioned(remote) else reason
 
-    def _mentioned(self, remote: Path) -> set[str]:
-        """Returns the ids that lie in a remote, or that anything there names."""
+    def mentioned(self, remote: Path) -> set[str]:
+        """Returns the ids that lie in a remote, or that anything there names, or did when this was last asked."""
         told = self.told[remote]
-        for kind in KINDS:
-            for path in (remote / "objects" / kind).rglob("*.*"):
-                oid = path.parent.name + path.name.partition(".")[0]
-                if oid not in told:
-                    told.add(oid)
-                    told.update(_ID.findall(path.read_text()) if kind != "component" else ())
+        for kind, oid in files_of(remote):
+            if oid not in told:
+                told.add(oid)
+                told.update(_ID.findall(object_file(remote, kind, oid).read_text()) if kind != "component" else ())
         return told
 
 
@@ -243,8 +248,12 @@ _ASKING = ("read", "exists", "size", "modified", "holds")
 
 def files_of(repo: Path) -> set[Node]:
     """Returns kind and id of every object in a repository."""
-    files = ((kind, file) for kind in KINDS for file in (repo / "objects" / kind).rglob("*.*"))
-    return {(kind, file.parent.name + file.name.partition(".")[0]) for kind, file in files}
+    found: set[Node] = set()
+    for kind in KINDS:
+        folder = f"{repo}/objects/{kind}"
+        for part in os.listdir(folder) if os.path.isdir(folder) else ():  # noqa: PTH112, PTH208  thousands of times
+            found |= {(kind, part + name.partition(".")[0]) for name in os.listdir(f"{folder}/{part}")}  # noqa: PTH208
+    return {node for node in found if len(node[1]) == _DIGITS}
 
 
 def _names_in(value: dict[str, Any]) -> set[str]:

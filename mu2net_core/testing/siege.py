@@ -70,7 +70,7 @@ ATTACKS: dict[str, Callable[[Attacker, str, str], frozenset[str]]] = {
 """What an attacker can do to a task, given another one: every one returns the names that are hit, or ``EVERYTHING``."""
 
 _HONEST = frozenset({"forged purge", "ordinary", "purge without tombstone", "rewritten", "wider"})
-"""Those that anybody might do who works on the task, so a fresh clone cannot tell; all else gets into no working copy."""
+"""Those that anybody might do who works on the task, so that a fresh clone cannot tell; all else gets into none."""
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ class Siege(World):
         attacker = Attacker(LocalStore(self.remote))
         try:
             hit = ATTACKS[what](attacker, task, other)
-        except (Mu2netError, AssertionError):  # he is in his own way: what he would build on is gone
+        except (Mu2netError, AssertionError, ValueError):  # he is in his own way: what he would build on is gone
             hit = frozenset({task})
         self.attacked |= hit
         self.manifests |= attacker.made if self.strict or what not in _HONEST else set()

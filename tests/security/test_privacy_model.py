@@ -47,6 +47,9 @@ class Sharing(RuleBasedStateMachine):
         for number, (task, rule_) in enumerate(zip(TASKS, readers, strict=False)):
             self.circles.add(number % 2, task, rule_)
             self.circles.evolve(number % 2, task, trains=["embedding", "head"])
+        for copy in (0, 1):
+            for remote in CIRCLES:
+                self.circles.push(copy, remote)
 
     def teardown(self) -> None:
         if hasattr(self, "circles"):
@@ -118,7 +121,8 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(copy=COPIES, remote=REMOTES, data=st.data())
     def purge_there(self, copy: int, remote: str, data: st.DataObject) -> None:
-        if tasks := self.circles.heads(remote):
+        may_know = self.circles.oracle.may_know_of
+        if tasks := [task for task in self.circles.heads(remote) if may_know(copy, task, CIRCLES[remote])]:
             self.circles.purge_there(copy, remote, data.draw(st.sampled_from(tasks)))
 
     @rule(copy=COPIES, remote=REMOTES, here=st.booleans())
@@ -212,7 +216,7 @@ class Sharing(RuleBasedStateMachine):
         STEPS_DONE["attacks"] += 1
         try:
             how(self.circles.attacker(remote))
-        except (Mu2netError, AssertionError):  # he is in his own way: what he built on is gone
+        except (Mu2netError, AssertionError, ValueError):  # he is in his own way: what he built on is gone
             STEPS_DONE["in his own way"] += 1
 
     @invariant()
