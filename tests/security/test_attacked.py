@@ -74,11 +74,10 @@ class Attacked(RuleBasedStateMachine):
     def add(self, clone: int, task: str) -> None:
         self.siege.add(clone, task)
 
-    @rule(clone=CLONES, data=st.data(), score=SCORES, trains=LAYERS)
-    def evolve(self, clone: int, data: st.DataObject, score: float, trains: list[str]) -> None:
-        if tasks := self.siege.alive(clone):
-            task = data.draw(st.sampled_from(tasks))
-            self.siege.evolve(clone, task, score, data.draw(st.sampled_from([None, *tasks])), trains)
+    @rule(clone=CLONES, task=TASKS, parent=TASKS, score=SCORES, trains=LAYERS)
+    def evolve(self, clone: int, task: str, parent: str, score: float, trains: list[str]) -> None:
+        if task in self.siege.alive(clone):
+            self.siege.evolve(clone, task, score, parent, trains)
 
     @rule(clone=CLONES)
     def push(self, clone: int) -> None:
@@ -92,12 +91,11 @@ class Attacked(RuleBasedStateMachine):
     def clone_afresh(self, clone: int, full: bool) -> None:
         self.siege.clone(clone, full=full)
 
-    @rule(clone=CLONES, data=st.data())
-    def reset(self, clone: int, data: st.DataObject) -> None:
-        if tasks := self.siege.alive(clone):
-            task = data.draw(st.sampled_from(tasks))
+    @rule(clone=CLONES, task=TASKS, back=st.integers(0, 3))
+    def reset(self, clone: int, task: str, back: int) -> None:
+        if task in self.siege.alive(clone):
             moves = len(head_log(self.siege.path(clone), task)) - 1
-            self.siege.reset(clone, task, data.draw(st.integers(0, min(3, moves))))
+            self.siege.reset(clone, task, min(back, moves))
 
     @rule(clone=CLONES, name=st.sampled_from(["v1", "v2"]))
     def tag(self, clone: int, name: str) -> None:

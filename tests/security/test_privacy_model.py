@@ -11,8 +11,9 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 from unittest import mock
 
 import pytest
@@ -35,6 +36,16 @@ REMOTES = st.sampled_from(sorted(CIRCLES))
 NAMES = st.sampled_from(TASKS)
 LAYERS = st.lists(st.sampled_from(["embedding", "encoderblock_0", "head"]), min_size=1, max_size=3, unique=True)
 SCORES = st.sampled_from([0.3, 0.5, 0.7])
+PICKS = st.integers(0, 999)
+PRIVATE = ["root", "model", "head", "tag", "snapshot", "old tag"]
+
+
+T = TypeVar("T")
+
+
+def chosen(pick: int, items: Sequence[T]) -> T:
+    """Returns one of the items, so that what is drawn never depends on what is there."""
+    return items[pick % len(items)]
 
 
 class Sharing(RuleBasedStateMachine):
@@ -62,11 +73,10 @@ class Sharing(RuleBasedStateMachine):
     def add(self, copy: int, task: str, readers: tuple[str, ...] | None) -> None:
         self.circles.add(copy, task, readers)
 
-    @rule(copy=COPIES, data=st.data(), score=SCORES, trains=LAYERS)
-    def evolve(self, copy: int, data: st.DataObject, score: float, trains: list[str]) -> None:
+    @rule(copy=COPIES, pick=PICKS, parent=PICKS, score=SCORES, trains=LAYERS)
+    def evolve(self, copy: int, pick: int, parent: int, score: float, trains: list[str]) -> None:
         if tasks := self.circles.alive(copy):
-            task, parent = data.draw(st.sampled_from(tasks)), data.draw(st.sampled_from(tasks))
-            self.circles.evolve(copy, task, score, parent, trains)
+            self.circles.evolve(copy, chosen(pick, tasks), score, chosen(parent, tasks), trains)
 
     @rule(copy=COPIES, remote=REMOTES)
     def push(self, copy: int, remote: str) -> None:
@@ -77,10 +87,10 @@ class Sharing(RuleBasedStateMachine):
         for remote in CIRCLES:
             self.circles.push(copy, remote)
 
-    @rule(copy=COPIES, remote=REMOTES, data=st.data())
-    def push_one(self, copy: int, remote: str, data: st.DataObject) -> None:
+    @rule(copy=COPIES, remote=REMOTES, pick=PICKS)
+    def push_one(self, copy: int, remote: str, pick: int) -> None:
         if tasks := self.circles.alive(copy):
-            self.circles.push(copy, remote, (data.draw(st.sampled_from(tasks)),))
+            self.circles.push(copy, remote, (chosen(pick, tasks),))
 
     @rule(copy=COPIES, remote=REMOTES)
     def plan_push(self, copy: int, remote: str) -> None:
@@ -104,26 +114,25 @@ class Sharing(RuleBasedStateMachine):
     def clone(self, copy: int, remote: str, full: bool) -> None:
         self.circles.clone(copy, remote, full=full)
 
-    @rule(copy=COPIES, data=st.data(), back=st.integers(1, 3))
-    def reset(self, copy: int, data: st.DataObject, back: int) -> None:
+    @rule(copy=COPIES, pick=PICKS, back=st.integers(1, 3))
+    def reset(self, copy: int, pick: int, back: int) -> None:
         if tasks := self.circles.alive(copy):
-            self.circles.reset(copy, data.draw(st.sampled_from(tasks)), back)
+            self.circles.reset(copy, chosen(pick, tasks), back)
 
     @rule(copy=COPIES, name=st.sampled_from(["v1", "v2"]), public=st.booleans())
     def tag(self, copy: int, name: str, public: bool) -> None:
         self.circles.tag(copy, name, public=public)
 
-    @rule(copy=COPIES, data=st.data(), forever=st.booleans())
-    def remove(self, copy: int, data: st.DataObject, forever: bool) -> None:
+    @rule(copy=COPIES, pick=PICKS, forever=st.booleans())
+    def remove(self, copy: int, pick: int, forever: bool) -> None:
         if tasks := self.circles.alive(copy):
-            task = data.draw(st.sampled_from(tasks))
-            (self.circles.purge_here if forever else self.circles.remove)(copy, task)
+            (self.circles.purge_here if forever else self.circles.remove)(copy, chosen(pick, tasks))
 
-    @rule(copy=COPIES, remote=REMOTES, data=st.data())
-    def purge_there(self, copy: int, remote: str, data: st.DataObject) -> None:
+    @rule(copy=COPIES, remote=REMOTES, pick=PICKS)
+    def purge_there(self, copy: int, remote: str, pick: int) -> None:
         may_know = self.circles.oracle.may_know_of
         if tasks := [task for task in self.circles.heads(remote) if may_know(copy, task, CIRCLES[remote])]:
-            self.circles.purge_there(copy, remote, data.draw(st.sampled_from(tasks)))
+            self.circles.purge_there(copy, remote, chosen(pick, tasks))
 
     @rule(copy=COPIES, remote=REMOTES, here=st.booleans())
     def repair(self, copy: int, remote: str, here: bool) -> None:
@@ -139,13 +148,13 @@ class Sharing(RuleBasedStateMachine):
 
     # What attackers do.
 
-    @rule(remote=REMOTES, data=st.data(), how=st.sampled_from(["plain", "taught", "ancestor", "root"]))
-    def hide_training(self, remote: str, data: st.DataObject, how: str) -> None:
+    @rule(remote=REMOTES, pick=PICKS, at=PICKS, how=st.sampled_from(["plain", "taught", "ancestor", "root"]))
+    def hide_training(self, remote: str, pick: int, at: int, how: str) -> None:
         victims = self.circles.victims(remote) or self.circles.victims("pub")
         tasks = self.circles.heads(remote)
         if not victims or not tasks:
             return
-        victim, task = data.draw(st.sampled_from(victims)), data.draw(st.sampled_from(tasks))
+        victim, task = chosen(pick, victims), chosen(at, tasks)
         taught = {task: Training(steps=1, examples=1)}
         attack: dict[str, Callable[[Attacker], object]] = {
             "plain": lambda attacker: attacker.forged_training(task, victim),
@@ -155,17 +164,17 @@ class Sharing(RuleBasedStateMachine):
         }
         self.attack(remote, attack[how])
 
-    @rule(remote=REMOTES, task=NAMES, data=st.data(), stone=st.booleans())
-    def forge_purge(self, remote: str, task: str, data: st.DataObject, stone: bool) -> None:
+    @rule(remote=REMOTES, task=NAMES, picks=st.lists(PICKS, max_size=3), stone=st.booleans())
+    def forge_purge(self, remote: str, task: str, picks: list[int], stone: bool) -> None:
         nodes = sorted(f"{kind}/{oid}" for kind, oid in self.circles.oracle.facts)
-        objects = data.draw(st.lists(st.sampled_from(nodes), max_size=3, unique=True)) if nodes else []
+        objects = {chosen(pick, nodes) for pick in picks if nodes}
         self.attack(remote, lambda attacker: attacker.forged_purge(task, objects=objects, stone=stone))
 
-    @rule(remote=REMOTES, data=st.data(), how=st.sampled_from(["wider", "rewritten", "emptied", "counters", "stone"]))
-    def forge_head(self, remote: str, data: st.DataObject, how: str) -> None:
+    @rule(remote=REMOTES, pick=PICKS, how=st.sampled_from(["wider", "rewritten", "emptied", "counters", "stone"]))
+    def forge_head(self, remote: str, pick: int, how: str) -> None:
         if not (tasks := self.circles.heads(remote)):
             return
-        task = data.draw(st.sampled_from(tasks))
+        task = chosen(pick, tasks)
         attack: dict[str, Callable[[Attacker], object]] = {
             "wider": lambda attacker: attacker.wider_task_object(task),
             "rewritten": lambda attacker: attacker.rewritten(task),
@@ -175,14 +184,18 @@ class Sharing(RuleBasedStateMachine):
         }
         self.attack(remote, attack[how])
 
-    @rule(remote=REMOTES, data=st.data(), how=st.sampled_from(["root", "model", "head", "tag", "snapshot", "old tag"]))
-    def name_what_is_private(self, remote: str, data: st.DataObject, how: str) -> None:
+    @rule(remote=REMOTES)
+    def rewrite_all(self, remote: str) -> None:
+        for task in self.circles.heads(remote):
+            self.attack(remote, lambda attacker, task=task: attacker.rewritten(task))
+
+    @rule(remote=REMOTES, pick=PICKS, at=PICKS, name=NAMES, how=st.sampled_from(PRIVATE))
+    def name_what_is_private(self, remote: str, pick: int, at: int, name: str, how: str) -> None:
         oracle, tasks = self.circles.oracle, self.circles.heads(remote)
         models, commits = oracle.private(CIRCLES[remote], "model"), oracle.private(CIRCLES[remote], "commit")
         if not models or not commits or not tasks:
             return
-        task, model, commit = (data.draw(st.sampled_from(ids)) for ids in (tasks, models, commits))
-        name = data.draw(st.sampled_from(sorted({*TASKS})))
+        task, model, commit = chosen(at, tasks), chosen(pick, models), chosen(pick, commits)
         attack: dict[str, Callable[[Attacker], object]] = {
             "root": lambda attacker: attacker.root_of(model),
             "model": lambda attacker: attacker.other_model(task, model),
@@ -193,9 +206,9 @@ class Sharing(RuleBasedStateMachine):
         }
         self.attack(remote, attack[how])
 
-    @rule(remote=REMOTES, data=st.data(), name=st.sampled_from(["team-a", "team-b", *TASKS]))
-    def confuse(self, remote: str, data: st.DataObject, name: str) -> None:
-        tasks = self.circles.heads(remote)
+    @rule(remote=REMOTES, pick=PICKS, at=PICKS, name=st.sampled_from(["team-a", "team-b", *TASKS]))
+    def confuse(self, remote: str, pick: int, at: int, name: str) -> None:
+        task = chosen(at, self.circles.heads(remote) or ["none"])
         attacks: list[Callable[[Attacker], object]] = [
             lambda attacker: attacker.group_name(name),
             lambda attacker: attacker.new_epoch(),
@@ -203,14 +216,11 @@ class Sharing(RuleBasedStateMachine):
             lambda attacker: attacker.delete("objects/component"),
             lambda attacker: attacker.delete("objects"),
             lambda attacker: attacker.delete("refs/purged"),
+            lambda attacker: attacker.rollback(task, 1, forget=True),
+            lambda attacker: attacker.merge_across(task, name),
+            lambda attacker: attacker.foreign_history(task),
         ]
-        for task in tasks[:2]:
-            attacks += [
-                lambda attacker, task=task: attacker.rollback(task, 1, forget=True),
-                lambda attacker, task=task: attacker.merge_across(task, name),
-                lambda attacker, task=task: attacker.foreign_history(task),
-            ]
-        self.attack(remote, data.draw(st.sampled_from(attacks)))
+        self.attack(remote, chosen(pick, attacks))
 
     def attack(self, remote: str, how: Callable[[Attacker], object]) -> None:
         STEPS_DONE["attacks"] += 1
