@@ -149,7 +149,8 @@ class Attacker:
         commit = replace(
             before, task_id=task_id, parents=(), snapshot=None, selections={}, identity=self.identity, signature=None
         )
-        commit = replace(commit, model=before.model if keeps_model else None, reset_to=None, run=None)
+        model = before.model if keeps_model else None
+        commit = replace(commit, model=model, iteration=int(model is not None), reset_to=None, run=None)
         self.refs.append(task, self.put(commit), after=None)
         return frozenset({task})
 
@@ -224,6 +225,10 @@ class Attacker:
     def poison_counters(self, task: str) -> frozenset[str]:
         """Moves a head to a commit after more iterations than a number has room for."""
         return self._append(task, self._before(task), iteration=2**53 - 1)
+
+    def skip_iterations(self, task: str) -> frozenset[str]:
+        """Moves a head to a commit that is many iterations on."""
+        return self._append(task, self._before(task), iteration=1000)
 
     def absurd_time(self, task: str) -> frozenset[str]:
         """Moves a head to a commit of the year 9999, which is newer than any other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -61,6 +61,7 @@ ATTACKS: dict[str, Callable[[Attacker, str, str], frozenset[str]]] = {
     "rollback unseen": lambda attacker, task, _: attacker.rollback(task, 1, forget=True),
     "root of nothing": lambda attacker, *_: attacker.root_of(_NOTHING),
     "root of somebody's": lambda attacker, _, other: attacker.root_of(_model(attacker, other)),
+    "skipped iterations": lambda attacker, task, _: attacker.skip_iterations(task),
     "tag of nothing": lambda attacker, task, _: attacker.tag_of({task: _NOTHING}),
     "tombstone of others' work": lambda attacker, task, other: attacker.stone(task, _all_of(attacker, other)),
     "vanished head": lambda attacker, task, _: attacker.delete(f"refs/heads/{task}") and frozenset({task}),
@@ -92,7 +93,9 @@ class Siege(World):
         World.__post_init__(self)
         if self.strict:
             self._write_keys()
-            for number in range(self.clones):
+        for number in range(self.clones):
+            self.open(number).update_config(lambda config: replace(config, settings={}))  # nobody follows purges
+            if self.strict:
                 self._require_signed(number)
 
     def attack(self, what: str, task: str, other: str) -> None:
