@@ -110,9 +110,15 @@ class Attacker:
         child = self._forged(before, self.put(parent), lambda ref: ref)
         return self._append(task, before, model=self.put(child))
 
+    def descends_from(self, task: str, model_id: str) -> frozenset[str]:
+        """Lets a head's model, in which is nobody's work, descend from a model of another task."""
+        before = self._before(task)
+        child = self._forged(before, model_id, lambda ref: ref)
+        return self._append(task, before, model=self.put(replace(child, components=self._root().components)))
+
     def forged_root(self, victim: Victim) -> frozenset[str]:
         """Adds a root that lists a component as one of a checkpoint."""
-        root = self.objects.model(min(self.refs.roots().values()))
+        root = self._root()
         components = tuple(self._hidden(ref, victim, {}, operation="root") for ref in root.components)
         return self.root_of(self.put(replace(root, components=components, seed=self._next())))
 
@@ -347,6 +353,9 @@ class Attacker:
         agent = Agent(id="0" * 32, host="evil", device="none")
         commit = Commit(task=task, task_id=task_id, agent=agent, started_at=_NOW, finished_at=_NOW)
         return replace(commit, identity=identity or self.identity, **changes)  # type: ignore[arg-type]
+
+    def _root(self) -> Model:
+        return self.objects.model(min(self.refs.roots().values()))
 
     def _some_model(self, before: Commit) -> str:
         return before.model or min(self.refs.roots().values())

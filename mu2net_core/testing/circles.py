@@ -132,11 +132,7 @@ class Circles:
         usable = source is not None and source.model is not None and system.may_use(task, source.model)
         parent_id = source.model_id if source is not None and usable else min(repo.refs.roots().values())
         parent = repo.objects.model(str(parent_id))
-        try:
-            for ref in parent.components:
-                repo.objects.component(ref.id)
-        except Mu2netError as exc:
-            self._failed(exc)
+        if self.run(number, lambda repo, _: [repo.objects.component(ref.id) for ref in parent.components]) is not None:
             return
         self.seeds += 1
         state = evolve_sample(repo, task, score=score, parent=parent_id, trains=trains, seed=self.seeds)
