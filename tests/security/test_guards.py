@@ -56,7 +56,7 @@ ISOLATION: tuple[Patch, ...] = tuple(
     (f"mu2net_core.repo.{module}.ISOLATED", ()) for module in ("adopt", "fetching_heads", "fetching_names", "intake")
 )
 CLASHES: tuple[Patch, ...] = (("mu2net_core.repo.adopt.find_clashes", lambda *_, **__: {}),)
-CONSENT: tuple[Patch, ...] = (("mu2net_core.api.sharing.follows_purges", lambda *_: True),)
+CONSENT: tuple[Patch, ...] = (("mu2net_core.api.sharing.effective_follow_purges", lambda *_: True),)
 BELIEF: tuple[Patch, ...] = (("mu2net_core.repo.believed.without_others", lambda stone, _: stone),)
 
 
@@ -207,8 +207,8 @@ class Blow:
 
 
 BLOWS = (
-    Blow(attack="damaged head", guards={"isolation": ISOLATION}, harm="did not get to|damaged"),
-    Blow(attack="damaged tag", guards={"isolation": ISOLATION}, harm="did not get to|damaged"),
+    Blow(attack="head of nothing", guards={"isolation": ISOLATION}, harm="did not get to|missing"),
+    Blow(attack="tag of nothing", guards={"isolation": ISOLATION}, harm="did not get to|missing"),
     Blow(attack="root of nothing", guards={"isolation": ISOLATION}, harm="did not get to|missing"),
     Blow(attack="poisoned counters", guards={"arrival": ARRIVAL}, harm="took over"),
     Blow(attack="absurd score", guards={"arrival": ARRIVAL}, harm="took over"),
@@ -223,7 +223,7 @@ BLOWS = (
 def besiege(folder: Path, attack: str) -> None:
     """Attacks one task while people work on others, and lets all that holds be checked."""
     siege = Siege(folder)
-    for task in ("pub-a", "pub-b"):
+    for task in ("pub-a", "pub-b", "team-c"):
         siege.add(0, task)
         siege.evolve(0, task, 0.5, None, ["embedding", "head"])
     siege.push(0)
