@@ -215,7 +215,8 @@ class Sentinel:
             return "this command must not write there"
         audience = self.remotes[remote]
         if node is None:
-            return self.oracle.may_hold(copy, ("ref", key), _names_in_key(key), audience)
+            was_there = key in self.mentioned(remote)
+            return None if was_there else self.oracle.may_hold(copy, ("ref", key), _names_in_key(key), audience)
         told = {} if node[0] == "component" else json.loads(data)
         reason = self.oracle.may_hold(copy, node, _names_in(told), audience)
         if reason is not None or node not in self.oracle.facts:
@@ -233,8 +234,10 @@ class Sentinel:
         return None if reason is None or node[1] in self.mentioned(remote) else reason
 
     def mentioned(self, remote: Path) -> set[str]:
-        """Returns the ids that lie in a remote, or that anything there names, or did when this was last asked."""
+        """Returns the refs and ids that are in a remote, or that anything there names, or did when this was last asked."""
         told = self.told[remote]
+        for folder in ("heads", "purged"):
+            told.update(f.relative_to(remote).as_posix() for f in (remote / "refs" / folder).rglob("*[0-9]"))
         for kind, oid in files_of(remote):
             if oid not in told:
                 told.add(oid)
