@@ -234,7 +234,7 @@ class Sentinel:
         return None if reason is None or node[1] in self.mentioned(remote) else reason
 
     def mentioned(self, remote: Path) -> set[str]:
-        """Returns the refs and ids that are in a remote, or that anything there names, or did when this was last asked."""
+        """Returns the refs and ids that are in a remote or that anything there names, or did when last asked."""
         told = self.told[remote]
         for folder in ("heads", "purged"):
             told.update(f.relative_to(remote).as_posix() for f in (remote / "refs" / folder).rglob("*[0-9]"))
