@@ -26,7 +26,7 @@ from mu2net_core.testing.samples import add_sample_task, evolve_sample
 from mu2net_core.testing.stage import RULES, TEAM, is_shared, is_usual
 from mu2net_core.testing.world import World
 
-__all__ = ["ATTACKS", "Siege"]
+__all__ = ["ATTACKS", "Siege", "besiege"]
 
 _NOTHING = "ab" * 32
 _OUTCOMES = frozenset({"broken", "refused", "conflict"})
@@ -248,6 +248,27 @@ class Siege(World):
         for key, file in (("sign.key", "id"), ("pull.require_signed", "allowed")):
             value = str(self.folder / file)
             self.open(number).update_config(lambda config, k=key, v=value: config.with_setting(k, v))  # type: ignore[misc]
+
+
+def besiege(folder: Path, what: str, *, strict: bool = False) -> None:
+    """Attacks one task while people work on others and somebody clones, and asserts that this is all that it hits."""
+    siege = Siege(folder, strict=strict)
+    for task in ("pub-a", "pub-b", "team-c"):
+        siege.add(0, task)
+        siege.evolve(0, task, 0.5, None, ["embedding", "head"])
+    siege.push(0)
+    siege.pull(1)
+    siege.evolve(0, "pub-a", 0.6, None, ["head"])
+    siege.push(0)
+    siege.attack(what, "pub-a", "pub-b")
+    for number in (0, 1):
+        siege.exchange(number, siege.pull)
+        siege.check()
+    siege.work_together(0, 1, "pub-b")
+    siege.clone(2, full=True)
+    siege.work_together(2, 0, "team-c")
+    siege.check()
+    siege.check_with_fsck()
 
 
 def _newest(attacker: Attacker, task: str) -> str:

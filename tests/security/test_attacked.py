@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mu2net_core.testing.invariants import head_log
-from mu2net_core.testing.siege import ATTACKS, Siege
+from mu2net_core.testing.siege import ATTACKS, Siege, besiege
 from mu2net_core.testing.stage import RULES, is_shared
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
@@ -132,6 +132,16 @@ class TestAttacked(Attacked.TestCase):
         print_blob=True,
         suppress_health_check=list(HealthCheck),
     )
+
+
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
+def test_an_attack_hits_what_it_names_and_nothing_else(folder: Path, attack: str) -> None:
+    besiege(folder, attack)
+
+
+@pytest.mark.parametrize("attack", ["foreign history", "ordinary", "rewritten", "wider"])
+def test_where_signatures_are_required_nothing_unsigned_is_taken_over(folder: Path, attack: str) -> None:
+    besiege(folder, attack, strict=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,8 +6,6 @@ then all but one, for each of them.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,9 +19,8 @@ import pytest
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import component_rule
 from mu2net_core.testing.circles import CIRCLES, Circles
-from mu2net_core.testing.siege import Siege
+from mu2net_core.testing.siege import besiege
 
-FAST = Path("/dev/shm")
 Patch = tuple[str, Any]
 
 
@@ -220,30 +217,6 @@ BLOWS = (
 )
 
 
-def besiege(folder: Path, attack: str) -> None:
-    """Attacks one task while people work on others, and lets all that holds be checked."""
-    siege = Siege(folder)
-    for task in ("pub-a", "pub-b", "team-c"):
-        siege.add(0, task)
-        siege.evolve(0, task, 0.5, None, ["embedding", "head"])
-    siege.push(0)
-    siege.pull(1)
-    siege.attack(attack, "pub-a", "pub-b")
-    for number in (0, 1):
-        siege.exchange(number, siege.pull)
-        siege.check()
-    siege.work_together(0, 1, "pub-b")
-    siege.check()
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="mu2net-", dir=FAST if FAST.is_dir() else None))
-    with mock.patch("os.fsync"):
-        yield made
-    shutil.rmtree(made)
-
-
 @contextmanager
 def without(guards: dict[str, tuple[Patch, ...]], *, but: str | None = None) -> Iterator[None]:
     """Takes all guards away but one."""
@@ -274,8 +247,3 @@ def test_each_guard_holds_alone(folder: Path, case: Case, guard: str) -> None:
 def test_without_its_guards_a_blow_hits_others(folder: Path, blow: Blow) -> None:
     with without(blow.guards), pytest.raises((AssertionError, Mu2netError), match=blow.harm):
         besiege(folder, blow.attack)
-
-
-@pytest.mark.parametrize("blow", BLOWS, ids=lambda blow: blow.attack)
-def test_with_its_guards_it_does_not(folder: Path, blow: Blow) -> None:
-    besiege(folder, blow.attack)
