@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mu2net_core.api.config import choices
-from mu2net_core.api.settings import setting_descriptions
+from mu2net_core.api.settings import FOLLOW_PURGES, setting_descriptions
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, MachineConfig
 from mu2net_core.presets import ARCHITECTURE, HYPERPARAMETERS, PRESETS, preset_values
 
@@ -91,6 +91,8 @@ def _default(key: str) -> str:
         return _shown(getattr(LIMITS, key.removeprefix(LIMITS_PREFIX)))
     if key.startswith(MACHINE_PREFIX):
         return _shown(getattr(MachineConfig(), key.removeprefix(MACHINE_PREFIX)))
+    if key == FOLLOW_PURGES:
+        return _shown(False)
     found = {_shown(values[key]) for preset in PRESETS.values() if key in (values := preset_values(preset))}
     return found.pop() if len(found) == 1 else "by preset" if found else ""
 

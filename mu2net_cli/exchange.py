@@ -27,7 +27,7 @@ __all__ = [
     "OnConflictOption",
     "RequireSigned",
     "exit_if_missing",
-    "exit_if_refused",
+    "exit_unless_whole",
     "report",
     "report_plan",
     "reporting_conflicts",
@@ -35,6 +35,7 @@ __all__ = [
     "transfer_progress",
 ]
 
+_STOPPED = {"skipped", "refused", "conflict", "broken"}
 _FEW = 10
 """So many tasks to which nothing happened are named; of more it is said how many they are."""
 
@@ -101,24 +102,31 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
 
 @contextmanager
 def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> Iterator[None]:
-    """Prints what was done all the same, before a conflict that ends the command is told."""
-    from mu2net_core.api.sharing import ExchangeConflictError
+    """Prints what was done all the same, before a conflict, or a loss on the remote, that ends the command is told."""
+    from mu2net_core.api.sharing import ExchangeConflictError, RemoteBehindError
 
     try:
         yield
-    except ExchangeConflictError as exc:
+    except (ExchangeConflictError, RemoteBehindError) as exc:
         report(session, exc.done, direction=direction, as_json=as_json)
         _tell_restored(session, exc.done, as_json=as_json)
         raise
 
 
-def exit_if_refused(session: Session, result: Exchange | CloneResult) -> None:
-    """Ends with the exit code of what access rules forbid, if anything is not signed as it has to be."""
-    outcomes = [task.outcome for task in result.tasks] + [tag.outcome for tag in result.tags]
-    refused = outcomes.count("refused")
+def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
+    """Ends with an exit code, if anything was left out because it is broken, or not signed as it has to be."""
+    outcomes = [report.outcome for report in result.tasks]
+    outcomes += [report.outcome for names in (result.tags, result.roots) for report in names]
+    refused, broken = outcomes.count("refused"), outcomes.count("broken")
     if refused:
         session.note(f"error: {counted(refused, 'ref')} refused: not signed by an allowed key; all else was done")
-        raise typer.Exit(AccessDeniedError.exit_code)
+    if broken:
+        remote = getattr(result, "remote", "origin")
+        session.note(f"error: {counted(broken, 'name')} broken on {remote}, as told above; all else was done")
+        fsck = f"{session.context.program} fsck --remote {remote}"
+        session.note(f"hint: Look at it: {fsck}. A copy that has it whole puts it back: {fsck} --repair-from .")
+    if refused or broken:
+        raise typer.Exit(CorruptObjectError.exit_code if broken else AccessDeniedError.exit_code)
 
 
 def exit_if_missing(session: Session, result: Exchange, *, as_json: bool) -> None:
@@ -173,9 +181,7 @@ def _parcel_line(kind: str, parcel: Parcel) -> str:
 
 
 def _task_line(task: TaskReport) -> str:
-    sign = {"new": "*", "skipped": "!", "refused": "!", "conflict": "!", "merged": "+", "removed": "-"}.get(
-        task.outcome, " "
-    )
+    sign = {"new": "*", "merged": "+", "removed": "-"}.get(task.outcome, "!" if task.outcome in _STOPPED else " ")
     reason = f": {task.reason}" if task.reason and task.outcome != "conflict" else ""  # the error that follows says it
     stands = f" [{short(task.commit)}]" if task.commit else ""
     return f" {sign} {task.outcome:<12}{task.task}{stands}{reason}"
@@ -183,4 +189,5 @@ def _task_line(task: TaskReport) -> str:
 
 def _name_line(kind: str, name: NameReport) -> str:
     sign = "*" if name.outcome == "new" else "!"
-    return f" {sign} {name.outcome:<12}{kind} {name.name} [{short(name.id)}]{': ' + name.reason if name.reason else ''}"
+    names = f" [{short(name.id)}]" if name.id else ""
+    return f" {sign} {name.outcome:<12}{kind} {name.name}{names}{': ' + name.reason if name.reason else ''}"

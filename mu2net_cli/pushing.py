@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mu2net_cli.exchange import exit_if_missing, exit_if_refused, report
+from mu2net_cli.exchange import exit_if_missing, exit_unless_whole, report
 from mu2net_core.api.events import Event, IterationFinished
 from mu2net_core.api.evolved import EvolveResult, IterationResult
 from mu2net_core.api.results import Exchange
@@ -126,7 +126,7 @@ class Pusher:
         """Ends with the error of a push that failed and was not made up for, if there is one."""
         for one in self.pushed:
             if one.exchange is not None:
-                exit_if_refused(self.session, one.exchange)
+                exit_unless_whole(self.session, one.exchange)
                 exit_if_missing(self.session, one.exchange, as_json=as_json)
         if not self._failed:
             return

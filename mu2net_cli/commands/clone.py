@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.exchange import RequireSigned, exit_if_refused, report, transfer_progress
+from mu2net_cli.exchange import RequireSigned, exit_unless_whole, report, transfer_progress
 from mu2net_cli.options import FolderArgument, JsonFlag, ReadersOption, parse_readers
 from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
 from mu2net_cli.session import session_of
@@ -69,7 +69,7 @@ def clone(
         session.note(
             f"It says that only {names} can read it. If that is so: mu2net remote set origin --readers {names}"
         )
-    exit_if_refused(session, result)
+    exit_unless_whole(session, result)
 
 
 def _short(value: object) -> str:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from mu2net_cli.exchange import Names, exit_if_refused, report, split_names, transfer_progress
+from mu2net_cli.exchange import (
+    Names,
+    exit_unless_whole,
+    report,
+    reporting_conflicts,
+    split_names,
+    transfer_progress,
+)
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.session import session_of
 
@@ -21,7 +28,8 @@ def fetch(ctx: typer.Context, names: Names = None, *, as_json: JsonFlag = False)
     session = session_of(ctx)
     repo = session.repo()
     remote, tasks = split_names(repo, names)
-    with transfer_progress(session) as watch:
+    telling = reporting_conflicts(session, direction="From", as_json=as_json)
+    with telling, transfer_progress(session) as watch:
         result = fetch_api(repo, session.context, remote, tasks, progress=watch)
     report(session, result, direction="From", as_json=as_json)
-    exit_if_refused(session, result)
+    exit_unless_whole(session, result)

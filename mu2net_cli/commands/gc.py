@@ -79,6 +79,12 @@ def _say(session: Session, report: GcReport, *, command: str) -> None:
     )
     if report.num_leftovers:
         session.say(f"{doing} {counted(report.num_leftovers, 'unfinished or damaged file')}")
+    for waiting in report.set_aside:
+        amount, until = counted(waiting.num_objects, "object"), waiting.until[:10]
+        session.note(
+            f"{amount} of {waiting.task} set aside until {until}, since others purged it; to bring it back: mu2net "
+            f"rm-task {waiting.task} --undo"
+        )
     session.note(f"{counted(report.num_reachable, 'object')} needed, {report.num_young} too young to go")
     if report.dry_run and (report.num_objects or report.num_leftovers):
         session.note(f"To delete: {command}")

@@ -9,7 +9,7 @@ from mu2net_cli.exchange import (
     OnConflict,
     OnConflictOption,
     RequireSigned,
-    exit_if_refused,
+    exit_unless_whole,
     report,
     reporting_conflicts,
     split_names,
@@ -52,4 +52,4 @@ def pull(
             progress=watch,
         )
     report(session, result, direction="From", as_json=as_json)
-    exit_if_refused(session, result)
+    exit_unless_whole(session, result)

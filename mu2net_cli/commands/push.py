@@ -12,7 +12,7 @@ from mu2net_cli.exchange import (
     OnConflictOption,
     exit_if_conflicting,
     exit_if_missing,
-    exit_if_refused,
+    exit_unless_whole,
     report,
     report_plan,
     reporting_conflicts,
@@ -55,5 +55,5 @@ def push(
     with telling, transfer_progress(session) as watch:
         result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
     report(session, result, direction="To", as_json=as_json)
-    exit_if_refused(session, result)
+    exit_unless_whole(session, result)
     exit_if_missing(session, result, as_json=as_json)

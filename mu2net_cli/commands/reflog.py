@@ -17,7 +17,8 @@ _COLUMNS = tuple(Column(title=title) for title in ("revision", "entry", "commit"
 def reflog(ctx: typer.Context, task: OptionalTask = None, *, as_json: JsonFlag = False) -> None:
     """List where the heads stood, newest first.
 
-    Every move of a head is kept. What was purged since is named, and gone.
+    Every move of a head is kept. What was purged since is named, and gone; or set aside for a while, if others purged
+    it: mu2net rm-task TASK --undo brings that back.
 
     Example: mu2net reflog digits
     """
@@ -34,7 +35,7 @@ def reflog(ctx: typer.Context, task: OptionalTask = None, *, as_json: JsonFlag =
             str(entry.number),
             short(entry.commit),
             (entry.finished_at or "-")[:19].replace("T", " "),
-            entry.event or entry.state,
+            f"{entry.event}, set aside" if entry.state == "set-aside" else entry.event or entry.state,
             "-" if entry.agent is None else named(entry.agent),
             entry.message or "-",
         )

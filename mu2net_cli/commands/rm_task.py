@@ -32,6 +32,9 @@ def rm_task(
     now: Annotated[
         bool, typer.Option("--now", help="With --purge --remote: do not wait for pushes under way to end.")
     ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Bring back what a pull set aside, since others purged it.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -41,25 +44,32 @@ def rm_task(
     splits and readers are the same, it takes up its last model again.
 
     With --purge, nothing is left of its data but what other tasks learned from it, and their history with it. Other
-    copies that still have it cannot push it back, and drop it when they next pull. A remote is purged with --remote:
-    this takes a minute, in which pushes under way end; --now does not wait, and what such a push brings may stay there
-    until gc.
+    copies that still have it cannot push it back; they keep it, unless their setting pull.follow_purges says otherwise.
+    A remote is purged with --remote: this takes a minute, in which pushes under way end; --now does not wait, and what
+    such a push brings may stay there until gc.
 
     Example: mu2net rm-task cmaterdb/telugu
     """
     session = session_of(ctx)
-    _check_options(purge=purge, remote=remote, now=now)
-    if purge:
-        command = None if yes else again(ctx, "--yes")
+    _check_options(purge=purge, remote=remote, now=now, undo=undo, dry_run=dry_run)
+    command = None if yes else again(ctx, "--yes")
+    if undo:
+        _undo(session, task, as_json=as_json)
+    elif purge:
         _purge(session, task, remote, dry_run=dry_run, now=now, command=command, as_json=as_json)
-        return
+    else:
+        _remove(session, task, dry_run=dry_run, command=command, as_json=as_json)
+
+
+def _remove(session: Session, task: str, *, dry_run: bool, command: str | None, as_json: bool) -> None:
+    """Removes a task; asks first, unless ``command``, which says yes, is None."""
     from mu2net_core.api.names import task_head
     from mu2net_core.api.rm_task import rm_task as rm_task_api
 
     repo = session.repo()
-    if not dry_run and not yes:
+    if not dry_run and command is not None:
         task_head(repo, task)
-        _ask(session.interactive, f"Remov{{}} task {task}", again(ctx, "--yes"))
+        _ask(session.interactive, f"Remov{{}} task {task}", command)
     head = rm_task_api(repo, session.context, task, dry_run=dry_run)
     if as_json:
         print_json(head)
@@ -71,6 +81,17 @@ def rm_task(
         )
         return
     session.say(f"Removed task {task} [{short(head.commit_id)}]; its history is in mu2net log {task}")
+
+
+def _undo(session: Session, task: str, *, as_json: bool) -> None:
+    """Brings back what was set aside."""
+    from mu2net_core.api.purge import undo
+
+    head = undo(session.repo(), session.context, task)
+    if as_json:
+        print_json(head)
+    else:
+        session.say(f"Brought back task {task} [{short(head.commit_id)}], as it was before the purge")
 
 
 def _purge(
@@ -97,7 +118,7 @@ def _purge(
     if dry_run:
         return
     if remote is not None and is_kept(repo, task):
-        session.note(f"It is still here: the next pull drops it, or: mu2net rm-task {task} --purge")
+        session.note(f"It is still here, and stays; to drop it here, too: mu2net rm-task {task} --purge")
     elif remote is None:
         for name in known_on(repo, task):
             session.note(f"{name} had it when last seen, and still may: mu2net rm-task {task} --purge --remote {name}")
@@ -115,7 +136,9 @@ def _say(session: Session, report: PurgeReport, *, doomed: bool) -> None:
         session.note(f"These tags name the system with it, and cannot be pushed any more: {', '.join(report.tags)}")
 
 
-def _check_options(*, purge: bool, remote: str | None, now: bool) -> None:
+def _check_options(*, purge: bool, remote: str | None, now: bool, undo: bool, dry_run: bool) -> None:
+    if undo and (purge or remote is not None or now or dry_run):
+        raise InvalidInputError("--undo goes with no other option.", hint="See mu2net rm-task --help")
     wrong = [name for name, given in {"--remote": remote is not None, "--now": now}.items() if given]
     if wrong and not purge:
         raise InvalidInputError(f"{wrong[0]} goes with --purge only.", hint="See mu2net rm-task --help")

@@ -53,6 +53,8 @@ def _lines(report: StatusReport) -> Iterator[str]:
         yield f"  {task.task:<{width}}  {_stands(task)}"
     for state in report.unfinished:
         yield f"Unfinished: {_left(state)}"
+    for name in report.set_aside:
+        yield f"Set aside: {name}, since others purged it; mu2net rm-task {name} --undo brings it back"
 
 
 def _left(state: Unfinished) -> str:
@@ -79,6 +81,8 @@ def _remote(remote: RemoteStatus, now: datetime) -> str:
 
 
 def _relation(remote: RemoteStatus) -> str:
+    if remote.is_other:
+        return "another repository was there when it was last looked at"
     ours = remote.to_push
     names = [*ours.tasks, *(f"root {name}" for name in ours.roots), *(f"tag {name}" for name in ours.tags)]
     parts = {
@@ -87,8 +91,8 @@ def _relation(remote: RemoteStatus) -> str:
         "moved on both sides": remote.tasks("diverged"),
         "moved on both sides, and a choice is needed": remote.tasks("conflict"),
         "purged here, still there": remote.tasks("purged"),
-        "purged there": remote.tasks("purged-there"),
-        "purged there, with work here that never was there": remote.tasks("outlived"),
+        "purged there, kept here": remote.tasks("purged-there"),
+        "purged there, kept here with work that never was there": remote.tasks("outlived"),
     }
     told = [f"behind what was seen of it, gone there: {', '.join(remote.lost)}"] if remote.lost else []
     told += [f"{what}: {', '.join(some)}" for what, some in parts.items() if some]

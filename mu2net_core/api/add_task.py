@@ -22,6 +22,7 @@ from mu2net_core.data.deep import RANGE
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
 from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.clashes import is_group
 from mu2net_core.repo.config import DATA
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.purged import is_purge
@@ -82,6 +83,7 @@ def add_task(
     given, uri = uri, absolute_uri(uri, context.cwd)
     name = check_new_name(repo, name if name is not None else default_name(uri), "task")
     access = _access(name, private=private, readers=readers)
+    _check_no_group(repo, name, access)
     before = _removed_head(repo, name)
     removal = repo.objects.commit(before.commit) if before is not None else None
     options = _options(uri, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray, value_range=value_range)
@@ -149,6 +151,16 @@ def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
     if private:
         return AccessRule.only([name])
     return AccessRule.only(check_name(reader, "reader name") for reader in readers) if readers else PUBLIC
+
+
+def _check_no_group(repo: Repository, name: str, access: AccessRule) -> None:
+    """Refuses a private task that is called as a group: whoever belongs to that would not, any more."""
+    user = is_group(repo, name) if name in (access.readers or ()) else None
+    if user is not None:
+        raise InvalidInputError(
+            f"Cannot call a private task {name}: the task {user} names a group that is called so as a reader.",
+            hint="Choose another name with --name",
+        )
 
 
 def _removed_head(repo: Repository, name: str) -> HeadState | None:

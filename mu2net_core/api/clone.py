@@ -12,6 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.foreign_settings import fitting_settings
 from mu2net_core.api.limits import effective_limits
 from mu2net_core.api.remote import as_readers, resolve_url
+from mu2net_core.api.sharing import requiring
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
 from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, InvalidInputError, StorageError
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
@@ -19,7 +20,7 @@ from mu2net_core.repo import Config, Remote, Repository, create_repository, fetc
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.config import Value
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch
+from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch, broken_wins, is_whole
 from mu2net_core.repo.remote import check_endpoint
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.repository import CONFIG, FOLDER, clone_marker
@@ -66,6 +67,11 @@ class CloneResult:
     num_objects: int
     size_bytes: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out because it is broken, or not signed as it has to be."""
+        return is_whole(self.tasks, self.tags, self.roots)
+
 
 def clone(
     url: str,
@@ -80,9 +86,9 @@ def clone(
 ) -> CloneResult:
     """Makes a working copy of the repository at ``url`` in ``folder``, with ``url`` as its remote ``origin``.
 
-    History and manifests come now, components when something needs them, unless ``full``. A failure leaves nothing
-    behind; of a clone that was cut off, by a connection that broke, Ctrl-C or a crash, the same command takes up what
-    came before.
+    History and manifests come now, components when something needs them, unless ``full``. What is broken there is
+    reported, and stays out; all else comes. A failure leaves nothing behind; of a clone that was cut off, by a
+    connection that broke, Ctrl-C or a crash, the same command takes up what came before.
 
     Args:
         url: a folder or URL.
@@ -117,13 +123,12 @@ def clone(
         if require_signed is not None:
             keys = str(context.cwd / require_signed.expanduser())
             repo.update_config(lambda config: config.with_setting(REQUIRE_SIGNED, keys))
-        trust = trust_of(repo, context)
-        refuse_tag = None if trust is None else trust.tag_refusal
-        policy = Policy(refuse=None if trust is None else trust.refusal)
+        policy = requiring(Policy(), trust_of(repo, context))
         with synced_together(repo.store):
-            fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, refuse_tag=refuse_tag)
+            fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, policy=policy)
             tracking = read_tracking(repo.state, remote)
-            tasks = adopt(repo, tracking, sorted(tracking.heads), policy)
+            adopted = adopt(repo, tracking, sorted(tracking.heads), policy)
+    tasks = broken_wins(fetched.tasks, adopted)
     if not (tasks or fetched.roots):
         context.warn(
             f"{source} is an empty repository; if it was not, mu2net push in a copy that knows it brings all back"

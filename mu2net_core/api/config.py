@@ -8,6 +8,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.setting_checks import check_not_chosen_once, check_value, placed
 from mu2net_core.api.settings import (
     COMMIT_HOST,
+    FOLLOW_PURGES,
     MAX_SIZE,
     PATHS,
     known_keys,
@@ -134,7 +135,7 @@ def _defaults(preset: Preset) -> dict[str, Value]:
     limits = {key: getattr(LIMITS, key.removeprefix(LIMITS_PREFIX)) for key in Limits.settings_keys()}
     machine = MachineConfig()
     own = {key: getattr(machine, key.removeprefix(MACHINE_PREFIX)) for key in MachineConfig.settings_keys()}
-    return {**preset_values(preset), **limits, **own, **dict.fromkeys((*PATHS, MAX_SIZE), "")}
+    return {**preset_values(preset), **limits, **own, **dict.fromkeys((*PATHS, MAX_SIZE), ""), FOLLOW_PURGES: False}
 
 
 def _text(texts: dict[str, str], key: str) -> str:

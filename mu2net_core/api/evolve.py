@@ -21,7 +21,7 @@ from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event, IterationDropped
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
-from mu2net_core.objects import Head, System
+from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.revisions import near
@@ -224,7 +224,7 @@ def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, hea
         task_id=head.commit.task_id,
         base=head.commit_id,
         snapshot=record_snapshot(run.repo, system, name),
-        iteration=head.commit.iteration + 1,
+        iteration=min(head.commit.iteration + 1, LARGEST_COUNT),
         seed=seed,
         generations=training.generations,
         children=training.children,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.trust import trust_of
+from mu2net_core.api.sharing import policy_for
 from mu2net_core.repo import Repository, fetching
 from mu2net_core.repo.outcomes import Counter, Exchange, Watch
 from mu2net_core.repo.remotes import connect, find_remote
@@ -25,22 +25,23 @@ def fetch(
 ) -> Exchange:
     """Copies the history and manifests of a remote's heads, its roots and tags; returns what is new.
 
+    What is damaged there, foreign or cannot be right is reported as ``broken``, and keeps nothing else from coming.
+
     Args:
         repo: where to.
         context: of the call.
         remote: its name; by default ``origin``, or the only one.
         tasks: only these; by default all.
-        require_signed: a file of allowed keys: tags must be signed by one of them; by default what the setting
-            ``pull.require_signed`` names, if it does.
+        require_signed: a file of allowed keys: tags must be signed by one of them, and logs are read more closely, as
+            for ``pull``; by default what the setting ``pull.require_signed`` names, if it does.
         progress: told of every object.
 
     Raises:
         NotFoundError: there is no such remote, no repository there, or no such task on it.
-        ConflictError: the remote's system grew from another root of the same name.
-        CorruptObjectError: the remote sent what does not hash to its id.
+        ConflictError: the remote is another repository.
+        RemoteBehindError: the remote is behind what was seen of it; all else was fetched.
     """
-    trust = trust_of(repo, context, require_signed)
+    policy = policy_for(repo, context, "best", verb="fetch", require_signed=require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     counter = Counter(progress)
-    refuse_tag = None if trust is None else trust.tag_refusal
-    return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now, refuse_tag=refuse_tag)
+    return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now, policy=policy)

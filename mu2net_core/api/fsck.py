@@ -10,15 +10,19 @@ from dataclasses import replace
 from mu2net_core.api.context import Context
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.remote import resolve_url
+from mu2net_core.api.repair import trusting
+from mu2net_core.api.sharing import requiring
+from mu2net_core.api.trust import trust_of
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo import fsck as checks
 from mu2net_core.repo.check_objects import Share, Watch
 from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.findings import FsckReport, Problem, Source
+from mu2net_core.repo.findings import FsckReport, Problem
 from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.patient import patient_here, patient_there
+from mu2net_core.repo.remotes import RemoteRepository, check_own, connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.tracking import read_tracking, write_tracking
 
@@ -43,7 +47,8 @@ def fsck(
         context: of the call; a relative folder is relative to its ``cwd``.
         remote: name of the remote to check; None for here.
         repair_from: name of a remote, or the folder or URL of any other copy (``.`` for this one), to take good copies
-            from. A remote gets nothing that its readers may not see.
+            from. A remote gets nothing that its readers may not see. Where everything has to be signed
+            (``pull.require_signed``), no entry of a head, tag or tombstone comes back that is not.
         subset: which part of the objects to hash: ``n/m`` is the n-th of m parts; by default all.
         progress: told what is being done, how much of it is done, and how much it is.
 
@@ -51,20 +56,24 @@ def fsck(
 
     Raises:
         NotFoundError: there is no such remote, or no repository at ``repair_from``; or the remote is another one now.
+        ConflictError: one of both is another repository.
         InvalidInputError: ``subset`` is no such part.
         AccessDeniedError: permissions forbid a repair.
     """
     share = None if subset is None else parse_share(subset)
     source = None if repair_from is None else _source(repo, context, repair_from)
+    trust = None if source is None else trust_of(repo, context)
     if remote is None:
-        return checks.fsck(repo, remote=source, share=share, watch=progress)
+        here = patient_here(repo)
+        here = here if source is None else trusting(here, trust, source.objects)
+        return checks.examine(here, source=source, share=share, watch=progress)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     if source is None:
         return checks.examine(patient_there(reached, repo), share=share, watch=progress)
-    patient = patient_there(reached, repo)
+    patient = trusting(patient_there(reached, repo), trust, source.objects)
     with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
-        fetch(repo, reached, clock=context.now)
-    guarded = GuardedSource(source, repo, reached.audience, there=reached.objects)
+        fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust))
+    guarded = GuardedSource(source, repo, reached.audience)
     report = checks.examine(patient, source=guarded, share=share, watch=progress)
     if report.is_clean:
         write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))
@@ -91,12 +100,12 @@ def parse_share(text: str) -> Share:
     return int(match[1]), int(match[2])
 
 
-def _source(repo: Repository, context: Context, repair_from: str) -> Source:
+def _source(repo: Repository, context: Context, repair_from: str) -> RemoteRepository:
     remotes = repo.config.remotes
     remote = remotes.get(repair_from) or Remote(name="repair", url=resolve_url(repair_from, context))
     source = connect(remote, limits=repo.limits)
     try:
-        source.config()
+        found = source.config()
     except NotFoundError as exc:
         if repair_from in remotes:
             raise
@@ -104,4 +113,5 @@ def _source(repo: Repository, context: Context, repair_from: str) -> Source:
             f"There is no remote {repair_from} (remotes: {', '.join(sorted(remotes)) or 'none'}). {exc.message}",
             hint=near(repair_from, tuple(remotes), "mu2net remote"),
         ) from exc
+    check_own(remote, found.identity, repo.identity)
     return source

@@ -16,7 +16,7 @@ from mu2net_core.repo.gc import GRACE, GcReport, collect
 from mu2net_core.repo.place import here, there
 from mu2net_core.repo.purge import SETTLE_S
 from mu2net_core.repo.reach import Tips, state_tips
-from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.remotes import check_own, connect, find_remote
 from mu2net_core.repo.repository import clone_marker
 
 __all__ = ["GRACE", "GcReport", "gc"]
@@ -51,7 +51,7 @@ def gc(
     """
     if remote is not None:
         reached = connect(find_remote(repo.config, remote), limits=repo.limits)
-        reached.config()
+        check_own(reached.remote, reached.config().identity, repo.identity)
         return collect(there(reached, repo), grace=grace, dry_run=dry_run, watch=progress, settle=settle)
     if clone_marker(repo.path).exists():
         raise ConflictError(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.running import running_tips
+from mu2net_core.api.purge import kept_here
 from mu2net_core.api.sharing import policy_for
 from mu2net_core.repo import Repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import unknown_task
 from mu2net_core.repo.join import OnConflict
 from mu2net_core.repo.outcomes import Exchange
-from mu2net_core.repo.reach import state_tips
 from mu2net_core.repo.remotes import find_remote
 from mu2net_core.repo.tracking import read_tracking
 
@@ -56,6 +56,7 @@ def merge(
         tasks or sorted(tracking.heads),
         policy,
         remote=source,
-        also=lambda: state_tips(repo) | running_tips(repo),
+        also=partial(kept_here, repo),
+        named=tasks,
     )
     return Exchange(remote=source.name, url=source.url, tasks=reports)

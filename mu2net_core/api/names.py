@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Model, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.revisions import near, resolve
@@ -42,6 +42,7 @@ def find_model(repo: Repository, revision: str) -> FoundModel:
     Raises:
         NotFoundError: nothing is called so, or the task has no model there.
         InvalidInputError: it names something that has no one model, such as a tag.
+        CorruptObjectError: the commit retains a model of another task.
     """
     found = resolve(repo, revision)
     if found.kind == "model":
@@ -61,4 +62,11 @@ def find_model(repo: Repository, revision: str) -> FoundModel:
         raise NotFoundError(
             f"The task {commit.task} has no model yet.", hint=f"Make one: mu2net evolve --task {commit.task}"
         )
-    return FoundModel(id=commit.model, model=repo.objects.model(commit.model), commit=found.id)
+    model = repo.objects.model(commit.model)
+    if model.task != commit.task:
+        raise CorruptObjectError(
+            f"The commit {found.id[:16]} of the task {commit.task} retains the model {commit.model[:16]}, which is of "
+            f"{model.task or 'no task'}. It was not used.",
+            hint=f"An earlier state: mu2net log {commit.task}, then mu2net reset {commit.task} COMMIT",
+        )
+    return FoundModel(id=commit.model, model=model, commit=found.id)

@@ -58,18 +58,22 @@ def _finish(state: Unfinished) -> NextStep:
 
 
 def _heal(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
-    if GONE in remote.lost:
+    if remote.is_other:
+        why = "another repository was there: looks again, or says how to work on that one"
+        yield NextStep(command=f"{program} fetch {remote.name}", why=why)
+    elif GONE in remote.lost:
         yield NextStep(command=f"{program} push {remote.name}", why="looks again, or says how to begin anew")
     elif remote.lost:
         yield NextStep(command=f"{program} push {remote.name}", why=f"sends again what it lost: {_listed(remote.lost)}")
 
 
 def _take(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
+    if remote.is_other:
+        return
     theirs = {
         "moved on there": remote.tasks("behind"),
         "new there": remote.tasks("only-there"),
         "moved on both sides": remote.tasks("diverged"),
-        "purged there": remote.tasks("purged-there"),
     }
     if any(theirs.values()):
         yield NextStep(command=f"{program} pull {remote.name}", why=_told(theirs))
@@ -86,7 +90,7 @@ def _give(remote: RemoteStatus, program: str) -> Iterator[NextStep]:
             command=f"{program} rm-task {task} --purge --remote {remote.name}",
             why="it was purged here, and is still there",
         )
-    if remote.to_push and not remote.lost:
+    if remote.to_push and not remote.lost and not remote.is_other:
         yield NextStep(command=f"{program} push {remote.name}", why=_told(pending_names(remote)))
 
 

@@ -10,11 +10,12 @@ from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import Commit, Model, Run
-from mu2net_core.repo import HeadState, Repository
+from mu2net_core.objects import LARGEST_COUNT, Commit, Model, Run
+from mu2net_core.repo import HeadState, Repository, load_system
+from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.contest import contenders
 from mu2net_core.repo.merge import choose, contains, merge
-from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.system import visible_models
 from mu2net_core.search import Member
 
 __all__ = ["move_head", "publish"]
@@ -107,7 +108,7 @@ def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str)
 
 def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationState) -> None:
     """Drops the iteration if the history it builds on was purged: publishing it would bring that back."""
-    purged = Purged.read(repo.refs)
+    purged = purges_here(repo)
     if purged.covers_commit(repo.objects, state.base) is not None:
         workspace.clear()
         raise ConflictError(
@@ -136,19 +137,14 @@ def _selections(
 ) -> dict[str, dict[str, int]]:
     """Returns the counts of the base with this iteration's added, of models that can be selected again.
 
-    Without models that are no heads any more: a commit would grow with every iteration before it.
+    Without models that are no heads any more: a commit would grow with every iteration before it. And without those
+    that not everybody may see who may read the task, as in the snapshot.
     """
-    usable = _heads(repo) | set(renamed.values())
+    usable = visible_models(load_system(repo), state.task) | set(renamed.values())
     counts = {model: dict(agents) for model, agents in base.selections.items() if model in usable}
     for model, times in state.population.selections.items():
         oid = renamed.get(model, model)
         if oid in usable:
             agents = counts.setdefault(oid, {})
-            agents[repo.agent_id] = agents.get(repo.agent_id, 0) + times
+            agents[repo.agent_id] = min(agents.get(repo.agent_id, 0) + times, LARGEST_COUNT)
     return counts
-
-
-def _heads(repo: Repository) -> set[str]:
-    """Returns the models that tasks have now, and the roots."""
-    models = (repo.objects.commit(head.commit).model for head in repo.refs.heads().values())
-    return {model for model in models if model is not None} | set(repo.refs.roots().values())

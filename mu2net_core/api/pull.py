@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +10,22 @@ from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
 from mu2net_core.api.fetch import fetch
 from mu2net_core.api.merge import merge
+from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict
-from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, Watch
+from mu2net_core.repo.outcomes import (
+    Counter,
+    Exchange,
+    ExchangeConflictError,
+    RemoteBehindError,
+    TaskReport,
+    Watch,
+    broken_report,
+    broken_wins,
+)
 from mu2net_core.repo.prefetch import bring_models
+from mu2net_core.repo.remotes import find_remote
+from mu2net_core.repo.tracking import read_tracking
 
 __all__ = ["pull"]
 
@@ -30,7 +42,8 @@ def pull(
 ) -> Exchange:
     """Brings a remote's work here: heads only behind move along, diverged ones are joined; returns what happened.
 
-    In a partial clone, components come when something needs them; those of the models of ``tasks`` come now.
+    In a partial clone, components come when something needs them; those of the models of ``tasks`` come now. What is
+    broken there is reported, and stays out; all else comes.
 
     Args:
         repo: where to.
@@ -46,17 +59,58 @@ def pull(
     Raises:
         NotFoundError: there is no such remote, no repository there, or no such task on it.
         ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
+        RemoteBehindError: the remote is behind what was seen of it; all else was done.
     """
-    fetched = fetch(repo, context, remote, tasks, require_signed=require_signed, progress=progress)
+    fetched, behind = _fetch(repo, context, remote, tasks, require_signed, progress)
+    known = read_tracking(repo.state, find_remote(repo.config, fetched.remote)).heads
     try:
-        merged = merge(repo, context, fetched.remote, tasks, on_conflict=on_conflict, require_signed=require_signed)
+        taken = [task for task in tasks if task in known]
+        merged = (
+            ()
+            if tasks and not taken
+            else merge(
+                repo, context, fetched.remote, taken, on_conflict=on_conflict, require_signed=require_signed
+            ).tasks
+        )
     except ExchangeConflictError as exc:
-        raise ExchangeConflictError([exc], replace(fetched, tasks=exc.done.tasks)) from exc
+        if behind is not None:
+            context.warn(behind.message)
+        raise ExchangeConflictError([exc], replace(fetched, tasks=broken_wins(fetched.tasks, exc.done.tasks))) from exc
     counter = Counter(progress)
     counter.begin(fetched.num_objects, fetched.size_bytes)
+    reports = broken_wins(fetched.tasks, _completed(repo, tasks, merged, counter))
+    keep_bounded(repo, context)
+    done = replace(fetched, tasks=reports, num_objects=counter.num_objects, size_bytes=counter.size_bytes)
+    if behind is not None:
+        raise RemoteBehindError(behind, done) from behind
+    return done
+
+
+def _fetch(
+    repo: Repository,
+    context: Context,
+    remote: str | None,
+    tasks: Sequence[str],
+    require_signed: Path | None,
+    progress: Watch | None,
+) -> tuple[Exchange, RemoteBehindError | None]:
+    """Returns what was fetched, and the error if the remote is behind what was seen of it."""
+    try:
+        return fetch(repo, context, remote, tasks, require_signed=require_signed, progress=progress), None
+    except RemoteBehindError as exc:
+        return exc.done, exc
+
+
+def _completed(
+    repo: Repository, tasks: Sequence[str], merged: Iterable[TaskReport], counter: Counter
+) -> tuple[TaskReport, ...]:
+    """Brings the components of the models of ``tasks``; returns the reports, also of those whose are not to be had."""
+    reports = {report.task: report for report in merged}
     for task in tasks:
         head = repo.refs.head(task)
         model_id = repo.objects.commit(head.commit).model if head is not None else None
-        bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
-    keep_bounded(repo, context)
-    return replace(fetched, tasks=merged.tasks, num_objects=counter.num_objects, size_bytes=counter.size_bytes)
+        try:
+            bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
+        except (CorruptObjectError, NotFoundError) as exc:
+            reports[task] = broken_report(task, exc)
+    return tuple(reports.values())

@@ -6,27 +6,31 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
 from mu2net_core.api.running import running, running_tips
-from mu2net_core.api.signing import commit_signer, committer, tombstone_signer
+from mu2net_core.api.signing import commit_signer, committer, put_commit, tombstone_signer
 from mu2net_core.errors import ConflictError, NotFoundError
+from mu2net_core.objects import Head
 from mu2net_core.repo import Repository
+from mu2net_core.repo.aside import Aside, aside_tips, bring_back, forget_asides
 from mu2net_core.repo.config import DATA, Config
 from mu2net_core.repo.intake import incoming_of
+from mu2net_core.repo.merge import choose
 from mu2net_core.repo.place import Place, here, there
 from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
 from mu2net_core.repo.purged import is_purge, redacted_task
 from mu2net_core.repo.reach import Tips, state_tips
-from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.repo.remotes import check_own, connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.survey import Survey, survey
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage.files import translated
 
-__all__ = ["SETTLE_S", "PurgeReport", "is_kept", "known_on", "purge"]
+__all__ = ["SETTLE_S", "PurgeReport", "is_kept", "kept_here", "known_on", "purge", "undo"]
 
 
 def purge(
@@ -40,7 +44,8 @@ def purge(
 ) -> PurgeReport:
     """Deletes a task's history and what only it reached, and returns what that took away; again goes on.
 
-    What others learned from it stays, with the manifests that it descends from.
+    What others learned from it stays, with the manifests that it descends from. What was set aside of it, because it
+    was purged elsewhere, goes too.
 
     Args:
         repo: where; or with ``remote`` a working copy that knows it.
@@ -62,20 +67,40 @@ def purge(
         )
     task_head(repo, task)
     _check_running(repo, context, task)
-    place, also = here(repo), partial(_also, repo)
+    place, also = here(repo), partial(kept_here, repo)
     if dry_run:
-        return PurgeReport.of(place, survey(place, task, also=_also(repo, but=task)))
+        return PurgeReport.of(place, survey(place, task, also=kept_here(repo, but=task)))
     for one in running(repo):
         if one.task == task:
             with translated("delete", one.folder):
                 (one.folder / "state.json").unlink(missing_ok=True)
             shutil.rmtree(one.folder, ignore_errors=True)
+    forget_asides(repo.store, task)
     incoming_of(repo).clear()  # what an interrupted fetch left: at worst it is read again
     store, sign = _storing(repo, context, place), tombstone_signer(repo, context)
     report = bury(place, task, store, now=context.timestamp(), also=also, sign=sign)
     if DATA + task in repo.config.settings:
         repo.update_config(lambda config: _without(config, DATA + task))
     return report
+
+
+def undo(repo: Repository, context: Context, task: str) -> Head:
+    """Brings a task back that was set aside here because others purged it, and returns its head; again goes on.
+
+    Raises:
+        NotFoundError: nothing of it is set aside, or it was added again since.
+        ConflictError: another process moved the head meanwhile.
+    """
+
+    def store(aside: Aside) -> str:
+        agent = committer(repo, context)
+        commit = choose(repo.objects, keep=aside.tip, other=aside.purge, agent=agent, now=context.timestamp())
+        return put_commit(repo, context, replace(commit, message=f"undo the purge, back to {aside.tip[:10]}"))
+
+    commit_id = bring_back(repo, task, store)
+    commit = repo.objects.commit(commit_id)
+    model = None if commit.model is None else repo.objects.model(commit.model)
+    return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
 
 
 def is_kept(repo: Repository, task: str) -> bool:
@@ -99,7 +124,7 @@ def _purge_there(
     repo: Repository, context: Context, task: str, name: str, *, dry_run: bool, settle: Callable[[], None]
 ) -> PurgeReport:
     reached = connect(find_remote(repo.config, name), limits=repo.limits)
-    reached.config()
+    check_own(reached.remote, reached.config().identity, repo.identity)
     place = there(reached, repo)
     if place.refs.head(task) is None:
         known = place.refs.tasks()
@@ -134,9 +159,12 @@ def _storing(repo: Repository, context: Context, place: Place) -> Callable[[Surv
     return store
 
 
-def _also(repo: Repository, but: str | None = None) -> Tips:
-    """Returns what must stay besides what refs reach: fetched work, and running iterations, ``but`` for a task's."""
-    return state_tips(repo) | running_tips(repo, but)
+def kept_here(repo: Repository, but: str | None = None) -> Tips:
+    """Returns what must stay besides what refs reach, ``but`` for a task's.
+
+    That is fetched work, what running iterations need, and what was set aside.
+    """
+    return state_tips(repo) | running_tips(repo, but) | aside_tips(repo.store, but=but)
 
 
 def _check_running(repo: Repository, context: Context, task: str) -> None:

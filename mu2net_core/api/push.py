@@ -81,7 +81,8 @@ def plan_push(
         InvalidInputError: nothing can be sent to that place.
     """
     found = find_remote(repo.config, remote)
-    plan = preview(repo, found, tasks=tasks, on_conflict=on_conflict, clock=context.now)
+    policy = policy_for(repo, context, on_conflict, verb="push")
+    plan = preview(repo, found, tasks=tasks, policy=policy, clock=context.now)
     file = connect(found).store.local_path(CONFIG)
     if file is not None and file.is_file() and not os.access(file.parent / "objects", os.W_OK):
         context.warn(f"{found.name}: you may not write there, so a push would fail. {who_may(file.parent / 'objects')}")

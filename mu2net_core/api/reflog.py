@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mu2net_core.api.log import Event, event_of
@@ -10,6 +11,7 @@ from mu2net_core.api.names import task_head
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Agent
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.aside import in_effect
 from mu2net_core.repo.purged import Purged
 
 __all__ = ["ReflogEntry", "reflog"]
@@ -24,7 +26,8 @@ class ReflogEntry:
         task: whose head.
         number: of the entry, from 1.
         commit: the id it moved to.
-        state: ``kept``; ``purged``: the commit was deleted for good; ``missing``: it should be here and is not.
+        state: ``kept``; ``set-aside``: it was purged by others, and can be brought back for a while; ``purged``: the
+            commit was deleted for good; ``missing``: it should be here and is not.
         event: what the commit did; None if it is gone, like all below.
         model: the retained model's id.
         finished_at: UTC, ISO 8601.
@@ -36,7 +39,7 @@ class ReflogEntry:
     task: str
     number: int
     commit: str
-    state: Literal["kept", "purged", "missing"] = "kept"
+    state: Literal["kept", "set-aside", "purged", "missing"] = "kept"
     event: Event | None = None
     model: str | None = None
     finished_at: str | None = None
@@ -53,9 +56,15 @@ def reflog(repo: Repository, task: str | None = None) -> tuple[ReflogEntry, ...]
     """
     names = repo.refs.tasks() if task is None else (task_head(repo, task).task,)
     purged = Purged.read(repo.refs)
-    return tuple(
-        _entry(repo, purged, state, back) for name in names for back, state in enumerate(reversed(repo.refs.log(name)))
-    )
+    return tuple(entry for name in names for entry in _entries(repo, purged, name))
+
+
+def _entries(repo: Repository, purged: Purged, task: str) -> Iterator[ReflogEntry]:
+    aside = in_effect(repo, task)
+    for back, state in enumerate(reversed(repo.refs.log(task))):
+        entry = _entry(repo, purged, state, back)
+        is_covered = aside is not None and purged.covers_entry(task, state.number)
+        yield replace(entry, state="set-aside") if is_covered and entry.state == "kept" else entry
 
 
 def _entry(repo: Repository, purged: Purged, state: HeadState, back: int) -> ReflogEntry:

@@ -10,13 +10,20 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from mu2net_core.api.context import Context
-from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
+from mu2net_core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    CorruptObjectError,
+    InvalidInputError,
+    Mu2netError,
+    NotFoundError,
+)
 from mu2net_core.objects import check_name
 from mu2net_core.repo import Config, Remote, Repository
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.probe import Verdict, refusal
 from mu2net_core.repo.remote import check_endpoint
-from mu2net_core.repo.remotes import attach, check_place, connect, find_remote
+from mu2net_core.repo.remotes import RemoteRepository, attach, check_own, check_place, connect, find_remote
 from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.repo.vetting import forget_note, read_note, vet
 from mu2net_core.storage import open_store
@@ -76,6 +83,7 @@ def add(
 
     Raises:
         AlreadyExistsError: there is a remote of that name.
+        ConflictError: another repository is there.
         InvalidInputError: the URL is of an unknown kind, holds a secret or other things, or is this repository itself.
         StorageError: it cannot be reached, or lets writers overwrite each other.
         AccessDeniedError: it may not be read.
@@ -203,8 +211,9 @@ def _refuse_second(config: Config, remote: Remote) -> None:
 
 def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
     """Refuses a place that cannot be reached, holds other things, or lets writers overwrite each other."""
+    reached = connect(remote, limits=repo.limits)
     try:
-        report = vet(repo.state, connect(remote), now=context.now)
+        report = vet(repo.state, reached, now=context.now)
     except InvalidInputError:
         raise
     except Mu2netError as exc:
@@ -214,8 +223,17 @@ def _check_new(repo: Repository, context: Context, remote: Remote) -> None:
         raise type(exc)(exc.message, hint=hint) from exc
     if report.verdict == "unsafe" and (error := refusal(report)):
         raise error
+    check_own(remote, _identity(reached) or repo.identity, repo.identity)
     if report.remark is not None:
         context.warn(f"{remote.name}: {report.remark}")
+
+
+def _identity(reached: RemoteRepository) -> str | None:
+    """Returns the identity of the repository that is there, None if there is none yet, or it cannot be read."""
+    try:
+        return reached.config().identity
+    except (CorruptObjectError, InvalidInputError, NotFoundError):
+        return None
 
 
 def _info(repo: Repository, remote: Remote) -> RemoteInfo:

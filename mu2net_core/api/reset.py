@@ -10,7 +10,8 @@ from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.objects import Commit
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.aside import in_effect
+from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.revisions import Resolved, resolve
 
@@ -63,6 +64,7 @@ def reset(repo: Repository, context: Context, task: str, revision: str, *, dry_r
     state = task_head(repo, task)
     head = repo.objects.commit(state.commit)
     target = _target(repo, state, revision)
+    _check_not_aside(repo, task, target)
     history = list(ancestry(repo.objects, [state.commit]))
     if target not in history:
         raise InvalidInputError(
@@ -125,6 +127,16 @@ def _target(repo: Repository, state: HeadState, revision: str) -> str:
             hint=f"The states there were: mu2net reflog {state.task}",
         )
     return oid
+
+
+def _check_not_aside(repo: Repository, task: str, target: str) -> None:
+    """Says how to get back what was set aside: as long as it is, it is not in the history of the head."""
+    aside = in_effect(repo, task)
+    if aside is not None and contains(repo.objects, aside.tip, target):
+        raise InvalidInputError(
+            f"Cannot reset {task} to {target[:10]}: it was purged by others, and is set aside here.",
+            hint=f"To bring it back: mu2net rm-task {task} --undo",
+        )
 
 
 def _commit_of(repo: Repository, state: HeadState, found: Resolved) -> str | None:

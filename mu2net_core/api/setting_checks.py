@@ -12,8 +12,10 @@ from mu2net_core.api.names import task_head
 from mu2net_core.api.origins import blaming
 from mu2net_core.api.settings import (
     COMMIT_HOST,
+    FOLLOW_PURGES,
     MAX_SIZE,
     PATHS,
+    check_flag,
     check_host,
     effective_preset,
     known_keys,
@@ -73,6 +75,8 @@ def check_value(repo: Repository, context: Context, key: str, value: Value) -> N
         check_max_size(key, value)
     elif key == COMMIT_HOST:
         check_host(value)
+    elif key == FOLLOW_PURGES:
+        check_flag(key, value)
     elif key in PATHS:
         _check_file(repo, context, key, value)
     else:
@@ -85,7 +89,7 @@ def wrong_settings(repo: Repository, context: Context) -> tuple[str, ...]:
     Whether models can be built from them is not tried, and no key is read.
     """
     layers = layers_of(repo.config.settings, context)
-    others = (*MachineConfig.settings_keys(), MAX_SIZE, COMMIT_HOST, *PATHS)
+    others = (*MachineConfig.settings_keys(), MAX_SIZE, COMMIT_HOST, FOLLOW_PURGES, *PATHS)
     found = [setting for key in others if (setting := layers.get(key)) is not None]
     checks: list[Callable[[], object]] = [lambda: effective_preset(repo, context)]
     checks += [partial(blaming, [setting], context, partial(_look, repo)) for setting in found]
@@ -100,6 +104,8 @@ def _look(repo: Repository, setting: Setting) -> None:
         check_max_size(key, value)
     elif key == COMMIT_HOST:
         check_host(value)
+    elif key == FOLLOW_PURGES:
+        check_flag(key, value)
     elif value != "" and not (isinstance(value, str) and (repo.worktree / Path(value).expanduser()).is_file()):
         raise NotFoundError(f"{key}: there is no file {value}.")
 

@@ -25,9 +25,12 @@ from mu2net_core.repo.revisions import near
 
 __all__ = [
     "COMMIT_HOST",
+    "FOLLOW_PURGES",
     "MAX_SIZE",
     "PATHS",
+    "check_flag",
     "check_host",
+    "effective_follow_purges",
     "effective_host",
     "effective_machine",
     "effective_path",
@@ -65,18 +68,26 @@ PATHS: Mapping[str, str] = {
 COMMIT_HOST = "commit.host"
 """The setting that names this machine in commits, which everybody sees who gets them; empty leaves the name out."""
 
+FOLLOW_PURGES = "pull.follow_purges"
+"""The setting that lets a purge by others drop the task here, too."""
+
 MAX_SIZE = "cache.max_size"
 """The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
+FOLLOW_PURGES = "pull.follow_purges"
+"""The setting that lets a pull drop here what others purged on a remote; without it, all stays."""
+
+_FOLLOW_TEXT = "whether a pull sets aside here what others purged on the remote; by default all stays"
 _LONGEST_HOST = 255
 _MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
 _HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"
+_FOLLOW_TEXT = "whether what others purged from a remote is dropped here, too, as far as all of it was there"
 _PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST)
+    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST, FOLLOW_PURGES)
     return tuple(sorted((*preset_keys(preset), *own)))
 
 
@@ -85,7 +96,7 @@ def setting_descriptions(preset: Preset) -> dict[str, str]:
     texts = (
         preset_descriptions(preset)
         | dict(PATHS)
-        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT}
+        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT, FOLLOW_PURGES: _FOLLOW_TEXT}
     )
     texts |= {f"{MACHINE_PREFIX}{name}": text for name, text in described(MachineConfig).items()}
     texts |= {f"{LIMITS_PREFIX}{name}": f"the most {text}" for name, text in described(Limits).items()}
@@ -158,6 +169,27 @@ def check_host(value: Value) -> str:
             f"{COMMIT_HOST}: expected a name of up to {_LONGEST_HOST} characters, got {str(value)[:80]!r}.",
             hint=ALL_VALUES,
         )
+    return value
+
+
+def effective_follow_purges(settings: Mapping[str, Value], context: Context) -> bool:
+    """Returns whether purges by others are followed, by environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: the value is neither true nor false.
+    """
+    found = layers_of(settings, context).get(FOLLOW_PURGES)
+    return found is not None and check_flag(FOLLOW_PURGES, found.value)
+
+
+def check_flag(key: str, value: Value) -> bool:
+    """Returns the value of a setting that is true or false, checked.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{key}: expected true or false, got {str(value)[:80]!r}.", hint=ALL_VALUES)
     return value
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.signing import commit_signer, committer
-from mu2net_core.api.trust import trust_of
+from mu2net_core.api.settings import effective_follow_purges
+from mu2net_core.api.signing import commit_signer, committer, tombstone_signer
+from mu2net_core.api.trust import Trust, trust_of
 from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict, Policy
-from mu2net_core.repo.outcomes import ExchangeConflictError
+from mu2net_core.repo.outcomes import ExchangeConflictError, RemoteBehindError
+from mu2net_core.repo.purged import Tombstone
 
-__all__ = ["ExchangeConflictError", "policy_for"]
+__all__ = ["ExchangeConflictError", "RemoteBehindError", "policy_for", "requiring"]
 
 
 def policy_for(
@@ -37,11 +41,25 @@ def policy_for(
         InvalidInputError: there is no such policy; or a key cannot be used.
         NotFoundError: a key, or the file of allowed keys, is not there.
     """
-    trust = trust_of(repo, context, require_signed)
-    refuse, now = None if trust is None else trust.refusal, context.timestamp()
-    command = f"{context.program} {verb}"
-    if on_conflict not in {"ours", "theirs"}:
-        return Policy(on_conflict=on_conflict, now=now, command=command, refuse=refuse)
-    agent = committer(repo, context)
-    sign = commit_signer(repo, context)
-    return Policy(on_conflict=on_conflict, agent=agent, now=now, command=command, sign=sign, refuse=refuse)
+    policy = Policy(
+        on_conflict=on_conflict,
+        agent=committer(repo, context),
+        now=context.timestamp(),
+        command=f"{context.program} {verb}",
+        follow_purges=effective_follow_purges(repo.config.settings, context),
+        sign_stone=partial(_signed, repo, context),
+    )
+    policy = replace(policy, sign=commit_signer(repo, context)) if on_conflict in {"ours", "theirs"} else policy
+    return requiring(policy, trust_of(repo, context, require_signed))
+
+
+def requiring(policy: Policy, trust: Trust | None) -> Policy:
+    """Returns a policy that takes over nothing but what ``trust`` finds well signed; all, if it is None."""
+    if trust is None:
+        return policy
+    return replace(policy, refuse=trust.refusal, refuse_tag=trust.tag_refusal, refuse_stone=trust.tombstone_refusal)
+
+
+def _signed(repo: Repository, context: Context, stone: Tombstone) -> Tombstone:
+    """Returns a tombstone with a signature, if a key is set, which is read only now."""
+    return tombstone_signer(repo, context)(stone)

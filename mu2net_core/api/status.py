@@ -16,6 +16,7 @@ from mu2net_core.api.running import evolving, is_published, why_stuck
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.aside import in_effect
 from mu2net_core.repo.merge import contains, merge
 from mu2net_core.repo.pending import Pending, Sender
 from mu2net_core.repo.purged import Purged
@@ -67,10 +68,11 @@ class RemoteStatus:
         seen_at: when all of it was last looked at, UTC and ISO 8601; None for never.
         relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
             ``diverged`` moved on both sides, and a pull joins it; ``conflict`` did, and somebody has to choose;
-            ``purged`` here, and not there; ``purged-there``, so that a pull drops it here; ``outlived`` is what was
-            purged there while there is work on it here that was never there: it stays, and is not sent.
+            ``purged`` here, and not there; ``purged-there`` by others, and not sent there any more: it stays here,
+            unless a pull follows purges; ``outlived`` is the same with work on it here that was never there.
         to_push: what a push would move, of all that its readers may see.
         lost: what was seen of it and was gone when it was last looked at, in words.
+        is_other: whether another repository was there when it was last looked at, so that nothing was exchanged.
     """
 
     name: str
@@ -80,6 +82,7 @@ class RemoteStatus:
     relations: Mapping[str, Relation] = field(default_factory=dict)
     to_push: Pending = field(default_factory=Pending)
     lost: tuple[str, ...] = ()
+    is_other: bool = False
 
     def tasks(self, *relations: Relation) -> tuple[str, ...]:
         """Returns the tasks in one of ``relations``, sorted."""
@@ -123,6 +126,7 @@ class StatusReport:
         num_params: numbers in them, each component counted once.
         remotes: sorted by name.
         unfinished: iterations to resume.
+        set_aside: tasks that a pull dropped because others purged them, and that can be brought back.
         next: what to do, the first thing first.
     """
 
@@ -135,6 +139,7 @@ class StatusReport:
     num_params: int
     remotes: tuple[RemoteStatus, ...]
     unfinished: tuple[Unfinished, ...]
+    set_aside: tuple[str, ...] = ()
     next: tuple[NextStep, ...] = ()
 
 
@@ -165,6 +170,7 @@ def _report(repo: Repository, context: Context) -> StatusReport:
             for _, remote in sorted(repo.config.remotes.items())
         ),
         unfinished=_unfinished(repo, context, heads, alive),
+        set_aside=tuple(sorted(task for task in commits.keys() - alive.keys() if in_effect(repo, task))),
     )
 
 
@@ -203,6 +209,7 @@ def _remote(
         relations=relations,
         to_push=sender.pending(known, moved),
         lost=known.lost,
+        is_other=known.identity not in {None, repo.identity},
     )
 
 

@@ -1,4 +1,7 @@
-"""Whether commits and tags are signed by whom one trusts, and what may not be taken over because it is not."""
+"""Whether commits, tags and tombstones are signed by whom one trusts, and what is not taken over because it is not.
+
+What is signed names its repository, or follows what does: so what somebody signed elsewhere vouches for nothing here.
+"""
 
 from __future__ import annotations
 
@@ -54,16 +57,20 @@ class Trust:
 
     Attributes:
         objects: where commits and snapshots are.
+        identity: of the repository.
         keys: who may sign; None for anybody, as long as what they signed is unchanged.
     """
 
     objects: ObjectDatabase
+    identity: str
     keys: AllowedKeys | None
     _known: dict[str, Check] = field(default_factory=dict)
 
     def commit(self, oid: str, *, ours: Set[str] = frozenset()) -> Check:
         """Returns who vouches for a commit; a merge may also join commits that are ``ours``."""
         commit = self.objects.commit(oid)
+        if commit.identity != self.identity and (commit.identity is not None or not commit.parents):
+            return Check(state="bad", reason="is of another repository")
         if is_canonical_merge(commit) and commit.signature is None:
             return self._merge(oid, commit, ours)
         if oid not in self._known:
@@ -71,8 +78,10 @@ class Trust:
         return self._known[oid]
 
     def tag(self, name: str, snapshot_id: str) -> Check:
-        """Returns who vouches for a tag: its snapshot must be signed for just that name."""
+        """Returns who vouches for a tag: its snapshot must be signed for just that name, in this repository."""
         snapshot = self.objects.stored_snapshot(snapshot_id)
+        if snapshot.signature is not None and snapshot.identity != self.identity:
+            return Check(state="bad", reason="its snapshot was signed in another repository")
         if snapshot.signature is not None and snapshot.tag != name:
             return Check(state="bad", reason=f"its snapshot was signed as {snapshot.tag}")
         return self._signed("snapshot", self.objects.read("snapshot", snapshot_id), snapshot.signature)
@@ -82,9 +91,15 @@ class Trust:
         reason = self.tag(name, snapshot_id).reason
         return None if reason is None else f"it {reason}" if not reason.startswith("its ") else reason
 
+    def tombstone(self, stone: Tombstone) -> Check:
+        """Returns who vouches for a tombstone."""
+        if stone.identity != self.identity:
+            return Check(state="bad", reason="is of another repository")
+        return self._signed("tombstone", encode(stone), stone.signature)
+
     def tombstone_refusal(self, stone: Tombstone) -> str | None:
         """Returns why a remote's tombstone counts for nothing; None if it is well signed."""
-        return self._signed("tombstone", encode(stone), stone.signature).reason
+        return self.tombstone(stone).reason
 
     def history(self, tip: str, *, known: str | None = None) -> dict[str, Check]:
         """Returns who vouches for each commit that ``tip`` has in its history and ``known`` has not, newest first."""
@@ -145,4 +160,4 @@ def trust_of(repo: Repository, context: Context, keys: Path | None = None) -> Tr
     """
     path = context.cwd / keys.expanduser() if keys is not None else None
     path = path or effective_path(context, repo.config.settings, REQUIRE_SIGNED, repo.worktree)
-    return None if path is None else Trust(objects=repo.objects, keys=read_allowed_keys(path))
+    return None if path is None else Trust(objects=repo.objects, identity=repo.identity, keys=read_allowed_keys(path))

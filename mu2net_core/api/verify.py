@@ -1,4 +1,4 @@
-"""``verify``: who vouches for the history of tasks, and for tags."""
+"""``verify``: who vouches for the history of tasks, for tags, and for what was purged."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
 from mu2net_core.api.trust import Check, State, Trust, trust_of
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import encode, hash_bytes
 from mu2net_core.repo import Repository
 from mu2net_core.repo.revisions import resolve
 
@@ -19,19 +20,19 @@ __all__ = ["Verified", "VerifyReport", "verify"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """One commit or tag.
+    """One commit, tag or tombstone.
 
     Attributes:
-        kind: ``commit`` or ``tag``.
-        id: of the commit, or of the tag's snapshot.
-        name: the commit's task, or the tag's name.
+        kind: ``commit``, ``tag`` or ``tombstone``.
+        id: of the commit, or of the tag's snapshot; the hash of the tombstone.
+        name: the task, or the tag's name.
         state: as of ``Check``.
         key: fingerprint of the key that signed it.
         signer: name that the allowed keys give it.
         reason: what is wrong; None if nothing is.
     """
 
-    kind: Literal["commit", "tag"]
+    kind: Literal["commit", "tag", "tombstone"]
     id: str
     name: str
     state: State
@@ -42,7 +43,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """Everything that was looked at: task by task newest first, then tags.
+    """Everything that was looked at: task by task newest first, then tags, then tombstones.
 
     Attributes:
         keys: the file of allowed keys; None if anybody's signature was good enough.
@@ -63,7 +64,7 @@ def verify(
     Args:
         repo: where.
         context: of the call.
-        revision: a task, commit or tag; None for all heads and tags.
+        revision: a task, commit or tag; None for all heads, tags and tombstones.
         keys: a file of allowed keys, as ssh's ``allowed_signers``; by default what ``pull.require_signed`` names. With
             neither, any key is good enough, and only changes since the signing are found.
 
@@ -71,7 +72,7 @@ def verify(
         NotFoundError: nothing is called so, or there is no such file of keys.
         InvalidInputError: it names something that cannot be signed, or the keys cannot be read.
     """
-    trust = trust_of(repo, context, keys) or Trust(objects=repo.objects, keys=None)
+    trust = trust_of(repo, context, keys) or Trust(objects=repo.objects, identity=repo.identity, keys=None)
     items = tuple(_everything(repo, trust) if revision is None else _one(repo, trust, revision))
     return VerifyReport(
         keys=None if trust.keys is None else str(trust.keys.path),
@@ -85,6 +86,8 @@ def _everything(repo: Repository, trust: Trust) -> Iterator[Verified]:
         yield from _history(trust, task, task_head(repo, task).commit)
     for name, snapshot_id in sorted(repo.refs.tags().items()):
         yield _item("tag", snapshot_id, name, trust.tag(name, snapshot_id))
+    for stone in repo.refs.every_tombstone():
+        yield _item("tombstone", hash_bytes(encode(stone)), stone.task, trust.tombstone(stone))
 
 
 def _one(repo: Repository, trust: Trust, revision: str) -> Iterator[Verified]:
@@ -104,7 +107,7 @@ def _history(trust: Trust, task: str, tip: str) -> Iterator[Verified]:
         yield _item("commit", oid, task, check)
 
 
-def _item(kind: Literal["commit", "tag"], oid: str, name: str, check: Check) -> Verified:
+def _item(kind: Literal["commit", "tag", "tombstone"], oid: str, name: str, check: Check) -> Verified:
     return Verified(
         kind=kind, id=oid, name=name, state=check.state, key=check.key, signer=check.signer, reason=check.reason
     )

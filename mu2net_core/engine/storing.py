@@ -16,13 +16,14 @@ from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
-from mu2net_core.objects import Component, ComponentRef, Label, Model, Training
+from mu2net_core.objects import LARGEST_COUNT, Component, ComponentRef, Label, Model, Training
 from mu2net_core.search import Member, score
 
 __all__ = ["Writer", "stored"]
 
 _WAITING_BYTES = 2**28
 """Of children that are trained and wait to be stored, at most."""
+_NOT_TOLD = Training(steps=0, examples=0)
 
 
 class Writer:
@@ -99,10 +100,10 @@ def _store_layer(
     shop: Workshop, layer: LayerPlan, made: tuple[Arrays, Arrays] | None, trained: Trained
 ) -> ComponentRef:
     ref = provisional_ref(shop.programs.family, layer)
-    if made is None:
-        return ref
-    params, momentum = (_cropped(shop, layer, arrays) for arrays in made)
     before = Label() if layer.source is None else shop.pool.component(layer.source.id).label
+    if made is None:
+        return replace(ref, training=_told(ref, before))
+    params, momentum = (_cropped(shop, layer, arrays) for arrays in made)
     component = Component(
         name=layer.spec.name,
         config=layer.spec.config,
@@ -122,8 +123,13 @@ def _cropped(shop: Workshop, layer: LayerPlan, arrays: Arrays) -> dict[str, np.n
 
 
 def _trained_more(ref: ComponentRef, label: Label, task: str, trained: Trained) -> dict[str, Training]:
-    """Returns what the lineage of a component was trained with; tasks its label names are in it, told or not."""
-    none = Training(steps=0, examples=0)
-    before = ref.training.get(task, none)
-    after = Training(steps=before.steps + trained.steps, examples=before.examples + trained.examples)
-    return {**dict.fromkeys(label.trained_by, none), **ref.training, task: after}
+    """Returns what the lineage of a component was trained with, this time included."""
+    before = ref.training.get(task, _NOT_TOLD)
+    steps, examples = before.steps + trained.steps, before.examples + trained.examples
+    after = Training(steps=min(steps, LARGEST_COUNT), examples=min(examples, LARGEST_COUNT))
+    return {**_told(ref, label), task: after}
+
+
+def _told(ref: ComponentRef, label: Label) -> dict[str, Training]:
+    """Returns what a manifest tells of a component's training, with the tasks it leaves out."""
+    return {**dict.fromkeys(label.trained_by, _NOT_TOLD), **ref.training}

@@ -2,6 +2,7 @@
 
 from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, intersect, may_read
 from mu2net_core.objects.canonical import decode, encode, to_document, to_json
+from mu2net_core.objects.checks import LARGEST_COUNT
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot, check_identity
 from mu2net_core.objects.component import Component, ComponentRef, Label, Training, narrowest
 from mu2net_core.objects.described import described
@@ -19,6 +20,7 @@ from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
 
 __all__ = [
     "KINDS",
+    "LARGEST_COUNT",
     "LIMITS",
     "LIMITS_PREFIX",
     "MACHINE_PREFIX",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from math import isfinite
 
 from mu2net_core.objects.commit import Commit, HeadEntry, Snapshot
@@ -13,12 +14,14 @@ from mu2net_core.objects.names import is_name
 from mu2net_core.objects.run import Run
 from mu2net_core.objects.task import Task
 
-__all__ = ["check_values"]
+__all__ = ["LARGEST_COUNT", "check_values"]
 
 _OID = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
 _MOST = 2**53
 """The largest count: beyond it, floats and other readers' numbers are no longer exact."""
+LARGEST_COUNT = 2**40
+"""The largest count that honest work comes to. What counts further stays at it, far below what can be read."""
 
 
 def check_values(value: object) -> None:
@@ -94,7 +97,7 @@ def _check_commit(commit: Commit) -> None:
     children = commit.children
     _counts("children", (commit.iteration, children.sampled, children.kept, *children.discarded.values()))
     for moment in (commit.started_at, commit.finished_at):
-        if not _TIME.fullmatch(moment):
+        if not _is_time(moment):
             raise ValueError(f"expected a time like 2026-01-02T03:04:05.000000+00:00, got {moment[:80]!r}")
     if commit.run is not None:
         _check_run(commit.run)
@@ -114,6 +117,16 @@ def _check_run(run: Run) -> None:
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, int) and abs(one) > _MOST:
                 raise ValueError(f"{key[:80]!r} is absurd")
+
+
+def _is_time(text: str) -> bool:
+    if not _TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:  # the 99th of a month
+        return False
+    return True
 
 
 def _ids(what: str, found: Iterable[str | None]) -> None:

@@ -37,6 +37,7 @@ class Limits:
         members: files in a component's archive.
         names: names in one listing of a server.
         refs: tasks, tags or roots of a repository, each.
+        moves: entries of one head that are read when it is fetched.
         layers: of a model.
         model_bytes: of the parameters of a model that is loaded.
         activation_bytes: of what a layer computes for one batch of examples.
@@ -55,6 +56,7 @@ class Limits:
     members: int = 10_000
     names: int = 2_000_000
     refs: int = 1_000_000
+    moves: int = 10_000
     layers: int = 1_000
     model_bytes: int = 64 * _GIB
     activation_bytes: int = 64 * _GIB

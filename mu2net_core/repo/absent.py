@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import object_key
+from mu2net_core.objects import Limits
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.place import here
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import reach, ref_tips
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.repository import Repository
@@ -24,23 +21,25 @@ def only_there(repo: Repository, remote: Remote) -> int:
     if not remote.partial:
         return 0
     absent = {oid for oid in _needed(repo) if not repo.objects.has("component", oid)}
-    there = _held(remote, absent)
+    there = absent and absent & _listed(remote, repo.limits)
     for other in repo.config.remotes.values():
-        if other.partial and other.name != remote.name:
-            there -= _held(other, there)
+        if there and other.partial and other.name != remote.name:
+            there -= _listed(other, repo.limits)
     return len(there)
 
 
 def _needed(repo: Repository) -> set[str]:
     """Returns the components of every retained model."""
-    place, purged = here(repo), Purged.read(repo.refs)
+    place, purged = here(repo), here(repo).purged()
     return {oid for kind, oid in reach(place, ref_tips(place, purged), purged) if kind == "component"}
 
 
-def _held(remote: Remote, oids: Set[str]) -> set[str]:
-    """Returns which components ``remote`` has; none if it cannot be reached."""
+def _listed(remote: Remote, limits: Limits) -> set[str]:
+    """Returns the components ``remote`` has; none if it cannot be reached.
+
+    They are listed, for to ask for one is to tell its id: to name what others keep private takes no more.
+    """
     try:
-        store = connect(remote).store
-        return {oid for oid in oids if store.exists(object_key("component", oid))}
+        return set(connect(remote, limits=limits).objects.ids("component"))
     except Mu2netError:
         return set()

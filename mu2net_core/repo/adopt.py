@@ -1,28 +1,35 @@
 """Taking fetched heads over as our own, in an order that keeps the access rules whole at every step.
 
 What a task's data taught may only be judged where that task is known. So a task is made known (its first commit
-becomes its head) before any head that learned from it moves.
+becomes its head) before any head that learned from it moves. Where one cannot be taken over, the others still are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
-from mu2net_core.errors import ConflictError
+from mu2net_core.errors import ConflictError, CorruptObjectError
+from mu2net_core.repo.believed import purges_here
+from mu2net_core.repo.clashes import find_clashes
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.dropping import drop_purged, purged_here
 from mu2net_core.repo.join import Policy, conflict_report, join
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport
-from mu2net_core.repo.purged import Purged, is_purge
+from mu2net_core.repo.plausible import ISOLATED
+from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking, read_purged
 
 __all__ = ["adopt", "first_commit"]
+
+T = TypeVar("T")
 
 
 def _teachers(objects: ObjectDatabase, tip: str) -> set[str]:
@@ -40,8 +47,17 @@ def _teachers(objects: ObjectDatabase, tip: str) -> set[str]:
 
 
 def first_commit(objects: ObjectDatabase, tip: str) -> str:
-    """Returns where the history of the commit ``tip`` begins: usually the adding of its task, without a model."""
-    return min(oid for oid in ancestry(objects, [tip]) if not objects.commit(oid).parents)
+    """Returns where the history of the commit ``tip`` begins: usually the adding of its task, without a model.
+
+    Raises:
+        CorruptObjectError: it does not begin with a commit of its task.
+    """
+    task = objects.commit(tip).task
+    found = ((oid, objects.commit(oid)) for oid in ancestry(objects, [tip]))
+    begins = [oid for oid, commit in found if commit.task == task and not commit.parents]
+    if not begins:
+        raise CorruptObjectError(f"The history of {tip[:16]} does not begin with a commit of its task {task}.")
+    return min(begins)
 
 
 def adopt(
@@ -52,11 +68,12 @@ def adopt(
     *,
     remote: Remote | None = None,
     also: Callable[[], Tips] = Tips,
+    named: Collection[str] = (),
 ) -> tuple[TaskReport, ...]:
     """Moves our heads of ``tasks`` to include the fetched ones, and brings tasks they learned from if unknown here.
 
-    What the policy refuses is not taken over, and reported. A task that was purged on the remote is dropped here,
-    unless there is work on it that the remote never had.
+    What the policy refuses is not taken over, and reported; so is what cannot be taken over, as ``broken``. A task
+    that was purged on the remote stays as it is here, and that is reported, unless the policy follows purges.
 
     Args:
         repo: whose heads.
@@ -65,43 +82,64 @@ def adopt(
         policy: for heads that moved on both sides.
         remote: where it was fetched from; without it, nothing is known of purges there.
         also: returns what else of the repository must stay when something is dropped.
+        named: tasks that the user named: these are wanted though their names are those of groups here.
 
     Raises:
         ExchangeConflictError: heads diverged and the policy does not join them; all others were joined.
     """
     theirs = {task: tracking.heads[task].commit for task in tasks if task in tracking.heads}
-    name, own_purged = remote.name if remote is not None else "", Purged.read(repo.refs)
-    gone = {task: purged_here(repo, own_purged, task, oid, name) for task, oid in theirs.items()}
-    buried = [TaskReport(task=t, outcome="skipped", reason=why) for t, why in gone.items() if why is not None]
-    theirs = {task: commit_id for task, commit_id in theirs.items() if gone[task] is None}
-    refused = _refused(repo, tracking, theirs, policy)
-    theirs = {task: commit_id for task, commit_id in theirs.items() if task not in refused}
+    name, own_purged = remote.name if remote is not None else "", purges_here(repo)
+    gone, broken = _each(theirs, lambda task: purged_here(repo, own_purged, task, theirs[task], name))
+    reports = [TaskReport(task=t, outcome="skipped", reason=why) for t, why in gone.items() if why is not None]
+    theirs = {task: commit_id for task, commit_id in theirs.items() if gone.get(task, "") is None}
+    refused, bad = _refused(repo, tracking, theirs, policy)
+    reports += [TaskReport(task=task, outcome="refused", reason=why) for task, why in refused.items()]
+    broken |= bad
+    theirs = {task: commit_id for task, commit_id in theirs.items() if task not in refused and task not in broken}
     new = _new_tasks(repo, tracking, theirs)
     theirs |= {task: tracking.heads[task].commit for task in new}
-    for task in sorted(new):
-        repo.refs.append(task, first_commit(repo.objects, theirs[task]), after=None)
+    broken |= find_clashes(repo, theirs, new, named=named, remote=name)
+    starts, bad = _each(sorted(new - broken.keys()), lambda task: first_commit(repo.objects, theirs[task]))
+    broken |= bad
+    for task, commit_id in starts.items():
+        repo.refs.append(task, commit_id, after=None)
     stones = read_purged(repo.state, remote) if remote is not None else ()
     drop = partial(
-        drop_purged, repo, tracking, stones=stones, here_purged=own_purged, remote=name, now=policy.now, also=also
+        drop_purged, repo, tracking, stones=stones, here_purged=own_purged, remote=name, policy=policy, also=also
     )
-    reports, conflicts = [TaskReport(task=t, outcome="refused", reason=refused[t]) for t in sorted(refused)], []
+    conflicts = list[ConflictError]()
     for task, commit_id in sorted(theirs.items()):
-        dropped = drop(task)
-        if dropped is not None and (dropped.outcome == "skipped" or dropped.commit == commit_id):
-            reports.append(dropped)
+        if task in broken:
             continue
         try:
+            dropped = drop(task)
+            if dropped is not None and (dropped.outcome == "skipped" or dropped.commit == commit_id):
+                reports.append(dropped)
+                continue
             _join_replaced(repo, tracking, task, policy, name)
             report = join(repo, task, commit_id, policy, remote=name)
+            reports.append(_told(repo.objects, report, first=task in new))
         except ConflictError as exc:
             conflicts.append(exc)
             reports.append(conflict_report(task, exc))
-            continue
-        reports.append(_told(repo.objects, report, first=task in new))
-    told = tuple(sorted([*buried, *reports], key=lambda report: report.task))
+        except ISOLATED as exc:
+            broken[task] = exc.message
+    reports += [TaskReport(task=task, outcome="broken", reason=why) for task, why in broken.items()]
+    told = tuple(sorted(reports, key=lambda report: report.task))
     if conflicts:
         raise ExchangeConflictError(conflicts, Exchange(remote=name, url=remote.url if remote else "", tasks=told))
     return told
+
+
+def _each(tasks: Iterable[str], judge: Callable[[str], T]) -> tuple[dict[str, T], dict[str, str]]:
+    """Returns what ``judge`` returns, by task; and what is wrong with the tasks that it cannot judge."""
+    found, broken = dict[str, T](), dict[str, str]()
+    for task in tasks:
+        try:
+            found[task] = judge(task)
+        except ISOLATED as exc:
+            broken[task] = exc.message
+    return found, broken
 
 
 def _told(objects: ObjectDatabase, report: TaskReport, *, first: bool) -> TaskReport:
@@ -118,25 +156,36 @@ def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Poli
         join(repo, task, before, policy, remote=remote)
 
 
-def _refused(repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy) -> dict[str, str]:
-    """Returns the heads among ``theirs`` that the policy does not let in, with the reasons.
+def _refused(
+    repo: Repository, tracking: Tracking, theirs: Mapping[str, str], policy: Policy
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the heads among ``theirs`` that the policy does not let in, and those it cannot judge, with the reasons.
 
     What learned from a task that is unknown here and not let in stays out, too: nobody could judge who may read it.
     """
-    if policy.refuse is None:
-        return {}
+    refuse = policy.refuse
+    if refuse is None:
+        return {}, {}
     ours = {task: repo.refs.head(task) for task in {*theirs, *_new_tasks(repo, tracking, theirs)}}
-    reasons: dict[str, str] = {}
-    for task, head in ours.items():
-        reason = policy.refuse(tracking.heads[task].commit, None if head is None else head.commit)
-        if reason is not None:
-            reasons[task] = reason
-    unknown = {task for task in reasons if ours[task] is None}
+    commits = {task: None if head is None else head.commit for task, head in ours.items()}
+    judged, broken = _each(ours, lambda task: refuse(tracking.heads[task].commit, commits[task]))
+    reasons = {task: reason for task, reason in judged.items() if reason is not None}
+    unknown = {task for task in {*reasons, *broken} if ours[task] is None}
     for task, tip in theirs.items():
-        learned_from = sorted(unknown & _teachers(repo.objects, tip)) if unknown and task not in reasons else []
+        is_in = task not in reasons and task not in broken
+        learned_from = sorted(unknown & _known_teachers(repo.objects, tip)) if unknown and is_in else []
         if learned_from:
-            reasons[task] = f"it learned from {learned_from[0]}, whose {reasons[learned_from[0]]}"
-    return {task: reason for task, reason in reasons.items() if task in theirs}
+            why = reasons.get(learned_from[0]) or broken[learned_from[0]]
+            reasons[task] = f"it learned from {learned_from[0]}, whose {why}"
+    only = theirs.keys()
+    return {t: why for t, why in reasons.items() if t in only}, {t: why for t, why in broken.items() if t in only}
+
+
+def _known_teachers(objects: ObjectDatabase, tip: str) -> set[str]:
+    """Returns what ``_teachers`` does; nothing where the history cannot be walked, which keeps the head out anyway."""
+    with suppress(*ISOLATED):
+        return _teachers(objects, tip)
+    return set()
 
 
 def _new_tasks(repo: Repository, tracking: Tracking, theirs: Mapping[str, str]) -> set[str]:
@@ -146,5 +195,5 @@ def _new_tasks(repo: Repository, tracking: Tracking, theirs: Mapping[str, str]) 
     others = {task for task in set(tracking.heads) - set(theirs) if repo.refs.head(task) is None}
     if others:
         moved = [tip for task, tip in theirs.items() if (head := heads[task]) is None or head.commit != tip]
-        others &= set().union(*(_teachers(repo.objects, tip) for tip in moved))
+        others &= set().union(*(_known_teachers(repo.objects, tip) for tip in moved))
     return new | others

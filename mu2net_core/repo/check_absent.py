@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import object_key
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.check_walk import Walk
@@ -20,7 +19,9 @@ _ASIDE = re.compile(r"(component|model|task|commit|snapshot)-([0-9a-f]{64})\b.*"
 
 
 def ask_remotes(walk: Walk, remotes: Iterable[Remote], aside: Mapping[str, Path]) -> None:
-    """Asks partial remotes for the components that are not here, and notes as missing what none of them has.
+    """Lists the components of partial remotes, and notes as missing what is neither here nor on one of them.
+
+    None is asked for by its id, which a remote that never referred to it has no business to know.
 
     Args:
         walk: with the absent components.
@@ -29,33 +30,30 @@ def ask_remotes(walk: Walk, remotes: Iterable[Remote], aside: Mapping[str, Path]
     """
     if not walk.absent:
         return
-    reached: list[RemoteRepository] = []
+    there = dict[str, frozenset[str]]()
     silent: dict[str, str] = {}
     for remote in remotes:
         if remote.partial:
             try:
-                there = connect(remote)
-                there.config()
-                reached.append(there)
+                there[remote.name] = _listed(connect(remote))
             except Mu2netError as exc:
                 silent[remote.name] = exc.message
-    if not reached:
+    if not there:
         _report_silence(walk, silent, aside)
         return
-    asked = ", ".join(remote.remote.name for remote in reached)
+    asked, held = ", ".join(there), frozenset[str]().union(*there.values())
     unasked = f" ({', '.join(silent)} could not be asked)" if silent else ""
     for oid, by in walk.absent.items():
-        if not any(_has(remote, oid) for remote in reached):
+        if oid not in held:
             walk.missing.add(("component", oid))
             message = f"It is neither here nor on {asked}{unasked}, though {by} needs it."
             walk.report("missing-object", f"component/{oid}", message)
 
 
-def _has(remote: RemoteRepository, oid: str) -> bool:
-    try:
-        return remote.store.exists(object_key("component", oid))
-    except Mu2netError:
-        return False
+def _listed(remote: RemoteRepository) -> frozenset[str]:
+    """Returns the components of a remote; raises Mu2netError if it cannot be reached."""
+    remote.config()
+    return frozenset(remote.objects.ids("component"))
 
 
 def _report_silence(walk: Walk, silent: Mapping[str, str], aside: Mapping[str, Path]) -> None:

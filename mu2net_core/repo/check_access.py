@@ -7,6 +7,7 @@ from functools import partial
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import PUBLIC, AccessRule, ComponentRef, Snapshot, intersect, may_read
+from mu2net_core.repo.audience import hidden_training
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 
@@ -16,12 +17,14 @@ _Rules = Mapping[str, AccessRule]
 
 
 def check_access(walk: Walk) -> None:
-    """Reports components that forget who trained them, and models that hold what their task may not read.
+    """Reports manifests that hide who trained their components, and models that hold what their task may not read.
 
     A rule that was made narrower later cannot unlearn what was learned before: that is a warning. By today's rules such
     a model is not pushed to anybody who may not read it.
     """
     _check_training(walk)
+    _check_labels(walk)
+    _check_absent(walk)
     rules = _rules(walk)
     first = _first_commits(walk)
     for model_id in walk.reached_models():
@@ -87,7 +90,7 @@ def _rule_at(walk: Walk, task: str, head: str | None) -> AccessRule:
         return intersect(walk.scan.tasks[oid].access for oid in named if oid in walk.scan.tasks)
     begun = [c for c in walk.scan.commits.values() if c.task == task and not c.parents]
     if any(commit.removed for commit in begun):
-        return PUBLIC  # it was purged, and with it how it began
+        return walk.purged.rules.get(task, PUBLIC)  # it was purged, and with it how it began
     known = [walk.scan.tasks[commit.task_id].access for commit in begun if commit.task_id in walk.scan.tasks]
     return known[0] if len(known) == 1 else intersect(known) if known else AccessRule(readers=())
 
@@ -109,17 +112,50 @@ def _check_training(walk: Walk) -> None:
                 walk.report("access", f"model/{model_id}", message)
 
 
+def _check_labels(walk: Walk) -> None:
+    """Reports every manifest that tells of less training than a component itself does."""
+    for model_id in walk.reached_models():
+        for ref, hidden in hidden_training(walk.scan.models[model_id], walk.scan.labels.get):
+            message = f"Its {ref.name} tells of no training by {', '.join(hidden)}; the component itself does."
+            walk.report("forged", f"model/{model_id}", message)
+
+
+def _check_absent(walk: Walk) -> None:
+    """Reports, of components that are not here, every manifest that tells of less training than another one."""
+    refs = [
+        (model_id, ref)
+        for model_id in walk.reached_models()
+        for ref in walk.scan.models[model_id].components
+        if ref.id not in walk.scan.components
+    ]
+    told: dict[str, dict[str, str]] = {}
+    for model_id, ref in refs:
+        told.setdefault(ref.id, {}).update(dict.fromkeys(ref.training, model_id))
+    for model_id, ref in refs:
+        hidden = sorted(told[ref.id].keys() - ref.training.keys())
+        if hidden:
+            message = (
+                f"Its {ref.name} tells of no training by {', '.join(hidden)}, and that of model "
+                f"{told[ref.id][hidden[0]][:16]} does: one of them is forged. The component itself is not here."
+            )
+            walk.report("forged", f"model/{model_id}", message)
+
+
 def _covers(ref: ComponentRef, source: ComponentRef) -> bool:
     """Returns whether ``ref`` tells of all the training that ``source`` tells of."""
     return all(t in ref.training and ref.training[t].steps >= told.steps for t, told in source.training.items())
 
 
 def _rules(walk: Walk) -> _Rules:
-    """Returns per task what all its commits grant; of a task that no ref reaches, those that were only fetched."""
+    """Returns per task what all its commits grant, and what its purges left.
+
+    Of a task that no ref reaches, those commits count that were only fetched.
+    """
     reached: dict[str, list[AccessRule]] = {}
     others: dict[str, list[AccessRule]] = {}
     for commit_id, commit in walk.scan.commits.items():
         if commit.task_id in walk.scan.tasks:
             found = reached if ("commit", commit_id) in walk.reached else others
             found.setdefault(commit.task, []).append(walk.scan.tasks[commit.task_id].access)
-    return {task: intersect(rules) for task, rules in {**others, **reached}.items()}
+    left = walk.purged.rules
+    return {task: intersect([*rules, left.get(task, PUBLIC)]) for task, rules in {**others, **reached}.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Commit, Snapshot
@@ -10,6 +10,8 @@ from mu2net_core.repo.check_access import check_access
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.check_walk import Walk
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 
@@ -19,34 +21,73 @@ __all__ = ["walk_history"]
 def walk_history(scan: Scan, refs: RefScan, *, partial: bool) -> Walk:
     """Returns what ``refs`` reach among the objects of ``scan``.
 
+    What is alive is followed first, and none of that may be missing, whatever tombstones say: whoever may write here
+    can make them. What purges left behind comes after it.
+
     Args:
         scan: the objects.
         refs: the refs.
         partial: whether components that are missing may be on a remote.
     """
-    walk = Walk(scan=scan, partial=partial, purged=refs.purged)
-    retained: set[str] = set()
-    pending = [(commit_id, entry_key(task, number)) for task, number, commit_id in refs.commits]
+    walk = Walk(scan=scan, partial=partial, purged=Purged())
+    alive, faded = _commits(scan, refs)
+    retained = {model_id for key, model_id in refs.roots.items() if _model(walk, model_id, key)}
     for key, snapshot_id in refs.tags.items():
         for snapshot in _snapshots(walk, snapshot_id, key):
             retained |= {model_id for model_id in snapshot.roots.values() if _model(walk, model_id, key)}
-        pending += [(commit_id, key) for commit_id in _heads(walk, snapshot_id, key)]
-    retained |= {model_id for key, model_id in refs.roots.items() if _model(walk, model_id, key)}
-    while pending:
-        commit_id, by = pending.pop()
-        if walk.need("commit", commit_id, by):
-            commit = scan.commits[commit_id]
-            pending += [(parent, f"commit {commit_id[:16]}") for parent in commit.parents]
-            retained |= _commit(walk, commit_id, commit)
+        for task, oid in _heads(walk, snapshot_id, key):
+            (faded if refs.purged.is_listed(("commit", oid), task) else alive).append((oid, key))
+    _follow(walk, alive, retained)
+    claimed = frozenset(walk.needed)
+    walk.purged = refs.purged
+    _follow(walk, faded, set())
     for task, number, commit_id in refs.commits:
         if commit_id in scan.commits and scan.commits[commit_id].task != task:
             message = f"It names a commit of the task {scan.commits[commit_id].task}."
             walk.report("wrong-reference", entry_key(task, number), message)
     _unfinished(walk, refs)
-    for model_id in sorted(retained):
-        _components(walk, model_id)
+    _check_claims(walk, refs, claimed)
     check_access(walk)
     return walk
+
+
+def _commits(scan: Scan, refs: RefScan) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Returns the commits that entries name, with their keys: those that are alive, and those that may be gone."""
+    newest = {task: number for task, number, _ in sorted(refs.commits)}
+    alive, faded = list[tuple[str, str]](), list[tuple[str, str]]()
+    for task, number, commit_id in refs.commits:
+        is_gone = commit_id not in scan.commits and refs.purged.is_listed(("commit", commit_id), task)
+        is_covered = refs.purged.covers_entry(task, number) and (number != newest[task] or is_gone)
+        (faded if is_covered else alive).append((commit_id, entry_key(task, number)))
+    return alive, faded
+
+
+def _follow(walk: Walk, pending: list[tuple[str, str]], retained: set[str]) -> None:
+    """Follows commits, and what they retain besides ``retained``."""
+    while pending:
+        commit_id, by = pending.pop()
+        if walk.need("commit", commit_id, by):
+            commit = walk.scan.commits[commit_id]
+            pending += [(parent, f"commit {commit_id[:16]}") for parent in commit.parents]
+            retained |= _commit(walk, commit_id, commit)
+    for model_id in sorted(retained):
+        _components(walk, model_id)
+
+
+def _check_claims(walk: Walk, refs: RefScan, alive: Set[Node]) -> None:
+    """Notes tombstones that are of another repository, or list what is alive: these count for nothing in that."""
+    for key, stone in refs.foreign.items():
+        message = f"It is of another repository, whose identity is {stone.identity}, and counts for nothing. Delete it."
+        walk.warn("foreign", key, message)
+    for key, stone in refs.tombstones.items():
+        listed = [node for node in stone.nodes if node[0] not in {"task", "snapshot"} and node in alive]
+        if listed:
+            some = ", ".join(f"{kind} {oid[:10]}" for kind, oid in listed[:3]) + ", ..." * (len(listed) > 3)
+            message = (
+                f"It says that {len(listed)} objects went with {stone.task} which others need ({some}). That counts "
+                "for nothing: they are sent, kept and missed as ever. Leave the file; ask who may write here."
+            )
+            walk.warn("forged", key, message)
 
 
 def _unfinished(walk: Walk, refs: RefScan) -> None:
@@ -84,10 +125,10 @@ def _snapshots(walk: Walk, oid: str | None, by: str) -> Iterator[Snapshot]:
         by, oid = f"snapshot {oid[:16]}", walk.scan.snapshots[oid].base
 
 
-def _heads(walk: Walk, snapshot_id: str, by: str) -> Collection[str]:
-    """Returns the commits a snapshot names; none if a part of it is missing or damaged, which is a problem already."""
+def _heads(walk: Walk, snapshot_id: str, by: str) -> Collection[tuple[str, str]]:
+    """Returns the tasks and commits a snapshot names; none if a part of it is missing or damaged: a problem already."""
     try:
-        return complete(snapshot_chain(snapshot_id, walk.scan.snapshots.__getitem__)).heads.values()
+        return complete(snapshot_chain(snapshot_id, walk.scan.snapshots.__getitem__)).heads.items()
     except KeyError:
         return ()
     except CorruptObjectError as exc:

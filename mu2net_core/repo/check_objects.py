@@ -13,6 +13,7 @@ from mu2net_core.objects import (
     KINDS,
     Commit,
     Kind,
+    Label,
     Model,
     Snapshot,
     Task,
@@ -36,6 +37,7 @@ Watch = Callable[[str, int, int], None]
 
 _USUAL_BYTES = 65_536
 _PER_WATCH = 100
+_NO_LABEL = Label()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Scan:
     Attributes:
         models: manifests by id; likewise the next three.
         components: numbers in the parameters and bytes of the file, by id; None if only that it is there was seen.
+        labels: what those that were read tell of themselves, by id.
         damaged: (kind, id) of objects whose bytes are not theirs.
         unread: those that are there and cannot be read, or not be understood.
         problems: found so far.
@@ -56,6 +59,7 @@ class Scan:
     commits: dict[str, Commit] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     components: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
     damaged: set[tuple[Kind, str]] = field(default_factory=set)
     unread: set[tuple[Kind, str]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
@@ -80,6 +84,7 @@ class Scan:
             (self.damaged if found.is_damaged else self.unread).add(found.node)
         if found.num_params is not None:
             self.components[oid] = found.num_params, found.size_bytes
+            self.labels[oid] = found.label
         elif isinstance(found.value, Model):
             self.models[oid] = found.value
         elif isinstance(found.value, Task):
@@ -98,6 +103,7 @@ class _Found:
     size_bytes: int = 0
     value: Manifest | None = None
     num_params: int | None = None
+    label: Label = _NO_LABEL
     problem: str | None = None
     is_damaged: bool = False
 
@@ -204,7 +210,8 @@ def _decoded(patient: Patient, node: tuple[Kind, str], data: bytes) -> _Found:
     limits, size = patient.objects.limits, len(data)
     try:
         if kind == "component":
-            return _Found(node=node, size_bytes=size, num_params=decode_component(data, limits=limits).num_params)
+            component = decode_component(data, limits=limits)
+            return _Found(node=node, size_bytes=size, num_params=component.num_params, label=component.label)
         value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid[:16]}", limits=limits)
     except Mu2netError as exc:
         return _Found(node=node, size_bytes=size, problem=exc.message)

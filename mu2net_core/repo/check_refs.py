@@ -28,7 +28,8 @@ class RefScan:
         tags: snapshot id by key.
         roots: model id by key.
         broken: (task, number) of entries that are damaged or missing; of two that do not chain, both.
-        tombstones: of what was purged.
+        tombstones: of what was purged, by key.
+        foreign: those of other repositories, likewise: they count for nothing.
         problems: found so far.
     """
 
@@ -36,17 +37,18 @@ class RefScan:
     tags: dict[str, str] = field(default_factory=dict)
     roots: dict[str, str] = field(default_factory=dict)
     broken: list[tuple[str, int]] = field(default_factory=list)
-    tombstones: list[Tombstone] = field(default_factory=list)
+    tombstones: dict[str, Tombstone] = field(default_factory=dict)
+    foreign: dict[str, Tombstone] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def purged(self) -> Purged:
         """What was purged, and so may be missing."""
-        return Purged(self.tombstones)
+        return Purged(self.tombstones.values())
 
 
-def scan_refs(refs: Refs) -> RefScan:
-    """Returns the refs of a repository."""
+def scan_refs(refs: Refs, identity: str) -> RefScan:
+    """Returns the refs of the repository of that identity."""
     scan = RefScan()
     numbers: dict[str, set[int]] = {}
     for key in _listed(scan, refs):
@@ -55,7 +57,7 @@ def scan_refs(refs: Refs) -> RefScan:
         elif (match := _NAMED.fullmatch(key)) and is_name(match[2]):
             _named(scan, refs, key, match[1])
         elif parse_tombstone_key(key) or is_epoch_key(key):
-            _other(scan, refs, key)
+            _other(scan, refs, key, identity)
         else:
             message = told_link(refs.store, key) or "This is not a ref's name."
             scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
@@ -79,15 +81,16 @@ def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:
     expected, last = 1, max(numbers)
     for number in sorted(numbers):
         key = entry_key(task, number)
+        before = expected - 1  # the one that it follows, if there is no gap
         if number > expected:
-            _missing(scan, task, expected, number)
+            _missing(scan, refs, task, range(expected, number), is_last=number == last)
             known = False
         expected = number + 1
         try:
             state, entry = refs.entry(task, number)
         except Mu2netError as exc:
             scan.broken.append((task, number))
-            message = exc.message + (_way_out(refs, task, number) if number == last else _restore(refs))
+            message = exc.message + (_way_out(refs, task, number, before) if number == last else _restore(refs))
             scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
             known = False
             continue
@@ -103,27 +106,33 @@ def _restore(refs: Refs) -> str:
     return f" `{repairing(refs.remote)}` restores it."
 
 
-def _way_out(refs: Refs, task: str, number: int) -> str:
+def _way_out(refs: Refs, task: str, number: int, before: int) -> str:
     """Returns what can be done about a head's newest entry, and what that loses."""
-    key = entry_key(task, number)
-    loss = f"the head of {task} is at its entry {number - 1} again, and what it moved to after that is lost."
-    if number == 1:
-        loss = f"there is no task {task} here any more."
     return (
-        f"{_restore(refs)} It is the newest: if neither that copy nor the last exchange with a remote knows it, delete "
-        f"{refs.store.local_path(key) or key}: then {loss}"
+        f"{_restore(refs)} It is the newest: if neither that copy nor the last exchange with a remote knows it, "
+        f"{_deleting(refs, task, number, before)}, and what it moved to after that is lost."
     )
 
 
-def _missing(scan: RefScan, task: str, first: int, following: int) -> None:
-    """Notes the entries from ``first`` up to ``following``; of very many, only the first can be restored at once."""
-    scan.broken += [(task, number) for number in range(first, min(following, first + _GAP))]
-    what = "The entry is missing" if following == first + 1 else f"The entries {first} to {following - 1} are missing"
+def _deleting(refs: Refs, task: str, number: int, before: int) -> str:
+    """Returns how to give up the newest entry of a head, and where that leaves it."""
+    key = entry_key(task, number)
+    where = f"the head of {task} is at its entry {before} again" if before else f"there is no task {task} here any more"
+    return f"delete {refs.store.local_path(key) or key}: then {where}"
+
+
+def _missing(scan: RefScan, refs: Refs, task: str, missing: range, *, is_last: bool) -> None:
+    """Notes entries that are missing before another one; of very many, only the first can be restored at once."""
+    first, following = missing.start, missing.stop
+    scan.broken += [(task, number) for number in missing[:_GAP]]
+    what = "The entry is missing" if len(missing) == 1 else f"The entries {first} to {following - 1} are missing"
     message = f"{what}, though there is an entry {following}."
+    if is_last:
+        message += f" If no copy has what is missing, {_deleting(refs, task, following, first - 1)}."
     scan.problems.append(Problem(kind="missing-ref", object=entry_key(task, first), message=message))
 
 
-def _other(scan: RefScan, refs: Refs, key: str) -> None:
+def _other(scan: RefScan, refs: Refs, key: str, identity: str) -> None:
     """Checks a tombstone or an epoch."""
     try:
         if is_epoch_key(key):
@@ -131,7 +140,8 @@ def _other(scan: RefScan, refs: Refs, key: str) -> None:
                 message = "It does not hold its own name. Delete it: pushing and fetching work without."
                 scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
         else:
-            scan.tombstones.append(refs.tombstone(key))
+            stone = refs.tombstone(key)
+            (scan.tombstones if stone.identity == identity else scan.foreign)[key] = stone
     except Mu2netError as exc:
         scan.problems.append(Problem(kind="damaged-ref", object=key, message=exc.message))
 

@@ -21,6 +21,7 @@ class Walk:
         scan: the objects.
         partial: whether components that are missing may be on a remote.
         purged: what was purged, and may be missing.
+        needed: (kind, id) of every object strongly referenced so far, there or not.
         reached: (kind, id) of every object met, weakly referenced ones too if they are there.
         missing: (kind, id) of strongly referenced objects that are not there.
         absent: components that are not there and may be on a partial remote: who needs them, by id.
@@ -32,6 +33,7 @@ class Walk:
     partial: bool
     purged: Purged
     reached: set[tuple[Kind, str]] = field(default_factory=set)
+    needed: set[tuple[Kind, str]] = field(default_factory=set)
     missing: set[tuple[Kind, str]] = field(default_factory=set)
     absent: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -39,6 +41,7 @@ class Walk:
 
     def need(self, kind: Kind, oid: str, by: str) -> bool:
         """Notes a strong reference; returns whether the object is there and met for the first time."""
+        self.needed.add((kind, oid))
         if (kind, oid) in self.reached or (kind, oid) in self.missing:
             return False
         here: Mapping[str, object] = getattr(self.scan, f"{kind}s")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mu2net_core.errors import (
     AlreadyExistsError,
     CorruptObjectError,
+    InternalError,
     InvalidInputError,
     NotFoundError,
 )
@@ -43,7 +44,7 @@ from mu2net_core.storage.links import open_itself
 if TYPE_CHECKING:
     from mu2net_core.objects import Component, Label
 
-__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest"]
+__all__ = ["MANIFESTS", "Manifest", "ObjectDatabase", "decode_manifest", "label_of"]
 
 Manifest = Model | Task | Commit | Snapshot
 T = TypeVar("T", bound=Manifest)
@@ -88,8 +89,17 @@ class ObjectDatabase:
         self._labels: dict[str, Label] = {}
 
     def put(self, value: Manifest) -> str:
-        """Stores a model, task, commit or snapshot and returns its id."""
-        return self.put_bytes(_KIND_OF[type(value)], encode(value))
+        """Stores a model, task, commit or snapshot and returns its id.
+
+        Raises:
+            InternalError: it could not be read again: nothing was stored.
+        """
+        kind, data = _KIND_OF[type(value)], encode(value)
+        try:
+            decode_strict(data, type(value), what=f"the new {kind}", limits=self.limits)
+        except CorruptObjectError as exc:
+            raise InternalError(f"A {kind} was not stored, for it could not be read again. {exc.message}") from exc
+        return self.put_bytes(kind, data)
 
     def put_bytes(self, kind: Kind, data: bytes) -> str:
         """Stores the canonical bytes of an object and returns their id; a damaged copy there is replaced.
@@ -134,13 +144,11 @@ class ObjectDatabase:
         Raises:
             CorruptObjectError: what is here is no component.
         """
-        from mu2net_core.codec import read_label
-
         if oid not in self._labels:
             view = self._view(oid)
             if view is None:
                 return None
-            self._labels[oid] = read_label(view)
+            self._labels[oid] = label_of(view)
         return self._labels[oid]
 
     def model(self, oid: str) -> Model:
@@ -335,3 +343,14 @@ def decode_manifest(kind: type[T], data: bytes, *, what: str, limits: Limits = L
         raise
     check_format(data, what, value.format)
     return value
+
+
+def label_of(data: bytes | memoryview) -> Label:
+    """Returns whose data trained the component that is in ``data``.
+
+    Raises:
+        CorruptObjectError: it is no component.
+    """
+    from mu2net_core.codec import read_label
+
+    return read_label(data)

@@ -1,7 +1,8 @@
 """What becomes here of a task that was purged on a remote, or there of one that was purged here.
 
-A tombstone is only believed as far as it costs nothing that is not over there: what the remote was seen to have had
-goes, work that it never had stays, and the user is told.
+Whoever may write to a remote can purge there. So by default nothing goes here because of that: the task stays, is not
+sent there, and the user is told what drops it. Who lets purges be followed gets what the remote was seen to have had
+set aside; work that it never had, and what a tag here names or an iteration uses, stays in any case.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from functools import partial
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Commit
+from mu2net_core.repo.aside import GRACE, set_aside
+from mu2net_core.repo.believed import believed, purges_here
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import needed
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.outcomes import TaskReport
@@ -26,6 +30,7 @@ from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.sight import Sight
+from mu2net_core.repo.told import by_whom
 from mu2net_core.repo.tracking import Tracking
 
 __all__ = ["drop_purged", "left_alone", "presumed", "purged_here"]
@@ -34,6 +39,7 @@ _UNFINISHED = (
     "its purge from {remote} is under way: pull again later. If it stays so: mu2net fsck --remote {remote} tells why"
 )
 _REASON = "it was purged here; purge it there, too: mu2net rm-task {task} --purge --remote {remote}"
+_KEPT = "{what}; here it stays, and is not sent there. To drop it here, too: mu2net rm-task {task} --purge"
 
 
 def drop_purged(
@@ -44,10 +50,10 @@ def drop_purged(
     here_purged: Purged,
     stones: Iterable[Tombstone],
     remote: str,
-    now: str,
+    policy: Policy,
     also: Callable[[], Tips] = Tips,
 ) -> TaskReport | None:
-    """Drops a task here that was purged on a remote; returns what became of it, None if its heads can be joined.
+    """Says what becomes here of a task that was purged on a remote; None if its heads can be joined.
 
     Args:
         repo: where.
@@ -56,27 +62,65 @@ def drop_purged(
         here_purged: what was purged here.
         stones: tombstones of the remote.
         remote: the remote's name.
-        now: when, for the tombstones here.
+        policy: whether purges of others are followed, and which tombstones count.
         also: returns what else of the repository is needed.
     """
     objects, theirs = repo.objects, tracking.heads[task].commit
     reason = purged_here(repo, here_purged, task, theirs, remote)
     if reason is not None:
-        return TaskReport(task=task, outcome="skipped", reason=reason)
-    own = [_believed(repo, stone) for stone in stones if stone.task == task]
+        return _skipped(task, reason)
+    named = (stone for stone in stones if stone.task == task)
+    own = believed(named, objects, repo.identity, policy.refuse_stone)
     ours = repo.refs.head(task)
     if ours is None or Purged(own).covers_commit(objects, ours.commit) is None:
         return None
     purge = next((oid for oid in ancestry(objects, [theirs]) if is_purge(objects.commit(oid))), None)
     if purge is None:
-        return TaskReport(task=task, outcome="skipped", reason=_UNFINISHED.format(remote=remote))
+        return _skipped(task, _UNFINISHED.format(remote=remote))
+    reason = _why_kept(repo, tracking, ours, remote=remote, follow=policy.follow_purges, also=also)
+    if reason is not None:
+        commit = objects.commit(purge)
+        what = f"it was purged from {remote} {by_whom(commit)} on {commit.finished_at[:10]}{reason}"
+        return _skipped(task, _KEPT.format(what=what, task=task))
+    own, now = _spared(repo, task, own), policy.now or own[-1].purged_at
+    set_aside(repo, task, tip=ours.commit, purge=purge, now=now)
+    staying = partial(_also, also, theirs)
+    follow(here(repo), task, own, purge, now=now, also=staying, sign=policy.sign_stone)
+    reason = (
+        f"it was purged from {remote}, and is set aside here for {GRACE.days} days: mu2net rm-task {task} --undo "
+        "brings it back"
+    )
+    return TaskReport(task=task, outcome="removed", commit=purge, reason=reason)
+
+
+def _skipped(task: str, reason: str) -> TaskReport:
+    return TaskReport(task=task, outcome="skipped", reason=reason)
+
+
+def _why_kept(
+    repo: Repository,
+    tracking: Tracking,
+    ours: HeadState,
+    *,
+    remote: str,
+    follow: bool,
+    also: Callable[[], Tips],
+) -> str | None:
+    """Returns why a task is not dropped that was purged on a remote, to be said after that; None if it is."""
+    if not follow:
+        return ""
+    objects, task = repo.objects, ours.task
     had = tracking.purged_heads.get(task)
     if had is None or not contains(objects, had, ours.commit):
-        reason = f"it was purged from {remote}, and here is work on it that was never there: it stays, and is not sent"
-        return TaskReport(task=task, outcome="skipped", reason=f"{reason} (mu2net rm-task {task} --purge drops it)")
-    own = _spared(repo, task, own)
-    follow(here(repo), task, own, purge, now=now or own[-1].purged_at, also=partial(_also, also, theirs))
-    return TaskReport(task=task, outcome="removed", commit=purge, reason=f"it was purged from {remote}")
+        return f", and here is work on it that was never on {remote}"
+    for name, snapshot_id in sorted(repo.refs.tags().items()):
+        commit = objects.snapshot(snapshot_id).heads.get(task)
+        if commit is not None and objects.has("commit", commit) and not is_purge(objects.commit(commit)):
+            return f", and the tag {name} here names it"
+    used = (oid for kind, oid in also().others if kind == "commit" and objects.has("commit", oid))
+    if any(objects.commit(oid).task == task for oid in used):
+        return ", and an iteration of it is not finished here"
+    return None
 
 
 def presumed(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> frozenset[Node]:
@@ -136,7 +180,7 @@ class _Nearest:
 
 def left_alone(repo: Repository, remote: RemoteRepository, states: Mapping[str, HeadState]) -> dict[str, TaskReport]:
     """Returns reports of the heads that continue what was purged here: nothing of them is fetched."""
-    purged, name = Purged.read(repo.refs), remote.remote.name
+    purged, name = purges_here(repo), remote.remote.name
     reports, nearest = {}, _Nearest(repo.objects, remote.objects)
     for task in sorted(purged.tasks & states.keys()):
         if purged.covers_commit(nearest, states[task].commit) is not None:
@@ -147,18 +191,12 @@ def left_alone(repo: Repository, remote: RemoteRepository, states: Mapping[str, 
 def _also(also: Callable[[], Tips], theirs: str) -> Tips:
     """Returns what else must stay: the purge commit, too, and what came after it."""
     tips = also()
-    return replace(tips, commits=tips.commits - {theirs}, others=tips.others | {("commit", theirs)})
+    return replace(tips, faded=tips.faded - {theirs}, others=tips.others | {("commit", theirs)})
 
 
-def _believed(repo: Repository, stone: Tombstone) -> Tombstone:
-    """Returns a tombstone without what it says of commits that are none of the task's history here."""
-    known = (oid for oid in stone.roots if repo.objects.has("commit", oid))
-    return replace(stone, roots=tuple(oid for oid in known if repo.objects.commit(oid).task == stone.task))
-
-
-def _spared(repo: Repository, task: str, stones: Iterable[Tombstone]) -> list[Tombstone]:
+def _spared(repo: Repository, task: str, stones: Iterable[Tombstone]) -> tuple[Tombstone, ...]:
     """Returns tombstones of a task without the objects that other tasks need here: none of these may be missing."""
-    place, purged = here(repo), Purged.read(repo.refs)
+    place, purged = here(repo), here(repo).purged()
     needed = reach(place, ref_tips(place, purged, without=task), purged, spared=task)
     kept = {f"{kind}/{oid}" for kind, oid in needed}
-    return [replace(stone, objects=tuple(text for text in stone.objects if text not in kept)) for stone in stones]
+    return tuple(replace(stone, objects=tuple(text for text in stone.objects if text not in kept)) for stone in stones)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo.arrival import MissingObjectError
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.dropping import left_alone, presumed
+from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
+from mu2net_core.repo.fetching_heads import receive_heads, report_of, set_aside_buried
 from mu2net_core.repo.fetching_names import fetch_roots, fetch_tags
-from mu2net_core.repo.following import Replaced, behind_error, gap_error, lost_there, newest_heads
-from mu2net_core.repo.hints import repair_hint
-from mu2net_core.repo.intake import incoming_of, receive, receive_components
-from mu2net_core.repo.losses import GONE, check_same
+from mu2net_core.repo.following import (
+    Followed,
+    Replaced,
+    back_error,
+    behind_error,
+    check_forward,
+    check_identity,
+    gap_error,
+    lost_there,
+    newest_heads,
+)
+from mu2net_core.repo.intake import incoming_of
+from mu2net_core.repo.join import Policy
+from mu2net_core.repo.losses import GONE, Losses, check_same
 from mu2net_core.repo.merge import contains
-from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, RemoteBehindError, TaskReport, broken_report
+from mu2net_core.repo.plausible import Arrivals
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
@@ -33,6 +44,8 @@ __all__ = ["Clock", "check_known", "fetch", "fetch_heads", "note_purged", "unkno
 Clock = Callable[[], datetime | None]
 
 _NO_NUMBERS: Mapping[str, int] = MappingProxyType({})
+_ANYTHING = Policy()
+_OTHER = "on another log than was seen"
 _BATCH = 256
 """Heads that are followed together; what is known of the remote is stored after each batch."""
 
@@ -44,7 +57,7 @@ def fetch(
     tasks: Collection[str] = (),
     counter: Counter | None = None,
     clock: Clock = lambda: None,
-    refuse_tag: Callable[[str, str], str | None] | None = None,
+    policy: Policy = _ANYTHING,
 ) -> Exchange:
     """Copies what is new on ``remote``: heads' histories and manifests, roots and tags.
 
@@ -56,13 +69,16 @@ def fetch(
         tasks: whose heads; by default all.
         counter: of objects.
         clock: tells the time, so that whoever comes back at once need not ask again whether anything was purged.
-        refuse_tag: returns why a tag may not be taken over, given its name and snapshot; or None.
+        policy: what may not be taken over.
+
+    Returns:
+        what was done. What is damaged there, foreign, or cannot be right is told as ``broken``: a head, tag or root, or
+        the tombstones of a task. It keeps nothing else from coming.
 
     Raises:
         NotFoundError: there is no repository, or it has none of ``tasks``.
-        ConflictError: a root of the same name is another model there.
-        CorruptObjectError: what it sent is damaged, or it is behind what was seen of it, or a head's log does not
-            continue that; all other heads were fetched.
+        ConflictError: it is another repository.
+        RemoteBehindError: the remote is behind what was seen of it; what it has beyond that was fetched.
     """
     counter = counter or Counter()
     known = read_tracking(repo.state, remote.remote)
@@ -73,70 +89,69 @@ def fetch(
         if known.heads or known.roots
         else look_at_refs(remote.store, commits=False)
     )
-    tracking = _recognised(repo, remote, known, clock(), sight)
-    with _noting_failure(repo, remote, known):
-        return _fetch_all(repo, remote, tracking, sight, tasks, counter, clock, refuse_tag)
-
-
-def _fetch_all(
-    repo: Repository,
-    remote: RemoteRepository,
-    tracking: Tracking,
-    sight: Sight | None,
-    tasks: Collection[str],
-    counter: Counter,
-    clock: Clock,
-    refuse_tag: Callable[[str, str], str | None] | None,
-) -> Exchange:
-    """Fetches from a remote that is the one it was; arguments as of ``fetch``."""
-    tracking, roots = fetch_roots(repo, remote, tracking, counter)
+    tracking, unread = _recognised(repo, remote, known, clock(), sight, policy)
+    arrivals = Arrivals.at(repo.identity, clock())
+    tracking, roots = fetch_roots(repo, remote, tracking, policy, counter=counter, arrivals=arrivals)
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
-    whole = tasks or [task for task in numbers if task not in gaps]
-    tracking, reports, broken = fetch_heads(repo, remote, tracking, whole, numbers=numbers, counter=counter)
-    absent = [task for task in tasks if task not in tracking.heads and task not in broken]
+    broken = {task: error for task, error in unread.items() if not tasks or task in tasks}
+    broken |= {task: gap_error(remote, task, number) for task, number in gaps.items()}
+    whole = [task for task in tasks or numbers if task not in broken]
+    tracking, reports, bad = fetch_heads(
+        repo, remote, tracking, whole, numbers=numbers, counter=counter, policy=policy, arrivals=arrivals
+    )
+    absent = [task for task in tasks if not (task in tracking.heads or task in broken or task in bad)]
     if absent:
         raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}", repo.config.remotes)
-    broken |= {task: gap_error(remote, task, number) for task, number in gaps.items()}
+    broken |= bad
     tags: tuple[NameReport, ...] = ()
     if not tasks:
-        tracking, tags = fetch_tags(repo, remote, tracking, counter, refuse_tag)
+        tracking, tags = fetch_tags(repo, remote, tracking, policy, counter=counter, arrivals=arrivals)
         write_tracking(repo.state, remote.remote.name, tracking.seen(clock()))
-    if tracking.lost and not tasks:
-        raise behind_error(remote, tracking.lost)
-    if broken:
-        raise broken[min(broken)]
+    _note_missing(repo, remote, known, broken)
     incoming_of(repo).clear()
-    return Exchange(
+    reports = (*reports, *(broken_report(task, error) for task, error in broken.items()))
+    done = Exchange(
         remote=remote.remote.name,
         url=remote.remote.url,
-        tasks=reports,
+        tasks=tuple(sorted(reports, key=lambda report: report.task)),
         tags=tags,
         roots=roots,
         num_objects=counter.num_objects,
         size_bytes=counter.size_bytes,
     )
+    if tracking.lost and not tasks:
+        raise RemoteBehindError(behind_error(remote, tracking.lost), done)
+    return done
 
 
-@contextmanager
-def _noting_failure(repo: Repository, remote: RemoteRepository, known: Tracking) -> Iterator[None]:
-    """Notes an object that is missing there, and lets an epoch that was not fetched from stay a new one."""
+def _note_missing(
+    repo: Repository, remote: RemoteRepository, known: Tracking, broken: Mapping[str, Mu2netError]
+) -> None:
+    """Notes what a head lacks that was whole before, and lets an epoch that was not fetched from stay a new one."""
+    missing = [broken[task] for task in sorted(broken) if task in known.heads]
+    nodes = [error.node for error in missing if isinstance(error, MissingObjectError)]
+    if nodes:
+        lost = (f"{nodes[0][0]} {nodes[0][1][:10]}, which its refs need",)
+        tracking = replace(read_tracking(repo.state, remote.remote), lost=lost)
+        write_tracking(repo.state, remote.remote.name, tracking.checked(known.epoch, None))
+
+
+def check_known(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> Tracking:
+    """Returns what is known of a remote, if it still is the same repository; it is noted if it is not.
+
+    Its settings tell, with its identity, which is None if they are lost or damaged. Then what it has tells, as far as
+    it can (``check_same``).
+    """
     try:
-        yield
-    except MissingObjectError as exc:
-        if known.heads:
-            lost = (f"{exc.node[0]} {exc.node[1][:10]}, which its refs need",)
-            tracking = replace(read_tracking(repo.state, remote.remote), lost=lost)
-            write_tracking(repo.state, remote.remote.name, tracking.checked(known.epoch, None))
-        raise
-
-
-def check_known(repo: Repository, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
-    """Checks that a remote still is the same repository, as ``check_same`` does, and notes it if it is not."""
+        found = check_identity(repo, remote, tracking)
+    except (CorruptObjectError, InvalidInputError, NotFoundError):
+        found = replace(tracking, identity=None)
     try:
-        check_same(repo.objects, remote, tracking, sight)
+        check_same(repo.objects, remote, tracking, sight, is_own=found.identity is not None)
     except NotFoundError:
         write_tracking(repo.state, remote.remote.name, replace(tracking, lost=(GONE,)))
         raise
+    return found
 
 
 def fetch_heads(
@@ -147,6 +162,8 @@ def fetch_heads(
     *,
     numbers: Mapping[str, int] = _NO_NUMBERS,
     counter: Counter,
+    policy: Policy = _ANYTHING,
+    arrivals: Arrivals | None = None,
 ) -> tuple[Tracking, tuple[TaskReport, ...], dict[str, Mu2netError]]:
     """Copies the histories of the heads of ``tasks``, and of tasks whose knowledge they hold; lists nothing.
 
@@ -157,60 +174,93 @@ def fetch_heads(
         tasks: which heads.
         numbers: their newest entries, where a listing told; the others are probed for.
         counter: of objects.
+        policy: what may not be taken over.
+        arrivals: what is judged by; by default the identity of the repository.
 
     Returns:
         what is known of the remote now, also stored; what became of each head that is there; and what is wrong with
-        those whose logs cannot be followed.
+        those that cannot be followed: they are known as they were before.
     """
+    arrivals = arrivals or Arrivals(identity=repo.identity)
     pending, reports, broken = sorted(set(tasks)), dict[str, TaskReport](), dict[str, Mu2netError]()
     finished: dict[str, str] = {}
     while pending:
         batch, pending = pending[:_BATCH], pending[_BATCH:]
-        found = newest_heads(remote, tracking, batch, numbers)
+        found = newest_heads(remote, tracking, batch, numbers, strict=policy.is_strict)
         broken |= {task: state for task, state in found.items() if isinstance(state, Mu2netError)}
-        others = {task: other.state for task, other in found.items() if isinstance(other, Replaced)}
-        tracking = tracking.with_replaced(others)
-        states = {task: state for task, state in found.items() if isinstance(state, HeadState)} | others
-        buried = left_alone(repo, remote, states)
+        followed = {task: one for task, one in found.items() if isinstance(one, Followed)}
+        states = {task: one.state for task, one in followed.items()}
+        buried, bad = set_aside_buried(repo, remote, states)
+        wanted = {task: state for task, state in states.items() if task not in buried and task not in bad}
+        received = receive_heads(repo, remote, wanted, tracking.heads, counter=counter, arrivals=arrivals)
+        broken |= {**bad, **received.broken}
+        tracking = _with_claimed(repo, tracking, {task: states[task] for task in received.claimed})
+        back = _going_back(repo, tracking, {task: followed[task] for task in wanted if task not in broken})
+        broken |= {task: back_error(remote, why) for task, why in back.items() if task not in tracking.heads}
+        others = {task: _OTHER for task, one in followed.items() if isinstance(one, Replaced)} | back
+        tracking = tracking.with_replaced((others.keys() & tracking.heads.keys()) - broken.keys())
+        wanted = {task: state for task, state in wanted.items() if task not in broken}
         reports |= buried
-        wanted = {task: state for task, state in states.items() if task not in buried}
-        teachers = _receive_heads(repo, remote, list(wanted.values()), counter)
-        reports |= {task: _report(repo, state, tracking.heads.get(task), others) for task, state in wanted.items()}
-        moved = {task: state for task, state in states.items() if tracking.heads.get(task) != state}
+        for task, state in wanted.items():
+            reports[task] = report_of(
+                repo, state, tracking.heads.get(task), other=others.get(task), is_bad=task in back
+            )
+        moved = {t: state for t, state in states.items() if t not in broken and tracking.heads.get(t) != state}
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
-            if any(is_purge(repo.objects.commit(state.commit)) for state in left.values()):
-                note_purged(repo, remote)  # a purge moves the head before the epoch tells of it
+            purged = [task for task, state in left.items() if is_purge(repo.objects.commit(state.commit))]
+            if purged:
+                note_purged(repo, remote, policy, purged)  # a purge moves the head before the epoch tells of it
             finished |= {task: repo.objects.commit(state.commit).finished_at for task, state in left.items()}
             newest = max(finished, key=lambda task: finished[task], default="")
             tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values(), newest=newest)
             write_tracking(repo.state, remote.remote.name, tracking)
-        pending += sorted(teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
+        pending += sorted(received.teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
 
 
+def _with_claimed(repo: Repository, tracking: Tracking, states: Mapping[str, HeadState]) -> Tracking:
+    """Returns ``tracking`` with heads that name our own commits, which are not there: the next push sends these."""
+    ours = {task: repo.refs.head(task) for task in states}
+    sent = [s for task, s in states.items() if (head := ours[task]) and contains(repo.objects, head.commit, s.commit)]
+    lost = Losses(objects=frozenset(("commit", state.commit) for state in sent)).words
+    return replace(tracking.with_heads(sent), lost=(*tracking.lost, *lost)) if sent else tracking
+
+
 def _recognised(
-    repo: Repository, remote: RemoteRepository, tracking: Tracking, now: datetime | None, sight: Sight | None
-) -> Tracking:
+    repo: Repository,
+    remote: RemoteRepository,
+    tracking: Tracking,
+    now: datetime | None,
+    sight: Sight | None,
+    policy: Policy,
+) -> tuple[Tracking, dict[str, Mu2netError]]:
     """Returns what is known of ``remote``, if it still is the same repository, and what of it that has lost.
 
     With ``sight`` all refs of it were looked at, else its epoch is.
+
+    Returns:
+        that; and what is wrong with the tombstones of tasks that have some which cannot be read.
     """
     taken: frozenset[Node] = frozenset()
-    if not _is_current(remote, tracking, sight):
+    doubtful: Collection[str] = tracking.unread
+    if tracking.identity != repo.identity or not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
-        check_known(repo, remote, tracking, sight)
-        remote.config()  # of a format we read
-        note_purged(repo, remote)
+        tracking = check_known(repo, remote, tracking, sight)
+        if tracking.identity is None:
+            remote.config()  # says what is wrong with it
+        doubtful = {*repo.refs.tasks(), *tracking.heads, *sight.numbers}
         taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
+    unread = note_purged(repo, remote, policy, doubtful) if doubtful else {}
+    tracking = replace(tracking, unread=tuple(sorted(unread)))
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
         tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
-    return tracking
+    return tracking, unread
 
 
 def _is_current(remote: RemoteRepository, tracking: Tracking, sight: Sight | None) -> bool:
@@ -219,11 +269,38 @@ def _is_current(remote: RemoteRepository, tracking: Tracking, sight: Sight | Non
     return tracking.epoch is not None and is_current(remote.store, tracking.epoch)
 
 
-def note_purged(repo: Repository, remote: RemoteRepository) -> None:
-    """Stores what was purged over there, beyond what was known of that."""
-    there = (stone for stones in remote.refs.tombstones().values() for stone in stones)
-    known = dict.fromkeys([*read_purged(repo.state, remote.remote), *there])
+def note_purged(
+    repo: Repository,
+    remote: RemoteRepository,
+    policy: Policy = _ANYTHING,
+    tasks: Collection[str] | None = None,
+) -> dict[str, Mu2netError]:
+    """Stores what was purged over there, beyond what was known of that.
+
+    Tombstones of another repository count for nothing, nor do those that the policy refuses.
+
+    Args:
+        repo: where to.
+        remote: where from.
+        policy: what may not be taken over.
+        tasks: of which; by default of those that have heads here or were seen to have some there.
+
+    Returns:
+        what is wrong with the tombstones of a task that has some which cannot be read, or are of another repository.
+    """
+    if tasks is None:
+        tasks = {*repo.refs.tasks(), *read_tracking(repo.state, remote.remote).heads}
+    there, bad = remote.refs.tombstones(tasks)
+    stones = [stone for own in there.values() for stone in own]
+    for stone in stones:
+        if stone.identity != repo.identity:
+            what = f"A tombstone of {stone.task} on the remote {remote.remote.name} is of another repository"
+            bad.setdefault(stone.task, CorruptObjectError(f"{what}, {stone.identity[:8]}…: it counts for nothing."))
+    own = (stone for stone in stones if stone.identity == repo.identity)
+    ours = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
+    known = dict.fromkeys([*read_purged(repo.state, remote.remote), *ours])
     write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
+    return bad
 
 
 def _remember_purged(
@@ -239,25 +316,18 @@ def _remember_purged(
     return replace(tracking, purged_heads={**tracking.purged_heads, **left}) if left else tracking
 
 
-def _receive_heads(
-    repo: Repository, remote: RemoteRepository, states: list[HeadState], counter: Counter
-) -> frozenset[str]:
-    """Copies the histories of heads; returns the tasks whose rules one must know to judge them."""
-    if not states:
-        return frozenset()
-    what = states[0].task if len(states) == 1 else f"{len(states)} tasks"
-    tips: list[Node] = [("commit", state.commit) for state in states]
-    teachers = set(receive(repo, remote, tips, what=what, counter=counter))
-    models = []
-    for state in states:
-        _check_task(repo, remote, state)
-        model_id = repo.objects.commit(state.commit).model
-        models += [] if model_id is None else [model_id]
-    for model_id in models:
-        teachers |= repo.objects.model(model_id).trained_by
-    if not remote.remote.partial:
-        receive_components(repo, remote, models, what=what, counter=counter)
-    return frozenset(teachers)
+def _going_back(repo: Repository, tracking: Tracking, followed: Mapping[str, Followed]) -> dict[str, str]:
+    """Returns what is wrong with heads that have not all the work in them that they had moved to, in words.
+
+    A log that is another one than was seen is judged for itself: what was seen of it is kept in any case.
+    """
+    back: dict[str, str] = {}
+    for task, one in followed.items():
+        seen = None if isinstance(one, Replaced) else tracking.heads.get(task)
+        known = [seen.commit] if seen is not None and repo.objects.has("commit", seen.commit) else []
+        reason = check_forward(repo.objects, task, [*known, *one.moves, one.state.commit])
+        back |= {} if reason is None else {task: reason}
+    return back
 
 
 def unknown_task(task: str, known: Iterable[str], where: str, remotes: Iterable[str]) -> NotFoundError:
@@ -267,22 +337,3 @@ def unknown_task(task: str, known: Iterable[str], where: str, remotes: Iterable[
         f"There is no task {task} {where}, and no remote {task} (remotes: {', '.join(names) or 'none'}).",
         hint=near(task, (*names, *known), "mu2net tasks"),
     )
-
-
-def _check_task(repo: Repository, remote: RemoteRepository, state: HeadState) -> None:
-    found = repo.objects.commit(state.commit).task
-    if found != state.task:
-        raise CorruptObjectError(
-            f"The head of {state.task} on the remote {remote.remote.name} ({remote.remote.url}) names the commit "
-            f"{state.commit}, which is of the task {found}. It was not taken over.",
-            hint=repair_hint(remote.remote.name),
-        )
-
-
-def _report(repo: Repository, state: HeadState, seen: HeadState | None, others: Collection[str]) -> TaskReport:
-    outcome: TaskOutcome = "up-to-date"
-    if seen is None or seen.commit != state.commit:
-        outcome = "new" if seen is None else "updated"
-        outcome = "removed" if repo.objects.commit(state.commit).removed else outcome
-    reason = "on another log than was seen; what was seen of it is kept here" if state.task in others else None
-    return TaskReport(task=state.task, outcome=outcome, commit=state.commit, reason=reason)

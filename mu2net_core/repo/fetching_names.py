@@ -1,52 +1,68 @@
-"""Bringing a remote's roots and tags here: names that are given once and never move."""
+"""Bringing a remote's roots and tags here: names that are given once and never move, each by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, Mu2netError
+from mu2net_core.repo.believed import purges_there
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.intake import receive, receive_components
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, NameReport
+from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
+from mu2net_core.repo.tracking import Tracking, write_tracking
 
-__all__ = ["fetch_roots", "fetch_tags", "root_conflict"]
+__all__ = ["fetch_roots", "fetch_tags", "other_tag", "root_conflict"]
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def fetch_roots(
-    repo: Repository, remote: RemoteRepository, tracking: Tracking, counter: Counter
+    repo: Repository,
+    remote: RemoteRepository,
+    tracking: Tracking,
+    policy: Policy,
+    *,
+    counter: Counter,
+    arrivals: Arrivals,
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
-    """Copies the roots of ``remote``; returns what is known of it now, also stored, and each root that is new.
-
-    Raises:
-        ConflictError: a root of the same name is another model there.
-    """
-    theirs, ours, reports = remote.refs.roots(seen=tracking.roots), repo.refs.roots(), []
+    """Copies the roots of ``remote``; returns what is known of it now, also stored, and what is to be told of them."""
+    (theirs, bad), ours = remote.refs.names("roots", _NONE if policy.is_strict else tracking.roots), repo.refs.roots()
+    reports = [_broken(name, exc) for name, exc in bad.items() if f"root {name}" not in tracking.lost]
+    taken = dict.fromkeys(repo.refs.listed("tags"), "tag") | _tasks(repo, tracking)
     for name, model_id in _sorted(theirs):
         if ours.get(name, model_id) != model_id:
-            raise root_conflict(name, ours[name], model_id, remote.remote.name)
-    for name, model_id in _sorted(theirs):
-        receive(repo, remote, [("model", model_id)], what="roots", counter=counter)
-        if not remote.remote.partial:
-            receive_components(repo, remote, [model_id], what="roots", counter=counter)
-        if name not in ours:
-            repo.refs.create_root(name, model_id)
-            reports.append(NameReport(name=name, outcome="new", id=model_id))
+            reason = root_conflict(name, ours[name], model_id, remote.remote.name).message
+            reports.append(NameReport(name=name, outcome="conflict", id=model_id, reason=reason))
+            continue
+        try:
+            _receive_root(repo, remote, model_id, counter, arrivals)
+            if name not in ours:
+                _check_free(name, taken)
+                repo.refs.create_root(name, model_id)
+                reports.append(NameReport(name=name, outcome="new", id=model_id))
+        except (*ISOLATED, AlreadyExistsError) as exc:  # also a root "a/b" where there is an "a"
+            reports.append(_broken(name, exc, model_id))
+            continue
         tracking = tracking.with_root(name, model_id)
     if theirs:
         write_tracking(repo.state, remote.remote.name, tracking)
-    return tracking, tuple(reports)
+    return tracking, tuple(sorted(reports, key=lambda report: report.name))
 
 
 def fetch_tags(
     repo: Repository,
     remote: RemoteRepository,
     tracking: Tracking,
+    policy: Policy,
+    *,
     counter: Counter,
-    refuse_tag: Callable[[str, str], str | None] | None,
+    arrivals: Arrivals,
 ) -> tuple[Tracking, tuple[NameReport, ...]]:
     """Copies the tags of ``remote`` and all they name; returns what is known of it now, and tags of interest.
 
@@ -54,20 +70,29 @@ def fetch_tags(
         repo: where to.
         remote: where from.
         tracking: what is known of it.
+        policy: what may not be taken over.
         counter: of objects.
-        refuse_tag: returns why a tag of that name and snapshot is not taken over.
+        arrivals: what is judged by.
     """
-    theirs, ours, reports = remote.refs.tags(seen=tracking.tags), repo.refs.tags(), []
-    purged = Purged(read_purged(repo.state, remote.remote))
+    (theirs, bad), ours = remote.refs.names("tags", _NONE if policy.is_strict else tracking.tags), repo.refs.tags()
+    reports = [_broken(name, exc) for name, exc in bad.items() if f"tag {name}" not in tracking.lost]
+    purged = purges_there(repo, remote.remote, policy.refuse_stone)
+    taken = dict.fromkeys(repo.refs.listed("roots"), "root") | _tasks(repo, tracking)
     for name, snapshot_id in _sorted(theirs):
         if ours.get(name) == tracking.tags.get(name) == snapshot_id:
             continue
-        gone = _receive_tag(repo, remote, snapshot_id, purged, counter)
+        try:
+            if name not in ours:
+                _check_free(name, taken)
+            gone = _receive_tag(repo, remote, name, snapshot_id, purged, counter, arrivals)
+            refusal = None if name in ours or gone else _refusal(policy, name, snapshot_id)
+        except ISOLATED as exc:
+            reports.append(_broken(name, exc, snapshot_id))
+            continue
         if gone is not None:
             reason = f"it names {gone}, which was purged from {remote.remote.name}"
             reports.append(NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason))
             continue
-        refusal = None if name in ours or refuse_tag is None else refuse_tag(name, snapshot_id)
         if refusal is not None:
             reports.append(NameReport(name=name, outcome="refused", id=snapshot_id, reason=refusal))
             continue
@@ -76,21 +101,60 @@ def fetch_tags(
         tracking = tracking.with_tag(name, snapshot_id)
     if theirs:
         write_tracking(repo.state, remote.remote.name, tracking)
-    return tracking, tuple(reports)
+    return tracking, tuple(sorted(reports, key=lambda report: report.name))
+
+
+def _receive_root(
+    repo: Repository, remote: RemoteRepository, model_id: str, counter: Counter, arrivals: Arrivals
+) -> None:
+    receive(repo, remote, [("model", model_id)], what="roots", counter=counter, arrivals=arrivals)
+    task = repo.objects.model(model_id).task
+    if task is not None:
+        raise CorruptObjectError(f"It names the model {model_id[:16]}, which is no root, but one of the task {task}.")
+    if not remote.remote.partial:
+        receive_components(repo, remote, [model_id], what="roots", counter=counter)
 
 
 def _receive_tag(
-    repo: Repository, remote: RemoteRepository, snapshot_id: str, purged: Purged, counter: Counter
+    repo: Repository,
+    remote: RemoteRepository,
+    name: str,
+    snapshot_id: str,
+    purged: Purged,
+    counter: Counter,
+    arrivals: Arrivals,
 ) -> str | None:
     """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole."""
     if (task := purged.lists(("snapshot", snapshot_id))) is not None:
         return task
-    receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter)
-    commits: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
+    receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter, arrivals=arrivals)
+    snapshot, other = repo.objects.snapshot(snapshot_id), other_tag(repo, name, snapshot_id)
+    if other is not None:
+        raise CorruptObjectError(f"{other[0].upper()}{other[1:]}.")
+    commits: list[Node] = [("commit", oid) for oid in snapshot.heads.values()]
     gone = next((task for node in commits if (task := purged.lists(node)) is not None), None)
     if gone is None:
-        receive(repo, remote, commits, what="tags", counter=counter)
+        receive(repo, remote, commits, what="tags", counter=counter, arrivals=arrivals)
+        for task, oid in _sorted(snapshot.heads):
+            found = repo.objects.commit(oid).task
+            if found != task:
+                raise CorruptObjectError(f"It names the commit {oid[:16]} as one of {task}, and that is of {found}.")
     return gone
+
+
+def other_tag(repo: Repository, name: str, snapshot_id: str) -> str | None:
+    """Returns why a snapshot, which is here, is not that of a tag of that name in this repository; None if it can be.
+
+    One that names neither tag nor repository is only judged by the histories in it.
+    """
+    snapshot = repo.objects.stored_snapshot(snapshot_id)
+    if snapshot.identity not in {None, repo.identity}:
+        return f"its snapshot is of another repository ({(snapshot.identity or '')[:8]})"
+    return None if snapshot.tag in {None, name} else f"its snapshot was made for the tag {snapshot.tag}"
+
+
+def _refusal(policy: Policy, name: str, snapshot_id: str) -> str | None:
+    return None if policy.refuse_tag is None else policy.refuse_tag(name, snapshot_id)
 
 
 def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> NameReport | None:
@@ -104,6 +168,19 @@ def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> Nam
     except AlreadyExistsError as exc:  # also a tag "a/b" where there is an "a"
         return NameReport(name=name, outcome="conflict", id=theirs, reason=exc.message)
     return NameReport(name=name, outcome="new", id=theirs)
+
+
+def _tasks(repo: Repository, tracking: Tracking) -> dict[str, str]:
+    return dict.fromkeys([*repo.refs.tasks(), *tracking.heads], "task")
+
+
+def _check_free(name: str, taken: Mapping[str, str]) -> None:
+    if name in taken:
+        raise CorruptObjectError(f"A {taken[name]} is called {name}, too, and the name would mean both.")
+
+
+def _broken(name: str, error: Mu2netError, oid: str = "") -> NameReport:
+    return NameReport(name=name, outcome="broken", id=oid, reason=error.message)
 
 
 def root_conflict(name: str, ours: str, theirs: str | None, remote: str) -> ConflictError:

@@ -1,4 +1,4 @@
-"""Reading where a remote's heads are, and whether they continue what was seen of them before."""
+"""Whether a remote is the repository it should be, where its heads are, and whether they continue what was seen."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
-from mu2net_core.objects import object_key
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
+from mu2net_core.objects import HeadEntry, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.losses import find_lost_heads
-from mu2net_core.repo.purged import Tombstone
+from mu2net_core.repo.merge import Manifests, ancestry, contains
+from mu2net_core.repo.purged import Tombstone, is_purge
 from mu2net_core.repo.refs import HeadState, entry_key
-from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.remotes import RemoteRepository, check_own
+from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sight import Sight
-from mu2net_core.repo.tracking import Tracking
+from mu2net_core.repo.tracking import Tracking, write_tracking
 from mu2net_core.repo.workers import Workers
 
 __all__ = [
+    "Followed",
     "Found",
     "Replaced",
+    "back_error",
     "behind_error",
+    "check_forward",
+    "check_identity",
     "gap_error",
     "lost_there",
     "newest_heads",
@@ -30,19 +36,72 @@ __all__ = [
 ]
 
 
+_FEW = 4
+"""So many entries are read one after the other; more are worth several threads."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replaced:
-    """A head whose log is not the one that was seen any more: somebody went on where its end was lost."""
+class Followed:
+    """A head whose log leads to it from what was seen: where it is, and the commits that it moved to on the way."""
 
     state: HeadState
+    moves: tuple[str, ...] = ()
 
 
-Found = HeadState | Replaced | Mu2netError | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced(Followed):
+    """A head whose log is not the one that was seen any more: somebody went on where its end was lost."""
+
+
+Found = Followed | Mu2netError | None
 """A head; None where there is none; what is wrong with it."""
 
 
+def check_identity(repo: Repository, remote: RemoteRepository, tracking: Tracking) -> Tracking:
+    """Returns what is known of a remote, with the identity in its settings, which is ours; reads these.
+
+    Raises:
+        NotFoundError: there is no repository.
+        InvalidInputError: it is of a future format.
+        ConflictError: it is another repository. That is noted, so that ``status`` can tell it.
+    """
+    tracking = replace(tracking, identity=remote.config().identity)
+    if tracking.identity != repo.identity:
+        write_tracking(repo.state, remote.remote.name, tracking)
+    check_own(remote.remote, tracking.identity or "", repo.identity)
+    return tracking
+
+
+def check_forward(objects: Manifests, task: str, commits: Sequence[str]) -> str | None:
+    """Returns what is wrong with the moves of a head, in words; None if the last has all the work of those before it.
+
+    So a head can be put back to no older state, and no move of it can be left out. Only a purge begins anew: its commit
+    follows nothing; but it does so once.
+
+    Args:
+        objects: where the last commit is with its history.
+        task: whose head.
+        commits: what it moved to, oldest first.
+    """
+    *earlier, newest = commits[_begin(objects, commits) :]
+    missing = dict.fromkeys(oid for oid in earlier if oid != newest)
+    for oid in ancestry(objects, [newest]) if missing else ():
+        missing.pop(oid, None)
+        if not missing:
+            return None
+    lost = next((oid for oid in missing if not _contains(objects, newest, oid)), None)
+    if lost is None:
+        return None
+    return f"the log of {task} goes back: it had moved to {lost[:10]}, which is not in {newest[:10]}, where it is now"
+
+
 def newest_heads(
-    remote: RemoteRepository, tracking: Tracking, tasks: Iterable[str], numbers: Mapping[str, int]
+    remote: RemoteRepository,
+    tracking: Tracking,
+    tasks: Iterable[str],
+    numbers: Mapping[str, int],
+    *,
+    strict: bool = False,
 ) -> dict[str, Found]:
     """Returns where the heads of ``tasks`` are now; several are asked for at a time.
 
@@ -51,11 +110,12 @@ def newest_heads(
         tracking: what was seen of it before: every entry since then must name the one before it.
         tasks: whose heads.
         numbers: of their newest entries, where a listing told; the others are probed for.
+        strict: whether all entries are read of those that were not seen before.
     """
     found: dict[str, Found] = {}
     with Workers[tuple[str, Found]]() as workers:
         for task in tasks:
-            workers.submit(partial(_newest, remote, task, tracking.heads.get(task), numbers.get(task)))
+            workers.submit(partial(_newest, remote, task, tracking.heads.get(task), numbers.get(task), strict))
         found.update(workers.results())
     return found
 
@@ -121,20 +181,72 @@ def behind_error(remote: RemoteRepository, lost: Iterable[str]) -> CorruptObject
     )
 
 
+def back_error(remote: RemoteRepository, reason: str) -> CorruptObjectError:
+    """Returns the error for a log never seen before that ``check_forward`` finds fault with."""
+    return CorruptObjectError(
+        f"On the remote {remote.remote.name} ({remote.remote.url}), {reason}. Nothing of it was taken over.",
+        hint="`mu2net push` in a copy that has that work puts it right.",
+    )
+
+
 def gap_error(remote: RemoteRepository, task: str, missing: int) -> CorruptObjectError:
     """Returns the error for a log whose entry ``missing`` is not there, though there are later ones."""
     return _broken(remote, task, f"has a gap: {entry_key(task, missing)} is missing, though there are later entries")
 
 
-def _newest(remote: RemoteRepository, task: str, seen: HeadState | None, number: int | None) -> tuple[str, Found]:
+def _begin(objects: Manifests, commits: Sequence[str]) -> int:
+    """Returns where the last purge among ``commits`` is that is none of the history before it; else 0."""
+    for place in range(len(commits) - 1, 0, -1):
+        if _is_purge(objects, commits[place]) and commits[place] not in _known(objects, commits[:place]):
+            return place
+    return 0
+
+
+def _is_purge(objects: Manifests, oid: str) -> bool:
+    try:
+        return is_purge(objects.commit(oid))
+    except NotFoundError:
+        return False
+
+
+def _known(objects: Manifests, tips: Sequence[str]) -> set[str]:
+    """Returns ``tips`` and all of their history that is there: a purge may have taken it."""
+    pending, seen = list(tips), set(tips)
+    while pending:
+        try:
+            fresh = set(objects.commit(pending.pop()).parents) - seen
+        except NotFoundError:
+            continue
+        pending.extend(fresh)
+        seen |= fresh
+    return seen
+
+
+def _contains(objects: Manifests, whole: str, part: str) -> bool:
+    """Returns whether a commit has the work of another, which is not so if that is nowhere."""
+    try:
+        return contains(objects, whole, part)
+    except NotFoundError:
+        return False
+
+
+def _newest(
+    remote: RemoteRepository,
+    task: str,
+    seen: HeadState | None,
+    number: int | None,
+    strict: bool,  # noqa: FBT001
+) -> tuple[str, Found]:
     try:
         if number is None:
             probed = remote.refs.head(task, known=seen.number if seen else 0)
             if probed is None or probed == seen:
-                return task, probed
+                return task, None if probed is None else Followed(state=probed)
             number = probed.number
+        if seen is None:
+            return task, _chained(remote, task, None, 1 if strict else number, number)
         return task, _followed(remote, task, seen, number)
-    except CorruptObjectError as exc:
+    except (CorruptObjectError, InvalidInputError) as exc:
         return task, exc
     except NotFoundError as exc:
         return task, exc if seen is None else behind_error(remote, [f"entry {seen.number} of {task}"])
@@ -148,40 +260,54 @@ def _is_there(remote: RemoteRepository, state: HeadState) -> tuple[str, bool]:
     return state.task, remote.refs.holds(state)
 
 
-def _followed(remote: RemoteRepository, task: str, seen: HeadState | None, number: int) -> HeadState | Replaced:
+def _followed(remote: RemoteRepository, task: str, seen: HeadState, number: int) -> Followed:
     """Returns the entry ``number``, if the log leads to it from ``seen``; or if it is another one, but whole."""
-    if seen is None:
-        return _chained(remote, task, None, number, number)
     if number < seen.number:
         raise _broken(remote, task, f"ended at entry {seen.number} when it was last seen, and now at {number}")
     try:
-        state = _chained(remote, task, seen.entry_hash, seen.number + 1, number) if number > seen.number else seen
-        if state != seen or remote.refs.entry(task, number)[0] == seen:
-            return state
+        if number > seen.number:
+            return _chained(remote, task, seen.entry_hash, seen.number + 1, number)
+        if remote.refs.entry(task, number)[0] == seen:
+            return Followed(state=seen)
     except CorruptObjectError:
         if remote.refs.entry(task, seen.number)[0] == seen:
             raise
-    state = _chained(remote, task, None, 1, number)
-    if not remote.store.exists(object_key("commit", state.commit)):
+    found = _chained(remote, task, None, 1, number)
+    if not remote.store.exists(object_key("commit", found.state.commit)):
         hint = f"mu2net fsck --remote {remote.remote.name} --repair-from ."
         what = f"has another entry {number} than before, which names a commit that is not there"
         raise _broken(remote, task, what, hint=f"To put back what was seen: `{hint}`")
-    return Replaced(state=state)
+    return Replaced(state=found.state, moves=found.moves)
 
 
-def _chained(remote: RemoteRepository, task: str, before: str | None, first: int, number: int) -> HeadState:
+def _chained(remote: RemoteRepository, task: str, before: str | None, first: int, number: int) -> Followed:
     """Returns the entry ``number`` after reading all from ``first`` on, each of which must name the one before it.
 
     What the ``first`` names is ``before``; None where that was not seen.
     """
-    for current in range(first, number + 1):
-        state, entry = remote.refs.entry(task, current)
-        is_known = before is not None or current > first
-        follows = entry.previous == before if is_known else (entry.previous is None) == (current == 1)
+    most = remote.limits.moves
+    if number - first >= most:
+        hint = f"If you trust it: mu2net config set limits.moves {number}"
+        raise _broken(remote, task, f"has {number - first + 1} new entries; the limit is {most}", hint=hint)
+    moves = list[str]()
+    for state, entry in _entries(remote, task, first, number):
+        is_known = before is not None or state.number > first
+        follows = entry.previous == before if is_known else (entry.previous is None) == (state.number == 1)
         if not follows:
-            raise _broken(remote, task, f"is broken: entry {current} does not follow the one before it")
+            raise _broken(remote, task, f"is broken: entry {state.number} does not follow the one before it")
         before = state.entry_hash
-    return state
+        moves.append(state.commit)
+    return Followed(state=state, moves=tuple(moves[:-1]))
+
+
+def _entries(remote: RemoteRepository, task: str, first: int, last: int) -> Iterable[tuple[HeadState, HeadEntry]]:
+    """Returns entries of a head, oldest first; many of them are read at a time, where each takes a request."""
+    if last - first < _FEW or remote.store.local_path(CONFIG) is not None:
+        return (remote.refs.entry(task, number) for number in range(first, last + 1))
+    with Workers[tuple[HeadState, HeadEntry]]() as workers:
+        for number in range(first, last + 1):
+            workers.submit(partial(remote.refs.entry, task, number))
+        return sorted(workers.results(), key=lambda found: found[0].number)
 
 
 def _broken(remote: RemoteRepository, task: str, what: str, *, hint: str | None = None) -> CorruptObjectError:

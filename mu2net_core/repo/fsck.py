@@ -9,6 +9,7 @@ from pathlib import Path
 from mu2net_core.objects import Kind
 from mu2net_core.repo.check_absent import ask_remotes, set_aside, ways_back
 from mu2net_core.repo.check_history import walk_history
+from mu2net_core.repo.check_logs import check_logs
 from mu2net_core.repo.check_objects import Scan, Share, Watch, scan_objects
 from mu2net_core.repo.check_refs import RefScan, scan_refs
 from mu2net_core.repo.check_seen import check_seen
@@ -66,9 +67,10 @@ def examine(
 
 def _look_around(patient: Patient, scan: Scan, watch: Watch) -> tuple[RefScan, Walk]:
     watch("checking references", 0, 0)
-    refs = scan_refs(patient.refs)
+    refs = scan_refs(patient.refs, patient.identity)
     check_seen(patient, refs)
     walk = walk_history(scan, refs, partial=patient.is_partial)
+    check_logs(walk, refs)
     if patient.remotes:
         ask_remotes(walk, patient.remotes, _aside(patient))
     elif walk.absent:

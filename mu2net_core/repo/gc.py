@@ -12,26 +12,39 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, NotFoundError
 from mu2net_core.objects import object_key
+from mu2net_core.repo.aside import GRACE, Aside, aside_tips, asides
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.place import Place
-from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach, ref_tips
 from mu2net_core.repo.sweep import check_own, delete_unless_newer, leftovers, put_back, time_there
 from mu2net_core.repo.workers import Workers
 from mu2net_core.storage.files import translated
 
-__all__ = ["GRACE", "GcReport", "collect"]
-
-GRACE = timedelta(days=14)
-"""How long an object nobody reaches stays: far longer than any push takes."""
+__all__ = ["GRACE", "GcReport", "Waiting", "collect"]
 
 _BATCH = 1_000
 
 Watch = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What stays only because a task was set aside when a purge by others was followed.
+
+    Attributes:
+        task: its name.
+        num_objects: that nothing else keeps.
+        until: when they are old enough to be deleted, UTC, ISO 8601, by the clock of the storage.
+    """
+
+    task: str
+    num_objects: int
+    until: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +61,7 @@ class GcReport:
         size_bytes: of these.
         kinds: how many of each kind.
         num_leftovers: unfinished files and damaged copies deleted, or that would be.
+        set_aside: what stays for a while, and can be brought back until then.
     """
 
     url: str
@@ -59,6 +73,7 @@ class GcReport:
     size_bytes: int
     kinds: Mapping[str, int] = field(default_factory=dict)
     num_leftovers: int = 0
+    set_aside: tuple[Waiting, ...] = ()
 
 
 def collect(
@@ -93,19 +108,23 @@ def collect(
     limit = time_there(place.store) - grace
     watch("listing", 0)
     there = place.nodes()
-    tips, reached = _needed(place, also, watch)
+
+    def kept() -> Tips:
+        return also() | aside_tips(place.store, since=limit)
+
+    tips, reached = _needed(place, kept, watch)
     unreached = [node for node in there if node not in reached]
     watch("looking at ages", len(unreached))
     old = _old(place, unreached, limit)
     stale = list(leftovers(place.store, limit))
-    purged = Purged.read(place.refs)
+    purged = place.purged()
+    waiting = tuple(_waiting(place, also, set(there), limit=limit, grace=grace))
     if not dry_run and any(purged.lists(node) for node in old):
         new_epoch(place.store)
         settle()
-    gone = old if dry_run else dict(_sweep(place, list(old), limit, also, tips, watch))
-    for file in () if dry_run else stale:
-        with translated("delete", file):
-            file.unlink(missing_ok=True)
+    gone = old if dry_run else dict(_sweep(place, list(old), limit, kept, tips, watch))
+    if not dry_run:
+        _tidy(place, stale, limit)
     return GcReport(
         url=place.store.url,
         dry_run=dry_run,
@@ -116,12 +135,40 @@ def collect(
         size_bytes=sum(gone.values()),
         kinds=dict(sorted(Counter(kind for kind, _ in gone).items())),
         num_leftovers=len(stale),
+        set_aside=waiting,
     )
+
+
+def _waiting(
+    place: Place, also: Callable[[], Tips], there: set[Node], *, limit: datetime, grace: timedelta
+) -> Iterator[Waiting]:
+    """Yields what each task that is set aside keeps, and nothing else does."""
+    kept = [one for one in asides(place.store) if not _is_over(place, one, limit)]
+    purged = place.purged()
+    alive = reach(place, ref_tips(place, purged) | also(), purged) if kept else set[Node]()
+    for one in kept:
+        only = reach(place, Tips(faded={one.tip}), purged) & there
+        until = place.store.modified(one.key) + grace
+        yield Waiting(task=one.task, num_objects=len(only - alive), until=until.isoformat())
+
+
+def _is_over(place: Place, aside: Aside, limit: datetime) -> bool:
+    return place.store.modified(aside.key) < limit
+
+
+def _tidy(place: Place, stale: Iterable[Path], limit: datetime) -> None:
+    """Deletes what killed programs left, and notes of what was set aside and is gone now."""
+    for file in stale:
+        with translated("delete", file):
+            file.unlink(missing_ok=True)
+    for one in list(asides(place.store)):
+        if _is_over(place, one, limit):
+            place.store.delete(one.key)
 
 
 def _needed(place: Place, also: Callable[[], Tips], watch: Watch) -> tuple[Tips, set[Node]]:
     """Returns where reaching begins, and what it reaches."""
-    purged = Purged.read(place.refs)
+    purged = place.purged()
     tips = ref_tips(place, purged) | also()
     seen = 0
 
@@ -153,7 +200,7 @@ def _sweep(
     """Deletes ``nodes`` batch by batch, each after another look at the refs; yields what is gone, with its size."""
     waiting, reached, done = iter(nodes), set[Node](), 0
     while batch := list(islice(waiting, _BATCH)):
-        purged = Purged.read(place.refs)
+        purged = place.purged()
         newer = ref_tips(place, purged) | also()
         if newer != tips:
             tips, reached = newer, reach(place, newer, purged)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.objects import Commit, object_key
+from mu2net_core.repo.believed import purges_there
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.entry_chain import Run, ending_in, proven
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, new_epoch
@@ -20,7 +21,7 @@ from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.purged import Purged, purged_commits
+from mu2net_core.repo.purged import purged_commits
 from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
@@ -141,7 +142,7 @@ class _Healing:
         """Returns whether all is there that ``tip`` needs."""
         if not self.repo.objects.has(*tip):
             return False
-        purged = Purged(read_purged(self.repo.state, self.remote.remote))
+        purged = purges_there(self.repo, self.remote.remote)
         return not self.missing or not (self.missing & needed(self.repo.objects, [tip], purged))
 
 

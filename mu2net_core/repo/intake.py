@@ -3,6 +3,8 @@
 What a manifest needs is known only when it is here. So each one that arrives asks for more; those that still wait for
 something lie in local state, and are stored when the last of it was. An intake that is interrupted at any point leaves
 a whole repository, and the next one asks for nothing that arrived before.
+
+What is missing, damaged or cannot be genuine keeps out what needs it, and nothing else.
 """
 
 from __future__ import annotations
@@ -11,53 +13,108 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from mu2net_core.objects import Commit, Model
+from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.objects import Commit, ComponentRef, Model
 from mu2net_core.repo.arrival import Incoming, read_checked
 from mu2net_core.repo.closure import Node, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
 from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_component, check_parts
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["incoming_of", "receive", "receive_components"]
+__all__ = ["Received", "incoming_of", "receive", "receive_components", "receive_each"]
 
 _USUAL_BYTES = 65_536
 """What a manifest is taken to weigh before it is here."""
 
 
-def receive(
-    repo: Repository, remote: RemoteRepository, tips: Iterable[Node], *, what: str, counter: Counter
-) -> frozenset[str]:
-    """Copies ``tips`` and all manifests they need from ``remote``; returns the tasks that the new models speak of.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What came of bringing several nodes.
+
+    Attributes:
+        tasks: those whose rules one must know to judge the models that came.
+        failed: why nodes are not here, by node: those that were asked for, and those that they need.
+    """
+
+    tasks: frozenset[str] = frozenset()
+    failed: Mapping[Node, Mu2netError] = field(default_factory=dict)
+
+
+def receive_each(
+    repo: Repository,
+    remote: RemoteRepository,
+    tips: Iterable[Node],
+    *,
+    what: str,
+    counter: Counter,
+    arrivals: Arrivals | None = None,
+) -> Received:
+    """Copies ``tips`` and all manifests they need from ``remote``, each as far as all that it needs can be had.
 
     Components come later, when something needs them; unless the remote is no partial one, then those of every
     retained model come before the commit that retains it.
 
-    Raises:
-        NotFoundError: the remote lacks something that it refers to.
-        CorruptObjectError: what it sent is damaged or too large.
+    Args:
+        repo: where to.
+        remote: where from.
+        tips: of interest.
+        what: they are, for whoever watches.
+        counter: of objects.
+        arrivals: what is judged by; by default the identity of the repository.
     """
     with Workers[_Arrival]() as workers:
-        intake = _Intake(repo, remote, workers, what, counter)
+        intake = _Intake(repo, remote, workers, what, counter, arrivals or Arrivals(identity=repo.identity))
         for tip in tips:
             intake.want(tip, _USUAL_BYTES)
         for arrival in workers.results():
             intake.take(arrival)
-    return frozenset(intake.tasks)
+    return Received(tasks=frozenset(intake.tasks), failed=intake.failed)
+
+
+def receive(
+    repo: Repository,
+    remote: RemoteRepository,
+    tips: Iterable[Node],
+    *,
+    what: str,
+    counter: Counter,
+    arrivals: Arrivals | None = None,
+) -> frozenset[str]:
+    """Copies ``tips`` as ``receive_each`` does; returns the tasks that the new models speak of.
+
+    Raises:
+        NotFoundError: the remote lacks something that it refers to.
+        CorruptObjectError: what it sent is damaged, too large or cannot be genuine.
+    """
+    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals)
+    for error in received.failed.values():
+        raise error
+    return received.tasks
 
 
 def receive_components(
     repo: Repository, remote: RemoteRepository, model_ids: Iterable[str], *, what: str, counter: Counter
 ) -> None:
-    """Copies the components of models whose manifests are here, as far as they are missing."""
+    """Copies the components of models whose manifests are here, as far as they are missing.
+
+    Raises:
+        NotFoundError: the remote lacks one.
+        CorruptObjectError: one is damaged, none at all, or tells of more than its model.
+    """
     refs = {ref.id: ref for model_id in model_ids for ref in repo.objects.model(model_id).components}
     with Workers[_Arrival]() as workers:
-        intake = _Intake(repo, remote, workers, what, counter)
+        intake = _Intake(repo, remote, workers, what, counter, Arrivals(identity=repo.identity))
         for ref in refs.values():
             intake.want(("component", ref.id), ref.size_bytes)
         for arrival in workers.results():
             intake.take(arrival)
+    for error in intake.failed.values():
+        raise error
+    if intake.has_brought:
+        check_parts(refs.values(), repo.objects)
 
 
 def incoming_of(repo: Repository) -> Incoming:
@@ -74,24 +131,29 @@ class _Arrival:
         waits: what was missing when it was looked at.
         size_bytes: what came over for it; None if it had come before.
         tasks: those it speaks of, if it is a model.
+        error: why it is not here after all.
     """
 
     node: Node
     waits: Mapping[Node, int] = field(default_factory=dict)
     size_bytes: int | None = None
     tasks: frozenset[str] = frozenset()
+    error: Mu2netError | None = None
 
 
 @dataclass(slots=True)
 class _Intake:
-    """What was asked for, what is stored, and what waits for what."""
+    """What was asked for, what is stored, what failed and why, and what waits for what."""
 
     repo: Repository
     remote: RemoteRepository
     workers: Workers[_Arrival]
     what: str
     counter: Counter
+    arrivals: Arrivals
     tasks: set[str] = field(default_factory=set)
+    failed: dict[Node, Mu2netError] = field(default_factory=dict)
+    has_brought: bool = False
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
@@ -104,17 +166,24 @@ class _Intake:
             if self.repo.objects.has(*node):
                 self._stored.add(node)
             else:
+                self.has_brought = True
                 self._bring(node)
                 self.counter.expect(1, size_bytes if node[0] == "component" else 0)
         return node not in self._stored
 
     def take(self, arrival: _Arrival) -> None:
         """Notes that a node is here, and asks for what it waits for."""
+        if arrival.error is not None:
+            self._fail(arrival.node, arrival.error)
+            return
         self.tasks |= arrival.tasks
         if arrival.size_bytes is not None:
             self.counter.add(self.what, arrival.size_bytes)
         missing = {node for node, size_bytes in arrival.waits.items() if self.want(node, size_bytes)}
-        if missing:
+        error = next((self.failed[node] for node in missing if node in self.failed), None)
+        if error is not None:
+            self._fail(arrival.node, error)
+        elif missing:
             self._waiting[arrival.node] = missing
             for node in missing:
                 self._dependants.setdefault(node, []).append(arrival.node)
@@ -127,23 +196,44 @@ class _Intake:
         """Lets those go on that waited for ``node``, which is stored."""
         self._stored.add(node)
         for dependant in self._dependants.pop(node, ()):
-            self._waiting[dependant].discard(node)
-            if not self._waiting[dependant]:
-                del self._waiting[dependant]
+            waiting = self._waiting.get(dependant, {node})
+            waiting.discard(node)
+            if not waiting and self._waiting.pop(dependant, None) is not None:
                 self._bring(dependant)
+
+    def _fail(self, node: Node, error: Mu2netError) -> None:
+        """Gives up a node, and all that waits for it."""
+        pending = [node]
+        while pending:
+            current = pending.pop()
+            if current not in self.failed:
+                self.failed[current] = error
+                self._waiting.pop(current, None)
+                pending += self._dependants.pop(current, ())
 
     def _bring(self, node: Node) -> None:
         size_bytes = self._asked[node]
-        self.workers.submit(partial(_bring, self.repo, self.remote, node, size_bytes), size_bytes=size_bytes)
+        job = partial(_attempt, self.repo, self.remote, node, size_bytes, self.arrivals)
+        self.workers.submit(job, size_bytes=size_bytes)
 
 
-def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int) -> _Arrival:
+def _attempt(
+    repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int, arrivals: Arrivals
+) -> _Arrival:
+    try:
+        return _bring(repo, remote, node, expected_bytes, arrivals)
+    except ISOLATED as exc:
+        return _Arrival(node=node, error=exc)
+
+
+def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int, arrivals: Arrivals) -> _Arrival:
     """Reads a node, unless it was kept aside; stores it, or keeps it aside if something it needs is missing."""
     kind, oid = node
     limit, name = repo.objects.max_bytes(kind), remote.remote.name
     if kind == "component":
         limit = min(expected_bytes, limit)
         data = read_checked(remote.store, kind, oid, limit=limit, name=name)
+        check_component(data)
         repo.objects.put_bytes(kind, data)
         return _Arrival(node=node, size_bytes=len(data))
     incoming = incoming_of(repo)
@@ -152,6 +242,13 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
     value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
     waits = {need: size for need, size in _needs(repo, remote, value) if not repo.objects.has(*need)}
     if not waits:
+        try:
+            check(value, repo.objects, arrivals)
+            check_parts(_retained(repo, remote, value), repo.objects)
+        except CorruptObjectError as exc:
+            raise CorruptObjectError(
+                f"The {kind} {oid[:16]} on the remote {name} was not taken over. {exc.message}"
+            ) from exc
         repo.objects.put_bytes(kind, data)
         incoming.drop(kind, oid)
     elif kept is None:
@@ -163,10 +260,15 @@ def _needs(repo: Repository, remote: RemoteRepository, value: Manifest) -> Itera
     """Yields what must be here before ``value``, with its size; in a full copy also a commit's model's components."""
     for node in needs(value):
         yield node, _USUAL_BYTES
+    for ref in _retained(repo, remote, value):
+        yield ("component", ref.id), ref.size_bytes
+
+
+def _retained(repo: Repository, remote: RemoteRepository, value: Manifest) -> tuple[ComponentRef, ...]:
+    """Returns, in a full copy, the components of the model that a commit retains; nothing before that is here."""
     model_id = value.model if isinstance(value, Commit) and not remote.remote.partial else None
-    if model_id is not None and repo.objects.has("model", model_id):
-        for ref in repo.objects.model(model_id).components:
-            yield ("component", ref.id), ref.size_bytes
+    known = model_id is not None and repo.objects.has("model", model_id)
+    return repo.objects.model(model_id).components if known and model_id is not None else ()
 
 
 def _tasks(value: Manifest) -> frozenset[str]:

@@ -35,7 +35,9 @@ class Policy:
         sign: returns a decision with a signature, if decisions made here have one.
         refuse_stone: returns why a remote's tombstone counts for nothing, or None.
         follow_purges: whether what others purged on the remote is dropped here, too.
+        sign_stone: returns a tombstone with a signature, if those made here have one.
         refuse: returns why a fetched commit may not be taken over, given our head's, if there is one; or None.
+        refuse_tag: returns why a fetched tag may not be taken over, given its name and snapshot; or None.
     """
 
     on_conflict: OnConflict = "best"
@@ -44,14 +46,21 @@ class Policy:
     command: str = "mu2net pull"
     sign: Callable[[Commit], Commit] = lambda commit: commit
     refuse: Callable[[str, str | None], str | None] | None = None
+    refuse_tag: Callable[[str, str], str | None] | None = None
     refuse_stone: Callable[[Tombstone], str | None] | None = None
     follow_purges: bool = False
+    sign_stone: Callable[[Tombstone], Tombstone] = lambda stone: stone
 
     def __post_init__(self) -> None:
         if self.on_conflict not in ON_CONFLICT:
             raise InvalidInputError(f"on-conflict: expected one of {', '.join(ON_CONFLICT)}, got {self.on_conflict!r}.")
         if self.on_conflict in {"ours", "theirs"} and (self.agent is None or not self.now):
             raise InvalidInputError(f"on-conflict {self.on_conflict}: expected who decides, and when.")
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether nothing is taken over that is not signed as it has to be."""
+        return self.refuse is not None
 
     def again(self, remote: str, task: str, *more: str) -> str:
         """Returns the command that does the same for one task alone; ``remote`` is empty if it has no name."""

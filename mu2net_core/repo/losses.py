@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import Commit, Model, Snapshot
+from mu2net_core.repo.believed import without_others
 from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
@@ -76,7 +77,7 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
         sight: what is there, all of it.
     """
     refs = find_lost_refs(tracking, sight, stones)
-    purged = Purged(stones)
+    purged = Purged(without_others(stone, objects) for stone in stones)
     tips: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
     tips += [("model", oid) for oid in tracking.roots.values()] + [("snapshot", oid) for oid in tracking.tags.values()]
     here = [node for node in tips if objects.has(*node)]
@@ -104,7 +105,7 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
 
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
     """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
-    purged = Purged(stones)
+    purged = Purged(without_others(stone, objects) for stone in stones)
     nodes = {node for state in tracking.heads.values() for node in _first_needs(objects, state.commit)}
     nodes |= {("model", oid) for oid in tracking.roots.values()}
     lost = frozenset(node for node in nodes if not sight.has(node) and purged.lists(node) is None)
@@ -156,7 +157,9 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set
     return found | {part for part in whole if purged.lists(part) is None}
 
 
-def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight) -> None:
+def check_same(
+    objects: ObjectDatabase, remote: RemoteRepository, tracking: Tracking, sight: Sight, *, is_own: bool
+) -> None:
     """Checks that there is what is left of the repository that was seen.
 
     Args:
@@ -164,6 +167,7 @@ def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Trac
         remote: to look at.
         tracking: what was seen.
         sight: its refs and commits now.
+        is_own: whether its identity says that it is a copy of ours; if that is lost, what it has must tell.
 
     Raises:
         NotFoundError: nothing of it is left, or another repository is in its place.
@@ -172,7 +176,7 @@ def check_same(objects: ObjectDatabase, remote: RemoteRepository, tracking: Trac
         return
     if sight.is_empty:
         raise _gone_error(remote.remote, remote.store.url, another=False)
-    if _is_another(objects, remote, tracking, sight):
+    if not is_own and _is_another(objects, remote, tracking, sight):
         raise _gone_error(remote.remote, remote.store.url, another=sight.has_refs or CONFIG in sight.keys)
 
 

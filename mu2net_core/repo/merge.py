@@ -14,7 +14,7 @@ from mu2net_core.errors import InternalError
 from mu2net_core.objects import Agent, Commit, encode, hash_bytes
 from mu2net_core.repo.contest import Manifests, ancestry, is_canonical_merge, winner
 
-__all__ = ["Manifests", "ancestry", "choose", "contains", "frontier", "is_canonical_merge", "merge"]
+__all__ = ["Manifests", "ancestry", "choose", "contains", "frontier", "is_canonical_merge", "joined", "merge"]
 
 
 def frontier(manifests: Manifests, tips: Iterable[str]) -> tuple[str, ...]:
@@ -61,11 +61,17 @@ def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:
     commits = [manifests.commit(oid) for oid in parents]
     _check_same_task(commits)
     kept = manifests.commit(winner(manifests, parents))
-    commit = Commit(
-        task=kept.task,
-        task_id=kept.task_id,
-        model=kept.model,
-        parents=parents,
+    commit = joined(parents, commits, task_id=kept.task_id, model=kept.model)
+    return hash_bytes(encode(commit)), commit
+
+
+def joined(parents: tuple[str, ...], commits: Sequence[Commit], *, task_id: str, model: str | None) -> Commit:
+    """Returns the canonical merge of ``commits``, whose ids are ``parents``, that keeps a model and a task object."""
+    return Commit(
+        task=commits[0].task,
+        task_id=task_id,
+        model=model,
+        parents=tuple(sorted(parents)),
         iteration=max(commit.iteration for commit in commits),
         selections=_joined_selections(commits),
         started_at=max(commit.started_at for commit in commits),
@@ -73,7 +79,6 @@ def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:
         message="merge",
         removed=any(commit.removed for commit in commits),
     )
-    return hash_bytes(encode(commit)), commit
 
 
 def choose(manifests: Manifests, *, keep: str, other: str, agent: Agent, now: str) -> Commit:

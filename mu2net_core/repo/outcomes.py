@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from mu2net_core.errors import ConflictError
+from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError
 
 __all__ = [
     "Counter",
@@ -18,9 +18,13 @@ __all__ = [
     "ParcelOutcome",
     "Progress",
     "PushPlan",
+    "RemoteBehindError",
     "TaskOutcome",
     "TaskReport",
     "Watch",
+    "broken_report",
+    "broken_wins",
+    "is_whole",
 ]
 
 TaskOutcome = Literal[
@@ -37,7 +41,7 @@ TaskOutcome = Literal[
     "broken",
 ]
 NameOutcome = Literal["new", "skipped", "conflict", "refused", "broken"]
-ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge", "conflict"]
+ParcelOutcome = Literal["new", "updated", "removed", "up-to-date", "skipped", "merge", "conflict", "broken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,31 @@ class Exchange:
     num_objects: int = 0
     size_bytes: int = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was left out because it is broken, or not signed as it has to be."""
+        return is_whole(self.tasks, self.tags, self.roots)
+
+
+def is_whole(tasks: Iterable[TaskReport], *names: Iterable[NameReport]) -> bool:
+    """Returns whether no report tells of something that is broken, or not signed as it has to be."""
+    outcomes: set[str] = {report.outcome for report in tasks}
+    outcomes |= {report.outcome for reports in names for report in reports}
+    return not outcomes & {"broken", "refused"}
+
+
+def broken_report(task: str, error: Mu2netError) -> TaskReport:
+    """Returns the report of a task of which nothing was taken over, because of ``error``."""
+    return TaskReport(task=task, outcome="broken", reason=error.message)
+
+
+def broken_wins(fetched: Iterable[TaskReport], merged: Iterable[TaskReport]) -> tuple[TaskReport, ...]:
+    """Returns what became of each task here; what is to be told of it there is told, too, and wins if it is broken."""
+    told = {report.task: report.reason for report in fetched}
+    reports = {report.task: replace(report, reason=report.reason or told.get(report.task)) for report in merged}
+    reports |= {report.task: report for report in fetched if report.outcome == "broken"}
+    return tuple(reports[task] for task in sorted(reports))
+
 
 class ExchangeConflictError(ConflictError):
     """Some heads, or tags, could not be joined; all else was done.
@@ -111,6 +140,19 @@ class ExchangeConflictError(ConflictError):
         self.done = done
 
 
+class RemoteBehindError(CorruptObjectError):
+    """A remote is behind what was seen of it; what it has beyond that was fetched.
+
+    Attributes:
+        done: what was done.
+    """
+
+    def __init__(self, error: CorruptObjectError, done: Exchange) -> None:
+        """Takes what is to be said of it."""
+        super().__init__(error.message, hint=error.hint)
+        self.done = done
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """What a push would send for one task, root or tag.
@@ -118,7 +160,7 @@ class Parcel:
     Attributes:
         name: of the task, root or tag.
         outcome: what would become of it there; ``merge``: it moved there, too, and is joined first;
-            ``conflict``: that moved, too, and cannot be joined.
+            ``conflict``: that moved, too, and cannot be joined; ``broken``: what is here or there of it is damaged.
         num_components: that would be sent.
         num_manifests: likewise.
         size_bytes: of both.

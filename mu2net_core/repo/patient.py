@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS, Kind, object_key
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.database import ObjectDatabase
-from mu2net_core.repo.losses import check_same
+from mu2net_core.repo.fetching import check_known
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState, Refs
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
@@ -30,6 +31,7 @@ class Patient:
     """What a check and a repair need of a repository.
 
     Attributes:
+        identity: of the repository.
         store: its bytes.
         objects: its objects.
         refs: its refs.
@@ -41,9 +43,12 @@ class Patient:
         stones: tombstones that were seen there.
         near: a copy of its manifests at hand.
         settings: what goes in place of its settings, which are lost or damaged; None if they are not.
+        trusts: whether an entry of a head, a tag, root or tombstone that others tell of may become one of this
+            repository, given its key and bytes.
         healed: objects that were put in place, in order.
     """
 
+    identity: str
     store: Store
     objects: ObjectDatabase
     refs: Refs
@@ -55,6 +60,7 @@ class Patient:
     stones: tuple[Tombstone, ...] = ()
     near: ObjectDatabase | None = None
     settings: bytes | None = None
+    trusts: Callable[[str, bytes], bool] = lambda *_: True
     healed: list[tuple[Kind, str]] = field(default_factory=list, repr=False)
 
     @property
@@ -129,6 +135,7 @@ def patient_here(repo: Repository) -> Patient:
     """Returns a repository on this machine."""
     remotes = tuple(repo.config.remotes.values())
     return Patient(
+        identity=repo.identity,
         store=repo.store,
         objects=repo.objects,
         refs=repo.refs,
@@ -143,14 +150,16 @@ def patient_there(remote: RemoteRepository, near: Repository) -> Patient:
 
     Raises:
         NotFoundError: there is no repository, or not the one that was seen.
+        ConflictError: it is another repository.
         InvalidInputError: its settings are of a future format.
     """
     seen = read_tracking(near.state, remote.remote)
     with suppress(CorruptObjectError):  # a link in place of a folder, which the examination names
-        check_same(near.objects, remote, seen, look_at_refs(remote.store, commits=True))
+        check_known(near, remote, seen, look_at_refs(remote.store, commits=True))
     is_seen = bool(seen.heads or seen.roots)
     lost = is_seen and not _has_settings(remote)
     return Patient(
+        identity=near.identity,
         store=remote.store,
         objects=remote.objects,
         refs=remote.refs,

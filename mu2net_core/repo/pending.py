@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from mu2net_core.objects import AccessRule, Commit, component_rule
 from mu2net_core.repo.audience import refused_task
+from mu2net_core.repo.believed import purges_here, purges_there
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
-from mu2net_core.repo.tracking import Tracking, read_purged
+from mu2net_core.repo.tracking import Tracking
 
 __all__ = ["Pending", "Sender"]
 
@@ -50,8 +51,8 @@ class Sender:
 
     def __post_init__(self) -> None:
         self._audience = AccessRule() if self.remote.readers is None else AccessRule.only(self.remote.readers)
-        self._here = Purged.read(self.repo.refs)
-        self._there = Purged(read_purged(self.repo.state, self.remote))
+        self._here = purges_here(self.repo)
+        self._there = purges_there(self.repo, self.remote)
 
     def purged_there(self, commit_id: str) -> bool:
         """Returns whether a commit continues a history that was purged over there."""
@@ -68,15 +69,19 @@ class Sender:
         return Pending(
             tasks=tuple(task for task, commit in sorted(moved.items()) if self._may_send(commit)),
             tags=tuple(name for name, oid in sorted(tags.items()) if name not in tracking.tags and self._may_name(oid)),
-            roots=tuple(name for name in sorted(roots) if name not in tracking.roots),
+            roots=tuple(n for n, oid in sorted(roots.items()) if n not in tracking.roots and self._is_root(oid)),
         )
 
     def _may_send(self, commit: Commit) -> bool:
-        if refused_task(commit.task, self.rules, self._audience) is not None:
+        access = self.repo.objects.task(commit.task_id).access
+        if refused_task(commit.task, self.rules, self._audience) or not access.allows_all(self._audience):
             return False
         model = self.repo.objects.model(commit.model) if commit.model is not None else None
         learned = (component_rule(ref.training, self.rules) for ref in (model.components if model else ()))
         return all(rule.allows_all(self._audience) for rule in learned)
+
+    def _is_root(self, model_id: str) -> bool:
+        return self.repo.objects.model(model_id).task is None
 
     def _may_name(self, snapshot_id: str) -> bool:
         heads = self.repo.objects.snapshot(snapshot_id).heads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,6 +11,7 @@ from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import parse_object_key
 from mu2net_core.repo.closure import Node, load_manifest
 from mu2net_core.repo.database import Manifest, ObjectDatabase
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
@@ -74,6 +76,23 @@ class Place:
     def nodes(self) -> list[Node]:
         """Returns kind and id of every object there is; lists the store."""
         return [node for key in self.store.list("objects") if (node := parse_object_key(key)) is not None]
+
+    def purged(self) -> Purged:
+        """Returns what was purged from this repository, as its tombstones claim; one listing, one read of each.
+
+        That is: what may be missing, unless something that is alive needs it. Of what is there it proves nothing.
+        """
+        return Purged(stone for stone in self.refs.every_tombstone() if stone.identity == self.identity)
+
+    def taught_by(self, component: str) -> tuple[str, ...]:
+        """Returns the tasks whose data trained a component, by its own bytes, which are read unless they are near."""
+        for objects in self.copies:
+            with suppress(Mu2netError):
+                if (label := objects.label(component)) is not None:
+                    return label.trained_by
+        with suppress(Mu2netError):
+            return self.objects.component(component).label.trained_by
+        return ()
 
     @property
     def objects(self) -> ObjectDatabase:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
+from mu2net_core.errors import ConflictError, Mu2netError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.adopt import first_commit
 from mu2net_core.repo.audience import refusal, refused_task
+from mu2net_core.repo.believed import purges_here, purges_there
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import TaskReport
-from mu2net_core.repo.purged import Purged, is_purge
+from mu2net_core.repo.plausible import ISOLATED
+from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
-from mu2net_core.repo.tracking import Tracking, read_purged
+from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["Plan", "Planner"]
+__all__ = ["Judged", "Plan", "Planner"]
+
+Judged = tuple[Closure, str | None]
+"""What a root or tag needs that the remote lacks, and why it may not be sent; None if it may."""
+
+_NOTHING = Closure(manifests=(), components=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +53,10 @@ class Planner:
         tracking: what is known of the remote.
         lacking: what the remote had, and lost, and cannot get from here.
         moved: the tasks whose heads over there have entries that were not looked at.
+        refuse_stone: returns why a tombstone of the remote counts for nothing, or None.
         rules: of all tasks, by name.
         knowledge: what the remote has, and what is planned to be sent.
+        broken: what is wrong with tasks that nothing can be sent of.
     """
 
     repo: Repository
@@ -53,8 +64,10 @@ class Planner:
     tracking: Tracking
     lacking: Losses = field(default_factory=Losses)
     moved: frozenset[str] = frozenset()
+    refuse_stone: Callable[[Tombstone], str | None] | None = None
     rules: dict[str, AccessRule] = field(init=False)
     knowledge: Knowledge = field(init=False)
+    broken: dict[str, Mu2netError] = field(default_factory=dict)
     _purged_here: Purged = field(init=False)
     _purged_there: Purged = field(init=False)
 
@@ -65,35 +78,48 @@ class Planner:
         """Takes over what is known of the remote now."""
         self.tracking = tracking
         self.rules = dict(load_rules(self.repo))
-        self.knowledge = Knowledge(self.repo.objects, tracking)
-        self._purged_there = Purged(read_purged(self.repo.state, self.remote.remote))
-        self._purged_here = Purged.read(self.repo.refs)
+        self._purged_there = purges_there(self.repo, self.remote.remote, self.refuse_stone)
+        self._purged_here = purges_here(self.repo)
+        self.forget_plans()
+
+    def forget_plans(self) -> None:
+        """Takes nothing to be there any more but what was seen there: what was planned may not have been sent."""
+        self.knowledge = Knowledge(self.repo.objects, self.tracking)
 
     def in_order(self, tasks: Iterable[str]) -> list[str]:
         """Returns ``tasks`` in the order of their newest work."""
-        heads = {task: self.repo.refs.head(task) for task in tasks}
-        times = {t: self.repo.objects.commit(head.commit).finished_at for t, head in heads.items() if head}
+        times = {task: self._time(head) for task in tasks if (head := self.repo.refs.head(task)) is not None}
         return sorted(times, key=lambda task: (times[task], task))
 
     def new_roots(self) -> list[tuple[str, str]]:
         """Returns name and model of the roots the remote was not known to have."""
-        ours = sorted(self.repo.refs.roots().items())
-        for name, model_id in ours:
-            if self.tracking.roots.get(name, model_id) != model_id:
-                raise root_conflict(name, model_id, self.tracking.roots[name], self.remote.remote.name)
-        return [(name, model_id) for name, model_id in ours if name not in self.tracking.roots]
+        return [pair for pair in sorted(self.repo.refs.roots().items()) if pair[0] not in self.tracking.roots]
+
+    def conflicting_roots(self) -> list[tuple[str, str, ConflictError]]:
+        """Returns name and model of the roots that are known to be another model there, and what to tell of them."""
+        name, theirs = self.remote.remote.name, self.tracking.roots
+        ours = [(root, oid) for root, oid in sorted(self.repo.refs.roots().items()) if theirs.get(root, oid) != oid]
+        return [(root, oid, root_conflict(root, oid, theirs[root], name)) for root, oid in ours]
 
     def new_tags(self) -> list[tuple[str, str]]:
         """Returns name and snapshot of the tags the remote was not known to have."""
         return [tag for tag in sorted(self.repo.refs.tags().items()) if self.tracking.tags.get(tag[0]) != tag[1]]
 
-    def tag_closure(self, snapshot_id: str) -> tuple[Closure, str | None]:
+    def root_closure(self, model_id: str) -> Judged:
+        """Returns what a root needs that the remote lacks, and why it may not be sent."""
+        task = self.repo.objects.model(model_id).task
+        if task is not None:
+            return _NOTHING, f"it names a model of {task}, which is no root"
+        closure = collect(self.repo.objects, [("model", model_id)], self.knowledge)
+        return closure, self._refusal(closure)
+
+    def tag_closure(self, snapshot_id: str) -> Judged:
         """Returns what a tag needs that the remote lacks, and why it may not be sent."""
         heads = self.repo.objects.snapshot(snapshot_id).heads
         tips: list[Node] = [("commit", oid) for _, oid in sorted(heads.items())]
         gone = self._purged_here.missing(self.repo.objects, tips)
         if gone is not None:
-            return Closure(manifests=(), components=()), f"it names {gone}, which was purged here"
+            return _NOTHING, f"it names {gone}, which was purged here"
         closure = collect(self.repo.objects, [*tips, ("snapshot", snapshot_id)], self.knowledge)
         reason = self._refusal(closure)
         if any(refused_task(task, self.rules, self.remote.audience) for task in heads):
@@ -101,7 +127,17 @@ class Planner:
         return closure, reason
 
     def plan(self, task: str) -> Plan | TaskReport | None:
-        """Returns how to send a task's head; a report where nothing is to be sent; None if it must be joined first."""
+        """Returns how to send a task's head; a report where nothing is to be sent; None if it must be joined first.
+
+        What is wrong with the task is reported as ``broken``, and kept.
+        """
+        try:
+            return self._plan(task)
+        except ISOLATED as exc:
+            self.broken[task] = exc
+            return TaskReport(task=task, outcome="broken", reason=exc.message)
+
+    def _plan(self, task: str) -> Plan | TaskReport | None:
         objects, theirs, ours = self.repo.objects, self.tracking.heads.get(task), self.repo.refs.head(task)
         reason = self._obstacle(task, ours, theirs)
         if ours is None or reason is not None:
@@ -121,18 +157,19 @@ class Planner:
 
     def sends_only_heads(self, tasks: Collection[str], *, tags: bool) -> bool:
         """Returns whether any head of ``tasks`` can be sent, or must be joined, and no root or (if asked) tag can."""
-        if self.repo.refs.roots().keys() - self.tracking.roots.keys():
-            return False
-        if tags and any(self.tag_closure(snapshot_id)[1] is None for _, snapshot_id in self.new_tags()):
-            return False
-        newest_first = reversed(self.in_order(tasks))
-        return any(not isinstance(self.plan(task), TaskReport) for task in newest_first)
+        return not self._sends_names(tags=tags) and self._sends_heads(tasks)
 
     def sends(self, tasks: Collection[str], *, tags: bool) -> bool:
         """Returns whether there is anything to be sent, or joined, of ``tasks``, roots and (if asked) tags."""
-        is_new = bool(self.repo.refs.roots().keys() - self.tracking.roots.keys())
-        is_new = is_new or (tags and any(self.tag_closure(oid)[1] is None for _, oid in self.new_tags()))
-        return is_new or any(not isinstance(self.plan(task), TaskReport) for task in reversed(self.in_order(tasks)))
+        return self._sends_names(tags=tags) or self._sends_heads(tasks)
+
+    def _sends_heads(self, tasks: Collection[str]) -> bool:
+        return any(not isinstance(self.plan(task), TaskReport) for task in reversed(self.in_order(tasks)))
+
+    def _sends_names(self, *, tags: bool) -> bool:
+        names = [partial(self.root_closure, oid) for _, oid in self.new_roots()]
+        names += [partial(self.tag_closure, oid) for _, oid in self.new_tags()] if tags else []
+        return any(_may_be_sent(judge) for judge in names)
 
     def purged_there(self, node: Node) -> bool:
         """Returns whether an object may be gone there, because it was purged."""
@@ -184,11 +221,19 @@ class Planner:
             if reason is not None:
                 return reason
         if self._purged_there.covers_commit(self.repo.objects, ours.commit) is not None:
-            return f"it was purged from {name}; mu2net pull drops it here, unless there is work on it never sent there"
+            return f"it was purged from {name}; here it stays. To drop it here, too: mu2net rm-task {task} --purge"
         return None
 
+    def _time(self, head: HeadState) -> str:
+        """Returns when a head's newest work was done; that of a broken one comes first, and is reported."""
+        try:
+            return self.repo.objects.commit(head.commit).finished_at
+        except ISOLATED:
+            return ""
+
     def _refusal(self, closure: Closure) -> str | None:
-        reason = refusal(closure, self.rules, self.remote.audience)
+        objects = self.repo.objects
+        reason = refusal(closure, self.rules, self.remote.audience, task_of=objects.task, label_of=objects.label)
         if reason is not None:
             return reason
         nodes: list[Node] = [node for node, _ in closure.manifests]
@@ -197,3 +242,11 @@ class Planner:
         return (
             None if task is None else f"it holds knowledge of {task}, which was purged from {self.remote.remote.name}"
         )
+
+
+def _may_be_sent(judge: Callable[[], Judged]) -> bool:
+    """Returns whether a root or tag may be sent; what is broken is reported when that is tried."""
+    try:
+        return judge()[1] is None
+    except ISOLATED:
+        return False

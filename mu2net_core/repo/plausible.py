@@ -1,16 +1,36 @@
-"""What arrives from others, judged before it is stored: whether it can be what honest work of this repository makes."""
+"""What arrives from others, judged before it is stored: whether it can be what honest work of this repository makes.
+
+Nothing here tells whether a claim is true. It keeps out what no version of this program writes: what is of another
+repository, what joins different tasks, numbers and times from which nobody could go on, scores that do not follow from
+what they were made of, and manifests that hide whose data trained a component.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import isclose
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, InternalError, InvalidInputError, NotFoundError
+from mu2net_core.objects import LARGEST_COUNT, Commit, ComponentRef, Model, Scorer, Snapshot, Task
+from mu2net_core.repo.contest import is_canonical_merge
 from mu2net_core.repo.database import Manifest, ObjectDatabase
+from mu2net_core.repo.merge import joined
+from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.snapshots import snapshot_chain
 
-__all__ = ["ISOLATED", "Arrivals", "check"]
+__all__ = ["ISOLATED", "Arrivals", "check", "check_component", "check_parts"]
 
 ISOLATED = (CorruptObjectError, NotFoundError, InvalidInputError, ConflictError, InternalError)
 """What is wrong with one task, root, tag or tombstone, and keeps no other from going on."""
+
+_AHEAD = timedelta(days=366)
+_ARRIVED = "that arrived"
+_LONGEST_TEXT = 4_096
+_DECAY = Scorer().name
+_EXACT = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +45,14 @@ class Arrivals:
     identity: str
     latest: str = ""
 
+    @classmethod
+    def at(cls, identity: str, now: datetime | None) -> Arrivals:
+        """Returns what arrivals are judged by at the moment ``now``; honest clocks are wrong, but not by a year."""
+        if now is None:
+            return cls(identity=identity)
+        latest = (now.astimezone(UTC) + _AHEAD).isoformat(timespec="microseconds")
+        return cls(identity=identity, latest=latest)
+
 
 def check(value: Manifest, objects: ObjectDatabase, arrivals: Arrivals) -> None:
     """Checks a manifest all of whose needs are in ``objects``.
@@ -32,3 +60,140 @@ def check(value: Manifest, objects: ObjectDatabase, arrivals: Arrivals) -> None:
     Raises:
         CorruptObjectError: it cannot be what honest work makes.
     """
+    if isinstance(value, Commit):
+        _check_commit(value, objects, arrivals)
+    elif isinstance(value, Model):
+        _check_model(value, objects)
+    elif isinstance(value, Snapshot):
+        _check_snapshot(value, objects, arrivals)
+    else:
+        _check_task(value)
+
+
+def check_component(data: bytes | memoryview) -> None:
+    """Checks that bytes which are going to be stored as a component are one; its arrays are not looked at.
+
+    Raises:
+        CorruptObjectError: they are not.
+    """
+    from mu2net_core.codec import read_label  # with numpy, which only those need who bring components
+
+    read_label(data)
+
+
+def check_parts(refs: Iterable[ComponentRef], objects: ObjectDatabase) -> None:
+    """Checks that a manifest hides nothing of what its components, as far as they are here, tell of themselves.
+
+    Raises:
+        CorruptObjectError: it leaves out a task whose data trained one of them.
+    """
+    for ref in refs:
+        label = None
+        with suppress(CorruptObjectError, InvalidInputError):  # damaged here: that is found when it is used
+            label = objects.label(ref.id)
+        hidden = () if label is None else label.hidden_by(ref.training)
+        if hidden:
+            raise _wrong(f"it hides that data of {hidden[0]} trained its {ref.name} (component {ref.id[:10]})")
+
+
+def _check_commit(commit: Commit, objects: ObjectDatabase, arrivals: Arrivals) -> None:
+    named = commit.identity if commit.parents else commit.identity or "none"
+    _check_identity(named, arrivals)
+    parents = [objects.commit(oid) for oid in commit.parents]
+    _check_all_of(commit.task, "parents", (parent.task for parent in parents))
+    _check_all_of(commit.task, "task object", [objects.task(commit.task_id).name])
+    if commit.model is not None:
+        _check_all_of(commit.task, "model", [objects.model(commit.model).task])
+    if commit.reset_to is not None and objects.has("commit", commit.reset_to):
+        _check_all_of(commit.task, "commit it goes back to", [objects.commit(commit.reset_to).task])
+    children = commit.children
+    selected = (times for agents in commit.selections.values() for times in agents.values())
+    _check_counts(commit.iteration, children.sampled, children.kept, *children.discarded.values(), *selected)
+    before = max((parent.iteration for parent in parents), default=commit.iteration if is_purge(commit) else 0)
+    if commit.iteration > before + 1:
+        raise _wrong(f"it is iteration {commit.iteration}, and follows iteration {before}")
+    latest = max(commit.started_at, commit.finished_at)
+    if arrivals.latest and latest > arrivals.latest:
+        raise _wrong(f"it says it was made at {latest}, which is not yet (is a clock wrong?)")
+    agent = commit.agent
+    _check_texts(commit.message, *([] if agent is None else [agent.id, agent.host, agent.device]))
+    if is_canonical_merge(commit):
+        _check_merge(commit, parents)
+
+
+def _check_merge(commit: Commit, parents: list[Commit]) -> None:
+    """Checks a merge nobody decided: but for the side that it keeps, its parents say all it says."""
+    able = {(parent.task_id, parent.model) for parent in parents}
+    whole = joined(commit.parents, parents, task_id=commit.task_id, model=commit.model)
+    if whole != commit or (commit.task_id, commit.model) not in able or any(map(is_canonical_merge, parents)):
+        raise _wrong("it is no merge that its parents give")
+
+
+def _check_model(model: Model, objects: ObjectDatabase) -> None:
+    limit = objects.limits.component_bytes
+    for ref in model.components:
+        _check_counts(ref.num_params, *(n for one in ref.training.values() for n in (one.steps, one.examples)))
+        if ref.size_bytes > limit:
+            raise _wrong(f"its {ref.name} has {ref.size_bytes} bytes, over the limit of {limit}")
+    if model.task is not None and model.task_id is not None and model.parent is not None and model.root is not None:
+        _check_all_of(model.task, "task object", [objects.task(model.task_id).name])
+        parent = objects.model(model.parent)
+        if objects.model(model.root).task is not None or (parent.root or model.parent) != model.root:
+            raise _wrong(f"the root it names, {model.root[:10]}, is none or not that of its parent")
+    _check_score(model)
+    _check_texts(model.device_kind or "", *model.versions, *model.versions.values())
+    check_parts(model.components, objects)
+
+
+def _check_score(model: Model) -> None:
+    if model.score is None:
+        return
+    if model.scorer is None or model.quality is None or model.costs is None:
+        raise _wrong("it has a score, but not all that a score is made of")
+    if model.scorer.name == _DECAY:
+        expected = model.scorer.score(model.quality, model.costs)
+        if not isclose(model.score, expected, rel_tol=_EXACT, abs_tol=_EXACT):
+            raise _wrong(f"its score is {model.score}, but of its quality and costs it would be {expected}")
+
+
+def _check_snapshot(snapshot: Snapshot, objects: ObjectDatabase, arrivals: Arrivals) -> None:
+    _check_identity(snapshot.identity, arrivals)
+    for name, model_id in snapshot.roots.items():
+        if objects.model(model_id).task is not None:
+            raise _wrong(f"what it names as the root {name} is a model of {objects.model(model_id).task}")
+    if snapshot.base is not None:
+        snapshot_chain(_ARRIVED, lambda oid: snapshot if oid is _ARRIVED else objects.stored_snapshot(oid))
+
+
+def _check_task(task: Task) -> None:
+    _check_counts(*(split.num_examples for split in task.splits.values()))
+    _check_counts(*(abs(value) for value in task.options.values() if isinstance(value, int)))
+    _check_texts(task.source, *task.classes)
+
+
+def _check_identity(identity: str | None, arrivals: Arrivals) -> None:
+    if identity is not None and identity != arrivals.identity:
+        named = "names no repository" if identity == "none" else f"is of another repository, {identity[:8]}…"
+        raise _wrong(f"it {named}: this is {arrivals.identity[:8]}…")
+
+
+def _check_all_of(task: str, what: str, names: Iterable[str | None]) -> None:
+    other = next((name for name in names if name != task), task)
+    if other != task:
+        raise _wrong(f"it is of the task {task}, and its {what} of {other or 'none'}")
+
+
+def _check_counts(*counts: int) -> None:
+    worst = max(counts, default=0)
+    if worst > LARGEST_COUNT:
+        raise _wrong(f"it counts up to {worst}, which nobody's work comes to")
+
+
+def _check_texts(*texts: str) -> None:
+    longest = max(map(len, texts), default=0)
+    if longest > _LONGEST_TEXT:
+        raise _wrong(f"it has a text of {longest} characters, over the limit of {_LONGEST_TEXT}")
+
+
+def _wrong(reason: str) -> CorruptObjectError:
+    return CorruptObjectError(f"It cannot be genuine: {reason}.")

@@ -8,6 +8,7 @@ from functools import partial
 from mu2net_core.objects import ComponentRef
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.plausible import check_parts
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.workers import Workers
 
@@ -25,16 +26,18 @@ def bring_components(repo: Repository, refs: Iterable[ComponentRef], *, counter:
 
     Raises:
         NotFoundError: one is nowhere.
-        CorruptObjectError: one is damaged over there.
+        CorruptObjectError: one is damaged over there, or tells of more than its model does.
     """
     missing = [ref for ref in {ref.id: ref for ref in refs}.values() if not repo.objects.has("component", ref.id)]
     counter.expect(len(missing), sum(ref.size_bytes for ref in missing))
     with Workers[int]() as workers:
         for ref in missing:
-            workers.submit(partial(_bring, repo.objects, ref.id), size_bytes=ref.size_bytes)
+            workers.submit(partial(_bring, repo.objects, ref), size_bytes=ref.size_bytes)
         for size_bytes in workers.results():
             counter.add(what, size_bytes)
 
 
-def _bring(objects: ObjectDatabase, oid: str) -> int:
-    return len(objects.read("component", oid))
+def _bring(objects: ObjectDatabase, ref: ComponentRef) -> int:
+    size_bytes = len(objects.read("component", ref.id))
+    check_parts([ref], objects)
+    return size_bytes

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
 
-from mu2net_core.errors import ConflictError
+from mu2net_core.errors import ConflictError, Mu2netError
 from mu2net_core.objects import object_key
 from mu2net_core.repo.closure import Closure, collect
 from mu2net_core.repo.fetching import Clock, fetch, fetch_heads, unknown_task
 from mu2net_core.repo.following import replaced_heads
-from mu2net_core.repo.join import OnConflict, conflict_report
+from mu2net_core.repo.join import OnConflict, Policy, conflict_report
 from mu2net_core.repo.merge import merge
-from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskReport
-from mu2net_core.repo.planning import Planner
+from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskOutcome, TaskReport
+from mu2net_core.repo.planning import Judged, Planner
+from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.pushing import reach_known
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, check_recipient
@@ -21,13 +24,16 @@ from mu2net_core.repo.tracking import Tracking, read_tracking
 
 __all__ = ["preview"]
 
+_STILL: Mapping[TaskOutcome, ParcelOutcome] = MappingProxyType({"up-to-date": "up-to-date", "broken": "broken"})
+"""What a push would leave as it is, or could not send; all else it would not send is skipped."""
+
 
 def preview(
     repo: Repository,
     remote: Remote,
     *,
     tasks: Collection[str] = (),
-    on_conflict: OnConflict = "best",
+    policy: Policy | None = None,
     open_store: OpenStore | None = None,
     clock: Clock = lambda: None,
 ) -> PushPlan:
@@ -37,17 +43,17 @@ def preview(
 
     Raises:
         NotFoundError: there is no task of that name here; or the repository that was there is gone.
-        ConflictError: a root there has another content.
         InvalidInputError: nothing can be sent to that place.
     """
     known = repo.refs.tasks()
     for task in tasks:
         if task not in known:
             raise unknown_task(task, known, "here", repo.config.remotes)
-    reached, tracking, astray, lost = _look(repo, remote, tasks or known, open_store, clock)
-    planner = Planner(repo, reached, tracking)
+    policy = policy or Policy()
+    reached, tracking, astray, lost, broken = _look(repo, remote, tasks or known, open_store, clock, policy)
+    planner = Planner(repo, reached, tracking, broken=broken)
     roots = tuple(_roots(planner))
-    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), astray, on_conflict))
+    parcels = tuple(_tasks(planner, planner.in_order(tasks or known), astray, policy.on_conflict))
     tags = () if tasks else tuple(_tags(planner))
     every = (*roots, *parcels, *tags)
     return PushPlan(
@@ -63,36 +69,43 @@ def preview(
 
 
 def _look(
-    repo: Repository, remote: Remote, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
-) -> tuple[RemoteRepository, Tracking, frozenset[str], tuple[str, ...]]:
+    repo: Repository,
+    remote: Remote,
+    tasks: Collection[str],
+    open_store: OpenStore | None,
+    clock: Clock,
+    policy: Policy,
+) -> tuple[RemoteRepository, Tracking, frozenset[str], tuple[str, ...], dict[str, Mu2netError]]:
     """Returns the remote, what is known of it now, its heads on other logs than were seen, and what it lost.
 
-    Looks at it, however shortly that was done.
+    And what is wrong with heads there. Looks at it, however shortly that was done.
     """
-    reached = reach_known(repo, remote, open_store, lambda: None)
+    reached = reach_known(repo, remote, open_store, lambda: None, policy)
     there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.names
     if not (reached.is_known and reached.is_current):
-        if not check_recipient(there):
-            return there, Tracking(url=remote.url), frozenset(), ()
+        if not check_recipient(there, repo.identity):
+            return there, Tracking(url=remote.url), frozenset(), (), {}
         if not reached.losses:
-            fetch(repo, there, clock=clock)
+            fetch(repo, there, clock=clock, policy=policy)
             tracking = read_tracking(repo.state, remote)
     astray = frozenset() if reached.sight is None else replaced_heads(there, tracking, reached.sight, tasks)
     numbers, _ = there.refs.listing(keys)
     heads = tracking.heads
     moved = [task for task in tasks if numbers.get(task, 0) > (heads[task].number if task in heads else 0)]
+    broken: dict[str, Mu2netError] = {}
     if moved:
-        tracking, _, broken = fetch_heads(repo, there, tracking, moved, numbers=numbers, counter=Counter())
-        if broken:
-            raise broken[min(broken)]
-    return there, tracking, astray, reached.losses.words
+        tracking, _, found = fetch_heads(
+            repo, there, tracking, moved, numbers=numbers, counter=Counter(), policy=policy
+        )
+        broken.update(found)
+    return there, tracking, astray, reached.losses.words, broken
 
 
 def _roots(planner: Planner) -> Iterator[Parcel]:
+    for name, _, conflict in planner.conflicting_roots():
+        yield Parcel(name=name, outcome="conflict", reason=conflict.message)
     for name, model_id in planner.new_roots():
-        closure = collect(planner.repo.objects, [("model", model_id)], planner.knowledge)
-        planner.knowledge.sent(closure)
-        yield _parcel(planner, name, "new", closure)
+        yield _named(planner, name, partial(planner.root_closure, model_id))
 
 
 def _tasks(
@@ -100,12 +113,14 @@ def _tasks(
 ) -> Iterator[Parcel]:
     sent: set[str] = set()
     for task in tasks:
-        plan, seen = planner.plan(task), planner.tracking.heads.get(task)
-        if task in astray:
+        wrong = planner.broken.get(task)
+        plan, seen = planner.plan(task) if wrong is None else None, planner.tracking.heads.get(task)
+        if wrong is not None:
+            yield Parcel(name=task, outcome="broken", reason=wrong.message)
+        elif task in astray:
             yield Parcel(name=task, outcome="merge", reason="its log there is another one than was seen")
         elif isinstance(plan, TaskReport):
-            outcome: ParcelOutcome = "up-to-date" if plan.outcome == "up-to-date" else "skipped"
-            yield Parcel(name=task, outcome=outcome, reason=plan.reason)
+            yield Parcel(name=task, outcome=_STILL.get(plan.outcome, "skipped"), reason=plan.reason)
         elif plan is None:
             yield _joined(planner, task, on_conflict)
         else:
@@ -134,12 +149,20 @@ def _joined(planner: Planner, task: str, on_conflict: OnConflict) -> Parcel:
 
 def _tags(planner: Planner) -> Iterator[Parcel]:
     for name, snapshot_id in planner.new_tags():
-        closure, reason = planner.tag_closure(snapshot_id)
+        yield _named(planner, name, partial(planner.tag_closure, snapshot_id))
+
+
+def _named(planner: Planner, name: str, judge: Callable[[], Judged]) -> Parcel:
+    """Returns what would be sent of a root or tag."""
+    try:
+        closure, reason = judge()
         if reason is not None:
-            yield Parcel(name=name, outcome="skipped", reason=reason)
-        else:
-            yield _parcel(planner, name, "new", closure)
-            planner.knowledge.sent(closure)
+            return Parcel(name=name, outcome="skipped", reason=reason)
+        parcel = _parcel(planner, name, "new", closure)
+    except ISOLATED as exc:
+        return Parcel(name=name, outcome="broken", reason=exc.message)
+    planner.knowledge.sent(closure)
+    return parcel
 
 
 def _parcel(
@@ -147,7 +170,11 @@ def _parcel(
 ) -> Parcel:
     if closure is None:
         return Parcel(name=name, outcome=outcome, reason=reason)
-    store = planner.repo.objects.store
+    objects, store = planner.repo.objects, planner.repo.objects.store
+    absent = sum(not objects.has("component", ref.id) for ref in closure.components)
+    if absent:
+        told = "as far as can be told before what is only elsewhere is here"
+        reason = told if reason is None else f"{reason}; {told}"
     manifests = sum(store.size(object_key(*node)) for node, _ in closure.manifests)
     return Parcel(
         name=name,

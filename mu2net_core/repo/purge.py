@@ -19,7 +19,7 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.history import forget_history
 from mu2net_core.repo.place import Place
-from mu2net_core.repo.purged import Purged, Tombstone, redacted_task
+from mu2net_core.repo.purged import Tombstone, redacted_task
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.survey import Survey, survey
 from mu2net_core.repo.workers import Workers
@@ -71,6 +71,88 @@ class PurgeReport:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Burial:
+    """One purge: what, where, and how. The attributes are the arguments of ``bury``."""
+
+    place: Place
+    task: str
+    store_commit: Callable[[Survey], str]
+    now: str
+    also: Callable[[], Tips] = Tips
+    inherited: tuple[Tombstone, ...] = ()
+    settle: Callable[[], None] = lambda: None
+    sign: Callable[[Tombstone], Tombstone] = lambda stone: stone
+
+    def look(self, doomed: Set[Node] = frozenset[Node]()) -> Survey:
+        """Returns how the task stands, ``doomed`` if something of it was found to go before."""
+        return survey(self.place, self.task, also=self.also(), doomed=doomed)
+
+    def move_head(self, found: Survey) -> None:
+        """Marks what will go, then moves the head to the purge commit; again if somebody else moved it meanwhile."""
+        for _ in range(_ATTEMPTS):
+            for stone in self.inherited:
+                self._bequeath(stone, found)
+            self.mark(found, found.roots)
+            try:
+                self.place.refs.append(self.task, self.store_commit(found), after=found.head)
+            except ConflictError:
+                found = self.look()
+                if found.is_moved:
+                    return
+            else:
+                return
+        where = self.place.store.url
+        raise ConflictError(f"The head of {self.task} in {where} kept moving: {_ATTEMPTS} attempts failed.")
+
+    def settled(self, found: Survey, roots: Set[str]) -> Survey:
+        """Returns what goes: all of it was marked before the epoch began, so whoever knows the epoch knows of that.
+
+        Pushes under way may bring more, or move the head on. What is found of that is marked, too, the head moves to
+        another purge commit, and they are told and waited for once more.
+        """
+        doomed = found.doomed
+        for _ in range(_ATTEMPTS):
+            new_epoch(self.place.store)
+            self.settle()
+            found = self.look(doomed)
+            doomed |= found.doomed
+            if not found.is_moved:
+                replace(self, inherited=()).move_head(found)
+            elif not self.mark(found, roots | found.roots):
+                return found
+        raise ConflictError(
+            f"The task {self.task} is marked as purged in {self.place.store.url}, but more of it kept being sent "
+            f"there: gave up after {_ATTEMPTS} attempts.",
+            hint="Run the same command again once nobody pushes: it goes on from here.",
+        )
+
+    def mark(self, found: Survey, roots: Set[str]) -> bool:
+        """Lists in tombstones what is doomed and in none yet; returns whether there was any."""
+        purged = self.place.purged()
+        through = found.head.number - 1 if found.is_moved else found.head.number
+        fresh = sorted(f"{kind}/{oid}" for kind, oid in found.doomed if not purged.is_listed((kind, oid), self.task))
+        known = purged.covers_entry(self.task, through)
+        begins = range(0, max(len(fresh), 0 if known else 1), _PER_TOMBSTONE)
+        for begin in begins:
+            stone = Tombstone(
+                task=self.task,
+                through=through,
+                roots=tuple(sorted(roots)),
+                objects=tuple(fresh[begin : begin + _PER_TOMBSTONE]),
+                purged_at=self.now,
+                identity=self.place.identity,
+                access=found.access,
+            )
+            self.place.refs.create_tombstone(self.sign(stone))
+        return bool(begins)
+
+    def _bequeath(self, stone: Tombstone, found: Survey) -> None:
+        """Makes a tombstone of elsewhere our own: with who may read what the task taught as it is known here."""
+        ours = replace(stone, through=found.head.number, access=found.access, identity=self.place.identity)
+        self.place.refs.create_tombstone(self.sign(replace(ours, signature=None)))
+
+
 def bury(
     place: Place,
     task: str,
@@ -78,7 +160,6 @@ def bury(
     *,
     now: str,
     also: Callable[[], Tips] = Tips,
-    inherited: Iterable[Tombstone] = (),
     settle: Callable[[], None] = lambda: None,
     sign: Callable[[Tombstone], Tombstone] = lambda stone: stone,
 ) -> PurgeReport:
@@ -90,7 +171,6 @@ def bury(
         store_commit: stores the purge commit, and its task object, and returns its id.
         now: for the tombstones, as commits store it.
         also: returns what else must stay; asked again before anything is deleted.
-        inherited: tombstones of the same purge elsewhere.
         settle: waits until pushes that began before are over.
         sign: returns a tombstone with a signature, if those made here have one.
 
@@ -100,12 +180,12 @@ def bury(
         CorruptObjectError: what others need cannot be found out; nothing was deleted.
         AccessDeniedError: permissions forbid it; what was marked stays marked.
     """
-    found = survey(place, task, also=also())
-    roots = found.roots | {oid for stone in inherited for oid in stone.roots}
+    burial = _Burial(place=place, task=task, store_commit=store_commit, now=now, also=also, settle=settle, sign=sign)
+    found = burial.look()
     if not found.is_moved:
-        _move_head(place, found, store_commit, now=now, also=also, inherited=tuple(inherited), sign=sign)
+        burial.move_head(found)
     try:
-        found = _settled(place, task, roots, store_commit, now=now, also=also, settle=settle, sign=sign)
+        found = burial.settled(found, found.roots)
         report = PurgeReport.of(place, found)
         forget_history(place.store)
         _delete(place, found.doomed)
@@ -129,18 +209,28 @@ def follow(
     also: Callable[[], Tips],
     sign: Callable[[Tombstone], Tombstone] = lambda stone: stone,
 ) -> None:
-    """Purges a task here as it was purged elsewhere: its head moves to the same purge commit, which is here already.
+    """Drops a task here as it was purged elsewhere: its head moves to the same purge commit, which is here already.
+
+    Nothing is deleted: what only the task reached is garbage from now on, unless somebody keeps it.
 
     Args:
         place: the repository here.
         task: one with a head here.
-        stones: the tombstones of the task elsewhere.
+        stones: the tombstones of the task elsewhere, as far as they are believed.
         purge: id of the purge commit.
         now: for further tombstones.
         also: returns what else must stay.
         sign: returns a tombstone with a signature, if those made here have one.
     """
-    bury(place, task, lambda _: purge, now=now, also=also, inherited=stones, sign=sign)
+    burial = _Burial(
+        place=place, task=task, store_commit=lambda _: purge, now=now, also=also, inherited=(*stones,), sign=sign
+    )
+    found = burial.look()
+    if not found.is_moved:
+        burial.move_head(found)
+    burial.settled(found, found.roots | {oid for stone in burial.inherited for oid in stone.roots})
+    forget_history(place.store)
+    place.objects.forget()
 
 
 def store_purge_commit(
@@ -160,85 +250,6 @@ def store_purge_commit(
         identity=place.identity,
     )
     return own.put(sign(commit))
-
-
-def _move_head(
-    place: Place,
-    found: Survey,
-    store_commit: Callable[[Survey], str],
-    *,
-    now: str,
-    also: Callable[[], Tips],
-    inherited: tuple[Tombstone, ...],
-    sign: Callable[[Tombstone], Tombstone],
-) -> None:
-    """Marks what will go, then moves the head to the purge commit; again if somebody else moved it meanwhile."""
-    for _ in range(_ATTEMPTS):
-        for stone in inherited:
-            ours = replace(stone, through=found.head.number, access=found.access, signature=None)
-            place.refs.create_tombstone(sign(replace(ours, identity=place.identity)))
-        _mark(place, found, found.roots, now, sign)
-        try:
-            place.refs.append(found.task, store_commit(found), after=found.head)
-        except ConflictError:
-            found = survey(place, found.task, also=also())
-            if found.is_moved:
-                return
-        else:
-            return
-    raise ConflictError(f"The head of {found.task} in {place.store.url} kept moving: {_ATTEMPTS} attempts failed.")
-
-
-def _settled(
-    place: Place,
-    task: str,
-    roots: Set[str],
-    store_commit: Callable[[Survey], str],
-    *,
-    now: str,
-    also: Callable[[], Tips],
-    settle: Callable[[], None],
-    sign: Callable[[Tombstone], Tombstone],
-) -> Survey:
-    """Returns what goes: all of it was marked before the epoch began, so whoever knows the epoch knows of that.
-
-    Pushes under way may bring more, or move the head on. What is found of that is marked, too, the head moves to
-    another purge commit, and they are told and waited for once more.
-    """
-    for _ in range(_ATTEMPTS):
-        new_epoch(place.store)
-        settle()
-        found = survey(place, task, also=also())
-        if not found.is_moved:
-            _move_head(place, found, store_commit, now=now, also=also, inherited=(), sign=sign)
-        elif not _mark(place, found, roots | found.roots, now, sign):
-            return found
-    raise ConflictError(
-        f"The task {task} is marked as purged in {place.store.url}, but more of it kept being sent there: gave up "
-        f"after {_ATTEMPTS} attempts.",
-        hint="Run the same command again once nobody pushes: it goes on from here.",
-    )
-
-
-def _mark(place: Place, found: Survey, roots: Set[str], now: str, sign: Callable[[Tombstone], Tombstone]) -> bool:
-    """Lists in tombstones what is doomed and in none yet; returns whether there was any."""
-    purged = Purged.read(place.refs)
-    through = found.head.number - 1 if found.is_moved else found.head.number
-    fresh = sorted(f"{kind}/{oid}" for kind, oid in found.doomed if purged.lists((kind, oid)) != found.task)
-    known = purged.covers_entry(found.task, through)
-    begins = range(0, max(len(fresh), 0 if known else 1), _PER_TOMBSTONE)
-    for begin in begins:
-        stone = Tombstone(
-            task=found.task,
-            through=through,
-            roots=tuple(sorted(roots)),
-            objects=tuple(fresh[begin : begin + _PER_TOMBSTONE]),
-            purged_at=now,
-            identity=place.identity,
-            access=found.access,
-        )
-        place.refs.create_tombstone(sign(stone))
-    return bool(begins)
 
 
 def _tags(place: Place, found: Survey) -> tuple[str, ...]:

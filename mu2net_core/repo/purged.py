@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import (
     KINDS,
+    PUBLIC,
     SPLITS,
     AccessRule,
     Commit,
@@ -24,6 +25,7 @@ from mu2net_core.objects import (
     check_identity,
     check_name,
     check_oid,
+    intersect,
 )
 from mu2net_core.version import FORMAT
 
@@ -92,21 +94,33 @@ class Purged:
 
     Attributes:
         tasks: names of the tasks purged, whether added again since or not.
+        rules: who may read what each of these taught, as whoever purged it knew.
     """
 
     def __init__(self, tombstones: Iterable[Tombstone] = ()) -> None:
         stones = tuple(tombstones)
         self.tasks = frozenset(stone.task for stone in stones)
-        self._nodes = {node: stone.task for stone in stones for node in stone.nodes}
+        self.rules: dict[str, AccessRule] = {}
+        self._nodes: dict[tuple[Kind, str], str] = {}
+        self._shared: set[tuple[str, tuple[Kind, str]]] = set()
+        for stone in stones:
+            for node in stone.nodes:
+                if self._nodes.setdefault(node, stone.task) != stone.task:
+                    self._shared.add((stone.task, node))
         self._roots = {oid: stone.task for stone in stones for oid in stone.roots}
         self._through: dict[str, int] = {}
         for stone in stones:
             self._through[stone.task] = max(stone.through, self._through.get(stone.task, 0))
+            self.rules[stone.task] = intersect([self.rules.get(stone.task, PUBLIC), stone.access])
 
     @classmethod
     def read(cls, refs: Refs) -> Purged:
-        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone."""
-        return cls(stone for stones in refs.tombstones().values() for stone in stones)
+        """Returns what was purged from the repository of ``refs``; one listing, one read per tombstone.
+
+        Raises:
+            CorruptObjectError: a tombstone is damaged.
+        """
+        return cls(refs.every_tombstone())
 
     def __bool__(self) -> bool:
         return bool(self.tasks)
@@ -114,6 +128,10 @@ class Purged:
     def lists(self, node: tuple[Kind, str]) -> str | None:
         """Returns the purged task that only reached the object ``node`` then, so that it may be gone; else None."""
         return self._nodes.get(node)
+
+    def is_listed(self, node: tuple[Kind, str], task: str) -> bool:
+        """Returns whether tombstones of that very task list the object ``node``, whichever else do."""
+        return self._nodes.get(node) == task or (task, node) in self._shared
 
     def starting(self, prefix: str) -> tuple[tuple[Kind, str], ...]:
         """Returns the objects listed whose id starts with ``prefix``."""
@@ -126,9 +144,9 @@ class Purged:
     def forbids(self, node: tuple[Kind, str]) -> str | None:
         """Returns the purged task whose knowledge the object ``node`` is, so that it must not come back; else None.
 
-        A task object alone may come back: who adds the same data again decided so.
+        A task object may come back: who adds the same data again decided so. So may a snapshot, which is no task's.
         """
-        return None if node[0] == "task" else self._nodes.get(node)
+        return None if node[0] in {"task", "snapshot"} else self._nodes.get(node)
 
     def covers_commit(self, commits: Commits, commit_id: str) -> str | None:
         """Returns the purged task whose old history the commit ``commit_id`` continues; None if it does not.

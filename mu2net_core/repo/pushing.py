@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import ConflictError, Mu2netError
 from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
 from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
@@ -20,7 +20,7 @@ from mu2net_core.repo.following import replaced_heads, replaced_names
 from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import Losses, find_losses
-from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, TaskReport
+from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, RemoteBehindError, TaskReport
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.ready import check_ready
 from mu2net_core.repo.remote import Remote
@@ -75,9 +75,10 @@ def push(
     done: dict[str, TaskReport] = {}
     restored: list[str] = []
     for _ in range(_ATTEMPTS):
+        broken: dict[str, TaskReport] = {}
         try:
-            session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock, restored)
-            return _push(session, tasks, known, done)
+            session = _begin(repo, remote, tasks, policy or Policy(), counter, open_store, clock, restored, broken)
+            return _push(session, tasks, known, done, broken)
         except ExchangeConflictError:
             raise
         except Mu2netError as exc:
@@ -89,14 +90,27 @@ def push(
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
 
 
-def _push(session: Session, tasks: Collection[str], known: Collection[str], done: Mapping[str, TaskReport]) -> Exchange:
-    """Pushes; a task that was sent in an attempt before (``done``) and is up to date now is reported as sent."""
+def _push(
+    session: Session,
+    tasks: Collection[str],
+    known: Collection[str],
+    done: Mapping[str, TaskReport],
+    broken: Mapping[str, TaskReport],
+) -> Exchange:
+    """Pushes; a task that was sent in an attempt before (``done``) and is up to date now is reported as sent.
+
+    One of which nothing is to be sent, and that is ``broken`` there, is reported as that.
+    """
     roots = session.push_roots()
     session.push_tasks(tasks or known)
     tags = () if tasks else session.push_tags()
     session.finish()
     remote, reports = session.remote.remote, session.reports
-    reports |= {task: report for task, report in done.items() if task not in reports or reports[task].outcome in _STILL}
+    for told in (done, broken):
+        reports |= {
+            task: report for task, report in told.items() if task in reports and reports[task].outcome in _STILL
+        }
+    reports |= {task: report for task, report in done.items() if task not in reports}
     exchange = Exchange(
         remote=remote.name,
         url=remote.url,
@@ -121,24 +135,26 @@ def _begin(
     open_store: OpenStore | None,
     clock: Clock,
     restored: list[str],
+    broken: dict[str, TaskReport],
 ) -> Session:
     """Returns a session with the remote; one never met, or changed since, is fetched from first.
 
-    What a remote lost of all that was seen of it is sent again, as far as it is here.
+    What a remote lost of all that was seen of it is sent again, as far as it is here, and added to ``restored``; what
+    is broken there to ``broken``.
     """
     brief = _briefly(repo, remote, tasks, open_store, clock)
     if brief is not None:
         return Session(brief[0], policy, counter, clock, restored=restored, looked=brief[1])
-    reached = reach_known(repo, remote, open_store, clock)
+    reached = reach_known(repo, remote, open_store, clock, policy)
     if not reached.is_known:
-        there = _met(repo, reached.remote, tasks, open_store, clock)
+        there = _met(repo, reached.remote, tasks, open_store, clock, policy, broken)
         return Session(
             Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock, restored=restored
         )
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
-    tracking = _settled(repo, reached, healed, clock)
+    tracking = _settled(repo, reached, healed, clock, policy, broken)
     planner = Planner(repo, there, tracking, healed.missing, _moved(reached.sight, tracking))
     looked: Extent = "listed" if reached.sight is None else "all"
     session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
@@ -183,7 +199,7 @@ def _briefly(
     So is done with a big one, if a head can be sent and nothing but heads; a folder is looked at each time.
     """
     tracking = read_tracking(repo.state, remote)
-    if not tracking.is_big or tracking.lost:
+    if not tracking.is_big or tracking.lost or tracking.unfinished or tracking.identity != repo.identity:
         return None
     there, now = connect(remote, open_store=open_store, limits=repo.limits), clock()
     is_folder = there.store.local_path(CONFIG) is not None
@@ -209,29 +225,51 @@ def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:
 
 
 def _met(
-    repo: Repository, there: RemoteRepository, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+    repo: Repository,
+    there: RemoteRepository,
+    tasks: Collection[str],
+    open_store: OpenStore | None,
+    clock: Clock,
+    policy: Policy,
+    broken: dict[str, TaskReport],
 ) -> RemoteRepository:
     """Returns a remote of which nothing was known, made if it is not there, and fetched from."""
     if not there.exists():
         check_ready(repo, there.audience, tasks or repo.refs.tasks(), tags=not tasks)
     there = connect_or_create(there.remote, repo.config, open_store=open_store, limits=repo.limits)
     begin_epoch(there.store)
-    _fetch(repo, there, clock)
+    broken |= _fetch(repo, there, clock, policy)
     return there
 
 
-def _fetch(repo: Repository, there: RemoteRepository, clock: Clock) -> None:
-    """Fetches; once more if something was purged meanwhile, so that what was named is not there any more."""
+def _fetch(repo: Repository, there: RemoteRepository, clock: Clock, policy: Policy) -> dict[str, TaskReport]:
+    """Fetches, once more if something was purged meanwhile, so that what was named is not there any more.
+
+    Returns:
+        the tasks that are broken there; that it is behind what was seen of it is seen to otherwise.
+    """
+    done = _fetched(repo, there, clock, policy)
+    epoch = read_tracking(repo.state, there.remote).epoch
+    if not done.is_whole and epoch is not None and not is_current(there.store, epoch):
+        done = _fetched(repo, there, clock, policy)
+    return {report.task: report for report in done.tasks if report.outcome == "broken"}
+
+
+def _fetched(repo: Repository, there: RemoteRepository, clock: Clock, policy: Policy) -> Exchange:
     try:
-        fetch(repo, there, clock=clock)
-    except NotFoundError:
-        epoch = read_tracking(repo.state, there.remote).epoch
-        if epoch is None or is_current(there.store, epoch):
-            raise
-        fetch(repo, there, clock=clock)
+        return fetch(repo, there, clock=clock, policy=policy)
+    except RemoteBehindError as exc:
+        return exc.done
 
 
-def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock) -> Tracking:
+def _settled(
+    repo: Repository,
+    reached: Reached,
+    healed: Healed,
+    clock: Clock,
+    policy: Policy,
+    broken: dict[str, TaskReport],
+) -> Tracking:
     """Returns what is known of a remote after what it lost was sent again, also stored; fetches if it has changed."""
     there, tracking = reached.remote, replace(reached.tracking, lost=healed.missing.words)
     if healed.sent.epoch or (healed.sent.stones and reached.is_current):
@@ -240,12 +278,9 @@ def _settled(repo: Repository, reached: Reached, healed: Healed, clock: Clock) -
     if reached.is_current or healed.sent.epoch:
         return tracking
     begin_epoch(there.store)
-    try:
-        _fetch(repo, there, clock)
-    except CorruptObjectError:
-        if not reached.losses:
-            raise  # else it is behind, which is seen to, and all else of it was fetched
-    tracking = replace(read_tracking(repo.state, there.remote), lost=healed.missing.words)
+    broken |= _fetch(repo, there, clock, policy)
+    tracking = read_tracking(repo.state, there.remote)
+    tracking = replace(tracking, lost=healed.missing.words or (tracking.lost if broken else ()))
     write_tracking(repo.state, there.remote.name, tracking)
     return tracking
 
@@ -271,26 +306,31 @@ class Reached:
     losses: Losses = field(default_factory=Losses)
 
 
-def reach_known(repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock) -> Reached:
+def reach_known(
+    repo: Repository, remote: Remote, open_store: OpenStore | None, clock: Clock, policy: Policy
+) -> Reached:
     """Returns the remote, and whether all is there that was seen of it: one listing, none if that was done just now.
 
     A folder is looked at each time: that costs nothing.
 
     Raises:
         NotFoundError: nothing of it is left, or there is another repository now.
+        ConflictError: likewise.
     """
     tracking, now = read_tracking(repo.state, remote), clock()
     reached = connect(remote, open_store=open_store, limits=repo.limits)
     if not (tracking.heads or tracking.roots):
         return Reached(remote=reached, tracking=tracking, is_known=False)
-    if tracking.was_listed(now) and reached.store.local_path(CONFIG) is None:
+    is_seen = tracking.was_listed(now) and not tracking.unfinished
+    if is_seen and reached.store.local_path(CONFIG) is None:
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
-    check_known(repo, reached, tracking, sight)
+    if tracking.identity != repo.identity or not is_current:
+        tracking = check_known(repo, reached, tracking, sight)
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses or not is_current:
-        note_purged(repo, reached)
+        note_purged(repo, reached, policy)
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses.objects and not is_current:
         losses = replace(losses, objects=losses.objects - presumed(repo, reached, tracking, sight))

@@ -1,4 +1,8 @@
-"""What the refs of a repository reach: all that must stay when something is deleted."""
+"""What the refs of a repository reach: all that must stay when something is deleted.
+
+A tombstone is a claim, and whoever may write here can make it. So all that is alive is followed first, and nothing of
+that may be missing. Only then follows what a purge left behind, and there what tombstones list may be gone.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +37,14 @@ class Tips:
         models: whose arrays are needed, too.
         tags: snapshots whose heads are needed, too.
         others: any further objects.
+        faded: commits whose history may be gone, as far as tombstones list it.
     """
 
     commits: Set[str] = field(default_factory=frozenset)
     models: Set[str] = field(default_factory=frozenset)
     tags: Set[str] = field(default_factory=frozenset)
     others: Set[Node] = field(default_factory=frozenset)
+    faded: Set[str] = field(default_factory=frozenset)
 
     def __or__(self, more: Tips) -> Tips:
         return Tips(
@@ -46,6 +52,7 @@ class Tips:
             models=self.models | more.models,
             tags=self.tags | more.tags,
             others=self.others | more.others,
+            faded=self.faded | more.faded,
         )
 
 
@@ -67,15 +74,16 @@ def ref_tips(place: Place, purged: Purged, *, without: str | None = None) -> Tip
             numbers.setdefault(entry[0], []).append(entry[1])
         elif not _is_known(key):
             raise CorruptObjectError(f"{key} in {refs.store.url} is no ref that this version knows.", hint=ABORTED)
-    wanted = [
-        (task, number)
-        for task, entries in sorted(numbers.items())
-        if task != without
-        for number in entries
-        if not (purged.covers_entry(task, number) and not purged.covers_entry(task, max(entries)))
-    ]
+    alive, faded = list[tuple[str, int]](), list[tuple[str, int]]()
+    for task, entries in sorted(numbers.items()):
+        if task != without:
+            newest = max(entries)
+            covered = {number for number in entries if purged.covers_entry(task, number)} - {newest}
+            alive += [(task, number) for number in entries if number not in covered]
+            faded += [(task, number) for number in sorted(covered) if purged.covers_entry(task, newest)]
     return Tips(
-        commits=frozenset(_commits(place, wanted)),
+        commits=frozenset(_commits(place, alive)),
+        faded=frozenset(_commits(place, faded)),
         models=frozenset(refs.roots().values()),
         tags=frozenset(refs.tags().values()),
     )
@@ -94,10 +102,11 @@ def reach(
         visit: told of every manifest met.
 
     Raises:
-        CorruptObjectError: a manifest cannot be read, or is missing though nobody purged it.
+        CorruptObjectError: a manifest cannot be read, or is missing though nobody purged it, or though it is needed by
+            what is alive.
     """
-    walk = _Walk(tips=tips, purged=purged, spared=spared)
-    while walk.fresh:
+    walk = _Walk(tips=tips, purged=purged, spared=spared, is_there=partial(_is_there, place))
+    while walk.fresh or walk.fade():
         batch = sorted(walk.fresh)
         walk.fresh = set()
         for node, value in place.load_all(batch):
@@ -117,13 +126,16 @@ class _Walk:
     Attributes:
         found: all met so far.
         fresh: manifests met and not looked at yet.
+        faded: what tips, and heads of tags, may be gone; None once these are followed, too.
     """
 
     tips: Tips
     purged: Purged
     spared: str | None
+    is_there: Callable[[str], bool]
     found: set[Node] = field(default_factory=set)
     fresh: set[Node] = field(default_factory=set)
+    faded: set[Node] | None = field(default_factory=set)
     _retained: set[str] = field(default_factory=set)
     _waiting: dict[str, list[Node]] = field(default_factory=dict)
     _held: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -134,6 +146,15 @@ class _Walk:
         self._add(("commit", oid) for oid in self.tips.commits)
         self._add(self.tips.others)
 
+    def fade(self) -> bool:
+        """Goes on from what may be gone; returns whether there is anything."""
+        if self.faded is None:
+            return False
+        late, self.faded = self.faded, None
+        self._add(late)
+        self._add(("commit", oid) for oid in self.tips.faded)
+        return bool(self.fresh)
+
     def take(self, node: Node, value: Manifest) -> None:
         """Goes on from a manifest."""
         self._add(needs(value))
@@ -143,8 +164,7 @@ class _Walk:
             self._retain(value.roots.values())
             if node[1] in self._held:
                 hidden = self._held[node[1]]
-                heads = [(task, oid) for task, oid in value.heads.items() if task not in hidden]
-                self._add(("commit", oid) for task, oid in heads if not self._is_spared(task, oid))
+                self._name((task, oid) for task, oid in value.heads.items() if task not in hidden)
                 self._hold([] if value.base is None else [value.base], hidden | value.heads.keys())
         elif isinstance(value, Model):
             components: list[Node] = [("component", ref.id) for ref in value.components]
@@ -154,8 +174,8 @@ class _Walk:
                 self._waiting[node[1]] = components
 
     def drop(self, node: Node, error: NotFoundError) -> None:
-        """Accepts that a manifest is gone, if it was purged."""
-        if self.purged.lists(node) is None:
+        """Accepts that a manifest is gone, if it was purged, and nothing that is alive needs it."""
+        if self.faded is not None or self.purged.lists(node) is None:
             raise CorruptObjectError(f"The {node[0]} {node[1]} is missing: {error.message}", hint=ABORTED) from error
         self.found.discard(node)
 
@@ -182,8 +202,16 @@ class _Walk:
                 self.found.discard(("snapshot", oid))  # it may have been met as one whose heads do not, or not all
                 self._add([("snapshot", oid)])
 
-    def _is_spared(self, task: str, oid: str) -> bool:
-        return task == self.spared or self.purged.lists(("commit", oid)) is not None
+    def _name(self, heads: Iterable[tuple[str, str]]) -> None:
+        """Goes on from the heads of a tag: of those that were purged, once all others are followed."""
+        for task, oid in heads:
+            if task == self.spared:
+                continue
+            listed = self.purged.is_listed(("commit", oid), task)
+            if self.faded is None or not listed:
+                self._add([("commit", oid)])
+            elif self.is_there(oid):
+                self.faded.add(("commit", oid))
 
 
 def state_tips(repo: Repository) -> Tips:
@@ -192,10 +220,14 @@ def state_tips(repo: Repository) -> Tips:
     commits = {state.commit for note in notes for state in note.heads.values()}
     commits |= {oid for note in notes for oid in note.replaced.values()}
     return Tips(
-        commits=frozenset(oid for oid in commits if repo.objects.has("commit", oid)),
+        faded=frozenset(oid for oid in commits if repo.objects.has("commit", oid)),
         models=frozenset(o for note in notes for o in note.roots.values() if repo.objects.has("model", o)),
         tags=frozenset(o for note in notes for o in note.tags.values() if repo.objects.has("snapshot", o)),
     )
+
+
+def _is_there(place: Place, commit_id: str) -> bool:
+    return place.objects.has("commit", commit_id)
 
 
 def _commits(place: Place, wanted: Sequence[tuple[str, int]]) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Literal
 
+from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.audience import refusal, refused_task
+from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
@@ -28,16 +32,25 @@ def check_ready(repo: Repository, audience: AccessRule, tasks: Iterable[str], *,
         tags: whether tags are sent too.
 
     Raises:
-        CorruptObjectError: an object is damaged.
-        NotFoundError: an object is neither here nor on a remote.
+        CorruptObjectError: an object is damaged, and no task and no tag is whole without it.
+        NotFoundError: likewise, an object is neither here nor on a remote.
     """
     objects, rules = repo.objects, load_rules(repo)
     knowledge = Knowledge(objects, Tracking(url=""))
-    for tips in _parcels(repo, [task for task in tasks if refused_task(task, rules, audience) is None], tags=tags):
-        closure = collect(objects, tips, knowledge)
-        if refusal(closure, rules, audience) is None:
-            _read_all(objects, closure)
-            knowledge.sent(closure)
+    wrong, whole = list[Mu2netError](), 0
+    tasks = [task for task in tasks if refused_task(task, rules, audience) is None]
+    for name, tips in _parcels(repo, tasks, tags=tags):
+        try:
+            closure = collect(objects, tips(), knowledge)
+            if refusal(closure, rules, audience, task_of=objects.task, label_of=objects.label) is None:
+                _read_all(objects, closure)
+                knowledge.sent(closure)
+        except ISOLATED as exc:
+            wrong.append(exc)
+        else:
+            whole += name != "root"
+    if wrong and not whole:
+        raise wrong[0]
 
 
 def _read_all(objects: ObjectDatabase, closure: Closure) -> None:
@@ -52,16 +65,25 @@ def _read(objects: ObjectDatabase, oid: str) -> int:
     return len(objects.read("component", oid))
 
 
-def _parcels(repo: Repository, tasks: Iterable[str], *, tags: bool) -> Iterable[list[Node]]:
-    """Yields what is sent together: a root, the head of a task, or a tag and all it names."""
-    for _, model_id in sorted(repo.refs.roots().items()):
-        yield [("model", model_id)]
+def _parcels(
+    repo: Repository, tasks: Iterable[str], *, tags: bool
+) -> Iterator[tuple[Literal["root", "task", "tag"], Callable[[], list[Node]]]]:
+    """Yields what is sent together, and what it is: a root, the head of a task, or a tag and all it names."""
+    for model_id in sorted(repo.refs.roots().values()):
+        yield "root", partial(_root, repo.objects, model_id)
     for task in tasks:
         head = repo.refs.head(task)
         if head is not None:
-            yield [("commit", head.commit)]
-    purged = Purged.read(repo.refs)
+            yield "task", partial(list[Node], [("commit", head.commit)])
+    purged = purges_here(repo)
     for _, snapshot_id in sorted(repo.refs.tags().items()) if tags else ():
-        heads: list[Node] = [("commit", oid) for oid in repo.objects.snapshot(snapshot_id).heads.values()]
-        if purged.missing(repo.objects, heads) is None:
-            yield [*heads, ("snapshot", snapshot_id)]
+        yield "tag", partial(_tag, repo.objects, snapshot_id, purged)
+
+
+def _root(objects: ObjectDatabase, model_id: str) -> list[Node]:
+    return [("model", model_id)] if objects.model(model_id).task is None else []
+
+
+def _tag(objects: ObjectDatabase, snapshot_id: str, purged: Purged) -> list[Node]:
+    heads: list[Node] = [("commit", oid) for oid in objects.snapshot(snapshot_id).heads.values()]
+    return [*heads, ("snapshot", snapshot_id)] if purged.missing(objects, heads) is None else []

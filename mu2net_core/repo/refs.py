@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, NotFoundError
+from mu2net_core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    CorruptObjectError,
+    InvalidInputError,
+    Mu2netError,
+    NotFoundError,
+)
 from mu2net_core.objects import (
     LIMITS,
     HeadEntry,
@@ -34,6 +41,8 @@ _ENTRY = re.compile(r"refs/heads/(.+)/([0-9]{8})")
 _TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
+_MOST_STONES = 10_000
+"""So many tombstones of a task are read: they list millions of objects."""
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -174,12 +183,13 @@ class Refs:
         self._known[task] = number
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=commit_id)
 
-    def tags(self, known: Mapping[str, str] = _NONE, *, seen: Mapping[str, str] = _NONE) -> Mapping[str, str]:
+    def tags(self, known: Mapping[str, str] = _NONE) -> Mapping[str, str]:
         """Returns the snapshot id of every tag by name; one listing, and one read for each that is not ``known``.
 
-        One whose file is damaged is what it was ``seen`` to be.
+        Raises:
+            CorruptObjectError: the file of one is damaged.
         """
-        return self._named("tags", known, seen)
+        return self._all("tags", known)
 
     def tag(self, name: str) -> str:
         """Returns the snapshot id of a tag; raises NotFoundError if there is none."""
@@ -200,26 +210,81 @@ class Refs:
         """Creates a tag; raises AlreadyExistsError if it exists and is another snapshot."""
         self._create_id("tags", check_name(name, "tag name"), snapshot_id)
 
-    def roots(self, known: Mapping[str, str] = _NONE, *, seen: Mapping[str, str] = _NONE) -> Mapping[str, str]:
-        """Returns the model id of every root model by name; arguments as of ``tags``."""
-        return self._named("roots", known, seen)
+    def roots(self, known: Mapping[str, str] = _NONE) -> Mapping[str, str]:
+        """Returns the model id of every root model by name; otherwise as ``tags``."""
+        return self._all("roots", known)
+
+    def names(
+        self, folder: Literal["tags", "roots"], known: Mapping[str, str] = _NONE
+    ) -> tuple[dict[str, str], dict[str, Mu2netError]]:
+        """Returns what every tag, or every root, names; and what is wrong with those whose files are damaged.
+
+        Args:
+            folder: which of them.
+            known: those that need not be read.
+        """
+        found, bad = dict[str, str](), dict[str, Mu2netError]()
+        for name in self.listed(folder):
+            try:
+                found[name] = known.get(name) or self.read_id(f"refs/{folder}/{name}")
+            except (CorruptObjectError, NotFoundError) as exc:  # deleted since it was listed, too
+                bad[name] = exc
+        return found, bad
 
     def create_root(self, name: str, model_id: str) -> None:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
         self._create_id("roots", check_name(name, "root name"), model_id)
 
-    def tombstones(self) -> Mapping[str, tuple[Tombstone, ...]]:
-        """Returns what was purged, by task name, oldest first; one listing, and one read per tombstone."""
-        keys = [(place, key) for key in self.store.list("refs/purged") if (place := parse_tombstone_key(key))]
-        self._check_count(len(keys), "tombstones")
-        stones: dict[str, tuple[Tombstone, ...]] = {}
-        for (task, _), key in sorted(keys):
-            stones[task] = (*stones.get(task, ()), self.tombstone(key))
-        return stones
+    def tombstones(
+        self, tasks: Collection[str] | None = None
+    ) -> tuple[dict[str, tuple[Tombstone, ...]], dict[str, Mu2netError]]:
+        """Returns what was purged, by task name, oldest first; and what is wrong with that of a task.
+
+        One listing, and one read per tombstone. Of a task one of whose tombstones is damaged the others are returned.
+
+        Args:
+            tasks: whose to read; by default all.
+        """
+        keys: dict[str, list[str]] = {}
+        for key in sorted(self.store.list("refs/purged")):
+            place = parse_tombstone_key(key)
+            if place is not None and (tasks is None or place[0] in tasks):
+                keys.setdefault(place[0], []).append(key)
+        self._check_count(len(keys), "purged tasks")
+        stones, bad = dict[str, tuple[Tombstone, ...]](), dict[str, Mu2netError]()
+        for task, own in sorted(keys.items()):
+            found, error = self._readable(task, own)
+            stones |= {task: found} if found else {}
+            bad |= {} if error is None else {task: error}
+        return stones, bad
+
+    def every_tombstone(self) -> tuple[Tombstone, ...]:
+        """Returns all that was purged, oldest first for each task.
+
+        Raises:
+            CorruptObjectError: a tombstone is damaged.
+        """
+        stones, bad = self.tombstones()
+        for error in bad.values():
+            raise error
+        return tuple(stone for own in stones.values() for stone in own)
+
+    def _readable(self, task: str, keys: Sequence[str]) -> tuple[tuple[Tombstone, ...], Mu2netError | None]:
+        """Returns the tombstones of a task that can be read, and the first error of the others."""
+        if len(keys) > _MOST_STONES:
+            where = f"{self.store.url} has more than {_MOST_STONES} tombstones of {task}"
+            return (), CorruptObjectError(f"{where}, which no purge makes: none was read.")
+        found, error = list[Tombstone](), None
+        for key in keys:
+            try:
+                found.append(self.tombstone(key))
+            except (CorruptObjectError, InvalidInputError, NotFoundError) as exc:
+                error = error or exc
+        return tuple(found), error
 
     def tombstone(self, key: str) -> Tombstone:
         """Returns the tombstone at ``key``; raises CorruptObjectError if it holds none, or that of another task."""
-        data = self.store.read(key, limit=self._limits.manifest_bytes)
+        data = self.store.read(key, limit=self._limits.ref_bytes)
         stone = self._decode(data, Tombstone, key)
         place = parse_tombstone_key(key)
         if place is None or place[0] != stone.task or encode(stone) != data:
@@ -257,22 +322,21 @@ class Refs:
     def _exists(self, task: str, number: int) -> bool:
         return number <= _LAST and self.store.exists(entry_key(task, number))
 
-    def _named(self, folder: str, known: Mapping[str, str], seen: Mapping[str, str]) -> Mapping[str, str]:
+    def _all(self, folder: Literal["tags", "roots"], known: Mapping[str, str]) -> Mapping[str, str]:
+        found, bad = self.names(folder, known)
+        for error in bad.values():
+            raise error
+        return found
+
+    def listed(self, folder: Literal["tags", "roots"]) -> list[str]:
+        """Returns the names of all tags, or roots, whatever is in their files; one listing."""
         names = []
         for key in self.store.list(f"refs/{folder}"):
             name = key.removeprefix(f"refs/{folder}/")
             if is_name(name):
                 names.append(name)
                 self._check_count(len(names), folder)
-        return {name: known.get(name) or self._id(folder, name, seen.get(name)) for name in names}
-
-    def _id(self, folder: str, name: str, seen: str | None) -> str:
-        try:
-            return self.read_id(f"refs/{folder}/{name}")
-        except CorruptObjectError:
-            if seen is None:
-                raise
-            return seen
+        return names
 
     def _check_count(self, count: int, what: str) -> None:
         if count > self._limits.refs:

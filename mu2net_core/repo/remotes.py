@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, parse_object_key
 from mu2net_core.repo.arrival import read_checked
 from mu2net_core.repo.config import Config, Remote
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.epoch import EPOCHS, begin_epoch
+from mu2net_core.repo.held import Holders
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
@@ -25,6 +27,7 @@ __all__ = [
     "OpenStore",
     "RemoteRepository",
     "attach",
+    "check_own",
     "check_place",
     "check_recipient",
     "check_vacant",
@@ -46,6 +49,7 @@ class RemoteRepository:
         store: its bytes by key.
         objects: its objects by id; every read is checked.
         refs: its heads, tags and roots.
+        limits: how much is accepted from it.
         audience: who can read what is sent there.
     """
 
@@ -54,7 +58,7 @@ class RemoteRepository:
         self.store = store
         self.objects = ObjectDatabase(store, limits=limits, remote=remote.name)
         self.refs = Refs(store, limits, remote=remote.name)
-        self._limits = limits
+        self.limits = limits
         self.audience = AccessRule() if remote.readers is None else AccessRule.only(remote.readers)
 
     def config(self) -> Config:
@@ -65,7 +69,7 @@ class RemoteRepository:
             InvalidInputError: it is of a future format.
         """
         try:
-            data = self.store.read(CONFIG, limit=self._limits.config_bytes)
+            data = self.store.read(CONFIG, limit=self.limits.config_bytes)
         except NotFoundError as exc:
             raise NotFoundError(
                 f"No repository at {self.store.url}.",
@@ -86,7 +90,7 @@ class RemoteRepository:
     def exists(self) -> bool:
         """Returns whether there is a repository; reads its settings, for then a server that refuses says why."""
         try:
-            self.store.read(CONFIG, limit=self._limits.config_bytes)
+            self.store.read(CONFIG, limit=self.limits.config_bytes)
         except NotFoundError:
             return False
         return True
@@ -154,19 +158,21 @@ def connect_or_create(
 
     Raises:
         InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
+        ConflictError: another repository is there.
         AccessDeniedError: permissions forbid it.
     """
     reached = connect(remote, open_store=open_store, limits=limits)
-    if not check_recipient(reached):
+    if not check_recipient(reached, like.identity):
         _create(reached, like)
     return reached
 
 
-def check_recipient(reached: RemoteRepository) -> bool:
-    """Returns whether there is a repository already; writes nothing.
+def check_recipient(reached: RemoteRepository, identity: str) -> bool:
+    """Returns whether there is a repository already, which must be of that identity; writes nothing.
 
     Raises:
         InvalidInputError: the place holds other things, or is a partial clone, which cannot serve others.
+        ConflictError: another repository is there.
     """
     try:
         found = reached.config()
@@ -177,12 +183,33 @@ def check_recipient(reached: RemoteRepository) -> bool:
         elif file.parent.is_dir():
             check_empty(file.parent)
         return False
+    check_own(reached.remote, found.identity, identity)
     if reached.is_partial(found):
         raise InvalidInputError(
             f"Cannot push to {reached.store.url}: it is a partial clone, which does not hold all components.",
             hint="Push to its own remote instead; in that folder, mu2net remote tells which.",
         )
     return True
+
+
+def check_own(remote: Remote, there: str, here: str) -> None:
+    """Checks that a remote is a copy of the repository at hand, by the identities of both.
+
+    Raises:
+        ConflictError: it is another one.
+    """
+    if there == here:
+        return
+    words = ["mu2net", "clone", remote.url, "FOLDER"]
+    for name, value in sorted(remote.options.items()):
+        words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
+    words += [] if remote.readers is None else ["--readers", ",".join(remote.readers)]
+    raise ConflictError(
+        f"The remote {remote.name} ({remote.url}) is another repository: its identity is {there[:8]}, and here it is "
+        f"{here[:8]}. Nothing was exchanged.",
+        hint=f"To work on that one: `{shlex.join(words)}`. Tasks can be added there again; models are not carried over "
+        "between repositories.",
+    )
 
 
 def check_place(remote: Remote, repo: Repository) -> None:
@@ -211,15 +238,21 @@ def _holds_repository(folder: Path) -> bool:
 
 def attach(repo: Repository) -> None:
     """Lets ``repo`` bring missing components from its partial remotes, as they are configured now."""
-    repo.objects.fetch_missing = component_fetcher(repo.config.remotes.values(), limits=repo.limits)
+    remotes = repo.config.remotes.values()
+    repo.objects.fetch_missing = component_fetcher(remotes, holders=Holders(repo), limits=repo.limits)
 
 
 def component_fetcher(
-    remotes: Iterable[Remote], *, open_store: OpenStore | None = None, limits: Limits = LIMITS
+    remotes: Iterable[Remote],
+    *,
+    holders: Holders | None = None,
+    open_store: OpenStore | None = None,
+    limits: Limits = LIMITS,
 ) -> Callable[[Kind, str], bytes] | None:
     """Returns what brings missing components of a partial clone from the first of ``remotes`` that has them.
 
-    None if no remote is partial: then whatever is missing is lost. Every byte is checked against the id.
+    None if no remote is partial: then whatever is missing is lost. Every byte is checked against the id. Where there
+    are several, each is asked only for what it was seen to refer to, as ``holders`` say.
     """
     partial = sorted((remote for remote in remotes if remote.partial), key=lambda r: (r.name != "origin", r.name))
     if not partial:
@@ -227,20 +260,25 @@ def component_fetcher(
     stores: dict[str, Store] = {}
 
     def fetch(kind: Kind, oid: str) -> bytes:
-        for remote in partial if kind == "component" else ():
+        chosen = partial if kind == "component" else []
+        if holders is not None and len(chosen) > 1:
+            chosen = holders.of(oid, chosen)
+        for remote in chosen:
             if remote.name not in stores:
                 stores[remote.name] = connect(remote, open_store=open_store).store
             try:
                 return read_checked(stores[remote.name], kind, oid, limit=limits.component_bytes, name=remote.name)
             except NotFoundError:
                 continue
-        asked = [(remote, stores[remote.name]) for remote in partial if kind == "component"]
-        raise _missing(kind, oid, asked)
+        unasked = [remote for remote in partial if kind == "component" and remote not in chosen]
+        raise _missing(kind, oid, [(remote, stores[remote.name]) for remote in chosen], unasked)
 
     return fetch
 
 
-def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> NotFoundError:
+def _missing(
+    kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]], unasked: Sequence[Remote] = ()
+) -> NotFoundError:
     """Returns the error for an object that is not here and on none of the remotes that were ``asked``."""
     places = ", ".join(f"{remote.name} ({remote.url})" for remote, _ in asked)
     what = f"The {kind} {oid} is not here" + (f" and not on {places}" if asked else "")
@@ -256,6 +294,12 @@ def _missing(kind: Kind, oid: str, asked: Sequence[tuple[Remote, Store]]) -> Not
                 f"{what}: it was purged from {remote.name} with the task {task}.",
                 hint=f"Run `mu2net pull {remote.name}`: that drops what was purged here, too.",
             )
+    if unasked and not asked:
+        names = ", ".join(remote.name for remote in unasked)
+        return NotFoundError(
+            f"{what}, and was not asked for on {names}: nothing that was seen there refers to it.",
+            hint=f"If that is out of date, look again: mu2net fetch {unasked[0].name}",
+        )
     return NotFoundError(
         f"{what}.",
         hint="`mu2net fsck --repair-from REMOTE` takes a good copy from any other repository that has one; "

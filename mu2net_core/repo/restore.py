@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, Mu2netError
-from mu2net_core.objects import LIMITS, Kind, object_key
+from mu2net_core.objects import LIMITS, Kind, encode, object_key
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.epoch import is_epoch_key, new_epoch
@@ -40,7 +40,7 @@ def restore_names(patient: Patient, source: Source, scan: Scan, refs: RefScan) -
     """Restores tags and roots that are damaged or name nothing, tombstones, epochs, settings; returns their keys.
 
     A tag or root comes back as it was but for a digit or two, as ``source`` has it, or as it was last seen on a remote,
-    if what that names is there or comes from ``source``.
+    if what that names is there or comes from ``source``. What others tell of must be trusted.
     """
     restored = []
     suspects = {problem.object for problem in refs.problems}
@@ -74,12 +74,14 @@ def _named(patient: Patient, source: Source, scan: Scan, key: str) -> Iterator[t
         data = patient.store.read(key, limit=LIMITS.ref_bytes)
         for oid in alike(data[:64].decode(errors="replace"), scan.snapshots if folder == "tags" else scan.models):
             yield oid, oid.encode() + (data[64:] if data[64:65] == b"\n" else b"\n")
+    told: list[str | None] = []
     with suppress(Mu2netError):
-        yield source.refs.read_id(key), source.refs.store.read(key, limit=LIMITS.ref_bytes)
-    for note in patient.known:
-        seen = (note.tags if folder == "tags" else note.roots).get(name)
-        if seen is not None:
-            yield seen, f"{seen}\n".encode()
+        told.append(source.refs.read_id(key))
+    told += [(note.tags if folder == "tags" else note.roots).get(name) for note in patient.known]
+    for oid in filter(None, told):
+        line = f"{oid}\n".encode()
+        if patient.trusts(key, line):
+            yield oid, line
 
 
 def _is_good(patient: Patient, source: Source, key: str, oid: str) -> bool:
@@ -105,8 +107,8 @@ def _tombstone(patient: Patient, source: Source, key: str) -> bool:
             patient.refs.create_tombstone(stone)
         return True
     try:
-        Refs(source.refs.store).tombstone(key)
-        return patient.replace(key, source.refs.store.read(key, limit=LIMITS.ref_bytes))
+        data = encode(Refs(source.refs.store).tombstone(key))
+        return patient.trusts(key, data) and patient.replace(key, data)
     except AccessDeniedError:
         raise
     except Mu2netError:

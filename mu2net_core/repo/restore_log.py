@@ -1,6 +1,6 @@
 """Brings damaged and missing entries of heads back, as far as others prove what they were (``entry_chain``).
 
-Of the newest entry nothing tells but where the head was last seen.
+Of the newest entry nothing tells but where the head was last seen, and what others have: that must be trusted.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _bounded(patient: Patient, task: str, numbers: tuple[int, ...]) -> Run | Non
 
 def _ways(patient: Patient, source: Source, scan: Scan, refs: RefScan, run: Run) -> Iterator[tuple[bytes, ...]]:
     """Yields the entries as they may have been, the best way first."""
-    purged = purged_commits([*patient.stones, *refs.tombstones], run.task)
+    purged = purged_commits([*patient.stones, *refs.tombstones.values()], run.task)
     written = (chained(run.before, commits) for commits in _as_written(patient, scan, run))
     if run.expected is not None:
         near = chain(_theirs(source, run), written)
@@ -84,12 +84,20 @@ def _ways(patient: Patient, source: Source, scan: Scan, refs: RefScan, run: Run)
         yield from proven(_commits(patient, scan, run), run, purged)
         return
     for state in patient.seen(run.task):  # noted with its hash, which proves it
-        yield from ending_in(_commits(patient, scan, run), run, state, purged)
+        noted = ending_in(_commits(patient, scan, run), run, state, purged)
+        yield from (way for way in noted if _is_trusted(patient, run, way))
     yield from written
     if run.before is not None:  # else it would follow ours whatever log it is of
-        yield from _theirs(source, run)
+        yield from (way for way in _theirs(source, run) if _is_trusted(patient, run, way))
     if len(run.numbers) == 1 and (run.task, run.numbers[0]) in refs.broken:  # else it may be right, and its commit lost
-        yield from (chained(run.before, [oid]) for oid in _last_seen(patient, source, run))
+        last = (chained(run.before, [oid]) for oid in _last_seen(patient, source, run))
+        yield from (way for way in last if _is_trusted(patient, run, way))
+
+
+def _is_trusted(patient: Patient, run: Run, way: Sequence[bytes]) -> bool:
+    """Returns whether entries that others tell of may become some of this repository."""
+    keys = (entry_key(run.task, number) for number in run.numbers)
+    return all(patient.trusts(key, data) for key, data in zip(keys, way, strict=True))
 
 
 def _commits(patient: Patient, scan: Scan, run: Run) -> Mapping[str, Commit]:

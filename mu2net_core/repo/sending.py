@@ -7,30 +7,34 @@ meanwhile, creating its next entry fails; then their work is fetched, joined wit
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from random import SystemRandom
+from typing import TypeVar
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError
+from mu2net_core.errors import AlreadyExistsError, ConflictError, Mu2netError
 from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.closure import Closure, Node, collect
+from mu2net_core.repo.closure import Closure, Node
 from mu2net_core.repo.epoch import is_current
-from mu2net_core.repo.fetching import Clock, fetch_heads
+from mu2net_core.repo.fetching import Clock, fetch_heads, note_purged
 from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.moving import absent, move_heads, relied_on, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
-from mu2net_core.repo.planning import Plan, Planner
+from mu2net_core.repo.planning import Judged, Plan, Planner
+from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.sight import Extent
-from mu2net_core.repo.tracking import Tracking, write_purged, write_tracking
+from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 
 __all__ = ["RemoteChangedError", "Session"]
@@ -38,6 +42,10 @@ __all__ = ["RemoteChangedError", "Session"]
 _ATTEMPTS = 100
 _FIRST_S, _LONGEST_S = 0.02, 2.0
 _BATCH = 64
+_LONG = timedelta(days=1)
+"""How long objects may wait for a ref before they are looked at again: far shorter than gc leaves them alone."""
+
+_T = TypeVar("_T")
 
 
 class RemoteChangedError(Exception):
@@ -76,9 +84,13 @@ class Session:
     _introduced: set[str] = field(default_factory=set)
     _forgotten: set[str] = field(default_factory=set)
     _conflicts: list[ConflictError] = field(default_factory=list)
+    _cut_off: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._resuming = self.tracking.unfinished
+        if self.policy.refuse_stone is not None:
+            self.planner.refuse_stone = self.policy.refuse_stone
+            self.planner.learn(self.tracking)
 
     @property
     def repo(self) -> Repository:
@@ -98,25 +110,28 @@ class Session:
     def push_tasks(self, tasks: Iterable[str]) -> None:
         """Sends tasks, oldest work first, so that what later work builds on is there before it.
 
-        A conflict does not keep the others from being sent.
+        A conflict, or one that is broken, does not keep the others from being sent.
         """
         ordered = iter(self.planner.in_order(tasks))
         while batch := list(islice(ordered, _BATCH)):
-            for task in self._push_together(batch):
-                try:
-                    self._push_task(task)
-                except ConflictError as exc:
-                    self._conflicts.append(exc)
-                    self.reports[task] = conflict_report(task, exc)
+            for task in self._push_batch(batch):
+                self._push_late(task)
 
     def raise_conflict(self, done: Exchange) -> None:
-        """Raises the conflicts met, if any, now that everything else was sent."""
+        """Raises the conflicts met, if any, now that everything else was sent; or what is wrong with all of it.
+
+        Raises:
+            ExchangeConflictError: there were conflicts.
+            Mu2netError: every task is broken.
+        """
         if self._conflicts:
             raise ExchangeConflictError(self._conflicts, done)
+        if done.tasks and all(report.outcome == "broken" for report in done.tasks):
+            raise self.planner.broken[done.tasks[0].task]
 
     def finish(self) -> None:
-        """Notes that all was sent."""
-        if self.tracking.unfinished:
+        """Notes that all was sent that can be."""
+        if self.tracking.unfinished and not self._cut_off:
             self._note(replace(self.tracking, unfinished=False))
 
     def forget(self, task: str) -> None:
@@ -131,27 +146,87 @@ class Session:
     def push_roots(self) -> tuple[NameReport, ...]:
         """Sends the roots the remote was not known to have."""
         reports = []
+        for name, model_id, conflict in self.planner.conflicting_roots():
+            reports.append(self._conflicting(name, model_id, conflict))
         for name, model_id in self.planner.new_roots():
-            closure = collect(self.repo.objects, [("model", model_id)], self.planner.knowledge)
-            refreshed = self._deliver([closure], "roots")
-            try:
-                self.remote.refs.create_root(name, model_id)
-            except AlreadyExistsError as exc:
-                raise root_conflict(name, model_id, None, self.remote.remote.name) from exc
-            restore_missing(self.repo.objects, self.remote, refreshed)
-            self._note(self.tracking.with_root(name, model_id))
-            reports.append(NameReport(name=name, outcome="new", id=model_id))
-        return tuple(reports)
+            reports.append(self._push_name(name, model_id, self._push_root))
+        return tuple(sorted(reports, key=lambda report: report.name))
 
     def push_tags(self) -> tuple[NameReport, ...]:
         """Sends the tags the remote was not known to have."""
-        return tuple(self._push_tag(name, snapshot_id) for name, snapshot_id in self.planner.new_tags())
+        return tuple(self._push_name(name, oid, self._push_tag) for name, oid in self.planner.new_tags())
+
+    def _push_name(self, name: str, oid: str, push: Callable[[str, str], NameReport]) -> NameReport:
+        """Sends a root or tag; what is wrong with it is reported."""
+        try:
+            return push(name, oid)
+        except ISOLATED as exc:
+            self.planner.forget_plans()
+            return NameReport(name=name, outcome="broken", id=oid, reason=exc.message)
+
+    def _push_root(self, name: str, model_id: str) -> NameReport:
+        closure, reason = self._judged(partial(self.planner.root_closure, model_id))
+        if reason is not None:
+            return NameReport(name=name, outcome="skipped", id=model_id, reason=reason)
+        remote = self.remote.remote.name
+        try:
+            self._establish([closure], "roots", partial(self.remote.refs.create_root, name, model_id))
+        except AlreadyExistsError:
+            return self._conflicting(name, model_id, root_conflict(name, model_id, None, remote))
+        self._note(self.tracking.with_root(name, model_id))
+        return NameReport(name=name, outcome="new", id=model_id)
+
+    def _push_tag(self, name: str, snapshot_id: str) -> NameReport:
+        closure, reason = self._judged(partial(self.planner.tag_closure, snapshot_id))
+        if reason is not None:
+            return NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason)
+        try:
+            self._establish([closure], "tags", partial(self.remote.refs.create_tag, name, snapshot_id))
+        except AlreadyExistsError:
+            return self._conflicting(name, snapshot_id, _tag_conflict(name, self.remote.remote.name))
+        self._note(self.tracking.with_tag(name, snapshot_id))
+        return NameReport(name=name, outcome="new", id=snapshot_id)
+
+    def _conflicting(self, name: str, oid: str, conflict: ConflictError) -> NameReport:
+        self._conflicts.append(conflict)
+        return NameReport(name=name, outcome="conflict", id=oid, reason=conflict.message)
+
+    def _push_batch(self, tasks: Sequence[str]) -> list[str]:
+        """Sends tasks together, or one by one if something is wrong with one; returns those that must be joined."""
+        try:
+            return self._push_together(tasks)
+        except ISOLATED as exc:
+            self._cut_short()
+            if len(tasks) == 1:
+                self._break(tasks[0], exc)
+                return []
+        return [late for task in tasks for late in self._push_batch([task])]
+
+    def _push_late(self, task: str) -> None:
+        """Joins a task with what was done to it over there, and sends it."""
+        try:
+            self._push_task(task)
+        except ConflictError as exc:
+            self._conflicts.append(exc)
+            self.reports[task] = conflict_report(task, exc)
+        except ISOLATED as exc:
+            self._cut_short()
+            self._break(task, exc)
+
+    def _break(self, task: str, error: Mu2netError) -> None:
+        self.planner.broken[task] = error
+        self.reports[task] = TaskReport(task=task, outcome="broken", reason=error.message)
+
+    def _cut_short(self) -> None:
+        """Notes that of what was planned not all was sent: components that arrived are not sent again."""
+        self._cut_off = self._resuming = True
+        self.planner.forget_plans()
 
     def _push_together(self, tasks: Sequence[str]) -> list[str]:
         """Sends the tasks that can simply follow the remote's heads; returns those that cannot."""
         plans, late = list[Plan](), list[str]()
         for task in tasks:
-            plan = self.planner.plan(task)
+            plan = self._plan(task)
             if task in self.astray - self._followed:
                 late.append(task)
             elif isinstance(plan, TaskReport):
@@ -186,19 +261,57 @@ class Session:
                 return
         raise ConflictError(f"The head of {task} on {self.remote.remote.name} kept moving: gave up after {_ATTEMPTS}.")
 
+    def _plan(self, task: str) -> Plan | TaskReport | None:
+        """Returns how to send a task, judged when all that would be sent is here: what comes tells more of itself."""
+        plan = self.planner.plan(task)
+        return self.planner.plan(task) if isinstance(plan, Plan) and self._bring(plan.closure) else plan
+
+    def _judged(self, judge: Callable[[], Judged]) -> Judged:
+        """Returns likewise what a root or tag needs, and why it may not be sent."""
+        judged = judge()
+        return judge() if judged[1] is None and self._bring(judged[0]) else judged
+
+    def _bring(self, closure: Closure) -> bool:
+        """Brings components that are only on another remote; returns whether there were any."""
+        missing = [ref for ref in closure.components if not self.repo.objects.has("component", ref.id)]
+        bring_components(self.repo, missing, counter=Counter())
+        return bool(missing)
+
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads stood as they were seen."""
-        refreshed = self._deliver([plan.closure for plan in plans], what)
-        strayed = self._strayed(plans)
-        plans = [plan for plan in plans if plan.task not in strayed]
-        states = move_heads(self.remote, plans)
-        restore_missing(self.repo.objects, self.remote, refreshed)
+        states = self._establish([plan.closure for plan in plans], what, partial(self._move, plans))
         for plan in plans:
             if plan.task in states:
                 self.planner.knowledge.learn(plan.task, plan.commit)
                 self.reports[plan.task] = self._report(plan)
         self._note(self.tracking.with_heads(states.values(), newest=next(reversed(states), "")))
         return set(states)
+
+    def _move(self, plans: Sequence[Plan]) -> dict[str, HeadState]:
+        """Moves heads that stand as they were seen; returns where they are."""
+        strayed = self._strayed(plans)
+        return move_heads(self.remote, [plan for plan in plans if plan.task not in strayed])
+
+    def _establish(self, closures: Sequence[Closure], what: str, move: Callable[[], _T]) -> _T:
+        """Sends objects, then creates the refs that need them by ``move``; returns what that returns.
+
+        When this returns all of them are there, however long it took: a collection of garbage may have come between.
+        """
+        began = self.clock()
+        refreshed = self._deliver(closures, what)
+        self._renew(closures, began)
+        moved = move()
+        restore_missing(self.repo.objects, self.remote, refreshed)
+        self._renew(closures, began)
+        return moved
+
+    def _renew(self, closures: Sequence[Closure], began: datetime | None) -> None:
+        """Writes again what is old or gone of objects that were sent, if they have waited for a ref for long."""
+        now = self.clock()
+        if began is None or now is None or abs(now - began) < _LONG:
+            return
+        sent = list(dict.fromkeys(_nodes(closures)))
+        freshen(self.repo.objects, self.remote, sent, sent[-1]) if sent else ()
 
     def _strayed(self, plans: Sequence[Plan]) -> frozenset[str]:
         """Returns the tasks whose heads are on another log than was seen, though all was looked at: they are followed.
@@ -242,7 +355,9 @@ class Session:
 
     def _follow(self, task: str) -> TaskOutcome:
         """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
-        tracking, _, broken = fetch_heads(self.repo, self.remote, self.tracking, [task], counter=Counter())
+        tracking, _, broken = fetch_heads(
+            self.repo, self.remote, self.tracking, [task], counter=Counter(), policy=self.policy
+        )
         if task in broken:
             raise broken[task]
         if task not in tracking.heads:
@@ -270,30 +385,16 @@ class Session:
             return None
         if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
             return None
-        stones = self.remote.refs.tombstones()
-        write_purged(self.repo.state, self.remote.remote, (stone for name in sorted(stones) for stone in stones[name]))
+        note_purged(self.repo, self.remote, self.policy, [task])
         self.planner.learn(tracking)
-        ours = self.repo.refs.head(task)
-        if task not in stones and ours is not None and not contains(objects, ours.commit, theirs):
+        ours, stones = self.repo.refs.head(task), read_purged(self.repo.state, self.remote.remote)
+        is_told = any(stone.task == task for stone in stones)
+        if not is_told and ours is not None and not contains(objects, ours.commit, theirs):
             name = self.remote.remote.name
             reason = f"it was purged from {name}, which lost what tells of that: mu2net push {name} in the copy that "
             return TaskReport(task=task, outcome="skipped", reason=f"{reason}purged it sends that again")
         plan = self.planner.plan(task)
         return plan if isinstance(plan, TaskReport) and plan.outcome == "skipped" else None
-
-    def _push_tag(self, name: str, snapshot_id: str) -> NameReport:
-        closure, reason = self.planner.tag_closure(snapshot_id)
-        if reason is not None:
-            return NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason)
-        refreshed = self._deliver([closure], "tags")
-        try:
-            self.remote.refs.create_tag(name, snapshot_id)
-        except AlreadyExistsError as exc:
-            self._conflicts.append(_tag_conflict(name, self.remote.remote.name))
-            return NameReport(name=name, outcome="conflict", id=snapshot_id, reason=exc.message)
-        restore_missing(self.repo.objects, self.remote, refreshed)
-        self._note(self.tracking.with_tag(name, snapshot_id))
-        return NameReport(name=name, outcome="new", id=snapshot_id)
 
     def _deliver(self, closures: Sequence[Closure], what: str) -> tuple[Node, ...]:
         """Sends objects; when this returns, a ref may be created that needs them.
@@ -302,9 +403,9 @@ class Session:
             those that were there, and so old that they were written again.
         """
         objects = self.repo.objects
-        refs = [ref for closure in closures for ref in closure.components]
-        bring_components(self.repo, refs, counter=Counter())  # from another remote; or else nothing is sent
-        if refs and not self.tracking.unfinished:
+        for closure in closures:
+            self._bring(closure)
+        if any(True for _ in _nodes(closures)) and not self.tracking.unfinished:
             self._note(replace(self.tracking, unfinished=True))
         found = send(
             objects,
@@ -345,6 +446,13 @@ class Session:
     def _note(self, tracking: Tracking) -> None:
         self.planner.tracking = tracking
         write_tracking(self.repo.state, self.remote.remote.name, tracking)
+
+
+def _nodes(closures: Iterable[Closure]) -> Iterator[Node]:
+    """Yields all that closures send, manifests last."""
+    for closure in closures:
+        yield from (("component", ref.id) for ref in closure.components)
+        yield from (node for node, _ in closure.manifests)
 
 
 def _tag_conflict(name: str, remote: str) -> ConflictError:

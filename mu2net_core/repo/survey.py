@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import AccessRule, Commit, Model, Task, intersect
+from mu2net_core.objects import AccessRule, Commit, Model, Snapshot, Task, intersect
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.place import Place
@@ -42,19 +42,20 @@ class Survey:
     holders: tuple[str, ...]
 
 
-def survey(place: Place, task: str, *, also: Tips | None = None) -> Survey:
+def survey(place: Place, task: str, *, also: Tips | None = None, doomed: Set[Node] = frozenset[Node]()) -> Survey:
     """Returns what a purge of ``task`` takes away, or what is left to take away after its head was moved.
 
     Args:
         place: the repository.
         task: one with a head, removed or not.
         also: what else must stay, and what else is of the task: fetched heads and the like.
+        doomed: what was found to go before the head was moved.
 
     Raises:
         NotFoundError: there is no such task.
         CorruptObjectError: a ref or manifest that tells what others need cannot be read.
     """
-    purged = Purged.read(place.refs)
+    purged = place.purged()
     head = place.refs.head(task)
     if head is None:
         raise NotFoundError(f"There is no task {task} in {place.store.url}.")
@@ -63,16 +64,17 @@ def survey(place: Place, task: str, *, also: Tips | None = None) -> Survey:
     own = _Own(task=task)
     others = _Holders(task=task)
     extra = also or Tips()
-    foreign = frozenset(oid for oid in extra.commits if not _is_of(place, oid, task))
+    fetched = extra.commits | extra.faded
+    foreign = frozenset(oid for oid in fetched if not _is_of(place, oid, task))
     staying = ref_tips(place, purged, without=None if is_moved else task)
-    staying |= Tips(commits=foreign, models=extra.models, tags=extra.tags, others=extra.others)
+    staying |= replace(extra, commits=frozenset(), faded=foreign)
     stay = reach(place, staying, purged, spared=task, visit=others.visit)
-    history = Tips(commits=extra.commits - foreign)
+    history = Tips(faded=fetched - foreign)
     if not is_moved:
         entries = range(1, head.number + 1)
         live = (number for number in entries if not purged.covers_entry(task, number))
-        history |= Tips(commits={place.refs.entry(task, number)[0].commit for number in live})
-    left = reach(place, history, purged, visit=own.visit) - stay
+        history |= Tips(faded={place.refs.entry(task, number)[0].commit for number in live})
+    left = (doomed | reach(place, history, purged, visit=own.visit)) - stay
     there = place.nodes()
     left |= _strays(place, own, there, stay, purged)
     return Survey(
@@ -124,15 +126,22 @@ class _Holders:
 
 
 def _strays(place: Place, own: _Own, there: list[Node], stay: Set[Node], purged: Purged) -> set[Node]:
-    """Returns what else is of the task: what was purged before and is still there, and what nobody ever reached."""
-    strays = {node for node in there if purged.lists(node) == own.task}
-    for node, value in place.load_all(node for node in there if node[0] != "component" and node not in stay):
+    """Returns what else is of the task: what was purged before and is still there, and what nobody ever reached.
+
+    A tombstone that lists what somebody else is just sending takes nothing away: each says itself whose it is.
+    """
+    strays, loose = set[Node](), [node for node in there if node not in stay]
+    for node, value in place.load_all(node for node in loose if node[0] != "component"):
+        if isinstance(value, Snapshot) and own.task in value.heads and purged.is_listed(node, own.task):
+            strays.add(node)
         if not _is_own(value, own.task):
             continue
         strays.add(node)
         own.visit(node, value)  # type: ignore[arg-type]  # not an error, or it were not the task's own
         if isinstance(value, Model):
             strays |= {("component", ref.id) for ref in value.components if own.task in ref.training}
+    listed = (node for node in loose if node[0] == "component" and purged.is_listed(node, own.task))
+    strays |= {node for node in listed if node not in strays and own.task in place.taught_by(node[1])}
     return strays - stay
 
 

@@ -8,22 +8,25 @@ from dataclasses import replace
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule, Head, Model, Snapshot, System, component_rule, intersect
 from mu2net_core.repo.history import History, Past
+from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
-__all__ = ["load_rules", "load_system", "load_system_then", "record_snapshot", "visible_snapshot"]
+__all__ = ["load_rules", "load_system", "load_system_then", "record_snapshot", "visible_models", "visible_snapshot"]
 
 
 def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
     """Returns the system at the heads, or with ``heads`` (task to commit id, from a snapshot) as it was then.
 
-    Access rules always are those of the whole history, so that a rule made later holds for the past too.
+    Access rules always are those of the whole history, so that a rule made later holds for the past too. What names a
+    task's model among the roots is none.
     """
     current = {task: state.commit for task, state in repo.refs.heads().items()}
     at = current if heads is None else heads
     loaded = {task: _head(repo, commit_id) for task, commit_id in sorted(at.items())}
     alive = {task: head for task, head in loaded.items() if not head.commit.removed}
-    roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(repo.refs.roots().values()))}
+    named = {model_id: repo.objects.model(model_id) for model_id in sorted(set(repo.refs.roots().values()))}
+    roots = {model_id: model for model_id, model in named.items() if model.task is None}
     models = {head.model_id: head.model for head in alive.values() if head.model_id and head.model}
     history = list(History(repo).walk({*current.values(), *at.values()}))
     return System(
@@ -42,13 +45,16 @@ def load_system_then(repo: Repository, snapshot_id: str) -> System:
     """
     snapshot = repo.objects.snapshot(snapshot_id)
     system = load_system(repo, heads=snapshot.heads)
-    rules = _rules(repo, History(repo).walk(snapshot.heads.values()))
+    rules = _granted(repo, History(repo).walk(snapshot.heads.values()))
     roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(snapshot.roots.values()))}
     return replace(system, rules={**system.rules, **rules}, roots=roots)
 
 
 def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
-    """Returns who may read what each task taught, by task name: what its task objects in the whole history grant."""
+    """Returns who may read what each task taught, by task name.
+
+    That is what all of its task objects in the whole history grant, and all purges of it left.
+    """
     return _rules(repo, History(repo).walk(state.commit for state in repo.refs.heads().values()))
 
 
@@ -63,11 +69,7 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
         task: the task's name.
         roots: root model ids by name, as the refs have them; without it each goes by its id.
     """
-    heads = {
-        name: head.commit_id
-        for name, head in system.heads.items()
-        if name == task or (head.model is not None and _all_may_see(system, task, name, head.model))
-    }
+    heads = {name: head.commit_id for name, head in system.heads.items() if _may_name(system, task, name, head)}
     named = roots if roots is not None else {model_id: model_id for model_id in system.roots}
     usable = {
         name: model_id
@@ -75,6 +77,18 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
         if model_id in system.roots and system.may_use(task, system.roots[model_id])
     }
     return Snapshot(heads=heads, roots=usable)
+
+
+def visible_models(system: System, task: str) -> frozenset[str]:
+    """Returns the retained models and roots that a commit of ``task`` may name, as in its snapshot."""
+    heads = (head.model_id for name, head in system.heads.items() if _may_name(system, task, name, head))
+    roots = (model_id for model_id, model in system.roots.items() if system.may_use(task, model))
+    return frozenset(model_id for model_id in (*heads, *roots) if model_id is not None)
+
+
+def _may_name(system: System, task: str, other: str, head: Head) -> bool:
+    """Returns whether a commit of ``task`` may name the head of ``other``."""
+    return other == task or (head.model is not None and _all_may_see(system, task, other, head.model))
 
 
 def _all_may_see(system: System, task: str, other: str, model: Model) -> bool:
@@ -97,6 +111,12 @@ def _head(repo: Repository, commit_id: str) -> Head:
 
 
 def _rules(repo: Repository, history: Iterable[Past]) -> dict[str, AccessRule]:
+    """Returns per task who may read what it taught: what all its commits grant, and each purge of it left."""
+    granted, left = _granted(repo, history), Purged.read(repo.refs).rules
+    return granted | {name: intersect([granted.get(name, rule), rule]) for name, rule in sorted(left.items())}
+
+
+def _granted(repo: Repository, history: Iterable[Past]) -> dict[str, AccessRule]:
     """Returns per task the intersection over every task object that its commits name."""
     task_ids: dict[str, set[str]] = {}
     for past in history:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, InternalError, NotFoundError
-from mu2net_core.objects import AccessRule, Kind, component_rule, object_key
+from mu2net_core.errors import (
+    AccessDeniedError,
+    AlreadyExistsError,
+    CorruptObjectError,
+    InternalError,
+    NotFoundError,
+)
+from mu2net_core.objects import AccessRule, Kind, object_key
+from mu2net_core.repo.audience import refusal, refused_component
 from mu2net_core.repo.closure import Closure, Node
-from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.database import ObjectDatabase, label_of
 from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.remotes import RemoteRepository
@@ -48,17 +55,22 @@ def send(
         resuming: ask for each component whether it is there before it is sent, as after an interrupted push.
 
     Raises:
-        InternalError: a component may not be seen by the remote's readers; nothing is sent.
+        InternalError: something may not be seen by the remote's readers; nothing is sent.
+        AccessDeniedError: a component tells of itself that it may not.
         CorruptObjectError: the remote holds damaged bytes in an object's place.
     """
-    parcels = list(_parcels(closures, remote, rules))
+    for closure in closures:  # the last gate, whoever asks
+        reason = refusal(closure, rules, remote.audience, task_of=objects.task, label_of=objects.label)
+        if reason is not None:
+            raise InternalError(f"Something may not go to {remote.remote.name}, and was about to: {reason}.")
+    parcels = list(_parcels(closures))
     counter.expect(len(parcels), sum(parcel.size_bytes for parcel in parcels))
     found: list[Node] = []
     with Workers[_Sent]() as workers:
         for rank in (0, 1, 2):
             for parcel in parcels:
                 if RANK[parcel.node[0]] == rank:
-                    job = partial(_send_object, objects, remote, parcel, resuming=resuming)
+                    job = partial(_send_object, objects, remote, parcel, rules, resuming=resuming)
                     workers.submit(job, size_bytes=parcel.size_bytes)
             for sent in workers.results():
                 counter.add(what, sent.size_bytes)
@@ -103,10 +115,12 @@ def restore_missing(objects: ObjectDatabase, remote: RemoteRepository, nodes: It
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parcel:
-    """An object to send, and its size as far as that is known before it is read."""
+    """An object to send; of a component also its size, the layer it is, and who trained it, as a manifest tells."""
 
     node: Node
     size_bytes: int = 0
+    name: str = ""
+    trained_by: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,17 +132,14 @@ class _Sent:
     is_new: bool
 
 
-def _parcels(
-    closures: Iterable[Closure], remote: RemoteRepository, rules: Mapping[str, AccessRule]
-) -> Iterator[_Parcel]:
-    """Yields each object once. The last gate: no component passes that the remote's readers may not see."""
+def _parcels(closures: Iterable[Closure]) -> Iterator[_Parcel]:
+    """Yields each object once."""
     seen: set[Node] = set()
     for closure in closures:
         for ref in closure.components:
-            if not component_rule(ref.training, rules).allows_all(remote.audience):
-                raise InternalError(f"The component {ref.id} may not go to {remote.remote.name}, and was about to.")
             if ("component", ref.id) not in seen:
-                yield _Parcel(node=("component", ref.id), size_bytes=ref.size_bytes)
+                node: Node = ("component", ref.id)
+                yield _Parcel(node=node, size_bytes=ref.size_bytes, name=ref.name, trained_by=ref.training)
             seen.add(("component", ref.id))
         for node, _ in closure.manifests:
             if node not in seen:
@@ -136,12 +147,21 @@ def _parcels(
             seen.add(node)
 
 
-def _send_object(objects: ObjectDatabase, remote: RemoteRepository, parcel: _Parcel, *, resuming: bool) -> _Sent:
+def _send_object(
+    objects: ObjectDatabase,
+    remote: RemoteRepository,
+    parcel: _Parcel,
+    rules: Mapping[str, AccessRule],
+    *,
+    resuming: bool,
+) -> _Sent:
     kind, oid = parcel.node
     key = object_key(kind, oid)
     if resuming and kind == "component" and _is_there(remote, key, parcel.size_bytes):
         return _Sent(node=parcel.node, size_bytes=0, is_new=False)
     data = objects.read(kind, oid)
+    if kind == "component":
+        _check_label(data, remote, parcel, rules)
     try:
         is_new = remote.store.create(key, data)
     except AlreadyExistsError as exc:
@@ -151,6 +171,16 @@ def _send_object(objects: ObjectDatabase, remote: RemoteRepository, parcel: _Par
             hint=repair_hint(remote.remote.name),
         ) from exc
     return _Sent(node=parcel.node, size_bytes=len(data), is_new=is_new)
+
+
+def _check_label(data: bytes, remote: RemoteRepository, parcel: _Parcel, rules: Mapping[str, AccessRule]) -> None:
+    """Raises AccessDeniedError if the very bytes that are about to be sent tell that they may not be."""
+    reason = refused_component(parcel.name, parcel.trained_by, label_of(data), rules, remote.audience)
+    if reason is not None:
+        raise AccessDeniedError(
+            f"The component {parcel.node[1]} was not sent to {remote.remote.name}: {reason}. No head was moved.",
+            hint="See what else tells less than it should: mu2net fsck",
+        )
 
 
 def _is_there(remote: RemoteRepository, key: str, size_bytes: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from mu2net_core.api.clone import CloneResult
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
@@ -14,7 +15,7 @@ from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.testing.samples import sample_repository
 
-__all__ = ["clone_of", "commit_of", "model_of", "outcomes", "pull", "there"]
+__all__ = ["broken", "clone_of", "commit_of", "model_of", "outcomes", "pull", "there"]
 
 _BEST = Policy()
 
@@ -37,6 +38,17 @@ def outcomes(reports: Exchange | Iterable[TaskReport]) -> dict[str, str]:
     """Returns what became of each task."""
     tasks = reports.tasks if isinstance(reports, Exchange) else reports
     return {report.task: report.outcome for report in tasks}
+
+
+def broken(exchange: Exchange | CloneResult) -> dict[str, str]:
+    """Returns why tasks, tags and roots are broken on the remote, by what they are and their names."""
+    named = (("task", "task", exchange.tasks), ("tag", "name", exchange.tags), ("root", "name", exchange.roots))
+    return {
+        f"{kind} {getattr(report, key)}": report.reason or ""
+        for kind, key, reports in named
+        for report in reports
+        if report.outcome == "broken"
+    }
 
 
 def there(remote: Remote) -> Repository:

@@ -210,6 +210,7 @@ class Stage:
         self.moved = {place: commits for place, commits in self.moved.items() if place[0] != number}
         result = clone(str(self.remote), self.path(number).parent, self.context(number), full, readers=[TEAM])
         replace_file(result.path / "state" / "agent", _agent(number))
+        self._follow(self.open(number), number)
 
     def pass_time(self, seconds: float) -> None:
         """Lets time pass for all clocks, and for the age of every file on the remote and in the working copies."""
@@ -232,6 +233,11 @@ class Stage:
         replace_file(repo.state / "agent", _agent(number))
         remote = Remote(name="origin", url=str(self.remote), readers=(TEAM,), partial=number % 2 == 1)
         repo.update_config(lambda config: config.with_remote(remote))
+        self._follow(repo, number)
+
+    def _follow(self, repo: Repository, number: int) -> None:
+        """Lets the first working copy do as others purge; all others keep what they have."""
+        repo.update_config(lambda config: config.with_setting("pull.follow_purges", value=number == 0))
 
 
 def is_usual(error: Mu2netError) -> bool:

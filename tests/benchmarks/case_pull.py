@@ -81,10 +81,8 @@ def make_system(options: Options, num_tasks: int) -> None:
 def large_component(name: str, seed: int, *, opt_state: bool = True, label: Label | None = None) -> Component:
     params = {"kernel": np.random.default_rng(seed).random(SIZES[name], dtype=np.float32)}
     momentum = {"momentum/kernel": params["kernel"] / 10}
-    told = label or Label()
-    return Component(
-        name=name, config={"width": 192}, params=params, opt_state=momentum if opt_state else {}, label=told
-    )
+    opt_state_of = momentum if opt_state else {}
+    return Component(name=name, config={"width": 192}, params=params, opt_state=opt_state_of, label=label or Label())
 
 
 def pull_and_use(repo: Repository, remote: Remote, task: str) -> int:

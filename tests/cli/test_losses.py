@@ -80,11 +80,14 @@ def test_what_is_not_here_either_fails_and_the_command_it_names_heals(run, ann: 
 def test_a_clone_of_what_is_not_whole_says_what_heals_it(run, ann: Repository, tmp_path: Path) -> None:
     (tmp_path / "shared" / newest_component(ann)).unlink()
     cloned = run("clone", "--full", tmp_path / "shared", tmp_path / "bob")
-    assert cloned.code == 3
-    assert "is missing on the remote origin" in cloned.err
-    assert "hint: Run `mu2net push` in a copy that has it" in cloned.err
-    assert run("-C", ann.worktree, "push").code == 0
-    assert run("clone", "--full", tmp_path / "shared", tmp_path / "bob").code == 0
+    assert cloned.code == 5
+    assert " ! broken      a: " in cloned.out
+    assert "is missing on the remote origin" in cloned.out
+    assert "hint: Look at it: mu2net fsck --remote origin. A copy that has it whole puts it back: " in cloned.err
+    command = cloned.err.rpartition("puts it back: ")[2].split()[1:]
+    assert command == ["fsck", "--remote", "origin", "--repair-from", "."]
+    assert run("-C", ann.worktree, *command).code == 0
+    assert run("-C", tmp_path / "bob", "pull").code == 0
 
 
 def test_a_clone_of_an_empty_repository_warns(run, ann: Repository, tmp_path: Path) -> None:

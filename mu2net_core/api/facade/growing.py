@@ -144,6 +144,20 @@ class Growing(Held):
 
         return purge(self.repository, self.context, task, remote=remote, dry_run=dry_run, settle=settle)
 
+    def undo_purge(self, task: str) -> Head:
+        """Brings a task back that a pull set aside because others purged it; returns its head.
+
+        Args:
+            task: its name.
+
+        Raises:
+            NotFoundError: nothing of it is set aside, or it was added again since.
+            ConflictError: another process moved the head meanwhile.
+        """
+        from mu2net_core.api.purge import undo
+
+        return undo(self.repository, self.context, task)
+
     def evolve(
         self,
         *,

@@ -16,7 +16,7 @@ from mu2net_core.api.push import push
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
-from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, hash_bytes, object_key
 from mu2net_core.repo import Refs, Repository, load_system, open_repository
 from mu2net_core.storage import open_store
@@ -277,12 +277,12 @@ def test_a_healed_remote_is_behind_no_more(ann: Repository, context: Context, tm
 
 def test_another_repository_in_its_place_gets_nothing(ann: Repository, context: Context, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "shared")
-    other = sample_repository(tmp_path / "other")
+    other = sample_repository(tmp_path / "other", identity="b" * 32)
     add_sample_task(other, "z")
     evolve_sample(other, "z", score=0.5, seed=1000)
     remote.add(other, context, "origin", "shared")
     push(other, context)
     before = files(tmp_path / "shared", "")
-    with pytest.raises(NotFoundError, match="there is another one now"):
+    with pytest.raises(ConflictError, match="is another repository"):
         fsck(ann, context, remote="origin", repair_from=str(ann.worktree))
     assert files(tmp_path / "shared", "") == before

@@ -84,12 +84,23 @@ def test_a_push_that_looked_just_before_finds_out_by_the_head_that_moved(
     assert not any(b"/data/a.npz" in store.read(key) for key in store.list(""))
 
 
-def test_a_pull_drops_it_and_nothing_is_left(ann: Repository, bob: Repository, later: Context, arrays: bytes) -> None:
+def follow(repo: Repository) -> Repository:
+    """Lets purges by others be followed in a working copy."""
+    repo.update_config(lambda config: config.with_setting("pull.follow_purges", value=True))
+    return fresh(repo)
+
+
+def test_a_pull_that_follows_drops_it_and_after_a_while_nothing_is_left(
+    ann: Repository, bob: Repository, later: Context, arrays: bytes
+) -> None:
+    bob = follow(bob)
     bob.objects.component(load_system(bob).heads["a"].model.component("head").id)
     assert arrays in all_bytes(bob.path)
     purge_there(ann, later, "a")
     pull(bob, later)
     assert sorted(load_system(fresh(bob)).heads) == ["b", "c"]
+    assert gc(fresh(bob), later, dry_run=False).num_objects == 0
+    gc(fresh(bob), later, dry_run=False, grace=timedelta())
     left = all_bytes(bob.path)
     assert (arrays in left, b"/data/a.npz" in left) == (False, False)
     assert fsck(fresh(bob), later).problems == ()
@@ -156,6 +167,7 @@ def test_the_same_data_may_be_added_and_shared_again(
     add_task(ann, later, "sklearn:digits", name="d")
     evolve_sample(ann, "d", score=0.5, seed=4)
     push(ann, later)
+    bob = follow(bob)
     pull(bob, later)
     purge(ann, later, "d")
     purge_there(fresh(ann), later, "d")
@@ -194,6 +206,7 @@ def test_a_purge_of_all_that_was_seen_leaves_the_same_repository(
 ) -> None:
     for task in ("a", "b", "c"):
         purge_there(ann, later, task)
+    bob = follow(bob)
     assert set(outcomes(push(bob, later)).values()) == {"skipped"}
     pull(fresh(bob), later)
     assert load_system(fresh(bob)).heads == {}
@@ -204,7 +217,7 @@ def test_a_backup_from_before_a_purge_is_purged_again_by_who_saw_it(
 ) -> None:
     shutil.copytree(tmp_path / "shared", tmp_path / "backup")
     purge_there(ann, later, "a")
-    pull(bob, later)
+    pull(follow(bob), later)
     shutil.rmtree(tmp_path / "shared")
     (tmp_path / "backup").rename(tmp_path / "shared")
     assert "a tombstone of a" in push(fresh(bob), later).restored

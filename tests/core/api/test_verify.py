@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from mu2net_core.api import config, remote
 from mu2net_core.api.clone import clone
@@ -29,37 +27,13 @@ from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.merge import merge as merge_commits
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import outcomes
-
-KEYS = {name: Ed25519PrivateKey.from_private_bytes(bytes([seed] * 32)) for seed, name in enumerate(("ann", "eve"))}
-
-
-def public(name: str) -> str:
-    return KEYS[name].public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-
-
-def sign_as(repo: Repository, context: Context, name: str) -> None:
-    path = context.cwd / f"{name}.key"
-    path.write_bytes(KEYS[name].private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    config.set_(repo, context, "sign.key", str(path))
-
-
-def signed(
-    repo: Repository, context: Context, task: str, *, score: float | None = None, seed: int | None = None
-) -> str:
-    """Does the work of a sample iteration, or of adding a sample task, and signs it; returns the commit."""
-    before = repo.refs.head(task)
-    done = add_sample_task(repo, task) if score is None else evolve_sample(repo, task, score=score, seed=seed)
-    commit_id = put_commit(repo, context, repo.objects.commit(done.commit))
-    repo.store.delete(f"refs/heads/{task}/{done.number:08d}")
-    repo.refs._known.clear()
-    return repo.refs.append(task, commit_id, after=before).commit
+from mu2net_core.testing.signers import KEYS, allow, public, sign_as, signed
 
 
 @pytest.fixture
 def allowed(context: Context) -> Path:
     """Returns a file that allows ann's key."""
-    (context.cwd / "allowed").write_text(f"# the team\n\nann@example.org {public('ann')} of the laptop\n")
-    return context.cwd / "allowed"
+    return allow(context, "ann")
 
 
 @pytest.fixture
@@ -151,13 +125,13 @@ class TestMerges:
         self, ann: Repository, context: Context, allowed: Path
     ) -> None:
         merged = ann.objects.put(merge_commits(ann.objects, self.split(ann, context))[1])
-        trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
+        trust = Trust(objects=ann.objects, identity=ann.identity, keys=read_allowed_keys(allowed))
         assert (trust.commit(merged).state, trust.refusal(merged, None)) == ("merge", None)
 
     def test_what_joins_an_unsigned_commit_does_not(self, ann: Repository, context: Context, allowed: Path) -> None:
         left, right = self.split(ann, context, sign_right=False)
         merged = ann.objects.put(merge_commits(ann.objects, [left, right])[1])
-        trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
+        trust = Trust(objects=ann.objects, identity=ann.identity, keys=read_allowed_keys(allowed))
         assert trust.commit(merged).reason == f"joins {right[:10]}, which is not signed"
         assert trust.commit(merged).state == "unsigned"
         assert trust.refusal(merged, right) is None  # what is ours already need not be
@@ -170,7 +144,7 @@ class TestMerges:
     ) -> None:
         genuine = merge_commits(ann.objects, self.split(ann, context))[1]
         forged = ann.objects.put(replace(genuine, **change))  # type: ignore[arg-type]
-        trust = Trust(objects=ann.objects, keys=read_allowed_keys(allowed))
+        trust = Trust(objects=ann.objects, identity=ann.identity, keys=read_allowed_keys(allowed))
         assert trust.commit(forged).reason == "is no merge that its parents give"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mu2net_core.repo import HeadState, Remote, Repository, create_repository, l
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.gc import collect
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
 from mu2net_core.repo.place import here
@@ -29,7 +31,7 @@ NOW = "2026-01-02T03:04:05.678901+00:00"
 
 AGENT = Agent(id="0" * 32, host="test", device="none")
 
-POLICY = Policy(now=NOW)
+POLICY = Policy(now=NOW, follow_purges=True)
 
 
 @pytest.fixture
@@ -68,18 +70,21 @@ def all_bytes(folder: Path) -> bytes:
 
 
 class TestPurgedThere:
-    def test_a_clone_drops_it_on_the_next_pull(self, bob: Repository, origin: Remote) -> None:
+    def test_a_clone_that_follows_drops_it_on_the_next_pull(self, bob: Repository, origin: Remote) -> None:
         commit = purge(there(origin))
         report = pull(bob, origin)["cats"]
-        assert (report.outcome, report.reason) == ("removed", "it was purged from origin")
+        assert (report.outcome, report.commit) == ("removed", commit)
+        assert "set aside here for 14 days: mu2net rm-task cats --undo brings it back" in (report.reason or "")
         assert head(bob).commit == commit
-        assert b"/data/cats.npz" not in all_bytes(bob.path)
         assert sorted(load_system(bob).heads) == ["dogs"]
         assert fsck(bob).problems == ()
         assert {task: report.outcome for task, report in pull(bob, origin).items()} == dict.fromkeys(
             ("cats", "dogs"), "up-to-date"
         )
         assert {report.outcome for report in push(bob, origin).tasks} == {"up-to-date"}
+        collect(here(bob), grace=timedelta(), dry_run=False)
+        assert b"/data/cats.npz" not in all_bytes(bob.path)
+        assert fsck(bob).problems == ()
 
     def test_an_old_clone_cannot_push_it_back(self, bob: Repository, origin: Remote) -> None:
         purge(there(origin))
@@ -111,7 +116,7 @@ class TestPurgedThere:
         purge(there(origin))
         report = pull(bob, origin)["cats"]
         assert report.outcome == "skipped"
-        assert "work on it that was never there: it stays" in (report.reason or "")
+        assert "here is work on it that was never on origin; here it stays" in (report.reason or "")
         assert "mu2net rm-task cats --purge" in (report.reason or "")
         assert head(bob) == mine
         assert fsck(bob).problems == ()
@@ -129,7 +134,7 @@ class TestPurgedThere:
         assert pull(bob, origin)["cats"].outcome == "skipped"
         assert head(bob) == mine
         assert set(bob.store.list("objects")) >= before
-        assert bob.refs.tombstones() == {}
+        assert bob.refs.tombstones() == ({}, {})
 
     def test_one_that_speaks_of_other_tasks_is_not_believed_in_that(self, bob: Repository, origin: Remote) -> None:
         shared = there(origin)

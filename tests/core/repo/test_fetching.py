@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mu2net_core.repo.remotes import RemoteRepository, attach, connect
 from mu2net_core.repo.tracking import forget_tracking, read_tracking
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of, model_of, outcomes
+from mu2net_core.testing.sharing import broken, commit_of, model_of, outcomes
 from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
 
 
@@ -114,42 +115,58 @@ class TestFetch:
         with pytest.raises(NotFoundError, match="No repository at"):
             fetch(here, connect(origin(tmp_path / "none")))
 
-    def test_refuses_another_root_of_that_name_before_anything_else(self, shared: Repository, here: Repository) -> None:
+    def test_another_root_of_that_name_stays_out_and_nothing_else_does(
+        self, shared: Repository, here: Repository
+    ) -> None:
         model = replace(shared.objects.model(shared.refs.roots()["tiny"]), seed=5)
         here.refs.create_root("tiny", here.objects.put(model))
-        with pytest.raises(ConflictError, match="two systems that grew from different roots"):
-            fetch(here, reach(shared))
-        assert list(here.objects.ids("commit")) == []
+        before = here.refs.roots()
+        result = fetch(here, reach(shared))
+        assert [(root.name, root.outcome) for root in result.roots] == [("tiny", "conflict")]
+        assert "two systems that grew from different roots" in (result.roots[0].reason or "")
+        assert (here.refs.roots(), set(outcomes(result).values())) == (before, {"new"})
 
     def test_refuses_damaged_manifests_and_names_them(self, shared: Repository, here: Repository) -> None:
         oid = model_of(shared, "c")
         file = shared.path / object_key("model", oid)
         file.write_bytes(file.read_bytes().replace(b"0.5", b"0.9"))
-        with pytest.raises(CorruptObjectError, match=f"model {oid}"):
-            fetch(here, reach(shared))
+        result = fetch(here, reach(shared))
+        assert f"model {oid}" in broken(result)["task c"]
+        assert outcomes(result) == {"a": "new", "b": "new", "c": "broken"}
         assert not here.objects.has("model", oid)
         assert not here.objects.has("commit", commit_of(shared, "c"))
 
     def test_refuses_a_head_that_names_another_task(self, shared: Repository, here: Repository) -> None:
         shared.refs.append("d", commit_of(shared, "c"), after=None)
-        with pytest.raises(CorruptObjectError, match=r"head of d on the remote origin .* of the task c"):
-            fetch(here, reach(shared))
+        found = broken(fetch(here, reach(shared)))
+        assert re.search(r"head of d on the remote origin .* of the task c", found["task d"])
         assert "d" not in read_tracking(here.state, origin(shared.path)).heads
 
-    def test_takes_nothing_from_another_repository_in_its_place_until_it_is_told_to(
+    def test_takes_nothing_from_another_repository_in_its_place(
+        self, shared: Repository, here: Repository, tmp_path: Path
+    ) -> None:
+        take(here, shared)
+        shared.path.rename(tmp_path / "moved")
+        anew = sample_repository(tmp_path / "shared", bare=True, identity="b" * 32)
+        add_sample_task(anew, "d")
+        for _ in range(2):  # before and after what was seen is forgotten
+            with pytest.raises(ConflictError, match="is another repository: its identity is bbbbbbbb") as info:
+                fetch(here, reach(anew))
+            assert f"mu2net clone {anew.path} FOLDER" in str(info.value.hint)
+            assert "d" not in read_tracking(here.state, origin(anew.path)).heads
+            assert not here.objects.has("commit", commit_of(anew, "d"))
+            forget_tracking(here.state, "origin")
+
+    def test_takes_what_others_put_in_its_place_who_share_it_and_tells_what_is_gone(
         self, shared: Repository, here: Repository, tmp_path: Path
     ) -> None:
         take(here, shared)
         shared.path.rename(tmp_path / "moved")
         anew = sample_repository(tmp_path / "shared", bare=True)
         add_sample_task(anew, "d")
-        with pytest.raises(NotFoundError, match="there is another one now") as info:
+        with pytest.raises(CorruptObjectError, match=r"is behind what was seen of it: entries 1 to 3 of a"):
             fetch(here, reach(anew))
-        assert f"mu2net remote add origin {anew.path}" in str(info.value.hint)
-        assert "d" not in read_tracking(here.state, origin(anew.path)).heads
-        forget_tracking(here.state, "origin")
-        assert outcomes(fetch(here, reach(anew))) == {"d": "new"}
-        assert set(read_tracking(here.state, origin(anew.path)).heads) == {"d"}
+        assert read_tracking(here.state, origin(anew.path)).heads["d"].commit == commit_of(anew, "d")
 
 
 class TestTags:

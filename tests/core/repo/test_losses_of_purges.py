@@ -59,7 +59,7 @@ def purged(ann: Repository, bob: Repository, backup: Path, origin: Remote) -> di
 def pull(repo: Repository, remote: Remote) -> tuple[TaskReport, ...]:
     fetch(repo, connect(remote))
     tracking = read_tracking(repo.state, remote)
-    return adopt(repo, tracking, tracking.heads, Policy(now=NOW), remote=remote)
+    return adopt(repo, tracking, tracking.heads, Policy(now=NOW, follow_purges=True), remote=remote)
 
 
 def files(origin: Remote) -> dict[str, bytes]:

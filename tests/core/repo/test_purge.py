@@ -145,7 +145,7 @@ def test_again_takes_away_what_is_left(zoo: Repository) -> None:
     again = purge(zoo)
     assert again.num_objects == 0
     assert len(zoo.refs.log("cats")) == 4
-    assert len(zoo.refs.tombstones()["cats"]) == 1
+    assert len(zoo.refs.tombstones()[0]["cats"]) == 1
 
 
 def test_a_task_added_again_and_purged_again(zoo: Repository) -> None:

@@ -147,7 +147,7 @@ def test_a_pull_that_meets_a_purge_before_its_epoch_drops_the_task(
         if store.url != ann.store.url and not told:
             fetch(ann, connect(origin))
             tracking = read_tracking(ann.state, origin)
-            reports = adopt(ann, tracking, tracking.heads, Policy(now=NOW), remote=origin)
+            reports = adopt(ann, tracking, tracking.heads, Policy(now=NOW, follow_purges=True), remote=origin)
             told.extend(report for report in reports if report.task == "cats")
         return new_epoch(store)
 

@@ -17,7 +17,7 @@ from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Progress
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import forget_tracking, read_tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, pull, there
@@ -259,7 +259,24 @@ class TestTheRemoteChanged:
         assert fsck(there(origin)).problems == ()
         assert there(origin).refs.log("a")[0].number == 1
 
-    def test_another_system_in_its_place_is_refused_and_joined_once_it_is_added_anew(
+    def test_another_repository_in_its_place_gets_nothing(
+        self, repo: Repository, origin: Remote, tmp_path: Path
+    ) -> None:
+        add_sample_task(repo, "a")
+        push(repo, origin)
+        Path(origin.url).rename(tmp_path / "moved")
+        other = sample_repository(tmp_path / "other", identity="b" * 32)
+        add_sample_task(other, "a")
+        push(other, origin)
+        evolve_sample(repo, "a", score=0.5)
+        before = sorted(Path(origin.url).rglob("*"))
+        for _ in range(2):  # before and after what was seen is forgotten
+            with pytest.raises(ConflictError, match=r"is another repository: its identity is bbbbbbbb"):
+                push(repo, origin)
+            assert sorted(Path(origin.url).rglob("*")) == before
+            forget_tracking(repo.state, "origin")
+
+    def test_what_others_put_in_its_place_who_share_it_is_joined(
         self, repo: Repository, origin: Remote, tmp_path: Path
     ) -> None:
         add_sample_task(repo, "a")
@@ -270,12 +287,11 @@ class TestTheRemoteChanged:
         theirs = evolve_sample(other, "a", score=0.9, seed=9)
         push(other, origin)
         mine = evolve_sample(repo, "a", score=0.5)
-        before = sorted(Path(origin.url).rglob("*"))
-        with pytest.raises(NotFoundError, match=r"there is another one now, which has nothing in common"):
-            push(repo, origin)
-        assert sorted(Path(origin.url).rglob("*")) == before
-        forget_tracking(repo.state, "origin")
-        assert outcomes(push(repo, origin)) == {"a": "merged"}
+        repo.update_config(lambda config: config.with_remote(origin))
+        attach(repo)
+        result = push(repo, origin)
+        assert outcomes(result) == {"a": "updated"}
+        assert "the head of a, on another log than was seen" in result.restored
         remote = there(origin)
         for state in (theirs, mine):
             assert contains(remote.objects, commit_of(remote, "a"), state.commit)

@@ -86,7 +86,7 @@ class TestConnectOrCreate:
         assert open_repository(tmp_path / "shared").config.remotes == {}
 
     def test_takes_what_is_there(self, tmp_path: Path) -> None:
-        create_repository(tmp_path / "shared", preset="vit-b", bare=True)
+        create_repository(tmp_path / "shared", preset="vit-b", identity=SAMPLE_IDENTITY, bare=True)
         assert connect_or_create(remote(tmp_path / "shared"), LIKE).config().preset == "vit-b"
 
     def test_makes_one_behind_a_url(self) -> None:

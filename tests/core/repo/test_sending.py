@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import StorageError
+from mu2net_core.errors import CorruptObjectError, StorageError
 from mu2net_core.objects import AccessRule, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.epoch import new_epoch
@@ -173,8 +173,10 @@ class TestInterrupted:
             push(work, origin, open_store=Watched(lambda store: FaultyStore(store, at=3)))
         place = Path(origin.url) / key
         place.write_bytes(place.read_bytes()[:-1])
-        with pytest.raises(Exception, match="damaged"):
-            push(work, origin)
+        assert outcomes(push(work, origin))["a"] == "broken"
+        with pytest.raises(CorruptObjectError, match="damaged"):
+            push(work, origin, tasks=["a"])
+        assert read_tracking(work.state, origin).unfinished
 
 
 class TestOldObjects:

@@ -1,0 +1,224 @@
+"""A purge that somebody else made on a remote: nothing goes here because of it, unless one asks for that."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from mu2net_core.api import purge as purging
+from mu2net_core.api import remote as remotes
+from mu2net_core.api.clone import clone
+from mu2net_core.api.context import Context
+from mu2net_core.api.fsck import fsck
+from mu2net_core.api.pull import pull
+from mu2net_core.api.purge import purge
+from mu2net_core.api.push import push
+from mu2net_core.api.status import status
+from mu2net_core.api.tag import create as tag
+from mu2net_core.api.trust import Trust
+from mu2net_core.objects import AccessRule, Snapshot
+from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.repo.outcomes import TaskReport
+from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.reach import Tips
+from mu2net_core.testing.forged import forge_purge
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers import Bucket
+
+OURS = AccessRule.only(["team"])
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def later(context: Context) -> Context:
+    """Returns the context with a clock that is five minutes on at every look, so that nobody relies on the last one."""
+    looks = count(1)
+    return replace(context, now=lambda: context.now() + timedelta(minutes=5 * next(looks)))
+
+
+both = pytest.mark.parametrize("ann", ["folder", "s3"], indirect=True)
+
+
+@pytest.fixture
+def ann(request: pytest.FixtureRequest, tmp_path: Path, later: Context) -> Repository:
+    """Returns a working copy that shares two tasks, through a folder or a bucket."""
+    url, options = str(tmp_path / "shared"), {}
+    if getattr(request, "param", "folder") == "s3":
+        bucket: Bucket = request.getfixturevalue("moto_bucket")
+        url, options = bucket.url, dict(bucket.options)
+    repo = sample_repository(tmp_path / "ann")
+    for task in ("digits", "other"):
+        add_sample_task(repo, task)
+        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    remotes.add(repo, later, "origin", url, options=options, check=False)
+    push(repo, later)
+    return repo
+
+
+@pytest.fixture
+def bob(ann: Repository, later: Context, tmp_path: Path) -> Repository:
+    """Returns a full clone of what ann shares."""
+    origin = ann.config.remotes["origin"]
+    clone(origin.url, "bob", later, full=True, options=origin.options)
+    return open_repository(tmp_path / "bob")
+
+
+def everything(repo: Repository) -> set[str]:
+    return {*repo.store.list("objects"), *repo.store.list("refs/heads"), *repo.store.list("refs/purged")}
+
+
+def report_of(repo: Repository, context: Context, task: str = "digits") -> TaskReport:
+    found = pull(open_repository(repo.worktree), context).tasks
+    return next(report for report in found if report.task == task)
+
+
+def follow(repo: Repository) -> Repository:
+    repo.update_config(lambda config: config.with_setting("pull.follow_purges", value=True))
+    return open_repository(repo.worktree)
+
+
+class TestByDefault:
+    @both
+    @pytest.mark.parametrize("genuine", [True, False], ids=["by a colleague", "made up"])
+    def test_a_pull_keeps_all_and_names_the_command_that_drops_it(
+        self, ann: Repository, bob: Repository, later: Context, genuine: bool
+    ) -> None:
+        if genuine:
+            purge(ann, later, "digits", remote="origin", settle=lambda: None)
+        else:
+            forge_purge(bob.config.remotes["origin"], "digits")
+        before, head = everything(bob), bob.refs.head("digits")
+        report = report_of(bob, later)
+        assert (report.outcome, report.commit) == ("skipped", None)
+        assert "it was purged from origin by" in report.reason
+        assert "here it stays, and is not sent there" in report.reason
+        assert report.reason.endswith("mu2net rm-task digits --purge")
+        assert bob.refs.head("digits") == head
+        assert everything(bob) >= before
+        assert not list(bob.store.list("refs/purged"))
+        assert fsck(bob, later).problems == ()
+        assert report_of(bob, later) == report  # and so does the next one
+
+    def test_nor_is_it_sent_there_and_all_else_is(self, bob: Repository, later: Context) -> None:
+        forge_purge(bob.config.remotes["origin"], "digits")
+        pull(bob, later)
+        evolve_sample(bob, "digits", score=0.9, seed=90)
+        evolve_sample(bob, "other", score=0.9, seed=91)
+        found = {report.task: report for report in push(bob, later).tasks}
+        assert {task: report.outcome for task, report in found.items()} == {"digits": "skipped", "other": "updated"}
+        assert found["digits"].reason.endswith("To drop it here, too: mu2net rm-task digits --purge")
+
+    def test_status_says_that_it_is_kept(self, bob: Repository, later: Context) -> None:
+        forge_purge(bob.config.remotes["origin"], "digits")
+        pull(bob, later)
+        report = status(bob, later)
+        assert report.remotes[0].relations["digits"] == "purged-there"
+        assert not any(" pull " in step.command for step in report.next)
+
+    def test_the_command_that_it_names_drops_it_for_good_and_then_pulls_agree(
+        self, bob: Repository, later: Context
+    ) -> None:
+        forge_purge(bob.config.remotes["origin"], "digits")
+        pull(bob, later)
+        purge(bob, later, "digits")
+        assert sorted(load_system(open_repository(bob.worktree)).heads) == ["other"]
+        assert report_of(bob, later).outcome in {"up-to-date", "merged"}
+        assert fsck(open_repository(bob.worktree), later).problems == ()
+
+    def test_a_purge_commit_alone_and_a_tombstone_alone_take_nothing(self, bob: Repository, later: Context) -> None:
+        origin = bob.config.remotes["origin"]
+        before, head = everything(bob), bob.refs.head("digits")
+        forge_purge(origin, "other", others=[("commit", head.commit)])
+        assert report_of(bob, later).outcome == "up-to-date"
+        assert bob.refs.head("digits") == head
+        assert everything(bob) >= before
+
+
+class TestWhereOneFollows:
+    @both
+    def test_it_is_set_aside_and_said(self, bob: Repository, later: Context) -> None:
+        bob = follow(bob)
+        commit = forge_purge(bob.config.remotes["origin"], "digits")
+        before = set(bob.store.list("objects"))
+        report = report_of(bob, later)
+        assert (report.outcome, report.commit) == ("removed", commit)
+        assert report.reason.endswith("mu2net rm-task digits --undo brings it back")
+        assert sorted(load_system(open_repository(bob.worktree)).heads) == ["other"]
+        assert set(bob.store.list("objects")) >= before
+        assert fsck(open_repository(bob.worktree), later).problems == ()
+        assert status(open_repository(bob.worktree), later).set_aside == ("digits",)
+
+    def test_its_own_tombstones_are_written_and_signed_here(
+        self, bob: Repository, later: Context, tmp_path: Path
+    ) -> None:
+        form = (Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        (tmp_path / "id").write_bytes(Ed25519PrivateKey.generate().private_bytes(*form))
+        bob.update_config(lambda config: config.with_setting("sign.key", str(tmp_path / "id")))
+        bob = follow(bob)
+        forge_purge(bob.config.remotes["origin"], "digits")
+        assert report_of(bob, later).outcome == "removed"
+        (*stones,) = bob.refs.tombstones()["digits"]
+        trust = Trust(objects=bob.objects, keys=None)
+        assert {trust.tombstone_refusal(stone) for stone in stones} == {None}
+        assert all(stone.identity == bob.identity for stone in stones)
+
+    def test_work_that_was_never_there_stays(self, bob: Repository, later: Context) -> None:
+        bob = follow(bob)
+        mine = evolve_sample(bob, "digits", score=0.9, seed=90)
+        forge_purge(bob.config.remotes["origin"], "digits")
+        report = report_of(bob, later)
+        assert report.outcome == "skipped"
+        assert "here is work on it that was never on origin" in report.reason
+        assert bob.refs.head("digits") == mine
+
+    def test_what_a_tag_here_names_stays(self, bob: Repository, later: Context) -> None:
+        bob = follow(bob)
+        head = bob.refs.head("digits")
+        tag(bob, later, "v1")
+        forge_purge(bob.config.remotes["origin"], "digits")
+        report = report_of(bob, later)
+        assert (report.outcome, "the tag v1 here names it" in report.reason) == ("skipped", True)
+        assert bob.refs.head("digits") == head
+
+    def test_what_an_iteration_uses_stays(self, bob: Repository, later: Context, monkeypatch) -> None:
+        bob = follow(bob)
+        head = bob.refs.head("digits")
+        used = Tips(others=frozenset({("commit", head.commit)}))
+        monkeypatch.setattr(purging, "running_tips", lambda repo, but=None: used)
+        forge_purge(bob.config.remotes["origin"], "digits")
+        report = report_of(bob, later)
+        assert (report.outcome, "an iteration of it is not finished here" in report.reason) == ("skipped", True)
+        assert bob.refs.head("digits") == head
+
+    def test_the_rule_that_whoever_purged_made_up_is_not_the_one_written_here(
+        self, tmp_path: Path, later: Context
+    ) -> None:
+        """Else a purge could make public what was for some."""
+        repo = sample_repository(tmp_path / "ann")
+        add_sample_task(repo, "secret", OURS)
+        evolve_sample(repo, "secret", score=0.5)
+        remotes.add(repo, later, "origin", str(tmp_path / "shared"), readers=["team"], check=False)
+        push(repo, later)
+        repo = follow(repo)
+        forge_purge(repo.config.remotes["origin"], "secret")
+        assert report_of(repo, later, "secret").outcome == "removed"
+        assert {stone.access for stone in repo.refs.tombstones()["secret"]} == {OURS}
+
+    def test_a_tag_made_of_something_else_does_not_hold_it(self, bob: Repository, later: Context) -> None:
+        bob = follow(bob)
+        heads = {"other": bob.refs.head("other").commit}
+        bob.refs.create_tag("v1", bob.objects.put(Snapshot(heads=heads, roots=bob.refs.roots())))
+        forge_purge(bob.config.remotes["origin"], "digits")
+        assert report_of(bob, later).outcome == "removed"
+        assert is_purge(bob.objects.commit(open_repository(bob.worktree).refs.head("digits").commit))
