@@ -164,12 +164,11 @@ class Attacker:
         self, task: str, access: AccessRule = PUBLIC, objects: Iterable[str] = (), *, stone: bool = True
     ) -> frozenset[str]:
         """Moves a head to a purge commit whose task object lets everybody read, with a tombstone or without one."""
-        head, log = self.refs.head(task), []
-        if head is not None:
-            log = [self.refs.entry(task, number)[0].commit for number in range(1, head.number + 1)]
+        head = self.refs.head(task)
         commit = self._commit(task, task_id=self.put(redacted_task(task, access)), removed=True, message="purged")
         if stone:
-            self.stone(task, objects, through=len(log), roots=log[:1], access=access)
+            number = 0 if head is None else head.number
+            self.stone(task, objects, through=number, roots=self._begins(head), access=access)
         self.refs.append(task, self.put(commit), after=head)
         return frozenset({task})
 
@@ -332,6 +331,17 @@ class Attacker:
         head = self.refs.head(task)
         assert head is not None, f"{task} has no head to attack"
         return head
+
+    def _begins(self, head: HeadState | None) -> list[str]:
+        """Returns the parentless commits that a head goes back to, as a true tombstone has them."""
+        pending = [] if head is None else [head.commit]
+        found: dict[str, bool] = {}
+        while pending:
+            oid = pending.pop()
+            parents = self.objects.commit(oid).parents
+            found[oid] = not parents
+            pending += [parent for parent in parents if parent not in found]
+        return [oid for oid, begins in found.items() if begins]
 
     def _before(self, task: str) -> Commit:
         return self.objects.commit(self._head(task).commit)

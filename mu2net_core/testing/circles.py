@@ -130,8 +130,10 @@ class Circles:
             return
         source = system.heads.get(parent_of or task)
         usable = source is not None and source.model is not None and system.may_use(task, source.model)
-        parent_id = source.model_id if source is not None and usable else min(repo.refs.roots().values())
-        parent = repo.objects.model(str(parent_id))
+        parent_id = source.model_id if source is not None and usable else min(repo.refs.roots().values(), default=None)
+        if parent_id is None:
+            return
+        parent = repo.objects.model(parent_id)
         if self.run(number, lambda repo, _: [repo.objects.component(ref.id) for ref in parent.components]) is not None:
             return
         self.seeds += 1

@@ -239,8 +239,8 @@ class Sentinel:
         for folder in ("heads", "purged"):
             told.update(f.relative_to(remote).as_posix() for f in (remote / "refs" / folder).rglob("*[0-9]"))
         for kind, oid in files_of(remote):
-            if oid not in told:
-                told.add(oid)
+            if f"{kind}/{oid}" not in told:
+                told.update((oid, f"{kind}/{oid}"))
                 told.update(_ID.findall(object_file(remote, kind, oid).read_text()) if kind != "component" else ())
         return told
 

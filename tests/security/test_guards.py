@@ -157,8 +157,11 @@ def lose_what_was_never_there(circles: Circles) -> None:
 CASES = (
     Case(
         attack=hide_training,
-        guards={"arrival": ARRIVAL, "planning": PLANNING, "the last gate": LAST_GATE},
+        guards={"planning": PLANNING, "the last gate": LAST_GATE},
         leak="component.*only team-a may have it",
+    ),
+    Case(
+        attack=hide_training, guards={"arrival": ARRIVAL, "labels": LABELS}, leak="component.*only team-a may have it"
     ),
     Case(attack=rewrite_everything, guards={"planning": PLANNING, "the last gate": LAST_GATE}, leak="only team-a"),
     Case(
@@ -168,7 +171,7 @@ CASES = (
     ),
     Case(
         attack=descend_from_a_private_model,
-        guards={"labels": LABELS, "task objects": (("mu2net_core.repo.audience._Judge._named_task", nothing),)},
+        guards={"task objects": (("mu2net_core.repo.audience._Judge._named_task", nothing),)},
         leak="objects/task.*only team-a",
     ),
     Case(
