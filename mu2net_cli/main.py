@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from mu2net_cli.group import VerbGroup
-from mu2net_cli.text import print_document, print_line
+from mu2net_cli.text import print_document, print_line, visible
 from mu2net_cli.usage import UsageError, report_usage
 from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
@@ -79,8 +79,9 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _print_traceback(kind: type[BaseException], exc: BaseException, trace: TracebackType | None) -> None:
-    """Prints what Python prints of an exception with ``--debug``, without secrets: libraries repeat whole URLs."""
-    sys.stderr.write(redact("".join(traceback.format_exception(kind, exc, trace))))
+    """Prints what Python prints of an exception with ``--debug``, harmless and without the secrets libraries repeat."""
+    lines = redact("".join(traceback.format_exception(kind, exc, trace))).split("\n")
+    sys.stderr.write("\n".join(map(visible, lines)))
 
 
 def _leave_at_once(code: int) -> None:

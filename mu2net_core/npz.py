@@ -30,6 +30,8 @@ __all__ = ["Header", "Npz", "open_npz"]
 _SUFFIX = ".npy"
 _PIECE_BYTES = 2**20
 _DIRECTORY_BYTES = 2**24
+_HEADER_BYTES = 2**16
+_MOST_BYTES = 2**62
 _DEFLATED_MOST = 1032  # how many bytes one byte can stand for
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (
@@ -116,16 +118,26 @@ class Npz:
             raise self.broken(f"{name} is in the version {version} of NumPy's format")
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         try:
-            shape, fortran_order, dtype = read(file)
+            shape, fortran_order, dtype = read(io.BytesIO(self._text(name, file, 2 * version[0])))
         except MemoryError as exc:  # Python's parser, of a header nested without end
             raise self.broken(f"{name} has an absurd header") from exc
         if len(shape) > self._limits.array_dims or any(type(side) is not int or side < 0 for side in shape):
+            raise self.broken(f"{name} has an absurd shape")
+        if prod(max(1, side) for side in shape) * max(1, dtype.itemsize) >= _MOST_BYTES:  # with a side of 0, too
             raise self.broken(f"{name} has an absurd shape")
         num_bytes = prod(shape) * dtype.itemsize
         most = min(self._members[name].file_size, _DEFLATED_MOST * self.size_bytes)
         if num_bytes > most and not dtype.hasobject:
             raise self.broken(f"{name} claims {num_bytes} bytes and has at most {most}")
         return Header(shape=tuple(shape), dtype=dtype, fortran_order=fortran_order, num_bytes=num_bytes)
+
+    def _text(self, name: str, file: Any, num_digits: int) -> bytes:
+        """Returns the rest of a header, whose first bytes say how long it is: NumPy would read any length."""
+        digits = file.read(num_digits)
+        length = int.from_bytes(digits, "little")
+        if length > _HEADER_BYTES:
+            raise self.broken(f"{name} has an absurd header of {length} bytes")
+        return bytes(digits + file.read(length))
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[Any]:

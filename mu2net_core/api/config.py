@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.setting_checks import check_not_chosen_once, check_value, placed
@@ -19,6 +19,7 @@ from mu2net_core.api.settings import (
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
 from mu2net_core.presets import Preset, preset_choices, preset_named, preset_values
+from mu2net_core.redaction import looks_secret, shown
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.config import DATA, Origin, Value, parse_value
 from mu2net_core.repo.revisions import near
@@ -58,7 +59,7 @@ def get(repo: Repository, context: Context, key: str) -> Setting:
     found = _layers(repo, context).get(key)
     if found is None:
         raise unknown_setting(key, preset_named(repo.config.preset))
-    return found
+    return replace(found, value=_shown(found.value))
 
 
 def list_(repo: Repository, context: Context, prefix: str = "") -> tuple[DescribedSetting, ...]:
@@ -71,7 +72,7 @@ def list_(repo: Repository, context: Context, prefix: str = "") -> tuple[Describ
     found = sorted((get(repo, context, "preset"), *_layers(repo, context).all()), key=lambda setting: setting.key)
     chosen = tuple(
         DescribedSetting(
-            key=s.key, value=s.value, origin=s.origin, description=_text(texts, s.key), choices=choices(s.key)
+            key=s.key, value=_shown(s.value), origin=s.origin, description=_text(texts, s.key), choices=choices(s.key)
         )
         for s in found
         if s.key.startswith(prefix)
@@ -136,6 +137,13 @@ def _defaults(preset: Preset) -> dict[str, Value]:
     machine = MachineConfig()
     own = {key: getattr(machine, key.removeprefix(MACHINE_PREFIX)) for key in MachineConfig.settings_keys()}
     return {**preset_values(preset), **limits, **own, **dict.fromkeys((*PATHS, MAX_SIZE), ""), FOLLOW_PURGES: False}
+
+
+def _shown(value: Value) -> Value:
+    """Returns a value as it may be printed: the environment and the user's file are not asked for secrets."""
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return shown(value) if isinstance(value, str) and looks_secret(value) else value
 
 
 def _text(texts: dict[str, str], key: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mu2net_core.redaction import shown
+
 __all__ = ["Context", "cache_folder"]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -59,7 +61,8 @@ def cache_folder(context: Context) -> Path:
     """Returns the user's cache folder, which may not be there yet; a URL is warned of, as it is no folder."""
     named = context.environ.get("MU2NET_CACHE_DIR")
     if named and _URL.match(named):
-        context.warn(f"MU2NET_CACHE_DIR is the URL {named}, where nothing can be kept: name a folder of this machine")
+        where = shown(named)
+        context.warn(f"MU2NET_CACHE_DIR is the URL {where}, where nothing can be kept: name a folder of this machine")
     elif named:
         return context.cwd / Path(os.path.expanduser(named))  # noqa: PTH111  unlike Path's, knows no error
     from platformdirs import user_cache_path

@@ -22,6 +22,7 @@ from mu2net_core.api.machine import num_cores
 from mu2net_core.api.origins import ALL_VALUES
 from mu2net_core.api.setting_checks import wrong_settings
 from mu2net_core.errors import Mu2netError, NotFoundError
+from mu2net_core.redaction import shown
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.probe import probe
 from mu2net_core.repo.remotes import connect
@@ -142,7 +143,7 @@ def _data(context: Context) -> Check:
     prepare = "" if _has("tensorflow") else "; new ones cannot be prepared here (pip install 'mu2net[prepare]')"
     if not folder.is_dir():
         variable = "MU2NET_DATA_DIR" if context.environ.get("MU2NET_DATA_DIR") else "TFDS_DATA_DIR"
-        detail = f"{folder} {_why_no_folder(folder)}: no TensorFlow data sets yet{prepare}"
+        detail = f"{shown(str(folder))} {_why_no_folder(folder)}: no TensorFlow data sets yet{prepare}"
         return Check(name="data", outcome="warning", detail=detail, hint=f"Set {variable} to where they are.")
     num_prepared = sum(1 for _ in folder.glob("*/**/dataset_info.json"))
     return _ok("data", f"{folder}: {num_prepared} prepared data sets{prepare}")

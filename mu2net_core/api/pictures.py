@@ -16,6 +16,8 @@ from mu2net_core.errors import DataError, Mu2netError
 
 __all__ = ["STDIN", "Picture", "Unreadable", "find_pictures"]
 
+_DEEPEST = 64
+"""So many folders below one that is named are looked into."""
 STDIN = "-"
 """What a picture is called that came as bytes."""
 
@@ -85,7 +87,7 @@ def find_pictures(
 
 def _in_folder(name: str, folder: Path, warn: Callable[[str], None]) -> Iterator[Picture | Unreadable]:
     found, others = 0, Counter[str]()
-    for place in _files(folder, "", ()):
+    for place in _files(folder, "", set()):
         if isinstance(place, DataError):
             yield Unreadable(name=name, path=folder, error=place)
         elif Path(place).suffix.lower() in endings():
@@ -103,10 +105,10 @@ def _in_folder(name: str, folder: Path, warn: Callable[[str], None]) -> Iterator
         )
 
 
-def _files(root: Path, place: str, above: tuple[tuple[int, int], ...]) -> Iterator[str | DataError]:
+def _files(root: Path, place: str, known: set[tuple[int, int]]) -> Iterator[str | DataError]:
     """Yields the files below ``root / place`` as paths relative to ``root``, sorted; hidden ones are left out.
 
-    Links are followed, but not in circles: ``above`` are the folders that one came through.
+    Links are followed, but into each folder once, in whatever circles they lead: ``known`` are those it came to.
     """
     here = root / place
     try:
@@ -115,11 +117,17 @@ def _files(root: Path, place: str, above: tuple[tuple[int, int], ...]) -> Iterat
     except OSError as exc:
         yield DataError(f"Cannot read the folder {here}: {exc.strerror}.")
         return
-    for entry in entries if own not in above else ():
+    if place.count("/") >= _DEEPEST:
+        yield DataError(f"Cannot read the folder {here}: it lies more than {_DEEPEST} folders deep.")
+        return
+    if own in known:
+        return
+    known.add(own)
+    for entry in entries:
         name = f"{place}/{entry.name}" if place else entry.name
         if entry.name.startswith("."):
             continue
         if not os.path.isdir(entry):  # noqa: PTH112  see above
             yield name
         else:
-            yield from _files(root, name, (*above, own))
+            yield from _files(root, name, known)

@@ -84,8 +84,10 @@ def plan_push(
     policy = policy_for(repo, context, on_conflict, verb="push")
     plan = preview(repo, found, tasks=tasks, policy=policy, clock=context.now)
     file = connect(found).store.local_path(CONFIG)
-    if file is not None and file.is_file() and not os.access(file.parent / "objects", os.W_OK):
-        context.warn(f"{found.name}: you may not write there, so a push would fail. {who_may(file.parent / 'objects')}")
+    if file is not None and file.is_file():
+        folder = file.parent / "objects" if (file.parent / "objects").exists() else file.parent
+        if not os.access(folder, os.W_OK):
+            context.warn(f"{found.name}: you may not write there, so a push would fail. {who_may(folder)}")
     return plan
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import Kind, Model, Seen, decode
+from mu2net_core.objects import Kind, Model, Seen, decode, file_name
 from mu2net_core.repo import Repository
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.merge import ancestry
@@ -22,6 +22,7 @@ __all__ = [
     "Running",
     "State",
     "evolving",
+    "folder_of",
     "is_published",
     "left_behind",
     "lock_of",
@@ -105,6 +106,11 @@ def running_tips(repo: Repository, but: str | None = None) -> Tips:
     return reduce(or_, (one.tips for one in running(repo) if one.task != but), Tips())
 
 
+def folder_of(repo: Repository, task: str) -> Path:
+    """Returns where a task's iteration keeps what is not published yet; what it is called does not tell the task."""
+    return repo.state / "iterations" / file_name(task)
+
+
 def lock_of(folder: Path) -> Path:
     """Returns the lock of the iteration that lies in ``folder``; no task's folder starts with a dot."""
     return folder.with_name(f".{folder.name}.lock")
@@ -112,7 +118,7 @@ def lock_of(folder: Path) -> Path:
 
 def evolving(repo: Repository, task: str) -> int | None:
     """Returns the process that evolves a task in this working copy now; None if none does."""
-    return holder_of(lock_of(repo.state / "iterations" / task.replace("/", "@")))
+    return holder_of(lock_of(folder_of(repo, task)))
 
 
 def is_published(repo: Repository, state: State) -> bool:

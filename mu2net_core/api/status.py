@@ -12,7 +12,7 @@ import msgspec
 from mu2net_core.api.context import Context
 from mu2net_core.api.next_steps import NextStep, next_steps
 from mu2net_core.api.preset_note import own_preset
-from mu2net_core.api.running import evolving, is_published, why_stuck
+from mu2net_core.api.running import evolving, folder_of, is_published, why_stuck
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Commit, Model
 from mu2net_core.repo import HeadState, Repository
@@ -22,6 +22,7 @@ from mu2net_core.repo.pending import Pending, Sender
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_tracking
+from mu2net_core.storage.files import read_if_there
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
 
@@ -257,14 +258,12 @@ def _unfinished(
     repo: Repository, context: Context, heads: Mapping[str, HeadState], alive: Mapping[str, Commit]
 ) -> tuple[Unfinished, ...]:
     found = []
-    for file in sorted((repo.state / "iterations").glob("*/state.json")):
-        task = file.parent.name.replace("@", "/")
-        if task not in alive:
+    for task in sorted(alive):
+        data = read_if_there(folder_of(repo, task) / "state.json")
+        if data is None:
             continue
         try:
-            state = msgspec.json.decode(file.read_bytes(), type=_State)
-        except OSError:
-            continue  # just finished
+            state = msgspec.json.decode(data, type=_State)
         except msgspec.MsgspecError:
             stuck = "its state is damaged"
             found.append(Unfinished(task=task, stuck=stuck, command=_command(context, task, stuck)))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mu2net_core.api.running import lock_of
+from mu2net_core.api.running import folder_of, lock_of
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Component, ComponentRef, decode, encode
@@ -43,7 +43,7 @@ class Workspace:
     @classmethod
     def of(cls, repo: Repository, task: str) -> Workspace:
         """Returns the workspace of a task."""
-        return cls.at(repo, repo.state / "iterations" / task.replace("/", "@"))
+        return cls.at(repo, folder_of(repo, task))
 
     @classmethod
     def at(cls, repo: Repository, folder: Path) -> Workspace:

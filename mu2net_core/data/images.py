@@ -6,13 +6,14 @@ Dimension letters: H height, W width, C channels (1 or 3).
 from __future__ import annotations
 
 import io
+import os
+import stat
 import struct
 import warnings
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -31,15 +32,14 @@ __all__ = [
     "decode_image",
     "decode_whole",
     "fit",
-    "read_bounded",
     "read_image",
     "read_picture",
+    "read_regular",
 ]
 
 MAX_FILE_BYTES = 2**30
 """The largest image file that is read."""
-_CHUNK_BYTES = 2**16
-
+_PIPED = "An image that comes through a pipe: mu2net predict TASK - < FILE"
 # Pillow refuses images of more than 179 million pixels, and warns from half of that on: a large photo, no news.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -249,19 +249,28 @@ def fit(pixels: np.ndarray, size: tuple[int, int], channels: int = 3) -> np.ndar
     return pixels
 
 
-def read_bounded(file: BinaryIO, name: str) -> bytes:
-    """Returns what is in an open file.
+def read_regular(path: Path) -> bytes:
+    """Returns what is in the file of an image; a pipe or a device is not read, nor waited for.
 
     Raises:
-        DataError: it is larger than any image that is read.
+        DataError: it cannot be read, is no file, or is larger than any image that is read.
     """
-    chunks, size = [], 0
-    while chunk := file.read(_CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_FILE_BYTES:
-            raise DataError(f"Cannot read the image {name}: expected at most {MAX_FILE_BYTES >> 20} MiB, found more.")
-    return b"".join(chunks)
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise DataError(f"Cannot read the image {path}: it is no regular file.", hint=_PIPED)
+            if found.st_size > MAX_FILE_BYTES:
+                raise DataError(
+                    f"Cannot read the image {path}: expected at most {MAX_FILE_BYTES >> 20} MiB, found more."
+                )
+            return file.read(found.st_size)
+    except (OSError, ValueError) as exc:  # a name with a zero in it is the latter
+        raise DataError(f"Cannot read the image {path}: {getattr(exc, 'strerror', None) or exc}.") from exc
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_picture(path: Path, values: ValueRange | None = None) -> Picture:
@@ -270,17 +279,16 @@ def read_picture(path: Path, values: ValueRange | None = None) -> Picture:
     Raises:
         NotFoundError: there is no such file.
         InvalidInputError: it is a folder.
-        DataError: it is not a whole image.
+        DataError: it is no file, or not a whole image.
     """
     if path.is_dir():
         raise InvalidInputError(f"Expected an image file, found a folder: {path}.")
     try:
-        with path.open("rb") as file:
-            data = read_bounded(file, str(path))
-    except FileNotFoundError as exc:
-        raise NotFoundError(f"No such image: {path}.") from exc
-    except OSError as exc:
-        raise DataError(f"Cannot read the image {path}: {exc.strerror}.") from exc
+        data = read_regular(path)
+    except DataError as exc:
+        if isinstance(exc.__cause__, FileNotFoundError):
+            raise NotFoundError(f"No such image: {path}.") from exc
+        raise
     return decode_whole(data, str(path), values)
 
 

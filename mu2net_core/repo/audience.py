@@ -95,7 +95,7 @@ class _Judge:
             reason = refused_task(task, self.rules, self.audience)
             if reason is not None:
                 return reason if isinstance(value, Task | Commit) else f"its history names {reason}"
-        return self._named_task(value) or (self._hiding(value) if isinstance(value, Model) else None)
+        return self._named_task(value) or (self._parts(value) if isinstance(value, Model) else None)
 
     def _named_task(self, value: Manifest) -> str | None:
         """Returns why the very task object that a manifest is, or names, may not be seen."""
@@ -111,11 +111,13 @@ class _Judge:
         reason = _refused(task.name, task.access, self.audience)
         return reason and f"its history names {reason}"
 
-    def _hiding(self, model: Model) -> str | None:
-        """Returns why a model's manifest is a forgery, None if it is none as far as its components are at hand."""
+    def _parts(self, model: Model) -> str | None:
+        """Returns why what a model's manifest tells of its components may not be seen, as far as they are at hand."""
         for ref, hidden in hidden_training(model, self._label):
             return f"a model in its history hides that {', '.join(hidden)} trained its {ref.name}"
-        return None
+        parts = ((ref, self._label(ref.id)) for ref in model.components)
+        reasons = (refused_component(ref.name, ref.training, label, self.rules, self.audience) for ref, label in parts)
+        return next((f"in its history {reason}" for reason in reasons if reason is not None), None)
 
     def _label(self, oid: str) -> Label | None:
         """Returns the label of a component that need not be sent itself, so that it may be damaged."""

@@ -87,7 +87,10 @@ def _at_the_end(refs: RefScan, task: str, numbers: tuple[int, ...]) -> tuple[int
 
 def _report_settings(patient: Patient, refs: RefScan, *, is_there: bool) -> None:
     if is_there:
-        message = f"It does not hold the settings of a repository. {_again(patient)}"
+        again = (
+            _again(patient) if patient.is_local else "`--repair-from` brings it back."
+        )  # no push reads it in a bucket
+        message = f"It does not hold the settings of a repository. {again}"
         refs.problems.append(Problem(kind="damaged-ref", object=CONFIG, message=message))
     else:
         _report(patient, refs, CONFIG, "It")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ __all__ = [
     "Setting",
     "Value",
     "flatten",
+    "is_config",
+    "parse_toml",
     "parse_value",
     "read_user_config",
     "read_user_table",
@@ -36,6 +39,10 @@ Validate = Callable[[str, Value], None]
 DATA = "data."
 """What the settings begin with that say where a task's data lies on this machine."""
 _LOCAL = (DATA, LIMITS_PREFIX, MACHINE_PREFIX, "cache.", "commit.", "pull.", "sign.")
+_DEEPEST = 16
+_NAME = r"""(?:[A-Za-z0-9_-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_DOTTED = re.compile(rf"(?<![A-Za-z0-9_-]){_NAME}(?:[ \t]*+\.[ \t]*+{_NAME}){{{_DEEPEST}}}")
+"""So many names in one key: the parser's work and memory grow with the square of their number."""
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 
 
@@ -75,7 +82,7 @@ class Config:
             InvalidInputError: it is of a future format, or holds what cannot be right.
             CorruptObjectError: it is not TOML.
         """
-        table = _toml(data, what)
+        table = parse_toml(data, what)
         number = table.get("format")
         if isinstance(number, int) and number != FORMAT:
             raise future_format(what, number)
@@ -190,7 +197,7 @@ def parse_value(text: str) -> Value:
     """Returns ``text`` as the TOML value it spells (number, boolean, list, quoted string), else as a string."""
     try:
         value = tomllib.loads(f"value = {text}")["value"] if "\n" not in text else text
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets without end
         return text
     return value if isinstance(value, bool | int | float | str | list) else text
 
@@ -212,7 +219,7 @@ def read_user_table(path: Path | None, name: str) -> Mapping[str, Any]:
         return {}
     try:
         table = tomllib.loads(data.decode()).get(name, {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidInputError(f"Cannot read {path}: {exc}.", hint="Correct the file by hand.") from exc
     if not isinstance(table, Mapping):
         raise InvalidInputError(f"Cannot read {path}: {name} is no table.", hint="Correct the file by hand.")
@@ -236,6 +243,14 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
             yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
 
 
+def is_config(data: bytes) -> bool:
+    """Returns whether these are the settings of a repository, of whatever format."""
+    try:
+        return type(parse_toml(data, "settings").get("format")) is int
+    except (CorruptObjectError, InvalidInputError):
+        return False
+
+
 def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for key in sorted(settings):
@@ -247,11 +262,23 @@ def _nest(settings: Mapping[str, Value]) -> dict[str, Any]:
     return nested
 
 
-def _toml(data: bytes, what: str) -> Mapping[str, Any]:
+def parse_toml(data: bytes, what: str) -> Mapping[str, Any]:
+    """Returns what stands in bytes that others may have written.
+
+    Raises:
+        CorruptObjectError: they are not TOML.
+        InvalidInputError: reading them would take far more memory than they have bytes.
+    """
     try:
-        return tomllib.loads(data.decode())
+        text = data.decode()
+        bomb = _DOTTED.search(text)
+        table = {} if bomb else tomllib.loads(text)
     except (ValueError, RecursionError) as exc:  # of which broken TOML and UTF-8 are kinds
         raise CorruptObjectError(f"Cannot read {what}: {str(exc)[:200]}.", hint="Correct the file by hand.") from exc
+    if bomb:
+        why = f"more than {_DEEPEST} names are joined by dots"
+        raise InvalidInputError(f"Cannot read {what}: missing or misplaced entry ({why}).")
+    return table
 
 
 def _settings(table: Mapping[str, Any], *, foreign: bool) -> Mapping[str, Value]:

@@ -34,7 +34,7 @@ from mu2net_core.repo.plausible import Arrivals
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
-from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.sight import Sight, look, look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
@@ -106,7 +106,10 @@ def fetch(
     tags: tuple[NameReport, ...] = ()
     if not tasks:
         tracking, tags = fetch_tags(repo, remote, tracking, policy, counter=counter, arrivals=arrivals)
-        write_tracking(repo.state, remote.remote.name, tracking.seen(clock()))
+        tracking = tracking.seen(clock())
+    if broken:  # whoever comes back at once has to look again
+        tracking = tracking.checked(tracking.epoch, None).listed(tracking.num_files, None)
+    write_tracking(repo.state, remote.remote.name, tracking)
     _note_missing(repo, remote, known, broken)
     incoming_of(repo).clear()
     reports = (*reports, *(broken_report(task, error) for task, error in broken.items()))
@@ -242,13 +245,13 @@ def _recognised(
     Returns:
         that; and what is wrong with the tombstones of tasks that have some which cannot be read.
     """
-    taken: frozenset[Node] = frozenset()
+    before, taken = tracking, frozenset[Node]()
     doubtful: Collection[str] = tracking.unread
     if tracking.identity != repo.identity or not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
         tracking = check_known(repo, remote, tracking, sight)
-        if tracking.identity is None:
-            remote.config()  # says what is wrong with it
+        if tracking.identity is None and (CONFIG in sight.keys or not (tracking.heads or tracking.roots)):
+            remote.config()  # says what is wrong with it; where it is lost, that is told
         doubtful = {*repo.refs.tasks(), *tracking.heads, *sight.numbers}
         taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
@@ -256,7 +259,7 @@ def _recognised(
     tracking = replace(tracking, unread=tuple(sorted(unread)))
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
-        tracking = replace(tracking, lost=lost_there(repo.objects, remote, tracking, stones, sight, taken))
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, before, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)

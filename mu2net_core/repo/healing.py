@@ -18,11 +18,11 @@ from mu2net_core.repo.closure import Node
 from mu2net_core.repo.entry_chain import Run, ending_in, proven
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, new_epoch
 from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.losses import Losses, needed
+from mu2net_core.repo.losses import Losses, needed, tagged
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.purged import purged_commits
-from mu2net_core.repo.refs import HeadState, entry_key
+from mu2net_core.repo.purged import Purged, Tombstone, purged_commits
+from mu2net_core.repo.refs import HeadState, entry_key, parse_tombstone_key
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sight import is_damaged
@@ -64,14 +64,18 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
         AccessDeniedError: permissions forbid it.
         CorruptObjectError: an object or a name has other bytes over there.
     """
-    for stone in losses.stones:
-        remote.refs.create_tombstone(stone)
+    _bury_again(remote, losses.stones)
     if losses.stones or (losses.epoch and current_epoch(remote.store) is not None):
         new_epoch(remote.store)  # whoever knows the one that is there never saw the tombstones; or it is damaged
     elif losses.epoch:
         begin_epoch(remote.store)
-    missing = _send_objects(repo, remote, losses.objects, counter)
-    healing = _Healing(repo=repo, remote=remote, tracking=tracking, missing=frozenset(missing))
+    purged = purges_there(repo, remote.remote)
+    guard = GuardedSource(repo, repo, remote.audience)
+    missing = {node for node in losses.objects if purged.forbids(node) is not None}
+    missing |= _send_objects(guard, remote, losses.objects - missing, counter)
+    healing = _Healing(
+        repo=repo, remote=remote, tracking=tracking, missing=frozenset(missing), purged=purged, guard=guard
+    )
     roots = tuple(name for name in losses.roots if healing.root(name))
     tags = tuple(name for name in losses.tags if healing.tag(name))
     logs = {task: healing.log(task, numbers) for task, numbers in losses.entries.items()}
@@ -91,6 +95,17 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
     )
 
 
+def _bury_again(remote: RemoteRepository, stones: Sequence[Tombstone]) -> None:
+    """Makes tombstones again; damaged ones of their tasks give way."""
+    tasks = {stone.task for stone in stones}
+    for key in tuple(remote.store.list("refs/purged")) if tasks else ():
+        place = parse_tombstone_key(key)
+        if place is not None and place[0] in tasks and is_damaged(remote.store, key):
+            remote.store.delete(key)
+    for stone in stones:
+        remote.refs.create_tombstone(stone)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Healing:
     """Puts names and logs back, where all that they need is there.
@@ -100,12 +115,16 @@ class _Healing:
         remote: where to.
         tracking: what was seen there.
         missing: objects that could not be sent.
+        purged: what was purged there.
+        guard: gives of what is here what may be seen there.
     """
 
     repo: Repository
     remote: RemoteRepository
     tracking: Tracking
     missing: frozenset[Node]
+    purged: Purged
+    guard: GuardedSource
 
     def config(self) -> None:
         """Writes the settings again, as those that a push makes a repository with."""
@@ -127,10 +146,11 @@ class _Healing:
 
     def log(self, task: str, numbers: tuple[int, ...]) -> _Log:
         """Returns whether lost entries of a head are there again, or whether that is another log now, or has a gap."""
-        state = self.tracking.heads[task]
-        if not self._is_whole(("commit", state.commit)):
+        state = self.tracking.heads.get(task)
+        if state is None or not self._is_whole(("commit", state.commit)):
             return "gap"
-        return _restore(self.repo, self.remote, state, numbers)
+        found = _restore(self.repo, self.remote, state, tuple(n for n in numbers if n <= state.number))
+        return "gap" if found == "sent" and numbers[-1] > state.number else found
 
     def _name(self, key: str, node: Node) -> bool:
         is_whole = self._is_whole(node)
@@ -139,16 +159,17 @@ class _Healing:
         return is_whole
 
     def _is_whole(self, tip: Node) -> bool:
-        """Returns whether all is there that ``tip`` needs."""
-        if not self.repo.objects.has(*tip):
+        """Returns whether all is there that ``tip`` needs, and it may be seen there by what is known now."""
+        objects = self.repo.objects
+        if not objects.has(*tip) or _read(self.guard, tip) is None:
             return False
-        purged = purges_there(self.repo, self.remote.remote)
-        return not self.missing or not (self.missing & needed(self.repo.objects, [tip], purged))
+        tips = [tip, *(("commit", oid) for oid in (tagged(objects, tip[1]).values() if tip[0] == "snapshot" else ()))]
+        return not self.missing or not (self.missing & needed(objects, tips, self.purged))
 
 
-def _send_objects(repo: Repository, remote: RemoteRepository, nodes: Iterable[Node], counter: Counter) -> set[Node]:
+def _send_objects(guard: GuardedSource, remote: RemoteRepository, nodes: Iterable[Node], counter: Counter) -> set[Node]:
     """Creates objects; returns those that could not be, because they are nowhere, or may not be seen there."""
-    guard, missing = GuardedSource(repo, repo, remote.audience), set[Node]()
+    missing = set[Node]()
     for rank in (0, 1, 2):
         with Workers[tuple[Node, int | None]]() as workers:
             for node in sorted(nodes):
@@ -164,12 +185,18 @@ def _send_objects(repo: Repository, remote: RemoteRepository, nodes: Iterable[No
 
 def _send(guard: GuardedSource, remote: RemoteRepository, node: Node) -> tuple[Node, int | None]:
     """Creates an object; no size if it cannot be read here."""
-    try:
-        data = guard.read(*node)
-    except (AccessDeniedError, CorruptObjectError, NotFoundError):
+    data = _read(guard, node)
+    if data is None:
         return node, None
     _create(remote, object_key(*node), data)
     return node, len(data)
+
+
+def _read(guard: GuardedSource, node: Node) -> bytes | None:
+    try:
+        return guard.read(*node)
+    except (AccessDeniedError, CorruptObjectError, NotFoundError):
+        return None
 
 
 def _put(remote: RemoteRepository, key: str, data: bytes) -> None:

@@ -14,14 +14,25 @@ from mu2net_core.repo.believed import without_others
 from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.purged import Purged, Tombstone
+from mu2net_core.repo.purged import Purged, Tombstone, is_purge
+from mu2net_core.repo.refs import HeadState, parse_tombstone_key
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.sight import Sight
 from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["GONE", "Losses", "check_same", "find_losses", "find_lost_heads", "find_lost_refs", "needed"]
+__all__ = [
+    "GONE",
+    "Losses",
+    "check_same",
+    "damaged_and_known",
+    "find_losses",
+    "find_lost_heads",
+    "find_lost_refs",
+    "needed",
+    "tagged",
+]
 
 GONE = "all of it"
 """What is lost of a remote where nothing is left, or another repository is, in words."""
@@ -75,23 +86,50 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
         tracking: what was seen.
         stones: tombstones that were seen.
         sight: what is there, all of it.
+
+    Tombstones excuse nothing but what the histories need that they say were purged: others go on, and must be whole.
     """
-    refs = find_lost_refs(tracking, sight, stones)
     purged = Purged(without_others(stone, objects) for stone in stones)
-    tips: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
-    tips += [("model", oid) for oid in tracking.roots.values()] + [("snapshot", oid) for oid in tracking.tags.values()]
-    here = [node for node in tips if objects.has(*node)]
+    tips = set(_tips(objects, tracking, sight))
+    old = {node for node in tips if node[0] == "commit" and purged.covers_commit(objects, node[1]) is not None}
+    nodes = needed(objects, tips - old, Purged()) | needed(objects, old, purged)
     return replace(
-        refs,
+        find_lost_refs(tracking, sight, stones),
         config=CONFIG not in sight.keys,
-        objects=frozenset(node for node in needed(objects, here, purged) if not sight.has(node)),
+        objects=frozenset(node for node in nodes if not sight.has(node)),
     )
 
 
+def _tips(objects: ObjectDatabase, tracking: Tracking, sight: Sight) -> Iterator[Node]:
+    """Yields what was seen that heads, roots and tags name, as far as it is here and no purge took it since."""
+    named: list[Node] = [("commit", state.commit) for state in tracking.heads.values()]
+    named += [("model", oid) for oid in tracking.roots.values()]
+    for snapshot_id in tracking.tags.values():
+        named.append(("snapshot", snapshot_id))
+        for task, oid in tagged(objects, snapshot_id).items():
+            is_gone = not sight.has(("commit", oid)) and _is_purged_since(objects, tracking.heads.get(task), oid)
+            named += [] if is_gone else [("commit", oid)]
+    return (node for node in named if objects.has(*node))
+
+
+def _is_purged_since(objects: ObjectDatabase, head: HeadState | None, commit_id: str) -> bool:
+    """Returns whether a purge took a commit that a tag names: its head went on from one, and without that."""
+    if head is None:
+        return False
+    try:
+        history = tuple(ancestry(objects, [head.commit]))
+        return commit_id not in history and any(is_purge(objects.commit(oid)) for oid in history)
+    except Mu2netError:
+        return False
+
+
 def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]) -> Losses:
-    """Returns the refs that were seen and are not there; arguments as above, of ``sight`` the refs are enough."""
+    """Returns the refs that were seen and are not there; arguments as above, of ``sight`` the refs are enough.
+
+    Of entries that came after those that were seen, so that there is a gap, the first is one of them.
+    """
     entries = {
-        task: tuple(sorted(set(range(1, state.number + 1)) - sight.numbers.get(task, frozenset())))
+        task: tuple(sorted({*_lost_numbers(state.number, sight.numbers.get(task, frozenset())), *_gap(sight, task)}))
         for task, state in tracking.heads.items()
     }
     return Losses(
@@ -103,14 +141,26 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
     )
 
 
+def _lost_numbers(newest: int, there: frozenset[int]) -> set[int]:
+    return set(range(1, newest + 1)) - there
+
+
+def _gap(sight: Sight, task: str) -> tuple[int, ...]:
+    return (sight.gaps[task],) if task in sight.gaps else ()
+
+
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
     """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
-    purged = Purged(without_others(stone, objects) for stone in stones)
-    nodes = {node for state in tracking.heads.values() for node in _first_needs(objects, state.commit)}
-    nodes |= {("model", oid) for oid in tracking.roots.values()}
-    lost = frozenset(node for node in nodes if not sight.has(node) and purged.lists(node) is None)
+    purged, lost = Purged(without_others(stone, objects) for stone in stones), set[Node]()
+    for state in tracking.heads.values():
+        gone = {node for node in _first_needs(objects, state.commit) if not sight.has(node)}
+        is_old = gone and purged.covers_commit(objects, state.commit) is not None
+        lost |= {node for node in gone if not is_old or purged.lists(node) is None}
+    roots: set[Node] = {("model", oid) for oid in tracking.roots.values()}
+    lost |= {node for node in roots if not sight.has(node)}
     known = bool(tracking.heads or tracking.roots)
-    return replace(find_lost_refs(tracking, sight, stones), config=known and CONFIG not in sight.keys, objects=lost)
+    refs = find_lost_refs(tracking, sight, stones)
+    return replace(refs, config=known and CONFIG not in sight.keys, objects=frozenset(lost))
 
 
 def _first_needs(objects: ObjectDatabase, commit_id: str) -> Iterator[Node]:
@@ -134,7 +184,6 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set
     """
     pending, found, parts = list(tips), set[Node](), dict[str, list[Node]]()
     retained = {oid for kind, oid in pending if kind == "model"}
-    tags = {oid for kind, oid in pending if kind == "snapshot"}
     while pending:
         node = pending.pop()
         if node in found or purged.lists(node) is not None:
@@ -142,11 +191,9 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set
         found.add(node)
         try:
             value = load_manifest(objects, node)
-            heads = objects.snapshot(node[1]).heads.values() if node[1] in tags else ()
         except Mu2netError:
             continue
         pending += needs(value)
-        pending += [("commit", oid) for oid in heads]
         if isinstance(value, Model):
             parts[node[1]] = [("component", ref.id) for ref in value.components]
         elif isinstance(value, Commit):
@@ -155,6 +202,14 @@ def needed(objects: ObjectDatabase, tips: Iterable[Node], purged: Purged) -> set
             retained.update(value.roots.values())
     whole = {part for oid in retained & parts.keys() for part in parts[oid]}
     return found | {part for part in whole if purged.lists(part) is None}
+
+
+def tagged(objects: ObjectDatabase, snapshot_id: str) -> dict[str, str]:
+    """Returns the commits that a tag names, by task; none if that cannot be read here."""
+    try:
+        return dict(objects.snapshot(snapshot_id).heads)
+    except Mu2netError:
+        return {}
 
 
 def check_same(
@@ -215,6 +270,21 @@ def _lost_stones(stones: Sequence[Tombstone], sight: Sight) -> Iterable[Tombston
     """Yields the tombstones of tasks that have fewer over there than were seen; making them again does no harm."""
     counts = Counter(stone.task for stone in stones)
     return (stone for stone in stones if sight.num_stones.get(stone.task, 0) < counts[stone.task])
+
+
+def damaged_and_known(stones: Iterable[Tombstone], sight: Sight) -> frozenset[str]:
+    """Returns the keys of damaged tombstones of tasks all of whose tombstones were seen: these can be made again."""
+    counts, damaged = Counter(stone.task for stone in stones), Counter(map(_task_of, sight.damaged_stones))
+    return frozenset(
+        key
+        for key in sight.damaged_stones
+        if (task := _task_of(key)) and counts[task] >= sight.num_stones.get(task, 0) + damaged[task]
+    )
+
+
+def _task_of(key: str) -> str:
+    place = parse_tombstone_key(key)
+    return "" if place is None else place[0]
 
 
 def _entries(task: str, numbers: tuple[int, ...]) -> str:

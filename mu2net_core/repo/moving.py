@@ -9,11 +9,11 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Commit, Model, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.planning import Plan
-from mu2net_core.repo.refs import HeadState
+from mu2net_core.repo.refs import HeadState, entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
 
-__all__ = ["absent", "move_heads", "relied_on", "strayed"]
+__all__ = ["absent", "gapped", "move_heads", "relied_on", "strayed"]
 
 
 def move_heads(remote: RemoteRepository, plans: Sequence[Plan]) -> dict[str, HeadState]:
@@ -46,6 +46,17 @@ def strayed(remote: RemoteRepository, plans: Iterable[Plan]) -> frozenset[str]:
         return frozenset(task for task, is_there in workers.results() if not is_there)
 
 
+def gapped(remote: RemoteRepository, plans: Iterable[Plan]) -> dict[str, int]:
+    """Returns the numbers of the entries about to be made, by task, where a later one is there already: it was lost.
+
+    Somebody else may also be moving the head just now. One request each.
+    """
+    with Workers[tuple[str, int, bool]]() as workers:
+        for plan in plans:
+            workers.submit(partial(_is_beyond, remote, plan.task, plan.after.number + 1 if plan.after else 1))
+        return {task: number for task, number, is_there in workers.results() if is_there}
+
+
 def relied_on(plans: Sequence[Plan]) -> frozenset[Node]:
     """Returns the commits and models that what is sent names as its parents, and that are not sent with it."""
     manifests = dict(pair for plan in plans for pair in plan.closure.manifests)
@@ -72,6 +83,10 @@ def _has(remote: RemoteRepository, node: Node) -> tuple[Node, bool]:
 
 def _is_there(remote: RemoteRepository, state: HeadState) -> tuple[str, bool]:
     return state.task, remote.refs.holds(state)
+
+
+def _is_beyond(remote: RemoteRepository, task: str, number: int) -> tuple[str, int, bool]:
+    return task, number, remote.store.exists(entry_key(task, number + 1))
 
 
 def _move(remote: RemoteRepository, plan: Plan) -> tuple[str, HeadState | None]:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS, Kind, object_key
-from mu2net_core.repo.config import Remote
+from mu2net_core.repo.config import Remote, is_config
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.fetching import check_known
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState, Refs
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
-from mu2net_core.repo.repository import CONFIG, Repository
-from mu2net_core.repo.sight import is_config, look_at_refs
+from mu2net_core.repo.repository import CONFIG, Repository, aside_name
+from mu2net_core.repo.sight import look_at_refs
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import make_folder, translated
@@ -92,7 +92,7 @@ class Patient:
         if file is None or self.folder is None:
             self.store.delete(key)
             return
-        target = self.folder / "state" / "corrupt" / key.replace("/", "-")
+        target = self.folder / "state" / "corrupt" / aside_name(key)
         with translated("move aside", file):
             check_no_links(target, self.folder)
             if os.path.lexists(file):

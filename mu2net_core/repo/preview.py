@@ -83,15 +83,15 @@ def _look(
     reached = reach_known(repo, remote, open_store, lambda: None, policy)
     there, tracking, keys = reached.remote, reached.tracking, None if reached.sight is None else reached.sight.names
     if not (reached.is_known and reached.is_current):
-        if not check_recipient(there, repo.identity):
+        if not (reached.is_known and reached.losses.config) and not check_recipient(there, repo.identity):
             return there, Tracking(url=remote.url), frozenset(), (), {}
         if not reached.losses:
             fetch(repo, there, clock=clock, policy=policy)
             tracking = read_tracking(repo.state, remote)
     astray = frozenset() if reached.sight is None else replaced_heads(there, tracking, reached.sight, tasks)
-    numbers, _ = there.refs.listing(keys)
-    heads = tracking.heads
-    moved = [task for task in tasks if numbers.get(task, 0) > (heads[task].number if task in heads else 0)]
+    numbers, gaps = there.refs.listing(keys)
+    seen = {task: state.number for task, state in tracking.heads.items()}
+    moved = [task for task in tasks if numbers.get(task, 0) > seen.get(task, 0) and task not in gaps]
     broken: dict[str, Mu2netError] = {}
     if moved:
         tracking, _, found = fetch_heads(

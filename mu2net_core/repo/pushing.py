@@ -9,7 +9,7 @@ head shows when the next entry of that head cannot be created.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.errors import ConflictError, Mu2netError
@@ -155,7 +155,8 @@ def _begin(
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
     tracking = _settled(repo, reached, healed, clock, policy, broken)
-    planner = Planner(repo, there, tracking, healed.missing, _moved(reached.sight, tracking))
+    missing = _with_gaps(healed.missing, reached, tasks or repo.refs.tasks())
+    planner = Planner(repo, there, tracking, missing, _moved(reached.sight, tracking))
     looked: Extent = "listed" if reached.sight is None else "all"
     session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
     if reached.sight is not None and (reached.is_current or healed.sent.epoch):  # else all was fetched
@@ -214,6 +215,13 @@ def _briefly(
         return None
     planner.tracking = tracking.checked(tracking.epoch, now)
     return planner, "brief"
+
+
+def _with_gaps(missing: Losses, reached: Reached, tasks: Iterable[str]) -> Losses:
+    """Returns what is missing; also, of heads that were not seen there before, what is before later entries."""
+    gaps = {} if reached.sight is None else reached.sight.gaps
+    found = {task: (gaps[task],) for task in tasks if task in gaps and task not in reached.tracking.heads}
+    return replace(missing, entries={**missing.entries, **found}) if found else missing
 
 
 def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:
@@ -332,7 +340,7 @@ def reach_known(
     if losses or not is_current:
         note_purged(repo, reached, policy)
         losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
-    if losses.objects and not is_current:
+    if losses.objects:
         losses = replace(losses, objects=losses.objects - presumed(repo, reached, tracking, sight))
     if is_current:
         tracking = tracking.checked(tracking.epoch, now).listed(len(sight.keys), now)

@@ -7,14 +7,21 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
+from mu2net_core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    CorruptObjectError,
+    InvalidInputError,
+    NotFoundError,
+)
 from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, parse_object_key
 from mu2net_core.repo.arrival import read_checked
-from mu2net_core.repo.config import Config, Remote
+from mu2net_core.repo.config import Config, Remote, is_config
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.epoch import EPOCHS, begin_epoch
 from mu2net_core.repo.held import Holders
+from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
@@ -67,6 +74,7 @@ class RemoteRepository:
         Raises:
             NotFoundError: there is no repository.
             InvalidInputError: it is of a future format.
+            CorruptObjectError: they are damaged.
         """
         try:
             data = self.store.read(CONFIG, limit=self.limits.config_bytes)
@@ -76,6 +84,11 @@ class RemoteRepository:
                 hint="Check the address; the first `mu2net push` makes one in a new or an empty folder. If there was "
                 "one, `mu2net push` in a copy that knows it brings back what is lost, or says how.",
             ) from exc
+        if not is_config(data):
+            raise CorruptObjectError(
+                f"The settings of the repository at {self.store.url} are damaged: its {CONFIG} does not hold any.",
+                hint=repair_hint(self.remote.name),
+            )
         return Config.parse(data, what=f"the repository {self.store.url}", foreign=True)
 
     def is_partial(self, config: Config) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from mu2net_core.objects import LIMITS, Limits
+from mu2net_core.objects import LIMITS, Limits, file_name
 from mu2net_core.repo.agent import agent_id
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import ObjectDatabase
@@ -17,7 +17,7 @@ from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
 from mu2net_core.storage.files import make_folder, translated
 from mu2net_core.storage.links import check_no_links
 
-__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "clone_marker"]
+__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "aside_name", "clone_marker"]
 
 FOLDER = ".mu2net"
 CONFIG = "config.toml"
@@ -82,7 +82,7 @@ class Repository:
     def set_aside(self, key: str) -> None:
         """Moves a damaged file to ``state/corrupt``, so that a good copy can take its place; missing is fine."""
         source = self.path / key
-        target = self.state / "corrupt" / key.replace("/", "-")
+        target = self.state / "corrupt" / aside_name(key)
         with translated("move aside", source):
             check_no_links(source.parent, self.path)
             make_folder(target.parent)
@@ -91,6 +91,12 @@ class Repository:
 
     def __repr__(self) -> str:
         return f"Repository({str(self.path)!r})"
+
+
+def aside_name(key: str) -> str:
+    """Returns what the damaged file at ``key`` is called among those set aside: a ref so that its name is not told."""
+    parts = key.split("/")
+    return f"{'-'.join(parts[:2])}-{file_name(key)}" if parts[0] == "refs" else "-".join(parts)
 
 
 def clone_marker(path: Path) -> Path:

@@ -24,7 +24,7 @@ from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry, contains
-from mu2net_core.repo.moving import absent, move_heads, relied_on, strayed
+from mu2net_core.repo.moving import absent, gapped, move_heads, relied_on, strayed
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Judged, Plan, Planner
 from mu2net_core.repo.plausible import ISOLATED
@@ -325,7 +325,9 @@ class Session:
             return tasks
         relied = relied_on(plans) if self.looked == "brief" else ()
         gone = absent(self.remote, (node for node in relied if not self.planner.purged_there(node)))
+        gaps = gapped(self.remote, plans) if self.looked == "brief" else {}
         entries = {plan.task: (plan.after.number,) for plan in plans if plan.after and plan.task in tasks}
+        entries = {**{task: (number,) for task, number in gaps.items()}, **entries}
         if entries or gone:
             self._note(replace(self.tracking, lost=Losses(entries=entries, objects=gone).words))
             raise RemoteChangedError
@@ -353,6 +355,8 @@ class Session:
                 reason = f"{plan.task} learned from it"
                 report = TaskReport(task=first.task, outcome="new", commit=first.commit, reason=reason)
                 self.reports[first.task] = report
+            if first.task in self.planner.broken:  # the rest of it
+                self._break(first.task, self.planner.broken[first.task])
 
     def _follow(self, task: str) -> TaskOutcome:
         """Fetches the remote's head of ``task`` and joins it with ours; returns what that took."""
@@ -386,9 +390,12 @@ class Session:
             return None
         if not any(is_purge(objects.commit(oid)) for oid in ancestry(objects, [theirs])):
             return None
+        ours = self.repo.refs.head(task)
+        if self.policy.refuse is not None and self.policy.refuse(theirs, ours.commit if ours else None) is not None:
+            return None  # which is told when it is not joined
         note_purged(self.repo, self.remote, self.policy, [task])
         self.planner.learn(tracking)
-        ours, stones = self.repo.refs.head(task), read_purged(self.repo.state, self.remote.remote)
+        stones = read_purged(self.repo.state, self.remote.remote)
         is_told = any(stone.task == task for stone in stones)
         if not is_told and ours is not None and not contains(objects, ours.commit, theirs):
             name = self.remote.remote.name

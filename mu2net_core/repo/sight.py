@@ -5,15 +5,17 @@ Or, of a big one, by a few reads: whether it was brought back from a backup, or 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
+from types import MappingProxyType
 from typing import Literal
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import LIMITS, object_key
 from mu2net_core.repo.closure import Node
+from mu2net_core.repo.config import is_config
 from mu2net_core.repo.epoch import EPOCHS, is_current, is_epoch_key
 from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
 from mu2net_core.repo.remotes import RemoteRepository
@@ -21,10 +23,15 @@ from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.storage import Store
 
-__all__ = ["Extent", "Sight", "is_as_seen", "is_config", "is_damaged", "look", "look_at_refs"]
+__all__ = ["Extent", "Sight", "is_as_seen", "is_damaged", "look", "look_at_refs"]
 
 Extent = Literal["all", "listed", "brief", "recent"]
 """What was looked at: all there is; that, but shortly before; the little that tells of a backup; or that before."""
+
+_LEAST: Mapping[str, int] = MappingProxyType(
+    {"refs/heads/": 104, "refs/purged/": 178, "refs/tags/": 65, "refs/roots/": 65, f"{EPOCHS}/": 33}
+)
+"""The bytes that refs have at least: the first entry of a head, a tombstone, an id or an epoch's name and a newline."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Sight:
 
     Attributes:
         keys: all of them, but for the damaged ones.
-        damaged: those of files that hold nothing of what was in them: as good as gone. Only of a folder is that seen.
+        damaged: those of files that hold nothing of what was in them: as good as gone. Only in a folder does that show.
     """
 
     keys: frozenset[str]
@@ -54,6 +61,17 @@ class Sight:
         """How many tombstones each task has."""
         places = (place for key in self.keys if (place := parse_tombstone_key(key)) is not None)
         return {task: len(numbers) for task, numbers in _by_name(places).items()}
+
+    @cached_property
+    def gaps(self) -> Mapping[str, int]:
+        """The first missing entry of every log that has later ones."""
+        first = {task: next(n for n in count(1) if n not in found) for task, found in self.numbers.items()}
+        return {task: number for task, number in first.items() if number <= len(self.numbers[task])}
+
+    @property
+    def damaged_stones(self) -> frozenset[str]:
+        """The keys of damaged tombstones."""
+        return frozenset(key for key in self.damaged if parse_tombstone_key(key) is not None)
 
     @property
     def is_empty(self) -> bool:
@@ -90,13 +108,18 @@ def look_at_refs(store: Store, *, commits: bool) -> Sight:
 
 
 def is_damaged(store: Store, key: str) -> bool:
-    """Returns whether a file of a folder is empty, as after a full disk, or is to be the settings and is none."""
+    """Returns whether a file of a folder holds nothing of what was in it: empty or cut off, or settings that are none.
+
+    A disk was full, or the power went. Of an object only that it is empty shows without reading it.
+    """
     try:
         file = store.local_path(key)
-        size = 1 if file is None else file.stat().st_size
-        if file is None or (size and key != CONFIG):
+        if file is None:
             return False
-        return key != CONFIG or size > LIMITS.config_bytes or not is_config(file.read_bytes())
+        size = file.stat().st_size
+        if key == CONFIG:
+            return size > LIMITS.config_bytes or not is_config(file.read_bytes())
+        return size < next((least for folder, least in _LEAST.items() if key.startswith(folder)), 1)
     except (OSError, Mu2netError):
         return False  # it is not there, may not be read or has no proper name: another fault
 
@@ -120,14 +143,6 @@ def _sight(store: Store, keys: frozenset[str]) -> Sight:
     ours = (key for key in keys if key.startswith(("objects/", "refs/")) or key == CONFIG) if is_folder else ()
     damaged = frozenset(key for key in ours if is_damaged(store, key))
     return Sight(keys - damaged, damaged)
-
-
-def is_config(data: bytes) -> bool:
-    """Returns whether these are the settings of a repository, of whatever format."""
-    try:
-        return type(tomllib.loads(data.decode()).get("format")) is int
-    except (ValueError, RecursionError):  # of which broken TOML and UTF-8 are kinds
-        return False
 
 
 def _by_name(places: Iterable[tuple[str, int]]) -> Mapping[str, frozenset[int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from mu2net_core.errors import NotFoundError
 from mu2net_core.storage import Store
 from mu2net_core.storage.files import TEMP_PREFIX, translated
-from mu2net_core.storage.links import find_links, link_error
+from mu2net_core.storage.links import find_links, link_error, walk
 
 __all__ = ["CLOCK", "check_own", "delete_unless_newer", "leftovers", "put_back", "time_there"]
 
@@ -81,8 +81,9 @@ def leftovers(store: Store, limit: datetime) -> Iterator[Path]:
     folder = _folder(store)
     if folder is None:
         return
-    kept = [file for place in ("corrupt", "incoming") for file in (folder / "state" / place).rglob("*")]
-    for file in (*_hidden(store, TEMP_PREFIX), *(file for file in kept if not file.name.startswith("."))):
+    kept = (walk(folder / "state" / place) for place in ("corrupt", "incoming"))
+    files = [inside / name for found in kept for inside, names in found for name in names if name[0] != "."]
+    for file in (*_hidden(store, TEMP_PREFIX), *files):
         with suppress(FileNotFoundError):
             if file.is_file() and file.stat().st_mtime < limit.timestamp():
                 yield file
@@ -104,8 +105,8 @@ def _delete_file(store: Store, key: str, file: Path, limit: datetime) -> bool:
 
 def _hidden(store: Store, prefix: str) -> Iterator[Path]:
     folder = _folder(store)
-    for root, _, names in os.walk(folder) if folder is not None else ():
-        yield from (Path(root, name) for name in sorted(names) if name.startswith(prefix))
+    for inside, names in walk(folder) if folder is not None else ():
+        yield from (inside / name for name in names if name.startswith(prefix))
 
 
 def _folder(store: Store) -> Path | None:

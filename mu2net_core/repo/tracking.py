@@ -1,4 +1,4 @@
-"""What this working copy last saw of each remote: ``state/remotes/<name>.json``.
+"""What this working copy last saw of each remote: in ``state/remotes``, a file each, called after its name's hash.
 
 Only a memory, never an authority: it saves questions. Losing it costs one listing. That others moved on shows when an
 entry cannot be created; that the remote is behind shows when it is looked at.
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import decode, encode
+from mu2net_core.objects import decode, encode, file_name
 from mu2net_core.repo.config import Remote
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.refs import HeadState
@@ -184,8 +184,8 @@ def _text(now: datetime | None) -> str:
 
 
 def _file(state: Path, name: str) -> Path:
-    return state / "remotes" / f"{name.replace('/', '%')}.json"
+    return state / "remotes" / f"{file_name(name)}.json"
 
 
 def _purged_file(state: Path, name: str) -> Path:
-    return state / "remotes" / f"{name.replace('/', '%')}.purged"
+    return state / "remotes" / f"{file_name(name)}.purged"

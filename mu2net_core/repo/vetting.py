@@ -1,4 +1,4 @@
-"""What probes found, noted in ``state/probes/<name>.json``, so that pushing costs no further question.
+"""What probes found, noted in ``state/probes``, a file for each remote, so that pushing costs no further question.
 
 A note holds for one URL, one set of options and one version of the software that speaks to it. Only a good verdict is
 relied on: rights that were missing may have been granted, and a server that was unsafe replaced.
@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
-from mu2net_core.objects import decode, encode
+from mu2net_core.objects import decode, encode, file_name
 from mu2net_core.repo.probe import ProbeReport, Verdict, probe, refusal
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository, check_vacant, connect
+from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import replace_file
 from mu2net_core.storage.files import read_if_there, translated
 from mu2net_core.version import __version__
@@ -71,8 +72,9 @@ def vet(state: Path, reached: RemoteRepository, *, now: Callable[[], datetime]) 
         AccessDeniedError: it may not be read, or not be listed.
     """
     remote = reached.remote
-    if needs_probe(remote) and not reached.exists():
-        check_vacant(reached.store)
+    known = read_tracking(state, remote)
+    if needs_probe(remote) and not (known.heads or known.roots or reached.exists()):
+        check_vacant(reached.store)  # where there was a repository, its settings may be lost, which a push puts right
     before = read_note(state, remote)
     has_raced = before is not None and before.has_raced
     report = probe(reached.store, now=now, has_raced=has_raced)
@@ -145,4 +147,4 @@ def _clients(remote: Remote) -> Mapping[str, str]:
 
 
 def _file(state: Path, name: str) -> Path:
-    return state / "probes" / f"{name.replace('/', '%')}.json"
+    return state / "probes" / f"{file_name(name)}.json"

@@ -1,16 +1,18 @@
-"""Below a repository's folder no link is followed: others write there, and a link of theirs could lead anywhere."""
+"""Below a repository's folder no link is followed, nor endless folders: others write there, and could lead anywhere."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mu2net_core.errors import CorruptObjectError
 
-__all__ = ["check_no_links", "find_links", "is_link", "link_error", "open_itself"]
+__all__ = ["DEEPEST", "check_no_links", "find_links", "is_link", "link_error", "open_itself", "walk"]
 
+DEEPEST = 16
+"""So many folders deep does a repository go at most; names have eight parts. What lies deeper is never looked at."""
 _ITSELF = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -48,14 +50,22 @@ def find_links(root: Path, places: Iterable[str]) -> Iterator[Path]:
         if is_link(root / place):
             yield root / place
         elif (root / place).is_dir():
-            yield from _below(root / place)
+            yield from _below(root / place, DEEPEST - 1)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def walk(root: Path) -> Iterator[tuple[Path, Sequence[str]]]:
+    """Yields a folder of a repository and the names of its files, then the same of those below it, by name."""
+    for folder, below, names in os.walk(root):
+        is_deepest = len(Path(folder).parts) - len(root.parts) >= DEEPEST
+        below[:] = [] if is_deepest else sorted(below)
+        yield Path(folder), sorted(names)
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         found = sorted((entry.name, entry.is_symlink(), entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_a_link, is_folder in found:
         if is_a_link:
             yield folder / name
-        elif is_folder:
-            yield from _below(folder / name)
+        elif is_folder and depth > 0:
+            yield from _below(folder / name, depth - 1)

@@ -13,7 +13,7 @@ from typing import IO
 
 from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.storage.files import make_folder, replace_file, sync_all, sync_folder, temporary_file, translate
-from mu2net_core.storage.links import is_link, link_error, open_itself
+from mu2net_core.storage.links import DEEPEST, is_link, link_error, open_itself
 from mu2net_core.storage.lock import FileLock
 from mu2net_core.storage.store import Store, check_key, check_prefix, too_large
 
@@ -102,7 +102,8 @@ class LocalStore:
     def list(self, prefix: str) -> Iterator[str]:
         """Yields every key below ``prefix``; hidden files (unfinished ones, a file manager's) are not keys.
 
-        A link to a file or folder is a key, so that whoever looks after the repository sees that something is there.
+        A link to a file or folder is a key, and a folder that is deeper than any repository, so that whoever looks
+        after the repository sees that something is there.
         """
         prefix = check_prefix(prefix)
         if prefix:
@@ -263,7 +264,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
     except OSError as exc:
         raise translate(exc, "list", folder) from exc
     for ending, name in found:
-        if ending.endswith("/"):
+        if ending.endswith("/") and prefix.count("/") < DEEPEST:
             yield from _walk(folder / name, prefix + ending)
         elif not name.startswith("."):
             yield prefix + name

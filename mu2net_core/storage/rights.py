@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+
+from mu2net_core.storage.links import walk
 
 __all__ = ["follow_folder", "is_shared", "keep_from_others", "unshared", "who_may"]
 
@@ -57,7 +58,7 @@ def unshared(root: Path) -> str | None:
 
     That is so after it was made under a umask that takes the group its rights, by a program that follows the umask.
     """
-    for folder in islice(_folders(root), _LOOKED_AT):
+    for folder, _ in islice(walk(root), _LOOKED_AT):
         try:
             found = folder.stat()
         except OSError:
@@ -66,13 +67,6 @@ def unshared(root: Path) -> str | None:
             owner, group = _owner_and_group(found)
             return f"{folder} is {owner}'s, and the group {group} may not write to it: chmod -R g+rwX {root}"
     return None
-
-
-def _folders(root: Path) -> Iterator[Path]:
-    """Yields a folder and those below it, the nearest first in each branch."""
-    for folder, below, _ in os.walk(root):
-        below.sort()
-        yield Path(folder)
 
 
 def who_may(path: object) -> str:

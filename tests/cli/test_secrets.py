@@ -53,6 +53,40 @@ def test_a_traceback_does_not_print_it_either(tmp_path: Path) -> None:
         assert_hidden(f"{words}: ", done.stdout + done.stderr)
 
 
+@pytest.mark.parametrize("variable", ["MU2NET_CACHE_DIR", "MU2NET_DATA_DIR", "TFDS_DATA_DIR"])
+@pytest.mark.parametrize("url", [f"s3://KEY:{SECRET}@bucket/x", f"gs://bucket/x?token={SECRET}"])
+def test_a_url_in_the_environment_is_not_repeated_with_its_secret(run, monkeypatch, variable: str, url: str) -> None:
+    monkeypatch.setenv(variable, url)
+    for verb in (["doctor"], ["doctor", "--json"], ["add-task", "tfds:mnist"], ["add-task", "tfds:mnist", "--json"]):
+        result = run(*verb)
+        assert_hidden(f"{verb}: ", result.out + result.err)
+
+
+@pytest.mark.parametrize("source", ["environment", "user"])
+def test_settings_that_hold_a_secret_are_listed_without_it(run, monkeypatch, source: str, tmp_path: Path) -> None:
+    if source == "environment":
+        monkeypatch.setenv("MU2NET_EVOLVE_CHILDREN", f"s3://KEY:{SECRET}@bucket")
+        monkeypatch.setenv("MU2NET_SPACE_NUM_LAYERS", f"[1, 's3://KEY:{SECRET}@bucket']")
+    else:
+        config = tmp_path / "no-settings" / "mu2net" / "config.toml"
+        config.parent.mkdir(parents=True)
+        config.write_text(f"[settings]\nevolve.children = 's3://KEY:{SECRET}@bucket'\nsign.key = 'x?token={SECRET}'\n")
+    for verb in (["config", "list"], ["config", "get", "evolve.children"], ["config", "get", "sign.key"], ["status"]):
+        for flag in ([], ["--json"]):
+            result = run(*verb, *flag)
+            assert_hidden(f"{verb}: ", result.out + result.err)
+
+
+def test_a_traceback_obeys_nothing_that_others_wrote(empty_repo: Path) -> None:
+    (empty_repo / ".mu2net" / "refs" / "\x1b]0;mine\x07\u202e\r").write_text("x")
+    command = [sys.executable, "-m", "mu2net_cli.main", "--debug", "gc"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    shown = done.stderr.decode()
+    assert "Traceback" in shown
+    assert r"refs/\x1b]0;mine\x07\u202e\r in" in shown
+    assert all(char.isprintable() for line in shown.split("\n") for char in line)
+
+
 def everything_below(folder: Path) -> str:
     texts = [str(path) for path in folder.rglob("*")]
     texts += [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]

@@ -12,14 +12,14 @@ from functools import cached_property
 from pathlib import Path
 
 from mu2net_core.data.formats import endings
-from mu2net_core.data.images import decode
+from mu2net_core.data.images import decode, read_regular
 from mu2net_core.data.order import fair_order
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.layout import Layout, arrange
 from mu2net_core.data.sources.names import look_alikes
 from mu2net_core.data.sources.parts import parts_of
 from mu2net_core.data.sources.stray import advice
-from mu2net_core.data.sources.tree import MAX_DEPTH, Tree, read_regular, walk
+from mu2net_core.data.sources.tree import MAX_DEPTH, Tree, walk
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Slice

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,10 +15,9 @@ from pathlib import Path
 from unicodedata import normalize
 
 from mu2net_core.data.formats import HEIF_ENDINGS, endings
-from mu2net_core.data.images import read_bounded
 from mu2net_core.errors import DataError
 
-__all__ = ["MAX_DEPTH", "Tree", "read_regular", "walk"]
+__all__ = ["MAX_DEPTH", "Tree", "walk"]
 
 MAX_DEPTH = 8
 """How many folders deep a class may lie."""
@@ -209,25 +207,6 @@ class _Walk:
                 f"Two names in {place} look the same and differ in how accents are stored: {other!a}, {name!a}.",
                 hint="Make them one, or rename one of them.",
             )
-
-
-def read_regular(path: Path) -> bytes:
-    """Returns what is in a file; what is no regular file is never waited for.
-
-    Raises:
-        DataError: it cannot be read, is no file, or is larger than any image that is read.
-    """
-    try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise DataError(f"Cannot read the image {path}: it is no regular file.")
-            return read_bounded(file, str(path))
-    except OSError as exc:
-        raise DataError(f"Cannot read the image {path}: {exc.strerror}.") from exc
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _join(folder: str, name: str) -> str:

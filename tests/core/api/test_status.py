@@ -15,6 +15,7 @@ from mu2net_core.api.fetch import fetch
 from mu2net_core.api.purge import purge
 from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.running import folder_of
 from mu2net_core.api.status import Unfinished, status
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.objects import PUBLIC, AccessRule, to_json
@@ -102,14 +103,14 @@ def state_of(repo: Repository, task: str, base: str | None = None) -> str:
 def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -> None:
     add_sample_task(repo, "a/b")
     add_sample_task(repo, "b")
-    folder = repo.state / "iterations" / "a@b"
+    folder = folder_of(repo, "a/b")
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(state_of(repo, "a/b"))
-    damaged = repo.state / "iterations" / "c"
+    damaged = folder_of(repo, "c")
     damaged.mkdir()
     (damaged / "state.json").write_text("{")
-    (repo.state / "iterations" / "b").mkdir()
-    (repo.state / "iterations" / "b" / "state.json").write_text("{")
+    (folder_of(repo, "b")).mkdir()
+    (folder_of(repo, "b") / "state.json").write_text("{")
     unfinished, unreadable = status(repo, replace(context, program="mu2net -C 'my folder'")).unfinished
     assert (unreadable.task, unreadable.stuck, unreadable.generation) == ("b", "its state is damaged", None)
     assert unreadable.command == "mu2net -C 'my folder' evolve --task b --restart"
@@ -127,7 +128,7 @@ def test_interrupted_iterations_are_listed(repo: Repository, context: Context) -
 def test_an_iteration_that_died_while_cleaning_up_is_nothing_to_go_on_with(repo: Repository, context: Context) -> None:
     head = add_sample_task(repo, "a")
     done = evolve_sample(repo, "a", score=0.5)
-    folder = repo.state / "iterations" / "a"
+    folder = folder_of(repo, "a")
     folder.mkdir(parents=True)
     started_at = repo.objects.commit(done.commit).started_at
     state = {**json.loads(state_of(repo, "a", base=head.commit)), "started_at": started_at}
@@ -143,7 +144,7 @@ def test_an_interrupted_iteration_that_cannot_go_on_says_so_and_how_to_drop_it(
     assert head is not None
     evolve_sample(repo, "a", score=0.5)
     reset(repo, context, "a", "@{1}")
-    folder = repo.state / "iterations" / "a"
+    folder = folder_of(repo, "a")
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(state_of(repo, "a", base=head.commit))
     (unfinished,) = status(repo, context).unfinished
@@ -158,7 +159,7 @@ def test_it_can_be_printed_as_json(repo: Repository, context: Context) -> None:
 
 def test_an_unfinished_iteration_of_a_removed_task_is_nothing_to_go_on_with(repo: Repository, context: Context) -> None:
     add_sample_task(repo, "a")
-    folder = repo.state / "iterations" / "a"
+    folder = folder_of(repo, "a")
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(state_of(repo, "a"))
     assert [state.task for state in status(repo, context).unfinished] == ["a"]
@@ -274,7 +275,7 @@ def test_what_another_process_evolves_now_is_told_and_not_to_be_evolved_next(
 ) -> None:
     for task in ("a", "b"):
         add_sample_task(repo, task)
-    folder = repo.state / "iterations" / "a"
+    folder = folder_of(repo, "a")
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(state_of(repo, "a"))
     with Workspace.of(repo, "a").lock("a"):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from mu2net_core.data import describe_task, open_source
 from mu2net_core.data.formats import readable
-from mu2net_core.data.sources import tree
+from mu2net_core.data.images import read_regular
 from mu2net_core.errors import DataError
 
 
@@ -227,7 +227,7 @@ def test_pipes_are_left_out_and_never_waited_for(pets: Path) -> None:
     os.mkfifo(pets / "cat" / "pipe.png")
     assert notes(pets) == "left out what is not read: 1 pipe, socket or device"
     with pytest.raises(DataError, match=r"pipe\.png: it is no regular file"):
-        tree.read_regular(pets / "cat" / "pipe.png")
+        read_regular(pets / "cat" / "pipe.png")
 
 
 def test_a_file_larger_than_any_image_is_named(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,6 +212,7 @@ def with_member(path: Path, content: bytes, *, method: int = zipfile.ZIP_STORED)
         pytest.param(npy(described("(4,)"), bytes(20)), id="too much data"),
         pytest.param(npy(described("(10**12,)"), bytes(16)), id="a shape that is a sum"),
         pytest.param(npy(described("(1000000000000,)"), bytes(16)), id="an absurd shape"),
+        pytest.param(npy(described(f"(0, {2**63 - 1}, {2**63 - 1})")), id="an absurd shape without numbers"),
         pytest.param(npy(described("(-4,)"), bytes(16)), id="a negative shape"),
         pytest.param(npy(described(f"({'1,' * 40})"), bytes(16)), id="many dimensions"),
         pytest.param(npy(described("(4,)", "nonsense"), bytes(16)), id="no type"),

@@ -25,8 +25,8 @@ from mu2net_core.testing.sharing import clone_of, commit_of, outcomes
 from mu2net_core.testing.wrappers import Watched, WrappedStore
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-BRIEF = {"read": 3, "exists": 2}
-"""The epoch, the newest entry, the one that is followed; the commit and the model that the new ones name as parents."""
+BRIEF = {"read": 3, "exists": 3}
+"""The epoch, the newest entry, the one that is followed; the parents of what is new, and the entry after that."""
 
 
 def at(seconds: float) -> Callable[[], datetime]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError
-from mu2net_core.objects import object_key
+from mu2net_core.objects import hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.epoch import is_epoch_key
 from mu2net_core.repo.fetching import fetch
@@ -22,8 +23,9 @@ from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import commit_of, model_of
+from mu2net_core.testing.sharing import clone_of, commit_of, model_of
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FILES: dict[str, Callable[[Repository], str]] = {
     "config.toml": lambda ann: "config.toml",
     "newest entry": lambda ann: entry_key("cats", 1),
@@ -58,10 +60,15 @@ def repair(repo: Repository, origin: Remote, *, source: bool = True) -> bool:
     return examine(patient_there(reached, repo), source=guarded).is_clean
 
 
+@pytest.mark.parametrize("data", [b"", b"cut"])
 @pytest.mark.parametrize("name", FILES)
-def test_an_empty_file_is_told_and_sent_again(ann: Repository, origin: Remote, name: str) -> None:
+def test_an_empty_file_is_told_and_sent_again_and_a_ref_that_was_cut_off(
+    ann: Repository, origin: Remote, name: str, data: bytes
+) -> None:
     before, key = files(origin), FILES[name](ann)
-    spoil(origin, key)
+    if data and key.startswith("objects/"):
+        return  # only reading all of it tells
+    spoil(origin, key, data)
     assert preview(ann, origin).lost
     with pytest.raises(CorruptObjectError, match="is behind what was seen of it"):
         fetch(ann, connect(origin))
@@ -129,3 +136,61 @@ def test_a_root_model_that_is_gone_is_told_by_a_fetch(ann: Repository, origin: R
     open_store(origin.url).delete(object_key("model", model_id))
     with pytest.raises(CorruptObjectError, match="1 model is gone there"):
         fetch(ann, connect(origin))
+
+
+@pytest.mark.parametrize("also", ["objects/", "refs/heads/"])
+def test_lost_settings_are_told_by_each_verb_in_another_epoch_too(ann: Repository, origin: Remote, also: str) -> None:
+    """Without its epoch a remote has to be recognised anew, by what is left of it."""
+    before = files(origin)
+    for key in before:
+        if key.startswith(also) or key == "config.toml" or is_epoch_key(key):
+            (Path(origin.url) / key).unlink()
+    plan = preview(ann, origin)
+    assert plan.lost[:2] == ("config.toml", "the epoch")
+    assert {parcel.outcome for parcel in (*plan.tasks, *plan.roots)} == {"up-to-date"}
+    with pytest.raises(CorruptObjectError, match=r"is behind what was seen of it: config\.toml, the epoch"):
+        fetch(ann, connect(origin))
+    assert read_tracking(ann.state, origin).lost[:2] == ("config.toml", "the epoch")
+    assert push(ann, origin).restored == plan.lost
+    after = files(origin)
+    assert all(after[key] == data for key, data in before.items() if not is_epoch_key(key))
+
+
+def test_of_a_place_first_met_nothing_is_lost(ann: Repository, origin: Remote, tmp_path: Path) -> None:
+    for key in files(origin):
+        if is_epoch_key(key):
+            spoil(origin, key)
+    bob = clone_of(origin, tmp_path / "bob")
+    assert read_tracking(bob.state, origin).lost == ()
+    assert push(bob, origin).restored == ("the epoch",)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"preset = 3"])
+def test_who_meets_settings_that_are_none_is_told_what_brings_them_back(
+    ann: Repository, origin: Remote, data: bytes, tmp_path: Path
+) -> None:
+    spoil(origin, "config.toml", data)
+    with pytest.raises(CorruptObjectError, match=r"settings of the repository at .* are damaged") as info:
+        clone_of(origin, tmp_path / "bob")
+    assert "`mu2net fsck --remote origin --repair-from .`" in str(info.value.hint)
+    assert repair(ann, origin)
+    clone_of(origin, tmp_path / "ben")
+
+
+def test_after_a_head_was_found_damaged_nothing_is_claimed_from_memory(
+    ann: Repository, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """In a bucket an empty file is a file like others, until it is read."""
+    bucket = Remote(name="bucket", url=f"memory://{hash_bytes(request.node.nodeid.encode())}")
+    push(ann, bucket)
+    key = entry_key("cats", 1)
+    store = open_store(bucket.url)
+    store.delete(key)
+    store.create(key, b"")
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for exchange in (
+        lambda: fetch(ann, connect(bucket), clock=lambda: noon),
+        lambda: push(ann, bucket, clock=lambda: noon),
+    ):
+        with pytest.raises(CorruptObjectError, match="is empty"):
+            exchange()

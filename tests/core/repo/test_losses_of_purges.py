@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Agent, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.epoch import EPOCHS, current_epoch
+from mu2net_core.repo.epoch import EPOCHS, current_epoch, is_epoch_key
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import examine, fsck
 from mu2net_core.repo.guard import GuardedSource
@@ -29,6 +30,7 @@ from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.sharing import clone_of, outcomes, there
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
+PURGED = "refs/purged"
 
 
 @pytest.fixture
@@ -49,6 +51,10 @@ def backup(bob: Repository, origin: Remote, tmp_path: Path) -> Path:
 @pytest.fixture
 def purged(ann: Repository, bob: Repository, backup: Path, origin: Remote) -> dict[str, bytes]:
     """Purges ``cats`` from the remote, which ann takes over; returns the files of the remote."""
+    return purge(ann, origin)
+
+
+def purge(ann: Repository, origin: Remote) -> dict[str, bytes]:
     place = here(there(origin))
     agent = Agent(id="0" * 32, host="test", device="none")
     bury(place, "cats", partial(store_purge_commit, place, agent=agent, now=NOW), now=NOW)
@@ -144,3 +150,36 @@ def test_a_lost_tombstone_lets_nothing_of_the_purged_history_back(
     assert outcomes(push(bob, origin))["cats"] == "skipped"
     assert outcomes(pull(idle, origin))["cats"] == "removed"
     assert not any(key.startswith("objects/commit") for key in files(origin).keys() - purged.keys())
+
+
+def test_nor_what_an_old_tag_names(
+    ann: Repository, bob: Repository, origin: Remote, backup: Path, tmp_path: Path
+) -> None:
+    """A tag that was there before the purge goes on naming what is gone, which bob still has."""
+    heads = {task: state.commit for task, state in bob.refs.heads().items()}
+    bob.refs.create_tag("v1", bob.objects.put(Snapshot(heads=heads, roots=bob.refs.roots())))
+    push(bob, origin)
+    before = purge(ann, origin)
+    lose(origin, "refs/purged")
+    for _ in range(2):
+        fetch(bob, connect(origin))
+        assert push(bob, origin).restored == ()
+        assert files(origin).keys() == before.keys() - {f"{PURGED}/cats/00000001"}
+    assert push(ann, origin).restored == ("a tombstone of cats",)
+
+
+@pytest.mark.parametrize("data", [b"", b'{"access":'])
+def test_a_damaged_tombstone_is_made_again_by_who_saw_it(
+    ann: Repository, bob: Repository, origin: Remote, purged: dict[str, bytes], data: bytes, tmp_path: Path
+) -> None:
+    idle = open_repository(shutil.copytree(bob.worktree, tmp_path / "idle"))
+    file = Path(origin.url, PURGED, "cats", "00000001")
+    file.chmod(0o644)
+    file.write_bytes(data)
+    with pytest.raises(CorruptObjectError):  # he never saw it: it may tell that what he has was purged
+        push(idle, origin)
+    assert push(ann, origin).restored == ("a tombstone of cats",)
+    assert {key: data for key, data in files(origin).items() if not is_epoch_key(key)} == {
+        key: data for key, data in purged.items() if not is_epoch_key(key)
+    }
+    assert outcomes(push(idle, origin))["cats"] == "skipped"

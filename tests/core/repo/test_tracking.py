@@ -30,7 +30,7 @@ def test_a_remote_that_moved_is_another_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"url":"/srv/shared","heads":[]}', b"\xff\xfe"])
 def test_a_damaged_note_is_no_note(tmp_path: Path, damage: bytes) -> None:
     write_tracking(tmp_path, "origin", KNOWN)
-    (tmp_path / "remotes" / "origin.json").write_bytes(damage)
+    next((tmp_path / "remotes").iterdir()).write_bytes(damage)
     assert read_tracking(tmp_path, ORIGIN) == Tracking(url="/srv/shared")
 
 

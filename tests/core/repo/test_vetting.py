@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import AccessDeniedError, Mu2netError, StorageError
-from mu2net_core.repo import Remote, vetting
+from mu2net_core.errors import AccessDeniedError, InvalidInputError, Mu2netError, StorageError
+from mu2net_core.objects import hash_bytes
+from mu2net_core.repo import Remote, Repository, vetting
 from mu2net_core.repo.probe import ProbeReport, Verdict
+from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.repository import CONFIG
+from mu2net_core.repo.tracking import forget_tracking
 from mu2net_core.repo.vetting import check_vetted, forget_note, read_note, vet
+from mu2net_core.testing.samples import add_sample_task
 
 REMOTE = Remote(name="team/hub", url="memory://vetting")
 
@@ -88,3 +93,19 @@ class TestBeforeAPush:
     def test_a_folder_is_not_probed(self, tmp_path: Path, probes: list[Verdict]) -> None:
         check_vetted(tmp_path, Remote(name="origin", url=str(tmp_path / "shared")), now=now)
         assert probes == ["safe"]
+
+
+def test_a_repository_that_was_seen_is_no_other_thing_without_its_settings(
+    repo: Repository, request: pytest.FixtureRequest
+) -> None:
+    remote = Remote(name="origin", url=f"memory://{hash_bytes(request.node.nodeid.encode())}")
+    add_sample_task(repo, "cats")
+    push(repo, remote)
+    connect(remote).store.delete(CONFIG)
+    check_vetted(repo.state, remote, now=now)
+    assert push(repo, remote).restored == (CONFIG,)
+    connect(remote).store.delete(CONFIG)
+    forget_tracking(repo.state, remote.name)
+    forget_note(repo.state, remote.name)
+    with pytest.raises(InvalidInputError, match="holds other things"):
+        check_vetted(repo.state, remote, now=now)

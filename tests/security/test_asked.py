@@ -1,0 +1,191 @@
+"""A remote is asked only for components that it was seen to refer to: their ids are nobody else's business."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import Mu2netError, NotFoundError
+from mu2net_core.objects import AccessRule, Snapshot, object_key
+from mu2net_core.repo import Remote, Repository, remotes
+from mu2net_core.repo.absent import only_there
+from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.held import held_by
+from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.prefetch import bring_models
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import attach
+from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
+from mu2net_core.storage import Store
+from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import clone_of, commit_of, model_of, pull
+from mu2net_core.testing.wrappers import WrappedStore
+
+Spot = Callable[..., Remote]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture(params=["folder", "moto_bucket"])
+def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
+    """Returns what names places, in a folder or a bucket, where there is nothing yet."""
+    bucket = None if request.param == "folder" else request.getfixturevalue(request.param)
+
+    def named(name: str, *readers: str) -> Remote:
+        if bucket is None:
+            return Remote(name=name, url=str(tmp_path / name), readers=readers or None)
+        return Remote(name=name, url=f"{bucket.url}/{name}", readers=readers or None, options=bucket.options)
+
+    return named
+
+
+@pytest.fixture
+def origin(spot: Spot) -> Remote:
+    return spot("origin")
+
+
+@pytest.fixture
+def vault(spot: Spot) -> Remote:
+    return spot("vault", "secret")
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote, vault: Remote) -> Repository:
+    """Returns a working copy whose public task is at two places, and a private one at one of them."""
+    repo = sample_repository(tmp_path / "ann")
+    add_sample_task(repo, "pub")
+    evolve_sample(repo, "pub", score=0.5, trains=("embedding",), seed=1)
+    add_sample_task(repo, "secret", AccessRule.only(["secret"]))
+    evolve_sample(repo, "secret", score=0.9, trains=LAYERS, seed=2)
+    push(repo, origin)
+    push(repo, vault)
+    return repo
+
+
+@pytest.fixture
+def bob(ann: Repository, origin: Remote, vault: Remote, tmp_path: Path) -> Repository:
+    """Returns a partial clone of both places."""
+    repo = clone_of(origin, tmp_path / "bob")
+    repo.update_config(lambda config: config.with_remote(vault))
+    attach(repo)
+    pull(repo, vault)
+    return repo
+
+
+def parts(repo: Repository, task: str) -> list[str]:
+    """Returns the components of a task's model that it trained itself."""
+    return [ref.id for ref in repo.objects.model(model_of(repo, task)).components if task in ref.training]
+
+
+class Asked:
+    """Every store that is opened while this listens, by its URL."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stores: list[WrappedStore] = []
+        real = remotes.default_open_store
+
+        def opened(url: str, *args: object, **options: object) -> Store:
+            self.stores.append(WrappedStore(real(url, *args, **options)))  # type: ignore[arg-type]
+            return self.stores[-1]
+
+        monkeypatch.setattr(remotes, "default_open_store", opened)
+
+    def about(self, place: Remote, oids: list[str]) -> set[str]:
+        """Returns the components among ``oids`` that a place was asked about, whatever it was."""
+        keys = [key for store in self.stores if store.url.endswith(place.name) for _, key in store.log]
+        return {oid for oid in oids if object_key("component", oid) in keys}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(monkeypatch)
+
+
+def test_what_only_one_refers_to_is_asked_for_only_there(
+    bob: Repository, asked: Asked, origin: Remote, vault: Remote
+) -> None:
+    wanted = parts(bob, "secret")
+    assert not any(bob.objects.has("component", oid) for oid in wanted)
+    bring_models(bob, [model_of(bob, "secret"), model_of(bob, "pub")], what="it", counter=Counter())
+    assert all(bob.objects.has("component", oid) for oid in wanted)
+    assert asked.about(origin, wanted) == set()
+    assert asked.about(vault, wanted) == set(wanted)
+
+
+def test_what_nobody_refers_to_is_asked_for_nowhere(
+    bob: Repository, asked: Asked, origin: Remote, vault: Remote
+) -> None:
+    add_sample_task(bob, "own", AccessRule.only(["own"]))
+    evolve_sample(bob, "own", score=0.5, trains=LAYERS, seed=9)
+    lost = parts(bob, "own")
+    for oid in lost:
+        bob.store.delete(object_key("component", oid))
+    with pytest.raises(NotFoundError, match="is not here, and was not asked for on origin, vault") as info:
+        bob.objects.read("component", lost[0])
+    assert info.value.hint == "If that is out of date, look again: mu2net fetch origin"
+    assert not fsck(bob).is_clean
+    with suppress(Mu2netError):
+        push(bob, origin)
+    with suppress(Mu2netError):
+        push(bob, vault)
+    only_there(bob, origin)
+    assert asked.stores
+    assert asked.about(origin, lost) | asked.about(vault, lost) == set()
+
+
+def test_neither_a_check_nor_the_removal_of_a_remote_names_what_is_missing(
+    bob: Repository, asked: Asked, origin: Remote, vault: Remote
+) -> None:
+    wanted = parts(bob, "secret")
+    assert fsck(bob).is_clean
+    assert only_there(bob, vault) == len(wanted)
+    assert only_there(bob, origin) == 0
+    assert asked.stores
+    assert asked.about(origin, wanted) | asked.about(vault, wanted) == set()
+
+
+def test_what_was_fetched_since_is_asked_for(ann: Repository, bob: Repository, origin: Remote, vault: Remote) -> None:
+    bring_models(bob, [model_of(bob, "secret")], what="it", counter=Counter())
+    evolve_sample(ann, "secret", score=0.99, trains=LAYERS, seed=3)
+    push(ann, vault)
+    pull(bob, vault)
+    (oid, *_) = parts(bob, "secret")
+    assert not bob.objects.has("component", oid)
+    assert bob.objects.component(oid).label.trained_by == ("secret",)
+
+
+@pytest.mark.parametrize("spot", ["folder"], indirect=True)
+def test_a_single_remote_is_asked_for_all_whatever_is_known_of_it(
+    ann: Repository, origin: Remote, tmp_path: Path
+) -> None:
+    bob = clone_of(origin, tmp_path / "bob")
+    forget_tracking(bob.state, origin.name)
+    assert bob.objects.component(parts(bob, "pub")[0]).label.trained_by == ("pub",)
+
+
+@pytest.mark.parametrize("spot", ["folder"], indirect=True)
+def test_tags_roots_and_earlier_models_count_and_what_is_missing_ends_its_line(
+    ann: Repository, bob: Repository, origin: Remote, vault: Remote
+) -> None:
+    assert held_by(bob, vault) - held_by(bob, origin) == set(parts(bob, "secret"))
+    old = model_of(ann, "pub")
+    evolve_sample(ann, "pub", score=0.9, trains=LAYERS, seed=5)
+    heads = {"pub": commit_of(ann, "pub"), "secret": commit_of(ann, "secret")}
+    ann.refs.create_tag("v1", ann.objects.put(Snapshot(heads=heads, roots={})))
+    push(ann, vault)
+    pull(bob, vault)
+    assert held_by(bob, vault) >= {ref.id for ref in bob.objects.model(old).components} | set(parts(bob, "pub"))
+    note = replace(read_tracking(bob.state, vault), heads={}, roots={})
+    write_tracking(bob.state, vault.name, note)
+    assert held_by(bob, vault) >= set(parts(bob, "secret")), "a tag alone reaches it"
+    bob.store.delete(object_key("model", model_of(bob, "secret")))
+    bob.objects.forget()
+    assert not held_by(bob, vault) & set(parts(ann, "secret"))

@@ -1,0 +1,99 @@
+"""Folders within folders without end where others write: nobody is stopped by them, and fsck names them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.fetching import fetch
+from mu2net_core.repo.fsck import examine
+from mu2net_core.repo.gc import collect
+from mu2net_core.repo.patient import patient_there
+from mu2net_core.repo.place import there
+from mu2net_core.repo.probe import probe
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import connect
+from mu2net_core.storage import LocalStore
+from mu2net_core.storage.links import DEEPEST
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+
+PLACES = ("refs/heads", "refs/heads/cats", "refs/tags", "refs/purged", "objects/commit", "state", "state/corrupt")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Remote:
+    return Remote(name="origin", url=str(tmp_path / "shared"))
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote) -> Repository:
+    """Returns a working copy that has something to push."""
+    repo = sample_repository(tmp_path / "ann")
+    repo.update_config(lambda config: config.with_remote(origin))
+    add_sample_task(repo, "cats")
+    push(repo, origin)
+    evolve_sample(repo, "cats", score=0.5)
+    return repo
+
+
+@pytest.fixture(params=[("d", 1200), ("x" * 200, 30)], ids=["many", "long names"])
+def dig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Returns what makes folders in a folder, deeper than can be named or than calls go."""
+    name, depth = request.param
+    made = []
+
+    def make(folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        made.append(folder / name)
+        with monkeypatch.context() as inside:
+            inside.chdir(folder)
+            for _ in range(depth):
+                os.mkdir(name)  # noqa: PTH102
+                os.chdir(name)
+
+    yield make
+    subprocess.run(["rm", "-rf", *made], check=True)  # no folder is too deep for it, unlike for Python
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_they_stop_nobody_and_are_named(
+    dig: Callable[[Path], None], place: str, ann: Repository, origin: Remote, tmp_path: Path
+) -> None:
+    dig(tmp_path / "shared" / place)
+    assert [report.outcome for report in push(ann, origin).tasks] == ["updated"]
+    fetch(ann, connect(origin))
+    assert probe(connect(origin).store, now=lambda: datetime.now(UTC)).verdict == "safe"
+    report = examine(patient_there(connect(origin), ann))
+    named = [problem.object for problem in report.problems]
+    if place.startswith("state"):
+        assert named == []
+        collect(there(connect(origin), ann))
+        return
+    assert len(named) == 1
+    assert named[0].startswith(f"{place}/")
+    assert named[0].count("/") == DEEPEST
+    if place.startswith("refs"):
+        with pytest.raises(CorruptObjectError, match=place):
+            collect(there(connect(origin), ann))
+
+
+def test_a_listing_tells_where_it_ends(dig: Callable[[Path], None], tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.create("a/b/c", b"x")
+    dig(tmp_path / "store" / "a")
+    good, deep = sorted(store.list("a"), key=len)
+    assert good == "a/b/c"
+    assert deep.count("/") == DEEPEST
+    assert not store.exists(deep)
