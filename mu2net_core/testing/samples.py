@@ -31,6 +31,7 @@ from mu2net_core.objects import (
 )
 from mu2net_core.repo import HeadState, Repository, create_repository, load_system, record_snapshot
 from mu2net_core.repo.purged import Tombstone
+from mu2net_core.repo.system import granted_rule
 
 __all__ = [
     "SAMPLE_IDENTITY",
@@ -141,7 +142,9 @@ def evolve_sample(
     before = repo.objects.commit(state.commit)
     parent = parent or before.model or next(iter(repo.refs.roots().values()))
     number = state.number if seed is None else seed
-    model_id = repo.objects.put(sample_child(repo, before, parent, score=score, trains=trains, seed=number))
+    access = granted_rule(repo, state.commit)
+    child = sample_child(repo, before, parent, score=score, trains=trains, seed=number, access=access)
+    model_id = repo.objects.put(child)
     commit = replace(
         before,
         model=model_id,
@@ -162,10 +165,20 @@ def evolve_sample(
 
 
 def sample_child(
-    repo: Repository, before: Commit, parent_id: str, *, score: float, trains: Sequence[str], seed: int
+    repo: Repository,
+    before: Commit,
+    parent_id: str,
+    *,
+    score: float,
+    trains: Sequence[str],
+    seed: int,
+    access: AccessRule | None = None,
 ) -> Model:
-    """Returns a retained model for the task of the commit ``before``; its components are stored, it is not."""
-    parent, access = repo.objects.model(parent_id), repo.objects.task(before.task_id).access
+    """Returns a retained model for the task of the commit ``before``; its components are stored, it is not.
+
+    Who may read what it learns is ``access``, by default that of the commit's task object.
+    """
+    parent, access = repo.objects.model(parent_id), access or repo.objects.task(before.task_id).access
     components = []
     for place, ref in enumerate(parent.components):
         if ref.name not in trains:

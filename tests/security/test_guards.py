@@ -180,6 +180,11 @@ CASES = (
         leak="cats, which only team-a may know of",
     ),
     Case(
+        attack=widen_before_training,
+        guards={"labels": (("mu2net_core.testing.samples.granted_rule", nothing),)},
+        leak="component.*only team-a",
+    ),
+    Case(
         attack=delete_what_is_asked_for,
         guards={"holders": (("mu2net_core.repo.held.Holders.of", lambda self, oid, remotes: list(remotes)),)},
         leak="read objects/component",
