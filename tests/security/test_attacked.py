@@ -65,6 +65,16 @@ class Attacked(RuleBasedStateMachine):
         STEPS_DONE["attacks"] += 1
         self.siege.attack(what, task, other)
 
+    @rule(what=st.sampled_from(sorted(ATTACKS)), task=SHARED, other=SHARED, clone=CLONES, far=st.booleans())
+    def attack_who_works_together(self, what: str, task: str, other: str, clone: int, far: bool) -> None:
+        self.attack(what, task, other)
+        self.siege.work_together(clone, (clone + 1 + far) % 3, other)
+
+    @rule(what=st.sampled_from(sorted(ATTACKS)), task=SHARED, other=SHARED, clone=CLONES, full=st.booleans())
+    def attack_who_clones(self, what: str, task: str, other: str, clone: int, full: bool) -> None:
+        self.attack(what, task, other)
+        self.siege.clone(clone, full=full)
+
     @rule(clone=CLONES, other=CLONES, task=SHARED)
     def work_together(self, clone: int, other: int, task: str) -> None:
         if clone != other:

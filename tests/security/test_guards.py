@@ -171,7 +171,7 @@ CASES = (
     ),
     Case(
         attack=descend_from_a_private_model,
-        guards={"task objects": (("mu2net_core.repo.audience._Judge._named_task", nothing),)},
+        guards={"labels": LABELS, "task objects": (("mu2net_core.repo.audience._Judge._named_task", nothing),)},
         leak="objects/task.*only team-a",
     ),
     Case(
