@@ -171,7 +171,8 @@ def exit_if_conflicting(session: Session, plan: PushPlan) -> None:
 
 
 def _parcel_line(kind: str, parcel: Parcel) -> str:
-    sign = {"new": "*", "skipped": "!", "conflict": "!", "merge": "+", "removed": "-"}.get(parcel.outcome, " ")
+    signs = {"new": "*", "skipped": "!", "conflict": "!", "broken": "!", "merge": "+", "removed": "-"}
+    sign = signs.get(parcel.outcome, " ")
     amount = ""
     if parcel.num_components or parcel.num_manifests:
         components = counted(parcel.num_components, "component")

@@ -24,11 +24,11 @@ def verify(
         str | None, typer.Argument(metavar="REVISION", help="A task, commit or tag.", autocompletion=complete_revision)
     ] = None,
     *,
-    everything: Annotated[bool, typer.Option("--all", help="All heads and tags; the default.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All heads, tags and tombstones; the default.")] = False,
     keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Allowed keys, as ssh's allowed_signers.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check who signed the history of tasks, and tags.
+    """Check who signed the history of tasks, tags and purges.
 
     Without --keys or the setting pull.require_signed, any key is good enough: then only changes since the signing show.
     Exits with 1 if anything is not signed as it should be.

@@ -61,7 +61,7 @@ _VARIABLES = tuple(
 )
 PATHS: Mapping[str, str] = {
     "pull.require_signed": "a file of allowed keys (ssh's allowed_signers): take over only what one of them signed",
-    "sign.key": "your OpenSSH Ed25519 key, which signs commits and tags; the public half if ssh-agent has it",
+    "sign.key": "your OpenSSH Ed25519 key, which signs commits, tags and purges; the public half if ssh-agent has it",
 }
 """Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
 

@@ -9,7 +9,7 @@ from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.remotes import attach
-from mu2net_core.repo.repository import CONFIG, FOLDER, Repository
+from mu2net_core.repo.repository import CONFIG, FOLDER, Repository, is_bare
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import translated
 from mu2net_core.storage.links import is_link, link_error
@@ -78,8 +78,8 @@ def _own(path: Path) -> bytes:
 def _repository_at(folder: Path) -> Path | None:
     """Returns the repository folder that ``folder`` itself is or has, else None."""
     with translated("look into", folder):
+        if is_bare(folder):
+            return folder
         if (folder / FOLDER / CONFIG).is_file():
             return folder / FOLDER
-        if (folder / CONFIG).is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
-            return folder
     return None

@@ -80,7 +80,8 @@ def drop_purged(
     reason = _why_kept(repo, tracking, ours, remote=remote, follow=policy.follow_purges, also=also)
     if reason is not None:
         commit = objects.commit(purge)
-        what = f"it was purged from {remote} {by_whom(commit)} on {commit.finished_at[:10]}{reason}"
+        who = "" if commit.agent is None else f" {by_whom(commit)}"
+        what = f"it was purged from {remote}{who} on {commit.finished_at[:10]}{reason}"
         return _skipped(task, _KEPT.format(what=what, task=task))
     own, now = _spared(repo, task, own), policy.now or own[-1].purged_at
     set_aside(repo, task, tip=ours.commit, purge=purge, now=now)

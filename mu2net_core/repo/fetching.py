@@ -91,7 +91,6 @@ def fetch(
     )
     tracking, unread = _recognised(repo, remote, known, clock(), sight, policy)
     arrivals = Arrivals.at(repo.identity, clock())
-    tracking, roots = fetch_roots(repo, remote, tracking, policy, counter=counter, arrivals=arrivals)
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
     broken = {task: error for task, error in unread.items() if not tasks or task in tasks}
     broken |= {task: gap_error(remote, task, number) for task, number in gaps.items()}
@@ -103,6 +102,7 @@ def fetch(
     if absent:
         raise unknown_task(absent[0], remote.refs.tasks(), f"on the remote {remote.remote.name}", repo.config.remotes)
     broken |= bad
+    tracking, roots = fetch_roots(repo, remote, tracking, policy, counter=counter, arrivals=arrivals)
     tags: tuple[NameReport, ...] = ()
     if not tasks:
         tracking, tags = fetch_tags(repo, remote, tracking, policy, counter=counter, arrivals=arrivals)

@@ -124,15 +124,19 @@ def _receive_tag(
     counter: Counter,
     arrivals: Arrivals,
 ) -> str | None:
-    """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole."""
-    if (task := purged.lists(("snapshot", snapshot_id))) is not None:
+    """Copies what a tag names; returns a task that was purged, so that the tag cannot be whole.
+
+    What tombstones of others list counts only where it is gone: they may list what they like.
+    """
+    task = purged.lists(("snapshot", snapshot_id))
+    if task is not None and not remote.objects.has("snapshot", snapshot_id):
         return task
     receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter, arrivals=arrivals)
     snapshot, other = repo.objects.snapshot(snapshot_id), other_tag(repo, name, snapshot_id)
     if other is not None:
         raise CorruptObjectError(f"{other[0].upper()}{other[1:]}.")
     commits: list[Node] = [("commit", oid) for oid in snapshot.heads.values()]
-    gone = next((task for node in commits if (task := purged.lists(node)) is not None), None)
+    gone = next((task for task, oid in snapshot.heads.items() if purged.is_listed(("commit", oid), task)), None)
     if gone is None:
         receive(repo, remote, commits, what="tags", counter=counter, arrivals=arrivals)
         for task, oid in _sorted(snapshot.heads):

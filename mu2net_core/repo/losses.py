@@ -89,7 +89,7 @@ def find_losses(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[To
 
     Tombstones excuse nothing but what the histories need that they say were purged: others go on, and must be whole.
     """
-    purged = Purged(without_others(stone, objects) for stone in stones)
+    purged = Purged(without_others(stones, objects))
     tips = set(_tips(objects, tracking, sight))
     old = {node for node in tips if node[0] == "commit" and purged.covers_commit(objects, node[1]) is not None}
     nodes = needed(objects, tips - old, Purged()) | needed(objects, old, purged)
@@ -151,7 +151,7 @@ def _gap(sight: Sight, task: str) -> tuple[int, ...]:
 
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
     """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
-    purged, lost = Purged(without_others(stone, objects) for stone in stones), set[Node]()
+    purged, lost = Purged(without_others(stones, objects)), set[Node]()
     for state in tracking.heads.values():
         gone = {node for node in _first_needs(objects, state.commit) if not sight.has(node)}
         is_old = gone and purged.covers_commit(objects, state.commit) is not None

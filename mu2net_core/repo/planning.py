@@ -205,7 +205,7 @@ class Planner:
         if not gone:
             return task in self.lacking.entries
         return task in self.lacking.entries or bool(
-            gone & needed(self.repo.objects, [("commit", ours.commit)], self._purged_there)
+            gone & needed(self.repo.objects, [("commit", ours.commit)], Purged())
         )
 
     def _obstacle(self, task: str, ours: HeadState | None, theirs: HeadState | None) -> str | None:

@@ -43,6 +43,7 @@ _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
 _MOST_STONES = 10_000
 """So many tombstones of a task are read: they list millions of objects."""
+_RACES = 100
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -292,16 +293,23 @@ class Refs:
         return stone
 
     def create_tombstone(self, stone: Tombstone) -> str:
-        """Adds a tombstone to those of its task and returns its key; one that says the same is there once."""
-        number, data = 1, encode(stone)
-        while True:
-            key = f"refs/purged/{stone.task}/{number:08d}"
-            try:
+        """Adds a tombstone to those of its task and returns its key; one that says the same is there once.
+
+        However many somebody made, one listing says which number is free.
+        """
+        data, folder = encode(stone), f"refs/purged/{stone.task}"
+        for _ in range(_RACES):
+            places = {place: key for key in self.store.list(folder) if (place := parse_tombstone_key(key))}
+            taken = {number: key for (task, number), key in places.items() if task == stone.task}
+            self._check_count(len(taken), f"tombstones of {stone.task}")
+            same = next((key for key in taken.values() if self.store.holds(key, data)), None)
+            if same is not None:
+                return same
+            key = f"{folder}/{next(n for n in range(1, len(taken) + 2) if n not in taken):08d}"
+            with suppress(AlreadyExistsError):
                 self.store.create(key, data)
-            except AlreadyExistsError:
-                number += 1
-            else:
                 return key
+        raise ConflictError(f"Others kept making tombstones of {stone.task} in {self.store.url}.", hint="Try again.")
 
     def _decode(self, data: bytes, kind: type[Numbered], key: str) -> Numbered:
         """Returns the entry or tombstone that ``data`` is; raises CorruptObjectError if it is none."""

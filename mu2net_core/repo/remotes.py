@@ -24,7 +24,7 @@ from mu2net_core.repo.held import Holders
 from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository
+from mu2net_core.repo.repository import CONFIG, FOLDER, PROBE, Repository, is_bare
 from mu2net_core.repo.revisions import near
 from mu2net_core.storage import Store
 from mu2net_core.storage import open_store as default_open_store
@@ -146,7 +146,10 @@ def new_settings(remote: Remote, like: Config) -> bytes:
 
 
 def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limits = LIMITS) -> RemoteRepository:
-    """Returns ``remote``, opened; nothing is read yet. A folder with a ``.mu2net`` inside stands for that.
+    """Returns ``remote``, opened; nothing is read yet.
+
+    A folder with a ``.mu2net`` inside stands for that, unless it is a repository itself: who writes to it could put
+    another one in it.
 
     Args:
         remote: where it is and how to reach it.
@@ -159,7 +162,7 @@ def connect(remote: Remote, *, open_store: OpenStore | None = None, limits: Limi
         else default_open_store(remote.url, remote.options, most_names=limits.names)
     )
     file = store.local_path(CONFIG)
-    if file is not None and _holds_repository(file.parent / FOLDER):
+    if file is not None and _holds_repository(file.parent):
         store = (open_store or default_open_store)(str(file.parent / FOLDER))
     return RemoteRepository(remote, store, limits)
 
@@ -240,13 +243,14 @@ def check_place(remote: Remote, repo: Repository) -> None:
             raise InvalidInputError(f"Cannot use {folder} as a remote: it is this repository itself.")
         if folder.exists() and not folder.is_dir():
             raise InvalidInputError(f"Cannot use {folder} as a remote: it is a file. Expected a folder.")
-        if folder.is_dir() and not file.is_file() and not _holds_repository(folder / FOLDER):
+        if folder.is_dir() and not file.is_file() and not _holds_repository(folder):
             check_empty(folder)
 
 
 def _holds_repository(folder: Path) -> bool:
-    with translated("look into", folder.parent):
-        return (folder / CONFIG).is_file()
+    """Returns whether a folder has a repository in it, as working copies do, and is none."""
+    with translated("look into", folder):
+        return not is_bare(folder) and (folder / FOLDER / CONFIG).is_file()
 
 
 def attach(repo: Repository) -> None:
@@ -305,7 +309,8 @@ def _missing(
         if task is not None:
             return NotFoundError(
                 f"{what}: it was purged from {remote.name} with the task {task}.",
-                hint=f"Run `mu2net pull {remote.name}`: that drops what was purged here, too.",
+                hint="Another copy may still have it: `mu2net fsck --repair-from REMOTE`. "
+                f"Or drop what is left of it here: `mu2net rm-task {task} --purge`",
             )
     if unasked and not asked:
         names = ", ".join(remote.name for remote in unasked)

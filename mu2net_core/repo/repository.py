@@ -17,7 +17,7 @@ from mu2net_core.storage import FileLock, LocalStore, Store, replace_file
 from mu2net_core.storage.files import make_folder, translated
 from mu2net_core.storage.links import check_no_links
 
-__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "aside_name", "clone_marker"]
+__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "aside_name", "clone_marker", "is_bare"]
 
 FOLDER = ".mu2net"
 CONFIG = "config.toml"
@@ -97,6 +97,11 @@ def aside_name(key: str) -> str:
     """Returns what the damaged file at ``key`` is called among those set aside: a ref so that its name is not told."""
     parts = key.split("/")
     return f"{'-'.join(parts[:2])}-{file_name(key)}" if parts[0] == "refs" else "-".join(parts)
+
+
+def is_bare(folder: Path) -> bool:
+    """Returns whether a folder is a repository itself, whatever others put into it, and has none as a working copy."""
+    return (folder / CONFIG).is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
 
 
 def clone_marker(path: Path) -> Path:

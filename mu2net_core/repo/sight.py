@@ -5,6 +5,7 @@ Or, of a big one, by a few reads: whether it was brought back from a backup, or 
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,12 +115,13 @@ def is_damaged(store: Store, key: str) -> bool:
     """
     try:
         file = store.local_path(key)
-        if file is None:
-            return False
-        size = file.stat().st_size
+        info = None if file is None else file.lstat()
+        if info is None or not stat.S_ISREG(info.st_mode):
+            return False  # what is no file is another fault, and may have no end
         if key == CONFIG:
-            return size > LIMITS.config_bytes or not is_config(file.read_bytes())
-        return size < next((least for folder, least in _LEAST.items() if key.startswith(folder)), 1)
+            limit = LIMITS.config_bytes
+            return info.st_size > limit or not is_config(store.read(CONFIG, limit=limit))
+        return info.st_size < next((least for folder, least in _LEAST.items() if key.startswith(folder)), 1)
     except (OSError, Mu2netError):
         return False  # it is not there, may not be read or has no proper name: another fault
 

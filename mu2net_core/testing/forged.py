@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit
+from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Kind
 from mu2net_core.repo import Remote
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import new_epoch
@@ -19,8 +19,8 @@ _WHEN = "2026-01-02T00:00:00.000000+00:00"
 
 def listed_there(remote: RemoteRepository) -> list[Node]:
     """Returns all components, models, commits and snapshots that a remote has."""
-    kinds = ("commit", "component", "model", "snapshot")
-    return [(kind, oid) for kind in kinds for oid in remote.objects.ids(kind)]  # type: ignore[arg-type, misc]  # kinds they are
+    kinds: tuple[Kind, ...] = ("commit", "component", "model", "snapshot")
+    return [(kind, oid) for kind in kinds for oid in remote.objects.ids(kind)]
 
 
 def forge_stone(

@@ -82,9 +82,24 @@ def test_a_purge_there(run, shared) -> None:
     assert result.json()["num_objects"] > 0
     assert run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y").out.endswith("0 objects, 0B\n")
     again = run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y")
-    assert "the next pull drops it" in again.err
+    assert "It is still here, and stays; to drop it here, too: mu2net rm-task digits --purge" in again.err
     assert run("rm-task", "digits", "--purge", "--yes").code == 0
     assert "still here" not in run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "-y").err
+
+
+def test_what_others_purged_is_kept_or_set_aside_and_brought_back(run, shared) -> None:
+    run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "--yes")
+    kept = run("pull")
+    assert "skipped     digits: it was purged from origin" in kept.out
+    assert "To drop it here, too: mu2net rm-task digits --purge" in kept.out
+    run("config", "set", "pull.follow_purges", "true")
+    assert "mu2net rm-task digits --undo brings it back" in run("pull").out
+    assert "Set aside: digits, since others purged it; mu2net rm-task digits --undo brings it back" in run("status").out
+    assert "set aside" in run("reflog", "digits").out
+    assert "of digits set aside until " in run("gc", "--prune", "--yes").err
+    assert run("rm-task", "digits", "--undo").out.startswith("Brought back task digits [")
+    assert "digits" in run("tasks").out
+    assert run("config", "set", "pull.follow_purges", "maybe").code == 2
 
 
 @pytest.mark.parametrize(
@@ -96,6 +111,8 @@ def test_a_purge_there(run, shared) -> None:
         (["digits", "--remote", "origin"], 2, "--remote goes with --purge only"),
         (["digits", "--purge", "--now"], 2, "--now goes with --remote only"),
         (["digit", "--purge", "--yes"], 3, "Did you mean digits?"),
+        (["digits", "--undo"], 3, "Nothing of digits is set aside here"),
+        (["digits", "--undo", "--purge"], 2, "--undo goes with no other option"),
         (["digits", "--purge", "--remote", "nowhere", "--yes"], 3, "no remote nowhere"),
     ],
 )

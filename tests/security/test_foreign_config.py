@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo import Remote, Repository, find_repository, open_repository
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.patient import patient_there
@@ -64,3 +64,30 @@ def test_it_does_not_hide_that_components_are_gone(ann: Repository, origin: Remo
     problems = examine(patient_there(connect(origin), ann)).problems
     assert {p.object for p in problems if p.kind == "missing-object"} == {f"component/{oid}" for oid in lost}
     assert examine(patient_there(connect(origin), ann), source=ann).is_clean
+
+
+def test_a_repository_inside_a_shared_one_is_not_taken_for_it(tmp_path: Path, ann: Repository, origin: Remote) -> None:
+    if (file := connect(origin).store.local_path("config.toml")) is None:
+        return
+    evil = sample_repository(tmp_path / "evil")
+    evil.update_config(lambda config: config.with_remote(EVIL))
+    shared = file.parent
+    for inside in (shared / ".mu2net", shared / "objects" / ".mu2net"):
+        inside.symlink_to(evil.path)
+    evolve_sample(ann, "cats", score=0.7)
+    push(ann, origin)
+    assert evil.refs.heads() == {}
+    assert connect(origin).refs.heads()["cats"].commit == ann.refs.heads()["cats"].commit
+    for start in (shared, shared / "refs"):
+        found = open_repository(find_repository(start))
+        assert (found.path, dict(found.config.remotes)) == (shared, {"origin": EVIL})  # its own, as written there above
+
+
+def test_a_working_copy_is_taken_for_itself_whatever_is_called_as_parts_of_one(tmp_path: Path) -> None:
+    repo = sample_repository(tmp_path / "work")
+    (repo.worktree / "config.toml").write_text("title = 'of something else'")
+    (repo.worktree / "objects").mkdir()
+    assert find_repository(repo.worktree) == repo.path
+    assert connect(Remote(name="origin", url=str(repo.worktree))).store.local_path("config.toml") == (
+        repo.path / "config.toml"
+    )

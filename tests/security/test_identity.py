@@ -57,7 +57,8 @@ class Scene:
         return connect(self.place).store
 
     def contents(self) -> dict[str, bytes]:
-        return {key: self.store.read(key) for key in self.store.list("") if not key.startswith("probe/")}
+        store = self.store
+        return {key: store.read(key) for key in store.list("") if not key.startswith("probe/")}
 
     def here(self) -> set[str]:
         return set(self.mine.store.list("objects")) | set(self.mine.store.list("refs"))

@@ -25,7 +25,7 @@ from mu2net_core.api.tag import create
 from mu2net_core.api.verify import verify
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Commit, Kind, encode
-from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo import Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.purged import redacted_task
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import connect
@@ -338,3 +338,32 @@ def test_merge_judges_what_was_fetched_before_signatures_were_required(scene: Sc
     before = commit_of(scene.bob, "a")
     assert "is not signed" in told(lambda: merge(scene.bob, scene.context, require_signed=scene.keys))
     assert commit_of(scene.bob, "a") == before
+
+
+class TestVerifySaysWhatIsOfAnotherRepository:
+    @pytest.fixture
+    def other(self, scene: Scene) -> Repository:
+        """Returns a repository whose heads, tags and tombstones Ann signed in hers."""
+        create(scene.ann, scene.context, "v2")
+        purge(scene.ann, scene.context, "b")
+        other = create_repository(scene.context.cwd / "other", preset="vit-ti0", identity="b" * 32)
+        for kind in ("task", "model", "commit", "snapshot"):
+            for oid in scene.ann.objects.ids(kind):
+                other.objects.put_bytes(kind, scene.ann.objects.read(kind, oid))
+        for name, oid in scene.ann.refs.tags().items():
+            other.refs.create_tag(name, oid)
+        for stone in scene.ann.refs.tombstones()["b"]:
+            other.refs.create_tombstone(stone)
+        other.refs.append("a", commit_of(scene.ann, "a"), after=None)
+        return other
+
+    @pytest.mark.parametrize("is_strict", [False, True])
+    def test_of_all_that_is_signed(self, scene: Scene, other: Repository, is_strict: bool) -> None:
+        report = verify(other, scene.context, keys=scene.keys if is_strict else None)
+        reasons = {(item.kind, item.name): item.reason for item in report.items if item.reason is not None}
+        assert reasons == {
+            ("commit", "a"): "is of another repository",
+            ("tag", "v1"): "its snapshot was signed in another repository",
+            ("tag", "v2"): "its snapshot was signed in another repository",
+            ("tombstone", "b"): "is of another repository",
+        }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -35,6 +34,7 @@ from mu2net_core.testing.samples import (
     sample_tombstone,
 )
 from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.wrappers import WrappedStore
 
 both = pytest.mark.parametrize("ann", ["folder", "s3"], indirect=True)
 
@@ -260,12 +260,41 @@ class TestGarbage:
         assert is_purge(there(ann).objects.commit(there(ann).refs.head("digits").commit))
 
 
-def test_of_a_tag_only_what_is_believed_keeps_it_out(ann: Repository, later: Context, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["its commit", "its snapshot", "what it builds on"])
+def test_a_tag_is_fetched_whatever_others_list_of_it(
+    ann: Repository, later: Context, tmp_path: Path, what: str
+) -> None:
     clone(str(tmp_path / "shared"), "bob", later)
-    bob = open_repository(tmp_path / "bob")
+    old = of_digits(ann)["commit"]
     evolve_sample(ann, "digits", score=0.9, seed=90)
     tag(ann, later, "v2")
     push(ann, later)
-    forge_stone(there(ann), "zz", listed=of_digits(bob)["commit"], through=1)
-    found: Callable = pull(bob, later).tags
-    assert outcome_of(found, "v2") == "new"
+    listed: dict[str, list[Node]] = {
+        "its commit": of_digits(ann)["commit"][:1],
+        "its snapshot": [("snapshot", ann.refs.tag("v2"))],
+        "what it builds on": old,
+    }
+    forge_stone(there(ann), "zz", listed=listed[what], through=1)
+    assert outcome_of(pull(open_repository(tmp_path / "bob"), later).tags, "v2") == "new"
+
+
+class TestMany:
+    def test_numbers_that_somebody_took_do_not_keep_a_purge_from_ending(self, ann: Repository, later: Context) -> None:
+        folder = there(ann).store.local_path("refs/purged/digits/00000001").parent
+        folder.mkdir(parents=True)
+        for number in (*range(1, 200), 99_999_999):
+            (folder / f"{number:08d}").write_bytes(b"taken")
+        refs = ann.refs
+        refs.store = store = WrappedStore(there(ann).store)
+        stone = sample_tombstone("digits", 2)
+        assert refs.create_tombstone(stone) == "refs/purged/digits/00000200"
+        assert store.calls["create"] == 1
+        assert refs.create_tombstone(stone) == "refs/purged/digits/00000200"
+
+    def test_thousands_of_made_up_ids_are_not_looked_for_one_by_one(self, ann: Repository) -> None:
+        (real,) = of_digits(ann)["model"]
+        names = [f"model/{number:064x}" for number in range(3_000)] + ["/".join(real)]
+        ann.objects.store = store = WrappedStore(ann.store)
+        (stone,) = believed([sample_tombstone("evil", 1, objects=names)], ann.objects, ann.identity)
+        assert len(stone.objects) == 3_000
+        assert store.calls["exists"] < 10

@@ -15,7 +15,7 @@ from mu2net_core.api.purge import purge
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import PUBLIC, AccessRule, Snapshot
 from mu2net_core.repo import Remote, Repository, load_system
-from mu2net_core.repo.fsck import examine
+from mu2net_core.repo.fsck import examine, fsck
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.merge import merge
 from mu2net_core.repo.outcomes import Exchange, Parcel
@@ -231,6 +231,15 @@ def test_a_tombstone_here_narrows_whatever_the_purge_commit_says(ann: Repository
     forger.refs.create_tombstone(sample_tombstone("secret", 2, roots=roots))  # and so does another one
     assert load_rules(ann)["secret"] == TEAM_A
     assert load_system(ann).rules["secret"] == TEAM_A
+
+
+def test_a_leak_is_still_a_leak_when_what_leaked_was_purged(ann: Repository, context: Context) -> None:
+    add_sample_task(ann, "open")
+    evolve_sample(ann, "open", score=0.7, parent=model_of(ann, "secret"))  # what no search would do
+    leak = ("access", f"model/{model_of(ann, 'open')}")
+    assert leak in {(problem.kind, problem.object) for problem in fsck(ann).problems}
+    purge(ann, context, "secret")
+    assert leak in {(problem.kind, problem.object) for problem in fsck(ann).problems}
 
 
 @pytest.mark.parametrize("attack", [a_whole_purge, a_wider_task, only_a_purge_commit])

@@ -11,12 +11,13 @@ from mu2net_core.api.running import is_published, left_behind
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import Run, Scorer, encode, object_key
+from mu2net_core.objects import AccessRule, Run, Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.refs import Refs
 from mu2net_core.search import Member, Population
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
+from mu2net_core.testing.sharing import model_of
 
 AT = "2026-01-02T03:04:05.000000+00:00"
 RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
@@ -187,3 +188,23 @@ def test_what_another_working_copy_or_another_time_published_is_not_it(
     move_head(repo, context, "a", theirs)
     evolve_sample(repo, "a", score=0.9)
     assert not is_published(repo, state)
+
+
+def test_a_commit_counts_selections_only_of_models_that_all_of_its_readers_may_see(
+    repo: Repository, context: Context
+) -> None:
+    """The task may use what one of its groups learned; to the other group the ids of that are not told."""
+    rules = {"a": AccessRule.only(["blue", "red"]), "for-red": AccessRule.only(["red"]), "open": AccessRule()}
+    for seed, (task, rule) in enumerate(rules.items()):
+        add_sample_task(repo, task, rule)
+        evolve_sample(repo, task, score=0.5, seed=seed)
+    base, root = repo.refs.head("a"), repo.refs.roots()["tiny"]
+    models = {task: model_of(repo, task) for task in rules}
+    before = replace(repo.objects.commit(base.commit), parents=(base.commit,), selections={models["for-red"]: {"x": 3}})
+    base = repo.refs.append("a", repo.objects.put(before), after=base)
+    state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
+    population = Population(task="a", selections={**dict.fromkeys(models.values(), 1), root: 1})
+    state = replace(state, snapshot=before.snapshot, population=population)
+    winner = Member(id=models["a"], model=replace(repo.objects.model(models["a"]), test_quality=0.5))
+    commit_id, _ = publish(repo, context, Workspace.of(repo, "a"), state, winner, 0.5, RUN)
+    assert set(repo.objects.commit(commit_id).selections) == {models["a"], models["open"], root}

@@ -88,6 +88,18 @@ def test_training_is_counted_per_task_along_the_lineage(bench: Workbench, plan_o
     assert own.model.components[3].operation == "clone"
 
 
+def test_whose_data_trained_it_is_told_whatever_the_parents_manifest_hides(bench: Workbench, plan_of, first) -> None:
+    root, mine = retained(first[0]), retained(first[1])
+    hiding = tuple(replace(ref, training={}) for ref in mine.model.components)
+    liar = replace(mine, model=replace(mine.model, components=hiding))
+    system = SystemBuilder().root(root).task("a", liar).task("b").build()
+    child = trained(bench.workshop("b"), plan_of(liar, clones=("embedding",)), system)
+    _, block, norm, _ = child.model.components
+    assert (block.trainable, set(block.training)) == (False, {"a"})
+    assert (norm.trainable, set(norm.training)) == (True, {"a", "b"})
+    assert bench.components[norm.id].label.trained_by == ("a", "b")
+
+
 def test_a_head_goes_on_with_its_own_optimizer_state(bench: Workbench, plan_of, scripted, first) -> None:
     root, mine = first
     mine = retained(mine)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.objects import Snapshot
-from mu2net_core.repo import Remote, Repository
+from mu2net_core.objects import Snapshot, hash_bytes
+from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach
+from mu2net_core.repo.tracking import read_tracking, write_tracking
+from mu2net_core.storage import open_store
+from mu2net_core.testing.losing import BUCKET, FOLDER, Place, contents, seconds
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
 
@@ -49,4 +54,46 @@ def ann(tmp_path: Path, origin: Remote) -> Repository:
         add_sample_task(repo, task)
         evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
     push(repo, origin)
+    return repo
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder with a working copy ``ann`` that pushed each entry of two heads, and a tag; and the remote."""
+    folder = tmp_path_factory.mktemp("shared")
+    remote = Remote(name="origin", url=str(folder / "shared"))
+    repo = sample_repository(folder / "ann")
+    repo.update_config(lambda config: config.with_remote(remote))
+    for task in ("a", "b/c"):
+        add_sample_task(repo, task)
+    for score in (0.2, 0.3, 0.4, 0.5):
+        push(repo, remote, clock=seconds(0))
+        for task in ("a", "b/c"):
+            evolve_sample(repo, task, score=score, seed=sum(task.encode()) + round(10 * score))
+    heads = {task: state.commit for task, state in repo.refs.heads().items()}
+    repo.refs.create_tag("v1", repo.objects.put(Snapshot(heads=heads, roots=repo.refs.roots())))
+    push(repo, remote, clock=seconds(0))
+    return folder
+
+
+@pytest.fixture(params=[FOLDER, BUCKET])
+def place(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Place:
+    """Returns a copy of the remote."""
+    is_folder = request.param == FOLDER
+    url = str(tmp_path / "shared") if is_folder else f"memory://{hash_bytes(request.node.nodeid.encode())}"
+    store = open_store(url)
+    for key, data in contents(open_store(str(shared / "shared"))).items():
+        store.create(key, data)
+    return Place(remote=Remote(name="origin", url=url), clock=seconds(1 if is_folder else 31))
+
+
+@pytest.fixture
+def knowing(place: Place, tmp_path: Path, shared: Path) -> Repository:
+    """Returns a copy of the working copy that knows the remote."""
+    shutil.copytree(shared / "ann", tmp_path / "ann")
+    repo = open_repository(tmp_path / "ann")
+    known = read_tracking(repo.state, repo.config.remotes["origin"])
+    repo.update_config(lambda config: config.with_remote(place.remote))
+    write_tracking(repo.state, "origin", replace(known, url=place.remote.url))
+    attach(repo)
     return repo

@@ -1,0 +1,109 @@
+"""Numbers that count up: nobody can put them where others cannot go on from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.publish import publish
+from mu2net_core.api.workspace import Workspace
+from mu2net_core.engine.child import Trained
+from mu2net_core.engine.iteration import IterationState
+from mu2net_core.engine.storing import _trained_more
+from mu2net_core.errors import InternalError
+from mu2net_core.objects import LARGEST_COUNT, Commit, Label, Run, Training
+from mu2net_core.repo import Repository
+from mu2net_core.repo.database import Manifest
+from mu2net_core.repo.merge import merge
+from mu2net_core.repo.plausible import Arrivals, check
+from mu2net_core.search import Member, Population
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import commit_of, model_of
+
+RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
+AT = "2026-01-02T03:04:05.000000+00:00"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repository:
+    made = sample_repository(tmp_path / "ann")
+    add_sample_task(made, "digits")
+    evolve_sample(made, "digits", score=0.5)
+    return made
+
+
+def unreadable(repo: Repository, name: str) -> Manifest:
+    """Returns a manifest that is like one of ``repo``, but for a count that no reader takes."""
+    commit = repo.objects.commit(commit_of(repo, "digits"))
+    model = repo.objects.model(model_of(repo, "digits"))
+    many = {"digits": Training(steps=2**54, examples=1)}
+    values: dict[str, Manifest] = {
+        "an iteration": replace(commit, iteration=2**53 + 1),
+        "a selection": replace(commit, selections={commit.model or "": {"e" * 32: 2**53 + 1}}),
+        "a time": replace(commit, finished_at="2026-99-99T00:00:00.000000+00:00"),
+        "training": replace(model, components=(replace(model.components[0], training=many), *model.components[1:])),
+    }
+    return values[name]
+
+
+@pytest.mark.parametrize("name", ["an iteration", "a selection", "a time", "training"])
+def test_what_could_not_be_read_again_is_never_stored(repo: Repository, name: str) -> None:
+    before = sorted(repo.store.list("objects"))
+    with pytest.raises(InternalError, match="was not stored, for it could not be read again"):
+        repo.objects.put(unreadable(repo, name))
+    assert sorted(repo.store.list("objects")) == before
+
+
+def poisoned(repo: Repository) -> Commit:
+    """Moves the head to a commit whose counts are as high as ever arrive; returns it."""
+    state = repo.refs.head("digits")
+    assert state is not None
+    commit = repo.objects.commit(state.commit)
+    selections = {commit.model or "": {repo.agent_id: LARGEST_COUNT}}
+    high = replace(commit, parents=(state.commit,), iteration=LARGEST_COUNT, selections=selections, message="evil")
+    repo.refs.append("digits", repo.objects.put(high), after=state)
+    return high
+
+
+def test_an_iteration_on_counts_that_are_at_their_highest_is_published_and_plausible(
+    repo: Repository, context: Context
+) -> None:
+    high = poisoned(repo)
+    model_id, base = high.model or "", commit_of(repo, "digits")
+    member = Member(id=model_id, model=repo.objects.model(model_id))
+    state = IterationState(
+        task="digits",
+        task_id=high.task_id,
+        base=base,
+        snapshot=high.snapshot or "",
+        iteration=min(high.iteration + 1, LARGEST_COUNT),
+        seed=1,
+        generations=1,
+        children=1,
+        population=Population(task="digits", members=(member,), selections={model_id: 7}),
+        started_at=AT,
+    )
+    commit_id, _ = publish(repo, context, Workspace.of(repo, "digits"), state, member, 0.5, RUN)
+    mine = repo.objects.commit(commit_id)
+    assert mine.selections[model_id][repo.agent_id] == LARGEST_COUNT
+    check(mine, repo.objects, Arrivals(identity=repo.identity))
+
+
+def test_training_on_counts_that_are_at_their_highest_stays_there(repo: Repository) -> None:
+    trained = Trained(params=(), momentum=(), curve=(0.5,), best_cycle=0, steps=10, examples=80, finite=True)
+    ref = repo.objects.model(model_of(repo, "digits")).components[-1]
+    high = Training(steps=LARGEST_COUNT, examples=LARGEST_COUNT - 1)
+    more = _trained_more(replace(ref, training={"digits": high}), Label(), "digits", trained)
+    assert more == {"digits": Training(steps=LARGEST_COUNT, examples=LARGEST_COUNT)}
+
+
+def test_joining_counts_that_are_at_their_highest_stays_there(repo: Repository) -> None:
+    high = poisoned(repo)
+    base = commit_of(repo, "digits")
+    sides = [repo.objects.put(replace(high, parents=(base,), message=message)) for message in ("one", "other")]
+    _, joined = merge(repo.objects, sides)
+    assert joined.iteration == LARGEST_COUNT
+    check(joined, repo.objects, Arrivals(identity=repo.identity))

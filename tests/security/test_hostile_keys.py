@@ -1,0 +1,88 @@
+"""Keys in a bucket or folder that no repository has: passed over, named by fsck, and printed harmlessly."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.fetching import fetch
+from mu2net_core.repo.fsck import examine
+from mu2net_core.repo.gc import collect
+from mu2net_core.repo.patient import patient_there
+from mu2net_core.repo.place import there
+from mu2net_core.repo.pushing import push
+from mu2net_core.repo.remotes import connect
+from mu2net_core.storage.remote import FsspecStore
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+
+NAMES = (
+    "\x1b]0;mine\x07",
+    "new\nline",
+    "\u202eback",
+    " ",
+    "-rf",
+    "CATS",
+    "cats.",
+    "é",
+    "%2e%2e",
+    "$(reboot)",
+    "a" * 200,
+)
+PLACES = ("refs/heads", "refs/tags", "refs/roots", "refs/purged", "objects/commit", "objects/component/ab", "probe")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture(params=["folder", "moto_bucket"])
+def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+    if request.param == "folder":
+        return Remote(name="origin", url=str(tmp_path / "shared"))
+    bucket = request.getfixturevalue(request.param)
+    return Remote(name="origin", url=bucket.url, options=bucket.options)
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote) -> Repository:
+    """Returns a working copy that has something to push."""
+    repo = sample_repository(tmp_path / "ann")
+    repo.update_config(lambda config: config.with_remote(origin))
+    add_sample_task(repo, "cats")
+    push(repo, origin)
+    evolve_sample(repo, "cats", score=0.5)
+    return repo
+
+
+def put(origin: Remote, key: str) -> bool:
+    """Writes a file under any key at all, as whoever may write there can; returns whether the server takes it."""
+    store = connect(origin).store
+    if isinstance(store, FsspecStore):
+        root = store._backend.place.root
+        try:
+            store._backend.put(f"{root}/{key}" if root else key, b"x", exclusive=False)
+        except OSError:
+            return False
+        return True
+    path = Path(origin.url, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return True
+
+
+def test_they_stop_nobody_and_are_named(ann: Repository, origin: Remote) -> None:
+    keys = [f"{place}/{name}" for place in PLACES for name in NAMES]
+    keys += [f"refs/heads/{name}/00000001" for name in NAMES] if not Path(origin.url).exists() else []
+    keys = [key for key in keys if put(origin, key)]
+    assert len(keys) > 60
+    assert [report.outcome for report in push(ann, origin).tasks] == ["updated"]
+    fetch(ann, connect(origin))
+    named = {problem.object for problem in examine(patient_there(connect(origin), ann)).problems}
+    assert named == {key for key in keys if not key.startswith("probe/")}
+    with pytest.raises(CorruptObjectError, match="is no ref that this version knows"):
+        collect(there(connect(origin), ann))
