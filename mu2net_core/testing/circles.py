@@ -157,6 +157,10 @@ class Circles:
         """Purges a task from a working copy."""
         self._locally(number, lambda repo, context: purge.purge(repo, context, task))
 
+    def undo(self, number: int, task: str) -> None:
+        """Brings back what was set aside because others purged it."""
+        self._locally(number, lambda repo, context: purge.undo(repo, context, task))
+
     def gc_here(self, number: int) -> None:
         """Collects garbage in a working copy."""
         self._locally(number, lambda repo, context: gc.gc(repo, context, dry_run=False, settle=self._settle))

@@ -128,6 +128,14 @@ class Sharing(RuleBasedStateMachine):
         if tasks := self.circles.alive(copy):
             (self.circles.purge_here if forever else self.circles.remove)(copy, chosen(pick, tasks))
 
+    @rule(copy=COPIES, follow=st.booleans())
+    def follow_purges(self, copy: int, follow: bool) -> None:
+        self.circles.change(copy, "pull.follow_purges", value=follow)
+
+    @rule(copy=COPIES, task=NAMES)
+    def undo(self, copy: int, task: str) -> None:
+        self.circles.undo(copy, task)
+
     @rule(copy=COPIES, remote=REMOTES, pick=PICKS)
     def purge_there(self, copy: int, remote: str, pick: int) -> None:
         may_know = self.circles.oracle.may_know_of
