@@ -82,11 +82,15 @@ class Siege(World):
         strict: whether all honest work is signed, and nothing else is taken over.
         attacked: names that were attacked.
         manifests: ids of the manifests that the attacker wrote, and nobody may take over.
+        named_groups: those of them that are of a task called like a group.
+        without_groups: working copies that knew of no such group when they took over that task.
     """
 
     strict: bool = False
     attacked: set[str] = field(default_factory=set)
     manifests: set[str] = field(default_factory=set)
+    named_groups: set[str] = field(default_factory=set)
+    without_groups: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Makes the working copies, and the only key there is."""
@@ -106,6 +110,7 @@ class Siege(World):
         except (Mu2netError, AssertionError, ValueError):  # he is in his own way: what he would build on is gone
             hit = frozenset({task})
         self.attacked |= hit
+        self.named_groups |= attacker.made if what == "group name" else set()
         self.manifests |= attacker.made if self.strict or what not in _HONEST else set()
 
     def is_safe(self, task: str) -> bool:
@@ -206,6 +211,7 @@ class Siege(World):
         fresh.rename(self.path(number).parent)
         self.inspector.forget(self.path(number))
         self.moved = {place: commits for place, commits in self.moved.items() if place[0] != number}
+        self.without_groups.discard(number)
         replace_file(self.path(number) / "state" / "agent", agent)
         if self.strict:
             self._require_signed(number)
@@ -237,8 +243,11 @@ class Siege(World):
 
     def _check_unforged(self, number: int) -> None:
         """Asserts that nothing the attacker made became part of a working copy, but what anybody might have made."""
-        found = {oid for _, oid in reached(self.path(number), purged_in(self.path(number)))}
-        assert not found & self.manifests, f"{number} took over {found & self.manifests}"
+        found = {oid for _, oid in reached(self.path(number), purged_in(self.path(number)))} & self.manifests
+        if found & self.named_groups and not self._has(number, "team-c"):
+            self.without_groups.add(number)  # to a copy in which nobody names the group, it is a task like any other
+        found -= self.named_groups if number in self.without_groups else set()
+        assert not found, f"{number} took over {found}"
 
     def _write_keys(self) -> None:
         key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
