@@ -224,14 +224,19 @@ class Circles:
 
     def repair_here(self, number: int, remote: str) -> None:
         """Repairs a working copy from a remote."""
-        self.run(number, lambda repo, context: fsck.fsck(repo, context, repair_from=remote))
+        self.run(number, lambda repo, context: fsck.fsck(repo, context, repair_from=remote), may_ask=True)
 
     def change(self, number: int, key: str, value: bool) -> None:  # noqa: FBT001
         """Changes a setting of a working copy."""
         self.open(number).update_config(lambda config: config.with_setting(key, value))
 
     def run(
-        self, number: int, command: Callable[[Repository, Context], object], *, may_write: bool = True
+        self,
+        number: int,
+        command: Callable[[Repository, Context], object],
+        *,
+        may_write: bool = True,
+        may_ask: bool = False,
     ) -> Mu2netError | None:
         """Runs a command of an honest working copy under the sentinel's eyes; returns the error it ended with.
 
@@ -239,7 +244,7 @@ class Circles:
             InternalError: nobody may bring a command to say that it has a defect.
         """
         error: Mu2netError | None = None
-        with self.sentinel.watching(number, may_write=may_write):
+        with self.sentinel.watching(number, may_write=may_write, may_ask=may_ask):
             try:
                 command(self.open(number), self.context(number))
             except Mu2netError as exc:

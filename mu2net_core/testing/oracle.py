@@ -157,6 +157,7 @@ class Sentinel:
         copies: folder of each working copy.
         actor: the working copy at work; None for others, who are not judged.
         may_write: whether its command may write into remotes at all.
+        may_ask: whether its user named a remote to be asked for whatever is missing.
     """
 
     oracle: Oracle
@@ -164,10 +165,11 @@ class Sentinel:
     copies: dict[int, Path]
     actor: int | None = None
     may_write: bool = True
+    may_ask: bool = False
     told: dict[Path, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @contextmanager
-    def watching(self, copy: int, *, may_write: bool = True) -> Iterator[None]:
+    def watching(self, copy: int, *, may_write: bool = True, may_ask: bool = False) -> Iterator[None]:
         """Judges what the working copy ``copy`` does inside the block.
 
         Raises:
@@ -176,7 +178,7 @@ class Sentinel:
         self.oracle.look(copy, self.copies[copy])
         for remote in self.remotes:
             self.mentioned(remote)
-        self.actor, self.may_write = copy, may_write
+        self.actor, self.may_write, self.may_ask = copy, may_write, may_ask
         try:
             with ExitStack() as stack:
                 for name in (*_WRITING, *_ASKING):
@@ -203,7 +205,7 @@ class Sentinel:
         assert copy is not None
         if method in _WRITING:
             reason = self._sent(copy, remote, key, node, data)
-        elif node is not None and node[0] == "component":
+        elif node is not None and node[0] == "component" and not self.may_ask:
             reason = self._asked(copy, remote, node)
         else:
             return
