@@ -103,7 +103,9 @@ class Siege(World):
                 self._require_signed(number)
 
     def attack(self, what: str, task: str, other: str) -> None:
-        """Attacks a task on the remote, if there is anything to attack yet."""
+        """Attacks a task on the remote, with what there is of another one, if there is anything to attack yet."""
+        if task == other:
+            return
         attacker = Attacker(LocalStore(self.remote))
         try:
             hit = ATTACKS[what](attacker, task, other)

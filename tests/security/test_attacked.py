@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -139,6 +139,7 @@ class TestAttacked(Attacked.TestCase):
         deadline=None,
         derandomize=not NIGHTLY,
         database=None,
+        phases=list(Phase) if NIGHTLY else [Phase.generate],  # making a schedule short takes minutes
         print_blob=True,
         suppress_health_check=list(HealthCheck),
     )

@@ -17,7 +17,7 @@ from typing import TypeVar
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -251,6 +251,7 @@ class TestSharing(Sharing.TestCase):
         deadline=None,
         derandomize=not NIGHTLY,
         database=None,
+        phases=list(Phase) if NIGHTLY else [Phase.generate],  # making a schedule short takes minutes
         print_blob=True,
         suppress_health_check=list(HealthCheck),
     )
