@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -114,19 +115,28 @@ def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> I
 
 
 def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
-    """Ends with an exit code, if anything was left out because it is broken, or not signed as it has to be."""
+    """Ends with an exit code, if anything was left out: it is broken, not signed as it has to be, or another root."""
     outcomes = [report.outcome for report in result.tasks]
     outcomes += [report.outcome for names in (result.tags, result.roots) for report in names]
     refused, broken = outcomes.count("refused"), outcomes.count("broken")
     if refused:
         session.note(f"error: {counted(refused, 'ref')} refused: not signed by an allowed key; all else was done")
     if broken:
-        remote = getattr(result, "remote", "origin")
+        remote, worktree = getattr(result, "remote", "origin"), getattr(result, "worktree", None)
         session.note(f"error: {counted(broken, 'name')} broken on {remote}, as told above; all else was done")
-        fsck = f"{session.context.program} fsck --remote {remote}"
-        session.note(f"hint: Look at it: {fsck}. A copy that has it whole puts it back: {fsck} --repair-from .")
+        program = session.context.program
+        here = program if worktree is None else f"{program} -C {shlex.quote(str(worktree))}"
+        restore = f"{program} fsck --remote {remote} --repair-from ."
+        session.note(
+            f"hint: Look at it: {here} fsck --remote {remote}. A copy that has it whole puts it back: {restore}"
+        )
     if refused or broken:
         raise typer.Exit(CorruptObjectError.exit_code if broken else AccessDeniedError.exit_code)
+    others = [root.name for root in result.roots if root.outcome == "conflict"]
+    if others:
+        session.note(f"error: {', '.join(others)} is another root there; ours stays, and all else was done")
+        session.note("hint: Clone the remote into another folder and evolve there, or make a new remote for this one.")
+        raise typer.Exit(ConflictError.exit_code)
 
 
 def exit_if_missing(session: Session, result: Exchange, *, as_json: bool) -> None:

@@ -62,7 +62,7 @@ _TABLE = {
     },
     "Keep it healthy": {
         "config": "Get and set the settings.",
-        "verify": "Check who signed the history of tasks, and tags.",
+        "verify": "Check who signed the history of tasks, tags and purges.",
         "fsck": "Check every object, reference and access rule.",
         "gc": "Find what nobody needs any more; with --prune, delete it.",
         "cache": "Say how much could be fetched again, and delete some of it.",

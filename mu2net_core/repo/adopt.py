@@ -150,9 +150,14 @@ def _told(objects: ObjectDatabase, report: TaskReport, *, first: bool) -> TaskRe
 
 
 def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Policy, remote: str) -> None:
-    """Joins what was seen of a head before another log took its place over there: nobody else may have it."""
-    before = tracking.replaced.get(task)
-    if before is not None and repo.objects.has("commit", before):
+    """Joins what was seen of a head before another log took its place over there: nobody else may have it.
+
+    What the policy refuses was never taken over, and is not now.
+    """
+    before, ours = tracking.replaced.get(task), repo.refs.head(task)
+    if before is None or not repo.objects.has("commit", before):
+        return
+    if policy.refuse is None or policy.refuse(before, None if ours is None else ours.commit) is None:
         join(repo, task, before, policy, remote=remote)
 
 

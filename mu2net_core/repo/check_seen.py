@@ -13,7 +13,6 @@ from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.sight import Sight
-from mu2net_core.repo.tracking import Tracking
 
 __all__ = ["check_seen"]
 
@@ -42,7 +41,7 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
                 f" Where somebody went on with the log since, only `mu2net push {patient.name}` does: it joins both."
             )
             _report(patient, refs, entry_key(task, gone[0]), f"{which} of {task}", joins)
-    for key, oid in _names_seen(patient.before).items():
+    for key, oid in patient.before.names.items():
         if (refs.tags | refs.roots).get(key, oid) != oid:
             message = f"It named {oid[:10]} when this working copy last looked; tags and roots never move."
             refs.problems.append(Problem(kind="damaged-ref", object=key, message=message))
@@ -54,12 +53,6 @@ def check_seen(patient: Patient, refs: RefScan) -> None:
         _report(patient, refs, f"refs/purged/{stone.task}/00000001", f"A tombstone of {stone.task}")
     if lost.epoch:
         _report(patient, refs, f"{EPOCHS}/{patient.before.epoch}", "It")
-
-
-def _names_seen(before: Tracking) -> dict[str, str]:
-    """Returns what tags and roots named, by key."""
-    tags = {f"refs/tags/{name}": oid for name, oid in before.tags.items()}
-    return tags | {f"refs/roots/{name}": oid for name, oid in before.roots.items()}
 
 
 def _replaced(patient: Patient, refs: RefScan) -> Iterator[str]:

@@ -123,6 +123,12 @@ class ObjectDatabase:
             self.store.create(key, data)
         return oid
 
+    def put_decoded(self, value: Manifest, data: bytes) -> str:
+        """Stores the bytes that ``value`` was decoded from, which is then at hand; returns their id."""
+        oid = self.put_bytes(_KIND_OF[type(value)], data)
+        self._remember(oid, value, len(data))
+        return oid
+
     def put_component(self, component: Component) -> tuple[str, int]:
         """Stores a component and returns its id and its size in bytes."""
         from mu2net_core.codec import encode_component

@@ -13,6 +13,7 @@ from mu2net_core.repo.repository import CONFIG, FOLDER, Repository, is_bare
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.files import translated
 from mu2net_core.storage.links import is_link, link_error
+from mu2net_core.storage.rights import is_strangers
 
 __all__ = ["find_repository", "open_repository"]
 
@@ -20,13 +21,15 @@ __all__ = ["find_repository", "open_repository"]
 def find_repository(start: Path) -> Path:
     """Returns the folder of the repository that ``start`` lies in, walking up as git does.
 
+    One that somebody else put into a folder above where everybody may write, such as ``/tmp``, is passed over.
+
     Raises:
         NotFoundError: neither ``start`` nor a folder above it has one.
     """
     start = start.absolute()
     for folder in (start, *start.parents):
         found = _repository_at(folder)
-        if found is not None:
+        if found is not None and (folder == start or not is_strangers(found)):
             return found
     with translated("look into", start):
         unfinished = next((f / FOLDER for f in (start, *start.parents) if (f / FOLDER).is_dir()), None)

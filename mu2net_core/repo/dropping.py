@@ -72,12 +72,14 @@ def drop_purged(
     named = (stone for stone in stones if stone.task == task)
     own = believed(named, objects, repo.identity, policy.refuse_stone)
     ours = repo.refs.head(task)
-    if ours is None or Purged(own).covers_commit(objects, ours.commit) is None:
-        return None
     purge = next((oid for oid in ancestry(objects, [theirs]) if is_purge(objects.commit(oid))), None)
+    is_covered = ours is not None and Purged(own).covers_commit(objects, ours.commit) is not None
+    if ours is None or not (is_covered or _is_news(repo, here_purged, ours, purge)):
+        return None
     if purge is None:
         return _skipped(task, _UNFINISHED.format(remote=remote))
-    reason = _why_kept(repo, tracking, ours, remote=remote, follow=policy.follow_purges, also=also)
+    follow_it = is_covered and policy.follow_purges
+    reason = _why_kept(repo, tracking, ours, remote=remote, follow=follow_it, also=also)
     if reason is not None:
         commit = objects.commit(purge)
         who = "" if commit.agent is None else f" {by_whom(commit)}"
@@ -92,6 +94,16 @@ def drop_purged(
         "brings it back"
     )
     return TaskReport(task=task, outcome="removed", commit=purge, reason=reason)
+
+
+def _is_news(repo: Repository, here_purged: Purged, ours: HeadState, purge: str | None) -> bool:
+    """Returns whether a purge commit is none that a task here knows of: nothing is joined with it that it would hide.
+
+    A task that was purged here, too, is joined with what became of it there.
+    """
+    if purge is None or ours.task in here_purged.tasks:
+        return False
+    return not contains(repo.objects, ours.commit, purge)
 
 
 def _skipped(task: str, reason: str) -> TaskReport:

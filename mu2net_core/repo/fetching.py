@@ -201,7 +201,8 @@ def fetch_heads(
         back = _going_back(repo, tracking, {task: followed[task] for task in wanted if task not in broken})
         broken |= {task: back_error(remote, why) for task, why in back.items() if task not in tracking.heads}
         others = {task: _OTHER for task, one in followed.items() if isinstance(one, Replaced)} | back
-        tracking = tracking.with_replaced((others.keys() & tracking.heads.keys()) - broken.keys())
+        lost = (others.keys() & tracking.heads.keys()) - broken.keys()
+        tracking = tracking.with_replaced(task for task in lost if not _is_kept(repo, tracking, task))
         wanted = {task: state for task, state in wanted.items() if task not in broken}
         reports |= buried
         for task, state in wanted.items():
@@ -331,6 +332,13 @@ def _going_back(repo: Repository, tracking: Tracking, followed: Mapping[str, Fol
         reason = check_forward(repo.objects, task, [*known, *one.moves, one.state.commit])
         back |= {} if reason is None else {task: reason}
     return back
+
+
+def _is_kept(repo: Repository, tracking: Tracking, task: str) -> bool:
+    """Returns whether what a head was seen at is kept in mind already, by what was seen of it before."""
+    before, seen = tracking.replaced.get(task), tracking.heads[task].commit
+    is_here = before is not None and all(repo.objects.has("commit", oid) for oid in (before, seen))
+    return is_here and contains(repo.objects, before or "", seen)
 
 
 def unknown_task(task: str, known: Iterable[str], where: str, remotes: Iterable[str]) -> NotFoundError:

@@ -132,10 +132,8 @@ def replaced_heads(remote: RemoteRepository, tracking: Tracking, sight: Sight, t
 
 def replaced_names(remote: RemoteRepository, tracking: Tracking, sight: Sight) -> frozenset[str]:
     """Returns the keys of the tags and roots that were seen and are there, but name something else; one read each."""
-    names = {f"refs/tags/{name}": oid for name, oid in tracking.tags.items()}
-    names |= {f"refs/roots/{name}": oid for name, oid in tracking.roots.items()}
     with Workers[tuple[str, bool]]() as workers:
-        for key, oid in names.items():
+        for key, oid in tracking.names.items():
             if key in sight.keys:
                 workers.submit(partial(_names, remote, key, oid))
         return frozenset(key for key, is_same in workers.results() if not is_same)

@@ -249,7 +249,7 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
             raise CorruptObjectError(
                 f"The {kind} {oid[:16]} on the remote {name} was not taken over. {exc.message}"
             ) from exc
-        repo.objects.put_bytes(kind, data)
+        repo.objects.put_decoded(value, data)
         incoming.drop(kind, oid)
     elif kept is None:
         incoming.keep(kind, oid, data)

@@ -128,10 +128,7 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
 
     Of entries that came after those that were seen, so that there is a gap, the first is one of them.
     """
-    entries = {
-        task: tuple(sorted({*_lost_numbers(state.number, sight.numbers.get(task, frozenset())), *_gap(sight, task)}))
-        for task, state in tracking.heads.items()
-    }
+    entries = {task: sight.missing(task, state.number) for task, state in tracking.heads.items()}
     return Losses(
         epoch=tracking.epoch is not None and not sight.has_epoch,
         stones=tuple(_lost_stones(stones, sight)),
@@ -141,14 +138,6 @@ def find_lost_refs(tracking: Tracking, sight: Sight, stones: Sequence[Tombstone]
     )
 
 
-def _lost_numbers(newest: int, there: frozenset[int]) -> set[int]:
-    return set(range(1, newest + 1)) - there
-
-
-def _gap(sight: Sight, task: str) -> tuple[int, ...]:
-    return (sight.gaps[task],) if task in sight.gaps else ()
-
-
 def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequence[Tombstone], sight: Sight) -> Losses:
     """Returns the lost refs, and what is gone of that which heads and roots need first; arguments as above."""
     purged, lost = Purged(without_others(stones, objects)), set[Node]()
@@ -156,7 +145,7 @@ def find_lost_heads(objects: ObjectDatabase, tracking: Tracking, stones: Sequenc
         gone = {node for node in _first_needs(objects, state.commit) if not sight.has(node)}
         is_old = gone and purged.covers_commit(objects, state.commit) is not None
         lost |= {node for node in gone if not is_old or purged.lists(node) is None}
-    roots: set[Node] = {("model", oid) for oid in tracking.roots.values()}
+    roots: list[Node] = [("model", oid) for oid in tracking.roots.values()]
     lost |= {node for node in roots if not sight.has(node)}
     known = bool(tracking.heads or tracking.roots)
     refs = find_lost_refs(tracking, sight, stones)

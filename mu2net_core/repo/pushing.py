@@ -34,6 +34,7 @@ __all__ = ["Reached", "push", "reach_known"]
 
 _ATTEMPTS = 5
 _STILL = ("up-to-date", "unchanged")
+_NOT_SENT = (*_STILL, "broken")
 
 
 def push(
@@ -86,7 +87,7 @@ def push(
                 exc.message += f" Before that, {remote.name} was sent again what it had lost: {', '.join(restored)}."
             raise
         except RemoteChangedError:  # something was purged or is gone: find out what, and whether all may still be sent
-            done |= {task: report for task, report in session.reports.items() if report.outcome not in _STILL}
+            done |= {task: report for task, report in session.reports.items() if report.outcome not in _NOT_SENT}
     raise ConflictError(f"The remote {remote.name} was changed by purges again and again: gave up after {_ATTEMPTS}.")
 
 
@@ -187,9 +188,12 @@ def _has_nothing_new(there: RemoteRepository, tracking: Tracking, sight: Sight) 
     """Returns whether no head, tag or root is there beyond those that were seen; by a listing."""
     heads = {task: state.number for task, state in tracking.heads.items()}
     names = {key for key in sight.keys if key.startswith(("refs/tags/", "refs/roots/"))}
-    seen = {f"refs/tags/{name}" for name in tracking.tags} | {f"refs/roots/{name}" for name in tracking.roots}
     numbers, gaps = there.refs.listing(sight.keys)
-    return not gaps and all(heads.get(task) == number for task, number in numbers.items()) and names <= seen
+    return (
+        not gaps
+        and all(heads.get(task) == number for task, number in numbers.items())
+        and names <= tracking.names.keys()
+    )
 
 
 def _briefly(
@@ -226,10 +230,8 @@ def _with_gaps(missing: Losses, reached: Reached, tasks: Iterable[str]) -> Losse
 
 def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:
     """Returns the tasks whose heads have newer entries than those that are known."""
-    numbers = {} if sight is None else sight.numbers
-    return frozenset(
-        task for task, state in tracking.heads.items() if max(numbers.get(task, ()), default=0) > state.number
-    )
+    heads = {} if sight is None else tracking.heads
+    return frozenset(task for task, state in heads.items() if sight is not None and sight.newest(task) > state.number)
 
 
 def _met(

@@ -41,8 +41,8 @@ _ENTRY = re.compile(r"refs/heads/(.+)/([0-9]{8})")
 _TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
 _OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
 _LAST = 99_999_999
-_MOST_STONES = 10_000
-"""So many tombstones of a task are read: they list millions of objects."""
+_MOST_STONES = 1_000
+"""So many tombstones of a task are read: they list hundreds of thousands of objects."""
 _RACES = 100
 _NONE: Mapping[str, str] = MappingProxyType({})
 

@@ -224,7 +224,8 @@ def check_own(remote: Remote, there: str, here: str) -> None:
         f"The remote {remote.name} ({remote.url}) is another repository: its identity is {there[:8]}, and here it is "
         f"{here[:8]}. Nothing was exchanged.",
         hint=f"To work on that one: `{shlex.join(words)}`. Tasks can be added there again; models are not carried over "
-        "between repositories.",
+        f"between repositories. If it is a copy of this one, somebody changed its {CONFIG}, where this belongs: "
+        f'identity = "{here}"',
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -23,6 +24,7 @@ from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.storage import Store
+from mu2net_core.storage.links import open_itself
 
 __all__ = ["Extent", "Sight", "is_as_seen", "is_damaged", "look", "look_at_refs"]
 
@@ -68,6 +70,15 @@ class Sight:
         """The first missing entry of every log that has later ones."""
         first = {task: next(n for n in count(1) if n not in found) for task, found in self.numbers.items()}
         return {task: number for task, number in first.items() if number <= len(self.numbers[task])}
+
+    def newest(self, task: str) -> int:
+        """Returns the number of the newest entry of a head, 0 if there is none."""
+        return max(self.numbers.get(task, ()), default=0)
+
+    def missing(self, task: str, newest: int) -> tuple[int, ...]:
+        """Returns which of the entries of a head up to ``newest`` are not there, or the first before later ones."""
+        lost = set(range(1, newest + 1)) - self.numbers.get(task, frozenset())
+        return tuple(sorted(lost | ({self.gaps[task]} if task in self.gaps else set())))
 
     @property
     def damaged_stones(self) -> frozenset[str]:
@@ -115,15 +126,22 @@ def is_damaged(store: Store, key: str) -> bool:
     """
     try:
         file = store.local_path(key)
-        info = None if file is None else file.lstat()
-        if info is None or not stat.S_ISREG(info.st_mode):
+        if file is None:
+            return False
+        info = file.lstat()
+        if not stat.S_ISREG(info.st_mode):
             return False  # what is no file is another fault, and may have no end
         if key == CONFIG:
-            limit = LIMITS.config_bytes
-            return info.st_size > limit or not is_config(store.read(CONFIG, limit=limit))
+            return info.st_size > LIMITS.config_bytes or not is_config(_content(file))
         return info.st_size < next((least for folder, least in _LEAST.items() if key.startswith(folder)), 1)
     except (OSError, Mu2netError):
         return False  # it is not there, may not be read or has no proper name: another fault
+
+
+def _content(file: Path) -> bytes:
+    """Returns what a file holds, not one that a link leads to, up to the limit of settings."""
+    with open(file, "rb", opener=open_itself) as opened:
+        return opened.read(LIMITS.config_bytes)
 
 
 def is_as_seen(remote: RemoteRepository, tracking: Tracking) -> bool:

@@ -72,6 +72,12 @@ class Tracking:
         """Whether looking at all of it takes several requests."""
         return self.num_files > PAGE
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What its tags and roots named, by key."""
+        tags = {f"refs/tags/{name}": oid for name, oid in self.tags.items()}
+        return tags | {f"refs/roots/{name}": oid for name, oid in self.roots.items()}
+
     def with_heads(self, states: Iterable[HeadState], *, newest: str = "") -> Tracking:
         """Returns a copy that knows more entries, one of a task each, and perhaps which task has the newest of all."""
         heads = {**self.heads, **{state.task: state for state in states}}

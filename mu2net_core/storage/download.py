@@ -173,9 +173,11 @@ def _bucket_failure(backend: Backend, exc: Exception) -> Failure:
 
 
 def _web_failure(exc: Exception) -> Failure:
-    from aiohttp import ClientConnectorError, ClientResponseError
+    from aiohttp import ClientConnectorError, ClientResponseError, TooManyRedirects
 
     for cause in chain(exc):
+        if isinstance(cause, TooManyRedirects):
+            return Failure(trouble=Trouble.REFUSED, reason="the server leads from one page to the next without end")
         if isinstance(cause, ClientResponseError):
             return Failure(trouble=by_status(cause.status), reason=f"the server answered {cause.status}")
         if isinstance(cause, (ClientConnectorError, OSError)) and not isinstance(cause, FileNotFoundError):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mu2net_core.storage.links import walk
 
-__all__ = ["follow_folder", "is_shared", "keep_from_others", "unshared", "who_may"]
+__all__ = ["follow_folder", "is_shared", "is_strangers", "keep_from_others", "unshared", "who_may"]
 
 _LOOKED_AT = 2000
 
@@ -51,6 +51,14 @@ def keep_from_others(folder: Path) -> None:
     if not above & (stat.S_IWOTH | stat.S_ISGID):
         with suppress(OSError):
             folder.chmod(folder.stat().st_mode & (0o770 if above & stat.S_IWGRP else 0o700))
+
+
+def is_strangers(folder: Path) -> bool:
+    """Returns whether another user, who is not root, has a folder in one that everybody may write to."""
+    try:
+        return folder.stat().st_uid not in {0, os.getuid()} and bool(folder.parent.stat().st_mode & stat.S_IWOTH)
+    except (OSError, AttributeError):  # AttributeError: a system without such users
+        return False
 
 
 def unshared(root: Path) -> str | None:

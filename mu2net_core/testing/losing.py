@@ -29,7 +29,7 @@ def _below(prefix: str) -> Lost:
 
 
 def _first(prefix: str) -> Lost:
-    return lambda keys: _below(prefix)(keys)[:1]
+    return lambda keys: list(_below(prefix)(keys))[:1]
 
 
 def _keys(*names: str) -> Lost:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository
+from mu2net_core.repo.refs import Refs
+from mu2net_core.storage import LocalStore
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
 
@@ -83,7 +86,7 @@ def test_a_clone_of_what_is_not_whole_says_what_heals_it(run, ann: Repository, t
     assert cloned.code == 5
     assert " ! broken      a: " in cloned.out
     assert "is missing on the remote origin" in cloned.out
-    assert "hint: Look at it: mu2net fsck --remote origin. A copy that has it whole puts it back: " in cloned.err
+    assert "fsck --remote origin. A copy that has it whole puts it back: " in cloned.err
     command = cloned.err.rpartition("puts it back: ")[2].split()[1:]
     assert command == ["fsck", "--remote", "origin", "--repair-from", "."]
     assert run("-C", ann.worktree, *command).code == 0
@@ -119,3 +122,45 @@ def test_another_repository_at_the_same_place_is_refused_until_it_is_added_anew(
     for command in commands:
         assert run("-C", ann.worktree, *command[1:]).code == 0, command
     assert (tmp_path / "shared/refs/heads/z").is_dir()
+
+
+def test_a_root_that_is_another_model_there_ends_a_pull_that_did_all_else(run, ann: Repository, tmp_path: Path) -> None:
+    assert run("clone", tmp_path / "shared", tmp_path / "bob").code == 0
+    evolve_sample(ann, "a", score=0.6)
+    assert run("-C", ann.worktree, "push").code == 0
+    state = ann.refs.head("a")
+    (tmp_path / "shared/refs/roots/tiny").chmod(0o644)
+    model = ann.objects.put(replace(ann.objects.model(ann.refs.roots()["tiny"]), seed=9))
+    (tmp_path / "shared/refs/roots/tiny").write_text(f"{model}\n")
+    pulled = run("-C", tmp_path / "bob", "pull")
+    assert pulled.code == 4
+    assert "! conflict    root tiny" in pulled.out
+    assert "error: tiny is another root there; ours stays, and all else was done" in pulled.err
+    assert state is not None
+    assert f"updated     a [{state.commit[:10]}]" in pulled.out
+
+
+def test_a_broken_name_is_told_by_all_verbs_each_time_with_a_command_that_looks_at_it(
+    run, ann: Repository, tmp_path: Path
+) -> None:
+    Refs(LocalStore(tmp_path / "shared")).append("zzz", "ab" * 32, after=None)
+    here = ["-C", ann.worktree]
+    for verb in ("fetch", "pull", "pull"):
+        told = run(*here, verb)
+        assert told.code == 5
+        assert " ! broken      zzz: The commit abab" in told.out
+        assert "error: 1 name broken on origin, as told above; all else was done" in told.err
+    command = shlex.split(told.err.partition("Look at it: ")[2].partition(". A copy")[0])
+    assert command[-3:] == ["fsck", "--remote", "origin"]
+    looked = run(*command[1:])
+    assert looked.code == 1
+    assert "refs/heads/zzz/00000001" in looked.out
+    failed = run(*here, "pull", "--json")
+    assert failed.code == 5
+    assert {task["task"]: task["outcome"] for task in failed.json()["tasks"]}["zzz"] == "broken"
+    assert run(*here, "push").code == 0
+    cloned = run("clone", tmp_path / "shared", tmp_path / "bob")
+    assert cloned.code == 5
+    command = shlex.split(cloned.err.partition("Look at it: ")[2].partition(". A copy")[0])
+    assert "refs/heads/zzz/00000001" in run(*command[1:]).out
+    assert "zzz" not in run("-C", tmp_path / "bob", "status").out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
+import tracemalloc
+import zlib
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -218,3 +220,69 @@ def test_a_download_from_a_bucket_takes_no_more_than_the_object_has(
     download("s3://bucket/a.npz", tmp_path / "a.npz", limit=LIMIT)
     assert (tmp_path / "a.npz").stat().st_size == 1000
     assert bucket.sent < MOST_ANSWER / 2
+
+
+class Tricky(BaseHTTPRequestHandler):
+    """Answers with little that becomes much when it is unpacked, or sends from one page to the next."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if "loop" in self.path:
+            self.send_response(302)
+            self.send_header("Location", f"{self.path}x")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("ETag", '"x"')
+        self.end_headers()
+        packer, zeros = zlib.compressobj(9, zlib.DEFLATED, 31), bytes(2**20)
+        try:
+            for _ in range(ENDLESS // len(zeros) if self.command == "GET" else 0):
+                if part := packer.compress(zeros):
+                    self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
+                    self.server.sent += len(part)
+        except OSError:
+            pass
+        self.close_connection = True
+
+    do_HEAD = do_GET  # noqa: N815  http.server wants it so
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def tricky() -> Iterator[Server]:
+    yield from running(Tricky)
+
+
+def test_a_download_that_grows_when_it_is_unpacked_ends_at_its_limit(tricky: Server, tmp_path: Path) -> None:
+    tracemalloc.start()
+    with pytest.raises(CorruptObjectError, match="larger than the size limit"):
+        download(f"{tricky.url}/bomb", tmp_path / "file", limit=LIMIT)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * LIMIT
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["s3", "gs"])
+def test_an_object_that_grows_when_it_is_unpacked_ends_at_its_limit(
+    tricky: Server, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    store = open_bucket(kind, tricky, monkeypatch)
+    tracemalloc.start()
+    with pytest.raises(CorruptObjectError, match="larger than the size limit"):
+        store.read("bomb", limit=2**14)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * LIMIT
+
+
+def test_a_download_that_leads_on_and_on_says_so(tricky: Server, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="from one page to the next without end"):
+        download(f"{tricky.url}/loop", tmp_path / "file", limit=LIMIT)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.errors import NotFoundError
 from mu2net_core.repo import Remote, Repository, find_repository, open_repository
 from mu2net_core.repo.config import Config
 from mu2net_core.repo.fsck import examine
@@ -91,3 +92,24 @@ def test_a_working_copy_is_taken_for_itself_whatever_is_called_as_parts_of_one(t
     assert connect(Remote(name="origin", url=str(repo.worktree))).store.local_path("config.toml") == (
         repo.path / "config.toml"
     )
+
+
+@pytest.mark.parametrize("owner", ["we", "somebody else"])
+def test_a_repository_of_somebody_else_above_is_not_taken_where_everybody_may_write(
+    owner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = tmp_path / "tmp"
+    repo = sample_repository(common)
+    (common / "mine").mkdir()
+    real = repo.path.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: real if owner == "we" else real + 1)
+    if owner == "somebody else" and real == 0:
+        os.chown(repo.path, real + 2, -1)  # root's own are everybody's
+    assert find_repository(common / "mine") == repo.path
+    common.chmod(0o1777)
+    assert find_repository(common) == repo.path
+    if owner == "somebody else":
+        with pytest.raises(NotFoundError, match="No repository in"):
+            find_repository(common / "mine")
+    else:
+        assert find_repository(common / "mine") == repo.path

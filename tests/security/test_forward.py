@@ -263,6 +263,17 @@ def test_work_that_was_fetched_and_not_taken_over_yet_is_not_forgotten(scene: Sc
     assert commit_of(scene.bob, "a") == newest
 
 
+def test_nor_is_it_if_the_head_is_put_back_again_and_again(scene: Scene) -> None:
+    newest = signed(scene.ann, scene.context, "a", score=0.8)
+    push(scene.ann, scene.context)
+    fetch(scene.bob, scene.context)
+    for state in reversed(scene.ann.refs.log("a")[:-1]):
+        scene.mallory.move("a", state.commit)
+        assert "goes back" in told(lambda: fetch(scene.bob, scene.context))
+    merge(scene.bob, scene.context)
+    assert commit_of(scene.bob, "a") == newest
+
+
 def test_a_purge_that_came_before_the_task_was_added_again_removes_it_no_second_time(scene: Scene) -> None:
     purge(scene.ann, scene.context, "b", remote="origin", settle=lambda: None)
     pull(scene.ann, scene.context)

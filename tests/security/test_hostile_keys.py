@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -59,26 +60,27 @@ def ann(tmp_path: Path, origin: Remote) -> Repository:
     return repo
 
 
-def put(origin: Remote, key: str) -> bool:
-    """Writes a file under any key at all, as whoever may write there can; returns whether the server takes it."""
+def put_all(origin: Remote, keys: Sequence[str]) -> Iterator[str]:
+    """Writes files under any keys at all, as whoever may write there can; yields those that the server takes."""
     store = connect(origin).store
-    if isinstance(store, FsspecStore):
-        root = store._backend.place.root
-        try:
-            store._backend.put(f"{root}/{key}" if root else key, b"x", exclusive=False)
-        except OSError:
-            return False
-        return True
-    path = Path(origin.url, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x")
-    return True
+    for key in keys:
+        if isinstance(store, FsspecStore):
+            root = store._backend.place.root
+            try:
+                store._backend.put(f"{root}/{key}" if root else key, b"x", exclusive=False)
+            except OSError:
+                continue
+        else:
+            path = Path(origin.url, key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+        yield key
 
 
 def test_they_stop_nobody_and_are_named(ann: Repository, origin: Remote) -> None:
     keys = [f"{place}/{name}" for place in PLACES for name in NAMES]
     keys += [f"refs/heads/{name}/00000001" for name in NAMES] if not Path(origin.url).exists() else []
-    keys = [key for key in keys if put(origin, key)]
+    keys = list(put_all(origin, keys))
     assert len(keys) > 60
     assert [report.outcome for report in push(ann, origin).tasks] == ["updated"]
     fetch(ann, connect(origin))

@@ -125,6 +125,7 @@ def refused(scene: Scene, verb: Verb) -> str:
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_was_never_met(scene: Scene, verb: str) -> None:
     remotes.add(scene.mine, scene.context, "origin", scene.place.url, check=False)
+    shutil.rmtree(Path(scene.place.url) / "refs" / "epoch")  # a push would begin one
     hint = refused(scene, VERBS[verb])
     assert f"mu2net clone {scene.place.url} FOLDER" in hint
 

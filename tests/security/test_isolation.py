@@ -18,15 +18,18 @@ from mu2net_core.api.merge import merge
 from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.objects import Snapshot, encode
-from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo import Remote, Repository, fetching, open_repository, refs
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.outcomes import RemoteBehindError
 from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.tracking import read_purged
 from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_tombstone
 from mu2net_core.testing.servers import Bucket
 from mu2net_core.testing.sharing import broken, commit_of, model_of, outcomes
+from mu2net_core.testing.wrappers import WrappedStore
 from mu2net_core.testing.writer import Writer
 
 NOTHING = "ab" * 32
@@ -340,3 +343,30 @@ def test_an_entry_that_is_gone_there_does_not_keep_the_rest_from_coming(
             api.pull(bob, context)
         assert "digits" in outcomes(info.value.done)
     assert commit_of(bob, "digits") == commit_of(ann, "digits")
+
+
+def test_tombstones_of_tasks_that_nobody_has_are_not_even_read(
+    bob: Repository, remote: Remote, context: Context
+) -> None:
+    evil = Writer(store=open_store(remote.url))
+    for number in range(50):
+        evil.refs.create_tombstone(sample_tombstone(f"made-up-{number}", 1, roots=[NOTHING]))
+    new_epoch(evil.store)
+    store = WrappedStore(open_store(remote.url))
+    assert fetching.fetch(bob, RemoteRepository(remote, store), clock=context.now).is_whole
+    assert not [key for method, key in store.log if method == "read" and key.startswith("refs/purged/")]
+    assert read_purged(bob.state, remote) == ()
+
+
+def test_more_tombstones_of_a_task_than_any_purge_makes_block_that_task(
+    bob: Repository, remote: Remote, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refs, "_MOST_STONES", 3)
+    evil = Writer(store=open_store(remote.url))
+    for number in range(4):
+        evil.refs.create_tombstone(sample_tombstone("yyy", 1, roots=[f"{number:064x}"]))
+    new_epoch(evil.store)
+    for _ in range(2):
+        found = broken(fetch(bob, context))
+        assert list(found) == ["task yyy"]
+        assert "has more than 3 tombstones of yyy" in found["task yyy"]

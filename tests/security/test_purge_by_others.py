@@ -28,7 +28,8 @@ from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.outcomes import TaskReport
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
-from mu2net_core.testing.forged import forge_purge
+from mu2net_core.repo.remotes import connect
+from mu2net_core.testing.forged import forge_purge, forge_stone, listed_there
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.servers import Bucket
 
@@ -136,11 +137,27 @@ class TestByDefault:
         assert report_of(bob, later).outcome in {"up-to-date", "merged"}
         assert fsck(open_repository(bob.worktree), later).problems == ()
 
-    def test_a_purge_commit_alone_and_a_tombstone_alone_take_nothing(self, bob: Repository, later: Context) -> None:
-        origin = bob.config.remotes["origin"]
-        before, head = everything(bob), bob.refs.head("digits")
-        forge_purge(origin, "other", others=[("commit", head.commit)])
-        assert report_of(bob, later).outcome == "up-to-date"
+    @pytest.mark.parametrize("following", [False, True])
+    def test_a_purge_without_a_tombstone_that_counts_hides_nothing(
+        self, bob: Repository, later: Context, following: bool
+    ) -> None:
+        bob = follow(bob) if following else bob
+        origin, head = bob.config.remotes["origin"], bob.refs.head("digits")
+        forge_purge(origin, "digits")
+        for key in list(connect(origin).store.list("refs/purged")):
+            connect(origin).store.delete(key)
+        report = report_of(bob, later)
+        assert (report.outcome, "here it stays, and is not sent there" in report.reason) == ("skipped", True)
+        assert bob.refs.head("digits") == head
+
+    @pytest.mark.parametrize("following", [False, True])
+    def test_a_tombstone_without_a_purge_takes_nothing(self, bob: Repository, later: Context, following: bool) -> None:
+        bob = follow(bob) if following else bob
+        origin, before, head = bob.config.remotes["origin"], everything(bob), bob.refs.head("digits")
+        there = connect(origin)
+        forge_stone(there, "digits", listed=listed_there(there), roots=[bob.refs.entry("digits", 1)[0].commit])
+        report = report_of(bob, later)
+        assert (report.outcome, "its purge from origin is under way" in report.reason) == ("skipped", True)
         assert bob.refs.head("digits") == head
         assert everything(bob) >= before
 

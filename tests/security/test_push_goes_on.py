@@ -66,10 +66,6 @@ def damage(repo: Repository, key: str) -> None:
     repo.objects.forget()
 
 
-def lose_the_commit(repo: Repository, task: str) -> None:
-    lose(repo, object_key("commit", commit_of(repo, task)))
-
-
 def names(done: Exchange) -> dict[str, str]:
     return {report.name: report.outcome for report in (*done.tags, *done.roots)}
 
@@ -91,6 +87,22 @@ def test_a_component_that_is_gone_or_damaged_here(
     assert own_part(ann, "b").rsplit("/", 1)[1][:20] in reason
     assert fsck(there(origin)).is_clean
     assert read_tracking(ann.state, origin).unfinished
+
+
+def test_a_manifest_that_is_gone_here(ann: Repository, origin: Remote) -> None:
+    push(ann, origin)
+    for task in ("a", "b"):
+        evolve_sample(ann, task, score=0.9, seed=ord(task) + 9)
+    snapshot = ann.objects.commit(commit_of(ann, "b")).snapshot
+    assert snapshot is not None
+    lose(ann, object_key("snapshot", snapshot))
+    plan = {parcel.name: parcel.outcome for parcel in preview(ann, origin).tasks}
+    assert plan == {"a": "updated", "b": "broken", "c": "up-to-date"}
+    for _ in range(2):
+        done = push(ann, origin)
+    assert {report.task for report in done.tasks if report.outcome == "broken"} == {"b"}
+    assert connect(origin).refs.heads()["a"].commit == commit_of(ann, "a")
+    assert not read_tracking(ann.state, origin).unfinished, "nothing of it was sent"
 
 
 def test_what_learned_from_it_is_not_sent_as_if_that_had_arrived(ann: Repository, origin: Remote) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from mu2net_core.api.signing import Signer
 from mu2net_core.api.tag import create
 from mu2net_core.api.verify import verify
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Commit, Kind, encode
+from mu2net_core.objects import Commit, HeadEntry, Kind, encode
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.purged import redacted_task
 from mu2net_core.repo.refs import entry_key
@@ -165,6 +166,18 @@ def test_a_head_stays_where_it_is_and_others_move(scene: Scene, attack: Callable
         assert scene.mallory.head("b").commit == mine
 
 
+@pytest.mark.parametrize("how", ["by another entry", "in its place"])
+def test_what_was_refused_is_not_taken_over_when_it_is_gone_again(scene: Scene, how: str) -> None:
+    before = commit_of(scene.bob, "a")
+    a_commit(scene)
+    assert "refused" in told(lambda: pull(scene.bob, scene.context))
+    (scene.mallory.move if how == "by another entry" else scene.mallory.overwrite)("a", before)
+    pull(scene.bob, scene.context)
+    assert commit_of(scene.bob, "a") == before
+    push(scene.bob, scene.context)
+    assert commit_of(scene.bob, "a") == before
+
+
 @pytest.mark.parametrize("scene", ["folder", "bucket"], indirect=True)
 def test_a_clone_leaves_out_what_is_not_signed(scene: Scene) -> None:
     a_commit(scene)
@@ -184,6 +197,13 @@ def test_a_tombstone_that_is_not_signed_counts_for_nothing(scene: Scene) -> None
     assert told(lambda: push(scene.bob, scene.context)) == ""
     assert read_purged(scene.bob.state, scene.origin) == ()
     assert scene.mallory.head("a").commit == mine
+
+
+def test_a_push_that_meets_a_purge_which_is_not_signed_notes_none_of_it(scene: Scene) -> None:
+    evolve_sample(scene.bob, "a", score=0.9, seed=3)
+    a_purge(scene)
+    assert "refused" in told(lambda: push(scene.bob, scene.context))
+    assert read_purged(scene.bob.state, scene.origin) == ()
 
 
 def test_a_tombstone_that_is_signed_counts(scene: Scene) -> None:
@@ -244,12 +264,15 @@ class TestRepairs:
             signed(scene.ann, scene.context, "a", score=score)
             push(scene.ann, scene.context)
             pull(scene.bob, scene.context)
-        log = scene.bob.refs.log("a")
-        scene.mallory.overwrite("a", log[-3].commit)
+        *_, older, before, newest = scene.bob.refs.log("a")
+        key, copy = entry_key("a", newest.number), scene.context.cwd / "copy"
+        shutil.copytree(scene.bob.path, copy / ".mu2net")
+        put_back = encode(HeadEntry(commit=older.commit, previous=before.entry_hash))
+        (copy / ".mu2net" / key).write_bytes(put_back)
         (scene.bob.state / "remotes" / "origin.json").unlink()
-        self.damage(scene, entry_key("a", log[-1].number))
-        self.repaired(scene)
-        assert (scene.bob.path / entry_key("a", log[-1].number)).read_bytes() == b""
+        self.damage(scene, key)
+        fsck(scene.reopened(), scene.context, repair_from=str(copy))
+        assert (scene.bob.path / key).read_bytes() != put_back
 
     @pytest.mark.parametrize("is_signed", [False, True])
     def test_take_tags_only_if_they_are_signed(self, scene: Scene, is_signed: bool) -> None:

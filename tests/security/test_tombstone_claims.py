@@ -24,8 +24,12 @@ from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.believed import believed
 from mu2net_core.repo.closure import Node
+from mu2net_core.repo.fetching import note_purged
+from mu2net_core.repo.fetching_names import fetch_tags
+from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.purged import Purged, is_purge
 from mu2net_core.repo.remotes import RemoteRepository, connect
+from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.testing.forged import forge_purge, forge_stone, listed_there
 from mu2net_core.testing.samples import (
     add_sample_task,
@@ -275,7 +279,11 @@ def test_a_tag_is_fetched_whatever_others_list_of_it(
         "what it builds on": old,
     }
     forge_stone(there(ann), "zz", listed=listed[what], through=1)
-    assert outcome_of(pull(open_repository(tmp_path / "bob"), later).tags, "v2") == "new"
+    bob = open_repository(tmp_path / "bob")
+    receive, fetched = connect(ann.config.remotes["origin"]), read_tracking(bob.state, bob.config.remotes["origin"])
+    note_purged(bob, receive)
+    _, reports = fetch_tags(bob, receive, fetched, Counter(), None)  # before its heads are
+    assert outcome_of(reports, "v2") == "new"
 
 
 class TestMany:

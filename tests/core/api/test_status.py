@@ -253,7 +253,7 @@ def test_what_was_purged_there_stays_and_no_pull_is_advised(
     assert "mu2net pull origin" not in told
     pull.pull(hub, context)
     check_pending(hub, context)
-    assert status(hub, context).remotes[0].relations == {"a": "outlived" if has_more else "same"}
+    assert status(hub, context).remotes[0].relations == {"a": "outlived" if has_more else "purged-there"}
     assert "mu2net pull origin" not in [step.command for step in status(hub, context).next]
 
 
