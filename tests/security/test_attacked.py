@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mu2net_core.storage import LocalStore
+from mu2net_core.testing.attacker import Attacker
 from mu2net_core.testing.invariants import head_log
 from mu2net_core.testing.siege import ATTACKS, Siege, besiege
 from mu2net_core.testing.stage import RULES, is_shared
@@ -153,6 +155,17 @@ def test_an_attack_hits_what_it_names_and_nothing_else(folder: Path, attack: str
 @pytest.mark.parametrize("attack", ["foreign history", "ordinary", "rewritten", "wider"])
 def test_where_signatures_are_required_nothing_unsigned_is_taken_over(folder: Path, attack: str) -> None:
     besiege(folder, attack, strict=True)
+
+
+@pytest.mark.parametrize("attack", ["damaged tombstone", "poisoned counters"])
+def test_a_push_tells_that_the_only_task_is_broken_over_there(folder: Path, attack: str) -> None:
+    siege = Siege(folder)
+    siege.add(0, "pub-a")
+    siege.push(0)
+    siege.attack(attack, "pub-a", "pub-b")
+    Attacker(LocalStore(siege.remote)).new_epoch()  # so that a push looks at all there is
+    (report,) = siege.push(0).tasks
+    assert (report.task, report.outcome) == ("pub-a", "broken")
 
 
 @pytest.fixture(scope="module", autouse=True)
