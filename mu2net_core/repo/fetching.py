@@ -281,7 +281,7 @@ def note_purged(
 ) -> dict[str, Mu2netError]:
     """Stores what was purged over there, beyond what was known of that.
 
-    Tombstones of another repository count for nothing, nor do those that the policy refuses.
+    Tombstones of another repository count for nothing, nor do those that the policy refuses; fsck names them.
 
     Args:
         repo: where to.
@@ -290,16 +290,12 @@ def note_purged(
         tasks: of which; by default of those that have heads here or were seen to have some there.
 
     Returns:
-        what is wrong with the tombstones of a task that has some which cannot be read, or are of another repository.
+        what is wrong with the tombstones of a task that has some which cannot be read.
     """
     if tasks is None:
         tasks = {*repo.refs.tasks(), *read_tracking(repo.state, remote.remote).heads}
     there, bad = remote.refs.tombstones(tasks)
     stones = [stone for own in there.values() for stone in own]
-    for stone in stones:
-        if stone.identity != repo.identity:
-            what = f"A tombstone of {stone.task} on the remote {remote.remote.name} is of another repository"
-            bad.setdefault(stone.task, CorruptObjectError(f"{what}, {stone.identity[:8]}…: it counts for nothing."))
     own = (stone for stone in stones if stone.identity == repo.identity)
     ours = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
     known = dict.fromkeys([*read_purged(repo.state, remote.remote), *ours])

@@ -10,7 +10,7 @@ from mu2net_core.repo.believed import purges_there
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.intake import receive, receive_components
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter, NameReport
+from mu2net_core.repo.outcomes import Counter, NameReport, why_broken
 from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.remotes import RemoteRepository
@@ -184,7 +184,7 @@ def _check_free(name: str, taken: Mapping[str, str]) -> None:
 
 
 def _broken(name: str, error: Mu2netError, oid: str = "") -> NameReport:
-    return NameReport(name=name, outcome="broken", id=oid, reason=error.message)
+    return NameReport(name=name, outcome="broken", id=oid, reason=why_broken(error))
 
 
 def root_conflict(name: str, ours: str, theirs: str | None, remote: str) -> ConflictError:

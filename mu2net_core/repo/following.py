@@ -255,7 +255,10 @@ def _names(remote: RemoteRepository, key: str, oid: str) -> tuple[str, bool]:
 
 
 def _is_there(remote: RemoteRepository, state: HeadState) -> tuple[str, bool]:
-    return state.task, remote.refs.holds(state)
+    try:
+        return state.task, remote.refs.holds(state)
+    except CorruptObjectError:
+        return state.task, False  # following it says what is wrong
 
 
 def _followed(remote: RemoteRepository, task: str, seen: HeadState, number: int) -> Followed:

@@ -25,6 +25,7 @@ __all__ = [
     "broken_report",
     "broken_wins",
     "is_whole",
+    "why_broken",
 ]
 
 TaskOutcome = Literal[
@@ -116,7 +117,13 @@ def is_whole(tasks: Iterable[TaskReport], *names: Iterable[NameReport]) -> bool:
 
 def broken_report(task: str, error: Mu2netError) -> TaskReport:
     """Returns the report of a task of which nothing was taken over, because of ``error``."""
-    return TaskReport(task=task, outcome="broken", reason=error.message)
+    return TaskReport(task=task, outcome="broken", reason=why_broken(error))
+
+
+def why_broken(error: Mu2netError) -> str:
+    """Returns what is wrong, and how to have it all the same where that is a setting."""
+    hint = error.hint or ""
+    return f"{error.message} {hint}" if "config set limits." in hint else error.message
 
 
 def broken_wins(fetched: Iterable[TaskReport], merged: Iterable[TaskReport]) -> tuple[TaskReport, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from mu2net_core.errors import ConflictError, Mu2netError
+from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo.adopt import first_commit
 from mu2net_core.repo.audience import refusal, refused_task
@@ -131,6 +131,8 @@ class Planner:
 
         What is wrong with the task is reported as ``broken``, and kept.
         """
+        if task in self.broken:
+            return TaskReport(task=task, outcome="broken", reason=self.broken[task].message)
         try:
             return self._plan(task)
         except ISOLATED as exc:
@@ -209,13 +211,20 @@ class Planner:
         )
 
     def _obstacle(self, task: str, ours: HeadState | None, theirs: HeadState | None) -> str | None:
-        """Returns why nothing of a task may be sent, whatever is new of it."""
+        """Returns why nothing of a task may be sent, whatever is new of it.
+
+        Raises:
+            CorruptObjectError: that cannot be told.
+        """
         if ours is None:
             return "it has no head here"
         reason = refused_task(task, self.rules, self.remote.audience)
         if reason is not None:
             return reason
         name = self.remote.remote.name
+        if task in self.tracking.unread:
+            what = f"What was purged of it from {name} cannot be read"
+            raise CorruptObjectError(f"{what}: mu2net fsck --remote {name} says what is wrong, and who can mend it.")
         if theirs is not None:
             reason = purged_here(self.repo, self._purged_here, task, theirs.commit, name)
             if reason is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.errors import ConflictError, Mu2netError
+from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError
 from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
 from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
@@ -149,9 +149,9 @@ def _begin(
     reached = reach_known(repo, remote, open_store, clock, policy)
     if not reached.is_known:
         there = _met(repo, reached.remote, tasks, open_store, clock, policy, broken)
-        return Session(
-            Planner(repo, there, read_tracking(repo.state, remote)), policy, counter, clock, restored=restored
-        )
+        tracking = read_tracking(repo.state, remote)
+        planner = Planner(repo, there, tracking, broken=_unseen(broken, tracking))
+        return Session(planner, policy, counter, clock, restored=restored)
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
@@ -226,6 +226,13 @@ def _with_gaps(missing: Losses, reached: Reached, tasks: Iterable[str]) -> Losse
     gaps = {} if reached.sight is None else reached.sight.gaps
     found = {task: (gaps[task],) for task in tasks if task in gaps and task not in reached.tracking.heads}
     return replace(missing, entries={**missing.entries, **found}) if found else missing
+
+
+def _unseen(broken: Mapping[str, TaskReport], tracking: Tracking) -> dict[str, Mu2netError]:
+    """Returns what is wrong with the heads that are broken there, and of which nothing was ever seen to go on from."""
+    return {
+        task: CorruptObjectError(report.reason or "") for task, report in broken.items() if task not in tracking.heads
+    }
 
 
 def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:

@@ -16,7 +16,7 @@ from mu2net_core.errors import (
 )
 from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, parse_object_key
 from mu2net_core.repo.arrival import read_checked
-from mu2net_core.repo.config import Config, Remote, is_config
+from mu2net_core.repo.config import Config, Remote, is_config, parse_toml
 from mu2net_core.repo.create import check_empty, create_repository
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.epoch import EPOCHS, begin_epoch
@@ -85,6 +85,8 @@ class RemoteRepository:
                 "one, `mu2net push` in a copy that knows it brings back what is lost, or says how.",
             ) from exc
         if not is_config(data):
+            with suppress(CorruptObjectError):
+                parse_toml(data, f"the repository {self.store.url}")  # says if it is dangerous rather than damaged
             raise CorruptObjectError(
                 f"The settings of the repository at {self.store.url} are damaged: its {CONFIG} does not hold any.",
                 hint=repair_hint(self.remote.name),

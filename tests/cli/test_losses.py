@@ -102,26 +102,27 @@ def test_a_clone_of_an_empty_repository_warns(run, ann: Repository, tmp_path: Pa
     assert "new         a [" in run("clone", tmp_path / "shared", tmp_path / "ben").out
 
 
-def test_another_repository_at_the_same_place_is_refused_until_it_is_added_anew(
+def test_another_repository_at_the_same_place_is_refused_and_can_be_cloned(
     run, ann: Repository, tmp_path: Path
 ) -> None:
     assert run("-C", ann.worktree, "remote", "set", "origin", "--readers", "team,b").code == 0
     shutil.rmtree(tmp_path / "shared")
-    other = sample_repository(tmp_path / "other")
+    other = sample_repository(tmp_path / "other", identity="b" * 32)
     add_sample_task(other, "z")
     assert run("-C", other.worktree, "remote", "add", "origin", "../shared").code == 0
     assert run("-C", other.worktree, "push").code == 0
     for verb in (["push"], ["fetch"], ["fsck", "--remote", "origin"]):
         refused = run("-C", ann.worktree, *verb)
-        assert refused.code == 3
-        assert "there is another one now, which has nothing in common with it" in refused.err
-    assert "behind what was seen of it, gone there: all of it" in run("-C", ann.worktree, "status").out
+        assert refused.code == 4
+        assert "is another repository: its identity is bbbbbbbb, and here it is 5a5a5a5a" in refused.err
+    status = run("-C", ann.worktree, "status").out
+    assert "another repository was there when it was last looked at" in status
+    assert "fetch origin  # another repository was there: looks again" in status
     (line,) = [line for line in refused.err.splitlines() if line.startswith("hint: ")]
-    commands = [shlex.split(part) for part in line.split("`")[1::2]]
-    assert commands[1][-2:] == ["--readers", "b,team"]
-    for command in commands:
-        assert run("-C", ann.worktree, *command[1:]).code == 0, command
-    assert (tmp_path / "shared/refs/heads/z").is_dir()
+    command = shlex.split(line.split("`")[1].replace("FOLDER", str(tmp_path / "new")))
+    assert command[-2:] == ["--readers", "b,team"]
+    assert run(*command[1:]).code == 0
+    assert (tmp_path / "new/.mu2net/refs/heads/z").is_dir()
 
 
 def test_a_root_that_is_another_model_there_ends_a_pull_that_did_all_else(run, ann: Repository, tmp_path: Path) -> None:
@@ -132,6 +133,7 @@ def test_a_root_that_is_another_model_there_ends_a_pull_that_did_all_else(run, a
     (tmp_path / "shared/refs/roots/tiny").chmod(0o644)
     model = ann.objects.put(replace(ann.objects.model(ann.refs.roots()["tiny"]), seed=9))
     (tmp_path / "shared/refs/roots/tiny").write_text(f"{model}\n")
+    shutil.rmtree(tmp_path / "bob/.mu2net/state/remotes")  # as if it was never looked at
     pulled = run("-C", tmp_path / "bob", "pull")
     assert pulled.code == 4
     assert "! conflict    root tiny" in pulled.out

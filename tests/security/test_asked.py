@@ -34,7 +34,7 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
-@pytest.fixture(params=["folder", "moto_bucket"])
+@pytest.fixture(params=["folder"])
 def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
     """Returns what names places, in a folder or a bucket, where there is nothing yet."""
     bucket = None if request.param == "folder" else request.getfixturevalue(request.param)
@@ -109,6 +109,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return Asked(monkeypatch)
 
 
+@pytest.mark.parametrize("spot", ["folder", "moto_bucket"], indirect=True)
 def test_what_only_one_refers_to_is_asked_for_only_there(
     bob: Repository, asked: Asked, origin: Remote, vault: Remote
 ) -> None:
@@ -162,7 +163,6 @@ def test_what_was_fetched_since_is_asked_for(ann: Repository, bob: Repository, o
     assert bob.objects.component(oid).label.trained_by == ("secret",)
 
 
-@pytest.mark.parametrize("spot", ["folder"], indirect=True)
 def test_a_single_remote_is_asked_for_all_whatever_is_known_of_it(
     ann: Repository, origin: Remote, tmp_path: Path
 ) -> None:
@@ -171,7 +171,6 @@ def test_a_single_remote_is_asked_for_all_whatever_is_known_of_it(
     assert bob.objects.component(parts(bob, "pub")[0]).label.trained_by == ("pub",)
 
 
-@pytest.mark.parametrize("spot", ["folder"], indirect=True)
 def test_tags_roots_and_earlier_models_count_and_what_is_missing_ends_its_line(
     ann: Repository, bob: Repository, origin: Remote, vault: Remote
 ) -> None:

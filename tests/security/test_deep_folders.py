@@ -24,7 +24,8 @@ from mu2net_core.storage import LocalStore
 from mu2net_core.storage.links import DEEPEST
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
-PLACES = ("refs/heads", "refs/heads/cats", "refs/tags", "refs/purged", "objects/commit", "state", "state/corrupt")
+MANY, LONG = ("d", 1100), ("x" * 200, 30)
+"""Deeper than calls go, and longer than paths may be."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def ann(tmp_path: Path, origin: Remote) -> Repository:
     return repo
 
 
-@pytest.fixture(params=[("d", 1200), ("x" * 200, 30)], ids=["many", "long names"])
+@pytest.fixture(params=[MANY, LONG], ids=["many", "long names"])
 def dig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
     """Returns what makes folders in a folder, deeper than can be named or than calls go."""
     name, depth = request.param
@@ -67,7 +68,19 @@ def dig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     subprocess.run(["rm", "-rf", *made], check=True)  # no folder is too deep for it, unlike for Python
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    ("dig", "place"),
+    [
+        (MANY, "refs/heads"),
+        (LONG, "refs/heads/cats"),
+        (LONG, "refs/tags"),
+        (MANY, "refs/purged"),
+        (LONG, "objects/commit"),
+        (MANY, "state"),
+        (LONG, "state/corrupt"),
+    ],
+    indirect=["dig"],
+)
 def test_they_stop_nobody_and_are_named(
     dig: Callable[[Path], None], place: str, ann: Repository, origin: Remote, tmp_path: Path
 ) -> None:

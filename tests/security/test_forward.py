@@ -276,13 +276,14 @@ def test_nor_is_it_if_the_head_is_put_back_again_and_again(scene: Scene) -> None
 
 def test_a_purge_that_came_before_the_task_was_added_again_removes_it_no_second_time(scene: Scene) -> None:
     purge(scene.ann, scene.context, "b", remote="origin", settle=lambda: None)
-    pull(scene.ann, scene.context)
+    follows = replace(scene.context, environ={"MU2NET_PULL_FOLLOW_PURGES": "true"})
+    pull(scene.ann, follows)
     purged = scene.mallory.head("b").commit
     before = scene.ann.refs.head("b")
     assert before is not None
     added = add_again(scene.ann, scene.context, "b")
     push(scene.ann, scene.context)
-    pull(scene.bob, scene.context)
+    pull(scene.bob, follows)
     scene.mallory.move("b", purged)
     assert "goes back" in told(lambda: pull(scene.bob, scene.context))
     assert not scene.bob.objects.commit(commit_of(scene.bob, "b")).removed

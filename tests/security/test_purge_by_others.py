@@ -185,8 +185,8 @@ class TestWhereOneFollows:
         bob = follow(bob)
         forge_purge(bob.config.remotes["origin"], "digits")
         assert report_of(bob, later).outcome == "removed"
-        (*stones,) = bob.refs.tombstones()["digits"]
-        trust = Trust(objects=bob.objects, keys=None)
+        (*stones,) = bob.refs.tombstones()[0]["digits"]
+        trust = Trust(objects=bob.objects, identity=bob.identity, keys=None)
         assert {trust.tombstone_refusal(stone) for stone in stones} == {None}
         assert all(stone.identity == bob.identity for stone in stones)
 
@@ -230,7 +230,7 @@ class TestWhereOneFollows:
         repo = follow(repo)
         forge_purge(repo.config.remotes["origin"], "secret")
         assert report_of(repo, later, "secret").outcome == "removed"
-        assert {stone.access for stone in repo.refs.tombstones()["secret"]} == {OURS}
+        assert {stone.access for stone in repo.refs.tombstones()[0]["secret"]} == {OURS}
 
     def test_a_tag_made_of_something_else_does_not_hold_it(self, bob: Repository, later: Context) -> None:
         bob = follow(bob)

@@ -93,7 +93,7 @@ def a_commit(scene: Scene) -> None:
 
 def a_purge(scene: Scene) -> None:
     purge(scene.elsewhere, scene.context, "a")
-    (stone, *_) = scene.elsewhere.refs.tombstones()["a"]
+    (stone, *_) = scene.elsewhere.refs.tombstones()[0]["a"]
     connect(scene.mallory.remote).refs.create_tombstone(stone)
     a_commit(scene)
 
@@ -177,7 +177,7 @@ def test_a_tag_that_says_nothing_of_itself_is_judged_by_what_it_names(scene: Sce
 @everywhere
 def test_a_tombstone_of_another_repository_counts_for_nothing(scene: Scene) -> None:
     purge(scene.elsewhere, scene.context, "a")
-    (stone, *_) = scene.elsewhere.refs.tombstones()["a"]
+    (stone, *_) = scene.elsewhere.refs.tombstones()[0]["a"]
     first = scene.ann.refs.log("a")[0].commit
     refs = connect(scene.origin).refs
     refs.create_tombstone(stone)

@@ -30,7 +30,7 @@ from mu2net_core.repo import Remote, Repository, create_repository, open_reposit
 from mu2net_core.repo.purged import redacted_task
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_purged
+from mu2net_core.repo.tracking import forget_tracking, read_purged
 from mu2net_core.testing.samples import evolve_sample, sample_repository, sample_tombstone
 from mu2net_core.testing.sharing import commit_of
 from mu2net_core.testing.signers import KEYS, Intruder, allow, sign_as, signed, ticking, told
@@ -269,7 +269,7 @@ class TestRepairs:
         shutil.copytree(scene.bob.path, copy / ".mu2net")
         put_back = encode(HeadEntry(commit=older.commit, previous=before.entry_hash))
         (copy / ".mu2net" / key).write_bytes(put_back)
-        (scene.bob.state / "remotes" / "origin.json").unlink()
+        forget_tracking(scene.bob.state, "origin")
         self.damage(scene, key)
         fsck(scene.reopened(), scene.context, repair_from=str(copy))
         assert (scene.bob.path / key).read_bytes() != put_back
@@ -281,7 +281,7 @@ class TestRepairs:
             evil = there.objects.put(replace(scene.ann.objects.snapshot(good), signature=None))
             there.store.delete("refs/tags/v1")
             there.refs.create_tag("v1", evil)
-            (scene.bob.state / "remotes" / "origin.json").unlink()
+            forget_tracking(scene.bob.state, "origin")
         self.damage(scene, "refs/tags/v1")
         assert ("refs/tags/v1" in self.repaired(scene)) == is_signed
         assert (scene.bob.path / "refs/tags/v1").read_bytes() == (f"{good}\n".encode() if is_signed else b"")
@@ -296,7 +296,7 @@ class TestRepairs:
             there.refs.create_root("tiny", evil)
         self.damage(scene, "refs/roots/tiny")
         if not is_seen:
-            (scene.bob.state / "remotes" / "origin.json").unlink()
+            forget_tracking(scene.bob.state, "origin")
         self.repaired(scene)
         assert (scene.bob.path / "refs/roots/tiny").read_bytes() == (f"{good}\n".encode() if is_seen else b"")
 
@@ -331,7 +331,7 @@ def test_verify_lists_tombstones(scene: Scene) -> None:
 @pytest.mark.parametrize("kind", ["commit", "snapshot", "tombstone"])
 def test_no_signature_of_one_kind_is_one_of_another(scene: Scene, kind: Kind) -> None:
     purge(scene.ann, scene.context, "a")
-    (stone, *_) = scene.ann.refs.tombstones()["a"]
+    (stone, *_) = scene.ann.refs.tombstones()[0]["a"]
     assert verify(scene.ann, scene.context, keys=scene.keys).is_good
     private = KEYS["ann"]
     plain = encode(replace(stone, signature=None))
@@ -375,7 +375,7 @@ class TestVerifySaysWhatIsOfAnotherRepository:
                 other.objects.put_bytes(kind, scene.ann.objects.read(kind, oid))
         for name, oid in scene.ann.refs.tags().items():
             other.refs.create_tag(name, oid)
-        for stone in scene.ann.refs.tombstones()["b"]:
+        for stone in scene.ann.refs.tombstones()[0]["b"]:
             other.refs.create_tombstone(stone)
         other.refs.append("a", commit_of(scene.ann, "a"), after=None)
         return other

@@ -99,7 +99,7 @@ def test_it_comes_back_byte_by_byte(world: World) -> None:
     assert (commit.model, commit.task_id, commit.removed) == (model, repo.objects.commit(tip).task_id, False)
     assert tip in commit.parents
     assert any(is_purge(repo.objects.commit(oid)) for oid in commit.parents)
-    assert repo.refs.tombstones() == {}
+    assert repo.refs.every_tombstone() == ()
     assert not list(repo.store.list("state/purged"))
     assert fsck(repo).problems == ()
 
@@ -216,7 +216,9 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
             assert what == "undo", at  # it died after the last thing it had to do
         assert before.items() <= state_of(world.open(0)).items(), at
         repo = world.open(0)
-        assert (repo.refs.tombstones(), repo.objects.commit(repo.refs.head(TASK).commit).removed) == ({}, False), at
+        assert (repo.refs.every_tombstone(), repo.objects.commit(repo.refs.head(TASK).commit).removed) == ((), False), (
+            at
+        )
         assert fsck(repo).problems == (), at
     print(f"{what}: died {count} times, of {at} calls")
     assert count > 3

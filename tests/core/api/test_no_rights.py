@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,15 @@ def test_a_dry_run_says_that_a_push_would_not_be_let_in(
     deny.append(tmp_path / "shared" / "objects")
     plan_push(shared, context)
     assert "origin: you may not write there, so a push would fail" in warned[0]
+
+
+def test_a_folder_that_is_lost_is_none_that_may_not_be_written_to(
+    shared: Repository, context: Context, tmp_path: Path
+) -> None:
+    warned: list[str] = []
+    shutil.rmtree(tmp_path / "shared" / "objects")
+    assert plan_push(shared, replace(context, warn=warned.append)).lost
+    assert warned == []
 
 
 def test_a_purge_says_that_bytes_stay_where_none_can_be_deleted(

@@ -86,6 +86,18 @@ class TestPurgedThere:
         assert b"/data/cats.npz" not in all_bytes(bob.path)
         assert fsck(bob).problems == ()
 
+    def test_nobody_follows_tombstones_that_are_refused(self, bob: Repository, origin: Remote) -> None:
+        """Where signatures are required, these are the ones that nobody allowed signed."""
+        before = head(bob)
+        purge(there(origin))
+        fetch(bob, connect(origin))
+        tracking = read_tracking(bob.state, origin)
+        policy = replace(POLICY, refuse_stone=lambda stone: f"nobody signed that of {stone.task}")
+        found = {report.task: report for report in adopt(bob, tracking, tracking.heads, policy, remote=origin)}
+        assert found["cats"].outcome == "skipped"
+        assert "here it stays" in (found["cats"].reason or "")
+        assert head(bob) == before
+
     def test_an_old_clone_cannot_push_it_back(self, bob: Repository, origin: Remote) -> None:
         purge(there(origin))
         evolve_sample(bob, "cats", score=0.9, seed=90)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Remote, Repository, tracking
 from mu2net_core.repo.fetching import fetch
@@ -100,6 +100,8 @@ def test_nor_where_the_head_was_never_seen(ann: Repository, bob: Repository, ori
 
 def test_nor_by_who_meets_the_remote_anew(bob: Repository, origin: Remote, store: Store) -> None:
     forget_tracking(bob.state, "origin")
-    with pytest.raises(Mu2netError, match="has a gap"):
-        push(bob, origin, clock=at(40))
-    assert not store.exists(LOST)
+    for seconds in (40, 80):
+        reports = {report.task: report for report in push(bob, origin, clock=at(seconds)).tasks}
+        assert {task for task, report in reports.items() if "has a gap" in str(report.reason)} == {"cats"}
+        assert reports["cats"].outcome == "broken"
+        assert not store.exists(LOST)

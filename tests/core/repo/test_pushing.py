@@ -316,7 +316,8 @@ class TestTheRemoteChanged:
         (other.path / "refs" / "roots" / "tiny").write_text(f"{model_id}\n")
         with pytest.raises(ConflictError, match=f"root tiny is the model {model_id[:10]} here and .* different roots"):
             push(other, origin)
-        assert there(origin).refs.tasks() == ()
+        assert there(origin).refs.roots()["tiny"] == repo.refs.roots()["tiny"]
+        assert there(origin).refs.tasks() == ("a",)
 
     def test_another_tag_of_that_name(self, repo: Repository, origin: Remote, tmp_path: Path) -> None:
         add_sample_task(repo, "a")
