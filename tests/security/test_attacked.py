@@ -157,6 +157,23 @@ def test_where_signatures_are_required_nothing_unsigned_is_taken_over(folder: Pa
     besiege(folder, attack, strict=True)
 
 
+def test_nobody_honest_is_said_to_go_back_who_joins_what_others_joined(folder: Path) -> None:
+    siege = Siege(folder)
+    siege.add(0, "pub-a")
+    siege.push(0)
+    siege.pull(1)
+    siege.evolve(0, "pub-a", 0.5, None, ["head"])
+    siege.evolve(1, "pub-a", 0.3, None, ["head"])
+    siege.add(2, "pub-a")
+    siege.evolve(2, "pub-a", 0.3, None, ["head"])
+    for number in (0, 1, 2):
+        siege.exchange(number, siege.pull)
+        siege.exchange(number, siege.push)
+    for number in (0, 1):  # who never saw the merge that was joined further
+        (report,) = siege.pull(number).tasks
+        assert report.outcome == "updated"
+
+
 @pytest.mark.parametrize("attack", ["damaged tombstone", "poisoned counters"])
 def test_a_push_tells_that_the_only_task_is_broken_over_there(folder: Path, attack: str) -> None:
     siege = Siege(folder)
