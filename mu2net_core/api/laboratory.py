@@ -23,6 +23,7 @@ from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Head, Run, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
+from mu2net_core.repo.system import granted_rule
 from mu2net_core.search import Member, method_named
 
 __all__ = ["Laboratory"]
@@ -80,6 +81,7 @@ class Laboratory:
         return Workshop(
             task=task,
             task_id=head.commit.task_id,
+            access=granted_rule(self.repo, head.commit_id),
             preset=self.preset,
             data=task_data(self.repo, self.context, task, self.preset),
             programs=self.programs,

@@ -109,7 +109,7 @@ def _store_layer(
         config=layer.spec.config,
         params=params,
         opt_state={f"momentum/{name}": array for name, array in momentum.items()},
-        label=before.taught(shop.task.name, shop.task.access),
+        label=before.taught(shop.task.name, shop.access),
     )
     oid, size_bytes = shop.save_component(component)
     shop.pool.add(oid, component)

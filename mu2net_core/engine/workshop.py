@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
-from mu2net_core.objects import Component, Model, Task
+from mu2net_core.objects import AccessRule, Component, Model, Task
 from mu2net_core.presets import Preset
 
 __all__ = ["SaveComponent", "Workshop"]
@@ -24,6 +24,7 @@ class Workshop:
     Attributes:
         task: the active task.
         task_id: its object.
+        access: who may read what it teaches: no more than any of its task objects so far allows.
         preset: the repository's preset with its settings applied.
         data: the task's examples.
         programs: compiled programs.
@@ -35,6 +36,7 @@ class Workshop:
 
     task: Task
     task_id: str
+    access: AccessRule
     preset: Preset
     data: TaskData
     programs: Programs

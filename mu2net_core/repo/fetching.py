@@ -25,7 +25,7 @@ from mu2net_core.repo.following import (
     lost_there,
     newest_heads,
 )
-from mu2net_core.repo.intake import incoming_of
+from mu2net_core.repo.intake import incoming_of, receive_each
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import GONE, Losses, check_same
 from mu2net_core.repo.merge import contains
@@ -197,7 +197,9 @@ def fetch_heads(
         received = receive_heads(repo, remote, wanted, tracking.heads, counter=counter, arrivals=arrivals)
         broken |= {**bad, **received.broken}
         tracking = _with_claimed(repo, tracking, {task: states[task] for task in received.claimed})
-        back = _going_back(repo, tracking, {task: followed[task] for task in wanted if task not in broken})
+        whole = {task: followed[task] for task in wanted if task not in broken}
+        _bring_moves(repo, remote, whole.values(), counter, arrivals)
+        back = _going_back(repo, tracking, whole)
         broken |= {task: back_error(remote, why) for task, why in back.items() if task not in tracking.heads}
         others = {task: _OTHER for task, one in followed.items() if isinstance(one, Replaced)} | back
         lost = (others.keys() & tracking.heads.keys()) - broken.keys()
@@ -313,6 +315,20 @@ def _remember_purged(
     known = {task: oid for task, oid in left.items() if repo.objects.has("commit", oid)}
     left = {task: oid for task, oid in known.items() if not contains(repo.objects, moved[task].commit, oid)}
     return replace(tracking, purged_heads={**tracking.purged_heads, **left}) if left else tracking
+
+
+def _bring_moves(
+    repo: Repository, remote: RemoteRepository, followed: Iterable[Followed], counter: Counter, arrivals: Arrivals
+) -> None:
+    """Brings commits that logs moved to on the way and that are in no history: merges that others joined further.
+
+    What is gone, or cannot be genuine, stays away: that is found when the log is judged.
+    """
+    alive = (one for one in followed if not is_purge(repo.objects.commit(one.state.commit)))
+    moves = dict.fromkeys(("commit", oid) for one in alive for oid in one.moves)
+    missing: list[Node] = [("commit", oid) for _, oid in moves if not repo.objects.has("commit", oid)]
+    if missing:
+        receive_each(repo, remote, missing, what="merges", counter=counter, arrivals=arrivals)
 
 
 def _going_back(repo: Repository, tracking: Tracking, followed: Mapping[str, Followed]) -> dict[str, str]:

@@ -127,7 +127,8 @@ class Session:
         if self._conflicts:
             raise ExchangeConflictError(self._conflicts, done)
         if done.tasks and all(report.outcome == "broken" for report in done.tasks):
-            raise self.planner.broken[done.tasks[0].task]
+            for error in self.planner.broken.values():  # none where all is broken there, which the reports tell
+                raise error
 
     def finish(self) -> None:
         """Notes that all was sent that can be."""

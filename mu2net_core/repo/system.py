@@ -12,7 +12,15 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
-__all__ = ["load_rules", "load_system", "load_system_then", "record_snapshot", "visible_models", "visible_snapshot"]
+__all__ = [
+    "granted_rule",
+    "load_rules",
+    "load_system",
+    "load_system_then",
+    "record_snapshot",
+    "visible_models",
+    "visible_snapshot",
+]
 
 
 def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
@@ -56,6 +64,15 @@ def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
     That is what all of its task objects in the whole history grant, and all purges of it left.
     """
     return _rules(repo, History(repo).walk(state.commit for state in repo.refs.heads().values()))
+
+
+def granted_rule(repo: Repository, commit_id: str) -> AccessRule:
+    """Returns who may read what a task teaches whose head is at a commit: what all that the commit follows grants.
+
+    It depends on the commit alone, so that work is the same when it is repeated.
+    """
+    task = repo.objects.commit(commit_id).task
+    return _granted(repo, History(repo).walk([commit_id]))[task]
 
 
 def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | None = None) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from mu2net_core.objects import (
 )
 from mu2net_core.repo import HeadState, Repository, create_repository, load_system, record_snapshot
 from mu2net_core.repo.purged import Tombstone
+from mu2net_core.repo.system import granted_rule
 
 __all__ = [
     "SAMPLE_IDENTITY",
@@ -47,6 +48,10 @@ LAYERS = ("embedding", "encoderblock_0", "head")
 
 SAMPLE_IDENTITY = "5a" * 16
 """What sample repositories have in common, so that several of them are copies of one."""
+
+
+def _unsigned(commit: Commit) -> Commit:
+    return commit
 
 
 def sample_component(name: str, seed: int, *, opt_state: bool = True, label: Label | None = None) -> Component:
@@ -93,7 +98,9 @@ def sample_repository(folder: Path, *, bare: bool = False, identity: str = SAMPL
     return repo
 
 
-def add_sample_task(repo: Repository, name: str, access: AccessRule = PUBLIC) -> HeadState:
+def add_sample_task(
+    repo: Repository, name: str, access: AccessRule = PUBLIC, *, sign: Callable[[Commit], Commit] = _unsigned
+) -> HeadState:
     """Adds a task without a model and returns its head."""
     task_id = repo.objects.put(sample_task(name, access))
     commit = Commit(
@@ -105,7 +112,7 @@ def add_sample_task(repo: Repository, name: str, access: AccessRule = PUBLIC) ->
         message=f"add {name}",
         identity=repo.identity,
     )
-    return repo.refs.append(name, repo.objects.put(commit), after=None)
+    return repo.refs.append(name, repo.objects.put(sign(commit)), after=None)
 
 
 def evolve_sample(
@@ -116,6 +123,7 @@ def evolve_sample(
     parent: str | None = None,
     trains: Sequence[str] = ("head",),
     seed: int | None = None,
+    sign: Callable[[Commit], Commit] = _unsigned,
 ) -> HeadState:
     """Retains a new model for ``task``, as one iteration does, and returns the task's new head.
 
@@ -126,6 +134,7 @@ def evolve_sample(
         parent: the model it comes from; without one the task's own, or else the root.
         trains: the components it gets new copies of; the others it shares with the parent.
         seed: of the new arrays; by default the number of the head's new entry.
+        sign: returns the commit with a signature.
     """
     state = repo.refs.head(task)
     if state is None:
@@ -133,7 +142,9 @@ def evolve_sample(
     before = repo.objects.commit(state.commit)
     parent = parent or before.model or next(iter(repo.refs.roots().values()))
     number = state.number if seed is None else seed
-    model_id = repo.objects.put(sample_child(repo, before, parent, score=score, trains=trains, seed=number))
+    access = granted_rule(repo, state.commit)
+    child = sample_child(repo, before, parent, score=score, trains=trains, seed=number, access=access)
+    model_id = repo.objects.put(child)
     commit = replace(
         before,
         model=model_id,
@@ -150,14 +161,24 @@ def evolve_sample(
         identity=None,
         signature=None,
     )
-    return repo.refs.append(task, repo.objects.put(commit), after=state)
+    return repo.refs.append(task, repo.objects.put(sign(commit)), after=state)
 
 
 def sample_child(
-    repo: Repository, before: Commit, parent_id: str, *, score: float, trains: Sequence[str], seed: int
+    repo: Repository,
+    before: Commit,
+    parent_id: str,
+    *,
+    score: float,
+    trains: Sequence[str],
+    seed: int,
+    access: AccessRule | None = None,
 ) -> Model:
-    """Returns a retained model for the task of the commit ``before``; its components are stored, it is not."""
-    parent, access = repo.objects.model(parent_id), repo.objects.task(before.task_id).access
+    """Returns a retained model for the task of the commit ``before``; its components are stored, it is not.
+
+    Who may read what it learns is ``access``, by default that of the commit's task object.
+    """
+    parent, access = repo.objects.model(parent_id), access or repo.objects.task(before.task_id).access
     components = []
     for place, ref in enumerate(parent.components):
         if ref.name not in trains:

@@ -211,6 +211,7 @@ class Workbench:
         return Workshop(
             task=task,
             task_id=hash_bytes(encode(task)),
+            access=task.access,
             preset=preset,
             data=self.data(num_classes),
             programs=self.programs,

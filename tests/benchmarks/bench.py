@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT))
 from measure import Options, Row, table  # noqa: E402
 
 CASES = (
-    "startup", "components", "pull", "push", "scale", "s3", "stream", "evolve", "frozen", "large", "layouts", "agents",
+    "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "evolve", "frozen", "large",
+    "layouts", "agents",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mu2net_core.engine.generation import ChildResult, train_generation
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import Scorer, System, Training
+from mu2net_core.objects import PUBLIC, AccessRule, Scorer, System, Training
 from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
@@ -98,6 +98,17 @@ def test_whose_data_trained_it_is_told_whatever_the_parents_manifest_hides(bench
     assert (block.trainable, set(block.training)) == (False, {"a"})
     assert (norm.trainable, set(norm.training)) == (True, {"a", "b"})
     assert bench.components[norm.id].label.trained_by == ("a", "b")
+
+
+def test_what_is_trained_tells_who_may_read_it_by_all_that_the_task_ever_allowed(
+    bench: Workbench, plan_of, first
+) -> None:
+    root = retained(first[0])
+    system = SystemBuilder().root(root).task("b").build()
+    shop = replace(bench.workshop("b"), access=AccessRule.only(["team"]))  # its newest task object is for everybody
+    child = trained(shop, plan_of(root), system)
+    assert shop.task.access == PUBLIC
+    assert bench.components[child.model.components[-1].id].label.readers == ("team",)
 
 
 def test_a_head_goes_on_with_its_own_optimizer_state(bench: Workbench, plan_of, scripted, first) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from mu2net_core.objects import PUBLIC, AccessRule
 from mu2net_core.repo import Remote, Repository, load_system, open_repository, visible_snapshot
 from mu2net_core.repo.pushing import push
+from mu2net_core.repo.system import granted_rule
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
 
 SECRET = AccessRule.only(["secret"])
@@ -104,3 +105,14 @@ def test_only_models_of_commits_that_are_here_keep_their_arrays(repo: Repository
     partly = load_system(open_repository(tmp_path / "shared"))
     assert first in partly.ancestors
     assert not partly.keeps(first)
+
+
+def test_what_a_task_teaches_is_for_no_more_readers_than_any_of_its_task_objects_allows(repo: Repository) -> None:
+    head = add_sample_task(repo, "a", AccessRule.only(["g", "h"]))
+    before = repo.objects.commit(head.commit)
+    moved = [head.commit]
+    for access in (PUBLIC, AccessRule.only(["h"])):
+        task_id = repo.objects.put(sample_task("a", access))
+        moved.append(repo.objects.put(replace(before, task_id=task_id, parents=(moved[-1],), identity=None)))
+    granted = [granted_rule(repo, oid).readers for oid in moved]
+    assert granted == [("g", "h"), ("g", "h"), ("h",)]
