@@ -149,8 +149,8 @@ REFUSED: dict[str, tuple[Attack, str]] = {
         with_model(lambda model: model.update(components=[*model["components"] * 60_000])),
         "over the limit|size limit|distinct names",
     ),
-    "settings that nest": (lambda repo: write(repo, "config.toml", b"a = " + b"[" * 50_000), "Cannot read"),
-    "settings that are bytes": (lambda repo: write(repo, "config.toml", b"\xff\x00" * 99), "Cannot read"),
+    "settings that nest": (lambda repo: write(repo, "config.toml", b"a = " + b"[" * 50_000), "are damaged"),
+    "settings that are bytes": (lambda repo: write(repo, "config.toml", b"\xff\x00" * 99), "are damaged"),
     "a preset of theirs": (
         lambda repo: write(repo, "config.toml", HEAD.replace(b"vit-mini", b"../../evil")),
         "preset",

@@ -151,7 +151,7 @@ def _begin(
         there = _met(repo, reached.remote, tasks, open_store, clock, policy, broken)
         tracking = read_tracking(repo.state, remote)
         planner = Planner(repo, there, tracking, broken=_unseen(broken, tracking))
-        return Session(planner, policy, counter, clock, restored=restored)
+        return Session(planner, policy, counter, clock, _epoch(there, broken), restored=restored)
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
@@ -159,7 +159,8 @@ def _begin(
     missing = _with_gaps(healed.missing, reached, tasks or repo.refs.tasks())
     planner = Planner(repo, there, tracking, missing, _moved(reached.sight, tracking))
     looked: Extent = "listed" if reached.sight is None else "all"
-    session = Session(planner, policy, counter, clock, restored=restored, looked=looked)
+    epoch = _epoch(there, broken)
+    session = Session(planner, policy, counter, clock, epoch, restored=restored, looked=looked)
     if reached.sight is not None and (reached.is_current or healed.sent.epoch):  # else all was fetched
         wanted = tasks or repo.refs.tasks()
         session.compared = () if planner.sends(wanted, tags=not tasks) else wanted
@@ -233,6 +234,11 @@ def _unseen(broken: Mapping[str, TaskReport], tracking: Tracking) -> dict[str, M
     return {
         task: CorruptObjectError(report.reason or "") for task, report in broken.items() if task not in tracking.heads
     }
+
+
+def _epoch(there: RemoteRepository, broken: Mapping[str, TaskReport]) -> str | None:
+    """Returns the epoch that was fetched from, where it is not noted: who comes next is told again what is broken."""
+    return current_epoch(there.store) if broken else None
 
 
 def _moved(sight: Sight | None, tracking: Tracking) -> frozenset[str]:

@@ -61,6 +61,7 @@ class Session:
         policy: for heads that moved on both sides.
         counter: of objects.
         clock: tells the time.
+        epoch: of the remote when it was looked at, if that is not to be kept in mind; None if it is.
         sleep: waits that many seconds.
         restored: what the remote had lost and has again, in words.
         reports: what became of each task.
@@ -73,6 +74,7 @@ class Session:
     policy: Policy
     counter: Counter
     clock: Clock = lambda: None
+    epoch: str | None = None
     sleep: Callable[[float], None] = time.sleep
     restored: list[str] = field(default_factory=list)
     reports: dict[str, TaskReport] = field(default_factory=dict)
@@ -127,7 +129,8 @@ class Session:
         if self._conflicts:
             raise ExchangeConflictError(self._conflicts, done)
         if done.tasks and all(report.outcome == "broken" for report in done.tasks):
-            for error in self.planner.broken.values():  # none where all is broken there, which the reports tell
+            for task, error in self.planner.broken.items():  # none where all is broken there, which the reports tell
+                error.message = f"{task} is broken. {error.message}"
                 raise error
 
     def finish(self) -> None:
@@ -444,15 +447,16 @@ class Session:
         Raises:
             RemoteChangedError: something may have been; what was sent is referred to by nothing.
         """
-        now, epoch = self.clock(), self.tracking.epoch
+        now, epoch = self.clock(), self.epoch or self.tracking.epoch
         if now is None or epoch is None or self.tracking.is_fresh(now):
             return
         self._look()
-        self.planner.tracking = self.tracking.checked(epoch, now)
+        if epoch == self.tracking.epoch:
+            self.planner.tracking = self.tracking.checked(epoch, now)
 
     def _look(self) -> None:
         """Raises RemoteChangedError if something may have been purged; one question, whatever the time."""
-        epoch = self.tracking.epoch
+        epoch = self.epoch or self.tracking.epoch
         if epoch is not None and not is_current(self.remote.store, epoch):
             self._note(self.tracking.checked(epoch, None).listed(self.tracking.num_files, None))
             raise RemoteChangedError

@@ -222,7 +222,7 @@ def test_a_component_that_was_purged_there_says_that(ann: Repository, bob: Repos
     purge_there(ann, context, "a")
     with pytest.raises(NotFoundError, match="it was purged from origin with the task a") as caught:
         bob.objects.read("component", oid)
-    assert "mu2net pull origin" in str(caught.value.hint)
+    assert "mu2net rm-task a --purge" in str(caught.value.hint)
 
 
 def test_a_name_that_is_no_remote_is_told_those_there_are(ann: Repository, context: Context) -> None:

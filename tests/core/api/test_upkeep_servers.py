@@ -69,5 +69,6 @@ def test_a_bucket_is_checked_healed_collected_and_purged(repo: Repository, bucke
     bob = open_repository(clone_of.worktree)
     evolve_sample(bob, "a", score=0.9, seed=9)
     assert {r.task: r.outcome for r in push(bob, later).tasks}["a"] == "skipped"
-    assert {r.task: r.outcome for r in pull(repo, later).tasks}["a"] == "removed"
+    follows = replace(later, environ={**later.environ, "MU2NET_PULL_FOLLOW_PURGES": "true"})
+    assert {r.task: r.outcome for r in pull(repo, follows).tasks}["a"] == "removed"
     assert arrays not in b"".join(store.read(key) for key in store.list(""))

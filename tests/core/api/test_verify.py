@@ -301,6 +301,7 @@ class TestPurge:
         self, ann: Repository, bob: Repository, context: Context, allowed: Path
     ) -> None:
         before = head(bob, "b")
+        config.set_(bob, context, "pull.follow_purges", "true")
         purge(ann, context, "a", remote="origin", settle=lambda: None)
         config.set_(ann, context, "sign.key", "")
         purge(ann, context, "b", remote="origin", settle=lambda: None)
