@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
+from mu2net_core.errors import ConflictError
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
 
-__all__ = ["find_clashes", "is_group"]
+__all__ = ["find_clashes", "is_group", "root_conflict"]
 
 
 def find_clashes(
@@ -102,3 +103,13 @@ def _groups(repo: Repository, theirs: Mapping[str, str]) -> dict[str, set[str]]:
         for reader in rule.readers or ():
             found.setdefault(reader, set()).add(task)
     return found
+
+
+def root_conflict(name: str, ours: str, theirs: str | None, remote: str) -> ConflictError:
+    """Returns the error for a root that is one model here and another on a remote."""
+    there = "another model" if theirs is None else theirs[:10]
+    return ConflictError(
+        f"The root {name} is the model {ours[:10]} here and {there} on the remote {remote}: these are two systems "
+        "that grew from different roots.",
+        hint="Clone the remote into another folder and evolve there, or make a new remote for this one.",
+    )

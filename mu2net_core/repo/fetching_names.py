@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, Mu2netError
+from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, Mu2netError
 from mu2net_core.repo.believed import purges_there
+from mu2net_core.repo.clashes import root_conflict
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.intake import receive, receive_components
 from mu2net_core.repo.join import Policy
+from mu2net_core.repo.merge import contains
+from mu2net_core.repo.moving import absent
 from mu2net_core.repo.outcomes import Counter, NameReport, why_broken
 from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.purged import Purged
+from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking, write_tracking
 
-__all__ = ["fetch_roots", "fetch_tags", "other_tag", "root_conflict"]
+__all__ = ["fetch_roots", "fetch_tags", "other_tag"]
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -84,7 +88,7 @@ def fetch_tags(
         try:
             if name not in ours:
                 _check_free(name, taken)
-            gone = _receive_tag(repo, remote, name, snapshot_id, purged, counter, arrivals)
+            gone = _receive_tag(repo, remote, tracking, name, snapshot_id, purged, counter, arrivals)
             refusal = None if name in ours or gone else _refusal(policy, name, snapshot_id)
         except ISOLATED as exc:
             reports.append(_broken(name, exc, snapshot_id))
@@ -118,6 +122,7 @@ def _receive_root(
 def _receive_tag(
     repo: Repository,
     remote: RemoteRepository,
+    tracking: Tracking,
     name: str,
     snapshot_id: str,
     purged: Purged,
@@ -138,12 +143,31 @@ def _receive_tag(
     commits: list[Node] = [("commit", oid) for oid in snapshot.heads.values()]
     gone = next((task for task, oid in snapshot.heads.items() if purged.is_listed(("commit", oid), task)), None)
     if gone is None:
+        _check_claims(repo, remote, tracking, snapshot.heads)
         receive(repo, remote, commits, what="tags", counter=counter, arrivals=arrivals)
         for task, oid in _sorted(snapshot.heads):
             found = repo.objects.commit(oid).task
             if found != task:
                 raise CorruptObjectError(f"It names the commit {oid[:16]} as one of {task}, and that is of {found}.")
     return gone
+
+
+def _check_claims(repo: Repository, remote: RemoteRepository, tracking: Tracking, heads: Mapping[str, str]) -> None:
+    """Checks that commits a tag names are there, if they are ours and were not seen there: their ids may have leaked.
+
+    What a remote names it is taken to have, and is asked for what that needs.
+    """
+    ours: set[Node] = {
+        ("commit", oid)
+        for task, oid in heads.items()
+        if repo.objects.has("commit", oid) and not _was_seen(repo, tracking.heads.get(task), oid)
+    }
+    for _, oid in sorted(absent(remote, ours)):
+        raise CorruptObjectError(f"It names the commit {oid[:16]}, which is not there.")
+
+
+def _was_seen(repo: Repository, state: HeadState | None, oid: str) -> bool:
+    return state is not None and repo.objects.has("commit", state.commit) and contains(repo.objects, state.commit, oid)
 
 
 def other_tag(repo: Repository, name: str, snapshot_id: str) -> str | None:
@@ -185,16 +209,6 @@ def _check_free(name: str, taken: Mapping[str, str]) -> None:
 
 def _broken(name: str, error: Mu2netError, oid: str = "") -> NameReport:
     return NameReport(name=name, outcome="broken", id=oid, reason=why_broken(error))
-
-
-def root_conflict(name: str, ours: str, theirs: str | None, remote: str) -> ConflictError:
-    """Returns the error for a root that is one model here and another on a remote."""
-    there = "another model" if theirs is None else theirs[:10]
-    return ConflictError(
-        f"The root {name} is the model {ours[:10]} here and {there} on the remote {remote}: these are two systems "
-        "that grew from different roots.",
-        hint="Clone the remote into another folder and evolve there, or make a new remote for this one.",
-    )
 
 
 def _sorted(names: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,9 +11,9 @@ from mu2net_core.objects import AccessRule
 from mu2net_core.repo.adopt import first_commit
 from mu2net_core.repo.audience import refusal, refused_task
 from mu2net_core.repo.believed import purges_here, purges_there
+from mu2net_core.repo.clashes import root_conflict
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
-from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import TaskReport

@@ -17,10 +17,10 @@ from typing import TypeVar
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, Mu2netError
 from mu2net_core.repo.adopt import adopt
+from mu2net_core.repo.clashes import root_conflict
 from mu2net_core.repo.closure import Closure, Node
 from mu2net_core.repo.epoch import is_current
 from mu2net_core.repo.fetching import Clock, fetch_heads, note_purged
-from mu2net_core.repo.fetching_names import root_conflict
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry, contains

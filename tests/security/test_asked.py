@@ -14,6 +14,7 @@ from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, remotes
 from mu2net_core.repo.absent import only_there
+from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.held import held_by
 from mu2net_core.repo.outcomes import Counter
@@ -188,3 +189,21 @@ def test_tags_roots_and_earlier_models_count_and_what_is_missing_ends_its_line(
     bob.store.delete(object_key("model", model_of(bob, "secret")))
     bob.objects.forget()
     assert not held_by(bob, vault) & set(parts(ann, "secret"))
+
+
+@pytest.mark.parametrize("spot", ["folder", "moto_bucket"], indirect=True)
+def test_a_tag_that_names_what_only_we_have_makes_nobody_ask_for_it(
+    bob: Repository, asked: Asked, origin: Remote, vault: Remote
+) -> None:
+    """Its id leaked: whoever writes there could learn by it what the private model is made of."""
+    add_sample_task(bob, "own", AccessRule.only(["own"]))
+    evolve_sample(bob, "own", score=0.5, trains=LAYERS, seed=9)
+    there = remotes.connect(vault)
+    snapshot = Snapshot(heads={"own": commit_of(bob, "own")}, roots={}, tag="evil", identity=bob.identity)
+    there.refs.create_tag("evil", there.objects.put(snapshot))
+    pulled = fetch(bob, remotes.connect(vault))
+    (report,) = [tag for tag in pulled.tags if tag.name == "evil"]
+    assert report.outcome == "broken"
+    assert "which is not there" in str(report.reason)
+    assert "evil" not in bob.refs.tags()
+    assert not held_by(bob, vault) & {*parts(bob, "own")}
