@@ -152,7 +152,7 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         lab = run.lab(left.preset or run.preset)
         usable = lab.parents.of(system, name)  # what cannot go on says so before data is read
         state = left.state or _begin(run, lab, workspace, usable, head, seed)
-        shop = lab.open_shop(head, state.base, workspace)
+        shop = lab.open_shop(head, workspace)
         state = run_iteration(
             state,
             shop,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mu2net_core.api.buildable import check_buildable
 from mu2net_core.api.context import Context
@@ -23,7 +23,6 @@ from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Head, Run, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
-from mu2net_core.repo.system import rule_at
 from mu2net_core.search import Member, method_named
 
 __all__ = ["Laboratory"]
@@ -62,7 +61,13 @@ class Laboratory:
             context=context,
             preset=preset,
             programs=programs,
-            parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
+            parents=ParentCheck(
+                context=context,
+                preset=preset,
+                family=programs.family,
+                limits=repo.limits,
+                label_of=repo.objects.label,
+            ),
             provenance=provenance(programs, effective_machine(repo, context)),
         )
 
@@ -71,18 +76,15 @@ class Laboratory:
         """The hash of all settings in force: another batch size or search space makes other children."""
         return digest_of(self.preset)
 
-    def open_shop(self, head: Head, base: str, workspace: Workspace) -> Workshop:
+    def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
         """Returns the workshop for the task of ``head``, its examples on the device; trained arrays go to a workspace.
-
-        What is trained tells that those may read it who may by all history up to ``base``, the commit that the
-        iteration began from: of that alone it depends, so that it can be repeated.
 
         Raises:
             DataError: the examples are missing, or are not those of the task.
         """
         task = head.task
         return Workshop(
-            task=replace(task, access=rule_at(self.repo, base)),
+            task=task,
             task_id=head.commit.task_id,
             preset=self.preset,
             data=task_data(self.repo, self.context, task, self.preset),

@@ -191,7 +191,7 @@ def _again(
     head = first.heads[commit.task]
     state = run_iteration(
         state,
-        lab.open_shop(head, state.base, workspace),
+        lab.open_shop(head, workspace),
         system=lambda: next(systems),
         record=lambda _system: snapshot,
         checkpoint=lambda _state: None,

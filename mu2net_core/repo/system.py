@@ -12,15 +12,7 @@ from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.snapshots import newest_snapshot, shorten
 
-__all__ = [
-    "load_rules",
-    "load_system",
-    "load_system_then",
-    "record_snapshot",
-    "rule_at",
-    "visible_models",
-    "visible_snapshot",
-]
+__all__ = ["load_rules", "load_system", "load_system_then", "record_snapshot", "visible_models", "visible_snapshot"]
 
 
 def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> System:
@@ -64,14 +56,6 @@ def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
     That is what all of its task objects in the whole history grant, and all purges of it left.
     """
     return _rules(repo, History(repo).walk(state.commit for state in repo.refs.heads().values()))
-
-
-def rule_at(repo: Repository, commit_id: str) -> AccessRule:
-    """Returns who may read what a task taught, as its history up to a commit grants: all of its task objects do.
-
-    Whoever may write to a remote can move a head to a wider one.
-    """
-    return intersect(_granted(repo, History(repo).walk([commit_id])).values())
 
 
 def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | None = None) -> Snapshot:

@@ -28,11 +28,9 @@ from mu2net_core.objects import (
     Task,
     Training,
     component_rule,
-    intersect,
 )
 from mu2net_core.repo import HeadState, Repository, create_repository, load_system, record_snapshot
 from mu2net_core.repo.purged import Tombstone
-from mu2net_core.repo.system import rule_at
 
 __all__ = [
     "SAMPLE_IDENTITY",
@@ -159,9 +157,7 @@ def sample_child(
     repo: Repository, before: Commit, parent_id: str, *, score: float, trains: Sequence[str], seed: int
 ) -> Model:
     """Returns a retained model for the task of the commit ``before``; its components are stored, it is not."""
-    parent = repo.objects.model(parent_id)
-    rules = [repo.objects.task(before.task_id).access, *(rule_at(repo, oid) for oid in before.parents)]
-    access = intersect(rules)
+    parent, access = repo.objects.model(parent_id), repo.objects.task(before.task_id).access
     components = []
     for place, ref in enumerate(parent.components):
         if ref.name not in trains:

@@ -24,7 +24,7 @@ from mu2net_core.api.init import init
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError, SearchError
-from mu2net_core.objects import PUBLIC, Model
+from mu2net_core.objects import Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.testing.samples import evolve_sample
@@ -212,18 +212,6 @@ def test_private_knowledge_never_reaches_another_task(planted) -> None:
     assert head_model(repo)[1].trained_by == {"digits"}
     assert "secret" in head_model(repo, "secret")[1].trained_by
     assert fsck(repo, planted.context).problems == ()
-
-
-def test_what_is_trained_tells_the_rule_of_the_whole_history_however_wide_the_task_was_made_since(planted) -> None:
-    repo = planted.open()
-    secret = add_task(repo, planted.context, "sklearn:digits", name="secret", private=True)
-    wider = repo.objects.put(replace(secret.task, access=PUBLIC))
-    commit = replace(secret.commit, task_id=wider, parents=(secret.commit_id,), identity=None)
-    repo.refs.append("secret", repo.objects.put(commit), after=repo.refs.head("secret"))
-    planted.evolve(repo, tasks=["secret"], seed=1, generations=1, children=1)
-    trained = [ref for ref in head_model(repo, "secret")[1].components if ref.trainable]
-    assert trained
-    assert {repo.objects.component(ref.id).label.readers for ref in trained} == {("secret",)}
 
 
 def test_when_the_budget_is_spent_the_iteration_at_hand_is_finished_and_no_other_begun(grown) -> None:
