@@ -195,7 +195,7 @@ def _remote(repo: Repository, remote: Remote) -> Check:
     name, reached = f"remote {remote.name}", connect(remote, limits=repo.limits)
     credentials = credentials_of(reached.store)
     note = read_note(repo.state, remote)
-    readers = "everybody" if remote.readers is None else ", ".join(remote.readers)
+    readers = ", ".join(remote.readers or ()) or "everybody"
     probed = f"probed {note.probed_at[:10]}: {note.verdict}" if note else _unprobed(remote)
     parts = [f"for {readers}", *([f"credentials: {credentials}"] if credentials else []), probed]
     try:

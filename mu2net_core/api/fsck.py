@@ -21,7 +21,7 @@ from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.findings import FsckReport, Problem
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.patient import patient_here, patient_there
+from mu2net_core.repo.patient import Patient, patient_here, patient_there
 from mu2net_core.repo.remotes import RemoteRepository, check_own, connect, find_remote
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.tracking import read_tracking, write_tracking
@@ -74,11 +74,16 @@ def fsck(
     with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
         fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust))
     guarded = GuardedSource(source, repo, reached.audience)
-    report = checks.examine(patient, source=guarded, share=share, watch=progress)
+    report = checks.examine(_silent(patient, guarded), source=guarded, share=share, watch=progress)
     if report.is_clean:
         write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))
     refused = {f"{kind}/{oid}" for kind, oid in guarded.refused}
     return replace(report, problems=tuple(_explained(problem, refused, remote) for problem in report.problems))
+
+
+def _silent(patient: Patient, guarded: GuardedSource) -> Patient:
+    """Returns a remote that takes over no ref by which its readers would learn of a task that is not for them."""
+    return replace(patient, trusts=lambda key, data: guarded.may_tell(key, data) and patient.trusts(key, data))
 
 
 def _explained(problem: Problem, refused: Collection[str], remote: str) -> Problem:

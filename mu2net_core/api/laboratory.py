@@ -62,7 +62,13 @@ class Laboratory:
             context=context,
             preset=preset,
             programs=programs,
-            parents=ParentCheck(context=context, preset=preset, family=programs.family, limits=repo.limits),
+            parents=ParentCheck(
+                context=context,
+                preset=preset,
+                family=programs.family,
+                limits=repo.limits,
+                label_of=repo.objects.label,
+            ),
             provenance=provenance(programs, effective_machine(repo, context)),
         )
 

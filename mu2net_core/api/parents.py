@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
@@ -10,6 +11,7 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily
 from mu2net_core.objects import Head, Limits, Model, System
 from mu2net_core.presets import Preset
+from mu2net_core.repo.audience import LabelOf, hidden_training
 
 __all__ = ["ParentCheck"]
 
@@ -23,12 +25,14 @@ class ParentCheck:
         preset: that is evolved.
         family: of its architecture.
         limits: of what is built.
+        label_of: returns whose data trained a component, None if it is not here.
     """
 
     context: Context
     preset: Preset
     family: ArchitectureFamily
     limits: Limits
+    label_of: LabelOf
     _reasons: dict[str, str | None] = field(default_factory=dict)
 
     def of(self, system: System, task: str) -> System:
@@ -57,7 +61,18 @@ class ParentCheck:
 
     def _is_fit(self, oid: str, model: Model, num_classes: int, what: str, *, warn: bool = True) -> bool:
         if oid not in self._reasons:
-            self._reasons[oid] = unfit_parent(model, self.family, self.preset.space, num_classes, self.limits)
+            self._reasons[oid] = self._why_unfit(model, num_classes)
             if warn and self._reasons[oid] is not None:
                 self.context.warn(f"{what} is not used as a parent: {self._reasons[oid]}")
         return self._reasons[oid] is None
+
+    def _why_unfit(self, model: Model, num_classes: int) -> str | None:
+        reason = unfit_parent(model, self.family, self.preset.space, num_classes, self.limits)
+        return reason or self._why_forged(model)
+
+    def _why_forged(self, model: Model) -> str | None:
+        """Returns what a manifest hides of the training of components that are here: who may use it cannot be told."""
+        with suppress(CorruptObjectError):  # one is damaged, which is said where it is used
+            for ref, hidden in hidden_training(model, self.label_of):
+                return f"it hides that data of {', '.join(hidden)} trained its {ref.name}"
+        return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from mu2net_core.errors import AccessDeniedError, NotFoundError
-from mu2net_core.objects import AccessRule, Kind, Task
-from mu2net_core.repo.audience import refusal, refused_component
+from mu2net_core.errors import AccessDeniedError, Mu2netError, NotFoundError
+from mu2net_core.objects import PUBLIC, AccessRule, Kind, Task, decode, intersect
+from mu2net_core.repo.audience import refusal, refused_component, refused_task
 from mu2net_core.repo.closure import Closure, Node
 from mu2net_core.repo.database import MANIFESTS, decode_manifest, label_of
 from mu2net_core.repo.findings import Objects, Source
-from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.purged import Tombstone
+from mu2net_core.repo.refs import Refs, parse_entry_key, parse_tombstone_key
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
 
@@ -47,6 +48,23 @@ class GuardedSource:
             self.refused.add((kind, oid))
             raise AccessDeniedError(f"The {kind} {oid} may not be seen there: {reason}.")
         return data
+
+    def may_tell(self, key: str, data: bytes) -> bool:
+        """Returns whether the audience may see a ref: entries of heads and tombstones are of a task, others of none."""
+        entry = parse_entry_key(key)
+        if entry is not None:
+            return refused_task(entry[0], self._rules, self._audience) is None
+        if parse_tombstone_key(key) is None:
+            return True
+        try:
+            return self.may_tell_of(decode(data, Tombstone, what=key))
+        except Mu2netError:
+            return False
+
+    def may_tell_of(self, stone: Tombstone) -> bool:
+        """Returns whether the audience may see a tombstone, by its own rule and what is known here of its task."""
+        rule = intersect([stone.access, self._rules.get(stone.task, PUBLIC)])
+        return refused_task(stone.task, {stone.task: rule}, self._audience) is None
 
     def _component(self, oid: str, data: bytes) -> str | None:
         return refused_component(oid[:10], (), label_of(data), self._rules, self._audience)

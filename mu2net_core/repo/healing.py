@@ -64,13 +64,14 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
         AccessDeniedError: permissions forbid it.
         CorruptObjectError: an object or a name has other bytes over there.
     """
+    guard = GuardedSource(repo, repo, remote.audience)
+    losses = replace(losses, stones=tuple(stone for stone in losses.stones if guard.may_tell_of(stone)))
     _bury_again(remote, losses.stones)
     if losses.stones or (losses.epoch and current_epoch(remote.store) is not None):
         new_epoch(remote.store)  # whoever knows the one that is there never saw the tombstones; or it is damaged
     elif losses.epoch:
         begin_epoch(remote.store)
     purged = purges_there(repo, remote.remote)
-    guard = GuardedSource(repo, repo, remote.audience)
     missing = {node for node in losses.objects if purged.forbids(node) is not None}
     missing |= _send_objects(guard, remote, losses.objects - missing, counter)
     healing = _Healing(

@@ -251,7 +251,7 @@ def _anew(remote: Remote) -> str:
     words = ["mu2net", "remote", "add", remote.name, remote.url]
     for name, value in sorted(remote.options.items()):
         words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
-    words += [] if remote.readers is None else ["--readers", ",".join(remote.readers)]
+    words += ["--readers", ",".join(remote.readers)] if remote.readers else []
     return f"`mu2net remote remove {remote.name}` Then: `{shlex.join(words)}`"
 
 

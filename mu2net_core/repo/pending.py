@@ -50,7 +50,7 @@ class Sender:
     _there: Purged = field(init=False)
 
     def __post_init__(self) -> None:
-        self._audience = AccessRule() if self.remote.readers is None else AccessRule.only(self.remote.readers)
+        self._audience = self.remote.audience
         self._here = purges_here(self.repo)
         self._there = purges_there(self.repo, self.remote)
 

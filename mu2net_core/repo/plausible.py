@@ -104,8 +104,8 @@ def _check_commit(commit: Commit, objects: ObjectDatabase, arrivals: Arrivals) -
     _check_all_of(commit.task, "task object", [objects.task(commit.task_id).name])
     if commit.model is not None:
         _check_all_of(commit.task, "model", [objects.model(commit.model).task])
-    if commit.reset_to is not None and objects.has("commit", commit.reset_to):
-        _check_all_of(commit.task, "commit it goes back to", [objects.commit(commit.reset_to).task])
+    if commit.reset_to is not None:
+        _check_reset(commit.task, commit.reset_to, objects)
     children = commit.children
     selected = (times for agents in commit.selections.values() for times in agents.values())
     _check_counts(commit.iteration, children.sampled, children.kept, *children.discarded.values(), *selected)
@@ -119,6 +119,12 @@ def _check_commit(commit: Commit, objects: ObjectDatabase, arrivals: Arrivals) -
     _check_texts(commit.message, *([] if agent is None else [agent.id, agent.host, agent.device]))
     if is_canonical_merge(commit):
         _check_merge(commit, parents)
+
+
+def _check_reset(task: str, target: str, objects: ObjectDatabase) -> None:
+    """Checks that a commit goes back to one of its task; its history is here, so that one that is not is none of it."""
+    if not objects.has("commit", target) or objects.commit(target).task != task:
+        raise _wrong(f"it goes back to {target[:10]}, which is no commit of {task} before it")
 
 
 def _check_merge(commit: Commit, parents: list[Commit]) -> None:

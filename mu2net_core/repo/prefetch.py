@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import ComponentRef
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.outcomes import Counter
@@ -26,8 +27,9 @@ def bring_components(repo: Repository, refs: Iterable[ComponentRef], *, counter:
 
     Raises:
         NotFoundError: one is nowhere.
-        CorruptObjectError: one is damaged over there, or tells of more than its model does.
+        CorruptObjectError: one is damaged over there, or one, here before or not, tells of more than its model does.
     """
+    refs = tuple(refs)
     missing = [ref for ref in {ref.id: ref for ref in refs}.values() if not repo.objects.has("component", ref.id)]
     counter.expect(len(missing), sum(ref.size_bytes for ref in missing))
     with Workers[int]() as workers:
@@ -35,9 +37,13 @@ def bring_components(repo: Repository, refs: Iterable[ComponentRef], *, counter:
             workers.submit(partial(_bring, repo.objects, ref), size_bytes=ref.size_bytes)
         for size_bytes in workers.results():
             counter.add(what, size_bytes)
+    try:
+        check_parts(refs, repo.objects)
+    except CorruptObjectError as exc:
+        raise CorruptObjectError(
+            f"A model that others wrote is not used. {exc.message}", hint="`mu2net fsck` says which one it is."
+        ) from exc
 
 
 def _bring(objects: ObjectDatabase, ref: ComponentRef) -> int:
-    size_bytes = len(objects.read("component", ref.id))
-    check_parts([ref], objects)
-    return size_bytes
+    return len(objects.read("component", ref.id))

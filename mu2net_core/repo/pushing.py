@@ -10,6 +10,7 @@ head shows when the next entry of that head cannot be created.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError
@@ -22,7 +23,9 @@ from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import Losses, find_losses
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, RemoteBehindError, TaskReport
 from mu2net_core.repo.planning import Planner
+from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.ready import check_ready
+from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
 from mu2net_core.repo.repository import CONFIG, Repository
@@ -351,6 +354,7 @@ def reach_known(
     is_current = sight.is_in_epoch(tracking.epoch)
     if tracking.identity != repo.identity or not is_current:
         tracking = check_known(repo, reached, tracking, sight)
+    tracking = _without_refused(repo, tracking, sight, policy)
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses or not is_current:
         note_purged(repo, reached, policy)
@@ -360,3 +364,17 @@ def reach_known(
     if is_current:
         tracking = tracking.checked(tracking.epoch, now).listed(len(sight.keys), now)
     return Reached(remote=reached, tracking=tracking, is_current=is_current, sight=sight, losses=losses)
+
+
+def _without_refused(repo: Repository, tracking: Tracking, sight: Sight, policy: Policy) -> Tracking:
+    """Returns what was seen of a remote without heads that are gone there and that the policy refuses.
+
+    Somebody cleaned up: what was never to be taken over here is not put back from here.
+    """
+    gone = [task for task, state in tracking.heads.items() if entry_key(task, state.number) not in sight.names]
+    for task in gone if policy.refuse is not None else ():
+        ours = repo.refs.head(task)
+        with suppress(*ISOLATED):  # what is not here cannot be put back
+            if policy.refuse(tracking.heads[task].commit, None if ours is None else ours.commit) is not None:
+                tracking = tracking.without_head(task)
+    return tracking

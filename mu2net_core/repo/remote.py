@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import check_name
+from mu2net_core.objects import PUBLIC, AccessRule, check_name
 from mu2net_core.redaction import looks_secret
 from mu2net_core.storage.secrets import USUAL_PLACES, check_no_secret
 
@@ -55,6 +55,11 @@ class Remote:
             raise InvalidInputError(f"A folder takes no options; got {', '.join(sorted(self.options))}.")
         for reader in self.readers or ():
             check_name(reader, "reader")
+
+    @property
+    def audience(self) -> AccessRule:
+        """Who can read what is sent there: everybody, too, where the list of readers is empty."""
+        return AccessRule.only(self.readers) if self.readers else PUBLIC
 
 
 def check_endpoint(remote: Remote) -> None:

@@ -14,7 +14,7 @@ from mu2net_core.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from mu2net_core.objects import LIMITS, AccessRule, Kind, Limits, parse_object_key
+from mu2net_core.objects import LIMITS, Kind, Limits, parse_object_key
 from mu2net_core.repo.arrival import read_checked
 from mu2net_core.repo.config import Config, Remote, is_config, parse_toml
 from mu2net_core.repo.create import check_empty, create_repository
@@ -66,7 +66,7 @@ class RemoteRepository:
         self.objects = ObjectDatabase(store, limits=limits, remote=remote.name)
         self.refs = Refs(store, limits, remote=remote.name)
         self.limits = limits
-        self.audience = AccessRule() if remote.readers is None else AccessRule.only(remote.readers)
+        self.audience = remote.audience
 
     def config(self) -> Config:
         """Returns its settings.
@@ -221,7 +221,7 @@ def check_own(remote: Remote, there: str, here: str) -> None:
     words = ["mu2net", "clone", remote.url, "FOLDER"]
     for name, value in sorted(remote.options.items()):
         words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
-    words += [] if remote.readers is None else ["--readers", ",".join(remote.readers)]
+    words += ["--readers", ",".join(remote.readers)] if remote.readers else []
     raise ConflictError(
         f"The remote {remote.name} ({remote.url}) is another repository: its identity is {there[:8]}, and here it is "
         f"{here[:8]}. Nothing was exchanged.",

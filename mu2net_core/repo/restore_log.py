@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, groupby, product
 
-from mu2net_core.errors import AccessDeniedError, Mu2netError
+from mu2net_core.errors import AccessDeniedError, Mu2netError, NotFoundError
 from mu2net_core.objects import LIMITS, Commit, HeadEntry, decode_strict, hash_bytes
 from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
@@ -157,7 +157,7 @@ def _follows(patient: Patient, source: Source, run: Run, oid: str) -> bool:
         while pending:
             commit_id = pending.pop()
             if not objects.has("commit", commit_id):
-                patient.put("commit", commit_id, source.objects.read("commit", commit_id))
+                patient.put("commit", commit_id, _given(source, commit_id))
                 pending.extend(objects.commit(commit_id).parents)
         commit = objects.commit(oid)
         return commit.task == run.task and (run.base is None or (oid != run.base and contains(objects, oid, run.base)))
@@ -165,3 +165,11 @@ def _follows(patient: Patient, source: Source, run: Run, oid: str) -> bool:
         raise
     except Mu2netError:
         return False
+
+
+def _given(source: Source, commit_id: str) -> bytes:
+    """Returns what the source has of a commit; what may not be seen by all who read the patient counts as not there."""
+    try:
+        return source.objects.read("commit", commit_id)
+    except AccessDeniedError as exc:
+        raise NotFoundError(exc.message) from exc

@@ -124,9 +124,10 @@ ABSURD: dict[str, tuple[str, Callable[[Writer], Commit]]] = {
     "model of another task": ("its model of letters", lambda evil: commit(model=of_the_other(evil))(evil)),
     "a root as the model": ("its model of none", lambda evil: commit(model=evil.refs.roots()["tiny"])(evil)),
     "reset to another task": (
-        "goes back to of letters",
+        "which is no commit of digits before it",
         lambda evil: commit(reset_to=evil.head("letters").commit)(evil),
     ),
+    "reset to what is nowhere": ("which is no commit of digits before it", commit(reset_to="f" * 64)),
     "another repository in between": ("is of another repository", commit(identity=FOREIGN)),
     "an iteration that jumps": ("it is iteration 4000, and follows iteration 1", commit(iteration=4_000)),
     "selections beyond counting": (

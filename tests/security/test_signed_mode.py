@@ -25,7 +25,7 @@ from mu2net_core.api.signing import Signer
 from mu2net_core.api.tag import create
 from mu2net_core.api.verify import verify
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Commit, HeadEntry, Kind, encode
+from mu2net_core.objects import Commit, HeadEntry, Kind, encode, object_key
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.purged import redacted_task
 from mu2net_core.repo.refs import entry_key
@@ -176,6 +176,21 @@ def test_what_was_refused_is_not_taken_over_when_it_is_gone_again(scene: Scene, 
     assert commit_of(scene.bob, "a") == before
     push(scene.bob, scene.context)
     assert commit_of(scene.bob, "a") == before
+
+
+@pytest.mark.parametrize("scene", ["folder", "bucket"], indirect=True)
+def test_what_was_refused_and_is_gone_again_is_not_put_back_and_work_goes_on(scene: Scene) -> None:
+    a_commit(scene)
+    assert "is not signed" in told(lambda: pull(scene.bob, scene.context))
+    there, head = connect(scene.origin), scene.mallory.head("a")
+    there.store.delete(entry_key("a", head.number))
+    there.store.delete(object_key("commit", head.commit))
+    signed(scene.bob, scene.context, "a", score=0.7, seed=9)
+    done = push(scene.bob, scene.context)
+    assert done.tasks[0].outcome == "updated"
+    assert done.restored == ()
+    assert not there.objects.has("commit", head.commit)
+    assert connect(scene.origin).refs.entry("a", head.number)[0].commit == commit_of(scene.bob, "a")
 
 
 @pytest.mark.parametrize("scene", ["folder", "bucket"], indirect=True)

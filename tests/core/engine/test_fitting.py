@@ -12,7 +12,7 @@ from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.fitting import check_adaptable, check_component, model_specs, unfit_parent
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import family_named
-from mu2net_core.objects import Architecture, Component, ComponentRef, Limits, Model
+from mu2net_core.objects import Architecture, Component, ComponentRef, Label, Limits, Model
 from mu2net_core.presets import preset_named
 from mu2net_core.search import Member
 from mu2net_core.testing.systems import SystemBuilder
@@ -148,11 +148,31 @@ def test_a_parent_whose_sizes_are_lies_is_left_out_and_named_once(bench: Workben
         preset=BENCH_PRESET,
         family=bench.programs.family,
         limits=Limits(),
+        label_of=lambda _: None,
     )
     for _ in range(2):
         assert set(check.of(system, "a").roots) == {root.id}
     assert len(warnings) == 1
     assert "the root eeeeeeeeee is not used as a parent: its embedding has" in warnings[0]
+
+
+def test_a_parent_that_hides_who_trained_it_is_left_out_as_soon_as_its_components_are_here(
+    bench: Workbench, context: Any
+) -> None:
+    root = bench.root()
+    forged = tuple(replace(ref, id=f"{place:064x}") for place, ref in enumerate(root.model.components))
+    evil = Member(id="e" * 64, model=replace(root.model, components=forged))
+    warnings: list[str] = []
+    system = SystemBuilder().root(root).root(evil).task("a").build()
+    check = ParentCheck(
+        context=replace(context, warn=warnings.append),
+        preset=BENCH_PRESET,
+        family=bench.programs.family,
+        limits=Limits(),
+        label_of={forged[0].id: Label(trained_by=("secret",), readers=("secret",))}.get,
+    )
+    assert set(check.of(system, "a").roots) == {root.id}
+    assert "is not used as a parent: it hides that data of secret trained its embedding" in warnings[0]
 
 
 def test_only_a_component_of_the_same_layer_is_made_to_fit() -> None:
