@@ -78,9 +78,7 @@ class LocalStore:
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
             if not self.root.is_dir():
                 raise translate(exc, "write", path) from exc
-            raise AlreadyExistsError(
-                f"Cannot create {key} in {self.url}: a file and a folder would share a name."
-            ) from exc
+            raise AlreadyExistsError(f"Cannot create {key} in {self.url}: {_in_the_way(path)}.") from exc
         except OSError as exc:
             raise translate(exc, "write", path) from exc
         raise StorageError(f"Cannot write {path}: a file is there, and is gone when it is read.")
@@ -268,6 +266,12 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
             yield from _walk(folder / name, prefix + ending)
         elif not name.startswith("."):
             yield prefix + name
+
+
+def _in_the_way(path: Path) -> str:
+    """Returns what keeps a file from being made at ``path``, in words."""
+    found = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    return f"{found} is a {'folder' if found.is_dir() else 'file'}, and would have to be the other"
 
 
 def _read_up_to(file: IO[bytes], most: int) -> bytes:
