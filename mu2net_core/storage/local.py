@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.storage.files import make_folder, replace_file, sync_all, sync_folder, temporary_file, translate
 from mu2net_core.storage.links import DEEPEST, is_link, link_error, open_itself
 from mu2net_core.storage.lock import FileLock
-from mu2net_core.storage.store import Store, check_key, check_prefix, too_large
+from mu2net_core.storage.store import Store, check_key, check_prefix, too_large, unreadable
 
 __all__ = ["FileLock", "LocalStore", "replace_file", "synced_together"]
 
@@ -64,7 +64,10 @@ class LocalStore:
         except OSError as exc:
             if exc.errno in _LINKED and is_link(path):
                 raise link_error(path) from exc
-            raise translate(exc, "read", path) from exc
+            failed = translate(exc, "read", path)
+            if isinstance(failed, AccessDeniedError) and os.access(self._path(key).parent, os.R_OK | os.X_OK):
+                raise unreadable(failed) from exc
+            raise failed from exc
 
     def create(self, key: str, data: bytes) -> bool:
         """Creates ``key`` unless it exists: write aside, sync, link, sync the folder."""
