@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.fetch import fetch
 from mu2net_core.api.fsck import fsck
+from mu2net_core.api.gc import gc
 from mu2net_core.api.push import push
+from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import object_key, parse_object_key
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.epoch import new_epoch
@@ -122,3 +124,26 @@ def test_all_else_is_fetched_sent_and_cloned(
     assert {"digits", "letters"} <= set(open_repository(made.path).refs.tasks())
     found = fsck(ann, context, remote="origin").problems
     assert any(key in problem.message or object_name(key) == problem.object for problem in found)
+
+
+def test_a_folder_of_a_head_that_may_not_be_listed_hides_that_head_alone(
+    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = Remote(name="origin", url=str(tmp_path / "shared"))
+    ann = sharing(tmp_path, remote, context)
+    clone(remote.url, tmp_path / "bob", context)
+    bob, closed, scan = open_repository(tmp_path / "bob"), tmp_path / "shared/refs/heads/zzz", os.scandir
+    closed.mkdir()
+
+    def refusing(path: Path) -> Iterator[os.DirEntry[str]]:
+        if path == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("mu2net_core.storage.local.os.scandir", refusing)
+    evolve_sample(ann, "digits", score=0.6, seed=60)
+    assert outcomes(push(ann, context))["digits"] == "updated"
+    assert outcomes(api.pull(bob, context))["digits"] == "updated"
+    assert [problem.object for problem in fsck(bob, context, remote="origin").problems] == ["refs/heads/zzz"]
+    with pytest.raises(AccessDeniedError, match="refs/heads/zzz"):
+        gc(bob, context, remote="origin", dry_run=False)
