@@ -91,8 +91,9 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
     if len(same) > _FEW:
         session.say(f"   up-to-date  {counted(len(same), 'task')}")
     if unseen:
-        looks = "not compared with what is there, as fetch does"
-        session.say(f"   unchanged   {counted(len(unseen), 'task')}: {looks}")
+        session.say(
+            f"   unchanged   {counted(len(unseen), 'task')}: nothing to send; fetch looks whether it moved there"
+        )
     for kind, names in (("tag", result.tags), ("root", result.roots)):
         for name in names:
             session.say(_name_line(kind, name))
