@@ -22,6 +22,7 @@ ProblemKind = Literal[
     "wrong-reference",
     "access",
     "forged",
+    "implausible",
     "foreign",
     "unreachable-remote",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+from mu2net_core.objects import AccessRule
 from mu2net_core.repo import tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
@@ -210,3 +212,15 @@ def test_a_remote_that_alone_has_components_can_be_known_by_another_name_and_the
     assert run(*there, "remote", "remove", "origin").code == 0
     assert run(*there, "push", "restored").code == 0
     assert run(*there, "eval", "digits").code == 0
+
+
+def test_a_clone_tells_how_to_let_a_private_task_in_that_others_name_as_a_reader(run, tmp_path: Path) -> None:
+    repo = sample_repository(tmp_path / "ann")
+    add_sample_task(repo, "dogs", AccessRule.only(["dogs"]))
+    add_sample_task(repo, "cats", AccessRule.only(["dogs", "team"]))
+    cloned = run("clone", repo.worktree, "copy")
+    assert cloned.code == 5
+    assert "hint:" not in cloned.err, "nothing is damaged"
+    (command,) = re.findall(r"If that is no group, but this task: mu2net (.*)", cloned.out)
+    assert run(*shlex.split(command)).code == 0  # from where the clone was made
+    assert run("-C", "copy", "pull").code == 0
