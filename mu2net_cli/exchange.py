@@ -124,7 +124,7 @@ def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> I
 
 def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
     """Ends with an exit code, if anything was left out: it is broken, not signed as it has to be, or another root."""
-    reports = [*result.tasks, *result.tags, *result.roots]
+    reports: list[TaskReport | NameReport] = [*result.tasks, *result.tags, *result.roots]
     refused = sum(report.outcome == "refused" for report in reports)
     broken = [report.reason or "" for report in reports if report.outcome == "broken"]
     if refused:
