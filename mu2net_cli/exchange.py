@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mu2net_cli.completion import complete_name
+from mu2net_cli.program import as_called, program_in
 from mu2net_cli.render import counted, print_json, quantity, short
 from mu2net_cli.transfers import transfer_progress
 from mu2net_core.errors import AccessDeniedError, ConflictError, CorruptObjectError
@@ -83,22 +83,30 @@ def report(session: Session, result: Exchange | CloneResult, *, direction: str, 
         print_json(result)
         return
     session.say(f"{direction} {result.url}")
+    program = _program(session, result)
     unseen = [task for task in result.tasks if task.outcome == "unchanged"]
     same = [task for task in result.tasks if task.outcome == "up-to-date" and task.reason is None]
     for task in result.tasks:
         if task.outcome != "unchanged" and (task not in same or len(same) <= _FEW):
-            session.say(_task_line(task))
+            session.say(as_called(_task_line(task), program))
     if len(same) > _FEW:
         session.say(f"   up-to-date  {counted(len(same), 'task')}")
     if unseen:
-        looks = "not compared with what is there, as fetch does"
-        session.say(f"   unchanged   {counted(len(unseen), 'task')}: {looks}")
+        session.say(
+            f"   unchanged   {counted(len(unseen), 'task')}: nothing to send; fetch looks whether it moved there"
+        )
     for kind, names in (("tag", result.tags), ("root", result.roots)):
         for name in names:
             session.say(_name_line(kind, name))
     if not (result.tasks or result.tags or result.roots):
         session.say(" nothing to do: everything is up to date")
     session.note(f"{counted(result.num_objects, 'object')}, {quantity(result.size_bytes)}B")
+
+
+def _program(session: Session, result: Exchange | CloneResult) -> str:
+    """Returns how commands begin that work in the repository of an exchange: in a clone, that is the new one."""
+    worktree = getattr(result, "worktree", None)
+    return session.context.program if worktree is None else program_in(worktree)
 
 
 @contextmanager
@@ -116,20 +124,18 @@ def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> I
 
 def exit_unless_whole(session: Session, result: Exchange | CloneResult) -> None:
     """Ends with an exit code, if anything was left out: it is broken, not signed as it has to be, or another root."""
-    outcomes = [report.outcome for report in result.tasks]
-    outcomes += [report.outcome for names in (result.tags, result.roots) for report in names]
-    refused, broken = outcomes.count("refused"), outcomes.count("broken")
+    reports: list[TaskReport | NameReport] = [*result.tasks, *result.tags, *result.roots]
+    refused = sum(report.outcome == "refused" for report in reports)
+    broken = [report.reason or "" for report in reports if report.outcome == "broken"]
     if refused:
         session.note(f"error: {counted(refused, 'ref')} refused: not signed by an allowed key; all else was done")
     if broken:
-        remote, worktree = getattr(result, "remote", "origin"), getattr(result, "worktree", None)
-        session.note(f"error: {counted(broken, 'name')} broken on {remote}, as told above; all else was done")
-        program = session.context.program
-        here = program if worktree is None else f"{program} -C {shlex.quote(str(worktree))}"
-        restore = f"{program} fsck --remote {remote} --repair-from ."
-        session.note(
-            f"hint: Look at it: {here} fsck --remote {remote}. A copy that has it whole puts it back: {restore}"
-        )
+        remote, program = getattr(result, "remote", "origin"), session.context.program
+        session.note(f"error: {counted(len(broken), 'name')} broken on {remote}, as told above; all else was done")
+        if any("mu2net " not in reason for reason in broken):  # those others say themselves what helps
+            restore = f"{program} fsck --remote {remote} --repair-from ."
+            look = f"{_program(session, result)} fsck --remote {remote}"
+            session.note(f"hint: Look at it: {look}. A copy that has it whole puts it back: {restore}")
     if refused or broken:
         raise typer.Exit(CorruptObjectError.exit_code if broken else AccessDeniedError.exit_code)
     others = [root.name for root in result.roots if root.outcome == "conflict"]

@@ -9,6 +9,7 @@ import typer
 
 from mu2net_cli.exchange import RequireSigned, exit_unless_whole, report, transfer_progress
 from mu2net_cli.options import FolderArgument, JsonFlag, ReadersOption, parse_readers
+from mu2net_cli.program import program_in
 from mu2net_cli.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
 from mu2net_cli.session import session_of
 
@@ -61,13 +62,14 @@ def clone(
     if not as_json:
         session.say(f"Cloned into {result.worktree}" + ("" if full else " (components come when needed)"))
     report(session, result, direction="From", as_json=as_json)
+    inside = program_in(result.worktree)
     if result.settings:
         told = ", ".join(f"{key} = {_short(value)}" for key, value in sorted(result.settings.items()))
-        session.note(f"Took over its settings: {told}. To take one back: mu2net config unset KEY")
+        session.note(f"Took over its settings: {told}. To take one back: {inside} config unset KEY")
     if result.meant_for is not None and not who:
         names = ",".join(result.meant_for)
         session.note(
-            f"It says that only {names} can read it. If that is so: mu2net remote set origin --readers {names}"
+            f"It says that only {names} can read it. If that is so: {inside} remote set origin --readers {names}"
         )
     exit_unless_whole(session, result)
 

@@ -66,15 +66,15 @@ def fsck(
     if remote is None:
         here = patient_here(repo)
         here = here if source is None else trusting(here, trust, source.objects)
-        return checks.examine(here, source=source, share=share, watch=progress)
+        return checks.examine(here, source=source, share=share, now=context.now(), watch=progress)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     if source is None:
-        return checks.examine(patient_there(reached, repo), share=share, watch=progress)
+        return checks.examine(patient_there(reached, repo), share=share, now=context.now(), watch=progress)
     patient = trusting(patient_there(reached, repo), trust, source.objects)
     with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
         fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust))
     guarded = GuardedSource(source, repo, reached.audience)
-    report = checks.examine(_silent(patient, guarded), source=guarded, share=share, watch=progress)
+    report = checks.examine(_silent(patient, guarded), source=guarded, share=share, now=context.now(), watch=progress)
     if report.is_clean:
         write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))
     refused = {f"{kind}/{oid}" for kind, oid in guarded.refused}

@@ -22,7 +22,7 @@ from mu2net_core.repo.intake import incoming_of
 from mu2net_core.repo.merge import choose
 from mu2net_core.repo.place import Place, here, there
 from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
-from mu2net_core.repo.purged import is_purge, redacted_task
+from mu2net_core.repo.purged import begins_anew, is_purge, redacted_task
 from mu2net_core.repo.reach import Tips, state_tips
 from mu2net_core.repo.remotes import check_own, connect, find_remote
 from mu2net_core.repo.revisions import near
@@ -110,13 +110,12 @@ def is_kept(repo: Repository, task: str) -> bool:
 
 
 def known_on(repo: Repository, task: str) -> tuple[str, ...]:
-    """Returns the remotes that had a task when they were last seen, and did not say that it was purged there."""
+    """Returns the remotes that had a task when they were last seen, and where it was not purged since."""
     found = []
     for name, remote in sorted(repo.config.remotes.items()):
         head = read_tracking(repo.state, remote).heads.get(task)
-        is_here = head is not None and repo.objects.has("commit", head.commit)
-        is_gone = head is not None and is_here and is_purge(repo.objects.commit(head.commit))
-        found += [name] if head is not None and not is_gone else []
+        if head is not None and not begins_anew(repo.objects, head.commit):
+            found.append(name)
     return tuple(found)
 
 

@@ -161,10 +161,8 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
     if len(names) < 2:
         return
     first, *others = [manifests.task(task_id) for task_id in sorted(names)]
-    if any(task.source == PURGED_SOURCE for task in (first, *others)):
-        raise ConflictError(
-            f"The task {first.name} was purged on one side, and is there on the other.",
-        )
+    if len({task.source == PURGED_SOURCE for task in (first, *others)}) > 1:
+        raise ConflictError(f"The task {first.name} was purged on one side, and is there on the other.")
     if not all(_comparable(first, other) for other in others):
         raise ConflictError(
             f"The two sides define the task {first.name} differently: other classes or validation examples. Their "

@@ -23,6 +23,7 @@ ProblemKind = Literal[
     "wrong-reference",
     "access",
     "forged",
+    "implausible",
     "foreign",
     "unreachable-remote",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from mu2net_core.objects import Kind
@@ -11,11 +12,13 @@ from mu2net_core.repo.check_absent import ask_remotes, set_aside, ways_back
 from mu2net_core.repo.check_history import walk_history
 from mu2net_core.repo.check_logs import check_logs
 from mu2net_core.repo.check_objects import Scan, Share, Watch, scan_objects
+from mu2net_core.repo.check_plausible import check_plausible
 from mu2net_core.repo.check_refs import RefScan, scan_refs
 from mu2net_core.repo.check_seen import check_seen
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.findings import FsckReport, Problem, Source
 from mu2net_core.repo.patient import Patient, patient_here
+from mu2net_core.repo.plausible import Arrivals
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.restore import restore_names, restore_objects
 from mu2net_core.repo.restore_log import restore_entries
@@ -41,9 +44,21 @@ def fsck(
 
 
 def examine(
-    patient: Patient, *, source: Source | None = None, share: Share | None = None, watch: Watch = lambda *_: None
+    patient: Patient,
+    *,
+    source: Source | None = None,
+    share: Share | None = None,
+    now: datetime | None = None,
+    watch: Watch = lambda *_: None,
 ) -> FsckReport:
     """Returns what is wrong with a repository, here or elsewhere, after repairs if there is a ``source`` for them.
+
+    Args:
+        patient: the repository.
+        source: where good copies are taken from.
+        share: which part of the components is hashed; by default all.
+        now: what times that cannot be yet are told by; None to let them be.
+        watch: told of progress.
 
     Raises:
         AccessDeniedError: permissions forbid a repair.
@@ -57,6 +72,7 @@ def examine(
             break
         repaired += restored
     problems = _noted(patient, scan, refs, walk)
+    check_plausible(walk, refs, Arrivals.at(patient.identity, now), patient.objects.limits)
     return FsckReport(
         problems=tuple(sorted(problems, key=_order)),
         warnings=tuple(sorted(walk.warnings, key=_order)),

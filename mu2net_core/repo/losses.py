@@ -241,8 +241,8 @@ def _gone_error(remote: Remote, url: str, *, another: bool) -> NotFoundError:
     what = "there is another one now, which has nothing in common with it" if another else "nothing of it is left"
     return NotFoundError(
         f"The repository that was at {url} is gone: {what}. Nothing was taken over, and no head was moved.",
-        hint="Bring it back (is a disk or share not mounted?). Or begin anew with what is there: "
-        f"{_anew(remote)} Then: `mu2net {'pull' if another else 'push'} {remote.name}`",
+        hint="Bring it back (is a disk or share not mounted?). If it moved: `mu2net remote add NAME WHERE`. Or begin "
+        f"anew with what is there: {_anew(remote)}, then `mu2net {'pull' if another else 'push'} {remote.name}`",
     )
 
 
@@ -252,7 +252,7 @@ def _anew(remote: Remote) -> str:
     for name, value in sorted(remote.options.items()):
         words += ["--anonymous"] if name == "anonymous" else [f"--{name}", value]
     words += ["--readers", ",".join(remote.readers)] if remote.readers else []
-    return f"`mu2net remote remove {remote.name}` Then: `{shlex.join(words)}`"
+    return f"`mu2net remote remove {remote.name}`, then `{shlex.join(words)}`"
 
 
 def _lost_stones(stones: Sequence[Tombstone], sight: Sight) -> Iterable[Tombstone]:

@@ -12,11 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isclose
+from typing import Protocol
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, InternalError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LARGEST_COUNT, Commit, ComponentRef, Model, Scorer, Snapshot, Task
+from mu2net_core.objects import LARGEST_COUNT, Commit, ComponentRef, Kind, Label, Model, Scorer, Snapshot, Task
+from mu2net_core.objects.limits import Limits
 from mu2net_core.repo.contest import is_canonical_merge
-from mu2net_core.repo.database import Manifest, ObjectDatabase
+from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.merge import joined
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.snapshots import snapshot_chain
@@ -31,6 +33,30 @@ _ARRIVED = "that arrived"
 _LONGEST_TEXT = 4_096
 _DECAY = Scorer().name
 _EXACT = 1e-9
+
+
+class Manifests(Protocol):
+    """Where manifests are looked up, e.g. an object database."""
+
+    limits: Limits
+
+    def commit(self, oid: str) -> Commit:
+        """Returns a commit by its id."""
+
+    def model(self, oid: str) -> Model:
+        """Returns a model manifest by its id."""
+
+    def task(self, oid: str) -> Task:
+        """Returns a task object by its id."""
+
+    def stored_snapshot(self, oid: str) -> Snapshot:
+        """Returns a snapshot by its id, as it is stored."""
+
+    def label(self, oid: str) -> Label | None:
+        """Returns whose data trained a component, if it is here."""
+
+    def has(self, kind: Kind, oid: str) -> bool:
+        """Returns whether there is such an object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +80,7 @@ class Arrivals:
         return cls(identity=identity, latest=latest)
 
 
-def check(value: Manifest, objects: ObjectDatabase, arrivals: Arrivals) -> None:
+def check(value: Manifest, objects: Manifests, arrivals: Arrivals) -> None:
     """Checks a manifest all of whose needs are in ``objects``.
 
     Raises:
@@ -81,7 +107,7 @@ def check_component(data: bytes | memoryview) -> None:
     read_label(data)
 
 
-def check_parts(refs: Iterable[ComponentRef], objects: ObjectDatabase) -> None:
+def check_parts(refs: Iterable[ComponentRef], objects: Manifests) -> None:
     """Checks that a manifest hides nothing of what its components, as far as they are here, tell of themselves.
 
     Raises:
@@ -96,7 +122,7 @@ def check_parts(refs: Iterable[ComponentRef], objects: ObjectDatabase) -> None:
             raise _wrong(f"it hides that data of {hidden[0]} trained its {ref.name} (component {ref.id[:10]})")
 
 
-def _check_commit(commit: Commit, objects: ObjectDatabase, arrivals: Arrivals) -> None:
+def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> None:
     named = commit.identity if commit.parents else commit.identity or "none"
     _check_identity(named, arrivals)
     parents = [objects.commit(oid) for oid in commit.parents]
@@ -114,7 +140,7 @@ def _check_commit(commit: Commit, objects: ObjectDatabase, arrivals: Arrivals) -
         raise _wrong(f"it is iteration {commit.iteration}, and follows iteration {before}")
     latest = max(commit.started_at, commit.finished_at)
     if arrivals.latest and latest > arrivals.latest:
-        raise _wrong(f"it says it was made at {latest}, which is not yet (is a clock wrong?)")
+        raise _wrong(f"it says it was made on {latest[:10]}, which is not yet (is the clock wrong, here or there?)")
     agent = commit.agent
     _check_texts(commit.message, *([] if agent is None else [agent.id, agent.host, agent.device]))
     if is_canonical_merge(commit):
@@ -135,7 +161,7 @@ def _check_merge(commit: Commit, parents: list[Commit]) -> None:
         raise _wrong("it is no merge that its parents give")
 
 
-def _check_model(model: Model, objects: ObjectDatabase) -> None:
+def _check_model(model: Model, objects: Manifests) -> None:
     limit = objects.limits.component_bytes
     for ref in model.components:
         _check_counts(ref.num_params, *(n for one in ref.training.values() for n in (one.steps, one.examples)))
@@ -162,7 +188,7 @@ def _check_score(model: Model) -> None:
             raise _wrong(f"its score is {model.score}, but of its quality and costs it would be {expected}")
 
 
-def _check_snapshot(snapshot: Snapshot, objects: ObjectDatabase, arrivals: Arrivals) -> None:
+def _check_snapshot(snapshot: Snapshot, objects: Manifests, arrivals: Arrivals) -> None:
     _check_identity(snapshot.identity, arrivals)
     for name, model_id in snapshot.roots.items():
         if objects.model(model_id).task is not None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mu2net_core.repo.database import ObjectDatabase
     from mu2net_core.repo.refs import Refs
 
-__all__ = ["PURGED_SOURCE", "Purged", "Tombstone", "is_purge", "purged_commits", "redacted_task"]
+__all__ = ["PURGED_SOURCE", "Purged", "Tombstone", "begins_anew", "is_purge", "purged_commits", "redacted_task"]
 
 PURGED_SOURCE = "purged:"
 """The source of a task whose data nothing tells of any more."""
@@ -177,6 +177,28 @@ class Purged:
 def is_purge(commit: Commit) -> bool:
     """Returns whether ``commit`` is where a purge left a head: it removes a task and follows nothing."""
     return commit.removed and not commit.parents
+
+
+def begins_anew(commits: Commits, commit_id: str) -> bool:
+    """Returns whether a commit's history begins with purges alone: it is one, or was made after them.
+
+    Args:
+        commits: where they are looked up; a history that is not there as a whole may have begun with anything.
+        commit_id: of any commit.
+    """
+    queue = [commit_id]
+    seen = set(queue)
+    for oid in queue:  # grows while it is walked
+        try:
+            commit = commits.commit(oid)
+        except NotFoundError:
+            return False
+        if not commit.parents and not is_purge(commit):
+            return False
+        fresh = [parent for parent in commit.parents if parent not in seen]
+        seen.update(fresh)
+        queue.extend(dict.fromkeys(fresh))
+    return True
 
 
 def redacted_task(name: str, access: AccessRule) -> Task:

@@ -10,7 +10,7 @@ from mu2net_core.objects import AccessRule, Commit, Model, Snapshot, Task, inter
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.place import Place
-from mu2net_core.repo.purged import PURGED_SOURCE, Purged, is_purge
+from mu2net_core.repo.purged import PURGED_SOURCE, Purged, begins_anew, is_purge
 from mu2net_core.repo.reach import Tips, reach, ref_tips
 from mu2net_core.repo.refs import HeadState
 
@@ -152,12 +152,15 @@ def _is_own(value: Manifest | NotFoundError, task: str) -> bool:
 
 
 def _is_of(place: Place, commit_id: str, task: str) -> bool:
-    """Returns whether a commit is history of a task; where a purge elsewhere left the head is not: it may be joined."""
+    """Returns whether a commit is history of a task; a purge elsewhere, and what began anew after it, is not.
+
+    That has nothing of what was there before, and may be joined.
+    """
     try:
         commit = place.objects.commit(commit_id)
     except NotFoundError:
         return False
-    return commit.task == task and not is_purge(commit)
+    return commit.task == task and not begins_anew(place.objects, commit_id)
 
 
 def _rule(place: Place, commit: Commit) -> AccessRule:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mu2net_core.objects import SPLITS, AccessRule, Commit, Task
 from mu2net_core.repo.contest import Manifests, ancestry
+from mu2net_core.repo.purged import PURGED_SOURCE
 
 __all__ = ["arrived", "by_whom", "differences", "sides"]
 
@@ -28,7 +29,14 @@ def sides(manifests: Manifests, ours: str, theirs: str) -> str:
 
 
 def differences(ours: Task, theirs: Task) -> Iterator[str]:
-    """Yields in what two definitions of a task differ, ours first."""
+    """Yields in what two definitions of a task differ, ours first; where one was purged, only who may read it."""
+    if PURGED_SOURCE not in {ours.source, theirs.source}:
+        yield from _other_data(ours, theirs)
+    if ours.access != theirs.access:
+        yield f"as readers {_readers(ours.access)} and {_readers(theirs.access)}"
+
+
+def _other_data(ours: Task, theirs: Task) -> Iterator[str]:
     yield from _other_classes(ours.classes, theirs.classes)
     for name in SPLITS:
         one, other = ours.splits[name], theirs.splits[name]
@@ -38,8 +46,6 @@ def differences(ours: Task, theirs: Task) -> Iterator[str]:
             yield f"{one.num_examples} {name} examples each, but other ones"
     if (ours.source, ours.options) != (theirs.source, theirs.options):
         yield f"the data {_data(ours)} and {_data(theirs)}"
-    if ours.access != theirs.access:
-        yield f"as readers {_readers(ours.access)} and {_readers(theirs.access)}"
 
 
 def arrived(manifests: Manifests, before: str, after: str, theirs: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -87,5 +89,7 @@ def test_what_is_refused(run, inside: Path, verb: list[str], args: list[str], me
 def test_who_a_clone_is_meant_for_is_told(run, tmp_path: Path) -> None:
     run("remote", "add", "team", "../team", "--readers", "team-a")
     assert run("push").code == 0
-    assert "only team-a can read it. If that is so: mu2net remote set origin" in run("clone", "../team", "../one").err
+    (hint,) = re.findall("only team-a can read it. If that is so: mu2net (.*)", run("clone", "../team", "../one").err)
+    assert run(*shlex.split(hint)).code == 0  # as it is printed, from where the clone was made
+    assert run("-C", "../one", "remote").rows()[0][2] == "for team-a"
     assert "only team-a" not in run("clone", "../team", "../two", "--readers", "team-a").err

@@ -16,10 +16,12 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import AccessRule, Children, Commit, Costs, Scorer, Snapshot, Training, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository, create_repository
 from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.fsck import examine, fsck
 from mu2net_core.repo.merge import merge
 from mu2net_core.repo.outcomes import Counter
+from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.prefetch import bring_models
+from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository, sample_task
@@ -180,6 +182,12 @@ def test_a_head_that_cannot_be_genuine_is_named_and_not_stored(
         assert list(broken(fetched)) == ["task digits"]
         assert words in broken(fetched)["task digits"]
         assert not here.objects.has("commit", bad)
+    found = examine(patient_there(connect(here.config.remotes["origin"]), here), now=NOW)
+    assert found.problems or found.warnings, "a check there names it, too"
+    for told in found.warnings:
+        assert (told.kind, words in told.message) == ("implausible", True)
+        if told.object == f"commit/{bad}":
+            assert told.message.endswith(f"This names it: {entry_key('digits', evil.head('digits').number)}.")
 
 
 @pytest.mark.parametrize(
@@ -274,4 +282,5 @@ def test_what_honest_copies_made_passes_whatever_they_did(shared: Repository, tm
     pull(here, remote)
     other, back = working_copy(tmp_path / "other", here)
     assert fetch(other, connect(replace(back, url=str(here.path))), clock=lambda: NOW).is_whole
-    assert fsck(here).problems == ()
+    report = fsck(here)
+    assert report.problems == report.warnings == ()

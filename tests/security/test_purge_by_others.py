@@ -18,19 +18,20 @@ from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.fsck import fsck
 from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
+from mu2net_core.api.purge import known_on, purge
 from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
 from mu2net_core.api.trust import Trust
 from mu2net_core.objects import AccessRule, Snapshot
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.repo.outcomes import TaskReport
+from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.outcomes import ExchangeConflictError, TaskReport
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remotes import connect
 from mu2net_core.testing.forged import forge_purge, forge_stone, listed_there
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.servers import Bucket
 
 OURS = AccessRule.only(["team"])
@@ -239,3 +240,49 @@ class TestWhereOneFollows:
         forge_purge(bob.config.remotes["origin"], "digits")
         assert report_of(bob, later).outcome == "removed"
         assert is_purge(bob.objects.commit(open_repository(bob.worktree).refs.head("digits").commit))
+
+
+class TestAddedAgainThere:
+    @pytest.fixture
+    def again(self, ann: Repository, bob: Repository, later: Context) -> str:
+        """Returns where the head is that begins anew after a purge there, which bob has fetched and not followed."""
+        purge(ann, later, "digits", remote="origin", settle=lambda: None)
+        purge(ann, later, "digits")
+        pull(ann, later)
+        add_again(ann)
+        evolve_sample(ann, "digits", score=0.7, seed=70)
+        push(ann, later)
+        assert report_of(bob, later).outcome == "skipped"
+        return ann.refs.head("digits").commit
+
+    @both
+    def test_whoever_drops_it_takes_nothing_of_what_began_anew_and_has_nothing_to_purge_there(
+        self, bob: Repository, later: Context, again: str
+    ) -> None:
+        purge(bob, later, "digits")
+        assert bob.objects.has("commit", again)
+        assert known_on(bob, "digits") == ()
+        assert all(f"commit/{again}" not in stone.objects for stone in bob.refs.every_tombstone())
+        assert status(bob, later).remotes[0].relations["digits"] != "purged"
+
+    @both
+    def test_whoever_dropped_it_can_take_up_what_began_anew_and_send_more(
+        self, ann: Repository, bob: Repository, later: Context, again: str
+    ) -> None:
+        purge(bob, later, "digits")
+        with pytest.raises(ExchangeConflictError, match="purged on one side, and is there on the other"):
+            pull(bob, later)
+        pull(bob, later, on_conflict="theirs")
+        assert again in ancestry(bob.objects, [bob.refs.head("digits").commit])
+        mine = evolve_sample(bob, "digits", score=0.9, seed=90)
+        push(bob, later)
+        assert report_of(ann, later).commit == mine.commit
+        assert fsck(bob, later).problems == fsck(ann, later, remote="origin").problems == ()
+
+
+def add_again(repo: Repository) -> None:
+    """Adds a task that was purged here."""
+    head = repo.refs.head("digits")
+    commit = replace(repo.objects.commit(head.commit), parents=(head.commit,), removed=False, message="add digits")
+    commit = replace(commit, task_id=repo.objects.put(sample_task("digits")))
+    repo.refs.append("digits", repo.objects.put(commit), after=head)

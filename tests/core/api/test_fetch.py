@@ -40,6 +40,7 @@ def test_an_unplugged_remote(bob: Repository, context: Context, tmp_path: Path) 
     with pytest.raises(NotFoundError, match=f"repository that was at {tmp_path}/shared is gone") as info:
         fetch(bob, context)
     assert "is a disk or share not mounted?" in str(info.value.hint)
+    assert "If it moved: `mu2net remote add NAME WHERE`" in str(info.value.hint)
 
 
 def test_an_unknown_remote(bob: Repository, context: Context) -> None:

@@ -23,6 +23,7 @@ from mu2net_core.objects import (
     hash_bytes,
 )
 from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge
+from mu2net_core.repo.purged import redacted_task
 from mu2net_core.testing.samples import sample_task
 
 BOB = Agent(id="bob", host="there", device="none")
@@ -170,6 +171,14 @@ class TestMerge:
         assert shelf.commit(merged).removed
         back = shelf.work(merged, score=0.9, minute=5)
         assert not shelf.commit(shelf.join(back, gone)).removed
+
+    def test_two_purges_join_whoever_each_knew_to_be_a_reader(self, shelf: Shelf) -> None:
+        rules = (AccessRule.only(["a", "b"]), AccessRule.only(["b"]))
+        one, two = (shelf.work(removed=True, task_id=shelf.put(redacted_task("t", rule))) for rule in rules)
+        assert shelf.commit(shelf.join(one, two)).removed
+        again = shelf.work(one, task_id=shelf.put(sample_task("t")))
+        with pytest.raises(ConflictError, match="purged on one side, and is there on the other"):
+            shelf.join(again, two)
 
     def test_refuses_other_classes_or_validation_examples(self, shelf: Shelf) -> None:
         task = sample_task("t")

@@ -18,6 +18,7 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Task
 from mu2net_core.repo import Repository
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError
+from mu2net_core.repo.purged import redacted_task
 from mu2net_core.repo.told import differences
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.sharing import commit_of, model_of, outcomes
@@ -158,3 +159,9 @@ def test_each_difference_has_words_of_its_own(theirs: Task, words: str) -> None:
     [told] = list(differences(TASK, theirs))
     assert words in told
     assert list(differences(theirs, theirs)) == []
+
+
+def test_a_purged_definition_differs_in_nothing_but_its_readers() -> None:
+    assert list(differences(redacted_task("t", TASK.access), TASK)) == []
+    (told,) = differences(TASK, redacted_task("t", AccessRule.only(["team-a"])))
+    assert told == "as readers everybody and team-a"
