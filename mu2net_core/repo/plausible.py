@@ -147,7 +147,7 @@ def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> Non
         _check_merge(commit, parents)
 
 
-def _check_reset(task: str, target: str, objects: ObjectDatabase) -> None:
+def _check_reset(task: str, target: str, objects: Manifests) -> None:
     """Checks that a commit goes back to one of its task; its history is here, so that one that is not is none of it."""
     if not objects.has("commit", target) or objects.commit(target).task != task:
         raise _wrong(f"it goes back to {target[:10]}, which is no commit of {task} before it")

@@ -107,6 +107,7 @@ def test_of_a_remote_where_nothing_is_left_it_is_said_how_to_begin_anew(ann: Rep
             exchange(ann, place.remote, clock=place.clock)
         commands = str(info.value.hint).split("`")[1::2]
         assert commands == [
+            "mu2net remote add NAME WHERE",
             "mu2net remote remove origin",
             f"mu2net remote add origin {place.remote.url}",
             "mu2net push origin",
