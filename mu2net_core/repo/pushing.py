@@ -365,8 +365,9 @@ def _without_refused(repo: Repository, tracking: Tracking, sight: Sight, policy:
 
     Somebody cleaned up: what was never to be taken over here is not put back from here.
     """
-    gone = [task for task, state in tracking.heads.items() if entry_key(task, state.number) not in sight.names]
-    for task in gone if policy.refuse is not None else ():
+    if policy.refuse is None:
+        return tracking
+    for task in [task for task, state in tracking.heads.items() if entry_key(task, state.number) not in sight.names]:
         ours = repo.refs.head(task)
         with suppress(*ISOLATED):  # what is not here cannot be put back
             if policy.refuse(tracking.heads[task].commit, None if ours is None else ours.commit) is not None:
