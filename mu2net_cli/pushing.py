@@ -44,19 +44,27 @@ class Evolved:
         seed: of the iterations that began now.
         iterations: all that were finished, in order.
         not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
+        left_out: the tasks that could not be improved, or not as often as asked.
         pushes: what became of every push that ``--push`` asked for.
     """
 
     seed: int
     iterations: tuple[IterationResult, ...]
     not_begun: tuple[str, ...]
+    left_out: tuple[str, ...]
     pushes: tuple[Pushed, ...]
 
     @classmethod
     def of(cls, result: EvolveResult, pushes: Iterable[Pushed]) -> Evolved:
         """Returns what ``--json`` prints."""
         done = result.iterations
-        return cls(seed=result.seed, iterations=done, not_begun=result.not_begun, pushes=tuple(pushes))
+        return cls(
+            seed=result.seed,
+            iterations=done,
+            not_begun=result.not_begun,
+            left_out=result.left_out,
+            pushes=tuple(pushes),
+        )
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from mu2net_cli.completion import complete_task
 from mu2net_cli.options import JsonFlag, Seed, parse_budget
 from mu2net_cli.render import print_json
 from mu2net_cli.session import Session, session_of, warn_of_unknown_settings
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import InvalidInputError, SearchError
 
 if TYPE_CHECKING:
     from mu2net_cli.pushing import Pusher
@@ -122,7 +122,7 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
 
 
 def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, as_json: bool) -> None:
-    """Prints what there is to say at the end; ends with the error of a push that failed."""
+    """Prints what there is to say at the end; ends with the error of a push that failed, or of tasks left out."""
     from mu2net_cli.telling import often
 
     if as_json:
@@ -137,3 +137,5 @@ def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, 
     session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
     if pusher is not None:
         pusher.conclude(as_json=as_json)
+    if result.left_out:
+        raise SearchError(f"Not improved, as told above: {often(result.left_out)}. All else was done.")

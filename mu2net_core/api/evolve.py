@@ -20,7 +20,14 @@ from mu2net_core.api.signing import signer_of
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event, IterationDropped
 from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
+from mu2net_core.errors import (
+    CorruptObjectError,
+    DataError,
+    InvalidInputError,
+    Mu2netError,
+    NotFoundError,
+    SearchError,
+)
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system, record_snapshot
@@ -33,6 +40,8 @@ __all__ = ["EvolveResult", "IterationResult", "evolve"]
 _LARGEST_SEED = 2**53
 _OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
 """What the first line about an iteration says anyway."""
+_ITS_OWN = (CorruptObjectError, DataError, NotFoundError, SearchError)
+"""What is wrong with one task, its data or its model, and keeps no other from being improved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +81,8 @@ def evolve(
     on_event: Callable[[Event], None] = ignore,
 ) -> EvolveResult:
     """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
+
+    A task whose data or model cannot be used is left out, and said, as long as any other can be improved.
 
     Iterations that were interrupted go first and count. Each goes on after its last finished generation with its own
     seed and settings, whatever the settings are now; where an option says something else, or where it cannot go on,
@@ -124,13 +135,9 @@ def evolve(
     if (plan := queued(agenda, unfinished)) is not None:
         on_event(plan)
     used = _seed(repo, context, unfinished) if seed is None else seed
-    results: list[IterationResult] = []
-    for name in agenda:
-        if results and run.out_of_time():
-            break
-        results.append(_iterate(run, name, used))
+    result = _run_all(run, agenda, used)
     keep_bounded(repo, context)
-    return EvolveResult(seed=used, iterations=tuple(results), not_begun=agenda[len(results) :])
+    return result
 
 
 def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:
@@ -140,6 +147,23 @@ def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:
         raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
     if seed is not None and abs(seed) > _LARGEST_SEED:
         raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {seed}.")
+
+
+def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
+    """Runs one iteration after the other; raises what is wrong with the first task if none can be improved."""
+    results, failed, pending = list[IterationResult](), dict[str, Mu2netError](), list(agenda)
+    while pending and not (results and run.out_of_time()):
+        name = pending.pop(0)
+        try:
+            results.append(_iterate(run, name, seed))
+        except _ITS_OWN as exc:
+            failed[name] = exc
+            pending = [other for other in pending if other != name]
+            if pending or results:
+                run.context.warn(" ".join([f"{name} is left out: {exc.message}", *([exc.hint] if exc.hint else [])]))
+    if failed and not results:
+        raise next(iter(failed.values()))
+    return EvolveResult(seed=seed, iterations=tuple(results), not_begun=tuple(pending), left_out=tuple(failed))
 
 
 def _iterate(run: _Run, name: str, seed: int) -> IterationResult:

@@ -67,11 +67,13 @@ class EvolveResult:
         seed: of the iterations that began now.
         iterations: all that were finished, in order.
         not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
+        left_out: the tasks that could not be improved, or not as often as asked.
     """
 
     seed: int
     iterations: tuple[IterationResult, ...]
     not_begun: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

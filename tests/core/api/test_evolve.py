@@ -23,11 +23,11 @@ from mu2net_core.api.fsck import fsck
 from mu2net_core.api.init import init
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.workspace import Workspace
-from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError, SearchError
+from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotFoundError, SearchError
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 SMALL = {"children": 2, "validations": 1}
 
@@ -212,6 +212,21 @@ def test_private_knowledge_never_reaches_another_task(planted) -> None:
     assert head_model(repo)[1].trained_by == {"digits"}
     assert "secret" in head_model(repo, "secret")[1].trained_by
     assert fsck(repo, planted.context).problems == ()
+
+
+def test_a_task_that_others_made_and_that_cannot_be_improved_keeps_no_other_from_it(planted) -> None:
+    repo, warned = planted.open(), list[str]()
+    add_sample_task(repo, "aaa")
+    add_sample_task(repo, "damaged")
+    evolve_sample(repo, "damaged", score=0.5)
+    context = replace(planted.context, warn=warned.append)
+    result = evolve(repo, context, tasks=["aaa", "damaged", "digits"], seed=1, generations=1, **SMALL)
+    assert [one.task for one in result.iterations] == ["digits"]
+    assert result.left_out == ("aaa", "damaged")
+    for task in result.left_out:
+        assert any(line.startswith(f"{task} is left out: ") for line in warned)
+    with pytest.raises(DataError, match="aaa"):
+        evolve(repo, context, tasks=["aaa", "damaged"], seed=1, **SMALL)
 
 
 def test_when_the_budget_is_spent_the_iteration_at_hand_is_finished_and_no_other_begun(grown) -> None:
