@@ -28,6 +28,7 @@ from mu2net_core.errors import (
     NotFoundError,
     SearchError,
     StorageError,
+    UnreadableError,
 )
 from mu2net_core.version import __version__
 
@@ -140,6 +141,7 @@ __all__ = [
     "TagInfo",
     "TaskInfo",
     "Unreadable",
+    "UnreadableError",
     "VerifyReport",
     "__version__",
     "clone",

@@ -25,6 +25,7 @@ __all__ = [
     "NotFoundError",
     "SearchError",
     "StorageError",
+    "UnreadableError",
 ]
 
 
@@ -95,6 +96,12 @@ class CorruptObjectError(Mu2netError):
 
     kind = "corrupt-object"
     exit_code = 5
+
+
+class UnreadableError(AccessDeniedError, CorruptObjectError):
+    """One file of a repository whose other files may be read: as good as damaged, for it keeps out what needs it."""
+
+    kind = "unreadable"
 
 
 class StorageError(Mu2netError):

@@ -12,6 +12,7 @@ from mu2net_core.repo.findings import Problem, told_link
 from mu2net_core.repo.hints import repairing
 from mu2net_core.repo.purged import Purged, Tombstone
 from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key, parse_tombstone_key
+from mu2net_core.storage.links import is_link, walk
 
 __all__ = ["RefScan", "scan_refs"]
 
@@ -63,6 +64,7 @@ def scan_refs(refs: Refs, identity: str) -> RefScan:
             scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
     for task in sorted(numbers):
         _head(scan, refs, task, numbers[task])
+    _folders(scan, refs)
     return scan
 
 
@@ -73,6 +75,19 @@ def _listed(scan: RefScan, refs: Refs) -> list[str]:
     except CorruptObjectError as exc:
         scan.problems.append(Problem(kind="damaged-ref", object="refs", message=exc.message))
         return []
+
+
+def _folders(scan: RefScan, refs: Refs) -> None:
+    """Notes folders where files belong: no listing shows an empty one, and no ref can be made in its place."""
+    root = refs.store.local_path("refs")
+    if root is None or is_link(root):
+        return
+    for folder, names in walk(root):
+        key = folder.relative_to(root.parent).as_posix()
+        is_of_name = _NAMED.fullmatch(key) is not None and not names and not any(folder.iterdir())
+        if is_of_name or parse_entry_key(key) or parse_tombstone_key(key) or is_epoch_key(key):
+            message = f"A folder is in the place of a file, and keeps it from being made. Delete it: {folder}"
+            scan.problems.append(Problem(kind="damaged-ref", object=key, message=message))
 
 
 def _head(scan: RefScan, refs: Refs, task: str, numbers: set[int]) -> None:

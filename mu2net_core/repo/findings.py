@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -66,11 +67,15 @@ class FsckReport:
 
 
 def told_link(store: Store, key: str) -> str | None:
-    """Returns what a problem says of a link at ``key``, None if there is none."""
+    """Returns what a problem says of a link at ``key``, or of a folder that may not be listed; None if neither is."""
     settings = store.local_path(CONFIG)
-    if settings is None or not is_link(settings.parent / key):
+    if settings is None:
         return None
-    return link_error(settings.parent / key).message
+    place = settings.parent / key
+    if is_link(place):
+        return link_error(place).message
+    closed = place.is_dir() and not os.access(place, os.R_OK | os.X_OK)
+    return f"The folder {place} may not be listed. Its owner can open it for others." if closed else None
 
 
 class Objects(Protocol):

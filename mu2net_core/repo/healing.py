@@ -41,7 +41,7 @@ class Healed:
 
     Attributes:
         sent: what is there again.
-        missing: what is not, because it is not here either, or may not be seen there.
+        missing: what is not, because it is not here either, or may not be seen there, or something is in its place.
         forked: tasks whose logs are not those that were seen any more, and cannot be.
     """
 
@@ -62,7 +62,7 @@ def heal(repo: Repository, remote: RemoteRepository, tracking: Tracking, losses:
 
     Raises:
         AccessDeniedError: permissions forbid it.
-        CorruptObjectError: an object or a name has other bytes over there.
+        CorruptObjectError: the settings have other bytes over there; an object or a name like that stays missing.
     """
     _bury_again(remote, losses.stones)
     if losses.stones or (losses.epoch and current_epoch(remote.store) is not None):
@@ -153,10 +153,7 @@ class _Healing:
         return "gap" if found == "sent" and numbers[-1] > state.number else found
 
     def _name(self, key: str, node: Node) -> bool:
-        is_whole = self._is_whole(node)
-        if is_whole:
-            _create(self.remote, key, f"{node[1]}\n".encode())
-        return is_whole
+        return self._is_whole(node) and _is_created(self.remote, key, f"{node[1]}\n".encode())
 
     def _is_whole(self, tip: Node) -> bool:
         """Returns whether all is there that ``tip`` needs, and it may be seen there by what is known now."""
@@ -168,7 +165,7 @@ class _Healing:
 
 
 def _send_objects(guard: GuardedSource, remote: RemoteRepository, nodes: Iterable[Node], counter: Counter) -> set[Node]:
-    """Creates objects; returns those that could not be, because they are nowhere, or may not be seen there."""
+    """Creates objects; returns those that could not be: they are nowhere, may not be seen there, or have no place."""
     missing = set[Node]()
     for rank in (0, 1, 2):
         with Workers[tuple[Node, int | None]]() as workers:
@@ -184,11 +181,10 @@ def _send_objects(guard: GuardedSource, remote: RemoteRepository, nodes: Iterabl
 
 
 def _send(guard: GuardedSource, remote: RemoteRepository, node: Node) -> tuple[Node, int | None]:
-    """Creates an object; no size if it cannot be read here."""
+    """Creates an object; no size if it cannot be read here, or made there."""
     data = _read(guard, node)
-    if data is None:
+    if data is None or not _is_created(remote, object_key(*node), data):
         return node, None
-    _create(remote, object_key(*node), data)
     return node, len(data)
 
 
@@ -206,13 +202,22 @@ def _put(remote: RemoteRepository, key: str, data: bytes) -> None:
     remote.store.create(key, data)
 
 
+def _is_created(remote: RemoteRepository, key: str, data: bytes) -> bool:
+    """Returns whether a file is there again; not if something else took its place, which blocks what needs it alone."""
+    try:
+        _put(remote, key, data)
+    except AlreadyExistsError:
+        return False
+    return True
+
+
 def _create(remote: RemoteRepository, key: str, data: bytes) -> None:
     try:
         _put(remote, key, data)
     except AlreadyExistsError as exc:
         raise CorruptObjectError(
             f"{key} on the remote {remote.remote.name} ({remote.store.url}) was gone, and now has another content than "
-            "it had. Nothing was moved.",
+            f"it had. Nothing was moved. {exc.message}",
             hint=f"See what else is wrong there: mu2net fsck --remote {remote.remote.name}",
         ) from exc
 

@@ -169,6 +169,7 @@ class Refs:
 
         Raises:
             ConflictError: somebody else created that entry first.
+            CorruptObjectError: something that is no entry is in its place.
         """
         number = after.number + 1 if after else 1
         entry = HeadEntry(commit=check_oid(commit_id), previous=after.entry_hash if after else None)
@@ -177,6 +178,11 @@ class Refs:
         try:
             self.store.create(key, data)
         except AlreadyExistsError as exc:
+            if not self.store.exists(key):
+                raise CorruptObjectError(
+                    f"The head of {task} cannot move. {exc.message} Whatever it is, no repository has it there.",
+                    hint="Delete it or put it elsewhere, then say the same again.",
+                ) from exc
             raise ConflictError(
                 f"The head of {task} moved meanwhile: somebody else created {key} in {self.store.url}.",
                 hint="Read the head again and move on from there (`mu2net pull`, then repeat).",

@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from mu2net_core.errors import AlreadyExistsError, NotFoundError, StorageError
+from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.storage.files import make_folder, replace_file, sync_all, sync_folder, temporary_file, translate
 from mu2net_core.storage.links import DEEPEST, is_link, link_error, open_itself
 from mu2net_core.storage.lock import FileLock
-from mu2net_core.storage.store import Store, check_key, check_prefix, too_large
+from mu2net_core.storage.store import Store, check_key, check_prefix, too_large, unreadable
 
 __all__ = ["FileLock", "LocalStore", "replace_file", "synced_together"]
 
 _TRIES = 10
 """To create a file that others create and delete at the same time."""
+_OF_NAMES = 3
+"""So deep are the folders of single heads, or of a few objects: one that is closed keeps out what is in it alone."""
 _LINKED = {errno.ELOOP, errno.EMLINK}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -64,7 +66,10 @@ class LocalStore:
         except OSError as exc:
             if exc.errno in _LINKED and is_link(path):
                 raise link_error(path) from exc
-            raise translate(exc, "read", path) from exc
+            failed = translate(exc, "read", path)
+            if isinstance(failed, AccessDeniedError) and _may_list(self._path(key).parent):
+                raise unreadable(failed) from exc
+            raise failed from exc
 
     def create(self, key: str, data: bytes) -> bool:
         """Creates ``key`` unless it exists: write aside, sync, link, sync the folder."""
@@ -79,7 +84,7 @@ class LocalStore:
             if not self.root.is_dir():
                 raise translate(exc, "write", path) from exc
             raise AlreadyExistsError(
-                f"Cannot create {key} in {self.url}: a file and a folder would share a name."
+                f"Cannot create {key} in {self.url}: a file and a folder would share a name; {_in_the_way(path)}."
             ) from exc
         except OSError as exc:
             raise translate(exc, "write", path) from exc
@@ -102,8 +107,8 @@ class LocalStore:
     def list(self, prefix: str) -> Iterator[str]:
         """Yields every key below ``prefix``; hidden files (unfinished ones, a file manager's) are not keys.
 
-        A link to a file or folder is a key, and a folder that is deeper than any repository, so that whoever looks
-        after the repository sees that something is there.
+        A link to a file or folder is a key, and a folder that is deeper than any repository, or one of a name that may
+        not be listed, so that whoever looks after the repository sees that something is there.
         """
         prefix = check_prefix(prefix)
         if prefix:
@@ -262,12 +267,26 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as exc:
-        raise translate(exc, "list", folder) from exc
+        failed = translate(exc, "list", folder)
+        if not isinstance(failed, AccessDeniedError) or prefix.count("/") < _OF_NAMES or not _may_list(folder.parent):
+            raise failed from exc
+        yield prefix.removesuffix("/")
+        return
     for ending, name in found:
         if ending.endswith("/") and prefix.count("/") < DEEPEST:
             yield from _walk(folder / name, prefix + ending)
         elif not name.startswith("."):
             yield prefix + name
+
+
+def _may_list(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
+
+
+def _in_the_way(path: Path) -> str:
+    """Returns what keeps a file from being made at ``path``, and what that is, in words."""
+    found = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    return f"{found} is a {'folder' if found.is_dir() else 'file'}"
 
 
 def _read_up_to(file: IO[bytes], most: int) -> bytes:

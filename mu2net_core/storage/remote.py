@@ -16,10 +16,11 @@ from mu2net_core.errors import (
     CredentialsExpiredError,
     NotFoundError,
     StorageError,
+    UnreadableError,
 )
 from mu2net_core.storage.backend import Backend, Failure, Info, Trouble
 from mu2net_core.storage.patience import Patience
-from mu2net_core.storage.store import MOST_NAMES, check_key, check_prefix, too_large
+from mu2net_core.storage.store import MOST_NAMES, check_key, check_prefix, too_large, unreadable
 
 __all__ = ["FsspecStore"]
 
@@ -28,6 +29,7 @@ _Failed = tuple[Failure, Exception]
 
 _MISSING = (Trouble.NO_KEY, Trouble.NOTHING)
 _PASSING = (Trouble.BUSY, Trouble.AWAY, Trouble.LOST)
+_READING = ("read", "read back")
 _AGAIN = "See that this machine is online and the server is up, then run the same command again: it goes on from there."
 _EMPTY_PAGE = 100  # what a page without names counts as, which some servers send now and then
 _READ_BACK_BYTES = 64 * 1024  # of more, size and MD5 are compared first
@@ -48,7 +50,7 @@ class FsspecStore:
         self._url = backend.place.url
         self._sleep = sleep
         self._bucket_is_there = False
-        self._was_reached = False
+        self._was_reached = self._is_open = False
 
     @property
     def url(self) -> str:
@@ -72,6 +74,7 @@ class FsspecStore:
         """Returns the bytes at ``key``, if they are no more than ``limit``."""
         path, stop = self._path(key), None if limit is None else limit + 1
         data = self._ask("read", key, partial(self._backend.get, path, stop=stop))
+        self._is_open = True
         if limit is not None and len(data) > limit:
             raise too_large(key, self.url, limit)
         return data
@@ -148,6 +151,7 @@ class FsspecStore:
         after, count = None, 0
         while True:
             names, following = self._ask("list", what, partial(self._backend.page, inside, after))
+            self._is_open = True
             yield names
             if following is None:
                 return
@@ -184,6 +188,8 @@ class FsspecStore:
             return self._is_same(key, data, patience)
         except NotFoundError:
             return None
+        except UnreadableError:
+            return False  # of somebody else
         except AccessDeniedError as exc:
             raise StorageError(
                 f"Cannot tell whether {key} was written to {self.url}: it may not be read back ({exc.message}).",
@@ -233,7 +239,8 @@ class FsspecStore:
         if trouble is Trouble.DENIED:
             used, _ = self._try(self._backend.credentials)
             words = f" Credentials: {used}." if used else ""
-            raise AccessDeniedError(f"{what}: {failure.reason}.{words}", hint=failure.hint) from cause
+            denied = AccessDeniedError(f"{what}: {failure.reason}.{words}", hint=failure.hint)
+            raise (unreadable(denied) if self._is_open and doing in _READING else denied) from cause
         if trouble is Trouble.EXPIRED:
             raise CredentialsExpiredError(f"{what}: {failure.reason}.", hint=failure.hint) from cause
         tried = f" ({patience})" if patience and patience.attempts > 0 else ""

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from mu2net_core.errors import CorruptObjectError, InvalidInputError
+from mu2net_core.errors import AccessDeniedError, CorruptObjectError, InvalidInputError, UnreadableError
 
-__all__ = ["MOST_NAMES", "Store", "check_key", "check_prefix", "too_large"]
+__all__ = ["MOST_NAMES", "Store", "check_key", "check_prefix", "too_large", "unreadable"]
 
 MOST_NAMES = 2_000_000
 """In one listing of a server, unless whoever opens it says otherwise."""
@@ -20,8 +20,9 @@ _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 class Store(Protocol):
     """Bytes by key below one root.
 
-    A key is segments joined by ``/``. Every method raises AccessDeniedError where permissions forbid it and
-    StorageError where the storage fails; a failure never leaves a part of an object behind under its key.
+    A key is segments joined by ``/``. Every method raises AccessDeniedError where permissions forbid it (reading one
+    file of several, UnreadableError) and StorageError where the storage fails; a failure never leaves a part of an
+    object behind under its key.
 
     Attributes:
         url: where it is, for messages; holds no secret.
@@ -115,3 +116,9 @@ def check_prefix(prefix: str) -> str:
 def too_large(key: str, url: str, limit: int) -> CorruptObjectError:
     """Returns the error for an object of more bytes than its reader allows."""
     return CorruptObjectError(f"{key} in {url} is larger than the size limit of {limit} bytes; it was not read.")
+
+
+def unreadable(failed: AccessDeniedError) -> UnreadableError:
+    """Returns the error for a file that may not be read, where others could be listed or read just before."""
+    hint = f"Other files there may be read. Whoever wrote this one can open it for others, or delete it. {failed.hint}"
+    return UnreadableError(failed.message, hint=hint if failed.hint else hint.removesuffix(" None"))
