@@ -160,11 +160,7 @@ def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
             failed[name] = exc
             pending = [other for other in pending if other != name]
             if pending or results:
-<<<<<<< HEAD
-                run.context.warn(f"{name} is left out: {exc.message}")
-=======
                 run.context.warn(" ".join([f"{name} is left out: {exc.message}", *([exc.hint] if exc.hint else [])]))
->>>>>>> w/H2
     if failed and not results:
         raise next(iter(failed.values()))
     return EvolveResult(seed=seed, iterations=tuple(results), not_begun=tuple(pending), left_out=tuple(failed))
