@@ -6,19 +6,24 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import task_head
 from mu2net_core.api.running import running, running_tips
+from mu2net_core.api.sharing import requiring
 from mu2net_core.api.signing import commit_signer, committer, put_commit, tombstone_signer
-from mu2net_core.errors import ConflictError, NotFoundError
+from mu2net_core.api.trust import trust_of
+from mu2net_core.errors import ConflictError, Mu2netError, NotFoundError
 from mu2net_core.objects import Head
 from mu2net_core.repo import Repository
 from mu2net_core.repo.aside import Aside, aside_tips, bring_back, forget_asides
 from mu2net_core.repo.config import DATA, Config
+from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.intake import incoming_of
+from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import choose
 from mu2net_core.repo.place import Place, here, there
 from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
@@ -132,6 +137,8 @@ def _purge_there(
         return PurgeReport.of(place, survey(place, task))
     store, sign = _storing(repo, context, place), tombstone_signer(repo, context)
     report = bury(place, task, store, now=context.timestamp(), settle=settle, sign=sign)
+    with suppress(Mu2netError):  # so that what is known of it is not of before; else the next exchange tells
+        fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust_of(repo, context)))
     if getattr(reached.store, "keeps_versions", False):
         context.warn(
             f"{name} keeps versions of what is deleted: the bytes of {task} are only hidden there, until the bucket's "

@@ -75,6 +75,17 @@ def test_a_removal_can_be_tried_without_purging(run, shared) -> None:
     assert run("rm-task", "digits", "--dry-run").code == 3
 
 
+def test_a_purge_there_that_status_names_is_no_next_step_any_more(run, shared) -> None:
+    run("rm-task", "digits", "--purge", "--yes")
+    assert run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "--yes").code == 0
+    assert "still there" not in run("status").out
+
+
+def test_what_was_purged_there_alone_is_told_as_kept_at_once(run, shared) -> None:
+    assert run("rm-task", "digits", "--purge", "--remote", "origin", "--now", "--yes").code == 0
+    assert "purged there, kept here: digits" in run("status").out
+
+
 def test_a_purge_there(run, shared) -> None:
     dry = run("rm-task", "digits", "--purge", "--remote", "origin", "--dry-run")
     assert dry.out.startswith("Would purge task digits from ")
