@@ -13,7 +13,7 @@ from mu2net_core.storage.backend import Backend, Failure, Info, Trouble
 
 __all__ = ["MemoryBackend"]
 
-_LOCK = Lock()  # its exclusive creation checks and then sets
+_LOCK = Lock()  # its exclusive creation checks and then sets, and its questions go through all there is
 
 
 class MemoryBackend(Backend):
@@ -25,7 +25,8 @@ class MemoryBackend(Backend):
 
     def get(self, path: str, *, start: int = 0, stop: int | None) -> bytes:
         """Returns the object from byte ``start`` up to ``stop``, or to its end."""
-        data: bytes = self.fs.cat_file(self._full(path), start=start, end=stop)
+        with _LOCK:
+            data: bytes = self.fs.cat_file(self._full(path), start=start, end=stop)
         return data
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
@@ -35,18 +36,21 @@ class MemoryBackend(Backend):
 
     def head(self, path: str) -> Info:
         """Returns what is known about an object."""
-        found = self.fs.info(self._full(path))
+        with _LOCK:
+            found = self.fs.info(self._full(path))
         if found["type"] != "file":
             raise FileNotFoundError(path)
         return Info(size=found["size"], modified=found["created"].astimezone(UTC))
 
     def delete(self, path: str) -> None:
         """Removes an object."""
-        self.fs.rm_file(self._full(path))
+        with _LOCK:
+            self.fs.rm_file(self._full(path))
 
     def page(self, prefix: str, after: Any) -> tuple[Sequence[str], Any]:  # noqa: ARG002
         """Returns all objects below ``prefix``."""
-        found = self.fs.find(self._full(prefix))
+        with _LOCK:
+            found = self.fs.find(self._full(prefix))
         start = len(self.bucket) + 2
         return [str(path)[start:] for path in found], None
 
