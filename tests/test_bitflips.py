@@ -17,7 +17,7 @@ from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import parse_object_key
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.refs import parse_entry_key
+from mu2net_core.repo.ref_files import parse_entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.testing.invariants import Inspector
 from mu2net_core.testing.world import World

@@ -12,7 +12,7 @@ from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.following import check_forward
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.purged import Tombstone
-from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_entry_key, parse_tombstone_key
 
 __all__ = ["trusting"]
 

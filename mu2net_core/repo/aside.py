@@ -16,7 +16,7 @@ from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS, check_name, check_oid, decode, encode, hash_bytes, object_key
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.reach import Tips
-from mu2net_core.repo.refs import parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_tombstone_key
 from mu2net_core.repo.repository import Repository
 from mu2net_core.storage import Store
 

@@ -12,7 +12,7 @@ from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 
 __all__ = ["walk_history"]

@@ -11,7 +11,7 @@ from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.following import check_forward
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 
 __all__ = ["check_logs"]
 

@@ -13,7 +13,7 @@ from mu2net_core.repo.check_objects import Scan
 from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.plausible import Arrivals, check
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 
 __all__ = ["check_plausible"]
 

@@ -11,7 +11,8 @@ from mu2net_core.repo.epoch import is_current, is_epoch_key
 from mu2net_core.repo.findings import Problem, told_link
 from mu2net_core.repo.hints import repairing
 from mu2net_core.repo.purged import Purged, Tombstone
-from mu2net_core.repo.refs import Refs, entry_key, parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.ref_files import entry_key, parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.storage.links import is_link, walk
 
 __all__ = ["RefScan", "scan_refs"]

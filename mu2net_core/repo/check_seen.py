@@ -10,7 +10,7 @@ from mu2net_core.repo.epoch import EPOCHS
 from mu2net_core.repo.findings import Problem
 from mu2net_core.repo.losses import find_lost_refs
 from mu2net_core.repo.patient import Patient
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.sight import Sight
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
@@ -77,19 +78,8 @@ def _turns_private(repo: Repository, task: str, tip: str) -> bool:
 
 
 def _names_itself(objects: ObjectDatabase, task: str, tip: str, known: str | None) -> bool:
-    task_ids = {objects.commit(oid).task_id for oid in _since(objects, tip, known)}
+    task_ids = {objects.commit(oid).task_id for oid in ancestry(objects, [tip], without=known)}
     return any(task in (objects.task(oid).access.readers or ()) for oid in task_ids)
-
-
-def _since(objects: ObjectDatabase, tip: str, known: str | None) -> Iterator[str]:
-    """Yields the commits from ``tip`` back to ``known``, or to the beginning."""
-    pending, seen = [tip], {known}
-    while pending:
-        oid = pending.pop()
-        if oid is not None and oid not in seen:
-            seen.add(oid)
-            yield oid
-            pending += objects.commit(oid).parents
 
 
 def _groups(repo: Repository, theirs: Mapping[str, str]) -> dict[str, set[str]]:

@@ -129,6 +129,17 @@ class ObjectDatabase:
         self._remember(oid, value, len(data))
         return oid
 
+    def put_labelled(self, data: bytes) -> str:
+        """Stores the bytes of a component that arrived and returns their id; its arrays are not looked at.
+
+        Raises:
+            CorruptObjectError: they are no component's.
+        """
+        label = label_of(data)
+        oid = self.put_bytes("component", data)
+        self._labels[oid] = label
+        return oid
+
     def put_component(self, component: Component) -> tuple[str, int]:
         """Stores a component and returns its id and its size in bytes."""
         from mu2net_core.codec import encode_component

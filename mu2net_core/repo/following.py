@@ -13,7 +13,8 @@ from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.losses import find_lost_heads
 from mu2net_core.repo.merge import Manifests, ancestry, contains
 from mu2net_core.repo.purged import Tombstone, is_purge
-from mu2net_core.repo.refs import HeadState, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository, check_own
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sight import Sight

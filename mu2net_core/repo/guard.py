@@ -9,7 +9,8 @@ from mu2net_core.repo.closure import Closure, Node
 from mu2net_core.repo.database import MANIFESTS, decode_manifest, label_of
 from mu2net_core.repo.findings import Objects, Source
 from mu2net_core.repo.purged import Tombstone
-from mu2net_core.repo.refs import Refs, parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.system import load_rules
 

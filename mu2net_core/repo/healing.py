@@ -22,7 +22,8 @@ from mu2net_core.repo.losses import Losses, needed, tagged
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.purged import Purged, Tombstone, purged_commits
-from mu2net_core.repo.refs import HeadState, entry_key, parse_tombstone_key
+from mu2net_core.repo.ref_files import entry_key, parse_tombstone_key
+from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository, new_settings
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.sight import is_damaged

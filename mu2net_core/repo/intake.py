@@ -19,7 +19,7 @@ from mu2net_core.repo.arrival import Incoming, read_checked
 from mu2net_core.repo.closure import Node, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
 from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_component, check_parts
+from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_parts
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.workers import Workers
@@ -233,8 +233,7 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
     if kind == "component":
         limit = min(expected_bytes, limit)
         data = read_checked(remote.store, kind, oid, limit=limit, name=name)
-        check_component(data)
-        repo.objects.put_bytes(kind, data)
+        repo.objects.put_labelled(data)
         return _Arrival(node=node, size_bytes=len(data))
     incoming = incoming_of(repo)
     kept = incoming.read(kind, oid)

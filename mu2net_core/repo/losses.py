@@ -15,7 +15,8 @@ from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
-from mu2net_core.repo.refs import HeadState, parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_tombstone_key
+from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG

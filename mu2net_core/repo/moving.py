@@ -9,7 +9,8 @@ from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Commit, Model, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.planning import Plan
-from mu2net_core.repo.refs import HeadState, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.workers import Workers
 

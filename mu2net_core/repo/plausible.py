@@ -23,7 +23,7 @@ from mu2net_core.repo.merge import joined
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.snapshots import snapshot_chain
 
-__all__ = ["ISOLATED", "Arrivals", "check", "check_component", "check_parts"]
+__all__ = ["ISOLATED", "Arrivals", "check", "check_parts"]
 
 ISOLATED = (CorruptObjectError, NotFoundError, InvalidInputError, ConflictError, InternalError)
 """What is wrong with one task, root, tag or tombstone, and keeps no other from going on."""
@@ -94,17 +94,6 @@ def check(value: Manifest, objects: Manifests, arrivals: Arrivals) -> None:
         _check_snapshot(value, objects, arrivals)
     else:
         _check_task(value)
-
-
-def check_component(data: bytes | memoryview) -> None:
-    """Checks that bytes which are going to be stored as a component are one; its arrays are not looked at.
-
-    Raises:
-        CorruptObjectError: they are not.
-    """
-    from mu2net_core.codec import read_label  # with numpy, which only those need who bring components
-
-    read_label(data)
 
 
 def check_parts(refs: Iterable[ComponentRef], objects: Manifests) -> None:

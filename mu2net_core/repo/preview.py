@@ -51,7 +51,7 @@ def preview(
             raise unknown_task(task, known, "here", repo.config.remotes)
     policy = policy or Policy()
     reached, tracking, astray, lost, broken = _look(repo, remote, tasks or known, open_store, clock, policy)
-    planner = Planner(repo, reached, tracking, broken=broken)
+    planner = Planner(repo, reached, tracking, refuse_stone=policy.refuse_stone, broken=broken)
     roots = tuple(_roots(planner))
     parcels = tuple(_tasks(planner, planner.in_order(tasks or known), astray, policy.on_conflict))
     tags = () if tasks else tuple(_tags(planner))

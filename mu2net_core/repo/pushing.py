@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError
+from mu2net_core.repo.delivering import Delivery, RemoteChangedError
 from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
 from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
@@ -25,11 +26,11 @@ from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, 
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.ready import check_ready
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
 from mu2net_core.repo.repository import CONFIG, Repository
-from mu2net_core.repo.sending import RemoteChangedError, Session
+from mu2net_core.repo.sending import Session
 from mu2net_core.repo.sight import Extent, Sight, is_as_seen, look
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_tracking
 
@@ -108,7 +109,7 @@ def _push(
     roots = session.push_roots()
     session.push_tasks(tasks or known)
     tags = () if tasks else session.push_tags()
-    session.finish()
+    session.delivery.finish()
     remote, reports = session.remote.remote, session.reports
     for told in (done, broken):
         reports |= {
@@ -123,8 +124,8 @@ def _push(
         roots=roots,
         restored=tuple(session.restored),
         missing=session.planner.lacking.words,
-        num_objects=session.counter.num_objects,
-        size_bytes=session.counter.size_bytes,
+        num_objects=session.delivery.counter.num_objects,
+        size_bytes=session.delivery.counter.size_bytes,
     )
     session.raise_conflict(exchange)
     return exchange
@@ -146,24 +147,26 @@ def _begin(
     What a remote lost of all that was seen of it is sent again, as far as it is here, and added to ``restored``; what
     is broken there to ``broken``.
     """
-    brief = _briefly(repo, remote, tasks, open_store, clock)
+    brief = _briefly(repo, remote, tasks, open_store, clock, policy)
     if brief is not None:
-        return Session(brief[0], policy, counter, clock, restored=restored, looked=brief[1])
+        delivery = Delivery(planner=brief[0], counter=counter, clock=clock)
+        return Session(delivery, policy, restored=restored, looked=brief[1])
     reached = reach_known(repo, remote, open_store, clock, policy)
     if not reached.is_known:
         there = _met(repo, reached.remote, tasks, open_store, clock, policy, broken)
         tracking = read_tracking(repo.state, remote)
-        planner = Planner(repo, there, tracking, broken=_unseen(broken, tracking))
-        return Session(planner, policy, counter, clock, _epoch(there, broken), restored=restored)
+        planner = Planner(repo, there, tracking, refuse_stone=policy.refuse_stone, broken=_unseen(broken, tracking))
+        delivery = Delivery(planner=planner, counter=counter, clock=clock, epoch=_epoch(there, broken))
+        return Session(delivery, policy, restored=restored)
     there, losses = reached.remote, reached.losses
     healed = heal(repo, there, reached.tracking, losses, counter=counter) if losses else Healed()
     restored += healed.sent.words
     tracking = _settled(repo, reached, healed, clock, policy, broken)
     missing = _with_gaps(healed.missing, reached, tasks or repo.refs.tasks())
-    planner = Planner(repo, there, tracking, missing, _moved(reached.sight, tracking))
+    planner = Planner(repo, there, tracking, missing, _moved(reached.sight, tracking), refuse_stone=policy.refuse_stone)
     looked: Extent = "listed" if reached.sight is None else "all"
-    epoch = _epoch(there, broken)
-    session = Session(planner, policy, counter, clock, epoch, restored=restored, looked=looked)
+    delivery = Delivery(planner=planner, counter=counter, clock=clock, epoch=_epoch(there, broken))
+    session = Session(delivery, policy, restored=restored, looked=looked)
     if reached.sight is not None and (reached.is_current or healed.sent.epoch):  # else all was fetched
         wanted = tasks or repo.refs.tasks()
         session.compared = () if planner.sends(wanted, tags=not tasks) else wanted
@@ -201,7 +204,12 @@ def _has_nothing_new(there: RemoteRepository, tracking: Tracking, sight: Sight) 
 
 
 def _briefly(
-    repo: Repository, remote: Remote, tasks: Collection[str], open_store: OpenStore | None, clock: Clock
+    repo: Repository,
+    remote: Remote,
+    tasks: Collection[str],
+    open_store: OpenStore | None,
+    clock: Clock,
+    policy: Policy,
 ) -> tuple[Planner, Extent] | None:
     """Returns how to push to a remote that was not looked at as a whole; None if it must be, or was just before.
 
@@ -214,7 +222,7 @@ def _briefly(
     is_folder = there.store.local_path(CONFIG) is not None
     if tracking.was_listed(now) and not is_folder:
         return None
-    planner = Planner(repo, there, tracking)
+    planner = Planner(repo, there, tracking, refuse_stone=policy.refuse_stone)
     if not planner.sends_only_heads(tasks or repo.refs.tasks(), tags=not tasks):
         return None
     if tracking.is_fresh(now) and not is_folder:

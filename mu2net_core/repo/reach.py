@@ -17,7 +17,8 @@ from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.epoch import is_epoch_key
 from mu2net_core.repo.place import Place
 from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.refs import Refs, parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.repo.workers import Workers

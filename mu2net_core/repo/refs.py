@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Literal
 
 from mu2net_core.errors import (
     AlreadyExistsError,
@@ -23,24 +22,17 @@ from mu2net_core.objects import (
     Limits,
     check_name,
     check_oid,
-    decode_strict,
     encode,
     hash_bytes,
     is_name,
 )
-from mu2net_core.repo.format import check_format
 from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Tombstone
+from mu2net_core.repo.ref_files import LAST, RefFiles, entry_key, parse_entry_key, parse_tombstone_key
 from mu2net_core.storage import Store
 
-__all__ = ["HeadState", "Refs", "entry_key", "parse_entry_key", "parse_tombstone_key"]
+__all__ = ["HeadState", "Refs"]
 
-Numbered = TypeVar("Numbered", HeadEntry, Tombstone)
-
-_ENTRY = re.compile(r"refs/heads/(.+)/([0-9]{8})")
-_TOMBSTONE = re.compile(r"refs/purged/(.+)/([0-9]{8})")
-_OID_LINE = re.compile(rb"[0-9a-f]{64}\n")
-_LAST = 99_999_999
 _MOST_STONES = 1_000
 """So many tombstones of a task are read: they list hundreds of thousands of objects."""
 _RACES = 100
@@ -68,7 +60,7 @@ class Refs:
     def __init__(self, store: Store, limits: Limits = LIMITS, *, remote: str | None = None) -> None:
         self.store = store
         self.remote = remote
-        self._limits = limits
+        self._files = RefFiles(store, limits, remote=remote)
         self._known: dict[str, int] = {}
 
     def tasks(self) -> tuple[str, ...]:
@@ -93,7 +85,7 @@ class Refs:
             task, number = place
             if number == whole.get(task, 0) + 1:
                 whole[task] = number
-                self._check_count(len(whole), "tasks")
+                self._files.check_count(len(whole), "tasks")
             else:
                 beyond.setdefault(task, set()).add(number)
         gaps = {task: whole.get(task, 0) + 1 for task in beyond}
@@ -149,12 +141,7 @@ class Refs:
             NotFoundError: there is no such entry.
             CorruptObjectError: the file is empty, cut off or otherwise not an entry.
         """
-        key = entry_key(task, number)
-        data = self.store.read(key, limit=self._limits.ref_bytes)
-        entry = self._decode(data, HeadEntry, key)
-        again = encode(entry)
-        if again != data and len(again) >= len(data):  # more may be there, of a later version; not less
-            raise self._damaged(key, data)
+        entry, data = self._files.entry(task, number)
         return HeadState(task=task, number=number, entry_hash=hash_bytes(data), commit=entry.commit), entry
 
     def holds(self, state: HeadState) -> bool:
@@ -238,6 +225,20 @@ class Refs:
                 bad[name] = exc
         return found, bad
 
+    def listed(self, folder: Literal["tags", "roots"]) -> list[str]:
+        """Returns the names of all tags, or roots, whatever is in their files; one listing."""
+        names = []
+        for key in self.store.list(f"refs/{folder}"):
+            name = key.removeprefix(f"refs/{folder}/")
+            if is_name(name):
+                names.append(name)
+                self._files.check_count(len(names), folder)
+        return names
+
+    def read_id(self, key: str) -> str:
+        """Returns the id in the file of a tag or root; raises CorruptObjectError if it holds none."""
+        return self._files.id(key)
+
     def create_root(self, name: str, model_id: str) -> None:
         """Creates a root; raises AlreadyExistsError if it exists and is another model."""
         self._create_id("roots", check_name(name, "root name"), model_id)
@@ -257,7 +258,7 @@ class Refs:
             place = parse_tombstone_key(key)
             if place is not None and (tasks is None or place[0] in tasks):
                 keys.setdefault(place[0], []).append(key)
-        self._check_count(len(keys), "purged tasks")
+        self._files.check_count(len(keys), "purged tasks")
         stones, bad = dict[str, tuple[Tombstone, ...]](), dict[str, Mu2netError]()
         for task, own in sorted(keys.items()):
             found, error = self._readable(task, own)
@@ -291,12 +292,7 @@ class Refs:
 
     def tombstone(self, key: str) -> Tombstone:
         """Returns the tombstone at ``key``; raises CorruptObjectError if it holds none, or that of another task."""
-        data = self.store.read(key, limit=self._limits.ref_bytes)
-        stone = self._decode(data, Tombstone, key)
-        place = parse_tombstone_key(key)
-        if place is None or place[0] != stone.task or encode(stone) != data:
-            raise self._damaged(key, data)
-        return stone
+        return self._files.tombstone(key)
 
     def create_tombstone(self, stone: Tombstone) -> str:
         """Adds a tombstone to those of its task and returns its key; one that says the same is there once.
@@ -307,7 +303,7 @@ class Refs:
         for _ in range(_RACES):
             places = {place: key for key in self.store.list(folder) if (place := parse_tombstone_key(key))}
             taken = {number: key for (task, number), key in places.items() if task == stone.task}
-            self._check_count(len(taken), f"tombstones of {stone.task}")
+            self._files.check_count(len(taken), f"tombstones of {stone.task}")
             same = next((key for key in taken.values() if self.store.holds(key, data)), None)
             if same is not None:
                 return same
@@ -317,54 +313,14 @@ class Refs:
                 return key
         raise ConflictError(f"Others kept making tombstones of {stone.task} in {self.store.url}.", hint="Try again.")
 
-    def _decode(self, data: bytes, kind: type[Numbered], key: str) -> Numbered:
-        """Returns the entry or tombstone that ``data`` is; raises CorruptObjectError if it is none."""
-        try:
-            value = decode_strict(data, kind, what=key, limits=self._limits)
-        except CorruptObjectError as exc:
-            check_format(data, key)
-            raise self._damaged(key, data) from exc
-        check_format(data, key, value.format)
-        return value
-
-    def _damaged(self, key: str, data: bytes) -> CorruptObjectError:
-        what = "empty" if not data else f"cut off or damaged ({len(data)} bytes)"
-        return CorruptObjectError(
-            f"The ref {key} in {self.store.url} is {what}: it names no object.", hint=repair_hint(self.remote)
-        )
-
     def _exists(self, task: str, number: int) -> bool:
-        return number <= _LAST and self.store.exists(entry_key(task, number))
+        return number <= LAST and self.store.exists(entry_key(task, number))
 
     def _all(self, folder: Literal["tags", "roots"], known: Mapping[str, str]) -> Mapping[str, str]:
         found, bad = self.names(folder, known)
         for error in bad.values():
             raise error
         return found
-
-    def listed(self, folder: Literal["tags", "roots"]) -> list[str]:
-        """Returns the names of all tags, or roots, whatever is in their files; one listing."""
-        names = []
-        for key in self.store.list(f"refs/{folder}"):
-            name = key.removeprefix(f"refs/{folder}/")
-            if is_name(name):
-                names.append(name)
-                self._check_count(len(names), folder)
-        return names
-
-    def _check_count(self, count: int, what: str) -> None:
-        if count > self._limits.refs:
-            raise CorruptObjectError(
-                f"{self.store.url} has more than {self._limits.refs} {what}, which is the limit.",
-                hint="If you trust it: mu2net config set limits.refs NUMBER",
-            )
-
-    def read_id(self, key: str) -> str:
-        """Returns the id in the file of a tag or root; raises CorruptObjectError if it holds none."""
-        data = self.store.read(key, limit=self._limits.ref_bytes)
-        if not _OID_LINE.fullmatch(data):
-            raise self._damaged(key, data)
-        return data[:64].decode()
 
     def _create_id(self, folder: str, name: str, oid: str) -> None:
         try:
@@ -391,26 +347,3 @@ def _newest(known: int, exists: Callable[[int], bool]) -> int:
             middle = (known + high) // 2
             known, high = (middle, high) if exists(middle) else (known, middle)
     return known
-
-
-def entry_key(task: str, number: int) -> str:
-    """Returns where entry ``number`` of a head lies."""
-    if not 1 <= number <= _LAST:
-        raise NotFoundError(f"A head has no entry {number}: they are numbered from 1.")
-    return f"refs/heads/{check_name(task, 'task name')}/{number:08d}"
-
-
-def parse_entry_key(key: str) -> tuple[str, int] | None:
-    """Returns (task, number) for the key of a head's entry, None for any other key."""
-    match = _ENTRY.fullmatch(key)
-    if match is None or not is_name(match[1]) or int(match[2]) == 0:
-        return None
-    return match[1], int(match[2])
-
-
-def parse_tombstone_key(key: str) -> tuple[str, int] | None:
-    """Returns (task, number) for the key of a tombstone, None for any other key."""
-    match = _TOMBSTONE.fullmatch(key)
-    if match is None or not is_name(match[1]) or int(match[2]) == 0:
-        return None
-    return match[1], int(match[2])

@@ -12,7 +12,8 @@ from mu2net_core.repo.check_refs import RefScan
 from mu2net_core.repo.epoch import is_epoch_key, new_epoch
 from mu2net_core.repo.findings import Source
 from mu2net_core.repo.patient import Patient
-from mu2net_core.repo.refs import Refs, parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_tombstone_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.repository import CONFIG
 
 __all__ = ["alike", "restore_names", "restore_objects"]

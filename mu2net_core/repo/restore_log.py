@@ -18,7 +18,7 @@ from mu2net_core.repo.findings import Source
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.purged import purged_commits
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.restore import alike
 
 __all__ = ["restore_entries"]

@@ -7,20 +7,17 @@ meanwhile, creating its next entry fails; then their work is fetched, joined wit
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from random import SystemRandom
-from typing import TypeVar
 
 from mu2net_core.errors import AlreadyExistsError, ConflictError, Mu2netError
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.clashes import root_conflict
-from mu2net_core.repo.closure import Closure, Node
-from mu2net_core.repo.epoch import is_current
-from mu2net_core.repo.fetching import Clock, fetch_heads, note_purged
+from mu2net_core.repo.delivering import Delivery, RemoteChangedError
+from mu2net_core.repo.fetching import fetch_heads, note_purged
 from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry, contains
@@ -28,28 +25,19 @@ from mu2net_core.repo.moving import absent, gapped, move_heads, relied_on, stray
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
 from mu2net_core.repo.planning import Judged, Plan, Planner
 from mu2net_core.repo.plausible import ISOLATED, Arrivals
-from mu2net_core.repo.prefetch import bring_components
 from mu2net_core.repo.purged import is_purge
-from mu2net_core.repo.refs import HeadState, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.sight import Extent
-from mu2net_core.repo.tracking import Tracking, read_purged, write_tracking
-from mu2net_core.repo.transfer import freshen, restore_missing, send
+from mu2net_core.repo.tracking import Tracking, read_purged
 
-__all__ = ["RemoteChangedError", "Session"]
+__all__ = ["Session"]
 
 _ATTEMPTS = 100
 _FIRST_S, _LONGEST_S = 0.02, 2.0
 _BATCH = 64
-_LONG = timedelta(days=1)
-"""How long objects may wait for a ref before they are looked at again: far shorter than gc leaves them alone."""
-
-_T = TypeVar("_T")
-
-
-class RemoteChangedError(Exception):
-    """The remote is in another epoch than when the push began, or lacks what was taken to be there."""
 
 
 @dataclass(slots=True)
@@ -57,11 +45,8 @@ class Session:
     """What a push knows and has done.
 
     Attributes:
-        planner: decides what is sent, by what is known of the remote.
+        delivery: gets it there.
         policy: for heads that moved on both sides.
-        counter: of objects.
-        clock: tells the time.
-        epoch: of the remote when it was looked at, if that is not to be kept in mind; None if it is.
         sleep: waits that many seconds.
         restored: what the remote had lost and has again, in words.
         reports: what became of each task.
@@ -70,29 +55,23 @@ class Session:
         compared: tasks whose newest entries were read; None for all.
     """
 
-    planner: Planner
+    delivery: Delivery
     policy: Policy
-    counter: Counter
-    clock: Clock = lambda: None
-    epoch: str | None = None
     sleep: Callable[[float], None] = time.sleep
     restored: list[str] = field(default_factory=list)
     reports: dict[str, TaskReport] = field(default_factory=dict)
     looked: Extent = "all"
     astray: frozenset[str] = frozenset()
     compared: Collection[str] | None = None
-    _resuming: bool = field(init=False)
     _followed: set[str] = field(default_factory=set)
     _introduced: set[str] = field(default_factory=set)
     _forgotten: set[str] = field(default_factory=set)
     _conflicts: list[ConflictError] = field(default_factory=list)
-    _cut_off: bool = field(default=False, init=False)
 
-    def __post_init__(self) -> None:
-        self._resuming = self.tracking.unfinished
-        if self.policy.refuse_stone is not None:
-            self.planner.refuse_stone = self.policy.refuse_stone
-            self.planner.learn(self.tracking)
+    @property
+    def planner(self) -> Planner:
+        """Decides what is sent, by what is known of the remote."""
+        return self.delivery.planner
 
     @property
     def repo(self) -> Repository:
@@ -133,17 +112,12 @@ class Session:
                 error.message = f"{task} is broken. {error.message}"
                 raise error
 
-    def finish(self) -> None:
-        """Notes that all was sent that can be."""
-        if self.tracking.unfinished and not self._cut_off:
-            self._note(replace(self.tracking, unfinished=False))
-
     def forget(self, task: str) -> None:
         """Takes over what was seen of a head over there, and forgets it: another log is in its place now."""
         if self.repo.objects.has("commit", self.tracking.heads[task].commit):
             adopt(self.repo, self.tracking, [task], self.policy, remote=self.remote.remote)
         self._forgotten.add(task)
-        self._note(self.tracking.without_head(task))
+        self.delivery.note(self.tracking.without_head(task))
         self.planner.learn(self.tracking)
         self.restored.append(f"the head of {task}, on another log than was seen")
 
@@ -174,10 +148,10 @@ class Session:
             return NameReport(name=name, outcome="skipped", id=model_id, reason=reason)
         remote = self.remote.remote.name
         try:
-            self._establish([closure], "roots", partial(self.remote.refs.create_root, name, model_id))
+            self.delivery.establish([closure], "roots", partial(self.remote.refs.create_root, name, model_id))
         except AlreadyExistsError:
             return self._conflicting(name, model_id, root_conflict(name, model_id, None, remote))
-        self._note(self.tracking.with_root(name, model_id))
+        self.delivery.note(self.tracking.with_root(name, model_id))
         return NameReport(name=name, outcome="new", id=model_id)
 
     def _push_tag(self, name: str, snapshot_id: str) -> NameReport:
@@ -185,10 +159,10 @@ class Session:
         if reason is not None:
             return NameReport(name=name, outcome="skipped", id=snapshot_id, reason=reason)
         try:
-            self._establish([closure], "tags", partial(self.remote.refs.create_tag, name, snapshot_id))
+            self.delivery.establish([closure], "tags", partial(self.remote.refs.create_tag, name, snapshot_id))
         except AlreadyExistsError:
             return self._conflicting(name, snapshot_id, _tag_conflict(name, self.remote.remote.name))
-        self._note(self.tracking.with_tag(name, snapshot_id))
+        self.delivery.note(self.tracking.with_tag(name, snapshot_id))
         return NameReport(name=name, outcome="new", id=snapshot_id)
 
     def _conflicting(self, name: str, oid: str, conflict: ConflictError) -> NameReport:
@@ -200,7 +174,7 @@ class Session:
         try:
             return self._push_together(tasks)
         except ISOLATED as exc:
-            self._cut_short()
+            self.delivery.cut_short()
             if len(tasks) == 1:
                 self._break(tasks[0], exc)
                 return []
@@ -214,17 +188,12 @@ class Session:
             self._conflicts.append(exc)
             self.reports[task] = conflict_report(task, exc)
         except ISOLATED as exc:
-            self._cut_short()
+            self.delivery.cut_short()
             self._break(task, exc)
 
     def _break(self, task: str, error: Mu2netError) -> None:
         self.planner.broken[task] = error
         self.reports[task] = TaskReport(task=task, outcome="broken", reason=error.message)
-
-    def _cut_short(self) -> None:
-        """Notes that of what was planned not all was sent: components that arrived are not sent again."""
-        self._cut_off = self._resuming = True
-        self.planner.forget_plans()
 
     def _push_together(self, tasks: Sequence[str]) -> list[str]:
         """Sends the tasks that can simply follow the remote's heads; returns those that cannot."""
@@ -252,7 +221,7 @@ class Session:
         for attempt in range(_ATTEMPTS):
             if attempt:  # lost twice: others push all the time, and looking again at once would only slow all down
                 self.sleep(SystemRandom().uniform(0, min(_LONGEST_S, _FIRST_S * 2**attempt)))
-            self._look()  # whoever moved the head may have purged the task
+            self.delivery.look()  # whoever moved the head may have purged the task
             outcome = self._follow(task)
             if outcome in {"skipped", "refused"}:
                 return
@@ -268,54 +237,27 @@ class Session:
     def _plan(self, task: str) -> Plan | TaskReport | None:
         """Returns how to send a task, judged when all that would be sent is here: what comes tells more of itself."""
         plan = self.planner.plan(task)
-        return self.planner.plan(task) if isinstance(plan, Plan) and self._bring(plan.closure) else plan
+        return self.planner.plan(task) if isinstance(plan, Plan) and self.delivery.bring(plan.closure) else plan
 
     def _judged(self, judge: Callable[[], Judged]) -> Judged:
         """Returns likewise what a root or tag needs, and why it may not be sent."""
         judged = judge()
-        return judge() if judged[1] is None and self._bring(judged[0]) else judged
-
-    def _bring(self, closure: Closure) -> bool:
-        """Brings components that are only on another remote; returns whether there were any."""
-        missing = [ref for ref in closure.components if not self.repo.objects.has("component", ref.id)]
-        bring_components(self.repo, missing, counter=Counter())
-        return bool(missing)
+        return judge() if judged[1] is None and self.delivery.bring(judged[0]) else judged
 
     def _send(self, plans: Sequence[Plan], what: str) -> set[str]:
         """Sends what ``plans`` need, then moves their heads; returns the tasks whose heads stood as they were seen."""
-        states = self._establish([plan.closure for plan in plans], what, partial(self._move, plans))
+        states = self.delivery.establish([plan.closure for plan in plans], what, partial(self._move, plans))
         for plan in plans:
             if plan.task in states:
                 self.planner.knowledge.learn(plan.task, plan.commit)
                 self.reports[plan.task] = self._report(plan)
-        self._note(self.tracking.with_heads(states.values(), newest=next(reversed(states), "")))
+        self.delivery.note(self.tracking.with_heads(states.values(), newest=next(reversed(states), "")))
         return set(states)
 
     def _move(self, plans: Sequence[Plan]) -> dict[str, HeadState]:
         """Moves heads that stand as they were seen; returns where they are."""
         strayed = self._strayed(plans)
         return move_heads(self.remote, [plan for plan in plans if plan.task not in strayed])
-
-    def _establish(self, closures: Sequence[Closure], what: str, move: Callable[[], _T]) -> _T:
-        """Sends objects, then creates the refs that need them by ``move``; returns what that returns.
-
-        When this returns all of them are there, however long it took: a collection of garbage may have come between.
-        """
-        began = self.clock()
-        refreshed = self._deliver(closures, what)
-        self._renew(closures, began)
-        moved = move()
-        restore_missing(self.repo.objects, self.remote, refreshed)
-        self._renew(closures, began)
-        return moved
-
-    def _renew(self, closures: Sequence[Closure], began: datetime | None) -> None:
-        """Writes again what is old or gone of objects that were sent, if they have waited for a ref for long."""
-        now = self.clock()
-        if began is None or now is None or abs(now - began) < _LONG:
-            return
-        sent = list(dict.fromkeys(_nodes(closures)))
-        freshen(self.repo.objects, self.remote, sent, sent[-1]) if sent else ()
 
     def _strayed(self, plans: Sequence[Plan]) -> frozenset[str]:
         """Returns the tasks whose heads are on another log than was seen, though all was looked at: they are followed.
@@ -332,7 +274,7 @@ class Session:
         entries = {plan.task: (plan.after.number,) for plan in plans if plan.after and plan.task in tasks}
         entries = {**{task: (number,) for task, number in gaps.items()}, **entries}
         if entries or gone:
-            self._note(replace(self.tracking, lost=Losses(entries=entries, objects=gone).words))
+            self.delivery.note(replace(self.tracking, lost=Losses(entries=entries, objects=gone).words))
             raise RemoteChangedError
         return frozenset()
 
@@ -353,6 +295,7 @@ class Session:
 
     def _introduce(self, plan: Plan, known: Collection[str]) -> None:
         for first in self.planner.introductions(plan, known):
+            self.delivery.bring(first.closure)
             if self._send([first], first.task) and first.task not in self._forgotten:
                 self._introduced.add(first.task)
                 reason = f"{plan.task} learned from it"
@@ -370,7 +313,7 @@ class Session:
             [task],
             counter=Counter(),
             policy=self.policy,
-            arrivals=Arrivals.at(self.repo.identity, self.clock()),
+            arrivals=Arrivals.at(self.repo.identity, self.delivery.clock()),
         )
         if task in broken:
             raise broken[task]
@@ -412,65 +355,6 @@ class Session:
             return TaskReport(task=task, outcome="skipped", reason=f"{reason}purged it sends that again")
         plan = self.planner.plan(task)
         return plan if isinstance(plan, TaskReport) and plan.outcome == "skipped" else None
-
-    def _deliver(self, closures: Sequence[Closure], what: str) -> tuple[Node, ...]:
-        """Sends objects; when this returns, a ref may be created that needs them.
-
-        Returns:
-            those that were there, and so old that they were written again.
-        """
-        objects = self.repo.objects
-        for closure in closures:
-            self._bring(closure)
-        if any(True for _ in _nodes(closures)) and not self.tracking.unfinished:
-            self._note(replace(self.tracking, unfinished=True))
-        found = send(
-            objects,
-            self.remote,
-            closures,
-            self.planner.rules,
-            what=what,
-            counter=self.counter,
-            resuming=self._resuming,
-        )
-        for closure in closures:
-            self.planner.knowledge.sent(closure)
-        sent: list[Node] = [node for closure in closures for node, _ in closure.manifests]
-        newest = next((node for node in sent if node not in found), [*found, *sent][-1] if found else None)
-        refreshed = freshen(objects, self.remote, found, newest) if newest else ()
-        self._confirm()
-        return refreshed
-
-    def _confirm(self) -> None:
-        """Makes sure that nothing was purged that a ref about to be made relies on, if a while has passed.
-
-        Raises:
-            RemoteChangedError: something may have been; what was sent is referred to by nothing.
-        """
-        now, epoch = self.clock(), self.epoch or self.tracking.epoch
-        if now is None or epoch is None or self.tracking.is_fresh(now):
-            return
-        self._look()
-        if epoch == self.tracking.epoch:
-            self.planner.tracking = self.tracking.checked(epoch, now)
-
-    def _look(self) -> None:
-        """Raises RemoteChangedError if something may have been purged; one question, whatever the time."""
-        epoch = self.epoch or self.tracking.epoch
-        if epoch is not None and not is_current(self.remote.store, epoch):
-            self._note(self.tracking.checked(epoch, None).listed(self.tracking.num_files, None))
-            raise RemoteChangedError
-
-    def _note(self, tracking: Tracking) -> None:
-        self.planner.tracking = tracking
-        write_tracking(self.repo.state, self.remote.remote.name, tracking)
-
-
-def _nodes(closures: Iterable[Closure]) -> Iterator[Node]:
-    """Yields all that closures send, manifests last."""
-    for closure in closures:
-        yield from (("component", ref.id) for ref in closure.components)
-        yield from (node for node, _ in closure.manifests)
 
 
 def _tag_conflict(name: str, remote: str) -> ConflictError:

@@ -19,7 +19,7 @@ from mu2net_core.objects import LIMITS, object_key
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.config import is_config
 from mu2net_core.repo.epoch import EPOCHS, is_current, is_epoch_key
-from mu2net_core.repo.refs import parse_entry_key, parse_tombstone_key
+from mu2net_core.repo.ref_files import parse_entry_key, parse_tombstone_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.tracking import Tracking

@@ -29,7 +29,8 @@ from mu2net_core.repo.config import Config
 from mu2net_core.repo.database import MANIFESTS, Manifest, ObjectDatabase
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.purged import Tombstone, redacted_task
-from mu2net_core.repo.refs import HeadState, Refs, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import HeadState, Refs
 from mu2net_core.storage import Store
 from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_task
 

@@ -13,7 +13,7 @@ from mu2net_core.repo.findings import FsckReport
 from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.storage import Store, open_store
 

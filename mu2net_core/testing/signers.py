@@ -20,7 +20,7 @@ from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.outcomes import Exchange, NameReport, TaskReport
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 

@@ -27,7 +27,7 @@ from mu2net_core.objects import Commit, Limits, encode, hash_bytes
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.following import check_forward, newest_heads
 from mu2net_core.repo.merge import contains
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository

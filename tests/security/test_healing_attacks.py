@@ -24,7 +24,8 @@ from mu2net_core.repo.epoch import current_epoch, new_epoch
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.outcomes import Exchange
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.sight import is_damaged
 from mu2net_core.storage import Store, open_store

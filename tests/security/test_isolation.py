@@ -22,7 +22,7 @@ from mu2net_core.repo import Remote, Repository, fetching, open_repository, refs
 from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.outcomes import RemoteBehindError
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.tracking import forget_tracking, read_purged
 from mu2net_core.storage import open_store

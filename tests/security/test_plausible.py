@@ -21,7 +21,7 @@ from mu2net_core.repo.merge import merge
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.prefetch import bring_models
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository, sample_task

@@ -28,7 +28,7 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Commit, HeadEntry, Kind, encode, object_key
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.purged import redacted_task
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import forget_tracking, read_purged
 from mu2net_core.testing.samples import evolve_sample, sample_repository, sample_tombstone

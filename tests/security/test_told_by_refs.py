@@ -15,7 +15,7 @@ from mu2net_core.api.push import push
 from mu2net_core.api.remote import change
 from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.storage import Store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository

@@ -16,7 +16,8 @@ from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import Store, open_store

@@ -18,7 +18,7 @@ from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import open_store

@@ -14,7 +14,7 @@ from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.following import Followed, newest_heads
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import RemoteRepository, connect
 from mu2net_core.repo.tracking import Tracking, read_tracking
 from mu2net_core.storage import LocalStore

@@ -13,7 +13,8 @@ from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import forget_tracking, read_tracking
 from mu2net_core.testing.losing import BUCKET, FOLDER, LOSSES, Place, check, contents, lost_keys, seconds

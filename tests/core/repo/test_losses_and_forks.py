@@ -17,7 +17,8 @@ from mu2net_core.repo.join import Policy
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.testing.losing import LOSSES, Place, check, contents, lost_keys, seconds

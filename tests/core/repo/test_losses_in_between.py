@@ -11,7 +11,8 @@ import pytest
 from mu2net_core.repo import Repository
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs, entry_key
+from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import connect
 from mu2net_core.testing.losing import BUCKET, NOON, Place, seconds
 from mu2net_core.testing.samples import evolve_sample

@@ -21,7 +21,7 @@ from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.place import here
 from mu2net_core.repo.purge import bury, store_purge_commit
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import entry_key
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import open_store
