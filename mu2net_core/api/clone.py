@@ -127,7 +127,7 @@ def clone(
         with synced_together(repo.store):
             fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, policy=policy)
             tracking = read_tracking(repo.state, remote)
-            adopted = adopt(repo, tracking, sorted(tracking.heads), policy)
+            adopted = adopt(repo, tracking, sorted(tracking.heads), policy, remote=remote)
     tasks = broken_wins(fetched.tasks, adopted)
     if not (tasks or fetched.roots):
         context.warn(

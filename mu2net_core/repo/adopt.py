@@ -19,7 +19,7 @@ from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.dropping import drop_purged, purged_here
 from mu2net_core.repo.join import Policy, conflict_report, join
 from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport
+from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport, why_broken
 from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
@@ -123,7 +123,7 @@ def adopt(
             conflicts.append(exc)
             reports.append(conflict_report(task, exc))
         except ISOLATED as exc:
-            broken[task] = exc.message
+            broken[task] = why_broken(exc)
     reports += [TaskReport(task=task, outcome="broken", reason=why) for task, why in broken.items()]
     told = tuple(sorted(reports, key=lambda report: report.task))
     if conflicts:
@@ -138,7 +138,7 @@ def _each(tasks: Iterable[str], judge: Callable[[str], T]) -> tuple[dict[str, T]
         try:
             found[task] = judge(task)
         except ISOLATED as exc:
-            broken[task] = exc.message
+            broken[task] = why_broken(exc)
     return found, broken
 
 
@@ -154,9 +154,10 @@ def _join_replaced(repo: Repository, tracking: Tracking, task: str, policy: Poli
 
     What the policy refuses was never taken over, and is not now.
     """
-    before, ours = tracking.replaced.get(task), repo.refs.head(task)
+    before = tracking.replaced.get(task)
     if before is None or not repo.objects.has("commit", before):
         return
+    ours = repo.refs.head(task)
     if policy.refuse is None or policy.refuse(before, None if ours is None else ours.commit) is None:
         join(repo, task, before, policy, remote=remote)
 

@@ -77,7 +77,7 @@ def drop_purged(
     is_covered = Purged(own).covers_commit(objects, ours.commit) is not None
     beyond = ancestry(objects, [theirs], without=None if is_covered else ours.commit)
     purge = next((oid for oid in beyond if is_purge(objects.commit(oid))), None)
-    if not (is_covered or _is_news(repo, here_purged, ours, purge)):
+    if not (is_covered or _is_news(repo, here_purged, ours, theirs, purge)):
         return None
     if purge is None:
         return _skipped(task, _UNFINISHED.format(remote=remote))
@@ -99,14 +99,14 @@ def drop_purged(
     return TaskReport(task=task, outcome="removed", commit=purge, reason=reason)
 
 
-def _is_news(repo: Repository, here_purged: Purged, ours: HeadState, purge: str | None) -> bool:
+def _is_news(repo: Repository, here_purged: Purged, ours: HeadState, theirs: str, purge: str | None) -> bool:
     """Returns whether a purge commit is none that a task here knows of: nothing is joined with it that it would hide.
 
-    A task that was purged here, too, is joined with what became of it there.
+    A task that was purged here, too, is joined with what became of it there; so is one all of whose work goes on there.
     """
     if purge is None or ours.task in here_purged.tasks:
         return False
-    return not contains(repo.objects, ours.commit, purge)
+    return not (contains(repo.objects, ours.commit, purge) or contains(repo.objects, theirs, ours.commit))
 
 
 def _skipped(task: str, reason: str) -> TaskReport:

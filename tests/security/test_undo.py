@@ -9,13 +9,13 @@ from unittest import mock
 
 import pytest
 
-from mu2net_core.api import pull, purge
+from mu2net_core.api import clone, pull, purge, push, remote
 from mu2net_core.api.gc import GcReport, gc
 from mu2net_core.api.reflog import reflog
 from mu2net_core.api.reset import reset
 from mu2net_core.api.status import status
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.repo import Repository
+from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.purged import is_purge
@@ -222,3 +222,18 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
         assert fsck(repo).problems == (), at
     print(f"{what}: died {count} times, of {at} calls")
     assert count > 3
+
+
+def test_brought_back_it_goes_to_another_remote_and_to_who_clones_that(world: World) -> None:
+    drop(world)
+    commit = undo(world)
+    elsewhere = world.folder / "elsewhere"
+    remote.add(world.open(0), world.context(0), "elsewhere", str(elsewhere))
+    push.push(world.open(0), world.context(0), "elsewhere")
+    result = clone.clone(str(elsewhere), world.folder / "copy", world.context(0))
+    assert {report.task: report.outcome for report in result.tasks} == {TASK: "new", "pub-b": "new"}
+    copy = open_repository(result.path)
+    assert copy.refs.head(TASK).commit == commit
+    assert {report.task: report.outcome for report in pull.pull(copy, world.context(0), "origin").tasks}[
+        TASK
+    ] == "up-to-date"
