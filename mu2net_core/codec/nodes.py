@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
+from mu2net_core.codec.root import MAX_DOCUMENT
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits, encode
 
 __all__ = [
-    "MAX_DOCUMENT",
     "ArrayInfo",
     "array_node",
     "check_array_name",
     "chunk_key",
     "dtype_of",
-    "group_node",
     "read_array_node",
 ]
 
@@ -30,7 +28,6 @@ _PLAIN = (
     *("float16", "float32", "float64"),
 )
 _BFLOAT16 = "bfloat16"
-MAX_DOCUMENT = 65_536
 _MAX_NUMBERS = 2**31
 
 
@@ -56,11 +53,6 @@ class ArrayInfo(msgspec.Struct, frozen=True):
 
 
 _ARRAY = msgspec.json.Decoder(ArrayInfo)  # made once: threads must not make msgspec look into a class at the same time
-
-
-def group_node(attributes: Mapping[str, Any] | None = None) -> bytes:
-    """Returns the document of a group."""
-    return encode({"attributes": attributes or {}, "node_type": "group", "zarr_format": 3})
 
 
 def array_node(shape: tuple[int, ...], dtype_name: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from mu2net_core.codec import decode_component
+from mu2net_core.codec.component import decode_component
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.objects import (
     KINDS,

@@ -142,14 +142,14 @@ class ObjectDatabase:
 
     def put_component(self, component: Component) -> tuple[str, int]:
         """Stores a component and returns its id and its size in bytes."""
-        from mu2net_core.codec import encode_component
+        from mu2net_core.codec.component import encode_component
 
         data = encode_component(component)
         return self.put_bytes("component", data), len(data)
 
     def component(self, oid: str) -> Component:
         """Returns a component; its arrays are read-only, and views of the file where that is local."""
-        from mu2net_core.codec import decode_component
+        from mu2net_core.codec.component import decode_component
 
         return decode_component(self._mapped(oid) or self.read("component", oid), limits=self.limits)
 
@@ -368,6 +368,6 @@ def label_of(data: bytes | memoryview) -> Label:
     Raises:
         CorruptObjectError: it is no component.
     """
-    from mu2net_core.codec import read_label
+    from mu2net_core.codec.root import read_label
 
     return read_label(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mu2net_core.codec import read_label
+from mu2net_core.codec.root import read_label
 from mu2net_core.objects import PUBLIC, AccessRule, Commit, Model, Training, parse_object_key
 from mu2net_core.repo import HeadState, Remote, Repository
 from mu2net_core.repo.database import ObjectDatabase

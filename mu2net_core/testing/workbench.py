@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mu2net_core.codec import encode_component
+from mu2net_core.codec.component import encode_component
 from mu2net_core.data import Examples, Resident
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool

@@ -121,7 +121,7 @@ _WITHOUT_RIGHTS = textwrap.dedent("""
     from pathlib import Path
     from mu2net_core.api.context import Context
     from mu2net_core.api.push import push
-    from mu2net_core.codec import read_label  # while the rights to read this package are there
+    from mu2net_core.codec.root import read_label  # while the rights to read this package are there
     from mu2net_core.errors import Mu2netError
     from mu2net_core.repo import open_repository
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mu2net_core.codec import decode_component, encode_component
 from mu2net_core.codec.archive import write_archive
-from mu2net_core.codec.nodes import array_node, group_node
+from mu2net_core.codec.component import decode_component, encode_component
+from mu2net_core.codec.nodes import array_node
+from mu2net_core.codec.root import group_node
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Component, Limits
 from mu2net_core.testing.samples import sample_component

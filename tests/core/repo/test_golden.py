@@ -15,7 +15,7 @@ import pytest
 import zarr
 from blake3 import blake3
 
-from mu2net_core.codec import encode_component
+from mu2net_core.codec.component import encode_component
 from mu2net_core.objects import AccessRule, Component, encode, hash_bytes
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.fsck import fsck
