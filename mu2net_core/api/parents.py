@@ -9,9 +9,9 @@ from mu2net_core.api.context import Context
 from mu2net_core.engine.fitting import unfit_parent
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily
-from mu2net_core.objects import Head, Limits, Model, System
+from mu2net_core.objects import Head, Limits, Model, System, hidden_training
 from mu2net_core.presets import Preset
-from mu2net_core.repo.audience import LabelOf, hidden_training
+from mu2net_core.repo.audience import LabelOf
 
 __all__ = ["ParentCheck"]
 
@@ -73,6 +73,6 @@ class ParentCheck:
     def _why_forged(self, model: Model) -> str | None:
         """Returns what a manifest hides of the training of components that are here: who may use it cannot be told."""
         with suppress(CorruptObjectError):  # one is damaged, which is said where it is used
-            for ref, hidden in hidden_training(model, self.label_of):
+            for ref, hidden in hidden_training(model.components, self.label_of):
                 return f"it hides that data of {', '.join(hidden)} trained its {ref.name}"
         return None

@@ -138,7 +138,7 @@ def _purge_there(
     store, sign = _storing(repo, context, place), tombstone_signer(repo, context)
     report = bury(place, task, store, now=context.timestamp(), settle=settle, sign=sign)
     with suppress(Mu2netError):  # so that what is known of it is not of before; else the next exchange tells
-        fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust_of(repo, context)))
+        fetch(repo, reached, tasks=[task], clock=context.now, policy=requiring(Policy(), trust_of(repo, context)))
     if getattr(reached.store, "keeps_versions", False):
         context.warn(
             f"{name} keeps versions of what is deleted: the bytes of {task} are only hidden there, until the bucket's "

@@ -68,9 +68,6 @@ PATHS: Mapping[str, str] = {
 COMMIT_HOST = "commit.host"
 """The setting that names this machine in commits, which everybody sees who gets them; empty leaves the name out."""
 
-FOLLOW_PURGES = "pull.follow_purges"
-"""The setting that lets a purge by others drop the task here, too."""
-
 MAX_SIZE = "cache.max_size"
 """The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
 
@@ -81,7 +78,6 @@ _FOLLOW_TEXT = "whether a pull sets aside here what others purged on the remote;
 _LONGEST_HOST = 255
 _MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
 _HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"
-_FOLLOW_TEXT = "whether what others purged from a remote is dropped here, too, as far as all of it was there"
 _PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
 
 

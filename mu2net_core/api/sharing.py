@@ -41,15 +41,16 @@ def policy_for(
         InvalidInputError: there is no such policy; or a key cannot be used.
         NotFoundError: a key, or the file of allowed keys, is not there.
     """
+    decides = on_conflict in {"ours", "theirs"}
     policy = Policy(
         on_conflict=on_conflict,
-        agent=committer(repo, context),
+        agent=committer(repo, context) if decides else None,
         now=context.timestamp(),
         command=f"{context.program} {verb}",
         follow_purges=effective_follow_purges(repo.config.settings, context),
         sign_stone=partial(_signed, repo, context),
     )
-    policy = replace(policy, sign=commit_signer(repo, context)) if on_conflict in {"ours", "theirs"} else policy
+    policy = replace(policy, sign=commit_signer(repo, context)) if decides else policy
     return requiring(policy, trust_of(repo, context, require_signed))
 
 

@@ -4,7 +4,7 @@ from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, inter
 from mu2net_core.objects.canonical import decode, encode, to_document, to_json
 from mu2net_core.objects.checks import LARGEST_COUNT
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot, check_identity
-from mu2net_core.objects.component import Component, ComponentRef, Label, Training, narrowest
+from mu2net_core.objects.component import Component, ComponentRef, Label, Training, hidden_training, narrowest
 from mu2net_core.objects.described import described
 from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
@@ -68,6 +68,7 @@ __all__ = [
     "encode",
     "file_name",
     "hash_bytes",
+    "hidden_training",
     "intersect",
     "is_identity",
     "is_name",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,7 @@ from mu2net_core.objects.names import check_name
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Component", "ComponentRef", "Label", "Operation", "Training", "narrowest"]
+__all__ = ["Component", "ComponentRef", "Label", "Operation", "Training", "hidden_training", "narrowest"]
 
 Operation = Literal["root", "new", "clone", "insert", "interpolate", "grow"]
 
@@ -129,3 +129,19 @@ def narrowest(trained_by: Iterable[str], label: Label | None, rules: Mapping[str
     if label is None:
         return component_rule(trained_by, rules)
     return intersect([component_rule({*trained_by, *label.trained_by}, rules), label.rule])
+
+
+def hidden_training(
+    refs: Iterable[ComponentRef], label_of: Callable[[str], Label | None]
+) -> Iterator[tuple[ComponentRef, tuple[str, ...]]]:
+    """Yields the components of which a manifest tells less than they do themselves, and the tasks it leaves out.
+
+    Args:
+        refs: what the manifest tells of them.
+        label_of: returns the label of a component by its id; None if it is not at hand.
+    """
+    for ref in refs:
+        label = label_of(ref.id)
+        hidden = () if label is None else label.hidden_by(ref.training)
+        if hidden:
+            yield ref, hidden

@@ -18,7 +18,7 @@ from mu2net_core.repo.merge import contains
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.ref_files import parse_tombstone_key
 from mu2net_core.repo.repository import Repository
-from mu2net_core.storage import Store
+from mu2net_core.storage import Store, replace_file
 
 __all__ = ["GRACE", "Aside", "aside_tips", "asides", "bring_back", "forget_asides", "in_effect", "set_aside"]
 
@@ -64,8 +64,7 @@ def set_aside(repo: Repository, task: str, *, tip: str, purge: str, now: str) ->
         return  # it died after this
     before = tuple(sorted(_tombstones(repo, task))) if known is None else known.before
     aside = Aside(task=task, tip=tip, purge=purge, before=before, at=now)
-    repo.store.delete(aside.key)
-    repo.store.create(aside.key, encode(aside))
+    replace_file(repo.path / aside.key, encode(aside))
 
 
 def asides(store: Store) -> Iterator[Aside]:

@@ -7,16 +7,16 @@ task cannot be told otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
-from mu2net_core.objects import AccessRule, Commit, ComponentRef, Label, Model, Snapshot, Task, narrowest
+from mu2net_core.objects import AccessRule, Commit, Label, Model, Snapshot, Task, hidden_training, narrowest
 from mu2net_core.repo.closure import Closure
 from mu2net_core.repo.database import Manifest
 
-__all__ = ["hidden_training", "refusal", "refused_component", "refused_task"]
+__all__ = ["refusal", "refused_component", "refused_task"]
 
 TaskOf = Callable[[str], Task]
 LabelOf = Callable[[str], Label | None]
@@ -71,15 +71,6 @@ def refused_component(
     return f"the component {name} was trained with {', '.join(tasks)}, which the remote may not hold"
 
 
-def hidden_training(model: Model, label_of: LabelOf) -> Iterator[tuple[ComponentRef, tuple[str, ...]]]:
-    """Yields the components of which a manifest tells less than they do themselves, and the tasks it leaves out."""
-    for ref in model.components:
-        label = label_of(ref.id)
-        hidden = () if label is None else label.hidden_by(ref.training)
-        if hidden:
-            yield ref, hidden
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judge:
     """Says of manifests why they may not be sent; the attributes are those of ``refusal``."""
@@ -113,9 +104,10 @@ class _Judge:
 
     def _parts(self, model: Model) -> str | None:
         """Returns why what a model's manifest tells of its components may not be seen, as far as they are at hand."""
-        for ref, hidden in hidden_training(model, self._label):
+        labels = {ref.id: self._label(ref.id) for ref in model.components}
+        for ref, hidden in hidden_training(model.components, labels.get):
             return f"a model in its history hides that {', '.join(hidden)} trained its {ref.name}"
-        parts = ((ref, self._label(ref.id)) for ref in model.components)
+        parts = ((ref, labels[ref.id]) for ref in model.components)
         reasons = (refused_component(ref.name, ref.training, label, self.rules, self.audience) for ref, label in parts)
         return next((f"in its history {reason}" for reason in reasons if reason is not None), None)
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import PUBLIC, AccessRule, ComponentRef, Snapshot, intersect, may_read
-from mu2net_core.repo.audience import hidden_training
+from mu2net_core.objects import PUBLIC, AccessRule, ComponentRef, Snapshot, hidden_training, intersect, may_read
 from mu2net_core.repo.check_walk import Walk
 from mu2net_core.repo.snapshots import complete, snapshot_chain
 
@@ -115,7 +114,7 @@ def _check_training(walk: Walk) -> None:
 def _check_labels(walk: Walk) -> None:
     """Reports every manifest that tells of less training than a component itself does."""
     for model_id in walk.reached_models():
-        for ref, hidden in hidden_training(walk.scan.models[model_id], walk.scan.labels.get):
+        for ref, hidden in hidden_training(walk.scan.models[model_id].components, walk.scan.labels.get):
             message = f"Its {ref.name} tells of no training by {', '.join(hidden)}; the component itself does."
             walk.report("forged", f"model/{model_id}", message)
 

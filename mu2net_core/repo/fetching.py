@@ -197,7 +197,8 @@ def fetch_heads(
         received = receive_heads(repo, remote, wanted, tracking.heads, counter=counter, arrivals=arrivals)
         broken |= {**bad, **received.broken}
         tracking = _with_claimed(repo, tracking, {task: states[task] for task in received.claimed})
-        whole = {task: followed[task] for task in wanted if task not in broken}
+        known = tracking.heads
+        whole = {t: followed[t] for t in wanted if t not in broken and known.get(t) != states[t]}
         _bring_moves(repo, remote, whole.values(), counter, arrivals)
         back = _going_back(repo, tracking, whole)
         broken |= {task: back_error(remote, why) for task, why in back.items() if task not in tracking.heads}

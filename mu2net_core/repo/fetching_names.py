@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from mu2net_core.errors import AlreadyExistsError, CorruptObjectError, Mu2netError
 from mu2net_core.repo.believed import purges_there
@@ -38,7 +39,7 @@ def fetch_roots(
     """Copies the roots of ``remote``; returns what is known of it now, also stored, and what is to be told of them."""
     (theirs, bad), ours = remote.refs.names("roots", _NONE if policy.is_strict else tracking.roots), repo.refs.roots()
     reports = [_broken(name, exc) for name, exc in bad.items() if f"root {name}" not in tracking.lost]
-    taken = dict.fromkeys(repo.refs.listed("tags"), "tag") | _tasks(repo, tracking)
+    taken = _taken(repo, tracking, "tags") if theirs.keys() - ours.keys() else {}
     for name, model_id in _sorted(theirs):
         if ours.get(name, model_id) != model_id:
             reason = root_conflict(name, ours[name], model_id, remote.remote.name).message
@@ -81,7 +82,7 @@ def fetch_tags(
     (theirs, bad), ours = remote.refs.names("tags", _NONE if policy.is_strict else tracking.tags), repo.refs.tags()
     reports = [_broken(name, exc) for name, exc in bad.items() if f"tag {name}" not in tracking.lost]
     purged = purges_there(repo, remote.remote, policy.refuse_stone)
-    taken = dict.fromkeys(repo.refs.listed("roots"), "root") | _tasks(repo, tracking)
+    taken = _taken(repo, tracking, "roots") if theirs.keys() - ours.keys() else {}
     for name, snapshot_id in _sorted(theirs):
         if ours.get(name) == tracking.tags.get(name) == snapshot_id:
             continue
@@ -198,8 +199,10 @@ def _take_tag(repo: Repository, name: str, theirs: str, ours: str | None) -> Nam
     return NameReport(name=name, outcome="new", id=theirs)
 
 
-def _tasks(repo: Repository, tracking: Tracking) -> dict[str, str]:
-    return dict.fromkeys([*repo.refs.tasks(), *tracking.heads], "task")
+def _taken(repo: Repository, tracking: Tracking, others: Literal["tags", "roots"]) -> dict[str, str]:
+    """Returns the names that mean something else already, and what: those of tasks, and of all tags, or roots."""
+    tasks = dict.fromkeys([*repo.refs.tasks(), *tracking.heads], "task")
+    return dict.fromkeys(repo.refs.listed(others), others.removesuffix("s")) | tasks
 
 
 def _check_free(name: str, taken: Mapping[str, str]) -> None:

@@ -105,16 +105,18 @@ def receive_components(
         CorruptObjectError: one is damaged, none at all, or tells of more than its model.
     """
     refs = {ref.id: ref for model_id in model_ids for ref in repo.objects.model(model_id).components}
+    missing = [ref for ref in refs.values() if not repo.objects.has("component", ref.id)]
+    if not missing:
+        return
     with Workers[_Arrival]() as workers:
         intake = _Intake(repo, remote, workers, what, counter, Arrivals(identity=repo.identity))
-        for ref in refs.values():
+        for ref in missing:
             intake.want(("component", ref.id), ref.size_bytes)
         for arrival in workers.results():
             intake.take(arrival)
     for error in intake.failed.values():
         raise error
-    if intake.has_brought:
-        check_parts(refs.values(), repo.objects)
+    check_parts(refs.values(), repo.objects)
 
 
 def incoming_of(repo: Repository) -> Incoming:
@@ -153,7 +155,6 @@ class _Intake:
     arrivals: Arrivals
     tasks: set[str] = field(default_factory=set)
     failed: dict[Node, Mu2netError] = field(default_factory=dict)
-    has_brought: bool = False
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
@@ -166,7 +167,6 @@ class _Intake:
             if self.repo.objects.has(*node):
                 self._stored.add(node)
             else:
-                self.has_brought = True
                 self._bring(node)
                 self.counter.expect(1, size_bytes if node[0] == "component" else 0)
         return node not in self._stored

@@ -15,7 +15,6 @@ from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
-from mu2net_core.repo.ref_files import parse_tombstone_key
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import RemoteRepository
@@ -27,7 +26,6 @@ __all__ = [
     "GONE",
     "Losses",
     "check_same",
-    "damaged_and_known",
     "find_losses",
     "find_lost_heads",
     "find_lost_refs",
@@ -260,21 +258,6 @@ def _lost_stones(stones: Sequence[Tombstone], sight: Sight) -> Iterable[Tombston
     """Yields the tombstones of tasks that have fewer over there than were seen; making them again does no harm."""
     counts = Counter(stone.task for stone in stones)
     return (stone for stone in stones if sight.num_stones.get(stone.task, 0) < counts[stone.task])
-
-
-def damaged_and_known(stones: Iterable[Tombstone], sight: Sight) -> frozenset[str]:
-    """Returns the keys of damaged tombstones of tasks all of whose tombstones were seen: these can be made again."""
-    counts, damaged = Counter(stone.task for stone in stones), Counter(map(_task_of, sight.damaged_stones))
-    return frozenset(
-        key
-        for key in sight.damaged_stones
-        if (task := _task_of(key)) and counts[task] >= sight.num_stones.get(task, 0) + damaged[task]
-    )
-
-
-def _task_of(key: str) -> str:
-    place = parse_tombstone_key(key)
-    return "" if place is None else place[0]
 
 
 def _entries(task: str, numbers: tuple[int, ...]) -> str:

@@ -54,7 +54,7 @@ class TaskReport:
         outcome: ``new``: first met; ``updated``: moved on; ``merged``: both sides had moved, now joined; ``ahead``: it
             has work the remote has not; ``removed``: the task was removed; ``skipped``: not sent, see ``reason``;
             ``refused``: not taken over, since it is not signed as it has to be; ``conflict``: both sides moved, and are
-            not joined; ``broken``: what the remote has of it is damaged, foreign or cannot be right, see ``reason``;
+            not joined; ``broken``: what is there of it, or here, is damaged, foreign or cannot be right;
             ``unchanged``: nothing of it is to be sent, and it was not compared with what is there.
         commit: where the head stands now; None if it was skipped or refused, or not looked at.
         reason: why it was skipped, refused or not joined, or sent without being asked for; or what was left behind.

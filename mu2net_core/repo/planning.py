@@ -16,7 +16,7 @@ from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.losses import Losses, needed
 from mu2net_core.repo.merge import contains
-from mu2net_core.repo.outcomes import TaskReport
+from mu2net_core.repo.outcomes import TaskReport, broken_report
 from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
 from mu2net_core.repo.refs import HeadState
@@ -132,12 +132,12 @@ class Planner:
         What is wrong with the task is reported as ``broken``, and kept.
         """
         if task in self.broken:
-            return TaskReport(task=task, outcome="broken", reason=self.broken[task].message)
+            return broken_report(task, self.broken[task])
         try:
             return self._plan(task)
         except ISOLATED as exc:
             self.broken[task] = exc
-            return TaskReport(task=task, outcome="broken", reason=exc.message)
+            return broken_report(task, exc)
 
     def _plan(self, task: str) -> Plan | TaskReport | None:
         objects, theirs, ours = self.repo.objects, self.tracking.heads.get(task), self.repo.refs.head(task)

@@ -8,14 +8,24 @@ what they were made of, and manifests that hide whose data trained a component.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isclose
 from typing import Protocol
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, InternalError, InvalidInputError, NotFoundError
-from mu2net_core.objects import LARGEST_COUNT, Commit, ComponentRef, Kind, Label, Model, Scorer, Snapshot, Task
+from mu2net_core.objects import (
+    LARGEST_COUNT,
+    Commit,
+    ComponentRef,
+    Kind,
+    Label,
+    Model,
+    Scorer,
+    Snapshot,
+    Task,
+    hidden_training,
+)
 from mu2net_core.objects.limits import Limits
 from mu2net_core.repo.contest import is_canonical_merge
 from mu2net_core.repo.database import Manifest
@@ -102,13 +112,15 @@ def check_parts(refs: Iterable[ComponentRef], objects: Manifests) -> None:
     Raises:
         CorruptObjectError: it leaves out a task whose data trained one of them.
     """
-    for ref in refs:
-        label = None
-        with suppress(CorruptObjectError, InvalidInputError):  # damaged here: that is found when it is used
-            label = objects.label(ref.id)
-        hidden = () if label is None else label.hidden_by(ref.training)
-        if hidden:
-            raise _wrong(f"it hides that data of {hidden[0]} trained its {ref.name} (component {ref.id[:10]})")
+
+    def label_of(oid: str) -> Label | None:
+        try:
+            return objects.label(oid)
+        except (CorruptObjectError, InvalidInputError):
+            return None  # damaged here: that is found when it is used
+
+    for ref, hidden in hidden_training(refs, label_of):
+        raise _wrong(f"it hides that data of {hidden[0]} trained its {ref.name} (component {ref.id[:10]})")
 
 
 def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> None:

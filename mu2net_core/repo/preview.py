@@ -13,7 +13,7 @@ from mu2net_core.repo.fetching import Clock, fetch, fetch_heads, unknown_task
 from mu2net_core.repo.following import replaced_heads
 from mu2net_core.repo.join import OnConflict, Policy, conflict_report
 from mu2net_core.repo.merge import merge
-from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskOutcome, TaskReport
+from mu2net_core.repo.outcomes import Counter, Parcel, ParcelOutcome, PushPlan, TaskOutcome, TaskReport, why_broken
 from mu2net_core.repo.planning import Judged, Planner
 from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.pushing import reach_known
@@ -123,7 +123,7 @@ def _tasks(
         wrong = planner.broken.get(task)
         plan, seen = planner.plan(task) if wrong is None else None, planner.tracking.heads.get(task)
         if wrong is not None:
-            yield Parcel(name=task, outcome="broken", reason=wrong.message)
+            yield Parcel(name=task, outcome="broken", reason=why_broken(wrong))
         elif task in astray:
             yield Parcel(name=task, outcome="merge", reason="its log there is another one than was seen")
         elif isinstance(plan, TaskReport):
@@ -167,7 +167,7 @@ def _named(planner: Planner, name: str, judge: Callable[[], Judged]) -> Parcel:
             return Parcel(name=name, outcome="skipped", reason=reason)
         parcel = _parcel(planner, name, "new", closure)
     except ISOLATED as exc:
-        return Parcel(name=name, outcome="broken", reason=exc.message)
+        return Parcel(name=name, outcome="broken", reason=why_broken(exc))
     planner.knowledge.sent(closure)
     return parcel
 

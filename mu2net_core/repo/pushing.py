@@ -188,7 +188,9 @@ def _compare(session: Session, sight: Sight, clock: Clock) -> None:
     if is_all and _has_nothing_new(there, tracking, sight):
         tracking = tracking.seen(clock())
         write_tracking(session.repo.state, there.remote.name, tracking)
-    planner.learn(tracking.without_names(others))
+    planner.tracking = tracking
+    if others:
+        planner.learn(tracking.without_names(others))
 
 
 def _has_nothing_new(there: RemoteRepository, tracking: Tracking, sight: Sight) -> bool:

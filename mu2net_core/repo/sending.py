@@ -22,7 +22,16 @@ from mu2net_core.repo.join import Policy, conflict_report
 from mu2net_core.repo.losses import Losses
 from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.moving import absent, gapped, move_heads, relied_on, strayed
-from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, NameReport, TaskOutcome, TaskReport
+from mu2net_core.repo.outcomes import (
+    Counter,
+    Exchange,
+    ExchangeConflictError,
+    NameReport,
+    TaskOutcome,
+    TaskReport,
+    broken_report,
+    why_broken,
+)
 from mu2net_core.repo.planning import Judged, Plan, Planner
 from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.purged import is_purge
@@ -140,7 +149,7 @@ class Session:
             return push(name, oid)
         except ISOLATED as exc:
             self.planner.forget_plans()
-            return NameReport(name=name, outcome="broken", id=oid, reason=exc.message)
+            return NameReport(name=name, outcome="broken", id=oid, reason=why_broken(exc))
 
     def _push_root(self, name: str, model_id: str) -> NameReport:
         closure, reason = self._judged(partial(self.planner.root_closure, model_id))
@@ -193,7 +202,7 @@ class Session:
 
     def _break(self, task: str, error: Mu2netError) -> None:
         self.planner.broken[task] = error
-        self.reports[task] = TaskReport(task=task, outcome="broken", reason=error.message)
+        self.reports[task] = broken_report(task, error)
 
     def _push_together(self, tasks: Sequence[str]) -> list[str]:
         """Sends the tasks that can simply follow the remote's heads; returns those that cannot."""

@@ -49,7 +49,7 @@ class Sight:
     keys: frozenset[str]
     damaged: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """All keys, those of damaged files included."""
         return self.keys | self.damaged
@@ -68,8 +68,8 @@ class Sight:
     @cached_property
     def gaps(self) -> Mapping[str, int]:
         """The first missing entry of every log that has later ones."""
-        first = {task: next(n for n in count(1) if n not in found) for task, found in self.numbers.items()}
-        return {task: number for task, number in first.items() if number <= len(self.numbers[task])}
+        broken = {task: found for task, found in self.numbers.items() if max(found) > len(found)}
+        return {task: next(n for n in count(1) if n not in found) for task, found in broken.items()}
 
     def newest(self, task: str) -> int:
         """Returns the number of the newest entry of a head, 0 if there is none."""
@@ -79,11 +79,6 @@ class Sight:
         """Returns which of the entries of a head up to ``newest`` are not there, or the first before later ones."""
         lost = set(range(1, newest + 1)) - self.numbers.get(task, frozenset())
         return tuple(sorted(lost | ({self.gaps[task]} if task in self.gaps else set())))
-
-    @property
-    def damaged_stones(self) -> frozenset[str]:
-        """The keys of damaged tombstones."""
-        return frozenset(key for key in self.damaged if parse_tombstone_key(key) is not None)
 
     @property
     def is_empty(self) -> bool:

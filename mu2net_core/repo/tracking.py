@@ -45,7 +45,7 @@ class Tracking:
         seen_at: when all its heads and tags were looked at, likewise.
         purged_heads: where the heads were before their tasks were purged there, by task.
         replaced: where the heads were before other logs took their place, by task.
-        unread: tasks with tombstones there that could not be read, or are of another repository.
+        unread: tasks with tombstones there that could not be read.
         unfinished: whether a push began to send and did not come to its end.
         lost: what of all this was not there any more when it was last looked for, in words.
     """
