@@ -20,20 +20,13 @@ from mu2net_core.api.push import push
 from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import object_key, parse_object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.servers import Bucket
-from mu2net_core.testing.sharing import broken, outcomes
+from mu2net_core.testing.sharing import add_tasks, broken, outcomes, working_copy
 from mu2net_core.testing.writer import Writer
 
 Lock = Callable[[str], None]
 """Makes a key of the remote one that is listed and cannot be read."""
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture(params=["folder", "archived"])
@@ -71,17 +64,14 @@ def _of_another_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
 
 
 def sharing(folder: Path, remote: Remote, context: Context) -> Repository:
-    repo = sample_repository(folder / "ann")
-    repo.update_config(lambda config: config.with_remote(remote))
-    for task in ("digits", "letters", "yyy"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    repo = working_copy(folder / "ann", remote)
+    add_tasks(repo, "digits", "letters", "yyy")
     push(repo, context)
     return open_repository(repo.worktree)
 
 
 def commit_of_a_head(evil: Writer) -> str:
-    oid = evil.put(replace(evil.first("zzz"), message="locked"))
+    oid = evil.put(evil.first("zzz", message="locked"))
     evil.move("zzz", oid)
     return object_key("commit", oid)
 
@@ -108,10 +98,10 @@ def test_all_else_is_fetched_sent_and_cloned(
     remote, lock = place
     ann = sharing(tmp_path, remote, context)
     bob = open_repository(clone(remote.url, tmp_path / "bob", context, options=remote.options).path)
-    evil = Writer(store=open_store(remote.url, remote.options))
+    evil = Writer.into(remote)
     name, key = ATTACKS[attack][0], ATTACKS[attack][1](evil)
     lock(key)
-    new_epoch(evil.store)
+    evil.begin_epoch()
     evolve_sample(ann, "digits", score=0.6, seed=60)
     assert outcomes(push(ann, context))["digits"] == "updated"
     for _ in range(2):
