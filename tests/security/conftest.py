@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_cli.main import main
 from mu2net_core.api.context import Context
+from mu2net_core.api.tag import create
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.testing.signers import ticking
+from mu2net_core.testing.commands import Outcome, Run
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.signers import SignedScene, set_scene, signed, ticking
 from mu2net_core.testing.writer import Writer
 
 FAST = Path("/dev/shm")
@@ -65,6 +69,43 @@ def origin(spot: Callable[..., Remote]) -> Remote:
 
 
 @pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Returns what runs a command line in this process, with no settings of the user's."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    for name in [name for name in os.environ if name.startswith("MU2NET_LIMITS")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def run_mu2net(*args: str) -> Outcome:
+        capfd.readouterr()
+        return Outcome(main([*args]), *capfd.readouterr())
+
+    return run_mu2net
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Repository:
+    """Returns a shared repository with the task ``cats`` and one model."""
+    repo = sample_repository(tmp_path / "shared", bare=True)
+    add_sample_task(repo, "cats")
+    evolve_sample(repo, "cats", score=0.5)
+    return repo
+
+
+@pytest.fixture
 def evil(shared: Repository) -> Writer:
-    """Returns who may write to the repository ``shared`` of a test."""
+    """Returns who may write to the shared repository."""
     return Writer.into(shared)
+
+
+@pytest.fixture
+def scene(context: Context, origin: Remote) -> SignedScene:
+    """Returns a place where Ann shares a, b and the tag v1; Bob requires signatures."""
+    return set_scene(context, origin, _begin)
+
+
+def _begin(ann: Repository, context: Context) -> None:
+    for task in ("a", "b"):
+        signed(ann, context, task)
+        signed(ann, context, task, score=0.5, seed=ord(task))
+    create(ann, context, "v1")

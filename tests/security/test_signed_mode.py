@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,34 +18,19 @@ from mu2net_core.api.purge import purge
 from mu2net_core.api.push import plan_push, push
 from mu2net_core.api.sharing import policy_for
 from mu2net_core.api.signing import Signer
-from mu2net_core.api.tag import create
-from mu2net_core.api.verify import verify
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import HeadEntry, Kind, encode, object_key
-from mu2net_core.repo import Remote, Repository, create_repository, open_repository
+from mu2net_core.objects import object_key
+from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.refs import entry_key
 from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import forget_tracking, read_purged
+from mu2net_core.repo.tracking import read_purged
 from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.samples import evolve_sample, sample_tombstone
 from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import KEYS, SignedScene, set_scene, signed, told
+from mu2net_core.testing.signers import KEYS, SignedScene, signed, told
 
 Verb = Callable[[Repository, Context], object]
 Attack = Callable[[SignedScene], None]
-
-
-@pytest.fixture
-def scene(context: Context, origin: Remote) -> SignedScene:
-    """Returns a place where Ann shares a, b and the tag v1; Bob requires signatures."""
-    return set_scene(context, origin, begin)
-
-
-def begin(ann: Repository, context: Context) -> None:
-    for task in ("a", "b"):
-        signed(ann, context, task)
-        signed(ann, context, task, score=0.5, seed=ord(task))
-    create(ann, context, "v1")
 
 
 def forged(scene: SignedScene, task: str, **changes: object) -> str:
@@ -199,120 +183,6 @@ def test_no_verb_takes_a_tag_over_that_is_not_signed(scene: SignedScene, verb: V
     assert set(scene.bob.refs.tags()) == {"v1"}
 
 
-class TestRepairs:
-    def damage(self, scene: SignedScene, key: str) -> None:
-        (scene.bob.path / key).write_bytes(b"")
-
-    def repaired(self, scene: SignedScene) -> tuple[str, ...]:
-        return fsck(open_repository(scene.bob.path), scene.context, repair_from="origin").repaired
-
-    @pytest.mark.parametrize("is_noted", [False, True], ids=["", "seen by a fetch before"])
-    def test_take_no_head_that_is_not_signed(self, scene: SignedScene, is_noted: bool) -> None:
-        key, ours = entry_key("a", 2), scene.bob.refs.entry("a", 1)[0]
-        there = connect(scene.origin)
-        first = there.objects.commit(ours.commit)
-        evil = there.objects.put(replace(first, parents=(ours.commit,), identity=None, signature=None, message="mine"))
-        there.store.delete(entry_key("a", 1))
-        there.store.create(entry_key("a", 1), scene.bob.store.read(entry_key("a", 1)))
-        there.refs.append("a", evil, after=ours)
-        if is_noted:
-            told(lambda: fetch(scene.bob, scene.context))
-        self.damage(scene, key)
-        self.repaired(scene)
-        assert evil.encode() not in (scene.bob.path / key).read_bytes()
-
-    def test_take_a_head_that_is_signed(self, scene: SignedScene) -> None:
-        newest = signed(scene.ann, scene.context, "a", score=0.7)
-        push(scene.ann, scene.context)
-        pull(scene.bob, scene.context)
-        number = scene.bob.refs.head("a").number  # type: ignore[union-attr]
-        self.damage(scene, entry_key("a", number))
-        assert entry_key("a", number) in self.repaired(scene)
-        assert commit_of(open_repository(scene.bob.path), "a") == newest
-
-    def test_put_no_head_back(self, scene: SignedScene) -> None:
-        for score in (0.7, 0.8):
-            signed(scene.ann, scene.context, "a", score=score)
-            push(scene.ann, scene.context)
-            pull(scene.bob, scene.context)
-        *_, older, before, newest = scene.bob.refs.log("a")
-        key, copy = entry_key("a", newest.number), scene.context.cwd / "copy"
-        shutil.copytree(scene.bob.path, copy / ".mu2net")
-        put_back = encode(HeadEntry(commit=older.commit, previous=before.entry_hash))
-        (copy / ".mu2net" / key).write_bytes(put_back)
-        forget_tracking(scene.bob.state, "origin")
-        self.damage(scene, key)
-        fsck(open_repository(scene.bob.path), scene.context, repair_from=str(copy))
-        assert (scene.bob.path / key).read_bytes() != put_back
-
-    @pytest.mark.parametrize("is_signed", [False, True])
-    def test_take_tags_only_if_they_are_signed(self, scene: SignedScene, is_signed: bool) -> None:
-        there, good = connect(scene.origin), scene.ann.refs.tag("v1")
-        if not is_signed:
-            evil = there.objects.put(replace(scene.ann.objects.snapshot(good), signature=None))
-            there.store.delete("refs/tags/v1")
-            there.refs.create_tag("v1", evil)
-            forget_tracking(scene.bob.state, "origin")
-        self.damage(scene, "refs/tags/v1")
-        assert ("refs/tags/v1" in self.repaired(scene)) == is_signed
-        assert (scene.bob.path / "refs/tags/v1").read_bytes() == (f"{good}\n".encode() if is_signed else b"")
-
-    @pytest.mark.parametrize("is_seen", [False, True])
-    def test_take_roots_only_if_they_were_seen_before(self, scene: SignedScene, is_seen: bool) -> None:
-        good = scene.bob.refs.roots()["tiny"]
-        there = connect(scene.origin)
-        if not is_seen:
-            evil = there.objects.put(replace(there.objects.model(good), seed=99))
-            there.store.delete("refs/roots/tiny")
-            there.refs.create_root("tiny", evil)
-        self.damage(scene, "refs/roots/tiny")
-        if not is_seen:
-            forget_tracking(scene.bob.state, "origin")
-        self.repaired(scene)
-        assert (scene.bob.path / "refs/roots/tiny").read_bytes() == (f"{good}\n".encode() if is_seen else b"")
-
-    @pytest.mark.parametrize("is_signed", [False, True])
-    def test_take_tombstones_only_if_they_are_signed(self, scene: SignedScene, is_signed: bool) -> None:
-        purge(scene.bob, scene.context, "b")
-        key = "refs/purged/b/00000001"
-        stone = scene.bob.refs.tombstone(key)
-        ann = Signer(key=KEYS["ann"].public_key().public_bytes_raw().hex(), sign=KEYS["ann"].sign)
-        connect(scene.origin).refs.create_tombstone(ann.tombstone(stone) if is_signed else stone)
-        self.damage(scene, key)
-        assert (key in self.repaired(scene)) == is_signed
-
-    def test_take_anything_where_nothing_has_to_be_signed(self, scene: SignedScene) -> None:
-        config.set_(scene.bob, scene.context, "pull.require_signed", "")
-        evolve_sample(scene.bob, "a", score=0.7, seed=9)
-        push(scene.bob, scene.context)
-        number = scene.bob.refs.head("a").number  # type: ignore[union-attr]
-        self.damage(scene, entry_key("a", number))
-        assert entry_key("a", number) in self.repaired(scene)
-
-
-def test_verify_lists_tombstones(scene: SignedScene) -> None:
-    purge(scene.ann, scene.context, "a")
-    config.set_(scene.ann, scene.context, "sign.key", "")
-    purge(scene.ann, scene.context, "b")
-    report = verify(scene.ann, scene.context, keys=scene.keys)
-    stones = [(item.name, item.state, item.signer) for item in report.items if item.kind == "tombstone"]
-    assert stones == [("a", "signed", "ann@example.org"), ("b", "unsigned", None)]
-
-
-@pytest.mark.parametrize("kind", ["commit", "snapshot", "tombstone"])
-def test_no_signature_of_one_kind_is_one_of_another(scene: SignedScene, kind: Kind) -> None:
-    purge(scene.ann, scene.context, "a")
-    (stone, *_) = scene.ann.refs.tombstones()[0]["a"]
-    assert verify(scene.ann, scene.context, keys=scene.keys).is_good
-    private = KEYS["ann"]
-    plain = encode(replace(stone, signature=None))
-    value = private.sign(f"mu2net {kind} signature 2\n".encode() + plain).hex()
-    assert stone.signature is not None
-    stone = replace(stone, signature=replace(stone.signature, value=value))
-    (scene.ann.path / "refs/purged/a/00000001").write_bytes(encode(stone))
-    assert verify(scene.ann, scene.context, keys=scene.keys).is_good == (kind == "tombstone")
-
-
 class TestFollowingPurges:
     def test_is_a_decision_of_this_working_copy(self, scene: SignedScene) -> None:
         assert not policy_for(scene.bob, scene.context, "best").follow_purges
@@ -332,32 +202,3 @@ def test_merge_judges_what_was_fetched_before_signatures_were_required(scene: Si
     before = commit_of(scene.bob, "a")
     assert "is not signed" in told(lambda: merge(scene.bob, scene.context, require_signed=scene.keys))
     assert commit_of(scene.bob, "a") == before
-
-
-class TestVerifySaysWhatIsOfAnotherRepository:
-    @pytest.fixture
-    def other(self, scene: SignedScene) -> Repository:
-        """Returns a repository whose heads, tags and tombstones Ann signed in hers."""
-        create(scene.ann, scene.context, "v2")
-        purge(scene.ann, scene.context, "b")
-        other = create_repository(scene.context.cwd / "other", preset="vit-ti0", identity="b" * 32)
-        for kind in ("task", "model", "commit", "snapshot"):
-            for oid in scene.ann.objects.ids(kind):
-                other.objects.put_bytes(kind, scene.ann.objects.read(kind, oid))
-        for name, oid in scene.ann.refs.tags().items():
-            other.refs.create_tag(name, oid)
-        for stone in scene.ann.refs.tombstones()[0]["b"]:
-            other.refs.create_tombstone(stone)
-        other.refs.append("a", commit_of(scene.ann, "a"), after=None)
-        return other
-
-    @pytest.mark.parametrize("is_strict", [False, True])
-    def test_of_all_that_is_signed(self, scene: SignedScene, other: Repository, is_strict: bool) -> None:
-        report = verify(other, scene.context, keys=scene.keys if is_strict else None)
-        reasons = {(item.kind, item.name): item.reason for item in report.items if item.reason is not None}
-        assert reasons == {
-            ("commit", "a"): "is of another repository",
-            ("tag", "v1"): "its snapshot was signed in another repository",
-            ("tag", "v2"): "its snapshot was signed in another repository",
-            ("tombstone", "b"): "is of another repository",
-        }
