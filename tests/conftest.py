@@ -10,7 +10,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -55,13 +57,22 @@ def _bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[Server]:
+def _one_loader() -> Iterator[None]:
+    """Lets all S3 clients share what botocore knows of S3: each new one would read that anew, for 0.2 s."""
+    import botocore.session  # most tests need none of it
+
+    with mock.patch("botocore.session.create_loader", cache(botocore.session.create_loader)):
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_server(_one_loader: None) -> Iterator[Server]:
     """Returns a running Ceph gateway: the real S3 server of the tests."""
     yield from _serve(ceph)
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[Server]:
+def moto_server(_one_loader: None) -> Iterator[Server]:
     """Returns a running moto: an S3 emulator with AWS's own words."""
     yield from _serve(moto)
 

@@ -43,12 +43,17 @@ class FsspecStore:
     """
 
     def __init__(
-        self, backend: Backend, *, most_names: int = MOST_NAMES, sleep: Callable[[float], None] = time.sleep
+        self,
+        backend: Backend,
+        *,
+        most_names: int = MOST_NAMES,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backend = backend
         self._most_names = most_names
         self._url = backend.place.url
-        self._sleep = sleep
+        self._patience = partial(Patience, sleep, clock)
         self._bucket_is_there = False
         self._was_reached = self._is_open = False
 
@@ -81,7 +86,7 @@ class FsspecStore:
 
     def create(self, key: str, data: bytes) -> bool:
         """Creates ``key`` unless it exists, with read-back."""
-        path, patience, perhaps_ours = self._path(key), Patience(self._sleep), False
+        path, patience, perhaps_ours = self._path(key), self._patience(), False
         while failed := self._try(partial(self._backend.put, path, data, exclusive=True))[1]:
             failure, cause = failed
             if failure.trouble not in (*_PASSING, Trouble.THERE):
@@ -129,7 +134,7 @@ class FsspecStore:
     def holds(self, key: str, data: bytes) -> bool:
         """Returns whether the bytes at ``key`` are ``data``."""
         try:
-            return self._is_same(key, data, Patience(self._sleep))
+            return self._is_same(key, data, self._patience())
         except NotFoundError:
             return False
 
@@ -198,7 +203,7 @@ class FsspecStore:
 
     def _ask(self, doing: str, key: str, call: Callable[[], T], patience: Patience | None = None) -> T:
         """Returns what ``call`` returns, tried again while the failure is a passing one."""
-        patience = patience or Patience(self._sleep)
+        patience = patience or self._patience()
         while True:
             result, failed = self._try(call)
             if failed is None:

@@ -58,6 +58,7 @@ def open_remote(
     *,
     most_names: int = MOST_NAMES,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> FsspecStore:
     """Returns the store at ``url``; nothing is contacted, and credentials are not yet looked for.
 
@@ -72,4 +73,4 @@ def open_remote(
             hint="Other storages do not keep two writers from overwriting each other; docs/storage.md says which do.",
         )
     place = parse_place(url, with_host=scheme in _AZURE)
-    return FsspecStore(SCHEMES[scheme](place, options), most_names=most_names, sleep=sleep)
+    return FsspecStore(SCHEMES[scheme](place, options), most_names=most_names, sleep=sleep, clock=clock)

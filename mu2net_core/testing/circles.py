@@ -16,9 +16,9 @@ from mu2net_core.objects import PUBLIC, AccessRule, Agent, Commit, Model
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.storage import LocalStore, replace_file
-from mu2net_core.testing.attacker import Attacker, Victim
 from mu2net_core.testing.oracle import Audience, Oracle, Sentinel, files_of
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.spying import Spy, Victim
 
 __all__ = ["CIRCLES", "READERS", "TASKS", "Circles"]
 
@@ -74,9 +74,9 @@ class Circles:
         """Returns a working copy, opened anew, as a program does."""
         return open_repository(self.path(number))
 
-    def attacker(self, remote: str) -> Attacker:
+    def attacker(self, remote: str) -> Spy:
         """Returns somebody who may write into a remote."""
-        return Attacker(LocalStore(self.folder / remote))
+        return Spy(store=LocalStore(self.folder / remote))
 
     def alive(self, number: int) -> list[str]:
         """Returns the tasks of a working copy that were not removed."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mu2net_core.api.clone import CloneResult
+from mu2net_core.objects import PUBLIC, AccessRule
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.fetching import fetch
@@ -13,9 +14,9 @@ from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Exchange, TaskReport
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 
-__all__ = ["broken", "clone_of", "commit_of", "model_of", "outcomes", "pull", "there"]
+__all__ = ["add_tasks", "broken", "clone_of", "commit_of", "model_of", "outcomes", "pull", "there", "working_copy"]
 
 _BEST = Policy()
 
@@ -56,11 +57,25 @@ def there(remote: Remote) -> Repository:
     return open_repository(Path(remote.url))
 
 
+def working_copy(folder: Path, *places: Remote) -> Repository:
+    """Returns a working copy that knows these remotes and has no task."""
+    repo = sample_repository(folder)
+    for remote in places:
+        repo.update_config(lambda config, remote=remote: config.with_remote(remote))  # type: ignore[misc]
+    attach(repo)
+    return repo
+
+
+def add_tasks(repo: Repository, *tasks: str, access: AccessRule = PUBLIC) -> None:
+    """Adds tasks, each with a model of its own."""
+    for task in tasks:
+        add_sample_task(repo, task, access)
+        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+
+
 def clone_of(remote: Remote, folder: Path) -> Repository:
     """Returns a second working copy, at the remote's heads."""
-    repo = sample_repository(folder)
-    repo.update_config(lambda config: config.with_remote(remote))
-    attach(repo)
+    repo = working_copy(folder, remote)
     pull(repo, remote)
     return repo
 

@@ -16,6 +16,7 @@ from mu2net_core.api.clone import clone
 from mu2net_core.api.signing import commit_signer
 from mu2net_core.errors import Mu2netError
 from mu2net_core.repo import open_repository
+from mu2net_core.repo.closure import Node
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, RemoteBehindError
 from mu2net_core.storage import LocalStore, replace_file
@@ -34,8 +35,8 @@ _OUTCOMES = frozenset({"broken", "refused", "conflict"})
 ATTACKS: dict[str, Callable[[Attacker, str, str], frozenset[str]]] = {
     "absurd score": lambda attacker, task, _: attacker.absurd_score(task),
     "absurd time": lambda attacker, task, _: attacker.absurd_time(task),
-    "another's commit": lambda attacker, task, other: attacker.head_of(task, _newest(attacker, other)),
-    "another's model": lambda attacker, task, other: attacker.other_model(task, _model(attacker, other)),
+    "another's commit": lambda attacker, task, other: attacker.head_of(task, attacker.head(other).commit),
+    "another's model": lambda attacker, task, other: attacker.other_model(task, attacker.model_id(other)),
     "damaged head": lambda attacker, task, _: attacker.bad_head(task),
     "damaged root": lambda attacker, *_: attacker.bad_ref("roots", "evil-root"),
     "damaged tag": lambda attacker, *_: attacker.bad_ref("tags", "evil-tag"),
@@ -43,10 +44,8 @@ ATTACKS: dict[str, Callable[[Attacker, str, str], frozenset[str]]] = {
     "deep root": lambda attacker, *_: attacker.bad_ref("roots", "tiny-2/deep", f"{_NOTHING}\n".encode()),
     "empty head": lambda attacker, task, _: attacker.bad_head(task, b""),
     "foreign history": lambda attacker, task, _: attacker.foreign_history(task),
-    "foreign tombstone": lambda attacker, task, other: attacker.stone(
-        task, _all_of(attacker, other), identity=ELSEWHERE
-    ),
-    "forged purge": lambda attacker, task, _: attacker.forged_purge(task, objects=_all_of(attacker, task)),
+    "foreign tombstone": lambda attacker, task, other: attacker.forged_stone(task, _all_of(attacker, other), ELSEWHERE),
+    "forged purge": lambda attacker, task, _: attacker.forged_purge(task, listed=_all_of(attacker, task)),
     "gap": lambda attacker, task, _: attacker.gap(task),
     "group name": lambda attacker, *_: attacker.group_name(TEAM),
     "head of nothing": lambda attacker, task, _: attacker.head_of(task, _NOTHING),
@@ -60,10 +59,10 @@ ATTACKS: dict[str, Callable[[Attacker, str, str], frozenset[str]]] = {
     "rollback": lambda attacker, task, _: attacker.rollback(task, 1),
     "rollback unseen": lambda attacker, task, _: attacker.rollback(task, 1, forget=True),
     "root of nothing": lambda attacker, *_: attacker.root_of(_NOTHING),
-    "root of somebody's": lambda attacker, _, other: attacker.root_of(_model(attacker, other)),
+    "root of somebody's": lambda attacker, _, other: attacker.root_of(attacker.model_id(other)),
     "skipped iterations": lambda attacker, task, _: attacker.skip_iterations(task),
     "tag of nothing": lambda attacker, task, _: attacker.tag_of({task: _NOTHING}),
-    "tombstone of others' work": lambda attacker, task, other: attacker.stone(task, _all_of(attacker, other)),
+    "tombstone of others' work": lambda attacker, task, other: attacker.forged_stone(task, _all_of(attacker, other)),
     "vanished head": lambda attacker, task, _: attacker.delete(f"refs/heads/{task}") and frozenset({task}),
     "wider": lambda attacker, task, _: attacker.wider_task_object(task),
     "works of nobody": lambda attacker, *_: attacker.delete("objects/commit"),
@@ -106,7 +105,7 @@ class Siege(World):
         """Attacks a task on the remote, with what there is of another one, if there is anything to attack yet."""
         if task == other:
             return
-        attacker = Attacker(LocalStore(self.remote))
+        attacker = Attacker(store=LocalStore(self.remote))
         try:
             hit = ATTACKS[what](attacker, task, other)
         except (Mu2netError, AssertionError, ValueError):  # he is in his own way: what he would build on is gone
@@ -233,7 +232,7 @@ class Siege(World):
             oid = pending.pop()
             if oid not in found:
                 found.add(oid)
-                pending += Attacker(LocalStore(place)).objects.commit(oid).parents
+                pending += Attacker(store=LocalStore(place)).objects.commit(oid).parents
         return found
 
     def _check_own_moves(self) -> None:
@@ -284,23 +283,11 @@ def besiege(folder: Path, what: str, *, strict: bool = False) -> None:
     siege.check_with_fsck()
 
 
-def _newest(attacker: Attacker, task: str) -> str:
-    head = attacker.refs.head(task)
-    assert head is not None
-    return head.commit
-
-
-def _model(attacker: Attacker, task: str) -> str:
-    model_id = attacker.objects.commit(_newest(attacker, task)).model
-    assert model_id is not None
-    return model_id
-
-
-def _all_of(attacker: Attacker, task: str) -> list[str]:
+def _all_of(attacker: Attacker, task: str) -> list[Node]:
     """Returns what a tombstone lists that takes all of a task for its own."""
-    commit = attacker.objects.commit(_newest(attacker, task))
-    found = {f"commit/{_newest(attacker, task)}", *(f"commit/{oid}" for oid in commit.parents)}
+    commit = attacker.tip(task)
+    found: list[Node] = [("commit", oid) for oid in (attacker.head(task).commit, *commit.parents)]
     if commit.model is not None:
-        found |= {f"model/{commit.model}"}
-        found |= {f"component/{ref.id}" for ref in attacker.objects.model(commit.model).components}
-    return sorted(found)
+        found.append(("model", commit.model))
+        found += [("component", ref.id) for ref in attacker.objects.model(commit.model).components]
+    return found

@@ -1,4 +1,4 @@
-"""People with keys, what they sign, and whoever has none but can write where they share."""
+"""People with keys, what they sign, and where they share it with somebody who has none."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from mu2net_core.api import config
+from mu2net_core.api import remote as remotes
+from mu2net_core.api.clone import CloneResult, clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.push import push
 from mu2net_core.api.signing import put_commit
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import HeadEntry, encode
-from mu2net_core.repo import HeadState, Remote, Repository
-from mu2net_core.repo.closure import Node, load_manifest, needs
-from mu2net_core.repo.epoch import new_epoch
+from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.outcomes import Exchange, NameReport, TaskReport
 from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.writer import Writer
 
-__all__ = ["KEYS", "Intruder", "allow", "public", "sign_as", "signed", "ticking", "told"]
+__all__ = ["KEYS", "SignedScene", "allow", "public", "set_scene", "sign_as", "signed", "ticking", "told"]
 
 KEYS = {name: Ed25519PrivateKey.from_private_bytes(bytes([seed] * 32)) for seed, name in enumerate(("ann", "eve"))}
 
@@ -66,7 +66,7 @@ def ticking(context: Context) -> Context:
     return replace(context, now=lambda: begin + timedelta(minutes=next(ticks)))
 
 
-def told(call: Callable[[], Exchange]) -> str:
+def told(call: Callable[[], Exchange | CloneResult]) -> str:
     """Returns what a command says went wrong, as an error or name by name; empty if nothing did."""
     try:
         result = call()
@@ -77,47 +77,49 @@ def told(call: Callable[[], Exchange]) -> str:
     return "; ".join(bad)
 
 
-@dataclass(frozen=True)
-class Intruder:
-    """Somebody who can write any bytes where others share, and has no key."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedScene:
+    """Ann, who signs, and Bob, who may require it and signs nothing, share tasks; Mallory writes there without a key.
 
-    remote: Remote
+    Attributes:
+        context: of all calls, at each look a minute later.
+        ann: her working copy.
+        bob: his.
+        origin: where they share.
+        keys: the file of allowed keys, in which is Ann's.
+    """
 
-    def head(self, task: str) -> HeadState:
-        """Returns the newest entry of a head."""
-        state = connect(self.remote).refs.head(task)
-        assert state is not None
-        return state
+    context: Context
+    ann: Repository
+    bob: Repository
+    origin: Remote
+    keys: Path
 
-    def bring(self, source: Repository, *tips: Node) -> None:
-        """Puts objects of another repository there, with all that they need."""
-        there, pending, seen = connect(self.remote).objects, list(tips), set[Node]()
-        while pending:
-            kind, oid = node = pending.pop()
-            if node in seen:
-                continue
-            seen.add(node)
-            there.put_bytes(kind, source.objects.read(kind, oid))
-            if kind != "component":
-                pending += needs(load_manifest(source.objects, node))
-            if kind == "model":
-                pending += [("component", ref.id) for ref in source.objects.model(oid).components]
+    @property
+    def mallory(self) -> Writer:
+        """Who writes where they share."""
+        return Writer.into(self.origin)
 
-    def move(self, task: str, commit_id: str) -> None:
-        """Lets a head move to a commit, whatever that is."""
-        refs = connect(self.remote).refs
-        refs.append(task, commit_id, after=refs.head(task))
+    def clone(self, name: str, *, is_strict: bool) -> str:
+        """Makes another clone, and returns what it says went wrong."""
+        return told(lambda: clone_signed(self.origin, name, self.context, self.keys if is_strict else None))
 
-    def overwrite(self, task: str, commit_id: str) -> None:
-        """Lets the newest entry of a head name another commit."""
-        there = connect(self.remote)
-        newest = self.head(task)
-        before = there.refs.entry(task, newest.number - 1)[0]
-        there.store.delete(entry_key(task, newest.number))
-        there.store.create(
-            entry_key(task, newest.number), encode(HeadEntry(commit=commit_id, previous=before.entry_hash))
-        )
 
-    def begin_epoch(self) -> None:
-        """Lets everybody look at everything again."""
-        new_epoch(connect(self.remote).store)
+def set_scene(
+    context: Context, origin: Remote, work: Callable[[Repository, Context], object], *, is_strict: bool = True
+) -> SignedScene:
+    """Lets Ann do some ``work`` and push it, and Bob clone it; with ``is_strict`` he requires it to be signed."""
+    context = ticking(context)
+    ann = sample_repository(context.cwd / "ann")
+    sign_as(ann, context, "ann")
+    remotes.add(ann, context, origin.name, origin.url, options=origin.options)
+    work(ann, context)
+    push(ann, context)
+    keys = allow(context, "ann")
+    bob = clone_signed(origin, "bob", context, keys if is_strict else None)
+    return SignedScene(context=context, ann=ann, bob=open_repository(bob.path), origin=origin, keys=keys)
+
+
+def clone_signed(origin: Remote, name: str, context: Context, keys: Path | None) -> CloneResult:
+    """Clones a place; if there are ``keys``, what it has must be signed by one of them."""
+    return clone(origin.url, name, context, options=origin.options, require_signed=keys)

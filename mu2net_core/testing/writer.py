@@ -1,59 +1,134 @@
-"""Whoever may write in a remote: puts there whatever bytes it likes, under whatever key."""
+"""Whoever may write in a repository or remote: puts there whatever bytes they like, under whatever key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final, Self
 
-from mu2net_core.objects import Agent, Commit, Kind, Model, Snapshot, Task, encode, hash_bytes, object_key
-from mu2net_core.repo import HeadState
-from mu2net_core.repo.database import Manifest, ObjectDatabase
+from mu2net_core.objects import Agent, Commit, Kind, Model, Task, encode, hash_bytes, object_key
+from mu2net_core.repo import HeadState, Remote, Repository
+from mu2net_core.repo.closure import Node, load_manifest, needs
+from mu2net_core.repo.database import MANIFESTS, Manifest, ObjectDatabase
+from mu2net_core.repo.epoch import new_epoch
+from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.remotes import connect
 from mu2net_core.storage import Store
 from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_task
 
-__all__ = ["MADE_AT", "Writer"]
+__all__ = ["EVIL", "MADE_AT", "Writer"]
 
-MADE_AT = "2026-01-02T00:00:00.000000+00:00"
-_KINDS: dict[type[Manifest], Kind] = {Commit: "commit", Model: "model", Snapshot: "snapshot", Task: "task"}
+MADE_AT: Final = "2026-01-02T00:00:00.000000+00:00"
+EVIL: Final = Agent(id="e" * 32, host="evil", device="cpu")
+_KINDS: dict[type[Manifest], Kind] = {value: kind for kind, value in MANIFESTS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Writes to a remote without asking whether it makes sense.
+    """Writes without asking whether it makes sense, and without any key of anybody.
 
     Attributes:
-        store: the remote's.
+        store: where.
+        at: when what it makes is said to have been made.
     """
 
     store: Store
+    at: str = MADE_AT
+
+    @classmethod
+    def into(cls, place: Repository | Remote) -> Self:
+        """Returns one who may write to ``place``."""
+        return cls(store=(connect(place) if isinstance(place, Remote) else place).store)
 
     @property
     def refs(self) -> Refs:
-        """The remote's refs."""
+        """The refs there, read anew."""
         return Refs(self.store)
 
     @property
     def objects(self) -> ObjectDatabase:
-        """The remote's objects."""
+        """The objects there, read anew."""
         return ObjectDatabase(self.store)
-
-    def put(self, value: Manifest) -> str:
-        """Stores a manifest, whatever it says; returns its id."""
-        data = encode(value)
-        oid = hash_bytes(data)
-        self.store.create(object_key(_KINDS[type(value)], oid), data)
-        return oid
 
     def write(self, key: str, data: bytes) -> None:
         """Writes a file, whatever is there."""
         self.store.delete(key)
         self.store.create(key, data)
 
+    def put(self, value: Manifest) -> str:
+        """Stores a manifest, whatever it says; returns its id."""
+        return self.created(value)[0]
+
+    def created(self, value: Manifest) -> tuple[str, bool]:
+        """Stores a manifest, whatever it says; returns its id, and whether it was not there yet."""
+        data = encode(value)
+        oid = hash_bytes(data)
+        return oid, self.store.create(object_key(_KINDS[type(value)], oid), data)
+
+    def bring(self, source: Repository, *tips: Node) -> None:
+        """Puts objects of another repository there, with all that they need."""
+        there, pending, seen = self.objects, list(tips), set[Node]()
+        while pending:
+            kind, oid = node = pending.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            there.put_bytes(kind, source.objects.read(kind, oid))
+            if kind != "component":
+                pending += needs(load_manifest(source.objects, node))
+            if kind == "model":
+                pending += [("component", ref.id) for ref in source.objects.model(oid).components]
+
     def head(self, task: str) -> HeadState:
         """Returns where a head stands."""
         state = self.refs.head(task)
-        assert state is not None
+        assert state is not None, f"{task} has no head"
         return state
+
+    def tip(self, task: str) -> Commit:
+        """Returns the commit that a head names."""
+        return self.objects.commit(self.head(task).commit)
+
+    def model_id(self, task: str) -> str:
+        """Returns the id of the model that a head retains."""
+        model_id = self.tip(task).model
+        assert model_id is not None, f"{task} has no model"
+        return model_id
+
+    def model(self, task: str) -> Model:
+        """Returns the model that a head retains."""
+        return self.objects.model(self.model_id(task))
+
+    def first(self, task: str, definition: Task | None = None, **changed: object) -> Commit:
+        """Returns the commit that adds a task, but for what is ``changed``; its task object is stored."""
+        begins = Commit(
+            task=task,
+            task_id=self.put(definition or sample_task(task)),
+            agent=EVIL,
+            started_at=self.at,
+            finished_at=self.at,
+            message=f"add {task}",
+            identity=SAMPLE_IDENTITY,
+        )
+        return replace(begins, **changed)  # type: ignore[arg-type]
+
+    def next(self, task: str, **changed: object) -> Commit:
+        """Returns a commit that could follow a head and says the same, but for what is ``changed``; not stored."""
+        state = self.head(task)
+        follows = replace(
+            self.objects.commit(state.commit),
+            parents=(state.commit,),
+            snapshot=None,
+            selections={},
+            agent=EVIL,
+            finished_at=self.at,
+            message="evil",
+            reset_to=None,
+            run=None,
+            identity=None,
+            signature=None,
+        )
+        return replace(follows, **changed)  # type: ignore[arg-type]
 
     def move(self, task: str, commit: Commit | str) -> str:
         """Appends an entry to a head, or begins one; returns the commit's id."""
@@ -61,28 +136,12 @@ class Writer:
         self.refs.append(task, oid, after=self.refs.head(task))
         return oid
 
-    def first(self, task: str, definition: Task | None = None, identity: str | None = SAMPLE_IDENTITY) -> Commit:
-        """Returns the commit that adds a task; its task object is stored."""
-        return Commit(
-            task=task,
-            task_id=self.put(definition or sample_task(task)),
-            agent=Agent(id="e" * 32, host="evil", device="cpu"),
-            started_at=MADE_AT,
-            finished_at=MADE_AT,
-            message=f"add {task}",
-            identity=identity,
-        )
+    def overwrite(self, task: str, commit_id: str) -> None:
+        """Lets the newest entry of a head name another commit."""
+        number = self.head(task).number
+        entry = replace(self.refs.entry(task, number)[1], commit=commit_id)
+        self.write(entry_key(task, number), encode(entry))
 
-    def next(self, task: str) -> Commit:
-        """Returns a commit that could follow a head and says the same, not stored."""
-        state = self.head(task)
-        before = self.objects.commit(state.commit)
-        plain = replace(before, identity=None, run=None, reset_to=None, snapshot=None, signature=None)
-        agent = Agent(id="e" * 32, host="evil", device="cpu")
-        return replace(plain, parents=(state.commit,), agent=agent, message="evil", finished_at=MADE_AT)
-
-    def model(self, task: str) -> Model:
-        """Returns the model that a head retains."""
-        model_id = self.objects.commit(self.head(task).commit).model
-        assert model_id is not None
-        return self.objects.model(model_id)
+    def begin_epoch(self) -> None:
+        """Lets everybody look at everything again."""
+        new_epoch(self.store)

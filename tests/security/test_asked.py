@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -28,29 +27,6 @@ from mu2net_core.testing.sharing import clone_of, commit_of, model_of, pull
 from mu2net_core.testing.wrappers import WrappedStore
 
 Spot = Callable[..., Remote]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(params=["folder"])
-def spot(request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
-    """Returns what names places, in a folder or a bucket, where there is nothing yet."""
-    bucket = None if request.param == "folder" else request.getfixturevalue(request.param)
-
-    def named(name: str, *readers: str) -> Remote:
-        if bucket is None:
-            return Remote(name=name, url=str(tmp_path / name), readers=readers or None)
-        return Remote(name=name, url=f"{bucket.url}/{name}", readers=readers or None, options=bucket.options)
-
-    return named
-
-
-@pytest.fixture
-def origin(spot: Spot) -> Remote:
-    return spot("origin")
 
 
 @pytest.fixture
@@ -110,7 +86,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return Asked(monkeypatch)
 
 
-@pytest.mark.parametrize("spot", ["folder", "moto_bucket"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_what_only_one_refers_to_is_asked_for_only_there(
     bob: Repository, asked: Asked, origin: Remote, vault: Remote
 ) -> None:
@@ -191,7 +167,7 @@ def test_tags_roots_and_earlier_models_count_and_what_is_missing_ends_its_line(
     assert not held_by(bob, vault) & set(parts(ann, "secret"))
 
 
-@pytest.mark.parametrize("spot", ["folder", "moto_bucket"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_a_tag_that_names_what_only_we_have_makes_nobody_ask_for_it(
     bob: Repository, asked: Asked, origin: Remote, vault: Remote
 ) -> None:

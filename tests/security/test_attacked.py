@@ -180,7 +180,7 @@ def test_a_push_tells_that_the_only_task_is_broken_over_there(folder: Path, atta
     siege.add(0, "pub-a")
     siege.push(0)
     siege.attack(attack, "pub-a", "pub-b")
-    Attacker(LocalStore(siege.remote)).new_epoch()  # so that a push looks at all there is
+    Attacker(store=LocalStore(siege.remote)).begin_epoch()  # so that a push looks at all there is
     (report,) = siege.push(0).tasks
     assert (report.task, report.outcome) == ("pub-a", "broken")
 

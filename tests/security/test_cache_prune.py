@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from hashlib import md5
 from pathlib import Path
@@ -23,11 +22,6 @@ from mu2net_core.testing.servers import Bucket
 
 DATA = bytes(range(256)) * 1000
 RIGHT = md5(DATA, usedforsecurity=False).digest()
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture

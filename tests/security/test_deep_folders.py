@@ -22,27 +22,17 @@ from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.links import DEEPEST
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.sharing import working_copy
 
 MANY, LONG = ("d", 1100), ("x" * 200, 30)
 """Deeper than calls go, and longer than paths may be."""
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Remote:
-    return Remote(name="origin", url=str(tmp_path / "shared"))
-
-
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy that has something to push."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
+    repo = working_copy(tmp_path / "ann", origin)
     add_sample_task(repo, "cats")
     push(repo, origin)
     evolve_sample(repo, "cats", score=0.5)
@@ -84,7 +74,7 @@ def dig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_they_stop_nobody_and_are_named(
     dig: Callable[[Path], None], place: str, ann: Repository, origin: Remote, tmp_path: Path
 ) -> None:
-    dig(tmp_path / "shared" / place)
+    dig(Path(origin.url) / place)
     assert [report.outcome for report in push(ann, origin).tasks] == ["updated"]
     fetch(ann, connect(origin))
     assert probe(connect(origin).store, now=lambda: datetime.now(UTC)).verdict == "safe"

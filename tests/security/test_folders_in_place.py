@@ -15,8 +15,8 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.outcomes import RemoteBehindError
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import broken, outcomes
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.sharing import add_tasks, broken, outcomes, working_copy
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +37,8 @@ def shared(tmp_path: Path) -> Path:
 @pytest.fixture
 def ann(tmp_path: Path, shared: Path, context: Context) -> Repository:
     """Returns a working copy that shares two tasks, and since went on with both."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(Remote(name="origin", url=str(shared))))
-    for task in ("digits", "letters"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    repo = working_copy(tmp_path / "ann", Remote(name="origin", url=str(shared)))
+    add_tasks(repo, "digits", "letters")
     push(repo, context)
     for task in ("digits", "letters"):
         evolve_sample(repo, task, score=0.6, seed=ord(task[0]) + 1)

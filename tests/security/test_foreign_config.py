@@ -14,31 +14,22 @@ from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect, connect_or_create
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import evolve_sample, sample_repository
+from mu2net_core.testing.sharing import add_tasks, working_copy
 
 EVIL = Remote(name="origin", url="s3://evil/x", readers=("mallory",))
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(params=["folder", "moto_bucket"])
-def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
-    if request.param == "folder":
-        return Remote(name="origin", url=str(tmp_path / "shared"))
-    bucket = request.getfixturevalue(request.param)
-    return Remote(name="origin", url=bucket.url, options=bucket.options)
+@pytest.fixture(params=["folder", "bucket"])
+def medium(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy whose remote had a remote of its own written into its settings."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    add_sample_task(repo, "cats")
-    evolve_sample(repo, "cats", score=0.5)
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "cats")
     push(repo, origin)
     there = connect(origin)
     settings = Config.parse(there.store.read("config.toml"), what="it").with_remote(EVIL)

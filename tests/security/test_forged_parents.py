@@ -29,9 +29,9 @@ def bob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
         evolve_sample(ann, task, score=0.5, trains=("embedding", "head"), seed=ord(task[0]))
     push(ann, team)
     there, private = Forger.into(team), ann.objects.model(model_of(ann, "secret")).component("embedding")
-    model = replace(there.model("open")[1], parent=model_of(ann, "open"), score=None)
+    model = replace(there.model("open"), parent=model_of(ann, "open"), score=None)
     forged = there.naming(model, private.id, {}, size_bytes=private.size_bytes)
-    there.move("open", there.next_commit("open", model=there.objects.put(forged)))
+    there.move("open", there.next("open", model=there.put(forged)))
     return clone_of(team, tmp_path / "bob")
 
 

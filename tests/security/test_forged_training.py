@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -32,29 +31,6 @@ Spot = Callable[..., Remote]
 MINE = AccessRule.only(["secret"])
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def kind() -> str:
-    return "folder"
-
-
-@pytest.fixture
-def spot(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
-    """Returns what names places, in a folder or a bucket, where there is nothing yet."""
-    bucket = request.getfixturevalue("moto_bucket") if kind == "s3" else None
-
-    def named(name: str, *readers: str) -> Remote:
-        if bucket is None:
-            return Remote(name=name, url=str(tmp_path / name), readers=readers or None)
-        return Remote(name=name, url=f"{bucket.url}/{name}", readers=readers or None, options=bucket.options)
-
-    return named
-
-
 @pytest.fixture
 def ann(tmp_path: Path) -> Repository:
     """Returns a working copy with a public task, and a private one that learned from it."""
@@ -75,13 +51,12 @@ def wanted(repo: Repository) -> tuple[str, int]:
 
 
 def forged(forger: Forger, oid: str, size_bytes: int, training: dict[str, Training], **changed: object) -> Model:
-    model_id, model = forger.model("pub")
-    lie = forger.naming(model, oid, training, size_bytes=size_bytes, trainable=False, **changed)
-    return replace(lie, parent=model_id, score=0.99, quality=0.99)
+    lie = forger.naming(forger.model("pub"), oid, training, size_bytes=size_bytes, trainable=False, **changed)
+    return replace(lie, parent=forger.model_id("pub"), score=0.99, quality=0.99)
 
 
 def as_head(forger: Forger, model: Model) -> None:
-    forger.move("pub", forger.next_commit("pub", model=forger.objects.put(model)))
+    forger.move("pub", forger.next("pub", model=forger.put(model)))
 
 
 def no_training(forger: Forger, oid: str, size_bytes: int) -> None:
@@ -101,21 +76,21 @@ def its_own_parent(forger: Forger, oid: str, size_bytes: int) -> None:
 
 
 def as_an_ancestor(forger: Forger, oid: str, size_bytes: int) -> None:
-    _, model = forger.model("pub")
-    parent = forger.objects.put(forged(forger, oid, size_bytes, {}, parent=None))
+    model = forger.model("pub")
+    parent = forger.put(forged(forger, oid, size_bytes, {}, parent=None))
     as_head(forger, replace(model, parent=parent, score=0.98))
 
 
 def in_the_history(forger: Forger, oid: str, size_bytes: int) -> None:
-    _, model = forger.model("pub")
+    model = forger.model("pub")
     no_training(forger, oid, size_bytes)
     as_head(forger, replace(model, score=0.98))
 
 
 def as_a_root_of_a_snapshot(forger: Forger, oid: str, size_bytes: int) -> None:
     lie = replace(forged(forger, oid, size_bytes, {}, parent=None), task=None, task_id=None, parent=None, root=None)
-    snapshot = Snapshot(heads={}, roots={"tiny": forger.objects.put(lie)})
-    forger.move("pub", forger.next_commit("pub", snapshot=forger.objects.put(snapshot)))
+    snapshot = Snapshot(heads={}, roots={"tiny": forger.put(lie)})
+    forger.move("pub", forger.next("pub", snapshot=forger.put(snapshot)))
 
 
 LIES = [
@@ -196,7 +171,7 @@ def test_what_hides_its_training_goes_nowhere(
     assert not connect(mirror).objects.has("component", wanted(ann)[0])
 
 
-@pytest.mark.parametrize("kind", ["s3"])
+@pytest.mark.parametrize("medium", ["bucket"])
 @pytest.mark.parametrize("verb", [push_a_tag, repair])
 def test_neither_does_it_into_a_bucket(ann: Repository, spot: Spot, verb: Callable[..., None]) -> None:
     no_training(Forger.into(ann), *wanted(ann))
@@ -215,7 +190,7 @@ def test_a_root_that_hides_its_training_stays(ann: Repository, spot: Spot) -> No
     assert leaks(mirror, "secret") == set()
 
 
-@pytest.mark.parametrize(("kind", "lie"), [*(("folder", lie) for lie in LIES), ("s3", no_training)])
+@pytest.mark.parametrize(("medium", "lie"), [*(("folder", lie) for lie in LIES), ("bucket", no_training)])
 def test_what_comes_from_a_remote_goes_to_no_other(ann: Repository, spot: Spot, lie: Callable[..., None]) -> None:
     origin, mirror = spot("origin"), spot("mirror")
     push(ann, origin)
@@ -296,7 +271,7 @@ def test_fsck_names_the_model_and_the_layer(ann: Repository, lie: Callable[..., 
     assert wanted(ann)[0] in {ref.id for ref in model.components}
 
 
-@pytest.mark.parametrize("kind", ["folder", "s3"])
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_fsck_names_them_in_a_remote(ann: Repository, spot: Spot) -> None:
     vault = spot("vault", "secret")
     push(ann, vault)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,8 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu2net_core.api import remote as remotes
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.fetch import fetch
 from mu2net_core.api.fsck import fsck
@@ -32,14 +29,9 @@ from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import Intruder, allow, sign_as, signed, ticking, told
+from mu2net_core.testing.signers import SignedScene, set_scene, signed, told
 
 AT = "2026-01-02T03:04:05.000000+00:00"
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 class Commits(dict[str, Commit]):
@@ -134,73 +126,47 @@ class TestCheckForward:
         assert (check_forward(commits, "a", log) is None) == is_fine  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
-class Scene:
-    """Ann, who signs, and Bob, who requires it, share the tasks a and b in a place that Mallory writes to."""
-
-    context: Context
-    ann: Repository
-    bob: Repository
-    mallory: Intruder
-    keys: Path
-
-    @property
-    def origin(self) -> Remote:
-        return self.mallory.remote
-
-    def clone(self, name: str, *, is_strict: bool) -> str:
-        keys = self.keys if is_strict else None
-        place = self.origin
-        return told(lambda: clone(place.url, name, self.context, options=place.options, require_signed=keys))
+@pytest.fixture
+def scene(context: Context, origin: Remote) -> SignedScene:
+    """Returns a place where Ann shares a, which she moved twice, and b; Bob requires signatures."""
+    return set_scene(context, origin, begin)
 
 
-@pytest.fixture(params=["folder"])
-def scene(request: pytest.FixtureRequest, context: Context, tmp_path: Path) -> Scene:
-    place = Remote(name="origin", url=str(tmp_path / "shared"))
-    if request.param == "bucket":
-        bucket = request.getfixturevalue("moto_bucket")
-        place = Remote(name="origin", url=bucket.url, options=bucket.options)
-    context = ticking(context)
-    ann = sample_repository(tmp_path / "ann")
-    sign_as(ann, context, "ann")
+def begin(ann: Repository, context: Context) -> None:
     for task in ("a", "b"):
         signed(ann, context, task)
-    remotes.add(ann, context, "origin", place.url, options=place.options)
-    for score in (0.5, 0.6):
-        signed(ann, context, "a", score=score)
-        push(ann, context)
-    keys = allow(context, "ann")
-    clone(place.url, "bob", context, options=place.options, require_signed=keys)
-    return Scene(context=context, ann=ann, bob=open_repository(tmp_path / "bob"), mallory=Intruder(place), keys=keys)
+    signed(ann, context, "a", score=0.5)
+    push(ann, context)
+    signed(ann, context, "a", score=0.6)
 
 
-everywhere = pytest.mark.parametrize("scene", ["folder", "bucket"], indirect=True)
+everywhere = pytest.mark.parametrize("medium", ["folder", "bucket"])
 
 
-def older(scene: Scene) -> str:
+def older(scene: SignedScene) -> str:
     """Returns the commit that the head of a was at before the newest."""
     return scene.ann.refs.log("a")[-2].commit
 
 
-def appended(scene: Scene) -> None:
+def appended(scene: SignedScene) -> None:
     scene.mallory.move("a", older(scene))
 
 
-def in_its_place(scene: Scene) -> None:
+def in_its_place(scene: SignedScene) -> None:
     scene.mallory.overwrite("a", older(scene))
 
 
-def cut_off(scene: Scene) -> None:
+def cut_off(scene: SignedScene) -> None:
     connect(scene.origin).store.delete(entry_key("a", scene.mallory.head("a").number))
 
 
-def gone(scene: Scene) -> None:
+def gone(scene: SignedScene) -> None:
     store = connect(scene.origin).store
     for number in range(1, scene.mallory.head("a").number + 1):
         store.delete(entry_key("a", number))
 
 
-def fetched(scene: Scene) -> str:
+def fetched(scene: SignedScene) -> str:
     """Returns what Bob's fetch says, whether it fails or not."""
     try:
         return "; ".join(report.reason or "" for report in fetch(scene.bob, scene.context).tasks)
@@ -209,16 +175,15 @@ def fetched(scene: Scene) -> str:
 
 
 @pytest.mark.parametrize(
-    ("scene", "attack", "is_new_epoch"),
+    ("medium", "attack", "is_new_epoch"),
     [
         *(("folder", attack, is_new) for attack in (appended, in_its_place, cut_off, gone) for is_new in (False, True)),
         ("bucket", appended, False),
         ("bucket", in_its_place, True),
     ],
-    indirect=["scene"],
 )
 def test_who_saw_more_is_told_keeps_it_and_puts_it_right(
-    scene: Scene, attack: Callable[[Scene], None], is_new_epoch: bool
+    scene: SignedScene, attack: Callable[[SignedScene], None], is_new_epoch: bool
 ) -> None:
     newest = commit_of(scene.ann, "a")
     attack(scene)
@@ -234,7 +199,7 @@ def test_who_saw_more_is_told_keeps_it_and_puts_it_right(
     assert commit_of(open_repository(scene.context.cwd / "new"), "a") == newest
 
 
-def test_a_pull_tells_it_and_so_does_the_check_of_the_remote(scene: Scene) -> None:
+def test_a_pull_tells_it_and_so_does_the_check_of_the_remote(scene: SignedScene) -> None:
     appended(scene)
     problems = fsck(scene.ann, scene.context, remote="origin").problems
     assert [(p.kind, p.object) for p in problems] == [
@@ -247,14 +212,14 @@ def test_a_pull_tells_it_and_so_does_the_check_of_the_remote(scene: Scene) -> No
 
 
 @everywhere
-def test_a_new_clone_that_requires_signatures_reads_whole_logs(scene: Scene) -> None:
+def test_a_new_clone_that_requires_signatures_reads_whole_logs(scene: SignedScene) -> None:
     appended(scene)
     assert "goes back" in scene.clone("new", is_strict=True)
     new = scene.context.cwd / "new"
     assert not new.exists() or open_repository(new).refs.head("a") is None
 
 
-def test_work_that_was_fetched_and_not_taken_over_yet_is_not_forgotten(scene: Scene) -> None:
+def test_work_that_was_fetched_and_not_taken_over_yet_is_not_forgotten(scene: SignedScene) -> None:
     newest = signed(scene.ann, scene.context, "a", score=0.8)
     push(scene.ann, scene.context)
     fetch(scene.bob, scene.context)
@@ -263,7 +228,7 @@ def test_work_that_was_fetched_and_not_taken_over_yet_is_not_forgotten(scene: Sc
     assert commit_of(scene.bob, "a") == newest
 
 
-def test_nor_is_it_if_the_head_is_put_back_again_and_again(scene: Scene) -> None:
+def test_nor_is_it_if_the_head_is_put_back_again_and_again(scene: SignedScene) -> None:
     newest = signed(scene.ann, scene.context, "a", score=0.8)
     push(scene.ann, scene.context)
     fetch(scene.bob, scene.context)
@@ -274,7 +239,7 @@ def test_nor_is_it_if_the_head_is_put_back_again_and_again(scene: Scene) -> None
     assert commit_of(scene.bob, "a") == newest
 
 
-def test_a_purge_that_came_before_the_task_was_added_again_removes_it_no_second_time(scene: Scene) -> None:
+def test_a_purge_that_came_before_the_task_was_added_again_removes_it_no_second_time(scene: SignedScene) -> None:
     purge(scene.ann, scene.context, "b", remote="origin", settle=lambda: None)
     follows = replace(scene.context, environ={"MU2NET_PULL_FOLLOW_PURGES": "true"})
     pull(scene.ann, follows)
@@ -340,7 +305,7 @@ class TestVeryLongLogs:
         assert all(one == other for one, other in pairwise(log[1:]))
 
 
-def test_removing_the_whole_remote_is_told(scene: Scene) -> None:
+def test_removing_the_whole_remote_is_told(scene: SignedScene) -> None:
     shutil.rmtree(scene.origin.url)
     with pytest.raises(NotFoundError, match="is gone"):
         fetch(scene.bob, scene.context)

@@ -11,48 +11,33 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.objects import Snapshot, hash_bytes, object_key
+from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, sending, tracking
 from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.outcomes import Exchange, RemoteBehindError
 from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach, connect
+from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of, outcomes, pull
+from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
+from mu2net_core.testing.sharing import add_tasks, commit_of, outcomes, pull, working_copy
 from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.writer import Writer
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture(params=["folder", "memory"])
-def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
-    """Returns a remote where there is nothing yet."""
-    if request.param == "folder":
-        return Remote(name="origin", url=str(tmp_path / "shared"))
-    if request.param == "memory":
-        return Remote(name="origin", url=f"memory://{hash_bytes(request.node.nodeid.encode())}")
-    bucket = request.getfixturevalue(request.param)
-    return Remote(name="origin", url=bucket.url, options=bucket.options)
+def medium(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy that has new work."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    attach(repo)
-    for task in ("cats", "dogs"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "cats", "dogs")
     push(repo, origin)
     evolve_sample(repo, "cats", score=0.9, trains=LAYERS, seed=9)
     return repo
@@ -113,9 +98,8 @@ MOMENTS = ["while sending", "before", "after"]
 
 
 @pytest.mark.parametrize(
-    ("origin", "moment"),
-    [*((place, moment) for place in ("folder", "memory") for moment in MOMENTS), ("moto_bucket", "after")],
-    indirect=["origin"],
+    ("medium", "moment"),
+    [*((place, moment) for place in ("folder", "memory") for moment in MOMENTS), ("bucket", "after")],
 )
 def test_a_head_never_names_what_was_collected_meanwhile(ann: Repository, origin: Remote, moment: str) -> None:
     assert outcomes(sleepy_push(ann, origin, moment))["cats"] == "updated"
@@ -134,7 +118,7 @@ def test_neither_does_a_tag_or_a_root(ann: Repository, origin: Remote, moment: s
     assert is_whole(ann, origin)
 
 
-@pytest.mark.parametrize("origin", ["folder"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder"])
 def test_what_got_old_and_is_still_there_is_written_again(
     ann: Repository, origin: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +141,7 @@ def test_what_got_old_and_is_still_there_is_written_again(
     assert all(path.stat().st_mtime > time.time() - 3600 for path in aged)
 
 
-@pytest.mark.parametrize("origin", ["memory"], indirect=True)
+@pytest.mark.parametrize("medium", ["memory"])
 def test_a_push_that_takes_hours_asks_for_nothing_more(ann: Repository, origin: Remote) -> None:
     calls = []
     for step in (timedelta(), timedelta(hours=1)):
@@ -205,7 +189,7 @@ def test_who_was_killed_after_the_head_moved_mends_it_with_the_next_push(
     assert not read_tracking(ann.state, origin).unfinished
 
 
-@pytest.mark.parametrize("origin", ["memory"], indirect=True)
+@pytest.mark.parametrize("medium", ["memory"])
 @pytest.mark.parametrize("is_big", [False, True])
 def test_a_push_that_did_not_end_is_followed_by_one_that_looks_at_all(
     ann: Repository, origin: Remote, monkeypatch: pytest.MonkeyPatch, is_big: bool
@@ -233,8 +217,7 @@ def test_a_head_that_names_a_commit_only_we_have_is_sent(ann: Repository, origin
         add_sample_task(ann, "birds")
         ours = evolve_sample(ann, "birds", score=0.5, trains=LAYERS).commit
     task = "birds" if is_new else "cats"
-    there = Forger.into(origin)
-    there.refs.append(task, ours, after=there.refs.head(task))
+    Writer.into(origin).move(task, ours)
     assert not connect(origin).objects.has("commit", ours)
     with suppress(RemoteBehindError):
         pull(ann, origin)

@@ -11,16 +11,15 @@ from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_tombstone
+from mu2net_core.testing.samples import sample_repository, sample_tombstone
+from mu2net_core.testing.sharing import add_tasks
 
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Repository:
     """Returns a repository with two tasks, and the tag v1 of both."""
     repo = sample_repository(tmp_path / "work")
-    for task in ("digits", "evil"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    add_tasks(repo, "digits", "evil")
     heads = {task: state.commit for task, state in repo.refs.heads().items()}
     repo.refs.create_tag("v1", repo.objects.put(Snapshot(heads=heads, roots=repo.refs.roots())))
     return repo

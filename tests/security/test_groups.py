@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +15,11 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import AccessRule, Task
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.sharing import broken, model_of, outcomes
 from mu2net_core.testing.writer import Writer
 
 TEAM = "team-a"
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -38,11 +31,6 @@ def shared(tmp_path: Path) -> Repository:
         evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
     add_sample_task(repo, "open")
     return repo
-
-
-@pytest.fixture
-def evil(shared: Repository) -> Writer:
-    return Writer(store=open_store(str(shared.path)))
 
 
 @pytest.fixture

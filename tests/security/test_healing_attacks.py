@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import AccessRule, Commit, Kind, Model, Snapshot, encode, hash_bytes, object_key
+from mu2net_core.objects import AccessRule, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.epoch import current_epoch, new_epoch
@@ -36,36 +36,24 @@ from mu2net_core.testing.samples import (
     sample_task,
     sample_tombstone,
 )
-from mu2net_core.testing.sharing import commit_of, model_of, outcomes
+from mu2net_core.testing.sharing import add_tasks, commit_of, model_of, outcomes, working_copy
+from mu2net_core.testing.writer import Writer
 
 TEAM = AccessRule.only(["team-a"])
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _minutes = count()
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(params=["folder", "moto_bucket"])
-def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
-    """Returns a remote that everybody can read, and the attacker write."""
-    if request.param == "folder":
-        return Remote(name="origin", url=str(tmp_path / "shared"))
-    bucket = request.getfixturevalue(request.param)
-    return Remote(name="origin", url=bucket.url, options=bucket.options)
+@pytest.fixture(params=["folder", "bucket"])
+def medium(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy that shares ``cats`` and ``dogs``, and has ``secret``, which is for a team."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    attach(repo)
-    for task in ("cats", "dogs"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "cats", "dogs")
     add_sample_task(repo, "secret", TEAM)
     evolve_sample(repo, "secret", score=0.5, seed=7, trains=("embedding", "head"))
     exchange(push, repo, origin)
@@ -102,12 +90,6 @@ def leaked(store: Store, repo: Repository, task: str) -> list[str]:
     own = {object_key(kind, oid) for oid in ids for kind in ("model", "component")}
     named = [key for key in keys if not key.startswith("objects/component") and f'"{task}"'.encode() in store.read(key)]
     return sorted({*own & set(keys), *named})
-
-
-def put(store: Store, kind: Kind, value: Commit | Model | Snapshot) -> str:
-    data = encode(value)
-    store.create(object_key(kind, hash_bytes(data)), data)
-    return hash_bytes(data)
 
 
 def lose(store: Store, *keys: str) -> None:
@@ -160,9 +142,9 @@ def test_a_forged_model_brings_no_private_component(
     before = ann.objects.commit(commit_of(ann, "cats"))
     model = ann.objects.model(model_of(ann, "cats"))
     private = [replace(ref, training={}) for ref in ann.objects.model(model_of(ann, "secret")).components]
-    evil = put(store, "model", replace(model, components=tuple(private), parent=model_of(ann, "cats"), score=0.99))
+    evil = Writer(store=store).put(replace(model, components=tuple(private), parent=model_of(ann, "cats"), score=0.99))
     commit = replace(before, model=evil, parents=(commit_of(ann, "cats"),), identity=None, message="better")
-    Refs(store).append("cats", put(store, "commit", commit), after=Refs(store).head("cats"))
+    Writer(store=store).move("cats", commit)
     fetch_and_push(victim, origin)
     assert leaked(store, ann, "secret") == []
 
@@ -206,12 +188,12 @@ def _parts(repo: Repository) -> dict[str, Node]:
     }
 
 
-_IN_A_BUCKET = [("moto_bucket", "component", "cats", 0, False), ("moto_bucket", "commit", "zebras", 1_000, True)]
+_IN_A_BUCKET = [("bucket", "component", "cats", 0, False), ("bucket", "commit", "zebras", 1_000, True)]
 _KINDS = ("component", "model", "commit")
 _CLAIMS = list(product(["folder"], _KINDS, ["cats", "zebras"], [0, 1_000], [False, True])) + _IN_A_BUCKET
 
 
-@pytest.mark.parametrize(("origin", "kind", "task", "through", "is_new_epoch"), _CLAIMS, indirect=["origin"])
+@pytest.mark.parametrize(("medium", "kind", "task", "through", "is_new_epoch"), _CLAIMS)
 def test_a_forged_tombstone_hides_no_loss(
     ann: Repository, origin: Remote, store: Store, kind: str, task: str, through: int, is_new_epoch: bool
 ) -> None:
@@ -264,7 +246,7 @@ def encode_entry(repo: Repository) -> bytes:
     return repo.store.read(entry_key("cats", state.number))
 
 
-@pytest.mark.parametrize("origin", ["folder"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder"])
 @pytest.mark.parametrize("what", ["a pipe", "a link to a file without end"])
 @pytest.mark.parametrize("key", ["config.toml", "refs/roots/tiny"])
 def test_nothing_is_read_from_what_is_no_file(
@@ -282,7 +264,7 @@ def test_nothing_is_read_from_what_is_no_file(
     assert not file.is_file()
 
 
-@pytest.mark.parametrize("origin", ["folder"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder"])
 @pytest.mark.parametrize("key", ["refs/heads/cats/00000001", "refs/roots/tiny", "config.toml"])
 def test_a_link_in_place_of_a_file_is_neither_followed_nor_deleted(
     ann: Repository, origin: Remote, store: Store, tmp_path: Path, key: str

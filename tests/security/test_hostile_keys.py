@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from mu2net_core.repo.place import there
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
 from mu2net_core.storage.remote import FsspecStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.sharing import working_copy
 
 NAMES = (
     "\x1b]0;mine\x07",
@@ -36,24 +36,15 @@ NAMES = (
 PLACES = ("refs/heads", "refs/tags", "refs/roots", "refs/purged", "objects/commit", "objects/component/ab", "probe")
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(params=["folder", "moto_bucket"])
-def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
-    if request.param == "folder":
-        return Remote(name="origin", url=str(tmp_path / "shared"))
-    bucket = request.getfixturevalue(request.param)
-    return Remote(name="origin", url=bucket.url, options=bucket.options)
+@pytest.fixture(params=["folder", "bucket"])
+def medium(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy that has something to push."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
+    repo = working_copy(tmp_path / "ann", origin)
     add_sample_task(repo, "cats")
     push(repo, origin)
     evolve_sample(repo, "cats", score=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,11 +35,6 @@ from mu2net_core.testing.wrappers import WrappedStore
 
 OTHER = "b" * 32
 Verb = Callable[[Repository, Context], object]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @dataclass(frozen=True)

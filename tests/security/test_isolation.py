@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,16 +18,14 @@ from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.objects import Snapshot, encode
 from mu2net_core.repo import Remote, Repository, fetching, open_repository, refs
-from mu2net_core.repo.epoch import new_epoch
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.outcomes import RemoteBehindError
 from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.tracking import forget_tracking, read_purged
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_tombstone
-from mu2net_core.testing.servers import Bucket
-from mu2net_core.testing.sharing import broken, commit_of, model_of, outcomes
+from mu2net_core.testing.samples import evolve_sample, sample_tombstone
+from mu2net_core.testing.sharing import add_tasks, broken, commit_of, model_of, outcomes, working_copy
 from mu2net_core.testing.wrappers import WrappedStore
 from mu2net_core.testing.writer import Writer
 
@@ -37,42 +34,21 @@ LONG = "/".join(["a" * 100] * 3)
 FOREIGN = "77" * 16
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture
-def remote(tmp_path: Path) -> Remote:
-    return Remote(name="origin", url=str(tmp_path / "shared"))
-
-
-@pytest.fixture
-def ann(tmp_path: Path, remote: Remote, context: Context) -> Repository:
+def ann(tmp_path: Path, origin: Remote, context: Context) -> Repository:
     """Returns a working copy that pushed three tasks and a tag."""
-    return sharing(tmp_path, remote, context)
-
-
-@pytest.fixture
-def bob(tmp_path: Path, ann: Repository, remote: Remote, context: Context) -> Repository:
-    """Returns a clone; since it was made, ann went on with the task digits."""
-    return cloned_before(tmp_path, ann, remote, context)
-
-
-def sharing(folder: Path, remote: Remote, context: Context) -> Repository:
-    repo = sample_repository(folder / "ann")
-    repo.update_config(lambda config: config.with_remote(remote))
-    for task in ("digits", "letters", "yyy"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "digits", "letters", "yyy")
     heads = {task: state.commit for task, state in repo.refs.heads().items()}
     repo.refs.create_tag("v1", repo.objects.put(Snapshot(heads=heads, roots=repo.refs.roots())))
     push(repo, context)
     return open_repository(repo.worktree)
 
 
-def cloned_before(folder: Path, ann: Repository, remote: Remote, context: Context) -> Repository:
-    made = clone(remote.url, folder / "bob", context, options=remote.options)
+@pytest.fixture
+def bob(tmp_path: Path, ann: Repository, origin: Remote, context: Context) -> Repository:
+    """Returns a clone; since it was made, ann went on with the task digits."""
+    made = clone(origin.url, tmp_path / "bob", context, options=origin.options)
     evolve_sample(ann, "digits", score=0.6, seed=60)
     push(ann, context)
     return open_repository(made.path)
@@ -136,7 +112,7 @@ def stone(data: bytes) -> Callable[[Writer], str]:
 
     def attack(evil: Writer) -> str:
         evil.write("refs/purged/yyy/00000001", data)
-        new_epoch(evil.store)
+        evil.begin_epoch()
         return "task yyy"
 
     return attack
@@ -205,13 +181,13 @@ ATTACKS: dict[str, Callable[[Writer], str]] = {
 
 
 @pytest.fixture(params=ATTACKS)
-def attacked(request: pytest.FixtureRequest, bob: Repository, remote: Remote) -> str:
+def attacked(request: pytest.FixtureRequest, bob: Repository, origin: Remote) -> str:
     """Lets somebody write one bad file to the remote; returns what is broken by that."""
-    return ATTACKS[request.param](Writer(store=open_store(remote.url)))
+    return ATTACKS[request.param](Writer.into(origin))
 
 
 def test_everything_else_arrives_is_sent_and_is_cloned_and_the_name_is_said_each_time(
-    attacked: str, ann: Repository, bob: Repository, remote: Remote, context: Context, tmp_path: Path
+    attacked: str, ann: Repository, bob: Repository, origin: Remote, context: Context, tmp_path: Path
 ) -> None:
     shutil.copytree(bob.worktree, tmp_path / "carl")
     carl = open_repository(tmp_path / "carl")
@@ -224,14 +200,14 @@ def test_everything_else_arrives_is_sent_and_is_cloned_and_the_name_is_said_each
     assert {task.task for task in status(bob, context).tasks} == {"digits", "letters", "yyy"}
     evolve_sample(bob, "letters", score=0.7, seed=70)
     assert outcomes(push(bob, context))["letters"] == "updated"
-    assert Writer(store=open_store(remote.url)).head("letters").commit == commit_of(bob, "letters")
+    assert Writer.into(origin).head("letters").commit == commit_of(bob, "letters")
     assert outcomes(api.pull(carl, context, None, ["digits"]))["digits"] == "updated"
     for _ in range(2):
         assert list(broken(api.pull(carl, context))) == [attacked]
     assert commit_of(carl, "letters") == commit_of(bob, "letters")
     assert all(fsck(repo).problems == () for repo in (bob, carl))
     for full in (False, True):
-        made = clone(remote.url, tmp_path / f"new{full}", context, full)
+        made = clone(origin.url, tmp_path / f"new{full}", context, full)
         assert (list(broken(made)), made.is_whole) == ([attacked], False)
         new = open_repository(made.path)
         assert {task: commit_of(new, task) for task in ("digits", "letters")} == {
@@ -243,42 +219,36 @@ def test_everything_else_arrives_is_sent_and_is_cloned_and_the_name_is_said_each
         assert fsck(new).problems == ()
 
 
-@pytest.mark.parametrize("place", ["folder", "moto_bucket"])
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_all_at_once_block_only_their_names(
-    place: str, request: pytest.FixtureRequest, tmp_path: Path, context: Context
+    medium: str, bob: Repository, origin: Remote, tmp_path: Path, context: Context
 ) -> None:
-    remote = Remote(name="origin", url=str(tmp_path / "shared"))
-    if place == "moto_bucket":
-        bucket: Bucket = request.getfixturevalue(place)
-        remote = replace(remote, url=bucket.url, options=bucket.options)
-    ann = sharing(tmp_path, remote, context)
-    bob = cloned_before(tmp_path, ann, remote, context)
-    evil, names = Writer(store=open_store(remote.url, remote.options)), set[str]()
+    evil, names = Writer.into(origin), set[str]()
     for number, oid in enumerate((NOTHING, evil.head("letters").commit, foreign(evil), across(evil))):
         evil.move(f"zzz{number}", oid)
         names.add(f"task zzz{number}")
     evil.write("refs/roots/bad", b"nonsense")
     evil.write("refs/tags/bad", b"x" * 70_000)
     names |= {"root bad", "tag bad", stone(b"{nonsense")(evil)}
-    if place == "moto_bucket":
+    if medium == "bucket":
         evil.write("refs/roots/tiny/two", evil.store.read("refs/roots/tiny"))
         names.add("root tiny/two")
     pulled = api.pull(bob, context)
     assert set(broken(pulled)) == names
     assert outcomes(pulled)["digits"] == "updated"
-    made = clone(remote.url, tmp_path / "new", context, options=remote.options)
+    made = clone(origin.url, tmp_path / "new", context, options=origin.options)
     assert set(broken(made)) == names
     assert {"digits", "letters"} <= set(open_repository(made.path).refs.tasks())
 
 
 def test_a_damaged_component_keeps_its_task_out_of_a_full_clone_and_nothing_else(
-    ann: Repository, bob: Repository, remote: Remote, context: Context, tmp_path: Path
+    ann: Repository, bob: Repository, origin: Remote, context: Context, tmp_path: Path
 ) -> None:
     used = {ref.id for task in ("letters", "yyy") for ref in ann.objects.model(model_of(ann, task)).components}
     (own,) = {ref.id for ref in ann.objects.model(model_of(ann, "digits")).components} - used
-    evil = Writer(store=open_store(remote.url))
+    evil = Writer.into(origin)
     evil.write(f"objects/component/{own[:2]}/{own[2:]}.zarr.zip", b"nonsense")
-    made = clone(remote.url, tmp_path / "new", context, full=True)
+    made = clone(origin.url, tmp_path / "new", context, full=True)
     assert list(broken(made)) == ["task digits"]
     assert f"component {own}" in broken(made)["task digits"]
     assert open_repository(made.path).refs.tasks() == ("letters", "yyy")
@@ -287,9 +257,9 @@ def test_a_damaged_component_keeps_its_task_out_of_a_full_clone_and_nothing_else
 
 
 def test_a_root_that_is_another_model_there_stays_what_it_is_here(
-    bob: Repository, remote: Remote, context: Context
+    bob: Repository, origin: Remote, context: Context
 ) -> None:
-    evil = Writer(store=open_store(remote.url))
+    evil = Writer.into(origin)
     other = evil.put(replace(evil.objects.model(evil.refs.roots()["tiny"]), seed=99))
     evil.write("refs/roots/tiny", f"{other}\n".encode())
     before = dict(bob.refs.roots())
@@ -301,11 +271,11 @@ def test_a_root_that_is_another_model_there_stays_what_it_is_here(
 
 
 def test_a_head_that_names_a_commit_only_you_have_is_said_and_a_push_sends_it(
-    ann: Repository, bob: Repository, remote: Remote, context: Context
+    ann: Repository, bob: Repository, origin: Remote, context: Context
 ) -> None:
     evolve_sample(bob, "letters", score=0.8, seed=80)
     mine = commit_of(bob, "letters")
-    Writer(store=open_store(remote.url)).move("letters", mine)
+    Writer.into(origin).move("letters", mine)
     for _ in range(2):
         with pytest.raises(RemoteBehindError, match=r"1 commit.* gone there") as info:
             fetch(bob, context)
@@ -320,9 +290,9 @@ def test_a_head_that_names_a_commit_only_you_have_is_said_and_a_push_sends_it(
 
 
 def test_a_head_that_names_a_commit_you_left_behind_is_said_and_not_taken_over(
-    bob: Repository, remote: Remote, context: Context
+    bob: Repository, origin: Remote, context: Context
 ) -> None:
-    evil = Writer(store=open_store(remote.url))
+    evil = Writer.into(origin)
     left = bob.objects.put(replace(evil.next("letters"), message="never published"))
     evil.move("letters", left)
     before = commit_of(bob, "letters")
@@ -335,9 +305,9 @@ def test_a_head_that_names_a_commit_you_left_behind_is_said_and_not_taken_over(
 
 
 def test_an_entry_that_is_gone_there_does_not_keep_the_rest_from_coming(
-    ann: Repository, bob: Repository, remote: Remote, context: Context
+    ann: Repository, bob: Repository, origin: Remote, context: Context
 ) -> None:
-    Writer(store=open_store(remote.url)).store.delete(entry_key("yyy", 1))
+    Writer.into(origin).store.delete(entry_key("yyy", 1))
     for _ in range(2):
         with pytest.raises(RemoteBehindError, match="entry 1 of yyy is gone there") as info:
             api.pull(bob, context)
@@ -346,26 +316,26 @@ def test_an_entry_that_is_gone_there_does_not_keep_the_rest_from_coming(
 
 
 def test_tombstones_of_tasks_that_nobody_has_are_not_even_read(
-    bob: Repository, remote: Remote, context: Context
+    bob: Repository, origin: Remote, context: Context
 ) -> None:
-    evil = Writer(store=open_store(remote.url))
+    evil = Writer.into(origin)
     for number in range(50):
         evil.refs.create_tombstone(sample_tombstone(f"made-up-{number}", 1, roots=[NOTHING]))
-    new_epoch(evil.store)
-    store = WrappedStore(open_store(remote.url))
-    assert fetching.fetch(bob, RemoteRepository(remote, store), clock=context.now).is_whole
+    evil.begin_epoch()
+    store = WrappedStore(open_store(origin.url))
+    assert fetching.fetch(bob, RemoteRepository(origin, store), clock=context.now).is_whole
     assert not [key for method, key in store.log if method == "read" and key.startswith("refs/purged/")]
-    assert read_purged(bob.state, remote) == ()
+    assert read_purged(bob.state, origin) == ()
 
 
 def test_more_tombstones_of_a_task_than_any_purge_makes_block_that_task(
-    bob: Repository, remote: Remote, context: Context, monkeypatch: pytest.MonkeyPatch
+    bob: Repository, origin: Remote, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refs, "_MOST_STONES", 3)
-    evil = Writer(store=open_store(remote.url))
+    evil = Writer.into(origin)
     for number in range(4):
         evil.refs.create_tombstone(sample_tombstone("yyy", 1, roots=[f"{number:064x}"]))
-    new_epoch(evil.store)
+    evil.begin_epoch()
     for _ in range(2):
         found = broken(fetch(bob, context))
         assert list(found) == ["task yyy"]

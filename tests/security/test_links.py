@@ -35,11 +35,6 @@ FOLDERS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy that pushed two tasks, a tag and a root long ago, and has a new task besides."""

@@ -30,11 +30,6 @@ from mu2net_core.testing.servers import Bucket
 LONGEST = "/".join(["n" * 100] * 8)
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture
 def repo(tmp_path: Path) -> Repository:
     return sample_repository(tmp_path / "work")

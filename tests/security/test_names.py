@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,11 @@ from mu2net_core.api.pull import pull
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.revisions import resolve
-from mu2net_core.storage import open_store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import broken, outcomes
 from mu2net_core.testing.writer import Writer
 
 LONG = "/".join(["a" * 100] * 3)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture
@@ -33,11 +26,6 @@ def shared(tmp_path: Path) -> Repository:
     add_sample_task(repo, "digits")
     evolve_sample(repo, "digits", score=0.5)
     return repo
-
-
-@pytest.fixture
-def evil(shared: Repository) -> Writer:
-    return Writer(store=open_store(str(shared.path)))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,9 +22,8 @@ from mu2net_core.repo.patient import patient_there
 from mu2net_core.repo.prefetch import bring_models
 from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.sharing import broken, commit_of, model_of, outcomes, pull
+from mu2net_core.testing.samples import SAMPLE_IDENTITY, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.sharing import add_tasks, broken, commit_of, model_of, outcomes, pull
 from mu2net_core.testing.writer import Writer
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
@@ -33,24 +31,12 @@ NEVER = "3000-01-01T00:00:00.000000+00:00"
 FOREIGN = "77" * 16
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture
 def shared(tmp_path: Path) -> Repository:
     """Returns a remote with two tasks, one of them with two sides that can be joined."""
     repo = sample_repository(tmp_path / "shared", bare=True)
-    for task in ("digits", "letters"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+    add_tasks(repo, "digits", "letters")
     return repo
-
-
-@pytest.fixture
-def evil(shared: Repository) -> Writer:
-    return Writer(store=open_store(str(shared.path)))
 
 
 def working_copy(folder: Path, shared: Repository, *, partial: bool = True) -> tuple[Repository, Remote]:

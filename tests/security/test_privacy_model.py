@@ -23,8 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Training
-from mu2net_core.testing.attacker import Attacker
 from mu2net_core.testing.circles import CIRCLES, READERS, TASKS, Circles
+from mu2net_core.testing.spying import Spy
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 EXAMPLES, STEPS = (130, 50) if NIGHTLY else (10, 30)
@@ -164,7 +164,7 @@ class Sharing(RuleBasedStateMachine):
             return
         victim, task = chosen(pick, victims), chosen(at, tasks)
         taught = {task: Training(steps=1, examples=1)}
-        attack: dict[str, Callable[[Attacker], object]] = {
+        attack: dict[str, Callable[[Spy], object]] = {
             "plain": lambda attacker: attacker.forged_training(task, victim),
             "taught": lambda attacker: attacker.forged_training(task, victim, taught),
             "ancestor": lambda attacker: attacker.forged_ancestor(task, victim),
@@ -174,21 +174,21 @@ class Sharing(RuleBasedStateMachine):
 
     @rule(remote=REMOTES, task=NAMES, picks=st.lists(PICKS, max_size=3), stone=st.booleans())
     def forge_purge(self, remote: str, task: str, picks: list[int], stone: bool) -> None:
-        nodes = sorted(f"{kind}/{oid}" for kind, oid in self.circles.oracle.facts)
-        objects = {chosen(pick, nodes) for pick in picks if nodes}
-        self.attack(remote, lambda attacker: attacker.forged_purge(task, objects=objects, stone=stone))
+        nodes = sorted(self.circles.oracle.facts)
+        listed = {chosen(pick, nodes) for pick in picks if nodes}
+        self.attack(remote, lambda attacker: attacker.forged_purge(task, listed=listed, stone=stone))
 
     @rule(remote=REMOTES, pick=PICKS, how=st.sampled_from(["wider", "rewritten", "emptied", "counters", "stone"]))
     def forge_head(self, remote: str, pick: int, how: str) -> None:
         if not (tasks := self.circles.heads(remote)):
             return
         task = chosen(pick, tasks)
-        attack: dict[str, Callable[[Attacker], object]] = {
+        attack: dict[str, Callable[[Spy], object]] = {
             "wider": lambda attacker: attacker.wider_task_object(task),
             "rewritten": lambda attacker: attacker.rewritten(task),
             "emptied": lambda attacker: attacker.rewritten(task, keeps_model=False),
             "counters": lambda attacker: attacker.poison_counters(task),
-            "stone": lambda attacker: attacker.stone(task),
+            "stone": lambda attacker: attacker.forged_stone(task),
         }
         self.attack(remote, attack[how])
 
@@ -204,7 +204,7 @@ class Sharing(RuleBasedStateMachine):
         if not models or not commits or not tasks:
             return
         task, model, commit = chosen(at, tasks), chosen(pick, models), chosen(pick, commits)
-        attack: dict[str, Callable[[Attacker], object]] = {
+        attack: dict[str, Callable[[Spy], object]] = {
             "root": lambda attacker: attacker.root_of(model),
             "model": lambda attacker: attacker.other_model(task, model),
             "head": lambda attacker: attacker.head_of(name, commit),
@@ -217,9 +217,9 @@ class Sharing(RuleBasedStateMachine):
     @rule(remote=REMOTES, pick=PICKS, at=PICKS, name=st.sampled_from(["team-a", "team-b", *TASKS]))
     def confuse(self, remote: str, pick: int, at: int, name: str) -> None:
         task = chosen(at, self.circles.heads(remote) or ["none"])
-        attacks: list[Callable[[Attacker], object]] = [
+        attacks: list[Callable[[Spy], object]] = [
             lambda attacker: attacker.group_name(name),
-            lambda attacker: attacker.new_epoch(),
+            lambda attacker: attacker.begin_epoch(),
             lambda attacker: attacker.config_of_a_partial_clone(),
             lambda attacker: attacker.delete("objects/component"),
             lambda attacker: attacker.delete("objects"),
@@ -230,7 +230,7 @@ class Sharing(RuleBasedStateMachine):
         ]
         self.attack(remote, chosen(pick, attacks))
 
-    def attack(self, remote: str, how: Callable[[Attacker], object]) -> None:
+    def attack(self, remote: str, how: Callable[[Spy], object]) -> None:
         STEPS_DONE["attacks"] += 1
         try:
             how(self.circles.attacker(remote))

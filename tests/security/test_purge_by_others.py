@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mu2net_core.api import purge as purging
-from mu2net_core.api import remote as remotes
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.fsck import fsck
@@ -24,54 +21,34 @@ from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
 from mu2net_core.api.trust import Trust
 from mu2net_core.objects import AccessRule, Snapshot
-from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.outcomes import ExchangeConflictError, TaskReport
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remotes import connect
-from mu2net_core.testing.forged import forge_purge, forge_stone, listed_there
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.forging import Forger
+from mu2net_core.testing.samples import evolve_sample, sample_task
+from mu2net_core.testing.sharing import add_tasks, working_copy
 
 OURS = AccessRule.only(["team"])
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+both = pytest.mark.parametrize("medium", ["folder", "bucket"])
 
 
 @pytest.fixture
-def later(context: Context) -> Context:
-    """Returns the context with a clock that is five minutes on at every look, so that nobody relies on the last one."""
-    looks = count(1)
-    return replace(context, now=lambda: context.now() + timedelta(minutes=5 * next(looks)))
-
-
-both = pytest.mark.parametrize("ann", ["folder", "s3"], indirect=True)
-
-
-@pytest.fixture
-def ann(request: pytest.FixtureRequest, tmp_path: Path, later: Context) -> Repository:
+def ann(tmp_path: Path, origin: Remote, later: Context) -> Repository:
     """Returns a working copy that shares two tasks, through a folder or a bucket."""
-    url, options = str(tmp_path / "shared"), {}
-    if getattr(request, "param", "folder") == "s3":
-        bucket: Bucket = request.getfixturevalue("moto_bucket")
-        url, options = bucket.url, dict(bucket.options)
-    repo = sample_repository(tmp_path / "ann")
-    for task in ("digits", "other"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
-    remotes.add(repo, later, "origin", url, options=options, check=False)
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "digits", "other")
     push(repo, later)
     return repo
 
 
 @pytest.fixture
-def bob(ann: Repository, later: Context, tmp_path: Path) -> Repository:
+def bob(ann: Repository, origin: Remote, later: Context, tmp_path: Path) -> Repository:
     """Returns a full clone of what ann shares."""
-    origin = ann.config.remotes["origin"]
     clone(origin.url, "bob", later, full=True, options=origin.options)
     return open_repository(tmp_path / "bob")
 
@@ -99,7 +76,7 @@ class TestByDefault:
         if genuine:
             purge(ann, later, "digits", remote="origin", settle=lambda: None)
         else:
-            forge_purge(bob.config.remotes["origin"], "digits")
+            Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         before, head = everything(bob), bob.refs.head("digits")
         report = report_of(bob, later)
         assert (report.outcome, report.commit) == ("skipped", None)
@@ -113,7 +90,7 @@ class TestByDefault:
         assert report_of(bob, later) == report  # and so does the next one
 
     def test_nor_is_it_sent_there_and_all_else_is(self, bob: Repository, later: Context) -> None:
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         pull(bob, later)
         evolve_sample(bob, "digits", score=0.9, seed=90)
         evolve_sample(bob, "other", score=0.9, seed=91)
@@ -122,7 +99,7 @@ class TestByDefault:
         assert found["digits"].reason.endswith("To drop it here, too: mu2net rm-task digits --purge")
 
     def test_status_says_that_it_is_kept(self, bob: Repository, later: Context) -> None:
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         pull(bob, later)
         report = status(bob, later)
         assert report.remotes[0].relations["digits"] == "purged-there"
@@ -131,7 +108,7 @@ class TestByDefault:
     def test_the_command_that_it_names_drops_it_for_good_and_then_pulls_agree(
         self, bob: Repository, later: Context
     ) -> None:
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         pull(bob, later)
         purge(bob, later, "digits")
         assert sorted(load_system(open_repository(bob.worktree)).heads) == ["other"]
@@ -144,7 +121,7 @@ class TestByDefault:
     ) -> None:
         bob = follow(bob) if following else bob
         origin, head = bob.config.remotes["origin"], bob.refs.head("digits")
-        forge_purge(origin, "digits")
+        Forger.into(origin).whole_purge("digits")
         for key in list(connect(origin).store.list("refs/purged")):
             connect(origin).store.delete(key)
         report = report_of(bob, later)
@@ -155,8 +132,8 @@ class TestByDefault:
     def test_a_tombstone_without_a_purge_takes_nothing(self, bob: Repository, later: Context, following: bool) -> None:
         bob = follow(bob) if following else bob
         origin, before, head = bob.config.remotes["origin"], everything(bob), bob.refs.head("digits")
-        there = connect(origin)
-        forge_stone(there, "digits", listed=listed_there(there), roots=[bob.refs.entry("digits", 1)[0].commit])
+        there = Forger.into(origin)
+        there.whole_stone("digits", there.everything())
         report = report_of(bob, later)
         assert (report.outcome, "its purge from origin is under way" in report.reason) == ("skipped", True)
         assert bob.refs.head("digits") == head
@@ -167,7 +144,7 @@ class TestWhereOneFollows:
     @both
     def test_it_is_set_aside_and_said(self, bob: Repository, later: Context) -> None:
         bob = follow(bob)
-        commit = forge_purge(bob.config.remotes["origin"], "digits")
+        commit = Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         before = set(bob.store.list("objects"))
         report = report_of(bob, later)
         assert (report.outcome, report.commit) == ("removed", commit)
@@ -184,7 +161,7 @@ class TestWhereOneFollows:
         (tmp_path / "id").write_bytes(Ed25519PrivateKey.generate().private_bytes(*form))
         bob.update_config(lambda config: config.with_setting("sign.key", str(tmp_path / "id")))
         bob = follow(bob)
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         assert report_of(bob, later).outcome == "removed"
         (*stones,) = bob.refs.tombstones()[0]["digits"]
         trust = Trust(objects=bob.objects, identity=bob.identity, keys=None)
@@ -194,7 +171,7 @@ class TestWhereOneFollows:
     def test_work_that_was_never_there_stays(self, bob: Repository, later: Context) -> None:
         bob = follow(bob)
         mine = evolve_sample(bob, "digits", score=0.9, seed=90)
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         report = report_of(bob, later)
         assert report.outcome == "skipped"
         assert "here is work on it that was never on origin" in report.reason
@@ -204,7 +181,7 @@ class TestWhereOneFollows:
         bob = follow(bob)
         head = bob.refs.head("digits")
         tag(bob, later, "v1")
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         report = report_of(bob, later)
         assert (report.outcome, "the tag v1 here names it" in report.reason) == ("skipped", True)
         assert bob.refs.head("digits") == head
@@ -214,22 +191,20 @@ class TestWhereOneFollows:
         head = bob.refs.head("digits")
         used = Tips(others=frozenset({("commit", head.commit)}))
         monkeypatch.setattr(purging, "running_tips", lambda repo, but=None: used)
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         report = report_of(bob, later)
         assert (report.outcome, "an iteration of it is not finished here" in report.reason) == ("skipped", True)
         assert bob.refs.head("digits") == head
 
     def test_the_rule_that_whoever_purged_made_up_is_not_the_one_written_here(
-        self, tmp_path: Path, later: Context
+        self, tmp_path: Path, spot: Callable[..., Remote], later: Context
     ) -> None:
         """Else a purge could make public what was for some."""
-        repo = sample_repository(tmp_path / "ann")
-        add_sample_task(repo, "secret", OURS)
-        evolve_sample(repo, "secret", score=0.5)
-        remotes.add(repo, later, "origin", str(tmp_path / "shared"), readers=["team"], check=False)
+        repo = working_copy(tmp_path / "ann", spot("origin", "team"))
+        add_tasks(repo, "secret", access=OURS)
         push(repo, later)
         repo = follow(repo)
-        forge_purge(repo.config.remotes["origin"], "secret")
+        Forger.into(repo.config.remotes["origin"]).whole_purge("secret")
         assert report_of(repo, later, "secret").outcome == "removed"
         assert {stone.access for stone in repo.refs.tombstones()[0]["secret"]} == {OURS}
 
@@ -237,7 +212,7 @@ class TestWhereOneFollows:
         bob = follow(bob)
         heads = {"other": bob.refs.head("other").commit}
         bob.refs.create_tag("v1", bob.objects.put(Snapshot(heads=heads, roots=bob.refs.roots())))
-        forge_purge(bob.config.remotes["origin"], "digits")
+        Forger.into(bob.config.remotes["origin"]).whole_purge("digits")
         assert report_of(bob, later).outcome == "removed"
         assert is_purge(bob.objects.commit(open_repository(bob.worktree).refs.head("digits").commit))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,28 +15,16 @@ from mu2net_core.repo.outcomes import Exchange
 from mu2net_core.repo.preview import preview
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import attach, connect, connect_or_create
+from mu2net_core.repo.remotes import connect, connect_or_create
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of, model_of, outcomes, there
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def origin(tmp_path: Path) -> Remote:
-    return Remote(name="origin", url=str(tmp_path / "shared"))
+from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
+from mu2net_core.testing.sharing import commit_of, model_of, outcomes, there, working_copy
 
 
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote) -> Repository:
     """Returns a working copy with three tasks, of which the last learned from the first."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    attach(repo)
+    repo = working_copy(tmp_path / "ann", origin)
     for task in ("a", "b", "c"):
         add_sample_task(repo, task)
         parent = model_of(repo, "a") if task == "c" else None

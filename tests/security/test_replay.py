@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote as remotes
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.fetch import fetch
 from mu2net_core.api.merge import merge
@@ -20,69 +17,44 @@ from mu2net_core.api.push import push
 from mu2net_core.api.tag import create
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_purged
 from mu2net_core.testing.samples import evolve_sample, sample_repository
 from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import Intruder, allow, sign_as, signed, ticking, told
+from mu2net_core.testing.signers import SignedScene, set_scene, sign_as, signed, told
 
 OTHER = "b" * 32
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene(SignedScene):
+    """Ann has another repository, too, with a task a; all in it is signed by her."""
 
-
-@dataclass(frozen=True)
-class Scene:
-    """Ann, who signs, and Bob, who may ask for that, share the tasks a and b; Ann has another repository, too.
-
-    Attributes:
-        context: of all calls.
-        ann: her working copy.
-        bob: his.
-        elsewhere: Ann's other repository, which has a task a, too; all in it is signed by her.
-        mallory: who writes where they share.
-    """
-
-    context: Context
-    ann: Repository
-    bob: Repository
     elsewhere: Repository
-    mallory: Intruder
-
-    @property
-    def origin(self) -> Remote:
-        return self.bob.config.remotes["origin"]
 
 
-@pytest.fixture(params=["folder", "folder where signatures are required"])
-def scene(request: pytest.FixtureRequest, context: Context, tmp_path: Path) -> Scene:
-    place = Remote(name="origin", url=str(tmp_path / "shared"))
-    if "bucket" in request.param:
-        bucket = request.getfixturevalue("moto_bucket")
-        place = Remote(name="origin", url=bucket.url, options=bucket.options)
-    keys = allow(context, "ann") if "signatures" in request.param else None
-    context = ticking(context)
-    ann, elsewhere = sample_repository(tmp_path / "ann"), sample_repository(tmp_path / "elsewhere", identity=OTHER)
-    for repo, tasks in ((ann, ("a", "b")), (elsewhere, ("a",))):
-        sign_as(repo, context, "ann")
-        for task in tasks:
-            signed(repo, context, task)
-            signed(repo, context, task, score=0.5, seed=ord(task))
-    remotes.add(ann, context, "origin", place.url, options=place.options)
-    push(ann, context)
-    clone(place.url, "bob", context, options=place.options, require_signed=keys)
-    bob = open_repository(tmp_path / "bob")
-    return Scene(context=context, ann=ann, bob=bob, elsewhere=elsewhere, mallory=Intruder(place))
+@pytest.fixture
+def scene(context: Context, origin: Remote, is_strict: bool) -> Scene:
+    """Returns a place where Ann shares a and b; with ``is_strict`` Bob requires signatures."""
+    scene = set_scene(context, origin, lambda ann, context: begin(ann, context, "a", "b"), is_strict=is_strict)
+    elsewhere = sample_repository(context.cwd / "elsewhere", identity=OTHER)
+    sign_as(elsewhere, scene.context, "ann")
+    begin(elsewhere, scene.context, "a")
+    parts = {field.name: getattr(scene, field.name) for field in fields(scene)}
+    return Scene(elsewhere=elsewhere, **parts)
 
 
-everywhere = pytest.mark.parametrize(
-    "scene",
-    ["folder", "folder where signatures are required", "bucket where signatures are required"],
-    indirect=True,
-)
+@pytest.fixture(params=[False, True], ids=["", "where signatures are required"])
+def is_strict(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def begin(repo: Repository, context: Context, *tasks: str) -> None:
+    for task in tasks:
+        signed(repo, context, task)
+        signed(repo, context, task, score=0.5, seed=ord(task))
+
+
+everywhere = pytest.mark.parametrize(("medium", "is_strict"), [("folder", False), ("folder", True), ("bucket", True)])
 
 
 def a_commit(scene: Scene) -> None:
@@ -94,7 +66,7 @@ def a_commit(scene: Scene) -> None:
 def a_purge(scene: Scene) -> None:
     purge(scene.elsewhere, scene.context, "a")
     (stone, *_) = scene.elsewhere.refs.tombstones()[0]["a"]
-    connect(scene.mallory.remote).refs.create_tombstone(stone)
+    scene.mallory.refs.create_tombstone(stone)
     a_commit(scene)
 
 
@@ -104,7 +76,7 @@ def an_iteration_on_top(scene: Scene) -> None:
     scene.mallory.bring(scene.elsewhere, ("commit", theirs))
     both = replace(scene.elsewhere.objects.commit(theirs), parents=tuple(sorted([ours, theirs])), signature=None)
     both = replace(both, agent=None, message="merge", snapshot=None, identity=None)
-    scene.mallory.move("a", connect(scene.mallory.remote).objects.put(both))
+    scene.mallory.move("a", scene.mallory.put(both))
 
 
 @pytest.mark.parametrize("attack", [a_commit, a_purge, an_iteration_on_top])
@@ -124,14 +96,9 @@ def test_a_head_does_not_move_to_what_was_made_in_another_repository(
 
 
 @everywhere
-def test_a_clone_takes_nothing_of_another_repository(scene: Scene, tmp_path: Path) -> None:
+def test_a_clone_takes_nothing_of_another_repository(scene: Scene, is_strict: bool, tmp_path: Path) -> None:
     a_commit(scene)
-    keys = scene.context.cwd / "allowed"
-    asked = keys if keys.exists() else None
-    result = told(
-        lambda: clone(scene.origin.url, "new", scene.context, options=scene.origin.options, require_signed=asked)
-    )
-    assert "another repository" in result
+    assert "another repository" in scene.clone("new", is_strict=is_strict)
     new = tmp_path / "new"
     assert not new.exists() or not open_repository(new).objects.has("commit", commit_of(scene.elsewhere, "a"))
 
@@ -151,7 +118,7 @@ def test_a_tag_of_another_repository_is_left_out(scene: Scene, names_heads: bool
     scene.mallory.bring(scene.elsewhere if names_heads else bare, ("snapshot", snapshot))
     for oid in heads.values():
         scene.mallory.bring(scene.elsewhere, ("commit", oid))
-    connect(scene.origin).refs.create_tag("v9", snapshot)
+    scene.mallory.refs.create_tag("v9", snapshot)
     assert "another repository" in told(lambda: pull(scene.bob, scene.context))
     assert "v9" not in scene.bob.refs.tags()
 
@@ -159,17 +126,15 @@ def test_a_tag_of_another_repository_is_left_out(scene: Scene, names_heads: bool
 def test_a_tag_under_another_name_is_left_out(scene: Scene) -> None:
     snapshot = create(scene.ann, scene.context, "v1").snapshot
     push(scene.ann, scene.context)
-    connect(scene.origin).refs.create_tag("v2", snapshot)
+    scene.mallory.refs.create_tag("v2", snapshot)
     assert "the tag v1" in told(lambda: pull(scene.bob, scene.context))
     assert scene.bob.refs.tags() == {"v1": snapshot}
 
 
-def test_a_tag_that_says_nothing_of_itself_is_judged_by_what_it_names(scene: Scene) -> None:
-    there = connect(scene.origin)
-    plain = there.objects.put(Snapshot(heads={"a": commit_of(scene.ann, "a")}, roots=scene.ann.refs.roots()))
-    there.refs.create_tag("plain", plain)
+def test_a_tag_that_says_nothing_of_itself_is_judged_by_what_it_names(scene: Scene, is_strict: bool) -> None:
+    plain = scene.mallory.put(Snapshot(heads={"a": commit_of(scene.ann, "a")}, roots=scene.ann.refs.roots()))
+    scene.mallory.refs.create_tag("plain", plain)
     result = told(lambda: pull(scene.bob, scene.context))
-    is_strict = (scene.context.cwd / "allowed").exists()
     assert ("is not signed" in result) == is_strict
     assert ("plain" in scene.bob.refs.tags()) != is_strict
 
@@ -179,7 +144,7 @@ def test_a_tombstone_of_another_repository_counts_for_nothing(scene: Scene) -> N
     purge(scene.elsewhere, scene.context, "a")
     (stone, *_) = scene.elsewhere.refs.tombstones()[0]["a"]
     first = scene.ann.refs.log("a")[0].commit
-    refs = connect(scene.origin).refs
+    refs = scene.mallory.refs
     refs.create_tombstone(stone)
     listed = tuple(sorted({f"commit/{first}", f"commit/{commit_of(scene.ann, 'a')}"}))
     refs.create_tombstone(replace(stone, roots=(first,), objects=listed, signature=None))

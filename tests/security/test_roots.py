@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,18 +24,10 @@ from mu2net_core.testing.sharing import commit_of, model_of, outcomes
 MINE = AccessRule.only(["secret"])
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(params=["folder"])
-def mirror(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
+@pytest.fixture
+def mirror(spot: Callable[..., Remote]) -> Remote:
     """Returns a public remote where there is nothing yet."""
-    if request.param == "folder":
-        return Remote(name="mirror", url=str(tmp_path / "mirror"))
-    bucket = request.getfixturevalue(request.param)
-    return Remote(name="mirror", url=bucket.url, options=bucket.options)
+    return spot("mirror")
 
 
 @pytest.fixture
@@ -87,7 +78,7 @@ def test_a_root_that_is_none_stays_and_all_else_goes(
     assert leaks(mirror, "secret") | leaks(mirror, "plain") == set()
 
 
-@pytest.mark.parametrize("mirror", ["folder", "moto_bucket"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_nothing_of_a_private_model_goes_with_a_root(ann: Repository, mirror: Remote) -> None:
     ann.refs.create_root("evil", private_model(ann))
     (report,) = [report for report in push(ann, mirror).roots if report.name == "evil"]
@@ -98,7 +89,7 @@ def test_nothing_of_a_private_model_goes_with_a_root(ann: Repository, mirror: Re
 def test_a_snapshot_that_names_a_private_model_as_a_root_stays(ann: Repository, mirror: Remote) -> None:
     forger = Forger.into(ann)
     snapshot = ann.objects.put(Snapshot(heads={}, roots={"tiny": model_without_private_layers(ann)}))
-    forger.move("pub", forger.next_commit("pub", snapshot=snapshot))
+    forger.move("pub", forger.next("pub", snapshot=snapshot))
     ann.refs.create_tag("v1", ann.objects.put(Snapshot(heads={}, roots={"tiny": private_model(ann)})))
     done = push(ann, mirror)
     assert (outcomes(done)["pub"], [tag.outcome for tag in done.tags]) == ("skipped", ["skipped"])

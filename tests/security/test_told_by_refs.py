@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,34 +15,24 @@ from mu2net_core.api.remote import change
 from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import attach, connect
+from mu2net_core.repo.remotes import connect
 from mu2net_core.storage import Store
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of
+from mu2net_core.testing.sharing import commit_of, working_copy
 from mu2net_core.testing.signers import ticking
 
 TEAM = AccessRule.only(["team-a"])
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture(params=["folder", "moto_bucket"])
-def origin(request: pytest.FixtureRequest, tmp_path: Path) -> Remote:
-    if request.param == "folder":
-        return Remote(name="origin", url=str(tmp_path / "shared"))
-    bucket = request.getfixturevalue(request.param)
-    return Remote(name="origin", url=bucket.url, options=bucket.options)
+@pytest.fixture(params=["folder", "bucket"])
+def medium(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
 def ann(tmp_path: Path, origin: Remote, context: Context) -> Repository:
     """Returns a working copy that shares cats with everybody, and has secret, which is for a team."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(origin))
-    attach(repo)
+    repo = working_copy(tmp_path / "ann", origin)
     add_sample_task(repo, "cats")
     evolve_sample(repo, "cats", score=0.5, seed=3)
     add_sample_task(repo, "secret", TEAM)

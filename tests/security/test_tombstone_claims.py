@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote as remotes
 from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.fsck import fsck
@@ -22,7 +19,7 @@ from mu2net_core.api.push import push
 from mu2net_core.api.status import status
 from mu2net_core.api.tag import create as tag
 from mu2net_core.objects import Agent, Signature, object_key
-from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.believed import believed
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.fetching import note_purged
@@ -34,53 +31,32 @@ from mu2net_core.repo.place import here
 from mu2net_core.repo.plausible import Arrivals
 from mu2net_core.repo.purge import bury, store_purge_commit
 from mu2net_core.repo.purged import Purged, Tombstone, is_purge
-from mu2net_core.repo.remotes import RemoteRepository, connect
+from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.forged import forge_purge, forge_stone, listed_there
+from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.samples import (
-    add_sample_task,
     evolve_sample,
-    sample_repository,
     sample_tombstone,
 )
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.sharing import add_tasks, working_copy
 from mu2net_core.testing.wrappers import WrappedStore
 
 _AT = "2026-01-02T00:00:00.000000+00:00"
-both = pytest.mark.parametrize("ann", ["folder", "s3"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+both = pytest.mark.parametrize("medium", ["folder", "bucket"])
 
 
 @pytest.fixture
-def later(context: Context) -> Context:
-    """Returns the context with a clock that is five minutes on at every look, so that nobody relies on the last one."""
-    looks = count(1)
-    return replace(context, now=lambda: context.now() + timedelta(minutes=5 * next(looks)))
-
-
-@pytest.fixture
-def ann(request: pytest.FixtureRequest, tmp_path: Path, later: Context) -> Repository:
+def ann(tmp_path: Path, origin: Remote, later: Context) -> Repository:
     """Returns a working copy that shares two tasks and the tag v1, through a folder or a bucket."""
-    url, options = str(tmp_path / "shared"), {}
-    if getattr(request, "param", "folder") == "s3":
-        bucket: Bucket = request.getfixturevalue("moto_bucket")
-        url, options = bucket.url, dict(bucket.options)
-    repo = sample_repository(tmp_path / "ann")
-    for task in ("digits", "evil"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
-    remotes.add(repo, later, "origin", url, options=options, check=False)
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "digits", "evil")
     tag(repo, later, "v1")
     push(repo, later)
     return repo
 
 
-def there(repo: Repository) -> RemoteRepository:
-    return connect(repo.config.remotes["origin"])
+def there(repo: Repository) -> Forger:
+    return Forger.into(repo.config.remotes["origin"])
 
 
 def fresh(repo: Repository) -> Repository:
@@ -150,8 +126,8 @@ class TestOthersGoOn:
         self, ann: Repository, later: Context, tmp_path: Path
     ) -> None:
         origin = ann.config.remotes["origin"]
-        forge_purge(origin, "evil", others=of_digits(ann)["commit"])
-        forge_stone(there(ann), "evil", listed=(), roots=[ann.refs.entry("digits", 1)[0].commit])
+        there(ann).whole_purge("evil", others=of_digits(ann)["commit"])
+        there(ann).stone("evil", roots=[ann.refs.entry("digits", 1)[0].commit])
         evolve_sample(ann, "digits", score=0.9, seed=90)
         assert outcome_of(pull(ann, later).tasks, "digits") == "ahead"
         assert outcome_of(push(ann, later).tasks, "digits") == "updated"
@@ -161,7 +137,7 @@ class TestOthersGoOn:
     @pytest.mark.parametrize("kind", ["commit", "model", "component", "snapshot", "task"])
     def test_each_kind_alone(self, ann: Repository, later: Context, kind: str) -> None:
         evolve_sample(ann, "digits", score=0.9, seed=90)
-        forge_stone(there(ann), "evil", listed=of_digits(ann)[kind], through=0)
+        there(ann).stone("evil", of_digits(ann)[kind], through=0)
         assert status(fresh(ann), later).remotes[0].relations["digits"] == "ahead"
         assert outcome_of(push(ann, later).tasks, "digits") == "updated"
         assert outcome_of(pull(ann, later).tasks, "digits") == "up-to-date"
@@ -170,7 +146,7 @@ class TestOthersGoOn:
         evolve_sample(ann, "digits", score=0.9, seed=90)
         first = ann.refs.entry("digits", 1)[0].commit
         listed = [node for nodes in of_digits(ann).values() for node in nodes]
-        forge_stone(there(ann), "digits", listed=listed, roots=[first], identity="ab" * 16)
+        there(ann).stone("digits", listed, roots=[first], identity="ab" * 16)
         assert outcome_of(push(ann, later).tasks, "digits") == "updated"
         report = fsck(ann, later, remote="origin")
         assert [(found.kind, "of another repository" in found.message) for found in report.warnings] == [
@@ -178,7 +154,7 @@ class TestOthersGoOn:
         ]
 
 
-def lose(remote: RemoteRepository, nodes: list[Node]) -> None:
+def lose(remote: Forger, nodes: list[Node]) -> None:
     for node in nodes:
         remote.store.delete(object_key(*node))
 
@@ -186,9 +162,9 @@ def lose(remote: RemoteRepository, nodes: list[Node]) -> None:
 class TestWhatIsAliveIsMissed:
     @both
     def test_deleted_and_listed_it_is_found_and_healed_from_here(self, ann: Repository, later: Context) -> None:
-        forge_purge(ann.config.remotes["origin"], "evil")
+        there(ann).whole_purge("evil")
         pull(ann, later)
-        lose(there(ann), [node for node in listed_there(there(ann)) if node[0] == "component"])
+        lose(there(ann), [node for node in there(ann).everything() if node[0] == "component"])
         (node,) = of_digits(ann)["component"]
         assert "/".join(node) in {problem.object for problem in fsck(ann, later, remote="origin").problems}
         fsck(ann, later, remote="origin", repair_from=str(ann.worktree))
@@ -197,7 +173,7 @@ class TestWhatIsAliveIsMissed:
 
     @pytest.mark.parametrize("kind", ["commit", "model", "snapshot", "task"])
     def test_so_is_every_other_kind(self, ann: Repository, later: Context, kind: str) -> None:
-        forge_purge(ann.config.remotes["origin"], "evil")
+        there(ann).whole_purge("evil")
         lost = of_digits(ann)[kind]
         lose(there(ann), lost)
         assert "/".join(lost[0]) in {problem.object for problem in fsck(ann, later, remote="origin").problems}
@@ -205,7 +181,7 @@ class TestWhatIsAliveIsMissed:
         assert fsck(ann, later, remote="origin").problems == ()
 
     def test_such_a_listing_is_named_and_what_is_to_be_done(self, ann: Repository, later: Context) -> None:
-        forge_stone(there(ann), "evil", listed=of_digits(ann)["model"], through=0)
+        there(ann).stone("evil", of_digits(ann)["model"], through=0)
         report = fsck(ann, later, remote="origin")
         (warning,) = report.warnings
         assert (report.problems, warning.kind, warning.object) == ((), "forged", "refs/purged/evil/00000001")
@@ -226,26 +202,26 @@ def age(folder: Path) -> None:
 
 class TestGarbage:
     def test_what_a_tag_holds_stays_though_its_commit_is_listed(
-        self, ann: Repository, later: Context, tmp_path: Path
+        self, ann: Repository, origin: Remote, later: Context
     ) -> None:
         """A tag of work that no head reaches any more, on the remote and here."""
         for entry in list(there(ann).store.list("refs/heads/digits")):
             there(ann).store.delete(entry)
-        forge_stone(there(ann), "digits", listed=listed_there(there(ann)), through=99)
-        age(tmp_path / "shared")
+        there(ann).stone("digits", there(ann).everything(), through=99)
+        age(Path(origin.url))
         before = set(there(ann).store.list("objects"))
         assert gc(ann, later, remote="origin", dry_run=False, settle=lambda: None).num_objects == 0
         assert set(there(ann).store.list("objects")) == before
 
     def test_a_head_whose_newest_commit_is_listed_and_gone_stops_it(
-        self, ann: Repository, later: Context, tmp_path: Path
+        self, ann: Repository, origin: Remote, later: Context
     ) -> None:
         """Else all that only this commit reached would be garbage."""
-        forge_stone(there(ann), "evil", listed=of_digits(ann)["commit"], through=0)
+        there(ann).stone("evil", of_digits(ann)["commit"], through=0)
         lose(there(ann), of_digits(ann)["commit"][:1])
-        age(tmp_path / "shared")
+        age(Path(origin.url))
         before = set(there(ann).store.list("objects"))
-        remote = open_repository(tmp_path / "shared")
+        remote = open_repository(Path(origin.url))
         with pytest.raises(Exception, match="is missing") as error:
             gc(remote, later, dry_run=False)
         assert "Nothing was deleted" in error.value.hint
@@ -257,15 +233,15 @@ class TestGarbage:
         sent = [node for nodes in of_digits(ann).values() for node in nodes]
         for node in sent:
             there(ann).store.create(object_key(*node), ann.store.read(object_key(*node)))
-        forge_stone(there(ann), "evil", listed=sent)
+        there(ann).stone("evil", sent)
         purge(ann, later, "evil", remote="origin", settle=lambda: None)
         gone = [node for node in sent if node[0] != "snapshot" and not there(ann).objects.has(*node)]
         assert gone == []
 
     def test_a_purge_ends_though_another_task_lists_the_same(self, ann: Repository, later: Context) -> None:
         listed = [node for nodes in of_digits(ann).values() for node in nodes]
-        forge_stone(there(ann), "zz", listed=listed, through=1)
-        forge_stone(there(ann), "aa", listed=listed, through=1)
+        there(ann).stone("zz", listed, through=1)
+        there(ann).stone("aa", listed, through=1)
         assert purge(ann, later, "digits", remote="origin", settle=lambda: None).num_objects > 0
         assert not there(ann).objects.has(*of_digits(ann)["component"][0])
         assert is_purge(there(ann).objects.commit(there(ann).refs.head("digits").commit))
@@ -273,9 +249,9 @@ class TestGarbage:
 
 @pytest.mark.parametrize("what", ["its commit", "its snapshot", "what it builds on"])
 def test_a_tag_is_fetched_whatever_others_list_of_it(
-    ann: Repository, later: Context, tmp_path: Path, what: str
+    ann: Repository, origin: Remote, later: Context, tmp_path: Path, what: str
 ) -> None:
-    clone(str(tmp_path / "shared"), "bob", later)
+    clone(origin.url, "bob", later)
     old = of_digits(ann)["commit"]
     evolve_sample(ann, "digits", score=0.9, seed=90)
     tag(ann, later, "v2")
@@ -285,7 +261,7 @@ def test_a_tag_is_fetched_whatever_others_list_of_it(
         "its snapshot": [("snapshot", ann.refs.tag("v2"))],
         "what it builds on": old,
     }
-    forge_stone(there(ann), "zz", listed=listed[what], through=1)
+    there(ann).stone("zz", listed[what], through=1)
     bob = open_repository(tmp_path / "bob")
     receive, fetched = connect(ann.config.remotes["origin"]), read_tracking(bob.state, bob.config.remotes["origin"])
     note_purged(bob, receive)

@@ -19,7 +19,7 @@ from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.purged import is_purge
-from mu2net_core.testing.forged import forge_purge
+from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.interception import Crash, Plan, Trigger, stepping_in
 from mu2net_core.testing.world import World
 
@@ -28,11 +28,6 @@ STRIDES = {"follow": 11, "undo": 3}
 TASK = "pub-a"
 _OLD_S = 30 * 86_400
 """So old is all there is when a test begins: only what is needed, or set aside, outlives a collection of garbage."""
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +39,7 @@ def purged(tmp_path_factory: pytest.TempPathFactory) -> World:
             world.add(0, task)
             world.evolve(0, task, 0.5, None, ["head"])
         world.push(0)
-        forge_purge(world.open(0).config.remotes["origin"], TASK)
+        Forger.into(world.open(0).config.remotes["origin"]).whole_purge(TASK)
         world.pass_time(_OLD_S)
     shutil.copytree(world.folder, world.folder.with_name("template"))
     return world

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -20,36 +19,30 @@ from mu2net_core.api.push import push
 from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import object_key, parse_object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.servers import Bucket
-from mu2net_core.testing.sharing import broken, outcomes
+from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.sharing import add_tasks, broken, commit_of, outcomes, working_copy
 from mu2net_core.testing.writer import Writer
 
 Lock = Callable[[str], None]
 """Makes a key of the remote one that is listed and cannot be read."""
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+@pytest.fixture
+def lock(origin: Remote, monkeypatch: pytest.MonkeyPatch) -> Lock:
+    """Returns what makes a file of a folder one of another user's."""
+    return _of_another_user(Path(origin.url), monkeypatch)
 
 
-@pytest.fixture(params=["folder", "archived"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Remote, Lock]:
-    """Returns a remote, and what makes a file there unreadable: its rights, or that it is in an archive."""
-    remote = Remote(name="origin", url=str(tmp_path / "shared"))
-    if request.param == "folder":
-        return remote, _of_another_user(tmp_path / "shared", monkeypatch)
-    bucket: Bucket = request.getfixturevalue("moto_bucket")
-    name, _, root = bucket.url.removeprefix("s3://").partition("/")
-    client = boto3.client("s3", endpoint_url=bucket.endpoint)
+@pytest.fixture
+def archive(origin: Remote) -> Lock:
+    """Returns what puts a file of a bucket into an archive."""
+    name, _, root = origin.url.removeprefix("s3://").partition("/")
+    client = boto3.client("s3", endpoint_url=origin.options["endpoint"])
 
     def lock(key: str) -> None:
         client.put_object(Bucket=name, Key=f"{root}/{key}", Body=b"x", StorageClass="GLACIER")
 
-    return replace(remote, url=bucket.url, options=bucket.options), lock
+    return lock
 
 
 def _of_another_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
@@ -70,18 +63,23 @@ def _of_another_user(root: Path, monkeypatch: pytest.MonkeyPatch) -> Lock:
     return lock
 
 
-def sharing(folder: Path, remote: Remote, context: Context) -> Repository:
-    repo = sample_repository(folder / "ann")
-    repo.update_config(lambda config: config.with_remote(remote))
-    for task in ("digits", "letters", "yyy"):
-        add_sample_task(repo, task)
-        evolve_sample(repo, task, score=0.5, seed=ord(task[0]))
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote, context: Context) -> Repository:
+    """Returns a working copy that shares four tasks."""
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "digits", "letters", "www", "yyy")
     push(repo, context)
     return open_repository(repo.worktree)
 
 
+@pytest.fixture
+def bob(ann: Repository, tmp_path: Path, origin: Remote, context: Context) -> Repository:
+    """Returns a clone."""
+    return open_repository(clone(origin.url, tmp_path / "bob", context, options=origin.options).path)
+
+
 def commit_of_a_head(evil: Writer) -> str:
-    oid = evil.put(replace(evil.first("zzz"), message="locked"))
+    oid = evil.put(evil.first("zzz", message="locked"))
     evil.move("zzz", oid)
     return object_key("commit", oid)
 
@@ -94,45 +92,55 @@ def object_name(key: str) -> str:
 ATTACKS: dict[str, tuple[str, Callable[[Writer], str]]] = {
     "tag": ("tag evil", lambda _: "refs/tags/evil"),
     "root": ("root evil", lambda _: "refs/roots/evil"),
-    "entry of a new head": ("task zzz", lambda _: "refs/heads/zzz/00000001"),
+    "entry of a new head": ("task xxx", lambda _: "refs/heads/xxx/00000001"),
     "entry of a known head": ("task yyy", lambda _: "refs/heads/yyy/00000002"),
     "commit": ("task zzz", commit_of_a_head),
-    "tombstone": ("task yyy", lambda _: "refs/purged/yyy/00000001"),
+    "tombstone": ("task www", lambda _: "refs/purged/www/00000001"),
 }
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_all_else_is_fetched_sent_and_cloned(
-    attack: str, place: tuple[Remote, Lock], tmp_path: Path, context: Context
+    attack: str, ann: Repository, bob: Repository, origin: Remote, lock: Lock, context: Context
 ) -> None:
-    remote, lock = place
-    ann = sharing(tmp_path, remote, context)
-    bob = open_repository(clone(remote.url, tmp_path / "bob", context, options=remote.options).path)
-    evil = Writer(store=open_store(remote.url, remote.options))
-    name, key = ATTACKS[attack][0], ATTACKS[attack][1](evil)
-    lock(key)
-    new_epoch(evil.store)
+    check_that_all_else_goes_on([attack], lock, ann, bob, origin, context)
+
+
+@pytest.mark.parametrize("medium", ["bucket"])
+def test_so_it_is_where_archives_hold_one_of_each(
+    ann: Repository, bob: Repository, origin: Remote, archive: Lock, context: Context
+) -> None:
+    check_that_all_else_goes_on(list(ATTACKS), archive, ann, bob, origin, context)
+
+
+def check_that_all_else_goes_on(
+    attacks: list[str], lock: Lock, ann: Repository, bob: Repository, origin: Remote, context: Context
+) -> None:
+    evil = Writer.into(origin)
+    keys = {ATTACKS[attack][0]: ATTACKS[attack][1](evil) for attack in attacks}
+    for key in keys.values():
+        lock(key)
+    evil.begin_epoch()
     evolve_sample(ann, "digits", score=0.6, seed=60)
     assert outcomes(push(ann, context))["digits"] == "updated"
     for _ in range(2):
-        assert list(broken(fetch(bob, context))) == [name]
-    assert key in broken(api.pull(bob, context))[name]
-    assert bob.refs.head("digits") is not None
-    assert bob.refs.head("digits").commit == ann.refs.head("digits").commit
-    made = clone(remote.url, tmp_path / "new", context, options=remote.options)
-    assert list(broken(made)) in ([name], [] if attack == "tombstone" else [name])
+        assert set(broken(fetch(bob, context))) == set(keys)
+    said = broken(api.pull(bob, context))
+    assert [name for name, key in keys.items() if key not in said[name]] == []
+    assert commit_of(bob, "digits") == commit_of(ann, "digits")
+    made = clone(origin.url, context.cwd / "new", context, options=origin.options)
+    names = set(keys) - ({ATTACKS["tombstone"][0]} if "tombstone" in attacks else set())
+    assert names <= set(broken(made)) <= set(keys)
     assert {"digits", "letters"} <= set(open_repository(made.path).refs.tasks())
     found = fsck(ann, context, remote="origin").problems
-    assert any(key in problem.message or object_name(key) == problem.object for problem in found)
+    for key in keys.values():
+        assert any(key in problem.message or object_name(key) == problem.object for problem in found)
 
 
 def test_a_folder_of_a_head_that_may_not_be_listed_hides_that_head_alone(
-    tmp_path: Path, context: Context, monkeypatch: pytest.MonkeyPatch
+    ann: Repository, bob: Repository, origin: Remote, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote = Remote(name="origin", url=str(tmp_path / "shared"))
-    ann = sharing(tmp_path, remote, context)
-    clone(remote.url, tmp_path / "bob", context)
-    bob, closed, scan = open_repository(tmp_path / "bob"), tmp_path / "shared/refs/heads/zzz", os.scandir
+    closed, scan = Path(origin.url, "refs/heads/zzz"), os.scandir
     closed.mkdir()
 
     def refusing(path: Path) -> Iterator[os.DirEntry[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -26,33 +25,10 @@ from mu2net_core.repo.remotes import attach, connect, connect_or_create
 from mu2net_core.repo.system import load_rules
 from mu2net_core.testing.forging import Forger, leaks
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task, sample_tombstone
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, pull
+from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, pull, working_copy
 
 TEAM_A, BOTH = AccessRule.only(["team-a"]), AccessRule.only(["team-a", "team-b"])
 Spot = Callable[..., Remote]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
-@pytest.fixture
-def kind() -> str:
-    return "folder"
-
-
-@pytest.fixture
-def spot(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Spot:
-    """Returns what names places, in a folder or a bucket, where there is nothing yet."""
-    bucket = request.getfixturevalue("moto_bucket") if kind == "s3" else None
-
-    def named(name: str, *readers: str) -> Remote:
-        if bucket is None:
-            return Remote(name=name, url=str(tmp_path / name), readers=readers or None)
-        return Remote(name=name, url=f"{bucket.url}/{name}", readers=readers or None, options=bucket.options)
-
-    return named
 
 
 @pytest.fixture
@@ -63,9 +39,7 @@ def team(spot: Spot) -> Remote:
 @pytest.fixture
 def ann(tmp_path: Path, team: Remote) -> Repository:
     """Returns a working copy that shares with team-a what is for it, and what both teams' task learned from that."""
-    repo = sample_repository(tmp_path / "ann")
-    repo.update_config(lambda config: config.with_remote(team))
-    attach(repo)
+    repo = working_copy(tmp_path / "ann", team)
     add_sample_task(repo, "secret", TEAM_A)
     evolve_sample(repo, "secret", score=0.9, trains=("embedding", "head"))
     add_sample_task(repo, "mix", BOTH)
@@ -79,33 +53,33 @@ def only_a_purge_commit(forger: Forger) -> None:
 
 
 def only_a_tombstone(forger: Forger) -> None:
-    forger.tell_of_purge("secret")
+    forger.whole_stone("secret")
 
 
 def a_whole_purge(forger: Forger) -> None:
-    forger.tell_of_purge("secret")
+    forger.whole_stone("secret")
     forger.purge("secret")
 
 
 def a_wider_task(forger: Forger) -> None:
-    forger.move("secret", forger.next_commit("secret", task_id=forger.widened("secret")))
+    forger.move("secret", forger.next("secret", task_id=forger.widened("secret")))
 
 
 def a_reset_to_a_wider_task(forger: Forger) -> None:
     first = forger.refs.entry("secret", 1)[0].commit
-    commit = forger.next_commit("secret", task_id=forger.widened("secret"), model=None, reset_to=first)
+    commit = forger.next("secret", task_id=forger.widened("secret"), model=None, reset_to=first)
     forger.move("secret", commit)
 
 
 def a_merge_with_a_wider_task(forger: Forger) -> None:
     first = forger.refs.entry("secret", 1)[0].commit
-    side = forger.next_commit("secret", task_id=forger.widened("secret"), parents=(first,), model=None)
-    _, joined = merge(forger.objects, [forger.objects.put(side), forger.head("secret").commit])
+    side = forger.next("secret", task_id=forger.widened("secret"), parents=(first,), model=None)
+    _, joined = merge(forger.objects, [forger.put(side), forger.head("secret").commit])
     forger.move("secret", joined)
 
 
 def a_wider_task_of_the_learner(forger: Forger) -> None:
-    forger.move("mix", forger.next_commit("mix", task_id=forger.widened("mix")))
+    forger.move("mix", forger.next("mix", task_id=forger.widened("mix")))
 
 
 ATTACKS = [
@@ -192,7 +166,7 @@ def test_a_purge_or_rule_by_others_gives_nobody_more(
     assert load_rules(ann)["secret"] == TEAM_A
 
 
-@pytest.mark.parametrize("kind", ["s3"])
+@pytest.mark.parametrize("medium", ["bucket"])
 @pytest.mark.parametrize("verb", [push_a_tag, repair])
 def test_neither_does_it_through_buckets(ann: Repository, team: Remote, spot: Spot, verb: Callable[..., None]) -> None:
     a_whole_purge(Forger.into(team))
@@ -269,11 +243,11 @@ def test_nor_does_it_where_the_whole_history_was_written_anew(ann: Repository, s
     evolve_sample(theirs, "mix", score=0.8)
     theirs.objects.put_bytes("component", ann.objects.read("component", component.id))
     forger = Forger.into(theirs)
-    model = forger.naming(forger.model("mix")[1], component.id, {}, size_bytes=component.size_bytes)
+    model = forger.naming(forger.model("mix"), component.id, {}, size_bytes=component.size_bytes)
     push(theirs, fake)
     there = Forger.into(fake)
     there.objects.put_bytes("component", ann.objects.read("component", component.id))
-    there.move("mix", there.next_commit("mix", model=there.objects.put(model)))
+    there.move("mix", there.next("mix", model=there.put(model)))
     bob = sample_repository(tmp_path / "bob")
     bob.update_config(lambda config: config.with_remote(fake))
     attach(bob)
