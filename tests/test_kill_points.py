@@ -17,7 +17,7 @@ from mu2net_core.api.clone import clone
 from mu2net_core.api.init import init
 from mu2net_core.repo import open_repository
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.interception import Crash, Plan, Trigger, stepping_in
+from mu2net_core.testing.interception import Plan, dies
 from mu2net_core.testing.samples import sample_task
 from mu2net_core.testing.world import World
 
@@ -75,17 +75,6 @@ def restored(world: World) -> World:
     return world
 
 
-def die(command: Callable[[], object], plan: Plan, root: Path) -> bool:
-    """Runs a command until it dies as planned; returns whether it did."""
-    trigger = Trigger(plan=plan, root=root)
-    try:
-        with stepping_in(trigger):
-            command()
-    except Crash:
-        return True
-    return trigger.done
-
-
 @pytest.mark.parametrize("where", ["remote", "own"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_whoever_dies_leaves_a_whole_repository(template: World, name: str, where: str) -> None:
@@ -96,7 +85,7 @@ def test_whoever_dies_leaves_a_whole_repository(template: World, name: str, wher
         own = world.folder / "fresh" / ".mu2net" if name == "clone" else world.path(number)
         root = world.remote if where == "remote" else own
         late = bool(at // stride % 2)
-        if not die(lambda: COMMANDS[name](world), Plan(what="crash", at=at, late=late), root):  # noqa: B023
+        if not dies(lambda: COMMANDS[name](world), Plan(what="crash", at=at, late=late), root):  # noqa: B023
             break
         count += 1
         world.check_with_fsck()
@@ -118,7 +107,7 @@ def test_init(tmp_path: Path, late: bool) -> None:
         def command(folder: Path = folder) -> object:
             return init(folder, world.context(0), preset="vit-mini")
 
-        if not die(command, Plan(what="crash", at=at, late=late), folder / ".mu2net"):
+        if not dies(command, Plan(what="crash", at=at, late=late), folder / ".mu2net"):
             return
         if (folder / ".mu2net" / "config.toml").is_file():
             assert fsck(open_repository(folder)).problems == ()

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 
 from mu2net_core.errors import Mu2netError, StorageError
 from mu2net_core.testing.interception import Plan
@@ -25,14 +22,10 @@ from mu2net_core.testing.invariants import head_log
 from mu2net_core.testing.stage import RULES, is_usual
 from mu2net_core.testing.world import World
 
-NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 EXAMPLES, STEPS = (250, 50) if NIGHTLY else (12, 30)
-FAST = Path("/dev/shm")
 STEPS_DONE: Counter[str] = Counter()
 
-CLONES = st.integers(0, 2)
 TASKS = st.sampled_from(sorted(RULES))
-LAYERS = st.lists(st.sampled_from(["embedding", "encoderblock_0", "head"]), min_size=1, max_size=3, unique=True)
 SCORES = st.sampled_from([0.3, 0.5, 0.5, 0.7, 0.9])
 PLANS = st.none() | st.builds(
     Plan,
@@ -48,7 +41,7 @@ class Schedule(RuleBasedStateMachine):
     def begin(self) -> None:
         self.patch = mock.patch("os.fsync")  # a killed process leaves the machine running
         self.patch.start()
-        self.folder = Path(tempfile.mkdtemp(prefix="mu2net-", dir=FAST if FAST.is_dir() else None))
+        self.folder = memory_folder()
         self.world = World(self.folder)
         self.last_error: Mu2netError | None = None
 
@@ -192,15 +185,7 @@ def expected(error: Mu2netError, plan: Plan | None) -> bool:
 
 
 class TestSchedules(Schedule.TestCase):
-    settings = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        deadline=None,
-        derandomize=not NIGHTLY,
-        database=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    settings = schedule_settings(EXAMPLES, STEPS)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,7 +14,7 @@ from unittest import mock
 from mu2net_core.errors import StorageError
 from mu2net_core.storage import LocalStore
 
-__all__ = ["Crash", "Plan", "Trigger", "stepping_in"]
+__all__ = ["Crash", "Plan", "Trigger", "dies", "stepping_in"]
 
 _CALLS = ("read", "create", "list", "exists", "delete", "size", "modified", "refresh")
 Around: TypeAlias = Callable[[str, LocalStore, str, Callable[[], Any]], Any]
@@ -125,3 +125,14 @@ class Trigger:
 
 def _reads_object(method: str, key: str) -> bool:
     return method == "read" and key.startswith("objects/")
+
+
+def dies(command: Callable[[], object], plan: Plan, root: Path) -> bool:
+    """Runs a command that dies as planned at a call of the storage in ``root``; returns whether it did."""
+    trigger = Trigger(plan=plan, root=root)
+    try:
+        with stepping_in(trigger):
+            command()
+    except Crash:
+        return True
+    return trigger.done

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mu2net_core.testing.schedules import memory_folder
 
 from mu2net_cli.main import main
 from mu2net_core.api.context import Context
 from mu2net_core.api.tag import create
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.pushing import push
 from mu2net_core.testing.commands import Outcome, Run
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.sharing import working_copy
 from mu2net_core.testing.signers import SignedScene, set_scene, signed, ticking
 from mu2net_core.testing.writer import Writer
-
-FAST = Path("/dev/shm")
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Returns an empty folder in memory, where there is one."""
-    made = Path(tempfile.mkdtemp(prefix="mu2net-", dir=FAST if FAST.is_dir() else None))
+    made = memory_folder()
     yield made
     shutil.rmtree(made)
 
@@ -81,6 +81,16 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_
         return Outcome(main([*args]), *capfd.readouterr())
 
     return run_mu2net
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote) -> Repository:
+    """Returns a working copy that pushed the task ``cats``, and has more of it to push."""
+    repo = working_copy(tmp_path / "ann", origin)
+    add_sample_task(repo, "cats")
+    push(repo, origin)
+    evolve_sample(repo, "cats", score=0.5)
+    return repo
 
 
 @pytest.fixture

@@ -6,18 +6,15 @@ work is signed. ``MU2NET_TEST_PROFILE=nightly`` runs thousands of steps; the def
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
-from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.attacker import Attacker
@@ -25,24 +22,18 @@ from mu2net_core.testing.invariants import head_log
 from mu2net_core.testing.siege import ATTACKS, Siege, besiege
 from mu2net_core.testing.stage import RULES, is_shared
 
-NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 EXAMPLES, STEPS = (100, 50) if NIGHTLY else (8, 25)
-FAST = Path("/dev/shm")
 STEPS_DONE: Counter[str] = Counter()
 
-CLONES = st.integers(0, 2)
 TASKS = st.sampled_from(sorted(RULES))
 SHARED = st.sampled_from(sorted(filter(is_shared, RULES)))
-LAYERS = st.lists(st.sampled_from(["embedding", "encoderblock_0", "head"]), min_size=1, max_size=3, unique=True)
 SCORES = st.sampled_from([0.3, 0.5, 0.5, 0.7, 0.9])
 
 
 class Attacked(RuleBasedStateMachine):
     @initialize(strict=st.booleans())
     def begin(self, strict: bool) -> None:
-        self.patch = mock.patch("os.fsync")
-        self.patch.start()
-        self.folder = Path(tempfile.mkdtemp(prefix="mu2net-", dir=FAST if FAST.is_dir() else None))
+        self.folder = memory_folder()
         self.siege = Siege(self.folder, strict=strict)
         for task in sorted(filter(is_shared, RULES)):
             self.siege.add(0, task)
@@ -59,7 +50,6 @@ class Attacked(RuleBasedStateMachine):
                 self.siege.check()
                 self.siege.check_with_fsck()
         finally:
-            self.patch.stop()
             shutil.rmtree(self.folder)
 
     @rule(what=st.sampled_from(sorted(ATTACKS)), task=SHARED, other=SHARED)
@@ -135,16 +125,7 @@ class Attacked(RuleBasedStateMachine):
 
 
 class TestAttacked(Attacked.TestCase):
-    settings = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        deadline=None,
-        derandomize=not NIGHTLY,
-        database=None,
-        phases=list(Phase) if NIGHTLY else [Phase.generate],  # making a schedule short takes minutes
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    settings = schedule_settings(EXAMPLES, STEPS, shortens=False)
 
 
 @pytest.mark.parametrize("attack", sorted(ATTACKS))

@@ -22,21 +22,9 @@ from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
 from mu2net_core.storage import LocalStore
 from mu2net_core.storage.links import DEEPEST
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import working_copy
 
 MANY, LONG = ("d", 1100), ("x" * 200, 30)
 """Deeper than calls go, and longer than paths may be."""
-
-
-@pytest.fixture
-def ann(tmp_path: Path, origin: Remote) -> Repository:
-    """Returns a working copy that has something to push."""
-    repo = working_copy(tmp_path / "ann", origin)
-    add_sample_task(repo, "cats")
-    push(repo, origin)
-    evolve_sample(repo, "cats", score=0.5)
-    return repo
 
 
 @pytest.fixture(params=[MANY, LONG], ids=["many", "long names"])

@@ -17,8 +17,6 @@ from mu2net_core.repo.place import there
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import connect
 from mu2net_core.storage.remote import FsspecStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import working_copy
 
 NAMES = (
     "\x1b]0;mine\x07",
@@ -39,16 +37,6 @@ PLACES = ("refs/heads", "refs/tags", "refs/roots", "refs/purged", "objects/commi
 @pytest.fixture(params=["folder", "bucket"])
 def medium(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def ann(tmp_path: Path, origin: Remote) -> Repository:
-    """Returns a working copy that has something to push."""
-    repo = working_copy(tmp_path / "ann", origin)
-    add_sample_task(repo, "cats")
-    push(repo, origin)
-    evolve_sample(repo, "cats", score=0.5)
-    return repo
 
 
 def put_all(origin: Remote, keys: Sequence[str]) -> Iterator[str]:

@@ -7,34 +7,26 @@ remotes; an oracle that was told of honest work as it was done judges every byte
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
-from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Training
 from mu2net_core.testing.circles import CIRCLES, READERS, TASKS, Circles
 from mu2net_core.testing.spying import Spy
 
-NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 EXAMPLES, STEPS = (130, 50) if NIGHTLY else (10, 30)
-FAST = Path("/dev/shm")
 STEPS_DONE: Counter[str] = Counter()
 
-COPIES = st.integers(0, 2)
 REMOTES = st.sampled_from(sorted(CIRCLES))
 NAMES = st.sampled_from(TASKS)
-LAYERS = st.lists(st.sampled_from(["embedding", "encoderblock_0", "head"]), min_size=1, max_size=3, unique=True)
 SCORES = st.sampled_from([0.3, 0.5, 0.7])
 PICKS = st.integers(0, 999)
 PRIVATE = ["root", "model", "head", "tag", "snapshot", "old tag"]
@@ -51,9 +43,7 @@ def chosen(pick: int, items: Sequence[T]) -> T:
 class Sharing(RuleBasedStateMachine):
     @initialize(readers=st.lists(st.sampled_from(READERS), min_size=4, max_size=4))
     def begin(self, readers: list[tuple[str, ...] | None]) -> None:
-        self.patch = mock.patch("os.fsync")
-        self.patch.start()
-        self.folder = Path(tempfile.mkdtemp(prefix="mu2net-", dir=FAST if FAST.is_dir() else None))
+        self.folder = memory_folder()
         self.circles = Circles(self.folder)
         for number, (task, rule_) in enumerate(zip(TASKS, readers, strict=False)):
             self.circles.add(number % 2, task, rule_)
@@ -64,89 +54,88 @@ class Sharing(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "circles"):
-            self.patch.stop()
             shutil.rmtree(self.folder)
 
     # What honest people do.
 
-    @rule(copy=COPIES, task=NAMES, readers=st.sampled_from(READERS))
+    @rule(copy=CLONES, task=NAMES, readers=st.sampled_from(READERS))
     def add(self, copy: int, task: str, readers: tuple[str, ...] | None) -> None:
         self.circles.add(copy, task, readers)
 
-    @rule(copy=COPIES, pick=PICKS, parent=PICKS, score=SCORES, trains=LAYERS)
+    @rule(copy=CLONES, pick=PICKS, parent=PICKS, score=SCORES, trains=LAYERS)
     def evolve(self, copy: int, pick: int, parent: int, score: float, trains: list[str]) -> None:
         if tasks := self.circles.alive(copy):
             self.circles.evolve(copy, chosen(pick, tasks), score, chosen(parent, tasks), trains)
 
-    @rule(copy=COPIES, remote=REMOTES)
+    @rule(copy=CLONES, remote=REMOTES)
     def push(self, copy: int, remote: str) -> None:
         self.circles.push(copy, remote)
 
-    @rule(copy=COPIES)
+    @rule(copy=CLONES)
     def push_everywhere(self, copy: int) -> None:
         for remote in CIRCLES:
             self.circles.push(copy, remote)
 
-    @rule(copy=COPIES, remote=REMOTES, pick=PICKS)
+    @rule(copy=CLONES, remote=REMOTES, pick=PICKS)
     def push_one(self, copy: int, remote: str, pick: int) -> None:
         if tasks := self.circles.alive(copy):
             self.circles.push(copy, remote, (chosen(pick, tasks),))
 
-    @rule(copy=COPIES, remote=REMOTES)
+    @rule(copy=CLONES, remote=REMOTES)
     def plan_push(self, copy: int, remote: str) -> None:
         self.circles.plan_push(copy, remote)
 
-    @rule(copy=COPIES, remote=REMOTES)
+    @rule(copy=CLONES, remote=REMOTES)
     def pull(self, copy: int, remote: str) -> None:
         self.circles.pull(copy, remote)
 
-    @rule(copy=COPIES)
+    @rule(copy=CLONES)
     def pull_from_everywhere(self, copy: int) -> None:
         for remote in CIRCLES:
             self.circles.pull(copy, remote)
 
-    @rule(copy=COPIES, remote=REMOTES, other=REMOTES)
+    @rule(copy=CLONES, remote=REMOTES, other=REMOTES)
     def fetch_and_merge(self, copy: int, remote: str, other: str) -> None:
         self.circles.fetch(copy, remote)
         self.circles.merge(copy, other)
 
-    @rule(copy=COPIES, remote=REMOTES, full=st.booleans())
+    @rule(copy=CLONES, remote=REMOTES, full=st.booleans())
     def clone(self, copy: int, remote: str, full: bool) -> None:
         self.circles.clone(copy, remote, full=full)
 
-    @rule(copy=COPIES, pick=PICKS, back=st.integers(1, 3))
+    @rule(copy=CLONES, pick=PICKS, back=st.integers(1, 3))
     def reset(self, copy: int, pick: int, back: int) -> None:
         if tasks := self.circles.alive(copy):
             self.circles.reset(copy, chosen(pick, tasks), back)
 
-    @rule(copy=COPIES, name=st.sampled_from(["v1", "v2"]), public=st.booleans())
+    @rule(copy=CLONES, name=st.sampled_from(["v1", "v2"]), public=st.booleans())
     def tag(self, copy: int, name: str, public: bool) -> None:
         self.circles.tag(copy, name, public=public)
 
-    @rule(copy=COPIES, pick=PICKS, forever=st.booleans())
+    @rule(copy=CLONES, pick=PICKS, forever=st.booleans())
     def remove(self, copy: int, pick: int, forever: bool) -> None:
         if tasks := self.circles.alive(copy):
             (self.circles.purge_here if forever else self.circles.remove)(copy, chosen(pick, tasks))
 
-    @rule(copy=COPIES, follow=st.booleans())
+    @rule(copy=CLONES, follow=st.booleans())
     def follow_purges(self, copy: int, follow: bool) -> None:
         self.circles.change(copy, "pull.follow_purges", value=follow)
 
-    @rule(copy=COPIES, task=NAMES)
+    @rule(copy=CLONES, task=NAMES)
     def undo(self, copy: int, task: str) -> None:
         self.circles.undo(copy, task)
 
-    @rule(copy=COPIES, remote=REMOTES, pick=PICKS)
+    @rule(copy=CLONES, remote=REMOTES, pick=PICKS)
     def purge_there(self, copy: int, remote: str, pick: int) -> None:
         may_know = self.circles.oracle.may_know_of
         if tasks := [task for task in self.circles.heads(remote) if may_know(copy, task, CIRCLES[remote])]:
             self.circles.purge_there(copy, remote, chosen(pick, tasks))
 
-    @rule(copy=COPIES, remote=REMOTES, here=st.booleans())
+    @rule(copy=CLONES, remote=REMOTES, here=st.booleans())
     def repair(self, copy: int, remote: str, here: bool) -> None:
         (self.circles.repair_here if here else self.circles.repair_there)(copy, remote)
 
-    @rule(copy=COPIES, remote=REMOTES, here=st.booleans())
+    @rule(copy=CLONES, remote=REMOTES, here=st.booleans())
     def collect(self, copy: int, remote: str, here: bool) -> None:
         if here:
             self.circles.gc_here(copy)
@@ -245,16 +234,7 @@ class Sharing(RuleBasedStateMachine):
 
 
 class TestSharing(Sharing.TestCase):
-    settings = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        deadline=None,
-        derandomize=not NIGHTLY,
-        database=None,
-        phases=list(Phase) if NIGHTLY else [Phase.generate],  # making a schedule short takes minutes
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    settings = schedule_settings(EXAMPLES, STEPS, shortens=False)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable
 from unittest import mock
 
 import pytest
+from mu2net_core.testing.schedules import NIGHTLY
 
 from mu2net_core.api import clone, pull, purge, push, remote
 from mu2net_core.api.gc import GcReport, gc
@@ -20,10 +19,9 @@ from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.interception import Crash, Plan, Trigger, stepping_in
+from mu2net_core.testing.interception import Plan, dies
 from mu2net_core.testing.world import World
 
-NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 STRIDES = {"follow": 11, "undo": 3}
 TASK = "pub-a"
 _OLD_S = 30 * 86_400
@@ -176,17 +174,6 @@ def test_reset_names_the_command_and_reflog_and_status_say_what_it_is(world: Wor
     assert status(world.open(0), world.context(0)).set_aside == ()
 
 
-def died(command: Callable[[], object], world: World, at: int, *, late: bool) -> bool:
-    """Runs a command until it dies at a call of the working copy's storage; returns whether it did."""
-    trigger = Trigger(plan=Plan(what="crash", at=at, late=late), root=world.path(0))
-    try:
-        with stepping_in(trigger):
-            command()
-    except Crash:
-        return True
-    return trigger.done
-
-
 @pytest.mark.parametrize("what", ["follow", "undo"])
 def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: World, what: str) -> None:
     stride, count = 1 if NIGHTLY else STRIDES[what], 0
@@ -196,7 +183,7 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
         if what == "undo":
             drop(world)
         command = world.pull if what == "follow" else lambda _, world=world: undo(world)
-        if not died(lambda: command(0), world, at, late=bool(at % 2)):  # noqa: B023
+        if not dies(lambda: command(0), Plan(what="crash", at=at, late=bool(at % 2)), world.path(0)):  # noqa: B023
             break
         count += 1
         assert fsck(world.open(0)).problems == (), at

@@ -137,19 +137,18 @@ def test_a_model_from_before_a_hyperparameter_or_with_structure_of_its_own_is_a_
     assert unfit_parent(model, VIT, preset.space, 10) is None
 
 
+def parent_check(bench: Workbench, context: Any, label_of: Any) -> ParentCheck:
+    family = bench.programs.family
+    return ParentCheck(context=context, preset=BENCH_PRESET, family=family, limits=Limits(), label_of=label_of)
+
+
 def test_a_parent_whose_sizes_are_lies_is_left_out_and_named_once(bench: Workbench, context: Any) -> None:
     root = bench.root()
     lies = tuple(replace(ref, num_params=ref.num_params + 1) for ref in root.model.components)
     evil = Member(id="e" * 64, model=replace(root.model, components=lies))
     warnings: list[str] = []
     system = SystemBuilder().root(root).root(evil).task("a").build()
-    check = ParentCheck(
-        context=replace(context, warn=warnings.append),
-        preset=BENCH_PRESET,
-        family=bench.programs.family,
-        limits=Limits(),
-        label_of=lambda _: None,
-    )
+    check = parent_check(bench, replace(context, warn=warnings.append), lambda _: None)
     for _ in range(2):
         assert set(check.of(system, "a").roots) == {root.id}
     assert len(warnings) == 1
@@ -164,13 +163,8 @@ def test_a_parent_that_hides_who_trained_it_is_left_out_as_soon_as_its_component
     evil = Member(id="e" * 64, model=replace(root.model, components=forged))
     warnings: list[str] = []
     system = SystemBuilder().root(root).root(evil).task("a").build()
-    check = ParentCheck(
-        context=replace(context, warn=warnings.append),
-        preset=BENCH_PRESET,
-        family=bench.programs.family,
-        limits=Limits(),
-        label_of={forged[0].id: Label(trained_by=("secret",), readers=("secret",))}.get,
-    )
+    label = Label(trained_by=("secret",), readers=("secret",))
+    check = parent_check(bench, replace(context, warn=warnings.append), {forged[0].id: label}.get)
     assert set(check.of(system, "a").roots) == {root.id}
     assert "is not used as a parent: it hides that data of secret trained its embedding" in warnings[0]
 
