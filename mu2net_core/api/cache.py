@@ -8,8 +8,7 @@ from mu2net_core.api.settings import MAX_SIZE
 from mu2net_core.api.sizes import parse_size
 from mu2net_core.errors import Mu2netError
 from mu2net_core.repo import Repository
-from mu2net_core.repo import cache as core
-from mu2net_core.repo.cache import CacheReport, PruneReport
+from mu2net_core.repo.cache import CacheReport, PruneReport, inspect_cache, prune_cache
 from mu2net_core.repo.config import Layers, read_user_config
 
 __all__ = ["CacheReport", "PruneReport", "info", "keep_bounded", "prune"]
@@ -17,7 +16,7 @@ __all__ = ["CacheReport", "PruneReport", "info", "keep_bounded", "prune"]
 
 def info(repo: Repository, context: Context) -> CacheReport:  # noqa: ARG001  every verb takes it
     """Returns how many of the components here could be brought again, and from where; asks nobody."""
-    return core.inspect(repo)
+    return inspect_cache(repo)
 
 
 def prune(repo: Repository, context: Context, max_size: str, *, dry_run: bool = False) -> PruneReport:  # noqa: ARG001
@@ -32,7 +31,7 @@ def prune(repo: Repository, context: Context, max_size: str, *, dry_run: bool = 
     Raises:
         InvalidInputError: ``max_size`` is no size.
     """
-    return core.prune(repo, parse_size(max_size), needed=_needed(repo), dry_run=dry_run)
+    return prune_cache(repo, parse_size(max_size), needed=_needed(repo), dry_run=dry_run)
 
 
 def keep_bounded(repo: Repository, context: Context) -> None:
@@ -44,7 +43,7 @@ def keep_bounded(repo: Repository, context: Context) -> None:
     if setting is None or setting.value == "" or not any(remote.partial for remote in repo.config.remotes.values()):
         return
     try:
-        core.prune(repo, parse_size(str(setting.value)), needed=_needed(repo))
+        prune_cache(repo, parse_size(str(setting.value)), needed=_needed(repo))
     except Mu2netError as exc:
         context.warn(f"The cache was not kept within {MAX_SIZE} = {setting.value}: {exc.message}")
 

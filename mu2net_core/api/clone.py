@@ -16,9 +16,10 @@ from mu2net_core.api.sharing import requiring
 from mu2net_core.api.trust import REQUIRE_SIGNED, trust_of
 from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, InvalidInputError, StorageError
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
-from mu2net_core.repo import Config, Remote, Repository, create_repository, fetching, open_repository
+from mu2net_core.repo import Config, Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.adopt import adopt
 from mu2net_core.repo.config import Value
+from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.outcomes import Counter, NameReport, TaskReport, Watch, broken_wins, is_whole
 from mu2net_core.repo.remote import check_endpoint
@@ -125,7 +126,7 @@ def clone(
             repo.update_config(lambda config: config.with_setting(REQUIRE_SIGNED, keys))
         policy = requiring(Policy(), trust_of(repo, context))
         with synced_together(repo.store):
-            fetched = fetching.fetch(repo, reached, counter=counter, clock=context.now, policy=policy)
+            fetched = fetch(repo, reached, counter=counter, clock=context.now, policy=policy)
             tracking = read_tracking(repo.state, remote)
             adopted = adopt(repo, tracking, sorted(tracking.heads), policy, remote=remote)
     tasks = broken_wins(fetched.tasks, adopted)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.sharing import policy_for
-from mu2net_core.repo import Repository, fetching
+from mu2net_core.repo import Repository
+from mu2net_core.repo.fetching import fetch as fetch_refs
 from mu2net_core.repo.outcomes import Counter, Exchange, Watch
 from mu2net_core.repo.remotes import connect, find_remote
 
@@ -44,4 +45,4 @@ def fetch(
     policy = policy_for(repo, context, "best", verb="fetch", require_signed=require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     counter = Counter(progress)
-    return fetching.fetch(repo, reached, tasks=tasks, counter=counter, clock=context.now, policy=policy)
+    return fetch_refs(repo, reached, tasks=tasks, counter=counter, clock=context.now, policy=policy)

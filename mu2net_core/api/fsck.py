@@ -15,10 +15,10 @@ from mu2net_core.api.sharing import requiring
 from mu2net_core.api.trust import trust_of
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo import fsck as checks
 from mu2net_core.repo.check_objects import Share, Watch
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.findings import FsckReport, Problem
+from mu2net_core.repo.fsck import examine
 from mu2net_core.repo.guard import GuardedSource
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.patient import Patient, patient_here, patient_there
@@ -66,15 +66,15 @@ def fsck(
     if remote is None:
         here = patient_here(repo)
         here = here if source is None else trusting(here, trust, source.objects)
-        return checks.examine(here, source=source, share=share, now=context.now(), watch=progress)
+        return examine(here, source=source, share=share, now=context.now(), watch=progress)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     if source is None:
-        return checks.examine(patient_there(reached, repo), share=share, now=context.now(), watch=progress)
+        return examine(patient_there(reached, repo), share=share, now=context.now(), watch=progress)
     patient = trusting(patient_there(reached, repo), trust, source.objects)
     with suppress(Mu2netError):  # it is damaged; what else is new there tells who may see it
         fetch(repo, reached, clock=context.now, policy=requiring(Policy(), trust))
     guarded = GuardedSource(source, repo, reached.audience)
-    report = checks.examine(_silent(patient, guarded), source=guarded, share=share, now=context.now(), watch=progress)
+    report = examine(_silent(patient, guarded), source=guarded, share=share, now=context.now(), watch=progress)
     if report.is_clean:
         write_tracking(repo.state, remote, replace(read_tracking(repo.state, reached.remote), lost=()))
     refused = {f"{kind}/{oid}" for kind, oid in guarded.refused}

@@ -12,7 +12,8 @@ from mu2net_core.api.quiet import ignore
 from mu2net_core.api.running import running_tips
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Repository
-from mu2net_core.repo.gc import GRACE, GcReport, collect
+from mu2net_core.repo.aside import GRACE
+from mu2net_core.repo.gc import GcReport, collect
 from mu2net_core.repo.place import here, there
 from mu2net_core.repo.purge import SETTLE_S
 from mu2net_core.repo.reach import Tips, state_tips

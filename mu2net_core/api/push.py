@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.sharing import policy_for
-from mu2net_core.repo import Repository, pushing
+from mu2net_core.repo import Repository
 from mu2net_core.repo.join import OnConflict
 from mu2net_core.repo.outcomes import Counter, Exchange, PushPlan, Watch
 from mu2net_core.repo.preview import preview
+from mu2net_core.repo.pushing import push as push_refs
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.vetting import check_vetted
@@ -49,7 +50,7 @@ def push(
     """
     to = find_remote(repo.config, remote)
     check_vetted(repo.state, to, now=context.now)
-    return pushing.push(
+    return push_refs(
         repo,
         to,
         tasks=tasks,

@@ -19,7 +19,7 @@ from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.workers import Workers
 from mu2net_core.storage import Store
 
-__all__ = ["CacheReport", "PruneReport", "RemoteShare", "inspect", "prune"]
+__all__ = ["CacheReport", "PruneReport", "RemoteShare", "inspect_cache", "prune_cache"]
 
 _AT_ONCE = 32
 
@@ -75,7 +75,7 @@ class PruneReport:
     errors: tuple[str, ...] = ()
 
 
-def inspect(repo: Repository) -> CacheReport:
+def inspect_cache(repo: Repository) -> CacheReport:
     """Returns what of the components here is cached; asks nobody."""
     sizes = {oid: repo.store.size(object_key("component", oid)) for oid in repo.objects.ids("component")}
     shares, cached = [], set[str]()
@@ -94,7 +94,9 @@ def inspect(repo: Repository) -> CacheReport:
     )
 
 
-def prune(repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), dry_run: bool = False) -> PruneReport:
+def prune_cache(
+    repo: Repository, max_bytes: int, *, needed: Set[str] = frozenset(), dry_run: bool = False
+) -> PruneReport:
     """Deletes cached components, the longest unused first, until at most ``max_bytes`` of them are left.
 
     Each is deleted only after it was seen that it is whole here, and that a partial remote has the same bytes: in a

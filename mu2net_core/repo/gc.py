@@ -25,7 +25,7 @@ from mu2net_core.repo.sweep import check_own, delete_unless_newer, leftovers, pu
 from mu2net_core.repo.workers import Workers
 from mu2net_core.storage.files import translated
 
-__all__ = ["GRACE", "GcReport", "Waiting", "collect"]
+__all__ = ["GcReport", "Waiting", "collect"]
 
 _BATCH = 1_000
 

@@ -10,7 +10,7 @@ import pytest
 
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.cache import prune
+from mu2net_core.repo.cache import prune_cache
 from mu2net_core.repo.pushing import push
 from mu2net_core.storage import open_store
 from mu2net_core.storage.backend import Info
@@ -44,7 +44,7 @@ def test_what_a_bucket_has_damaged_stays_here(pushed: Repository, moto_bucket: B
     there, (bad, *good) = open_store(moto_bucket.url, moto_bucket.options), keys(pushed)
     data = there.read(bad)
     there.refresh(bad, data[:70] + bytes([data[70] ^ 255]) + data[71:])
-    report = prune(pushed, 0)
+    report = prune_cache(pushed, 0)
     assert (report.num_pruned, report.num_unsure) == (len(good), 1)
     assert pushed.store.read(bad) == data
     assert keys(pushed) == [bad]

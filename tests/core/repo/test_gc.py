@@ -13,8 +13,9 @@ import pytest
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, StorageError
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import ObjectDatabase, Refs, Repository, load_system, open_repository
+from mu2net_core.repo.aside import GRACE
 from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.gc import GRACE, GcReport, collect
+from mu2net_core.repo.gc import GcReport, collect
 from mu2net_core.repo.place import Place, here
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.reach import Tips, reach, ref_tips
