@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo.arrival import MissingObjectError
+from mu2net_core.repo.audience import refused_task
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
@@ -37,6 +38,7 @@ from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.sight import Sight, look, look_at_refs
+from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
 
 __all__ = ["Clock", "check_known", "fetch", "fetch_heads", "note_purged", "unknown_task"]
@@ -196,7 +198,7 @@ def fetch_heads(
         wanted = {task: state for task, state in states.items() if task not in buried and task not in bad}
         received = receive_heads(repo, remote, wanted, tracking.heads, counter=counter, arrivals=arrivals)
         broken |= {**bad, **received.broken}
-        tracking = _with_claimed(repo, tracking, {task: states[task] for task in received.claimed})
+        tracking = _with_claimed(repo, remote, tracking, {task: states[task] for task in received.claimed})
         known = tracking.heads
         whole = {t: followed[t] for t in wanted if t not in broken and known.get(t) != states[t]}
         _bring_moves(repo, remote, whole.values(), counter, arrivals)
@@ -225,8 +227,15 @@ def fetch_heads(
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
 
 
-def _with_claimed(repo: Repository, tracking: Tracking, states: Mapping[str, HeadState]) -> Tracking:
-    """Returns ``tracking`` with heads that name our own commits, which are not there: the next push sends these."""
+def _with_claimed(
+    repo: Repository, remote: RemoteRepository, tracking: Tracking, states: Mapping[str, HeadState]
+) -> Tracking:
+    """Returns ``tracking`` with heads that name our own commits, which are not there: the next push sends these.
+
+    Those that it may not send count for nothing: what a remote is seen to have it is asked for.
+    """
+    rules = load_rules(repo) if states else {}
+    states = {task: state for task, state in states.items() if refused_task(task, rules, remote.audience) is None}
     ours = {task: repo.refs.head(task) for task in states}
     sent = [s for task, s in states.items() if (head := ours[task]) and contains(repo.objects, head.commit, s.commit)]
     lost = Losses(objects=frozenset(("commit", state.commit) for state in sent)).words

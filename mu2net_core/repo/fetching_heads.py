@@ -77,7 +77,9 @@ def receive_heads(
     claimed = _claimed(repo, remote, states, seen)
     broken: dict[str, Mu2netError] = dict(claimed)
     tips: dict[str, Node] = {t: ("commit", state.commit) for t, state in states.items() if t not in claimed}
-    received = receive_each(repo, remote, tips.values(), what=what, counter=counter, arrivals=arrivals)
+    received = receive_each(
+        repo, remote, tips.values(), what=what, counter=counter, arrivals=arrivals, confirmed=tips.values()
+    )
     teachers = set(received.tasks)
     for task, tip in tips.items():
         try:

@@ -4,24 +4,28 @@ What a manifest needs is known only when it is here. So each one that arrives as
 something lie in local state, and are stored when the last of it was. An intake that is interrupted at any point leaves
 a whole repository, and the next one asks for nothing that arrived before.
 
-What is missing, damaged or cannot be genuine keeps out what needs it, and nothing else.
+What is missing, damaged or cannot be genuine keeps out what needs it, and nothing else. That goes for what is here
+already, too: it counts as being there only if it was seen there, or is found when asked for. Else somebody who knows
+no more of a private commit than its id could name it, and the remote would be asked for all that it reaches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
-from mu2net_core.objects import Commit, ComponentRef, Model
+from mu2net_core.objects import Commit, ComponentRef, Model, Snapshot
 from mu2net_core.repo.arrival import Incoming, read_checked
-from mu2net_core.repo.closure import Node, needs
+from mu2net_core.repo.closure import Knowledge, Node, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
+from mu2net_core.repo.moving import absent
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_parts
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.repo.workers import Workers
 
 __all__ = ["Received", "incoming_of", "receive", "receive_components", "receive_each"]
@@ -51,6 +55,7 @@ def receive_each(
     what: str,
     counter: Counter,
     arrivals: Arrivals | None = None,
+    confirmed: Collection[Node] = (),
 ) -> Received:
     """Copies ``tips`` and all manifests they need from ``remote``, each as far as all that it needs can be had.
 
@@ -64,9 +69,11 @@ def receive_each(
         what: they are, for whoever watches.
         counter: of objects.
         arrivals: what is judged by; by default the identity of the repository.
+        confirmed: those of ``tips`` that are there for sure, if they are here.
     """
     with Workers[_Arrival]() as workers:
         intake = _Intake(repo, remote, workers, what, counter, arrivals or Arrivals(identity=repo.identity))
+        intake.confirmed = frozenset(confirmed)
         for tip in tips:
             intake.want(tip, _USUAL_BYTES)
         for arrival in workers.results():
@@ -82,6 +89,7 @@ def receive(
     what: str,
     counter: Counter,
     arrivals: Arrivals | None = None,
+    confirmed: Collection[Node] = (),
 ) -> frozenset[str]:
     """Copies ``tips`` as ``receive_each`` does; returns the tasks that the new models speak of.
 
@@ -89,7 +97,7 @@ def receive(
         NotFoundError: the remote lacks something that it refers to.
         CorruptObjectError: what it sent is damaged, too large or cannot be genuine.
     """
-    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals)
+    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals, confirmed=confirmed)
     for error in received.failed.values():
         raise error
     return received.tasks
@@ -155,6 +163,8 @@ class _Intake:
     arrivals: Arrivals
     tasks: set[str] = field(default_factory=set)
     failed: dict[Node, Mu2netError] = field(default_factory=dict)
+    confirmed: frozenset[Node] = frozenset()
+    _knowledge: Knowledge | None = None
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
@@ -165,7 +175,10 @@ class _Intake:
         if node not in self._asked:
             self._asked[node] = size_bytes
             if self.repo.objects.has(*node):
-                self._stored.add(node)
+                if node[0] == "component" or node in self.confirmed or self._was_seen(node):
+                    self._stored.add(node)
+                else:
+                    self.workers.submit(partial(_confirm, self.remote, node))
             else:
                 self._bring(node)
                 self.counter.expect(1, size_bytes if node[0] == "component" else 0)
@@ -211,22 +224,55 @@ class _Intake:
                 self._waiting.pop(current, None)
                 pending += self._dependants.pop(current, ())
 
+    def _was_seen(self, node: Node) -> bool:
+        """Returns whether the remote has what is here, by what was seen of it."""
+        try:
+            if self._knowledge is None:
+                self._knowledge = Knowledge(self.repo.objects, read_tracking(self.repo.state, self.remote.remote))
+            return self._knowledge.has(node)
+        except Mu2netError:  # something here is damaged or gone: fsck says so
+            return False
+
     def _bring(self, node: Node) -> None:
         size_bytes = self._asked[node]
-        job = partial(_attempt, self.repo, self.remote, node, size_bytes, self.arrivals)
+        job = partial(_attempt, self.repo, self.remote, node, size_bytes, self.arrivals, self._stored.__contains__)
         self.workers.submit(job, size_bytes=size_bytes)
 
 
+def _confirm(remote: RemoteRepository, node: Node) -> _Arrival:
+    """Asks whether what is here is there, too: what a remote names it is taken to have."""
+    if not absent(remote, [node]):
+        return _Arrival(node=node)
+    name, (kind, oid) = remote.remote.name, node
+    error = CorruptObjectError(
+        f"The remote {name} names the {kind} {oid[:16]}, which is not there, and is here.",
+        hint=f"If it should be there: mu2net fsck --remote {name} --repair-from .",
+    )
+    return _Arrival(node=node, error=error)
+
+
 def _attempt(
-    repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int, arrivals: Arrivals
+    repo: Repository,
+    remote: RemoteRepository,
+    node: Node,
+    expected_bytes: int,
+    arrivals: Arrivals,
+    is_there: Callable[[Node], bool],
 ) -> _Arrival:
     try:
-        return _bring(repo, remote, node, expected_bytes, arrivals)
+        return _bring(repo, remote, node, expected_bytes, arrivals, is_there)
     except ISOLATED as exc:
         return _Arrival(node=node, error=exc)
 
 
-def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int, arrivals: Arrivals) -> _Arrival:
+def _bring(
+    repo: Repository,
+    remote: RemoteRepository,
+    node: Node,
+    expected_bytes: int,
+    arrivals: Arrivals,
+    is_there: Callable[[Node], bool],
+) -> _Arrival:
     """Reads a node, unless it was kept aside; stores it, or keeps it aside if something it needs is missing."""
     kind, oid = node
     limit, name = repo.objects.max_bytes(kind), remote.remote.name
@@ -239,7 +285,11 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
     kept = incoming.read(kind, oid)
     data = kept or read_checked(remote.store, kind, oid, limit=limit, name=name)
     value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
-    waits = {need: size for need, size in _needs(repo, remote, value) if not repo.objects.has(*need)}
+    waits = {
+        need: size
+        for need, size in _needs(repo, remote, value)
+        if not (is_there(need) if _leads_on(value, need) else repo.objects.has(*need))
+    }
     if not waits:
         try:
             check(value, repo.objects, arrivals)
@@ -261,6 +311,11 @@ def _needs(repo: Repository, remote: RemoteRepository, value: Manifest) -> Itera
         yield node, _USUAL_BYTES
     for ref in _retained(repo, remote, value):
         yield ("component", ref.id), ref.size_bytes
+
+
+def _leads_on(value: Manifest, need: Node) -> bool:
+    """Returns whether whoever names ``need`` is asked for components that it leads to."""
+    return isinstance(value, Commit | Snapshot) and need[0] in {"commit", "model", "snapshot"}
 
 
 def _retained(repo: Repository, remote: RemoteRepository, value: Manifest) -> tuple[ComponentRef, ...]:

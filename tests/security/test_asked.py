@@ -22,6 +22,7 @@ from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
 from mu2net_core.storage import Store
+from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import clone_of, commit_of, model_of, pull
 from mu2net_core.testing.wrappers import WrappedStore
@@ -183,3 +184,69 @@ def test_a_tag_that_names_what_only_we_have_makes_nobody_ask_for_it(
     assert "which is not there" in str(report.reason)
     assert "evil" not in bob.refs.tags()
     assert not held_by(bob, vault) & {*parts(bob, "own")}
+
+
+@pytest.fixture
+def own(bob: Repository) -> list[str]:
+    """Returns the components of a private task that only one has."""
+    add_sample_task(bob, "own", AccessRule.only(["own"]))
+    evolve_sample(bob, "own", score=0.5, trains=LAYERS, seed=9)
+    return parts(bob, "own")
+
+
+def _names_the_head(bob: Repository, there: Forger) -> None:
+    there.refs.append("own", commit_of(bob, "own"), after=None)
+
+
+def _follows_the_head(bob: Repository, there: Forger) -> None:
+    tip = bob.objects.commit(commit_of(bob, "own"))
+    there.objects.put(bob.objects.task(tip.task_id))
+    forged = replace(tip, parents=(commit_of(bob, "own"),), model=None, identity=None, snapshot=None, selections={})
+    there.refs.append("own", there.objects.put(forged), after=None)
+
+
+def _retains_the_model(bob: Repository, there: Forger) -> None:
+    tip = bob.objects.commit(commit_of(bob, "own"))
+    there.objects.put(bob.objects.task(tip.task_id))
+    forged = replace(tip, parents=(), identity=bob.identity, snapshot=None, selections={}, message="forged")
+    there.refs.append("own", there.objects.put(forged), after=None)
+
+
+def _tags_what_follows(bob: Repository, there: Forger) -> None:
+    tip = bob.objects.commit(commit_of(bob, "own"))
+    there.objects.put(bob.objects.task(tip.task_id))
+    forged = replace(tip, parents=(commit_of(bob, "own"),), model=None, identity=None, snapshot=None, selections={})
+    heads = {"own": there.objects.put(forged)}
+    snapshot = Snapshot(heads=heads, roots={}, tag="evil", identity=bob.identity)
+    there.refs.create_tag("evil", there.objects.put(snapshot))
+
+
+def _tags_the_snapshot(bob: Repository, there: Forger) -> None:
+    ours = Snapshot(heads={"own": commit_of(bob, "own")}, roots={}, identity=bob.identity)
+    there.refs.create_tag("evil", bob.objects.put(ours))
+
+
+@pytest.mark.parametrize(
+    "attack", [_names_the_head, _follows_the_head, _retains_the_model, _tags_what_follows, _tags_the_snapshot]
+)
+def test_what_leads_to_what_only_we_have_makes_nobody_ask_for_it(
+    bob: Repository, origin: Remote, own: list[str], attack: Callable[[Repository, Forger], None]
+) -> None:
+    attack(bob, Forger.into(origin))
+    pulled = fetch(bob, remotes.connect(origin))
+    (broken,) = [one for one in (*pulled.tasks, *pulled.tags) if one.outcome == "broken"]
+    assert "is not there" in str(broken.reason)
+    assert held_by(bob, origin).isdisjoint(own)
+    assert [one.outcome for one in pulled.tasks if one.task == "pub"] == ["up-to-date"]
+
+
+def test_a_root_that_only_we_have_makes_nobody_ask_for_it(bob: Repository, origin: Remote, own: list[str]) -> None:
+    model = bob.objects.model(model_of(bob, "own"))
+    ours = replace(model, task=None, task_id=None, parent=None, root=None, score=None, quality=None)
+    root = bob.objects.put(ours)
+    Forger.into(origin).refs.create_root("evil", root)
+    (broken,) = fetch(bob, remotes.connect(origin)).roots
+    assert (broken.outcome, broken.name) == ("broken", "evil")
+    assert "is not there" in str(broken.reason)
+    assert "evil" not in bob.refs.roots()
+    assert held_by(bob, origin).isdisjoint(own)
