@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo.arrival import MissingObjectError
-from mu2net_core.repo.audience import refused_task
-from mu2net_core.repo.closure import Node
+from mu2net_core.repo.audience import refusal
+from mu2net_core.repo.closure import Knowledge, Node, collect
 from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_heads import receive_heads, report_of, set_aside_buried
@@ -234,12 +234,19 @@ def _with_claimed(
 
     Those that it may not send count for nothing: what a remote is seen to have it is asked for.
     """
-    rules = load_rules(repo) if states else {}
-    states = {task: state for task, state in states.items() if refused_task(task, rules, remote.audience) is None}
     ours = {task: repo.refs.head(task) for task in states}
     sent = [s for task, s in states.items() if (head := ours[task]) and contains(repo.objects, head.commit, s.commit)]
+    sent = [state for state in sent if _may_go(repo, remote, tracking, state.commit)]
     lost = Losses(objects=frozenset(("commit", state.commit) for state in sent)).words
     return replace(tracking.with_heads(sent), lost=(*tracking.lost, *lost)) if sent else tracking
+
+
+def _may_go(repo: Repository, remote: RemoteRepository, tracking: Tracking, commit_id: str) -> bool:
+    """Returns whether a push could send a commit of ours, with all it needs."""
+    objects = repo.objects
+    closure = collect(objects, [("commit", commit_id)], Knowledge(objects, tracking))
+    judged = refusal(closure, load_rules(repo), remote.audience, task_of=objects.task, label_of=objects.label)
+    return judged is None
 
 
 def _recognised(

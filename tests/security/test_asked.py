@@ -23,7 +23,7 @@ from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
 from mu2net_core.storage import Store
 from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.sharing import clone_of, commit_of, model_of, pull
 from mu2net_core.testing.wrappers import WrappedStore
 
@@ -240,6 +240,23 @@ def test_what_leads_to_what_only_we_have_makes_nobody_ask_for_it(
     assert [one.outcome for one in pulled.tasks if one.task == "pub"] == ["up-to-date"]
 
 
+def test_a_public_task_that_learned_what_was_narrowed_since_is_not_taken_to_be_there(
+    bob: Repository, origin: Remote
+) -> None:
+    """Its head over there names our work, which may not go there any more."""
+    add_sample_task(bob, "mine")
+    evolve_sample(bob, "mine", score=0.5, trains=("embedding",), seed=11)
+    add_sample_task(bob, "open")
+    evolve_sample(bob, "open", score=0.5, trains=("head",), seed=12, parent=model_of(bob, "mine"))
+    there = Forger.into(bob)
+    private = bob.objects.put(sample_task("mine", AccessRule.only(["mine"])))
+    there.move("mine", there.next_commit("mine", task_id=private))
+    Forger.into(origin).refs.append("open", commit_of(bob, "open"), after=None)
+    fetch(bob, remotes.connect(origin))
+    assert held_by(bob, origin).isdisjoint(parts(bob, "open"))
+
+
+@pytest.mark.parametrize("spot", ["folder", "moto_bucket"], indirect=True)
 def test_a_root_that_only_we_have_makes_nobody_ask_for_it(bob: Repository, origin: Remote, own: list[str]) -> None:
     model = bob.objects.model(model_of(bob, "own"))
     ours = replace(model, task=None, task_id=None, parent=None, root=None, score=None, quality=None)
