@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, object_key
-from mu2net_core.repo import Remote, Repository, remotes
+from mu2net_core.repo import Remote, Repository, delivering, remotes
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import fsck
@@ -22,7 +23,7 @@ from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
 from mu2net_core.storage import Store
-from mu2net_core.testing.forging import Forger
+from mu2net_core.testing.forging import Forger, leaks
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository, sample_task
 from mu2net_core.testing.sharing import clone_of, commit_of, model_of, pull
 from mu2net_core.testing.wrappers import WrappedStore
@@ -267,3 +268,29 @@ def test_a_root_that_only_we_have_makes_nobody_ask_for_it(bob: Repository, origi
     assert "is not there" in str(broken.reason)
     assert "evil" not in bob.refs.roots()
     assert held_by(bob, origin).isdisjoint(own)
+
+
+def test_what_is_narrowed_while_its_components_are_brought_is_not_sent_on(
+    ann: Repository, bob: Repository, origin: Remote, vault: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bringing them may take hours; a pull in another process may narrow the rule meanwhile."""
+    add_sample_task(ann, "late")
+    evolve_sample(ann, "late", score=0.5, trains=("embedding",), seed=21)
+    add_sample_task(ann, "later")
+    evolve_sample(ann, "later", score=0.5, trains=("head",), seed=22, parent=model_of(ann, "late"))
+    push(ann, vault)
+    pull(bob, vault)
+    real = delivering.bring_components
+
+    def bringing(repo: Repository, *args: Any, **options: Any) -> None:
+        real(repo, *args, **options)
+        here = Forger.into(repo)
+        private = here.objects.put(sample_task("late", AccessRule.only(["late"])))
+        if here.objects.commit(here.head("late").commit).task_id != private:
+            here.move("late", here.next_commit("late", task_id=private))
+
+    monkeypatch.setattr(delivering, "bring_components", bringing)
+    (report,) = push(bob, origin, tasks=["later"]).tasks
+    assert report.outcome == "skipped"
+    assert "late is private, and the remote is for everybody" in str(report.reason)
+    assert leaks(origin, "late") == set()
