@@ -26,9 +26,10 @@ from mu2net_core.repo.following import (
     lost_there,
     newest_heads,
 )
+from mu2net_core.repo.forgetting import without_refused, without_withdrawn
 from mu2net_core.repo.intake import incoming_of, receive_each
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.losses import GONE, Losses, check_same
+from mu2net_core.repo.losses import GONE, Losses, check_same, find_lost_refs
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, RemoteBehindError, TaskReport, broken_report
 from mu2net_core.repo.plausible import Arrivals
@@ -91,7 +92,7 @@ def fetch(
         if known.heads or known.roots
         else look_at_refs(remote.store, commits=False)
     )
-    tracking, unread = _recognised(repo, remote, known, clock(), sight, policy)
+    tracking, unread = _recognised(repo, remote, known, clock(), sight, policy, tasks)
     arrivals = Arrivals.at(repo.identity, clock())
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
     broken = {task: error for task, error in unread.items() if not tasks or task in tasks}
@@ -256,15 +257,16 @@ def _recognised(
     now: datetime | None,
     sight: Sight | None,
     policy: Policy,
+    tasks: Collection[str],
 ) -> tuple[Tracking, dict[str, Mu2netError]]:
     """Returns what is known of ``remote``, if it still is the same repository, and what of it that has lost.
 
-    With ``sight`` all refs of it were looked at, else its epoch is.
+    With ``sight`` all refs of it were looked at, else its epoch is, and what is refused of ``tasks``.
 
     Returns:
         that; and what is wrong with the tombstones of tasks that have some which cannot be read.
     """
-    before, taken = tracking, frozenset[Node]()
+    before, taken = tracking.epoch, frozenset[Node]()
     doubtful: Collection[str] = tracking.unread
     if tracking.identity != repo.identity or not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
@@ -274,11 +276,17 @@ def _recognised(
         doubtful = {*repo.refs.tasks(), *tracking.heads, *sight.numbers}
         taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
+    if sight is not None:
+        stones = find_lost_refs(tracking, sight, read_purged(repo.state, remote.remote)).stones
+        doubtful = {*doubtful, *(stone.task for stone in stones)}
     unread = note_purged(repo, remote, policy, doubtful) if doubtful else {}
+    is_there = remote.store.exists if sight is None else sight.names.__contains__
+    tracking = without_refused(repo, tracking, policy, is_there, tasks or list(tracking.heads))
     tracking = replace(tracking, unread=tuple(sorted(unread)))
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
-        tracking = replace(tracking, lost=lost_there(repo.objects, remote, before, stones, sight, taken))
+        seen = replace(tracking, epoch=before)
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, seen, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
@@ -297,7 +305,7 @@ def note_purged(
     policy: Policy = _ANYTHING,
     tasks: Collection[str] | None = None,
 ) -> dict[str, Mu2netError]:
-    """Stores what was purged over there, beyond what was known of that.
+    """Stores what was purged over there, beyond what was known of that; what was withdrawn is forgotten.
 
     Tombstones of another repository count for nothing, nor do those that the policy refuses; fsck names them.
 
@@ -310,13 +318,16 @@ def note_purged(
     Returns:
         what is wrong with the tombstones of a task that has some which cannot be read.
     """
+    tracking, seen = read_tracking(repo.state, remote.remote), read_purged(repo.state, remote.remote)
     if tasks is None:
-        tasks = {*repo.refs.tasks(), *read_tracking(repo.state, remote.remote).heads}
+        tasks = {*repo.refs.tasks(), *tracking.heads}
     there, bad = remote.refs.tombstones(tasks)
     stones = [stone for own in there.values() for stone in own]
     own = (stone for stone in stones if stone.identity == repo.identity)
     ours = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
-    known = dict.fromkeys([*read_purged(repo.state, remote.remote), *ours])
+    asked = {*tasks} - bad.keys()
+    lasting = without_withdrawn(repo, tracking, (one for one in seen if one.task in asked), ours)
+    known = dict.fromkeys([*(one for one in seen if one.task not in asked), *lasting, *ours])
     write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
     return bad
 

@@ -251,13 +251,13 @@ def test_a_public_task_that_learned_what_was_narrowed_since_is_not_taken_to_be_t
     evolve_sample(bob, "open", score=0.5, trains=("head",), seed=12, parent=model_of(bob, "mine"))
     there = Forger.into(bob)
     private = bob.objects.put(sample_task("mine", AccessRule.only(["mine"])))
-    there.move("mine", there.next_commit("mine", task_id=private))
+    there.move("mine", there.next("mine", task_id=private))
     Forger.into(origin).refs.append("open", commit_of(bob, "open"), after=None)
     fetch(bob, remotes.connect(origin))
     assert held_by(bob, origin).isdisjoint(parts(bob, "open"))
 
 
-@pytest.mark.parametrize("spot", ["folder", "moto_bucket"], indirect=True)
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_a_root_that_only_we_have_makes_nobody_ask_for_it(bob: Repository, origin: Remote, own: list[str]) -> None:
     model = bob.objects.model(model_of(bob, "own"))
     ours = replace(model, task=None, task_id=None, parent=None, root=None, score=None, quality=None)
@@ -287,7 +287,7 @@ def test_what_is_narrowed_while_its_components_are_brought_is_not_sent_on(
         here = Forger.into(repo)
         private = here.objects.put(sample_task("late", AccessRule.only(["late"])))
         if here.objects.commit(here.head("late").commit).task_id != private:
-            here.move("late", here.next_commit("late", task_id=private))
+            here.move("late", here.next("late", task_id=private))
 
     monkeypatch.setattr(delivering, "bring_components", bringing)
     (report,) = push(bob, origin, tasks=["later"]).tasks

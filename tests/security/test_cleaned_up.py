@@ -1,0 +1,73 @@
+"""What somebody put into a remote, and its owner took out again: it stays away, and work goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.pull import pull
+from mu2net_core.api.push import push
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.testing.forging import Forger
+from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.sharing import add_tasks, commit_of, outcomes, working_copy
+from mu2net_core.testing.signers import told
+
+
+@pytest.fixture
+def ann(tmp_path: Path, origin: Remote, later: Context) -> Repository:
+    """Returns a working copy that shares the task digits."""
+    repo = working_copy(tmp_path / "ann", origin)
+    add_tasks(repo, "digits")
+    push(repo, later)
+    return repo
+
+
+@pytest.fixture
+def evil(ann: Repository, origin: Remote) -> Forger:
+    return Forger.into(origin)
+
+
+def stones(there: Forger) -> list[str]:
+    return list(there.store.list("refs/purged"))
+
+
+def clean_up(there: Forger) -> None:
+    for key in stones(there):
+        there.store.delete(key)
+
+
+@pytest.mark.parametrize("medium", ["folder", "bucket"])
+def test_a_tombstone_whose_purge_never_moved_a_head_is_not_put_back(
+    ann: Repository, later: Context, evil: Forger
+) -> None:
+    evil.stone("digits", [("commit", commit_of(ann, "digits"))])
+    assert outcomes(pull(ann, later)) == {"digits": "skipped"}
+    clean_up(evil)
+    assert told(lambda: pull(ann, later)) == ""
+    newest = evolve_sample(ann, "digits", score=0.6, seed=2).commit
+    done = push(ann, later)
+    assert outcomes(done) == {"digits": "updated"}
+    assert done.restored == ()
+    assert evil.head("digits").commit == newest
+    assert stones(evil) == []
+
+
+def test_whoever_pushes_first_does_not_put_it_back_either(ann: Repository, later: Context, evil: Forger) -> None:
+    evil.stone("digits", [("commit", commit_of(ann, "digits"))])
+    pull(ann, later)
+    clean_up(evil)
+    evolve_sample(ann, "digits", score=0.6, seed=2)
+    assert outcomes(push(ann, later)) == {"digits": "updated"}
+    assert stones(evil) == []
+
+
+def test_a_tombstone_of_a_purge_that_moved_a_head_is_put_back(ann: Repository, later: Context, evil: Forger) -> None:
+    evil.whole_purge("digits")
+    pull(ann, later)
+    clean_up(evil)
+    assert "a tombstone of digits" in told(lambda: pull(ann, later))
+    assert push(ann, later).restored == ("a tombstone of digits",)
+    assert len(stones(evil)) == 1
