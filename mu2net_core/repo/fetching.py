@@ -268,7 +268,8 @@ def _recognised(
     """
     before, taken = tracking.epoch, frozenset[Node]()
     doubtful: Collection[str] = tracking.unread
-    if tracking.identity != repo.identity or not _is_current(remote, tracking, sight):
+    is_met = bool(tracking.heads) and tracking.identity == repo.identity  # heads tell whose they are, roots do not
+    if not is_met or not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
         tracking = check_known(repo, remote, tracking, sight)
         if tracking.identity is None and (CONFIG in sight.keys or not (tracking.heads or tracking.roots)):

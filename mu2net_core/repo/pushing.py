@@ -360,7 +360,7 @@ def reach_known(
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
-    if tracking.identity != repo.identity or not is_current:
+    if tracking.identity != repo.identity or not is_current or not tracking.heads:
         tracking = check_known(repo, reached, tracking, sight)
     tracking = without_refused(repo, tracking, policy, sight.names.__contains__, list(tracking.heads))
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
 from mu2net_core.api.pull import pull
 from mu2net_core.api.push import push
-from mu2net_core.repo import Remote, Repository
+from mu2net_core.errors import ConflictError
+from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.sharing import add_tasks, commit_of, outcomes, working_copy
@@ -71,3 +74,16 @@ def test_a_tombstone_of_a_purge_that_moved_a_head_is_put_back(ann: Repository, l
     assert "a tombstone of digits" in told(lambda: pull(ann, later))
     assert push(ann, later).restored == ("a tombstone of digits",)
     assert len(stones(evil)) == 1
+
+
+@pytest.mark.parametrize("verb", [pull, push])
+def test_whoever_cloned_while_the_settings_lied_is_told_once_they_are_right(
+    ann: Repository, later: Context, origin: Remote, verb: Callable[[Repository, Context], object]
+) -> None:
+    settings = Path(origin.url) / "config.toml"
+    right = settings.read_text()
+    settings.write_text(right.replace(ann.identity, "b" * 32))
+    new = open_repository(clone(origin.url, "new", later).path)
+    settings.write_text(right)
+    with pytest.raises(ConflictError, match="is another repository"):
+        verb(new, later)
