@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
+from itertools import count
 from unittest import mock
 
 import pytest
@@ -14,12 +16,15 @@ from mu2net_core.api.reflog import reflog
 from mu2net_core.api.reset import reset
 from mu2net_core.api.status import status
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.sweep import delete_unless_newer
+from mu2net_core.storage import Store
 from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.interception import Plan, dies
+from mu2net_core.testing.interception import Crash, Plan, dies
 from mu2net_core.testing.world import World
 
 STRIDES = {"follow": 11, "undo": 3}
@@ -130,6 +135,29 @@ def test_after_the_grace_it_goes_and_nothing_brings_it_back(world: World) -> Non
     world.check()
 
 
+@pytest.mark.parametrize("deleted", [1, 4])
+def test_what_a_killed_gc_left_of_it_is_not_brought_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, deleted: int
+) -> None:
+    tip = drop(world)
+    world.pass_time(86_400 * 15)
+    calls = count()
+
+    def delete(store: Store, key: str, limit: datetime) -> int | None:
+        if key == object_key("commit", tip):  # whose turn comes last, for once
+            return None
+        if next(calls) == deleted:
+            raise Crash
+        return delete_unless_newer(store, key, limit)
+
+    monkeypatch.setattr("mu2net_core.repo.gc.delete_unless_newer", delete)
+    with pytest.raises(Crash):
+        gc(world.open(0), world.context(0), dry_run=False)
+    with pytest.raises(NotFoundError, match=f"Nothing of {TASK} is set aside"):
+        undo(world)
+    assert fsck(world.open(0)).problems == ()
+
+
 def test_whoever_purges_it_here_too_waits_for_nothing(world: World) -> None:
     tip = drop(world)
     purge.purge(world.open(0), world.context(0), TASK)
@@ -176,7 +204,7 @@ def test_reset_names_the_command_and_reflog_and_status_say_what_it_is(world: Wor
 
 @pytest.mark.parametrize("what", ["follow", "undo"])
 def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: World, what: str) -> None:
-    stride, count = 1 if NIGHTLY else STRIDES[what], 0
+    stride, num_deaths = 1 if NIGHTLY else STRIDES[what], 0
     for at in range(1, 3_000, stride):
         world = restored(purged)
         before = state_of(world.open(0))
@@ -185,7 +213,7 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
         command = world.pull if what == "follow" else lambda _, world=world: undo(world)
         if not dies(lambda: command(0), Plan(what="crash", at=at, late=bool(at % 2)), world.path(0)):  # noqa: B023
             break
-        count += 1
+        num_deaths += 1
         assert fsck(world.open(0)).problems == (), at
         world.pass_time(1)
         gc(world.open(0), world.context(0), dry_run=False)
@@ -202,8 +230,8 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
             at
         )
         assert fsck(repo).problems == (), at
-    print(f"{what}: died {count} times, of {at} calls")
-    assert count > 3
+    print(f"{what}: died {num_deaths} times, of {at} calls")
+    assert num_deaths > 3
 
 
 def test_brought_back_it_goes_to_another_remote_and_to_who_clones_that(world: World) -> None:
