@@ -26,7 +26,7 @@ from mu2net_core.repo.following import (
     lost_there,
     newest_heads,
 )
-from mu2net_core.repo.forgetting import without_refused, without_withdrawn
+from mu2net_core.repo.forgetting import first_of_each, without_refused, without_withdrawn
 from mu2net_core.repo.intake import incoming_of, receive_each
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import GONE, Losses, check_same, find_lost_refs
@@ -328,8 +328,10 @@ def note_purged(
     ours = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
     asked = {*tasks} - bad.keys()
     lasting = without_withdrawn(repo, tracking, (one for one in seen if one.task in asked), ours)
-    known = dict.fromkeys([*(one for one in seen if one.task not in asked), *lasting, *ours])
-    write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
+    known = dict.fromkeys([*ours, *(one for one in seen if one.task not in asked), *lasting])
+    write_purged(
+        repo.state, remote.remote, sorted(first_of_each(known), key=lambda stone: (stone.task, stone.purged_at))
+    )
     return bad
 
 

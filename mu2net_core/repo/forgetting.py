@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +14,11 @@ from mu2net_core.repo.merge import ancestry, contains
 from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.purged import Tombstone, is_purge
 from mu2net_core.repo.ref_files import entry_key
+from mu2net_core.repo.refs import MOST_STONES
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking
 
-__all__ = ["without_refused", "without_withdrawn"]
+__all__ = ["first_of_each", "without_refused", "without_withdrawn"]
 
 _MOST = 100
 """So many commits below a head are looked at for one that is not refused; each is judged with its whole history."""
@@ -40,6 +42,15 @@ def without_withdrawn(
         if stone not in there and stone.task not in begun:
             begun[stone.task] = _has_begun(repo, tracking, stone.task)
         if stone in there or begun[stone.task]:
+            yield stone
+
+
+def first_of_each(stones: Iterable[Tombstone]) -> Iterator[Tombstone]:
+    """Yields of each task as many tombstones as are read of one: whoever replaces them again and again adds no more."""
+    counts = Counter[str]()
+    for stone in stones:
+        counts[stone.task] += 1
+        if counts[stone.task] <= MOST_STONES:
             yield stone
 
 

@@ -13,6 +13,8 @@ from mu2net_core.api.pull import pull
 from mu2net_core.api.push import push
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.outcomes import Exchange
+from mu2net_core.repo.tracking import read_purged
 from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.sharing import add_tasks, commit_of, outcomes, working_copy
@@ -74,6 +76,30 @@ def test_a_tombstone_of_a_purge_that_moved_a_head_is_put_back(ann: Repository, l
     assert "a tombstone of digits" in told(lambda: pull(ann, later))
     assert push(ann, later).restored == ("a tombstone of digits",)
     assert len(stones(evil)) == 1
+
+
+@pytest.mark.parametrize("verb", [pull, push])
+def test_no_more_tombstones_are_kept_in_mind_than_are_read(
+    ann: Repository,
+    later: Context,
+    origin: Remote,
+    evil: Forger,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: Callable[[Repository, Context], Exchange],
+) -> None:
+    monkeypatch.setattr("mu2net_core.repo.refs.MOST_STONES", 3)
+    monkeypatch.setattr("mu2net_core.repo.forgetting.MOST_STONES", 3)
+    evil.whole_purge("digits")
+    for number in range(5):
+        told(lambda: pull(ann, later))
+        clean_up(evil)
+        evil.stone("digits", [("commit", f"{number:064x}")])
+    told(lambda: verb(ann, later))
+    assert len(read_purged(ann.state, origin)) == 3
+    assert len(stones(evil)) <= 3
+    push(ann, later)
+    assert len(stones(evil)) == 3
+    assert outcomes(pull(ann, later)) == {"digits": "skipped"}
 
 
 @pytest.mark.parametrize("verb", [pull, push])
