@@ -58,10 +58,11 @@ class Aside:
 
 
 def set_aside(repo: Repository, task: str, *, tip: str, purge: str, now: str) -> None:
-    """Notes where a task stands that is about to be dropped; it is dropped as soon as its head has moved."""
+    """Notes where a task stands that is about to be dropped; it is dropped as soon as its head has moved.
+
+    If it died after this once, it is noted anew: the grace begins now.
+    """
     known = next((one for one in asides(repo.store) if (one.task, one.purge) == (task, purge)), None)
-    if known is not None and known.tip == tip:
-        return  # it died after this
     before = tuple(sorted(_tombstones(repo, task))) if known is None else known.before
     aside = Aside(task=task, tip=tip, purge=purge, before=before, at=now)
     replace_file(repo.path / aside.key, encode(aside))

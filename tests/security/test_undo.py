@@ -16,7 +16,7 @@ from mu2net_core.api.reflog import reflog
 from mu2net_core.api.reset import reset
 from mu2net_core.api.status import status
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import object_key
+from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.merge import contains
@@ -174,6 +174,30 @@ def test_added_again_since_it_is_not_overwritten(world: World) -> None:
     with pytest.raises(NotFoundError, match="was added again after it was dropped here"):
         undo(world)
     assert world.open(0).refs.head(TASK) == head
+
+
+def test_purged_once_more_it_comes_back_as_it_was_before_both(world: World) -> None:
+    before = world.open(0).objects.commit(drop(world))
+    Forger.into(world.open(0).config.remotes["origin"]).whole_purge(TASK, AccessRule(readers=("somebody",)))
+    world.pull(0)
+    undo(world)
+    repo = world.open(0)
+    commit = repo.objects.commit(repo.refs.head(TASK).commit)
+    assert (commit.model, commit.task_id, commit.removed) == (before.model, before.task_id, False)
+    assert fsck(repo).problems == ()
+
+
+def test_the_grace_begins_when_it_is_dropped_though_a_pull_died_long_before(world: World) -> None:
+    for at in range(1, 200):
+        if list(world.open(0).store.list("state/purged")):
+            break
+        assert dies(lambda: world.pull(0), Plan(what="crash", at=at, late=True), restored(world).path(0))
+    assert not is_purge(world.open(0).objects.commit(world.open(0).refs.head(TASK).commit))
+    world.pass_time(86_400 * 30)
+    tip = drop(world)
+    assert collected(world, 1).num_objects == 0
+    assert world.open(0).objects.has("commit", tip)
+    undo(world)
 
 
 def test_what_was_never_set_aside_is_not_brought_back(world: World) -> None:
