@@ -8,7 +8,6 @@ from itertools import count
 from unittest import mock
 
 import pytest
-from mu2net_core.testing.schedules import NIGHTLY
 
 from mu2net_core.api import clone, pull, purge, push, remote
 from mu2net_core.api.gc import GcReport, gc
@@ -25,6 +24,7 @@ from mu2net_core.repo.sweep import delete_unless_newer
 from mu2net_core.storage import Store
 from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.interception import Crash, Plan, dies
+from mu2net_core.testing.schedules import NIGHTLY
 from mu2net_core.testing.world import World
 
 STRIDES = {"follow": 11, "undo": 3}
