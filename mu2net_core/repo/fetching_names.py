@@ -111,7 +111,7 @@ def _receive_root(
 ) -> None:
     tips: list[Node] = [("model", model_id)]
     known = tips if model_id == seen else []
-    receive(repo, remote, tips, what="roots", counter=counter, arrivals=arrivals, confirmed=known)
+    receive(repo, remote, tips, what="roots", counter=counter, arrivals=arrivals, seen=known)
     task = repo.objects.model(model_id).task
     if task is not None:
         raise CorruptObjectError(f"It names the model {model_id[:16]}, which is no root, but one of the task {task}.")

@@ -5,8 +5,9 @@ something lie in local state, and are stored when the last of it was. An intake 
 a whole repository, and the next one asks for nothing that arrived before.
 
 What is missing, damaged or cannot be genuine keeps out what needs it, and nothing else. That goes for what is here
-already, too: it counts as being there only if it was seen there, or is found when asked for. Else somebody who knows
-no more of a private commit than its id could name it, and the remote would be asked for all that it reaches.
+already, too: it counts as being there only if it was seen there, or if it is found when asked for, and so is what it
+leads to. Else somebody who knows no more of a private commit than its id could name it, and the remote would be asked
+for all that it reaches; what was forged elsewhere might lead to more than it does here.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from functools import partial
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import Commit, ComponentRef, Model, Snapshot
 from mu2net_core.repo.arrival import Incoming, read_checked
-from mu2net_core.repo.closure import Knowledge, Node, needs
+from mu2net_core.repo.closure import Knowledge, Node, load_manifest, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
-from mu2net_core.repo.moving import absent
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_parts
+from mu2net_core.repo.presence import Presence
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import read_tracking
@@ -55,6 +56,7 @@ def receive_each(
     what: str,
     counter: Counter,
     arrivals: Arrivals | None = None,
+    seen: Collection[Node] = (),
     confirmed: Collection[Node] = (),
 ) -> Received:
     """Copies ``tips`` and all manifests they need from ``remote``, each as far as all that it needs can be had.
@@ -69,11 +71,12 @@ def receive_each(
         what: they are, for whoever watches.
         counter: of objects.
         arrivals: what is judged by; by default the identity of the repository.
-        confirmed: those of ``tips`` that are there for sure, if they are here.
+        seen: those of ``tips`` that were seen there before, with all they lead to.
+        confirmed: those that are there, which tells nothing of what they lead to.
     """
     with Workers[_Arrival]() as workers:
         intake = _Intake(repo, remote, workers, what, counter, arrivals or Arrivals(identity=repo.identity))
-        intake.confirmed = frozenset(confirmed)
+        intake.seen, intake.confirmed = frozenset(seen), frozenset(confirmed)
         for tip in tips:
             intake.want(tip, _USUAL_BYTES)
         for arrival in workers.results():
@@ -89,7 +92,7 @@ def receive(
     what: str,
     counter: Counter,
     arrivals: Arrivals | None = None,
-    confirmed: Collection[Node] = (),
+    seen: Collection[Node] = (),
 ) -> frozenset[str]:
     """Copies ``tips`` as ``receive_each`` does; returns the tasks that the new models speak of.
 
@@ -97,7 +100,7 @@ def receive(
         NotFoundError: the remote lacks something that it refers to.
         CorruptObjectError: what it sent is damaged, too large or cannot be genuine.
     """
-    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals, confirmed=confirmed)
+    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals, seen=seen)
     for error in received.failed.values():
         raise error
     return received.tasks
@@ -163,22 +166,29 @@ class _Intake:
     arrivals: Arrivals
     tasks: set[str] = field(default_factory=set)
     failed: dict[Node, Mu2netError] = field(default_factory=dict)
+    seen: frozenset[Node] = frozenset()
     confirmed: frozenset[Node] = frozenset()
+    _there: Presence = field(init=False)
+    _here: set[Node] = field(default_factory=set)
     _knowledge: Knowledge | None = None
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
     _dependants: dict[Node, list[Node]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._there = Presence(self.remote)
+
     def want(self, node: Node, size_bytes: int) -> bool:
         """Asks for a node, unless it was asked for before; returns whether one has to wait for it."""
         if node not in self._asked:
             self._asked[node] = size_bytes
             if self.repo.objects.has(*node):
-                if node[0] == "component" or node in self.confirmed or self._was_seen(node):
+                if node[0] == "component" or node in self.seen or self._was_seen(node):
                     self._stored.add(node)
                 else:
-                    self.workers.submit(partial(_confirm, self.remote, node))
+                    self._here.add(node)
+                    self.workers.submit(partial(_confirm, self.repo, self._there, node, node in self.confirmed))
             else:
                 self._bring(node)
                 self.counter.expect(1, size_bytes if node[0] == "component" else 0)
@@ -234,21 +244,35 @@ class _Intake:
             return False
 
     def _bring(self, node: Node) -> None:
+        """Lets a node come, which may be here already and has only waited for what it leads to."""
+        if node in self._here:
+            self.workers.submit(partial(_Arrival, node=node))
+            return
         size_bytes = self._asked[node]
         job = partial(_attempt, self.repo, self.remote, node, size_bytes, self.arrivals, self._stored.__contains__)
         self.workers.submit(job, size_bytes=size_bytes)
 
 
-def _confirm(remote: RemoteRepository, node: Node) -> _Arrival:
-    """Asks whether what is here is there, too: what a remote names it is taken to have."""
-    if not absent(remote, [node]):
-        return _Arrival(node=node)
-    name, (kind, oid) = remote.remote.name, node
+def _confirm(repo: Repository, there: Presence, node: Node, is_there: bool) -> _Arrival:  # noqa: FBT001
+    """Asks whether what is here is there, too; if so, it waits for what it leads to: that must be there as well."""
+    name, (kind, oid) = there.remote.remote.name, node
+    if is_there or there.has(node):
+        waits = dict.fromkeys(_led_to(repo, node), _USUAL_BYTES)
+        return _Arrival(node=node, waits=waits)
     error = CorruptObjectError(
         f"The remote {name} names the {kind} {oid[:16]}, which is not there, and is here.",
         hint=f"If it should be there: mu2net fsck --remote {name} --repair-from .",
     )
     return _Arrival(node=node, error=error)
+
+
+def _led_to(repo: Repository, node: Node) -> list[Node]:
+    """Returns what whoever names a manifest is asked for components of, as far as it is here."""
+    try:
+        value = load_manifest(repo.objects, node)
+    except Mu2netError:  # it is damaged, so it leads nowhere: fsck says so
+        return []
+    return [need for need in needs(value) if _leads_on(value, need) and repo.objects.has(*need)]
 
 
 def _attempt(

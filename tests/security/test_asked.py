@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mu2net_core.errors import Mu2netError, NotFoundError
-from mu2net_core.objects import AccessRule, Snapshot, object_key
+from mu2net_core.objects import AccessRule, Snapshot, encode, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository, delivering, remotes
 from mu2net_core.repo.absent import only_there
 from mu2net_core.repo.fetching import fetch
@@ -239,6 +239,38 @@ def test_what_leads_to_what_only_we_have_makes_nobody_ask_for_it(
     assert "is not there" in str(broken.reason)
     assert held_by(bob, origin).isdisjoint(own)
     assert [one.outcome for one in pulled.tasks if one.task == "pub"] == ["up-to-date"]
+
+
+def _as_a_head(bob: Repository, there: Forger, forged: str) -> None:
+    there.refs.append("secret", forged, after=there.refs.head("secret"))
+
+
+def _as_a_parent(bob: Repository, there: Forger, forged: str) -> None:
+    there.move("secret", replace(there.objects.commit(forged), parents=(forged,), identity=None, message="more"))
+
+
+def _as_a_tag(bob: Repository, there: Forger, forged: str) -> None:
+    snapshot = Snapshot(heads={"secret": forged}, roots={}, tag="evil", identity=bob.identity)
+    there.refs.create_tag("evil", there.objects.put(snapshot))
+
+
+@pytest.mark.parametrize("attack", [_as_a_head, _as_a_parent, _as_a_tag])
+def test_what_was_forged_alike_at_two_places_leads_only_to_what_is_there(
+    bob: Repository, origin: Remote, vault: Remote, attack: Callable[[Repository, Forger, str], None]
+) -> None:
+    """At one place what it needs is there, and it comes from there; the other only has the same bytes."""
+    tip = bob.objects.commit(commit_of(bob, "secret"))
+    forged = replace(tip, parents=(), snapshot=None, selections={}, identity=bob.identity, message="forged")
+    secret = parts(bob, "secret")
+    for place in (vault, origin):
+        there = Forger.into(place)
+        there.put(bob.objects.task(tip.task_id))
+        attack(bob, there, there.put(forged))
+        with suppress(Mu2netError):  # which goes on after one that is behind
+            fetch(bob, remotes.connect(place))
+    assert bob.objects.has("commit", hash_bytes(encode(forged)))
+    assert held_by(bob, vault) >= set(secret)
+    assert held_by(bob, origin).isdisjoint(secret)
 
 
 def test_a_public_task_that_learned_what_was_narrowed_since_is_not_taken_to_be_there(

@@ -1,0 +1,40 @@
+"""Whether manifests are on a remote, where what is here does not tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from threading import Lock
+
+from mu2net_core.objects import Kind, object_key
+from mu2net_core.repo.closure import Node
+from mu2net_core.repo.remotes import RemoteRepository
+
+__all__ = ["Presence"]
+
+_FEW = 16
+"""So many of a kind are asked for one by one; then all of the kind are listed, at one request per 1,000."""
+
+
+class Presence:
+    """Tells which manifests are on a remote that do not change meanwhile; several threads may ask at once.
+
+    Attributes:
+        remote: which.
+    """
+
+    def __init__(self, remote: RemoteRepository) -> None:
+        """Asks nothing yet."""
+        self.remote = remote
+        self._num_asked = Counter[Kind]()
+        self._listed: dict[Kind, frozenset[str]] = {}
+        self._lock = Lock()
+
+    def has(self, node: Node) -> bool:
+        """Returns whether a manifest is there."""
+        kind, oid = node
+        with self._lock:
+            self._num_asked[kind] += 1
+            if self._num_asked[kind] > _FEW and kind not in self._listed:
+                self._listed[kind] = frozenset(self.remote.objects.ids(kind))
+        listed = self._listed.get(kind)
+        return self.remote.store.exists(object_key(kind, oid)) if listed is None else oid in listed
