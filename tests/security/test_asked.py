@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mu2net_core.errors import Mu2netError, NotFoundError
+from mu2net_core.errors import Mu2netError, NotFoundError, StorageError
 from mu2net_core.objects import AccessRule, Snapshot, encode, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository, delivering, remotes
 from mu2net_core.repo.absent import only_there
@@ -22,11 +24,11 @@ from mu2net_core.repo.prefetch import bring_models
 from mu2net_core.repo.pushing import push
 from mu2net_core.repo.remotes import attach
 from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
-from mu2net_core.storage import Store
+from mu2net_core.storage import Store, open_store
 from mu2net_core.testing.forging import Forger, leaks
 from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of, pull
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.sharing import broken, clone_of, commit_of, model_of, outcomes, pull
+from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
 
 Spot = Callable[..., Remote]
 
@@ -235,8 +237,8 @@ def test_what_leads_to_what_only_we_have_makes_nobody_ask_for_it(
 ) -> None:
     attack(bob, Forger.into(origin))
     pulled = fetch(bob, remotes.connect(origin))
-    (broken,) = [one for one in (*pulled.tasks, *pulled.tags) if one.outcome == "broken"]
-    assert "is not there" in str(broken.reason)
+    (told,) = [one for one in (*pulled.tasks, *pulled.tags) if one.outcome == "broken"]
+    assert "is not there" in str(told.reason)
     assert held_by(bob, origin).isdisjoint(own)
     assert [one.outcome for one in pulled.tasks if one.task == "pub"] == ["up-to-date"]
 
@@ -273,6 +275,39 @@ def test_what_was_forged_alike_at_two_places_leads_only_to_what_is_there(
     assert held_by(bob, origin).isdisjoint(secret)
 
 
+def test_a_long_history_that_is_here_already_is_listed_there_and_not_asked_for(
+    ann: Repository, asked: Asked, origin: Remote, spot: Spot, tmp_path: Path
+) -> None:
+    for number in range(20):
+        evolve_sample(ann, "pub", score=0.5 + number / 100, seed=100 + number)
+    push(ann, origin)
+    bob, mirror = clone_of(origin, tmp_path / "bob"), spot("mirror")
+    shutil.copytree(origin.url, mirror.url)
+    bob.update_config(lambda config: config.with_remote(mirror))
+    asked.stores.clear()
+    assert outcomes(fetch(bob, remotes.connect(mirror))) == {"pub": "new"}
+    questions = [key for store in asked.stores for _, key in store.log if key.startswith("objects/")]
+    assert len(questions) < 3 * 20  # of as many commits, models and snapshots
+    assert held_by(bob, mirror) == held_by(bob, origin)
+
+
+def test_a_question_that_fails_is_told_as_that_and_asked_again(bob: Repository, origin: Remote, spot: Spot) -> None:
+    mirror = spot("mirror")
+    shutil.copytree(origin.url, mirror.url)
+    bob.update_config(lambda config: config.with_remote(mirror))
+    for at in range(1, 50):
+        faulty = partial(FaultyStore, at=at, methods=frozenset({"exists"}))
+        try:
+            fetched = fetch(bob, remotes.connect(mirror, open_store=lambda url, faulty=faulty: faulty(open_store(url))))
+        except StorageError:
+            assert held_by(bob, mirror) <= held_by(bob, origin)
+        else:
+            break
+    assert at > 3
+    assert broken(fetched) == {}
+    assert held_by(bob, mirror) == held_by(bob, origin)
+
+
 def test_a_public_task_that_learned_what_was_narrowed_since_is_not_taken_to_be_there(
     bob: Repository, origin: Remote
 ) -> None:
@@ -295,9 +330,9 @@ def test_a_root_that_only_we_have_makes_nobody_ask_for_it(bob: Repository, origi
     ours = replace(model, task=None, task_id=None, parent=None, root=None, score=None, quality=None)
     root = bob.objects.put(ours)
     Forger.into(origin).refs.create_root("evil", root)
-    (broken,) = fetch(bob, remotes.connect(origin)).roots
-    assert (broken.outcome, broken.name) == ("broken", "evil")
-    assert "is not there" in str(broken.reason)
+    (told,) = fetch(bob, remotes.connect(origin)).roots
+    assert (told.outcome, told.name) == ("broken", "evil")
+    assert "is not there" in str(told.reason)
     assert "evil" not in bob.refs.roots()
     assert held_by(bob, origin).isdisjoint(own)
 
