@@ -12,7 +12,7 @@ for all that it reaches; what was forged elsewhere might lead to more than it do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -309,11 +309,7 @@ def _bring(
     kept = incoming.read(kind, oid)
     data = kept or read_checked(remote.store, kind, oid, limit=limit, name=name)
     value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
-    waits = {
-        need: size
-        for need, size in _needs(repo, remote, value)
-        if not (is_there(need) if _leads_on(value, need) else repo.objects.has(*need))
-    }
+    waits = _missing(repo, remote, value, is_there)
     if not waits:
         try:
             check(value, repo.objects, arrivals)
@@ -329,12 +325,18 @@ def _bring(
     return _Arrival(node=node, waits=waits, size_bytes=None if kept else len(data), tasks=_tasks(value))
 
 
-def _needs(repo: Repository, remote: RemoteRepository, value: Manifest) -> Iterator[tuple[Node, int]]:
-    """Yields what must be here before ``value``, with its size; in a full copy also a commit's model's components."""
-    for node in needs(value):
-        yield node, _USUAL_BYTES
-    for ref in _retained(repo, remote, value):
-        yield ("component", ref.id), ref.size_bytes
+def _missing(
+    repo: Repository, remote: RemoteRepository, value: Manifest, is_there: Callable[[Node], bool]
+) -> Mapping[Node, int]:
+    """Returns what must come before ``value``, with its size; in a full copy also a commit's model's components.
+
+    These are asked for when all manifests are there: by then the model is known to be.
+    """
+    ready = {need: is_there(need) if _leads_on(value, need) else repo.objects.has(*need) for need in needs(value)}
+    if not all(ready.values()):
+        return {need: _USUAL_BYTES for need, is_ready in ready.items() if not is_ready}
+    parts = _retained(repo, remote, value)
+    return {("component", ref.id): ref.size_bytes for ref in parts if not repo.objects.has("component", ref.id)}
 
 
 def _leads_on(value: Manifest, need: Node) -> bool:

@@ -275,6 +275,20 @@ def test_what_was_forged_alike_at_two_places_leads_only_to_what_is_there(
     assert held_by(bob, origin).isdisjoint(secret)
 
 
+def test_a_full_copy_asks_for_no_component_of_a_model_that_is_not_there(
+    bob: Repository, asked: Asked, origin: Remote
+) -> None:
+    """It wants all components at once of what it fetches; that model came from elsewhere."""
+    whole = replace(origin, partial=False)
+    bob.update_config(lambda config: config.with_remote(whole))
+    tip, there = bob.objects.commit(commit_of(bob, "secret")), Forger.into(origin)
+    there.put(bob.objects.task(tip.task_id))
+    forged = replace(tip, parents=(), snapshot=None, selections={}, identity=bob.identity, message="forged")
+    there.refs.append("secret", there.put(forged), after=None)
+    assert list(broken(fetch(bob, remotes.connect(whole)))) == ["task secret"]
+    assert asked.about(origin, parts(bob, "secret")) == set()
+
+
 def test_a_long_history_that_is_here_already_is_listed_there_and_not_asked_for(
     ann: Repository, asked: Asked, origin: Remote, spot: Spot, tmp_path: Path
 ) -> None:
