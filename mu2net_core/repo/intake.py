@@ -19,11 +19,11 @@ from functools import partial
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import Commit, ComponentRef, Model, Snapshot
 from mu2net_core.repo.arrival import Incoming, read_checked
-from mu2net_core.repo.closure import Knowledge, Node, load_manifest, needs
+from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_parts
-from mu2net_core.repo.presence import Presence
+from mu2net_core.repo.presence import Presence, Seen
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import read_tracking
@@ -170,7 +170,7 @@ class _Intake:
     confirmed: frozenset[Node] = frozenset()
     _there: Presence = field(init=False)
     _here: set[Node] = field(default_factory=set)
-    _knowledge: Knowledge | None = None
+    _seen: Seen | None = None
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
@@ -237,9 +237,9 @@ class _Intake:
     def _was_seen(self, node: Node) -> bool:
         """Returns whether the remote has what is here, by what was seen of it."""
         try:
-            if self._knowledge is None:
-                self._knowledge = Knowledge(self.repo.objects, read_tracking(self.repo.state, self.remote.remote))
-            return self._knowledge.has(node)
+            if self._seen is None:
+                self._seen = Seen(self.repo.objects, read_tracking(self.repo.state, self.remote.remote))
+            return self._seen.has(node)
         except Mu2netError:  # something here is damaged or gone: fsck says so
             return False
 
