@@ -24,7 +24,7 @@ from mu2net_core.repo.config import DATA, Config
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.intake import incoming_of
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.merge import choose
+from mu2net_core.repo.merge import choose, is_at_purge
 from mu2net_core.repo.place import Place, here, there
 from mu2net_core.repo.purge import SETTLE_S, PurgeReport, bury, store_purge_commit
 from mu2net_core.repo.purged import begins_anew, is_purge, redacted_task
@@ -97,9 +97,9 @@ def undo(repo: Repository, context: Context, task: str) -> Head:
         ConflictError: another process moved the head meanwhile.
     """
 
-    def store(aside: Aside) -> str:
+    def store(aside: Aside, purge: str) -> str:
         agent = committer(repo, context)
-        commit = choose(repo.objects, keep=aside.tip, other=aside.purge, agent=agent, now=context.timestamp())
+        commit = choose(repo.objects, keep=aside.tip, other=purge, agent=agent, now=context.timestamp())
         return put_commit(repo, context, replace(commit, message=f"undo the purge, back to {aside.tip[:10]}"))
 
     commit_id = bring_back(repo, task, store)
@@ -111,7 +111,7 @@ def undo(repo: Repository, context: Context, task: str) -> Head:
 def is_kept(repo: Repository, task: str) -> bool:
     """Returns whether a working copy has a task, removed or not, that was not purged there."""
     head = repo.refs.head(task)
-    return head is not None and not is_purge(repo.objects.commit(head.commit))
+    return head is not None and not is_at_purge(repo.objects, head.commit)
 
 
 def known_on(repo: Repository, task: str) -> tuple[str, ...]:

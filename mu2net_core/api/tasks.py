@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mu2net_core.objects import Commit, Task
 from mu2net_core.repo import Repository
-from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.purged import PURGED_SOURCE
 
 __all__ = ["TaskInfo", "tasks"]
 
@@ -60,7 +60,7 @@ def tasks(repo: Repository, *, removed: bool = False) -> tuple[TaskInfo, ...]:
 
 def _info(repo: Repository, commit: Commit) -> TaskInfo:
     task = repo.objects.task(commit.task_id)
-    if is_purge(commit):
+    if commit.removed and task.source == PURGED_SOURCE:
         return _purged(task)
     model = repo.objects.model(commit.model) if commit.model is not None else None
     return TaskInfo(

@@ -18,10 +18,9 @@ from mu2net_core.repo.clashes import find_clashes
 from mu2net_core.repo.database import ObjectDatabase
 from mu2net_core.repo.dropping import drop_purged, purged_here
 from mu2net_core.repo.join import Policy, conflict_report, join
-from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.merge import ancestry, is_at_purge
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, TaskReport, why_broken
 from mu2net_core.repo.plausible import ISOLATED
-from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.repository import Repository
@@ -118,7 +117,7 @@ def adopt(
                 continue
             _join_replaced(repo, tracking, task, policy, name)
             report = join(repo, task, commit_id, policy, remote=name)
-            reports.append(_told(repo.objects, report, first=task in new))
+            reports.append(_told(repo.objects, report, dropped, first=task in new))
         except ConflictError as exc:
             conflicts.append(exc)
             reports.append(conflict_report(task, exc))
@@ -142,9 +141,11 @@ def _each(tasks: Iterable[str], judge: Callable[[str], T]) -> tuple[dict[str, T]
     return found, broken
 
 
-def _told(objects: ObjectDatabase, report: TaskReport, *, first: bool) -> TaskReport:
-    """Returns the report of a head that was joined; ``first`` if it was unknown here."""
-    if report.commit is not None and is_purge(objects.commit(report.commit)):
+def _told(objects: ObjectDatabase, report: TaskReport, dropped: TaskReport | None, *, first: bool) -> TaskReport:
+    """Returns the report of a head that was joined, and ``dropped`` just before; ``first`` if it was unknown here."""
+    if report.commit is not None and is_at_purge(objects, report.commit):
+        if dropped is not None:
+            return replace(dropped, commit=report.commit)
         return replace(report, outcome="removed" if first else report.outcome, reason="it was purged")
     return replace(report, outcome="new") if first and report.outcome != "removed" else report
 

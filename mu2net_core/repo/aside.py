@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS, check_name, check_oid, decode, encode, hash_bytes, object_key
-from mu2net_core.repo.merge import contains
+from mu2net_core.repo.merge import contains, is_at_purge
 from mu2net_core.repo.reach import Tips
 from mu2net_core.repo.ref_files import parse_tombstone_key
 from mu2net_core.repo.repository import Repository
@@ -58,10 +58,11 @@ class Aside:
 
 
 def set_aside(repo: Repository, task: str, *, tip: str, purge: str, now: str) -> None:
-    """Notes where a task stands that is about to be dropped; it is dropped as soon as its head has moved."""
+    """Notes where a task stands that is about to be dropped; it is dropped as soon as its head has moved.
+
+    If it died after this once, it is noted anew: the grace begins now.
+    """
     known = next((one for one in asides(repo.store) if (one.task, one.purge) == (task, purge)), None)
-    if known is not None and known.tip == tip:
-        return  # it died after this
     before = tuple(sorted(_tombstones(repo, task))) if known is None else known.before
     aside = Aside(task=task, tip=tip, purge=purge, before=before, at=now)
     replace_file(repo.path / aside.key, encode(aside))
@@ -79,9 +80,12 @@ def asides(store: Store) -> Iterator[Aside]:
 
 
 def in_effect(repo: Repository, task: str) -> Aside | None:
-    """Returns how a task was set aside, if its head is still where that left it."""
+    """Returns how a task was set aside, if nothing but other purges came to its head since."""
     head = repo.refs.head(task)
-    return next((one for one in asides(repo.store) if head and (one.task, one.purge) == (task, head.commit)), None)
+    if head is None or not is_at_purge(repo.objects, head.commit):
+        return None
+    notes = sorted((one for one in asides(repo.store) if one.task == task), key=lambda one: one.at, reverse=True)
+    return next((one for one in notes if contains(repo.objects, head.commit, one.purge)), None)
 
 
 def aside_tips(store: Store, *, but: str | None = None, since: datetime | None = None) -> Tips:
@@ -97,16 +101,16 @@ def forget_asides(store: Store, task: str) -> None:
             store.delete(one.key)
 
 
-def bring_back(repo: Repository, task: str, store_commit: Callable[[Aside], str]) -> str:
+def bring_back(repo: Repository, task: str, store_commit: Callable[[Aside, str], str]) -> str:
     """Brings a task back that was set aside, and returns the commit its head is at; again goes on.
 
-    Its head moves on to a commit that has both what was set aside and the purge in its history. Then the tombstones go
+    Its head moves on to a commit that has both what was set aside and all purges in its history. Then the tombstones go
     that were made when it was dropped: the only refs besides tags that ever do.
 
     Args:
         repo: where.
         task: its name.
-        store_commit: stores that commit, and returns its id.
+        store_commit: stores that commit, given where the head is, and returns its id.
 
     Raises:
         NotFoundError: nothing of it is set aside, or it was added again since.
@@ -117,9 +121,9 @@ def bring_back(repo: Repository, task: str, store_commit: Callable[[Aside], str]
     if head is None or not notes:
         hint = f"Only what a pull dropped because others purged it can be brought back; see: mu2net reflog {task}"
         raise NotFoundError(f"Nothing of {task} is set aside here.", hint=hint)
-    aside = next((one for one in notes if one.purge == head.commit), None)
+    aside = in_effect(repo, task)
     if aside is not None:
-        head = repo.refs.append(task, store_commit(aside), after=head)
+        head = repo.refs.append(task, store_commit(aside, head.commit), after=head)
     else:
         aside = next((one for one in notes if contains(repo.objects, head.commit, one.tip)), None)
     if aside is None:

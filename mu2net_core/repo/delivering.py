@@ -13,6 +13,7 @@ from mu2net_core.repo.fetching import Clock
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.planning import Planner
 from mu2net_core.repo.prefetch import bring_components
+from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, write_tracking
 from mu2net_core.repo.transfer import freshen, restore_missing, send
 
@@ -81,9 +82,14 @@ class Delivery:
         self.planner.forget_plans()
 
     def bring(self, closure: Closure) -> bool:
-        """Brings components that are only on another remote; returns whether there were any."""
+        """Brings components that are only on another remote; returns whether there were any.
+
+        That may take long: what is narrowed here meanwhile counts.
+        """
         missing = [ref for ref in closure.components if not self.planner.repo.objects.has("component", ref.id)]
         bring_components(self.planner.repo, missing, counter=Counter())
+        if missing:
+            self.planner.rules = dict(load_rules(self.planner.repo))
         return bool(missing)
 
     def _deliver(self, closures: Sequence[Closure], what: str) -> tuple[Node, ...]:

@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo.arrival import MissingObjectError
-from mu2net_core.repo.closure import Node
+from mu2net_core.repo.audience import refusal
+from mu2net_core.repo.closure import Knowledge, Node, collect
 from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import current_epoch, is_current
 from mu2net_core.repo.fetching_heads import receive_heads, report_of, set_aside_buried
@@ -25,9 +26,10 @@ from mu2net_core.repo.following import (
     lost_there,
     newest_heads,
 )
+from mu2net_core.repo.forgetting import first_of_each, without_refused, without_withdrawn
 from mu2net_core.repo.intake import incoming_of, receive_each
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.losses import GONE, Losses, check_same
+from mu2net_core.repo.losses import GONE, Losses, check_same, find_lost_refs
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.outcomes import Counter, Exchange, NameReport, RemoteBehindError, TaskReport, broken_report
 from mu2net_core.repo.plausible import Arrivals
@@ -37,6 +39,7 @@ from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import CONFIG, Repository
 from mu2net_core.repo.revisions import near
 from mu2net_core.repo.sight import Sight, look, look_at_refs
+from mu2net_core.repo.system import load_rules
 from mu2net_core.repo.tracking import Tracking, read_purged, read_tracking, write_purged, write_tracking
 
 __all__ = ["Clock", "check_known", "fetch", "fetch_heads", "note_purged", "unknown_task"]
@@ -89,7 +92,7 @@ def fetch(
         if known.heads or known.roots
         else look_at_refs(remote.store, commits=False)
     )
-    tracking, unread = _recognised(repo, remote, known, clock(), sight, policy)
+    tracking, unread = _recognised(repo, remote, known, clock(), sight, policy, tasks)
     arrivals = Arrivals.at(repo.identity, clock())
     numbers, gaps = (_NO_NUMBERS, _NO_NUMBERS) if sight is None else remote.refs.listing(sight.names)
     broken = {task: error for task, error in unread.items() if not tasks or task in tasks}
@@ -196,7 +199,7 @@ def fetch_heads(
         wanted = {task: state for task, state in states.items() if task not in buried and task not in bad}
         received = receive_heads(repo, remote, wanted, tracking.heads, counter=counter, arrivals=arrivals)
         broken |= {**bad, **received.broken}
-        tracking = _with_claimed(repo, tracking, {task: states[task] for task in received.claimed})
+        tracking = _with_claimed(repo, remote, tracking, {task: states[task] for task in received.claimed})
         known = tracking.heads
         whole = {t: followed[t] for t in wanted if t not in broken and known.get(t) != states[t]}
         _bring_moves(repo, remote, whole.values(), counter, arrivals)
@@ -225,12 +228,26 @@ def fetch_heads(
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
 
 
-def _with_claimed(repo: Repository, tracking: Tracking, states: Mapping[str, HeadState]) -> Tracking:
-    """Returns ``tracking`` with heads that name our own commits, which are not there: the next push sends these."""
+def _with_claimed(
+    repo: Repository, remote: RemoteRepository, tracking: Tracking, states: Mapping[str, HeadState]
+) -> Tracking:
+    """Returns ``tracking`` with heads that name our own commits, which are not there: the next push sends these.
+
+    Those that it may not send count for nothing: what a remote is seen to have it is asked for.
+    """
     ours = {task: repo.refs.head(task) for task in states}
     sent = [s for task, s in states.items() if (head := ours[task]) and contains(repo.objects, head.commit, s.commit)]
+    sent = [state for state in sent if _may_go(repo, remote, tracking, state.commit)]
     lost = Losses(objects=frozenset(("commit", state.commit) for state in sent)).words
     return replace(tracking.with_heads(sent), lost=(*tracking.lost, *lost)) if sent else tracking
+
+
+def _may_go(repo: Repository, remote: RemoteRepository, tracking: Tracking, commit_id: str) -> bool:
+    """Returns whether a push could send a commit of ours, with all it needs."""
+    objects = repo.objects
+    closure = collect(objects, [("commit", commit_id)], Knowledge(objects, tracking))
+    judged = refusal(closure, load_rules(repo), remote.audience, task_of=objects.task, label_of=objects.label)
+    return judged is None
 
 
 def _recognised(
@@ -240,17 +257,19 @@ def _recognised(
     now: datetime | None,
     sight: Sight | None,
     policy: Policy,
+    tasks: Collection[str],
 ) -> tuple[Tracking, dict[str, Mu2netError]]:
     """Returns what is known of ``remote``, if it still is the same repository, and what of it that has lost.
 
-    With ``sight`` all refs of it were looked at, else its epoch is.
+    With ``sight`` all refs of it were looked at, else its epoch is, and what is refused of ``tasks``.
 
     Returns:
         that; and what is wrong with the tombstones of tasks that have some which cannot be read.
     """
-    before, taken = tracking, frozenset[Node]()
+    before, taken = tracking.epoch, frozenset[Node]()
     doubtful: Collection[str] = tracking.unread
-    if tracking.identity != repo.identity or not _is_current(remote, tracking, sight):
+    is_met = bool(tracking.heads) and tracking.identity == repo.identity  # heads tell whose they are, roots do not
+    if not is_met or not _is_current(remote, tracking, sight):
         sight = sight or look(remote.store)
         tracking = check_known(repo, remote, tracking, sight)
         if tracking.identity is None and (CONFIG in sight.keys or not (tracking.heads or tracking.roots)):
@@ -258,11 +277,17 @@ def _recognised(
         doubtful = {*repo.refs.tasks(), *tracking.heads, *sight.numbers}
         taken = presumed(repo, remote, tracking, sight)
         tracking = replace(tracking, epoch=current_epoch(remote.store) or tracking.epoch)
+    if sight is not None:
+        stones = find_lost_refs(tracking, sight, read_purged(repo.state, remote.remote)).stones
+        doubtful = {*doubtful, *(stone.task for stone in stones)}
     unread = note_purged(repo, remote, policy, doubtful) if doubtful else {}
+    is_there = remote.store.exists if sight is None else sight.names.__contains__
+    tracking = without_refused(repo, tracking, policy, is_there, tasks or list(tracking.heads))
     tracking = replace(tracking, unread=tuple(sorted(unread)))
     if sight is not None:
         stones = read_purged(repo.state, remote.remote)
-        tracking = replace(tracking, lost=lost_there(repo.objects, remote, before, stones, sight, taken))
+        seen = replace(tracking, epoch=before)
+        tracking = replace(tracking, lost=lost_there(repo.objects, remote, seen, stones, sight, taken))
         tracking = tracking.listed(len(sight.keys), now)
     tracking = tracking.checked(tracking.epoch, now)
     write_tracking(repo.state, remote.remote.name, tracking)
@@ -281,7 +306,7 @@ def note_purged(
     policy: Policy = _ANYTHING,
     tasks: Collection[str] | None = None,
 ) -> dict[str, Mu2netError]:
-    """Stores what was purged over there, beyond what was known of that.
+    """Stores what was purged over there, beyond what was known of that; what was withdrawn is forgotten.
 
     Tombstones of another repository count for nothing, nor do those that the policy refuses; fsck names them.
 
@@ -294,14 +319,19 @@ def note_purged(
     Returns:
         what is wrong with the tombstones of a task that has some which cannot be read.
     """
+    tracking, seen = read_tracking(repo.state, remote.remote), read_purged(repo.state, remote.remote)
     if tasks is None:
-        tasks = {*repo.refs.tasks(), *read_tracking(repo.state, remote.remote).heads}
+        tasks = {*repo.refs.tasks(), *tracking.heads}
     there, bad = remote.refs.tombstones(tasks)
     stones = [stone for own in there.values() for stone in own]
     own = (stone for stone in stones if stone.identity == repo.identity)
     ours = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
-    known = dict.fromkeys([*read_purged(repo.state, remote.remote), *ours])
-    write_purged(repo.state, remote.remote, sorted(known, key=lambda stone: (stone.task, stone.purged_at)))
+    asked = {*tasks} - bad.keys()
+    lasting = without_withdrawn(repo, tracking, (one for one in seen if one.task in asked), ours)
+    known = dict.fromkeys([*ours, *(one for one in seen if one.task not in asked), *lasting])
+    write_purged(
+        repo.state, remote.remote, sorted(first_of_each(known), key=lambda stone: (stone.task, stone.purged_at))
+    )
     return bad
 
 

@@ -77,7 +77,17 @@ def receive_heads(
     claimed = _claimed(repo, remote, states, seen)
     broken: dict[str, Mu2netError] = dict(claimed)
     tips: dict[str, Node] = {t: ("commit", state.commit) for t, state in states.items() if t not in claimed}
-    received = receive_each(repo, remote, tips.values(), what=what, counter=counter, arrivals=arrivals)
+    known = {tip for task, tip in tips.items() if task in seen and seen[task].commit == tip[1]}
+    received = receive_each(
+        repo,
+        remote,
+        tips.values(),
+        what=what,
+        counter=counter,
+        arrivals=arrivals,
+        seen=known,
+        confirmed=set(tips.values()) - known,
+    )
     teachers = set(received.tasks)
     for task, tip in tips.items():
         try:

@@ -12,12 +12,9 @@ from mu2net_core.repo.clashes import root_conflict
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.intake import receive, receive_components
 from mu2net_core.repo.join import Policy
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.moving import absent
 from mu2net_core.repo.outcomes import Counter, NameReport, why_broken
 from mu2net_core.repo.plausible import ISOLATED, Arrivals
 from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
 from mu2net_core.repo.tracking import Tracking, write_tracking
@@ -46,7 +43,7 @@ def fetch_roots(
             reports.append(NameReport(name=name, outcome="conflict", id=model_id, reason=reason))
             continue
         try:
-            _receive_root(repo, remote, model_id, counter, arrivals)
+            _receive_root(repo, remote, model_id, tracking.roots.get(name), counter, arrivals)
             if name not in ours:
                 _check_free(name, taken)
                 repo.refs.create_root(name, model_id)
@@ -89,7 +86,7 @@ def fetch_tags(
         try:
             if name not in ours:
                 _check_free(name, taken)
-            gone = _receive_tag(repo, remote, tracking, name, snapshot_id, purged, counter, arrivals)
+            gone = _receive_tag(repo, remote, name, snapshot_id, purged, counter, arrivals)
             refusal = None if name in ours or gone else _refusal(policy, name, snapshot_id)
         except ISOLATED as exc:
             reports.append(_broken(name, exc, snapshot_id))
@@ -110,9 +107,11 @@ def fetch_tags(
 
 
 def _receive_root(
-    repo: Repository, remote: RemoteRepository, model_id: str, counter: Counter, arrivals: Arrivals
+    repo: Repository, remote: RemoteRepository, model_id: str, seen: str | None, counter: Counter, arrivals: Arrivals
 ) -> None:
-    receive(repo, remote, [("model", model_id)], what="roots", counter=counter, arrivals=arrivals)
+    tips: list[Node] = [("model", model_id)]
+    known = tips if model_id == seen else []
+    receive(repo, remote, tips, what="roots", counter=counter, arrivals=arrivals, seen=known)
     task = repo.objects.model(model_id).task
     if task is not None:
         raise CorruptObjectError(f"It names the model {model_id[:16]}, which is no root, but one of the task {task}.")
@@ -123,7 +122,6 @@ def _receive_root(
 def _receive_tag(
     repo: Repository,
     remote: RemoteRepository,
-    tracking: Tracking,
     name: str,
     snapshot_id: str,
     purged: Purged,
@@ -144,31 +142,12 @@ def _receive_tag(
     commits: list[Node] = [("commit", oid) for oid in snapshot.heads.values()]
     gone = next((task for task, oid in snapshot.heads.items() if purged.is_listed(("commit", oid), task)), None)
     if gone is None:
-        _check_claims(repo, remote, tracking, snapshot.heads)
         receive(repo, remote, commits, what="tags", counter=counter, arrivals=arrivals)
         for task, oid in _sorted(snapshot.heads):
             found = repo.objects.commit(oid).task
             if found != task:
                 raise CorruptObjectError(f"It names the commit {oid[:16]} as one of {task}, and that is of {found}.")
     return gone
-
-
-def _check_claims(repo: Repository, remote: RemoteRepository, tracking: Tracking, heads: Mapping[str, str]) -> None:
-    """Checks that commits a tag names are there, if they are ours and were not seen there: their ids may have leaked.
-
-    What a remote names it is taken to have, and is asked for what that needs.
-    """
-    ours: set[Node] = {
-        ("commit", oid)
-        for task, oid in heads.items()
-        if repo.objects.has("commit", oid) and not _was_seen(repo, tracking.heads.get(task), oid)
-    }
-    for _, oid in sorted(absent(remote, ours)):
-        raise CorruptObjectError(f"It names the commit {oid[:16]}, which is not there.")
-
-
-def _was_seen(repo: Repository, state: HeadState | None, oid: str) -> bool:
-    return state is not None and repo.objects.has("commit", state.commit) and contains(repo.objects, state.commit, oid)
 
 
 def other_tag(repo: Repository, name: str, snapshot_id: str) -> str | None:

@@ -122,9 +122,11 @@ def collect(
     if not dry_run and any(purged.lists(node) for node in old):
         new_epoch(place.store)
         settle()
+    if not dry_run:
+        _forget(place, limit)
     gone = old if dry_run else dict(_sweep(place, list(old), limit, kept, tips, watch))
     if not dry_run:
-        _tidy(place, stale, limit)
+        _tidy(stale)
     return GcReport(
         url=place.store.url,
         dry_run=dry_run,
@@ -156,11 +158,15 @@ def _is_over(place: Place, aside: Aside, limit: datetime) -> bool:
     return place.store.modified(aside.key) < limit
 
 
-def _tidy(place: Place, stale: Iterable[Path], limit: datetime) -> None:
-    """Deletes what killed programs left, and notes of what was set aside and is gone now."""
+def _tidy(stale: Iterable[Path]) -> None:
+    """Deletes what killed programs left."""
     for file in stale:
         with translated("delete", file):
             file.unlink(missing_ok=True)
+
+
+def _forget(place: Place, limit: datetime) -> None:
+    """Deletes notes of what was set aside and goes now: nobody brings back what is half gone."""
     for one in list(asides(place.store)):
         if _is_over(place, one, limit):
             place.store.delete(one.key)

@@ -4,24 +4,29 @@ What a manifest needs is known only when it is here. So each one that arrives as
 something lie in local state, and are stored when the last of it was. An intake that is interrupted at any point leaves
 a whole repository, and the next one asks for nothing that arrived before.
 
-What is missing, damaged or cannot be genuine keeps out what needs it, and nothing else.
+What is missing, damaged or cannot be genuine keeps out what needs it, and nothing else. That goes for what is here
+already, too: it counts as being there only if it was seen there, or if it is found when asked for, and so is what it
+leads to. Else somebody who knows no more of a private commit than its id could name it, and the remote would be asked
+for all that it reaches; what was forged elsewhere might lead to more than it does here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError
-from mu2net_core.objects import Commit, ComponentRef, Model
+from mu2net_core.objects import Commit, ComponentRef, Model, Snapshot
 from mu2net_core.repo.arrival import Incoming, read_checked
-from mu2net_core.repo.closure import Node, needs
+from mu2net_core.repo.closure import Node, load_manifest, needs
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
 from mu2net_core.repo.outcomes import Counter
 from mu2net_core.repo.plausible import ISOLATED, Arrivals, check, check_parts
+from mu2net_core.repo.presence import Presence, Seen
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
+from mu2net_core.repo.tracking import read_tracking
 from mu2net_core.repo.workers import Workers
 
 __all__ = ["Received", "incoming_of", "receive", "receive_components", "receive_each"]
@@ -51,6 +56,8 @@ def receive_each(
     what: str,
     counter: Counter,
     arrivals: Arrivals | None = None,
+    seen: Collection[Node] = (),
+    confirmed: Collection[Node] = (),
 ) -> Received:
     """Copies ``tips`` and all manifests they need from ``remote``, each as far as all that it needs can be had.
 
@@ -64,9 +71,12 @@ def receive_each(
         what: they are, for whoever watches.
         counter: of objects.
         arrivals: what is judged by; by default the identity of the repository.
+        seen: those of ``tips`` that were seen there before, with all they lead to.
+        confirmed: those that are there, which tells nothing of what they lead to.
     """
     with Workers[_Arrival]() as workers:
         intake = _Intake(repo, remote, workers, what, counter, arrivals or Arrivals(identity=repo.identity))
+        intake.seen, intake.confirmed = frozenset(seen), frozenset(confirmed)
         for tip in tips:
             intake.want(tip, _USUAL_BYTES)
         for arrival in workers.results():
@@ -82,6 +92,7 @@ def receive(
     what: str,
     counter: Counter,
     arrivals: Arrivals | None = None,
+    seen: Collection[Node] = (),
 ) -> frozenset[str]:
     """Copies ``tips`` as ``receive_each`` does; returns the tasks that the new models speak of.
 
@@ -89,7 +100,7 @@ def receive(
         NotFoundError: the remote lacks something that it refers to.
         CorruptObjectError: what it sent is damaged, too large or cannot be genuine.
     """
-    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals)
+    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals, seen=seen)
     for error in received.failed.values():
         raise error
     return received.tasks
@@ -155,17 +166,29 @@ class _Intake:
     arrivals: Arrivals
     tasks: set[str] = field(default_factory=set)
     failed: dict[Node, Mu2netError] = field(default_factory=dict)
+    seen: frozenset[Node] = frozenset()
+    confirmed: frozenset[Node] = frozenset()
+    _there: Presence = field(init=False)
+    _here: set[Node] = field(default_factory=set)
+    _seen: Seen | None = None
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
     _dependants: dict[Node, list[Node]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._there = Presence(self.remote)
 
     def want(self, node: Node, size_bytes: int) -> bool:
         """Asks for a node, unless it was asked for before; returns whether one has to wait for it."""
         if node not in self._asked:
             self._asked[node] = size_bytes
             if self.repo.objects.has(*node):
-                self._stored.add(node)
+                if node[0] == "component" or node in self.seen or self._was_seen(node):
+                    self._stored.add(node)
+                else:
+                    self._here.add(node)
+                    self.workers.submit(partial(_confirm, self.repo, self._there, node, node in self.confirmed))
             else:
                 self._bring(node)
                 self.counter.expect(1, size_bytes if node[0] == "component" else 0)
@@ -211,22 +234,69 @@ class _Intake:
                 self._waiting.pop(current, None)
                 pending += self._dependants.pop(current, ())
 
+    def _was_seen(self, node: Node) -> bool:
+        """Returns whether the remote has what is here, by what was seen of it."""
+        try:
+            if self._seen is None:
+                self._seen = Seen(self.repo.objects, read_tracking(self.repo.state, self.remote.remote))
+            return self._seen.has(node)
+        except Mu2netError:  # something here is damaged or gone: fsck says so
+            return False
+
     def _bring(self, node: Node) -> None:
+        """Lets a node come, which may be here already and has only waited for what it leads to."""
+        if node in self._here:
+            self.workers.submit(partial(_Arrival, node=node))
+            return
         size_bytes = self._asked[node]
-        job = partial(_attempt, self.repo, self.remote, node, size_bytes, self.arrivals)
+        job = partial(_attempt, self.repo, self.remote, node, size_bytes, self.arrivals, self._stored.__contains__)
         self.workers.submit(job, size_bytes=size_bytes)
 
 
+def _confirm(repo: Repository, there: Presence, node: Node, is_there: bool) -> _Arrival:  # noqa: FBT001
+    """Asks whether what is here is there, too; if so, it waits for what it leads to: that must be there as well."""
+    name, (kind, oid) = there.remote.remote.name, node
+    if is_there or there.has(node):
+        waits = dict.fromkeys(_led_to(repo, node), _USUAL_BYTES)
+        return _Arrival(node=node, waits=waits)
+    error = CorruptObjectError(
+        f"The remote {name} names the {kind} {oid[:16]}, which is not there, and is here.",
+        hint=f"If it should be there: mu2net fsck --remote {name} --repair-from .",
+    )
+    return _Arrival(node=node, error=error)
+
+
+def _led_to(repo: Repository, node: Node) -> list[Node]:
+    """Returns what whoever names a manifest is asked for components of, as far as it is here."""
+    try:
+        value = load_manifest(repo.objects, node)
+    except Mu2netError:  # it is damaged, so it leads nowhere: fsck says so
+        return []
+    return [need for need in needs(value) if _leads_on(value, need) and repo.objects.has(*need)]
+
+
 def _attempt(
-    repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int, arrivals: Arrivals
+    repo: Repository,
+    remote: RemoteRepository,
+    node: Node,
+    expected_bytes: int,
+    arrivals: Arrivals,
+    is_there: Callable[[Node], bool],
 ) -> _Arrival:
     try:
-        return _bring(repo, remote, node, expected_bytes, arrivals)
+        return _bring(repo, remote, node, expected_bytes, arrivals, is_there)
     except ISOLATED as exc:
         return _Arrival(node=node, error=exc)
 
 
-def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_bytes: int, arrivals: Arrivals) -> _Arrival:
+def _bring(
+    repo: Repository,
+    remote: RemoteRepository,
+    node: Node,
+    expected_bytes: int,
+    arrivals: Arrivals,
+    is_there: Callable[[Node], bool],
+) -> _Arrival:
     """Reads a node, unless it was kept aside; stores it, or keeps it aside if something it needs is missing."""
     kind, oid = node
     limit, name = repo.objects.max_bytes(kind), remote.remote.name
@@ -239,7 +309,7 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
     kept = incoming.read(kind, oid)
     data = kept or read_checked(remote.store, kind, oid, limit=limit, name=name)
     value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid}", limits=repo.objects.limits)
-    waits = {need: size for need, size in _needs(repo, remote, value) if not repo.objects.has(*need)}
+    waits = _missing(repo, remote, value, is_there)
     if not waits:
         try:
             check(value, repo.objects, arrivals)
@@ -255,12 +325,23 @@ def _bring(repo: Repository, remote: RemoteRepository, node: Node, expected_byte
     return _Arrival(node=node, waits=waits, size_bytes=None if kept else len(data), tasks=_tasks(value))
 
 
-def _needs(repo: Repository, remote: RemoteRepository, value: Manifest) -> Iterator[tuple[Node, int]]:
-    """Yields what must be here before ``value``, with its size; in a full copy also a commit's model's components."""
-    for node in needs(value):
-        yield node, _USUAL_BYTES
-    for ref in _retained(repo, remote, value):
-        yield ("component", ref.id), ref.size_bytes
+def _missing(
+    repo: Repository, remote: RemoteRepository, value: Manifest, is_there: Callable[[Node], bool]
+) -> Mapping[Node, int]:
+    """Returns what must come before ``value``, with its size; in a full copy also a commit's model's components.
+
+    These are asked for when all manifests are there: by then the model is known to be.
+    """
+    ready = {need: is_there(need) if _leads_on(value, need) else repo.objects.has(*need) for need in needs(value)}
+    if not all(ready.values()):
+        return {need: _USUAL_BYTES for need, is_ready in ready.items() if not is_ready}
+    parts = _retained(repo, remote, value)
+    return {("component", ref.id): ref.size_bytes for ref in parts if not repo.objects.has("component", ref.id)}
+
+
+def _leads_on(value: Manifest, need: Node) -> bool:
+    """Returns whether whoever names ``need`` is asked for components that it leads to."""
+    return isinstance(value, Commit | Snapshot) and need[0] in {"commit", "model", "snapshot"}
 
 
 def _retained(repo: Repository, remote: RemoteRepository, value: Manifest) -> tuple[ComponentRef, ...]:

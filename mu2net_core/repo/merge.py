@@ -13,8 +13,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from mu2net_core.errors import InternalError
 from mu2net_core.objects import Agent, Commit, encode, hash_bytes
 from mu2net_core.repo.contest import Manifests, ancestry, is_canonical_merge, winner
+from mu2net_core.repo.purged import is_purge
 
-__all__ = ["Manifests", "ancestry", "choose", "contains", "frontier", "is_canonical_merge", "joined", "merge"]
+__all__ = [
+    "Manifests",
+    "ancestry",
+    "choose",
+    "contains",
+    "frontier",
+    "is_at_purge",
+    "is_canonical_merge",
+    "joined",
+    "merge",
+]
 
 
 def frontier(manifests: Manifests, tips: Iterable[str]) -> tuple[str, ...]:
@@ -44,6 +55,11 @@ def contains(manifests: Manifests, whole: str, part: str) -> bool:
         if not missing:
             return True
     return False
+
+
+def is_at_purge(manifests: Manifests, tip: str) -> bool:
+    """Returns whether a task was purged and nothing came after: its head is at a purge, or where such were joined."""
+    return all(is_purge(manifests.commit(oid)) for oid in frontier(manifests, [tip]))
 
 
 def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:

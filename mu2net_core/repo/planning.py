@@ -15,10 +15,10 @@ from mu2net_core.repo.clashes import root_conflict
 from mu2net_core.repo.closure import Closure, Knowledge, Node, collect
 from mu2net_core.repo.dropping import purged_here
 from mu2net_core.repo.losses import Losses, needed
-from mu2net_core.repo.merge import contains
+from mu2net_core.repo.merge import contains, is_at_purge
 from mu2net_core.repo.outcomes import TaskReport, broken_report
 from mu2net_core.repo.plausible import ISOLATED
-from mu2net_core.repo.purged import Purged, Tombstone, is_purge
+from mu2net_core.repo.purged import Purged, Tombstone
 from mu2net_core.repo.refs import HeadState
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.repository import Repository
@@ -195,7 +195,7 @@ class Planner:
 
     def _why_not(self, ours: HeadState, theirs: HeadState) -> str | None:
         """Returns why nothing is to be sent of a head that the remote has all of, if that is not plain."""
-        if is_purge(self.repo.objects.commit(theirs.commit)):
+        if is_at_purge(self.repo.objects, theirs.commit):
             return "it was purged"
         if ours.task not in self.moved and contains(self.repo.objects, ours.commit, theirs.commit):
             return None

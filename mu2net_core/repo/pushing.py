@@ -10,7 +10,6 @@ head shows when the next entry of that head cannot be created.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, Mu2netError
@@ -19,14 +18,13 @@ from mu2net_core.repo.dropping import presumed
 from mu2net_core.repo.epoch import begin_epoch, current_epoch, is_current
 from mu2net_core.repo.fetching import Clock, check_known, fetch, note_purged, unknown_task
 from mu2net_core.repo.following import replaced_heads, replaced_names
+from mu2net_core.repo.forgetting import without_refused
 from mu2net_core.repo.healing import Healed, heal
 from mu2net_core.repo.join import Policy
 from mu2net_core.repo.losses import Losses, find_losses
 from mu2net_core.repo.outcomes import Counter, Exchange, ExchangeConflictError, RemoteBehindError, TaskReport
 from mu2net_core.repo.planning import Planner
-from mu2net_core.repo.plausible import ISOLATED
 from mu2net_core.repo.ready import check_ready
-from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remote import Remote
 from mu2net_core.repo.remotes import OpenStore, RemoteRepository, connect, connect_or_create
 from mu2net_core.repo.repository import CONFIG, Repository
@@ -362,9 +360,9 @@ def reach_known(
         return Reached(remote=reached, tracking=tracking)
     sight = look(reached.store)
     is_current = sight.is_in_epoch(tracking.epoch)
-    if tracking.identity != repo.identity or not is_current:
+    if tracking.identity != repo.identity or not is_current or not tracking.heads:
         tracking = check_known(repo, reached, tracking, sight)
-    tracking = _without_refused(repo, tracking, sight, policy)
+    tracking = without_refused(repo, tracking, policy, sight.names.__contains__, list(tracking.heads))
     losses = find_losses(repo.objects, tracking, read_purged(repo.state, remote), sight)
     if losses or not is_current:
         note_purged(repo, reached, policy)
@@ -374,19 +372,3 @@ def reach_known(
     if is_current:
         tracking = tracking.checked(tracking.epoch, now).listed(len(sight.keys), now)
     return Reached(remote=reached, tracking=tracking, is_current=is_current, sight=sight, losses=losses)
-
-
-def _without_refused(repo: Repository, tracking: Tracking, sight: Sight, policy: Policy) -> Tracking:
-    """Returns what was seen of a remote without heads that are gone there and that the policy refuses.
-
-    Somebody cleaned up: what was never to be taken over here is not put back from here.
-    """
-    refuse = policy.refuse
-    if refuse is None:
-        return tracking
-    for task in [t for t, state in tracking.heads.items() if entry_key(t, state.number) not in sight.names]:
-        ours = repo.refs.head(task)
-        with suppress(*ISOLATED):  # what is not here cannot be put back
-            if refuse(tracking.heads[task].commit, None if ours is None else ours.commit) is not None:
-                tracking = tracking.without_head(task)
-    return tracking

@@ -31,9 +31,9 @@ from mu2net_core.repo.purged import Tombstone
 from mu2net_core.repo.ref_files import LAST, RefFiles, entry_key, parse_entry_key, parse_tombstone_key
 from mu2net_core.storage import Store
 
-__all__ = ["HeadState", "Refs"]
+__all__ = ["MOST_STONES", "HeadState", "Refs"]
 
-_MOST_STONES = 1_000
+MOST_STONES = 1_000
 """So many tombstones of a task are read: they list hundreds of thousands of objects."""
 _RACES = 100
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -279,8 +279,8 @@ class Refs:
 
     def _readable(self, task: str, keys: Sequence[str]) -> tuple[tuple[Tombstone, ...], Mu2netError | None]:
         """Returns the tombstones of a task that can be read, and the first error of the others."""
-        if len(keys) > _MOST_STONES:
-            where = f"{self.store.url} has more than {_MOST_STONES} tombstones of {task}"
+        if len(keys) > MOST_STONES:
+            where = f"{self.store.url} has more than {MOST_STONES} tombstones of {task}"
             return (), CorruptObjectError(f"{where}, which no purge makes: none was read.")
         found, error = list[Tombstone](), None
         for key in keys:

@@ -331,7 +331,7 @@ def test_tombstones_of_tasks_that_nobody_has_are_not_even_read(
 def test_more_tombstones_of_a_task_than_any_purge_makes_block_that_task(
     bob: Repository, origin: Remote, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refs, "_MOST_STONES", 3)
+    monkeypatch.setattr(refs, "MOST_STONES", 3)
     evil = Writer.into(origin)
     for number in range(4):
         evil.refs.create_tombstone(sample_tombstone("yyy", 1, roots=[f"{number:064x}"]))

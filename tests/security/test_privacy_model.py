@@ -23,6 +23,7 @@ from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder
 from mu2net_core.testing.spying import Spy
 
 EXAMPLES, STEPS = (130, 50) if NIGHTLY else (10, 30)
+pytestmark = pytest.mark.timeout(3_600 if NIGHTLY else 300)
 STEPS_DONE: Counter[str] = Counter()
 
 REMOTES = st.sampled_from(sorted(CIRCLES))

@@ -133,6 +133,32 @@ def test_what_was_refused_and_is_gone_again_is_not_put_back_and_work_goes_on(sce
     assert connect(scene.origin).refs.entry("a", head.number)[0].commit == commit_of(scene.bob, "a")
 
 
+@pytest.mark.parametrize("tasks", [(), ("a",)], ids=["all", "a"])
+def test_who_only_pulls_goes_on_when_what_was_refused_is_gone_again(scene: SignedScene, tasks: tuple[str, ...]) -> None:
+    a_commit(scene)
+    assert "is not signed" in told(lambda: pull(scene.bob, scene.context))
+    scene.mallory.store.delete(entry_key("a", scene.mallory.head("a").number))
+    assert told(lambda: pull(scene.bob, scene.context, tasks=tasks)) == ""
+    newest = signed(scene.ann, scene.context, "a", score=0.7, seed=9)
+    push(scene.ann, scene.context)
+    assert told(lambda: pull(scene.bob, scene.context, tasks=tasks)) == ""
+    assert commit_of(scene.bob, "a") == newest
+
+
+@pytest.mark.parametrize("verb", [pull, push])
+def test_signed_work_below_what_was_refused_is_kept_when_both_are_gone(scene: SignedScene, verb: Verb) -> None:
+    number = scene.mallory.head("a").number
+    newest = signed(scene.ann, scene.context, "a", score=0.7, seed=9)
+    push(scene.ann, scene.context)
+    a_commit(scene)
+    assert "is not signed" in told(lambda: pull(scene.bob, scene.context))
+    for lost in (number + 1, number + 2):
+        scene.mallory.store.delete(entry_key("a", lost))
+    verb(scene.bob, scene.context)
+    pull(scene.bob, scene.context)
+    assert commit_of(scene.bob, "a") == newest
+
+
 @pytest.mark.parametrize("medium", ["folder", "bucket"])
 def test_a_clone_leaves_out_what_is_not_signed(scene: SignedScene) -> None:
     a_commit(scene)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
+from itertools import count
 from unittest import mock
 
 import pytest
@@ -13,12 +15,15 @@ from mu2net_core.api.reflog import reflog
 from mu2net_core.api.reset import reset
 from mu2net_core.api.status import status
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.merge import contains
 from mu2net_core.repo.purged import is_purge
+from mu2net_core.repo.sweep import delete_unless_newer
+from mu2net_core.storage import Store
 from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.interception import Plan, dies
+from mu2net_core.testing.interception import Crash, Plan, dies
 from mu2net_core.testing.schedules import NIGHTLY
 from mu2net_core.testing.world import World
 
@@ -130,6 +135,29 @@ def test_after_the_grace_it_goes_and_nothing_brings_it_back(world: World) -> Non
     world.check()
 
 
+@pytest.mark.parametrize("deleted", [1, 4])
+def test_what_a_killed_gc_left_of_it_is_not_brought_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, deleted: int
+) -> None:
+    tip = drop(world)
+    world.pass_time(86_400 * 15)
+    calls = count()
+
+    def delete(store: Store, key: str, limit: datetime) -> int | None:
+        if key == object_key("commit", tip):  # whose turn comes last, for once
+            return None
+        if next(calls) == deleted:
+            raise Crash
+        return delete_unless_newer(store, key, limit)
+
+    monkeypatch.setattr("mu2net_core.repo.gc.delete_unless_newer", delete)
+    with pytest.raises(Crash):
+        gc(world.open(0), world.context(0), dry_run=False)
+    with pytest.raises(NotFoundError, match=f"Nothing of {TASK} is set aside"):
+        undo(world)
+    assert fsck(world.open(0)).problems == ()
+
+
 def test_whoever_purges_it_here_too_waits_for_nothing(world: World) -> None:
     tip = drop(world)
     purge.purge(world.open(0), world.context(0), TASK)
@@ -146,6 +174,30 @@ def test_added_again_since_it_is_not_overwritten(world: World) -> None:
     with pytest.raises(NotFoundError, match="was added again after it was dropped here"):
         undo(world)
     assert world.open(0).refs.head(TASK) == head
+
+
+def test_purged_once_more_it_comes_back_as_it_was_before_both(world: World) -> None:
+    before = world.open(0).objects.commit(drop(world))
+    Forger.into(world.open(0).config.remotes["origin"]).whole_purge(TASK, AccessRule(readers=("somebody",)))
+    world.pull(0)
+    undo(world)
+    repo = world.open(0)
+    commit = repo.objects.commit(repo.refs.head(TASK).commit)
+    assert (commit.model, commit.task_id, commit.removed) == (before.model, before.task_id, False)
+    assert fsck(repo).problems == ()
+
+
+def test_the_grace_begins_when_it_is_dropped_though_a_pull_died_long_before(world: World) -> None:
+    for at in range(1, 200):
+        if list(world.open(0).store.list("state/purged")):
+            break
+        assert dies(lambda: world.pull(0), Plan(what="crash", at=at, late=True), restored(world).path(0))
+    assert not is_purge(world.open(0).objects.commit(world.open(0).refs.head(TASK).commit))
+    world.pass_time(86_400 * 30)
+    tip = drop(world)
+    assert collected(world, 1).num_objects == 0
+    assert world.open(0).objects.has("commit", tip)
+    undo(world)
 
 
 def test_what_was_never_set_aside_is_not_brought_back(world: World) -> None:
@@ -176,7 +228,7 @@ def test_reset_names_the_command_and_reflog_and_status_say_what_it_is(world: Wor
 
 @pytest.mark.parametrize("what", ["follow", "undo"])
 def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: World, what: str) -> None:
-    stride, count = 1 if NIGHTLY else STRIDES[what], 0
+    stride, num_deaths = 1 if NIGHTLY else STRIDES[what], 0
     for at in range(1, 3_000, stride):
         world = restored(purged)
         before = state_of(world.open(0))
@@ -185,7 +237,7 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
         command = world.pull if what == "follow" else lambda _, world=world: undo(world)
         if not dies(lambda: command(0), Plan(what="crash", at=at, late=bool(at % 2)), world.path(0)):  # noqa: B023
             break
-        count += 1
+        num_deaths += 1
         assert fsck(world.open(0)).problems == (), at
         world.pass_time(1)
         gc(world.open(0), world.context(0), dry_run=False)
@@ -202,8 +254,8 @@ def test_killed_anywhere_nothing_is_lost_and_the_same_command_goes_on(purged: Wo
             at
         )
         assert fsck(repo).problems == (), at
-    print(f"{what}: died {count} times, of {at} calls")
-    assert count > 3
+    print(f"{what}: died {num_deaths} times, of {at} calls")
+    assert num_deaths > 3
 
 
 def test_brought_back_it_goes_to_another_remote_and_to_who_clones_that(world: World) -> None:

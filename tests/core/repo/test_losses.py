@@ -17,8 +17,9 @@ from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.refs import Refs
 from mu2net_core.repo.remotes import attach, connect
 from mu2net_core.repo.tracking import forget_tracking, read_tracking
+from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.losing import BUCKET, FOLDER, LOSSES, Place, check, contents, lost_keys, seconds
-from mu2net_core.testing.samples import evolve_sample, sample_tombstone
+from mu2net_core.testing.samples import evolve_sample
 from mu2net_core.testing.sharing import broken, clone_of, commit_of, outcomes
 
 
@@ -190,9 +191,9 @@ def test_a_newest_entry_that_names_nothing_is_told_and_put_back(ann: Repository,
 
 
 def test_a_tombstone_comes_back_before_anything_else(ann: Repository, place: Place) -> None:
-    stone = sample_tombstone("a", 1)
-    key = Refs(place.store).create_tombstone(stone)
-    new_epoch(place.store)
+    there = Forger.into(place.remote)
+    there.whole_purge("a")
+    (key,) = place.store.list("refs/purged")
     fetch(ann, connect(place.remote))
     place.store.delete(key)
     assert not check(ann, place.remote).is_clean
