@@ -301,7 +301,7 @@ JSON = st.recursive(
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20), st.binary(max_size=20)), min_size=1, max_size=4)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(VALUES), EDITS)
 def test_any_mutation_is_an_error_of_ours_or_a_value(value: Any, edits: list[tuple[float, int, bytes]]) -> None:
     data = encode(value)
@@ -315,7 +315,7 @@ def test_any_mutation_is_an_error_of_ours_or_a_value(value: Any, edits: list[tup
     assert isinstance(found, type(value))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(VALUES), st.data())
 def test_any_value_in_any_place_is_an_error_of_ours_or_kept(value: Any, data: st.DataObject) -> None:
     table = json.loads(encode(value))
