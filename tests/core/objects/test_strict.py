@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -169,6 +168,7 @@ def test_a_limit_of_bytes_is_kept() -> None:
         decoded(data, Task, Limits(manifest_bytes=len(data) - 1))
 
 
+@pytest.mark.timeout(60)  # where the work grows faster than the data it takes hours
 @pytest.mark.parametrize(
     "data",
     [
@@ -189,14 +189,12 @@ def test_a_limit_of_bytes_is_kept() -> None:
 )
 def test_large_nonsense_costs_little_time_and_memory(data: bytes) -> None:
     tracemalloc.start()
-    began = time.process_time()
     try:
         with pytest.raises(CorruptObjectError, match="Cannot read the thing"):
             decoded(data, Snapshot)
         assert tracemalloc.get_traced_memory()[1] < 150 * _MIB
     finally:
         tracemalloc.stop()
-    assert time.process_time() - began < 20
 
 
 def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
