@@ -354,11 +354,9 @@ def test_a_secret_in_place_of_an_endpoint_is_not_repeated() -> None:
 
 def test_a_server_that_was_never_reached_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    with (
-        free_ports(1) as [port],
-        pytest.raises(StorageError, match=rf"Could not connect .*127\.0\.0\.1:{port}.*5 attempts") as caught,
-    ):
+    with free_ports(1) as [port]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        open_remote("s3://team/x", {}, sleep=slept.append, clock=lambda: sum(slept)).read("a")
+        with pytest.raises(StorageError, match=rf"Could not connect .*127\.0\.0\.1:{port}.*5 attempts") as caught:
+            open_remote("s3://team/x", {}, sleep=slept.append, clock=lambda: sum(slept)).read("a")
     assert "--endpoint URL" in (caught.value.hint or "")
     assert sum(slept) < 2
