@@ -14,7 +14,7 @@ _FIRST_S, _LONGEST_S = 0.05, 4.0
 _TRIES = 20
 _PATIENCE_S = {Trouble.AWAY: 16.0, Trouble.LOST: 16.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
 _FIRST_CONTACT_S, _FIRST_CONTACT_TRIES = 2.0, 5
-_LEAST_TRIES = 2  # where the network is slow or the machine busy one alone may take longer than that
+_LEAST_TRIES = 3  # where the network is slow or the machine busy one alone may take longer than that
 
 
 class Patience:
@@ -22,7 +22,7 @@ class Patience:
 
     A storage that answers "not now" gets up to a minute. One that does not answer at all gets no new attempt after
     16 seconds, so that with its timeouts a dead one is an error within about half a minute; one that was never reached
-    before, whose address may be wrong, after 2, unless it is the second attempt.
+    before, whose address may be wrong, after 2, but not before the third attempt.
 
     Attributes:
         attempts: how many failed.
