@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,21 +56,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def kill_at(code: str, marker: str, count: int, extra_s: float) -> list[str]:
     """Runs ``code`` and kills it ``extra_s`` after it printed ``marker`` for the ``count``-th time."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as process:
+        try:
+            lines = _until(process, marker, count)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=extra_s)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL, "it was killed in the middle, not finished or failed"
+    return lines
+
+
+def _until(process: subprocess.Popen[str], marker: str, count: int) -> list[str]:
     assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
+    lines: list[str] = []
+    while lines.count(marker) < count and (line := process.stdout.readline()):
         lines.append(line.strip())
-        if lines.count(marker) >= count:
-            break
-    try:
-        process.wait(timeout=extra_s)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL, "it was killed in the middle, not finished or failed"
     return lines
 
 
