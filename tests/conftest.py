@@ -15,14 +15,20 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from mu2net_core.api.context import Context
 from mu2net_core.testing.ceph import ceph
 from mu2net_core.testing.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
 
-# The same examples in every run, so that a change is judged by what it changed; new ones with the long tests.
-settings.register_profile("same", derandomize=os.environ.get("MU2NET_TEST_PROFILE") != "nightly")
+# The same examples in every run, so that a change is judged by what it changed; new ones with the long tests. How long
+# one takes says something of the machine, and nothing of what is tested.
+settings.register_profile(
+    "same",
+    derandomize=os.environ.get("MU2NET_TEST_PROFILE") != "nightly",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("same")
 
 

@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,36 +44,39 @@ PUSH = """
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("crash")
-    os.environ["MU2NET_CACHE_DIR"] = str(folder / "cache")
-    repo = m.init(folder / "repo", preset="vit-mini")
-    repo.add_task("sklearn:digits")
-    repo.evolve(generations=1, children=2, validations=1, seed=1)
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MU2NET_CACHE_DIR", str(folder / "cache"))
+        repo = m.init(folder / "repo", preset="vit-mini")
+        repo.add_task("sklearn:digits")
+        repo.evolve(generations=1, children=2, validations=1, seed=1)
+        yield folder
 
 
 def kill_at(code: str, marker: str, count: int, extra_s: float) -> list[str]:
     """Runs ``code`` and kills it ``extra_s`` after it printed ``marker`` for the ``count``-th time."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line.strip())
-        if lines.count(marker) >= count:
-            break
-    try:
-        process.wait(timeout=extra_s)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL, "it was killed in the middle, not finished or failed"
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as process:
+        try:
+            lines = _until(process, marker, count)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=extra_s)
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL, "it was killed in the middle, not finished or failed"
     return lines
 
 
-@pytest.mark.timeout(60 + 30 * KILLS)
+def _until(process: subprocess.Popen[str], marker: str, count: int) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while lines.count(marker) < count and (line := process.stdout.readline()):
+        lines.append(line.strip())
+    return lines
+
+
+@pytest.mark.timeout(300 + 60 * KILLS)
 def test_evolve_killed_at_random_moments_loses_at_most_a_generation(world: Path) -> None:
     rng = random.Random(20261122)
     folder = str(world / "repo")
@@ -91,7 +96,7 @@ def test_evolve_killed_at_random_moments_loses_at_most_a_generation(world: Path)
     assert m.open(folder).fsck().is_clean
 
 
-@pytest.mark.timeout(60 + 30 * KILLS)
+@pytest.mark.timeout(300 + 60 * KILLS)
 def test_push_killed_at_random_moments_leaves_a_clean_remote_and_can_be_repeated(world: Path) -> None:
     rng = random.Random(11222026)
     folder = str(world / "repo")

@@ -131,7 +131,7 @@ def download(bucket: Bucket, folder: Path) -> Repository:
     return open_repository(folder)
 
 
-@pytest.mark.timeout(120 + 60 * ROUNDS)
+@pytest.mark.timeout(300 + 60 * ROUNDS)
 @pytest.mark.parametrize("kind", CHOSEN)
 def test_every_push_and_pull_ends_right_or_says_why_not(s3_bucket: Bucket, tmp_path: Path, kind: str) -> None:
     rounds, told, began = ROUNDS or 1, [Told() for _ in range(COPIES)], time.monotonic()

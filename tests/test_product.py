@@ -37,7 +37,7 @@ class Person:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=500,
         )
         assert done.returncode == code, f"{args} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr

@@ -165,7 +165,7 @@ def download(bucket: Bucket, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.timeout(120 + FOLDER.writers * FOLDER.pushes)
+@pytest.mark.timeout(300 + FOLDER.writers * FOLDER.pushes)
 @pytest.mark.parametrize("kind", ["one task", "a task each"])
 def test_writers_to_a_folder_lose_nothing(tmp_path: Path, kind: str) -> None:
     remote, tasks = Remote(name="origin", url=str(tmp_path / "remote")), FOLDER.tasks(kind)
@@ -174,7 +174,7 @@ def test_writers_to_a_folder_lose_nothing(tmp_path: Path, kind: str) -> None:
     assert kind == "one task" or {one.attempts for _, one in told} == {1}
 
 
-@pytest.mark.timeout(120 + 4 * BUCKET.writers * BUCKET.pushes)
+@pytest.mark.timeout(300 + 4 * BUCKET.writers * BUCKET.pushes)
 @pytest.mark.parametrize("kind", ["one task", "a task each"])
 def test_writers_to_a_bucket_lose_nothing(s3_bucket: Bucket, tmp_path: Path, kind: str) -> None:
     remote, tasks = Remote(name="origin", url=s3_bucket.url, options=dict(s3_bucket.options)), BUCKET.tasks(kind)

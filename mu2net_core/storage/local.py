@@ -20,7 +20,7 @@ from mu2net_core.storage.store import Store, check_key, check_prefix, too_large,
 __all__ = ["FileLock", "LocalStore", "replace_file", "synced_together"]
 
 _TRIES = 10
-"""To create a file that others create and delete at the same time."""
+"""To create a file that others create and delete at the same time, or its folder."""
 _OF_NAMES = 3
 """So deep are the folders of single heads, or of a few objects: one that is closed keeps out what is in it alone."""
 _LINKED = {errno.ELOOP, errno.EMLINK}
@@ -74,20 +74,23 @@ class LocalStore:
     def create(self, key: str, data: bytes) -> bool:
         """Creates ``key`` unless it exists: write aside, sync, link, sync the folder."""
         path = self._path(key)
-        try:
-            for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
+            try:
                 if not os.path.lexists(path) and self._made(path, data):
                     return True
                 if self._is_same(path, key, data):
                     return False
-        except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
-            if not self.root.is_dir():
+            except FileNotFoundError as exc:  # its folder, empty so far: others made it too, or removed it
+                if not left:
+                    raise translate(exc, "write", path) from exc
+            except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
+                if not self.root.is_dir():
+                    raise translate(exc, "write", path) from exc
+                raise AlreadyExistsError(
+                    f"Cannot create {key} in {self.url}: a file and a folder would share a name; {_in_the_way(path)}."
+                ) from exc
+            except OSError as exc:
                 raise translate(exc, "write", path) from exc
-            raise AlreadyExistsError(
-                f"Cannot create {key} in {self.url}: a file and a folder would share a name; {_in_the_way(path)}."
-            ) from exc
-        except OSError as exc:
-            raise translate(exc, "write", path) from exc
         raise StorageError(f"Cannot write {path}: a file is there, and is gone when it is read.")
 
     @contextmanager

@@ -14,6 +14,7 @@ _FIRST_S, _LONGEST_S = 0.05, 4.0
 _TRIES = 20
 _PATIENCE_S = {Trouble.AWAY: 16.0, Trouble.LOST: 16.0, Trouble.BUSY: 60.0, Trouble.THERE: 60.0}
 _FIRST_CONTACT_S, _FIRST_CONTACT_TRIES = 2.0, 5
+_LEAST_TRIES = 3  # where the network is slow or the machine busy one alone may take longer than that
 
 
 class Patience:
@@ -21,7 +22,7 @@ class Patience:
 
     A storage that answers "not now" gets up to a minute. One that does not answer at all gets no new attempt after
     16 seconds, so that with its timeouts a dead one is an error within about half a minute; one that was never reached
-    before, whose address may be wrong, after 2.
+    before, whose address may be wrong, after 2, but not before the third attempt.
 
     Attributes:
         attempts: how many failed.
@@ -40,9 +41,10 @@ class Patience:
             was_reached: whether this storage ever answered this process.
         """
         self.attempts += 1
-        is_stranger = trouble is Trouble.AWAY and not was_reached
-        if is_stranger and (self.attempts >= _FIRST_CONTACT_TRIES or self.elapsed_s > _FIRST_CONTACT_S):
-            return False
+        if trouble is Trouble.AWAY and not was_reached:
+            most = _FIRST_CONTACT_TRIES if self.elapsed_s <= _FIRST_CONTACT_S else _LEAST_TRIES
+            if self.attempts >= most:
+                return False
         if self.attempts >= _TRIES or self.elapsed_s > _PATIENCE_S.get(trouble, 0.0):
             return False
         self._sleep(SystemRandom().uniform(0, min(_LONGEST_S, _FIRST_S * 2**self.attempts)))

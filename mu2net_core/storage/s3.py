@@ -341,5 +341,6 @@ def _is_away(cause: BaseException) -> bool:
 def _is_connection(causes: Sequence[BaseException]) -> bool:
     from aiohttp import ClientError as HttpError
 
-    kinds = (HTTPClientError, EndpointConnectionError, HttpError, ConnectionError, TimeoutError)
+    unreached = botocore.exceptions.ConnectionError  # also one that took too long to make
+    kinds = (HTTPClientError, unreached, HttpError, ConnectionError, TimeoutError)
     return any(isinstance(cause, kinds) for cause in causes)

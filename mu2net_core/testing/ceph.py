@@ -80,10 +80,9 @@ def ceph() -> Iterator[Server]:
     if not (root / "usr" / "bin" / "radosgw").exists():
         raise MissingServerError(f"Ceph: no packages unpacked in {root} (see .ci/servers)")
     folder = Path(tempfile.mkdtemp(prefix="ceph-"))
-    port, mon, mon_v1 = free_ports(3)
     try:
-        environ = _prepare(root, folder, port=port, mon=mon, mon_v1=mon_v1)
-        with ExitStack() as stack:
+        with free_ports(3) as [port, mon, mon_v1], ExitStack() as stack:
+            environ = _prepare(root, folder, port=port, mon=mon, mon_v1=mon_v1)
             yield _start(stack, folder, environ, f"http://127.0.0.1:{port}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -130,7 +129,7 @@ def _start(stack: ExitStack, folder: Path, environ: Mapping[str, str], endpoint:
 def _run(log: Path, environ: Mapping[str, str], *command: str) -> None:
     with log.open("ab") as out:
         done = subprocess.run(
-            command, env={**os.environ, **environ}, stdout=out, stderr=out, check=False, timeout=90, cwd=log.parent
+            command, env={**os.environ, **environ}, stdout=out, stderr=out, check=False, timeout=240, cwd=log.parent
         )
     if done.returncode != 0:
         raise AssertionError(f"{command[0]} failed: {log.read_text(errors='replace')[-2000:]}")

@@ -27,7 +27,7 @@ from uuid import uuid4
 
 __all__ = ["Bucket", "MissingServerError", "Server", "azurite", "cache_folder", "free_ports", "gcs_emulator", "moto"]
 
-_READY_S = 90
+_READY_S = 240
 _REGION = "us-east-1"
 
 
@@ -106,13 +106,15 @@ def running(command: Sequence[str], log: Path, *, environ: Mapping[str, str] | N
         shell.communicate()  # the end of its input is the end of the server
 
 
-def free_ports(number: int) -> list[int]:
-    """Returns ports of 127.0.0.1 that nobody uses now."""
+@contextmanager
+def free_ports(number: int) -> Iterator[list[int]]:
+    """Yields ports of 127.0.0.1 that nobody else is given inside the block; who is told one can listen there."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
         for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: bound, and still free to them
             each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        yield [int(each.getsockname()[1]) for each in sockets]
 
 
 def wait_until(ready: Callable[[], bool], what: str, log: Path) -> None:
@@ -174,9 +176,8 @@ def s3_server(endpoint: str, environ: Mapping[str, str], folder: Path) -> Server
 def moto() -> Iterator[Server]:
     """Runs moto's S3: it accepts any key, and answers refusals in AWS's own words."""
     _need(find_spec("moto") is not None, "moto: pip install 'moto[server]'")
-    [port] = free_ports(1)
-    endpoint = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory(prefix="moto-") as folder:
+    with free_ports(1) as [port], tempfile.TemporaryDirectory(prefix="moto-") as folder:
+        endpoint = f"http://127.0.0.1:{port}"
         log, command = Path(folder) / "log", [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         with running(command, log):
             wait_until(partial(answers, endpoint), "moto", log)
@@ -187,15 +188,14 @@ def moto() -> Iterator[Server]:
 def gcs_emulator() -> Iterator[Server]:
     """Runs gcp-storage-emulator, which does not honour exclusive creation."""
     _need(find_spec("gcp_storage_emulator") is not None, "gcp-storage-emulator: pip install gcp-storage-emulator")
-    [port] = free_ports(1)
-    endpoint = f"http://127.0.0.1:{port}"
 
     def create_bucket(name: str) -> None:
         body, kind = json.dumps({"name": name}).encode(), {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{endpoint}/storage/v1/b?project=test", body, kind)
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=_READY_S).close()
 
-    with tempfile.TemporaryDirectory(prefix="gcs-") as folder:
+    with free_ports(1) as [port], tempfile.TemporaryDirectory(prefix="gcs-") as folder:
+        endpoint = f"http://127.0.0.1:{port}"
         log, where = Path(folder) / "log", ["--host", "127.0.0.1", "--port", str(port)]
         command = [sys.executable, "-m", "gcp_storage_emulator", "-d", folder, "start", "-M", *where]
         with running(command, log):
@@ -218,17 +218,17 @@ def azurite() -> Iterator[Server]:
     _need(program.exists(), f"Azurite: no {program} (see .ci/servers)")
     from azure.storage.blob import BlobServiceClient
 
-    [port] = free_ports(1)
-    endpoint, account, key = f"http://127.0.0.1:{port}", "tester", base64.b64encode(secrets.token_bytes(32)).decode()
-    parts = ("DefaultEndpointsProtocol=http", f"AccountName={account}", f"AccountKey={key}")
-    connection = ";".join((*parts, f"BlobEndpoint={endpoint}/{account};"))
-    where = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    account, key = "tester", base64.b64encode(secrets.token_bytes(32)).decode()
 
     def create_bucket(name: str) -> None:
         with BlobServiceClient.from_connection_string(connection) as client:
             client.create_container(name).close()
 
-    with tempfile.TemporaryDirectory(prefix="azurite-") as folder:
+    with free_ports(1) as [port], tempfile.TemporaryDirectory(prefix="azurite-") as folder:
+        endpoint = f"http://127.0.0.1:{port}"
+        parts = ("DefaultEndpointsProtocol=http", f"AccountName={account}", f"AccountKey={key}")
+        connection = ";".join((*parts, f"BlobEndpoint={endpoint}/{account};"))
+        where = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
         log = Path(folder) / "log"
         command = [str(program), *where, "-l", folder, "--disableTelemetry", "--skipApiVersionCheck"]
         with running(command, log, environ={"AZURITE_ACCOUNTS": f"{account}:{key}"}):

@@ -26,7 +26,8 @@ def measure(options: Options) -> list[Row]:
     num_tasks, num_iterations = (2, 2) if options.small else (50, 20)
     folder = options.folder / "system"
     make_system(folder, num_tasks, num_iterations)
-    run = partial(subprocess.run, cwd=folder, env=environment(options.folder), stdout=subprocess.DEVNULL, check=True)
+    environ = {**environment(options.folder), "PYTHONPYCACHEPREFIX": str(options.folder / "pyc")}
+    run = partial(subprocess.run, cwd=folder, env=environ, stdout=subprocess.DEVNULL, check=True)
     runs = {FLOOR: lambda: run([sys.executable, "-c", FLOOR])}
     runs |= {verb: partial(run, [sys.executable, "-c", PROGRAM, verb]) for verb in VERBS}
     interleave(runs, 1)  # writes the byte code
@@ -57,6 +58,6 @@ def make_system(folder: Path, num_tasks: int, num_iterations: int) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
+    """Returns the environment of a process that runs this code from byte code, without the user's settings."""
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    settings = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(folder / "pyc"), "XDG_CONFIG_HOME": str(folder)}
-    return {**environ, **settings}
+    return {**environ, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}

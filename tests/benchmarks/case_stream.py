@@ -19,9 +19,9 @@ from statistics import median
 
 import numpy as np
 from case_startup import environment
-from measure import Options, Row, times
+from measure import Options, Row, apart, times
 from PIL import Image
-from worker_stream import context_of
+from worker_stream import context_of, epoch
 
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.init import init
@@ -29,7 +29,7 @@ from mu2net_core.api.open import open_repo
 from mu2net_core.data import describe_task
 from mu2net_core.objects import encode
 
-SIZES, SMALL_SIZES = (20_000, 200_000), (100, 300)
+SIZES, SMALL_SIZES = (20_000, 200_000), (300, 300)
 DISTINCT, SHARDS, CLASSES = 256, 4, 10
 MODES = {"stream": "stream", "device": "stream to the device", "evolve": "evolve, one child of one cycle"}
 WORKER = Path(__file__).with_name("worker_stream.py")
@@ -44,14 +44,14 @@ class Run:
 
 
 def measure(options: Options) -> list[Row]:
-    small, large = SMALL_SIZES if options.small else SIZES
+    small, large = sizes = SMALL_SIZES if options.small else SIZES
     images = make_images()
-    for size in (small, large):
+    for size in set(sizes):
         make_data_set(options.folder / str(size), size, images)
     runs: dict[tuple[str, int], list[Run]] = {}
     for _ in range(options.pairs):
-        for key in [("decode", large), *((mode, size) for mode in MODES for size in (small, large))]:
-            runs.setdefault(key, []).append(run(options.folder, *key))
+        for key in [("decode", large), *((mode, size) for mode in MODES for size in sorted(set(sizes)))]:
+            runs.setdefault(key, []).append(run(options.folder, *key, inline=options.small and key[0] != "decode"))
     rows = [_memory_row(what, runs[mode, small], runs[mode, large], small, large) for mode, what in MODES.items()]
     return rows + [_rate_row(what, runs["decode", large], runs[mode, large], large) for mode, what in MODES.items()]
 
@@ -121,8 +121,10 @@ def _info(lengths: Sequence[int], num_bytes: int) -> dict[str, object]:
     return {"fileFormat": "array_record", "name": "generated", "version": "1.0.0", "splits": [split]}
 
 
-def run(folder: Path, mode: str, size: int) -> Run:
-    """Returns how fast an epoch was and what memory it took."""
+def run(folder: Path, mode: str, size: int, *, inline: bool) -> Run:
+    """Returns how fast an epoch was and what memory it took; ``inline`` reads it in this process."""
+    if inline:
+        return Run(**apart(epoch, mode, folder / str(size), inline=True))
     command = [sys.executable, str(WORKER), mode, str(folder / str(size))]
     result = subprocess.run(command, env=environment(folder), stdout=subprocess.PIPE, text=True, check=True)
     return Run(**json.loads(result.stdout))

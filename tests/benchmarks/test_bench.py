@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ ROWS = {
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(BENCH), *args], capture_output=True, text=True, check=False)
+    quick = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiles faster, to slower programs
+    return subprocess.run([sys.executable, str(BENCH), *args], capture_output=True, text=True, check=False, env=quick)
 
 
 GROUPS = (  # libraries are imported once in each

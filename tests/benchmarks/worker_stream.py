@@ -94,13 +94,12 @@ def most_memory() -> float:
     return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM"))
 
 
-def main() -> None:
-    mode, folder = sys.argv[1], Path(sys.argv[2])
+def epoch(mode: str, folder: Path) -> dict[str, float]:
+    """Returns how many images a second one epoch took, and the most memory the process had."""
     if mode == "evolve":
         began = perf_counter()
         rate = evolve_once(folder) / (perf_counter() - began)
-        print(json.dumps({"rate": rate, "megabytes": most_memory()}))
-        return
+        return {"rate": rate, "megabytes": most_memory()}
     task = decode((folder / "task").read_bytes(), Task, what="task")
     stream = ExampleStream(task, "train", size=SIZE, data_dir=str(folder), ahead=AHEAD)
     if mode == "decode":
@@ -113,7 +112,11 @@ def main() -> None:
     began = perf_counter()
     assert sum(map(len, examples)) == stream.num_examples
     rate = stream.num_examples / (perf_counter() - began)
-    print(json.dumps({"rate": rate, "megabytes": most_memory()}))
+    return {"rate": rate, "megabytes": most_memory()}
+
+
+def main() -> None:
+    print(json.dumps(epoch(sys.argv[1], Path(sys.argv[2]))))
 
 
 if __name__ == "__main__":

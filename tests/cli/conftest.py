@@ -85,7 +85,11 @@ def made_once(folder: Path) -> Iterator[bool]:
     """Yields whether ``folder`` has to be made; of several workers one makes it and the others wait."""
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield not folder.exists()
+        made = folder.with_suffix(".made")
+        if needed := not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed or died
+        yield needed
+        made.touch()
 
 
 @pytest.fixture(scope="package")

@@ -104,7 +104,7 @@ def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monk
 
 
 def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
-    options = ["--task", "digits", "--generations", "50", "--children", "1", "--validations", "1", "--seed", "9"]
+    options = ["--task", "digits", "--generations", "999", "--children", "1", "--validations", "1", "--seed", "9"]
     # A shell's background jobs ignore Ctrl-C, and so would whatever they start.
     heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     heed += "from mu2net_cli.main import main; sys.exit(main())"
@@ -127,7 +127,7 @@ def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
     # What was printed goes on, with its own seed and settings and not those that are given elsewhere.
     goes_on = run(*shlex.split(command)[1:], "--budget", "0.001s", "--json")
     (iteration,) = goes_on.json()["iterations"]
-    assert (iteration["seed"], iteration["generations"], iteration["done"]) == (9, 50, unfinished["generation"] + 1)
+    assert (iteration["seed"], iteration["generations"], iteration["done"]) == (9, 999, unfinished["generation"] + 1)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from mu2net_core.errors import DataError, Mu2netError, NotFoundError
 def _in_time() -> Iterator[None]:
     """Kills what waits for ever."""
     before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it hangs"))
-    signal.alarm(20)
+    signal.alarm(120)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import tomllib
 import tracemalloc
 from pathlib import Path
 
@@ -36,25 +36,30 @@ BOMBS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_they_are_refused_soon_and_in_little_memory(bomb: str) -> None:
+@pytest.mark.parametrize("name", BOMBS)
+def test_they_are_refused_in_little_memory_and_before_dots_become_tables(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(tomllib, "loads", lambda text, real=tomllib.loads: (parsed.append(text), real(text))[1])
+    data = (BEGIN + BOMBS[name]).encode()
     tracemalloc.start()
-    began = time.process_time()
-    with pytest.raises((CorruptObjectError, InvalidInputError), match="Cannot read it"):
-        Config.parse((BEGIN + bomb).encode(), what="it", foreign=True)
-    is_config((BEGIN + bomb).encode())
-    assert time.process_time() - began < 2
-    assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
-    tracemalloc.stop()
+    try:
+        with pytest.raises((CorruptObjectError, InvalidInputError), match="Cannot read it"):
+            Config.parse(data, what="it", foreign=True)
+        is_config(data)
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert not parsed or "." not in BOMBS[name]
 
 
+@pytest.mark.timeout(60)  # where each character is looked at again for each other one it takes hours
 @pytest.mark.parametrize("line", ["a" * 900_000, '"' * 900_000, "'\"" * 400_000, ("a" + " " * 999) * 900])
 def test_looking_for_them_takes_no_longer_than_reading(line: str) -> None:
     assert len(BEGIN + line) < LIMITS.config_bytes
-    began = time.process_time()
     with pytest.raises(CorruptObjectError):
         Config.parse((BEGIN + line).encode(), what="it", foreign=True)
-    assert time.process_time() - began < 3
 
 
 def test_what_people_write_is_read() -> None:

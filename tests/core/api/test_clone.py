@@ -271,7 +271,7 @@ class TestInterrupted:
         self, shared: Repository, context: Context, tmp_path: Path
     ) -> None:
         command = [sys.executable, "-c", _KILLED, str(tmp_path)]
-        kills = int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
+        kills = int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout)
         assert kills > 20
         for at in range(1, kills + 1):
             clone("shared", f"mine{at}", context)

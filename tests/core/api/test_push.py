@@ -102,7 +102,7 @@ def test_without_rights_says_so_and_loses_nothing(open_to_all: Path, context: Co
         path.chmod(0o555 if path.is_dir() else 0o444)
 
     command = [sys.executable, "-c", _WITHOUT_RIGHTS, str(repo.worktree), str(NOBODY)]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
     for path in (closed, *closed.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)

@@ -285,7 +285,7 @@ _CONFIG = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     name=st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
     config=_CONFIG,
@@ -305,7 +305,7 @@ def test_decoding_undoes_encoding(name: str, config: Any, params: Any, opt_state
     assert encode_component(found) == data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_refused_politely(data: bytes) -> None:
     with pytest.raises(CorruptObjectError, match="Not a component"):

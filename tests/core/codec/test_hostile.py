@@ -178,7 +178,7 @@ Edit = tuple[int, int, bytes]
 EDITS = st.tuples(st.integers(0, len(GOOD)), st.integers(0, 64), st.binary(max_size=64))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(EDITS, min_size=1, max_size=4))
 @example([(0, 0, GOOD)])
 def test_any_mutation_is_an_error_of_ours_or_the_same_component(edits: list[Edit]) -> None:
@@ -192,7 +192,7 @@ def test_any_mutation_is_an_error_of_ours_or_the_same_component(edits: list[Edit
     assert encode_component(found) == data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400), st.binary(max_size=64))
 def test_any_document_and_data_in_a_sound_archive(node: bytes, data: bytes) -> None:
     try:

@@ -87,7 +87,7 @@ def reading_threads() -> list[threading.Thread]:
 def assert_reading_ends() -> None:
     """Waits for whoever is at his last block."""
     for thread in reading_threads():
-        thread.join(timeout=10)
+        thread.join(timeout=120)
         assert not thread.is_alive()
 
 

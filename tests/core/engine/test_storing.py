@@ -23,7 +23,7 @@ def test_children_are_stored_in_order_beside_what_goes_on(writer: Writer) -> Non
     go, done = Event(), list[int]()
 
     def store(number: int) -> Any:
-        assert go.wait(60)
+        assert go.wait(240)
         done.append(number)
         return number
 
@@ -35,12 +35,12 @@ def test_children_are_stored_in_order_beside_what_goes_on(writer: Writer) -> Non
 
 def test_who_finds_no_room_waits_for_the_oldest(writer: Writer) -> None:
     go, more = Event(), Event()
-    writer.submit(lambda: go.wait(60), 60)  # type: ignore[arg-type,return-value]
+    writer.submit(lambda: go.wait(240), 60)  # type: ignore[arg-type,return-value]
     waiting = Thread(target=lambda: (writer.submit(lambda: None, 60), more.set()))  # type: ignore[arg-type,return-value]
     waiting.start()
     assert not more.wait(0.05)
     go.set()
-    assert more.wait(60)
+    assert more.wait(240)
     waiting.join()
 
 

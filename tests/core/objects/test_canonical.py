@@ -189,7 +189,7 @@ class _Numbers:
     text: str
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     floats=st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=5),
     text=st.text(st.characters(exclude_categories=["Cs"])),

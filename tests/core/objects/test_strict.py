@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -169,6 +168,7 @@ def test_a_limit_of_bytes_is_kept() -> None:
         decoded(data, Task, Limits(manifest_bytes=len(data) - 1))
 
 
+@pytest.mark.timeout(60)  # where the work grows faster than the data it takes hours
 @pytest.mark.parametrize(
     "data",
     [
@@ -189,14 +189,12 @@ def test_a_limit_of_bytes_is_kept() -> None:
 )
 def test_large_nonsense_costs_little_time_and_memory(data: bytes) -> None:
     tracemalloc.start()
-    began = time.process_time()
     try:
         with pytest.raises(CorruptObjectError, match="Cannot read the thing"):
             decoded(data, Snapshot)
         assert tracemalloc.get_traced_memory()[1] < 150 * _MIB
     finally:
         tracemalloc.stop()
-    assert time.process_time() - began < 20
 
 
 def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
@@ -301,7 +299,7 @@ JSON = st.recursive(
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20), st.binary(max_size=20)), min_size=1, max_size=4)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(VALUES), EDITS)
 def test_any_mutation_is_an_error_of_ours_or_a_value(value: Any, edits: list[tuple[float, int, bytes]]) -> None:
     data = encode(value)
@@ -315,7 +313,7 @@ def test_any_mutation_is_an_error_of_ours_or_a_value(value: Any, edits: list[tup
     assert isinstance(found, type(value))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(VALUES), st.data())
 def test_any_value_in_any_place_is_an_error_of_ours_or_kept(value: Any, data: st.DataObject) -> None:
     table = json.loads(encode(value))

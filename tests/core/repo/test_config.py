@@ -113,7 +113,8 @@ def test_a_change_never_undoes_anothers(repo: Repository) -> None:
     assert open_repository(repo.path).config.settings == {"a": 1, "b": 2}
 
 
-def test_two_changes_at_once_are_a_conflict(repo: Repository) -> None:
+def test_two_changes_at_once_are_a_conflict(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mu2net_core.repo.repository._PATIENCE_S", 0.0)
     outcome: list[str] = []
 
     def change() -> None:

@@ -53,7 +53,7 @@ def soon(work: Callable[[], object]) -> None:
     """Runs ``work`` in a thread, which must end before long."""
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(timeout=240)
     assert not thread.is_alive()
 
 

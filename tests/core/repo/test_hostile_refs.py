@@ -55,7 +55,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_any_bytes_in_a_ref(kind: str, edits: list[tuple[float, int, bytes]], place: Repository) -> None:
     key, data, read = SEEDS[kind]
@@ -70,7 +70,7 @@ def test_any_bytes_in_a_ref(kind: str, edits: list[tuple[float, int, bytes]], pl
         file.unlink()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(EDITS)
 def test_any_bytes_in_settings(edits: list[tuple[float, int, bytes]]) -> None:
     try:

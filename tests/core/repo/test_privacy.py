@@ -96,7 +96,7 @@ def check_sent(repo: Repository, sent: dict[str, bytes], audience: AccessRule) -
             assert trained_by(repo, node[1]).isdisjoint(secret)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(rules, min_size=4, max_size=4), moves, st.lists(readers, min_size=1, max_size=2))
 def test_nothing_is_sent_that_a_reader_may_not_see(
     task_rules: list[tuple[str, ...] | str | None], history: list[Move], remotes: list[tuple[str, ...] | None]

@@ -56,7 +56,7 @@ class Racy(Server):
         if self.inner.exists(key):
             return super().create(key, data)
         if "race" in key and not key.endswith("raced"):
-            self._all_have_looked.wait(timeout=20)
+            self._all_have_looked.wait(timeout=120)
         try:
             return super().create(key, data)
         except AlreadyExistsError:

@@ -38,7 +38,7 @@ def test_what_creates_exclusively_is_safe_and_left_as_it_was(server: str, reques
     assert (report.verdict, report.reason, report.num_races) == ("safe", None, 6)
     assert report.rights == ("read", "list", "create", "delete")
     assert report.skew_s is not None
-    assert abs(report.skew_s) < 5
+    assert abs(report.skew_s) < 60  # of the same machine, which may be slow
     assert keys(bucket) == []
 
 

@@ -216,7 +216,7 @@ class TestSomebodyElseWasFaster:
             subprocess.Popen([sys.executable, "-c", _WORKER, worker.worktree, "4"], stdout=subprocess.PIPE, text=True)
             for worker in workers
         ]
-        pushed = [process.communicate(timeout=120)[0].split() for process in running]
+        pushed = [process.communicate(timeout=240)[0].split() for process in running]
         assert [process.returncode for process in running] == [0, 0, 0]
         remote = there(origin)
         assert sum(len(commits) for commits in pushed) == 12

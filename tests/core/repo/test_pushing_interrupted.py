@@ -68,7 +68,7 @@ class TestDyingOnTheWay:
     def test_as_if_killed(self, tmp_path: Path) -> None:
         repo = tangled(tmp_path / "work")
         command = [sys.executable, "-c", _KILLED, repo.worktree, tmp_path]
-        num_killed = int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
+        num_killed = int(subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout)
         assert num_killed > 20
         for at in range(1, num_killed + 1):
             check_after_crash(repo, Remote(name="origin", url=str(tmp_path / f"shared{at}")))

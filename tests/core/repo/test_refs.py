@@ -181,7 +181,7 @@ def test_many_writers_lose_and_repeat_nothing(tmp_path: Path, shared: bool) -> N
         )
         for writer, task in enumerate(tasks)
     ]
-    acknowledged = [line for writer in writers for line in writer.communicate(timeout=120)[0].split()]
+    acknowledged = [line for writer in writers for line in writer.communicate(timeout=240)[0].split()]
     assert [writer.returncode for writer in writers] == [0] * _WRITERS
     refs = Refs(LocalStore(tmp_path))
     logged = [state.commit for task in refs.tasks() for state in refs.log(task)]

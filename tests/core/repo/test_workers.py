@@ -31,7 +31,7 @@ def test_every_result_comes_once() -> None:
 
 
 def test_jobs_run_at_the_same_time() -> None:
-    barrier = threading.Barrier(NUM_THREADS, timeout=20)
+    barrier = threading.Barrier(NUM_THREADS, timeout=120)
     with Workers[int]() as workers:
         for _ in range(NUM_THREADS):
             workers.submit(barrier.wait)
@@ -96,11 +96,11 @@ def test_after_an_error_nothing_runs_any_more() -> None:
 
     def slow() -> None:
         began.set()
-        go_on.wait(20)
+        go_on.wait(120)
         ended.set()
 
     def failing() -> None:
-        began.wait(20)
+        began.wait(120)
         threading.Timer(0.05, go_on.set).start()
         raise StorageError("The network is gone.")
 
@@ -118,6 +118,6 @@ def test_ctrl_c_leaves_at_once_what_has_not_begun(monkeypatch: pytest.MonkeyPatc
 
     workers = Workers[None](num_threads=1)
     with pytest.raises(KeyboardInterrupt), workers:
-        submit(workers, [lambda: stuck.wait(20) and None, lambda: ran.append(1)], then=interrupt)
+        submit(workers, [lambda: stuck.wait(120) and None, lambda: ran.append(1)], then=interrupt)
     stuck.set()
     assert ran == []

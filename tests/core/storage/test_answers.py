@@ -8,13 +8,22 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
 import pytest
+from aiobotocore.httpsession import AIOHTTPSession
 from azure.core.exceptions import HttpResponseError
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
 from botocore.session import Session
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
@@ -148,6 +157,25 @@ def test_a_page_of_a_server_that_is_busy_is_waited_for(monkeypatch: pytest.Monke
         store = open_remote("s3://team/x", {"endpoint": endpoint}, sleep=lambda _: None)
         with pytest.raises(StorageError, match="20 attempts"):
             store.read("a")
+
+
+@pytest.mark.parametrize("kind", [ConnectTimeoutError, ReadTimeoutError, ConnectionClosedError])
+def test_a_connection_that_is_made_late_or_breaks_is_tried_again(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch, kind: type[BotoCoreError]
+) -> None:
+    slept: list[float] = []
+    store = open_remote(moto_bucket.url, moto_bucket.options, sleep=slept.append, clock=lambda: sum(slept))
+    real, requests = AIOHTTPSession.send, count()
+
+    async def late(session: AIOHTTPSession, request: Any) -> Any:
+        if next(requests) < 2:
+            raise kind(endpoint_url=request.url, request=request)
+        return await real(session, request)
+
+    monkeypatch.setattr(AIOHTTPSession, "send", late)
+    assert store.create("a", b"one") is True
+    assert len(slept) == 2
+    assert store.read("a") == b"one"
 
 
 def _s3_failure(code: str, status: int = 400) -> Any:
@@ -353,10 +381,10 @@ def test_a_secret_in_place_of_an_endpoint_is_not_repeated() -> None:
 
 
 def test_a_server_that_was_never_reached_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    [port] = free_ports(1)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     slept: list[float] = []
-    with pytest.raises(StorageError, match=rf"Could not connect .*127\.0\.0\.1:{port}.*5 attempts") as caught:
-        open_remote("s3://team/x", {}, sleep=slept.append, clock=lambda: sum(slept)).read("a")
+    with free_ports(1) as [port]:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        with pytest.raises(StorageError, match=rf"Could not connect .*127\.0\.0\.1:{port}.*5 attempts") as caught:
+            open_remote("s3://team/x", {}, sleep=slept.append, clock=lambda: sum(slept)).read("a")
     assert "--endpoint URL" in (caught.value.hint or "")
     assert sum(slept) < 2

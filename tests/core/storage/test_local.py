@@ -35,6 +35,29 @@ class TestLocalStore(StoreTests):
         assert store.create("a/b", b"one") is False
         assert store.read("a/b") == b"one"
 
+    @pytest.mark.parametrize("step", ["mkdir", "open"])
+    def test_in_a_folder_that_others_make_or_remove_at_that_moment_it_is_created(
+        self, store: LocalStore, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        store.root.chmod(0o2775)
+        real, parents = getattr(os, step), list[Path]()
+
+        def disturbed(path: str | Path, *args: int) -> object:
+            if files.TEMP_PREFIX in str(path) and Path(path).parent not in (store.root, *parents):
+                parents.append(Path(path).parent)
+                parents[-1].rmdir()  # as the folder of another does that takes the place of one with nothing in it
+            return real(path, *args)
+
+        monkeypatch.setattr(os, step, disturbed)
+        assert store.create("a/b/c", b"one") is True
+        assert parents
+        assert store.read("a/b/c") == b"one"
+
+    def test_a_folder_that_never_stays_is_told(self, store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("mu2net_core.storage.local.make_folder", lambda *args, **options: None)
+        with pytest.raises(StorageError, match=r"Cannot write .*/a/b: No such file or directory"):
+            store.create("a/b", b"one")
+
     def test_what_is_there_and_cannot_be_read_is_told(self, store: LocalStore) -> None:
         os.mkfifo(store.root / "broken")
         with pytest.raises(StorageError, match="a file is there, and is gone when it is read"):

@@ -198,9 +198,15 @@ def test_azures_refusals_are_said(azure_bucket: Bucket, monkeypatch: pytest.Monk
         open_store(azure_bucket.url).read("a")
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Returns a port at which nobody listens."""
+    with free_ports(1) as [port]:
+        yield port
+
+
 @pytest.mark.parametrize("scheme", ["s3", "gs", "abfs"])
-def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    [port] = free_ports(1)
+def test_a_server_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, scheme: str, port: int) -> None:
     endpoint = f"http://127.0.0.1:{port}"
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=a;AccountKey=YQ==;BlobEndpoint={endpoint}/a;")
     options = {} if scheme == "abfs" else {"endpoint": endpoint, "anonymous": "true"}

@@ -98,7 +98,8 @@ class Flaky(MemoryBackend):
         self.waits: list[float] = []
 
     def store(self) -> FsspecStore:
-        return FsspecStore(self, sleep=self.waits.append)
+        """Returns it as a store for which no time passes."""
+        return FsspecStore(self, sleep=self.waits.append, clock=lambda: 0.0)
 
     def put(self, path: str, data: bytes, *, exclusive: bool) -> None:
         if self.lands or self.failures <= 0:
@@ -206,6 +207,15 @@ def test_every_failure_is_one_of_ours(url: str, failure: Exception, expected: ty
     for call in calls:
         with pytest.raises(expected, match=f"Cannot .* a in {url}: .*({message})"):
             call(Flaky(url, failure).store())
+
+
+def test_a_stranger_whose_first_answer_takes_long_is_asked_twice_more() -> None:
+    now, told = [0.0], list[bool]()
+    patience = Patience(lambda _: None, clock=lambda: now[0])
+    while not told or told[-1]:
+        now[0] += 5  # of each attempt
+        told.append(patience.again(Trouble.AWAY, was_reached=False))
+    assert told == [True, True, False]
 
 
 def test_no_new_attempt_after_a_while(url: str) -> None:

@@ -49,7 +49,7 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def client(proxy: FaultProxy) -> Iterator[HTTPConnection]:
-    with closing(HTTPConnection(proxy.url.removeprefix("http://"), timeout=5)) as connection:
+    with closing(HTTPConnection(proxy.url.removeprefix("http://"), timeout=60)) as connection:
         yield connection
 
 
