@@ -13,7 +13,7 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Kind, Model, Seen, decode, file_name
 from mu2net_core.repo import Repository
 from mu2net_core.repo.closure import Node
-from mu2net_core.repo.merge import ancestry
+from mu2net_core.repo.merge import news
 from mu2net_core.repo.reach import Tips
 from mu2net_core.search import Population
 from mu2net_core.storage.lock import holder_of
@@ -148,8 +148,7 @@ def left_behind(repo: Repository, base: str, head: str) -> str | None:
     """Returns why an iteration that began from the commit ``base`` is not wanted any more at ``head``, in words."""
     if not repo.objects.has("commit", base):
         return "what it began from was purged"
-    before = set(ancestry(repo.objects, [base]))
-    since = (repo.objects.commit(oid) for oid in ancestry(repo.objects, [head]) if oid not in before)
+    since = map(repo.objects.commit, news(repo.objects, base, head))
     return "the task was reset since" if any(commit.reset_to is not None for commit in since) else None
 
 

@@ -15,7 +15,7 @@ from mu2net_core.codec.nodes import (
     dtype_of,
     read_array_node,
 )
-from mu2net_core.codec.root import DOCUMENT, group_node, read_root, root_node
+from mu2net_core.codec.root import DOCUMENT, PLAIN_GROUP, read_root, root_node
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import LIMITS, Component, Limits
 
@@ -35,7 +35,7 @@ def encode_component(component: Component) -> bytes:
     for part, arrays in (("params", component.params), ("opt_state", component.opt_state)):
         _check_tree(arrays)
         if arrays or part == "params":
-            members[f"{part}/{DOCUMENT}"] = group_node()
+            members[f"{part}/{DOCUMENT}"] = PLAIN_GROUP
         for name, array in arrays.items():
             path = f"{part}/{check_array_name(name)}"
             members.update(_group_members(path))
@@ -61,7 +61,7 @@ def decode_component(data: bytes | memoryview, *, limits: Limits = LIMITS) -> Co
     groups = set()
     for path in [name.removesuffix(f"/{DOCUMENT}") for name in members if name.endswith(f"/{DOCUMENT}")]:
         document = members.pop(f"{path}/{DOCUMENT}")
-        if document == group_node():
+        if document == PLAIN_GROUP:
             groups.add(path)
             continue
         part, _, name = path.partition("/")
@@ -83,7 +83,7 @@ def _group_members(path: str) -> Iterator[tuple[str, bytes]]:
     """Yields the documents of the groups that the array at ``path`` lies in, below its part."""
     segments = path.split("/")
     for depth in range(2, len(segments)):
-        yield f"{'/'.join(segments[:depth])}/{DOCUMENT}", group_node()
+        yield f"{'/'.join(segments[:depth])}/{DOCUMENT}", PLAIN_GROUP
 
 
 def _data(array: np.ndarray) -> memoryview:

@@ -14,7 +14,7 @@ from mu2net_core.codec.archive import last_member
 from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
 from mu2net_core.objects import Label, encode
 
-__all__ = ["DOCUMENT", "MAX_DOCUMENT", "group_node", "read_label", "read_root", "root_node"]
+__all__ = ["DOCUMENT", "MAX_DOCUMENT", "PLAIN_GROUP", "group_node", "read_label", "read_root", "root_node"]
 
 DOCUMENT = "zarr.json"
 MAX_DOCUMENT = 65_536
@@ -103,6 +103,10 @@ def read_root(document: memoryview | None) -> Header:
     return header
 
 
-def group_node(attributes: Mapping[str, Any] | None = None) -> bytes:
+def group_node(attributes: Mapping[str, Any]) -> bytes:
     """Returns the document of a group."""
-    return encode({"attributes": attributes or {}, "node_type": "group", "zarr_format": 3})
+    return encode({"attributes": attributes, "node_type": "group", "zarr_format": 3})
+
+
+PLAIN_GROUP = group_node({})
+"""The document of a group that says nothing."""

@@ -20,6 +20,7 @@ __all__ = ["decode", "encode", "to_document", "to_json"]
 
 T = TypeVar("T")
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
 _BUILDING = Lock()  # two threads that make msgspec look into one dataclass for the first time crash the process
 
@@ -48,7 +49,7 @@ def encode(value: Any) -> bytes:
         if plain[name] is None:
             del plain[name]
     try:
-        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = _ENCODER.encode(plain)
     except ValueError as exc:
         raise InternalError(f"Cannot store {type(value).__name__}: {exc}.") from exc
     return text.encode()

@@ -192,13 +192,14 @@ def _look(patient: Patient, node: tuple[Kind, str]) -> _Found:
     key, limit = object_key(*node), patient.objects.max_bytes(node[0])
     try:
         data = patient.store.read(key, limit=limit)
-        if hash_bytes(data) != node[1]:
+        found = hash_bytes(data)
+        if found != node[1]:
             data = patient.store.read(key, limit=limit)
+            found = hash_bytes(data)
     except NotFoundError:
         return _Found(node=node, problem="It was listed, and is not there.", is_damaged=True)
     except Mu2netError as exc:
         return _Found(node=node, problem=exc.message, is_damaged=isinstance(exc, CorruptObjectError))
-    found = hash_bytes(data)
     if found != node[1]:
         message = f"{len(data)} bytes whose hash is {found[:16]}…, not the id."
         return _Found(node=node, size_bytes=len(data), problem=message, is_damaged=True)
@@ -216,5 +217,5 @@ def _decoded(patient: Patient, node: tuple[Kind, str], data: bytes) -> _Found:
     except Mu2netError as exc:
         return _Found(node=node, size_bytes=size, problem=exc.message)
     again = encode(value)
-    odd = hash_bytes(again) != oid and len(again) >= size
+    odd = again != data and len(again) >= size
     return _Found(node=node, size_bytes=size, value=value, problem="Its bytes are not canonical JSON." if odd else None)

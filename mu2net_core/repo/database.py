@@ -207,16 +207,17 @@ class ObjectDatabase:
             data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))
         except NotFoundError as exc:
             return self._fetch(kind, oid, exc)
-        if hash_bytes(data) != oid:
-            data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))  # reading fails, too
-        if hash_bytes(data) != oid:
-            moved = self._set_aside(kind, oid)
-            where = f" The bad copy was moved to {moved}." if moved else ""
-            raise CorruptObjectError(
-                f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.{where}",
-                hint=repair_hint(self.remote),
-            )
-        return data
+        if hash_bytes(data) == oid:
+            return data
+        data = self.store.read(object_key(kind, oid), limit=self.max_bytes(kind))  # reading fails, too
+        if hash_bytes(data) == oid:
+            return data
+        moved = self._set_aside(kind, oid)
+        where = f" The bad copy was moved to {moved}." if moved else ""
+        raise CorruptObjectError(
+            f"The {kind} {oid} in {self.store.url} is damaged: its bytes have another hash.{where}",
+            hint=repair_hint(self.remote),
+        )
 
     def ids(self, kind: Kind) -> Iterator[str]:
         """Yields the ids of all objects of a kind, sorted; lists the store."""

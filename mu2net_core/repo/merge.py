@@ -8,9 +8,10 @@ idempotent, and two machines that saw the same work make the same bytes. A merge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
-from mu2net_core.errors import InternalError
+from mu2net_core.errors import CorruptObjectError, InternalError, NotFoundError
 from mu2net_core.objects import Agent, Commit, encode, hash_bytes
 from mu2net_core.repo.contest import Manifests, ancestry, is_canonical_merge, winner
 from mu2net_core.repo.purged import is_purge
@@ -25,6 +26,7 @@ __all__ = [
     "is_canonical_merge",
     "joined",
     "merge",
+    "news",
 ]
 
 
@@ -48,18 +50,42 @@ def frontier(manifests: Manifests, tips: Iterable[str]) -> tuple[str, ...]:
 
 
 def contains(manifests: Manifests, whole: str, part: str) -> bool:
-    """Returns whether all the work in the commit ``part`` is in the history of the commit ``whole`` too."""
-    missing = set(frontier(manifests, [part]))
+    """Returns whether all the work in the commit ``part`` is in the history of the commit ``whole`` too.
+
+    Both are walked side by side: once ``whole`` is met in the history of ``part``, nothing older is looked at.
+    """
+    newest = frontier(manifests, [part])  # none of these is in the history of another
+    missing, ahead = set(newest), _readable(manifests, newest)
     for oid in ancestry(manifests, [whole]):
         missing.discard(oid)
         if not missing:
             return True
+        if next(ahead, None) == whole:
+            return False
     return False
 
 
 def is_at_purge(manifests: Manifests, tip: str) -> bool:
     """Returns whether a task was purged and nothing came after: its head is at a purge, or where such were joined."""
     return all(is_purge(manifests.commit(oid)) for oid in frontier(manifests, [tip]))
+
+
+def news(manifests: Manifests, before: str, after: str) -> tuple[str, ...]:
+    """Returns the commits in the history of ``after`` that are not in that of ``before``, nearest first.
+
+    Where all lines lead to ``before``, as they mostly do, nothing older is looked at: none of them is in its history.
+    """
+    found = tuple(ancestry(manifests, [after], without=before))
+    if all(manifests.commit(oid).parents for oid in found):
+        return found
+    known = set(ancestry(manifests, [before]))
+    return tuple(oid for oid in found if oid not in known)
+
+
+def _readable(manifests: Manifests, tips: Iterable[str]) -> Iterator[str]:
+    """Yields ``tips`` and their ancestors up to the first that cannot be read."""
+    with suppress(CorruptObjectError, NotFoundError):
+        yield from ancestry(manifests, tips)
 
 
 def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:

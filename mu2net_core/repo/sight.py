@@ -5,12 +5,13 @@ Or, of a big one, by a few reads: whether it was brought back from a backup, or 
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -25,6 +26,7 @@ from mu2net_core.repo.repository import CONFIG
 from mu2net_core.repo.tracking import Tracking
 from mu2net_core.storage import Store
 from mu2net_core.storage.links import open_itself
+from mu2net_core.storage.store import is_key
 
 __all__ = ["Extent", "Sight", "is_as_seen", "is_damaged", "look", "look_at_refs"]
 
@@ -119,21 +121,26 @@ def is_damaged(store: Store, key: str) -> bool:
 
     A disk was full, or the power went. Of an object only that it is empty shows without reading it.
     """
-    try:
+    with suppress(Mu2netError):  # it lies behind a link or has no proper name: another fault
         file = store.local_path(key)
-        if file is None:
-            return False
-        info = file.lstat()
+        return file is not None and _holds_nothing(str(file), key)
+    return False
+
+
+def _holds_nothing(file: str, key: str) -> bool:
+    """Returns whether the file of ``key`` is damaged so that it shows without reading it."""
+    try:
+        info = os.lstat(file)
         if not stat.S_ISREG(info.st_mode):
             return False  # what is no file is another fault, and may have no end
         if key == CONFIG:
             return info.st_size > LIMITS.config_bytes or not is_config(_content(file))
         return info.st_size < next((least for folder, least in _LEAST.items() if key.startswith(folder)), 1)
-    except (OSError, Mu2netError):
-        return False  # it is not there, may not be read or has no proper name: another fault
+    except OSError:
+        return False  # it is not there, or may not be read: another fault
 
 
-def _content(file: Path) -> bytes:
+def _content(file: str) -> bytes:
     """Returns what a file holds, not one that a link leads to, up to the limit of settings."""
     with open(file, "rb", opener=open_itself) as opened:
         return opened.read(LIMITS.config_bytes)
@@ -154,9 +161,13 @@ def is_as_seen(remote: RemoteRepository, tracking: Tracking) -> bool:
 
 
 def _sight(store: Store, keys: frozenset[str]) -> Sight:
-    is_folder = store.local_path(CONFIG) is not None
-    ours = (key for key in keys if key.startswith(("objects/", "refs/")) or key == CONFIG) if is_folder else ()
-    damaged = frozenset(key for key in ours if is_damaged(store, key))
+    """Returns what was listed; in a folder, where no listing goes through a link, each file is looked at once."""
+    settings = store.local_path(CONFIG)
+    if settings is None:
+        return Sight(keys)
+    root = str(settings.parent)
+    ours = (key for key in keys if key.startswith(("objects/", "refs/")) or key == CONFIG)
+    damaged = frozenset(key for key in ours if is_key(key) and _holds_nothing(f"{root}/{key}", key))
     return Sight(keys - damaged, damaged)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mu2net_core.objects import SPLITS, AccessRule, Commit, Task
-from mu2net_core.repo.contest import Manifests, ancestry
+from mu2net_core.repo.merge import Manifests, ancestry, news
 from mu2net_core.repo.purged import PURGED_SOURCE
 
 __all__ = ["arrived", "by_whom", "differences", "sides"]
@@ -59,19 +59,20 @@ def arrived(manifests: Manifests, before: str, after: str, theirs: str) -> str |
         after: the commit it stands at now.
         theirs: what it was made to include.
     """
+    new = news(manifests, before, after)
     found = (
-        _brought_back(manifests, before, after),
+        _brought_back(manifests, before, after, new),
         _redefined(manifests, before, after, theirs),
-        _left_behind(manifests, before, after, theirs),
+        _left_behind(manifests, before, after, theirs, new),
     )
     return "; ".join(filter(None, found)) or None
 
 
-def _brought_back(manifests: Manifests, before: str, after: str) -> str | None:
-    """Returns who removed and who added a task again, if it is there after that."""
+def _brought_back(manifests: Manifests, before: str, after: str, came: Sequence[str]) -> str | None:
+    """Returns who removed and who added a task again, if it is there after that; ``came`` are the commits that came."""
     if manifests.commit(after).removed:
         return None
-    new = [commit for oid in _news(manifests, before, after) if (commit := manifests.commit(oid)).agent is not None]
+    new = [commit for oid in came if (commit := manifests.commit(oid)).agent is not None]
     last = next((index for index, commit in enumerate(new) if commit.removed), None)
     known = manifests.commit(before).removed
     if last == 0 or (last is None and not known):
@@ -89,16 +90,16 @@ def _redefined(manifests: Manifests, ours: str, after: str, theirs: str) -> str 
     return f"defined differently: {found}; {'ours' if kept == one else 'theirs'} holds" if found else None
 
 
-def _left_behind(manifests: Manifests, before: str, after: str, theirs: str) -> str | None:
-    """Returns what a head lost, and how to get it back; None if nothing."""
+def _left_behind(manifests: Manifests, before: str, after: str, theirs: str, came: Sequence[str]) -> str | None:
+    """Returns what a head lost, and how to get it back; None if nothing. The last are the commits that came."""
     old, new = manifests.commit(before), manifests.commit(after)
     back = f"back with: mu2net reset {old.task} {before[:10]}"
     if new.removed and not old.removed:
-        return f"removed {_remover(manifests, before, after)}; {back}"
+        return f"removed {_remover(manifests, came)}; {back}"
     if old.removed or old.model is None or old.model == new.model:
         return None
     ours = f"your model {old.model[:10]}{_quality(manifests, old.model)}"
-    reset = _reset_behind(manifests, before, after)
+    reset = _reset_behind(manifests, before, came)
     if reset is not None:
         commit = manifests.commit(reset)
         return f"reset to {(commit.reset_to or '')[:10]} {by_whom(commit)}, which leaves {ours} behind; {back}"
@@ -107,25 +108,18 @@ def _left_behind(manifests: Manifests, before: str, after: str, theirs: str) -> 
     return f"theirs{_quality(manifests, new.model)} is kept over {ours}; {back}"
 
 
-def _remover(manifests: Manifests, before: str, after: str) -> str:
-    new = [manifests.commit(oid) for oid in _news(manifests, before, after)]
-    removing = [commit for commit in new if commit.removed and commit.agent is not None]
+def _remover(manifests: Manifests, came: Sequence[str]) -> str:
+    removing = [commit for commit in map(manifests.commit, came) if commit.removed and commit.agent is not None]
     return by_whom(removing[-1]) if removing else "over there"
 
 
-def _reset_behind(manifests: Manifests, before: str, after: str) -> str | None:
+def _reset_behind(manifests: Manifests, before: str, came: Sequence[str]) -> str | None:
     """Returns the newest reset that came and went to a state without what ``before`` had."""
-    for oid in _news(manifests, before, after):
+    for oid in came:
         target = manifests.commit(oid).reset_to
         if target is not None and before not in ancestry(manifests, [target]):
             return oid
     return None
-
-
-def _news(manifests: Manifests, before: str, after: str) -> Iterator[str]:
-    """Yields the commits that came with ``after``, the newest first."""
-    known = set(ancestry(manifests, [before]))
-    return (oid for oid in ancestry(manifests, [after]) if oid not in known)
 
 
 def _quality(manifests: Manifests, model_id: str) -> str:

@@ -116,14 +116,12 @@ class LocalStore:
         prefix = check_prefix(prefix)
         if prefix:
             self._check_folder(prefix)
-        yield from _walk(self.root / prefix if prefix else self.root, f"{prefix}/" if prefix else "")
+        yield from _walk(f"{self.root}/{prefix}" if prefix else self.url, f"{prefix}/" if prefix else "")
 
     def exists(self, key: str) -> bool:
         """Returns whether there is a file at ``key``."""
-        try:
-            return stat.S_ISREG(self._stat(key, "look for").st_mode)
-        except NotFoundError:
-            return False
+        status = self._status(key, "look for")
+        return status is not None and stat.S_ISREG(status.st_mode)
 
     def delete(self, key: str) -> None:
         """Removes ``key``; missing is fine."""
@@ -198,12 +196,19 @@ class LocalStore:
             raise link_error(path)
         known.add(folder)
 
-    def _stat(self, key: str, doing: str = "read") -> os.stat_result:
+    def _stat(self, key: str) -> os.stat_result:
+        status = self._status(key, "read")
+        if status is None:
+            raise NotFoundError(f"No {key} in {self.url}.")
+        return status
+
+    def _status(self, key: str, doing: str) -> os.stat_result | None:
+        """Returns what is known of the file at ``key``; None if there is none."""
         path = self._checked(key)
         try:
             status = os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError) as exc:
-            raise NotFoundError(f"No {key} in {self.url}.") from exc
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as exc:
             raise translate(exc, doing, path) from exc
         if stat.S_ISLNK(status.st_mode):
@@ -262,7 +267,7 @@ def synced_together(store: Store) -> AbstractContextManager[None]:
     return store.synced_together() if isinstance(store, LocalStore) else nullcontext()
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[str]:
+def _walk(folder: str, prefix: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             shown = ((entry.name + "/" * entry.is_dir(follow_symlinks=False), entry.name) for entry in entries)
@@ -270,14 +275,14 @@ def _walk(folder: Path, prefix: str) -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as exc:
-        failed = translate(exc, "list", folder)
-        if not isinstance(failed, AccessDeniedError) or prefix.count("/") < _OF_NAMES or not _may_list(folder.parent):
+        failed, above = translate(exc, "list", folder), Path(folder).parent
+        if not isinstance(failed, AccessDeniedError) or prefix.count("/") < _OF_NAMES or not _may_list(above):
             raise failed from exc
         yield prefix.removesuffix("/")
         return
     for ending, name in found:
         if ending.endswith("/") and prefix.count("/") < DEEPEST:
-            yield from _walk(folder / name, prefix + ending)
+            yield from _walk(f"{folder}/{name}", prefix + ending)
         elif not name.startswith("."):
             yield prefix + name
 

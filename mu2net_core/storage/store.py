@@ -10,11 +10,12 @@ from typing import Protocol
 
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, InvalidInputError, UnreadableError
 
-__all__ = ["MOST_NAMES", "Store", "check_key", "check_prefix", "too_large", "unreadable"]
+__all__ = ["MOST_NAMES", "Store", "check_key", "check_prefix", "is_key", "too_large", "unreadable"]
 
 MOST_NAMES = 2_000_000
 """In one listing of a server, unless whoever opens it says otherwise."""
-_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
+_SEGMENT = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
+_KEY = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
 
 
 class Store(Protocol):
@@ -100,11 +101,16 @@ def check_key(key: str) -> str:
     Raises:
         InvalidInputError: it is absolute, empty, or has a segment that is empty, hidden, ``..`` or otherwise unsafe.
     """
-    if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+    if not is_key(key):
         raise InvalidInputError(
             f"Not a storage key: {key[:200]!r}. Expected segments of A-Z a-z 0-9 . _ + - joined by '/'."
         )
     return key
+
+
+def is_key(key: str) -> bool:
+    """Returns whether ``key`` is one: not absolute or empty, and with no segment that is unsafe."""
+    return _KEY.fullmatch(key) is not None
 
 
 def check_prefix(prefix: str) -> str:

@@ -143,8 +143,8 @@ def test_a_folder_of_a_head_that_may_not_be_listed_hides_that_head_alone(
     closed, scan = Path(origin.url, "refs/heads/zzz"), os.scandir
     closed.mkdir()
 
-    def refusing(path: Path) -> Iterator[os.DirEntry[str]]:
-        if path == closed:
+    def refusing(path: str | Path) -> Iterator[os.DirEntry[str]]:
+        if str(path) == str(closed):
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)
 

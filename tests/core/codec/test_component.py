@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mu2net_core.codec.archive import write_archive
 from mu2net_core.codec.component import decode_component, encode_component
 from mu2net_core.codec.nodes import array_node
-from mu2net_core.codec.root import group_node, read_label
+from mu2net_core.codec.root import PLAIN_GROUP, group_node, read_label
 from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
 from mu2net_core.objects import PUBLIC, AccessRule, Component, Label, hash_bytes, narrowest
 from mu2net_core.testing.samples import sample_component
@@ -207,7 +207,7 @@ def root_node(**about: object) -> bytes:
 _ROOT = root_node()
 _GOOD: dict[str, bytes] = {
     "zarr.json": _ROOT,
-    "params/zarr.json": group_node(),
+    "params/zarr.json": PLAIN_GROUP,
     "params/a/zarr.json": array_node((2,), "int8"),
     "params/a/c/0": b"\1\2",
 }
@@ -230,8 +230,8 @@ _HUGE = array_node((2,), "float64").replace(b"[2]", b"[2000000000000]")
         ({"zarr.json": root_node(trained_by=None)}, "is wrong"),
         ({"zarr.json": group_node({"mu2net": {"config": {}, "format": 1, "name": "x"}})}, "missing required field"),
         ({"params/zarr.json": None}, "foreign members"),
-        ({"params/b/zarr.json": group_node()}, "foreign members"),
-        ({"opt_state/zarr.json": group_node()}, "foreign members"),
+        ({"params/b/zarr.json": PLAIN_GROUP}, "foreign members"),
+        ({"opt_state/zarr.json": PLAIN_GROUP}, "foreign members"),
         ({"params/extra": b""}, "foreign members"),
         ({"params/a/c/1": b"\1\2"}, "foreign members"),
         ({"other/a/zarr.json": array_node((2,), "int8"), "other/a/c/0": b"\1\2"}, "foreign array 'other/a'"),

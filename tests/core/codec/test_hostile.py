@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from mu2net_core.codec.archive import write_archive
 from mu2net_core.codec.component import decode_component, encode_component
 from mu2net_core.codec.nodes import array_node
-from mu2net_core.codec.root import group_node
+from mu2net_core.codec.root import PLAIN_GROUP, group_node
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Component, Limits
 from mu2net_core.testing.samples import sample_component
 
 ROOT = group_node({"mu2net": {"config": {}, "format": 1, "name": "x", "readers": None, "trained_by": []}})
-GROUPS = {"zarr.json": ROOT, "params/zarr.json": group_node()}
+GROUPS = {"zarr.json": ROOT, "params/zarr.json": PLAIN_GROUP}
 GOOD = encode_component(sample_component("head", 3))
 _MIB = 2**20
 
@@ -93,14 +93,14 @@ def test_the_good_ones_are_good() -> None:
         archive({**GROUPS, "attack.py": b"import os"}),
         archive({**GROUPS, "params/a/zarr.json": b"[" * 60_000}),
         archive({**GROUPS, "params/a/zarr.json": b" " * 70_000}),
-        archive({"zarr.json": b"{" * 100_000, "params/zarr.json": group_node()}),
-        archive({"zarr.json": ROOT.replace(b'"x"', b'"' + b"x" * 70_000 + b'"'), "params/zarr.json": group_node()}),
+        archive({"zarr.json": b"{" * 100_000, "params/zarr.json": PLAIN_GROUP}),
+        archive({"zarr.json": ROOT.replace(b'"x"', b'"' + b"x" * 70_000 + b'"'), "params/zarr.json": PLAIN_GROUP}),
         archive(
             {"zarr.json": ROOT.replace(b'"config":{}', b'"config":{"a":' + b"[" * 30_000), "params/zarr.json": b""}
         ),
-        archive({"zarr.json": ROOT.replace(b'"format":1', b'"format":1,"format":1'), "params/zarr.json": group_node()}),
-        archive({"zarr.json": ROOT.replace(b"{}", b'{"a":1e999}'), "params/zarr.json": group_node()}),
-        archive({"zarr.json": ROOT.replace(b"{}", b'{"a":NaN}'), "params/zarr.json": group_node()}),
+        archive({"zarr.json": ROOT.replace(b'"format":1', b'"format":1,"format":1'), "params/zarr.json": PLAIN_GROUP}),
+        archive({"zarr.json": ROOT.replace(b"{}", b'{"a":1e999}'), "params/zarr.json": PLAIN_GROUP}),
+        archive({"zarr.json": ROOT.replace(b"{}", b'{"a":NaN}'), "params/zarr.json": PLAIN_GROUP}),
         GOOD + b"\0",
         b"MZ" + GOOD,
         GOOD + GOOD,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu2net_core.errors import ConflictError, InternalError
+from mu2net_core.errors import ConflictError, InternalError, NotFoundError
 from mu2net_core.objects import (
     AccessRule,
     Agent,
@@ -22,7 +22,7 @@ from mu2net_core.objects import (
     encode,
     hash_bytes,
 )
-from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge
+from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge, news
 from mu2net_core.repo.purged import redacted_task
 from mu2net_core.testing.samples import sample_task
 
@@ -41,8 +41,11 @@ class Shelf:
     commits: dict[str, Commit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
     def commit(self, oid: str) -> Commit:
+        if oid in self.missing:
+            raise NotFoundError(oid)
         return self.commits[oid]
 
     def model(self, oid: str) -> Model:
@@ -272,6 +275,26 @@ class TestHistory:
         assert not contains(shelf, a, ab)
         assert contains(shelf, shelf.work(abc, minute=4), bc)
 
+    def test_what_goes_on_from_a_commit_is_told_apart_without_its_history(self, shelf: Shelf) -> None:
+        base = begin = tip = shelf.work(score=0.0)
+        for number in range(9):
+            begin = tip = shelf.work(tip, iteration=number)
+        left, right = shelf.work(tip, minute=2), shelf.work(tip, minute=3)
+        tip = shelf.work(shelf.join(left, right), minute=4)
+        shelf.missing.add(base)
+        assert contains(shelf, tip, begin)
+        assert not contains(shelf, begin, tip)
+        assert set(news(shelf, begin, tip)) == {tip, left, right, *shelf.commit(tip).parents}
+
+    def test_history_that_is_gone_hides_nothing_of_what_a_commit_contains(self, shelf: Shelf) -> None:
+        old = shelf.work(minute=1)
+        part = shelf.work(old, minute=2)
+        whole = shelf.work(part, minute=4, score=0.1)
+        other = shelf.work(minute=3)
+        shelf.missing.add(old)
+        assert contains(shelf, shelf.work(shelf.work(whole, minute=5), minute=6), part)
+        assert not contains(shelf, other, part)
+
     def test_the_frontier_takes_merges_apart(self, shelf: Shelf) -> None:
         base = shelf.work()
         a, b = shelf.work(base, minute=1), shelf.work(base, minute=2)
@@ -331,3 +354,15 @@ def test_a_merge_loses_no_work(steps: list[Step]) -> None:
     model = shelf.commit(whole).model
     assert model is not None
     assert shelf.model(model).score == best
+
+
+@given(STEPS)
+def test_what_is_new_and_what_is_contained_is_what_the_histories_say(steps: list[Step]) -> None:
+    shelf, heads = histories(steps)
+    everything = sorted({oid for head in heads for oid in ancestry(shelf, [head])})
+    histories_of = {oid: list(ancestry(shelf, [oid])) for oid in everything}
+    for one in everything:
+        for other in everything:
+            beyond = tuple(oid for oid in histories_of[other] if oid not in histories_of[one])
+            assert news(shelf, one, other) == beyond
+            assert contains(shelf, one, other) == ({*frontier(shelf, [other])} <= {*histories_of[one]})
