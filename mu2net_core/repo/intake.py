@@ -12,7 +12,8 @@ for all that it reaches; what was forged elsewhere might lead to more than it do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -202,27 +203,42 @@ class _Intake:
         self.tasks |= arrival.tasks
         if arrival.size_bytes is not None:
             self.counter.add(self.what, arrival.size_bytes)
-        missing = {node for node, size_bytes in arrival.waits.items() if self.want(node, size_bytes)}
-        error = next((self.failed[node] for node in missing if node in self.failed), None)
-        if error is not None:
-            self._fail(arrival.node, error)
-        elif missing:
-            self._waiting[arrival.node] = missing
-            for node in missing:
-                self._dependants.setdefault(node, []).append(arrival.node)
-        elif arrival.waits:
-            self._bring(arrival.node)  # what it waited for was stored meanwhile
+        if arrival.waits:
+            self._waiting[arrival.node] = set()
+            self._wait(arrival.node, arrival.waits)
         else:
             self._release(arrival.node)
 
+    def _wait(self, node: Node, needs: Mapping[Node, int]) -> None:
+        """Asks for what ``node`` needs besides what it waits for; it goes on if all of that is stored."""
+        missing = {need for need, size_bytes in needs.items() if self.want(need, size_bytes)}
+        error = next((self.failed[need] for need in missing if need in self.failed), None)
+        if error is not None:
+            self._fail(node, error)
+            return
+        for need in missing - self._waiting[node]:
+            self._dependants.setdefault(need, []).append(node)
+        self._waiting[node] |= missing
+        if not self._waiting[node]:
+            del self._waiting[node]
+            self._bring(node)
+
     def _release(self, node: Node) -> None:
-        """Lets those go on that waited for ``node``, which is stored."""
+        """Lets those go on that waited for ``node``, which is stored; whoever retains a model needs its parts next."""
         self._stored.add(node)
+        parts = self._parts(node)
         for dependant in self._dependants.pop(node, ()):
-            waiting = self._waiting.get(dependant, {node})
-            waiting.discard(node)
-            if not waiting and self._waiting.pop(dependant, None) is not None:
-                self._bring(dependant)
+            if dependant in self._waiting:  # it may have failed, even just now
+                self._waiting[dependant].discard(node)
+                self._wait(dependant, parts if dependant[0] == "commit" else {})
+
+    def _parts(self, node: Node) -> dict[Node, int]:
+        """Returns the components of a model that is here, which a full copy needs before what retains it."""
+        if node[0] != "model" or self.remote.remote.partial:
+            return {}
+        with suppress(*ISOLATED):  # what retains it cannot be judged, and says why
+            return {("component", ref.id): ref.size_bytes for ref in self.repo.objects.model(node[1]).components}
+        return {}
 
     def _fail(self, node: Node, error: Mu2netError) -> None:
         """Gives up a node, and all that waits for it."""

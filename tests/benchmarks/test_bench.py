@@ -15,7 +15,7 @@ ROWS = {
     "components": ("save ViT-B", "verified load of ViT-B", "files of ViT-B"),
     "pull": ("pull one task",),
     "push": ("requests of a push, k = 1", "requests of a push, k = 3"),
-    "guards": ("fetch, 2 tasks", "fsck, 2 tasks"),
+    "guards": ("fetch, 2 tasks", "pull of a change to each of 2 tasks", "fsck, 2 tasks"),
     "scale": ("clone, 4 tasks", "log, 4 tasks", "fsck, 4 tasks", "requests of a push, k = 1, 4 tasks"),
     "s3": ("first push, S3, 2 tasks", "clone, S3, 2 tasks"),
     "stream": ("stream, 300 images, peak", "stream, 300 images, time", "evolve, one child of one cycle, 300 images"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter as Tally
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,43 @@ def test_what_stays_damaged_is_named_and_nothing_needs_it(shared: Repository, tm
     found = broken(fetch(here, RemoteRepository(origin(shared), LocalStore(shared.path))))
     assert re.search(f"model {model_id} on the remote origin .*damaged", found["task b"])
     assert fsck(here).problems == ()
+
+
+def test_all_that_retain_a_model_stay_out_if_one_of_its_components_is_known_to_be_damaged(
+    shared: Repository, tmp_path: Path
+) -> None:
+    before = shared.refs.log("a")[2].commit
+    model_id = shared.objects.commit(before).model or ""
+    ref = shared.objects.model(model_id).component("head")
+    go_on(shared, "a", model_id)
+    other = shared.objects.model(shared.objects.commit(shared.refs.log("b")[-1].commit).model or "")
+    parts = tuple(ref if one.name == "head" else one for one in other.components)
+    go_on(shared, "b", shared.objects.put(replace(other, components=parts)))
+    part, is_known = object_key("component", ref.id), threading.Event()
+    (shared.path / part).write_bytes(b"{}")
+
+    class Late(WrappedStore):
+        """Sends the model once its component was asked for by another one, and came damaged."""
+
+        def before(self, method: str, key: str) -> None:
+            if key == object_key("model", model_id):
+                is_known.wait(timeout=5)
+
+        def after(self, method: str, key: str) -> None:
+            if self.log.count(("read", part)) > 1:
+                is_known.set()
+
+    here = copy(tmp_path / "here", shared, partial=False)
+    found = broken(fetch(here, RemoteRepository(origin(shared, partial=False), Late(LocalStore(shared.path)))))
+    assert found.keys() == {"task a", "task b"}
+    assert fsck(here).problems == ()
+
+
+def go_on(repo: Repository, task: str, model_id: str) -> None:
+    """Lets a task retain a model that is there."""
+    head = repo.refs.log(task)[-1]
+    commit = replace(repo.objects.commit(head.commit), model=model_id, parents=(head.commit,))
+    repo.refs.append(task, repo.objects.put(commit), after=head)
 
 
 def test_what_is_larger_than_it_says_is_refused(shared: Repository, tmp_path: Path) -> None:
