@@ -12,7 +12,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,23 @@ PUSH = """
 """
 
 
+@contextmanager
+def quick_compiler() -> Iterator[None]:
+    """Compiles twice as fast, to slower programs: here they run for moments only."""
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("crash")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_compiler():
         patch.setenv("MU2NET_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         repo = m.init(folder / "repo", preset="vit-mini")
         repo.add_task("sklearn:digits")
         repo.evolve(generations=1, children=2, validations=1, seed=1)
