@@ -19,6 +19,12 @@ import pytest
 
 import mu2net_core as m
 
+FEW_PROGRAMS = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "MU2NET_SPACE_NUM_LAYERS": "[1]",
+    "MU2NET_DEFAULT_NUM_LAYERS": "1",
+}
+"""Compiles few programs, and those quickly, so that a process is killed while it works and not while it compiles."""
 KILLS = int(os.environ.get("MU2NET_TEST_KILLS", "3"))
 
 EVOLVE = """
@@ -58,8 +64,9 @@ def quick_compiler() -> Iterator[None]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("crash")
     with pytest.MonkeyPatch.context() as patch, quick_compiler():
+        for name, value in FEW_PROGRAMS.items():
+            patch.setenv(name, value)
         patch.setenv("MU2NET_CACHE_DIR", str(folder / "cache"))
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         repo = m.init(folder / "repo", preset="vit-mini")
         repo.add_task("sklearn:digits")
         repo.evolve(generations=1, children=2, validations=1, seed=1)
