@@ -12,13 +12,19 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 import mu2net_core as m
 
+FEW_PROGRAMS = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "MU2NET_SPACE_NUM_LAYERS": "[1]",
+    "MU2NET_DEFAULT_NUM_LAYERS": "1",
+}
+"""Compiles few programs, and those quickly, so that a process is killed while it works and not while it compiles."""
 KILLS = int(os.environ.get("MU2NET_TEST_KILLS", "3"))
 
 EVOLVE = """
@@ -43,10 +49,23 @@ PUSH = """
 """
 
 
+@contextmanager
+def quick_compiler() -> Iterator[None]:
+    """Compiles twice as fast, to slower programs: here they run for moments only."""
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("crash")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, quick_compiler():
+        for name, value in FEW_PROGRAMS.items():
+            patch.setenv(name, value)
         patch.setenv("MU2NET_CACHE_DIR", str(folder / "cache"))
         repo = m.init(folder / "repo", preset="vit-mini")
         repo.add_task("sklearn:digits")

@@ -73,7 +73,8 @@ class Measured:
 def measure(options: Options) -> list[Row]:
     sizes, iterations = (SMALL_SIZES, SMALL_ITERATIONS) if options.small else (SIZES, ITERATIONS)
     program = Program(environment(options.folder))
-    program("--version", folder=options.folder)  # writes the byte code
+    if not options.small:
+        program("--version", folder=options.folder)  # writes the byte code
     start = median(program("--version", folder=options.folder).seconds for _ in range(options.pairs))
     systems = {
         size: measure_system(options.folder / str(size), size, iterations, program, options.pairs) for size in sizes

@@ -30,7 +30,8 @@ def measure(options: Options) -> list[Row]:
     run = partial(subprocess.run, cwd=folder, env=environ, stdout=subprocess.DEVNULL, check=True)
     runs = {FLOOR: lambda: run([sys.executable, "-c", FLOOR])}
     runs |= {verb: partial(run, [sys.executable, "-c", PROGRAM, verb]) for verb in VERBS}
-    interleave(runs, 1)  # writes the byte code
+    if not options.small:
+        interleave(runs, 1)  # writes the byte code
     timings = interleave(runs, options.pairs)
     size = f"{num_tasks * num_iterations:,} models"
     return [

@@ -43,12 +43,13 @@ def took(strategy: str, small: bool) -> float:
     preset = PRESETS["vit-mini" if small else "vit-ti3"]
     family, side = VisionTransformer(), int(preset.architecture.config["image"])
     programs = Programs(family=family, layout=layout_of(strategy))
-    specs = family.layers(preset.architecture.config, preset.space.defaults, 10)
+    hyperparameters = {**preset.space.defaults, "num_layers": 0} if small else preset.space.defaults
+    specs = family.layers(preset.architecture.config, hyperparameters, 10)
     layers = tuple(LayerPlan(spec=spec, source=None, trainable=True, operation="new") for spec in specs)
     slots = tuple(Slot(spec=layer.spec, layer=layer) for layer in layers)
     blueprint = Blueprint(layers=layers, frozen=(), slots=slots)
     jobs = [
-        Job(blueprint=blueprint, hyperparameters=preset.space.defaults, seed=seed, worth_keeping=lambda _quality: True)
+        Job(blueprint=blueprint, hyperparameters=hyperparameters, seed=seed, worth_keeping=lambda _quality: True)
         for seed in range(CHILDREN)
     ]
     rng, count = np.random.default_rng(0), 64 if small else 2048
