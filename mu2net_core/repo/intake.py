@@ -224,13 +224,13 @@ class _Intake:
             self._bring(node)
 
     def _release(self, node: Node) -> None:
-        """Lets those go on that waited for ``node``, which is stored; whoever retains a model needs its parts next."""
+        """Lets those go on that waited for ``node``, now stored; a commit that comes needs the parts of its model."""
         self._stored.add(node)
         parts = self._parts(node)
         for dependant in self._dependants.pop(node, ()):
             if dependant in self._waiting:  # it may have failed, even just now
                 self._waiting[dependant].discard(node)
-                self._wait(dependant, parts if dependant[0] == "commit" else {})
+                self._wait(dependant, parts if dependant[0] == "commit" and dependant not in self._here else {})
 
     def _parts(self, node: Node) -> dict[Node, int]:
         """Returns the components of a model that is here, which a full copy needs before what retains it."""
