@@ -32,7 +32,7 @@ from mu2net_core.objects import Commit, Run, System, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository, load_system_then
 from mu2net_core.repo.revisions import resolve
-from mu2net_core.search import best, start
+from mu2net_core.search import best
 
 __all__ = ["Difference", "Outcome", "ReplayReport", "Replayed", "replay"]
 
@@ -185,7 +185,7 @@ def _again(
         generations=run.done,
         children=run.children,
         settings=lab.digest,
-        population=start(first, commit.task, lab.preset.scorer),
+        search=lab.begin(first, commit.task, commit.parents[0]),
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]

@@ -14,7 +14,7 @@ from mu2net_core.engine.events import (
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Seen, System
-from mu2net_core.search import best, start
+from mu2net_core.search import SearchState, best, start
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
 
@@ -34,7 +34,7 @@ def begin(system: System, *, generations: int = 3, children: int = 3, seed: int 
         seed=seed,
         generations=generations,
         children=children,
-        population=start(system, "a"),
+        search=SearchState(population=start(system, "a")),
         started_at="2026-01-01T00:00:00.000000+00:00",
     )
 

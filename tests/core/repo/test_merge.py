@@ -24,6 +24,7 @@ from mu2net_core.objects import (
 )
 from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge
 from mu2net_core.repo.purged import redacted_task
+from mu2net_core.scoring import decay
 from mu2net_core.testing.samples import sample_task
 
 BOB = Agent(id="bob", host="there", device="none")
@@ -101,7 +102,7 @@ class Shelf:
         """Stores work whose model has quality and costs, and the score they come to."""
         costs = Costs(params=params, accounted_params=float(params), flops=0)
         model = replace(self.model(self.unpriced(quality)), costs=costs, scorer=scorer)
-        model = replace(model, score=scorer.score(quality, costs))
+        model = replace(model, score=decay(quality, costs, scorer))
         work = self.commit(self.work(*parents, minute=minute))
         return self.put(replace(work, model=self.put(model)))
 
