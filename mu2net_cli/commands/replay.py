@@ -59,6 +59,8 @@ def replay(
 def _verdict(report: ReplayReport) -> str:
     """Returns what came out, in one line."""
     what = f"{report.task}: iteration {report.iteration} with seed {report.seed}"
+    if report.outcome == "same" and report.now.model is None:
+        return f"{what}: again no child that could be kept"
     if report.outcome == "same":
         return f"{what}: the same model, bit by bit ({short(report.now.model)})"
     if report.outcome == "parameters":
