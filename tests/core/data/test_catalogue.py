@@ -47,6 +47,13 @@ def test_other_packages_can_add_a_source(monkeypatch: pytest.MonkeyPatch) -> Non
     assert open_source("mine:a/b", options={"k": 1}, data_dir="/d") == ("a/b", {"k": 1}, "/d")
 
 
+def test_what_looks_like_a_version_is_one_unless_a_package_offers_the_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert split_uri("mnist:3.0.1") == ("tfds", "mnist:3.0.1")
+    offer(monkeypatch, SOURCES, mnist=lambda rest, *, options, data_dir: rest)
+    assert split_uri("mnist:3.0.1") == ("mnist", "3.0.1")
+    assert split_uri("tfds:mnist:3.0.1") == ("tfds", "mnist:3.0.1")
+
+
 def test_where_prepared_data_lies() -> None:
     both = {"MU2NET_DATA_DIR": "/m", "TFDS_DATA_DIR": "/t"}
     assert data_folder("/o", both) == "/o"
