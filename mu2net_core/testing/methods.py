@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from mu2net_core.errors import SearchError
-from mu2net_core.objects import ChildOutcome, System, Trial, decode, encode
+from mu2net_core.objects import ChildOutcome, Hyperparameter, System, Trial, decode, encode
 from mu2net_core.search import ChildPlan, Member, SearchMethod, SearchSpace, SearchState, start, taken_in
 from mu2net_core.seeds import rng
 from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
@@ -190,7 +191,11 @@ class SearchMethodTests:
 
     def test_it_lives_with_what_earlier_iterations_left(self, method: SearchMethod) -> None:
         """Their models are gone, and their values may be none of this search space."""
-        strange = ({"learning_rate": 123.0, "unheard_of": "x"}, {}, {**SPACE.defaults, "momentum": -1})
+        strange: tuple[Mapping[str, Hyperparameter], ...] = (
+            {"learning_rate": 123.0, "unheard_of": "x"},
+            {},
+            {**SPACE.defaults, "momentum": -1},
+        )
         before = [
             Trial(values=values, parent="f" * 64, outcome="score", score=score, cost=0.0)
             for values in strange
