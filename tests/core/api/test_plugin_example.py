@@ -20,7 +20,7 @@ from mu2net_core.api.init import init
 from mu2net_core.api.replay import replay
 from mu2net_core.data import Source, open_source
 from mu2net_core.data.catalogue import SOURCES
-from mu2net_core.errors import Mu2netError, PluginError
+from mu2net_core.errors import InvalidInputError, Mu2netError, PluginError
 from mu2net_core.objects import Trial
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.scoring import SCORERS, ScorerFn
@@ -86,19 +86,12 @@ def test_its_method_learns_from_children_that_were_discarded(seen: Path) -> None
     assert 0.1 < [p.hyperparameters["learning_rate"] for p in unknown].count(0.05) / 200 < 0.4
 
 
-@pytest.fixture
-def grown_by_it(world, seen: Path) -> tuple[Any, Repository]:
-    """Returns a world, and a repository that the plug-in's data, scorer and method made the models of."""
+def test_from_python_it_evolves_goes_on_and_can_be_repeated(world, seen: Path) -> None:
     here = world(**SETTINGS)
     init(Path("repo"), here.context, preset="vit-mini")
     repo = here.open()
     add_task(repo, here.context, "shapes:bars", name="bars", validation="train[:25%]", train="train[25%:]")
     evolve(repo, here.context, tasks=["bars"], seed=1, generations=2, children=2, validations=1, iterations=2)
-    return here, repo
-
-
-def test_from_python_it_evolves_goes_on_and_can_be_repeated(grown_by_it: tuple[Any, Repository]) -> None:
-    here, repo = grown_by_it
     head = load_system(repo).heads["bars"]
     model, commit = head.model, head.commit
     assert model is not None
@@ -111,21 +104,27 @@ def test_from_python_it_evolves_goes_on_and_can_be_repeated(grown_by_it: tuple[A
 
 
 def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
-    grown_by_it: tuple[Any, Repository], monkeypatch: pytest.MonkeyPatch
+    grown, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, repo = grown_by_it
+    repo = grown.open()
+    add_task(repo, grown.context, "shapes:bars", name="bars")
+    iteration = load_system(repo).heads["digits"].commit
+    settings = {**iteration.run.settings, "evolve.method": "greedy"}
+    theirs = repo.objects.put(replace(iteration, run=replace(iteration.run, settings=settings)))
     monkeypatch.setattr("mu2net_core.plugins.entry_points", lambda **_: ())
-    for registry in (METHODS, SCORERS, SOURCES):
-        for name in [name for name in registry._loaded if name not in registry.shipped]:
-            monkeypatch.delitem(registry._loaded, name)
-    with pytest.raises(Mu2netError, match=r"evolve\.method: expected mu2net-plus or random, got 'greedy'"):
-        evolve(repo, here.context, tasks=["bars"])
+    see(monkeypatch, seen, METHODS, SCORERS, SOURCES)  # as a process that has loaded nothing of it
+    for variable, complaint in (
+        ("MU2NET_EVOLVE_METHOD", r"evolve\.method: expected mu2net-plus or random, got 'greedy'"),
+        ("MU2NET_SCORER_NAME", r"scorer\.name: expected decay, got 'bits'"),
+    ):
+        context = replace(grown.context, environ={**grown.context.environ, variable: SETTINGS[variable]})
+        with pytest.raises(InvalidInputError, match=complaint):
+            evolve(repo, context, tasks=["digits"])
     with pytest.raises(PluginError, match=r"No search method 'greedy' is installed; there are mu2net-plus, random"):
-        replay(repo, here.context, "bars")
-    plain = replace(here.context, environ={k: v for k, v in here.context.environ.items() if k not in SETTINGS})
+        replay(repo, grown.context, theirs)
     with pytest.raises(Mu2netError, match="Unknown kind of data source 'shapes'"):
-        evolve(repo, plain, tasks=["bars"], generations=1, children=1, validations=1)
-    assert fsck(repo, here.context).problems == ()
+        evolve(repo, grown.context, tasks=["bars"], generations=1, children=1, validations=1)
+    assert fsck(repo, grown.context).problems == ()
 
 
 def mu2net(folder: Path, package: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
