@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.remembered import seen_models, tellable
+from mu2net_core.api.remembered import told
 from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
@@ -97,20 +97,9 @@ def _message(state: IterationState, winner: Member | None, test_quality: float) 
 
 
 def _trials(repo: Repository, state: IterationState, renamed: Mapping[str, str]) -> Trials | None:
-    """Returns what a commit tells of the trials, by the names that models have once they are stored."""
-    search = state.search
-    if not search.trials:
-        return None
-    told = tellable(search.trials, seen_models(repo, (state.snapshot, *(later.snapshot for later in state.seen))))
-    named = (
-        replace(
-            trial,
-            parent=renamed.get(trial.parent, trial.parent),
-            model=None if trial.model is None else renamed.get(trial.model, trial.model),
-        )
-        for trial in told
-    )
-    return Trials.of(tuple(named), search.scorer)
+    """Returns what a commit tells of the trials; None if there were none."""
+    search, snapshots = state.search, (state.snapshot, *(later.snapshot for later in state.seen))
+    return Trials.of(told(repo, search.trials, snapshots, renamed), search.scorer) if search.trials else None
 
 
 def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from mu2net_core.objects import MOST_TRIALS, Scorer, Trial
 from mu2net_core.repo import Repository
 from mu2net_core.repo.merge import ancestry
 
-__all__ = ["remembered", "seen_models", "tellable"]
+__all__ = ["remembered", "tellable", "told"]
 
 _MOST_COMMITS = 256
 
@@ -30,13 +31,25 @@ def remembered(repo: Repository, base: str, scorer: Scorer) -> tuple[Trial, ...]
     return tuple(trial for trials in reversed(found) for trial in trials)[-MOST_TRIALS:]
 
 
-def seen_models(repo: Repository, snapshots: Iterable[str]) -> frozenset[str]:
-    """Returns the heads' models and the roots in the snapshots that a commit names: all its readers see them."""
-    found = [repo.objects.snapshot(oid) for oid in dict.fromkeys(snapshots)]
-    heads = {commit for snapshot in found for commit in snapshot.heads.values()}
-    models = (repo.objects.commit(oid).model for oid in heads)
-    roots = (model for snapshot in found for model in snapshot.roots.values())
-    return frozenset(oid for oid in (*models, *roots) if oid is not None)
+def told(
+    repo: Repository, trials: Sequence[Trial], snapshots: Iterable[str], renamed: Mapping[str, str]
+) -> tuple[Trial, ...]:
+    """Returns the trials that a commit tells, by the names that models have once they are stored.
+
+    Args:
+        repo: the repository.
+        trials: of the iteration, in the order they were planned.
+        snapshots: that the commit names.
+        renamed: what models of the iteration are called once they are stored, where that is something else.
+    """
+    return tuple(
+        replace(
+            trial,
+            parent=renamed.get(trial.parent, trial.parent),
+            model=None if trial.model is None else renamed.get(trial.model, trial.model),
+        )
+        for trial in tellable(trials, _seen(repo, snapshots))
+    )
 
 
 def tellable(trials: Sequence[Trial], visible: frozenset[str]) -> tuple[Trial, ...]:
@@ -44,9 +57,18 @@ def tellable(trials: Sequence[Trial], visible: frozenset[str]) -> tuple[Trial, .
 
     What a child takes over from a model that not everybody may see who may read the commit, is not told either.
     """
-    known, told = set(visible), list[Trial]()
+    known, allowed = set(visible), list[Trial]()
     for trial in trials:
         if trial.parent in known:
-            told.append(trial)
+            allowed.append(trial)
             known.update(() if trial.model is None else (trial.model,))
-    return tuple(told)
+    return tuple(allowed)
+
+
+def _seen(repo: Repository, snapshots: Iterable[str]) -> frozenset[str]:
+    """Returns the heads' models and the roots in the snapshots that a commit names: all its readers see them."""
+    found = [repo.objects.snapshot(oid) for oid in dict.fromkeys(snapshots)]
+    heads = {commit for snapshot in found for commit in snapshot.heads.values()}
+    models = (repo.objects.commit(oid).model for oid in heads)
+    roots = (model for snapshot in found for model in snapshot.roots.values())
+    return frozenset(oid for oid in (*models, *roots) if oid is not None)

@@ -19,6 +19,7 @@ from mu2net_core.engine.events import (
 from mu2net_core.engine.generation import ChildResult, train_generation
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Children, RunSetting, Seen, System
+from mu2net_core.scoring import rank_key
 from mu2net_core.search import METHODS, Member, Population, SearchState, best, plan_generation, taken_in
 from mu2net_core.seeds import derive_seed
 
@@ -214,11 +215,8 @@ def _best_so_far(population: Population, results: list[ChildResult]) -> tuple[fl
     """Returns the score and the quality of the best so far, the newest of equals; None while there is none."""
     reached = [(member.model.score, member.model.quality) for member in population.members]
     reached += [(result.score, result.quality) for result in results if result.storing is not None]
-    best_score, best_quality = None, None
-    for score, quality in reached:
-        if score is not None and (best_score is None or score >= best_score):
-            best_score, best_quality = score, quality
-    return best_score, best_quality
+    scored = [pair for pair in reached if pair[0] is not None]
+    return max(reversed(scored), key=lambda pair: rank_key(pair[0]), default=(None, None))
 
 
 def _telling(state: IterationState, on_event: Callable[[Event], None]) -> Callable[[int, int, float | None], None]:
