@@ -10,7 +10,7 @@ from mu2net_cli.render import counted, percent, quantity, short
 if TYPE_CHECKING:
     from mu2net_core.api.log import HowRun, LogEntry
     from mu2net_core.api.show import Shown, ShownComponent
-    from mu2net_core.objects import Agent, ImageInput, Model, Mutation, Snapshot, Task, Training
+    from mu2net_core.objects import Agent, ImageInput, Model, Mutation, Snapshot, Task, Training, Trials
 
 __all__ = ["access_text", "commit_lines", "component_lines", "named", "shown_lines"]
 
@@ -45,7 +45,8 @@ def commit_lines(entry: LogEntry) -> Iterator[str]:
     if entry.sampled:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(entry.discarded.items()) if count)
         discarded = f"; discarded: {reasons}" if reasons else ""
-        yield f"    {counted(entry.sampled, 'child')} sampled, {entry.kept} kept{discarded}"
+        found = "; none better than before" if entry.improved is False else ""
+        yield f"    {counted(entry.sampled, 'child')} sampled, {entry.kept} kept{discarded}{found}"
     if entry.run is not None:
         yield f"    {_how_run(entry.run)}"
 
@@ -66,6 +67,8 @@ def shown_lines(shown: Shown) -> Iterator[str]:
         yield f"{shown.kind} {shown.id}"
     if shown.kind == "model" and shown.retained_by:
         yield _field("head of", ", ".join(shown.retained_by))
+    if shown.commit is not None and shown.commit.trials is not None:
+        yield from _trial_lines(shown.commit.trials)
     if shown.task_object is not None:
         yield from _task_lines(shown.task_object, shown.data_here, purged=shown.purged)
     if shown.model is not None:
@@ -74,6 +77,23 @@ def shown_lines(shown: Shown) -> Iterator[str]:
         yield from _snapshot_lines(shown.snapshot)
     if shown.component is not None:
         yield from component_lines(shown.component)
+
+
+def _trial_lines(trials: Trials) -> Iterator[str]:
+    """Yields what an iteration tried, one child a line: what became of it, whose child it is, how it differs."""
+    yield ""
+    if trials.shared:
+        yield _field("all children", _values(trials.shared))
+    for number, trial in enumerate(trials.each, start=1):
+        outcome = {"kept": "kept", "score": "discarded", "nan": "not finite"}[trial.outcome]
+        score = "-" if trial.score is None else f"{trial.score:.6f}"
+        told = [f"from {short(trial.parent)}", *([f"copies {', '.join(trial.clones)}"] if trial.clones else [])]
+        line = "; ".join([*told, *([_values(trial.values)] if trial.values else [])])
+        yield f"  child {number:<4}{short(trial.model):<12}{outcome:<11}{score:>9}  {line}"
+
+
+def _values(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
 
 
 def _field(name: str, value: str) -> str:
@@ -122,9 +142,7 @@ def _model_lines(model: Model) -> Iterator[str]:
     if model.costs is not None:
         share = f"{quantity(model.costs.params)} parameters, {quantity(model.costs.accounted_params)} accounted"
         yield _field("costs", f"{share}, {quantity(model.costs.flops)} FLOPs")
-    yield _field(
-        "hyperparameters", ", ".join(f"{name}={value}" for name, value in sorted(model.hyperparameters.items()))
-    )
+    yield _field("hyperparameters", _values(model.hyperparameters))
     if model.seed is not None:
         yield _field("seed", f"{model.seed} on {model.device_kind or 'an unknown device'}")
     yield ""

@@ -23,6 +23,7 @@ __all__ = [
     "InvalidInputError",
     "Mu2netError",
     "NotFoundError",
+    "PluginError",
     "SearchError",
     "StorageError",
     "UnreadableError",
@@ -55,6 +56,12 @@ class NotFoundError(Mu2netError, KeyError):
 
     kind = "not-found"
     exit_code = 3
+
+
+class PluginError(NotFoundError):
+    """Something that another package adds to mu2net, and that is not installed or cannot be imported."""
+
+    kind = "plugin"
 
 
 class AlreadyExistsError(Mu2netError):

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EVERYBODY = {"errors", "redaction", "seeds", "types", "version", "objects"}
+EVERYBODY = {"errors", "plugins", "redaction", "scoring", "seeds", "types", "version", "objects"}
 BELOW_API = {"presets", "storage", "codec", "repo", "data", "nn", "search", "engine", "insight"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "plugins": set(),
     "redaction": set(),
+    "scoring": set(),
     "seeds": set(),
     "types": set(),
     "version": set(),
@@ -38,6 +40,8 @@ HEAVY = {
     "grain",
 }
 NEVER = {
+    "plugins": HEAVY,
+    "scoring": HEAVY,
     "search": HEAVY,
     "objects": HEAVY - {"numpy"},
     "repo": HEAVY | {"fsspec"},

@@ -59,10 +59,14 @@ def replay(
 def _verdict(report: ReplayReport) -> str:
     """Returns what came out, in one line."""
     what = f"{report.task}: iteration {report.iteration} with seed {report.seed}"
+    if report.outcome == "same" and report.now.model is None:
+        return f"{what}: again no child that could be kept"
     if report.outcome == "same":
         return f"{what}: the same model, bit by bit ({short(report.now.model)})"
     if report.outcome == "parameters":
         return f"{what}: the same parameters, bit by bit; only what the manifest says of them differs"
+    if not report.step and report.then.model == report.now.model:
+        return f"{what}: the same model, but other children"
     if not report.step:
         return f"{what}: not the same"
     place = f"model {report.step} of {report.steps} in the line to the retained one"

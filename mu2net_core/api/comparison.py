@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mu2net_core.objects import Children, Model, Run, to_json
+from mu2net_core.objects import Children, Model, Run, Trial, to_json
 
-__all__ = ["Difference", "Outcome", "Replayed", "first_difference", "how_run", "line_of", "outcome_of", "surroundings"]
+__all__ = [
+    "Difference",
+    "Outcome",
+    "Replayed",
+    "first_difference",
+    "first_other_child",
+    "how_run",
+    "line_of",
+    "outcome_of",
+    "surroundings",
+]
 
 Outcome = Literal["same", "parameters", "different"]
 """``same``: the same model, bit by bit; ``parameters``: one that computes the same, bit by bit; or ``different``."""
@@ -38,7 +48,7 @@ class Difference:
 
 
 def outcome_of(then: Replayed, now: Replayed) -> Outcome:
-    """Returns whether the same came out."""
+    """Returns whether the same came out, as far as the best model and the numbers of children tell."""
     if then.children == now.children and then.model == now.model:
         return "same"
     if then.manifest is None or now.manifest is None or then.model == now.model:
@@ -71,6 +81,14 @@ def first_difference(then: Sequence[Model], now: Sequence[Model]) -> tuple[int, 
     if len(then) != len(now):
         return min(len(then), len(now)) + 1, (Difference(what="models in the line", then=len(then), now=len(now)),)
     return 0, ()
+
+
+def first_other_child(then: Sequence[Trial], now: Sequence[Trial]) -> tuple[Difference, ...]:
+    """Returns the first child of which something else became, the discarded ones included; nothing if there is none."""
+    for number, (before, after) in enumerate(zip(then, now, strict=False), start=1):
+        if before != after:
+            return _differing([(f"child {number}", to_json(before), to_json(after))])
+    return _differing([("children that are told of", len(then), len(now))])
 
 
 def how_run(then: Run, now: Run) -> tuple[Difference, ...]:

@@ -11,7 +11,7 @@ from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
 from mu2net_core.api.laboratory import Laboratory
-from mu2net_core.api.publish import publish
+from mu2net_core.api.publish import Published, publish
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.recorded import changed_settings
 from mu2net_core.api.resume import Asked, Left, look, refuse
@@ -32,7 +32,7 @@ from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.revisions import near
-from mu2net_core.search import best, start
+from mu2net_core.search import Member, best
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["EvolveResult", "IterationResult", "evolve"]
@@ -187,7 +187,7 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
             out_of_time=run.out_of_time,
         )
         outcome = _publish(run, lab, workspace, state, head)
-        result = result_of(lab, state, system, outcome, time.perf_counter() - began)
+        result = result_of(lab, state, head.task, outcome, time.perf_counter() - began)
     run.on_event(finished(result))
     return result
 
@@ -196,24 +196,30 @@ def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationS
     """Measures the best model on the test split, unless it was before, and moves the head to it."""
     winner = best(state.population)
     if winner is None:
-        raise _without_a_model(workspace, state)
+        raise _without_a_model(run, lab, workspace, state)
     known = winner.model.test_quality
     tally = lab.test(head, winner, workspace) if known is None else None
     test = tally.accuracy if tally is not None else known or 0.0
-    account = lab.account_of(state)
-    commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test, account)
-    return Outcome(winner=winner, commit_id=commit_id, model_id=model_id, test=test, tally=tally)
+    published = _end(run, lab, workspace, state, winner, test)
+    return Outcome(winner=winner, published=published, test=test, tally=tally)
 
 
-def _without_a_model(workspace: Workspace, state: IterationState) -> SearchError:
-    """Returns the error of an iteration that came to nothing; if time ran out before its end, it can still go on."""
+def _end(
+    run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, winner: Member | None, test: float
+) -> Published:
+    account, device = lab.account_of(state), lab.provenance["device"]
+    return publish(run.repo, run.context, workspace, state, winner, test, account, device=device)
+
+
+def _without_a_model(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState) -> SearchError:
+    """Records an iteration that came to nothing and returns its error; before its end it can still go on."""
     failed = f"None of the {state.counts.sampled} children of {state.task} trained to a finite loss"
     if state.generation < state.generations:
         return SearchError(
             f"{failed} before the time ran out, in {state.generation} of {state.generations} generations.",
             hint="The same command goes on with the others.",
         )
-    workspace.clear()
+    _end(run, lab, workspace, state, None, 0.0)
     return SearchError(
         f"{failed}.", hint="Run it again: another seed samples other learning rates, and --children N more of them."
     )
@@ -255,7 +261,7 @@ def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, hea
         preset=lab.preset.name,
         changed=changed_settings(lab.preset),
         settings=lab.digest,
-        population=start(system, name, lab.preset.scorer),
+        search=lab.begin(system, name, head.commit_id),
         started_at=run.context.timestamp(),
     )
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mu2net_core.api.laboratory import Laboratory
+from mu2net_core.api.publish import Published
 from mu2net_core.engine.cycle import schedule_of
 from mu2net_core.engine.evaluate import Tally
 from mu2net_core.engine.events import IterationFinished, Schedule
 from mu2net_core.engine.iteration import IterationState
-from mu2net_core.objects import System
-from mu2net_core.search import Member, best, start
+from mu2net_core.objects import Task
+from mu2net_core.search import Member
 
 __all__ = ["EvolveResult", "IterationResult", "Outcome", "finished", "result_of"]
 
@@ -81,18 +82,14 @@ class Outcome:
     """What came of an iteration's best model: where it was stored, and what it says of the test split."""
 
     winner: Member
-    commit_id: str
-    model_id: str
+    published: Published
     test: float
     tally: Tally | None
 
 
-def result_of(
-    lab: Laboratory, state: IterationState, system: System, outcome: Outcome, wall_s: float
-) -> IterationResult:
-    """Returns what an iteration came to; ``system`` is as it was when it began, or went on."""
-    model, before = outcome.winner.model, best(start(system, state.task, lab.preset.scorer))
-    task, tally = system.heads[state.task].task, outcome.tally
+def result_of(lab: Laboratory, state: IterationState, task: Task, outcome: Outcome, wall_s: float) -> IterationResult:
+    """Returns what an iteration on ``task`` came to."""
+    model, tally = outcome.winner.model, outcome.tally
     label = None if tally is None else tally.only_label
     num_examples, parts = task.splits["train"].num_examples, lab.programs.layout.batch_parts
     return IterationResult(
@@ -102,11 +99,11 @@ def result_of(
         generations=state.generations,
         done=state.generation,
         schedule=schedule_of(num_examples, lab.preset.training, parts=parts),
-        commit=outcome.commit_id,
-        model=outcome.model_id,
+        commit=outcome.published.commit_id,
+        model=outcome.published.model_id or outcome.winner.id,
         validation=model.quality or 0.0,
         test=outcome.test,
-        improved=before is None or (model.score or 0.0) > (before.model.score or 0.0),
+        improved=outcome.published.improved,
         only_class=None if label is None else task.classes[label],
         at_chance=tally is not None and tally.is_chance,
         sampled=state.counts.sampled,

@@ -10,6 +10,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.machine import num_cores, processor
 from mu2net_core.api.parents import ParentCheck
 from mu2net_core.api.recorded import changed_settings, digest_of
+from mu2net_core.api.remembered import remembered
 from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings import effective_machine
 from mu2net_core.api.workspace import Workspace
@@ -20,11 +21,12 @@ from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import Head, Run, encode, hash_bytes
+from mu2net_core.objects import Head, Run, System, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.system import granted_rule
-from mu2net_core.search import Member, method_named
+from mu2net_core.scoring import SCORERS
+from mu2net_core.search import METHODS, Member, SearchState, start
 
 __all__ = ["Laboratory"]
 
@@ -52,7 +54,8 @@ class Laboratory:
     @classmethod
     def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Laboratory:
         """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
-        method_named(preset.training.method)  # one that is not installed shows now
+        METHODS.load(preset.training.method)  # what is not installed shows now
+        SCORERS.load(preset.scorer.name)
         check_buildable(preset, repo.limits)
         prepare_jax(context)
         programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
@@ -76,6 +79,12 @@ class Laboratory:
     def digest(self) -> str:
         """The hash of all settings in force: another batch size or search space makes other children."""
         return digest_of(self.preset)
+
+    def begin(self, system: System, task: str, base: str) -> SearchState:
+        """Returns what a search method knows when an iteration on a task begins at the commit ``base``."""
+        scorer = self.preset.scorer
+        population, before = start(system, task, scorer), remembered(self.repo, base, scorer)
+        return SearchState(population=population, scorer=scorer, before=before)
 
     def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
         """Returns the workshop for the task of ``head``, its examples on the device; trained arrays go to a workspace.

@@ -62,6 +62,7 @@ class LogEntry:
         kept: of these, those that joined the population.
         discarded: of these, those that did not, by reason.
         run: how the iteration was run; None of what is none.
+        improved: whether the iteration found a better model; None of what is none.
         agent: who did it; None for a merge.
         started_at: UTC, ISO 8601.
         finished_at: likewise.
@@ -81,6 +82,7 @@ class LogEntry:
     kept: int
     discarded: Mapping[str, int] = field(default_factory=dict)
     run: HowRun | None = None
+    improved: bool | None = None
     agent: Agent | None
     started_at: str
     finished_at: str
@@ -189,6 +191,7 @@ def _entry(history: History, past: Past) -> LogEntry:
         kept=past.kept,
         discarded=past.discarded,
         run=None if past.how is None else _how_run(past.how),
+        improved=past.improved,
         agent=past.agent,
         started_at=past.started_at,
         finished_at=past.finished_at,

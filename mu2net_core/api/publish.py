@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.remembered import told
 from mu2net_core.api.signing import committer, put_commit
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import LARGEST_COUNT, Commit, Model, Run
+from mu2net_core.objects import LARGEST_COUNT, Commit, Run, Trials
 from mu2net_core.repo import HeadState, Repository, load_system
 from mu2net_core.repo.believed import purges_here
 from mu2net_core.repo.contest import contenders
 from mu2net_core.repo.merge import choose, contains, merge
 from mu2net_core.repo.system import visible_models
-from mu2net_core.search import Member
+from mu2net_core.search import Member, is_better
 
-__all__ = ["move_head", "publish"]
+__all__ = ["Published", "move_head", "publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """An iteration's end: its commit, the model the task has now, None if it has none, and whether that is better."""
+
+    commit_id: str
+    model_id: str | None
+    improved: bool
 
 
 def publish(
@@ -26,22 +36,36 @@ def publish(
     context: Context,
     workspace: Workspace,
     state: IterationState,
-    winner: Member,
+    winner: Member | None,
     test_quality: float,
     run: Run,
-) -> tuple[str, str]:
-    """Stores the winner with its lineage and moves the head of the task; returns (commit id, model id).
+    *,
+    device: str,
+) -> Published:
+    """Stores the winner with its lineage and moves the head of the task.
 
     Components come first, then manifests, then the commit, then the head: whoever dies in between leaves nothing but
-    unreferenced objects.
+    unreferenced objects. An iteration that has no winner, or none that is better, is recorded as such.
+
+    Args:
+        repo: to publish in.
+        context: of this process.
+        workspace: of the iteration.
+        state: after its last generation.
+        winner: its best model; None if no child could be kept and there was none before.
+        test_quality: of the winner.
+        run: how the iteration was run.
+        device: that computed it.
 
     Raises:
         ConflictError: the task was purged meanwhile; what the iteration trained is dropped.
     """
     _check_not_purged(repo, workspace, state)
-    model = winner.model
-    model_id = winner.id if model.is_retained else _publish_model(repo, workspace, state, model, test_quality)
     base = repo.objects.commit(state.base)
+    model_id = None if winner is None else _publish_model(repo, workspace, state, winner, test_quality)
+    before = None if base.model is None else repo.objects.model(base.model)
+    improved = winner is not None and is_better(winner.model, before)
+    renamed = {} if winner is None or model_id is None else {winner.id: model_id}
     commit = Commit(
         task=state.task,
         task_id=state.task_id,
@@ -49,24 +73,33 @@ def publish(
         parents=(state.base,),
         snapshot=state.snapshot,
         iteration=state.iteration,
-        selections=_selections(repo, base, state, {winner.id: model_id}),
+        selections=_selections(repo, base, state, renamed),
         children=state.counts,
-        agent=replace(committer(repo, context), device=model.device_kind or ""),
+        agent=replace(committer(repo, context), device=device),
         started_at=state.started_at,
         finished_at=context.timestamp(),
-        message=_message(state, None if model_id == base.model else model.quality, test_quality),
+        message=_message(state, winner if model_id != base.model else None, test_quality),
         run=run,
+        improved=improved,
+        trials=_trials(repo, state, renamed),
     )
     commit_id = put_commit(repo, context, commit)
     move_head(repo, context, state.task, commit_id)
     workspace.clear()
-    return commit_id, model_id
+    return Published(commit_id=commit_id, model_id=model_id, improved=improved)
 
 
-def _message(state: IterationState, quality: float | None, test_quality: float) -> str:
-    """Returns what an iteration came to, in one line; ``quality`` is None if there was no better model."""
+def _message(state: IterationState, winner: Member | None, test_quality: float) -> str:
+    """Returns what an iteration came to, in one line; ``winner`` is None if the task keeps what it had."""
+    quality = None if winner is None else winner.model.quality
     came_to = "no better model" if quality is None else f"validation {quality:.2%}, test {test_quality:.2%}"
     return f"iteration {state.iteration}: {came_to}"
+
+
+def _trials(repo: Repository, state: IterationState, renamed: Mapping[str, str]) -> Trials | None:
+    """Returns what a commit tells of the trials; None if there were none."""
+    search, snapshots = state.search, (state.snapshot, *(later.snapshot for later in state.seen))
+    return Trials.of(told(repo, search.trials, snapshots, renamed), search.scorer) if search.trials else None
 
 
 def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:
@@ -118,9 +151,12 @@ def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationSt
 
 
 def _publish_model(
-    repo: Repository, workspace: Workspace, state: IterationState, model: Model, test_quality: float
+    repo: Repository, workspace: Workspace, state: IterationState, winner: Member, test_quality: float
 ) -> str:
     """Stores a child's arrays, then the manifests of ancestors that were not retained, then its own; returns its id."""
+    model = winner.model
+    if model.is_retained:
+        return winner.id
     for ref in model.components:
         workspace.publish_component(ref.id)
     population = state.population

@@ -14,6 +14,7 @@ from mu2net_core.api.comparison import (
     Outcome,
     Replayed,
     first_difference,
+    first_other_child,
     how_run,
     line_of,
     outcome_of,
@@ -24,15 +25,16 @@ from mu2net_core.api.foreign_settings import MOST_CYCLES
 from mu2net_core.api.laboratory import Laboratory
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.recorded import recorded_preset
+from mu2net_core.api.remembered import told
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import Commit, Run, System, encode, hash_bytes
+from mu2net_core.objects import Commit, Run, System, Trials, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository, load_system_then
 from mu2net_core.repo.revisions import resolve
-from mu2net_core.search import best, start
+from mu2net_core.search import best
 
 __all__ = ["Difference", "Outcome", "ReplayReport", "Replayed", "replay"]
 
@@ -46,7 +48,7 @@ class ReplayReport:
         task: of the commit.
         iteration: its number.
         seed: of the user who ran it.
-        outcome: ``same``: as many children, and a model of the same id, which means of the same bits. ``parameters``:
+        outcome: ``same``: the same children, and a model of the same id, which means of the same bits. ``parameters``:
             the model computes the same, bit by bit, but its manifest is another one. ``different``: neither.
         then: as the commit says.
         now: as it came out.
@@ -54,7 +56,7 @@ class ReplayReport:
             retained one; 0 if none does.
         steps: how many models that line had then.
         differences: causes first: in settings (a preset's own ones changed), machine, libraries and number of children,
-            then in that first model.
+            then in that first model; where the model is the same, in the first child that the commit tells otherwise.
         wall_s: how long it took.
     """
 
@@ -108,19 +110,31 @@ def replay(
     members = {member.id: member.model for member in state.population.members}
     line = line_of(then.manifest, repo.objects.model)
     step, differences = first_difference(line, line_of(now.manifest, members.get))
+    outcome = outcome_of(then, now)
+    children = _children(repo, commit, state, now) if outcome == "same" else ()
     return ReplayReport(
         commit=commit_id,
         task=commit.task,
         iteration=commit.iteration,
         seed=run.seed,
-        outcome=outcome_of(then, now),
+        outcome="different" if children else outcome,
         then=then,
         now=now,
         step=step,
         steps=len(line),
-        differences=(*how_run(run, lab.account_of(state)), *surroundings(then, now), *differences),
+        differences=(*how_run(run, lab.account_of(state)), *surroundings(then, now), *differences, *children),
         wall_s=time.perf_counter() - began,
     )
+
+
+def _children(repo: Repository, commit: Commit, state: IterationState, now: Replayed) -> tuple[Difference, ...]:
+    """Returns the first child of which something else became than the commit tells, if it tells."""
+    if commit.trials is None:
+        return ()
+    winner = best(state.population)
+    renamed = {} if winner is None or now.model is None else {winner.id: now.model}
+    again = Trials.of(told(repo, state.search.trials, commit.snapshots, renamed), state.search.scorer)
+    return first_other_child(commit.trials.whole, again.whole)
 
 
 def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run, str]:
@@ -185,7 +199,7 @@ def _again(
         generations=run.done,
         children=run.children,
         settings=lab.digest,
-        population=start(first, commit.task, lab.preset.scorer),
+        search=lab.begin(first, commit.task, commit.parents[0]),
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]

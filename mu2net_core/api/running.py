@@ -15,7 +15,7 @@ from mu2net_core.repo import Repository
 from mu2net_core.repo.closure import Node
 from mu2net_core.repo.merge import news
 from mu2net_core.repo.reach import Tips
-from mu2net_core.search import Population
+from mu2net_core.search import Member, Population
 from mu2net_core.storage.lock import holder_of
 
 __all__ = [
@@ -74,6 +74,13 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """The part of what a search method knows that needs something of the repository."""
+
+    population: Population
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
     """The part of an iteration's state that says what it needs."""
 
@@ -82,7 +89,12 @@ class _State:
     base: str
     snapshot: str
     seen: tuple[Seen, ...] = ()
-    population: Population
+    search: _Search
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The models that are alive."""
+        return self.search.population.members
 
 
 def running(repo: Repository) -> Iterator[Running]:
@@ -92,7 +104,7 @@ def running(repo: Repository) -> Iterator[Running]:
             state = decode(file.read_bytes(), _State, what=str(file))
         except (OSError, CorruptObjectError):
             continue
-        models = [member.model for member in state.population.members]
+        models = [member.model for member in state.members]
         yield Running(
             task=state.task,
             folder=file.parent,
@@ -159,7 +171,7 @@ def _tips(repo: Repository, state: _State, models: list[Model]) -> Tips:
     for model in models:
         named: list[tuple[Kind, str | None]] = [("model", model.parent), ("model", model.root), ("task", model.task_id)]
         nodes |= {(kind, oid) for kind, oid in named if oid is not None}
-    members = {member.id for member in state.population.members}
+    members = {member.id for member in state.members}
     return Tips(
         models=frozenset(oid for oid in members if repo.objects.has("model", oid)),
         others=frozenset(node for node in nodes if repo.objects.has(*node))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, place_of
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.plugins import Registry
 
 __all__ = [
+    "SOURCES",
     "absolute_uri",
     "data_folder",
     "default_name",
@@ -26,12 +25,18 @@ __all__ = [
     "split_uri",
 ]
 
-_SHIPPED = {
-    "folder": "mu2net_core.data.sources.folder:open_folder",
-    "npz": "mu2net_core.data.sources.npz:open_arrays",
-    "sklearn": "mu2net_core.data.sources.digits:open_digits",
-    "tfds": "mu2net_core.data.sources.tfds:open_tfds",
-}
+SOURCES: Registry[SourceFactory] = Registry(
+    group="mu2net.sources",
+    what="kind of data source",
+    shipped={
+        "folder": "mu2net_core.data.sources.folder:open_folder",
+        "npz": "mu2net_core.data.sources.npz:open_arrays",
+        "sklearn": "mu2net_core.data.sources.digits:open_digits",
+        "tfds": "mu2net_core.data.sources.tfds:open_tfds",
+    },
+    offers=("__call__",),
+)
+"""What opens the sources there are, by the scheme of their URIs."""
 _FILE_SCHEMES = {"folder", "npz"}
 _CATALOGUES = {"sklearn", "tfds"}
 _VERSION = re.compile(r"[0-9*]+(\.[0-9*]+)*")
@@ -54,15 +59,15 @@ def split_uri(uri: str) -> tuple[str, str]:
     if uri.startswith(("/", ".", "~")) or (uri.endswith(".npz") and not colon):
         kind = "npz" if uri.endswith(".npz") else "folder"
         raise InvalidInputError(f"Not a data set name: {uri!r}.", hint=f"For a path, write {kind}:{uri}")
-    if not colon or (scheme not in _SHIPPED and _VERSION.fullmatch(rest)):
+    if not colon or (scheme not in SOURCES and _VERSION.fullmatch(rest)):
         scheme, rest = "tfds", uri
     if not rest:
         raise InvalidInputError(f"Not a data set: {uri!r}.", hint="Examples: cmaterdb/bangla, folder:PATH.")
-    if scheme not in _SHIPPED and not entry_points(group="mu2net.sources", name=scheme):
-        near = get_close_matches(scheme, _SHIPPED, n=1)
+    if scheme not in SOURCES:
+        near = SOURCES.near(scheme)
         raise NotFoundError(
-            f"Unknown kind of data source {scheme!r} in {uri!r}; known: {', '.join(sorted(_SHIPPED))}.",
-            hint=f"Did you mean {near[0]}:{rest}?" if near else None,
+            f"Unknown kind of data source {scheme!r} in {uri!r}; known: {', '.join(SOURCES.names())}.",
+            hint=f"Did you mean {near}:{rest}?" if near else None,
         )
     return scheme, rest
 
@@ -76,23 +81,13 @@ def open_source(uri: str, *, options: Options | None = None, data_dir: str | Non
         data_dir: where prepared catalogue data lies; None means the catalogue's default.
 
     Raises:
-        NotFoundError: unknown scheme, data set, file or folder.
+        NotFoundError: unknown scheme, data set, file or folder; a PluginError if what reads it cannot be imported.
         DataError: it is there but cannot be used.
     """
     scheme, rest = split_uri(uri)
     if scheme in _FILE_SCHEMES:
         check_place(scheme, Path(rest))
-    return _factory(scheme)(rest, options=dict(options or {}), data_dir=data_dir)
-
-
-def _factory(scheme: str) -> SourceFactory:
-    if scheme in _SHIPPED:
-        module, _, name = _SHIPPED[scheme].partition(":")
-        factory: SourceFactory = getattr(import_module(module), name)
-        return factory
-    (found, *_) = entry_points(group="mu2net.sources", name=scheme)
-    plugin: SourceFactory = found.load()
-    return plugin
+    return SOURCES.load(scheme)(rest, options=dict(options or {}), data_dir=data_dir)
 
 
 def absolute_uri(uri: str, cwd: Path) -> str:

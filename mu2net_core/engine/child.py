@@ -64,6 +64,7 @@ class Trained:
         momentum: likewise.
         steps: gradient steps up to and including that cycle.
         examples: seen in those steps.
+        all_examples: seen in all steps, those after that cycle too.
         finite: whether every loss was.
     """
 
@@ -73,6 +74,7 @@ class Trained:
     momentum: tuple[Arrays, ...]
     steps: int
     examples: int
+    all_examples: int
     finite: bool
 
     @property
@@ -246,6 +248,7 @@ def _trained(child: _Child, cycle: Cycle) -> Trained:
         momentum=child.kept[1],
         steps=done * cycle.total_steps,
         examples=done * cycle.examples,
+        all_examples=(len(child.curve) + (not child.finite)) * cycle.examples,
         finite=child.finite,
     )
 

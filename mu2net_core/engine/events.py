@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from mu2net_core.objects import Mutation
+from mu2net_core.objects import ChildOutcome, Mutation
 
 __all__ = [
     "ChildFinished",
@@ -20,13 +19,9 @@ __all__ = [
     "IterationFinished",
     "IterationStarted",
     "IterationsQueued",
-    "Outcome",
     "Schedule",
     "Spent",
 ]
-
-Outcome = Literal["kept", "score", "nan"]
-"""``kept``, or why a child was discarded: it did not reach its parent's score, or a loss was not finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +114,7 @@ class ChildFinished:
     iteration: int
     generation: int
     child: int
-    outcome: Outcome
+    outcome: ChildOutcome
     score: float | None
     quality: float | None
     best_score: float | None
@@ -147,7 +142,7 @@ class ChildReport:
     parent_task: str | None
     mutations: tuple[Mutation, ...]
     curve: tuple[float, ...]
-    outcome: Outcome
+    outcome: ChildOutcome
     score: float | None
     model: str | None
 

@@ -12,12 +12,11 @@ from functools import partial
 from mu2net_core.engine.blueprint import LayerPlan
 from mu2net_core.engine.child import Job, Trained, train_ahead, train_children
 from mu2net_core.engine.drafting import Draft, draft_all, grouped
-from mu2net_core.engine.events import Outcome
 from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import System
+from mu2net_core.objects import ChildOutcome, System, Trial
 from mu2net_core.search import ChildPlan, Member, Population, score
 from mu2net_core.seeds import derive_seed
 
@@ -30,19 +29,23 @@ class ChildResult:
 
     Attributes:
         child: its number in the generation.
+        plan: as it was built.
         outcome: kept, or why not.
         quality: its best, None if a loss was not finite.
         score: likewise.
         curve: of its validations.
+        cost: of its training, in FLOPs.
         storing: its model, once it is stored; None if it was discarded.
         wall_s: its share of the time that training took.
     """
 
     child: int
-    outcome: Outcome
+    plan: ChildPlan
+    outcome: ChildOutcome
     quality: float | None
     score: float | None
     curve: tuple[float, ...]
+    cost: float
     storing: Future[Member] | None
     wall_s: float
 
@@ -50,6 +53,20 @@ class ChildResult:
     def member(self) -> Member | None:
         """The child as a member of the population, None if it was discarded; waits until it is stored."""
         return None if self.storing is None else self.storing.result()
+
+    @property
+    def trial(self) -> Trial:
+        """What a search method is told of the child; waits until it is stored."""
+        member = self.member
+        return Trial(
+            values=self.plan.hyperparameters,
+            clones=tuple(sorted(self.plan.clones)),
+            parent=self.plan.parent.id,
+            outcome=self.outcome,
+            score=self.score,
+            cost=self.cost,
+            model=None if member is None else member.id,
+        )
 
 
 _OnCycle = Callable[[int, int, float | None], None]
@@ -145,13 +162,15 @@ def _result(shop: Workshop, one: Draft, trained: Trained, writer: Writer, wall_s
     quality = None
     if trained.finite:
         quality = max(trained.curve) if trained.best_cycle is None else trained.curve[trained.best_cycle]
-    outcome: Outcome = "nan" if quality is None else "score" if trained.best_cycle is None else "kept"
+    outcome: ChildOutcome = "nan" if quality is None else "score" if trained.best_cycle is None else "kept"
     return ChildResult(
         child=one.child,
+        plan=one.plan,
         outcome=outcome,
         quality=quality,
         score=None if quality is None else score(quality, one.costs, shop.preset.scorer),
         curve=trained.curve,
+        cost=float(one.costs.flops * trained.all_examples),
         storing=writer.submit(partial(stored, shop, one, trained), trained.size_bytes) if outcome == "kept" else None,
         wall_s=wall_s,
     )

@@ -19,7 +19,8 @@ from mu2net_core.engine.events import (
 from mu2net_core.engine.generation import ChildResult, train_generation
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Children, RunSetting, Seen, System
-from mu2net_core.search import ChildPlan, Member, Population, best, method_named, tell
+from mu2net_core.scoring import rank_key
+from mu2net_core.search import METHODS, Member, Population, SearchState, best, plan_generation, taken_in
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["IterationState", "run_iteration"]
@@ -43,7 +44,7 @@ class IterationState:
         changed: the settings in force that differ from the preset's own, by dotted key.
         settings: hash of all settings in force: another batch size or search space makes other children.
         generation: how many are over.
-        population: of the task.
+        search: what the search method knows, the population included.
         counts: what became of the children so far.
         started_at: UTC, ISO 8601.
     """
@@ -61,9 +62,14 @@ class IterationState:
     settings: str = ""
     seen: tuple[Seen, ...] = ()
     generation: int = 0
-    population: Population
+    search: SearchState
     counts: Children = Children()
     started_at: str
+
+    @property
+    def population(self) -> Population:
+        """The task's models alive."""
+        return self.search.population
 
 
 def run_iteration(
@@ -132,8 +138,9 @@ def _generation(
     state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
 ) -> tuple[IterationState, tuple[ChildReport, ...]]:
     seed = derive_seed(state.seed, state.task, state.iteration, state.generation)
-    plans, population = method_named(shop.preset.training.method)(
-        state.population,
+    plans, search = plan_generation(
+        shop.preset.training.method,
+        state.search,
         system,
         shop.preset.space,
         num_children=state.children,
@@ -141,7 +148,7 @@ def _generation(
         seed=seed,
     )
     on_event(GenerationStarted(task=state.task, iteration=state.iteration, generation=state.generation))
-    counts, results = state.counts, list[ChildResult]()
+    counts, results, population = state.counts, list[ChildResult](), search.population
     for result in train_generation(shop, plans, population, system, seed=seed, on_cycle=_telling(state, on_event)):
         counts = _count(counts, result)
         results.append(result)
@@ -163,13 +170,20 @@ def _generation(
     results.sort(key=lambda result: result.child)
     with shop.programs.meter.timing("wait"):
         members = [result.member for result in results]
-    kept = [member for member in members if member is not None]
-    population = tell(population, kept, cap=shop.preset.training.population_cap)
-    state = replace(state, generation=state.generation + 1, population=population, counts=counts)
-    return state, tuple(_reported(*child) for child in zip(plans, results, members, strict=True))
+    state = replace(state, generation=state.generation + 1, search=_told(shop, search, results), counts=counts)
+    return state, tuple(_reported(*child) for child in zip(results, members, strict=True))
 
 
-def _reported(plan: ChildPlan, result: ChildResult, member: Member | None) -> ChildReport:
+def _told(shop: Workshop, search: SearchState, results: list[ChildResult]) -> SearchState:
+    """Returns what is known after a generation: by the population first, then by the search method."""
+    training, trials = shop.preset.training, tuple(result.trial for result in results)
+    kept = [member for result in results if (member := result.member) is not None]
+    taken = taken_in(search, trials, kept, cap=training.population_cap)
+    return METHODS.load(training.method).tell(taken, trials)
+
+
+def _reported(result: ChildResult, member: Member | None) -> ChildReport:
+    plan = result.plan
     return ChildReport(
         child=result.child,
         parent=plan.parent.id,
@@ -201,11 +215,8 @@ def _best_so_far(population: Population, results: list[ChildResult]) -> tuple[fl
     """Returns the score and the quality of the best so far, the newest of equals; None while there is none."""
     reached = [(member.model.score, member.model.quality) for member in population.members]
     reached += [(result.score, result.quality) for result in results if result.storing is not None]
-    best_score, best_quality = None, None
-    for score, quality in reached:
-        if score is not None and (best_score is None or score >= best_score):
-            best_score, best_quality = score, quality
-    return best_score, best_quality
+    scored = [pair for pair in reached if pair[0] is not None]
+    return max(reversed(scored), key=lambda pair: rank_key(pair[0]), default=(None, None))
 
 
 def _telling(state: IterationState, on_event: Callable[[Event], None]) -> Callable[[int, int, float | None], None]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 
-from mu2net_core.errors import NotFoundError
 from mu2net_core.nn.architecture import ArchitectureFamily
-from mu2net_core.nn.vit import VisionTransformer
+from mu2net_core.plugins import Registry
 
-__all__ = ["family_named"]
+__all__ = ["FAMILIES", "family_named"]
 
-_GROUP = "mu2net.architectures"
+FAMILIES: Registry[Callable[[], ArchitectureFamily]] = Registry(
+    group="mu2net.architectures",
+    what="architecture",
+    shipped={"vit": "mu2net_core.nn.vit:VisionTransformer"},
+    offers=("__call__",),
+)
+"""What makes each family there is."""
 
 
 @cache
@@ -19,11 +24,6 @@ def family_named(name: str) -> ArchitectureFamily:
     """Returns the family called ``name``, one object per process.
 
     Raises:
-        NotFoundError: no installed package offers it.
+        PluginError: no installed package offers it, or it cannot be imported.
     """
-    if name == VisionTransformer.name:
-        return VisionTransformer()
-    for entry in entry_points(group=_GROUP, name=name):
-        family: ArchitectureFamily = entry.load()()
-        return family
-    raise NotFoundError(f"No architecture {name!r} is installed.", hint="Install the package that offers it.")
+    return FAMILIES.load(name)()

@@ -17,6 +17,7 @@ from mu2net_core.objects.signed import SignedKind, signed_bytes
 from mu2net_core.objects.strict import decode_strict
 from mu2net_core.objects.system import Head, System
 from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
+from mu2net_core.objects.trial import MOST_TRIALS, ChildOutcome, Trial, Trials
 
 __all__ = [
     "KINDS",
@@ -24,12 +25,14 @@ __all__ = [
     "LIMITS",
     "LIMITS_PREFIX",
     "MACHINE_PREFIX",
+    "MOST_TRIALS",
     "PREPARATION",
     "PUBLIC",
     "SPLITS",
     "AccessRule",
     "Agent",
     "Architecture",
+    "ChildOutcome",
     "Children",
     "Commit",
     "Component",
@@ -58,6 +61,8 @@ __all__ = [
     "System",
     "Task",
     "Training",
+    "Trial",
+    "Trials",
     "check_identity",
     "check_name",
     "check_oid",

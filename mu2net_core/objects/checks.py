@@ -13,6 +13,7 @@ from mu2net_core.objects.model import Costs, Model
 from mu2net_core.objects.names import is_name
 from mu2net_core.objects.run import Run
 from mu2net_core.objects.task import Task
+from mu2net_core.objects.trial import Trial
 
 __all__ = ["LARGEST_COUNT", "check_values"]
 
@@ -64,9 +65,7 @@ def _check_model(model: Model) -> None:
     _ids("origin", (model.origin.blake3,) if model.origin is not None else ())
     for ref in model.components:
         _check_ref(ref)
-    for name, number in {**model.hyperparameters, **model.architecture.config}.items():
-        if isinstance(number, int) and abs(number) > _MOST:
-            raise ValueError(f"{name[:80]!r} is absurd")
+    _check_values({**model.hyperparameters, **model.architecture.config})
     _shares("µ", model.mutation_rates.values())
     _shares("validation curve", model.validation_curve)
     _shares("quality and test quality", (model.quality, model.test_quality))
@@ -101,6 +100,25 @@ def _check_commit(commit: Commit) -> None:
             raise ValueError(f"expected a time like 2026-01-02T03:04:05.000000+00:00, got {moment[:80]!r}")
     if commit.run is not None:
         _check_run(commit.run)
+    if commit.trials is not None:
+        _check_values(commit.trials.shared)
+        for trial in commit.trials.each:
+            _check_trial(trial)
+
+
+def _check_trial(trial: Trial) -> None:
+    _check_values(trial.values)
+    _ids("parent and model of a trial", (trial.parent, trial.model))
+    if list(trial.clones) != sorted(set(trial.clones)):
+        raise ValueError("clones of a trial: expected sorted distinct names")
+    if not 0 <= trial.cost < float("inf") or not isfinite(trial.score or 0.0):
+        raise ValueError(f"a trial: expected numbers, got the score {trial.score} and the cost {trial.cost}")
+
+
+def _check_values(values: Mapping[str, object]) -> None:
+    for name, number in values.items():
+        if isinstance(number, int) and abs(number) > _MOST:
+            raise ValueError(f"{name[:80]!r} is absurd")
 
 
 def _check_run(run: Run) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from mu2net_core.objects.names import check_name, is_identity
 from mu2net_core.objects.run import Run
+from mu2net_core.objects.trial import Trials
 from mu2net_core.version import FORMAT
 
 __all__ = ["Agent", "Children", "Commit", "HeadEntry", "Signature", "Snapshot", "check_identity"]
@@ -70,12 +71,14 @@ class Commit:
         removed: whether this move removes the task.
         reset_to: the ancestor this commit goes back to; None if it is no reset.
         run: how the iteration was run; None if the commit is none, or does not say.
+        improved: whether an iteration's best model is better than the one there was; None if the commit is none.
+        trials: what the iteration tried, as far as all who may read the task may see it; None if the commit is none.
         identity: of the repository, in a commit without parents: so that a whole history is of one repository; None in
             others, which their parents bind to it.
         signature: of the commit without it; None if nobody signed.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("identity", "reset_to", "run", "signature")
+    OMITTED_IF_NONE: ClassVar = ("identity", "improved", "reset_to", "run", "signature", "trials")
 
     format: int = FORMAT
     kind: Literal["commit"] = "commit"
@@ -94,6 +97,8 @@ class Commit:
     removed: bool = False
     reset_to: str | None = None
     run: Run | None = None
+    improved: bool | None = None
+    trials: Trials | None = None
     identity: str | None = None
     signature: Signature | None = None
 

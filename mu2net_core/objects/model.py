@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, localcontext
 from typing import ClassVar, Literal
 
 from mu2net_core.objects.component import ComponentRef
@@ -13,8 +12,6 @@ from mu2net_core.version import FORMAT
 __all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Origin", "Scorer"]
 
 Hyperparameter = bool | int | float | str
-
-_EXACT = Context(prec=40, traps=[])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +33,7 @@ class Mutation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """How quality and costs became a score; scores compare only under equal scorers.
-
-    ``quality × factor^(accounted_params / params_scale) × factor^(flops / flops_scale)``; factor 1 ignores costs.
+    """How quality and costs became a score: a formula and its numbers; scores compare only under equal scorers.
 
     Attributes:
         name: of the formula.
@@ -55,11 +50,6 @@ class Scorer:
     def __post_init__(self) -> None:
         if not 0 < self.factor <= 1 or self.params_scale <= 0 or self.flops_scale <= 0:
             raise ValueError("scorer: factor must lie in (0, 1] and scales must be positive")
-
-    def score(self, quality: float, costs: Costs) -> float:
-        """Returns the score of ``quality`` at ``costs``, to the last bit the same on every machine."""
-        exponent = costs.accounted_params / self.params_scale + costs.flops / self.flops_scale
-        return quality * _power(self.factor, exponent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +146,3 @@ class Model:
     def component(self, name: str) -> ComponentRef | None:
         """Returns the component called ``name``, or None."""
         return next((ref for ref in self.components if ref.name == name), None)
-
-
-def _power(base: float, exponent: float) -> float:
-    """Returns ``base ** exponent``; in decimal arithmetic, since mathematical libraries differ in the last bit."""
-    with localcontext(_EXACT):
-        return float(Decimal(base) ** Decimal(exponent))

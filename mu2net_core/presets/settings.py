@@ -14,9 +14,11 @@ from typing import Any
 
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Architecture, Hyperparameter, Scorer, described
+from mu2net_core.plugins import Registry
 from mu2net_core.presets.hyperparameters import HYPERPARAMETERS, SIZES
 from mu2net_core.presets.preset import Preset, TrainingConfig
-from mu2net_core.search import check_method, method_names
+from mu2net_core.scoring import SCORERS
+from mu2net_core.search import METHODS
 from mu2net_core.search.space import STRUCTURAL, SearchSpace
 
 __all__ = [
@@ -36,8 +38,8 @@ ARCHITECTURE = "architecture."
 STRUCTURAL_KEY = "space.structural"
 """The setting that lists the enabled kinds of changes of structure."""
 
-_METHOD, _SCORER = "evolve.method", "scorer.name"
-_SCORERS = (Scorer().name,)
+_NAMES: Mapping[str, Registry[Any]] = {"evolve.method": METHODS, "scorer.name": SCORERS}
+"""The settings that name something which other packages can add to."""
 
 _FIXED = frozenset({"channels"})
 """Sizes that follow from what examples are."""
@@ -78,7 +80,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
 
 def preset_choices(key: str) -> tuple[str, ...]:
     """Returns the values that a setting can have where they are few and known; else none."""
-    return {_METHOD: method_names(), _SCORER: _SCORERS}.get(key, ())
+    return _NAMES[key].names() if key in _NAMES else ()
 
 
 def check_names(key: str, value: object) -> None:
@@ -87,12 +89,11 @@ def check_names(key: str, value: object) -> None:
     Apart from ``with_settings``, because what one machine has installed another may lack.
 
     Raises:
-        InvalidInputError: it is not.
+        InvalidInputError: no installed package offers it; a near name is in the hint.
     """
-    if key == _METHOD:
-        check_method(str(value))
-    if key == _SCORER and value not in _SCORERS:
-        raise InvalidInputError(f"{key}: expected {' or '.join(_SCORERS)}, got {repr(value)[:80]}.")
+    if key in _NAMES and str(value) not in _NAMES[key]:
+        known, name = " or ".join(_NAMES[key].names()), str(value)[:80]
+        raise InvalidInputError(f"{key}: expected {known}, got {name!r}.", hint=_NAMES[key].hint(name))
 
 
 def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:

@@ -15,13 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mu2net_core.errors import ConflictError
+from mu2net_core.errors import ConflictError, PluginError, SearchError
 from mu2net_core.objects import Commit, Model, Scorer, Task
 from mu2net_core.repo.purged import PURGED_SOURCE
+from mu2net_core.scoring import rank_key, score
 
 __all__ = ["Manifests", "ancestry", "contenders", "is_canonical_merge", "winner"]
-
-_DECAY = Scorer().name
 
 
 class Manifests(Protocol):
@@ -72,7 +71,7 @@ def winner(manifests: Manifests, sides: Sequence[str]) -> str:
     commits = {oid: manifests.commit(oid) for oid in able}
     scores = _scores(manifests, commits)
     ranked = sorted(able)  # the sort below is stable: ties go to the smaller id
-    ranked.sort(key=lambda oid: (oid in scores, scores.get(oid, 0.0), commits[oid].finished_at), reverse=True)
+    ranked.sort(key=lambda oid: (oid in scores, rank_key(scores.get(oid)), commits[oid].finished_at), reverse=True)
     return ranked[0]
 
 
@@ -170,23 +169,27 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
         )
 
 
-def _scores(manifests: Manifests, commits: Mapping[str, Commit]) -> dict[str, float]:
+def _scores(manifests: Manifests, commits: Mapping[str, Commit]) -> dict[str, float | None]:
     """Returns by commit the score of its model, all by one rule; commits without a model are left out."""
     models = {oid: manifests.model(c.model) for oid, c in commits.items() if c.model is not None}
     if len({model.scorer for model in models.values() if model.scorer is not None}) < 2:
-        return {oid: float("-inf") if model.score is None else model.score for oid, model in models.items()}
+        return {oid: model.score for oid, model in models.items()}
     scored = sorted(oid for oid, model in models.items() if model.scorer is not None)
     judge = models[max(scored, key=lambda oid: commits[oid].finished_at)].scorer or Scorer()
     return {oid: _scored_by(judge, model, commits[oid].task) for oid, model in models.items()}
 
 
-def _scored_by(judge: Scorer, model: Model, task: str) -> float:
+def _scored_by(judge: Scorer, model: Model, task: str) -> float | None:
     if model.quality is None:
-        return float("-inf")
-    if judge.name == _DECAY and model.costs is not None:
-        return judge.score(model.quality, model.costs)
+        return None
+    try:
+        if model.costs is not None:
+            return score(model.quality, model.costs, judge)
+        why = "a model's costs are not known"
+    except PluginError:
+        why = f"the rule {judge.name!r} is none we know"
+    except SearchError as exc:
+        why = exc.message.rstrip(".")
     raise ConflictError(
-        f"The two sides scored the task {task} by different rules, and "
-        + (f"the rule {judge.name!r} is none we know" if judge.name != _DECAY else "a model's costs are not known")
-        + ": their scores do not compare.",
+        f"The two sides scored the task {task} by different rules, and {why}: their scores do not compare.",
     )

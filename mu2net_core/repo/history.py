@@ -22,7 +22,7 @@ from mu2net_core.storage.files import translated
 __all__ = ["History", "How", "Past", "forget_history"]
 
 _FILE = "state/history"
-_VERSION = b"mu2net-history-2"
+_VERSION = b"mu2net-history-3"
 _WORTH = 200
 
 
@@ -88,6 +88,7 @@ class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     kept: int
     discarded: Mapping[str, int]
     how: How | None
+    improved: bool | None
     agent: Agent | None
     started_at: str
     finished_at: str
@@ -154,6 +155,7 @@ class History:
             kept=commit.children.kept,
             discarded=commit.children.discarded,
             how=How.of(commit.run) if commit.run is not None else None,
+            improved=commit.improved,
             agent=commit.agent,
             started_at=commit.started_at,
             finished_at=commit.finished_at,

@@ -16,14 +16,15 @@ from typing import Protocol
 from mu2net_core.errors import ConflictError, CorruptObjectError, InternalError, InvalidInputError, NotFoundError
 from mu2net_core.objects import (
     LARGEST_COUNT,
+    Children,
     Commit,
     ComponentRef,
     Kind,
     Label,
     Model,
-    Scorer,
     Snapshot,
     Task,
+    Trials,
     hidden_training,
 )
 from mu2net_core.objects.limits import Limits
@@ -32,6 +33,7 @@ from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.merge import joined
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.repo.snapshots import snapshot_chain
+from mu2net_core.scoring import SCORERS, score
 
 __all__ = ["ISOLATED", "Arrivals", "check", "check_parts"]
 
@@ -41,7 +43,6 @@ ISOLATED = (CorruptObjectError, NotFoundError, InvalidInputError, ConflictError,
 _AHEAD = timedelta(days=366)
 _ARRIVED = "that arrived"
 _LONGEST_TEXT = 4_096
-_DECAY = Scorer().name
 _EXACT = 1e-9
 
 
@@ -142,10 +143,22 @@ def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> Non
     latest = max(commit.started_at, commit.finished_at)
     if arrivals.latest and latest > arrivals.latest:
         raise _wrong(f"it says it was made on {latest[:10]}, which is not yet (is the clock wrong, here or there?)")
+    if commit.trials is not None:
+        _check_trials(commit.trials, commit.children)
     agent = commit.agent
     _check_texts(commit.message, *([] if agent is None else [agent.id, agent.host, agent.device]))
     if is_canonical_merge(commit):
         _check_merge(commit, parents)
+
+
+def _check_trials(trials: Trials, children: Children) -> None:
+    """Checks that a commit tells of no more trials than there were children, in words that somebody wrote."""
+    each = trials.each
+    if len(each) > children.sampled or sum(trial.outcome == "kept" for trial in each) > children.kept:
+        raise _wrong(f"it tells of {len(each)} trials, and of {children.sampled} children")
+    for values, clones in ((trials.shared, ()), *((trial.values, trial.clones) for trial in each)):
+        _check_texts(*clones, *values, *(value for value in values.values() if isinstance(value, str)))
+    _check_texts(trials.scorer.name)
 
 
 def _check_reset(task: str, target: str, objects: Manifests) -> None:
@@ -183,8 +196,8 @@ def _check_score(model: Model) -> None:
         return
     if model.scorer is None or model.quality is None or model.costs is None:
         raise _wrong("it has a score, but not all that a score is made of")
-    if model.scorer.name == _DECAY:
-        expected = model.scorer.score(model.quality, model.costs)
+    if model.scorer.name in SCORERS.shipped:  # what another package's are, only who has it installed knows
+        expected = score(model.quality, model.costs, model.scorer)
         if not isclose(model.score, expected, rel_tol=_EXACT, abs_tol=_EXACT):
             raise _wrong(f"its score is {model.score}, but of its quality and costs it would be {expected}")
 

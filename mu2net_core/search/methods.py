@@ -1,50 +1,155 @@
-"""The search methods there are, by name; other packages add one through the entry point group ``mu2net.methods``."""
+"""Search methods: they plan the children of a generation, and are told what became of every one of them."""
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from importlib.metadata import entry_points
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from mu2net_core.errors import InvalidInputError
-from mu2net_core.search.population import SearchMethod, ask
+from mu2net_core.errors import SearchError
+from mu2net_core.objects import System, Trial
+from mu2net_core.plugins import Registry
+from mu2net_core.search.plan import ChildPlan
+from mu2net_core.search.population import Population, ask
 from mu2net_core.search.random_search import ask_random
+from mu2net_core.search.space import SearchSpace
+from mu2net_core.search.state import SearchState
+from mu2net_core.search.structure import Structure
 
-__all__ = ["DEFAULT_METHOD", "check_method", "method_named", "method_names"]
+__all__ = ["DEFAULT_METHOD", "METHODS", "MU2NET_PLUS", "RANDOM", "Evolution", "SearchMethod", "plan_generation"]
 
 DEFAULT_METHOD = "mu2net-plus"
-_SHIPPED: dict[str, SearchMethod] = {DEFAULT_METHOD: ask, "random": ask_random}
-_GROUP = "mu2net.methods"
+_HERE = "mu2net_core.search.methods"
 
 
-def method_names() -> tuple[str, ...]:
-    """Returns the names of all methods, those of other packages among them, without importing any; sorted."""
-    return tuple(sorted({*_SHIPPED, *(entry.name for entry in entry_points(group=_GROUP))}))
+class SearchMethod(Protocol):
+    """Plans generations (entry point group ``mu2net.methods``): an object, or a module, with these two functions.
 
-
-def check_method(name: str) -> None:
-    """Checks that there is a method of this name.
-
-    Raises:
-        InvalidInputError: no installed package offers it; near names are in the hint.
+    Both are pure: what they return follows from their arguments alone, so that an iteration can go on after a crash
+    and can be repeated. What a method learns it keeps in the state.
     """
-    names = method_names()
-    if name not in names:
-        near = get_close_matches(name, names, n=1)
-        raise InvalidInputError(
-            f"evolve.method: expected {' or '.join(names)}, got {name[:80]!r}.",
-            hint=f"Did you mean {near[0]}?" if near else "Install the package that offers it.",
+
+    def ask(
+        self,
+        state: SearchState,
+        system: System,
+        space: SearchSpace,
+        /,
+        *,
+        num_children: int,
+        structure: Structure,
+        seed: int,
+    ) -> tuple[tuple[ChildPlan, ...], SearchState]:
+        """Returns exactly ``num_children`` plans, and the state with the parents' selections counted.
+
+        Args:
+            state: what is known.
+            system: the newest image of the system; models the task may not use are never parents.
+            space: where hyperparameters may move.
+            num_children: how many to plan.
+            structure: the architecture's part in what may change.
+            seed: of this generation.
+
+        Raises:
+            SearchError: there is no model to start from.
+        """
+        ...
+
+    def tell(self, state: SearchState, trials: Sequence[Trial], /) -> SearchState:
+        """Returns the state once what became of a generation is known.
+
+        Args:
+            state: its population has the children that were kept already, and its trials are among the state's.
+            trials: of the generation, one for each plan, in their order.
+        """
+        ...
+
+
+class _Plan(Protocol):
+    """How an evolution plans a generation."""
+
+    def __call__(
+        self,
+        population: Population,
+        system: System,
+        space: SearchSpace,
+        *,
+        num_children: int,
+        structure: Structure,
+        seed: int,
+    ) -> tuple[tuple[ChildPlan, ...], Population]:
+        """Returns the plans, and the population with its selections counted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evolution:
+    """A search method that decides by who is alive, and remembers nothing else.
+
+    Attributes:
+        plan: a generation.
+    """
+
+    plan: _Plan
+
+    def ask(
+        self,
+        state: SearchState,
+        system: System,
+        space: SearchSpace,
+        /,
+        *,
+        num_children: int,
+        structure: Structure,
+        seed: int,
+    ) -> tuple[tuple[ChildPlan, ...], SearchState]:
+        """Returns plans for one generation, and the state with the selections counted."""
+        plans, population = self.plan(
+            state.population, system, space, num_children=num_children, structure=structure, seed=seed
         )
+        return plans, replace(state, population=population)
+
+    def tell(self, state: SearchState, trials: Sequence[Trial], /) -> SearchState:
+        """Returns the state as it is: who was kept is in the population."""
+        del trials
+        return state
 
 
-def method_named(name: str) -> SearchMethod:
-    """Returns what plans generations: ``mu2net-plus`` is the papers' method, ``random`` the baseline it has to beat.
+MU2NET_PLUS = Evolution(plan=ask)
+"""The papers' method."""
+
+RANDOM = Evolution(plan=ask_random)
+"""The baseline that evolution has to beat."""
+
+METHODS: Registry[SearchMethod] = Registry(
+    group="mu2net.methods",
+    what="search method",
+    shipped={DEFAULT_METHOD: f"{_HERE}:MU2NET_PLUS", "random": f"{_HERE}:RANDOM"},
+    offers=("ask", "tell"),
+)
+"""The search methods there are."""
+
+
+def plan_generation(
+    name: str,
+    state: SearchState,
+    system: System,
+    space: SearchSpace,
+    *,
+    num_children: int,
+    structure: Structure,
+    seed: int,
+) -> tuple[tuple[ChildPlan, ...], SearchState]:
+    """Returns what the method called ``name`` plans; arguments as of ``SearchMethod.ask``.
 
     Raises:
-        InvalidInputError: no installed package offers it.
+        SearchError: it planned another number of children.
     """
-    check_method(name)
-    if name in _SHIPPED:
-        return _SHIPPED[name]
-    (entry, *_) = entry_points(group=_GROUP, name=name)
-    method: SearchMethod = entry.load()
-    return method
+    method = METHODS.load(name)
+    plans, state = method.ask(state, system, space, num_children=num_children, structure=structure, seed=seed)
+    if len(plans) != num_children:
+        raise SearchError(
+            f"The search method {name!r} planned {len(plans)} children; expected {num_children}.",
+            hint="Ask whoever wrote it, or choose another: mu2net config set evolve.method mu2net-plus",
+        )
+    return plans, state

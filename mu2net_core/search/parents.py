@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from mu2net_core.errors import SearchError
+from mu2net_core.scoring import rank_key
 from mu2net_core.search.plan import Member
 
 __all__ = ["sample_parent"]
@@ -44,9 +45,9 @@ def sample_parent(
     return usable[int(rng.random() * len(usable))]
 
 
-def _score_then_age(place: tuple[int, Member]) -> tuple[float, int]:
+def _score_then_age(place: tuple[int, Member]) -> tuple[tuple[bool, float], int]:
     age, member = place
-    return (-1.0 if member.model.score is None else member.model.score, age)
+    return rank_key(member.model.score), age
 
 
 def _shuffled(members: Sequence[Member], rng: Random) -> list[Member]:

@@ -1,21 +1,23 @@
-"""The search method of mu2net: ask for children, tell what became of them. Pure functions over values."""
+"""The models of a task iteration: who can be a parent, who stays; and ``ask``, the papers' way to plan children.
+
+Pure functions over values.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from mu2net_core.objects import Model, Scorer, System
+from mu2net_core.scoring import rank_key, score
 from mu2net_core.search.mutations import draw_preparation, mutate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.scoring import score
 from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
-__all__ = ["Population", "SearchMethod", "ask", "best", "start", "tell", "usable"]
+__all__ = ["Population", "ask", "best", "is_better", "scored_by", "start", "tell", "usable"]
 
 QUALITY_ONLY = Scorer()
 
@@ -37,23 +39,6 @@ class Population:
     past: tuple[Member, ...] = ()
 
 
-class SearchMethod(Protocol):
-    """Plans a generation; ``ask`` is the one of the papers."""
-
-    def __call__(
-        self,
-        population: Population,
-        system: System,
-        space: SearchSpace,
-        *,
-        num_children: int,
-        structure: Structure,
-        seed: int,
-    ) -> tuple[tuple[ChildPlan, ...], Population]:
-        """Returns plans for one generation, and the population with its selections counted; see ``ask``."""
-        ...
-
-
 def start(system: System, task: str, scorer: Scorer = QUALITY_ONLY) -> Population:
     """Returns the population an iteration on ``task`` starts with: the task's retained model, if it has one.
 
@@ -62,7 +47,7 @@ def start(system: System, task: str, scorer: Scorer = QUALITY_ONLY) -> Populatio
     head = system.heads[task]
     if head.model is None or head.model_id is None:
         return Population(task=task)
-    return Population(task=task, members=(Member(id=head.model_id, model=_scored_by(scorer, head.model)),))
+    return Population(task=task, members=(Member(id=head.model_id, model=scored_by(scorer, head.model)),))
 
 
 def ask(
@@ -106,7 +91,7 @@ def tell(population: Population, kept: Collection[Member], *, cap: int) -> Popul
     Where scores tie the newest stay. A model that was retained earlier counts like the others.
     """
     members = (*population.members, *kept)
-    ranked = sorted(range(len(members)), key=lambda age: (_score(members[age]), age), reverse=True)
+    ranked = sorted(range(len(members)), key=lambda age: (_rank(members[age]), age), reverse=True)
     alive = tuple(members[age] for age in sorted(ranked[:cap]))
     return replace(population, members=alive, past=_past(alive, (*population.past, *members)))
 
@@ -114,7 +99,14 @@ def tell(population: Population, kept: Collection[Member], *, cap: int) -> Popul
 def best(population: Population) -> Member | None:
     """Returns the member with the best score, the newest where scores tie; None if there is no member."""
     scored = [member for member in population.members if member.model.score is not None]
-    return max(reversed(scored), key=_score, default=None)
+    return max(reversed(scored), key=_rank, default=None)
+
+
+def is_better(model: Model, before: Model | None) -> bool:
+    """Returns whether a model is better than the one there was, which is scored by the same rule; None: any is."""
+    if before is None or model.scorer is None:
+        return True
+    return rank_key(model.score) > rank_key(scored_by(model.scorer, before).score)
 
 
 def usable(system: System, task: str) -> tuple[list[Member], list[Member]]:
@@ -139,11 +131,12 @@ def _past(alive: tuple[Member, ...], known: tuple[Member, ...]) -> tuple[Member,
     return tuple(member for oid, member in by_id.items() if oid in wanted - living)
 
 
-def _score(member: Member) -> float:
-    return -1.0 if member.model.score is None else member.model.score
-
-
-def _scored_by(scorer: Scorer, model: Model) -> Model:
+def scored_by(scorer: Scorer, model: Model) -> Model:
+    """Returns a model scored by ``scorer``, from what its manifest says; as it is if it says too little."""
     if model.scorer == scorer or model.quality is None or model.costs is None:
         return model
     return replace(model, score=score(model.quality, model.costs, scorer), scorer=scorer)
+
+
+def _rank(member: Member) -> tuple[bool, float]:
+    return rank_key(member.model.score)

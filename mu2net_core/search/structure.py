@@ -13,8 +13,10 @@ __all__ = ["Structure"]
 class Structure(Protocol):
     """The part of an architecture family that decisions need; it deals in names and numbers only."""
 
-    always_trainable: frozenset[str]
-    """Names of the layers every child trains."""
+    @property
+    def always_trainable(self) -> frozenset[str]:
+        """Names of the layers every child trains."""
+        ...
 
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]

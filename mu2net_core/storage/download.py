@@ -128,7 +128,7 @@ def _source(url: str) -> _Source:
         place = parse_place(url, with_host=scheme in _WITH_HOST)
         if looks_secret(url):
             raise InvalidInputError(f"Cannot read {shown(url)}: the URL holds what looks like a key or a signature.")
-        backend = SCHEMES[scheme](place, {})
+        backend = SCHEMES.load(scheme)(place, {})
         return _Source(pieces=partial(_of_bucket, backend, place.root), failure=partial(_bucket_failure, backend))
     if scheme in _HTTP:
         return _web(url)

@@ -1,55 +1,73 @@
-"""Which backend serves which URL. Only schemes whose exclusive creation is known to be one."""
+"""Which backend serves which URL. Only schemes whose exclusive creation is known to be one.
+
+Other packages add theirs through the entry point group ``mu2net.storages``, and promise that; ``StoreTests`` checks it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.plugins import Registry
 from mu2net_core.redaction import shown
 from mu2net_core.storage.backend import Backend
 from mu2net_core.storage.places import Place, parse_place, require
 from mu2net_core.storage.remote import FsspecStore
 from mu2net_core.storage.store import MOST_NAMES
 
-__all__ = ["SCHEMES", "open_remote"]
+__all__ = ["SCHEMES", "OpenBackend", "azure", "gcs", "memory", "open_remote", "s3"]
+
+OpenBackend: TypeAlias = Callable[[Place, Mapping[str, str]], Backend]
+"""Makes the backend of a place, from what was said about how to reach it; contacts nobody."""
 
 
-def _memory(place: Place, options: Mapping[str, str]) -> Backend:
+def memory(place: Place, options: Mapping[str, str]) -> Backend:
+    """Returns what serves ``memory://``."""
     from mu2net_core.storage.memory import MemoryBackend
 
     return MemoryBackend(place, options)
 
 
-def _s3(place: Place, options: Mapping[str, str]) -> Backend:
+def s3(place: Place, options: Mapping[str, str]) -> Backend:
+    """Returns what serves ``s3://``."""
     require("s3fs", place.url, "s3")
     from mu2net_core.storage.s3 import S3Backend
 
     return S3Backend(place, options)
 
 
-def _gcs(place: Place, options: Mapping[str, str]) -> Backend:
+def gcs(place: Place, options: Mapping[str, str]) -> Backend:
+    """Returns what serves ``gs://``."""
     require("gcsfs", place.url, "gcs")
     from mu2net_core.storage.gcs import GcsBackend
 
     return GcsBackend(place, options)
 
 
-def _azure(place: Place, options: Mapping[str, str]) -> Backend:
+def azure(place: Place, options: Mapping[str, str]) -> Backend:
+    """Returns what serves ``abfs://``."""
     require("adlfs", place.url, "azure")
     from mu2net_core.storage.azure import AzureBackend
 
     return AzureBackend(place, options)
 
 
+_HERE = "mu2net_core.storage.schemes"
 _AZURE = ("abfs", "abfss", "az")
-SCHEMES: Mapping[str, Callable[[Place, Mapping[str, str]], Backend]] = {
-    "memory": _memory,
-    "s3": _s3,
-    "gs": _gcs,
-    "gcs": _gcs,
-    **dict.fromkeys(_AZURE, _azure),
-}
+SCHEMES: Registry[OpenBackend] = Registry(
+    group="mu2net.storages",
+    what="storage scheme",
+    shipped={
+        "memory": f"{_HERE}:memory",
+        "s3": f"{_HERE}:s3",
+        **dict.fromkeys(("gs", "gcs"), f"{_HERE}:gcs"),
+        **dict.fromkeys(_AZURE, f"{_HERE}:azure"),
+    },
+    offers=("__call__",),
+)
+"""What opens the storages there are, by the scheme of their URLs."""
 
 
 def open_remote(
@@ -73,4 +91,4 @@ def open_remote(
             hint="Other storages do not keep two writers from overwriting each other; docs/storage.md says which do.",
         )
     place = parse_place(url, with_host=scheme in _AZURE)
-    return FsspecStore(SCHEMES[scheme](place, options), most_names=most_names, sleep=sleep, clock=clock)
+    return FsspecStore(SCHEMES.load(scheme)(place, options), most_names=most_names, sleep=sleep, clock=clock)

@@ -91,6 +91,8 @@ class Attacker(Forger):
             iteration=int(model is not None),
             reset_to=None,
             run=None,
+            improved=None,
+            trials=None,
         )
         return self.head_of(task, self.put(commit))
 

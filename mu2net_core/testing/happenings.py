@@ -11,10 +11,10 @@ from mu2net_core.engine.events import (
     GenerationStarted,
     IterationFinished,
     IterationStarted,
-    Outcome,
     Schedule,
     Spent,
 )
+from mu2net_core.objects import ChildOutcome
 
 __all__ = ["BEGUN", "FINISHED", "GENERATION", "RESUMED", "SAMPLED", "SCHEDULE", "SPENT", "child", "cycle"]
 
@@ -63,7 +63,7 @@ def cycle(number: int, child: int = 0, quality: float | None = 0.5) -> CycleFini
 
 
 def child(
-    number: int, outcome: Outcome = "kept", quality: float | None = 0.5, score: float | None = 0.5
+    number: int, outcome: ChildOutcome = "kept", quality: float | None = 0.5, score: float | None = 0.5
 ) -> ChildFinished:
     """Returns the event of a child that was trained."""
     return ChildFinished(

@@ -158,6 +158,8 @@ def evolve_sample(
         message=f"evolve {task}",
         reset_to=None,
         run=None,
+        improved=None,
+        trials=None,
         identity=None,
         signature=None,
     )

@@ -125,6 +125,8 @@ class Writer:
             message="evil",
             reset_to=None,
             run=None,
+            improved=None,
+            trials=None,
             identity=None,
             signature=None,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.objects import Scorer, Trials
 from mu2net_core.repo import open_repository
 from mu2net_core.repo.merge import merge
 
@@ -30,6 +31,35 @@ HOW = "seed 1, mu2net-plus, 1 generation of 1 child, 1 cycle each\n"
 
 def test_show_says_how_an_iteration_was_run(run) -> None:
     assert HOW in run("show", "digits").out
+
+
+def test_show_tells_every_child_of_an_iteration(run, inside: Path) -> None:
+    repo = open_repository(inside / ".mu2net")
+    head = repo.refs.head("digits")
+    commit = repo.objects.commit(head.commit)
+    (kept,) = commit.trials.whole
+    assert (kept.outcome, kept.model) == ("kept", commit.model)
+    line = f"  child 1   {commit.model[:10]}  kept        {kept.score:.6f}  from {kept.parent[:10]}"
+    assert line in run("show", "digits").out
+    worse = replace(kept, values={**kept.values, "mu": 0.3}, outcome="score", score=0.125, model=None, clones=("norm",))
+    nan = replace(worse, outcome="nan", score=None, clones=())
+    more = replace(commit, parents=(head.commit,), trials=Trials.of([kept, worse, nan], Scorer()), improved=False)
+    repo.refs.append("digits", repo.objects.put(more), after=head)
+    text = run("show", "digits").out
+    assert f"all children:    learning_rate={kept.values['learning_rate']}, " in text
+    assert f"  child 2   -           discarded   0.125000  from {kept.parent[:10]}; copies norm; mu=0.3\n" in text
+    assert f"  child 3   -           not finite         -  from {kept.parent[:10]}; mu=0.3\n" in text
+
+
+def test_an_iteration_that_found_nothing_better_says_so(run, inside: Path) -> None:
+    repo = open_repository(inside / ".mu2net")
+    head = repo.refs.head("digits")
+    assert "none better" not in run("log", "digits").out
+    assert [json.loads(line)["improved"] for line in run("log", "digits", "--json").out.splitlines()] == [True, None]
+    same = replace(repo.objects.commit(head.commit), parents=(head.commit,), improved=False)
+    repo.refs.append("digits", repo.objects.put(same), after=head)
+    assert "    1 child sampled, 1 kept; none better than before\n" in run("log", "digits", "-n", "1").out
+    assert json.loads(run("log", "digits", "-n", "1", "--json").out)["improved"] is False
 
 
 def test_the_long_form_reads_like_git(run) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.api.comparison import Replayed
 from mu2net_core.api.context import Context
 from mu2net_core.api.open import open_repo
+from mu2net_core.api.replay import ReplayReport
 from mu2net_core.api.workspace import Workspace
+from mu2net_core.objects import Children
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
 
@@ -49,6 +52,30 @@ def test_another_comes_out(run, trained_repo: Path) -> None:
     assert all(len(row) == 3 for row in rows)
     document = run("-C", trained_repo, "replay", oid, "--json")
     assert (document.code, document.json()["outcome"]) == (1, "different")
+
+
+def told(**changes: object) -> ReplayReport:
+    """Returns a report that the same came out, and no model, with changes."""
+    nothing = Replayed(model=None, manifest=None, children=Children(sampled=1, discarded={"nan": 1}))
+    numbers = {"iteration": 1, "seed": 7, "step": 0, "steps": 0, "wall_s": 1.0}
+    report = ReplayReport(
+        commit="c" * 64, task="digits", outcome="same", then=nothing, now=nothing, differences=(), **numbers
+    )
+    return replace(report, **changes)
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (told(), "digits: iteration 1 with seed 7: again no child that could be kept"),
+        (told(outcome="different"), "digits: iteration 1 with seed 7: the same model, but other children"),
+    ],
+)
+def test_what_became_of_children_that_left_no_other_model(
+    run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch, report: ReplayReport, line: str
+) -> None:
+    monkeypatch.setattr("mu2net_core.api.replay.replay", lambda *_args, **_more: report)
+    assert run("-C", trained_repo, "replay", "digits").out.splitlines()[0] == line
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mu2net_core.repo import Repository
 from mu2net_core.repo.database import Manifest
 from mu2net_core.repo.merge import merge
 from mu2net_core.repo.plausible import Arrivals, check
-from mu2net_core.search import Member, Population
+from mu2net_core.search import Member, Population, SearchState
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.sharing import commit_of, model_of
 
@@ -83,17 +83,19 @@ def test_an_iteration_on_counts_that_are_at_their_highest_is_published_and_plaus
         seed=1,
         generations=1,
         children=1,
-        population=Population(task="digits", members=(member,), selections={model_id: 7}),
+        search=SearchState(population=Population(task="digits", members=(member,), selections={model_id: 7})),
         started_at=AT,
     )
-    commit_id, _ = publish(repo, context, Workspace.of(repo, "digits"), state, member, 0.5, RUN)
+    commit_id = publish(repo, context, Workspace.of(repo, "digits"), state, member, 0.5, RUN, device="cpu").commit_id
     mine = repo.objects.commit(commit_id)
     assert mine.selections[model_id][repo.agent_id] == LARGEST_COUNT
     check(mine, repo.objects, Arrivals(identity=repo.identity))
 
 
 def test_training_on_counts_that_are_at_their_highest_stays_there(repo: Repository) -> None:
-    trained = Trained(params=(), momentum=(), curve=(0.5,), best_cycle=0, steps=10, examples=80, finite=True)
+    trained = Trained(
+        params=(), momentum=(), curve=(0.5,), best_cycle=0, steps=10, examples=80, all_examples=80, finite=True
+    )
     ref = repo.objects.model(model_of(repo, "digits")).components[-1]
     high = Training(steps=LARGEST_COUNT, examples=LARGEST_COUNT - 1)
     more = _trained_more(replace(ref, training={"digits": high}), Label(), "digits", trained)

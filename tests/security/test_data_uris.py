@@ -9,9 +9,11 @@ import pytest
 from mu2net_core.api.add_task import add_task
 from mu2net_core.api.config import set_
 from mu2net_core.api.context import Context
-from mu2net_core.data import catalogue, describe
+from mu2net_core.data import describe
+from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.repo import Repository
+from mu2net_core.testing.plugins import offer
 from mu2net_core.testing.samples import add_sample_task, sample_repository
 from mu2net_core.testing.secrets import SECRET
 
@@ -64,6 +66,6 @@ def test_what_holds_none_is_let_pass(
         raise OpenedError
 
     monkeypatch.setattr(describe, "open_source", opened)
-    monkeypatch.setattr(catalogue, "entry_points", lambda **_: ["warehouse"])
+    offer(monkeypatch, SOURCES, warehouse=opened)
     with pytest.raises(OpenedError):
         add_task(repo, context, uri, name="dogs")

@@ -23,7 +23,7 @@ from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.vetting import read_note, vet
-from mu2net_core.search import Population
+from mu2net_core.search import Population, SearchState
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.servers import Bucket
 
@@ -50,7 +50,7 @@ def begin_iteration(repo: Repository, task: str) -> Workspace:
         seed=7,
         generations=2,
         children=3,
-        population=Population(task=task),
+        search=SearchState(population=Population(task=task)),
         started_at="2026-01-01T00:00:00.000000+00:00",
     )
     with workspace.lock(task):

@@ -12,7 +12,19 @@ import pytest
 from mu2net_core.api.context import Context
 from mu2net_core.api.names import find_model
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import AccessRule, Children, Commit, Costs, Scorer, Snapshot, Training, hash_bytes, object_key
+from mu2net_core.objects import (
+    AccessRule,
+    Children,
+    Commit,
+    Costs,
+    Scorer,
+    Snapshot,
+    Training,
+    Trial,
+    Trials,
+    hash_bytes,
+    object_key,
+)
 from mu2net_core.repo import Remote, Repository, create_repository
 from mu2net_core.repo.fetching import fetch
 from mu2net_core.repo.fsck import examine, fsck
@@ -103,6 +115,9 @@ def of_the_other(evil: Writer) -> str:
     return evil.objects.commit(evil.head("letters").commit).model or ""
 
 
+TRIAL = Trial(values={"mu": 0.1}, parent="a" * 64, outcome="score", score=0.5, cost=1.0)
+KEPT = replace(TRIAL, outcome="kept", model="b" * 64)
+
 ABSURD: dict[str, tuple[str, Callable[[Writer], Commit]]] = {
     "parents of another task": (
         "and its parents of letters",
@@ -123,6 +138,24 @@ ABSURD: dict[str, tuple[str, Callable[[Writer], Commit]]] = {
         lambda evil: commit(selections={of_the_other(evil): {"e" * 32: 2**53}})(evil),
     ),
     "children beyond counting": ("counts up to", commit(children=Children(sampled=2**50))),
+    "more trials than children": (
+        "it tells of 2 trials, and of 1 children",
+        commit(children=Children(sampled=1), trials=Trials.of([TRIAL, TRIAL], Scorer())),
+    ),
+    "more kept trials than kept children": (
+        "it tells of 1 trials, and of 1 children",
+        commit(children=Children(sampled=1), trials=Trials.of([KEPT], Scorer())),
+    ),
+    "a trial with words like a book": (
+        "text of 5000 characters",
+        commit(children=Children(sampled=1), trials=Trials.of([replace(TRIAL, clones=("x" * 5_000,))], Scorer())),
+    ),
+    "trials by a rule like a book": (
+        "text of 5000 characters",
+        commit(children=Children(sampled=1), trials=Trials.of([TRIAL], Scorer(name="x" * 5_000))),
+    ),
+    "a merge with trials": ("no merge that its parents give", merged(trials=Trials.of([], Scorer()))),
+    "a merge that found something": ("no merge that its parents give", merged(improved=True)),
     "a time far ahead": ("which is not yet", commit(finished_at=NEVER)),
     "a beginning far ahead": ("which is not yet", commit(started_at=NEVER)),
     "a time that is none": ("expected a time", commit(finished_at="2026-99-99T00:00:00.000000+00:00")),
@@ -187,6 +220,7 @@ def test_a_head_that_cannot_be_genuine_is_named_and_not_stored(
         commit(identity=SAMPLE_IDENTITY),
         commit(removed=True),
         commit(iteration=0),
+        commit(children=Children(sampled=2, kept=1), trials=Trials.of([TRIAL, KEPT], Scorer(name="golf"))),
         task(access=AccessRule.only(["team"])),
     ],
 )

@@ -24,7 +24,7 @@ from mu2net_core.api.init import init
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotFoundError, SearchError
-from mu2net_core.objects import Model
+from mu2net_core.objects import Children, Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
@@ -68,6 +68,12 @@ def test_an_iteration_ends_in_a_commit_with_its_best_model(planted) -> None:
     assert (commit.children.sampled, commit.children.kept) == (4, iteration.kept)
     assert commit.agent is not None
     assert commit.agent.id == repo.agent_id
+    assert commit.improved
+    assert commit.trials is not None
+    tried = commit.trials.whole
+    assert [trial.outcome for trial in tried].count("kept") == iteration.kept
+    (winner,) = [trial for trial in tried if trial.model == iteration.model]
+    assert (winner.score, winner.parent, winner.values) == (model.score, model.parent, model.hyperparameters)
     assert commit.started_at < commit.finished_at
     assert (model.quality, model.test_quality) == (iteration.validation, iteration.test)
     assert iteration.validation > 0.2
@@ -279,7 +285,7 @@ def test_without_a_root_there_is_nothing_to_begin_from(world) -> None:
     assert caught.value.hint == "Finish it: mu2net init"
 
 
-def test_if_all_children_diverge_the_head_stays_and_the_repository_is_clean(world) -> None:
+def test_an_iteration_whose_children_all_diverge_is_recorded_as_one_that_found_nothing(world) -> None:
     here = world(MU2NET_SPACE_LEARNING_RATE="[1e38]", MU2NET_DEFAULT_LEARNING_RATE="1e38")
     init(Path("repo"), here.context, preset="vit-mini")
     repo, events = here.open(), []
@@ -288,7 +294,12 @@ def test_if_all_children_diverge_the_head_stays_and_the_repository_is_clean(worl
     with pytest.raises(SearchError, match="None of the 2 children of digits trained to a finite loss"):
         here.evolve(repo, seed=1, generations=1, on_event=events.append)
     assert {event.outcome for event in events if isinstance(event, ChildFinished)} == {"nan"}
-    assert load_system(repo).heads["digits"] == before
+    commit = load_system(repo).heads["digits"].commit
+    assert (commit.parents, commit.model, commit.iteration, commit.improved) == ((before.commit_id,), None, 1, False)
+    assert commit.children == Children(sampled=2, kept=0, discarded={"nan": 2})
+    assert commit.trials is not None
+    assert [(trial.outcome, trial.score) for trial in commit.trials.each] == [("nan", None)] * 2
+    assert Workspace.of(repo, "digits").load() is None
     assert here.is_clean(repo)
 
 
@@ -300,7 +311,7 @@ def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selec
     (iteration,) = result.iterations
     assert (iteration.improved, iteration.model, iteration.test) == (False, before.model_id, 1.0)
     commit = repo.objects.commit(iteration.commit)
-    assert commit.message == f"iteration {iteration.iteration}: no better model"
+    assert (commit.message, commit.improved) == (f"iteration {iteration.iteration}: no better model", False)
     assert commit.times_selected(before.model_id) > before.commit.times_selected(before.model_id)
     assert 0 <= result.seed < 2**31
     assert grown.is_clean(repo)

@@ -18,7 +18,7 @@ from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.search import Member, Population
+from mu2net_core.search import Member, Population, SearchState
 from mu2net_core.testing.samples import evolve_sample, sample_task
 
 NOW = timedelta(seconds=-60)  # so that even what was made a moment ago is old enough
@@ -61,7 +61,7 @@ def test_what_a_running_iteration_needs_stays(ann: Repository, context: Context)
         seed=1,
         generations=1,
         children=1,
-        population=Population(task="b", members=(Member(id=head.model_id, model=head.model),)),
+        search=SearchState(population=Population(task="b", members=(Member(id=head.model_id, model=head.model),))),
         started_at=context.timestamp(),
     )
     Workspace.of(ann, "b").save(state)

@@ -15,7 +15,8 @@ from mu2net_core.objects import AccessRule, Run, Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.refs import Refs
-from mu2net_core.search import Member, Population
+from mu2net_core.scoring import score
+from mu2net_core.search import Member, Population, SearchState
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
 from mu2net_core.testing.sharing import model_of
 
@@ -100,7 +101,7 @@ def test_what_was_finished_under_another_scorer_is_scored_again(
 ) -> None:
     other = repo.objects.model(repo.objects.commit(base.commit).model)
     scorer = Scorer(factor=0.5, params_scale=10)
-    costly = replace(other, scorer=scorer, score=scorer.score(other.quality, other.costs), quality=1.0)
+    costly = replace(other, scorer=scorer, score=score(other.quality, other.costs, scorer), quality=1.0)
     theirs = next_commit(repo, base, model=repo.objects.put(costly), finished_at="2026-01-02T00:00:00.000000+00:00")
     repo.refs.append("a", theirs, after=base)
     mine = next_commit(repo, base)
@@ -133,7 +134,7 @@ class TestPurgedMeanwhile:
         workspace.save(state)
         winner = Member(id="0" * 64, model=repo.objects.model(repo.objects.commit(base.commit).model))
         with pytest.raises(ConflictError, match="a was purged while it evolved"):
-            publish(repo, context, workspace, state, winner, 0.5, RUN)
+            publish(repo, context, workspace, state, winner, 0.5, RUN, device="cpu")
         assert workspace.load() is None
         assert repo.refs.head("a") == base
 
@@ -161,7 +162,7 @@ def state_of(repo: Repository, base: HeadState, started_at: str) -> IterationSta
         seed=1,
         generations=1,
         children=1,
-        population=Population(task="a"),
+        search=SearchState(population=Population(task="a")),
         started_at=started_at,
     )
 
@@ -204,7 +205,7 @@ def test_a_commit_counts_selections_only_of_models_that_all_of_its_readers_may_s
     base = repo.refs.append("a", repo.objects.put(before), after=base)
     state = state_of(repo, base, "2026-02-01T00:00:00.000000+00:00")
     population = Population(task="a", selections={**dict.fromkeys(models.values(), 1), root: 1})
-    state = replace(state, snapshot=before.snapshot, population=population)
+    state = replace(state, snapshot=before.snapshot, search=SearchState(population=population))
     winner = Member(id=models["a"], model=replace(repo.objects.model(models["a"]), test_quality=0.5))
-    commit_id, _ = publish(repo, context, Workspace.of(repo, "a"), state, winner, 0.5, RUN)
-    assert set(repo.objects.commit(commit_id).selections) == {models["a"], models["open"], root}
+    published = publish(repo, context, Workspace.of(repo, "a"), state, winner, 0.5, RUN, device="cpu")
+    assert set(repo.objects.commit(published.commit_id).selections) == {models["a"], models["open"], root}

@@ -91,6 +91,24 @@ def test_every_iteration_of_a_history_can_be_repeated(grown, named: str) -> None
     assert (report.outcome, report.iteration) == ("same", {"digits": 4, "digits~2": 2}[named])
 
 
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda each: (replace(each[0], cost=1.0), *each[1:]), "child 1"),
+        (lambda each: (*each[:3], replace(each[3], clones=("elsewhere",))), "child 4"),
+        (lambda each: each[:3], "children that are told of"),
+    ],
+)
+def test_a_child_that_came_out_otherwise_is_named_though_the_best_is_the_same(grown, change, what: str) -> None:
+    repo = grown.open()
+    commit = commit_of(repo, head_of(repo))
+    assert commit.trials is not None
+    other = repo.objects.put(replace(commit, trials=replace(commit.trials, each=change(commit.trials.each))))
+    report = replay(repo, grown.context, other)
+    assert (report.outcome, report.now.model) == ("different", commit.model)
+    assert [difference.what for difference in report.differences] == [what]
+
+
 def changed(repo: Repository, oid: str, **changes: object) -> str:
     """Stores the commit ``oid`` with another account of its run, and returns its id."""
     commit = commit_of(repo, oid)

@@ -16,7 +16,7 @@ from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Head
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.search import start
+from mu2net_core.search import SearchState, start
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 CHANGED = {"evolve.generations": 2, "evolve.children": 3, "evolve.batch_size": 16}
@@ -43,7 +43,7 @@ def workspace(repo: Repository) -> Workspace:
         changed=CHANGED,
         settings=digest_of(PRESET),
         generation=1,
-        population=start(load_system(repo), "a"),
+        search=SearchState(population=start(load_system(repo), "a")),
         started_at=STARTED,
     )
     workspace.save(state)
@@ -165,5 +165,6 @@ def test_what_lost_a_component_it_trained_cannot_go_on(workspace: Workspace, con
     assert state is not None
     (member,) = state.population.members
     child = replace(member, model=replace(member.model, test_quality=None))
-    workspace.save(replace(state, population=replace(state.population, members=(member, child))))
+    population = replace(state.population, members=(member, child))
+    workspace.save(replace(state, search=SearchState(population=population)))
     assert "What it trained is not all there" in stuck(workspace, context)

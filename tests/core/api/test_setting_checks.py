@@ -15,6 +15,9 @@ from mu2net_core.api.settings import effective_preset, known_keys, setting_descr
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.presets import PRESETS, preset_named
 from mu2net_core.repo import Repository, open_repository
+from mu2net_core.scoring import SCORERS, decay
+from mu2net_core.search import METHODS, RANDOM
+from mu2net_core.testing.plugins import offer
 
 KEYS = known_keys(preset_named("vit-ti0"))
 
@@ -76,12 +79,17 @@ def test_what_is_refused_says_what_would_be_right(
 
 
 def test_a_method_of_another_package_can_be_set(repo: Repository, context: Context, monkeypatch) -> None:
-    class Entry:
-        name = "theirs"
-
-    monkeypatch.setattr("mu2net_core.search.methods.entry_points", lambda group, name=None: [Entry()])
+    offer(monkeypatch, METHODS, theirs=RANDOM)
     assert config.set_(repo, context, "evolve.method", "theirs").value == "theirs"
     assert config.choices("evolve.method") == ("mu2net-plus", "random", "theirs")
+
+
+def test_a_scorer_of_another_package_can_be_set(repo: Repository, context: Context, monkeypatch) -> None:
+    offer(monkeypatch, SCORERS, theirs=decay)
+    assert config.set_(repo, context, "scorer.name", "theirs").value == "theirs"
+    assert config.choices("scorer.name") == ("decay", "theirs")
+    with pytest.raises(InvalidInputError, match=r"expected decay or theirs, got 'their'(.|\n)*Did you mean theirs\?"):
+        config.set_(repo, context, "scorer.name", "their")
 
 
 def test_a_wrong_name_from_the_environment_or_a_file_says_where_it_was_set(

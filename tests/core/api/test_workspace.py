@@ -10,7 +10,7 @@ from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.repo import Repository
-from mu2net_core.search import Population
+from mu2net_core.search import Population, SearchState
 from mu2net_core.testing.samples import sample_component
 
 STATE = IterationState(
@@ -22,7 +22,7 @@ STATE = IterationState(
     seed=7,
     generations=2,
     children=3,
-    population=Population(task="a/b"),
+    search=SearchState(population=Population(task="a/b")),
     started_at="2026-01-01T00:00:00.000000+00:00",
 )
 

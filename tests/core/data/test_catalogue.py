@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.data import absolute_uri, catalogue, data_folder, default_name, open_source
-from mu2net_core.data.catalogue import split_uri
+from mu2net_core.data import absolute_uri, data_folder, default_name, open_source
+from mu2net_core.data.catalogue import SOURCES, split_uri
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import check_name
+from mu2net_core.testing.plugins import offer
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,15 @@ def test_an_unknown_scheme_gets_near_names() -> None:
 
 
 def test_other_packages_can_add_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint(name="mine", value="builtins:dict", group="mu2net.sources")
-    found = {("mu2net.sources", "mine"): (point,)}
-    monkeypatch.setattr(catalogue, "entry_points", lambda *, group, name: found.get((group, name), ()))
-    monkeypatch.setattr(EntryPoint, "load", lambda _: lambda rest, *, options, data_dir: (rest, options, data_dir))
+    offer(monkeypatch, SOURCES, mine=lambda rest, *, options, data_dir: (rest, options, data_dir))
     assert open_source("mine:a/b", options={"k": 1}, data_dir="/d") == ("a/b", {"k": 1}, "/d")
+
+
+def test_what_looks_like_a_version_is_one_unless_a_package_offers_the_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert split_uri("mnist:3.0.1") == ("tfds", "mnist:3.0.1")
+    offer(monkeypatch, SOURCES, mnist=lambda rest, *, options, data_dir: rest)
+    assert split_uri("mnist:3.0.1") == ("mnist", "3.0.1")
+    assert split_uri("tfds:mnist:3.0.1") == ("tfds", "mnist:3.0.1")
 
 
 def test_where_prepared_data_lies() -> None:

@@ -9,16 +9,17 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mu2net_core.data import ExampleStream, ReadAhead, Source, SourceInfo, Stored, catalogue, describe_task, load_split
+from mu2net_core.data import ExampleStream, ReadAhead, Source, SourceInfo, Stored, describe_task, load_split
+from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.data.source import Options
 from mu2net_core.errors import DataError
 from mu2net_core.objects import Slice, Task
+from mu2net_core.testing.plugins import offer
 
 ROOT = Path(__file__).parents[3]
 SIZE = (1, 2)
@@ -53,9 +54,7 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> Numbers:
     def factory(rest: str, *, options: Options, data_dir: str | None) -> Source:
         return source
 
-    point = EntryPoint(name="numbers", value="builtins:dict", group="mu2net.sources")
-    monkeypatch.setattr(catalogue, "entry_points", lambda *, group, name: (point,) if name == "numbers" else ())
-    monkeypatch.setattr(EntryPoint, "load", lambda _: factory)
+    offer(monkeypatch, SOURCES, numbers=factory)
     return source
 
 

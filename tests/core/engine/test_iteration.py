@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,10 @@ from mu2net_core.engine.events import (
 )
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.programs import Programs
-from mu2net_core.objects import Seen, System
-from mu2net_core.search import best, start
+from mu2net_core.errors import SearchError
+from mu2net_core.objects import Seen, System, Trial, decode, encode
+from mu2net_core.search import METHODS, MU2NET_PLUS, SearchSpace, SearchState, best, start
+from mu2net_core.testing.plugins import offer
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
 
@@ -34,7 +39,7 @@ def begin(system: System, *, generations: int = 3, children: int = 3, seed: int 
         seed=seed,
         generations=generations,
         children=children,
-        population=start(system, "a"),
+        search=SearchState(population=start(system, "a")),
         started_at="2026-01-01T00:00:00.000000+00:00",
     )
 
@@ -223,6 +228,91 @@ def test_another_search_method_can_plan(bench: Workbench, system: System) -> Non
     for member in state.population.members:
         assert member.model.parent == root
         assert all(ref.trainable for ref in member.model.components)
+
+
+class Learner:
+    """Plans as the papers do, notes how many children of each kind it was told of, and lets that decide."""
+
+    told: list[tuple[Trial, ...]]
+
+    def __init__(self) -> None:
+        self.told = []
+
+    def ask(self, state: SearchState, system: System, space: SearchSpace, /, **asked: Any) -> Any:
+        plans, known = MU2NET_PLUS.ask(state, system, space, **asked)
+        return tuple(replace(plan, seed=plan.seed ^ int(state.memory.get("mark", 0))) for plan in plans), known
+
+    def tell(self, state: SearchState, trials: Sequence[Trial], /) -> SearchState:
+        self.told.append(tuple(trials))
+        counts = Counter(trial.outcome for trial in state.trials)
+        mark = sum(int(1000 * (trial.score or 0.0)) for trial in state.trials)
+        return replace(state, memory={"outcomes": tuple(sorted(counts)), "mark": mark, **counts})
+
+
+@pytest.fixture
+def learner(monkeypatch: pytest.MonkeyPatch) -> Learner:
+    offer(monkeypatch, METHODS, learner=(method := Learner()))
+    return method
+
+
+LEARNING = replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, method="learner"))
+
+
+def test_a_method_is_told_what_became_of_every_child(bench: Workbench, system: System, learner: Learner) -> None:
+    watch = Watch()
+    state = run(bench, system, begin(system), watch, shop=bench.workshop("a", preset=LEARNING))
+    reports = [event.children for event in watch.events if isinstance(event, GenerationFinished)]
+    assert [len(trials) for trials in learner.told] == [3, 3, 3]
+    told = [trial for trials in learner.told for trial in trials]
+    assert {trial.outcome for trial in told} == {"kept", "score"}
+    for trial, report in zip(told, (child for children in reports for child in children), strict=True):
+        assert (trial.parent, trial.outcome, trial.score) == (report.parent, report.outcome, report.score)
+        assert trial.model == report.model
+        changed = {mutation.name: mutation.after for mutation in report.mutations}
+        assert {f"clone:{name}" for name in trial.clones} == {name for name in changed if name.startswith("clone:")}
+        assert all(trial.values[n.removeprefix("hp:")] == v for n, v in changed.items() if n.startswith("hp:"))
+        assert trial.cost > 0
+        assert trial.cost % (48 * 2) == 0  # two cycles of all examples
+    assert state.search.trials == tuple(told)
+    assert state.search.memory["kept"] == state.counts.kept
+
+
+def test_what_a_child_costs_is_the_same_every_time_and_less_if_it_diverges(
+    bench: Workbench, system: System, scripted
+) -> None:
+    costs = [[t.cost for t in run(bench, system, begin(system, generations=1)).search.trials] for _ in range(2)]
+    assert costs[0] == costs[1]
+    shop = replace(bench.workshop("a"), programs=scripted((float("nan"), 0)))
+    (first, *_) = run(bench, system, begin(system, generations=1), shop=shop).search.trials
+    assert (first.outcome, first.score, first.model) == ("nan", None, None)
+    assert first.cost == costs[0][0] / 2  # given up after the first of two cycles
+
+
+def test_a_method_that_learns_goes_on_after_a_crash_as_if_there_had_been_none(
+    bench: Workbench, system: System, learner: Learner
+) -> None:
+    straight, shop = Watch(), bench.workshop("a", preset=LEARNING)
+    expected = run(bench, system, begin(system), straight, shop=shop)
+    assert expected.search.memory["mark"] != 0
+    for saved in straight.saved[:-1]:
+        state = decode(encode(saved), IterationState, what="the state")
+        assert state == saved
+        assert run(bench, system, state, shop=shop) == expected
+    forgetful = replace(straight.saved[0], search=replace(straight.saved[0].search, memory={}))
+    assert ids(run(bench, system, forgetful, shop=shop)) != ids(expected)
+
+
+def test_a_method_that_plans_too_few_children_is_named(
+    bench: Workbench, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lazy(Learner):
+        def ask(self, *state: Any, **asked: Any) -> Any:
+            plans, known = super().ask(*state, **asked)
+            return plans[1:], known
+
+    offer(monkeypatch, METHODS, learner=Lazy())
+    with pytest.raises(SearchError, match=r"The search method 'learner' planned 2 children; expected 3\."):
+        run(bench, system, begin(system), shop=bench.workshop("a", preset=LEARNING))
 
 
 def test_no_more_models_stay_alive_than_the_cap(bench: Workbench, system: System) -> None:

@@ -11,6 +11,8 @@ import pytest
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.errors import InternalError, InvalidInputError, NotFoundError
 from mu2net_core.nn import LayerSpec, Params, VisionTransformer, family_named
+from mu2net_core.nn.registry import FAMILIES
+from mu2net_core.testing.plugins import offer
 
 REFERENCE = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")) / "vit_reference"
 FAMILY = family_named("vit")
@@ -249,12 +251,7 @@ def test_families_are_found_by_name_one_object_per_process() -> None:
 
 
 def test_a_family_of_another_package_is_found_through_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Entry:
-        def load(self) -> type:
-            return VisionTransformer
-
-    monkeypatch.setattr("mu2net_core.nn.registry.entry_points", lambda group, name: [Entry()])
-    monkeypatch.setattr("mu2net_core.nn.registry.family_named", family_named.__wrapped__)
+    offer(monkeypatch, FAMILIES, **{"vit-of-another": VisionTransformer})
     assert isinstance(family_named.__wrapped__("vit-of-another"), VisionTransformer)
 
 

@@ -29,6 +29,8 @@ from mu2net_core.objects import (
     Seen,
     Snapshot,
     Training,
+    Trial,
+    Trials,
     decode,
     encode,
     hash_bytes,
@@ -96,10 +98,29 @@ REPEATABLE = replace(
         seen=(Seen(generation=1, snapshot="1" * 64),),
     ),
 )
+TRIED = replace(
+    COMMIT,
+    improved=False,
+    trials=Trials.of(
+        [
+            Trial(
+                values={"mu": 0.2, "nesterov": False},
+                clones=("embedding",),
+                parent="d" * 64,
+                outcome="kept",
+                score=1 / 3,
+                cost=1e12,
+                model="e" * 64,
+            ),
+            Trial(values={"mu": 0.2, "nesterov": True}, parent="d" * 64, outcome="nan", score=None, cost=0.0),
+        ],
+        Scorer(),
+    ),
+)
 SNAPSHOT = Snapshot(heads={"x": "e" * 64, "a/b": "f" * 64}, roots={"default": "d" * 64})
 ENTRY = HeadEntry(commit="e" * 64, previous=None)
 
-VALUES = [TASK, MODEL, COMMIT, REPEATABLE, SNAPSHOT, ENTRY]
+VALUES = [TASK, MODEL, COMMIT, REPEATABLE, TRIED, SNAPSHOT, ENTRY]
 
 
 @pytest.mark.parametrize(
@@ -109,10 +130,11 @@ VALUES = [TASK, MODEL, COMMIT, REPEATABLE, SNAPSHOT, ENTRY]
         (MODEL, "eabf39ae94039020c5ccda971a34f1835e411cca20382b125d42a1738bb5095d"),
         (COMMIT, "8065060eb8e9d341ca8619733439efb3cbf527ea129bd97d36ad746c9446a2c1"),
         (REPEATABLE, "dd0229613d5e6e39fcb79dc12d8744a81ef3707264303d7c32e383226a6176af"),
+        (TRIED, "67e4caa31eb370fadf9352a0c8149f138e7c4fdb553e6e0fa78b43b6e73aca90"),
         (SNAPSHOT, "f3292b118d4d3b63dd2d32b54f7a8e6ce4eec3ee3e94142733e5f035496e0acf"),
         (ENTRY, "9e6dfefad14744dc3915a4a76466c4df7bd38b1741001698984dd05a94b97b22"),
     ],
-    ids=["task", "model", "commit", "repeatable commit", "snapshot", "entry"],
+    ids=["task", "model", "commit", "repeatable commit", "commit with trials", "snapshot", "entry"],
 )
 def test_the_bytes_are_pinned(value: object, oid: str) -> None:
     assert hash_bytes(encode(value)) == oid

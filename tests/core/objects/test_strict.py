@@ -30,6 +30,8 @@ from mu2net_core.objects import (
     Snapshot,
     Task,
     Training,
+    Trial,
+    Trials,
     decode,
     decode_strict,
     encode,
@@ -102,9 +104,20 @@ RUN: dict[str, Any] = {
     "seen": [{"generation": 1, "snapshot": OTHER}, {"generation": 2, "snapshot": OID}],
 }
 REPEATABLE = replace(COMMIT, run=decode(encode(RUN), Run, what="run"))
+TRIAL = Trial(
+    values={"mu": 0.1, "momentum": 0.5},
+    clones=("block", "head"),
+    parent=OID,
+    outcome="kept",
+    score=0.5,
+    cost=1e9,
+    model=OTHER,
+)
+DISCARDED = replace(TRIAL, values={"mu": 0.1, "momentum": 0.9}, outcome="score", score=-0.5, model=None)
+TRIED = replace(COMMIT, improved=True, trials=Trials.of([TRIAL, DISCARDED], Scorer()))
 SNAPSHOT = Snapshot(heads={"cats": OID}, roots={"tiny": OTHER})
 ENTRY = HeadEntry(commit=OID, previous=OTHER)
-VALUES: list[Any] = [TASK, MODEL, COMMIT, REPEATABLE, SNAPSHOT, ENTRY]
+VALUES: list[Any] = [TASK, MODEL, COMMIT, REPEATABLE, TRIED, SNAPSHOT, ENTRY]
 
 
 def decoded(data: bytes, kind: type[Any], limits: Limits = LIMITS) -> Any:
@@ -205,6 +218,10 @@ def _run(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda table: table.update(run={**RUN, **values})
 
 
+def _trial(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda table: table["trials"]["each"][0].update(values)
+
+
 def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda table: table["components"][0].update(values)
 
@@ -264,6 +281,19 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (COMMIT, _run(settings={"evolve.children": 2**60}), "absurd"),
         (COMMIT, _run(settings={"space.num_layers": [1, 2**60]}), "absurd"),
         (COMMIT, _run(settings={"space.mu": {}}), "settings"),
+        (TRIED, _trial(parent="../x"), "64 hex digits"),
+        (TRIED, _trial(model="x"), "64 hex digits"),
+        (TRIED, _trial(clones=["head", "block"]), "clones of a trial: expected sorted"),
+        (TRIED, _trial(clones=["head", "head"]), "clones of a trial: expected sorted"),
+        (TRIED, _trial(cost=-1.0), "expected numbers, got the score 0.5 and the cost -1.0"),
+        (TRIED, _trial(cost=None), "cost"),
+        (TRIED, _trial(values={"x": 2**60}), "absurd"),
+        (TRIED, _trial(outcome="nan"), "has a score unless it diverged"),
+        (TRIED, lambda table: table["trials"].update(shared={"x": -(2**60)}), "absurd"),
+        (TRIED, lambda table: table["trials"].update(shared={"momentum": 0.5}), "not those that all share"),
+        (TRIED, lambda table: table["trials"].update(each=table["trials"]["each"] * 501), "at most 1000 trials"),
+        (TRIED, lambda table: table["trials"]["scorer"].update(factor=0), "factor must lie in"),
+        (TRIED, _set(improved=1), "improved"),
         (SNAPSHOT, _set(heads={"a": "x"}), "64 hex digits"),
         (SNAPSHOT, _set(heads={"../a": OID}), "not a name"),
         (SNAPSHOT, _set(roots={"CON": OID}), "not a name"),

@@ -24,6 +24,8 @@ from mu2net_core.objects import (
 )
 from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge, news
 from mu2net_core.repo.purged import redacted_task
+from mu2net_core.scoring import SCORERS, decay
+from mu2net_core.testing.plugins import offer
 from mu2net_core.testing.samples import sample_task
 
 BOB = Agent(id="bob", host="there", device="none")
@@ -104,7 +106,7 @@ class Shelf:
         """Stores work whose model has quality and costs, and the score they come to."""
         costs = Costs(params=params, accounted_params=float(params), flops=0)
         model = replace(self.model(self.unpriced(quality)), costs=costs, scorer=scorer)
-        model = replace(model, score=scorer.score(quality, costs))
+        model = replace(model, score=decay(quality, costs, scorer))
         work = self.commit(self.work(*parents, minute=minute))
         return self.put(replace(work, model=self.put(model)))
 
@@ -221,6 +223,33 @@ class TestMerge:
         two = shelf.rated(quality=0.2, params=1, scorer=Scorer(name="golf"), minute=1)
         with pytest.raises(ConflictError, match="the rule 'golf' is none we know"):
             merge(shelf, [one, two])
+
+    def test_a_rule_of_another_package_judges_where_it_is_installed(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        offer(monkeypatch, SCORERS, golf=lambda quality, costs, scorer: -costs.params + quality)
+        large = shelf.rated(quality=0.9, params=10, scorer=Scorer(), minute=1)
+        small = shelf.rated(quality=0.2, params=1, scorer=Scorer(name="golf"), minute=2)
+        assert merge(shelf, [large, small])[1].model == shelf.commit(small).model
+        newest = shelf.rated(quality=0.1, params=2, scorer=Scorer(), minute=3)
+        assert merge(shelf, [large, small, newest])[1].model == shelf.commit(large).model
+
+    def test_refuses_a_rule_that_gives_no_number(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+        offer(monkeypatch, SCORERS, golf=lambda quality, costs, scorer: 1 / 0)
+        one = shelf.rated(quality=0.1, params=1, scorer=Scorer())
+        two = shelf.rated(quality=0.2, params=1, scorer=Scorer(name="golf"), minute=1)
+        with pytest.raises(ConflictError, match="The scorer 'golf' gives no finite number"):
+            merge(shelf, [one, two])
+
+    def test_a_model_without_a_score_loses_to_any_other_and_wins_over_none(self, shelf: Shelf) -> None:
+        base = shelf.work()
+        scored = replace(shelf.model(shelf.scored(-5.0)), scorer=Scorer())
+        bad = shelf.put(replace(shelf.commit(shelf.work(base, minute=1)), model=shelf.put(scored)))
+        unscored = shelf.put(replace(scored, score=None))
+        unknown = shelf.put(replace(shelf.commit(shelf.work(base, minute=9)), model=unscored))
+        nothing = shelf.work(base, minute=10)
+        assert merge(shelf, [bad, unknown, nothing])[1].model == shelf.commit(bad).model
+        assert merge(shelf, [unknown, nothing])[1].model == unscored
 
     def test_refuses_two_tasks(self, shelf: Shelf) -> None:
         one = shelf.work()

@@ -2,23 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from mu2net_core.errors import InvalidInputError
-from mu2net_core.search import ask, ask_random, method_named
+from mu2net_core.errors import PluginError
+from mu2net_core.search import METHODS, MU2NET_PLUS, RANDOM, ask, ask_random
 
 
 def test_the_papers_method_and_random_search_are_shipped() -> None:
-    assert method_named("mu2net-plus") is ask
-    assert method_named("random") is ask_random
-    with pytest.raises(InvalidInputError, match=r"expected mu2net-plus or random, got 'annealing'(.|\n)*Install"):
-        method_named("annealing")
-
-
-def test_another_packages_method_is_found_through_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Entry:
-        name = "theirs"
-
-        def load(self):
-            return ask_random
-
-    monkeypatch.setattr("mu2net_core.search.methods.entry_points", lambda group, name=None: [Entry()])
-    assert method_named("theirs") is ask_random
+    assert METHODS.names() == ("mu2net-plus", "random")
+    assert METHODS.load("mu2net-plus") is MU2NET_PLUS
+    assert METHODS.load("random") is RANDOM
+    assert (MU2NET_PLUS.plan, RANDOM.plan) == (ask, ask_random)
+    with pytest.raises(PluginError, match=r"No search method 'annealing' is installed; there are mu2net-plus, random"):
+        METHODS.load("annealing")

@@ -1,12 +1,12 @@
-"""From quality and costs to the score that evolution maximises."""
+"""What a model costs its task: a component that several tasks use is shared out among them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mu2net_core.objects import ComponentRef, Costs, Model, Scorer
+from mu2net_core.objects import ComponentRef, Model
 
-__all__ = ["account", "accounted_params", "score"]
+__all__ = ["account", "accounted_params"]
 
 
 def accounted_params(components: Iterable[ComponentRef], users: Mapping[str, frozenset[str]], task: str) -> float:
@@ -30,8 +30,3 @@ def account(retained: Iterable[Model]) -> dict[str, frozenset[str]]:
             for ref in model.components:
                 users.setdefault(ref.id, set()).add(model.task)
     return {oid: frozenset(tasks) for oid, tasks in users.items()}
-
-
-def score(quality: float, costs: Costs, scorer: Scorer) -> float:
-    """Returns ``quality × factor^(accounted_params / params_scale) × factor^(flops / flops_scale)``."""
-    return scorer.score(quality, costs)
