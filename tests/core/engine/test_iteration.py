@@ -15,8 +15,9 @@ from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Seen, System
 from mu2net_core.search import best, start
+from mu2net_core.testing.dense import DenseFamily
 from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
 
 @pytest.fixture
