@@ -32,6 +32,7 @@ class _Dense(LayerKind):
     """A product of ``inputs`` and a kernel: ``outputs`` numbers."""
 
     name = "head"
+    in_float32 = True
     _std = 0.0
 
     def takes(self, spec: LayerSpec) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.engine.drafting import Draft, draft_all, grouped
+from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Mutation, System
 from mu2net_core.search import ChildPlan, Population
 from mu2net_core.testing.systems import SystemBuilder

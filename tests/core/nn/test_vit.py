@@ -11,6 +11,7 @@ import pytest
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.errors import InternalError, InvalidInputError, NotFoundError
 from mu2net_core.nn import LayerSpec, Params, VisionTransformer, family_named
+from mu2net_core.testing.products import dense_flops
 
 REFERENCE = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")) / "vit_reference"
 FAMILY = family_named("vit")
@@ -190,22 +191,7 @@ def counted(specs: tuple[LayerSpec, ...]) -> int:
         {name: jax.ShapeDtypeStruct(shape, dtype) for name, (shape, dtype) in FAMILY.shapes(spec).items()}
         for spec in specs
     ]
-    jaxpr = jax.make_jaxpr(lambda row, x: FAMILY.apply(specs, row, x))(shapes, images(1, TINY["image"]))
-    return _products(jaxpr.jaxpr)
-
-
-def _products(jaxpr) -> int:
-    total = 0
-    for equation in jaxpr.eqns:
-        for value in equation.params.values():
-            inner = getattr(value, "jaxpr", value)
-            total += _products(inner) if hasattr(inner, "eqns") else 0
-        if equation.primitive.name == "dot_general":
-            ((contracted, _), _) = equation.params["dimension_numbers"]
-            shape = equation.invars[0].aval.shape
-            depth = np.prod([shape[axis] for axis in contracted], dtype=int)
-            total += 2 * int(depth) * int(np.prod(equation.outvars[0].aval.shape, dtype=int))
-    return total
+    return dense_flops(lambda row, x: FAMILY.apply(specs, row, x), shapes, images(1, TINY["image"]))
 
 
 @pytest.mark.parametrize("num_layers", [0, 1, 3])
