@@ -67,7 +67,7 @@ def train_generation(
     """Yields the result of each plan as it is trained; nothing a parent holds is ever changed.
 
     What was trained is stored, and what will be needed is compiled, beside the training. A generation's children share
-    the size of their images and their preprocessing.
+    what they take and its preprocessing.
 
     Args:
         shop: of the task.
