@@ -89,7 +89,7 @@ class FamilyTests:
         whole, places = _outputs(family, specs, row, x), sorted({*cuts, *stages, len(specs)})
         for begin, end in pairwise(places):
             x = _outputs(family, specs[begin:end], row[begin:end], x, above=specs[end:])
-        assert (whole.shape, whole.dtype) == ((len(x), _OUTPUTS), np.float32)
+        assert (whole.shape, whole.dtype.name) == ((len(x), _OUTPUTS), "float32")
         np.testing.assert_allclose(x, whole, rtol=1e-4, atol=1e-5)
 
     def test_what_it_costs_are_numbers_above_0(self, family: ArchitectureFamily, specs: tuple[LayerSpec, ...]) -> None:

@@ -29,10 +29,12 @@ def _counted(jaxpr: Any) -> int:
 
 def _depth(equation: Any) -> int:
     """Returns how many products each number that an equation returns adds up; 0 if it multiplies no matrices."""
-    if equation.primitive.name == "dot_general":
-        ((contracted, _), _) = equation.params["dimension_numbers"]
-        return prod(equation.invars[0].aval.shape[axis] for axis in contracted)
-    if equation.primitive.name == "conv_general_dilated":
-        kernel = equation.invars[1].aval.shape
-        return prod(kernel) // int(kernel[equation.params["dimension_numbers"].rhs_spec[0]])
+    shapes: list[list[int]] = [[int(size) for size in value.aval.shape] for value in equation.invars]
+    match equation.primitive.name:
+        case "dot_general":
+            ((contracted, _), _) = equation.params["dimension_numbers"]
+            return prod(shapes[0][axis] for axis in contracted)
+        case "conv_general_dilated":
+            outputs = int(equation.params["dimension_numbers"].rhs_spec[0])
+            return prod(shapes[1]) // shapes[1][outputs]
     return 0
