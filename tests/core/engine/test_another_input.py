@@ -23,7 +23,7 @@ from mu2net_core.testing.kinds import LayerKindTests
 from mu2net_core.testing.systems import SystemBuilder
 from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
-SIZES = {"length": 4, "words": 6, "width": 8}
+SIZES = {"length": 4, "words": 600, "width": 8}  # more words than a byte has values
 CHOSEN = {**BENCH_PRESET.space.defaults, "num_layers": 1}
 
 
@@ -118,7 +118,7 @@ class Texts:
     def drawn(cls, count: int, seed: int) -> Texts:
         labels = np.arange(count, dtype=np.int32) % 2
         words = np.random.default_rng(seed).integers(0, 3, (count, SIZES["length"]))
-        return cls((words + 3 * labels[:, None]).astype(np.int32), labels)
+        return cls((words + 300 * labels[:, None]).astype(np.int32), labels)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -171,7 +171,7 @@ def test_a_family_of_texts_is_trained_stored_and_measured(bench: Workbench, plan
         assert tally(own.programs, specs, row, SPLITS["validation"]).accuracy == child.model.quality
     assert children[0].model.quality > 0.8
     words = own.components[children[0].model.components[0].id]
-    assert words.config == {"kind": "word_embedding", "width": 8, "words": 6}
+    assert words.config == {"kind": "word_embedding", "width": 8, "words": 600}
     assert not np.array_equal(
         words.params["embedding"], own.components[root.model.components[0].id].params["embedding"]
     )

@@ -185,6 +185,14 @@ def test_patches_are_read_row_by_row() -> None:
     np.testing.assert_allclose(tokens[:, :, 5], jnp.stack(corners, axis=1), rtol=1e-6)
 
 
+def test_bytes_of_an_image_are_computed_with_as_numbers_from_minus_one_to_one() -> None:
+    specs = model(0)[:1]
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    row = random_row(specs)
+    numbers = pixels.astype(np.float32) / 127.5 - 1.0
+    np.testing.assert_allclose(run(specs, row, pixels), run(specs, row, numbers), rtol=1e-4, atol=1e-5)
+
+
 def counted(specs: tuple[LayerSpec, ...]) -> int:
     """Returns 2 per multiply-add of the dense products in what ``apply`` really does for one image."""
     shapes = [
