@@ -12,21 +12,18 @@ from mu2net_core.presets import Preset
 
 __all__ = ["check_buildable"]
 
-_SIZES_OF_CHANGES = {"adapter_dim"}
-"""Hyperparameters that matter to a model only once its structure was changed."""
-
 
 def check_buildable(preset: Preset, limits: Limits) -> None:
-    """Checks that the family can build models at the ends of the space and every size of image, and the root's size.
+    """Checks that the family can build models at the ends of the space and every size of input, and the root's size.
 
     Raises:
         InvalidInputError: it cannot, or the root is larger than the limits.
     """
     family, config = family_named(preset.architecture.name), preset.architecture.config
-    for name, values in sorted(preset.space.values.items(), key=lambda item: item[0] in _SIZES_OF_CHANGES):
-        for value in values if name == "image_size" else (values[0], values[-1]):
+    for name, values in sorted(preset.space.values.items(), key=lambda item: item[0] in family.vocabulary.added):
+        for value in values if name == family.vocabulary.input else (values[0], values[-1]):
             _check(family, preset, name, value)
-    specs = family.layers(config, preset.space.defaults, num_classes=1)
+    specs = family.layers(config, preset.space.defaults, num_outputs=1)
     num_bytes = 4 * sum(num_params(family, replace(spec, name="")) for spec in specs)
     if num_bytes > limits.model_bytes:
         raise InvalidInputError(
@@ -39,11 +36,12 @@ def _check(family: ArchitectureFamily, preset: Preset, name: str, value: Hyperpa
     config, space = preset.architecture.config, preset.space
     chosen = {**space.defaults, name: value}
     try:
-        family.layers(config, chosen, num_classes=1)
-        if name in _SIZES_OF_CHANGES and "num_layers" in space.values:
-            deepest = {**chosen, "num_layers": space.values["num_layers"][-1]}
+        family.layers(config, chosen, num_outputs=1)
+        depth = family.vocabulary.depth
+        if name in family.vocabulary.added and depth in space.values:
+            deepest = {**chosen, depth: space.values[depth][-1]}
             for change in family.structural(config, deepest, space.structural).values():
-                family.layers(config, {**deepest, **change}, num_classes=1)
+                family.layers(config, {**deepest, **change}, num_outputs=1)
     except InvalidInputError as exc:
         raise InvalidInputError(
             f"No model can be built with {name} = {value}, which space.{name} lists. {exc.message}",

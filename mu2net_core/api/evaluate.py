@@ -108,8 +108,8 @@ def evaluate(
     specs = model_specs(stored.model, programs.family, stored.task.num_classes, repo.limits)
     bring_components(repo, stored.model.components, what=stored.task.name, counter=Counter(progress))
     row = load_row(stored.model, specs, repo.objects.component, programs.family)
-    side = programs.family.image_side(stored.model.architecture.config, stored.model.hyperparameters)
-    feed = split_at(repo, context, stored.task, split, side)
+    input_spec = programs.family.input(stored.model.architecture.config, stored.model.hyperparameters)
+    feed = split_at(repo, context, stored.task, split, input_spec)
     found = answers(programs, specs, row, feed)
     correct, classes = int((found.said == found.labels).sum()), stored.task.classes
     keep_bounded(repo, context)

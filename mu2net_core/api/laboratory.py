@@ -111,8 +111,8 @@ class Laboratory:
         specs = model_specs(winner.model, self.programs.family, head.task.num_classes, self.repo.limits)
         workspace.bring(winner.model.components)
         row = load_row(winner.model, specs, workspace.component, self.programs.family)
-        side = self.programs.family.image_side(winner.model.architecture.config, winner.model.hyperparameters)
-        feed = split_at(self.repo, self.context, head.task, "test", side)
+        input_spec = self.programs.family.input(winner.model.architecture.config, winner.model.hyperparameters)
+        feed = split_at(self.repo, self.context, head.task, "test", input_spec)
         return tally(self.programs, specs, row, feed)
 
     def account_of(self, state: IterationState) -> Run:

@@ -162,8 +162,8 @@ class Predictor:
         if not resize:
             _check_size(pixels, self.stored.task.input, name)
         model = self.stored.model
-        side = self._programs.family.image_side(model.architecture.config, model.hyperparameters)
-        return fit(pixels, (side, side))
+        height, width, channels = self._programs.family.input(model.architecture.config, model.hyperparameters).shape
+        return fit(pixels, (height, width), channels)
 
     def _of(self, images: list[np.ndarray]) -> np.ndarray:
         if not images:

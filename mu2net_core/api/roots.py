@@ -85,7 +85,7 @@ def store_root(repo: Repository, preset: Preset, *, seed: int, pretrained: Pretr
 def _specs(preset: Preset) -> tuple[LayerSpec, ...]:
     """Returns the layers of a root: all but the head, which a task brings."""
     family = family_named(preset.architecture.name)
-    specs = family.layers(preset.architecture.config, preset.space.defaults, num_classes=1)
+    specs = family.layers(preset.architecture.config, preset.space.defaults, num_outputs=1)
     return tuple(spec for spec in specs if spec.name != family.head)
 
 

@@ -32,7 +32,7 @@ from mu2net_core.engine.layout import choose_layout
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.nn import Precision, family_named
+from mu2net_core.nn import InputSpec, Precision, family_named
 from mu2net_core.objects import MachineConfig, Task
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
@@ -93,26 +93,35 @@ def provenance(programs: Programs, machine: MachineConfig) -> dict[str, str]:
 
 
 def split_at(
-    repo: Repository, context: Context, task: Task, split: str, side: int, *, resident_bytes: int | None = None
+    repo: Repository,
+    context: Context,
+    task: Task,
+    split: str,
+    input_spec: InputSpec,
+    *,
+    resident_bytes: int | None = None,
 ) -> Feed:
-    """Returns a task's split with images of ``side`` pixels: in memory if it fits there, else read as it is needed.
+    """Returns a task's split as a model takes it: in memory if it fits there, else read as it is needed.
 
     Args:
         repo: whose task.
         context: of this process.
         task: as stored.
         split: of the task.
-        side: height and width the images are resized to.
+        input_spec: what the model takes: images are resized to it.
         resident_bytes: the largest split that is held in memory; None for what the setting or the device says.
     """
     room = resident_bytes_of(repo, context) if resident_bytes is None else resident_bytes
-    size_bytes = 3 * side * side * task.splits[split].num_examples
+    size_bytes = input_spec.size_bytes * task.splits[split].num_examples
     streams = size_bytes > room
-    _check_size(repo, task, split, side, 3 * side * side if streams else size_bytes)
+    _check_input(repo, task, split, input_spec, input_spec.size_bytes if streams else size_bytes)
     folder, uri = data_folder(None, context.environ), _here(repo, task)
+    height, width, channels = input_spec.shape
     if streams:
-        return ExampleStream(task, split, size=(side, side), data_dir=folder, uri=uri, ahead=_AHEAD)
-    return Resident(load_split(task, split, size=(side, side), data_dir=folder, uri=uri))
+        return ExampleStream(
+            task, split, size=(height, width), channels=channels, data_dir=folder, uri=uri, ahead=_AHEAD
+        )
+    return Resident(load_split(task, split, size=(height, width), channels=channels, data_dir=folder, uri=uri))
 
 
 def example_names(repo: Repository, context: Context, task: Task, split: str, numbers: Sequence[int]) -> list[str]:
@@ -121,12 +130,20 @@ def example_names(repo: Repository, context: Context, task: Task, split: str, nu
     return [stored.name for stored in source.examples(task.splits[split].slices).take(numbers)]
 
 
-def _check_size(repo: Repository, task: Task, split: str, side: int, held_bytes: int) -> None:
-    """Checks how much of a split would be held in memory at once: all of it, or one example if it streams."""
+def _check_input(repo: Repository, task: Task, split: str, input_spec: InputSpec, held_bytes: int) -> None:
+    """Checks that a model takes what the task gives, and how much of a split would be held in memory at once.
+
+    That is all of it, or one example if it streams.
+    """
+    if input_spec.kind != task.input.kind:
+        raise DataError(
+            f"The examples of {task.name} are of the kind {task.input.kind}; the model takes {input_spec}.",
+            hint="Improve the task in a repository whose preset takes what it gives: mu2net init --preset NAME DIR",
+        )
     if held_bytes > repo.limits.examples_bytes:
         raise DataError(
-            f"The split {split} of {task.name} would take {held_bytes} bytes as images of {side} x {side} pixels, over "
-            f"the limit of {repo.limits.examples_bytes}.",
+            f"The split {split} of {task.name} would take {held_bytes} bytes as {input_spec}, over the limit of "
+            f"{repo.limits.examples_bytes}.",
             hint="If that is meant: mu2net config set limits.examples_bytes NUMBER",
         )
 
@@ -135,7 +152,7 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
     """Returns the examples of the active task, read when they are asked for."""
     room = resident_bytes_of(repo, context)
     return TaskData(
-        load=lambda split, side: split_at(repo, context, task, split, side, resident_bytes=room),
+        load=lambda split, input_spec: split_at(repo, context, task, split, input_spec, resident_bytes=room),
         validation_cap=preset.training.validation_cap,
         resident_bytes=room,
         kept_bytes=room // 4,
@@ -154,8 +171,9 @@ def programs_of(
     machine, family = effective_machine(repo, context), family_named(preset.architecture.name)
     devices = jax.local_devices()
     precision = machine.precision if machine.precision != "auto" else _precision_of(devices[0])
-    ends = {name: values[-1] for name, values in preset.space.values.items() if name in {"num_layers", "image_size"}}
-    specs = family.layers(preset.architecture.config, {**preset.space.defaults, **ends}, num_classes=1)
+    grow = {family.vocabulary.depth, family.vocabulary.input}
+    ends = {name: values[-1] for name, values in preset.space.values.items() if name in grow}
+    specs = family.layers(preset.architecture.config, {**preset.space.defaults, **ends}, num_outputs=1)
     numbers = sum(num_params(family, spec) for spec in specs)
     batch = min(preset.training.batch_size, preset.training.samples_cap)
     child_bytes = 4 * (3 * numbers + batch * len(specs) * family.activations(specs))

@@ -71,7 +71,7 @@ def draw_blueprint(
     plan: ChildPlan,
     *,
     task: str,
-    num_classes: int,
+    num_outputs: int,
     family: ArchitectureFamily,
     ancestors: Iterable[Model],
     usable: Callable[[ComponentRef], bool],
@@ -82,20 +82,21 @@ def draw_blueprint(
     A layer the parent has is cloned if the plan says so, if every child trains it or if nobody has trained it yet,
     otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same task, else from the
     nearest ancestor that does, else it is new. A layer the parent lacks, or has in another size, comes from the nearest
-    ancestor that had it; else the parent's is made to fit (positions are interpolated, a block grows); else it is new.
+    ancestor that had it; else the parent's is made to fit, as layers of its kind are (positions are interpolated, a
+    block grows); else it is new.
     What a change of structure adds is new in any case, and passes on what it gets.
 
     Args:
         plan: from the search.
         task: the active task.
-        num_classes: of the active task.
+        num_outputs: of the active task's models.
         family: of the architecture.
         ancestors: models on the parent's lineage whose arrays still exist, the parent first.
         usable: whether the active task may read a component.
         kinds: of structural mutations that can happen: children with and without them share a program.
     """
     architecture: Architecture = plan.parent.model.architecture
-    specs = family.layers(architecture.config, plan.hyperparameters, num_classes)
+    specs = family.layers(architecture.config, plan.hyperparameters, num_outputs)
     parents = tuple(ancestors)
     layers = tuple(_layer(spec, plan, task, family, parents, usable) for spec in specs)
     placed = {layer.spec.name: layer for layer in layers}
@@ -140,8 +141,7 @@ def _layer(
     if source is not None:
         return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_head else "insert")
     if own is not None:
-        fitted: Operation = "interpolate" if spec.name in family.interpolated else "grow"
-        return LayerPlan(spec=spec, source=own, trainable=True, operation=fitted)
+        return LayerPlan(spec=spec, source=own, trainable=True, operation=family.kind(spec).fitted)
     operation: Operation = "grow" if added is not None and added.name.startswith("grow:") else "new"
     return LayerPlan(spec=spec, source=None, trainable=True, operation=operation, identity=added is not None)
 

@@ -111,7 +111,7 @@ def train_children(
 
     Args:
         jobs: children that share the shapes of all their slots and their frozen part.
-        data: of the task, at the image size they share.
+        data: of the task, as all of them take it.
         pool: of components.
         programs: compiled.
         config: of the training.

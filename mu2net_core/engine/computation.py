@@ -101,7 +101,7 @@ class Computation:
 
     def loss(self, row: Row, specs: Sequence[LayerSpec], inputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns the mean cross-entropy of what the layers make of ``inputs``."""
-        logits = self.family.apply(specs, row, _normalised(inputs), precision=self.precision)
+        logits = self.family.apply(specs, row, inputs, precision=self.precision)
         picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
         return -jnp.mean(picked)
 
@@ -122,7 +122,7 @@ class Computation:
         """
 
         def one(row: Row, x: jax.Array) -> jax.Array:
-            return self.family.apply(specs, row, _normalised(x), above=above, precision=self.precision)
+            return self.family.apply(specs, row, x, above=above, precision=self.precision)
 
         if rows is None:
             examples = PartitionSpec((CHILDREN, BATCH))
@@ -170,7 +170,3 @@ def _where(trainable: jax.Array, new: Row, old: Row) -> Row:
         jax.tree.map(lambda a, b, flag=trainable[index]: jnp.where(flag, a, b), new[index], old[index])
         for index in range(len(new))
     )
-
-
-def _normalised(inputs: jax.Array) -> jax.Array:
-    return inputs.astype(jnp.float32) / 127.5 - 1.0 if inputs.dtype == jnp.uint8 else inputs

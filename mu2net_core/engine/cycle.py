@@ -20,7 +20,7 @@ from mu2net_core.seeds import derive_seed
 __all__ = ["Cycle", "Supply", "cycle_of", "schedule_of", "seed_words"]
 
 _CHUNK_BYTES = 2**25
-"""Of images that are on their way to the device: so many that all children of a generation get the same chunks."""
+"""Of examples that are on their way to the device: so many that all children of a generation get the same chunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +44,10 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supply:
-    """Where children that share a frozen part, an image size and their preprocessing get their examples from.
+    """Where children that share a frozen part, their input and its preprocessing get their examples from.
 
     Attributes:
-        data: of the task, at that size.
+        data: of the task, as they take it.
         frozen: the part below their gradient boundary.
         programs: compiled.
         cycle: of their training.
@@ -82,7 +82,7 @@ class Supply:
                 data.train.num_examples,
                 config,
                 parts=programs.layout.batch_parts,
-                chunk_examples=None if at_once else max(_CHUNK_BYTES // (3 * data.side**2), 1),
+                chunk_examples=None if at_once else max(_CHUNK_BYTES // data.input_spec.size_bytes, 1),
             ),
             at_once=at_once,
             augmentation=None if still else Augmentation.of(hyperparameters),
@@ -91,7 +91,7 @@ class Supply:
     def promise(self) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
         """Returns what stands for the inputs and labels of a dispatch, for compiling ahead."""
         count = self.data.train.num_examples if self.at_once else self.cycle.steps * self.cycle.batch
-        made = self.programs.output(self.frozen.specs, self.frozen.above, self.data.side)
+        made = self.programs.output(self.frozen.specs, self.frozen.above, self.data.input_spec)
         return self.programs.promise((count, *made.shape), made.dtype), self.programs.promise((count,), "int32")
 
     def dispatches(self, seed: int) -> Iterator[tuple[jax.Array, jax.Array]]:

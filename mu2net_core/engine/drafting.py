@@ -9,6 +9,7 @@ from typing import Any
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref
 from mu2net_core.engine.child import Job
 from mu2net_core.engine.workshop import Workshop
+from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Costs, System, may_read
 from mu2net_core.search import PREPROCESSING, ChildPlan, Population, account, accounted_params, score
 
@@ -25,7 +26,7 @@ class Draft:
         blueprint: how it is built.
         costs: that its score accounts.
         job: its training.
-        side: of its images, in pixels.
+        input_spec: what it takes.
     """
 
     child: int
@@ -33,7 +34,7 @@ class Draft:
     blueprint: Blueprint
     costs: Costs
     job: Job
-    side: int
+    input_spec: InputSpec
 
     @property
     def alike(self) -> tuple[Any, ...]:
@@ -41,7 +42,7 @@ class Draft:
         below = tuple(layer.source.id for layer in self.blueprint.frozen if layer.source is not None)
         preparation = tuple((name, self.plan.hyperparameters.get(name)) for name in sorted(PREPROCESSING))
         slots = (replace(slot.spec, name=slot.spec.kind) for slot in self.blueprint.slots)
-        return (self.side, preparation, below, *slots)
+        return (self.input_spec, preparation, below, *slots)
 
 
 def draft_all(
@@ -57,7 +58,7 @@ def draft_all(
         blueprint = draw_blueprint(
             plan,
             task=shop.task.name,
-            num_classes=shop.task.num_classes,
+            num_outputs=shop.task.num_classes,
             family=shop.programs.family,
             ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
@@ -70,7 +71,7 @@ def draft_all(
             blueprint=blueprint,
             costs=costs,
             job=_job(shop, plan, blueprint, costs),
-            side=shop.programs.family.image_side(plan.parent.model.architecture.config, plan.hyperparameters),
+            input_spec=shop.programs.family.input(plan.parent.model.architecture.config, plan.hyperparameters),
         )
 
     return tuple(draw(child, plan) for child, plan in enumerate(plans))

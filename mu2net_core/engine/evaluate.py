@@ -126,7 +126,7 @@ def answers(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Fe
 
 
 def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:
-    """Returns float32 [N, C]: for each of the images uint8 [N, H, W, 3], N > 0, the probability of each class."""
+    """Returns float32 [N, C]: for each of the examples [N, ...], N > 0, the probability of each class."""
     batch = programs.evaluation_batch(specs)
     parts = []
     for part in _parts(images, batch):

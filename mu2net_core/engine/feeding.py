@@ -1,7 +1,7 @@
 """The active task's examples on their way to the device, and what frozen layers make of them.
 
-A split that fits lies on the device as uint8; a larger one is read chunk by chunk while the device trains on the one
-before. Where preprocessing changes nothing, what a frozen part makes of all examples is computed once and kept.
+A split that fits lies on the device as it is read; a larger one is read chunk by chunk while the device trains on the
+one before. Where preprocessing changes nothing, what a frozen part makes of all examples is computed once and kept.
 
 ``N`` is the number of examples, ``M`` of those in a chunk, ``E`` of those evaluated at once.
 """
@@ -18,13 +18,13 @@ import numpy as np
 
 from mu2net_core.data import Examples
 from mu2net_core.engine.programs import Programs, Row
-from mu2net_core.nn import LayerSpec
+from mu2net_core.nn import InputSpec, LayerSpec
 
 __all__ = ["Feed", "Frozen", "Held", "SizedData", "TaskData", "hold"]
 
 
 class Feed(Protocol):
-    """A split of a task at one image size, in memory or not."""
+    """A split of a task as models of one input take it, in memory or not."""
 
     @property
     def num_examples(self) -> int:
@@ -45,7 +45,7 @@ class Held:
     """Examples to evaluate together.
 
     Attributes:
-        inputs: [E, ...], on the device: images, or what a frozen part makes of them, padded.
+        inputs: [E, ...], on the device: examples, or what a frozen part makes of them, padded.
         labels: int32, on the host, without padding.
     """
 
@@ -73,50 +73,50 @@ class Frozen:
 
     @property
     def place(self) -> tuple[Any, ...]:
-        """All that decides what it makes of an image; the layer above says how much of it is read."""
+        """All that decides what it makes of an example; the layer above says how much of it is read."""
         return (self.ids, tuple(spec.kind for spec in self.above), self.batch)
 
 
 @dataclass(slots=True)
 class TaskData:
-    """The active task's examples at the image size in use.
+    """The active task's examples as the models in use take them.
 
     Attributes:
-        load: returns the split of that name with images of that many pixels a side.
+        load: returns the split of that name as models of that input take it.
         validation_cap: validation examples used, at most.
         resident_bytes: the largest split that lies on the device.
         kept_bytes: of what frozen parts make of the examples, at most.
     """
 
-    load: Callable[[str, int], Feed]
+    load: Callable[[str, InputSpec], Feed]
     validation_cap: int
     resident_bytes: int
     kept_bytes: int
-    _sized: dict[int, SizedData] = field(default_factory=dict)
+    _sized: dict[InputSpec, SizedData] = field(default_factory=dict)
 
-    def at(self, side: int) -> SizedData:
-        """Returns the examples with images of ``side`` pixels; those of another size are let go."""
-        if side not in self._sized:
+    def at(self, input_spec: InputSpec) -> SizedData:
+        """Returns the examples as models of that input take them; those of another are let go."""
+        if input_spec not in self._sized:
             self._sized.clear()
-            train, validation = self.load("train", side), self.load("validation", side)
-            self._sized[side] = SizedData(train=train, validation=validation, side=side, limits=self)
-        return self._sized[side]
+            train, validation = self.load("train", input_spec), self.load("validation", input_spec)
+            self._sized[input_spec] = SizedData(train=train, validation=validation, input_spec=input_spec, limits=self)
+        return self._sized[input_spec]
 
 
 @dataclass(slots=True)
 class SizedData:
-    """The two splits that training needs, at one image size.
+    """The two splits that training needs, as models of one input take them.
 
     Attributes:
         train: examples to train on.
         validation: examples to score on.
-        side: of their images, in pixels.
+        input_spec: what each of them is.
         limits: of what is kept.
     """
 
     train: Feed
     validation: Feed
-    side: int
+    input_spec: InputSpec
     limits: TaskData
     _whole: tuple[jax.Array, jax.Array] | None = None
     _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class SizedData:
         return self._is_resident(self.train.num_examples)
 
     def whole(self, programs: Programs) -> tuple[jax.Array, jax.Array]:
-        """Returns all training images uint8 [N, H, W, 3] and labels int32 [N], on every device."""
+        """Returns all training examples [N, ...] and labels int32 [N], on every device."""
         if self._whole is None:
             (examples,) = self.train.in_order(chunk=self.train.num_examples)
             self._whole = programs.put(examples.images), programs.put(examples.labels)
@@ -176,13 +176,13 @@ class SizedData:
         return self._kept[key][0]
 
     def _is_resident(self, num_examples: int) -> bool:
-        return num_examples * 3 * self.side**2 <= self.limits.resident_bytes
+        return num_examples * self.input_spec.size_bytes <= self.limits.resident_bytes
 
     def _train_bytes(self, frozen: Frozen, programs: Programs) -> int:
         return self.train.num_examples * self._output_bytes(frozen, programs)
 
     def _output_bytes(self, frozen: Frozen, programs: Programs) -> int:
-        made = programs.output(frozen.specs, frozen.above, self.side)
+        made = programs.output(frozen.specs, frozen.above, self.input_spec)
         size: int = math.prod(made.shape) * made.dtype.itemsize
         return size
 
@@ -201,6 +201,6 @@ def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
 
 def hold(examples: Examples, batch: int, programs: Programs) -> Held:
     """Returns examples on the device, padded to ``batch``."""
-    images = np.zeros((batch, *examples.images.shape[1:]), np.uint8)
+    images = np.zeros((batch, *examples.images.shape[1:]), examples.images.dtype)
     images[: len(examples)] = examples.images
     return Held(inputs=programs.put(images), labels=np.asarray(examples.labels))

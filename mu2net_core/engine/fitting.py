@@ -14,7 +14,7 @@ from mu2net_core.data.augment import is_identity
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
-from mu2net_core.nn import ArchitectureFamily, LayerSpec
+from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec
 from mu2net_core.objects import LIMITS, Component, Hyperparameter, Limits, Model
 from mu2net_core.search import SearchSpace
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def model_specs(
-    model: Model, family: ArchitectureFamily, num_classes: int, limits: Limits = LIMITS
+    model: Model, family: ArchitectureFamily, num_outputs: int, limits: Limits = LIMITS
 ) -> tuple[LayerSpec, ...]:
     """Returns the layers of a stored model.
 
@@ -37,27 +37,35 @@ def model_specs(
     names = [ref.name for ref in model.components]
     _check_limit("layers", len(names), limits.layers)
     config, hyperparameters = model.architecture.config, model.hyperparameters
-    side = _built(lambda: family.image_side(config, hyperparameters))
-    _check_limit("image_side", side, limits.image_side)
-    specs = _built(lambda: family.layers(config, hyperparameters, num_classes))
+    input_spec = _built(lambda: family.input(config, hyperparameters))
+    _check_input(input_spec, limits)
+    specs = _built(lambda: family.layers(config, hyperparameters, num_outputs))
     if model.task is None:  # a root has no head: it solves no task
         specs = tuple(spec for spec in specs if spec.name != family.head)
     if names != [spec.name for spec in specs]:
         raise CorruptObjectError(
             f"The model's components {names[:50]} are not the {len(specs)} layers of its architecture."
         )
-    _check_size(specs, side, family, limits)
+    _check_size(specs, input_spec, family, limits)
     return specs
 
 
-def _check_size(specs: tuple[LayerSpec, ...], side: int, family: ArchitectureFamily, limits: Limits) -> None:
+def _check_size(
+    specs: tuple[LayerSpec, ...], input_spec: InputSpec, family: ArchitectureFamily, limits: Limits
+) -> None:
     """Checks that a model is within the limits, before anything of its size is made."""
     _check_limit("layers", len(specs), limits.layers)
-    _check_limit("image_side", side, limits.image_side)
+    _check_input(input_spec, limits)
     _check_limit("flops", family.flops(specs), limits.flops)
     batch_bytes = _BYTES * EVALUATION_BATCH * family.activations(specs)
     _check_limit("activation_bytes", batch_bytes, limits.activation_bytes)
     _check_limit("model_bytes", _BYTES * sum(num_params(family, spec) for spec in specs), limits.model_bytes)
+
+
+def _check_input(input_spec: InputSpec, limits: Limits) -> None:
+    """Checks the size of images; that of all else shows in what is computed with it."""
+    if input_spec.kind == "image":
+        _check_limit("image_side", max(input_spec.shape[:2]), limits.image_side)
 
 
 def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Component, oid: str) -> None:
@@ -98,7 +106,7 @@ def check_adaptable(family: ArchitectureFamily, spec: LayerSpec, component: Comp
 
 
 def unfit_parent(
-    model: Model, family: ArchitectureFamily, space: SearchSpace, num_classes: int, limits: Limits = LIMITS
+    model: Model, family: ArchitectureFamily, space: SearchSpace, num_outputs: int, limits: Limits = LIMITS
 ) -> str | None:
     """Returns why children of ``model`` cannot be made, None if they can; looks at its manifest alone.
 
@@ -106,7 +114,7 @@ def unfit_parent(
         model: of any task, or a root.
         family: of the architecture that is evolved.
         space: in which hyperparameters move.
-        num_classes: of the model's task; any for a root.
+        num_outputs: of models of the model's task; any for a root.
         limits: of what is built.
     """
     if model.architecture.name != family.name:
@@ -117,17 +125,17 @@ def unfit_parent(
     if not 0 <= float(model.hyperparameters.get("mu", 0)) <= 1:
         return "its mu is no probability"
     try:
-        specs = model_specs(model, family, num_classes, limits)
+        specs = model_specs(model, family, num_outputs, limits)
     except Mu2netError as exc:
         return exc.message
     for ref, spec in zip(model.components, specs, strict=True):
         if spec.name != family.head and ref.num_params != num_params(family, spec):  # heads are chosen by size
             return f"its {ref.name} has {ref.num_params} parameters, expected {num_params(family, spec)}"
-    return _unfit_children(model, family, space, num_classes, limits)
+    return _unfit_children(model, family, space, num_outputs, limits)
 
 
 def _unfit_children(
-    model: Model, family: ArchitectureFamily, space: SearchSpace, num_classes: int, limits: Limits
+    model: Model, family: ArchitectureFamily, space: SearchSpace, num_outputs: int, limits: Limits
 ) -> str | None:
     """Returns why the largest and strangest children of ``model`` cannot be made, None if all can."""
     config, values = model.architecture.config, {**space.defaults, **model.hyperparameters}
@@ -135,13 +143,13 @@ def _unfit_children(
         is_identity(values)
         if family.settled(values) != values:
             return "it has structure of layers that it does not have"
-        deepest = {"num_layers": space.values["num_layers"][-1]} if "num_layers" in space.values else {}
+        words = family.vocabulary
+        deepest = {words.depth: space.values[words.depth][-1]} if words.depth in space.values else {}
         changes = family.structural(config, {**values, **deepest}, space.structural).values()
         grown = {name: value for sets in changes for name, value in sets.items() if name not in space.values}
-        for side in space.values.get("image_size", (None,)):
-            size = {} if side is None else {"image_size": side}
-            child = {**values, **deepest, **grown, **size}
-            _check_size(family.layers(config, child, num_classes), family.image_side(config, child), family, limits)
+        for size in space.values.get(words.input, (None,)):
+            child = {**values, **deepest, **grown, **({} if size is None else {words.input: size})}
+            _check_size(family.layers(config, child, num_outputs), family.input(config, child), family, limits)
     except (Mu2netError, KeyError, TypeError, ValueError, OverflowError) as exc:
         return f"its children cannot be built: {exc.message if isinstance(exc, Mu2netError) else exc}"
     return None

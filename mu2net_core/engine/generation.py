@@ -84,7 +84,7 @@ def train_generation(
     """Yields the result of each plan as it is trained; nothing a parent holds is ever changed.
 
     What was trained is stored, and what will be needed is compiled, beside the training. A generation's children share
-    the size of their images and their preprocessing.
+    what they take and its preprocessing.
 
     Args:
         shop: of the task.
@@ -103,9 +103,9 @@ def train_generation(
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
     """Compiles for those groups, in the background, whose examples are those of the first."""
-    data = shop.data.at(groups[0][0].side)
+    data = shop.data.at(groups[0][0].input_spec)
     for group in groups:
-        if group[0].side == data.side:
+        if group[0].input_spec == data.input_spec:
             jobs = _jobs(shop, group)
             train_ahead(jobs, compiler, data=data, pool=shop.pool, programs=shop.programs, config=shop.preset.training)
 
@@ -133,7 +133,7 @@ def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cyc
         _check_source(shop, layer)
     results = train_children(
         _jobs(shop, group),
-        data=shop.data.at(group[0].side),
+        data=shop.data.at(group[0].input_spec),
         pool=shop.pool,
         programs=shop.programs,
         config=shop.preset.training,

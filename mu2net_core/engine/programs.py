@@ -26,7 +26,7 @@ from mu2net_core.engine.layout import CHILDREN, Layout
 from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.optimizer import OptimizerSettings
-from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
+from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, Precision
 
 __all__ = ["EVALUATION_BATCH", "Programs", "Row", "State", "default_layout"]
 
@@ -107,7 +107,7 @@ class Programs:
             state: of those layers.
             settings: of the optimizer.
             trainable: bool [L], which of the layers to update.
-            inputs: [N, ...]: uint8 images, or what the frozen part makes of them.
+            inputs: [N, ...]: examples, or what the frozen part makes of them.
             labels: int32 [N].
             seeds: uint32 [2], for shuffling.
             steps: gradient steps.
@@ -178,15 +178,17 @@ class Programs:
             return jax.ShapeDtypeStruct(shape, dtype)
         return jax.ShapeDtypeStruct(shape, dtype, sharding=self.layout.children if together else self.layout.everywhere)
 
-    def output(self, specs: tuple[LayerSpec, ...], above: tuple[LayerSpec, ...], side: int) -> jax.ShapeDtypeStruct:
-        """Returns shape and type of what the first layers of a model make of one image of ``side`` pixels."""
+    def output(
+        self, specs: tuple[LayerSpec, ...], above: tuple[LayerSpec, ...], input_spec: InputSpec
+    ) -> jax.ShapeDtypeStruct:
+        """Returns shape and type of what the first layers of a model make of one example."""
         if not specs:
-            return jax.ShapeDtypeStruct((side, side, 3), np.uint8)
-        key = (_nameless(specs), self.family.deciding(_nameless(above)), side)
+            return jax.ShapeDtypeStruct(input_spec.shape, input_spec.dtype)
+        key = (_nameless(specs), self.family.deciding(_nameless(above)), input_spec)
         if key not in self._outputs:
             row = tuple(self._abstract(spec) for spec in specs)
-            image = jax.ShapeDtypeStruct((1, side, side, 3), np.float32)
-            made = jax.eval_shape(partial(self.family.apply, specs, above=above, precision=self.precision), row, image)
+            alone = jax.ShapeDtypeStruct((1, *input_spec.shape), input_spec.dtype)
+            made = jax.eval_shape(partial(self.family.apply, specs, above=above, precision=self.precision), row, alone)
             self._outputs[key] = jax.ShapeDtypeStruct(made.shape[1:], made.dtype)
         return self._outputs[key]
 

@@ -1,7 +1,8 @@
 """The vision transformer as a row of components (Dosovitskiy et al., 2021; sizes of Steiner et al., 2021).
 
 Pre-norm blocks, class token, learned position embedding, final LayerNorm, no dropout, zero-initialised head. Only the
-class token is read at the end, so the last block computes that one row: the same function, a third of the work.
+class token is read at the end, so the last block computes that one row: the same function, a third of the work. What
+the layers compute is in ``kinds/``; here is which of them a model has.
 
 What a model has beyond ``num_layers`` plain blocks is in its hyperparameters too: ``adapter_<k>`` is the width of the
 residual adapter before block k, ``mlp_<k>`` and ``heads_<k>`` the sizes of a block that grew.
@@ -11,19 +12,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
-
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn.architecture import Arrays, LayerSpec, Params, Precision, Shapes
-from mu2net_core.nn.positions import resize_positions
-from mu2net_core.nn.vit_init import begin, enlarged
-from mu2net_core.nn.vit_layers import layer_input, layer_module
+from mu2net_core.nn.architecture import ArchitectureFamily, Vocabulary
+from mu2net_core.nn.inputs import InputSpec
+from mu2net_core.nn.kind import by_name
+from mu2net_core.nn.kinds import (
+    Adapter,
+    ClassToken,
+    EncoderBlock,
+    EncoderNorm,
+    Head,
+    PatchEmbedding,
+    PositionEmbedding,
+)
+from mu2net_core.nn.spec import LayerSpec
 from mu2net_core.objects import Hyperparameter
 
 __all__ = ["VisionTransformer"]
@@ -37,22 +41,24 @@ _SLOT_DIMS = (32, 64, 128)
 _MOST_DIM = 4
 """An adapter is at most this multiple of the width, or of 128 where that is more."""
 _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
-_FLOAT32_KINDS = ("encoder_norm", "head")
 
 
-class VisionTransformer:
+class VisionTransformer(ArchitectureFamily):
     """The family ``vit``. Config: ``image`` and ``patch`` (pixels), ``width``, ``heads``, ``mlp``, ``channels``.
 
     The hyperparameter ``image_size``, where there is one, wins over ``image``.
     """
 
     name = "vit"
-    always_trainable = frozenset({"encoder_norm", "head"})
+    kinds = by_name(
+        PatchEmbedding(), ClassToken(), PositionEmbedding(), Adapter(), EncoderBlock(), EncoderNorm(), Head()
+    )
     head = "head"
-    interpolated = frozenset({"position_embedding"})
+    always_trainable = frozenset({"encoder_norm", "head"})
+    vocabulary = Vocabulary(depth="num_layers", input="image_size", added=frozenset({"adapter_dim"}))
 
     def layers(
-        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_classes: int
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_outputs: int
     ) -> tuple[LayerSpec, ...]:
         """Returns embedding, ``num_layers`` blocks, each after its adapter if it has one, norm and head.
 
@@ -60,35 +66,27 @@ class VisionTransformer:
             InvalidInputError: a size is missing or absurd, the image is not a whole number of patches, or the width
                 not of heads.
         """
-        image, patch, width = self.image_side(config, hyperparameters), _size(config, "patch"), _size(config, "width")
-        heads, channels = _size(config, "heads"), _size(config, "channels")
+        image, patch, width = _image(config, hyperparameters), _size(config, "patch"), _size(config, "width")
+        heads, channels = _size(config, "heads"), _channels(config)
         if image % patch or width % heads:
             raise InvalidInputError(
                 f"ViT: image {image} must be a multiple of patch {patch}, and width {width} of heads {heads}."
             )
         tokens = (image // patch) ** 2
+        flow = {"tokens": tokens}
         blocks = range(_size(hyperparameters, "num_layers", least=0, most=_MOST_BLOCKS))
         return (
-            LayerSpec.of(
-                "patch_embedding",
-                "patch_embedding",
-                flow={"tokens": tokens},
-                patch=patch,
-                channels=channels,
-                width=width,
-            ),
-            LayerSpec.of("class_token", "class_token", width=width),
+            LayerSpec.of("patch_embedding", "patch_embedding", flow=flow, patch=patch, channels=channels, width=width),
+            LayerSpec.of("class_token", "class_token", flow=flow, width=width),
             LayerSpec.of("position_embedding", "position_embedding", tokens=tokens + 1, width=width),
             *(spec for k in blocks for spec in _block(k, config, hyperparameters, tokens + 1)),
             LayerSpec.of("encoder_norm", "encoder_norm", width=width),
-            LayerSpec.of("head", "head", width=width, classes=num_classes),
+            Head.spec(width=width, num_outputs=num_outputs),
         )
 
-    def image_side(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> int:
-        """Returns the height and width, in pixels, of the images that the model takes."""
-        if "image_size" in hyperparameters:
-            return _size(hyperparameters, "image_size")
-        return _size(config, "image")
+    def input(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> InputSpec:
+        """Returns square images of the side that the model is made for."""
+        return InputSpec.image(_image(config, hyperparameters), _channels(config))
 
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
@@ -118,20 +116,6 @@ class VisionTransformer:
         blocks = _size(hyperparameters, "num_layers", least=0, most=_MOST_BLOCKS)
         return {name: value for name, value in hyperparameters.items() if _block_of(name) < blocks}
 
-    def shapes(self, spec: LayerSpec) -> Shapes:
-        """Returns shape and number type of a layer's arrays by name, without making them."""
-        return _shapes(spec)
-
-    def init(self, spec: LayerSpec, rng: np.random.Generator, *, identity: bool = False) -> Arrays:
-        """Returns first parameters of a layer, float32; a block with ``identity`` passes on what it gets."""
-        return begin(spec.kind, _shapes(spec), rng, identity=identity)
-
-    def adapted(self, spec: LayerSpec, arrays: Arrays, rng: np.random.Generator) -> Arrays:
-        """Returns a position embedding interpolated to another number of tokens, or a block enlarged."""
-        if spec.name in self.interpolated:
-            return {"pos_embedding": resize_positions(arrays["pos_embedding"], spec.size("tokens"))}
-        return enlarged(arrays, _shapes(spec), begin(spec.kind, _shapes(spec), rng))
-
     def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
         """Returns ``specs`` with an adapter of one width before every block, if there can be any."""
         dims = [spec.size("dim") for spec in specs if spec.kind == "adapter"]
@@ -146,53 +130,17 @@ class VisionTransformer:
                 filled.append(spec)
         return tuple(filled)
 
-    def apply(
-        self,
-        specs: Sequence[LayerSpec],
-        params: Sequence[Params],
-        x: jax.Array,
-        *,
-        above: Sequence[LayerSpec] = (),
-        precision: Precision = "float32",
-    ) -> jax.Array:
-        """Returns what the layers make of ``x``; see the protocol for shapes."""
-        following = [spec.kind for spec in (*specs[1:], *above[:1])] + [""]
-        for spec, layer_params, after in zip(specs, params, following, strict=False):
-            dtype = jnp.float32 if spec.kind in _FLOAT32_KINDS else jnp.dtype(precision)
-            module = layer_module(spec, dtype=dtype, only_first=after == "encoder_norm")
-            variables = {"params": unflatten_dict(dict(layer_params), sep="/")}
-            x = jnp.asarray(module.apply(variables, x.astype(dtype)))
-            if after == "encoder_norm":
-                x = x[:, 0]
-        return x
 
-    def deciding(self, above: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
-        """Returns the final norm, below which only the first token is computed."""
-        return tuple(spec for spec in above[:1] if spec.kind == "encoder_norm")
+def _image(config: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> int:
+    """Returns the height and width, in pixels, of the images that a model takes."""
+    return _size(hyperparameters, "image_size") if "image_size" in hyperparameters else _size(config, "image")
 
-    def cuts(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
-        """Returns the start, the ends of the patch and position embeddings, every block with its adapter, the norm."""
-        kinds = [spec.kind for spec in specs]
-        inside = [
-            index
-            for index in range(kinds.index("position_embedding") + 1, kinds.index("encoder_norm") + 1)
-            if kinds[index - 1] != "adapter"
-        ]
-        return (0, 1, *inside)
 
-    def stages(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
-        """Returns the start, the end of the patch embedding, every adapter and block, and the norm."""
-        kinds = ("class_token", "adapter", "encoder_block", "encoder_norm")
-        return tuple(sorted({0, *(index for index, spec in enumerate(specs) if spec.kind in kinds)}))
-
-    def activations(self, specs: Sequence[LayerSpec]) -> int:
-        """Returns how many numbers the largest layer computes for one example: its tokens, and its attention."""
-        return max(_activations(spec) for spec in specs)
-
-    def flops(self, specs: Sequence[LayerSpec]) -> int:
-        """Returns floating-point operations of one example's forward pass, as computed by ``apply``."""
-        following = [spec.kind for spec in specs[1:]] + [""]
-        return sum(_flops(spec, last=after == "encoder_norm") for spec, after in zip(specs, following, strict=True))
+def _channels(config: Mapping[str, Any]) -> int:
+    """Returns the numbers per pixel: 3 of colour, 1 of grey."""
+    if (channels := _size(config, "channels")) not in {1, 3}:
+        raise InvalidInputError(f"ViT: channels: expected 1 or 3, got {channels}.")
+    return channels
 
 
 def _size(values: Mapping[str, Any], name: str, *, least: int = 1, most: int = _LARGEST) -> int:
@@ -228,35 +176,3 @@ def _block_of(name: str) -> int:
     """Returns the block whose structure a hyperparameter says; -1 if it says none."""
     match = _STRUCTURE.fullmatch(name)
     return -1 if match is None else int(match[2])
-
-
-@cache
-def _shapes(spec: LayerSpec) -> Shapes:
-    module = layer_module(spec)
-    made = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros(layer_input(spec), jnp.float32))["params"])
-    return {name: (tuple(shape.shape), shape.dtype.name) for name, shape in flatten_dict(made, sep="/").items()}
-
-
-def _activations(spec: LayerSpec) -> int:
-    sizes = dict((*spec.sizes, *spec.flow))
-    tokens = sizes.get("tokens", 1)
-    widest = max(sizes["width"], sizes.get("mlp", 0), sizes.get("classes", 0), sizes.get("dim", 0))
-    return tokens * widest + sizes.get("heads", 0) * tokens**2
-
-
-def _flops(spec: LayerSpec, *, last: bool) -> int:
-    width = spec.size("width")
-    match spec.kind:
-        case "patch_embedding":
-            return 2 * spec.size("tokens") * spec.size("patch") ** 2 * spec.size("channels") * width
-        case "adapter":
-            return 4 * spec.size("tokens") * spec.size("dim") * width
-        case "encoder_block":
-            tokens, mlp = spec.size("tokens"), spec.size("mlp")
-            queries = 1 if last else tokens
-            inner = spec.size("heads") * dict(spec.sizes).get("head_dim", width // spec.size("heads"))
-            projections = 2 * width * inner * (2 * tokens + 2 * queries)
-            return projections + 4 * queries * tokens * inner + 4 * queries * width * mlp
-        case "head":
-            return 2 * width * spec.size("classes")
-    return 0

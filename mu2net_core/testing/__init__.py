@@ -1,1 +1,1 @@
-"""For tests, ours and those of packages that add a storage: a conformance suite, bad storages, small samples."""
+"""For tests, ours and those of packages that add to mu2net: conformance suites, bad storages, small samples."""

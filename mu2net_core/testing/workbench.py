@@ -1,13 +1,10 @@
-"""The engine's surroundings without a repository: a family that compiles fast, a small task, components in memory."""
+"""The engine's surroundings without a repository: a small task, components in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.codec.component import encode_component
@@ -16,12 +13,11 @@ from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.nn import Arrays, LayerSpec, Params, Precision, Shapes
+from mu2net_core.nn import LayerSpec
 from mu2net_core.objects import (
     Architecture,
     Component,
     ComponentRef,
-    Hyperparameter,
     Model,
     Task,
     encode,
@@ -29,9 +25,10 @@ from mu2net_core.objects import (
 )
 from mu2net_core.presets import Preset, TrainingConfig
 from mu2net_core.search import Member, SearchSpace
+from mu2net_core.testing.dense import DenseFamily
 from mu2net_core.testing.samples import sample_task
 
-__all__ = ["BENCH_PRESET", "DenseFamily", "Workbench", "coloured_images"]
+__all__ = ["BENCH_PRESET", "Workbench", "coloured_images"]
 
 BENCH_PRESET = Preset(
     name="bench",
@@ -57,121 +54,6 @@ BENCH_PRESET = Preset(
     ),
     training=TrainingConfig(generations=2, children=3, validations=2, batch_size=16),
 )
-
-
-class DenseFamily:
-    """Flattened images through ``embedding``, ``num_layers`` residual ``block_k``, ``norm`` and ``head``.
-
-    It can be cut before every layer, and keeps the rows it was asked to run in ``applied``.
-    """
-
-    name = "dense"
-    always_trainable = frozenset({"norm", "head"})
-    head = "head"
-    interpolated: frozenset[str] = frozenset()
-
-    def __init__(self) -> None:
-        """Makes a family that has run nothing yet."""
-        self.applied: list[tuple[str, ...]] = []
-
-    def layers(
-        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_classes: int
-    ) -> tuple[LayerSpec, ...]:
-        """Returns embedding, blocks, norm and head."""
-        width = int(config["width"])
-        blocks = range(int(hyperparameters["num_layers"]))
-        return (
-            LayerSpec.of("embedding", "dense", inputs=3 * int(config["image"]) ** 2, outputs=width),
-            *(LayerSpec.of(f"block_{k}", "block", inputs=width, outputs=width) for k in blocks),
-            LayerSpec.of("norm", "norm", inputs=width, outputs=width),
-            LayerSpec.of("head", "head", inputs=width, outputs=num_classes),
-        )
-
-    def structural(
-        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
-    ) -> Mapping[str, Mapping[str, Hyperparameter]]:
-        """Returns nothing: its structure is its number of blocks."""
-        del config, hyperparameters, kinds
-        return {}
-
-    def added(self, mutation: str, hyperparameters: Mapping[str, Hyperparameter]) -> str | None:
-        """Returns the top block for ``grow:block``."""
-        return f"block_{int(hyperparameters['num_layers']) - 1}" if mutation == "grow:block" else None
-
-    def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
-        """Returns the hyperparameters as they are."""
-        return dict(hyperparameters)
-
-    def image_side(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> int:
-        """Returns the image's height and width."""
-        del hyperparameters
-        return int(config["image"])
-
-    def shapes(self, spec: LayerSpec) -> Shapes:
-        """Returns shapes and number types."""
-        if spec.kind == "norm":
-            return {"scale": ((spec.size("inputs"),), "float32")}
-        outputs = spec.size("outputs")
-        return {"kernel": ((spec.size("inputs"), outputs), "float32"), "bias": ((outputs,), "float32")}
-
-    def init(self, spec: LayerSpec, rng: np.random.Generator, *, identity: bool = False) -> Arrays:
-        """Returns first parameters, zeros for a head and for what passes on what it gets."""
-        shapes = {name: shape for name, (shape, _) in self.shapes(spec).items()}
-        if spec.kind == "norm":
-            return {"scale": np.ones(shapes["scale"], np.float32)}
-        scale = 0.0 if spec.kind == "head" or identity else 0.5
-        kernel = (scale * rng.standard_normal(shapes["kernel"])).astype(np.float32)
-        return {"kernel": kernel, "bias": np.zeros(shapes["bias"], np.float32)}
-
-    def adapted(self, spec: LayerSpec, arrays: Arrays, rng: np.random.Generator) -> Arrays:
-        """Returns nothing: no layer here has another size."""
-        raise NotImplementedError
-
-    def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
-        """Returns the layers themselves."""
-        del kinds
-        return tuple(specs)
-
-    def deciding(self, above: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
-        """Returns none."""
-        del above
-        return ()
-
-    def stages(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
-        """Returns every index."""
-        return tuple(range(len(specs)))
-
-    def apply(
-        self,
-        specs: Sequence[LayerSpec],
-        params: Sequence[Params],
-        x: jax.Array,
-        *,
-        above: Sequence[LayerSpec] = (),
-        precision: Precision = "float32",
-    ) -> jax.Array:
-        """Returns what the layers make of ``x``, whatever is ``above``."""
-        del above, precision
-        self.applied.append(tuple(spec.kind for spec in specs))
-        for spec, layer in zip(specs, params, strict=True):
-            if spec.kind == "norm":
-                x = x * layer["scale"]
-                continue
-            y = x.reshape(x.shape[0], -1) @ layer["kernel"] + layer["bias"]
-            x = x + jnp.tanh(y) if spec.kind == "block" else y
-        return x
-
-    def cuts(self, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
-        """Returns every index."""
-        return tuple(range(len(specs)))
-
-    def activations(self, specs: Sequence[LayerSpec]) -> int:
-        """Returns the widest output."""
-        return max(spec.size("outputs") for spec in specs)
-
-    def flops(self, specs: Sequence[LayerSpec]) -> int:
-        """Returns two per multiply-add."""
-        return sum(2 * spec.size("inputs") * spec.size("outputs") for spec in specs if spec.kind != "norm")
 
 
 def coloured_images(count: int, num_classes: int, seed: int) -> Examples:
@@ -225,7 +107,7 @@ class Workbench:
         """Returns coloured images: 48 to train, 30 to validate."""
         splits = {"train": coloured_images(48, num_classes, 1), "validation": coloured_images(30, num_classes, 2)}
         return TaskData(
-            load=lambda split, _side: Resident(splits[split]),
+            load=lambda split, _input_spec: Resident(splits[split]),
             validation_cap=100,
             resident_bytes=resident_bytes,
             kept_bytes=kept_bytes,

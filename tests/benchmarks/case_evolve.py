@@ -183,7 +183,7 @@ def note(folder: Path, scale: Scale) -> dict[str, Any]:
     def noted(jobs, **surroundings):
         children.append(_child(jobs[0], **surroundings))
         sized = surroundings["data"]
-        data.setdefault(sized.side, tuple(_whole(split) for split in (sized.train, sized.validation)))
+        data.setdefault(sized.input_spec.shape[0], tuple(_whole(split) for split in (sized.train, sized.validation)))
         return train(jobs, **surroundings)
 
     train = engine_child.train_children
@@ -252,7 +252,7 @@ def _child(job, *, data, pool, programs, config, seed, on_cycle) -> Child:
     filled = [(slot.layer, params, momentum) for slot, params, momentum in begun if slot.layer is not None]
     rates = OptimizerSettings.of(job.hyperparameters, steps.total_steps * config.validations)
     return Child(
-        side=data.side,
+        side=data.input_spec.shape[0],
         augmentation=None if is_identity(job.hyperparameters) else Augmentation.of(job.hyperparameters),
         frozen=tuple(_nameless(layer.spec) for layer in blueprint.frozen),
         frozen_ids=tuple(layer.source.id for layer in blueprint.frozen),

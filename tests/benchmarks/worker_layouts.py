@@ -57,8 +57,8 @@ def took(strategy: str, small: bool) -> float:
         images=rng.integers(0, 256, (count, side, side, 3), np.uint8), labels=np.arange(count, dtype=np.int32) % 10
     )
     data = TaskData(
-        load=lambda _split, _side: Resident(examples), validation_cap=500, resident_bytes=2**40, kept_bytes=0
-    ).at(side)
+        load=lambda _split, _input_spec: Resident(examples), validation_cap=500, resident_bytes=2**40, kept_bytes=0
+    ).at(family.input(preset.architecture.config, preset.space.defaults))
     config = replace(preset.training, validations=1)
     together = programs.layout.together
     groups = [jobs[begin : begin + together] for begin in range(0, CHILDREN, together)]

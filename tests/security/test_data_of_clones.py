@@ -12,6 +12,7 @@ from mu2net_core.api.open import open_repo
 from mu2net_core.api.runtime import split_at
 from mu2net_core.data import load, load_split, stream
 from mu2net_core.errors import DataError
+from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Task
 from mu2net_core.repo import Repository
 from mu2net_core.testing.commands import Run
@@ -30,12 +31,12 @@ def test_data_is_read_from_no_path_that_came_along(
     mine = open_repo(tmp_path / "mine", context)
     task = task_of(mine, "cats")
     with pytest.raises(DataError, match=r"is npz:/data/cats.npz, as whoever added(.|\n)*config set data.cats npz:PATH"):
-        split_at(mine, context, task, "test", 8)
+        split_at(mine, context, task, "test", InputSpec.image(8))
     assert run("-C", "mine", "config", "set", "data.cats", "npz:/nowhere/cats.npz").code == 0
     with pytest.raises(DataError, match=r"No such file: /nowhere/cats\.npz"):
-        split_at(open_repo(tmp_path / "mine", context), context, task, "test", 8)
+        split_at(open_repo(tmp_path / "mine", context), context, task, "test", InputSpec.image(8))
     with pytest.raises(DataError, match=r"over the limit of (.|\n)*limits.examples_bytes"):
-        split_at(mine, context, task, "test", 2**30)
+        split_at(mine, context, task, "test", InputSpec.image(2**30))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_data_of_a_cloned_task_is_read_from_nowhere_after_the_remote_is_removed(
     mine = open_repo(tmp_path / "mine", context)
     task = replace(task_of(mine, "cats"), source=source)
     with pytest.raises(DataError, match="nothing is read before you say so") as caught:
-        split_at(mine, context, task, "test", 8)
+        split_at(mine, context, task, "test", InputSpec.image(8))
     assert "mu2net config set data.cats " in str(caught.value.hint)
 
 

@@ -6,6 +6,7 @@ from mu2net_core.api.evaluate import evaluate
 from mu2net_core.api.predict import Predictor
 from mu2net_core.api.runtime import split_at
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.nn import InputSpec
 from mu2net_core.objects import object_key
 from mu2net_core.repo import load_system
 from mu2net_core.testing.samples import evolve_sample
@@ -69,7 +70,7 @@ def test_every_wrong_example_is_named_with_what_it_is_taken_for(grown) -> None:
     repo = grown.open()
     result = evaluate(repo, grown.context, "digits", by_class=True, wrong=True)
     task = load_system(repo).heads["digits"].task
-    (examples,) = split_at(repo, grown.context, task, "test", 8).in_order(chunk=1000)
+    (examples,) = split_at(repo, grown.context, task, "test", InputSpec.image(8)).in_order(chunk=1000)
     chances = Predictor(repo, grown.context, "digits").probabilities(examples.images[..., :1])
     (part,) = task.splits["test"].slices
     expected = {

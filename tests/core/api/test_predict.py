@@ -13,6 +13,7 @@ from mu2net_core.api.pictures import Picture
 from mu2net_core.api.predict import Prediction, Predictor, Unreadable, predict
 from mu2net_core.api.runtime import split_at
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
+from mu2net_core.nn import InputSpec
 from mu2net_core.repo import load_system
 
 
@@ -28,7 +29,7 @@ def grey(count: int, side: int = 8) -> np.ndarray:
 def test_predictions_are_those_that_eval_counts(grown, predictor: Predictor) -> None:
     repo = grown.open()
     head = load_system(repo).heads["digits"]
-    (examples,) = split_at(repo, grown.context, head.task, "test", 8).in_order(chunk=1000)
+    (examples,) = split_at(repo, grown.context, head.task, "test", InputSpec.image(8)).in_order(chunk=1000)
     found = predictor.predict(examples.images[..., :1])
     assert int((found == examples.labels).sum()) == evaluate(repo, grown.context, "digits").correct
 

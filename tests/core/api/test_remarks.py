@@ -19,8 +19,11 @@ from mu2net_core.api.runtime import split_at
 from mu2net_core.api.show import show
 from mu2net_core.data import Described, Resident, absolute_uri, describe_task, shared_uri
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
+from mu2net_core.nn import InputSpec
 from mu2net_core.repo import Repository
 from mu2net_core.testing.samples import sample_repository
+
+SMALL = InputSpec.image(8)
 
 
 @pytest.fixture
@@ -63,7 +66,20 @@ def test_of_a_path_the_task_has_the_last_part_and_no_object_the_rest(
     assert files
     assert not [file for file in files if b"home-of-ann" in file.read_bytes()]
     assert show(repo, "photos").data_here == f"folder:{place}"
-    assert isinstance(split_at(repo, context, head.task, "test", 8), Resident)
+    assert isinstance(split_at(repo, context, head.task, "test", SMALL), Resident)
+
+
+def test_examples_come_as_the_model_takes_them_and_are_refused_to_one_that_takes_others(
+    repo: Repository, context: Context, tmp_path: Path
+) -> None:
+    save_photos(tmp_path / "photos")
+    task = add_task(repo, context, "folder:photos").task
+    for input_spec in (SMALL, InputSpec.image(6, 1), InputSpec(kind="image", shape=(4, 6, 3), dtype="uint8")):
+        (resident,) = split_at(repo, context, task, "test", input_spec).in_order(chunk=100)
+        (streamed,) = split_at(repo, context, task, "test", input_spec, resident_bytes=0).in_order(chunk=100)
+        assert resident.images.shape[1:] == streamed.images.shape[1:] == input_spec.shape
+    with pytest.raises(DataError, match="of photos are of the kind image; the model takes text of 5 numbers"):
+        split_at(repo, context, task, "test", InputSpec(kind="text", shape=(5,), dtype="int32"))
 
 
 def test_the_same_data_in_different_places_is_the_same_task(repo: Repository, context: Context, tmp_path: Path) -> None:
@@ -82,15 +98,15 @@ def test_where_nobody_said_where_the_data_lies_the_command_to_say_it_works(
     task = add_task(repo, context, "folder:elsewhere/photos").task
     config.unset(repo, context, "data.photos")
     with pytest.raises(DataError, match="The data of the task photos is folder:photos") as error:
-        split_at(repo, context, task, "test", 8)
+        split_at(repo, context, task, "test", SMALL)
     assert error.value.hint == "mu2net config set data.photos folder:PATH"
     shutil.move(place, repo.worktree / "photos")
     with pytest.raises(DataError) as error:
-        split_at(repo, context, task, "test", 8)
+        split_at(repo, context, task, "test", SMALL)
     command = str(error.value.hint).split()
     assert command[:4] == ["mu2net", "config", "set", "data.photos"]
     config.set_(repo, context, command[3], command[4])
-    assert isinstance(split_at(repo, context, task, "test", 8), Resident)
+    assert isinstance(split_at(repo, context, task, "test", SMALL), Resident)
 
 
 def test_data_that_moved_away_names_the_kind_of_place_to_set(
@@ -100,7 +116,7 @@ def test_data_that_moved_away_names_the_kind_of_place_to_set(
     task = add_task(repo, context, "folder:photos").task
     shutil.move(place, tmp_path / "moved")
     with pytest.raises(DataError, match="No such folder") as error:
-        split_at(repo, context, task, "test", 8)
+        split_at(repo, context, task, "test", SMALL)
     assert str(error.value.hint).endswith("mu2net config set data.photos folder:PATH")
 
 
@@ -109,7 +125,7 @@ def test_a_setting_that_names_no_data_is_blamed(repo: Repository, context: Conte
     task = add_task(repo, context, "folder:photos").task
     repo.update_config(lambda found: found.with_setting("data.photos", str(place)))
     with pytest.raises(DataError, match=r"The setting data\.photos names no data") as error:
-        split_at(repo, context, task, "test", 8)
+        split_at(repo, context, task, "test", SMALL)
     assert str(error.value.hint).endswith(f"folder:{place}")
 
 

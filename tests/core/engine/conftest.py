@@ -17,7 +17,8 @@ from mu2net_core.api.runtime import prepare_jax
 from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.search import ChildPlan, Member
-from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
+from mu2net_core.testing.dense import DenseFamily
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
 
 @pytest.fixture(scope="session")

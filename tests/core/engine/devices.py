@@ -16,8 +16,9 @@ from mu2net_core.engine.generation import train_generation
 from mu2net_core.engine.layout import choose_layout
 from mu2net_core.engine.programs import Programs
 from mu2net_core.search import ChildPlan, Population
+from mu2net_core.testing.dense import DenseFamily
 from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
 
 def train(strategy: str) -> dict:

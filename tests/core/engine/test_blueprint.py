@@ -8,8 +8,8 @@ import pytest
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, num_params
 from mu2net_core.objects import Architecture, ComponentRef, Model, Mutation
 from mu2net_core.search import ChildPlan, Member
+from mu2net_core.testing.dense import DenseFamily
 from mu2net_core.testing.systems import sample_member, sample_ref
-from mu2net_core.testing.workbench import DenseFamily
 
 FAMILY = DenseFamily()
 ARCHITECTURE = Architecture(name="dense", config={"image": 2, "width": 4})
@@ -31,13 +31,13 @@ def draw(
     plan: ChildPlan,
     *further: Member,
     task: str = "a",
-    num_classes: int = 3,
+    num_outputs: int = 3,
     usable: Callable[[ComponentRef], bool] = lambda ref: True,
 ) -> Blueprint:
     return draw_blueprint(
         plan,
         task=task,
-        num_classes=num_classes,
+        num_outputs=num_outputs,
         family=FAMILY,
         ancestors=[plan.parent.model, *(member.model for member in further)],
         usable=usable,
@@ -103,7 +103,7 @@ def test_with_a_parent_of_another_task_the_head_comes_from_the_nearest_ancestor_
 
 def test_a_head_with_another_number_of_classes_does_not_fit(plan_of) -> None:
     # The task was removed and added again with more classes.
-    blueprint = draw(plan_of(MINE), num_classes=5)
+    blueprint = draw(plan_of(MINE), num_outputs=5)
     assert layer(blueprint, "head") == (None, True, "new")
     assert blueprint.specs[-1].size("outputs") == 5
 
@@ -124,7 +124,7 @@ def test_an_inserted_block_that_no_ancestor_had_is_new(plan_of) -> None:
 
 def test_a_block_that_growth_adds_is_new_and_passes_on_what_it_gets_though_ancestors_had_one(plan_of) -> None:
     plan = replace(plan_of(MINE, num_layers=2), mutations=(Mutation(name="grow:block", before=1, after=2),))
-    blueprint = draw(plan, made("b", 2, suffix="-b"), num_classes=5)
+    blueprint = draw(plan, made("b", 2, suffix="-b"), num_outputs=5)
     assert layer(blueprint, "block_1") == (None, True, "grow")
     assert [found.spec.name for found in blueprint.layers if found.identity] == ["block_1"]
     assert layer(blueprint, "head") == (None, True, "new")

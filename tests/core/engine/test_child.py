@@ -17,16 +17,18 @@ from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Component
 from mu2net_core.presets import TrainingConfig
-from mu2net_core.testing.workbench import BENCH_PRESET, DenseFamily, Workbench
+from mu2net_core.testing.dense import DenseFamily
+from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
 
-SIDE = 2
+TAKEN = InputSpec.image(2)
 
 
 def blueprint_of(plan, boundary: int | None = None) -> Blueprint:
     drawn = draw_blueprint(
-        plan, task="a", num_classes=3, family=DenseFamily(), ancestors=[plan.parent.model], usable=lambda ref: True
+        plan, task="a", num_outputs=3, family=DenseFamily(), ancestors=[plan.parent.model], usable=lambda ref: True
     )
     if boundary is None:
         return drawn
@@ -48,7 +50,7 @@ def train(
 ) -> list[Trained]:
     return train_children(
         [job_of(plan, boundary=boundary, floor=floor) for plan in plans],
-        data=(data or bench.data()).at(SIDE),
+        data=(data or bench.data()).at(TAKEN),
         pool=pool or bench.workshop().pool,
         programs=programs or bench.programs,
         config=replace(BENCH_PRESET.training, **config),
@@ -198,10 +200,10 @@ def test_frozen_layers_run_once_for_all_children_and_training_never_runs_them(be
     family = DenseFamily()
     programs, data = Programs(family=family), bench.data()
     train(bench, plan_of(bench.root(), seed=1), programs=programs, data=data)
-    known = {id(array) for _, (array, _) in data.at(SIDE)._kept.items()}
+    known = {id(array) for _, (array, _) in data.at(TAKEN)._kept.items()}
     before = list(family.applied)
     train(bench, plan_of(bench.root(), seed=2), programs=programs, data=data)
-    assert {id(array) for _, (array, _) in data.at(SIDE)._kept.items()} == known
+    assert {id(array) for _, (array, _) in data.at(TAKEN)._kept.items()} == known
     assert family.applied == before  # nothing new was even traced
     assert ("norm", "head") in before
     assert not any("dense" in kinds and "head" in kinds for kinds in before)
@@ -238,12 +240,12 @@ def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, pla
     for shift in (0, 1, 2, 3, 4, 5, 0):
         blueprint = blueprint_of(plan_of(shifted(bench, bench.root(), shift)))
         frozen = frozen_part(blueprint, pool, programs)
-        last = data.at(SIDE).train_above(frozen, programs)
+        last = data.at(TAKEN).train_above(frozen, programs)
         first = last if first is None else first
-        x = np.asarray(data.at(SIDE).whole(programs)[0], np.float32) / 127.5 - 1
+        x = np.asarray(data.at(TAKEN).whole(programs)[0], np.float32) / 127.5 - 1
         plain = programs.family.apply(frozen.specs, frozen.row(), x)
         np.testing.assert_allclose(last, plain, rtol=1e-5, atol=1e-5)
-        assert sum(size for _, size in data.at(SIDE)._kept.values()) <= room
+        assert sum(size for _, size in data.at(TAKEN)._kept.values()) <= room
     assert bool((first == last).all())
 
 
@@ -319,14 +321,14 @@ def test_keys_use_every_bit_of_a_seed() -> None:
 
 def test_only_the_examples_of_the_size_in_use_are_kept(bench: Workbench) -> None:
     asked: list[tuple[str, int]] = []
-    feed = bench.data().load("train", SIDE)
+    feed = bench.data().load("train", TAKEN)
 
-    def load(split: str, side: int):
-        asked.append((split, side))
+    def load(split: str, input_spec: InputSpec):
+        asked.append((split, input_spec.shape[0]))
         return feed
 
     data = TaskData(load=load, validation_cap=10, resident_bytes=10**6, kept_bytes=10**6)
-    assert data.at(2) is data.at(2)
-    data.at(4)
-    data.at(2)
+    assert data.at(TAKEN) is data.at(TAKEN)
+    data.at(InputSpec.image(4))
+    data.at(TAKEN)
     assert [side for split, side in asked if split == "train"] == [2, 4, 2]

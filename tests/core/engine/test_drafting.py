@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.engine.drafting import Draft, draft_all, grouped
+from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Mutation, System
 from mu2net_core.search import ChildPlan, Population
 from mu2net_core.testing.systems import SystemBuilder
@@ -44,7 +45,8 @@ def test_children_that_see_other_examples_are_never_trained_together(bench: Work
     plans = [plan_of(bench.root(), brightness=strength) for strength in (0.0, 0.1, 0.0)]
     made = drafts(bench, system, *plans)
     assert members(grouped(made, 4)) == [[0, 2], [1]]
-    assert members(grouped([replace(made[0], side=side) for side in (2, 4, 2)], 4)) == [[0, 0], [0]]
+    inputs = [InputSpec.image(side) for side in (2, 4, 2)]
+    assert members(grouped([replace(made[0], input_spec=one) for one in inputs], 4)) == [[0, 0], [0]]
 
 
 def test_a_copy_of_a_layer_that_the_same_plan_removes_did_not_happen(bench: Workbench, system, plan_of) -> None:

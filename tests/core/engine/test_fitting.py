@@ -56,6 +56,7 @@ def vit_model(layers: int = 1, config: dict[str, Any] | None = None, **hyperpara
         ({"config": SIZES | {"image": -8}}, "image: expected a whole number from 1 to 16777216, got -8"),
         ({"config": SIZES | {"width": 6 * 2**20, "patch": 8}}, "too large"),
         ({"config": SIZES | {"patch": 3}}, "must be a multiple of patch"),
+        ({"config": SIZES | {"channels": 2}}, "channels: expected 1 or 3, got 2"),
     ],
 )
 def test_models_that_cannot_be_built_are_refused_before_anything_is(changes: dict[str, Any], complaint: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 from mu2net_core.engine.cycle import seed_words
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
 from mu2net_core.engine.programs import _GPU_OPTIONS, _MOST_KEPT, EVALUATION_BATCH, Programs
-from mu2net_core.nn import LayerSpec, VisionTransformer
-from mu2net_core.testing.workbench import DenseFamily, Workbench, coloured_images
+from mu2net_core.nn import InputSpec, LayerSpec, VisionTransformer
+from mu2net_core.testing.dense import DenseFamily
+from mu2net_core.testing.workbench import Workbench, coloured_images
 
 CONFIG = {"image": 2, "width": 4}
 TRAIN, VALIDATION = coloured_images(48, 3, seed=1), coloured_images(30, 3, seed=2)
@@ -196,7 +197,7 @@ def test_activations_are_those_of_the_plain_layers_stage_by_stage(bench: Workben
     plain = bench.programs.family.apply(specs[:3], row[:3], images.astype(np.float32) / 127.5 - 1)
     assert made.shape == (7, 4)
     np.testing.assert_allclose(made, plain, rtol=1e-5, atol=1e-6)
-    shape = bench.programs.output(specs[:3], specs[3:], 2)
+    shape = bench.programs.output(specs[:3], specs[3:], InputSpec.image(2))
     assert (shape.shape, shape.dtype) == ((4,), np.float32)
 
 
@@ -235,7 +236,7 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
     counted = []
     for boundary in (0, 3, 4, 5, 6):
         above = specs[boundary:]
-        inputs = programs.output(specs[:boundary], above, 8)
+        inputs = programs.output(specs[:boundary], above, InputSpec.image(8))
         row = tuple(family.init(spec, np.random.default_rng(0)) for spec in above)
         counted.append(
             products(

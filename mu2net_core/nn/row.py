@@ -1,0 +1,80 @@
+"""Rows of layers, whatever their kinds: running one, and where it may be cut.
+
+What a layer above reads decides what the one below computes; of a part of a row, therefore, the first layer above the
+part is given too. ``B`` is the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from mu2net_core.errors import InternalError
+from mu2net_core.nn.kind import LayerKind
+from mu2net_core.nn.spec import LayerSpec, Params, Precision
+
+__all__ = ["Kinds", "cuts", "deciding", "flops", "kind_of", "run", "stages"]
+
+Kinds = Mapping[str, LayerKind]
+"""By name."""
+
+
+def kind_of(kinds: Kinds, spec: LayerSpec) -> LayerKind:
+    """Returns the kind of a layer.
+
+    Raises:
+        InternalError: it is not among ``kinds``.
+    """
+    if spec.kind not in kinds:
+        raise InternalError(f"There is no layer of kind {spec.kind!r} among {', '.join(sorted(kinds))}.")
+    return kinds[spec.kind]
+
+
+def run(
+    kinds: Kinds,
+    specs: Sequence[LayerSpec],
+    params: Sequence[Params],
+    x: jax.Array,
+    *,
+    above: Sequence[LayerSpec] = (),
+    precision: Precision = "float32",
+) -> jax.Array:
+    """Returns what the layers make of ``x`` [B, ...] for those ``above``, products in ``precision``."""
+    for spec, layer, first_only in zip(specs, params, _first_only(kinds, specs, above), strict=True):
+        kind = kind_of(kinds, spec)
+        dtype = jnp.dtype("float32" if kind.in_float32 else precision)
+        x = kind.apply(spec, layer, x, dtype=dtype, first_only=first_only)
+        if first_only:
+            x = x[:, 0]
+    return x
+
+
+def flops(kinds: Kinds, specs: Sequence[LayerSpec]) -> int:
+    """Returns the floating-point operations of ``run`` for one example."""
+    each = zip(specs, _first_only(kinds, specs, ()), strict=True)
+    return sum(kind_of(kinds, spec).flops(spec, first_only=first_only) for spec, first_only in each)
+
+
+def deciding(kinds: Kinds, above: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
+    """Returns, of the layers above a part, those that decide how it is run; () if any would do."""
+    return tuple(spec for spec in above[:1] if kind_of(kinds, spec).reads_first)
+
+
+def cuts(kinds: Kinds, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
+    """Returns at which indices a row may be cut into a frozen part and a trained part; 0 first, ascending."""
+    below = [kind_of(kinds, spec).joined == "above" for spec in specs]
+    return tuple(index for index in stages(kinds, specs) if index == 0 or not below[index - 1])
+
+
+def stages(kinds: Kinds, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
+    """Returns where a row is cut to be run piece by piece: equal pieces share a program; 0 first, ascending."""
+    inside = (index for index in range(1, len(specs)) if kind_of(kinds, specs[index]).joined != "below")
+    return (0, *inside)
+
+
+def _first_only(kinds: Kinds, specs: Sequence[LayerSpec], above: Sequence[LayerSpec]) -> list[bool]:
+    """Returns for each of ``specs`` whether the layer after it reads its first token alone."""
+    after = [kind_of(kinds, spec).reads_first for spec in (*specs[1:], *above[:1])]
+    return [*after, False][: len(specs)]

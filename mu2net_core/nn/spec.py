@@ -1,0 +1,58 @@
+"""What a layer is, as a value, and what its numbers are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import numpy as np
+
+__all__ = ["Arrays", "LayerSpec", "Params", "Precision", "Shapes"]
+
+Params = Mapping[str, jax.Array]
+"""One layer's parameters by slash-joined name, on the device."""
+
+Arrays = Mapping[str, np.ndarray]
+"""The same on the host."""
+
+Shapes = Mapping[str, tuple[tuple[int, ...], str]]
+"""Shape and number type of a layer's arrays by name."""
+
+Precision = Literal["float32", "bfloat16"]
+"""In which numbers products are computed; parameters, normalisations, softmax and outputs are float32 in any case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSpec:
+    """One layer of a model: hashable, and all that decides its compiled code.
+
+    Attributes:
+        name: unique in the model, e.g. ``encoderblock_0``; also the component's name.
+        kind: name of the ``LayerKind`` that runs it.
+        sizes: named numbers, sorted by name; the shapes of its parameters follow from them.
+        flow: named numbers of what passes through it, sorted by name, e.g. how many tokens: what it computes depends
+            on them, its parameters do not.
+    """
+
+    name: str
+    kind: str
+    sizes: tuple[tuple[str, int], ...]
+    flow: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, name: str, kind: str, *, flow: Mapping[str, int] | None = None, **sizes: int) -> LayerSpec:
+        """Returns a spec with its sizes in canonical order."""
+        passing = tuple(sorted((flow or {}).items()))
+        return cls(name=name, kind=kind, sizes=tuple(sorted(sizes.items())), flow=passing)
+
+    def size(self, name: str, default: int | None = None) -> int:
+        """Returns the size called ``name``, its own or of what passes through; ``default`` if it has none."""
+        found = dict((*self.sizes, *self.flow))
+        return found[name] if default is None else found.get(name, default)
+
+    @property
+    def config(self) -> dict[str, int | float | str | bool]:
+        """The spec as a component's stored config."""
+        return {"kind": self.kind, **dict(self.sizes)}

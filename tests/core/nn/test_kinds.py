@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from mu2net_core.nn import LayerKind, LayerSpec, VisionTransformer
+from mu2net_core.testing.dense import DenseFamily
+from mu2net_core.testing.families import FamilyTests
+from mu2net_core.testing.kinds import LayerKindTests
+
+VIT, DENSE = VisionTransformer(), DenseFamily()
+FLOW = {"tokens": 5}
+
+
+class Case(NamedTuple):
+    """A kind, and the sizes of the smallest layer of it and of a larger one."""
+
+    kind: LayerKind
+    spec: LayerSpec
+    larger: LayerSpec | None = None
+
+
+def case(kind: LayerKind, *, flow=FLOW, larger=None, **sizes: int) -> Case:
+    spec, grown = (LayerSpec.of("x", kind.name, flow=flow, **{**sizes, **(more or {})}) for more in ({}, larger))
+    return Case(kind, spec, None if larger is None else grown)
+
+
+CASES = (
+    case(VIT.kinds["patch_embedding"], flow={"tokens": 4}, patch=2, channels=3, width=4),
+    case(VIT.kinds["class_token"], width=4),
+    case(VIT.kinds["position_embedding"], flow={}, tokens=5, width=4, larger={"tokens": 10}),
+    case(VIT.kinds["adapter"], dim=2, width=4, larger={"dim": 3}),
+    case(VIT.kinds["encoder_block"], heads=2, mlp=6, width=4, larger={"heads": 3, "head_dim": 2, "mlp": 8}),
+    case(VIT.kinds["encoder_norm"], flow={}, width=4),
+    case(VIT.kinds["head"], flow={}, width=4, classes=3),
+    case(DENSE.kinds["dense"], flow={}, inputs=12, outputs=4),
+    case(DENSE.kinds["block"], flow={}, inputs=4, outputs=4),
+    case(DENSE.kinds["norm"], flow={}, inputs=4, outputs=4),
+    case(DENSE.kinds["head"], flow={}, inputs=4, outputs=3),
+)
+
+
+class TestKinds(LayerKindTests):
+    """The kinds that come with mu2net, and those that its tests use."""
+
+    @pytest.fixture(params=CASES, ids=lambda one: f"{type(one.kind).__module__.split('.')[1]}-{one.kind.name}")
+    def case(self, request: pytest.FixtureRequest) -> Case:
+        return request.param
+
+    @pytest.fixture
+    def kind(self, case: Case) -> LayerKind:
+        return case.kind
+
+    @pytest.fixture
+    def spec(self, case: Case) -> LayerSpec:
+        return case.spec
+
+    @pytest.fixture
+    def larger(self, case: Case) -> LayerSpec | None:
+        return case.larger
+
+
+class TestVisionTransformer(FamilyTests):
+    @pytest.fixture
+    def family(self) -> VisionTransformer:
+        return VIT
+
+    @pytest.fixture
+    def config(self) -> dict[str, int]:
+        return {"image": 4, "patch": 2, "width": 4, "heads": 2, "mlp": 6, "channels": 3}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, int]:
+        return {"num_layers": 1, "adapter_dim": 2}
+
+    @pytest.fixture
+    def structure(self) -> tuple[str, ...]:
+        return ("adapter", "block", "heads", "mlp")
+
+
+class TestDenseFamily(FamilyTests):
+    @pytest.fixture
+    def family(self) -> DenseFamily:
+        return DENSE
+
+    @pytest.fixture
+    def config(self) -> dict[str, int]:
+        return {"image": 2, "width": 4}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, int]:
+        return {"num_layers": 1}
+
+
+def test_every_kind_of_a_shipped_family_is_among_those_that_are_tested() -> None:
+    tested = {one.kind for one in CASES}
+    assert tested == {*VIT.kinds.values(), *DENSE.kinds.values()}
