@@ -17,6 +17,7 @@ from mu2net_core.api.recorded import changed_settings
 from mu2net_core.api.resume import Asked, Left, look, refuse
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
+from mu2net_core.api.usable import check_usable
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event, IterationDropped
 from mu2net_core.engine.iteration import IterationState, run_iteration
@@ -25,6 +26,7 @@ from mu2net_core.errors import (
     DataError,
     InvalidInputError,
     Mu2netError,
+    NewerError,
     NotFoundError,
     SearchError,
 )
@@ -40,7 +42,7 @@ __all__ = ["EvolveResult", "IterationResult", "evolve"]
 _LARGEST_SEED = 2**53
 _OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
 """What the first line about an iteration says anyway."""
-_ITS_OWN = (CorruptObjectError, DataError, NotFoundError, SearchError)
+_ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
 """What is wrong with one task, its data or its model, and keeps no other from being improved."""
 
 
@@ -172,6 +174,7 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
+        check_usable(head.task, "evolve")
         left = _left(run, workspace, head)
         lab = run.lab(left.preset or run.preset)
         usable = lab.parents.of(system, name)  # what cannot go on says so before data is read
@@ -198,10 +201,11 @@ def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationS
     if winner is None:
         raise _without_a_model(workspace, state)
     known = winner.model.test_quality
-    tally = lab.test(head, winner, workspace) if known is None else None
-    test = tally.accuracy if tally is not None else known or 0.0
+    measured = lab.test(head, winner, workspace) if known is None else None
+    test = measured.quality if measured is not None else known or 0.0
     account = lab.account_of(state)
     commit_id, model_id = publish(run.repo, run.context, workspace, state, winner, test, account)
+    tally = None if measured is None else measured.tally
     return Outcome(winner=winner, commit_id=commit_id, model_id=model_id, test=test, tally=tally)
 
 

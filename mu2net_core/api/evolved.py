@@ -107,7 +107,7 @@ def result_of(
         validation=model.quality or 0.0,
         test=outcome.test,
         improved=before is None or (model.score or 0.0) > (before.model.score or 0.0),
-        only_class=None if label is None else task.classes[label],
+        only_class=None if label is None else task.output.labels[label],
         at_chance=tally is not None and tally.is_chance,
         sampled=state.counts.sampled,
         kept=state.counts.kept,
