@@ -43,6 +43,7 @@ from mu2net_core.api.tag import TagInfo
 from mu2net_core.api.tasks import TaskInfo
 from mu2net_core.api.verify import VerifyReport
 from mu2net_core.objects import Head, described
+from mu2net_core.objects.kinds import SHIPPED
 from mu2net_core.repo import Setting
 from mu2net_core.repo.outcomes import Exchange, PushPlan
 
@@ -162,6 +163,8 @@ def words(shape: Any) -> str:
         return f"object of {words(args[1])}"
     if isinstance(origin, type) and issubclass(origin, tuple | list | frozenset | Sequence):
         return f"list of {words(args[0])}"
+    if shape in SHIPPED:
+        return " or ".join([*map(words, SHIPPED[shape].values()), "an object with another `kind`"])
     plain = {str: "text", int: "whole number", float: "number", bool: "boolean", NoneType: "null", Path: "text"}
     return plain.get(shape, "any")
 
@@ -191,6 +194,7 @@ def _collect(shape: Any, found: dict[str, type]) -> None:
 
 def _inside(shape: Any) -> Iterator[Any]:
     yield shape
+    yield from SHIPPED.get(shape, {}).values()
     for part in get_args(shape):
         yield from _inside(part)
 

@@ -55,7 +55,7 @@ def encode(value: Any) -> bytes:
             this far.
     """
     plain = to_json(value)
-    if isinstance(plain, dict) and plain.pop(_UNKNOWN, None):
+    if hasattr(value, _UNKNOWN) and plain.pop(_UNKNOWN):
         keys = ", ".join(value.unknown_keys)
         raise InternalError(f"Cannot store {type(value).__name__}: this version would drop its keys {keys}.")
     for name in getattr(type(value), "OMITTED_IF_NONE", ()):

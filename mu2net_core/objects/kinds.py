@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
+    "SHIPPED",
     "Classes",
     "Column",
     "Image",
@@ -170,8 +171,11 @@ class Other(Input, Output):
         return f"Other(kind={self.kind!r}, values={self.values!r})"
 
 
-_INPUTS: dict[str, type[Input]] = {"image": Image, "text": Text, "table": Table}
-_OUTPUTS: dict[str, type[Output]] = {"classes": Classes, "labels": Labels, "number": Number}
+SHIPPED: Mapping[type, Mapping[str, type]] = {
+    Input: {"image": Image, "text": Text, "table": Table},
+    Output: {"classes": Classes, "labels": Labels, "number": Number},
+}
+"""The kinds that this version defines, by base class and name."""
 
 
 def kind_of(expected: type, plain: Any) -> Any:
@@ -180,7 +184,7 @@ def kind_of(expected: type, plain: Any) -> Any:
     Raises:
         ValueError: it is none: it has no kind, or a known kind does not say what it must.
     """
-    known: Mapping[str, type] = {Input: _INPUTS, Output: _OUTPUTS}[expected]
+    known = SHIPPED[expected]
     kind = plain.get("kind") if isinstance(plain, dict) else None
     if not isinstance(kind, str):
         raise ValueError(f"expected an {expected.__name__.lower()} with a kind")  # noqa: TRY004 - of what was read

@@ -21,7 +21,7 @@ def test_a_task_is_added_and_listed(run) -> None:
     assert added.code == 0
     assert "Added task digits (public): 10 classes" in added.out
     assert "Next: mu2net evolve --task digits" in added.err
-    assert run("tasks").rows() == [["digits", "sklearn:digits", "10", "1078/360/359", "public", "0", "-", "-"]]
+    assert run("tasks").rows() == [["digits", "sklearn:digits", "10 classes", "1078/360/359", "public", "0", "-", "-"]]
 
 
 def test_tasks_as_json(run) -> None:
