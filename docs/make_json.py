@@ -151,6 +151,12 @@ def hints(cls: type) -> dict[str, Any]:
 
 def words(shape: Any) -> str:
     """Returns what JSON has for a type, in words; dataclasses are links."""
+    if shape in SHIPPED:
+        return " or ".join([*map(words, SHIPPED[shape].values()), "an object with another `kind`"])
+    return _plain_words(shape)
+
+
+def _plain_words(shape: Any) -> str:
     if is_dataclass(shape) and isinstance(shape, type):
         return f"[{shape.__name__}](#{shape.__name__.lower()})"
     origin, args = get_origin(shape), get_args(shape)
@@ -163,8 +169,6 @@ def words(shape: Any) -> str:
         return f"object of {words(args[1])}"
     if isinstance(origin, type) and issubclass(origin, tuple | list | frozenset | Sequence):
         return f"list of {words(args[0])}"
-    if shape in SHIPPED:
-        return " or ".join([*map(words, SHIPPED[shape].values()), "an object with another `kind`"])
     plain = {str: "text", int: "whole number", float: "number", bool: "boolean", NoneType: "null", Path: "text"}
     return plain.get(shape, "any")
 

@@ -14,11 +14,11 @@ from unittest import mock
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 
 from mu2net_core.errors import Mu2netError, StorageError
 from mu2net_core.testing.interception import Plan
 from mu2net_core.testing.invariants import head_log
+from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 from mu2net_core.testing.stage import RULES, is_usual
 from mu2net_core.testing.world import World
 

@@ -17,7 +17,6 @@ from mu2net_core.api.recorded import changed_settings
 from mu2net_core.api.resume import Asked, Left, look, refuse
 from mu2net_core.api.settings import effective_preset
 from mu2net_core.api.signing import signer_of
-from mu2net_core.api.usable import check_usable
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.events import Event, IterationDropped
 from mu2net_core.engine.iteration import IterationState, run_iteration
@@ -174,7 +173,6 @@ def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
-        check_usable(head.task, "evolve")
         left = _left(run, workspace, head)
         lab = run.lab(left.preset or run.preset)
         usable = lab.parents.of(system, name)  # what cannot go on says so before data is read

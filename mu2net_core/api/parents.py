@@ -40,8 +40,10 @@ class ParentCheck:
         """Returns ``system`` without the models that cannot be parents.
 
         Raises:
+            NewerError, DataError: this version cannot train ``task``.
             CorruptObjectError: the model of ``task`` itself is one of them.
         """
+        check_usable(system.heads[task].task, "evolve")
         heads = {name: self._head(name, head, task) for name, head in system.heads.items()}
         roots = {oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, f"the root {oid[:10]}")}
         return replace(system, heads=heads, roots=roots)

@@ -111,7 +111,7 @@ def measure(model: LoadedModel, objective: Objective, feed: Feed) -> Measured:
         part, _ = tallied(objective, outputs, labels)
         sums = part if sums is None else add(sums, part)
         if isinstance(objective, Classify):
-            counted = _tally(objective.said(outputs)[: len(labels)], labels, outputs.shape[-1])
+            counted = _tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1])
             found = counted if found is None else found.plus(counted)
     if sums is None:
         raise InternalError("A split without examples cannot be measured.")
@@ -124,7 +124,7 @@ def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
     for examples, outputs in model.over(feed):
         chances = np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
         labels.append(examples.labels)
-        said.append(objective.said(outputs)[: len(examples)])
+        said.append(objective.said(np.asarray(outputs))[: len(examples)])
         probability.append(np.take_along_axis(chances, said[-1][:, None], axis=-1)[:, 0])
     return Answers(labels=np.concatenate(labels), said=np.concatenate(said), probability=np.concatenate(probability))
 

@@ -33,7 +33,8 @@ class Classify:
 
     def said(self, outputs: np.ndarray) -> np.ndarray:
         """Returns int64 [..., N]: the likeliest class of each example; of equal ones the first."""
-        return np.asarray(outputs).argmax(axis=-1)
+        likeliest: np.ndarray = outputs.argmax(axis=-1)
+        return likeliest
 
     def probabilities(self, outputs: jax.Array) -> jax.Array:
         """Returns float32 [N, C]: the probability of each class."""

@@ -47,7 +47,7 @@ class Regress:
         spread = sums["squares"] - sums["total"] ** 2 / sums["count"]
         flat = spread <= _ROUNDING * np.maximum(sums["squares"], 1)
         share = np.where(flat, sums["errors"] > 0, sums["errors"] / np.where(flat, 1, spread))
-        return np.clip(np.nan_to_num(1 - share, nan=0.0), 0.0, 1.0)
+        return np.asarray(np.clip(np.nan_to_num(1 - share, nan=0.0), 0.0, 1.0))
 
 
 _ROUNDING = 1e-12

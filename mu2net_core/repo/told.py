@@ -37,13 +37,14 @@ def differences(ours: Task, theirs: Task) -> Iterator[str]:
 
 
 def _other_data(ours: Task, theirs: Task) -> Iterator[str]:
-    for what, one, other in (
-        ("input", ours.input.kind, theirs.input.kind),
-        ("output", ours.output.kind, theirs.output.kind),
-        ("metric", ours.metric, theirs.metric),
-    ):
-        if one != other:
-            yield f"as {what} {one} and {other}"
+    words = {
+        "input": (ours.input.kind, theirs.input.kind),
+        "output": (ours.output.kind, theirs.output.kind),
+        "metric": (ours.metric, theirs.metric),
+    }
+    for what, (word, their_word) in words.items():
+        if word != their_word:
+            yield f"as {what} {word} and {their_word}"
     yield from _other_labels(ours.output, theirs.output)
     for name in SPLITS:
         one, other = ours.splits[name], theirs.splits[name]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.objectives import Objective, Sums, add
@@ -35,6 +36,10 @@ class ObjectiveCase:
     best: np.ndarray
     worst: np.ndarray
 
+    def loss(self, outputs: np.ndarray, part: slice = slice(None)) -> np.ndarray:
+        """Returns the loss of outputs for a part of the examples, one number for each."""
+        return np.asarray(self.objective.loss(jnp.asarray(outputs[part]), jnp.asarray(self.labels[part])))
+
     def quality(self, outputs: np.ndarray) -> float:
         """Returns the quality of outputs for all examples."""
         return float(self.objective.quality(self.objective.tally(outputs, self.labels)))
@@ -47,30 +52,27 @@ class ObjectiveTests:
         self, case: ObjectiveCase
     ) -> None:
         for outputs in (case.outputs, case.best, case.worst, np.zeros_like(case.outputs), 1e3 * case.outputs):
-            loss = np.asarray(jax.jit(case.objective.loss)(outputs, case.labels))
+            loss = np.asarray(jax.jit(case.objective.loss)(jnp.asarray(outputs), jnp.asarray(case.labels)))
             assert loss.shape == (len(case.labels),)
             assert loss.dtype == np.float32
             assert np.isfinite(loss).all()
 
     def test_the_loss_of_an_example_does_not_depend_on_the_others(self, case: ObjectiveCase) -> None:
-        whole = np.asarray(case.objective.loss(case.outputs, case.labels))
+        whole = case.loss(case.outputs)
         for index in (0, len(whole) - 1):
             own = slice(index, index + 1)
-            alone = np.asarray(case.objective.loss(case.outputs[own], case.labels[own]))
+            alone = case.loss(case.outputs, own)
             np.testing.assert_allclose(alone, whole[own], rtol=1e-5, atol=1e-6)
 
     def test_a_better_model_has_less_loss(self, case: ObjectiveCase) -> None:
-        best, given, worst = (
-            float(np.mean(case.objective.loss(outputs, case.labels)))
-            for outputs in (case.best, case.outputs, case.worst)
-        )
+        best, given, worst = (case.loss(outputs).mean() for outputs in (case.best, case.outputs, case.worst))
         assert best < given < worst
 
     def test_following_the_gradient_lessens_the_loss(self, case: ObjectiveCase) -> None:
         def mean(outputs: jax.Array) -> jax.Array:
-            return case.objective.loss(outputs, case.labels).mean()
+            return case.objective.loss(outputs, jnp.asarray(case.labels)).mean()
 
-        before, slope = jax.value_and_grad(mean)(case.outputs)
+        before, slope = jax.value_and_grad(mean)(jnp.asarray(case.outputs))
         assert np.isfinite(slope).all()
         assert mean(case.outputs - 0.1 * slope) < before
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mu2net_core.testing.schedules import memory_folder
 
 from mu2net_cli.main import main
 from mu2net_core.api.context import Context
@@ -18,6 +17,7 @@ from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.pushing import push
 from mu2net_core.testing.commands import Outcome, Run
 from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.schedules import memory_folder
 from mu2net_core.testing.sharing import working_copy
 from mu2net_core.testing.signers import SignedScene, set_scene, signed, ticking
 from mu2net_core.testing.writer import Writer

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 
 from mu2net_core.storage import LocalStore
 from mu2net_core.testing.attacker import Attacker
 from mu2net_core.testing.invariants import head_log
+from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 from mu2net_core.testing.siege import ATTACKS, Siege, besiege
 from mu2net_core.testing.stage import RULES, is_shared
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_core.objects import Agent, Classes
+from mu2net_core.objects import Agent, Classes, encode
 from mu2net_core.repo import Repository
 from mu2net_core.testing.commands import Run
 from mu2net_core.testing.samples import sample_task
@@ -25,7 +25,8 @@ def evil_bucket(shared: Repository) -> Repository:
     task = replace(
         task, source=f"folder:/{EVIL}", output=Classes(names=(EVIL, "b")), splits=splits, options={EVIL: EVIL}
     )
-    task_id = shared.objects.put(task)
+    plain = json.loads(encode(task)) | {"input": {**json.loads(encode(task))["input"], EVIL: EVIL}}
+    task_id = shared.objects.put_bytes("task", encode(plain))
     commit = shared.objects.commit(state.commit)
     assert commit.model is not None
     model = shared.objects.model(commit.model)

@@ -15,11 +15,11 @@ from typing import TypeVar
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Training
 from mu2net_core.testing.circles import CIRCLES, READERS, TASKS, Circles
+from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
 from mu2net_core.testing.spying import Spy
 
 EXAMPLES, STEPS = (130, 50) if NIGHTLY else (10, 30)

@@ -6,7 +6,6 @@ import shutil
 from unittest import mock
 
 import pytest
-from mu2net_core.testing.schedules import NIGHTLY
 
 from mu2net_core.api import clone, pull, purge, push, remote
 from mu2net_core.api.gc import GcReport, gc
@@ -20,6 +19,7 @@ from mu2net_core.repo.merge import contains
 from mu2net_core.repo.purged import is_purge
 from mu2net_core.testing.forging import Forger
 from mu2net_core.testing.interception import Plan, dies
+from mu2net_core.testing.schedules import NIGHTLY
 from mu2net_core.testing.world import World
 
 STRIDES = {"follow": 11, "undo": 3}

@@ -1,4 +1,4 @@
-"""Kinds of what goes in and comes out: stored as they are, whatever the kind; what is not known is said and never lost."""
+"""Kinds of what goes in and comes out: stored as they are; what is not known is said, and never lost."""
 
 from __future__ import annotations
 
