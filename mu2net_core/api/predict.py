@@ -59,17 +59,17 @@ class Predictor:
 
     It belongs to the process that made it: in a fork of that, JAX would wait for ever, so that using it there is an
     error. Workers are started with ``multiprocessing.get_context("spawn")``, and each opens the model itself.
+
+    Attributes:
+        stored: the model and its task.
     """
 
     def __init__(self, repo: Repository, context: Context, revision: str, progress: Watch | None = None) -> None:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
-        self._used = load_model(repo, context, revision, "predict for", progress)
+        used = load_model(repo, context, revision, "predict for", progress)
+        self.stored: StoredModel = used.stored
+        self._model, self._objective = used.loaded, used.objective
         self._warn = context.warn
-
-    @property
-    def stored(self) -> StoredModel:
-        """The model and its task."""
-        return self._used.stored
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class Predictor:
             resize: accept any size and number of channels, and convert as training did.
         """
         following, notices, num_read = iter(pictures), Notices(), 0
-        while batch := list(islice(following, self._used.loaded.batch)):
+        while batch := list(islice(following, self._model.batch)):
             read = [self._read(picture, notices, resize=resize) for picture in batch]
             ready = [one[0] for one in read if not isinstance(one, Unreadable)]
             num_read += len(ready)
@@ -151,14 +151,13 @@ class Predictor:
         expected = self.stored.task.input
         if not resize and isinstance(expected, Image):
             _check_size(pixels, expected, name)
-        side = self._used.loaded.side
-        return fit(pixels, (side, side))
+        return fit(pixels, (self._model.side, self._model.side))
 
     def _of(self, images: list[np.ndarray]) -> np.ndarray:
         if not images:
             raise InvalidInputError("Expected at least one image.")
         check_not_forked()
-        return probabilities(self._used.loaded, self._used.objective, np.stack(images))
+        return probabilities(self._model, self._objective, np.stack(images))
 
     def _describe(
         self, picture: Picture | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int

@@ -222,7 +222,7 @@ _HUGE = array_node((2,), "float64").replace(b"[2]", b"[2000000000000]")
         ({"zarr.json": b"not json"}, "its zarr.json is wrong"),
         ({"zarr.json": _ROOT + b" "}, "not canonical"),
         ({"zarr.json": root_node(config={"a": None})}, "is wrong"),
-        ({"zarr.json": root_node(format=2)}, "Cannot read a component: it was made by a newer mu2net: .* a future format"),
+        ({"zarr.json": root_node(format=2)}, "made by a newer mu2net: it is of format 2, a future format"),
         ({"zarr.json": root_node(bits=4)}, "made by a newer mu2net: it has the keys bits"),
         ({"zarr.json": root_node(trained_by=["b", "a"])}, "sorted and distinct"),
         ({"zarr.json": root_node(trained_by=["a", "a"])}, "sorted and distinct"),

@@ -17,7 +17,7 @@ def digits() -> Task:
 
 def test_digits_have_pinned_splits(digits: Task) -> None:
     assert (digits.name, digits.source) == ("digits", "sklearn:digits")
-    assert digits.classes == tuple("0123456789")
+    assert digits.output.labels == tuple("0123456789")
     assert digits.input == Image(height=8, width=8, channels=1)
     assert {name: (split.spec, split.num_examples) for name, split in digits.splits.items()} == {
         "train": ("all[40%:]", 1078),
