@@ -11,15 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from itertools import islice
 from math import isfinite
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from mu2net_core.errors import CorruptObjectError, InternalError
-from mu2net_core.objects.kinds import Other, kind_of, plain_kind
+from mu2net_core.objects.kinds import Input, Other, Output, kind_of, plain_kind
 
 __all__ = ["decode", "encode", "to_document", "to_json"]
 
@@ -97,22 +98,28 @@ def _with_unknown_keys(value: Any, data: bytes) -> Any:
 def _unknown(value: Any, plain: Any, path: str) -> Iterator[str]:
     """Yields the keys in ``plain`` that ``value``, which was decoded from it, has no field for; dotted."""
     if is_dataclass(value):
-        known = {field.name for field in fields(value)} - {_UNKNOWN}
-        for key, part in plain.items():
-            if key in known:
-                yield from _unknown(getattr(value, key), part, f"{path}{key}.")
-            else:
-                yield f"{path}{key[:_LONGEST_KEY]}"
-    elif isinstance(value, Mapping | tuple) and _holds_values(value):
-        pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, one in pairs:
-            yield from _unknown(one, plain[key], f"{path}{str(key)[:_LONGEST_KEY]}.")
+        known, deep = _fields(value.__class__)
+        if not known >= plain.keys():
+            yield from (f"{path}{key[:_LONGEST_KEY]}" for key in plain if key not in known)
+        for key in deep:
+            if key in plain:
+                yield from _unknown(getattr(value, key), plain[key], f"{path}{key}.")
+    elif isinstance(value, Mapping | tuple):
+        places = value if isinstance(value, Mapping) else range(len(value))
+        for place in places:
+            yield from _unknown(value[place], plain[place], f"{path}{str(place)[:_LONGEST_KEY]}.")
 
 
-def _holds_values(value: Any) -> bool:
-    """Returns whether there may be values of ours in a mapping or tuple: all that it holds are of one type."""
-    first = next(iter(value.values() if isinstance(value, Mapping) else value), None)
-    return is_dataclass(first) or isinstance(first, Mapping | tuple)
+@cache
+def _fields(cls: type) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Returns the keys that are known of a dataclass, and those of them under which there are keys of others."""
+    hints = get_type_hints(cls)
+    known = [field.name for field in fields(cls) if field.name != _UNKNOWN]
+    return frozenset(known), tuple(name for name in known if _has_fields(hints[name]))
+
+
+def _has_fields(hint: Any) -> bool:
+    return is_dataclass(hint) or hint in (Input, Output) or any(map(_has_fields, get_args(hint)))
 
 
 def _shown(value: Any) -> Any:
