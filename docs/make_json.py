@@ -43,6 +43,7 @@ from mu2net_core.api.tag import TagInfo
 from mu2net_core.api.tasks import TaskInfo
 from mu2net_core.api.verify import VerifyReport
 from mu2net_core.objects import Head, described
+from mu2net_core.objects.kinds import SHIPPED
 from mu2net_core.repo import Setting
 from mu2net_core.repo.outcomes import Exchange, PushPlan
 
@@ -150,6 +151,12 @@ def hints(cls: type) -> dict[str, Any]:
 
 def words(shape: Any) -> str:
     """Returns what JSON has for a type, in words; dataclasses are links."""
+    if shape in SHIPPED:
+        return " or ".join([*map(words, SHIPPED[shape].values()), "an object with another `kind`"])
+    return _plain_words(shape)
+
+
+def _plain_words(shape: Any) -> str:
     if is_dataclass(shape) and isinstance(shape, type):
         return f"[{shape.__name__}](#{shape.__name__.lower()})"
     origin, args = get_origin(shape), get_args(shape)
@@ -191,6 +198,7 @@ def _collect(shape: Any, found: dict[str, type]) -> None:
 
 def _inside(shape: Any) -> Iterator[Any]:
     yield shape
+    yield from SHIPPED.get(shape, {}).values()
     for part in get_args(shape):
         yield from _inside(part)
 

@@ -10,9 +10,9 @@ from mu2net_cli.render import counted, percent, quantity, short
 if TYPE_CHECKING:
     from mu2net_core.api.log import HowRun, LogEntry
     from mu2net_core.api.show import Shown, ShownComponent
-    from mu2net_core.objects import Agent, ImageInput, Model, Mutation, Snapshot, Task, Training, Trials
+    from mu2net_core.objects import Agent, Image, Input, Model, Mutation, Snapshot, Task, Training, Trials
 
-__all__ = ["access_text", "commit_lines", "component_lines", "named", "shown_lines"]
+__all__ = ["access_text", "commit_lines", "component_lines", "named", "output_text", "shown_lines"]
 
 
 def access_text(task: str, readers: tuple[str, ...] | None) -> str:
@@ -109,14 +109,44 @@ def _task_lines(task: Task, data_here: str | None, *, purged: bool) -> Iterator[
     yield _field("data", task.source)
     if data_here is not None:
         yield _field("here", data_here)
-    yield _field("input", f"images {_size(task.input)}, {counted(task.input.channels, 'channel')}")
-    names = ", ".join(task.classes[:12]) + (", ..." if task.num_classes > 12 else "")
-    yield _field("classes", f"{task.num_classes}: {names}")
+    yield _field("input", _input_text(task.input))
+    names = task.output.labels
+    listed = f": {', '.join(names[:12])}{', ...' * (len(names) > 12)}" if names else ""
+    yield _field("output", output_text(task.output.kind, task.output.size) + listed)
+    yield _field("metric", task.metric)
+    yield from _unknown_lines(task)
     for name, split in task.splits.items():
         yield _field(name, f"{split.num_examples} examples, {split.spec}")
 
 
-def _size(images: ImageInput) -> str:
+def output_text(kind: str, size: int) -> str:
+    """Returns what comes out of a task's models in words: ``10 classes``, ``3 labels``, ``number``."""
+    return f"{size} {kind}" if kind in {"classes", "labels"} else kind
+
+
+def _unknown_lines(value: Task | Model) -> Iterator[str]:
+    """Yields what of a task or model this version does not know, if there is anything."""
+    from mu2net_core.objects import unknown_in
+
+    if (unknown := unknown_in(value)) is not None:
+        yield _field("made by", f"a newer mu2net: {unknown}")
+
+
+def _input_text(given: Input) -> str:
+    """Returns what goes into a task's models in words."""
+    from mu2net_core.objects import Image, Table, Text
+
+    if isinstance(given, Image):
+        return f"images {_size(given)}, {counted(given.channels, 'channel')}"
+    if isinstance(given, Text):
+        return f"text of up to {counted(given.max_length, 'character')}"
+    if isinstance(given, Table):
+        some = ", ".join(column.name for column in given.columns[:12]) + ", ..." * (len(given.columns) > 12)
+        return f"rows of {counted(len(given.columns), 'column')}: {some}"
+    return given.kind
+
+
+def _size(images: Image) -> str:
     """Returns the size of a task's images in words."""
     if images.height is None and images.width is None:
         return "of several sizes"
@@ -129,6 +159,7 @@ def _size(images: ImageInput) -> str:
 def _model_lines(model: Model) -> Iterator[str]:
     yield ""
     yield _field("model of", model.task or "no task: a root")
+    yield from _unknown_lines(model)
     if model.origin is not None:
         yield _field("made from", f"{model.origin.source} (BLAKE3 {short(model.origin.blake3)})")
     yield _field("architecture", model.architecture.name + _in_brackets(model.architecture.config))

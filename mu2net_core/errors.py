@@ -22,6 +22,7 @@ __all__ = [
     "InternalError",
     "InvalidInputError",
     "Mu2netError",
+    "NewerError",
     "NotFoundError",
     "PluginError",
     "SearchError",
@@ -76,6 +77,12 @@ class InvalidInputError(Mu2netError, ValueError):
 
     kind = "invalid-input"
     exit_code = 2
+
+
+class NewerError(InvalidInputError):
+    """Something that a newer mu2net made, in a format or of a kind that this one does not know: upgrade."""
+
+    kind = "newer"
 
 
 class ConflictError(Mu2netError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.describe import access_text
+from mu2net_cli.describe import access_text, output_text
 from mu2net_cli.options import JsonFlag, parse_readers
 from mu2net_cli.render import percent, print_json, short
 from mu2net_cli.session import session_of
@@ -79,7 +79,8 @@ def add_task(
     task = head.task
     counts = ", ".join(f"{split.num_examples} {name}" for name, split in task.splits.items())
     access = access_text(task.name, task.access.readers)
-    session.say(f"Added task {task.name} ({access}): {task.num_classes} classes; {counts} examples of {task.source}")
+    output = output_text(task.output.kind, task.output.size)
+    session.say(f"Added task {task.name} ({access}): {output}; {counts} examples of {task.source}")
     if head.commit.parents:
         session.say(_again(head, purged=was_purged(repo, head)))
     session.note(f"Next: mu2net evolve --task {shlex.quote(task.name)}")

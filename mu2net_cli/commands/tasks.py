@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.describe import access_text
+from mu2net_cli.describe import access_text, output_text
 from mu2net_cli.options import JsonFlag
 from mu2net_cli.render import Column, percent, print_json, print_table
 from mu2net_cli.session import session_of
@@ -19,7 +19,7 @@ __all__ = ["tasks"]
 _COLUMNS = (
     Column(title="task", style="bold"),
     Column(title="data"),
-    Column(title="classes", align="right"),
+    Column(title="output"),
     Column(title="train/validation/test", align="right"),
     Column(title="access"),
     Column(title="iterations", align="right"),
@@ -57,4 +57,4 @@ def _cells(info: TaskInfo) -> tuple[str, ...]:
     counts = "/".join(str(info.num_examples.get(split, 0)) for split in ("train", "validation", "test"))
     access = "removed" if info.removed else access_text(info.name, info.readers)
     numbers = (str(info.iterations), percent(info.validation), percent(info.test))
-    return (info.name, info.source, str(info.num_classes), counts, access, *numbers)
+    return (info.name, info.source, output_text(info.output, info.num_outputs), counts, access, *numbers)

@@ -9,18 +9,14 @@ import numpy as np
 
 from mu2net_core.api.cache import keep_bounded
 from mu2net_core.api.context import Context
-from mu2net_core.api.runtime import example_names, prepare_jax, split_at
+from mu2net_core.api.loading import load_model
+from mu2net_core.api.runtime import example_names, split_at
 from mu2net_core.api.scores import ClassScore, Confusion, class_scores, confusions, wilson
-from mu2net_core.api.stored import stored_model
-from mu2net_core.engine.evaluate import Answers, answers, load_row, precision_of
-from mu2net_core.engine.fitting import model_specs
-from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.evaluate import Answers, answers
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn import family_named
 from mu2net_core.objects import SPLITS, Task
 from mu2net_core.repo import Repository
-from mu2net_core.repo.outcomes import Counter, Watch
-from mu2net_core.repo.prefetch import bring_components
+from mu2net_core.repo.outcomes import Watch
 
 __all__ = ["ClassScore", "Confusion", "EvalResult", "WrongExample", "evaluate"]
 
@@ -101,17 +97,11 @@ def evaluate(
     if split not in SPLITS:
         raise InvalidInputError(f"No split {split!r}: expected one of {', '.join(SPLITS)}.")
     began = time.perf_counter()
-    stored = stored_model(repo, revision)
-    prepare_jax(context)
-    family, precision = family_named(stored.model.architecture.name), precision_of(stored.model)
-    programs = Programs(family=family, precision=precision)
-    specs = model_specs(stored.model, programs.family, stored.task.num_classes, repo.limits)
-    bring_components(repo, stored.model.components, what=stored.task.name, counter=Counter(progress))
-    row = load_row(stored.model, specs, repo.objects.component, programs.family)
-    input_spec = programs.family.input(stored.model.architecture.config, stored.model.hyperparameters)
-    feed = split_at(repo, context, stored.task, split, input_spec)
-    found = answers(programs, specs, row, feed)
-    correct, classes = int((found.said == found.labels).sum()), stored.task.classes
+    used = load_model(repo, context, revision, "measure", progress)
+    stored = used.stored
+    feed = split_at(repo, context, stored.task, split, used.loaded.input_spec)
+    found = answers(used.loaded, used.objective, feed)
+    correct, classes = int((found.said == found.labels).sum()), stored.task.output.labels
     keep_bounded(repo, context)
     return EvalResult(
         task=stored.task.name,
@@ -135,8 +125,8 @@ def _wrong(repo: Repository, context: Context, task: Task, split: str, found: An
     examples = [
         WrongExample(
             name=name,
-            label=task.classes[found.labels[number]],
-            said=task.classes[found.said[number]],
+            label=task.output.labels[found.labels[number]],
+            said=task.output.labels[found.said[number]],
             probability=float(found.probability[number]),
         )
         for number, name in zip(numbers, names, strict=True)

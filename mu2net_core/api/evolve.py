@@ -25,6 +25,7 @@ from mu2net_core.errors import (
     DataError,
     InvalidInputError,
     Mu2netError,
+    NewerError,
     NotFoundError,
     SearchError,
 )
@@ -40,7 +41,7 @@ __all__ = ["EvolveResult", "IterationResult", "evolve"]
 _LARGEST_SEED = 2**53
 _OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
 """What the first line about an iteration says anyway."""
-_ITS_OWN = (CorruptObjectError, DataError, NotFoundError, SearchError)
+_ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
 """What is wrong with one task, its data or its model, and keeps no other from being improved."""
 
 
@@ -198,9 +199,10 @@ def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationS
     if winner is None:
         raise _without_a_model(run, lab, workspace, state)
     known = winner.model.test_quality
-    tally = lab.test(head, winner, workspace) if known is None else None
-    test = tally.accuracy if tally is not None else known or 0.0
+    measured = lab.test(head, winner, workspace) if known is None else None
+    test = measured.quality if measured is not None else known or 0.0
     published = _end(run, lab, workspace, state, winner, test)
+    tally = None if measured is None else measured.tally
     return Outcome(winner=winner, published=published, test=test, tally=tally)
 
 

@@ -104,7 +104,7 @@ def result_of(lab: Laboratory, state: IterationState, task: Task, outcome: Outco
         validation=model.quality or 0.0,
         test=outcome.test,
         improved=outcome.published.improved,
-        only_class=None if label is None else task.classes[label],
+        only_class=None if label is None else task.output.labels[label],
         at_chance=tally is not None and tally.is_chance,
         sampled=state.counts.sampled,
         kept=state.counts.kept,

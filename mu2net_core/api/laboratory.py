@@ -14,13 +14,14 @@ from mu2net_core.api.remembered import remembered
 from mu2net_core.api.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings import effective_machine
 from mu2net_core.api.workspace import Workspace
-from mu2net_core.engine.evaluate import Tally, load_row, tally
+from mu2net_core.engine.evaluate import Measured, measure
 from mu2net_core.engine.events import Compiled, Compiling, Event
-from mu2net_core.engine.fitting import model_specs
 from mu2net_core.engine.iteration import IterationState
+from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
+from mu2net_core.objectives import objective_of
 from mu2net_core.objects import Head, Run, System, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
@@ -106,14 +107,18 @@ class Laboratory:
             provenance=self.provenance,
         )
 
-    def test(self, head: Head, winner: Member, workspace: Workspace) -> Tally:
-        """Returns what an iteration's best model says of the test split."""
-        specs = model_specs(winner.model, self.programs.family, head.task.num_classes, self.repo.limits)
-        workspace.bring(winner.model.components)
-        row = load_row(winner.model, specs, workspace.component, self.programs.family)
-        input_spec = self.programs.family.input(winner.model.architecture.config, winner.model.hyperparameters)
-        feed = split_at(self.repo, self.context, head.task, "test", input_spec)
-        return tally(self.programs, specs, row, feed)
+    def test(self, head: Head, winner: Member, workspace: Workspace) -> Measured:
+        """Returns what an iteration's best model is worth on the test split."""
+        model = LoadedModel.of(
+            winner.model,
+            num_outputs=head.task.output.size,
+            programs=self.programs,
+            limits=self.repo.limits,
+            load=workspace.component,
+            bring=workspace.bring,
+        )
+        feed = split_at(self.repo, self.context, head.task, "test", model.input_spec)
+        return measure(model, objective_of(head.task), feed)
 
     def account_of(self, state: IterationState) -> Run:
         """Returns what a commit says of how an iteration was run here, so that it can be repeated."""

@@ -6,10 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.usable import check_usable
 from mu2net_core.engine.fitting import unfit_parent
-from mu2net_core.errors import CorruptObjectError
+from mu2net_core.errors import CorruptObjectError, DataError, NewerError
 from mu2net_core.nn import ArchitectureFamily
-from mu2net_core.objects import Head, Limits, Model, System, hidden_training
+from mu2net_core.objects import Head, Limits, Model, System, Task, hidden_training, unknown_in
 from mu2net_core.presets import Preset
 from mu2net_core.repo.audience import LabelOf
 
@@ -39,18 +40,18 @@ class ParentCheck:
         """Returns ``system`` without the models that cannot be parents.
 
         Raises:
+            NewerError, DataError: this version cannot train ``task``.
             CorruptObjectError: the model of ``task`` itself is one of them.
         """
+        check_usable(system.heads[task].task, "evolve")
         heads = {name: self._head(name, head, task) for name, head in system.heads.items()}
-        roots = {
-            oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, 1, f"the root {oid[:10]}")
-        }
+        roots = {oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, f"the root {oid[:10]}")}
         return replace(system, heads=heads, roots=roots)
 
     def _head(self, name: str, head: Head, task: str) -> Head:
         if head.model is None or head.model_id is None:
             return head
-        if self._is_fit(head.model_id, head.model, head.task.num_classes, f"the model of {name}", warn=name != task):
+        if self._is_fit(head.model_id, head.model, f"the model of {name}", task=head.task, warn=name != task):
             return head
         if name == task:
             raise CorruptObjectError(
@@ -59,15 +60,23 @@ class ParentCheck:
             )
         return replace(head, model=None)
 
-    def _is_fit(self, oid: str, model: Model, num_classes: int, what: str, *, warn: bool = True) -> bool:
+    def _is_fit(self, oid: str, model: Model, what: str, *, task: Task | None = None, warn: bool = True) -> bool:
         if oid not in self._reasons:
-            self._reasons[oid] = self._why_unfit(model, num_classes)
+            self._reasons[oid] = self._why_unfit(model, task)
             if warn and self._reasons[oid] is not None:
                 self.context.warn(f"{what} is not used as a parent: {self._reasons[oid]}")
         return self._reasons[oid] is None
 
-    def _why_unfit(self, model: Model, num_classes: int) -> str | None:
-        reason = unfit_parent(model, self.family, self.preset.space, num_classes, self.limits)
+    def _why_unfit(self, model: Model, task: Task | None) -> str | None:
+        if (unknown := unknown_in(model)) is not None:
+            return f"it was made by a newer mu2net: {unknown}"
+        try:
+            if task is not None:
+                check_usable(task, "learn from")
+        except (DataError, NewerError) as exc:
+            return exc.message
+        num_outputs = 1 if task is None else task.output.size
+        reason = unfit_parent(model, self.family, self.preset.space, num_outputs, self.limits)
         return reason or self._why_forged(model)
 
     def _why_forged(self, model: Model) -> str | None:

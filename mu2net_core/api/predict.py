@@ -11,21 +11,17 @@ import numpy as np
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.devices import check_not_forked
+from mu2net_core.api.loading import load_model
 from mu2net_core.api.pictures import Picture, Unreadable, find_pictures
-from mu2net_core.api.runtime import prepare_jax
-from mu2net_core.api.stored import StoredModel, stored_model
+from mu2net_core.api.stored import StoredModel
 from mu2net_core.data import fit
 from mu2net_core.data.deep import range_of
 from mu2net_core.data.notices import Notices
-from mu2net_core.engine.evaluate import load_row, precision_of, probabilities
-from mu2net_core.engine.fitting import model_specs
-from mu2net_core.engine.programs import Programs, Row
+from mu2net_core.engine.evaluate import probabilities
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
-from mu2net_core.nn import LayerSpec, family_named
-from mu2net_core.objects import ImageInput
+from mu2net_core.objects import Image
 from mu2net_core.repo import Repository
-from mu2net_core.repo.outcomes import Counter, Watch
-from mu2net_core.repo.prefetch import bring_components
+from mu2net_core.repo.outcomes import Watch
 
 __all__ = ["Prediction", "Predictor", "Unreadable", "predict"]
 
@@ -70,22 +66,15 @@ class Predictor:
 
     def __init__(self, repo: Repository, context: Context, revision: str, progress: Watch | None = None) -> None:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
-        self.stored: StoredModel = stored_model(repo, revision)
+        used = load_model(repo, context, revision, "predict for", progress)
+        self.stored: StoredModel = used.stored
+        self._model, self._objective = used.loaded, used.objective
         self._warn = context.warn
-        prepare_jax(context)
-        family, precision = family_named(self.stored.model.architecture.name), precision_of(self.stored.model)
-        self._programs = Programs(family=family, precision=precision)
-        self._specs: tuple[LayerSpec, ...] = model_specs(
-            self.stored.model, self._programs.family, self.stored.task.num_classes, repo.limits
-        )
-        name = self.stored.task.name
-        bring_components(repo, self.stored.model.components, what=name, counter=Counter(progress))
-        self._row: Row = load_row(self.stored.model, self._specs, repo.objects.component, self._programs.family)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in label order."""
-        return self.stored.task.classes
+        return self.stored.task.output.labels
 
     def probabilities(self, images: np.ndarray, *, resize: bool = False) -> np.ndarray:
         """Returns float32 [N, C]: the probability of each class for each image.
@@ -138,7 +127,7 @@ class Predictor:
             resize: accept any size and number of channels, and convert as training did.
         """
         following, notices, num_read = iter(pictures), Notices(), 0
-        while batch := list(islice(following, self._programs.evaluation_batch(self._specs))):
+        while batch := list(islice(following, self._model.batch)):
             read = [self._read(picture, notices, resize=resize) for picture in batch]
             ready = [one[0] for one in read if not isinstance(one, Unreadable)]
             num_read += len(ready)
@@ -159,17 +148,17 @@ class Predictor:
         return pixels, notices.see(picture.name, decoded)
 
     def _ready(self, pixels: np.ndarray, name: str, *, resize: bool) -> np.ndarray:
-        if not resize:
-            _check_size(pixels, self.stored.task.input, name)
-        model = self.stored.model
-        height, width, channels = self._programs.family.input(model.architecture.config, model.hyperparameters).shape
+        expected = self.stored.task.input
+        if not resize and isinstance(expected, Image):
+            _check_size(pixels, expected, name)
+        height, width, channels = self._model.input_spec.shape
         return fit(pixels, (height, width), channels)
 
     def _of(self, images: list[np.ndarray]) -> np.ndarray:
         if not images:
             raise InvalidInputError("Expected at least one image.")
         check_not_forked()
-        return probabilities(self._programs, self._specs, self._row, np.stack(images))
+        return probabilities(self._model, self._objective, np.stack(images))
 
     def _describe(
         self, picture: Picture | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int
@@ -219,7 +208,7 @@ def predict(
     return predictor.predict_each(pictures, top=top, resize=resize)
 
 
-def _check_size(pixels: np.ndarray, expected: ImageInput, name: str) -> None:
+def _check_size(pixels: np.ndarray, expected: Image, name: str) -> None:
     height, width, channels = pixels.shape
     same_size = expected.height in {None, height} and expected.width in {None, width}
     if same_size and channels == expected.channels:

@@ -216,7 +216,7 @@ def _again(
         return state, Replayed(model=None, manifest=None, children=state.counts)
     if winner.model.is_retained:  # none was better than the one there was
         return state, Replayed(model=winner.id, manifest=lab.repo.objects.model(winner.id), children=state.counts)
-    model = replace(winner.model, test_quality=lab.test(head, winner, workspace).accuracy)
+    model = replace(winner.model, test_quality=lab.test(head, winner, workspace).quality)
     return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mu2net_core.objects import Commit, Task
+from mu2net_core.objects import Commit, Task, unknown_in
 from mu2net_core.repo import Repository
 from mu2net_core.repo.purged import PURGED_SOURCE
 
@@ -19,7 +19,11 @@ class TaskInfo:
     Attributes:
         name: of the task.
         source: URI of its data, version pinned; empty if it was purged.
-        num_classes: how many labels there are.
+        input: the kind of what goes in: ``image``, ``text``, ``table``, or one that this version does not know.
+        output: the kind of what comes out: ``classes``, ``labels``, ``number``, or likewise.
+        num_outputs: how many classes or labels there are; 1 for a number, 0 if it is not known.
+        metric: how quality is measured.
+        unknown: what of the task this version does not know, so that it cannot train it; None if it knows all.
         num_examples: per split.
         splits: the specification of each split.
         readers: who may read what is learned from it; None for everybody.
@@ -34,7 +38,11 @@ class TaskInfo:
 
     name: str
     source: str
-    num_classes: int
+    input: str
+    output: str
+    num_outputs: int
+    metric: str
+    unknown: str | None = None
     num_examples: Mapping[str, int] = field(default_factory=dict)
     splits: Mapping[str, str] = field(default_factory=dict)
     readers: tuple[str, ...] | None = None
@@ -66,7 +74,11 @@ def _info(repo: Repository, commit: Commit) -> TaskInfo:
     return TaskInfo(
         name=task.name,
         source=task.source,
-        num_classes=task.num_classes,
+        input=task.input.kind,
+        output=task.output.kind,
+        num_outputs=task.output.size,
+        metric=task.metric,
+        unknown=unknown_in(task),
         num_examples={name: split.num_examples for name, split in task.splits.items()},
         splits={name: split.spec for name, split in task.splits.items()},
         readers=task.access.readers,
@@ -84,7 +96,10 @@ def _purged(task: Task) -> TaskInfo:
     return TaskInfo(
         name=task.name,
         source="",
-        num_classes=0,
+        input="",
+        output="",
+        num_outputs=0,
+        metric="",
         readers=task.access.readers,
         private=_is_private(task),
         removed=True,

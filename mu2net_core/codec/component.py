@@ -53,7 +53,6 @@ def decode_component(data: bytes | memoryview, *, limits: Limits = LIMITS) -> Co
 
     Raises:
         CorruptObjectError: anything else.
-        InvalidInputError: a component of a future format.
     """
     members = read_archive(memoryview(data).toreadonly(), aligned_suffix=DOCUMENT, limits=limits)
     header = read_root(members.pop(DOCUMENT, None))

@@ -14,7 +14,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from mu2net_core.objects import SPLITS, ImageInput
+from mu2net_core.objects import SPLITS, Image
 
 __all__ = ["Census", "Shape"]
 
@@ -49,10 +49,10 @@ class Census:
         self._hashes[split].append(hash((shape, data)))
         self._shapes[shape] += 1
 
-    def input(self) -> ImageInput:
+    def input(self) -> Image:
         """Returns what goes into models: sizes that are always the same, and the most channels."""
         heights, widths, channels = ({shape[axis] for shape in self._shapes} for axis in range(3))
-        return ImageInput(
+        return Image(
             height=heights.pop() if len(heights) == 1 else None,
             width=widths.pop() if len(widths) == 1 else None,
             channels=max(channels),

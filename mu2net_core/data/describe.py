@@ -15,7 +15,7 @@ from mu2net_core.data.splits import resolve_splits
 from mu2net_core.data.survey import Survey
 from mu2net_core.data.wording import counted
 from mu2net_core.errors import DataError
-from mu2net_core.objects import PUBLIC, AccessRule, Slice, Split, Task
+from mu2net_core.objects import PUBLIC, AccessRule, Classes, Slice, Split, Task
 
 __all__ = ["Described", "describe_task"]
 
@@ -82,8 +82,9 @@ def describe_task(
         source=source.uri,
         options=info.options if values is None else {**info.options, RANGE: str(values)},
         splits=splits,
-        classes=info.classes,
         input=census.input(),
+        output=Classes(names=info.classes),
+        metric="accuracy",
         access=access,
     )
     return Described(

@@ -132,7 +132,7 @@ def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> I
     for stored in source.read(wanted.slices):
         if verify:
             fingerprint.add(stored)
-        check_label(stored, task.num_classes)
+        check_label(stored, task.output.size)
         count += 1
         if count > wanted.num_examples:
             break
@@ -143,8 +143,8 @@ def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> I
 
 def _check_unchanged(task: Task, split: Split, source: Source) -> None:
     info = source.info()
-    if info.classes != task.classes:
-        raise _changed(task, source, f"expected {task.num_classes} classes, found {len(info.classes)} or other names")
+    if info.classes != task.output.labels:
+        raise _changed(task, source, f"expected {task.output.size} classes, found {len(info.classes)} or other names")
     for part in split.slices:
         found = info.splits.get(part.split, 0)
         if found < part.stop:

@@ -157,7 +157,7 @@ class ExampleStream:
         images = np.empty((len(numbers), *self._shape), np.uint8)
         labels = np.empty(len(numbers), np.int32)
         for place, stored in enumerate(self._examples.take(numbers)):
-            check_label(stored, self._task.num_classes)
+            check_label(stored, self._task.output.size)
             images[place] = fit(as_pixels(stored.image, stored.name, self._values), self._shape[:2], self._shape[2])
             labels[place] = stored.label
         return Examples(images=images, labels=labels)

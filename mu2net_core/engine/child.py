@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import jax
@@ -19,12 +19,14 @@ import numpy as np
 from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.blueprint import Blueprint
 from mu2net_core.engine.cycle import Cycle, Supply, seed_words
+from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.feeding import Frozen, SizedData
 from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs, Row, State
 from mu2net_core.nn import Arrays, LayerSpec, Params
+from mu2net_core.objectives import Objective, add
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
@@ -101,6 +103,7 @@ def train_children(
     pool: ComponentPool,
     programs: Programs,
     config: TrainingConfig,
+    objective: Objective,
     seed: int,
     on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
 ) -> list[Trained]:
@@ -115,6 +118,7 @@ def train_children(
         pool: of components.
         programs: compiled.
         config: of the training.
+        objective: what outputs are worth.
         seed: of what the children of a generation share: preprocessing, and the order of examples that are streamed.
         on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
     """
@@ -133,13 +137,13 @@ def train_children(
                 seeds = _placed([word ^ np.array([0, place], np.uint32) for word in words], programs)
                 state, loss = programs.train(
                     specs, state, settings, trainable, inputs, labels, seeds,
-                    steps=supply.cycle.steps, batch=supply.cycle.batch, clip_norm=config.clip_norm,
+                    objective=objective, steps=supply.cycle.steps, batch=supply.cycle.batch, clip_norm=config.clip_norm,
                 )  # fmt: skip
                 losses.append(loss)
             mean = np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
         programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
         with programs.meter.timing("validate"):
-            quality, finite = _validate(supply, specs, state[0], together=len(jobs) > 1)
+            quality, finite = _validate(supply, specs, state[0], objective, together=len(jobs) > 1)
         last = number == config.validations - 1
         for index, child in enumerate(children):
             reached = float(quality[index]) if finite[index] and math.isfinite(mean[index]) else None
@@ -174,6 +178,7 @@ def train_ahead(
     pool: ComponentPool,
     programs: Programs,
     config: TrainingConfig,
+    objective: Objective,
 ) -> None:
     """Compiles in the background what ``train_children`` of the same jobs will need."""
     count, specs = len(jobs), tuple(slot.spec for slot in jobs[0].blueprint.slots)
@@ -189,8 +194,8 @@ def train_ahead(
         _promise((2,), "uint32", count, programs),
         *supply.promise(),
     )
-    cycle = supply.cycle
-    programs.train_ahead(executor, specs, args, steps=cycle.steps, batch=cycle.batch, clip_norm=config.clip_norm)
+    sizes = {"steps": supply.cycle.steps, "batch": supply.cycle.batch, "clip_norm": config.clip_norm}
+    programs.train_ahead(executor, specs, args, objective=objective, **sizes)
 
 
 def _supply(
@@ -206,13 +211,13 @@ def _promise(shape: tuple[int, ...], dtype: str, count: int, programs: Programs)
 
 
 def _validate(
-    supply: Supply, specs: tuple[LayerSpec, ...], row: Row, *, together: bool
+    supply: Supply, specs: tuple[LayerSpec, ...], row: Row, objective: Objective, *, together: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns float64 [K] qualities, and bool [K] whether all outputs are finite."""
     programs = supply.programs
-    said = [(programs.activations(specs, row, held.inputs, together=together), held.labels) for held in supply.held()]
-    right, finite = zip(*(programs.count(logits, labels) for logits, labels in said), strict=True)
-    return np.sum(right, axis=0).reshape(-1) / supply.data.num_validation, np.all(finite, axis=0).reshape(-1)
+    made = [(programs.activations(specs, row, held.inputs, together=together), held.labels) for held in supply.held()]
+    sums, finite = zip(*(tallied(objective, outputs, labels) for outputs, labels in made), strict=True)
+    return objective.quality(reduce(add, sums)).reshape(-1), np.all(finite, axis=0).reshape(-1)
 
 
 def _note(child: _Child, quality: float | None, state: State, index: int | None, *, last: bool) -> None:

@@ -17,6 +17,7 @@ from jax.sharding import PartitionSpec
 from mu2net_core.engine.layout import BATCH, CHILDREN, Layout
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Params, Precision
+from mu2net_core.objectives import Objective
 
 __all__ = ["Computation", "Row", "State", "join", "parts"]
 
@@ -73,6 +74,7 @@ class Computation:
         labels: jax.Array,
         *,
         specs: tuple[LayerSpec, ...],
+        objective: Objective,
         steps: int,
         batch: int,
         clip_norm: float,
@@ -87,7 +89,7 @@ class Computation:
 
         def step(carry: State, chosen: jax.Array) -> tuple[State, jax.Array]:
             row, momentum, done = carry
-            loss, gradients = jax.value_and_grad(self.loss)(row, specs, inputs[chosen], labels[chosen])
+            loss, gradients = jax.value_and_grad(self.loss)(row, specs, inputs[chosen], labels[chosen], objective)
             if parts > 1:
                 loss, gradients = jax.lax.pmean((loss, gradients), BATCH)
             gradients = _where(trainable, gradients, jax.tree.map(jnp.zeros_like, gradients))
@@ -99,11 +101,12 @@ class Computation:
         state, losses = jax.lax.scan(step, state, order)
         return state, jnp.mean(losses)
 
-    def loss(self, row: Row, specs: Sequence[LayerSpec], inputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns the mean cross-entropy of what the layers make of ``inputs``."""
-        logits = self.family.apply(specs, row, inputs, precision=self.precision)
-        picked = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
-        return -jnp.mean(picked)
+    def loss(
+        self, row: Row, specs: Sequence[LayerSpec], inputs: jax.Array, labels: jax.Array, objective: Objective
+    ) -> jax.Array:
+        """Returns the mean loss of what the layers make of ``inputs``."""
+        outputs = self.family.apply(specs, row, inputs, precision=self.precision)
+        return jnp.mean(objective.loss(outputs, labels))
 
     def stage(
         self,

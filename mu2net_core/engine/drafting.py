@@ -58,7 +58,7 @@ def draft_all(
         blueprint = draw_blueprint(
             plan,
             task=shop.task.name,
-            num_outputs=shop.task.num_classes,
+            num_outputs=shop.task.output.size,
             family=shop.programs.family,
             ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import sqrt
+from operator import add as add_numbers
 
 import jax
 import numpy as np
 
-from mu2net_core.data import Examples
-from mu2net_core.engine.feeding import Feed, hold
-from mu2net_core.engine.fitting import check_component
-from mu2net_core.engine.programs import Programs, Row
-from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
-from mu2net_core.objects import Component, Model
+from mu2net_core.engine.feeding import Feed
+from mu2net_core.engine.loaded import LoadedModel
+from mu2net_core.errors import InternalError
+from mu2net_core.objectives import Classify, Objective, Sums, add
 
-__all__ = ["Answers", "Tally", "answers", "count_correct", "load_row", "precision_of", "probabilities", "tally"]
+__all__ = ["Answers", "Measured", "Tally", "answers", "measure", "probabilities", "tallied"]
 
 _SURE = 1.645
 """So many standard deviations above what chance gives happen to it once in 20 times."""
@@ -40,6 +38,14 @@ class Tally:
     def accuracy(self) -> float:
         """The share that gets its label."""
         return self.right / sum(self.truth)
+
+    def plus(self, other: Tally) -> Tally:
+        """Returns what is said of the examples of both."""
+        return Tally(
+            right=self.right + other.right,
+            truth=tuple(map(add_numbers, self.truth, other.truth)),
+            said=tuple(map(add_numbers, self.said, other.said)),
+        )
 
     @property
     def only_label(self) -> int | None:
@@ -71,71 +77,67 @@ class Answers:
     probability: np.ndarray
 
 
-def load_row(
-    model: Model, specs: tuple[LayerSpec, ...], load: Callable[[str], Component], family: ArchitectureFamily
-) -> Row:
-    """Returns the parameters of a stored model, layer by layer, on the device.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a model is worth on a split.
 
-    Raises:
-        CorruptObjectError: the components are not those the architecture asks for.
+    Attributes:
+        quality: by the task's metric, in [0, 1].
+        tally: of the classes, if these are what comes out.
     """
-    row = []
-    for ref, spec in zip(model.components, specs, strict=True):
-        component = load(ref.id)
-        check_component(family, spec, component, ref.id)
-        row.append({name: jax.device_put(array) for name, array in component.params.items()})
-    return tuple(row)
+
+    quality: float
+    tally: Tally | None
 
 
-def precision_of(model: Model) -> Precision:
-    """Returns in which products a stored model was trained and measured, so that it is used in the same."""
-    return "bfloat16" if model.versions.get("precision") == "bfloat16" else "float32"
+def tallied(objective: Objective, outputs: jax.Array, labels: np.ndarray) -> tuple[Sums, np.ndarray]:
+    """Returns what quality is made of, and whether all outputs are finite: bool [], or [K] of K children.
+
+    Args:
+        objective: what outputs are worth.
+        outputs: [E, C], or [K, E, C], padded.
+        labels: of the examples that are no padding.
+    """
+    given = np.asarray(outputs)[..., : len(labels), :]
+    return objective.tally(given, labels), np.isfinite(given).all(axis=(-2, -1))
 
 
-def count_correct(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> int:
-    """Returns how many examples of a split get their label, exact whatever the batch; memory is that of one batch."""
-    batch = programs.evaluation_batch(specs)
-    held = (hold(examples, batch, programs) for examples in feed.in_order(chunk=batch))
-    return sum(int(programs.count(programs.activations(specs, row, one.inputs), one.labels)[0]) for one in held)
+def measure(model: LoadedModel, objective: Objective, feed: Feed) -> Measured:
+    """Returns what a model is worth on a split, exact whatever the batch; memory is that of one batch."""
+    sums: Sums | None = None
+    found: Tally | None = None
+    for examples, outputs in model.over(feed):
+        labels = np.asarray(examples.labels)
+        part, _ = tallied(objective, outputs, labels)
+        sums = part if sums is None else add(sums, part)
+        if isinstance(objective, Classify):
+            counted = _tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1])
+            found = counted if found is None else found.plus(counted)
+    if sums is None:
+        raise InternalError("A split without examples cannot be measured.")
+    return Measured(quality=float(objective.quality(sums)), tally=found)
 
 
-def tally(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> Tally:
-    """Returns what a model says of a split's examples, exact whatever the batch; memory is that of one batch."""
-    batch = programs.evaluation_batch(specs)
-    truth, said, right = np.zeros(0, np.int64), np.zeros(0, np.int64), 0
-    for examples in feed.in_order(chunk=batch):
-        logits = np.asarray(programs.activations(specs, row, hold(examples, batch, programs).inputs))
-        labels, chosen = np.asarray(examples.labels), logits[: len(examples)].argmax(axis=-1)
-        counts = [np.bincount(each, minlength=logits.shape[-1]) for each in (labels, chosen)]
-        truth, said = (counts[0], counts[1]) if truth.size == 0 else (truth + counts[0], said + counts[1])
-        right += int(np.sum(chosen == labels))
-    return Tally(right=right, truth=tuple(map(int, truth)), said=tuple(map(int, said)))
-
-
-def answers(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, feed: Feed) -> Answers:
+def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
     """Returns what a model says of every example of a split, exact whatever the batch; of images, one batch is held."""
-    batch = programs.evaluation_batch(specs)
     labels, said, probability = [], [], []
-    for examples in feed.in_order(chunk=batch):
-        logits = programs.activations(specs, row, hold(examples, batch, programs).inputs)
-        chances = np.asarray(programs.run("softmax", jax.nn.softmax, logits))[: len(examples)]
+    for examples, outputs in model.over(feed):
+        chances = np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
         labels.append(examples.labels)
-        said.append(np.asarray(logits)[: len(examples)].argmax(axis=-1))
+        said.append(objective.said(np.asarray(outputs))[: len(examples)])
         probability.append(np.take_along_axis(chances, said[-1][:, None], axis=-1)[:, 0])
     return Answers(labels=np.concatenate(labels), said=np.concatenate(said), probability=np.concatenate(probability))
 
 
-def probabilities(programs: Programs, specs: tuple[LayerSpec, ...], row: Row, images: np.ndarray) -> np.ndarray:
-    """Returns float32 [N, C]: for each of the examples [N, ...], N > 0, the probability of each class."""
-    batch = programs.evaluation_batch(specs)
-    parts = []
-    for part in _parts(images, batch):
-        logits = programs.activations(specs, row, hold(part, batch, programs).inputs)
-        parts.append(np.asarray(programs.run("softmax", jax.nn.softmax, logits))[: len(part)])
-    return np.concatenate(parts)
+def probabilities(model: LoadedModel, objective: Classify, images: np.ndarray) -> np.ndarray:
+    """Returns float32 [N, C]: for each of the images uint8 [N, H, W, 3], N > 0, the probability of each class."""
+    chances = [
+        np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
+        for examples, outputs in model.over_images(images)
+    ]
+    return np.concatenate(chances)
 
 
-def _parts(images: np.ndarray, batch: int) -> Iterator[Examples]:
-    for begin in range(0, len(images), batch):
-        part = images[begin : begin + batch]
-        yield Examples(images=part, labels=np.zeros(len(part), np.int32))
+def _tally(said: np.ndarray, labels: np.ndarray, num_classes: int) -> Tally:
+    truth, spoken = (np.bincount(each, minlength=num_classes) for each in (labels, said))
+    return Tally(right=int(np.sum(said == labels)), truth=tuple(map(int, truth)), said=tuple(map(int, spoken)))

@@ -107,7 +107,15 @@ def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: 
     for group in groups:
         if group[0].input_spec == data.input_spec:
             jobs = _jobs(shop, group)
-            train_ahead(jobs, compiler, data=data, pool=shop.pool, programs=shop.programs, config=shop.preset.training)
+            train_ahead(
+                jobs,
+                compiler,
+                data=data,
+                pool=shop.pool,
+                programs=shop.programs,
+                config=shop.preset.training,
+                objective=shop.objective,
+            )
 
 
 @contextmanager
@@ -137,6 +145,7 @@ def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cyc
         pool=shop.pool,
         programs=shop.programs,
         config=shop.preset.training,
+        objective=shop.objective,
         seed=seed,
         on_cycle=of_child,
     )

@@ -27,6 +27,7 @@ from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, Precision
+from mu2net_core.objectives import Objective
 
 __all__ = ["EVALUATION_BATCH", "Programs", "Row", "State", "default_layout"]
 
@@ -94,6 +95,7 @@ class Programs:
         labels: jax.Array,
         seeds: jax.Array,
         *,
+        objective: Objective,
         steps: int,
         batch: int,
         clip_norm: float,
@@ -108,15 +110,17 @@ class Programs:
             settings: of the optimizer.
             trainable: bool [L], which of the layers to update.
             inputs: [N, ...]: examples, or what the frozen part makes of them.
-            labels: int32 [N].
+            labels: [N, ...], as the objective has them.
             seeds: uint32 [2], for shuffling.
+            objective: whose loss is followed.
             steps: gradient steps.
             batch: examples per step; ``steps * batch <= N``.
             clip_norm: global norm the gradients are clipped to.
         """
         args = (state, settings, trainable, seeds, inputs, labels)
         with self.meter.timing("compile"):
-            program = self._training(specs, args, on_wait=self.on_wait, steps=steps, batch=batch, clip_norm=clip_norm)
+            sizes = {"steps": steps, "batch": batch, "clip_norm": clip_norm}
+            program = self._training(specs, args, on_wait=self.on_wait, objective=objective, **sizes)
         return program(*args)  # type: ignore[no-any-return]
 
     def train_ahead(self, executor: Executor, specs: tuple[LayerSpec, ...], args: Any, **sizes: Any) -> None:
@@ -151,17 +155,6 @@ class Programs:
             }
             inputs = self._run(self._computation.stage, place, row[begin:end], inputs)
         return inputs
-
-    @staticmethod
-    def count(logits: jax.Array, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns how many examples are right, and whether all their logits are finite; [K] if of K children.
-
-        Args:
-            logits: [E, C], or [K, E, C], padded.
-            labels: int32, of the examples that are no padding.
-        """
-        said = np.asarray(logits)[..., : len(labels), :]
-        return np.sum(said.argmax(axis=-1) == labels, axis=-1), np.isfinite(said).all(axis=(-2, -1))
 
     def put(self, array: np.ndarray | jax.Array, *, together: bool = False, consumed: bool = False) -> jax.Array:
         """Returns an array on every device; with ``together`` its first axis are children, each on its own.

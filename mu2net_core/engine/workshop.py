@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.objectives import Objective, objective_of
 from mu2net_core.objects import AccessRule, Component, Model, Task
 from mu2net_core.presets import Preset
 
@@ -44,3 +45,8 @@ class Workshop:
     save_component: SaveComponent
     model_id: Callable[[Model], str]
     provenance: Mapping[str, str]
+
+    @property
+    def objective(self) -> Objective:
+        """What outputs for the task are worth."""
+        return objective_of(self.task)

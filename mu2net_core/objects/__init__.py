@@ -6,17 +6,19 @@ from mu2net_core.objects.checks import LARGEST_COUNT
 from mu2net_core.objects.commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot, check_identity
 from mu2net_core.objects.component import Component, ComponentRef, Label, Training, hidden_training, narrowest
 from mu2net_core.objects.described import described
+from mu2net_core.objects.kinds import Classes, Column, Image, Input, Labels, Number, Other, Output, Table, Text
 from mu2net_core.objects.limits import LIMITS, LIMITS_PREFIX, Limits
 from mu2net_core.objects.machine import MACHINE_PREFIX, MachineConfig
 from mu2net_core.objects.model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
 from mu2net_core.objects.names import check_name, file_name, is_identity, is_name
+from mu2net_core.objects.newer import is_later, is_version, made_by_newer, unknown_in
 from mu2net_core.objects.oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
 from mu2net_core.objects.preparation import PREPARATION
 from mu2net_core.objects.run import Run, RunSetting, Seen
 from mu2net_core.objects.signed import SignedKind, signed_bytes
 from mu2net_core.objects.strict import decode_strict
 from mu2net_core.objects.system import Head, System
-from mu2net_core.objects.task import SPLITS, ImageInput, Slice, Split, Task
+from mu2net_core.objects.task import SPLITS, Slice, Split, Task
 from mu2net_core.objects.trial import MOST_TRIALS, ChildOutcome, Trial, Trials
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "Architecture",
     "ChildOutcome",
     "Children",
+    "Classes",
+    "Column",
     "Commit",
     "Component",
     "ComponentRef",
@@ -41,14 +45,19 @@ __all__ = [
     "Head",
     "HeadEntry",
     "Hyperparameter",
-    "ImageInput",
+    "Image",
+    "Input",
     "Kind",
     "Label",
+    "Labels",
     "Limits",
     "MachineConfig",
     "Model",
     "Mutation",
+    "Number",
     "Origin",
+    "Other",
+    "Output",
     "Run",
     "RunSetting",
     "Scorer",
@@ -59,7 +68,9 @@ __all__ = [
     "Snapshot",
     "Split",
     "System",
+    "Table",
     "Task",
+    "Text",
     "Training",
     "Trial",
     "Trials",
@@ -76,7 +87,10 @@ __all__ = [
     "hidden_training",
     "intersect",
     "is_identity",
+    "is_later",
     "is_name",
+    "is_version",
+    "made_by_newer",
     "may_read",
     "narrowest",
     "object_key",
@@ -84,4 +98,5 @@ __all__ = [
     "signed_bytes",
     "to_document",
     "to_json",
+    "unknown_in",
 ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from math import isfinite
 
 from mu2net_core.objects.commit import Commit, HeadEntry, Snapshot
 from mu2net_core.objects.component import ComponentRef
+from mu2net_core.objects.kinds import Classes, Image, Input, Labels, Number, Output, Table, Text
 from mu2net_core.objects.model import Costs, Model
 from mu2net_core.objects.names import is_name
+from mu2net_core.objects.newer import is_version
 from mu2net_core.objects.run import Run
 from mu2net_core.objects.task import Task
 from mu2net_core.objects.trial import Trial
@@ -19,6 +21,7 @@ __all__ = ["LARGEST_COUNT", "check_values"]
 
 _OID = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
+_WORD = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _MOST = 2**53
 """The largest count: beyond it, floats and other readers' numbers are no longer exact."""
 LARGEST_COUNT = 2**40
@@ -47,14 +50,46 @@ def check_values(value: object) -> None:
 
 
 def _check_task(task: Task) -> None:
-    if not task.classes:
-        raise ValueError("a task needs at least one class")
-    if task.input.channels not in {1, 3}:
-        raise ValueError(f"channels: expected 1 or 3, got {task.input.channels}")
-    _counts("image side", (side for side in (task.input.height, task.input.width) if side is not None), least=1)
+    _check_input(task.input)
+    _check_output(task.output)
+    _words("metric", [task.metric])
+    if task.needs is not None and not is_version(task.needs):
+        raise ValueError(f"needs: expected a version like 1.2.3, got {task.needs[:80]!r}")
     _counts("num_examples", (split.num_examples for split in task.splits.values()), least=1)
     _counts("slice", (part.stop for split in task.splits.values() for part in split.slices))
     _names("reader", task.access.readers or ())
+
+
+def _check_input(given: Input) -> None:
+    _words("kind of input", [given.kind])
+    if isinstance(given, Image):
+        if given.channels not in {1, 3}:
+            raise ValueError(f"channels: expected 1 or 3, got {given.channels}")
+        _counts("image side", (side for side in (given.height, given.width) if side is not None), least=1)
+    elif isinstance(given, Text):
+        _counts("max_length", [given.max_length], least=1)
+    elif isinstance(given, Table):
+        names = [column.name for column in given.columns]
+        if not names or len(set(names)) != len(names):
+            raise ValueError("a table needs columns with distinct names")
+        for column in given.columns:
+            if column.values is not None:
+                _check_labels(f"the column {column.name[:80]!r}", "value", column.values)
+
+
+def _check_output(given: Output) -> None:
+    _words("kind of output", [given.kind])
+    if isinstance(given, Classes):
+        _check_labels("a task", "class", given.names)
+    elif isinstance(given, Labels):
+        _check_labels("a task", "label", given.names)
+    elif isinstance(given, Number) and not (isfinite(given.mean) and 0 < given.deviation < float("inf")):
+        raise ValueError(f"number: expected a mean and a deviation above 0, got {given.mean} and {given.deviation}")
+
+
+def _check_labels(whose: str, what: str, names: Sequence[str]) -> None:
+    if not names:
+        raise ValueError(f"{whose} needs at least one {what}")
 
 
 def _check_model(model: Model) -> None:
@@ -163,6 +198,12 @@ def _counts(what: str, found: Iterable[int], *, least: int = 0, most: int = _MOS
     for count in found:
         if not least <= count <= most:
             raise ValueError(f"{what}: expected a number from {least} to {most}, got {str(count)[:40]}")
+
+
+def _words(what: str, found: Iterable[str]) -> None:
+    for word in found:
+        if not _WORD.fullmatch(word):
+            raise ValueError(f"{what}: expected a word of a-z, 0-9 and -, got {word[:80]!r}")
 
 
 def _shares(what: str, found: Iterable[float | None]) -> None:

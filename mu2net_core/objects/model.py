@@ -98,6 +98,7 @@ class Model:
         device_kind: e.g. ``cpu`` or ``NVIDIA H200``.
         versions: of the libraries that computed it; where they are unusual, also the precision and the layout.
         origin: the checkpoint a root was made from; None for a random root, and for every other model.
+        unknown_keys: dotted names of keys that were there when it was read, and that this version does not know.
     """
 
     OMITTED_IF_NONE: ClassVar = ("origin",)
@@ -123,6 +124,7 @@ class Model:
     device_kind: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None
+    unknown_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [ref.name for ref in self.components]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mu2net_core.objects.access import PUBLIC, AccessRule
+from mu2net_core.objects.kinds import Input, Output
 from mu2net_core.objects.names import check_name
 from mu2net_core.version import FORMAT
 
-__all__ = ["SPLITS", "ImageInput", "Slice", "Split", "Task"]
+__all__ = ["SPLITS", "Slice", "Split", "Task"]
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,16 +40,6 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageInput:
-    """What goes in: uint8 images; height and width in pixels, None where they vary; channels 1 or 3."""
-
-    kind: Literal["image"] = "image"
-    height: int | None
-    width: int | None
-    channels: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """A task as it is stored.
 
@@ -58,11 +49,15 @@ class Task:
             its path, ``folder:cats``: where that lies each machine knows for itself.
         options: of the source, e.g. ``{"depth": 2}``.
         splits: exactly ``train``, ``validation`` and ``test``.
-        classes: label names, in label order.
         input: what goes in.
-        metric: how quality is measured.
+        output: what comes out.
+        metric: how quality, in [0, 1], is measured; which there are depends on the output.
         access: who may read what is learned from this task.
+        needs: the oldest version of mu2net that knows all kinds and keys in it, if that is not the first one.
+        unknown_keys: dotted names of keys that were there when it was read, and that this version does not know.
     """
+
+    OMITTED_IF_NONE: ClassVar[tuple[str, ...]] = ("needs",)
 
     format: int = FORMAT
     kind: Literal["task"] = "task"
@@ -70,17 +65,16 @@ class Task:
     source: str
     options: Mapping[str, int | str | bool] = field(default_factory=dict)
     splits: Mapping[str, Split]
-    classes: tuple[str, ...]
-    input: ImageInput
-    metric: Literal["accuracy"] = "accuracy"
+    input: Input
+    output: Output
+    metric: str
     access: AccessRule = PUBLIC
+    needs: str | None = None
+    unknown_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "task name")
         if set(self.splits) != set(SPLITS):
             raise ValueError(f"a task needs the splits {SPLITS}, got {sorted(self.splits)}")
-
-    @property
-    def num_classes(self) -> int:
-        """How many labels there are."""
-        return len(self.classes)
+        if any(key.startswith("access.") for key in self.unknown_keys):  # a rule that nobody understands grants nothing
+            object.__setattr__(self, "access", AccessRule.only(()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from mu2net_core.codec.component import decode_component
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, Mu2netError, NewerError, NotFoundError
 from mu2net_core.objects import (
     KINDS,
     Commit,
@@ -21,9 +21,10 @@ from mu2net_core.objects import (
     hash_bytes,
     object_key,
     parse_object_key,
+    unknown_in,
 )
 from mu2net_core.repo.database import MANIFESTS, Manifest, decode_manifest
-from mu2net_core.repo.findings import Problem, told_link
+from mu2net_core.repo.findings import Problem, ProblemKind, told_link
 from mu2net_core.repo.patient import Patient
 from mu2net_core.repo.workers import Workers
 
@@ -51,6 +52,7 @@ class Scan:
         damaged: (kind, id) of objects whose bytes are not theirs.
         unread: those that are there and cannot be read, or not be understood.
         problems: found so far.
+        warnings: what does no harm, likewise.
         counts: objects by kind, and bytes that were hashed.
     """
 
@@ -63,6 +65,7 @@ class Scan:
     damaged: set[tuple[Kind, str]] = field(default_factory=set)
     unread: set[tuple[Kind, str]] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def renew(self, patient: Patient, node: tuple[Kind, str]) -> None:
@@ -70,6 +73,7 @@ class Scan:
         about = f"{node[0]}/{node[1]}"
         was_there = any(problem.object == about for problem in self.problems)
         self.problems = [problem for problem in self.problems if problem.object != about]
+        self.warnings = [warning for warning in self.warnings if warning.object != about]
         self.damaged.discard(node)
         self.unread.discard(node)
         self.counts[node[0]] += not was_there
@@ -79,8 +83,12 @@ class Scan:
         """Notes what one object is, or what is wrong with it."""
         kind, oid = found.node
         self.counts["bytes"] += found.size_bytes
+        if found.unknown is not None:
+            message = f"A newer mu2net made it: {found.unknown}. It is kept as it is, and cannot be used here."
+            self.warnings.append(Problem(kind="newer", object=f"{kind}/{oid}", message=message))
         if found.problem is not None:
-            self.problems.append(Problem(kind="damaged-object", object=f"{kind}/{oid}", message=found.problem))
+            what: ProblemKind = "newer" if found.is_newer else "damaged-object"
+            self.problems.append(Problem(kind=what, object=f"{kind}/{oid}", message=found.problem))
             (self.damaged if found.is_damaged else self.unread).add(found.node)
         if found.num_params is not None:
             self.components[oid] = found.num_params, found.size_bytes
@@ -106,6 +114,8 @@ class _Found:
     label: Label = _NO_LABEL
     problem: str | None = None
     is_damaged: bool = False
+    is_newer: bool = False
+    unknown: str | None = None
 
 
 def scan_objects(patient: Patient, *, share: Share | None = None, watch: Watch = lambda *_: None) -> Scan:
@@ -215,7 +225,9 @@ def _decoded(patient: Patient, node: tuple[Kind, str], data: bytes) -> _Found:
             return _Found(node=node, size_bytes=size, num_params=component.num_params, label=component.label)
         value = decode_manifest(MANIFESTS[kind], data, what=f"{kind} {oid[:16]}", limits=limits)
     except Mu2netError as exc:
-        return _Found(node=node, size_bytes=size, problem=exc.message)
+        return _Found(node=node, size_bytes=size, problem=exc.message, is_newer=isinstance(exc, NewerError))
+    if isinstance(value, Task | Model) and (unknown := unknown_in(value)) is not None:
+        return _Found(node=node, size_bytes=size, value=value, unknown=unknown)
     again = encode(value)
     odd = again != data and len(again) >= size
     return _Found(node=node, size_bytes=size, value=value, problem="Its bytes are not canonical JSON." if odd else None)

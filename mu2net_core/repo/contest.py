@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mu2net_core.errors import ConflictError, PluginError, SearchError
-from mu2net_core.objects import Commit, Model, Scorer, Task
+from mu2net_core.objects import Commit, Model, Scorer, Task, unknown_in
 from mu2net_core.repo.purged import PURGED_SOURCE
 from mu2net_core.scoring import rank_key, score
 
@@ -80,9 +80,9 @@ def _comparable(one: Task, other: Task) -> bool:
 
     Where the data lies, what is trained on and who may read it make no difference.
     """
-    return (one.metric, one.classes, one.splits["validation"].fingerprint) == (
+    return (one.metric, one.output, one.splits["validation"].fingerprint) == (
         other.metric,
-        other.classes,
+        other.output,
         other.splits["validation"].fingerprint,
     )
 
@@ -162,9 +162,16 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
     first, *others = [manifests.task(task_id) for task_id in sorted(names)]
     if len({task.source == PURGED_SOURCE for task in (first, *others)}) > 1:
         raise ConflictError(f"The task {first.name} was purged on one side, and is there on the other.")
+    unknown = next(filter(None, map(unknown_in, (first, *others))), None)
+    if unknown is not None:
+        raise ConflictError(
+            f"The two sides define the task {first.name} differently, and one of them was made by a newer mu2net: "
+            f"{unknown}. Whether their scores compare cannot be told here.",
+            hint="Upgrade: pip install -U mu2net",
+        )
     if not all(_comparable(first, other) for other in others):
         raise ConflictError(
-            f"The two sides define the task {first.name} differently: other classes or validation examples. Their "
+            f"The two sides define the task {first.name} differently: other outputs or validation examples. Their "
             "scores do not compare.",
         )
 

@@ -33,7 +33,7 @@ from mu2net_core.objects import (
     object_key,
     parse_object_key,
 )
-from mu2net_core.repo.format import check_format
+from mu2net_core.repo.format import check_format, check_newer
 from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Purged
 from mu2net_core.repo.snapshots import complete, snapshot_chain
@@ -351,15 +351,15 @@ def decode_manifest(kind: type[T], data: bytes, *, what: str, limits: Limits = L
     """Returns the model, task, commit or snapshot in ``data``, which is trusted in nothing but its hash.
 
     Raises:
-        InvalidInputError: it is of a future format.
+        NewerError: a newer mu2net wrote it.
         CorruptObjectError: it is not what it should be.
     """
     try:
         value = decode_strict(data, kind, what=what, limits=limits)
     except CorruptObjectError:
-        check_format(data, what)
+        check_newer(data, what)
         raise
-    check_format(data, what, value.format)
+    check_format(what, value.format)
     return value
 
 

@@ -25,6 +25,7 @@ ProblemKind = Literal[
     "forged",
     "implausible",
     "foreign",
+    "newer",
     "unreachable-remote",
 ]
 

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import NewerError
+from mu2net_core.objects import KINDS, is_later, is_version, made_by_newer
 from mu2net_core.version import FORMAT
 
-__all__ = ["check_format", "future_format"]
+__all__ = ["check_format", "check_newer", "future_format"]
 
 
 class _Stamp(msgspec.Struct):
-    """The one key that is looked at; the rest is skipped, whatever it is."""
+    """The keys that are looked at; the rest is skipped, whatever it is."""
 
-    format: int | None = None
+    format: Any = None
+    kind: Any = None
+    needs: Any = None
 
 
 _STAMP = msgspec.json.Decoder(_Stamp)  # made once: threads must not make msgspec look into a class at the same time
 
 
-def check_format(data: bytes, what: str, found: object = None) -> None:
-    """Checks that ``data`` is of our format, by its ``found`` format number or, without one, its own key ``format``.
-
-    Raises:
-        InvalidInputError: it says it is of another format; bytes that say nothing pass.
-    """
-    if found is None:
-        try:
-            found = _STAMP.decode(data).format
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            return
-    if isinstance(found, int) and found != FORMAT:
+def check_format(what: str, found: int) -> None:
+    """Checks that something that was read is of our format; raises NewerError if not."""
+    if found != FORMAT:
         raise future_format(what, found)
 
 
-def future_format(what: str, found: object) -> InvalidInputError:
+def check_newer(data: bytes, what: str) -> None:
+    """Checks that ``data``, which could not be read, does not say that a newer mu2net wrote it.
+
+    Raises:
+        NewerError: it is of another format, an object of an unknown kind, or needs a later version.
+    """
+    try:
+        stamp = _STAMP.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return
+    if isinstance(stamp.format, int) and not isinstance(stamp.format, bool):
+        check_format(what, stamp.format)
+    needs = stamp.needs if isinstance(stamp.needs, str) and is_version(stamp.needs) else None
+    if isinstance(stamp.kind, str) and stamp.kind not in KINDS:
+        raise made_by_newer(f"Cannot read {what}", f"it is of the kind {stamp.kind[:40]!r}", needs=needs)
+    if needs is not None and is_later(needs):
+        raise made_by_newer(f"Cannot read {what}", "it does not read as one of this version does", needs=needs)
+
+
+def future_format(what: str, found: object) -> NewerError:
     """Returns the error for something written in a format this version does not read."""
-    return InvalidInputError(
-        f"Cannot read {what}: it is of format {found}, a future format; this mu2net reads format {FORMAT}.",
+    return NewerError(
+        f"Cannot read {what}: it was made by a newer mu2net: it is of format {found}, a future format; this mu2net "
+        f"reads format {FORMAT}.",
         hint="Upgrade: pip install -U mu2net",
     )

@@ -75,7 +75,7 @@ def examine(
     check_plausible(walk, refs, Arrivals.at(patient.identity, now), patient.objects.limits)
     return FsckReport(
         problems=tuple(sorted(problems, key=_order)),
-        warnings=tuple(sorted(walk.warnings, key=_order)),
+        warnings=tuple(sorted([*scan.warnings, *walk.warnings], key=_order)),
         repaired=tuple(dict.fromkeys(repaired)),
         counts=_counts(scan, refs, walk),
     )

@@ -7,7 +7,7 @@ what they were made of, and manifests that hide whose data trained a component.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import isclose
@@ -19,10 +19,12 @@ from mu2net_core.objects import (
     Children,
     Commit,
     ComponentRef,
+    Input,
     Kind,
     Label,
     Model,
     Snapshot,
+    Table,
     Task,
     Trials,
     hidden_training,
@@ -214,7 +216,13 @@ def _check_snapshot(snapshot: Snapshot, objects: Manifests, arrivals: Arrivals) 
 def _check_task(task: Task) -> None:
     _check_counts(*(split.num_examples for split in task.splits.values()))
     _check_counts(*(abs(value) for value in task.options.values() if isinstance(value, int)))
-    _check_texts(task.source, *task.classes)
+    _check_texts(task.source, *task.output.labels, *_texts_of(task.input))
+
+
+def _texts_of(given: Input) -> Iterator[str]:
+    """Yields the texts that say what goes into a task's models."""
+    for column in given.columns if isinstance(given, Table) else ():
+        yield from (column.name, *(column.values or ()))
 
 
 def _check_identity(identity: str | None, arrivals: Arrivals) -> None:

@@ -16,8 +16,9 @@ from mu2net_core.objects import (
     PUBLIC,
     SPLITS,
     AccessRule,
+    Classes,
     Commit,
-    ImageInput,
+    Image,
     Kind,
     Signature,
     Split,
@@ -211,8 +212,9 @@ def redacted_task(name: str, access: AccessRule) -> Task:
         name=name,
         source=PURGED_SOURCE,
         splits=dict.fromkeys(SPLITS, nothing),
-        classes=("purged",),
-        input=ImageInput(height=None, width=None, channels=1),
+        input=Image(height=None, width=None, channels=1),
+        output=Classes(names=("purged",)),
+        metric="accuracy",
         access=access,
     )
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import LIMITS, HeadEntry, Limits, check_name, decode_strict, encode, is_name
-from mu2net_core.repo.format import check_format
+from mu2net_core.repo.format import check_format, check_newer
 from mu2net_core.repo.hints import repair_hint
 from mu2net_core.repo.purged import Tombstone
 from mu2net_core.storage import Store
@@ -81,9 +81,9 @@ class RefFiles:
         try:
             value = decode_strict(data, kind, what=key, limits=self.limits)
         except CorruptObjectError as exc:
-            check_format(data, key)
+            check_newer(data, key)
             raise self._damaged(key, data) from exc
-        check_format(data, key, value.format)
+        check_format(key, value.format)
         return value
 
     def _damaged(self, key: str, data: bytes) -> CorruptObjectError:

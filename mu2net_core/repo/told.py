@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mu2net_core.objects import SPLITS, AccessRule, Commit, Task
+from mu2net_core.objects import SPLITS, AccessRule, Commit, Output, Task
 from mu2net_core.repo.merge import Manifests, ancestry, news
 from mu2net_core.repo.purged import PURGED_SOURCE
 
@@ -37,7 +37,15 @@ def differences(ours: Task, theirs: Task) -> Iterator[str]:
 
 
 def _other_data(ours: Task, theirs: Task) -> Iterator[str]:
-    yield from _other_classes(ours.classes, theirs.classes)
+    words = {
+        "input": (ours.input.kind, theirs.input.kind),
+        "output": (ours.output.kind, theirs.output.kind),
+        "metric": (ours.metric, theirs.metric),
+    }
+    for what, (word, their_word) in words.items():
+        if word != their_word:
+            yield f"as {what} {word} and {their_word}"
+    yield from _other_labels(ours.output, theirs.output)
     for name in SPLITS:
         one, other = ours.splits[name], theirs.splits[name]
         if one.num_examples != other.num_examples:
@@ -127,14 +135,15 @@ def _quality(manifests: Manifests, model_id: str) -> str:
     return "" if quality is None else f" ({100 * quality:.2f}%)"
 
 
-def _other_classes(ours: tuple[str, ...], theirs: tuple[str, ...]) -> Iterator[str]:
-    if ours == theirs:
+def _other_labels(one: Output, other: Output) -> Iterator[str]:
+    ours, theirs = one.labels, other.labels
+    if one.kind != other.kind or ours == theirs:
         return
     if sorted(ours) == sorted(theirs):
-        yield "the same classes in another order"
+        yield f"the same {one.kind} in another order"
         return
     same = len(ours) == len(theirs)
-    text = f"{len(ours)} classes each, but other ones" if same else f"{len(ours)} and {len(theirs)} classes"
+    text = f"{len(ours)} {one.kind} each, but other ones" if same else f"{len(ours)} and {len(theirs)} {one.kind}"
     only = {"ours": [c for c in ours if c not in theirs], "theirs": [c for c in theirs if c not in ours]}
     named = [f"only {whose}: {_listed(names)}" for whose, names in only.items() if names]
     yield f"{text} ({'; '.join(named)})" if named else text

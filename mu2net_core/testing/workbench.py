@@ -16,6 +16,7 @@ from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import LayerSpec
 from mu2net_core.objects import (
     Architecture,
+    Classes,
     Component,
     ComponentRef,
     Model,
@@ -85,7 +86,7 @@ class Workbench:
 
     def task(self, name: str = "a", num_classes: int = 3) -> Task:
         """Returns a task that no data stands behind."""
-        return replace(sample_task(name), classes=tuple(f"class-{index}" for index in range(num_classes)))
+        return replace(sample_task(name), output=Classes(names=tuple(f"class-{index}" for index in range(num_classes))))
 
     def workshop(self, name: str = "a", *, num_classes: int = 3, preset: Preset = BENCH_PRESET) -> Workshop:
         """Returns a workshop for a task of coloured images: 48 to train, 30 to validate."""

@@ -19,6 +19,7 @@ from mu2net_core.engine.cycle import seed_words
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import LayerSpec, VisionTransformer
+from mu2net_core.objectives import Classify
 from mu2net_core.presets import PRESETS
 
 STEPS, BATCH, CLASSES = 2, 16, 10
@@ -100,7 +101,7 @@ class Bench:
         trainable = jax.device_put(np.array([spec.kind != "adapter" for spec in specs]))
         self._state, loss = self.programs.train(
             tuple(replace(spec, name=spec.kind) for spec in specs), self._state, self._settings, trainable, inputs,
-            self.labels, self._seeds, steps=STEPS, batch=self.batch, clip_norm=1.0,
+            self.labels, self._seeds, objective=Classify(), steps=STEPS, batch=self.batch, clip_norm=1.0,
         )  # fmt: skip
         assert np.isfinite(loss)
 

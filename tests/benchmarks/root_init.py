@@ -16,10 +16,12 @@ import numpy as np
 
 from mu2net_core.data import Resident, data_folder, describe_task, load_split
 from mu2net_core.engine.cycle import seed_words
-from mu2net_core.engine.evaluate import count_correct
+from mu2net_core.engine.evaluate import measure
+from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import VisionTransformer
+from mu2net_core.objectives import objective_of
 from mu2net_core.presets import PRESETS
 from mu2net_core.seeds import derive_seed
 
@@ -34,8 +36,8 @@ def main() -> None:
     train, validation = [load_split(task, name, size=(32, 32), data_dir=folder) for name in ("train", "validation")]
     images, labels, held_out = train.images, train.labels, Resident(validation)
     preset, programs = PRESETS["vit-ti0"], Programs(family=VisionTransformer())
-    specs = programs.family.layers(preset.architecture.config, {"num_layers": 1}, task.num_classes)
-    settings = OptimizerSettings.of(preset.space.defaults, 32)
+    specs = programs.family.layers(preset.architecture.config, {"num_layers": 1}, task.output.size)
+    settings, objective = OptimizerSettings.of(preset.space.defaults, 32), objective_of(task)
     print("| patch kernel (of LeCun's) | position embedding | validation after 1 / 2 / 3 children, seed 0 | seed 1 |")
     print("|---|---|---|---|")
     for patch, position in SIZES:
@@ -52,11 +54,12 @@ def main() -> None:
                 for cycle in range(4):
                     state, _ = programs.train(
                         specs, state, settings, np.ones(len(specs), bool), images, labels,
-                        seed_words(derive_seed(seed, child, cycle)), steps=8, batch=500, clip_norm=1.0,
+                        seed_words(derive_seed(seed, child, cycle)), objective=objective,
+                        steps=8, batch=500, clip_norm=1.0,
                     )  # fmt: skip
                 params, momentum = state[0], state[1]
-                correct = count_correct(programs, specs, params, held_out)
-                curve.append(f"{correct / held_out.num_examples:.3f}")
+                model = LoadedModel(programs=programs, specs=specs, row=params, side=32)
+                curve.append(f"{measure(model, objective, held_out).quality:.3f}")
             curves.append(" / ".join(curve))
         print(f"| {patch} | {position} | {curves[0]} | {curves[1]} |", flush=True)
 

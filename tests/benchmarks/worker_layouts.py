@@ -25,6 +25,7 @@ from mu2net_core.engine.layout import Layout, choose_layout
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import VisionTransformer
+from mu2net_core.objectives import Classify
 from mu2net_core.presets import PRESETS
 
 CHILDREN = 4
@@ -66,7 +67,13 @@ def took(strategy: str, small: bool) -> float:
         began = perf_counter()
         for group in groups:
             train_children(
-                group, data=data, pool=ComponentPool({}.__getitem__), programs=programs, config=config, seed=1
+                group,
+                data=data,
+                pool=ComponentPool({}.__getitem__),
+                programs=programs,
+                config=config,
+                objective=Classify(),
+                seed=1,
             )
         wall_s = perf_counter() - began
     return wall_s

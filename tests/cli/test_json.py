@@ -15,6 +15,7 @@ import pytest
 
 from mu2net_cli.group import load_verb
 from mu2net_cli.verbs import VERBS
+from mu2net_core.objects.kinds import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 MADE = runpy.run_path(str(ROOT / "docs" / "make_json.py"))
@@ -25,6 +26,7 @@ PLAIN = {str: str, Path: str, int: int, bool: bool, float: int | float, NoneType
 
 def misfits(shape: Any, value: Any, place: str = "") -> Iterator[str]:
     """Yields where a JSON value is not of the shape that is documented."""
+    shape = of_kind(shape, value)
     origin, args = typing.get_origin(shape), typing.get_args(shape)
     if origin in {typing.Union, UnionType}:
         fits = any(not any(misfits(kind, value)) for kind in args)
@@ -43,8 +45,14 @@ def misfits(shape: Any, value: Any, place: str = "") -> Iterator[str]:
         yield from misfits(kind, one, f"{place}.{name}")
 
 
+def of_kind(shape: Any, value: Any) -> Any:
+    """Returns the shape of the kind that a value says it is of, where there are several."""
+    return SHIPPED[shape][value["kind"]] if shape in SHIPPED else shape
+
+
 def inside(shape: Any, value: Any) -> Iterator[tuple[str | int, Any, Any]]:
     """Yields what lies in a value, with its name and type."""
+    shape = of_kind(shape, value)
     origin, args = typing.get_origin(shape), typing.get_args(shape)
     if is_dataclass(shape):
         yield from ((name, kind, value[name]) for name, kind in MADE["hints"](shape).items())

@@ -21,7 +21,7 @@ def test_a_task_is_added_and_listed(run) -> None:
     assert added.code == 0
     assert "Added task digits (public): 10 classes" in added.out
     assert "Next: mu2net evolve --task digits" in added.err
-    assert run("tasks").rows() == [["digits", "sklearn:digits", "10", "1078/360/359", "public", "0", "-", "-"]]
+    assert run("tasks").rows() == [["digits", "sklearn:digits", "10 classes", "1078/360/359", "public", "0", "-", "-"]]
 
 
 def test_tasks_as_json(run) -> None:
@@ -92,7 +92,7 @@ def test_a_folder_of_images(run, tmp_path: Path) -> None:
     image_folder(tmp_path / "shapes", ["circle", "square"])
     assert run("add-task", f"folder:{tmp_path / 'shapes'}").code == 0
     row = run("tasks").rows()[0]
-    assert (row[0], row[2]) == ("shapes", "2")
+    assert (row[0], row[2]) == ("shapes", "2 classes")
 
 
 def test_a_corrupt_image_is_named_and_can_be_left_out(run, tmp_path: Path) -> None:

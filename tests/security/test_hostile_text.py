@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_core.objects import Agent
+from mu2net_core.objects import Agent, Classes, encode
 from mu2net_core.repo import Repository
 from mu2net_core.testing.commands import Run
 from mu2net_core.testing.samples import sample_task
@@ -22,8 +22,11 @@ def evil_bucket(shared: Repository) -> Repository:
     assert state is not None
     task = sample_task("cats")
     splits = {name: replace(split, spec=EVIL) for name, split in task.splits.items()}
-    task = replace(task, source=f"folder:/{EVIL}", classes=(EVIL, "b"), splits=splits, options={EVIL: EVIL})
-    task_id = shared.objects.put(task)
+    task = replace(
+        task, source=f"folder:/{EVIL}", output=Classes(names=(EVIL, "b")), splits=splits, options={EVIL: EVIL}
+    )
+    plain = json.loads(encode(task)) | {"input": {**json.loads(encode(task))["input"], EVIL: EVIL}}
+    task_id = shared.objects.put_bytes("task", encode(plain))
     commit = shared.objects.commit(state.commit)
     assert commit.model is not None
     model = shared.objects.model(commit.model)

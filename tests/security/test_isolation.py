@@ -24,6 +24,7 @@ from mu2net_core.repo.ref_files import entry_key
 from mu2net_core.repo.remotes import RemoteRepository
 from mu2net_core.repo.tracking import forget_tracking, read_purged
 from mu2net_core.storage import open_store
+from mu2net_core.testing.newer import newer_task
 from mu2net_core.testing.samples import evolve_sample, sample_tombstone
 from mu2net_core.testing.sharing import add_tasks, broken, commit_of, model_of, outcomes, working_copy
 from mu2net_core.testing.wrappers import WrappedStore
@@ -67,6 +68,12 @@ def chain(evil: Writer, length: int) -> str:
 def foreign(evil: Writer) -> str:
     first = evil.put(evil.first("zzz", identity=FOREIGN))
     return evil.put(replace(evil.first("zzz", identity=None), parents=(first,)))
+
+
+def newer(evil: Writer, change: dict[str, object]) -> str:
+    """Stores a commit whose task object is none that this version reads; returns it."""
+    task_id = evil.objects.put_bytes("task", newer_task("zzz", change))
+    return evil.put(replace(evil.first("zzz"), task_id=task_id))
 
 
 def across(evil: Writer) -> str:
@@ -159,6 +166,9 @@ ATTACKS: dict[str, Callable[[Writer], str]] = {
     "head that joins two tasks": head(across),
     "head with a long name": head(lambda _: NOTHING, task=LONG),
     "head known before, naming nothing": head(lambda _: NOTHING, task="yyy"),
+    "head with a task of a future format": head(lambda evil: newer(evil, {"format": 99})),
+    "head with an object of an unknown kind": head(lambda evil: newer(evil, {"kind": "recipe"})),
+    "head with a task that only a later version reads": head(lambda evil: newer(evil, {"splits": 5, "needs": "9.1"})),
     "root naming nothing": named("root", lambda _: NOTHING),
     "root naming another kind": named("root", lambda evil: evil.head("digits").commit),
     "root naming a task's model": named("root", model_id),

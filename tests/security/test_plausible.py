@@ -15,6 +15,7 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import (
     AccessRule,
     Children,
+    Classes,
     Commit,
     Costs,
     Scorer,
@@ -179,7 +180,7 @@ ABSURD: dict[str, tuple[str, Callable[[Writer], Commit]]] = {
     "training beyond counting": ("counts up to", component(training={"digits": Training(steps=2**50, examples=1)})),
     "a component larger than any": ("over the limit of", component(size_bytes=2**40)),
     "options beyond counting": ("counts up to", task(options={"depth": 2**50})),
-    "a class like a book": ("text of 5000 characters", task(classes=("no", "x" * 5_000))),
+    "a class like a book": ("text of 5000 characters", task(output=Classes(names=("no", "x" * 5_000)))),
     "a snapshot's root that is none": (
         "is a model of letters",
         lambda evil: snapshot(roots={"tiny": of_the_other(evil)})(evil),

@@ -139,7 +139,7 @@ def test_broken_images_are_told_when_left_out(repo: Repository, context: Context
         add_task(repo, context, "folder:images", depth=2)
     skipped: list[str] = []
     head = add_task(repo, context, "folder:images", depth=2, skip_bad=True, on_skipped=skipped.append)
-    assert head.task.classes == ("x/a", "x/b")
+    assert head.task.output.labels == ("x/a", "x/b")
     assert head.task.options == {"depth": 2, "skip_bad": True}
     assert skipped == [str(tmp_path / "images" / "x" / "a" / "bad.png")]
 

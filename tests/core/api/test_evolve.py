@@ -27,6 +27,7 @@ from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotF
 from mu2net_core.objects import Children, Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.merge import ancestry
+from mu2net_core.testing.newer import NEWER, STORED_ONLY, add_newer_task
 from mu2net_core.testing.samples import add_sample_task, evolve_sample
 
 SMALL = {"children": 2, "validations": 1}
@@ -225,10 +226,22 @@ def test_a_task_that_others_made_and_that_cannot_be_improved_keeps_no_other_from
     add_sample_task(repo, "aaa")
     add_sample_task(repo, "damaged")
     evolve_sample(repo, "damaged", score=0.5)
+    add_newer_task(repo, "sounds", NEWER["an input"])
+    add_newer_task(repo, "texts", STORED_ONLY["text"])
+    evolve_sample(repo, "sounds", score=0.5)
+    others = ["aaa", "damaged", "sounds", "texts"]
     context = replace(planted.context, warn=warned.append)
-    result = evolve(repo, context, tasks=["aaa", "damaged", "digits"], seed=1, generations=1, **SMALL)
+    result = evolve(repo, context, tasks=[*others, "digits"], seed=1, generations=1, **SMALL)
     assert [one.task for one in result.iterations] == ["digits"]
-    assert result.left_out == ("aaa", "damaged")
+    assert result.left_out == tuple(others)
+    told = (
+        "sounds is left out: Cannot evolve sounds: it was made by mu2net 9.1 or newer: its input is of the kind 'sound'"
+    )
+    assert any(line.startswith(told) and line.endswith("Upgrade: pip install -U mu2net") for line in warned)
+    told = "texts is left out: Cannot evolve texts: text goes in and classes come out of its models"
+    assert any(line.startswith(told) for line in warned)
+    told = "the model of sounds is not used as a parent: Cannot learn from sounds: it was made by mu2net 9.1 or newer"
+    assert any(line.startswith(told) for line in warned)
     for task in result.left_out:
         assert any(line.startswith(f"{task} is left out: ") for line in warned)
     with pytest.raises(DataError, match="aaa"):

@@ -101,5 +101,5 @@ def test_what_is_remarkable_about_new_data_is_a_warning_of_python(
     np.savez(tmp_path / "ones.npz", x=images, y=np.arange(60) % 2 + 1)
     with pytest.warns(UserWarning, match="the labels begin at 1") as told:
         head = m.open("work").add_task("npz:ones.npz")
-    assert head.task.classes == ("1", "2")
+    assert head.task.output.labels == ("1", "2")
     assert [Path(one.filename).name for one in told] == ["test_facade.py"]

@@ -23,6 +23,7 @@ from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.api.status import status
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import Classes
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, Parcel, TaskReport
 from mu2net_core.storage import open_store
@@ -47,7 +48,7 @@ def redefine(repo: Repository, task: str, *, classes: tuple[str, ...] = ("cat", 
     commit = repo.objects.commit(state.commit)
     old = repo.objects.task(commit.task_id)
     splits = {**old.splits, "train": replace(old.splits["train"], num_examples=train)}
-    task_id = repo.objects.put(replace(old, classes=classes, splits=splits))
+    task_id = repo.objects.put(replace(old, output=Classes(names=classes), splits=splits))
     repo.refs.append(task, repo.objects.put(replace(commit, task_id=task_id, parents=(state.commit,))), after=state)
 
 

@@ -11,7 +11,7 @@ from mu2net_core.api.running import is_published, left_behind
 from mu2net_core.api.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import AccessRule, Run, Scorer, encode, object_key
+from mu2net_core.objects import AccessRule, Classes, Run, Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.merge import ancestry
 from mu2net_core.repo.refs import Refs
@@ -77,7 +77,7 @@ def test_who_comes_between_reading_and_writing_is_joined(
 def defined_anew(repo: Repository, base: HeadState) -> str:
     """Moves the head to another definition of the task, and returns the commit."""
     task = repo.objects.task(repo.objects.commit(base.commit).task_id)
-    other = repo.objects.put(replace(task, classes=("x", "y")))
+    other = repo.objects.put(replace(task, output=Classes(names=("x", "y"))))
     theirs = next_commit(repo, base, task_id=other, message="theirs")
     return repo.refs.append("a", theirs, after=base).commit
 

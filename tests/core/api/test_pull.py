@@ -9,6 +9,7 @@ from mu2net_core.api.pull import pull
 from mu2net_core.api.push import push
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.errors import ConflictError, NotFoundError
+from mu2net_core.objects import Classes
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.fsck import fsck
 from mu2net_core.repo.outcomes import Progress
@@ -121,7 +122,7 @@ def redefine(repo: Repository, task: str, classes: tuple[str, ...]) -> None:
     state = repo.refs.head(task)
     assert state is not None
     commit = repo.objects.commit(state.commit)
-    task_id = repo.objects.put(replace(repo.objects.task(commit.task_id), classes=classes))
+    task_id = repo.objects.put(replace(repo.objects.task(commit.task_id), output=Classes(names=classes)))
     moved = replace(commit, task_id=task_id, parents=(state.commit,), message=f"classes {classes}")
     repo.refs.append(task, repo.objects.put(moved), after=state)
 

@@ -24,7 +24,7 @@ def test_a_task_name_shows_its_head(evolved: Repository) -> None:
     assert shown.entry.validation == 0.5
     assert shown.model is not None
     assert shown.task_object is not None
-    assert shown.task_object.classes == ("no", "yes")
+    assert shown.task_object.output.labels == ("no", "yes")
     assert to_json(shown)["commit"]["message"] == "evolve cats"
 
 

@@ -18,7 +18,8 @@ def test_tasks_are_listed_by_name_with_where_they_stand(repo: Repository) -> Non
     assert (dogs.name, dogs.iterations, dogs.validation, dogs.test) == ("dogs", 1, 0.75, 0.75)
     assert dogs.num_examples == {"train": 8, "validation": 8, "test": 8}
     assert dogs.splits == {"train": "train", "validation": "validation", "test": "test"}
-    assert (dogs.num_classes, dogs.source) == (2, "npz:/data/dogs.npz")
+    assert (dogs.input, dogs.output, dogs.num_outputs, dogs.metric) == ("image", "classes", 2, "accuracy")
+    assert (dogs.unknown, dogs.source) == (None, "npz:/data/dogs.npz")
     assert to_json(dogs)["name"] == "dogs"
 
 
@@ -35,5 +36,5 @@ def test_of_a_purged_task_only_its_name_is_told(repo: Repository, context: Conte
     assert [info.name for info in tasks(repo)] == ["kept"]
     _, purged, removed = tasks(repo, removed=True)
     assert (purged.name, purged.purged, purged.removed) == ("purged", True, True)
-    assert (purged.source, purged.num_classes, purged.num_examples, purged.model) == ("", 0, {}, None)
-    assert (removed.purged, removed.num_classes) == (False, 2)
+    assert (purged.source, purged.num_outputs, purged.num_examples, purged.model) == ("", 0, {}, None)
+    assert (removed.purged, removed.num_outputs) == (False, 2)

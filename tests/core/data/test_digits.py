@@ -7,7 +7,7 @@ from mu2net_core.data import describe_task, load_split
 from mu2net_core.data.load import Fingerprint
 from mu2net_core.data.source import Stored
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import ImageInput, Task
+from mu2net_core.objects import Image, Task
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +17,8 @@ def digits() -> Task:
 
 def test_digits_have_pinned_splits(digits: Task) -> None:
     assert (digits.name, digits.source) == ("digits", "sklearn:digits")
-    assert digits.classes == tuple("0123456789")
-    assert digits.input == ImageInput(height=8, width=8, channels=1)
+    assert digits.output.labels == tuple("0123456789")
+    assert digits.input == Image(height=8, width=8, channels=1)
     assert {name: (split.spec, split.num_examples) for name, split in digits.splits.items()} == {
         "train": ("all[40%:]", 1078),
         "validation": ("all[20%:40%]", 360),
@@ -35,7 +35,7 @@ def test_related_tasks_have_the_same_images_and_other_labels(digits: Task) -> No
     for name, relabel in [("parity", lambda d: d % 2), ("five-or-more", lambda d: d >= 5)]:
         task = describe_task(f"sklearn:digits/{name}").task
         other = load_split(task, "test", size=(8, 8))
-        assert task.num_classes == 2
+        assert task.output.size == 2
         assert np.array_equal(other.images, test.images)
         assert np.array_equal(other.labels, relabel(test.labels))
 

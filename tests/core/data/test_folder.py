@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mu2net_core import objects
 from mu2net_core.data import describe_task, load_split, open_source
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import ImageInput, Slice
+from mu2net_core.objects import Slice
 
 
 def put_image(path: Path, value: int = 0, size: tuple[int, int] = (6, 6), mode: str = "L") -> None:
@@ -66,7 +67,7 @@ def test_train_and_test_folders_are_splits(tmp_path: Path) -> None:
         for index in range(count):
             put_image(tmp_path / split / ("cat" if index % 2 else "dog") / f"{index}.png")
     task = describe_task(f"folder:{tmp_path}").task
-    assert task.classes == ("cat", "dog")
+    assert task.output.labels == ("cat", "dog")
     assert {name: split.num_examples for name, split in task.splits.items()} == {
         "train": 20,
         "validation": 4,
@@ -77,7 +78,7 @@ def test_train_and_test_folders_are_splits(tmp_path: Path) -> None:
 def test_sizes_and_modes_may_vary(cats: Path) -> None:
     put_image(cats / "cat" / "big.png", 7, size=(9, 12), mode="RGB")
     task = describe_task(f"folder:{cats}").task
-    assert task.input == ImageInput(height=None, width=None, channels=3)
+    assert task.input == objects.Image(height=None, width=None, channels=3)
     assert load_split(task, "train", size=(8, 4)).images.shape[1:] == (8, 4, 3)
 
 

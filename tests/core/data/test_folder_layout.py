@@ -70,18 +70,18 @@ SPLIT_NAMES = [
 @pytest.mark.parametrize("given", [{}, {"depth": 1}])
 def test_splits_by_any_usual_name_are_splits(tmp_path: Path, names: tuple[str, ...], given: dict[str, int]) -> None:
     task = describe_task(f"folder:{make(tmp_path, *classes(*names))}", options=given).task
-    assert (task.classes, counts(task)) == (("a", "b"), {"train": 20, "test": 20})
+    assert (task.output.labels, counts(task)) == (("a", "b"), {"train": 20, "test": 20})
 
 
 def test_training_images_alone_are_a_split_too(tmp_path: Path) -> None:
     task = describe_task(f"folder:{make(tmp_path, *classes('train'))}").task
-    assert (task.classes, counts(task)) == (("a", "b"), {"train": 20})
+    assert (task.output.labels, counts(task)) == (("a", "b"), {"train": 20})
 
 
 @pytest.mark.parametrize("folders", [["test"], ["test/test"], ["test/a1", "test/b1"], ["test/x/y"]])
 def test_a_test_set_without_labels_is_told_and_left_out(tmp_path: Path, folders: list[str]) -> None:
     described = describe_task(f"folder:{make(tmp_path, *classes('train'), *folders)}")
-    assert (described.task.classes, counts(described.task)) == (("a", "b"), {"train": 20})
+    assert (described.task.output.labels, counts(described.task)) == (("a", "b"), {"train": 20})
     assert described.notes[:1] == (
         f"left out test, {10 * len(folders)} images without labels: none lies in a class that is trained",
     )
@@ -89,7 +89,7 @@ def test_a_test_set_without_labels_is_told_and_left_out(tmp_path: Path, folders:
 
 @pytest.mark.parametrize("names", [("car", "train"), ("test_tube", "train_station"), ("dev", "ops")])
 def test_a_class_may_have_the_name_of_a_split(tmp_path: Path, names: tuple[str, ...]) -> None:
-    assert describe_task(f"folder:{make(tmp_path, *names)}").task.classes == names
+    assert describe_task(f"folder:{make(tmp_path, *names)}").task.output.labels == names
 
 
 def refused(root: Path, **options: int | bool) -> tuple[str, str]:
@@ -142,8 +142,8 @@ def test_what_the_hint_says_leads_to_all_images_that_belong(
         else:
             uri, options = word, {}
     task = describe_task(uri, options=options).task
-    assert (task.num_classes, sum(counts(task).values())) == (num_classes, num_images)
-    assert not any(split_named(part)[0] for name in task.classes for part in name.split("/"))
+    assert (task.output.size, sum(counts(task).values())) == (num_classes, num_images)
+    assert not any(split_named(part)[0] for name in task.output.labels for part in name.split("/"))
 
 
 def test_a_stray_image_is_named_and_left_out_on_request(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_folders_in_which_the_same_classes_lie_are_not_taken_for_classes(
     assert "splits of one data set, rename them to train, test or validation. If they are copies or sites" in hint
     assert f"name one of them, without {total - num} of {total} images: " in hint
     one, _, depth = hint.partition(" images: ")[2].partition(". Only if ")
-    assert describe_task(*shlex.split(one)).task.classes == ("a", "b")
+    assert describe_task(*shlex.split(one)).task.output.labels == ("a", "b")
     first, second, *_ = sorted(short)
     assert depth.startswith(f"{first}/a and {second}/a are different classes, of {2 * len(names)} in all")
 
@@ -216,7 +216,7 @@ def test_the_same_classes_in_each_folder_of_a_split_are_to_be_put_together(tmp_p
 
 def test_the_same_names_in_each_folder_are_classes_on_request_and_told(tmp_path: Path) -> None:
     described = describe_task(f"folder:{make(tmp_path, *classes('greek', 'latin'))}", options={"depth": 2})
-    assert described.task.num_classes == 4
+    assert described.task.output.size == 4
     assert described.notes[0] == (
         "the same folders (a, b) lie in greek and latin: greek/a and latin/a are different classes here, "
         "which is wrong if these are splits, copies or sites of one data set"
@@ -244,7 +244,7 @@ def test_a_class_that_is_written_otherwise_in_the_test_set_is_refused(
 
 def test_classes_that_differ_in_case_in_every_split_are_classes(tmp_path: Path) -> None:
     make(tmp_path, *(f"{split}/{name}" for split in ("train", "test") for name in ("a", "A")))
-    assert describe_task(f"folder:{tmp_path}").task.classes == ("A", "a")
+    assert describe_task(f"folder:{tmp_path}").task.output.labels == ("A", "a")
 
 
 def test_splits_without_training_images_are_chosen_as_the_hint_says(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_images_of_git_annex_are_to_be_fetched_or_unlocked(pets: Path, tmp_path:
     with pytest.raises(DataError) as error:  # links that would lead out of pets
         describe_task(f"folder:{tmp_path}")
     assert error.value.hint == "If classes are 2 deep: --depth 2"
-    assert describe_task(f"folder:{tmp_path}", options={"depth": 2}).task.classes == ("pets/cat", "pets/dog")
+    assert describe_task(f"folder:{tmp_path}", options={"depth": 2}).task.output.labels == ("pets/cat", "pets/dog")
     for split in ("train", "test"):
         shutil.copytree(pets, tmp_path / "photos" / split, symlinks=True)
     shutil.move(pets, tmp_path.parent / "pets moved away")
@@ -280,7 +280,7 @@ def test_names_are_the_same_however_their_accents_are_stored(tmp_path: Path) -> 
             put(tmp_path / form / name / f"{file}{index}.png", index)
             put(tmp_path / form / "tea" / f"{index}.png", 100 + index)
     nfc, nfd = (describe_task(f"folder:{tmp_path / form}", name="t").task for form in ("nfc", "nfd"))
-    assert nfc.classes == nfd.classes == ("caf\xe9", "tea")
+    assert nfc.output.labels == nfd.output.labels == ("caf\xe9", "tea")
     assert nfc.splits == nfd.splits
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_core.data import describe_task, load_split, open_source
 from mu2net_core.errors import DataError, NotFoundError
-from mu2net_core.objects import ImageInput
+from mu2net_core.objects import Image
 
 IMAGES = (np.arange(40 * 5 * 4) % 251).astype(np.uint8).reshape(40, 5, 4)
 LABELS = np.repeat([0, 1], 20)
@@ -26,8 +26,8 @@ def save(path: Path, **arrays: Any) -> str:
 def test_one_pair_of_arrays_is_one_split(tmp_path: Path, names: tuple[str, str]) -> None:
     uri = save(tmp_path, **dict(zip(names, (IMAGES, LABELS), strict=True)))
     task = describe_task(uri, name="t").task
-    assert task.classes == ("0", "1")
-    assert task.input == ImageInput(height=5, width=4, channels=1)
+    assert task.output.labels == ("0", "1")
+    assert task.input == Image(height=5, width=4, channels=1)
     assert [task.splits[name].num_examples for name in ("train", "validation", "test")] == [24, 8, 8]
 
 

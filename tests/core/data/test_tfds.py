@@ -14,7 +14,7 @@ import pytest
 from mu2net_core.data import ExampleStream, describe_task, load_split, open_source
 from mu2net_core.data.sources import prepare as preparing
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import ImageInput, Task
+from mu2net_core.objects import Image, Task
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +40,7 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_prepared_data_set_is_read_without_tensorflow(telugu: Task) -> None:
     assert (telugu.name, telugu.source) == ("cmaterdb/telugu", "tfds:cmaterdb/telugu:1.0.0")
-    assert telugu.input == ImageInput(height=32, width=32, channels=3)
+    assert telugu.input == Image(height=32, width=32, channels=3)
     assert {name: (split.spec, split.num_examples) for name, split in telugu.splits.items()} == {
         "train": ("train[20%:]", 2000),
         "validation": ("train[:20%]", 500),

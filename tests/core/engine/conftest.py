@@ -63,10 +63,9 @@ class ScriptedPrograms(Programs):
         """Compiles nothing."""
 
     def activations(self, specs, row, inputs, **others):  # type: ignore[override]
-        return inputs
-
-    def count(self, logits, labels):  # type: ignore[override]
-        return np.array(self._now[1]), np.array(True)
+        place = np.arange(inputs.shape[0])
+        said = (place + (place >= self._now[1])) % 3  # the classes of coloured images take turns
+        return np.eye(3, dtype=np.float32)[said]
 
     @property
     def _now(self) -> tuple[float, int]:

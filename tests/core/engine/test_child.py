@@ -18,6 +18,7 @@ from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import InputSpec
+from mu2net_core.objectives import Classify
 from mu2net_core.objects import Component
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.dense import DenseFamily
@@ -54,6 +55,7 @@ def train(
         pool=pool or bench.workshop().pool,
         programs=programs or bench.programs,
         config=replace(BENCH_PRESET.training, **config),
+        objective=Classify(),
         seed=seed,
     )
 

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 
 from mu2net_core.data import Examples, Resident
-from mu2net_core.engine.evaluate import Tally, count_correct, load_row, probabilities, tally
-from mu2net_core.engine.fitting import model_specs
+from mu2net_core.engine.evaluate import Tally, measure, probabilities
+from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.programs import EVALUATION_BATCH
-from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import Component
+from mu2net_core.errors import CorruptObjectError, NewerError
+from mu2net_core.objectives import Classify, Regress
+from mu2net_core.objects import LIMITS, Component, Model
 from mu2net_core.testing.workbench import Workbench, coloured_images
+
+CLASSIFY = Classify()
 
 
 @pytest.fixture(scope="module")
 def trained(bench: Workbench, plan_of):
-    """Returns a model trained on the bench, its layers and its parameters."""
+    """Returns a model trained on the bench, and the same loaded."""
     from mu2net_core.engine.generation import train_generation
     from mu2net_core.search import Population
     from mu2net_core.testing.systems import SystemBuilder
@@ -27,29 +30,42 @@ def trained(bench: Workbench, plan_of):
     (result,) = train_generation(bench.workshop(), plans, Population(task="a"), system, seed=1)
     assert result.member is not None
     model = result.member.model
-    specs = model_specs(model, bench.programs.family, 3)
-    return model, specs, load_row(model, specs, bench.components.__getitem__, bench.programs.family)
+    return model, loaded(bench, model)
+
+
+def loaded(bench: Workbench, model: Model) -> LoadedModel:
+    return LoadedModel.of(
+        model, num_outputs=3, programs=bench.programs, limits=LIMITS, load=bench.components.__getitem__
+    )
 
 
 def test_a_stored_model_is_exactly_as_good_as_it_was_when_trained(bench: Workbench, trained) -> None:
-    model, specs, row = trained
-    correct = count_correct(bench.programs, specs, row, bench.data().load("validation", 2))
-    assert correct == round(30 * model.quality)
-    assert correct / 30 == model.quality
+    model, used = trained
+    assert measure(used, CLASSIFY, bench.data().load("validation", 2)).quality == model.quality
 
 
 @pytest.mark.parametrize("count", [1, EVALUATION_BATCH + 1])
-def test_a_tally_counts_labels_and_what_the_model_says(bench: Workbench, trained, count: int) -> None:
-    _, specs, row = trained
+def test_a_tally_counts_labels_and_what_the_model_says(trained, count: int) -> None:
     examples = coloured_images(count, 3, seed=8)
-    said = probabilities(bench.programs, specs, row, examples.images).argmax(axis=1)
-    found = tally(bench.programs, specs, row, Resident(examples))
-    assert found == Tally(
+    said = probabilities(trained[1], CLASSIFY, examples.images).argmax(axis=1)
+    found = measure(trained[1], CLASSIFY, Resident(examples))
+    assert found.tally == Tally(
         right=int(np.sum(said == examples.labels)),
         truth=tuple(np.bincount(examples.labels, minlength=3).tolist()),
         said=tuple(np.bincount(said, minlength=3).tolist()),
     )
-    assert found.accuracy == count_correct(bench.programs, specs, row, Resident(examples)) / count
+    assert found.quality == found.tally.right / count
+
+
+def test_other_outputs_than_classes_are_measured_too_and_have_no_tally(trained) -> None:
+    examples = coloured_images(EVALUATION_BATCH + 1, 3, seed=8)
+    feed = Resident(Examples(images=examples.images, labels=2 - examples.labels))  # low for the class of output 0
+    outputs = np.concatenate([np.asarray(made)[: len(part), 0] for part, made in trained[1].over(feed)])
+    deviation, mean = np.polyfit(outputs, 2 - examples.labels, 1)
+    found = measure(trained[1], Regress(mean=float(mean), deviation=float(deviation)), feed)
+    assert found.quality == pytest.approx(np.corrcoef(outputs, examples.labels)[0, 1] ** 2, rel=1e-5)
+    assert found.quality > 0.1
+    assert found.tally is None
 
 
 @pytest.mark.parametrize(
@@ -74,36 +90,38 @@ def test_what_learned_nothing_is_told_from_what_did(right: int, truth, said, onl
 
 @pytest.mark.parametrize("count", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])
 def test_every_example_counts_once_whatever_the_batch(bench: Workbench, trained, count: int) -> None:
-    _, specs, row = trained
     examples = coloured_images(count, 3, seed=8)
-    labels = probabilities(bench.programs, specs, row, examples.images).argmax(axis=1).astype(np.int32)
-    for wanted, right in ((labels, count), ((labels + 1) % 3, 0)):
+    labels = probabilities(trained[1], CLASSIFY, examples.images).argmax(axis=1).astype(np.int32)
+    for wanted, quality in ((labels, 1.0), ((labels + 1) % 3, 0.0)):
         feed = Resident(Examples(images=examples.images, labels=wanted.astype(np.int32)))
-        assert count_correct(bench.programs, specs, row, feed) == right
+        assert measure(trained[1], CLASSIFY, feed).quality == quality
 
 
-def test_probabilities_do_not_depend_on_the_company_an_image_is_in(bench: Workbench, trained) -> None:
-    _, specs, row = trained
+def test_probabilities_do_not_depend_on_the_company_an_image_is_in(trained) -> None:
     images = coloured_images(EVALUATION_BATCH + 3, 3, seed=7).images
-    together = probabilities(bench.programs, specs, row, images)
+    together = probabilities(trained[1], CLASSIFY, images)
     assert together.shape == (EVALUATION_BATCH + 3, 3)
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-5)
     for index in (0, 1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 2):
-        alone = probabilities(bench.programs, specs, row, images[index : index + 1])
+        alone = probabilities(trained[1], CLASSIFY, images[index : index + 1])
         np.testing.assert_array_equal(alone[0], together[index])
 
 
-def test_a_model_whose_components_are_not_its_layers_is_corrupt(bench: Workbench, trained) -> None:
-    model, _, _ = trained
-    fewer = replace(model, components=model.components[1:])
+def test_a_model_whose_components_are_not_its_layers_is_corrupt_before_any_is_read(bench: Workbench, trained) -> None:
+    fewer = replace(trained[0], components=trained[0].components[1:])
     with pytest.raises(CorruptObjectError, match=r"are not the \d layers of its architecture"):
-        model_specs(fewer, bench.programs.family, 3)
+        LoadedModel.of(fewer, num_outputs=3, programs=bench.programs, limits=LIMITS, load=pytest.fail)
+
+
+def test_a_model_of_a_newer_version_is_not_loaded(bench: Workbench, trained) -> None:
+    newer = replace(trained[0], unknown_keys=("components.0.quantised",))
+    with pytest.raises(NewerError, match=r"newer mu2net: it has the keys components.0.quantised"):
+        LoadedModel.of(newer, num_outputs=3, programs=bench.programs, limits=LIMITS, load=pytest.fail)
 
 
 def test_a_component_of_other_sizes_is_corrupt(bench: Workbench, trained) -> None:
-    model, specs, _ = trained
     wrong = Component(name="norm", config={"kind": "norm", "inputs": 9, "outputs": 9}, params={"scale": np.ones(9)})
     oid, _ = bench.store(wrong)
-    refs = tuple(replace(ref, id=oid) if ref.name == "norm" else ref for ref in model.components)
+    refs = tuple(replace(ref, id=oid) if ref.name == "norm" else ref for ref in trained[0].components)
     with pytest.raises(CorruptObjectError, match=r"\(norm\): expected .*4.*, found .*9"):
-        load_row(replace(model, components=refs), specs, bench.components.__getitem__, bench.programs.family)
+        loaded(bench, replace(trained[0], components=refs))

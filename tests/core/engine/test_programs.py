@@ -11,9 +11,11 @@ import optax
 import pytest
 
 from mu2net_core.engine.cycle import seed_words
+from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
 from mu2net_core.engine.programs import _GPU_OPTIONS, _MOST_KEPT, EVALUATION_BATCH, Programs
 from mu2net_core.nn import InputSpec, LayerSpec, VisionTransformer
+from mu2net_core.objectives import Classify
 from mu2net_core.testing.dense import DenseFamily
 from mu2net_core.testing.workbench import Workbench, coloured_images
 
@@ -21,6 +23,7 @@ CONFIG = {"image": 2, "width": 4}
 TRAIN, VALIDATION = coloured_images(48, 3, seed=1), coloured_images(30, 3, seed=2)
 CHOSEN = {"learning_rate": 0.2, "warmup_ratio": 0.1, "momentum": 0.9, "nesterov": True}
 STEPS, BATCH = 3, 16
+CLASSIFY = Classify()
 
 
 def specs_of(programs: Programs, num_layers: int = 1) -> tuple[LayerSpec, ...]:
@@ -37,7 +40,7 @@ def train(programs: Programs, state, trainable, *, key: int = 5, examples=TRAIN,
     placed = jax.tree.map(jnp.array, state)
     return programs.train(
         specs or specs_of(programs), placed, settings, np.asarray(trainable), examples.images, examples.labels,
-        seed_words(key), steps=STEPS, batch=BATCH, clip_norm=1.0,
+        seed_words(key), objective=CLASSIFY, steps=STEPS, batch=BATCH, clip_norm=1.0,
     )  # fmt: skip
 
 
@@ -134,7 +137,7 @@ def test_a_program_asked_for_twice_at_once_is_compiled_once(bench: Workbench) ->
     args = jax.eval_shape(
         lambda *all: all, start(programs, specs), settings, np.ones(4, bool), seed_words(1), TRAIN.images, TRAIN.labels
     )
-    sizes = {"steps": STEPS, "batch": BATCH, "clip_norm": 1.0}
+    sizes = {"objective": CLASSIFY, "steps": STEPS, "batch": BATCH, "clip_norm": 1.0}
     with ThreadPoolExecutor(4) as threads:
         for _ in range(4):
             programs.train_ahead(threads, specs, args, **sizes)
@@ -154,7 +157,7 @@ def test_who_trains_is_told_what_it_waits_for_and_not_of_what_is_compiled_ahead(
         lambda *all: all, start(programs, specs), settings, np.ones(4, bool), seed_words(1), TRAIN.images, TRAIN.labels
     )
     with ThreadPoolExecutor(1) as thread:
-        programs.train_ahead(thread, specs, args, steps=STEPS, batch=BATCH, clip_norm=1.0)
+        programs.train_ahead(thread, specs, args, objective=CLASSIFY, steps=STEPS, batch=BATCH, clip_norm=1.0)
     train(programs, start(programs, specs), [True] * 4)
     assert told == [("compiled", "train dense..head")]
     told.clear()
@@ -170,23 +173,22 @@ def test_what_cannot_be_compiled_fails_every_time_and_not_by_waiting_for_ever(be
 
 
 @pytest.mark.parametrize("count", [1, 30, EVALUATION_BATCH])
-def test_evaluation_counts_every_example_once_and_no_padding(bench: Workbench, count: int) -> None:
+def test_evaluation_counts_every_example_once_and_no_padding(count: int) -> None:
     logits = np.zeros((EVALUATION_BATCH, 3), np.float32)  # no opinion: the first class for everybody, the padding too
     for label, right in ((0, count), (1, 0)):
-        found, finite = bench.programs.count(logits, np.full(count, label, np.int32))
-        assert (int(found), bool(finite)) == (right, True)
-        assert [list(each) for each in bench.programs.count(np.stack([logits, logits]), np.full(count, label))] == [
-            [right, right],
-            [True, True],
-        ]
+        found, finite = tallied(CLASSIFY, logits, np.full(count, label, np.int32))
+        assert (int(found["right"]), int(found["count"]), bool(finite)) == (right, count, True)
+        both, all_finite = tallied(CLASSIFY, np.stack([logits, logits]), np.full(count, label))
+        assert (both["right"].tolist(), both["count"].tolist()) == ([right, right], [count, count])
+        assert all_finite.tolist() == [True, True]
     logits[count - 1] = np.nan
-    assert not bool(bench.programs.count(logits, np.zeros(count, np.int32))[1])
+    assert not bool(tallied(CLASSIFY, logits, np.zeros(count, np.int32))[1])
 
 
-def test_padding_may_come_to_anything(bench: Workbench) -> None:
+def test_padding_may_come_to_anything() -> None:
     logits = np.full((EVALUATION_BATCH, 3), np.nan, np.float32)
     logits[:2] = 1.0
-    assert bool(bench.programs.count(logits, np.zeros(2, np.int32))[1])
+    assert bool(tallied(CLASSIFY, logits, np.zeros(2, np.int32))[1])
 
 
 def test_activations_are_those_of_the_plain_layers_stage_by_stage(bench: Workbench) -> None:
@@ -233,14 +235,14 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
     programs = Programs(family=family)
     sizes = {"image": 8, "patch": 4, "width": 8, "heads": 2, "mlp": 16, "channels": 3}
     specs = family.layers(sizes, {"num_layers": 3}, 3)
-    counted = []
+    counted, loss = [], programs._computation.loss
     for boundary in (0, 3, 4, 5, 6):
         above = specs[boundary:]
         inputs = programs.output(specs[:boundary], above, InputSpec.image(8))
         row = tuple(family.init(spec, np.random.default_rng(0)) for spec in above)
         counted.append(
             products(
-                jax.jit(lambda row, x, labels, above=above: jax.grad(programs._computation.loss)(row, above, x, labels))
+                jax.jit(lambda row, x, labels, above=above: jax.grad(loss)(row, above, x, labels, CLASSIFY))
                 .lower(row, np.zeros((2, *inputs.shape), inputs.dtype), np.zeros(2, np.int32))
                 .as_text()
             )
@@ -250,7 +252,7 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
     per_block = [before - after for before, after in pairwise(counted[1:])]
     assert all(saved >= 8 for saved in per_block)
     whole = jax.jit(
-        lambda row, x, labels: jax.grad(lambda r: programs._computation.loss((*row[:4], *r), specs, x, labels))(row[4:])
+        lambda row, x, labels: jax.grad(lambda r: loss((*row[:4], *r), specs, x, labels, CLASSIFY))(row[4:])
     )
     row = tuple(family.init(spec, np.random.default_rng(0)) for spec in specs)
     text = whole.lower(row, np.zeros((2, 8, 8, 3), np.uint8), np.zeros(2, np.int32)).as_text()

@@ -11,10 +11,11 @@ from mu2net_core.objects import (
     PUBLIC,
     AccessRule,
     Architecture,
+    Classes,
     Commit,
     ComponentRef,
     Head,
-    ImageInput,
+    Image,
     Model,
     Slice,
     System,
@@ -32,6 +33,9 @@ from mu2net_core.objects.oid import KINDS
 from mu2net_core.testing.samples import sample_task
 
 A, B, AB, NOBODY = AccessRule.only("a"), AccessRule.only("b"), AccessRule.only("ab"), AccessRule(readers=())
+
+IMAGE = Image(height=1, width=1, channels=1)
+CLASSES = Classes(names=("a",))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_values_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="not be negative"):
         Training(steps=-1, examples=0)
     with pytest.raises(ValueError, match="needs the splits"):
-        Task(name="a", source="s", splits={}, classes=("a",), input=ImageInput(height=1, width=1, channels=1))
+        Task(name="a", source="s", splits={}, input=IMAGE, output=CLASSES, metric="accuracy")
 
 
 def test_commits_count_over_agents() -> None:
@@ -209,7 +213,7 @@ def test_the_system_knows_its_models_and_who_may_use_them() -> None:
     assert hidden.trained_by == {"open", "secret"}
     assert hidden.component("head") is hidden.components[1]
     assert hidden.component("none") is None
-    assert sample_task("a").num_classes == 2
+    assert sample_task("a").output.size == 2
 
 
 def test_a_task_whose_rules_exclude_each_other_still_may_use_what_it_taught() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
+from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError, NewerError, NotFoundError
 from mu2net_core.objects import Kind, encode, hash_bytes, object_key
 from mu2net_core.repo import ObjectDatabase, Repository
 from mu2net_core.storage import LocalStore
@@ -118,9 +120,36 @@ def test_an_object_of_a_future_format_is_refused_as_such(repo: Repository) -> No
         assert "pip install -U mu2net" in str(caught.value)
 
 
-def test_unknown_keys_of_our_format_are_read_over(repo: Repository) -> None:
+def test_unknown_keys_of_our_format_are_read_over_and_never_lost(repo: Repository) -> None:
     later = encode(json.loads(encode(sample_task("a"))) | {"new": 1})
-    assert repo.objects.task(repo.objects.put_bytes("task", later)) == sample_task("a")
+    task = repo.objects.task(repo.objects.put_bytes("task", later))
+    assert task == replace(sample_task("a"), unknown_keys=("new",))
+    with pytest.raises(InternalError, match="would drop its keys new"):
+        repo.objects.put(replace(task, source="npz:other.npz"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"kind": "recipe"}, "a newer mu2net: it is of the kind 'recipe'"),
+        ({"kind": "recipe", "needs": "9.1.2"}, "mu2net 9.1.2 or newer: it is of the kind 'recipe'"),
+        ({"splits": 5, "needs": "9.1"}, "mu2net 9.1 or newer: it does not read as one of this version does"),
+    ],
+)
+def test_what_a_newer_version_made_is_never_called_damaged(repo: Repository, change: dict, told: str) -> None:
+    later = encode(json.loads(encode(sample_task("a"))) | change)
+    oid = repo.objects.put_bytes("task", later)
+    with pytest.raises(NewerError, match=re.escape(told)) as caught:
+        repo.objects.task(oid)
+    assert "pip install -U mu2net" in str(caught.value)
+    assert repo.objects.read("task", oid) == later
+
+
+@pytest.mark.parametrize("change", [{"kind": "model"}, {"splits": 5, "needs": "0.0.1"}, {"splits": 5, "needs": "pip"}])
+def test_what_no_newer_version_made_is_damaged(repo: Repository, change: dict) -> None:
+    oid = repo.objects.put_bytes("task", encode(json.loads(encode(sample_task("a"))) | change))
+    with pytest.raises(CorruptObjectError, match="Cannot read task"):
+        repo.objects.task(oid)
 
 
 @pytest.mark.parametrize("data", [b"[]", b"{}", b'{"format":1}', b"\xff", b"[" * 100_000])

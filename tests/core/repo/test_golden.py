@@ -24,7 +24,7 @@ from mu2net_core.repo.revisions import resolve
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1"
-MERGED = "a5e76e7a798d1d055442678cd56f65bd6d532847f786575627d929bd6785cbb9"
+MERGED = "4017cb5d3d81e10d7ded22d941f37b653b00b0ea6dbbf8cddb01c9f7a4373d55"
 
 
 @pytest.fixture

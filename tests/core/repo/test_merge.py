@@ -13,6 +13,7 @@ from mu2net_core.objects import (
     AccessRule,
     Agent,
     Architecture,
+    Classes,
     Commit,
     ComponentRef,
     Costs,
@@ -188,7 +189,10 @@ class TestMerge:
     def test_refuses_other_classes_or_validation_examples(self, shelf: Shelf) -> None:
         task = sample_task("t")
         validation = replace(task.splits["validation"], fingerprint="f" * 64)
-        others = replace(task, classes=("a", "b")), replace(task, splits={**task.splits, "validation": validation})
+        others = (
+            replace(task, output=Classes(names=("a", "b"))),
+            replace(task, splits={**task.splits, "validation": validation}),
+        )
         one = shelf.work(score=0.1, task_id=shelf.put(task))
         for other in others:
             two = shelf.work(score=0.2, task_id=shelf.put(other))

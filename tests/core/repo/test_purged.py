@@ -75,7 +75,7 @@ def test_entries_up_to_the_last_purge_may_name_nothing() -> None:
 def test_a_redacted_task_tells_the_rule_and_nothing_of_the_data(repo: Repository) -> None:
     task = redacted_task("cats", AccessRule.only(["team"]))
     assert repo.objects.task(repo.objects.put(task)) == task
-    assert (task.name, task.access, task.classes) == ("cats", AccessRule.only(["team"]), ("purged",))
+    assert (task.name, task.access, task.output.labels) == ("cats", AccessRule.only(["team"]), ("purged",))
     assert encode(task) == encode(redacted_task("cats", AccessRule.only(["team"])))
     assert not is_purge(repo.objects.commit(add_sample_task(repo, "dogs").commit))
 

@@ -15,7 +15,7 @@ from mu2net_core.api.push import push
 from mu2net_core.api.reset import reset
 from mu2net_core.api.rm_task import rm_task
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import AccessRule, Task
+from mu2net_core.objects import AccessRule, Classes, Task
 from mu2net_core.repo import Repository
 from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError
 from mu2net_core.repo.purged import redacted_task
@@ -132,7 +132,7 @@ def push_seen(repo: Repository, context: Context) -> set[str]:
 def _redefine(repo: Repository, name: str, classes: tuple[str, ...]) -> None:
     state = add_sample_task(repo, name)
     commit = repo.objects.commit(state.commit)
-    task_id = repo.objects.put(replace(repo.objects.task(commit.task_id), classes=classes))
+    task_id = repo.objects.put(replace(repo.objects.task(commit.task_id), output=Classes(names=classes)))
     changed = replace(commit, task_id=task_id, parents=(state.commit,))
     repo.refs.append(name, repo.objects.put(changed), after=state)
 
@@ -149,8 +149,8 @@ def _split(**changes: object) -> Task:
     [
         (_split(num_examples=7), "and 7 validation examples"),
         (_split(fingerprint="0" * 64), "validation examples each, but other ones"),
-        (replace(TASK, classes=tuple(reversed(TASK.classes))), "the same classes in another order"),
-        (replace(TASK, classes=(*TASK.classes, "eel")), "only theirs: eel"),
+        (replace(TASK, output=Classes(names=tuple(reversed(TASK.output.labels)))), "the same classes in another order"),
+        (replace(TASK, output=Classes(names=(*TASK.output.labels, "eel"))), "only theirs: eel"),
         (replace(TASK, source="folder:/elsewhere"), "and folder:/elsewhere"),
         (replace(TASK, access=AccessRule.only(["team-a"])), "as readers everybody and team-a"),
     ],

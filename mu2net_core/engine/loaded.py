@@ -1,0 +1,99 @@
+"""A stored model, ready to be run: what measuring, predicting, and whoever else needs outputs begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from mu2net_core.data import Examples
+from mu2net_core.engine.feeding import Feed, hold
+from mu2net_core.engine.fitting import check_component, model_specs
+from mu2net_core.engine.programs import Programs, Row
+from mu2net_core.nn import InputSpec, LayerSpec, Precision
+from mu2net_core.objects import Component, ComponentRef, Limits, Model, made_by_newer, unknown_in
+
+__all__ = ["LoadedModel", "precision_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A stored model whose parameters are on the device.
+
+    Attributes:
+        programs: that run its layers, in the products it was trained in.
+        specs: its layers.
+        row: their parameters.
+        input_spec: what one example must be.
+    """
+
+    programs: Programs
+    specs: tuple[LayerSpec, ...]
+    row: Row
+    input_spec: InputSpec
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        *,
+        num_outputs: int,
+        programs: Programs,
+        limits: Limits,
+        load: Callable[[str], Component],
+        bring: Callable[[Sequence[ComponentRef]], None] = lambda _refs: None,
+    ) -> LoadedModel:
+        """Loads a model; nothing of its size is made before it is checked.
+
+        Args:
+            model: its manifest, trusted in nothing.
+            num_outputs: how many its task asks for.
+            programs: of its architecture.
+            limits: of what is built.
+            load: returns a component's arrays.
+            bring: told of the components about to be loaded, so that those that are elsewhere can come together.
+
+        Raises:
+            NewerError: a newer mu2net made it.
+            CorruptObjectError: the architecture cannot be built, or the components are not those it asks for.
+        """
+        if (unknown := unknown_in(model)) is not None:
+            raise made_by_newer(f"Cannot load the model of {model.task}", unknown)
+        family = programs.family
+        specs = model_specs(model, family, num_outputs, limits)
+        bring(model.components)
+        row = []
+        for ref, spec in zip(model.components, specs, strict=True):
+            component = load(ref.id)
+            check_component(family, spec, component, ref.id)
+            row.append({name: jax.device_put(array) for name, array in component.params.items()})
+        input_spec = family.input(model.architecture.config, model.hyperparameters)
+        return cls(programs=programs, specs=specs, row=tuple(row), input_spec=input_spec)
+
+    @property
+    def batch(self) -> int:
+        """E: how many examples go through it at once."""
+        return self.programs.evaluation_batch(self.specs)
+
+    def forward(self, examples: Examples) -> jax.Array:
+        """Returns float32 [E, C]: what comes out for up to E examples, those that are padding included."""
+        return self.programs.activations(self.specs, self.row, hold(examples, self.batch, self.programs).inputs)
+
+    def over(self, feed: Feed) -> Iterator[tuple[Examples, jax.Array]]:
+        """Yields all examples of a split in order, a batch at a time, and what comes out of each; one is in memory."""
+        for examples in feed.in_order(chunk=self.batch):
+            yield examples, self.forward(examples)
+
+    def over_images(self, images: np.ndarray) -> Iterator[tuple[Examples, jax.Array]]:
+        """Yields likewise for images uint8 [N, H, W, 3] that have no labels."""
+        for begin in range(0, len(images), self.batch):
+            part = images[begin : begin + self.batch]
+            examples = Examples(images=part, labels=np.zeros(len(part), np.int32))
+            yield examples, self.forward(examples)
+
+
+def precision_of(model: Model) -> Precision:
+    """Returns in which products a stored model was trained and measured, so that it is used in the same."""
+    return "bfloat16" if model.versions.get("precision") == "bfloat16" else "float32"

@@ -1,0 +1,41 @@
+"""What an objective must offer. ``N`` is the number of examples, ``C`` of outputs, ``...`` of models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import jax
+import numpy as np
+
+__all__ = ["Objective", "Sums", "add"]
+
+Sums = Mapping[str, np.ndarray]
+"""What quality is made of, by name: float64 [...], additive over examples."""
+
+
+class Objective(Protocol):
+    """What a model's outputs are worth. A hashable value: programs that compute its loss are kept by it."""
+
+    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        """Returns float32 [N]: the loss of each example, finite if its outputs [N, C] are; traced by JAX."""
+        ...
+
+    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+        """Returns what quality is made of, summed over examples.
+
+        Args:
+            outputs: float32 [..., N, C].
+            labels: of the N examples, as the objective has them.
+            weights: [N], 1 for what counts and 0 for padding; None if all count.
+        """
+        ...
+
+    def quality(self, sums: Sums) -> np.ndarray:
+        """Returns float64 [...] in [0, 1], more is better, of the sums of one example at least."""
+        ...
+
+
+def add(one: Sums, other: Sums) -> Sums:
+    """Returns the sums of two parts together."""
+    return {name: value + other[name] for name, value in one.items()}

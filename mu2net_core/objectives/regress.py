@@ -1,0 +1,54 @@
+"""A number: squared error, and R²."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from mu2net_core.objectives.objective import Sums
+
+__all__ = ["Regress"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regress:
+    """Labels are numbers [N]; outputs [N, 1] tell how far they are from ``mean``, in units of ``deviation``.
+
+    Attributes:
+        mean: of the training examples.
+        deviation: of the training examples, above 0.
+    """
+
+    mean: float
+    deviation: float
+
+    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        """Returns float32 [N]: the squared error, in units of the deviation."""
+        return (outputs[:, 0] - (labels - self.mean) / self.deviation) ** 2
+
+    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+        """Returns the sums that R² is made of: of errors and of labels, both in units of the deviation."""
+        counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
+        truth = (np.asarray(labels, np.float64) - self.mean) / self.deviation
+        wrong = np.asarray(outputs, np.float64)[..., 0] - truth
+        kept = counts > 0  # what is not finite in padding stays out, too
+        sums = {
+            "errors": (np.where(kept, wrong, 0) ** 2 * counts).sum(axis=-1),
+            "total": (np.where(kept, truth, 0) * counts).sum(),
+            "squares": (np.where(kept, truth, 0) ** 2 * counts).sum(),
+            "count": counts.sum(),
+        }
+        return {name: np.broadcast_to(value, wrong.shape[:-1]) for name, value in sums.items()}
+
+    def quality(self, sums: Sums) -> np.ndarray:
+        """Returns R², 0 where it is below."""
+        spread = sums["squares"] - sums["total"] ** 2 / sums["count"]
+        flat = spread <= _ROUNDING * np.maximum(sums["squares"], 1)
+        share = np.where(flat, sums["errors"] > 0, sums["errors"] / np.where(flat, 1, spread))
+        return np.asarray(np.clip(np.nan_to_num(1 - share, nan=0.0), 0.0, 1.0))
+
+
+_ROUNDING = 1e-12
+"""So much of the sum of squares may be left of a spread that is none, by rounding."""

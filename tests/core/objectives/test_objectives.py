@@ -1,0 +1,235 @@
+"""The objectives that ship: the contract, and what scikit-learn makes of the same examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_error, r2_score
+
+from mu2net_core.errors import NewerError
+from mu2net_core.objectives import Classify, Multilabel, Regress, objective_of
+from mu2net_core.objects import Classes, Labels, Number, Other
+from mu2net_core.testing.objectives import ObjectiveCase, ObjectiveTests
+from mu2net_core.testing.samples import sample_task
+
+N, C = 40, 4
+RNG = np.random.default_rng(5)
+LOGITS = RNG.normal(size=(N, C)).astype(np.float32)
+LABELS = RNG.integers(0, C, N).astype(np.int32)
+ONE_HOT = np.eye(C, dtype=np.float32)[LABELS]
+MANY = (RNG.random((N, C)) < 0.4).astype(np.float32)
+NUMBERS = (50 + 3 * RNG.normal(size=N)).astype(np.float32)
+REGRESS = Regress(mean=48.0, deviation=2.5)
+EXACT = ((NUMBERS.astype(np.float64) - 48.0) / 2.5).astype(np.float32)[:, None]
+NEAR = EXACT + 0.2 * RNG.normal(size=(N, 1)).astype(np.float32)
+
+CASES = {
+    "classify": ObjectiveCase(
+        objective=Classify(), outputs=LOGITS, labels=LABELS, best=20 * ONE_HOT, worst=-20 * ONE_HOT
+    ),
+    "multilabel": ObjectiveCase(
+        objective=Multilabel(), outputs=LOGITS, labels=MANY, best=20 * (2 * MANY - 1), worst=-20 * (2 * MANY - 1)
+    ),
+    "regress": ObjectiveCase(objective=REGRESS, outputs=NEAR, labels=NUMBERS, best=EXACT, worst=-30 * EXACT),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+class TestShipped(ObjectiveTests):
+    """Every objective that ships keeps the contract."""
+
+
+def quality(objective, outputs, labels) -> float:
+    return float(objective.quality(objective.tally(outputs, labels)))
+
+
+def test_classes_are_judged_as_scikit_learn_judges_them() -> None:
+    loss = np.mean(Classify().loss(LOGITS, LABELS))
+    assert loss == pytest.approx(log_loss(LABELS, jax.nn.softmax(LOGITS)), rel=1e-5)
+    assert quality(Classify(), LOGITS, LABELS) == accuracy_score(LABELS, LOGITS.argmax(axis=1))
+
+
+def test_the_loss_of_classes_and_its_gradient_are_those_of_the_plain_formula_to_the_last_bit() -> None:
+    def plain(logits):
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), LABELS[:, None], axis=1))
+
+    ours, theirs = (
+        jax.jit(jax.value_and_grad(loss))(LOGITS)
+        for loss in (lambda logits: jnp.mean(Classify().loss(logits, LABELS)), plain)
+    )
+    assert ours[0] == theirs[0]
+    np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_of_equal_outputs_the_first_class_is_said() -> None:
+    assert quality(Classify(), np.zeros((4, 3), np.float32), np.array([0, 0, 0, 1], np.int32)) == 0.75
+
+
+def test_labels_are_judged_as_scikit_learn_judges_them() -> None:
+    loss = np.mean(Multilabel().loss(LOGITS, MANY))
+    chances = jax.nn.sigmoid(LOGITS).ravel()
+    assert loss == pytest.approx(log_loss(MANY.ravel(), np.stack([1 - chances, chances], axis=1)), rel=1e-5)
+    assert quality(Multilabel(), LOGITS, MANY) == pytest.approx(f1_score(MANY, LOGITS > 0, average="micro"), rel=1e-9)
+
+
+def test_where_there_is_no_label_saying_none_is_right_and_any_is_wrong() -> None:
+    none = np.zeros((3, 2), np.float32)
+    assert quality(Multilabel(), none - 1, none) == 1
+    assert quality(Multilabel(), np.array([[1, -1], [-1, -1], [-1, -1]], np.float32), none) == 0
+
+
+def test_numbers_are_judged_as_scikit_learn_judges_them() -> None:
+    said = NEAR[:, 0].astype(np.float64) * 2.5 + 48.0
+    loss = np.mean(REGRESS.loss(NEAR, NUMBERS))
+    assert loss == pytest.approx(mean_squared_error(NUMBERS, said) / 2.5**2, rel=1e-4)
+    assert quality(REGRESS, NEAR, NUMBERS) == pytest.approx(r2_score(NUMBERS.astype(np.float64), said), rel=1e-6)
+
+
+def test_a_model_worse_than_the_mean_is_worth_nothing_and_not_less() -> None:
+    assert r2_score(NUMBERS, -30 * NUMBERS) < 0
+    assert quality(REGRESS, -30 * EXACT, NUMBERS) == 0
+
+
+@pytest.mark.parametrize(("off", "expected"), [(0.0, 1.0), (0.5, 0.0)])
+def test_where_all_numbers_are_the_same_only_that_one_will_do(off: float, expected: float) -> None:
+    same = np.full(5, 1e6, np.float32)
+    objective = Regress(mean=0.0, deviation=1e6)
+    assert quality(objective, np.full((5, 1), 1.0 + off, np.float32), same) == expected
+
+
+@pytest.mark.parametrize(
+    ("output", "metric", "expected"),
+    [
+        (Classes(names=("a", "b")), "accuracy", Classify()),
+        (Labels(names=("a", "b")), "f1", Multilabel()),
+        (Number(mean=1.0, deviation=2.0), "r2", Regress(mean=1.0, deviation=2.0)),
+    ],
+)
+def test_output_and_metric_of_a_task_say_which_objective_it_has(output, metric: str, expected) -> None:
+    assert objective_of(replace(sample_task("a"), output=output, metric=metric)) == expected
+
+
+@pytest.mark.parametrize(
+    ("output", "metric", "told"),
+    [
+        (Classes(names=("a", "b")), "auroc", r"'classes' and its metric 'auroc' \(it knows accuracy\)"),
+        (Number(mean=0.0, deviation=1.0), "accuracy", r"'number' and its metric 'accuracy' \(it knows r2\)"),
+        (Other(kind="boxes", values={}), "map", r"'boxes' and its metric 'map';"),
+    ],
+)
+def test_a_metric_that_is_not_known_is_one_of_a_newer_version(output, metric: str, told: str) -> None:
+    task = replace(sample_task("a"), output=output, metric=metric, needs="7.1")
+    with pytest.raises(NewerError, match=f"mu2net 7.1 or newer: .*{told}") as caught:
+        objective_of(task)
+    assert "pip install -U mu2net" in str(caught.value)
+
+
+@dataclass(frozen=True)
+class MeanLoss(Classify):
+    def loss(self, outputs, labels):
+        return jnp.mean(super().loss(outputs, labels))
+
+
+@dataclass(frozen=True)
+class ExpLoss(Classify):
+    def loss(self, outputs, labels):
+        return -jnp.log(jnp.exp(outputs) / jnp.exp(outputs).sum(axis=1, keepdims=True))[jnp.arange(len(labels)), labels]
+
+
+@dataclass(frozen=True)
+class BatchLoss(Classify):
+    def loss(self, outputs, labels):
+        return super().loss(outputs - outputs.mean(axis=0), labels)
+
+
+@dataclass(frozen=True)
+class UphillLoss(Classify):
+    def loss(self, outputs, labels):
+        return -super().loss(outputs, labels)
+
+
+@dataclass(frozen=True)
+class FlatLoss(Classify):
+    def loss(self, outputs, labels):
+        return (jnp.argmax(outputs, axis=1) != labels).astype(jnp.float32)
+
+
+@dataclass(frozen=True)
+class Shares(Classify):
+    def tally(self, outputs, labels, weights=None):
+        found = super().tally(outputs, labels, weights)
+        return {"right": found["right"] / np.maximum(found["count"], 1), "count": found["count"] * 0 + 1}
+
+
+@dataclass(frozen=True)
+class FirstFew(Classify):
+    def tally(self, outputs, labels, weights=None):
+        return super().tally(outputs[..., :20, :], labels[:20], None if weights is None else weights[:20])
+
+
+@dataclass(frozen=True)
+class CountsPadding(Classify):
+    def tally(self, outputs, labels, weights=None):
+        return super().tally(outputs, labels)
+
+
+@dataclass(frozen=True)
+class AllInOne(Classify):
+    def tally(self, outputs, labels, weights=None):
+        return {name: np.sum(value) for name, value in super().tally(outputs, labels, weights).items()}
+
+
+@dataclass(frozen=True)
+class Percent(Classify):
+    def quality(self, sums):
+        return 100 * super().quality(sums)
+
+
+@dataclass(frozen=True)
+class Errors(Classify):
+    def quality(self, sums):
+        return 1 - super().quality(sums)
+
+
+class NotANumber(Regress):
+    def quality(self, sums):
+        spread = sums["squares"] - sums["total"] ** 2 / sums["count"]
+        return np.clip(1 - sums["errors"] / np.where(spread > 0, spread, 1), 0, 1)
+
+
+class Unhashable(Classify):
+    __hash__ = None  # type: ignore[assignment]
+
+
+WRONG = {
+    "a mean loss": (MeanLoss(), "one_finite_number_an_example"),
+    "an overflowing loss": (ExpLoss(), "one_finite_number_an_example"),
+    "a loss of the batch": (BatchLoss(), "does_not_depend_on_the_others"),
+    "a loss that grows": (UphillLoss(), "a_better_model_has_less_loss"),
+    "a loss without a gradient": (FlatLoss(), "following_the_gradient"),
+    "shares instead of sums": (Shares(), "sums_of_parts"),
+    "the first few only": (FirstFew(), "the_order_of_examples"),
+    "padding counted": (CountsPadding(), "padding_counts_nothing"),
+    "models not told apart": (AllInOne(), "models_side_by_side"),
+    "percent": (Percent(), "between_0_and_1"),
+    "less is better": (Errors(), "between_0_and_1"),
+    "no number": (NotANumber(mean=48.0, deviation=2.5), "no_numbers"),
+    "no key": (Unhashable(), "programs_can_be_kept_by"),
+}
+
+
+@pytest.mark.parametrize(("objective", "named"), WRONG.values(), ids=WRONG.keys())
+def test_the_suite_finds_a_wrong_objective(objective, named: str) -> None:
+    case = replace(CASES["regress" if isinstance(objective, Regress) else "classify"], objective=objective)
+    (check,) = [getattr(ObjectiveTests(), name) for name in dir(ObjectiveTests) if named in name]
+    with np.errstate(all="ignore"), pytest.raises((AssertionError, TypeError)):
+        check(case)
+
+
+def test_the_wrong_objectives_break_every_promise_of_the_suite() -> None:
+    promises = [name for name in dir(ObjectiveTests) if name.startswith("test_")]
+    assert all(any(named in name for _, named in WRONG.values()) for name in promises)
