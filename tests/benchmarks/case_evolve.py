@@ -243,7 +243,7 @@ def _whole(split) -> tuple[np.ndarray, np.ndarray]:
     return examples.images, examples.labels
 
 
-def _child(job, *, data, pool, programs, config, seed, on_cycle) -> Child:
+def _child(job, *, data, pool, programs, objective, config, seed, on_cycle) -> Child:
     """Returns a child as the floor needs it: without the slots that stay empty in it."""
     del seed, on_cycle
     blueprint, family = job.blueprint, programs.family

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from mu2net_core.engine.evaluate import load_row, tally
+from mu2net_core.engine.evaluate import measure
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.fitting import model_specs, unfit_parent
 from mu2net_core.engine.generation import train_generation
+from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.programs import Programs
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, ModuleKind, Vocabulary, by_name
 from mu2net_core.nn.kinds import ClassToken, EncoderBlock, EncoderNorm, Head, PositionEmbedding
-from mu2net_core.objects import Architecture
+from mu2net_core.objectives import Classify
+from mu2net_core.objects import Architecture, Limits
 from mu2net_core.search import Population
 from mu2net_core.testing.families import FamilyTests
 from mu2net_core.testing.kinds import LayerKindTests
@@ -167,8 +169,11 @@ def test_a_family_of_texts_is_trained_stored_and_measured(bench: Workbench, plan
         assert child is not None
         assert child.model.components[0].trainable is trained
         specs = model_specs(child.model, FAMILY, 2)
-        row = load_row(child.model, specs, own.components.__getitem__, FAMILY)
-        assert tally(own.programs, specs, row, SPLITS["validation"]).accuracy == child.model.quality
+        loaded = LoadedModel.of(
+            child.model, num_outputs=2, programs=own.programs, limits=Limits(), load=own.components.__getitem__
+        )
+        assert loaded.specs == specs
+        assert measure(loaded, Classify(), SPLITS["validation"]).quality == child.model.quality
     assert children[0].model.quality > 0.8
     words = own.components[children[0].model.components[0].id]
     assert words.config == {"kind": "word_embedding", "width": 8, "words": 600}
