@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mu2net_cli.group import load_verb
-from mu2net_cli.manual import described_name, described_use, shown_params, usage_name
-from mu2net_cli.verbs import SECTIONS, VERBS
+from mu2net_cli.parsing.group import load_verb
+from mu2net_cli.parsing.manual import described_name, described_use, shown_params, usage_name
+from mu2net_cli.parsing.verbs import SECTIONS, VERBS
 
 TARGET = Path(__file__).with_name("cli.md")
 
@@ -83,7 +83,7 @@ def verb_parts(name: str) -> Iterator[str]:
 
 def columns_of(name: str) -> str:
     """Returns which columns a verb, or the command ``list`` of it, prints in a pipe; the empty string for no table."""
-    module = import_module(f"mu2net_cli.commands.{VERBS[name].module}")
+    module = import_module(f"mu2net_cli.commands.{VERBS[name].path}")
     titles = [column.title for column in getattr(module, "_COLUMNS", ())]
     return f"\nColumns in a pipe: {', '.join(titles)}.\n" if titles else ""
 

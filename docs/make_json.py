@@ -16,36 +16,36 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mu2net_cli.commands.predict import UnusableImage
-from mu2net_cli.pushing import Evolved
-from mu2net_core.api.add_root import RootResult
-from mu2net_core.api.ancestry import Ancestry
-from mu2net_core.api.cache import CacheReport, PruneReport
-from mu2net_core.api.check_remote import RemoteCheck
-from mu2net_core.api.clone import CloneResult
-from mu2net_core.api.config import DescribedSetting
-from mu2net_core.api.doctor import DoctorReport
-from mu2net_core.api.evaluate import EvalResult
-from mu2net_core.api.fsck import FsckReport
-from mu2net_core.api.gc import GcReport
-from mu2net_core.api.init import InitResult
-from mu2net_core.api.leaderboard import Leaderboard
-from mu2net_core.api.log import LogEntry
-from mu2net_core.api.predict import Prediction
-from mu2net_core.api.purge import PurgeReport
-from mu2net_core.api.reflog import ReflogEntry
-from mu2net_core.api.remote import RemoteInfo
-from mu2net_core.api.replay import ReplayReport
-from mu2net_core.api.reset import ResetResult
-from mu2net_core.api.show import Shown
-from mu2net_core.api.status import StatusReport
-from mu2net_core.api.tag import TagInfo
-from mu2net_core.api.tasks import TaskInfo
-from mu2net_core.api.verify import VerifyReport
+from mu2net_cli.commands.using.predict import UnusableImage
+from mu2net_cli.watching.pushing import Evolved
+from mu2net_core.api.evolving.replay import ReplayReport
+from mu2net_core.api.looking.ancestry import Ancestry
+from mu2net_core.api.looking.leaderboard import Leaderboard
+from mu2net_core.api.looking.log import LogEntry
+from mu2net_core.api.looking.reflog import ReflogEntry
+from mu2net_core.api.looking.show import Shown
+from mu2net_core.api.looking.status import StatusReport
+from mu2net_core.api.looking.tasks import TaskInfo
+from mu2net_core.api.models.add_root import RootResult
+from mu2net_core.api.models.cache import CacheReport, PruneReport
+from mu2net_core.api.models.evaluate import EvalResult
+from mu2net_core.api.models.predict import Prediction
+from mu2net_core.api.setup.config import DescribedSetting
+from mu2net_core.api.setup.doctor import DoctorReport
+from mu2net_core.api.setup.init import InitResult
+from mu2net_core.api.sharing.check_remote import RemoteCheck
+from mu2net_core.api.sharing.clone import CloneResult
+from mu2net_core.api.sharing.purge import PurgeReport
+from mu2net_core.api.sharing.remote import RemoteInfo
+from mu2net_core.api.sharing.tag import TagInfo
+from mu2net_core.api.signing.verify import VerifyReport
+from mu2net_core.api.tasks.reset import ResetResult
+from mu2net_core.api.upkeep.fsck import FsckReport
+from mu2net_core.api.upkeep.gc import GcReport
 from mu2net_core.objects import Head, described
 from mu2net_core.objects.kinds import SHIPPED
 from mu2net_core.repo import Setting
-from mu2net_core.repo.outcomes import Exchange, PushPlan
+from mu2net_core.repo.remotes import Exchange, PushPlan
 
 TARGET = Path(__file__).with_name("json.md")
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "json.json"

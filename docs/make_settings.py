@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mu2net_core.api.config import choices
-from mu2net_core.api.settings import FOLLOW_PURGES, setting_descriptions
+from mu2net_core.api.settings.settings import FOLLOW_PURGES, setting_descriptions
+from mu2net_core.api.setup.config import choices
 from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, MachineConfig
 from mu2net_core.presets import ARCHITECTURE, HYPERPARAMETERS, PRESETS, preset_values
 

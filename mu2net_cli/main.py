@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mu2net_cli.group import VerbGroup
-from mu2net_cli.text import print_document, print_line, visible
-from mu2net_cli.usage import UsageError, report_usage
+from mu2net_cli.parsing.group import VerbGroup
+from mu2net_cli.parsing.usage import UsageError, report_usage
+from mu2net_cli.printing.text import print_document, print_line, visible
 from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
 from mu2net_core.redaction import redact

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mu2net_cli.program import as_called, program_in
-from mu2net_cli.text import print_line
+from mu2net_cli.parsing.program import as_called, program_in
+from mu2net_cli.printing.text import print_line
 from mu2net_core.api.context import Context
 from mu2net_core.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from mu2net_core.repo.repository import Repository
+    from mu2net_core.repo import Repository
 
 __all__ = ["Session", "session_of", "warn_of_unknown_settings", "warn_of_wrong_settings"]
 
@@ -81,7 +81,7 @@ class Session:
 
     def repo(self) -> Repository:
         """Returns the repository the working directory lies in."""
-        from mu2net_core.api.open import open_repo
+        from mu2net_core.api.setup.open import open_repo
 
         return open_repo(None, self.context)
 
@@ -122,7 +122,7 @@ def session_of(ctx: typer.Context) -> Session:
 
 def warn_of_wrong_settings(session: Session, repo: Repository) -> None:
     """Prints a warning for each value in force that cannot be right, and for all that is no setting."""
-    from mu2net_core.api.setting_checks import wrong_settings
+    from mu2net_core.api.setup.setting_checks import wrong_settings
 
     for warning in wrong_settings(repo, session.context):
         session.note(f"warning: {warning}")
@@ -131,7 +131,7 @@ def warn_of_wrong_settings(session: Session, repo: Repository) -> None:
 
 def warn_of_unknown_settings(session: Session, repo: Repository) -> None:
     """Prints a warning for all that looks like a setting of ours and is none."""
-    from mu2net_core.api.settings import unknown_settings
+    from mu2net_core.api.settings.settings import unknown_settings
 
     for warning in unknown_settings(repo, session.context):
         session.note(f"warning: {warning}")

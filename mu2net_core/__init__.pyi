@@ -1,10 +1,4 @@
-from .api.add_root import RootResult
-from .api.ancestry import Ancestry
-from .api.check_remote import RemoteCheck
-from .api.config import DescribedSetting
-from .api.doctor import DoctorReport
-from .api.evaluate import EvalResult
-from .api.events import (
+from .api.evolving.events import (
     ChildFinished,
     ChildReport,
     Compiled,
@@ -20,15 +14,18 @@ from .api.events import (
     Schedule,
     Spent,
 )
-from .api.evolve import EvolveResult
+from .api.evolving.evolve import EvolveResult
+from .api.evolving.replay import ReplayReport
 from .api.facade import Repo, clone, init, open  # noqa: A004 - reads as mu2net_core.open
-from .api.log import LogEntry
-from .api.predict import Prediction, Predictor, Unreadable
-from .api.purge import PurgeReport
-from .api.reflog import ReflogEntry
-from .api.remote import RemoteInfo
-from .api.replay import ReplayReport
-from .api.reset import ResetResult
+from .api.looking.ancestry import Ancestry
+from .api.looking.log import LogEntry
+from .api.looking.reflog import ReflogEntry
+from .api.looking.show import Shown
+from .api.looking.status import StatusReport
+from .api.looking.tasks import TaskInfo
+from .api.models.add_root import RootResult
+from .api.models.evaluate import EvalResult
+from .api.models.predict import Prediction, Predictor, Unreadable
 from .api.results import (
     CacheReport,
     Exchange,
@@ -41,11 +38,14 @@ from .api.results import (
     PushPlan,
     Setting,
 )
-from .api.show import Shown
-from .api.status import StatusReport
-from .api.tag import TagInfo
-from .api.tasks import TaskInfo
-from .api.verify import VerifyReport
+from .api.setup.config import DescribedSetting
+from .api.setup.doctor import DoctorReport
+from .api.sharing.check_remote import RemoteCheck
+from .api.sharing.purge import PurgeReport
+from .api.sharing.remote import RemoteInfo
+from .api.sharing.tag import TagInfo
+from .api.signing.verify import VerifyReport
+from .api.tasks.reset import ResetResult
 from .errors import (
     AccessDeniedError,
     AlreadyExistsError,

@@ -1,7 +1,8 @@
 """What every test may use: a world that is always the same, and object-store servers.
 
 The servers start with the first test that asks for one and are killed after the last. Where one is not installed its
-tests are skipped, or fail if MU2NET_TEST_SERVERS is "required"; mu2net_core/testing/servers.py says where it is sought.
+tests are skipped, or fail if MU2NET_TEST_SERVERS is "required"; ``mu2net_core/testing/servers`` says where it is
+sought.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mu2net_core.api.context import Context
-from mu2net_core.testing.ceph import ceph
-from mu2net_core.testing.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
+from mu2net_core.testing.servers.ceph import ceph
+from mu2net_core.testing.servers.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
 
 # The same examples in every run, so that a change is judged by what it changed; new ones with the long tests. How long
 # one takes says something of the machine, and nothing of what is tested.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+USERS = sorted(path for folder in ("tests", "docs", "examples") for path in (ROOT / folder).rglob("*.py"))
 EVERYBODY = {"errors", "plugins", "redaction", "scoring", "seeds", "types", "version", "objects"}
 BELOW_API = {"presets", "storage", "codec", "repo", "data", "nn", "search", "objectives", "engine", "insight"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -36,6 +40,42 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mu2net_core": {"api"},  # the front door, mu2net_core/__init__.py
     "mu2net_cli": {"api", "mu2net_core"},
 }
+FLOORS: dict[str, dict[str, set[str]]] = {
+    "mu2net_core/repo": {
+        "core": set(),
+        "history": {"core"},
+        "remotes": {"core", "history"},
+        "upkeep": {"core", "history", "remotes"},
+        "exchange": {"core", "history", "remotes", "upkeep"},
+        "checking": {"core", "history", "remotes", "exchange"},
+        "probing": {"core", "remotes"},
+    },
+    "mu2net_core/api": {
+        "settings": set(),
+        "machine": {"settings"},
+        "iterations": set(),
+        "looking": {"settings", "iterations"},
+        "models": {"settings", "machine", "iterations", "looking"},
+        "signing": {"settings", "looking"},
+        "sharing": {"settings", "iterations", "looking", "models", "signing"},
+        "tasks": {"settings", "looking", "signing"},
+        "evolving": {"settings", "machine", "iterations", "models", "signing"},
+        "upkeep": {"iterations", "sharing", "signing"},
+        "setup": {"settings", "machine", "looking", "models", "sharing", "signing"},
+        "facade": {
+            *("settings", "machine", "iterations", "looking", "models", "signing", "sharing", "tasks", "evolving"),
+            *("upkeep", "setup"),
+        },
+    },
+}
+"""The rooms within a room: each may import those named, and the modules that lie beside them all."""
+
+DOORS = ["objects", "storage", "codec", "data", "nn", "search", "presets", "engine", "insight", "objectives"]
+DOORS += [f"repo.{room}" for room in FLOORS["mu2net_core/repo"]]
+"""Rooms that others enter by what their ``__init__.pyi`` lists, and by nothing else."""
+
+LARGEST_FOLDER = 25
+
 HEAVY = {
     *("numpy", "jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "sklearn", "PIL"),
     "grain",
@@ -133,3 +173,90 @@ def test_a_wrong_way_import_is_noticed(where: str, source: str) -> None:
 def test_every_room_is_known() -> None:
     rooms = {room_of(path) for path in modules()}
     assert rooms <= set(MAY_IMPORT)
+
+
+def inner_room(path: Path, floor: str) -> str:
+    """Returns in which room of a floor a file lies; the empty string beside them."""
+    parts = path.relative_to(ROOT / floor).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def wrong_inner_imports(path: Path, source: str, floor: str) -> set[str]:
+    """Returns the rooms of the same floor that a file imports from and must not know."""
+    names = (name.split(".") for name in imported_names(ast.parse(source)))
+    depth = len(Path(floor).parts)
+    rooms = {parts[depth] for parts in names if "/".join(parts[:depth]) == floor and len(parts) > depth}
+    room = inner_room(path, floor)
+    return (rooms & set(FLOORS[floor])) - FLOORS[floor].get(room, set(FLOORS[floor])) - {room}
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_within_a_room_imports_run_one_way_too(floor: str) -> None:
+    wrong = {
+        str(path.relative_to(ROOT)): found
+        for path in sorted((ROOT / floor).rglob("*.py"))
+        if inner_room(path, floor) and (found := wrong_inner_imports(path, path.read_text(), floor))
+    }
+    assert not wrong
+    assert {path.parent.name for path in (ROOT / floor).glob("*/__init__.py")} == set(FLOORS[floor])
+
+
+@pytest.mark.parametrize("rooms", [MAY_IMPORT, *FLOORS.values()])
+def test_no_rooms_stand_in_a_circle(rooms: dict[str, set[str]]) -> None:
+    assert set(TopologicalSorter(rooms).static_order()) >= set(rooms)
+
+
+def past_the_door(path: Path, source: str, door: str) -> set[str]:
+    """Returns the modules of a room that a file outside it imports from, though it has a door."""
+    if path.is_relative_to(ROOT / "mu2net_core" / door.replace(".", "/")):
+        return set()
+    return {name for name in imported_names(ast.parse(source)) if name.startswith(f"mu2net_core.{door}.")}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_rooms_are_entered_by_their_doors(door: str) -> None:
+    found = {str(path.relative_to(ROOT)): past_the_door(path, path.read_text(), door) for path in modules()}
+    past = {path: names for path, names in found.items() if names}
+    assert not past, "import these names from the room itself, and list them in its __init__.pyi"
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_gives_what_it_lists_and_others_use(door: str) -> None:
+    room = import_module(f"mu2net_core.{door}")
+    assert all(hasattr(room, name) for name in room.__all__)
+    folder = Path(str(room.__file__)).parent
+    assert not {path.stem for path in folder.iterdir()} & set(room.__all__), "a module of that name would hide it"
+    users = [path.read_text() for path in chain(modules(), USERS) if not path.is_relative_to(folder)]
+    doors = (f"mu2net_core.{door}", f"mu2net_core.{door.partition('.')[0]}")
+    assert set(room.__all__) <= {name for text in users for name in names_taken(text, doors)}
+
+
+def names_taken(source: str, modules: Sequence[str]) -> Iterator[str]:
+    """Returns what a file imports from some modules."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module in modules:
+            yield from (alias.name for alias in node.names)
+
+
+def test_no_folder_has_more_modules_than_one_can_look_over() -> None:
+    folders = {path.parent for path in modules()}
+    sizes = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) - 1 for folder in folders}
+    assert {name: size for name, size in sizes.items() if size > LARGEST_FOLDER} == {}
+
+
+@pytest.mark.parametrize(
+    ("where", "source"),
+    [
+        ("mu2net_core/repo/core/x.py", "from mu2net_core.repo.exchange import fetch"),
+        ("mu2net_core/repo/upkeep/x.py", "def f():\n    import mu2net_core.repo.checking"),
+    ],
+)
+def test_a_wrong_way_within_a_room_is_noticed(where: str, source: str) -> None:
+    assert wrong_inner_imports(ROOT / where, source, "mu2net_core/repo")
+
+
+@pytest.mark.parametrize(
+    "source", ["import mu2net_core.storage.local", "from mu2net_core.storage.local import LocalStore"]
+)
+def test_a_way_past_a_door_is_noticed(source: str) -> None:
+    assert past_the_door(ROOT / "mu2net_core/api/x.py", source, "storage")

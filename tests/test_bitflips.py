@@ -16,11 +16,11 @@ import pytest
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import parse_object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.ref_files import parse_entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.testing.invariants import Inspector
-from mu2net_core.testing.world import World
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.ref_files import parse_entry_key
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.testing.worlds.invariants import Inspector
+from mu2net_core.testing.worlds.world import World
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 NUM_CHECKED = 10 if NIGHTLY else 2  # bytes of every file whose damage fsck has to find and heal

@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from mu2net_core.errors import StorageError
-from mu2net_core.testing.world import World
+from mu2net_core.testing.worlds.world import World
 
 STRIDE = 1 if os.environ.get("MU2NET_TEST_PROFILE") == "nightly" else 9
 
@@ -94,7 +94,7 @@ def test_a_file_system_that_takes_no_more(tmp_path: Path) -> None:
         from pathlib import Path
         from mu2net_core.errors import StorageError
         from mu2net_core.repo import open_repository
-        from mu2net_core.repo.pushing import push
+        from mu2net_core.repo.exchange.pushing import push
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         repo = open_repository(Path(sys.argv[1]))

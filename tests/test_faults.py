@@ -21,23 +21,23 @@ from urllib.parse import parse_qsl, quote
 
 import pytest
 
-from mu2net_core.api import remote as remote_api
 from mu2net_core.api.context import Context
+from mu2net_core.api.sharing import remote as remote_api
 from mu2net_core.errors import StorageError
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.probe import probe
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.probing.place_probe import probe
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import open_store
-from mu2net_core.testing.invariants import Inspector, head_log
-from mu2net_core.testing.proxy import FaultProxy, Faults
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.proxy import FaultProxy, Faults
+from mu2net_core.testing.servers.servers import Bucket
+from mu2net_core.testing.worlds.invariants import Inspector, head_log
 
 ROUNDS = int(os.environ.get("MU2NET_TEST_FAULTS", "0"))
 ALL = Faults(lost_replies=0.2, cut_requests=0.1, busy=0.05, truncated=0.1, latency_s=0.2 if ROUNDS else 0.005)

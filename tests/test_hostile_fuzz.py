@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mu2net_cli.main import main
 from mu2net_core.objects import HeadEntry, encode
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 QUICK = settings(
     max_examples=int(os.environ.get("MU2NET_TEST_EXAMPLES", "12")),

@@ -13,13 +13,13 @@ from unittest import mock
 
 import pytest
 
-from mu2net_core.api.clone import clone
-from mu2net_core.api.init import init
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.sharing.clone import clone
 from mu2net_core.repo import open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.interception import Plan, dies
-from mu2net_core.testing.samples import sample_task
-from mu2net_core.testing.world import World
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.testing.building.samples import sample_task
+from mu2net_core.testing.servers.interception import Plan, dies
+from mu2net_core.testing.worlds.world import World
 
 NIGHTLY = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 STRIDES = {"remote": 1 if NIGHTLY else 5, "own": 1 if NIGHTLY else 25}

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.testing.servers import Bucket, Server
+from mu2net_core.testing.servers.servers import Bucket, Server
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
 SECRET = "c0rrectH0rseBatteryStaple0123456789abcdef"

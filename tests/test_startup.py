@@ -14,7 +14,7 @@ HEAVY = (
     *("jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "numpy", "fsspec"),
     *("sklearn", "PIL", "grain", "cryptography", "s3fs", "gcsfs", "adlfs", "aiohttp"),
     "mu2net_core.testing",
-    "pydantic",  # typer's, 0.2 s: see mu2net_cli/light.py
+    "pydantic",  # typer's, 0.2 s: see mu2net_cli/parsing/light.py
 )
 PROBE = """
 import sys
@@ -38,10 +38,10 @@ def heavy_imports(folder: Path, *args: str) -> str:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder with a repository that has a task and a remote."""
-    from mu2net_core.api.add_task import add_task
     from mu2net_core.api.context import Context
-    from mu2net_core.api.init import init
-    from mu2net_core.api.open import open_repo
+    from mu2net_core.api.setup.init import init
+    from mu2net_core.api.setup.open import open_repo
+    from mu2net_core.api.tasks.add_task import add_task
 
     folder = tmp_path_factory.mktemp("startup")
     context = Context.default()

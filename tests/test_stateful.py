@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mu2net_core.errors import Mu2netError, StorageError
-from mu2net_core.testing.interception import Plan
-from mu2net_core.testing.invariants import head_log
-from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
-from mu2net_core.testing.stage import RULES, is_usual
-from mu2net_core.testing.world import World
+from mu2net_core.testing.servers.interception import Plan
+from mu2net_core.testing.worlds.invariants import head_log
+from mu2net_core.testing.worlds.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
+from mu2net_core.testing.worlds.stage import RULES, is_usual
+from mu2net_core.testing.worlds.world import World
 
 EXAMPLES, STEPS = (250, 50) if NIGHTLY else (12, 30)
 STEPS_DONE: Counter[str] = Counter()

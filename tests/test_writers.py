@@ -18,18 +18,18 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.repo import Remote, open_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.history.merging import contains
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import open_store
-from mu2net_core.testing.invariants import Inspector, head_log
-from mu2net_core.testing.samples import add_sample_task, sample_repository
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.building.samples import add_sample_task, sample_repository
+from mu2net_core.testing.servers.servers import Bucket
+from mu2net_core.testing.worlds.invariants import Inspector, head_log
 
 GIVEN = os.environ.get("MU2NET_TEST_WRITERS")
 
@@ -37,10 +37,10 @@ WRITER = textwrap.dedent("""
     import json, os, sys, time
     from pathlib import Path
     from mu2net_core.repo import open_repository
-    from mu2net_core.repo.pushing import push
+    from mu2net_core.repo.exchange.pushing import push
     from mu2net_core.storage import open_store
-    from mu2net_core.testing.samples import evolve_sample
-    from mu2net_core.testing.wrappers import WrappedStore
+    from mu2net_core.testing.building.samples import evolve_sample
+    from mu2net_core.testing.servers.wrappers import WrappedStore
 
     folder, task, first, count, begin = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
     remote = open_repository(Path(folder)).config.remotes["origin"]

@@ -3,10 +3,9 @@
 from mu2net_core.insight import Leaderboard
 from mu2net_core.objects import Head
 from mu2net_core.repo import Setting
-from mu2net_core.repo.cache import CacheReport, PruneReport
-from mu2net_core.repo.fsck import FsckReport
-from mu2net_core.repo.gc import GcReport
-from mu2net_core.repo.outcomes import Exchange, Progress, PushPlan
+from mu2net_core.repo.checking import FsckReport
+from mu2net_core.repo.remotes import CacheReport, Exchange, Progress, PruneReport, PushPlan
+from mu2net_core.repo.upkeep import GcReport
 
 __all__ = [
     "CacheReport",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mu2net_core.errors import Mu2netError
-from mu2net_core.storage.files import is_of_the_system, translate
+from mu2net_core.storage import is_of_the_system, translate
 
 __all__ = ["explained"]
 

@@ -8,8 +8,7 @@ from functools import cache
 from math import prod
 
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
-from mu2net_core.objects import Architecture, ComponentRef, Model
-from mu2net_core.objects.component import Operation
+from mu2net_core.objects import Architecture, ComponentRef, Model, Operation
 from mu2net_core.search import ChildPlan
 
 __all__ = ["Blueprint", "LayerPlan", "Slot", "draw_blueprint", "lineage", "num_params", "provisional_ref"]

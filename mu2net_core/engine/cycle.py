@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from mu2net_core.data.augment import Augmentation, augment, is_identity
+from mu2net_core.data import Augmentation, augment, is_identity
 from mu2net_core.engine.events import Schedule
 from mu2net_core.engine.feeding import Frozen, Held, SizedData, through
 from mu2net_core.engine.programs import Programs

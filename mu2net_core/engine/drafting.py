@@ -11,7 +11,8 @@ from mu2net_core.engine.child import Job
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Costs, System, may_read
-from mu2net_core.search import PREPROCESSING, ChildPlan, Population, account, accounted_params, score
+from mu2net_core.scoring import score
+from mu2net_core.search import PREPROCESSING, ChildPlan, Population, account, accounted_params
 
 __all__ = ["Draft", "draft_all", "grouped"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TypeVar
 
-from mu2net_core.data.augment import is_identity
+from mu2net_core.data import is_identity
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError

@@ -17,7 +17,8 @@ from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import ChildOutcome, System, Trial
-from mu2net_core.search import ChildPlan, Member, Population, score
+from mu2net_core.scoring import score
+from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["ChildResult", "train_generation"]

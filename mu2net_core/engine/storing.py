@@ -17,7 +17,8 @@ from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
 from mu2net_core.objects import LARGEST_COUNT, Component, ComponentRef, Label, Model, Training
-from mu2net_core.search import Member, score
+from mu2net_core.scoring import score
+from mu2net_core.search import Member
 
 __all__ = ["Writer", "stored"]
 

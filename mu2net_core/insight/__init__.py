@@ -1,19 +1,5 @@
 """What the manifests tell: where layers come from, which task taught them, how tasks compare. Pure functions."""
 
-from mu2net_core.insight.leaderboard import Leaderboard, Row, leaderboard
-from mu2net_core.insight.lineage import Ancestor, ComponentLineage, Step, ancestors, component_lineages, model_chain
-from mu2net_core.insight.transfer import Transfer, transfer
+import lazy_loader
 
-__all__ = [
-    "Ancestor",
-    "ComponentLineage",
-    "Leaderboard",
-    "Row",
-    "Step",
-    "Transfer",
-    "ancestors",
-    "component_lineages",
-    "leaderboard",
-    "model_chain",
-    "transfer",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

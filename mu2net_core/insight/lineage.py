@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mu2net_core.objects import ComponentRef, Model, Mutation, Training
-from mu2net_core.objects.component import Operation
+from mu2net_core.objects import ComponentRef, Model, Mutation, Operation, Training
 
 __all__ = ["Ancestor", "Chain", "ComponentLineage", "Step", "ancestors", "component_lineages", "model_chain"]
 

@@ -23,7 +23,7 @@ __all__ = ["LayerKind", "by_name"]
 class LayerKind(ABC):
     """A kind of layer; ``B`` is the batch, whose examples know nothing of each other.
 
-    What a kind says of itself is checked by ``mu2net_core.testing.kinds.LayerKindTests``.
+    What a kind says of itself is checked by ``mu2net_core.testing.conformance.kinds.LayerKindTests``.
     """
 
     name: str

@@ -1,9 +1,5 @@
 """What a model's outputs are worth: losses to train by, qualities to compare by. See README.md."""
 
-from mu2net_core.objectives.classify import Classify
-from mu2net_core.objectives.multilabel import Multilabel
-from mu2net_core.objectives.objective import Objective, Sums, add
-from mu2net_core.objectives.registry import objective_of
-from mu2net_core.objectives.regress import Regress
+import lazy_loader
 
-__all__ = ["Classify", "Multilabel", "Objective", "Regress", "Sums", "add", "objective_of"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

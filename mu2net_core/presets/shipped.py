@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.presets.preset import Preset, TrainingConfig
-from mu2net_core.search.space import SearchSpace
+from mu2net_core.search import SearchSpace
 
 __all__ = ["PRESETS", "preset_named"]
 

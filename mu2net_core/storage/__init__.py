@@ -1,7 +1,5 @@
 """Bytes by key. One primitive everywhere: put if absent, with read-back; nothing is ever changed."""
 
-from mu2net_core.storage.local import FileLock, LocalStore, replace_file
-from mu2net_core.storage.opening import open_store
-from mu2net_core.storage.store import Store
+import lazy_loader
 
-__all__ = ["FileLock", "LocalStore", "Store", "open_store", "replace_file"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

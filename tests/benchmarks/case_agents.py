@@ -30,7 +30,7 @@ from measure import Options, Row, Spent, Timings, apart, interleave_spent, secon
 
 from mu2net_cli.main import main
 from mu2net_core.repo import load_system, open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 TASKS = tuple(f"digits-{number}" for number in range(4))
 SIZES = ("--generations", "4", "--children", "8", "--seed", "1")
@@ -170,8 +170,8 @@ def _warm_up(ready: Any, cores: Any) -> None:
     import jax
     import sklearn.datasets  # noqa: F401
 
-    import mu2net_cli.commands.evolve  # noqa: F401
-    import mu2net_core.api.evolve  # noqa: F401
+    import mu2net_cli.commands.growing.evolve  # noqa: F401
+    import mu2net_core.api.evolving.evolve  # noqa: F401
 
     jax.devices()
     ready.wait()

@@ -25,13 +25,13 @@ import numpy as np
 from floor_evolve import Child, train_children
 from measure import Options, Row, Spent, Timings, apart, interleave_spent, megabytes, real_data, seconds, spent, times
 
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolve import evolve
-from mu2net_core.api.init import init
-from mu2net_core.api.open import open_repo
-from mu2net_core.api.runtime import prepare_jax
-from mu2net_core.data.augment import Augmentation, is_identity
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.machine.runtime import prepare_jax
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.setup.open import open_repo
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.data.augmentation import Augmentation, is_identity
 from mu2net_core.engine import child as engine_child
 from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.cycle import cycle_of

@@ -15,14 +15,14 @@ from measure import Options, Row, Spent, interleave_spent, seconds, spent, times
 
 from mu2net_core.objects import KINDS
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, evolve_sample
-from mu2net_core.testing.scale import make_large_repository
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, evolve_sample
+from mu2net_core.testing.building.scale import make_large_repository
 
 
 def measure(options: Options) -> list[Row]:
@@ -111,12 +111,12 @@ def _pull(repo: Repository, remote: Remote) -> None:
 @contextmanager
 def _unjudged() -> Iterator[None]:
     """Takes everything over as it comes: manifests, components, the moves of heads, names that are taken."""
-    room = "mu2net_core.repo"
+    room = "mu2net_core.repo.exchange"
     with (
         mock.patch(f"{room}.intake.check"),
         mock.patch(f"{room}.intake.check_parts"),
         mock.patch(f"{room}.fetching.check_forward", return_value=None),
-        mock.patch(f"{room}.adopt.find_clashes", return_value={}),
+        mock.patch(f"{room}.adopting.find_clashes", return_value={}),
     ):
         yield
 

@@ -23,11 +23,11 @@ import floor_flax
 import jax
 from measure import Options, Row, Spent, Timings, apart, interleave_spent, megabytes, real_data, seconds, spent, times
 
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolve import evolve
-from mu2net_core.api.init import init
-from mu2net_core.api.open import open_repo
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.setup.open import open_repo
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.data import describe_task, load_split
 from mu2net_core.engine.programs import Programs
 from mu2net_core.presets import preset_named

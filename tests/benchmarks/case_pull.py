@@ -14,16 +14,16 @@ from measure import Options, Row
 
 from mu2net_core.objects import Component, Label
 from mu2net_core.repo import Remote, Repository, create_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.prefetch import bring_components
-from mu2net_core.repo.remotes import component_fetcher, connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.remotes.prefetch import bring_components
+from mu2net_core.repo.remotes.remotes import component_fetcher, connect
+from mu2net_core.repo.remotes.reports import Counter
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 SIZES = {"embedding": 148_000 + 2 * 445_000, "encoderblock_0": 445_000, "head": 1_930}
 
@@ -66,7 +66,7 @@ def measure(options: Options) -> list[Row]:
 
 def make_system(options: Options, num_tasks: int) -> None:
     """Makes a system in which every task begins from the one before it, trains a block, then its head once more."""
-    with mock.patch("mu2net_core.testing.samples.sample_component", large_component):
+    with mock.patch("mu2net_core.testing.building.samples.sample_component", large_component):
         repo = sample_repository(options.folder / "shared", bare=True)
         before = None
         for number in range(num_tasks):

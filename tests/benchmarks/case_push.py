@@ -8,11 +8,11 @@ from unittest import mock
 from measure import Options, Row
 
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.wrappers import DistantStore, Watched
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.testing.building.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import DistantStore, Watched
 
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

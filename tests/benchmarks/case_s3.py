@@ -14,10 +14,10 @@ from case_scale import Program, Run, change
 from case_startup import environment
 from measure import Options, Row, seconds, times
 
-from mu2net_core.testing.ceph import ceph
-from mu2net_core.testing.proxy import FaultProxy, Faults
-from mu2net_core.testing.scale import make_large_repository
-from mu2net_core.testing.servers import Bucket, MissingServerError, Server, moto
+from mu2net_core.testing.building.scale import make_large_repository
+from mu2net_core.testing.servers.ceph import ceph
+from mu2net_core.testing.servers.proxy import FaultProxy, Faults
+from mu2net_core.testing.servers.servers import Bucket, MissingServerError, Server, moto
 
 LATENCIES_S = (0.0, 0.03)
 

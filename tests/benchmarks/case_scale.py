@@ -21,12 +21,12 @@ from time import perf_counter
 from case_startup import environment
 from measure import Options, Row, seconds
 
-from mu2net_cli.verbs import VERBS
+from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core.repo import open_repository
-from mu2net_core.repo.pushing import push
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.scale import make_large_repository
-from mu2net_core.testing.wrappers import DistantStore, Watched
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.building.scale import make_large_repository
+from mu2net_core.testing.servers.wrappers import DistantStore, Watched
 
 SIZES, ITERATIONS = (100, 300, 1_000), 10
 SMALL_SIZES, SMALL_ITERATIONS = (2, 4), 2

@@ -14,7 +14,7 @@ from unittest import mock
 
 from measure import Options, Row, interleave, milliseconds
 
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 ROOT = Path(__file__).parents[2]
 VERBS = ("--help", "log", "status", "tasks")

@@ -23,9 +23,9 @@ from measure import Options, Row, apart, times
 from PIL import Image
 from worker_stream import context_of, epoch
 
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.init import init
-from mu2net_core.api.open import open_repo
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.setup.open import open_repo
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.data import describe_task
 from mu2net_core.objects import encode
 

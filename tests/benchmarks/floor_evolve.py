@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mu2net_core.data.augment import Augmentation, augment
+from mu2net_core.data.augmentation import Augmentation, augment
 from mu2net_core.nn import LayerSpec
 from mu2net_core.nn.vit import VisionTransformer
 

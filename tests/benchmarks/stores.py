@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT))
 
 from mu2net_core.errors import AlreadyExistsError  # noqa: E402
 from mu2net_core.storage import Store, open_store  # noqa: E402
-from mu2net_core.testing.ceph import ceph  # noqa: E402
-from mu2net_core.testing.servers import Bucket, azurite, moto  # noqa: E402
+from mu2net_core.testing.servers.ceph import ceph  # noqa: E402
+from mu2net_core.testing.servers.servers import Bucket, azurite, moto  # noqa: E402
 
 SERVERS = {"ceph": ceph, "azurite": azurite, "moto": moto}  # Google's emulator overwrites: nothing to race for
 CLIENTS, ROUNDS = 16, 200

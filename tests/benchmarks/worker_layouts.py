@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.runtime import prepare_jax
+from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.data import Examples, Resident
 from mu2net_core.engine.blueprint import Blueprint, LayerPlan, Slot
 from mu2net_core.engine.child import Job, train_children

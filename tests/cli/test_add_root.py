@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.storage import download
-from mu2net_core.testing.checkpoints import public_arrays, write_checkpoint
+from mu2net_core.storage import downloading as download
+from mu2net_core.testing.building.checkpoints import public_arrays, write_checkpoint
 
 
 @pytest.fixture

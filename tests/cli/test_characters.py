@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings import preset_in_force
+from mu2net_core.api.settings.settings import preset_in_force
 from mu2net_core.presets import Preset, preset_named
 
 FILE = Path(__file__).parents[2] / "examples" / "characters.py"

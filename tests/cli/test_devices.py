@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mu2net_core as m
-from mu2net_core.api import devices
+from mu2net_core.api.machine import devices
 from mu2net_core.errors import DeviceError
 
 _ANSWERS = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_cli.group import load_verb
-from mu2net_cli.verbs import VERBS
+from mu2net_cli.parsing.group import load_verb
+from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core.objects import LIMITS, Limits, described
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mu2net_cli.options import parse_budget
+from mu2net_cli.parsing.options import parse_budget
 from mu2net_core.errors import InvalidInputError, StorageError
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
@@ -83,8 +83,8 @@ def test_the_same_seed_gives_the_same_model_as_json_too(run, trained_repo: Path,
 
 def test_a_task_that_is_being_evolved_is_refused(run, trained_repo: Path) -> None:
     from mu2net_core.api.context import Context
-    from mu2net_core.api.open import open_repo
-    from mu2net_core.api.workspace import Workspace
+    from mu2net_core.api.iterations.workspace import Workspace
+    from mu2net_core.api.setup.open import open_repo
 
     repo = open_repo(trained_repo, Context.default())
     with Workspace.of(repo, "digits").lock("digits"):
@@ -97,7 +97,7 @@ def test_an_interruption_says_that_nothing_is_lost(run, trained_repo: Path, monk
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mu2net_core.api.evolve.evolve", interrupt)
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.evolve", interrupt)
     result = run("-C", trained_repo, "evolve", "--all")
     assert result.code == 130
     assert result.err.startswith("Stopped.\n")
@@ -133,8 +133,8 @@ def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
 @pytest.fixture
 def unfinished_repo(run, trained_repo: Path, monkeypatch) -> Path:
     """Returns the folder of a repository whose second iteration of digits was stopped after a generation."""
-    from mu2net_core.api.events import GenerationFinished
-    from mu2net_core.api.evolve import evolve
+    from mu2net_core.api.evolving.events import GenerationFinished
+    from mu2net_core.api.evolving.evolve import evolve
 
     def stopped(*args, on_event, **options):
         def listen(event) -> None:
@@ -145,7 +145,7 @@ def unfinished_repo(run, trained_repo: Path, monkeypatch) -> Path:
         return evolve(*args, on_event=listen, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("mu2net_core.api.evolve.evolve", stopped)
+        patch.setattr("mu2net_core.api.evolving.evolve.evolve", stopped)
         options = ("--generations", "2", "--children", "1", "--validations", "1", "--seed", "3", "--events", "my ev")
         result = run("-C", trained_repo, "evolve", "--task", "digits/parity", "--task", "digits", *options)
     assert result.code == 130
@@ -180,7 +180,7 @@ def test_stopped_after_a_restart_it_says_that_another_one_would_drop_what_is_kep
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mu2net_core.api.evolve.evolve", interrupt)
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.evolve", interrupt)
     result = run("-C", unfinished_repo, "evolve", "--task", "digits/parity", "--restart")
     assert "The same command without --restart goes on with it.\n" in result.err
 
@@ -239,7 +239,7 @@ def test_a_failed_push_stops_nothing_and_is_what_the_command_ends_with(
 def test_a_push_that_succeeds_later_makes_up_for_one_that_failed(
     run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mu2net_core.api.push import push
+    from mu2net_core.api.sharing.push import push
 
     failures = [StorageError("The line is cut.")]
 
@@ -249,7 +249,7 @@ def test_a_push_that_succeeds_later_makes_up_for_one_that_failed(
         return push(*args, **options)
 
     run("-C", trained_repo, "remote", "add", "origin", "../shared")
-    monkeypatch.setattr("mu2net_core.api.push.push", at_first_not)
+    monkeypatch.setattr("mu2net_core.api.sharing.push.push", at_first_not)
     result = run("-C", trained_repo, "evolve", "--task", "digits", "--iterations", "2", "--push", *SMALL)
     assert "warning: digits is not pushed: The line is cut." in result.err
     assert result.code == 0

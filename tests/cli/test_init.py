@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from mu2net_cli.completion import complete_preset
 from mu2net_cli.main import app
-from mu2net_core.api.checkpoints import CHECKPOINTS
+from mu2net_cli.parsing.completion import complete_preset
+from mu2net_core.api.models.checkpoints import CHECKPOINTS
 from mu2net_core.presets import PRESETS
 
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import pytest
 
-from mu2net_cli.group import load_verb
-from mu2net_cli.verbs import VERBS
+from mu2net_cli.parsing.group import load_verb
+from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core.objects.kinds import SHIPPED
 
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu2net_cli.layout import cell_width, column_widths, wrapped, wrapped_cell
-from mu2net_cli.render import Column, print_table
+from mu2net_cli.printing.layout import cell_width, column_widths, wrapped, wrapped_cell
+from mu2net_cli.printing.render import Column, print_table
+from mu2net_cli.printing.text import print_line, print_lines
 from mu2net_cli.session import Session
-from mu2net_cli.text import print_line, print_lines
 
 HINT = (
     "hint: It goes on where it stopped, if everything is as it was: mu2net evolve --task digits/five-or-more --seed 3 "

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_cli.progress import evolve_progress
+from mu2net_cli.printing.text import print_line
 from mu2net_cli.session import Session
-from mu2net_cli.text import print_line
+from mu2net_cli.watching.progress import evolve_progress
 from mu2net_core.api.context import Context
-from mu2net_core.testing.happenings import BEGUN, FINISHED, SAMPLED
+from mu2net_core.testing.building.happenings import BEGUN, FINISHED, SAMPLED
 
 
 @contextmanager

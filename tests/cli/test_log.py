@@ -10,7 +10,7 @@ import pytest
 
 from mu2net_core.objects import Scorer, Trials
 from mu2net_core.repo import open_repository
-from mu2net_core.repo.merge import merge
+from mu2net_core.repo.history.merging import merge
 
 
 @pytest.fixture(autouse=True)

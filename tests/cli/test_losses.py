@@ -11,9 +11,9 @@ import pytest
 
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository
-from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.core.refs import Refs
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 
 @pytest.fixture

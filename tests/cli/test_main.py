@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from mu2net_cli.anywhere import global_params
-from mu2net_cli.group import load_verb
 from mu2net_cli.main import app
-from mu2net_cli.verbs import VERBS
+from mu2net_cli.parsing.anywhere import global_params
+from mu2net_cli.parsing.group import load_verb
+from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core import __version__
 from mu2net_core.errors import ConflictError
 
@@ -182,7 +182,7 @@ def test_what_a_disk_refuses_is_no_defect_wherever_it_is_met(run, empty_repo: Pa
     def refuse(*_args, **_more):
         raise OSError(number, os.strerror(number), "/data/some/file")
 
-    monkeypatch.setattr("mu2net_core.api.tasks.tasks", refuse)
+    monkeypatch.setattr("mu2net_core.api.looking.tasks.tasks", refuse)
     result = run("-C", empty_repo, "tasks")
     assert result.code == 5
     assert f"/data/some/file: {os.strerror(number)}" in result.err or "disk full" in result.err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.demo import write_images
+from mu2net_core.api.models.demo import write_images
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_cli.program import as_called, program_in
+from mu2net_cli.parsing.program import as_called, program_in
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from mu2net_cli.board import Board
-from mu2net_cli.progress import Lines
 from mu2net_cli.session import Session
+from mu2net_cli.watching.board import Board
+from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
-from mu2net_core.api.events import Compiled, Compiling, IterationDropped
-from mu2net_core.testing.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle
+from mu2net_core.api.evolving.events import Compiled, Compiling, IterationDropped
+from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle
 
 LONG = "sklearn-digits/five-or-more"
 

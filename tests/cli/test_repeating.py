@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.testing.samples import add_sample_task, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, sample_repository
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.comparison import Replayed
 from mu2net_core.api.context import Context
-from mu2net_core.api.open import open_repo
-from mu2net_core.api.replay import ReplayReport
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.comparison import Replayed
+from mu2net_core.api.evolving.replay import ReplayReport
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.setup.open import open_repo
 from mu2net_core.objects import Children
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
@@ -74,7 +74,7 @@ def told(**changes: object) -> ReplayReport:
 def test_what_became_of_children_that_left_no_other_model(
     run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch, report: ReplayReport, line: str
 ) -> None:
-    monkeypatch.setattr("mu2net_core.api.replay.replay", lambda *_args, **_more: report)
+    monkeypatch.setattr("mu2net_core.api.evolving.replay.replay", lambda *_args, **_more: report)
     assert run("-C", trained_repo, "replay", "digits").out.splitlines()[0] == line
 
 
@@ -134,7 +134,7 @@ def test_a_profile_is_written_even_if_it_is_interrupted(run, trained_repo: Path,
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mu2net_core.api.evolve.evolve", interrupt)
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.evolve", interrupt)
     for folder in ("profile", "again"):
         result = run("-C", trained_repo, "evolve", "--all", "--profile", folder)
         assert result.code == 130

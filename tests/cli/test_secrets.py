@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.testing.secrets import AWS_SECRET, SECRET, SECRET_URLS
+from mu2net_core.testing.attacks.secrets import AWS_SECRET, SECRET, SECRET_URLS
 
 VERBS = [
     "remote add origin {}", "remote add {}", "remote add {} shared", "remote add origin shared --endpoint {}",

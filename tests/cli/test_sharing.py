@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.objects import AccessRule
-from mu2net_core.repo import tracking
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.repo.remotes import tracking
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.repo import open_repository
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.building.samples import evolve_sample
 
 
 def advice(result) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mu2net_cli
-from mu2net_cli.text import print_document, print_line, print_lines, print_row, visible
+from mu2net_cli.printing.text import print_document, print_line, print_lines, print_row, visible
 
 HOSTILE = "a\x1b[31m\x1b]8;;http://x\x07b\r\n\tc\x9b2J\u202ed\u2066\u200b\ue000\ufeff\udc80\U000e0041[red]x[/red]"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mu2net_cli import render, transfers
+from mu2net_cli.printing import render, transfers
+from mu2net_cli.printing.transfers import Meter, transfer_progress
 from mu2net_cli.session import Session
-from mu2net_cli.transfers import Meter, transfer_progress
 from mu2net_core.api.context import Context
-from mu2net_core.repo.outcomes import Progress
+from mu2net_core.repo.remotes.reports import Progress
 
 
 class Clock:

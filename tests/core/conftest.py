@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.building.samples import sample_repository
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_core.errors import PluginError
 from mu2net_core.plugins import Registry
-from mu2net_core.testing.plugins import install, see
+from mu2net_core.testing.building.plugins import install, see
 
 Install = Callable[..., Registry[Any]]
 

@@ -12,7 +12,7 @@ from mu2net_core import errors
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.redaction import looks_secret, redact, shown
 from mu2net_core.storage.secrets import check_folder, check_no_secret, check_no_secret_in_uri
-from mu2net_core.testing.secrets import AWS_SECRET, SECRET, SECRET_URLS
+from mu2net_core.testing.attacks.secrets import AWS_SECRET, SECRET, SECRET_URLS
 
 ROOT = Path(__file__).parents[2]
 RAW = {"url", "uri", "endpoint", "given", "repair_from"}
@@ -103,7 +103,7 @@ def test_outside_of_errors_only_urls_that_were_checked_become_part_of_a_text() -
     checked = {("checkpoints.py", "url"), ("remarks.py", "given")}  # one of ours; by add-task, before anything else
     found = set()
     for path in (ROOT / "mu2net_core", ROOT / "mu2net_cli"):
-        for file in (file for file in path.rglob("*.py") if file.parent.name != "testing"):
+        for file in (file for file in path.rglob("*.py") if "testing" not in file.parts):
             found |= {(file.name, name) for name in raw_names(ast.parse(file.read_text()))}
     assert found == checked
 

@@ -8,8 +8,8 @@ import pytest
 from mu2net_core.errors import PluginError, SearchError
 from mu2net_core.objects import Costs, Scorer
 from mu2net_core.scoring import SCORERS, ScorerFn, rank_key, score
-from mu2net_core.testing.plugins import offer
-from mu2net_core.testing.scorers import ScorerTests
+from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.conformance.scorers import ScorerTests
 
 COSTS = Costs(params=10, accounted_params=5.0, flops=100)
 

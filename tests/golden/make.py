@@ -15,9 +15,9 @@ import numpy as np
 
 from mu2net_core.objects import AccessRule, Component, ComponentRef, Snapshot, Training
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.merge import merge
+from mu2net_core.repo.history.merging import merge
 from mu2net_core.storage import replace_file
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 AGENT = "0123456789abcdef0123456789abcdef"
 

@@ -11,16 +11,16 @@ import pytest
 
 from mu2net_cli.main import main
 from mu2net_core.api.context import Context
-from mu2net_core.api.tag import create
+from mu2net_core.api.sharing.tag import create
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.pushing import push
-from mu2net_core.testing.commands import Outcome, Run
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.schedules import memory_folder
-from mu2net_core.testing.sharing import working_copy
-from mu2net_core.testing.signers import SignedScene, set_scene, signed, ticking
-from mu2net_core.testing.writer import Writer
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.commands import Outcome, Run
+from mu2net_core.testing.worlds.schedules import memory_folder
+from mu2net_core.testing.worlds.sharing import working_copy
+from mu2net_core.testing.worlds.signers import SignedScene, set_scene, signed, ticking
 
 
 @pytest.fixture(autouse=True)

@@ -14,21 +14,23 @@ import pytest
 
 from mu2net_core.errors import Mu2netError, NotFoundError, StorageError
 from mu2net_core.objects import AccessRule, Snapshot, encode, hash_bytes, object_key
-from mu2net_core.repo import Remote, Repository, delivering, remotes
-from mu2net_core.repo.absent import only_there
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.held import held_by
-from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.prefetch import bring_models
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach
-from mu2net_core.repo.tracking import forget_tracking, read_tracking, write_tracking
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange import delivering
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes import remotes
+from mu2net_core.repo.remotes.prefetch import bring_models
+from mu2net_core.repo.remotes.remote_components import held_by
+from mu2net_core.repo.remotes.remotes import attach
+from mu2net_core.repo.remotes.reports import Counter
+from mu2net_core.repo.remotes.tracking import forget_tracking, read_tracking, write_tracking
+from mu2net_core.repo.upkeep.promised import only_there
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.forging import Forger, leaks
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.sharing import broken, clone_of, commit_of, model_of, outcomes, pull
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.attacks.forging import Forger, leaks
+from mu2net_core.testing.building.samples import LAYERS, add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.servers.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.worlds.sharing import broken, clone_of, commit_of, model_of, outcomes, pull
 
 Spot = Callable[..., Remote]
 

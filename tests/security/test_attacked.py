@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.attacker import Attacker
-from mu2net_core.testing.invariants import head_log
-from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
-from mu2net_core.testing.siege import ATTACKS, Siege, besiege
-from mu2net_core.testing.stage import RULES, is_shared
+from mu2net_core.testing.attacks.attacker import Attacker
+from mu2net_core.testing.worlds.invariants import head_log
+from mu2net_core.testing.worlds.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
+from mu2net_core.testing.worlds.siege import ATTACKS, Siege, besiege
+from mu2net_core.testing.worlds.stage import RULES, is_shared
 
 EXAMPLES, STEPS = (100, 50) if NIGHTLY else (8, 25)
 STEPS_DONE: Counter[str] = Counter()

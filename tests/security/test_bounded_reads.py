@@ -17,9 +17,9 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, Mu2netError, StorageError
 from mu2net_core.objects import Limits
 from mu2net_core.repo import Remote
-from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.remotes.remotes import connect
 from mu2net_core.storage.bounded import MOST_ANSWER
-from mu2net_core.storage.download import download
+from mu2net_core.storage.downloading import download
 from mu2net_core.storage.remote import FsspecStore
 from mu2net_core.storage.schemes import open_remote
 

@@ -10,15 +10,15 @@ import pytest
 
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.cache import prune_cache
-from mu2net_core.repo.pushing import push
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.component_cache import prune_cache
 from mu2net_core.storage import open_store
 from mu2net_core.storage.backend import Info
 from mu2net_core.storage.memory import MemoryBackend
 from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.remote import FsspecStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.servers import Bucket
 
 DATA = bytes(range(256)) * 1000
 RIGHT = md5(DATA, usedforsecurity=False).digest()

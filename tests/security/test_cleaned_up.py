@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.outcomes import Exchange
-from mu2net_core.repo.tracking import read_purged
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import add_tasks, commit_of, outcomes, working_copy
-from mu2net_core.testing.signers import told
+from mu2net_core.repo.remotes.reports import Exchange
+from mu2net_core.repo.remotes.tracking import read_purged
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import add_tasks, commit_of, outcomes, working_copy
+from mu2net_core.testing.worlds.signers import told
 
 
 @pytest.fixture
@@ -87,8 +87,8 @@ def test_no_more_tombstones_are_kept_in_mind_than_are_read(
     monkeypatch: pytest.MonkeyPatch,
     verb: Callable[[Repository, Context], Exchange],
 ) -> None:
-    monkeypatch.setattr("mu2net_core.repo.refs.MOST_STONES", 3)
-    monkeypatch.setattr("mu2net_core.repo.forgetting.MOST_STONES", 3)
+    monkeypatch.setattr("mu2net_core.repo.core.refs.MOST_STONES", 3)
+    monkeypatch.setattr("mu2net_core.repo.exchange.forgetting.MOST_STONES", 3)
     evil.whole_purge("digits")
     for number in range(5):
         told(lambda: pull(ann, later))

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.publish import publish
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.publish import publish
+from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.engine.child import Trained
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.storing import _trained_more
 from mu2net_core.errors import InternalError
 from mu2net_core.objects import LARGEST_COUNT, Commit, Label, Run, Training
 from mu2net_core.repo import Repository
-from mu2net_core.repo.database import Manifest
-from mu2net_core.repo.merge import merge
-from mu2net_core.repo.plausible import Arrivals, check
+from mu2net_core.repo.core.database import Manifest
+from mu2net_core.repo.history.merging import merge
+from mu2net_core.repo.history.plausibility import Arrivals, check
 from mu2net_core.search import Member, Population, SearchState
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of, model_of
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import commit_of, model_of
 
 RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
 AT = "2026-01-02T03:04:05.000000+00:00"

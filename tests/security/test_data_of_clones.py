@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.open import open_repo
-from mu2net_core.api.runtime import split_at
+from mu2net_core.api.machine.runtime import split_at
+from mu2net_core.api.setup.open import open_repo
 from mu2net_core.data import load, load_split, stream
 from mu2net_core.errors import DataError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Task
 from mu2net_core.repo import Repository
-from mu2net_core.testing.commands import Run
+from mu2net_core.testing.worlds.commands import Run
 
 
 def task_of(repo: Repository, name: str) -> Task:

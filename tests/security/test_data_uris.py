@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.config import set_
 from mu2net_core.api.context import Context
+from mu2net_core.api.setup.config import set_
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.data import describe
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.repo import Repository
-from mu2net_core.testing.plugins import offer
-from mu2net_core.testing.samples import add_sample_task, sample_repository
-from mu2net_core.testing.secrets import SECRET
+from mu2net_core.testing.attacks.secrets import SECRET
+from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.building.samples import add_sample_task, sample_repository
 
 URIS = (
     f"warehouse://ann:{SECRET}@host/db",

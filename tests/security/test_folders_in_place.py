@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import pull as api
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import pull as api
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.outcomes import RemoteBehindError
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import add_tasks, broken, outcomes, working_copy
+from mu2net_core.repo.remotes.reports import RemoteBehindError
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import add_tasks, broken, outcomes, working_copy
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    monkeypatch.setattr("mu2net_core.repo.sending.SystemRandom.uniform", _never)
+    monkeypatch.setattr("mu2net_core.repo.exchange.push_session.SystemRandom.uniform", _never)
 
 
 def _never(*_: object) -> float:

@@ -9,13 +9,13 @@ import pytest
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.repo import Remote, Repository, find_repository, open_repository
-from mu2net_core.repo.config import Config
-from mu2net_core.repo.fsck import examine
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect, connect_or_create
-from mu2net_core.testing.samples import evolve_sample, sample_repository
-from mu2net_core.testing.sharing import add_tasks, working_copy
+from mu2net_core.repo.checking.fsck_run import examine
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.core.config import Config
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect, connect_or_create
+from mu2net_core.testing.building.samples import evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import add_tasks, working_copy
 
 EVIL = Remote(name="origin", url="s3://evil/x", readers=("mallory",))
 

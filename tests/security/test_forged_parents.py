@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.pushing import push
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import clone_of, model_of
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import clone_of, model_of
 
 
 @pytest.fixture

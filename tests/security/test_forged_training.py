@@ -12,20 +12,20 @@ import pytest
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, Mu2netError
 from mu2net_core.objects import AccessRule, Model, Snapshot, Training
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.closure import Knowledge, collect
-from mu2net_core.repo.fsck import examine, fsck
-from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.outcomes import Counter, Exchange
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect, connect_or_create
-from mu2net_core.repo.system import load_rules
-from mu2net_core.repo.tracking import Tracking
-from mu2net_core.repo.transfer import send
-from mu2net_core.testing.forging import Forger, leaks
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, pull
+from mu2net_core.repo.checking.fsck_run import examine, fsck
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.exchange.repair_source import GuardedSource
+from mu2net_core.repo.exchange.transfer import send
+from mu2net_core.repo.history.system import load_rules
+from mu2net_core.repo.remotes.closure import Knowledge, collect
+from mu2net_core.repo.remotes.remotes import connect, connect_or_create
+from mu2net_core.repo.remotes.reports import Counter, Exchange
+from mu2net_core.repo.remotes.tracking import Tracking
+from mu2net_core.testing.attacks.forging import Forger, leaks
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, model_of, outcomes, pull
 
 Spot = Callable[..., Remote]
 MINE = AccessRule.only(["secret"])

@@ -13,23 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.merge import merge
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Commit, Limits, encode, hash_bytes
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.following import check_forward, newest_heads
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import Tracking
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import SignedScene, set_scene, signed, told
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.exchange.continuity import check_forward, newest_heads
+from mu2net_core.repo.history.merging import contains
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import Tracking
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import commit_of
+from mu2net_core.testing.worlds.signers import SignedScene, set_scene, signed, told
 
 AT = "2026-01-02T03:04:05.000000+00:00"
 
@@ -258,7 +258,7 @@ def test_a_purge_that_came_before_the_task_was_added_again_removes_it_no_second_
 
 def add_again(repo: Repository, context: Context, task: str) -> str:
     """Adds a removed task again, signed."""
-    from mu2net_core.api.signing import put_commit
+    from mu2net_core.api.signing.signing import put_commit
 
     if (head := repo.refs.head(task)) is None or not repo.objects.commit(head.commit).removed:
         purge(repo, context, task)

@@ -12,18 +12,20 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.objects import Snapshot, object_key
-from mu2net_core.repo import Remote, Repository, sending, tracking
-from mu2net_core.repo.fsck import examine
-from mu2net_core.repo.outcomes import Exchange, RemoteBehindError
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.checking.fsck_run import examine
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.exchange import push_session as sending
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes import tracking
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.reports import Exchange, RemoteBehindError
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import add_tasks, commit_of, outcomes, pull, working_copy
-from mu2net_core.testing.wrappers import WrappedStore
-from mu2net_core.testing.writer import Writer
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import LAYERS, add_sample_task, evolve_sample
+from mu2net_core.testing.servers.wrappers import WrappedStore
+from mu2net_core.testing.worlds.sharing import add_tasks, commit_of, outcomes, pull, working_copy
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ import pytest
 
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.closure import Node
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.samples import sample_repository, sample_tombstone
-from mu2net_core.testing.sharing import add_tasks
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.remotes.closure import Node
+from mu2net_core.testing.building.samples import sample_repository, sample_tombstone
+from mu2net_core.testing.worlds.sharing import add_tasks
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import AccessRule, Task
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.sharing import broken, model_of, outcomes
-from mu2net_core.testing.writer import Writer
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.worlds.sharing import broken, model_of, outcomes
 
 TEAM = "team-a"
 

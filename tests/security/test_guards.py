@@ -18,8 +18,8 @@ import pytest
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import component_rule
-from mu2net_core.testing.circles import CIRCLES, Circles
-from mu2net_core.testing.siege import besiege
+from mu2net_core.testing.worlds.circles import CIRCLES, Circles
+from mu2net_core.testing.worlds.siege import besiege
 
 Patch = tuple[str, Any]
 
@@ -33,28 +33,30 @@ def by_manifest(trained_by, label, rules):
 
 
 ARRIVAL: tuple[Patch, ...] = (
-    ("mu2net_core.repo.intake.check", nothing),
-    ("mu2net_core.repo.intake.check_parts", nothing),
-    ("mu2net_core.repo.prefetch.check_parts", nothing),
+    ("mu2net_core.repo.exchange.intake.check", nothing),
+    ("mu2net_core.repo.exchange.intake.check_parts", nothing),
+    ("mu2net_core.repo.remotes.prefetch.check_parts", nothing),
 )
-PLANNING: tuple[Patch, ...] = (("mu2net_core.repo.planning.refusal", nothing),)
+HOLDERS = "mu2net_core.repo.remotes.remote_components.Holders.of"
+PLANNING: tuple[Patch, ...] = (("mu2net_core.repo.exchange.push_plan.refusal", nothing),)
 LAST_GATE: tuple[Patch, ...] = (
-    ("mu2net_core.repo.transfer.refusal", nothing),
-    ("mu2net_core.repo.transfer._check_label", nothing),
+    ("mu2net_core.repo.exchange.transfer.refusal", nothing),
+    ("mu2net_core.repo.exchange.transfer._check_label", nothing),
 )
 LABELS: tuple[Patch, ...] = (
-    ("mu2net_core.repo.audience.narrowest", by_manifest),
-    ("mu2net_core.repo.audience.hidden_training", lambda *_: iter(())),
+    ("mu2net_core.repo.remotes.audience.narrowest", by_manifest),
+    ("mu2net_core.repo.remotes.audience.hidden_training", lambda *_: iter(())),
 )
 NO_STONES: tuple[Patch, ...] = (
-    ("mu2net_core.repo.system.Purged", SimpleNamespace(read=lambda _: SimpleNamespace(rules={}))),
+    ("mu2net_core.repo.history.system.Purged", SimpleNamespace(read=lambda _: SimpleNamespace(rules={}))),
 )
 ISOLATION: tuple[Patch, ...] = tuple(
-    (f"mu2net_core.repo.{module}.ISOLATED", ()) for module in ("adopt", "fetching_heads", "fetching_names", "intake")
+    (f"mu2net_core.repo.exchange.{module}.ISOLATED", ())
+    for module in ("adopting", "fetching_heads", "fetching_names", "intake")
 )
-CLASHES: tuple[Patch, ...] = (("mu2net_core.repo.adopt.find_clashes", lambda *_, **__: {}),)
-CONSENT: tuple[Patch, ...] = (("mu2net_core.api.sharing.effective_follow_purges", lambda *_: True),)
-BELIEF: tuple[Patch, ...] = (("mu2net_core.repo.believed.without_others", lambda stone, _: stone),)
+CLASHES: tuple[Patch, ...] = (("mu2net_core.repo.exchange.adopting.find_clashes", lambda *_, **__: {}),)
+CONSENT: tuple[Patch, ...] = (("mu2net_core.api.sharing.exchanges.effective_follow_purges", lambda *_: True),)
+BELIEF: tuple[Patch, ...] = (("mu2net_core.repo.remotes.tombstone_scope.without_others", lambda stone, _: stone),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +173,7 @@ CASES = (
     ),
     Case(
         attack=descend_from_a_private_model,
-        guards={"labels": LABELS, "task objects": (("mu2net_core.repo.audience._Judge._named_task", nothing),)},
+        guards={"labels": LABELS, "task objects": (("mu2net_core.repo.remotes.audience._Judge._named_task", nothing),)},
         leak="objects/task.*only team-a",
     ),
     Case(
@@ -181,20 +183,20 @@ CASES = (
     ),
     Case(
         attack=widen_before_training,
-        guards={"labels": (("mu2net_core.testing.samples.granted_rule", nothing),)},
+        guards={"labels": (("mu2net_core.testing.building.samples.granted_rule", nothing),)},
         leak="component.*only team-a",
     ),
     Case(
         attack=delete_what_is_asked_for,
-        guards={"holders": (("mu2net_core.repo.held.Holders.of", lambda self, oid, remotes: list(remotes)),)},
+        guards={"holders": ((HOLDERS, lambda self, oid, remotes: list(remotes)),)},
         leak="read objects/component",
     ),
     Case(
         attack=lose_what_was_never_there,
         guards={
             "repairs": (
-                ("mu2net_core.repo.guard.GuardedSource._component", nothing),
-                ("mu2net_core.repo.guard.GuardedSource._manifest", nothing),
+                ("mu2net_core.repo.exchange.repair_source.GuardedSource._component", nothing),
+                ("mu2net_core.repo.exchange.repair_source.GuardedSource._manifest", nothing),
             )
         },
         leak="component.*only team-a",

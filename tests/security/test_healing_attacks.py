@@ -19,25 +19,25 @@ import pytest
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import AccessRule, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.closure import Node
-from mu2net_core.repo.epoch import current_epoch, new_epoch
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.outcomes import Exchange
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.sight import is_damaged
+from mu2net_core.repo.core.epoch import current_epoch, new_epoch
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.closure import Node
+from mu2net_core.repo.remotes.remote_listing import is_damaged
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.reports import Exchange
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import (
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import (
     add_sample_task,
     evolve_sample,
     sample_repository,
     sample_task,
     sample_tombstone,
 )
-from mu2net_core.testing.sharing import add_tasks, commit_of, model_of, outcomes, working_copy
-from mu2net_core.testing.writer import Writer
+from mu2net_core.testing.worlds.sharing import add_tasks, commit_of, model_of, outcomes, working_copy
 
 TEAM = AccessRule.only(["team-a"])
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pytest
 
 from mu2net_core.objects import HeadEntry, encode, hash_bytes, object_key
 from mu2net_core.repo import Repository
-from mu2net_core.testing.commands import Run
-from mu2net_core.testing.samples import SAMPLE_IDENTITY
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY
+from mu2net_core.testing.worlds.commands import Run
 
 HUGE = 2**40
 Attack = Callable[[Repository], object]

@@ -9,13 +9,13 @@ import pytest
 
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import examine
-from mu2net_core.repo.gc import collect
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.place import there
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.checking.fsck_run import examine
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.upkeep.gc import collect
+from mu2net_core.repo.upkeep.place import there
 from mu2net_core.storage.remote import FsspecStore
 
 NAMES = (

@@ -9,9 +9,9 @@ import pytest
 
 from mu2net_core.objects import Agent, Classes, encode
 from mu2net_core.repo import Repository
-from mu2net_core.testing.commands import Run
-from mu2net_core.testing.samples import sample_task
-from mu2net_core.testing.writer import Writer
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import sample_task
+from mu2net_core.testing.worlds.commands import Run
 
 EVIL = "x\x1b]8;;http://evil\x07\x1b[2J\r\n\u202eetihw\u2066\x9b[red]a[/red][link=http://evil]b[/link]"
 
@@ -104,7 +104,7 @@ def test_hostile_text_in_json_is_json(shared: Repository, run: Run) -> None:
 def test_hostile_text_on_a_terminal(shared: Repository, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("clone", str(evil_bucket(shared).path), "mine")
     monkeypatch.setenv("TERM", "dumb")
-    monkeypatch.setattr("mu2net_cli.render.sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("mu2net_cli.printing.render.sys.stdout.isatty", lambda: True, raising=False)
     for args in LOOKING:
         result = run("--no-color", "--no-progress", "-C", "mine", *args)
         assert result.is_harmless, (args, result.out)

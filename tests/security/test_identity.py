@@ -9,29 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote as remotes
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import plan_push, push
-from mu2net_core.api.status import status
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import remote as remotes
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import plan_push, push
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.errors import ConflictError
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
-from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.repo.fetching import fetch as fetch_from
-from mu2net_core.repo.pushing import push as push_to
-from mu2net_core.repo.remotes import RemoteRepository, connect
-from mu2net_core.repo.repository import clone_marker
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.core.epoch import new_epoch
+from mu2net_core.repo.core.repository import clone_marker
+from mu2net_core.repo.exchange.fetching import fetch as fetch_from
+from mu2net_core.repo.exchange.pushing import push as push_to
+from mu2net_core.repo.remotes.remotes import RemoteRepository, connect
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import ticking
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
+from mu2net_core.testing.worlds.sharing import commit_of
+from mu2net_core.testing.worlds.signers import ticking
 
 OTHER = "b" * 32
 Verb = Callable[[Repository, Context], object]

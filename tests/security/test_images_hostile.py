@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mu2net_core.api.pictures import Picture, find_pictures
+from mu2net_core.api.models.pictures import Picture, find_pictures
 from mu2net_core.data import describe_task
 from mu2net_core.data.formats import readable
 from mu2net_core.data.images import as_pixels, decode_image

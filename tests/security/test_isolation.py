@@ -9,26 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import pull as api
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.merge import merge
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import pull as api
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.push import push
 from mu2net_core.objects import Snapshot, encode
-from mu2net_core.repo import Remote, Repository, fetching, open_repository, refs
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import RemoteBehindError
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import RemoteRepository
-from mu2net_core.repo.tracking import forget_tracking, read_purged
+from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core import refs
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.exchange import fetching
+from mu2net_core.repo.remotes.remotes import RemoteRepository
+from mu2net_core.repo.remotes.reports import RemoteBehindError
+from mu2net_core.repo.remotes.tracking import forget_tracking, read_purged
 from mu2net_core.storage import open_store
-from mu2net_core.testing.newer import newer_task
-from mu2net_core.testing.samples import evolve_sample, sample_tombstone
-from mu2net_core.testing.sharing import add_tasks, broken, commit_of, model_of, outcomes, working_copy
-from mu2net_core.testing.wrappers import WrappedStore
-from mu2net_core.testing.writer import Writer
+from mu2net_core.testing.attacks.newer import newer_task
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import evolve_sample, sample_tombstone
+from mu2net_core.testing.servers.wrappers import WrappedStore
+from mu2net_core.testing.worlds.sharing import add_tasks, broken, commit_of, model_of, outcomes, working_copy
 
 NOTHING = "ab" * 32
 LONG = "/".join(["a" * 100] * 3)

@@ -13,15 +13,15 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.fsck import examine, fsck
-from mu2net_core.repo.gc import collect
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.place import here, there
-from mu2net_core.repo.probe import probe
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.checking.fsck_run import examine, fsck
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.probing.place_probe import probe
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.upkeep.gc import collect
+from mu2net_core.repo.upkeep.place import here, there
 from mu2net_core.storage import FileLock, LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 FOLDERS = (
     "refs",

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.running import evolving
-from mu2net_core.api.status import status
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.iterations.running import evolving
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.objects import is_name
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.vetting import read_note, vet
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.probing.probe_notes import read_note, vet
+from mu2net_core.repo.remotes.remotes import connect
 from mu2net_core.search import Population, SearchState
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.servers import Bucket
 
 LONGEST = "/".join(["n" * 100] * 8)
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import tag
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
+from mu2net_core.api.sharing import tag
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.revisions import resolve
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import broken, outcomes
-from mu2net_core.testing.writer import Writer
+from mu2net_core.repo.history.revisions import resolve
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import broken, outcomes
 
 LONG = "/".join(["a" * 100] * 3)
 

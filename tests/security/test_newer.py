@@ -11,24 +11,24 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api import pull as api
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.gc import gc
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
-from mu2net_core.api.tasks import tasks
-from mu2net_core.api.usable import check_usable
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.models.usable import check_usable
+from mu2net_core.api.sharing import pull as api
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.errors import CorruptObjectError, DataError, Mu2netError, NewerError
 from mu2net_core.objects import PUBLIC, AccessRule, parse_object_key, unknown_in
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.merge import merge
-from mu2net_core.repo.system import load_rules
-from mu2net_core.testing.newer import NEWER, STORED_ONLY, add_newer_task, newer_task
-from mu2net_core.testing.samples import evolve_sample, sample_task
-from mu2net_core.testing.sharing import add_tasks, broken, commit_of, outcomes, there, working_copy
-from mu2net_core.testing.writer import Writer
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.history.merging import merge
+from mu2net_core.repo.history.system import load_rules
+from mu2net_core.testing.attacks.newer import NEWER, STORED_ONLY, add_newer_task, newer_task
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import evolve_sample, sample_task
+from mu2net_core.testing.worlds.sharing import add_tasks, broken, commit_of, outcomes, there, working_copy
 
 NOW = timedelta(seconds=-60)
 RED = AccessRule.only(["red"])

@@ -10,10 +10,10 @@ import pytest
 
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.pushing import push
-from mu2net_core.testing.forging import leaks
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import outcomes
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.testing.attacks.forging import leaks
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import outcomes
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.names import find_model
+from mu2net_core.api.looking.names import find_model
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import (
     AccessRule,
@@ -27,17 +27,17 @@ from mu2net_core.objects import (
     object_key,
 )
 from mu2net_core.repo import Remote, Repository, create_repository
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import examine, fsck
-from mu2net_core.repo.merge import merge
-from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.prefetch import bring_models
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.sharing import add_tasks, broken, commit_of, model_of, outcomes, pull
-from mu2net_core.testing.writer import Writer
+from mu2net_core.repo.checking.fsck_run import examine, fsck
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.history.merging import merge
+from mu2net_core.repo.remotes.prefetch import bring_models
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.reports import Counter
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.worlds.sharing import add_tasks, broken, commit_of, model_of, outcomes, pull
 
 NOW = datetime(2026, 1, 3, tzinfo=UTC)
 NEVER = "3000-01-01T00:00:00.000000+00:00"

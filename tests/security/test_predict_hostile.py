@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mu2net_core.api.pictures import Picture, Unreadable, find_pictures
+from mu2net_core.api.models.pictures import Picture, Unreadable, find_pictures
 from mu2net_core.data.images import MAX_FILE_BYTES, read_picture
 from mu2net_core.errors import DataError, Mu2netError, NotFoundError
 

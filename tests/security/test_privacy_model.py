@@ -18,9 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Training
-from mu2net_core.testing.circles import CIRCLES, READERS, TASKS, Circles
-from mu2net_core.testing.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
-from mu2net_core.testing.spying import Spy
+from mu2net_core.testing.worlds.circles import CIRCLES, READERS, TASKS, Circles
+from mu2net_core.testing.worlds.schedules import CLONES, LAYERS, NIGHTLY, memory_folder, schedule_settings
+from mu2net_core.testing.worlds.spying import Spy
 
 EXAMPLES, STEPS = (130, 50) if NIGHTLY else (10, 30)
 pytestmark = pytest.mark.timeout(3_600 if NIGHTLY else 300)

@@ -10,26 +10,26 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mu2net_core.api import purge as purging
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import known_on, purge
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
-from mu2net_core.api.tag import create as tag
-from mu2net_core.api.trust import Trust
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import purge as purging
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import known_on, purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create as tag
+from mu2net_core.api.signing.trust import Trust
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.objects import AccessRule, Snapshot
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
-from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.outcomes import ExchangeConflictError, TaskReport
-from mu2net_core.repo.purged import is_purge
-from mu2net_core.repo.reach import Tips
-from mu2net_core.repo.remotes import connect
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import evolve_sample, sample_task
-from mu2net_core.testing.sharing import add_tasks, working_copy
+from mu2net_core.repo.core.tombstones import is_purge
+from mu2net_core.repo.history.merging import ancestry
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.reports import ExchangeConflictError, TaskReport
+from mu2net_core.repo.upkeep.reachable import Tips
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.building.samples import evolve_sample, sample_task
+from mu2net_core.testing.worlds.sharing import add_tasks, working_copy
 
 OURS = AccessRule.only(["team"])
 

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import purge
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
-from mu2net_core.api.tasks import tasks
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.sharing import purge
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Exchange
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import add_tasks, clone_of, commit_of, model_of, outcomes, there, working_copy
-from mu2net_core.testing.writer import Writer
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.remotes.reports import Exchange
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import add_tasks, clone_of, commit_of, model_of, outcomes, there, working_copy
 
 GONE = {"digits": "removed", "other": "new"}
 

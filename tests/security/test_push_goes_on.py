@@ -10,15 +10,15 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Exchange
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import connect, connect_or_create
-from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import commit_of, model_of, outcomes, there, working_copy
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect, connect_or_create
+from mu2net_core.repo.remotes.reports import Exchange
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.testing.building.samples import LAYERS, add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import commit_of, model_of, outcomes, there, working_copy
 
 
 @pytest.fixture

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.merge import merge
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.tag import create
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.tracking import read_purged
-from mu2net_core.testing.samples import evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import SignedScene, set_scene, sign_as, signed, told
+from mu2net_core.repo.remotes.tracking import read_purged
+from mu2net_core.testing.building.samples import evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import commit_of
+from mu2net_core.testing.worlds.signers import SignedScene, set_scene, sign_as, signed, told
 
 OTHER = "b" * 32
 

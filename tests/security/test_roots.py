@@ -10,16 +10,16 @@ import pytest
 
 from mu2net_core.objects import AccessRule, Snapshot
 from mu2net_core.repo import Remote, Repository, load_system
-from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError
-from mu2net_core.repo.pending import Sender
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.system import load_rules, visible_models, visible_snapshot
-from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
-from mu2net_core.testing.forging import Forger, leaks
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of, model_of, outcomes
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.history.system import load_rules, visible_models, visible_snapshot
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.reports import Exchange, ExchangeConflictError
+from mu2net_core.repo.remotes.tracking import Tracking, read_tracking, write_tracking
+from mu2net_core.repo.remotes.unsent import Sender
+from mu2net_core.testing.attacks.forging import Forger, leaks
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import commit_of, model_of, outcomes
 
 MINE = AccessRule.only(["secret"])
 

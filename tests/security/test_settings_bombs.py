@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
+from mu2net_core.api.sharing.clone import clone
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import LIMITS
 from mu2net_core.repo import Remote
-from mu2net_core.repo.config import Config, parse_value, read_user_config
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.sight import is_config
+from mu2net_core.repo.core.config import Config, parse_value, read_user_config
+from mu2net_core.repo.remotes.remote_listing import is_config
+from mu2net_core.repo.remotes.remotes import connect
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_repository
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, sample_repository
+from mu2net_core.testing.servers.servers import Bucket
 
 BEGIN = f'format = 1\nidentity = "{SAMPLE_IDENTITY}"\npreset = "vit-ti0"\n'
 BOMBS = {

@@ -7,27 +7,27 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_core.api import config
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.merge import merge
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import plan_push, push
-from mu2net_core.api.sharing import policy_for
-from mu2net_core.api.signing import Signer
+from mu2net_core.api.setup import config
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.exchanges import policy_for
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import plan_push, push
+from mu2net_core.api.signing.signing import Signer
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_purged
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import evolve_sample, sample_tombstone
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import KEYS, SignedScene, signed, told
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import read_purged
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.building.samples import evolve_sample, sample_tombstone
+from mu2net_core.testing.worlds.sharing import commit_of
+from mu2net_core.testing.worlds.signers import KEYS, SignedScene, signed, told
 
 Verb = Callable[[Repository, Context], object]
 Attack = Callable[[SignedScene], None]

@@ -7,21 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_core.api import config
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.signing import Signer
+from mu2net_core.api.setup import config
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.signing.signing import Signer
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.objects import HeadEntry, encode
 from mu2net_core.repo import open_repository
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import forget_tracking
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import KEYS, SignedScene, signed, told
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import forget_tracking
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import commit_of
+from mu2net_core.testing.worlds.signers import KEYS, SignedScene, signed, told
 
 
 class TestRepairs:

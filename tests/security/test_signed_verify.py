@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from mu2net_core.api import config
-from mu2net_core.api.purge import purge
-from mu2net_core.api.tag import create
-from mu2net_core.api.verify import verify
+from mu2net_core.api.setup import config
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.tag import create
+from mu2net_core.api.signing.verify import verify
 from mu2net_core.objects import Kind, encode
 from mu2net_core.repo import Repository, create_repository
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.signers import KEYS, SignedScene
+from mu2net_core.testing.worlds.sharing import commit_of
+from mu2net_core.testing.worlds.signers import KEYS, SignedScene
 
 
 def test_verify_lists_tombstones(scene: SignedScene) -> None:

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.remote import change
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.remote import change
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.remotes.remotes import connect
 from mu2net_core.storage import Store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of, working_copy
-from mu2net_core.testing.signers import ticking
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import commit_of, working_copy
+from mu2net_core.testing.worlds.signers import ticking
 
 TEAM = AccessRule.only(["team-a"])
 

@@ -9,37 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
-from mu2net_core.api.tag import create as tag
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create as tag
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.objects import Agent, Signature, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
-from mu2net_core.repo.believed import believed
-from mu2net_core.repo.closure import Node
-from mu2net_core.repo.fetching import note_purged
-from mu2net_core.repo.fetching_names import fetch_tags
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.place import here
-from mu2net_core.repo.plausible import Arrivals
-from mu2net_core.repo.purge import bury, store_purge_commit
-from mu2net_core.repo.purged import Purged, Tombstone, is_purge
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.samples import (
-    evolve_sample,
-    sample_tombstone,
-)
-from mu2net_core.testing.sharing import add_tasks, working_copy
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.repo.core.tombstones import Purged, Tombstone, is_purge
+from mu2net_core.repo.exchange.fetching import note_purged
+from mu2net_core.repo.exchange.fetching_names import fetch_tags
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.history.merging import ancestry
+from mu2net_core.repo.history.plausibility import Arrivals
+from mu2net_core.repo.remotes.closure import Node
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.reports import Counter
+from mu2net_core.repo.remotes.tombstone_scope import believed
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.repo.upkeep.place import here
+from mu2net_core.repo.upkeep.purging import bury, store_purge_commit
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.building.samples import evolve_sample, sample_tombstone
+from mu2net_core.testing.servers.wrappers import WrappedStore
+from mu2net_core.testing.worlds.sharing import add_tasks, working_copy
 
 _AT = "2026-01-02T00:00:00.000000+00:00"
 both = pytest.mark.parametrize("medium", ["folder", "bucket"])

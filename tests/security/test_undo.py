@@ -9,23 +9,23 @@ from unittest import mock
 
 import pytest
 
-from mu2net_core.api import clone, pull, purge, push, remote
-from mu2net_core.api.gc import GcReport, gc
-from mu2net_core.api.reflog import reflog
-from mu2net_core.api.reset import reset
-from mu2net_core.api.status import status
+from mu2net_core.api.looking.reflog import reflog
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import clone, pull, purge, push, remote
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.upkeep.gc import GcReport, gc
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.purged import is_purge
-from mu2net_core.repo.sweep import delete_unless_newer
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.tombstones import is_purge
+from mu2net_core.repo.history.merging import contains
+from mu2net_core.repo.upkeep.sweep import delete_unless_newer
 from mu2net_core.storage import Store
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.interception import Crash, Plan, dies
-from mu2net_core.testing.schedules import NIGHTLY
-from mu2net_core.testing.world import World
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.servers.interception import Crash, Plan, dies
+from mu2net_core.testing.worlds.schedules import NIGHTLY
+from mu2net_core.testing.worlds.world import World
 
 STRIDES = {"follow": 11, "undo": 3}
 TASK = "pub-a"
@@ -150,7 +150,7 @@ def test_what_a_killed_gc_left_of_it_is_not_brought_back(
             raise Crash
         return delete_unless_newer(store, key, limit)
 
-    monkeypatch.setattr("mu2net_core.repo.gc.delete_unless_newer", delete)
+    monkeypatch.setattr("mu2net_core.repo.upkeep.gc.delete_unless_newer", delete)
     with pytest.raises(Crash):
         gc(world.open(0), world.context(0), dry_run=False)
     with pytest.raises(NotFoundError, match=f"Nothing of {TASK} is set aside"):

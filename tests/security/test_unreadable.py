@@ -9,19 +9,19 @@ from pathlib import Path
 import boto3
 import pytest
 
-from mu2net_core.api import pull as api
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import pull as api
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import object_key, parse_object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import add_tasks, broken, commit_of, outcomes, working_copy
-from mu2net_core.testing.writer import Writer
+from mu2net_core.testing.attacks.writer import Writer
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import add_tasks, broken, commit_of, outcomes, working_copy
 
 Lock = Callable[[str], None]
 """Makes a key of the remote one that is listed and cannot be read."""

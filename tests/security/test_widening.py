@@ -10,22 +10,28 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.purge import purge
+from mu2net_core.api.sharing.purge import purge
 from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import PUBLIC, AccessRule, Snapshot
 from mu2net_core.repo import Remote, Repository, load_system
-from mu2net_core.repo.fsck import examine, fsck
-from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.merge import merge
-from mu2net_core.repo.outcomes import Exchange, Parcel
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach, connect, connect_or_create
-from mu2net_core.repo.system import load_rules
-from mu2net_core.testing.forging import Forger, leaks
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task, sample_tombstone
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, pull, working_copy
+from mu2net_core.repo.checking.fsck_run import examine, fsck
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.exchange.repair_source import GuardedSource
+from mu2net_core.repo.history.merging import merge
+from mu2net_core.repo.history.system import load_rules
+from mu2net_core.repo.remotes.remotes import attach, connect, connect_or_create
+from mu2net_core.repo.remotes.reports import Exchange, Parcel
+from mu2net_core.testing.attacks.forging import Forger, leaks
+from mu2net_core.testing.building.samples import (
+    add_sample_task,
+    evolve_sample,
+    sample_repository,
+    sample_task,
+    sample_tombstone,
+)
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, model_of, outcomes, pull, working_copy
 
 TEAM_A, BOTH = AccessRule.only(["team-a"]), AccessRule.only(["team-a", "team-b"])
 Spot = Callable[..., Remote]

@@ -25,10 +25,10 @@ from mu2net_core.api.facade.growing import Growing
 from mu2net_core.api.facade.looking import Looking
 from mu2net_core.api.facade.sharing import Sharing
 from mu2net_core.api.facade.upkeep import Upkeep
-from mu2net_core.api.open import open_repo
+from mu2net_core.api.setup.open import open_repo
 
 if TYPE_CHECKING:
-    from mu2net_core.repo.outcomes import Progress
+    from mu2net_core.repo.remotes import Progress
 
 __all__ = ["Repo", "clone", "init", "open"]
 
@@ -88,7 +88,7 @@ def init(
         InvalidInputError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had, or does
             not fit the preset.
     """
-    from mu2net_core.api.init import init as make
+    from mu2net_core.api.setup.init import init as make
 
     context = _context()
     made = make(Path(folder), context, preset=preset, root=root, seed=seed, bare=bare, watch=watch)
@@ -120,7 +120,7 @@ def clone(
         NotFoundError: there is no repository at ``url``.
         AlreadyExistsError: ``folder`` is not empty.
     """
-    from mu2net_core.api.clone import clone as copy
+    from mu2net_core.api.sharing.clone import clone as copy
 
     context = _context()
     where = None if folder is None else Path(folder)

@@ -9,14 +9,14 @@ from mu2net_core.api.facade.held import Held
 from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
-    from mu2net_core.api.add_root import RootResult
-    from mu2net_core.api.evolve import EvolveResult
-    from mu2net_core.api.purge import PurgeReport
-    from mu2net_core.api.replay import ReplayReport
-    from mu2net_core.api.reset import ResetResult
-    from mu2net_core.engine.events import Event
+    from mu2net_core.api.evolving.evolve import EvolveResult
+    from mu2net_core.api.evolving.replay import ReplayReport
+    from mu2net_core.api.models.add_root import RootResult
+    from mu2net_core.api.sharing.purge import PurgeReport
+    from mu2net_core.api.tasks.reset import ResetResult
+    from mu2net_core.engine import Event
     from mu2net_core.objects import Head
-    from mu2net_core.repo.outcomes import Progress
+    from mu2net_core.repo.remotes import Progress
 
 __all__ = ["Growing"]
 
@@ -40,7 +40,7 @@ class Growing(Held):
             InvalidInputError: the name cannot be one or is taken, or the checkpoint does not fit the preset.
             NotFoundError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had.
         """
-        from mu2net_core.api.add_root import add_root
+        from mu2net_core.api.models.add_root import add_root
 
         return add_root(self.repository, self.context, name, root=root, seed=seed, watch=watch)
 
@@ -84,7 +84,7 @@ class Growing(Held):
             NotFoundError: no such data set.
             DataError: the data cannot be used as it is.
         """
-        from mu2net_core.api.add_task import add_task
+        from mu2net_core.api.tasks.add_task import add_task
 
         return add_task(
             self.repository,
@@ -114,7 +114,7 @@ class Growing(Held):
         Raises:
             NotFoundError: there is no such task, or it was removed before.
         """
-        from mu2net_core.api.rm_task import rm_task
+        from mu2net_core.api.tasks.rm_task import rm_task
 
         return rm_task(self.repository, self.context, task, dry_run=dry_run)
 
@@ -140,7 +140,7 @@ class Growing(Held):
             CorruptObjectError: what others need cannot be found out; nothing was deleted.
             AccessDeniedError: permissions forbid it.
         """
-        from mu2net_core.api.purge import purge
+        from mu2net_core.api.sharing.purge import purge
 
         return purge(self.repository, self.context, task, remote=remote, dry_run=dry_run, settle=settle)
 
@@ -154,7 +154,7 @@ class Growing(Held):
             NotFoundError: nothing of it is set aside, or it was added again since.
             ConflictError: another process moved the head meanwhile.
         """
-        from mu2net_core.api.purge import undo
+        from mu2net_core.api.sharing.purge import undo
 
         return undo(self.repository, self.context, task)
 
@@ -192,8 +192,8 @@ class Growing(Held):
             ConflictError: another process evolves the same task in this working copy, or an interrupted iteration
                 began otherwise than asked for now.
         """
-        from mu2net_core.api.evolve import evolve
-        from mu2net_core.api.tasks import tasks as every
+        from mu2net_core.api.evolving.evolve import evolve
+        from mu2net_core.api.looking.tasks import tasks as every
 
         return evolve(
             self.repository,
@@ -221,7 +221,7 @@ class Growing(Held):
             NotFoundError: something that the iteration used is not here, or there is no such revision.
             DataError: the task's examples are missing or are not those of then.
         """
-        from mu2net_core.api.replay import replay
+        from mu2net_core.api.evolving.replay import replay
 
         return replay(self.repository, self.context, revision, on_event=on_event)
 
@@ -238,6 +238,6 @@ class Growing(Held):
             InvalidInputError: it is of another task, or not in the history of this one.
             ConflictError: another process moved the head meanwhile.
         """
-        from mu2net_core.api.reset import reset
+        from mu2net_core.api.tasks.reset import reset
 
         return reset(self.repository, self.context, task, revision, dry_run=dry_run)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from mu2net_core.api.facade.held import Held
 
 if TYPE_CHECKING:
-    from mu2net_core.api.ancestry import Ancestry
-    from mu2net_core.api.evaluate import EvalResult
-    from mu2net_core.api.log import LogEntry
-    from mu2net_core.api.predict import Prediction, Predictor, Unreadable
-    from mu2net_core.api.reflog import ReflogEntry
-    from mu2net_core.api.show import Shown
-    from mu2net_core.api.status import StatusReport
-    from mu2net_core.api.tasks import TaskInfo
+    from mu2net_core.api.looking.ancestry import Ancestry
+    from mu2net_core.api.looking.log import LogEntry
+    from mu2net_core.api.looking.reflog import ReflogEntry
+    from mu2net_core.api.looking.show import Shown
+    from mu2net_core.api.looking.status import StatusReport
+    from mu2net_core.api.looking.tasks import TaskInfo
+    from mu2net_core.api.models.evaluate import EvalResult
+    from mu2net_core.api.models.predict import Prediction, Predictor, Unreadable
     from mu2net_core.insight import Leaderboard
-    from mu2net_core.repo.outcomes import Progress
+    from mu2net_core.repo.remotes import Progress
 
 __all__ = ["Looking"]
 
@@ -33,13 +33,13 @@ class Looking(Held):
         Args:
             removed: list removed and purged ones too.
         """
-        from mu2net_core.api.tasks import tasks
+        from mu2net_core.api.looking.tasks import tasks
 
         return tasks(self.repository, removed=removed)
 
     def status(self) -> StatusReport:
         """Returns what is where, and what to do next; asks no remote."""
-        from mu2net_core.api.status import status
+        from mu2net_core.api.looking.status import status
 
         return status(self.repository, self.context)
 
@@ -56,7 +56,7 @@ class Looking(Held):
         Raises:
             NotFoundError: there is no such task.
         """
-        from mu2net_core.api.log import log
+        from mu2net_core.api.looking.log import log
 
         return log(self.repository, task, since=since, limit=limit)
 
@@ -70,7 +70,7 @@ class Looking(Held):
             NotFoundError: there is no such task.
             CorruptObjectError: an entry is damaged or does not follow the one before it.
         """
-        from mu2net_core.api.reflog import reflog
+        from mu2net_core.api.looking.reflog import reflog
 
         return reflog(self.repository, task)
 
@@ -84,7 +84,7 @@ class Looking(Held):
             NotFoundError: nothing is called so; near names are in the hint.
             InvalidInputError: an id's beginning that several objects share.
         """
-        from mu2net_core.api.show import show
+        from mu2net_core.api.looking.show import show
 
         return show(self.repository, revision)
 
@@ -98,7 +98,7 @@ class Looking(Held):
             InvalidInputError: ``at`` is not a snapshot.
             NotFoundError: nothing is called ``at``.
         """
-        from mu2net_core.api.leaderboard import leaderboard
+        from mu2net_core.api.looking.leaderboard import leaderboard
 
         return leaderboard(self.repository, at)
 
@@ -112,7 +112,7 @@ class Looking(Held):
             NotFoundError: nothing is called so, or the task has no model yet.
             InvalidInputError: it names something that has no one model.
         """
-        from mu2net_core.api.ancestry import ancestry
+        from mu2net_core.api.looking.ancestry import ancestry
 
         return ancestry(self.repository, revision)
 
@@ -138,7 +138,7 @@ class Looking(Held):
             InvalidInputError: no such split, or the revision is a root model, which solves no task.
             NotFoundError: no such revision, or the task has no model yet.
         """
-        from mu2net_core.api.evaluate import evaluate
+        from mu2net_core.api.models.evaluate import evaluate
 
         return evaluate(
             self.repository,
@@ -161,7 +161,7 @@ class Looking(Held):
             NotFoundError: no such revision, or the task has no model yet.
             InvalidInputError: the revision is a root model, which solves no task.
         """
-        from mu2net_core.api.predict import Predictor
+        from mu2net_core.api.models.predict import Predictor
 
         return Predictor(self.repository, self.context, revision, progress)
 
@@ -189,6 +189,6 @@ class Looking(Held):
             NotFoundError: no such revision, or the task has no model yet.
             InvalidInputError: the revision is a root model, which solves no task.
         """
-        from mu2net_core.api.predict import predict
+        from mu2net_core.api.models.predict import predict
 
         return predict(self.repository, self.context, revision, images, top=top, resize=resize, progress=progress)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from mu2net_core.api.facade.held import Held
 
 if TYPE_CHECKING:
-    from mu2net_core.api.check_remote import RemoteCheck
-    from mu2net_core.api.remote import RemoteInfo
-    from mu2net_core.api.tag import TagInfo
-    from mu2net_core.repo.outcomes import Exchange, Progress, PushPlan
+    from mu2net_core.api.sharing.check_remote import RemoteCheck
+    from mu2net_core.api.sharing.remote import RemoteInfo
+    from mu2net_core.api.sharing.tag import TagInfo
+    from mu2net_core.repo.remotes import Exchange, Progress, PushPlan
 
 __all__ = ["Sharing"]
 
@@ -47,7 +47,7 @@ class Sharing(Held):
             AccessDeniedError: it may not be read.
             NotFoundError: the bucket is not there.
         """
-        from mu2net_core.api.remote import add
+        from mu2net_core.api.sharing.remote import add
 
         return add(
             self.repository, self.context, name, url, readers=readers, partial=partial, options=options, check=check
@@ -67,13 +67,13 @@ class Sharing(Held):
             NotFoundError: there is no remote of that name.
             InvalidInputError: a value cannot be right, or is a secret.
         """
-        from mu2net_core.api.remote import change
+        from mu2net_core.api.sharing.remote import change
 
         return change(self.repository, name, readers=readers, options=options)
 
     def remotes(self) -> tuple[RemoteInfo, ...]:
         """Returns all remotes, sorted by name."""
-        from mu2net_core.api.remote import list_
+        from mu2net_core.api.sharing.remote import list_
 
         return list_(self.repository)
 
@@ -86,7 +86,7 @@ class Sharing(Held):
         Raises:
             NotFoundError: there is no such remote, or none at all.
         """
-        from mu2net_core.api.check_remote import check
+        from mu2net_core.api.sharing.check_remote import check
 
         return check(self.repository, self.context, name)
 
@@ -100,7 +100,7 @@ class Sharing(Held):
             NotFoundError: there is no remote of that name.
             ConflictError: components that this repository needs are only there.
         """
-        from mu2net_core.api.remote import remove
+        from mu2net_core.api.sharing.remote import remove
 
         return remove(self.repository, name)
 
@@ -125,7 +125,7 @@ class Sharing(Held):
             ConflictError: the remote's system grew from another root of the same name.
             CorruptObjectError: the remote sent what does not hash to its id.
         """
-        from mu2net_core.api.fetch import fetch
+        from mu2net_core.api.sharing.fetch import fetch
 
         return fetch(self.repository, self.context, remote, tasks, require_signed=require_signed, progress=progress)
 
@@ -149,7 +149,7 @@ class Sharing(Held):
             NotFoundError: there is no such remote, or no such task was fetched from it.
             ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
         """
-        from mu2net_core.api.merge import merge
+        from mu2net_core.api.sharing.merge import merge
 
         return merge(
             self.repository, self.context, remote, tasks, on_conflict=on_conflict, require_signed=require_signed
@@ -177,7 +177,7 @@ class Sharing(Held):
             NotFoundError: there is no such remote, no repository there, or no such task on it.
             ConflictError: heads diverged and ``on_conflict`` does not join them; all others moved.
         """
-        from mu2net_core.api.pull import pull
+        from mu2net_core.api.sharing.pull import pull
 
         return pull(
             self.repository,
@@ -211,7 +211,7 @@ class Sharing(Held):
             InvalidInputError: the remote is a folder with other things in it.
             StorageError: the remote cannot be reached, or lets writers overwrite each other.
         """
-        from mu2net_core.api.push import push
+        from mu2net_core.api.sharing.push import push
 
         return push(self.repository, self.context, remote, tasks, on_conflict=on_conflict, progress=progress)
 
@@ -233,7 +233,7 @@ class Sharing(Held):
             ConflictError: a root differs over there.
             InvalidInputError: nothing can be sent to that place.
         """
-        from mu2net_core.api.push import plan_push
+        from mu2net_core.api.sharing.push import plan_push
 
         return plan_push(self.repository, self.context, remote, tasks, on_conflict)
 
@@ -249,13 +249,13 @@ class Sharing(Held):
             InvalidInputError: the name cannot be one, or is a task's.
             NotFoundError: there is nothing to name yet.
         """
-        from mu2net_core.api.tag import create
+        from mu2net_core.api.sharing.tag import create
 
         return create(self.repository, self.context, name, public=public)
 
     def tags(self) -> tuple[TagInfo, ...]:
         """Returns all tags, sorted by name."""
-        from mu2net_core.api.tag import list_
+        from mu2net_core.api.sharing.tag import list_
 
         return list_(self.repository)
 
@@ -268,6 +268,6 @@ class Sharing(Held):
         Raises:
             NotFoundError: there is no such tag.
         """
-        from mu2net_core.api.tag import delete
+        from mu2net_core.api.sharing.tag import delete
 
         return delete(self.repository, name)

@@ -12,14 +12,14 @@ from mu2net_core.api.facade.held import Held
 from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
-    from mu2net_core.api.config import DescribedSetting
-    from mu2net_core.api.doctor import DoctorReport
-    from mu2net_core.api.verify import VerifyReport
+    from mu2net_core.api.setup.config import DescribedSetting
+    from mu2net_core.api.setup.doctor import DoctorReport
+    from mu2net_core.api.signing.verify import VerifyReport
     from mu2net_core.repo import Setting
-    from mu2net_core.repo.cache import CacheReport, PruneReport
-    from mu2net_core.repo.config import Value
-    from mu2net_core.repo.fsck import FsckReport
-    from mu2net_core.repo.gc import GcReport
+    from mu2net_core.repo.checking import FsckReport
+    from mu2net_core.repo.core import Value
+    from mu2net_core.repo.remotes import CacheReport, PruneReport
+    from mu2net_core.repo.upkeep import GcReport
 
 __all__ = ["Upkeep"]
 
@@ -36,7 +36,7 @@ class Upkeep(Held):
         Raises:
             NotFoundError: there is no such setting; near names are in the hint.
         """
-        from mu2net_core.api.config import get
+        from mu2net_core.api.setup.config import get
 
         return get(self.repository, self.context, key)
 
@@ -49,7 +49,7 @@ class Upkeep(Held):
         Raises:
             NotFoundError: there are none.
         """
-        from mu2net_core.api.config import list_
+        from mu2net_core.api.setup.config import list_
 
         return list_(self.repository, self.context, prefix)
 
@@ -64,7 +64,7 @@ class Upkeep(Held):
             NotFoundError: there is no such setting.
             InvalidInputError: the value is of the wrong type or range.
         """
-        from mu2net_core.api.config import set_
+        from mu2net_core.api.setup.config import set_
 
         text = value if isinstance(value, str) else json.dumps(value)
         return set_(self.repository, self.context, key, text)
@@ -79,7 +79,7 @@ class Upkeep(Held):
             NotFoundError: it is not set in the repository.
             InvalidInputError: it is chosen once, when a repository is made.
         """
-        from mu2net_core.api.config import unset
+        from mu2net_core.api.setup.config import unset
 
         return unset(self.repository, self.context, key)
 
@@ -94,7 +94,7 @@ class Upkeep(Held):
             NotFoundError: nothing is called so, or there is no such file of keys.
             InvalidInputError: it names something that cannot be signed, or the keys cannot be read.
         """
-        from mu2net_core.api.verify import verify
+        from mu2net_core.api.signing.verify import verify
 
         return verify(self.repository, self.context, revision, keys=keys)
 
@@ -119,7 +119,7 @@ class Upkeep(Held):
             InvalidInputError: ``subset`` is no such part.
             AccessDeniedError: permissions forbid a repair.
         """
-        from mu2net_core.api.fsck import fsck
+        from mu2net_core.api.upkeep.fsck import fsck
 
         return fsck(
             self.repository, self.context, remote=remote, repair_from=repair_from, subset=subset, progress=progress
@@ -147,13 +147,13 @@ class Upkeep(Held):
             CorruptObjectError: what must stay cannot be found out; nothing was deleted.
             AccessDeniedError: permissions forbid it.
         """
-        from mu2net_core.api.gc import gc
+        from mu2net_core.api.upkeep.gc import gc
 
         return gc(self.repository, self.context, remote=remote, grace=grace, dry_run=dry_run, progress=progress)
 
     def cache(self) -> CacheReport:
         """Returns how many of the components here could be brought again, and from where; asks nobody."""
-        from mu2net_core.api.cache import info
+        from mu2net_core.api.models.cache import info
 
         return info(self.repository, self.context)
 
@@ -167,12 +167,12 @@ class Upkeep(Held):
         Raises:
             InvalidInputError: ``max_size`` is no size.
         """
-        from mu2net_core.api.cache import prune
+        from mu2net_core.api.models.cache import prune
 
         return prune(self.repository, self.context, max_size, dry_run=dry_run)
 
     def doctor(self) -> DoctorReport:
         """Returns versions, devices and storage, and what will not work."""
-        from mu2net_core.api.doctor import doctor
+        from mu2net_core.api.setup.doctor import doctor
 
         return doctor(self.repository, self.context)

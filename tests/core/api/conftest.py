@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolve import EvolveResult, evolve
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.init import init
-from mu2net_core.api.push import push
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.evolve import EvolveResult, evolve
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.tasks import tasks
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import AlreadyExistsError, DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule
 from mu2net_core.repo import HeadState, Repository, load_system, open_repository
-from mu2net_core.testing.samples import add_sample_task
+from mu2net_core.testing.building.samples import add_sample_task
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mu2net_core.api.agenda import agenda_of, queued
-from mu2net_core.api.resume import Left
+from mu2net_core.api.iterations.agenda import agenda_of, queued
+from mu2net_core.api.iterations.resume import Left
 from mu2net_core.engine.events import IterationsQueued
 
 TASKS = ("a", "b", "c")

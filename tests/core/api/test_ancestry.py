@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from mu2net_core.api.ancestry import ancestry
 from mu2net_core.api.context import Context
-from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.looking.ancestry import ancestry
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import object_key, to_json
 from mu2net_core.repo import Repository, load_system, open_repository, visible_snapshot
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture

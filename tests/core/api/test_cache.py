@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.cache import info, keep_bounded, prune
-from mu2net_core.api.config import get, set_
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
-from mu2net_core.api.sizes import parse_size
+from mu2net_core.api.models.cache import info, keep_bounded, prune
+from mu2net_core.api.settings.sizes import parse_size
+from mu2net_core.api.setup.config import get, set_
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import AccessDeniedError, InvalidInputError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.building.samples import evolve_sample
 
 
 @pytest.fixture

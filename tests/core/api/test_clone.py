@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import clone as clone_module
-from mu2net_core.api import remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.init import init
-from mu2net_core.api.open import open_repo
-from mu2net_core.api.push import push
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.setup.open import open_repo
+from mu2net_core.api.sharing import clone as clone_module
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -27,12 +27,12 @@ from mu2net_core.errors import (
 )
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Progress
-from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.remotes.remotes import RemoteRepository
+from mu2net_core.repo.remotes.reports import Progress
 from mu2net_core.storage import LocalStore, open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.wrappers import FaultyStore
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import FaultyStore
 
 
 @pytest.fixture
@@ -297,11 +297,11 @@ _KILLED = textwrap.dedent("""
     import os, sys
     from datetime import UTC, datetime
     from pathlib import Path
-    from mu2net_core.api import clone as module
+    from mu2net_core.api.sharing import clone as module
     from mu2net_core.api.context import Context
-    from mu2net_core.repo.remotes import RemoteRepository
+    from mu2net_core.repo.remotes.remotes import RemoteRepository
     from mu2net_core.storage import LocalStore, open_store
-    from mu2net_core.testing.wrappers import FaultyStore
+    from mu2net_core.testing.servers.wrappers import FaultyStore
 
     os.fsync = lambda handle: None  # a killed process leaves the machine running
     here = Path(sys.argv[1])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.compile_cache import CompileCache, why_not_writable
 from mu2net_core.api.context import Context
+from mu2net_core.api.machine.compile_cache import CompileCache, why_not_writable
 from mu2net_core.errors import InvalidInputError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import config
 from mu2net_core.api.context import Context
+from mu2net_core.api.setup import config
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.repo import Repository, open_repository
 

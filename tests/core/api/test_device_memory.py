@@ -5,8 +5,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from mu2net_core.api import device_memory
-from mu2net_core.api.device_memory import device_bytes
+from mu2net_core.api.machine import device_memory
+from mu2net_core.api.machine.device_memory import device_bytes
 
 
 def test_a_container_has_the_memory_it_may_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

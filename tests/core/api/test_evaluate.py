@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.predict import Predictor
-from mu2net_core.api.runtime import split_at
+from mu2net_core.api.machine.runtime import split_at
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.models.predict import Predictor
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import object_key
 from mu2net_core.repo import load_system
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.building.samples import evolve_sample
 
 
 @pytest.mark.parametrize(("split", "num_examples"), [("train", 1077), ("validation", 360), ("test", 360)])

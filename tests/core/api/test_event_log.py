@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.event_log import EventLog, event_line
-from mu2net_core.api.events import Compiled
+from mu2net_core.api.evolving.event_log import EventLog, event_line
+from mu2net_core.api.evolving.events import Compiled
 from mu2net_core.errors import InvalidInputError, StorageError
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.events import (
+from mu2net_core.api.evolving.events import (
     ChildFinished,
     Compiled,
     GenerationFinished,
@@ -18,17 +16,19 @@ from mu2net_core.api.events import (
     IterationFinished,
     IterationStarted,
 )
-from mu2net_core.api.evolve import evolve
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.init import init
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.rm_task import rm_task
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotFoundError, SearchError
 from mu2net_core.objects import Children, Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
-from mu2net_core.repo.merge import ancestry
-from mu2net_core.testing.newer import NEWER, STORED_ONLY, add_newer_task
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.repo.history.merging import ancestry
+from mu2net_core.testing.attacks.newer import NEWER, STORED_ONLY, add_newer_task
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 SMALL = {"children": 2, "validations": 1}
 

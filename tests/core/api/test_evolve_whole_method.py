@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.evolve import evolve
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.init import init
-from mu2net_core.api.predict import Predictor
-from mu2net_core.api.replay import replay
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.models.predict import Predictor
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository, load_system, open_repository
@@ -151,7 +151,7 @@ def test_an_iteration_repeats_bit_by_bit_however_it_is_trained(small, settings: 
 
 
 def test_no_setting_of_a_machine_leaves_it(small) -> None:
-    from mu2net_core.api import config
+    from mu2net_core.api.setup import config
 
     world, repo = small()
     config.set_(repo, world.context, "machine.strategy", "sequential")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import mu2net_core as m
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.errors import ConflictError, NotFoundError
-from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.building.samples import sample_repository
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.merge import merge
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import NotFoundError
 from mu2net_core.repo import Repository
-from mu2net_core.repo.outcomes import Progress
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.repo.remotes.reports import Progress
+from mu2net_core.testing.building.samples import evolve_sample
 
 
 def test_brings_work_and_leaves_our_heads(ann: Repository, bob: Repository, context: Context, tmp_path: Path) -> None:

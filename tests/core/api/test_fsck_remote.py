@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck, parse_share
-from mu2net_core.api.merge import merge
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.status import status
-from mu2net_core.api.tag import create as tag
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create as tag
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.rm_task import rm_task
+from mu2net_core.api.upkeep.fsck import fsck, parse_share
 from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, hash_bytes, object_key
 from mu2net_core.repo import Refs, Repository, load_system, open_repository
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 
 def flip(file: Path, at: int | None = None) -> None:

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.push import push
-from mu2net_core.api.running import running
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.iterations.running import running
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.search import Member, Population, SearchState
-from mu2net_core.testing.samples import evolve_sample, sample_task
+from mu2net_core.testing.building.samples import evolve_sample, sample_task
 
 NOW = timedelta(seconds=-60)  # so that even what was made a moment ago is old enough
 

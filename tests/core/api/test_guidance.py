@@ -11,24 +11,24 @@ from pathlib import Path
 import pytest
 
 from mu2net_cli.main import main
-from mu2net_core.api import remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.merge import merge
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import plan_push, push
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.status import status
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import plan_push, push
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Classes
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError, Parcel, TaskReport
+from mu2net_core.repo.remotes.reports import Exchange, ExchangeConflictError, Parcel, TaskReport
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import commit_of
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import commit_of
 
 purge_there = partial(purge, remote="origin", settle=lambda: None)
 

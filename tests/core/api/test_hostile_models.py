@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.predict import Predictor
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.models.predict import Predictor
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.testing.samples import sample_component
+from mu2net_core.testing.building.samples import sample_component
 
 NOW = "2026-01-02T03:04:05.000000+00:00"
 

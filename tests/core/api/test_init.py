@@ -6,12 +6,12 @@ from pathlib import Path
 import jax
 import pytest
 
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.init import init
-from mu2net_core.api.runtime import prepare_jax
+from mu2net_core.api.machine.runtime import prepare_jax
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import AlreadyExistsError, NotFoundError
 from mu2net_core.repo import create_repository, load_system, open_repository
-from mu2net_core.repo.database import ObjectDatabase
+from mu2net_core.repo.core.database import ObjectDatabase
 
 
 def test_a_new_repository_has_a_root_that_belongs_to_no_task(world) -> None:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from mu2net_core.api.leaderboard import leaderboard
+from mu2net_core.api.looking.leaderboard import leaderboard
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.repo import Repository, load_system, visible_snapshot
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 def test_the_system_now_and_at_a_tag(repo: Repository) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.log import HowRun, log, log_entry, parse_since
-from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.looking.log import HowRun, log, log_entry, parse_since
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Children, Commit, Run, encode, hash_bytes, object_key, to_json
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.merge import merge
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture

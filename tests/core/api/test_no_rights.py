@@ -9,18 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import doctor, remote
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import plan_push, push
+from mu2net_core.api.setup import doctor
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import plan_push, push
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository
-from mu2net_core.repo.probe import ProbeReport
+from mu2net_core.repo.probing.place_probe import ProbeReport
 from mu2net_core.storage.local import LocalStore
 from mu2net_core.storage.rights import who_may
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture

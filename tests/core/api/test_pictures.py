@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.pictures import Unreadable, find_pictures
+from mu2net_core.api.models.pictures import Unreadable, find_pictures
 from mu2net_core.errors import DataError
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.evolve import evolve
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.init import init
-from mu2net_core.api.replay import replay
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.data import Source, open_source
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.errors import InvalidInputError, Mu2netError, PluginError
@@ -25,11 +25,11 @@ from mu2net_core.objects import Trial
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.scoring import SCORERS, ScorerFn
 from mu2net_core.search import METHODS, SearchMethod, SearchState, start
-from mu2net_core.testing.methods import SPACE, SYSTEM, SearchMethodTests
-from mu2net_core.testing.plugins import install, see
-from mu2net_core.testing.scorers import ScorerTests
-from mu2net_core.testing.sources import SourceTests
-from mu2net_core.testing.systems import SampleStructure
+from mu2net_core.testing.building.plugins import install, see
+from mu2net_core.testing.building.systems import SampleStructure
+from mu2net_core.testing.conformance.methods import SPACE, SYSTEM, SearchMethodTests
+from mu2net_core.testing.conformance.scorers import ScorerTests
+from mu2net_core.testing.conformance.sources import SourceTests
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {"MU2NET_EVOLVE_METHOD": "greedy", "MU2NET_SCORER_NAME": "bits"}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mu2net_core.api.demo import write_images
-from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.pictures import Picture
-from mu2net_core.api.predict import Prediction, Predictor, Unreadable, predict
-from mu2net_core.api.runtime import split_at
+from mu2net_core.api.machine.runtime import split_at
+from mu2net_core.api.models.demo import write_images
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.models.pictures import Picture
+from mu2net_core.api.models.predict import Prediction, Predictor, Unreadable, predict
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.nn import InputSpec
 from mu2net_core.repo import load_system

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import config
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.foreign_settings import fitting_settings
-from mu2net_core.api.init import init
-from mu2net_core.api.presets import chosen_preset, preset_names
-from mu2net_core.api.settings import effective_preset, unknown_settings
+from mu2net_core.api.settings.foreign_settings import fitting_settings
+from mu2net_core.api.settings.presets import chosen_preset, preset_names
+from mu2net_core.api.settings.settings import effective_preset, unknown_settings
+from mu2net_core.api.setup import config
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.sharing.clone import clone
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.objects import Limits
 from mu2net_core.presets import PRESETS
 from mu2net_core.repo import Config, create_repository, load_system, open_repository
-from mu2net_core.testing.samples import SAMPLE_IDENTITY
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY
 
 MINE = """
 [presets.mine]

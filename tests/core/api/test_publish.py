@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.publish import move_head, publish
-from mu2net_core.api.reset import reset
-from mu2net_core.api.running import is_published, left_behind
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.publish import move_head, publish
+from mu2net_core.api.iterations.running import is_published, left_behind
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Classes, Run, Scorer, encode, object_key
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.merge import ancestry
-from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.history.merging import ancestry
 from mu2net_core.scoring import score
 from mu2net_core.search import Member, Population, SearchState
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_tombstone
+from mu2net_core.testing.worlds.sharing import model_of
 
 AT = "2026-01-02T03:04:05.000000+00:00"
 RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
-from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.objects import Classes
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Progress
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import commit_of, outcomes
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.remotes.reports import Progress
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import commit_of, outcomes
 
 
 def score_of(repo: Repository, task: str) -> float | None:

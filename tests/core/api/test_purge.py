@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api.ancestry import ancestry
-from mu2net_core.api.clone import clone
-from mu2net_core.api.config import set_
 from mu2net_core.api.context import Context
-from mu2net_core.api.evaluate import evaluate
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.leaderboard import leaderboard
-from mu2net_core.api.log import log
-from mu2net_core.api.purge import purge
-from mu2net_core.api.show import show
-from mu2net_core.api.status import status
-from mu2net_core.api.tag import create as tag
-from mu2net_core.api.tasks import tasks
+from mu2net_core.api.looking.ancestry import ancestry
+from mu2net_core.api.looking.leaderboard import leaderboard
+from mu2net_core.api.looking.log import log
+from mu2net_core.api.looking.show import show
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.setup.config import set_
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.tag import create as tag
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import NotFoundError
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.building.samples import evolve_sample
 
 
 def all_bytes(folder: Path) -> bytes:

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
-from mu2net_core.api.tag import create as tag
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create as tag
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import outcomes
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import outcomes
 
 purge_there = partial(purge, remote="origin", settle=lambda: None)
 

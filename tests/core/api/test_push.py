@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
 from mu2net_core.api.context import Context
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Progress
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.remotes.reports import Progress
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
 NOBODY = 65534
 
@@ -120,7 +120,7 @@ _WITHOUT_RIGHTS = textwrap.dedent("""
     from datetime import UTC, datetime
     from pathlib import Path
     from mu2net_core.api.context import Context
-    from mu2net_core.api.push import push
+    from mu2net_core.api.sharing.push import push
     from mu2net_core.codec.root import read_label  # while the rights to read this package are there
     from mu2net_core.errors import Mu2netError
     from mu2net_core.repo import open_repository

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.reflog import reflog
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.looking.reflog import reflog
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import encode, object_key
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_tombstone
 
 
 def test_every_move_is_there_newest_first(repo: Repository, context: Context) -> None:

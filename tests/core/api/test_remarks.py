@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mu2net_core.api import add_task as add_task_module
-from mu2net_core.api import config
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.runtime import split_at
-from mu2net_core.api.show import show
+from mu2net_core.api.looking.show import show
+from mu2net_core.api.machine.runtime import split_at
+from mu2net_core.api.setup import config
+from mu2net_core.api.tasks import add_task as add_task_module
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.data import Described, Resident, absolute_uri, describe_task, shared_uri
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.nn import InputSpec
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import sample_repository
+from mu2net_core.testing.building.samples import sample_repository
 
 SMALL = InputSpec.image(8)
 

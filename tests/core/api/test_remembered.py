@@ -8,17 +8,17 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.publish import publish
-from mu2net_core.api.remembered import remembered, tellable
-from mu2net_core.api.reset import reset
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.publish import publish
+from mu2net_core.api.evolving.remembered import remembered, tellable
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.objects import AccessRule, Classes, Run, Scorer, Trial, Trials
 from mu2net_core.repo import Repository, load_system, record_snapshot
-from mu2net_core.repo.merge import merge
+from mu2net_core.repo.history.merging import merge
 from mu2net_core.search import Member, Population, SearchState
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import model_of
 
 RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
 STINGY = Scorer(factor=0.5)

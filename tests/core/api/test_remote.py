@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import check_remote, remote, tag
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import check_remote, remote, tag
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError, StorageError
-from mu2net_core.repo import Remote, Repository, open_repository, remotes
-from mu2net_core.repo.tracking import Tracking, read_tracking, write_tracking
+from mu2net_core.repo import Remote, Repository, open_repository
+from mu2net_core.repo.remotes import remotes
+from mu2net_core.repo.remotes.tracking import Tracking, read_tracking, write_tracking
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 
 def test_added_remotes_are_listed_and_stay(repo: Repository, context: Context, tmp_path: Path) -> None:

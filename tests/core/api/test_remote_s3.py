@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from botocore.session import Session
 
-from mu2net_core.api import remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import AccessDeniedError
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.servers.servers import Bucket
 
 
 def forbid(bucket: Bucket, action: str) -> None:

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.clone import clone
-from mu2net_core.api.comparison import Replayed, first_difference, outcome_of, surroundings
-from mu2net_core.api.evolve import evolve
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.machine import num_cores, processor
-from mu2net_core.api.push import push
-from mu2net_core.api.replay import replay
-from mu2net_core.api.reset import reset
-from mu2net_core.api.running import running_tips
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.comparison import Replayed, first_difference, outcome_of, surroundings
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.running import running_tips
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.machine.machine import num_cores, processor
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.engine.events import GenerationFinished
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Commit, Run, Seen, Snapshot
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.testing.building.samples import evolve_sample
 
 SEED = 3
 
@@ -135,7 +135,7 @@ def test_run_in_any_other_way_it_gives_another_and_that_is_seen(grown, changes, 
     "changes", [{"children": 10**9}, {"done": 10**9, "generations": 10**9}, {"settings": {"evolve.validations": 10**8}}]
 )
 def test_more_work_than_anybody_means_is_not_begun(grown, changes, monkeypatch) -> None:
-    monkeypatch.setattr("mu2net_core.api.replay._again", lambda *_: pytest.fail("it was begun"))
+    monkeypatch.setattr("mu2net_core.api.evolving.replay._again", lambda *_: pytest.fail("it was begun"))
     repo = grown.open()
     with pytest.raises(InvalidInputError, match=r"is not repeated: it says .* expected up to 1000000 cycles"):
         replay(repo, grown.context, changed(repo, head_of(repo), **changes))

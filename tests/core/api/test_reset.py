@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.log import log
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.tag import create
-from mu2net_core.api.tasks import tasks
+from mu2net_core.api.looking.log import log
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import encode, object_key
 from mu2net_core.repo import HeadState, Repository, open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_tombstone
 
 
 @pytest.fixture

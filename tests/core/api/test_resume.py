@@ -7,17 +7,17 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.publish import move_head
-from mu2net_core.api.recorded import digest_of, recorded_preset
-from mu2net_core.api.reset import reset
-from mu2net_core.api.resume import Asked, Left, look, refuse
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.evolving.publish import move_head
+from mu2net_core.api.iterations.recorded import digest_of, recorded_preset
+from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Head
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.search import SearchState, start
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 CHANGED = {"evolve.generations": 2, "evolve.children": 3, "evolve.batch_size": 16}
 PRESET = recorded_preset("vit-mini", CHANGED)

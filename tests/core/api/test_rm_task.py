@@ -4,16 +4,16 @@ from functools import partial
 
 import pytest
 
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.log import log
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.tasks import tasks
+from mu2net_core.api.looking.log import log
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.rm_task import rm_task
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 def test_a_removed_task_leaves_the_system_but_not_the_history(repo: Repository, context: Context) -> None:

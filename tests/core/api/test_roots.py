@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 import mu2net_core as m
-from mu2net_core.api import remote
-from mu2net_core.api.add_root import add_root
-from mu2net_core.api.add_task import add_task
-from mu2net_core.api.checkpoints import CHECKPOINTS
-from mu2net_core.api.clone import clone
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.init import init
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
-from mu2net_core.api.status import status
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.models.add_root import add_root
+from mu2net_core.api.models.checkpoints import CHECKPOINTS
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.errors import (
     AlreadyExistsError,
     CorruptObjectError,
@@ -30,7 +30,7 @@ from mu2net_core.errors import (
 )
 from mu2net_core.objects import Limits, hash_bytes
 from mu2net_core.repo import load_system, open_repository
-from mu2net_core.testing.checkpoints import public_arrays, write_checkpoint
+from mu2net_core.testing.building.checkpoints import public_arrays, write_checkpoint
 
 MINI = {"preset": "vit-mini"}
 
@@ -119,7 +119,7 @@ def test_a_url_is_read_once(world, served: str, tmp_path: Path) -> None:
 
 def test_a_query_of_a_url_is_not_recorded(world, mini: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     here = world(MU2NET_CACHE_DIR=str(tmp_path / "cache"))
-    monkeypatch.setattr("mu2net_core.storage.download.download", lambda _url, target, **_: copied(mini, target))
+    monkeypatch.setattr("mu2net_core.storage.download", lambda _url, target, **_: copied(mini, target))
     made = init(Path("a"), here.context, root="https://example.org/mini.npz?signature=secret", **MINI)
     assert made.origin is not None
     assert made.origin.source == "https://example.org/mini.npz"
@@ -138,7 +138,7 @@ def test_where_nothing_can_be_reached_the_message_says_where_to_put_the_file(
         raise StorageError(f"Cannot read {url}: no network.", hint="See that this machine is online.")
 
     here = world(MU2NET_CACHE_DIR=str(tmp_path / "cache"))
-    monkeypatch.setattr("mu2net_core.storage.download.download", offline)
+    monkeypatch.setattr("mu2net_core.storage.download", offline)
     with pytest.raises(StorageError, match="no network") as caught:
         init(Path("repo"), here.context, root=name, **MINI)
     assert not (tmp_path / "repo").exists()

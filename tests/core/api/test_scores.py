@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from mu2net_core.api.scores import class_scores, confusions, wilson
+from mu2net_core.api.models.scores import class_scores, confusions, wilson
 
 CLASSES = ("a", "b", "c", "never there", "never said")
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import config
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings import effective_preset, known_keys, setting_descriptions, unknown_settings
+from mu2net_core.api.settings.settings import effective_preset, known_keys, setting_descriptions, unknown_settings
+from mu2net_core.api.setup import config
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.presets import PRESETS, preset_named
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.scoring import SCORERS, decay
 from mu2net_core.search import METHODS, RANDOM
-from mu2net_core.testing.plugins import offer
+from mu2net_core.testing.building.plugins import offer
 
 KEYS = known_keys(preset_named("vit-ti0"))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings import effective_preset, known_keys, unknown_settings
+from mu2net_core.api.settings.settings import effective_preset, known_keys, unknown_settings
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.presets import preset_named
 from mu2net_core.repo import Repository, open_repository

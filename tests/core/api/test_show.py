@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from mu2net_core.api.show import show
+from mu2net_core.api.looking.show import show
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import to_json
 from mu2net_core.repo import Repository, load_system, visible_snapshot
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture

@@ -16,21 +16,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu2net_core.api import config, remote
-from mu2net_core.api.add_task import add_task
 from mu2net_core.api.context import Context
-from mu2net_core.api.keys import fingerprint
-from mu2net_core.api.publish import move_head
-from mu2net_core.api.push import push
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.sharing import policy_for
-from mu2net_core.api.signing import Signer, committer, is_valid, put_commit, signer_of
-from mu2net_core.api.tag import create
+from mu2net_core.api.evolving.publish import move_head
+from mu2net_core.api.setup import config
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.exchanges import policy_for
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create
+from mu2net_core.api.signing.keys import fingerprint
+from mu2net_core.api.signing.signing import Signer, committer, is_valid, put_commit, signer_of
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Commit, Signature, decode, encode, signed_bytes
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 AT = "2026-01-02T03:04:05.000000+00:00"
 COMMIT = Commit(task="a", task_id="1" * 64, parents=("2" * 64,), started_at=AT, finished_at=AT, message="ö")

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import pull, push, remote, tag
-from mu2net_core.api.add_root import add_root
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.purge import purge
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.running import folder_of
-from mu2net_core.api.status import Unfinished, status
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.iterations.running import folder_of
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.looking.status import Unfinished, status
+from mu2net_core.api.models.add_root import add_root
+from mu2net_core.api.sharing import pull, push, remote, tag
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.objects import PUBLIC, AccessRule, to_json
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 def test_an_empty_repository(repo: Repository, context: Context) -> None:

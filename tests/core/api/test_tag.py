@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import push, remote, tag
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.purge import purge
+from mu2net_core.api.sharing import push, remote, tag
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.purge import purge
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, create_repository, load_system
-from mu2net_core.repo.revisions import resolve
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.repo.history.revisions import resolve
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 def test_a_tag_keeps_the_system_of_its_moment(repo: Repository, context: Context) -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.purge import purge
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.tasks import tasks
+from mu2net_core.api.looking.tasks import tasks
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.objects import to_json
 from mu2net_core.repo import Repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 def test_tasks_are_listed_by_name_with_where_they_stand(repo: Repository) -> None:

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import doctor as doctor_module
-from mu2net_core.api import push, remote
 from mu2net_core.api.context import Context
-from mu2net_core.api.doctor import Check, DoctorReport, doctor
-from mu2net_core.api.fsck import fsck
+from mu2net_core.api.setup import doctor as doctor_module
+from mu2net_core.api.setup.doctor import Check, DoctorReport, doctor
+from mu2net_core.api.sharing import push, remote
+from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import NotFoundError, StorageError
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Repository
-from mu2net_core.repo.vetting import forget_note
+from mu2net_core.repo.probing.probe_notes import forget_note
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_damaged_component_comes_back_from_a_remote_or_a_folder(
 
 
 def test_what_was_pushed_is_clean_too(pushed: Repository, context: Context, tmp_path: Path) -> None:
-    from mu2net_core.api.open import open_repo
+    from mu2net_core.api.setup.open import open_repo
 
     assert fsck(open_repo(tmp_path / "hub", context), context).is_clean
 
@@ -158,7 +158,8 @@ def test_the_light_verbs_import_no_heavy_library() -> None:
     import subprocess
 
     code = (
-        "import sys, mu2net_core.api.status, mu2net_core.api.tag, mu2net_core.api.config, mu2net_core.api.open\n"
+        "import sys, mu2net_core.api.looking.status, mu2net_core.api.sharing.tag\n"
+        "import mu2net_core.api.setup.config, mu2net_core.api.setup.open\n"
         "heavy = {'numpy', 'jax', 'flax', 'zarr', 'fsspec', 'tensorflow_datasets'} & set(sys.modules)\n"
         "sys.exit(str(heavy) if heavy else 0)"
     )

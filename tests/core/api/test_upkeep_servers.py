@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fsck import fsck
-from mu2net_core.api.gc import gc
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.repo import ObjectDatabase, Repository, load_system, open_repository
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.servers.servers import Bucket
 
 LONG_AGO = timedelta(seconds=-600)  # so that what was written a moment ago is old enough, whatever the server's clock
 

@@ -7,27 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import config, remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.keys import fingerprint, read_allowed_keys
-from mu2net_core.api.merge import merge
-from mu2net_core.api.pull import pull
-from mu2net_core.api.purge import purge
-from mu2net_core.api.push import push
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
-from mu2net_core.api.signing import put_commit
-from mu2net_core.api.tag import create
-from mu2net_core.api.trust import Trust
-from mu2net_core.api.verify import verify
+from mu2net_core.api.setup import config
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.merge import merge
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.tag import create
+from mu2net_core.api.signing.keys import fingerprint, read_allowed_keys
+from mu2net_core.api.signing.signing import put_commit
+from mu2net_core.api.signing.trust import Trust
+from mu2net_core.api.signing.verify import verify
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.merge import merge as merge_commits
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import outcomes
-from mu2net_core.testing.signers import KEYS, allow, public, sign_as, signed
+from mu2net_core.repo.history.merging import merge as merge_commits
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import outcomes
+from mu2net_core.testing.worlds.signers import KEYS, allow, public, sign_as, signed
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api.workspace import Workspace
+from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.repo import Repository
 from mu2net_core.search import Population, SearchState
-from mu2net_core.testing.samples import sample_component
+from mu2net_core.testing.building.samples import sample_component
 
 STATE = IterationState(
     task="a/b",

@@ -17,7 +17,7 @@ from mu2net_core.codec.nodes import array_node
 from mu2net_core.codec.root import PLAIN_GROUP, group_node, read_label
 from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
 from mu2net_core.objects import PUBLIC, AccessRule, Component, Label, hash_bytes, narrowest
-from mu2net_core.testing.samples import sample_component
+from mu2net_core.testing.building.samples import sample_component
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 TYPES = [

@@ -19,7 +19,7 @@ from mu2net_core.codec.nodes import array_node
 from mu2net_core.codec.root import PLAIN_GROUP, group_node
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Component, Limits
-from mu2net_core.testing.samples import sample_component
+from mu2net_core.testing.building.samples import sample_component
 
 ROOT = group_node({"mu2net": {"config": {}, "format": 1, "name": "x", "readers": None, "trained_by": []}})
 GROUPS = {"zarr.json": ROOT, "params/zarr.json": PLAIN_GROUP}

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image, features
 
 from mu2net_core.data import describe_task, load_split
-from mu2net_core.data.augment import Augmentation, Draw, augment, draw, is_identity
-from mu2net_core.data.augment.jpeg import recompress
+from mu2net_core.data.augmentation import Augmentation, Draw, augment, draw, is_identity
+from mu2net_core.data.augmentation.jpeg import recompress
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
 

@@ -8,7 +8,7 @@ from mu2net_core.data import absolute_uri, data_folder, default_name, open_sourc
 from mu2net_core.data.catalogue import SOURCES, split_uri
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import check_name
-from mu2net_core.testing.plugins import offer
+from mu2net_core.testing.building.plugins import offer
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from PIL import Image
 from mu2net_core.data import Source, SourceInfo, Stored, open_source
 from mu2net_core.data.source import RandomAccess, StoredExamples
 from mu2net_core.objects import Slice
-from mu2net_core.testing.sources import SourceTests
+from mu2net_core.testing.conformance.sources import SourceTests
 
 Open = Callable[[], Source]
 

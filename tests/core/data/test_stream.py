@@ -19,7 +19,7 @@ from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.data.source import Options
 from mu2net_core.errors import DataError
 from mu2net_core.objects import Slice, Task
-from mu2net_core.testing.plugins import offer
+from mu2net_core.testing.building.plugins import offer
 
 ROOT = Path(__file__).parents[3]
 SIZE = (1, 2)

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.runtime import prepare_jax
+from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.engine.programs import Programs
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.search import ChildPlan, Member
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
 @pytest.fixture(scope="session")

@@ -11,14 +11,14 @@ import jax
 import numpy as np
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.runtime import prepare_jax
+from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.engine.generation import train_generation
 from mu2net_core.engine.layout import choose_layout
 from mu2net_core.engine.programs import Programs
 from mu2net_core.search import ChildPlan, Population
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
 def train(strategy: str) -> dict:

@@ -20,10 +20,10 @@ from mu2net_core.nn.kinds import ClassToken, EncoderBlock, EncoderNorm, Head, Po
 from mu2net_core.objectives import Classify
 from mu2net_core.objects import Architecture, Limits
 from mu2net_core.search import Population
-from mu2net_core.testing.families import FamilyTests
-from mu2net_core.testing.kinds import LayerKindTests
-from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.conformance.families import FamilyTests
+from mu2net_core.testing.conformance.kinds import LayerKindTests
 
 SIZES = {"length": 4, "words": 600, "width": 8}  # more words than a byte has values
 CHOSEN = {**BENCH_PRESET.space.defaults, "num_layers": 1}

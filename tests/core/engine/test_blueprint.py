@@ -8,8 +8,8 @@ import pytest
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, num_params
 from mu2net_core.objects import Architecture, ComponentRef, Model, Mutation
 from mu2net_core.search import ChildPlan, Member
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.systems import sample_member, sample_ref
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.systems import sample_member, sample_ref
 
 FAMILY = DenseFamily()
 ARCHITECTURE = Architecture(name="dense", config={"image": 2, "width": 4})

@@ -21,8 +21,8 @@ from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
 from mu2net_core.objects import Component
 from mu2net_core.presets import TrainingConfig
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 TAKEN = InputSpec.image(2)
 

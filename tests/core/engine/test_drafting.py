@@ -8,8 +8,8 @@ from mu2net_core.engine.drafting import Draft, draft_all, grouped
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Mutation, System
 from mu2net_core.search import ChildPlan, Population
-from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import Workbench
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import Workbench
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, NewerError
 from mu2net_core.objectives import Classify, Regress
 from mu2net_core.objects import LIMITS, Component, Model
-from mu2net_core.testing.workbench import Workbench, coloured_images
+from mu2net_core.testing.building.workbench import Workbench, coloured_images
 
 CLASSIFY = Classify()
 
@@ -22,7 +22,7 @@ def trained(bench: Workbench, plan_of):
     """Returns a model trained on the bench, and the same loaded."""
     from mu2net_core.engine.generation import train_generation
     from mu2net_core.search import Population
-    from mu2net_core.testing.systems import SystemBuilder
+    from mu2net_core.testing.building.systems import SystemBuilder
 
     root = bench.root()
     system = SystemBuilder().root(root).task("a").build()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mu2net_core.api.parents import ParentCheck
+from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.fitting import check_adaptable, check_component, model_specs, unfit_parent
 from mu2net_core.errors import CorruptObjectError
@@ -15,8 +15,8 @@ from mu2net_core.nn import family_named
 from mu2net_core.objects import Architecture, Component, ComponentRef, Label, Limits, Model
 from mu2net_core.presets import preset_named
 from mu2net_core.search import Member
-from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 VIT = family_named("vit")
 PRESET = preset_named("vit-mini")

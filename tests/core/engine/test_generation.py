@@ -9,8 +9,8 @@ from mu2net_core.engine.generation import ChildResult, train_generation
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import PUBLIC, AccessRule, Scorer, System, Training
 from mu2net_core.search import ChildPlan, Member, Population
-from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
 def results(shop: Workshop, plans: list[ChildPlan], system: System, *members: Member) -> list[ChildResult]:

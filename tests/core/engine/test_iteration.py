@@ -19,10 +19,10 @@ from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import SearchError
 from mu2net_core.objects import Seen, System, Trial, decode, encode
 from mu2net_core.search import METHODS, MU2NET_PLUS, SearchSpace, SearchState, best, start
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.plugins import offer
-from mu2net_core.testing.systems import SystemBuilder
-from mu2net_core.testing.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
 @pytest.fixture

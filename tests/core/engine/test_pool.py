@@ -4,7 +4,7 @@ import pytest
 
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.objects import Component
-from mu2net_core.testing.samples import sample_component
+from mu2net_core.testing.building.samples import sample_component
 
 
 class Loader:

@@ -16,8 +16,8 @@ from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
 from mu2net_core.engine.programs import _GPU_OPTIONS, _MOST_KEPT, EVALUATION_BATCH, Programs
 from mu2net_core.nn import InputSpec, LayerSpec, VisionTransformer
 from mu2net_core.objectives import Classify
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.workbench import Workbench, coloured_images
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.workbench import Workbench, coloured_images
 
 CONFIG = {"image": 2, "width": 4}
 TRAIN, VALIDATION = coloured_images(48, 3, seed=1), coloured_images(30, 3, seed=2)

@@ -19,7 +19,7 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.nn import Checkpoint, family_named, read_checkpoint
 from mu2net_core.objects import LIMITS
-from mu2net_core.testing.checkpoints import public_arrays, with_new_names, write_checkpoint
+from mu2net_core.testing.building.checkpoints import public_arrays, with_new_names, write_checkpoint
 
 REFERENCE = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")) / "vit_reference"
 FAMILY = family_named("vit")

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import pytest
 
 from mu2net_core.nn import LayerKind, LayerSpec, VisionTransformer
-from mu2net_core.testing.dense import DenseFamily
-from mu2net_core.testing.families import FamilyTests
-from mu2net_core.testing.kinds import LayerKindTests
+from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.conformance.families import FamilyTests
+from mu2net_core.testing.conformance.kinds import LayerKindTests
 
 VIT, DENSE = VisionTransformer(), DenseFamily()
 FLOW = {"tokens": 5}

@@ -12,8 +12,8 @@ from mu2net_core.engine.blueprint import num_params
 from mu2net_core.errors import InternalError, InvalidInputError, NotFoundError
 from mu2net_core.nn import LayerSpec, Params, VisionTransformer, family_named
 from mu2net_core.nn.registry import FAMILIES
-from mu2net_core.testing.plugins import offer
-from mu2net_core.testing.products import dense_flops
+from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.conformance.products import dense_flops
 
 REFERENCE = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")) / "vit_reference"
 FAMILY = family_named("vit")

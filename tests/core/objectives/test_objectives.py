@@ -13,8 +13,8 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_err
 from mu2net_core.errors import NewerError
 from mu2net_core.objectives import Classify, Multilabel, Regress, objective_of
 from mu2net_core.objects import Classes, Labels, Number, Other
-from mu2net_core.testing.objectives import ObjectiveCase, ObjectiveTests
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.testing.building.samples import sample_task
+from mu2net_core.testing.conformance.objectives import ObjectiveCase, ObjectiveTests
 
 N, C = 40, 4
 RNG = np.random.default_rng(5)

@@ -35,7 +35,7 @@ from mu2net_core.objects import (
     encode,
     hash_bytes,
 )
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.testing.building.samples import sample_task
 
 TASK = sample_task("cmaterdb/telugu", AccessRule.only(["cmaterdb/telugu"]))
 REF = ComponentRef(

@@ -28,8 +28,8 @@ from mu2net_core.objects import (
     to_document,
     unknown_in,
 )
-from mu2net_core.testing.newer import NEWER, newer_task
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.testing.attacks.newer import NEWER, newer_task
+from mu2net_core.testing.building.samples import sample_task
 
 TASK = sample_task("a", AccessRule.only(["red"]))
 INPUTS = [
@@ -91,7 +91,7 @@ def test_a_key_that_is_not_known_is_never_dropped(key: str) -> None:
 
 
 def test_keys_of_a_model_that_are_not_known_are_told_wherever_they_are(tmp_path: Any) -> None:
-    from mu2net_core.testing.samples import sample_repository
+    from mu2net_core.testing.building.samples import sample_repository
 
     repo = sample_repository(tmp_path)
     (oid,) = repo.objects.ids("model")

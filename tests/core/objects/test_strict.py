@@ -37,7 +37,7 @@ from mu2net_core.objects import (
     decode_strict,
     encode,
 )
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.testing.building.samples import sample_task
 
 OID, OTHER = "1" * 64, "2" * 64
 NOW = "2026-01-02T03:04:05.000000+00:00"

@@ -30,7 +30,7 @@ from mu2net_core.objects import (
     parse_object_key,
 )
 from mu2net_core.objects.oid import KINDS
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.testing.building.samples import sample_task
 
 A, B, AB, NOBODY = AccessRule.only("a"), AccessRule.only("b"), AccessRule.only("ab"), AccessRule(readers=())
 

@@ -11,12 +11,12 @@ import pytest
 
 from mu2net_core.objects import Snapshot, hash_bytes
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach
-from mu2net_core.repo.tracking import read_tracking, write_tracking
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import attach
+from mu2net_core.repo.remotes.tracking import read_tracking, write_tracking
 from mu2net_core.storage import open_store
-from mu2net_core.testing.losing import BUCKET, FOLDER, Place, contents, seconds
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.losing import BUCKET, FOLDER, Place, contents, seconds
 
 
 @pytest.fixture(autouse=True)

@@ -9,18 +9,18 @@ import pytest
 from mu2net_core.errors import InternalError
 from mu2net_core.objects import PUBLIC, AccessRule, Snapshot
 from mu2net_core.repo import HeadState, Remote, Repository, load_system, open_repository
-from mu2net_core.repo.audience import refused_task
-from mu2net_core.repo.closure import Knowledge, collect
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Counter, TaskReport
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect_or_create
-from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.repo.transfer import send
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.exchange.transfer import send
+from mu2net_core.repo.remotes.audience import refused_task
+from mu2net_core.repo.remotes.closure import Knowledge, collect
+from mu2net_core.repo.remotes.remotes import connect_or_create
+from mu2net_core.repo.remotes.reports import Counter, TaskReport
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
-from mu2net_core.testing.sharing import model_of
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.servers.wrappers import WrappedStore
+from mu2net_core.testing.worlds.sharing import model_of
 
 
 class Recorder(WrappedStore):

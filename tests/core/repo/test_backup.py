@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.epoch import EPOCHS
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.tracking import forget_tracking
-from mu2net_core.testing.samples import evolve_sample
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.epoch import EPOCHS
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.tracking import forget_tracking
+from mu2net_core.testing.building.samples import evolve_sample
 
 
 @pytest.fixture

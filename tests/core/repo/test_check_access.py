@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from mu2net_core.objects import AccessRule, Commit
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.worlds.sharing import model_of
 
 SECRET = AccessRule.only(["secret"])
 

@@ -5,11 +5,11 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.closure import Knowledge, Node, collect, load_manifest, needs, walk
-from mu2net_core.repo.database import decode_manifest
-from mu2net_core.repo.tracking import Tracking
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.repo.core.database import decode_manifest
+from mu2net_core.repo.remotes.closure import Knowledge, Node, collect, load_manifest, needs, walk
+from mu2net_core.repo.remotes.tracking import Tracking
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import model_of
 
 NOTHING = Tracking(url="/srv/shared")
 

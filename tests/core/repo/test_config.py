@@ -7,9 +7,9 @@ import pytest
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.repo import Config, Layers, Remote, Repository, open_repository
-from mu2net_core.repo.config import Value, parse_value, read_user_config
+from mu2net_core.repo.core.config import Value, parse_value, read_user_config
 from mu2net_core.storage import FileLock
-from mu2net_core.testing.samples import SAMPLE_IDENTITY
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY
 
 
 def test_settings_and_remotes_survive_the_file() -> None:
@@ -114,7 +114,7 @@ def test_a_change_never_undoes_anothers(repo: Repository) -> None:
 
 
 def test_two_changes_at_once_are_a_conflict(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mu2net_core.repo.repository._PATIENCE_S", 0.0)
+    monkeypatch.setattr("mu2net_core.repo.core.repository._PATIENCE_S", 0.0)
     outcome: list[str] = []
 
     def change() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu2net_core.objects import Agent, Architecture, Commit, ComponentRef, Model, Scorer, Task, encode, hash_bytes
-from mu2net_core.repo.contest import contenders
-from mu2net_core.repo.merge import ancestry, choose, merge
+from mu2net_core.repo.history.merging import ancestry, choose, merge
+from mu2net_core.repo.history.winner import contenders
 
 REF = ComponentRef(id="0" * 64, name="head", num_params=1, size_bytes=1, trainable=True, operation="root")
 ANN = Agent(id="ann", host="here", device="cpu")

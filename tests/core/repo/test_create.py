@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.open import open_repo
+from mu2net_core.api.setup.open import open_repo
 from mu2net_core.errors import (
     AccessDeniedError,
     AlreadyExistsError,

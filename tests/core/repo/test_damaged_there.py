@@ -11,19 +11,19 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError
 from mu2net_core.objects import hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.epoch import is_epoch_key
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import examine
-from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.checking.fsck_run import examine
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.core.epoch import is_epoch_key
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.exchange.repair_source import GuardedSource
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, model_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FILES: dict[str, Callable[[Repository], str]] = {

@@ -11,9 +11,9 @@ from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputEr
 from mu2net_core.objects import Kind, encode, hash_bytes, object_key
 from mu2net_core.repo import ObjectDatabase, Repository
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.interception import Plan, Trigger, stepping_in
-from mu2net_core.testing.samples import sample_component, sample_task
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import sample_component, sample_task
+from mu2net_core.testing.servers.interception import Plan, Trigger, stepping_in
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 
 def _file(repo: Repository, kind: Kind, oid: str) -> Path:

@@ -11,21 +11,21 @@ import pytest
 
 from mu2net_core.objects import Agent, Snapshot
 from mu2net_core.repo import HeadState, Remote, Repository, create_repository, load_system
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.gc import collect
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter, Exchange, TaskReport
-from mu2net_core.repo.place import here
-from mu2net_core.repo.prefetch import bring_models
-from mu2net_core.repo.purge import bury, store_purge_commit
-from mu2net_core.repo.purged import Purged, is_purge
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, evolve_sample, sample_task, sample_tombstone
-from mu2net_core.testing.sharing import there
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.tombstones import Purged, is_purge
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.prefetch import bring_models
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.reports import Counter, Exchange, TaskReport
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.repo.upkeep.gc import collect
+from mu2net_core.repo.upkeep.place import here
+from mu2net_core.repo.upkeep.purging import bury, store_purge_commit
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, evolve_sample, sample_task, sample_tombstone
+from mu2net_core.testing.worlds.sharing import there
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mu2net_core.repo import Repository
-from mu2net_core.repo.epoch import current_epoch, is_current, new_epoch
-from mu2net_core.repo.fsck import fsck
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.epoch import current_epoch, is_current, new_epoch
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 
 def test_a_new_repository_has_an_epoch_of_its_own(repo: Repository, tmp_path: Path) -> None:

@@ -9,16 +9,16 @@ import pytest
 from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError, StorageError
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, create_repository, load_system, open_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.remotes import RemoteRepository, attach, connect
-from mu2net_core.repo.tracking import forget_tracking, read_tracking
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.remotes.remotes import RemoteRepository, attach, connect
+from mu2net_core.repo.remotes.tracking import forget_tracking, read_tracking
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import broken, commit_of, model_of, outcomes
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.worlds.sharing import broken, commit_of, model_of, outcomes
 
 
 @pytest.fixture

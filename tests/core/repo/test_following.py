@@ -10,17 +10,17 @@ import pytest
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import HeadEntry, decode, encode
 from mu2net_core.repo import HeadState, Remote, Repository, create_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.following import Followed, newest_heads
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import RemoteRepository, connect
-from mu2net_core.repo.tracking import Tracking, read_tracking
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.continuity import Followed, newest_heads
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.remotes.remotes import RemoteRepository, connect
+from mu2net_core.repo.remotes.tracking import Tracking, read_tracking
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import broken
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
+from mu2net_core.testing.worlds.sharing import broken
 
 
 @pytest.fixture

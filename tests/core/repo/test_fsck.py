@@ -11,9 +11,9 @@ import pytest
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import model_of
 
 
 def _problems(repo: Repository) -> set[tuple[str, str]]:
@@ -200,8 +200,8 @@ _KILLED = """
 import sys
 from pathlib import Path
 from mu2net_core.repo import Refs, open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.wrappers import FaultyStore
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.servers.wrappers import FaultyStore
 repo = open_repository(Path(sys.argv[1]))
 store = FaultyStore(repo.store, at=int(sys.argv[2]), how="exit", when=sys.argv[3])
 repo.objects.store, repo.refs = store, Refs(store)
@@ -214,7 +214,7 @@ import resource, sys
 from pathlib import Path
 from mu2net_core.errors import StorageError
 from mu2net_core.repo import open_repository
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 repo = open_repository(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:

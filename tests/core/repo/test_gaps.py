@@ -10,17 +10,18 @@ import pytest
 
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import hash_bytes
-from mu2net_core.repo import Remote, Repository, tracking
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import forget_tracking, read_tracking
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes import tracking
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import forget_tracking, read_tracking
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import clone_of, commit_of, outcomes
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, outcomes
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LOST = entry_key("cats", 3)

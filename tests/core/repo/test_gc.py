@@ -13,16 +13,16 @@ import pytest
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, StorageError
 from mu2net_core.objects import Snapshot, object_key
 from mu2net_core.repo import ObjectDatabase, Refs, Repository, load_system, open_repository
-from mu2net_core.repo.aside import GRACE
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.gc import GcReport, collect
-from mu2net_core.repo.place import Place, here
-from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.reach import Tips, reach, ref_tips
-from mu2net_core.repo.sweep import delete_unless_newer, time_there
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.tombstones import Purged
+from mu2net_core.repo.upkeep.dropped import GRACE
+from mu2net_core.repo.upkeep.gc import GcReport, collect
+from mu2net_core.repo.upkeep.place import Place, here
+from mu2net_core.repo.upkeep.reachable import Tips, reach, ref_tips
+from mu2net_core.repo.upkeep.sweep import delete_unless_newer, time_there
 from mu2net_core.storage import Store
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_task
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.servers.wrappers import FaultyStore, WrappedStore
 
 
 def age(repo: Repository, days: float = 30) -> None:

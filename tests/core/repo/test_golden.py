@@ -18,9 +18,9 @@ from blake3 import blake3
 from mu2net_core.codec.component import encode_component
 from mu2net_core.objects import AccessRule, Component, encode, hash_bytes
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.merge import merge
-from mu2net_core.repo.revisions import resolve
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.history.merging import merge
+from mu2net_core.repo.history.revisions import resolve
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1"

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.log import log
+from mu2net_core.api.looking.log import log
 from mu2net_core.objects import AccessRule
-from mu2net_core.repo import Repository, history, load_system
-from mu2net_core.repo.history import History, forget_history
-from mu2net_core.repo.merge import ancestry, merge
-from mu2net_core.repo.system import load_rules
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo.history import commit_index as history
+from mu2net_core.repo.history.commit_index import History, forget_history
+from mu2net_core.repo.history.merging import ancestry, merge
+from mu2net_core.repo.history.system import load_rules
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 FILE = "history"
 

@@ -10,9 +10,9 @@ import pytest
 
 from mu2net_core.insight.lineage import ancestors, component_lineages, model_chain
 from mu2net_core.objects import Agent, Architecture, Commit, ComponentRef, Model, Task, encode, hash_bytes
-from mu2net_core.repo.closure import walk
-from mu2net_core.repo.merge import ancestry, contains, frontier, merge
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.repo.history.merging import ancestry, contains, frontier, merge
+from mu2net_core.repo.remotes.closure import walk
+from mu2net_core.testing.building.samples import sample_task
 
 LONG = 50_000
 NOW = "2026-01-02T03:04:05.000000+00:00"

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError
 from mu2net_core.objects import HeadEntry, Limits, encode
 from mu2net_core.repo import Repository
-from mu2net_core.repo.config import Config
-from mu2net_core.repo.epoch import current_epoch
-from mu2net_core.repo.purged import Purged
-from mu2net_core.repo.refs import Refs
+from mu2net_core.repo.core.config import Config
+from mu2net_core.repo.core.epoch import current_epoch
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.core.tombstones import Purged
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_repository
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, sample_repository
 
 OID = "1" * 64
 SEEDS: dict[str, tuple[str, bytes, Callable[[Refs], Any]]] = {

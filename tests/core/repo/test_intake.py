@@ -11,14 +11,14 @@ import pytest
 from mu2net_core.errors import StorageError
 from mu2net_core.objects import Limits, object_key
 from mu2net_core.repo import Remote, Repository, create_repository, open_repository
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.outcomes import Counter, Progress
-from mu2net_core.repo.remotes import RemoteRepository
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.remotes.remotes import RemoteRepository
+from mu2net_core.repo.remotes.reports import Counter, Progress
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import broken
-from mu2net_core.testing.wrappers import FaultyStore, LatencyStore, WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import FaultyStore, LatencyStore, WrappedStore
+from mu2net_core.testing.worlds.sharing import broken
 
 READS = frozenset({"read"})
 

@@ -7,11 +7,11 @@ import pytest
 from mu2net_core.errors import ConflictError, InvalidInputError
 from mu2net_core.objects import Agent
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.join import ON_CONFLICT, Policy, join
-from mu2net_core.repo.merge import contains
+from mu2net_core.repo.exchange.joining import ON_CONFLICT, Policy, join
+from mu2net_core.repo.history.merging import contains
 from mu2net_core.storage import Store
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 ME = Agent(id="me", host="here", device="none")
 NOW = "2026-01-02T00:00:00.000000+00:00"

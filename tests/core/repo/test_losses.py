@@ -9,18 +9,18 @@ import pytest
 from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import Kind, Snapshot, encode, hash_bytes, object_key
 from mu2net_core.repo import Repository
-from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import forget_tracking, read_tracking
-from mu2net_core.testing.forging import Forger
-from mu2net_core.testing.losing import BUCKET, FOLDER, LOSSES, Place, check, contents, lost_keys, seconds
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import broken, clone_of, commit_of, outcomes
+from mu2net_core.repo.core.epoch import new_epoch
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.tracking import forget_tracking, read_tracking
+from mu2net_core.testing.attacks.forging import Forger
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.losing import BUCKET, FOLDER, LOSSES, Place, check, contents, lost_keys, seconds
+from mu2net_core.testing.worlds.sharing import broken, clone_of, commit_of, outcomes
 
 
 @pytest.fixture

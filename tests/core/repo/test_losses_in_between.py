@@ -9,15 +9,15 @@ from itertools import chain, repeat
 import pytest
 
 from mu2net_core.repo import Repository
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import connect
-from mu2net_core.testing.losing import BUCKET, NOON, Place, seconds
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import commit_of
-from mu2net_core.testing.wrappers import Watched, WrappedStore
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.servers.wrappers import Watched, WrappedStore
+from mu2net_core.testing.worlds.losing import BUCKET, NOON, Place, seconds
+from mu2net_core.testing.worlds.sharing import commit_of
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ import pytest
 
 from mu2net_core.objects import AccessRule, object_key
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.tracking import read_tracking, write_tracking
-from mu2net_core.testing.losing import Place
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
-from mu2net_core.testing.sharing import clone_of, commit_of, outcomes
+from mu2net_core.repo.core.epoch import new_epoch
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.tracking import read_tracking, write_tracking
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.worlds.losing import Place
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, outcomes
 
 
 @pytest.fixture

@@ -10,23 +10,23 @@ import pytest
 
 from mu2net_core.objects import Agent, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.epoch import EPOCHS, current_epoch, is_epoch_key
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import examine, fsck
-from mu2net_core.repo.guard import GuardedSource
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import TaskReport
-from mu2net_core.repo.patient import patient_there
-from mu2net_core.repo.place import here
-from mu2net_core.repo.purge import bury, store_purge_commit
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.ref_files import entry_key
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.checking.fsck_run import examine, fsck
+from mu2net_core.repo.checking.patient import patient_there
+from mu2net_core.repo.core.epoch import EPOCHS, current_epoch, is_epoch_key
+from mu2net_core.repo.core.ref_files import entry_key
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.exchange.repair_source import GuardedSource
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.reports import TaskReport
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.repo.upkeep.place import here
+from mu2net_core.repo.upkeep.purging import bury, store_purge_commit
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import evolve_sample
-from mu2net_core.testing.sharing import clone_of, outcomes, there
+from mu2net_core.testing.building.samples import evolve_sample
+from mu2net_core.testing.worlds.sharing import clone_of, outcomes, there
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
 PURGED = "refs/purged"

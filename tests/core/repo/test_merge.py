@@ -23,11 +23,11 @@ from mu2net_core.objects import (
     encode,
     hash_bytes,
 )
-from mu2net_core.repo.merge import ancestry, choose, contains, frontier, is_canonical_merge, merge, news
-from mu2net_core.repo.purged import redacted_task
+from mu2net_core.repo.core.tombstones import redacted_task
+from mu2net_core.repo.history.merging import ancestry, choose, contains, frontier, is_canonical_merge, merge, news
 from mu2net_core.scoring import SCORERS, decay
-from mu2net_core.testing.plugins import offer
-from mu2net_core.testing.samples import sample_task
+from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.building.samples import sample_task
 
 BOB = Agent(id="bob", host="there", device="none")
 REF = ComponentRef(id="0" * 64, name="head", num_params=1, size_bytes=1, trainable=True, operation="root")

@@ -6,15 +6,21 @@ import pytest
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.repo import Remote, Repository, create_repository
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import Counter, Progress
-from mu2net_core.repo.prefetch import bring_components, bring_models
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import read_tracking
-from mu2net_core.testing.samples import LAYERS, SAMPLE_IDENTITY, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.remotes.prefetch import bring_components, bring_models
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.reports import Counter, Progress
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.testing.building.samples import (
+    LAYERS,
+    SAMPLE_IDENTITY,
+    add_sample_task,
+    evolve_sample,
+    sample_repository,
+)
+from mu2net_core.testing.worlds.sharing import model_of
 
 
 @pytest.fixture

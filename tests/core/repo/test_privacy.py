@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from mu2net_core.objects import AccessRule, Snapshot, parse_object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import LAYERS, add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 GROUPS = ("grp-red", "grp-blue", "grp-green")
 TASKS = ("task-one", "task-two", "task-three", "task-four")

@@ -10,12 +10,12 @@ import pytest
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, NotFoundError, StorageError
 from mu2net_core.repo import create_repository
-from mu2net_core.repo.probe import ProbeReport, probe, refusal
-from mu2net_core.repo.remote import Remote
-from mu2net_core.repo.remotes import RemoteRepository
-from mu2net_core.repo.vetting import vet
+from mu2net_core.repo.core.remote_config import Remote
+from mu2net_core.repo.probing.place_probe import ProbeReport, probe, refusal
+from mu2net_core.repo.probing.probe_notes import vet
+from mu2net_core.repo.remotes.remotes import RemoteRepository
 from mu2net_core.storage import LocalStore, Store, open_store
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 
 def now() -> datetime:

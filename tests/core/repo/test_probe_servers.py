@@ -9,9 +9,9 @@ import pytest
 from botocore.session import Session
 
 from mu2net_core.errors import AccessDeniedError, NotFoundError, StorageError
-from mu2net_core.repo.probe import ProbeReport, probe, refusal
+from mu2net_core.repo.probing.place_probe import ProbeReport, probe, refusal
 from mu2net_core.storage import open_store
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.testing.servers.servers import Bucket
 
 
 def probed(bucket: Bucket) -> ProbeReport:

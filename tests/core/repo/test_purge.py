@@ -10,14 +10,14 @@ import pytest
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, NotFoundError, StorageError
 from mu2net_core.objects import AccessRule, Agent, Snapshot, object_key
 from mu2net_core.repo import Repository, load_system, open_repository
-from mu2net_core.repo.epoch import current_epoch, is_current
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.place import here
-from mu2net_core.repo.purge import PurgeReport, bury, store_purge_commit
-from mu2net_core.repo.purged import PURGED_SOURCE, Purged, is_purge
-from mu2net_core.repo.survey import survey
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.epoch import current_epoch, is_current
+from mu2net_core.repo.core.tombstones import PURGED_SOURCE, Purged, is_purge
+from mu2net_core.repo.upkeep.place import here
+from mu2net_core.repo.upkeep.purge_survey import survey
+from mu2net_core.repo.upkeep.purging import PurgeReport, bury, store_purge_commit
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.testing.servers.wrappers import FaultyStore, WrappedStore
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
 AGENT = Agent(id="0" * 32, host="test", device="none")

@@ -13,22 +13,22 @@ import pytest
 from mu2net_core.errors import ConflictError, StorageError
 from mu2net_core.objects import AccessRule, Agent
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
-from mu2net_core.repo import purge as purge_module
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.epoch import current_epoch, is_current, new_epoch
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.gc import collect
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.outcomes import TaskReport
-from mu2net_core.repo.place import here
-from mu2net_core.repo.purge import bury, store_purge_commit
-from mu2net_core.repo.purged import is_purge
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.epoch import current_epoch, is_current, new_epoch
+from mu2net_core.repo.core.tombstones import is_purge
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.reports import TaskReport
+from mu2net_core.repo.remotes.tracking import read_tracking
+from mu2net_core.repo.upkeep import purging as purge_module
+from mu2net_core.repo.upkeep.gc import collect
+from mu2net_core.repo.upkeep.place import here
+from mu2net_core.repo.upkeep.purging import bury, store_purge_commit
 from mu2net_core.storage import Store
-from mu2net_core.testing.samples import evolve_sample, sample_task
+from mu2net_core.testing.building.samples import evolve_sample, sample_task
 
 NOW = "2026-01-02T03:04:05.678901+00:00"
 AGENT = Agent(id="0" * 32, host="test", device="none")

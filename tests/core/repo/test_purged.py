@@ -7,9 +7,9 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
 from mu2net_core.objects import AccessRule, encode
 from mu2net_core.repo import Repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.purged import Purged, is_purge, redacted_task
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_tombstone
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.tombstones import Purged, is_purge, redacted_task
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_tombstone
 
 A, B = "a" * 64, "b" * 64
 NOW = "2026-01-02T03:04:05.678901+00:00"

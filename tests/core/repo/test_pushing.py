@@ -10,18 +10,18 @@ import pytest
 from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError
 from mu2net_core.objects import Agent, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, load_system
-from mu2net_core.repo.adopt import adopt
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.join import Policy
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.outcomes import Counter, Progress
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import attach, connect
-from mu2net_core.repo.tracking import forget_tracking, read_tracking
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, pull, there
-from mu2net_core.testing.wrappers import Watched
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.adopting import adopt
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.history.merging import contains
+from mu2net_core.repo.remotes.remotes import attach, connect
+from mu2net_core.repo.remotes.reports import Counter, Progress
+from mu2net_core.repo.remotes.tracking import forget_tracking, read_tracking
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import Watched
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, model_of, outcomes, pull, there
 
 BEST = Policy()
 
@@ -229,8 +229,8 @@ _WORKER = textwrap.dedent("""
     import sys
     from pathlib import Path
     from mu2net_core.repo import open_repository
-    from mu2net_core.repo.pushing import push
-    from mu2net_core.testing.samples import evolve_sample
+    from mu2net_core.repo.exchange.pushing import push
+    from mu2net_core.testing.building.samples import evolve_sample
 
     repo = open_repository(Path(sys.argv[1]))
     seed = sum(repo.agent_id.encode()) * 1000

@@ -12,12 +12,12 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, NotFoundError, StorageError
 from mu2net_core.objects import AccessRule, Snapshot, object_key
 from mu2net_core.repo import Remote, Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.merge import contains
-from mu2net_core.repo.pushing import push
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository
-from mu2net_core.testing.sharing import clone_of, commit_of, model_of, outcomes, there
-from mu2net_core.testing.wrappers import FaultyStore, Watched
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.history.merging import contains
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.servers.wrappers import FaultyStore, Watched
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, model_of, outcomes, there
 
 
 @pytest.fixture
@@ -104,9 +104,9 @@ _KILLED = textwrap.dedent("""
     import os, sys
     from pathlib import Path
     from mu2net_core.repo import Remote, open_repository
-    from mu2net_core.repo.pushing import push
+    from mu2net_core.repo.exchange.pushing import push
     from mu2net_core.storage import open_store
-    from mu2net_core.testing.wrappers import FaultyStore
+    from mu2net_core.testing.servers.wrappers import FaultyStore
 
     os.fsync = lambda handle: None  # a killed process leaves the machine running
     repo = open_repository(Path(sys.argv[1]))

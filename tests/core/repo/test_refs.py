@@ -9,7 +9,7 @@ import pytest
 from mu2net_core.errors import AlreadyExistsError, ConflictError, CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.repo import Refs, Repository
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.servers.wrappers import FaultyStore, WrappedStore
 
 A, B = "a" * 64, "b" * 64
 

@@ -9,11 +9,18 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, Limits, object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, open_repository
-from mu2net_core.repo import remotes as remotes_module
-from mu2net_core.repo.remotes import attach, check_place, component_fetcher, connect, connect_or_create, find_remote
+from mu2net_core.repo.remotes import remotes as remotes_module
+from mu2net_core.repo.remotes.remotes import (
+    attach,
+    check_place,
+    component_fetcher,
+    connect,
+    connect_or_create,
+    find_remote,
+)
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, sample_repository
-from mu2net_core.testing.wrappers import WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, sample_repository
+from mu2net_core.testing.servers.wrappers import WrappedStore
 
 LIKE = Config(identity=SAMPLE_IDENTITY, preset="vit-ti3", settings={"search.mu": 0.2})
 

@@ -10,11 +10,11 @@ import pytest
 
 from mu2net_core.objects import object_key
 from mu2net_core.repo import Refs, Remote, Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.pushing import push
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.pushing import push
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import evolve_sample, sample_repository
-from mu2net_core.testing.sharing import model_of
+from mu2net_core.testing.building.samples import evolve_sample, sample_repository
+from mu2net_core.testing.worlds.sharing import model_of
 
 
 def test_what_a_remote_lacks_comes_from_another_copy(grown: Repository, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.objects import Snapshot
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.revisions import Resolved, check_new_name, resolve
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.repo.history.revisions import Resolved, check_new_name, resolve
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
 @pytest.fixture

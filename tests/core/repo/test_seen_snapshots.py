@@ -11,13 +11,13 @@ import pytest
 
 from mu2net_core.objects import AccessRule, Run, Seen, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository, record_snapshot
-from mu2net_core.repo.closure import needs
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.gc import collect
-from mu2net_core.repo.place import here
-from mu2net_core.repo.pushing import push
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import outcomes, there
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.closure import needs
+from mu2net_core.repo.upkeep.gc import collect
+from mu2net_core.repo.upkeep.place import here
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.worlds.sharing import outcomes, there
 
 
 @pytest.fixture

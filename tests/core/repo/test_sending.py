@@ -12,18 +12,18 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, StorageError
 from mu2net_core.objects import AccessRule, hash_bytes, object_key
 from mu2net_core.repo import Remote, Repository
-from mu2net_core.repo.epoch import new_epoch
-from mu2net_core.repo.fetching import fetch
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.preview import preview
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.refs import Refs
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.tracking import read_tracking
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.epoch import new_epoch
+from mu2net_core.repo.core.refs import Refs
+from mu2net_core.repo.exchange.fetching import fetch
+from mu2net_core.repo.exchange.push_preview import preview
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import read_tracking
 from mu2net_core.storage import open_store
-from mu2net_core.testing.samples import LAYERS, add_sample_task, evolve_sample
-from mu2net_core.testing.sharing import clone_of, commit_of, outcomes, there
-from mu2net_core.testing.wrappers import FaultyStore, Watched, WrappedStore
+from mu2net_core.testing.building.samples import LAYERS, add_sample_task, evolve_sample
+from mu2net_core.testing.servers.wrappers import FaultyStore, Watched, WrappedStore
+from mu2net_core.testing.worlds.sharing import clone_of, commit_of, outcomes, there
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -235,8 +235,8 @@ class TestOldObjects:
 
 def _is_reached(repo: Repository, key: str) -> bool:
     from mu2net_core.objects import parse_object_key
-    from mu2net_core.repo.closure import Knowledge
-    from mu2net_core.repo.tracking import Tracking
+    from mu2net_core.repo.remotes.closure import Knowledge
+    from mu2net_core.repo.remotes.tracking import Tracking
 
     tracking = Tracking(url="", heads=repo.refs.heads(), roots=repo.refs.roots())
     knowledge, node = Knowledge(repo.objects, tracking), parse_object_key(key)

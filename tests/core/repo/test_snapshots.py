@@ -9,12 +9,12 @@ import pytest
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import AccessRule, Snapshot, encode, hash_bytes
 from mu2net_core.repo import Remote, Repository, load_system, record_snapshot, visible_snapshot
-from mu2net_core.repo.closure import needs
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.snapshots import complete, shorten, snapshot_chain
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.snapshots import complete, shorten, snapshot_chain
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.remotes.closure import needs
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 ROOTS = {"default": "2" * 64}
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from mu2net_core.objects import PUBLIC, AccessRule
 from mu2net_core.repo import Remote, Repository, load_system, open_repository, visible_snapshot
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.system import granted_rule
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_task
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.history.system import granted_rule
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_task
 
 SECRET = AccessRule.only(["secret"])
 

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
 from mu2net_core.api.context import Context
-from mu2net_core.api.pull import pull
-from mu2net_core.api.push import push
-from mu2net_core.api.reset import reset
-from mu2net_core.api.rm_task import rm_task
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Classes, Task
 from mu2net_core.repo import Repository
-from mu2net_core.repo.outcomes import Exchange, ExchangeConflictError
-from mu2net_core.repo.purged import redacted_task
-from mu2net_core.repo.told import differences
-from mu2net_core.testing.samples import add_sample_task, evolve_sample, sample_repository, sample_task
-from mu2net_core.testing.sharing import commit_of, model_of, outcomes
+from mu2net_core.repo.core.tombstones import redacted_task
+from mu2net_core.repo.history.wording import differences
+from mu2net_core.repo.remotes.reports import Exchange, ExchangeConflictError
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository, sample_task
+from mu2net_core.testing.worlds.sharing import commit_of, model_of, outcomes
 
 Pair = tuple[Repository, Repository]
 

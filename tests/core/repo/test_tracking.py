@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.repo import HeadState, Remote
-from mu2net_core.repo.tracking import Tracking, forget_tracking, read_tracking, write_tracking
+from mu2net_core.repo.remotes.tracking import Tracking, forget_tracking, read_tracking, write_tracking
 
 ORIGIN = Remote(name="origin", url="/srv/shared")
 STATE = HeadState(task="mnist/odd", number=3, entry_hash="a" * 64, commit="b" * 64)

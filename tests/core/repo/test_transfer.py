@@ -7,16 +7,16 @@ import pytest
 
 from mu2net_core.errors import StorageError
 from mu2net_core.repo import Remote, Repository, create_repository, load_system
-from mu2net_core.repo.closure import Knowledge, collect
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.intake import receive, receive_components
-from mu2net_core.repo.outcomes import Counter
-from mu2net_core.repo.remotes import RemoteRepository, connect_or_create
-from mu2net_core.repo.tracking import Tracking
-from mu2net_core.repo.transfer import send
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.exchange.intake import receive, receive_components
+from mu2net_core.repo.exchange.transfer import send
+from mu2net_core.repo.remotes.closure import Knowledge, collect
+from mu2net_core.repo.remotes.remotes import RemoteRepository, connect_or_create
+from mu2net_core.repo.remotes.reports import Counter
+from mu2net_core.repo.remotes.tracking import Tracking
 from mu2net_core.storage import LocalStore
-from mu2net_core.testing.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample
-from mu2net_core.testing.wrappers import FaultyStore, WrappedStore
+from mu2net_core.testing.building.samples import SAMPLE_IDENTITY, add_sample_task, evolve_sample
+from mu2net_core.testing.servers.wrappers import FaultyStore, WrappedStore
 
 
 @pytest.fixture

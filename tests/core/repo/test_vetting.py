@@ -8,14 +8,15 @@ import pytest
 
 from mu2net_core.errors import AccessDeniedError, InvalidInputError, Mu2netError, StorageError
 from mu2net_core.objects import hash_bytes
-from mu2net_core.repo import Remote, Repository, vetting
-from mu2net_core.repo.probe import ProbeReport, Verdict
-from mu2net_core.repo.pushing import push
-from mu2net_core.repo.remotes import connect
-from mu2net_core.repo.repository import CONFIG
-from mu2net_core.repo.tracking import forget_tracking
-from mu2net_core.repo.vetting import check_vetted, forget_note, read_note, vet
-from mu2net_core.testing.samples import add_sample_task
+from mu2net_core.repo import Remote, Repository
+from mu2net_core.repo.core.repository import CONFIG
+from mu2net_core.repo.exchange.pushing import push
+from mu2net_core.repo.probing import probe_notes as vetting
+from mu2net_core.repo.probing.place_probe import ProbeReport, Verdict
+from mu2net_core.repo.probing.probe_notes import check_vetted, forget_note, read_note, vet
+from mu2net_core.repo.remotes.remotes import connect
+from mu2net_core.repo.remotes.tracking import forget_tracking
+from mu2net_core.testing.building.samples import add_sample_task
 
 REMOTE = Remote(name="team/hub", url="memory://vetting")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mu2net_core.errors import StorageError
-from mu2net_core.repo.workers import NUM_THREADS, Workers
+from mu2net_core.repo.core.workers import NUM_THREADS, Workers
 
 
 def submit(workers: Workers[Any], jobs: Sequence[Callable[[], Any]], then: Callable[[], None]) -> None:
@@ -110,7 +110,7 @@ def test_after_an_error_nothing_runs_any_more() -> None:
 
 
 def test_ctrl_c_leaves_at_once_what_has_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mu2net_core.repo.workers._PATIENCE_S", 0.01)
+    monkeypatch.setattr("mu2net_core.repo.core.workers._PATIENCE_S", 0.01)
     stuck, ran = threading.Event(), []
 
     def interrupt() -> None:

@@ -21,7 +21,7 @@ from mu2net_core.search import (
     start,
     tell,
 )
-from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
 STRUCTURE = SampleStructure()

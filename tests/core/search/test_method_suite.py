@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_core.objects import Trial
 from mu2net_core.search import METHODS, MU2NET_PLUS, ChildPlan, SearchMethod, SearchState
-from mu2net_core.testing.methods import SECRET, SearchMethodTests
+from mu2net_core.testing.conformance.methods import SECRET, SearchMethodTests
 
 
 class TestShippedMethods(SearchMethodTests):

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from mu2net_core.search import ChildPlan, Member, Preparation, SearchSpace, candidates, mutate, rate
-from mu2net_core.testing.systems import SampleStructure, sample_member, sample_ref
+from mu2net_core.testing.building.systems import SampleStructure, sample_member, sample_ref
 
 MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
 SPACE = SearchSpace(

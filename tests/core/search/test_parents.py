@@ -7,7 +7,7 @@ import pytest
 
 from mu2net_core.errors import SearchError
 from mu2net_core.search import Member, sample_parent
-from mu2net_core.testing.systems import sample_member, sample_ref
+from mu2net_core.testing.building.systems import sample_member, sample_ref
 
 DRAWS = 8000
 

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from mu2net_core.search import Member, sample_parent
-from mu2net_core.testing.systems import sample_member, sample_ref
+from mu2net_core.testing.building.systems import sample_member, sample_ref
 
 TINY = Fraction(1, 2**40)
 

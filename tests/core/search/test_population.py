@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mu2net_core.objects import Costs, Scorer, System
 from mu2net_core.search import ChildPlan, Member, Population, SearchSpace, ask, best, start, tell
-from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 SPACE = SearchSpace(
     values={"mu": (0.1, 0.2, 0.3), "learning_rate": (0.01, 0.02, 0.05)},

@@ -7,7 +7,7 @@ import pytest
 from mu2net_core.errors import SearchError
 from mu2net_core.objects import Mutation, System
 from mu2net_core.search import ChildPlan, Population, SearchSpace, ask_random, start
-from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 SPACE = SearchSpace(
     values={"mu": (0.1, 0.2), "momentum": (0.7, 0.8, 0.9), "num_layers": (0, 1), "image_size": (32, 48), "fixed": (1,)},

@@ -5,7 +5,7 @@ import pytest
 from mu2net_core.objects import Costs, Scorer
 from mu2net_core.scoring import score
 from mu2net_core.search import account, accounted_params
-from mu2net_core.testing.systems import sample_member, sample_ref
+from mu2net_core.testing.building.systems import sample_member, sample_ref
 
 COSTS = Costs(params=300, accounted_params=200.0, flops=5000)
 

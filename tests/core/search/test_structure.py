@@ -18,7 +18,7 @@ from mu2net_core.search import (
     mutate,
     start,
 )
-from mu2net_core.testing.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 STRUCTURE = SampleStructure()
 SPACE = SearchSpace(

@@ -27,11 +27,11 @@ from botocore.exceptions import (
 from botocore.session import Session
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
-from mu2net_core.api import remote
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.fetch import fetch
-from mu2net_core.api.push import push
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.fetch import fetch
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import (
     AccessDeniedError,
     CredentialsExpiredError,
@@ -40,15 +40,15 @@ from mu2net_core.errors import (
     StorageError,
 )
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.fsck import fsck
-from mu2net_core.repo.probe import probe
-from mu2net_core.repo.remote import Remote, check_endpoint
+from mu2net_core.repo.checking.fsck_run import fsck
+from mu2net_core.repo.core.remote_config import Remote, check_endpoint
+from mu2net_core.repo.probing.place_probe import probe
 from mu2net_core.storage import azure, gcs, open_store, s3
 from mu2net_core.storage.backend import Trouble
 from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.schemes import open_remote
-from mu2net_core.testing.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.servers import Bucket, free_ports
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+from mu2net_core.testing.servers.servers import Bucket, free_ports
 
 PAGE = b"<!doctype html><html><body>Sign in</body></html>"
 XHTML = b"<html xmlns='http://www.w3.org/1999/xhtml'><body><p>Sign in</p></body></html>"

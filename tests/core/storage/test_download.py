@@ -12,8 +12,8 @@ import pytest
 
 from mu2net_core.errors import AccessDeniedError, CorruptObjectError, InvalidInputError, NotFoundError, StorageError
 from mu2net_core.storage import open_store
-from mu2net_core.storage.download import download
-from mu2net_core.testing.servers import Bucket
+from mu2net_core.storage.downloading import download
+from mu2net_core.testing.servers.servers import Bucket
 
 DATA = bytes(range(256)) * 12_000
 SECRET = "very-secret"

@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_core.errors import AccessDeniedError, AlreadyExistsError, ConflictError, NotFoundError, StorageError
 from mu2net_core.storage import FileLock, LocalStore, Store, files, open_store, replace_file
-from mu2net_core.testing.stores import StoreTests
+from mu2net_core.testing.conformance.stores import StoreTests
 
 
 class TestLocalStore(StoreTests):

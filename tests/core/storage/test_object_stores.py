@@ -18,8 +18,8 @@ from mu2net_core.storage import Store, gcs, open_store, s3
 from mu2net_core.storage.backend import Trouble
 from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.schemes import open_remote
-from mu2net_core.testing.proxy import FaultProxy, Faults
-from mu2net_core.testing.servers import Bucket, free_ports
+from mu2net_core.testing.servers.proxy import FaultProxy, Faults
+from mu2net_core.testing.servers.servers import Bucket, free_ports
 
 BIG = bytes(range(256)) * 1000
 BAD_NETWORK = Faults(lost_replies=0.2, cut_requests=0.1, busy=0.1, truncated=0.1)

@@ -17,7 +17,7 @@ from mu2net_core.storage.memory import MemoryBackend
 from mu2net_core.storage.patience import Patience
 from mu2net_core.storage.places import parse_place
 from mu2net_core.storage.remote import FsspecStore
-from mu2net_core.testing.stores import StoreTests
+from mu2net_core.testing.conformance.stores import StoreTests
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api import remote
-from mu2net_core.api.check_remote import check
-from mu2net_core.api.clone import clone
 from mu2net_core.api.context import Context
-from mu2net_core.api.open import open_repo
-from mu2net_core.api.push import push
+from mu2net_core.api.setup.open import open_repo
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.check_remote import check
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import AccessDeniedError, Mu2netError, StorageError
 from mu2net_core.repo import Repository
 from mu2net_core.storage import FileLock, LocalStore, replace_file
 from mu2net_core.storage.files import read_if_there, translate
-from mu2net_core.testing.samples import add_sample_task, sample_repository
+from mu2net_core.testing.building.samples import add_sample_task, sample_repository
 
 GROUP = stat.S_IRGRP | stat.S_IWGRP
 

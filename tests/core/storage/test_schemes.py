@@ -13,8 +13,8 @@ from mu2net_core.storage.backend import Backend
 from mu2net_core.storage.memory import MemoryBackend
 from mu2net_core.storage.places import Place
 from mu2net_core.storage.schemes import SCHEMES
-from mu2net_core.testing.plugins import offer
-from mu2net_core.testing.stores import StoreTests
+from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.conformance.stores import StoreTests
 
 
 class TestTheirs(StoreTests):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mu2net_core.storage import Store, open_store
-from mu2net_core.testing.servers import Bucket
-from mu2net_core.testing.stores import StoreTests
+from mu2net_core.testing.conformance.stores import StoreTests
+from mu2net_core.testing.servers.servers import Bucket
 
 
 class TestCeph(StoreTests):

@@ -8,8 +8,8 @@ import pytest
 
 from mu2net_core.errors import NotFoundError, StorageError
 from mu2net_core.storage import LocalStore, Store
-from mu2net_core.testing.stores import StoreTests
-from mu2net_core.testing.wrappers import FaultyStore, LatencyStore, WrappedStore
+from mu2net_core.testing.conformance.stores import StoreTests
+from mu2net_core.testing.servers.wrappers import FaultyStore, LatencyStore, WrappedStore
 
 
 class TestWrappedStore(StoreTests):
@@ -46,7 +46,7 @@ def test_an_exit_is_at_once(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib\n"
         "from mu2net_core.storage import LocalStore\n"
-        "from mu2net_core.testing.wrappers import FaultyStore\n"
+        "from mu2net_core.testing.servers.wrappers import FaultyStore\n"
         "try: FaultyStore(LocalStore(pathlib.Path(sys.argv[1])), at=1, how='exit').create('a', b'x')\n"
         "finally: print('survived')"
     )

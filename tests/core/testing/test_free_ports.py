@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from mu2net_core.testing.servers import free_ports
+from mu2net_core.testing.servers.servers import free_ports
 
 
 def test_a_free_port_is_kept_for_the_server_that_will_listen_there() -> None:

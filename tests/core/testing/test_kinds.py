@@ -11,8 +11,8 @@ import pytest
 
 from mu2net_core.nn import InputSpec, LayerKind, LayerSpec, VisionTransformer
 from mu2net_core.nn.kinds import Adapter, PatchEmbedding
-from mu2net_core.testing.families import FamilyTests
-from mu2net_core.testing.kinds import LayerKindTests
+from mu2net_core.testing.conformance.families import FamilyTests
+from mu2net_core.testing.conformance.kinds import LayerKindTests
 
 SPEC = LayerSpec.of("adapter_0", "adapter", flow={"tokens": 3}, dim=2, width=4)
 LARGER = LayerSpec.of("adapter_0", "adapter", flow={"tokens": 3}, dim=3, width=4)

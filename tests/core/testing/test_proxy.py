@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from mu2net_core.testing.proxy import FaultProxy, Faults
+from mu2net_core.testing.servers.proxy import FaultProxy, Faults
 
 BROKEN = (OSError, HTTPException)
 SEEN: list[tuple[str, str, dict[str, str], bytes]] = []

@@ -1,0 +1,1 @@
+"""Roots and tasks, evolve, reset."""

@@ -1,0 +1,45 @@
+"""``mu2net add-root``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mu2net_cli.parsing.options import JsonFlag, RootOption, RootSeedOption
+from mu2net_cli.printing.render import print_json, quantity, short
+from mu2net_cli.printing.transfers import transfer_progress
+from mu2net_cli.session import session_of
+
+__all__ = ["add_root"]
+
+
+def add_root(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the root.")],
+    *,
+    root: RootOption = "random",
+    seed: RootSeedOption = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a root model: one more beginning for first models.
+
+    It has the architecture of the repository's preset. A checkpoint comes once from where it is and is then kept in
+    the user's cache folder. A root never changes, and goes along when heads are pushed, pulled and cloned.
+
+    Example: mu2net add-root imagenet --root augreg:Ti_16
+    """
+    from mu2net_core.api.models.add_root import add_root as add_root_api
+
+    session = session_of(ctx)
+    repo = session.repo()
+    with transfer_progress(session) as watch:
+        result = add_root_api(repo, session.context, name, root=root, seed=seed, watch=watch)
+    if as_json:
+        print_json(result)
+        return
+    source = f" of {result.origin.source}" if result.origin is not None else ""
+    size = f"{result.num_components} components, {quantity(result.num_params)} parameters"
+    session.say(f"Added root {result.name} {short(result.root_id)}{source}: {size}")
+    for remark in result.remarks:
+        session.note(remark)

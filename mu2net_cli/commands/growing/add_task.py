@@ -1,0 +1,96 @@
+"""``mu2net add-task``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mu2net_cli.parsing.options import JsonFlag, parse_readers
+from mu2net_cli.printing.describe import access_text, output_text
+from mu2net_cli.printing.render import percent, print_json, short
+from mu2net_cli.session import session_of
+
+if TYPE_CHECKING:
+    from mu2net_core.objects import Head
+
+__all__ = ["add_task"]
+
+_Spec = Annotated[str | None, typer.Option(metavar="SPEC", help="Examples to use, e.g. 'train[:80%]'.")]
+
+
+def add_task(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="cmaterdb/bangla, folder:PATH, npz:PATH, ...")],
+    *,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Default: what DATASET suggests.")] = None,
+    train: _Spec = None,
+    validation: _Spec = None,
+    test: _Spec = None,
+    private: Annotated[bool, typer.Option("--private", help="No other task may use what is learned.")] = False,
+    readers: Annotated[str | None, typer.Option(metavar="A,B", help="Only these groups may use it.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep (folder:).")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images out (folder:).")] = False,
+    skip_stray: Annotated[
+        bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside the splits, out (folder:).")
+    ] = False,
+    value_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW:HIGH", help="What is black and white in images of more than 8 bits."),
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Add a task: a data set the system shall learn.
+
+    DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH, or
+    sklearn:digits. Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed
+    takes up its last model again if its data, splits and readers are the same.
+
+    Example: mu2net add-task cmaterdb/bangla --private
+    """
+    from mu2net_core.api.tasks.add_task import add_task as add_task_api
+    from mu2net_core.api.tasks.add_task import was_purged
+
+    session = session_of(ctx)
+    repo = session.repo()
+    head = add_task_api(
+        repo,
+        session.context,
+        dataset,
+        name=name,
+        train=train,
+        validation=validation,
+        test=test,
+        private=private,
+        readers=parse_readers(readers),
+        depth=depth,
+        skip_bad=skip_bad,
+        skip_stray=skip_stray,
+        value_range=value_range,
+        data_dir=str(session.path(data_dir)) if data_dir else None,
+        on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),
+    )
+    if as_json:
+        print_json(head)
+        return
+    task = head.task
+    counts = ", ".join(f"{split.num_examples} {name}" for name, split in task.splits.items())
+    access = access_text(task.name, task.access.readers)
+    output = output_text(task.output.kind, task.output.size)
+    session.say(f"Added task {task.name} ({access}): {output}; {counts} examples of {task.source}")
+    if head.commit.parents:
+        session.say(_again(head, purged=was_purged(repo, head)))
+    session.note(f"Next: mu2net evolve --task {shlex.quote(task.name)}")
+
+
+def _again(head: Head, *, purged: bool) -> str:
+    """Returns what became of the model of a task that was removed before."""
+    if purged:
+        return "It was purged before and begins anew: nothing is left of what it had learned"
+    if head.model is None:
+        return "It was removed before and continues its history without a model: none was made for this very task"
+    quality = f"validation {percent(head.model.quality)}, test {percent(head.model.test_quality)}"
+    return f"It was removed before and takes up its last model again: {short(head.model_id)} ({quality})"

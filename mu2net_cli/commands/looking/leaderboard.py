@@ -1,0 +1,70 @@
+"""``mu2net leaderboard``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mu2net_cli.parsing.completion import complete_tag
+from mu2net_cli.parsing.options import JsonFlag
+from mu2net_cli.printing.render import Column, percent, print_json, print_table, quantity
+from mu2net_cli.session import session_of
+
+if TYPE_CHECKING:
+    from mu2net_core.insight import Row
+
+__all__ = ["leaderboard"]
+
+_COLUMNS = (
+    Column(title="task", style="bold"),
+    *(Column(title=t, align="right") for t in ("validation", "test", "parameters", "accounted", "FLOPs", "blocks")),
+    Column(title="shared", align="right"),
+    Column(title="iterations", align="right"),
+    Column(title="grown from"),
+    Column(title="knowledge from"),
+)
+
+_NARROW = {"task", "validation", "test", "parameters", "blocks", "shared", "iterations"}
+
+
+def leaderboard(
+    ctx: typer.Context,
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TAG", help="As it was at a tag or snapshot.", autocompletion=complete_tag),
+    ] = None,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns on a terminal too.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare the tasks: accuracy, size and cost of their models.
+
+    'accounted' is the task's share of its model's parameters, 'blocks' how many transformer blocks it has, 'shared' how
+    many of all its layers the models of other tasks use too, e.g. 4/7.
+    A terminal shows the columns that fit 80 characters unless --wide; a pipe always gets all.
+
+    Example: mu2net leaderboard
+    """
+    from mu2net_core.api.looking.leaderboard import leaderboard as leaderboard_api
+
+    session = session_of(ctx)
+    board = leaderboard_api(session.repo(), at)
+    if as_json:
+        print_json(board)
+        return
+    narrow = sys.stdout.isatty() and not wide
+    chosen = [place for place, column in enumerate(_COLUMNS) if not narrow or column.title in _NARROW]
+    rows = ([cells[place] for place in chosen] for cells in map(_cells, board.rows))
+    print_table(session, [_COLUMNS[place] for place in chosen], rows)
+    mean = f"mean validation {percent(board.mean_validation)}, test {percent(board.mean_test)}"
+    session.note(f"{mean}; {board.num_components} components with {quantity(board.params)} parameters in all")
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    sizes = (quantity(row.params), quantity(row.accounted_params), quantity(row.flops))
+    shared = "-" if row.components is None else f"{row.shared_components}/{row.components}"
+    blocks = "-" if row.blocks is None else str(row.blocks)
+    origin = (row.parent_task or ("root" if row.model else "-"), ", ".join(row.knowledge_from) or "-")
+    return (row.task, percent(row.validation), percent(row.test), *sizes, blocks, shared, str(row.iterations), *origin)

@@ -1,0 +1,55 @@
+"""``mu2net pull``."""
+
+from __future__ import annotations
+
+import typer
+
+from mu2net_cli.parsing.options import JsonFlag
+from mu2net_cli.printing.exchange import (
+    Names,
+    OnConflict,
+    OnConflictOption,
+    RequireSigned,
+    exit_unless_whole,
+    report,
+    reporting_conflicts,
+    split_names,
+    transfer_progress,
+)
+from mu2net_cli.session import session_of
+
+__all__ = ["pull"]
+
+
+def pull(
+    ctx: typer.Context,
+    names: Names = None,
+    *,
+    on_conflict: OnConflictOption = OnConflict.BEST,
+    require_signed: RequireSigned = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fetch from a remote and merge into the local heads.
+
+    A head that moved on both sides keeps both histories and the model with the better score.
+
+    Example: mu2net pull
+    """
+    from mu2net_core.api.sharing.pull import pull as pull_api
+
+    session = session_of(ctx)
+    repo = session.repo()
+    remote, tasks = split_names(repo, names)
+    telling = reporting_conflicts(session, direction="From", as_json=as_json)
+    with telling, transfer_progress(session) as watch:
+        result = pull_api(
+            repo,
+            session.context,
+            remote,
+            tasks,
+            on_conflict=on_conflict.value,
+            require_signed=require_signed,
+            progress=watch,
+        )
+    report(session, result, direction="From", as_json=as_json)
+    exit_unless_whole(session, result)

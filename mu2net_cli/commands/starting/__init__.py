@@ -1,0 +1,1 @@
+"""init, clone, demo and help."""

@@ -1,0 +1,1 @@
+"""config, verify, fsck, gc, cache, doctor."""

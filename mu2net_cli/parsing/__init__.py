@@ -1,0 +1,1 @@
+"""From words of a command line to the call of a verb."""

@@ -1,0 +1,1 @@
+"""What evolve shows while it runs."""

@@ -1,0 +1,140 @@
+"""Where an evolution stands: as a table for a terminal, as one line for a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from mu2net_cli.printing.render import duration, percent
+from mu2net_cli.printing.text import visible
+from mu2net_core.api.evolving.events import (
+    ChildFinished,
+    Compiled,
+    Compiling,
+    CycleFinished,
+    Event,
+    GenerationFinished,
+    GenerationStarted,
+    IterationDropped,
+    IterationFinished,
+    IterationsQueued,
+    IterationStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+__all__ = ["Board"]
+
+_LEAST_ROWS = 3
+
+
+@dataclass(slots=True)
+class _Row:
+    """Where one task stands on the board."""
+
+    iteration: int = 0
+    generations: int = 0
+    children: int = 0
+    cycles: int = 0
+    generation: int = 0
+    children_done: int = 0
+    cycle: int = 0
+    best: float | None = None
+    state: str = "starting"
+    ends_at: float | None = None
+
+    @property
+    def doing(self) -> str:
+        """What the task is at; of the cycles the one that is trained now."""
+        return f"cycle {self.cycle}/{self.cycles}" if self.state == "training" else self.state
+
+
+class Board:
+    """Takes events in, and says where everything stands."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """Makes an empty board; ``clock`` returns seconds."""
+        self._rows: dict[str, _Row] = {}
+        self._clock = clock
+        self._began = clock()
+        self._compiling: str | None = None
+
+    def update(self, event: Event) -> None:
+        """Takes in one event."""
+        match event:
+            case Compiling():
+                self._compiling = event.what
+            case Compiled():
+                self._compiling = None if event.what == self._compiling else self._compiling
+            case IterationsQueued() | IterationDropped():
+                pass
+            case IterationStarted():
+                self._rows.pop(event.task, None)  # what goes on now is the last row
+                self._rows[event.task] = _Row(
+                    iteration=event.iteration,
+                    generations=event.generations,
+                    children=event.children,
+                    cycles=event.schedule.cycles,
+                    generation=event.resumed_generation,
+                )
+            case _:
+                self._note(self._rows.setdefault(event.task, _Row(iteration=event.iteration)), event)
+
+    def _note(self, row: _Row, event: Event) -> None:
+        match event:
+            case GenerationStarted():
+                row.generation, row.children_done, row.cycle, row.state = event.generation + 1, 0, 1, "training"
+            case CycleFinished():
+                row.cycle = min(event.cycle + 2, row.cycles)
+            case ChildFinished():
+                row.children_done, row.cycle, row.best = row.children_done + 1, 1, event.best_quality
+                row.state = "training" if row.children_done < row.children else "storing"
+            case GenerationFinished():
+                row.best, row.ends_at = event.best_quality, self._clock() + event.eta_s
+            case IterationFinished():
+                row.best, row.state, row.ends_at = event.validation, f"test {percent(event.test)}", None
+
+    def line(self) -> str:
+        """Returns where the running iteration stands, in one line."""
+        so_far = f"({duration(self._clock() - self._began)} so far)"
+        if not self._rows:
+            return f"starting {so_far}"
+        task, row = next(reversed(self._rows.items()))
+        where = f"{task}: iteration {row.iteration}, generation {row.generation} of {row.generations}"
+        child = min(row.children_done + 1, row.children)
+        compiling = ", compiling" if self._compiling is not None else ""
+        return f"{where}, child {child} of {row.children}: {row.doing}{compiling} {so_far}"
+
+    def view(self, height: int = 24) -> Group:
+        """Returns a table with one row per task, the last ones if there are more than fit ``height``, and the time."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("task", overflow="fold")  # the one that gives way
+        for title in ("iter.", "gen.", "children", "best"):
+            table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("now", no_wrap=True)
+        shown = list(self._rows.items())[-max(_LEAST_ROWS, height - 4) :]
+        for task, row in shown:
+            table.add_row(Text(visible(task)), *self._cells(row, is_last=row is shown[-1][1]))
+        return Group(table, Text(self._time(hidden=len(self._rows) - len(shown))))
+
+    def _cells(self, row: _Row, *, is_last: bool) -> tuple[str, ...]:
+        doing = "compiling" if is_last and self._compiling is not None else row.doing
+        counts = (f"{row.generation}/{row.generations}", f"{row.children_done}/{row.children}")
+        return (str(row.iteration), *counts, percent(row.best), doing)
+
+    def _time(self, hidden: int) -> str:
+        """Returns the last line: short, so that the ^C of a terminal fits behind it."""
+        parts = [duration(self._clock() - self._began)]
+        ends_at = next(reversed(self._rows.values())).ends_at if self._rows else None
+        if ends_at is not None and ends_at > self._clock():
+            parts.append(f"about {duration(ends_at - self._clock())} left")
+        if hidden:
+            parts.append(f"{hidden} more above")
+        return ", ".join(parts)

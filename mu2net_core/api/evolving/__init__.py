@@ -1,0 +1,1 @@
+"""evolve and replay, and what they tell while they run."""

@@ -1,0 +1,288 @@
+"""``evolve``: agents improve tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
+from mu2net_core.api.evolving.laboratory import Laboratory
+from mu2net_core.api.evolving.publish import Published, publish
+from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
+from mu2net_core.api.iterations.recorded import changed_settings
+from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.models.cache import keep_bounded
+from mu2net_core.api.quiet import ignore
+from mu2net_core.api.settings.settings import effective_preset
+from mu2net_core.api.signing.signing import signer_of
+from mu2net_core.engine import Event, IterationDropped, IterationState, run_iteration
+from mu2net_core.errors import (
+    CorruptObjectError,
+    DataError,
+    InvalidInputError,
+    Mu2netError,
+    NewerError,
+    NotFoundError,
+    SearchError,
+)
+from mu2net_core.objects import LARGEST_COUNT, Head, System
+from mu2net_core.presets import Preset, preset_values
+from mu2net_core.repo import Repository, load_system, record_snapshot
+from mu2net_core.repo.history import near
+from mu2net_core.search import Member, best
+from mu2net_core.seeds import derive_seed
+
+__all__ = ["EvolveResult", "IterationResult", "evolve"]
+
+_LARGEST_SEED = 2**53
+_OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
+"""What the first line about an iteration says anyway."""
+_ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
+"""What is wrong with one task, its data or its model, and keeps no other from being improved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    repo: Repository
+    context: Context
+    preset: Preset
+    asked: Asked
+    restart: bool
+    deadline_s: float | None
+    on_event: Callable[[Event], None]
+    _labs: dict[str, Laboratory] = field(default_factory=dict)
+
+    def out_of_time(self) -> bool:
+        return self.deadline_s is not None and time.monotonic() >= self.deadline_s
+
+    def lab(self, preset: Preset) -> Laboratory:
+        """Returns where iterations of ``preset`` are run: one that was interrupted keeps its own settings."""
+        key = repr(preset)
+        if key not in self._labs:
+            self._labs[key] = Laboratory.of(self.repo, self.context, preset, self.on_event)
+        return self._labs[key]
+
+
+def evolve(
+    repo: Repository,
+    context: Context,
+    *,
+    tasks: Sequence[str],
+    iterations: int = 1,
+    generations: int | None = None,
+    children: int | None = None,
+    validations: int | None = None,
+    seed: int | None = None,
+    budget_s: float | None = None,
+    restart: bool = False,
+    on_event: Callable[[Event], None] = ignore,
+) -> EvolveResult:
+    """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
+
+    A task whose data or model cannot be used is left out, and said, as long as any other can be improved.
+
+    Iterations that were interrupted go first and count. Each goes on after its last finished generation with its own
+    seed and settings, whatever the settings are now; where an option says something else, or where it cannot go on,
+    that is an error before anything is done. ``restart`` drops what it trained, and it begins anew.
+
+    Args:
+        repo: to improve.
+        context: of this process.
+        tasks: names; an empty sequence is an error.
+        iterations: per task.
+        generations: per iteration; the repository's setting if None. An interrupted one can be given more.
+        children: per generation; likewise.
+        validations: training cycles per child; likewise.
+        seed: every random decision derives from it; None takes that of an interrupted iteration, or draws one.
+        budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
+            ends with the best there is.
+        restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
+        on_event: told of everything that happens.
+
+    Raises:
+        NotFoundError: no such task.
+        InvalidInputError: a number or setting that cannot be right.
+        SearchError: no task at all, no root, or no child that trained to a finite loss.
+        ConflictError: another process evolves the same task in this working copy; or an interrupted iteration cannot go
+            on, or not as asked.
+    """
+    deadline_s = None if budget_s is None else time.monotonic() + budget_s
+    _check(tasks, iterations, seed)
+    options = {"evolve.generations": generations, "evolve.children": children, "evolve.validations": validations}
+    preset = effective_preset(repo, context, options)
+    system = load_system(repo)
+    for name in tasks:
+        _head(system, name)
+    if not system.roots:
+        raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
+    asked = Asked(seed=seed, generations=generations, children=children, validations=validations)
+    unfinished = {} if restart else unfinished_of(repo, context, system, tasks, asked)
+    signer_of(repo, context)  # a key that cannot be used shows now, not after hours
+    run = _Run(
+        repo=repo,
+        context=context,
+        preset=preset,
+        asked=asked,
+        restart=restart,
+        deadline_s=deadline_s,
+        on_event=on_event,
+    )
+    run.lab(preset)  # settings that cannot be right show now
+    agenda = agenda_of(tasks, iterations, unfinished)
+    if (plan := queued(agenda, unfinished)) is not None:
+        on_event(plan)
+    used = _seed(repo, context, unfinished) if seed is None else seed
+    result = _run_all(run, agenda, used)
+    keep_bounded(repo, context)
+    return result
+
+
+def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:
+    if not tasks:
+        raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task sklearn:digits")
+    if iterations < 1:
+        raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
+    if seed is not None and abs(seed) > _LARGEST_SEED:
+        raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {seed}.")
+
+
+def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
+    """Runs one iteration after the other; raises what is wrong with the first task if none can be improved."""
+    results, failed, pending = list[IterationResult](), dict[str, Mu2netError](), list(agenda)
+    while pending and not (results and run.out_of_time()):
+        name = pending.pop(0)
+        try:
+            results.append(_iterate(run, name, seed))
+        except _ITS_OWN as exc:
+            failed[name] = exc
+            pending = [other for other in pending if other != name]
+            if pending or results:
+                run.context.warn(" ".join([f"{name} is left out: {exc.message}", *([exc.hint] if exc.hint else [])]))
+    if failed and not results:
+        raise next(iter(failed.values()))
+    return EvolveResult(seed=seed, iterations=tuple(results), not_begun=tuple(pending), left_out=tuple(failed))
+
+
+def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
+    workspace = Workspace.of(run.repo, name)
+    with workspace.lock(name):
+        began = time.perf_counter()
+        system = load_system(run.repo)
+        head = _head(system, name)
+        left = _left(run, workspace, head)
+        lab = run.lab(left.preset or run.preset)
+        usable = lab.parents.of(system, name)  # what cannot go on says so before data is read
+        state = left.state or _begin(run, lab, workspace, usable, head, seed)
+        shop = lab.open_shop(head, workspace)
+        state = run_iteration(
+            state,
+            shop,
+            system=lambda: _newest(run, lab, name),
+            record=lambda seen: record_snapshot(run.repo, seen, name),
+            checkpoint=workspace.save,
+            on_event=run.on_event,
+            out_of_time=run.out_of_time,
+        )
+        outcome = _publish(run, lab, workspace, state, head)
+        result = result_of(lab, state, head.task, outcome, time.perf_counter() - began)
+    run.on_event(finished(result))
+    return result
+
+
+def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
+    """Measures the best model on the test split, unless it was before, and moves the head to it."""
+    winner = best(state.population)
+    if winner is None:
+        raise _without_a_model(run, lab, workspace, state)
+    known = winner.model.test_quality
+    measured = lab.test(head, winner, workspace) if known is None else None
+    test = measured.quality if measured is not None else known or 0.0
+    published = _end(run, lab, workspace, state, winner, test)
+    tally = None if measured is None else measured.tally
+    return Outcome(winner=winner, published=published, test=test, tally=tally)
+
+
+def _end(
+    run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, winner: Member | None, test: float
+) -> Published:
+    account, device = lab.account_of(state), lab.provenance["device"]
+    return publish(run.repo, run.context, workspace, state, winner, test, account, device=device)
+
+
+def _without_a_model(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState) -> SearchError:
+    """Records an iteration that came to nothing and returns its error; before its end it can still go on."""
+    failed = f"None of the {state.counts.sampled} children of {state.task} trained to a finite loss"
+    if state.generation < state.generations:
+        return SearchError(
+            f"{failed} before the time ran out, in {state.generation} of {state.generations} generations.",
+            hint="The same command goes on with the others.",
+        )
+    _end(run, lab, workspace, state, None, 0.0)
+    return SearchError(
+        f"{failed}.", hint="Run it again: another seed samples other learning rates, and --children N more of them."
+    )
+
+
+def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
+    """Returns what goes on, if anything does; says under which settings, and what is dropped where that was asked."""
+    name = head.task.name
+    left = look(run.repo, workspace, head, run.asked)
+    if run.restart and left.kind not in {"none", "published"}:
+        if left.state is not None:
+            dropped = left.state
+            run.on_event(IterationDropped(task=name, iteration=dropped.iteration, generations=dropped.generation))
+        return Left(kind="none")
+    refuse(run.context, {name: left}, run.asked)
+    if left.kind != "ready" or left.preset is None:
+        return Left(kind="none")
+    own, now = preset_values(left.preset), preset_values(run.preset)
+    other = [
+        f"{key} {own[key]} ({now[key]} now)" for key in sorted(own) if key not in _OPTIONS and own[key] != now[key]
+    ]
+    if other:
+        run.context.warn(f"{name} goes on with the settings it began with: {', '.join(other)}")
+    return left
+
+
+def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
+    name, training = head.task.name, lab.preset.training
+    workspace.clear()
+    return IterationState(
+        task=name,
+        task_id=head.commit.task_id,
+        base=head.commit_id,
+        snapshot=record_snapshot(run.repo, system, name),
+        iteration=min(head.commit.iteration + 1, LARGEST_COUNT),
+        seed=seed,
+        generations=training.generations,
+        children=training.children,
+        preset=lab.preset.name,
+        changed=changed_settings(lab.preset),
+        settings=lab.digest,
+        search=lab.begin(system, name, head.commit_id),
+        started_at=run.context.timestamp(),
+    )
+
+
+def _head(system: System, name: str) -> Head:
+    if name not in system.heads:
+        raise NotFoundError(f"There is no task {name!r}.", hint=near(name, tuple(system.heads), "mu2net tasks"))
+    return system.heads[name]
+
+
+def _newest(run: _Run, lab: Laboratory, name: str) -> System:
+    """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
+    system = load_system(run.repo)
+    _head(system, name)
+    return lab.parents.of(system, name)
+
+
+def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Left]) -> int:
+    """Returns the seed of the first interrupted iteration, so that all goes on as it began; else a fresh one."""
+    for left in unfinished.values():
+        if left.state is not None:
+            return left.state.seed
+    return derive_seed(0, repo.agent_id, context.timestamp()) % 2**31

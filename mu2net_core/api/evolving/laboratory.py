@@ -1,0 +1,141 @@
+"""What every iteration of one preset shares: compiled programs, checked parents, the task's examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.parents import ParentCheck
+from mu2net_core.api.evolving.remembered import remembered
+from mu2net_core.api.iterations.recorded import changed_settings, digest_of
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.machine.machine import num_cores, processor
+from mu2net_core.api.machine.runtime import prepare_jax, programs_of, provenance, split_at, task_data
+from mu2net_core.api.settings.buildable import check_buildable
+from mu2net_core.api.settings.settings import effective_machine
+from mu2net_core.engine import (
+    Compiled,
+    Compiling,
+    ComponentPool,
+    Event,
+    IterationState,
+    LoadedModel,
+    Measured,
+    Programs,
+    Workshop,
+    measure,
+)
+from mu2net_core.objectives import objective_of
+from mu2net_core.objects import Head, Run, System, encode, hash_bytes
+from mu2net_core.presets import Preset
+from mu2net_core.repo import Repository
+from mu2net_core.repo.history import granted_rule
+from mu2net_core.scoring import SCORERS
+from mu2net_core.search import METHODS, Member, SearchState, start
+
+__all__ = ["Laboratory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory:
+    """Where iterations are run, one after the other.
+
+    Attributes:
+        repo: whose tasks.
+        context: of this process.
+        preset: with all settings in force.
+        programs: compiled so far.
+        parents: leaves out models that no child can be made from.
+        provenance: device kind and library versions.
+    """
+
+    repo: Repository
+    context: Context
+    preset: Preset
+    programs: Programs
+    parents: ParentCheck
+    provenance: Mapping[str, str]
+
+    @classmethod
+    def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Laboratory:
+        """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
+        METHODS.load(preset.training.method)  # what is not installed shows now
+        SCORERS.load(preset.scorer.name)
+        check_buildable(preset, repo.limits)
+        prepare_jax(context)
+        programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
+        programs.on_wait = lambda what: on_event(Compiling(what=what))
+        return cls(
+            repo=repo,
+            context=context,
+            preset=preset,
+            programs=programs,
+            parents=ParentCheck(
+                context=context,
+                preset=preset,
+                family=programs.family,
+                limits=repo.limits,
+                label_of=repo.objects.label,
+            ),
+            provenance=provenance(programs, effective_machine(repo, context)),
+        )
+
+    @property
+    def digest(self) -> str:
+        """The hash of all settings in force: another batch size or search space makes other children."""
+        return digest_of(self.preset)
+
+    def begin(self, system: System, task: str, base: str) -> SearchState:
+        """Returns what a search method knows when an iteration on a task begins at the commit ``base``."""
+        scorer = self.preset.scorer
+        population, before = start(system, task, scorer), remembered(self.repo, base, scorer)
+        return SearchState(population=population, scorer=scorer, before=before)
+
+    def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
+        """Returns the workshop for the task of ``head``, its examples on the device; trained arrays go to a workspace.
+
+        Raises:
+            DataError: the examples are missing, or are not those of the task.
+        """
+        task = head.task
+        return Workshop(
+            task=task,
+            task_id=head.commit.task_id,
+            access=granted_rule(self.repo, head.commit_id),
+            preset=self.preset,
+            data=task_data(self.repo, self.context, task, self.preset),
+            programs=self.programs,
+            pool=ComponentPool(workspace.component, bring=workspace.bring),
+            save_component=workspace.save_component,
+            model_id=lambda model: hash_bytes(encode(model)),
+            provenance=self.provenance,
+        )
+
+    def test(self, head: Head, winner: Member, workspace: Workspace) -> Measured:
+        """Returns what an iteration's best model is worth on the test split."""
+        model = LoadedModel.of(
+            winner.model,
+            num_outputs=head.task.output.size,
+            programs=self.programs,
+            limits=self.repo.limits,
+            load=workspace.component,
+            bring=workspace.bring,
+        )
+        feed = split_at(self.repo, self.context, head.task, "test", model.input_spec)
+        return measure(model, objective_of(head.task), feed)
+
+    def account_of(self, state: IterationState) -> Run:
+        """Returns what a commit says of how an iteration was run here, so that it can be repeated."""
+        return Run(
+            preset=self.preset.name,
+            settings=changed_settings(self.preset),
+            digest=self.digest,
+            seed=state.seed,
+            generations=state.generations,
+            children=state.children,
+            done=state.generation,
+            processor=processor(),
+            cores=num_cores(),
+            seen=state.seen,
+        )

@@ -1,0 +1,87 @@
+"""Which models of a system children can be made from: those of others are checked before anything is built on them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.models.usable import check_usable
+from mu2net_core.engine import unfit_parent
+from mu2net_core.errors import CorruptObjectError, DataError, NewerError
+from mu2net_core.nn import ArchitectureFamily
+from mu2net_core.objects import Head, Limits, Model, System, Task, hidden_training, unknown_in
+from mu2net_core.presets import Preset
+from mu2net_core.repo.remotes import LabelOf
+
+__all__ = ["ParentCheck"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentCheck:
+    """Leaves models out that no child can be made from, and says so once for each.
+
+    Attributes:
+        context: is told.
+        preset: that is evolved.
+        family: of its architecture.
+        limits: of what is built.
+        label_of: returns whose data trained a component, None if it is not here.
+    """
+
+    context: Context
+    preset: Preset
+    family: ArchitectureFamily
+    limits: Limits
+    label_of: LabelOf
+    _reasons: dict[str, str | None] = field(default_factory=dict)
+
+    def of(self, system: System, task: str) -> System:
+        """Returns ``system`` without the models that cannot be parents.
+
+        Raises:
+            NewerError, DataError: this version cannot train ``task``.
+            CorruptObjectError: the model of ``task`` itself is one of them.
+        """
+        check_usable(system.heads[task].task, "evolve")
+        heads = {name: self._head(name, head, task) for name, head in system.heads.items()}
+        roots = {oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, f"the root {oid[:10]}")}
+        return replace(system, heads=heads, roots=roots)
+
+    def _head(self, name: str, head: Head, task: str) -> Head:
+        if head.model is None or head.model_id is None:
+            return head
+        if self._is_fit(head.model_id, head.model, f"the model of {name}", task=head.task, warn=name != task):
+            return head
+        if name == task:
+            raise CorruptObjectError(
+                f"The model of {name} ({head.model_id[:10]}) cannot be trained further: {self._reasons[head.model_id]}",
+                hint=f"Go back to an earlier one: mu2net reflog {name}, then mu2net reset {name} ID",
+            )
+        return replace(head, model=None)
+
+    def _is_fit(self, oid: str, model: Model, what: str, *, task: Task | None = None, warn: bool = True) -> bool:
+        if oid not in self._reasons:
+            self._reasons[oid] = self._why_unfit(model, task)
+            if warn and self._reasons[oid] is not None:
+                self.context.warn(f"{what} is not used as a parent: {self._reasons[oid]}")
+        return self._reasons[oid] is None
+
+    def _why_unfit(self, model: Model, task: Task | None) -> str | None:
+        if (unknown := unknown_in(model)) is not None:
+            return f"it was made by a newer mu2net: {unknown}"
+        try:
+            if task is not None:
+                check_usable(task, "learn from")
+        except (DataError, NewerError) as exc:
+            return exc.message
+        num_outputs = 1 if task is None else task.output.size
+        reason = unfit_parent(model, self.family, self.preset.space, num_outputs, self.limits)
+        return reason or self._why_forged(model)
+
+    def _why_forged(self, model: Model) -> str | None:
+        """Returns what a manifest hides of the training of components that are here: who may use it cannot be told."""
+        with suppress(CorruptObjectError):  # one is damaged, which is said where it is used
+            for ref, hidden in hidden_training(model.components, self.label_of):
+                return f"it hides that data of {', '.join(hidden)} trained its {ref.name}"
+        return None

@@ -1,0 +1,184 @@
+"""The end of an iteration: its best model becomes part of the repository, and the task's head moves to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.remembered import told
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.signing.signing import committer, put_commit
+from mu2net_core.engine import IterationState
+from mu2net_core.errors import ConflictError
+from mu2net_core.objects import LARGEST_COUNT, Commit, Run, Trials
+from mu2net_core.repo import HeadState, Repository, load_system
+from mu2net_core.repo.history import choose, contains, contenders, merge, visible_models
+from mu2net_core.repo.remotes import purges_here
+from mu2net_core.search import Member, is_better
+
+__all__ = ["Published", "move_head", "publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """An iteration's end: its commit, the model the task has now, None if it has none, and whether that is better."""
+
+    commit_id: str
+    model_id: str | None
+    improved: bool
+
+
+def publish(
+    repo: Repository,
+    context: Context,
+    workspace: Workspace,
+    state: IterationState,
+    winner: Member | None,
+    test_quality: float,
+    run: Run,
+    *,
+    device: str,
+) -> Published:
+    """Stores the winner with its lineage and moves the head of the task.
+
+    Components come first, then manifests, then the commit, then the head: whoever dies in between leaves nothing but
+    unreferenced objects. An iteration that has no winner, or none that is better, is recorded as such.
+
+    Args:
+        repo: to publish in.
+        context: of this process.
+        workspace: of the iteration.
+        state: after its last generation.
+        winner: its best model; None if no child could be kept and there was none before.
+        test_quality: of the winner.
+        run: how the iteration was run.
+        device: that computed it.
+
+    Raises:
+        ConflictError: the task was purged meanwhile; what the iteration trained is dropped.
+    """
+    _check_not_purged(repo, workspace, state)
+    base = repo.objects.commit(state.base)
+    model_id = None if winner is None else _publish_model(repo, workspace, state, winner, test_quality)
+    before = None if base.model is None else repo.objects.model(base.model)
+    improved = winner is not None and is_better(winner.model, before)
+    renamed = {} if winner is None or model_id is None else {winner.id: model_id}
+    commit = Commit(
+        task=state.task,
+        task_id=state.task_id,
+        model=model_id,
+        parents=(state.base,),
+        snapshot=state.snapshot,
+        iteration=state.iteration,
+        selections=_selections(repo, base, state, renamed),
+        children=state.counts,
+        agent=replace(committer(repo, context), device=device),
+        started_at=state.started_at,
+        finished_at=context.timestamp(),
+        message=_message(state, winner if model_id != base.model else None, test_quality),
+        run=run,
+        improved=improved,
+        trials=_trials(repo, state, renamed),
+    )
+    commit_id = put_commit(repo, context, commit)
+    move_head(repo, context, state.task, commit_id)
+    workspace.clear()
+    return Published(commit_id=commit_id, model_id=model_id, improved=improved)
+
+
+def _message(state: IterationState, winner: Member | None, test_quality: float) -> str:
+    """Returns what an iteration came to, in one line; ``winner`` is None if the task keeps what it had."""
+    quality = None if winner is None else winner.model.quality
+    came_to = "no better model" if quality is None else f"validation {quality:.2%}, test {test_quality:.2%}"
+    return f"iteration {state.iteration}: {came_to}"
+
+
+def _trials(repo: Repository, state: IterationState, renamed: Mapping[str, str]) -> Trials | None:
+    """Returns what a commit tells of the trials; None if there were none."""
+    search, snapshots = state.search, (state.snapshot, *(later.snapshot for later in state.seen))
+    return Trials.of(told(repo, search.trials, snapshots, renamed), search.scorer) if search.trials else None
+
+
+def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:
+    """Moves a head to ``commit_id``, joined with what it moved to meanwhile; returns the head's commit.
+
+    If it moved to something that the commit's score does not compare with, such as another definition of the task, or
+    was reset behind what the commit builds on, the head keeps the model it has, and the commit is in its history:
+    nothing that was trained is lost, or stuck, and the context is told.
+    """
+    while True:
+        head = repo.refs.head(task)
+        target, aside = commit_id, None
+        if head is not None and not contains(repo.objects, commit_id, head.commit):
+            target, aside = _joined(repo, context, head, commit_id)
+        try:
+            moved = repo.refs.append(task, target, after=head).commit
+        except ConflictError:
+            continue  # somebody else moved it between the reading and the writing: join them too
+        if aside is not None:
+            context.warn(
+                f"{aside} The head keeps the model it has, and the finished iteration is in its history as "
+                f"{commit_id[:10]}; to go on from there: mu2net reset {task} {commit_id[:10]}"
+            )
+        return moved
+
+
+def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str) -> tuple[str, str | None]:
+    """Returns the commit that joins a head with ``commit_id``; and, where scores cannot say, why the head prevails."""
+    try:
+        target, merged = merge(repo.objects, [head.commit, commit_id])
+    except ConflictError as exc:
+        agent = committer(repo, context)
+        kept = choose(repo.objects, keep=head.commit, other=commit_id, agent=agent, now=context.timestamp())
+        return put_commit(repo, context, kept), f"While {head.task} evolved, its head moved. {exc.message}"
+    repo.objects.put(merged)
+    lost = commit_id in merged.parents and commit_id not in contenders(repo.objects, merged.parents)
+    return target, f"While {head.task} evolved, it was reset to an earlier state." if lost else None
+
+
+def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationState) -> None:
+    """Drops the iteration if the history it builds on was purged: publishing it would bring that back."""
+    purged = purges_here(repo)
+    if purged.covers_commit(repo.objects, state.base) is not None:
+        workspace.clear()
+        raise ConflictError(
+            f"The task {state.task} was purged while it evolved: what the iteration trained is dropped.",
+            hint="To begin anew, add the task again: mu2net add-task",
+        )
+
+
+def _publish_model(
+    repo: Repository, workspace: Workspace, state: IterationState, winner: Member, test_quality: float
+) -> str:
+    """Stores a child's arrays, then the manifests of ancestors that were not retained, then its own; returns its id."""
+    model = winner.model
+    if model.is_retained:
+        return winner.id
+    for ref in model.components:
+        workspace.publish_component(ref.id)
+    population = state.population
+    models = {member.id: member.model for member in (*population.past, *population.members)}
+    oid = model.parent
+    while oid in models and not models[oid].is_retained:
+        repo.objects.put(models[oid])
+        oid = models[oid].parent
+    return repo.objects.put(replace(model, test_quality=test_quality))
+
+
+def _selections(
+    repo: Repository, base: Commit, state: IterationState, renamed: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    """Returns the counts of the base with this iteration's added, of models that can be selected again.
+
+    Without models that are no heads any more: a commit would grow with every iteration before it. And without those
+    that not everybody may see who may read the task, as in the snapshot.
+    """
+    usable = visible_models(load_system(repo), state.task) | set(renamed.values())
+    counts = {model: dict(agents) for model, agents in base.selections.items() if model in usable}
+    for model, times in state.population.selections.items():
+        oid = renamed.get(model, model)
+        if oid in usable:
+            agents = counts.setdefault(oid, {})
+            agents[repo.agent_id] = min(agents.get(repo.agent_id, 0) + times, LARGEST_COUNT)
+    return counts

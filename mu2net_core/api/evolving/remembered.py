@@ -1,0 +1,74 @@
+"""What the commits of a task keep of its trials: where a search method's memory of earlier iterations comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from mu2net_core.objects import MOST_TRIALS, Scorer, Trial
+from mu2net_core.repo import Repository
+from mu2net_core.repo.history import ancestry
+
+__all__ = ["remembered", "tellable", "told"]
+
+_MOST_COMMITS = 256
+
+
+def remembered(repo: Repository, base: str, scorer: Scorer) -> tuple[Trial, ...]:
+    """Returns the trials of the iterations before the commit ``base`` and of its own, the newest last.
+
+    Only those of the same definition of the task and under the same scorer, whose scores compare. It follows from
+    the arguments alone, so that an iteration that is done again remembers the same.
+    """
+    task_id, found = repo.objects.commit(base).task_id, list[Sequence[Trial]]()
+    for oid in islice(ancestry(repo.objects, [base]), _MOST_COMMITS):
+        commit = repo.objects.commit(oid)
+        if commit.trials is not None and (commit.task_id, commit.trials.scorer) == (task_id, scorer):
+            found.append(commit.trials.whole)
+        if sum(map(len, found)) >= MOST_TRIALS:
+            break
+    return tuple(trial for trials in reversed(found) for trial in trials)[-MOST_TRIALS:]
+
+
+def told(
+    repo: Repository, trials: Sequence[Trial], snapshots: Iterable[str], renamed: Mapping[str, str]
+) -> tuple[Trial, ...]:
+    """Returns the trials that a commit tells, by the names that models have once they are stored.
+
+    Args:
+        repo: the repository.
+        trials: of the iteration, in the order they were planned.
+        snapshots: that the commit names.
+        renamed: what models of the iteration are called once they are stored, where that is something else.
+    """
+    return tuple(
+        replace(
+            trial,
+            parent=renamed.get(trial.parent, trial.parent),
+            model=None if trial.model is None else renamed.get(trial.model, trial.model),
+        )
+        for trial in tellable(trials, _seen(repo, snapshots))
+    )
+
+
+def tellable(trials: Sequence[Trial], visible: frozenset[str]) -> tuple[Trial, ...]:
+    """Returns the trials that a commit may tell: those of children of ``visible`` models, and of children of these.
+
+    What a child takes over from a model that not everybody may see who may read the commit, is not told either.
+    """
+    known, allowed = set(visible), list[Trial]()
+    for trial in trials:
+        if trial.parent in known:
+            allowed.append(trial)
+            known.update(() if trial.model is None else (trial.model,))
+    return tuple(allowed)
+
+
+def _seen(repo: Repository, snapshots: Iterable[str]) -> frozenset[str]:
+    """Returns the heads' models and the roots in the snapshots that a commit names: all its readers see them."""
+    found = [repo.objects.snapshot(oid) for oid in dict.fromkeys(snapshots)]
+    heads = {commit for snapshot in found for commit in snapshot.heads.values()}
+    models = (repo.objects.commit(oid).model for oid in heads)
+    roots = (model for snapshot in found for model in snapshot.roots.values())
+    return frozenset(oid for oid in (*models, *roots) if oid is not None)

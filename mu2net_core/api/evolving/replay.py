@@ -1,0 +1,237 @@
+"""``replay``: does the iteration of a commit again, in a folder that is deleted, and compares what comes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.comparison import (
+    Difference,
+    Outcome,
+    Replayed,
+    first_difference,
+    first_other_child,
+    how_run,
+    line_of,
+    outcome_of,
+    surroundings,
+)
+from mu2net_core.api.evolving.laboratory import Laboratory
+from mu2net_core.api.evolving.remembered import told
+from mu2net_core.api.iterations.recorded import recorded_preset
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.models.cache import keep_bounded
+from mu2net_core.api.quiet import ignore
+from mu2net_core.api.settings.foreign_settings import MOST_CYCLES
+from mu2net_core.engine import Event, IterationState, run_iteration
+from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import Commit, Run, System, Trials, encode, hash_bytes
+from mu2net_core.presets import Preset
+from mu2net_core.repo import Repository, load_system_then
+from mu2net_core.repo.history import resolve
+from mu2net_core.search import best
+
+__all__ = ["Difference", "Outcome", "ReplayReport", "Replayed", "replay"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """An iteration, then and now.
+
+    Attributes:
+        commit: whose iteration was repeated.
+        task: of the commit.
+        iteration: its number.
+        seed: of the user who ran it.
+        outcome: ``same``: the same children, and a model of the same id, which means of the same bits. ``parameters``:
+            the model computes the same, bit by bit, but its manifest is another one. ``different``: neither.
+        then: as the commit says.
+        now: as it came out.
+        step: the place, from 1, of the first model that differs in the line of this iteration's models that led to the
+            retained one; 0 if none does.
+        steps: how many models that line had then.
+        differences: causes first: in settings (a preset's own ones changed), machine, libraries and number of children,
+            then in that first model; where the model is the same, in the first child that the commit tells otherwise.
+        wall_s: how long it took.
+    """
+
+    commit: str
+    task: str
+    iteration: int
+    seed: int
+    outcome: Outcome
+    then: Replayed
+    now: Replayed
+    step: int
+    steps: int
+    differences: tuple[Difference, ...]
+    wall_s: float
+
+
+def replay(
+    repo: Repository,
+    context: Context,
+    revision: str,
+    *,
+    on_event: Callable[[Event], None] = ignore,
+) -> ReplayReport:
+    """Runs an iteration again as it was run, and says whether the same came out; no head and no state changes.
+
+    Settings, seed and the system that every generation saw are those the commit names; the settings of now do not
+    count, but for ``limits.*`` and ``data.*``.
+
+    Args:
+        repo: which has the commit and all that its snapshots name.
+        context: of this process.
+        revision: a task or commit.
+        on_event: told of everything that happens.
+
+    Raises:
+        InvalidInputError: the revision is no iteration, or one that does not say how it was run.
+        NotFoundError: something that the iteration used is not here, or there is no such revision.
+        DataError: the task's examples are missing or are not those of then.
+    """
+    began = time.perf_counter()
+    commit_id, commit, run, snapshot = _iteration(repo, revision)
+    _check_present(repo, commit_id, commit)
+    preset = recorded_preset(run.preset, run.settings)
+    _check_amount(commit_id, run, preset)
+    lab = Laboratory.of(repo, context, preset, on_event)
+    with TemporaryDirectory(prefix="mu2net-replay-") as folder:
+        state, now = _again(lab, Workspace.at(repo, Path(folder)), (commit, run, snapshot), on_event)
+    keep_bounded(repo, context)
+    manifest = repo.objects.model(commit.model) if commit.model is not None else None
+    then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
+    members = {member.id: member.model for member in state.population.members}
+    line = line_of(then.manifest, repo.objects.model)
+    step, differences = first_difference(line, line_of(now.manifest, members.get))
+    outcome = outcome_of(then, now)
+    children = _children(repo, commit, state, now) if outcome == "same" else ()
+    return ReplayReport(
+        commit=commit_id,
+        task=commit.task,
+        iteration=commit.iteration,
+        seed=run.seed,
+        outcome="different" if children else outcome,
+        then=then,
+        now=now,
+        step=step,
+        steps=len(line),
+        differences=(*how_run(run, lab.account_of(state)), *surroundings(then, now), *differences, *children),
+        wall_s=time.perf_counter() - began,
+    )
+
+
+def _children(repo: Repository, commit: Commit, state: IterationState, now: Replayed) -> tuple[Difference, ...]:
+    """Returns the first child of which something else became than the commit tells, if it tells."""
+    if commit.trials is None:
+        return ()
+    winner = best(state.population)
+    renamed = {} if winner is None or now.model is None else {winner.id: now.model}
+    again = Trials.of(told(repo, state.search.trials, commit.snapshots, renamed), state.search.scorer)
+    return first_other_child(commit.trials.whole, again.whole)
+
+
+def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run, str]:
+    """Returns the id, the commit, how it was run and its first snapshot; raises where there is no such thing."""
+    found = resolve(repo, revision)
+    if found.kind != "commit":
+        raise InvalidInputError(f"{revision!r} is a {found.kind}; expected a task or the commit of an iteration.")
+    commit = repo.objects.commit(found.id)
+    if commit.run is not None and commit.snapshot is not None and len(commit.parents) == 1:
+        return found.id, commit, commit.run, commit.snapshot
+    raise InvalidInputError(
+        f"The commit {found.id[:10]} ({commit.message or 'no message'}) cannot be repeated: {_why_not(commit)}.",
+        hint=f"Iterations are in: mu2net log {commit.task}",
+    )
+
+
+def _why_not(commit: Commit) -> str:
+    if commit.is_merge:
+        return f"it joins {' and '.join(oid[:10] for oid in commit.parents)}, and trained nothing itself"
+    if commit.reset_to is not None or commit.removed or commit.snapshot is None:
+        return "it is no iteration"
+    return "it does not say how it was run"
+
+
+def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:
+    """Checks that all commits that the iteration saw are here."""
+    for oid in commit.snapshots:
+        heads = repo.objects.snapshot(oid).heads
+        missing = [task for task, head in sorted(heads.items()) if not repo.objects.has("commit", head)]
+        if missing:
+            raise NotFoundError(
+                f"The commit {commit_id[:10]} cannot be repeated here: it saw {', '.join(missing)} in a state that "
+                "is not here.",
+                hint="mu2net pull brings the tasks that are on a remote; what was purged cannot be used again.",
+            )
+
+
+def _check_amount(commit_id: str, run: Run, preset: Preset) -> None:
+    """Refuses to do as much work as somebody may have written into a commit."""
+    cycles = run.children * run.done * preset.training.validations
+    if cycles > MOST_CYCLES:
+        raise InvalidInputError(
+            f"The commit {commit_id[:10]} is not repeated: it says {run.done} generations of {run.children} children "
+            f"with {preset.training.validations} training cycles each; expected up to {MOST_CYCLES} cycles."
+        )
+
+
+def _again(
+    lab: Laboratory, workspace: Workspace, what: tuple[Commit, Run, str], on_event: Callable[[Event], None]
+) -> tuple[IterationState, Replayed]:
+    """Returns the state after the last generation, and what came out, with the test split measured."""
+    commit, run, snapshot = what
+    systems = _systems(lab, commit, run, snapshot)
+    first = next(systems)
+    state = IterationState(
+        task=commit.task,
+        task_id=commit.task_id,
+        base=commit.parents[0],
+        snapshot=snapshot,
+        iteration=commit.iteration,
+        seed=run.seed,
+        generations=run.done,
+        children=run.children,
+        settings=lab.digest,
+        search=lab.begin(first, commit.task, commit.parents[0]),
+        started_at=commit.started_at,
+    )
+    head = first.heads[commit.task]
+    state = run_iteration(
+        state,
+        lab.open_shop(head, workspace),
+        system=lambda: next(systems),
+        record=lambda _system: snapshot,
+        checkpoint=lambda _state: None,
+        on_event=on_event,
+    )
+    winner = best(state.population)
+    if winner is None:
+        return state, Replayed(model=None, manifest=None, children=state.counts)
+    if winner.model.is_retained:  # none was better than the one there was
+        return state, Replayed(model=winner.id, manifest=lab.repo.objects.model(winner.id), children=state.counts)
+    model = replace(winner.model, test_quality=lab.test(head, winner, workspace).quality)
+    return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
+
+
+def _systems(lab: Laboratory, commit: Commit, run: Run, snapshot: str) -> Iterator[System]:
+    """Yields the system when the iteration began, and then as each generation saw it."""
+    later = {seen.generation: seen.snapshot for seen in run.seen}
+    system = _system(lab, commit.task, snapshot)
+    yield system
+    for generation in range(run.done):
+        if generation in later:
+            system = _system(lab, commit.task, later[generation])
+        yield system
+
+
+def _system(lab: Laboratory, task: str, snapshot: str) -> System:
+    system = load_system_then(lab.repo, snapshot)
+    if task not in system.heads:
+        raise InvalidInputError(f"The snapshot {snapshot[:10]} has no task {task}: no iteration on it began there.")
+    return lab.parents.of(system, task)

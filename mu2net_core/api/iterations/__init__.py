@@ -1,0 +1,1 @@
+"""Iterations that are under way or were interrupted."""

@@ -1,0 +1,44 @@
+"""Which iterations one ``evolve`` runs, in which order: those that were interrupted go first, and are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.engine import IterationsQueued
+from mu2net_core.objects import System
+from mu2net_core.repo import Repository
+
+__all__ = ["agenda_of", "queued", "unfinished_of"]
+
+
+def unfinished_of(
+    repo: Repository, context: Context, system: System, tasks: Sequence[str], asked: Asked
+) -> dict[str, Left]:
+    """Returns what is left of an iteration of each of ``tasks`` that will go on.
+
+    Raises:
+        ConflictError: one cannot go on as asked, or is running; nothing was changed.
+    """
+    lefts = {name: look(repo, Workspace.of(repo, name), system.heads[name], asked) for name in tasks}
+    for name in (name for name, left in lefts.items() if left.is_refused):
+        with Workspace.of(repo, name).lock(name):
+            pass  # one that is running says so instead
+    refuse(context, lefts, asked)
+    return {name: left for name, left in lefts.items() if left.kind == "ready"}
+
+
+def agenda_of(tasks: Sequence[str], iterations: int, unfinished: Mapping[str, Left]) -> tuple[str, ...]:
+    """Returns the tasks to improve, one after the other: each as often as asked, the unfinished ones first."""
+    first = (*(name for name in tasks if name in unfinished), *(name for name in tasks if name not in unfinished))
+    return (*first, *(name for _ in range(iterations - 1) for name in tasks))
+
+
+def queued(agenda: Sequence[str], unfinished: Mapping[str, Left]) -> IterationsQueued | None:
+    """Returns what is to come, in order, if something goes on and that is not all there is to do."""
+    count = len(unfinished)
+    if not 0 < count < len(agenda):
+        return None
+    return IterationsQueued(unfinished=tuple(agenda[:count]), then=tuple(agenda[count:]))

@@ -1,0 +1,1 @@
+"""Verbs that only look: tasks, status, log, reflog, show, leaderboard, ancestry."""

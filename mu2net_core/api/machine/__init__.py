@@ -1,0 +1,1 @@
+"""Devices, compiled programs and memory of this machine."""

@@ -1,0 +1,1 @@
+"""The preset in force, the layers of settings that make it, and how much is accepted from others."""

@@ -1,0 +1,271 @@
+"""The preset in force: the repository's, with every layer of settings applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.settings.origins import ALL_VALUES, blaming, origin_text
+from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig, described
+from mu2net_core.presets import (
+    ARCHITECTURE,
+    Preset,
+    check_names,
+    preset_descriptions,
+    preset_keys,
+    preset_named,
+    with_settings,
+)
+from mu2net_core.repo import Layers, Repository, Setting
+from mu2net_core.repo.core import DATA, Value, environment_name, read_user_config
+from mu2net_core.repo.history import near
+
+__all__ = [
+    "COMMIT_HOST",
+    "FOLLOW_PURGES",
+    "MAX_SIZE",
+    "PATHS",
+    "check_flag",
+    "check_host",
+    "effective_follow_purges",
+    "effective_host",
+    "effective_machine",
+    "effective_path",
+    "effective_preset",
+    "known_keys",
+    "layers_of",
+    "preset_in_force",
+    "setting_descriptions",
+    "unknown_setting",
+    "unknown_settings",
+]
+
+_VARIABLES = tuple(
+    f"MU2NET_{section}_"
+    for section in (
+        "ARCHITECTURE",
+        "EVOLVE",
+        "SCORER",
+        "SPACE",
+        "DEFAULT",
+        "LIMITS",
+        "MACHINE",
+        "SIGN",
+        "PULL",
+        "CACHE_MAX",
+        "COMMIT_HOST",
+    )
+)
+PATHS: Mapping[str, str] = {
+    "pull.require_signed": "a file of allowed keys (ssh's allowed_signers): take over only what one of them signed",
+    "sign.key": "your OpenSSH Ed25519 key, which signs commits, tags and purges; the public half if ssh-agent has it",
+}
+"""Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
+
+COMMIT_HOST = "commit.host"
+"""The setting that names this machine in commits, which everybody sees who gets them; empty leaves the name out."""
+
+MAX_SIZE = "cache.max_size"
+"""The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
+
+FOLLOW_PURGES = "pull.follow_purges"
+"""The setting that lets a pull drop here what others purged on a remote; without it, all stays."""
+
+_FOLLOW_TEXT = "whether a pull sets aside here what others purged on the remote; by default all stays"
+_LONGEST_HOST = 255
+_MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
+_HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"
+_PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
+
+
+def known_keys(preset: Preset) -> tuple[str, ...]:
+    """Returns every setting that a repository of ``preset`` can have, sorted."""
+    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST, FOLLOW_PURGES)
+    return tuple(sorted((*preset_keys(preset), *own)))
+
+
+def setting_descriptions(preset: Preset) -> dict[str, str]:
+    """Returns what each setting of a repository of ``preset`` is, in a line, by key; sorted."""
+    texts = (
+        preset_descriptions(preset)
+        | dict(PATHS)
+        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT, FOLLOW_PURGES: _FOLLOW_TEXT}
+    )
+    texts |= {f"{MACHINE_PREFIX}{name}": text for name, text in described(MachineConfig).items()}
+    texts |= {f"{LIMITS_PREFIX}{name}": f"the most {text}" for name, text in described(Limits).items()}
+    return dict(sorted(texts.items()))
+
+
+def unknown_setting(key: str, preset: Preset) -> NotFoundError:
+    """Returns the error that says there is no such setting, and what is called like it."""
+    return NotFoundError(f"There is no setting {key!r}.", hint=near(key, known_keys(preset), "mu2net config list"))
+
+
+def effective_preset(repo: Repository, context: Context, options: Mapping[str, Any] | None = None) -> Preset:
+    """Returns the repository's preset under option > environment > repository > user settings.
+
+    Args:
+        repo: whose preset it is.
+        context: for the environment and the user's configuration.
+        options: by setting key; None values are left out.
+    """
+    return preset_in_force(preset_named(repo.config.preset), repo.config.settings, context, options)
+
+
+def preset_in_force(
+    preset: Preset, settings: Mapping[str, Value], context: Context, options: Mapping[str, Any] | None = None
+) -> Preset:
+    """Returns ``preset`` under option > environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: a value is of the wrong type or range; the message says where it was set.
+    """
+    layers = layers_of(settings, context, options={k: v for k, v in (options or {}).items() if v is not None})
+    found = {key: setting for key in preset_keys(preset) if (setting := layers.get(key)) is not None}
+    try:
+        return _checked(preset, found.values())
+    except InvalidInputError as exc:
+        blamed = "; ".join(origin_text(setting, context) for setting in _blamed(preset, found))
+        raise InvalidInputError(f"{exc.message} Set by {blamed}.", hint=exc.hint or ALL_VALUES) from exc
+
+
+def effective_machine(repo: Repository, context: Context) -> MachineConfig:
+    """Returns how this machine computes, by environment > repository > user settings.
+
+    Raises:
+        InvalidInputError: a value is none of those there are.
+    """
+    layers = layers_of(repo.config.settings, context)
+    found = [setting for key in MachineConfig.settings_keys() if (setting := layers.get(key)) is not None]
+    blaming(found, context, lambda setting: MachineConfig.of({setting.key: setting.value}))
+    return MachineConfig.of({setting.key: setting.value for setting in found})
+
+
+def effective_host(settings: Mapping[str, Value], context: Context) -> str:
+    """Returns what commits call this machine, by environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: the value is no text that can be printed.
+    """
+    found = layers_of(settings, context).get(COMMIT_HOST)
+    return context.host if found is None else check_host(found.value)
+
+
+def check_host(value: Value) -> str:
+    """Returns the value of ``commit.host``, checked.
+
+    Raises:
+        InvalidInputError: it is no text that can be printed, or a long one.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST_HOST or not value.isprintable():
+        raise InvalidInputError(
+            f"{COMMIT_HOST}: expected a name of up to {_LONGEST_HOST} characters, got {str(value)[:80]!r}.",
+            hint=ALL_VALUES,
+        )
+    return value
+
+
+def effective_follow_purges(settings: Mapping[str, Value], context: Context) -> bool:
+    """Returns whether purges by others are followed, by environment > ``settings`` of a repository > user settings.
+
+    Raises:
+        InvalidInputError: the value is neither true nor false.
+    """
+    found = layers_of(settings, context).get(FOLLOW_PURGES)
+    return found is not None and check_flag(FOLLOW_PURGES, found.value)
+
+
+def check_flag(key: str, value: Value) -> bool:
+    """Returns the value of a setting that is true or false, checked.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{key}: expected true or false, got {str(value)[:80]!r}.", hint=ALL_VALUES)
+    return value
+
+
+def layers_of(
+    settings: Mapping[str, Value],
+    context: Context,
+    *,
+    options: Mapping[str, Value] | None = None,
+    defaults: Mapping[str, Value] | None = None,
+) -> Layers:
+    """Returns the layers over a repository's ``settings``; what is chosen once only a repository sets."""
+    user = read_user_config(context.user_config)
+    chosen_once = environment_name(ARCHITECTURE)
+    return Layers(
+        options=options or {},
+        environ={name: text for name, text in context.environ.items() if not name.startswith(chosen_once)},
+        repository=settings,
+        user={key: value for key, value in user.items() if not key.startswith(ARCHITECTURE)},
+        defaults=defaults or {},
+    )
+
+
+def effective_path(context: Context, settings: Mapping[str, Value], key: str, folder: Path) -> Path | None:
+    """Returns the file that a setting of ``PATHS`` names, by environment > ``settings`` > user settings.
+
+    Args:
+        context: for the environment and the user's configuration.
+        settings: of the repository.
+        key: of the setting.
+        folder: that a relative path starts from.
+
+    Raises:
+        InvalidInputError: the value is no text.
+    """
+    layers = Layers(environ=context.environ, repository=settings, user=read_user_config(context.user_config))
+    found = layers.get(key)
+    if found is None or found.value == "":
+        return None
+    if not isinstance(found.value, str):
+        raise InvalidInputError(f"{key}: expected the path of a file, got {found.value!r}.", hint=ALL_VALUES)
+    return folder / Path(found.value).expanduser()
+
+
+def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
+    """Returns a warning for all that looks like a setting and is none, with near names.
+
+    Looked at are environment variables, the repository's ``config.toml`` and the user's own.
+    """
+    keys = known_keys(preset_named(repo.config.preset))
+    known = tuple(sorted(environment_name(key) for key in keys if not key.startswith(ARCHITECTURE)))
+    found = [(name, name, known) for name in sorted(context.environ) if name.startswith(_VARIABLES)]
+    user = read_user_config(context.user_config)
+    for settings, place in ((repo.config.settings, repo.path / "config.toml"), (user, context.user_config)):
+        found += [(key, f"{key} in {place}", keys) for key in sorted(settings) if not key.startswith(DATA)]
+    return tuple(
+        f"{what} is no setting and does nothing. {near(name, names, 'mu2net config list')}"
+        for name, what, names in found
+        if name not in names
+    )
+
+
+def _checked(preset: Preset, settings: Iterable[Setting]) -> Preset:
+    """Returns ``preset`` with settings applied whose values are right, and name what is there."""
+    values = {setting.key: setting.value for setting in settings}
+    changed = with_settings(preset, values)
+    for key, value in values.items():
+        check_names(key, value)
+    return changed
+
+
+def _fits(preset: Preset, settings: Iterable[Setting]) -> bool:
+    try:
+        _checked(preset, settings)
+    except InvalidInputError:
+        return False
+    return True
+
+
+def _blamed(preset: Preset, found: Mapping[str, Setting]) -> list[Setting]:
+    """Returns the settings without any one of which all would fit; if there are none, those that fit not even alone."""
+    without = [one for one in found.values() if _fits(preset, [other for other in found.values() if other is not one])]
+    alone = [one for one in found.values() if not _fits(preset, [one])]
+    return without or alone or list(found.values())

@@ -1,0 +1,1 @@
+"""Keys, signatures, whom one trusts, and the verb that checks them."""

@@ -1,0 +1,1 @@
+"""Verbs that change tasks: add-task, rm-task, reset."""

@@ -1,0 +1,68 @@
+from .augmentation.pipeline import augment
+from .augmentation.settings import Augmentation, is_identity
+from .catalogue import (
+    absolute_uri,
+    data_folder,
+    default_name,
+    is_bare,
+    is_catalogue,
+    is_file,
+    local_path,
+    open_source,
+    shared_uri,
+    split_uri,
+)
+from .deep import RANGE, ValueRange, range_of
+from .describe import Described, describe_task
+from .formats import endings
+from .images import Picture, decode_whole, fit, read_image, read_picture
+from .load import load_split, open_split
+from .notices import Notices
+from .places import mistyped, place_of
+from .resident import Resident
+from .source import Examples, Source, SourceInfo, Stored, StoredExamples
+from .sources.digits import check_digits
+from .splits import resolve_splits
+from .stream import ExampleStream, ReadAhead
+
+__all__ = [
+    "RANGE",
+    "Augmentation",
+    "Described",
+    "ExampleStream",
+    "Examples",
+    "Notices",
+    "Picture",
+    "ReadAhead",
+    "Resident",
+    "Source",
+    "SourceInfo",
+    "Stored",
+    "StoredExamples",
+    "ValueRange",
+    "absolute_uri",
+    "augment",
+    "check_digits",
+    "data_folder",
+    "decode_whole",
+    "default_name",
+    "describe_task",
+    "endings",
+    "fit",
+    "is_bare",
+    "is_catalogue",
+    "is_file",
+    "is_identity",
+    "load_split",
+    "local_path",
+    "mistyped",
+    "open_source",
+    "open_split",
+    "place_of",
+    "range_of",
+    "read_image",
+    "read_picture",
+    "resolve_splits",
+    "shared_uri",
+    "split_uri",
+]

@@ -1,0 +1,65 @@
+from .blueprint import num_params
+from .cycle import schedule_of
+from .evaluate import Answers, Measured, Tally, answers, measure, probabilities
+from .events import (
+    ChildFinished,
+    ChildReport,
+    Compiled,
+    Compiling,
+    CycleFinished,
+    Event,
+    GenerationFinished,
+    GenerationStarted,
+    IterationDropped,
+    IterationFinished,
+    IterationsQueued,
+    IterationStarted,
+    Schedule,
+    Spent,
+)
+from .feeding import Feed, TaskData
+from .fitting import unfit_parent
+from .iteration import IterationState, run_iteration
+from .layout import choose_layout
+from .loaded import LoadedModel, precision_of
+from .meter import Meter
+from .pool import ComponentPool
+from .programs import Programs
+from .workshop import Workshop
+
+__all__ = [
+    "Answers",
+    "ChildFinished",
+    "ChildReport",
+    "Compiled",
+    "Compiling",
+    "ComponentPool",
+    "CycleFinished",
+    "Event",
+    "Feed",
+    "GenerationFinished",
+    "GenerationStarted",
+    "IterationDropped",
+    "IterationFinished",
+    "IterationStarted",
+    "IterationState",
+    "IterationsQueued",
+    "LoadedModel",
+    "Measured",
+    "Meter",
+    "Programs",
+    "Schedule",
+    "Spent",
+    "Tally",
+    "TaskData",
+    "Workshop",
+    "answers",
+    "choose_layout",
+    "measure",
+    "num_params",
+    "precision_of",
+    "probabilities",
+    "run_iteration",
+    "schedule_of",
+    "unfit_parent",
+]

@@ -1,0 +1,96 @@
+from .config import (
+    DATA,
+    Config,
+    Layers,
+    Origin,
+    Setting,
+    Value,
+    environment_name,
+    flatten,
+    is_config,
+    parse_toml,
+    parse_value,
+    read_user_config,
+    read_user_table,
+)
+from .create import check_empty, create_repository
+from .database import MANIFESTS, Manifest, ObjectDatabase, decode_manifest, label_of
+from .entry_chain import Run, chained, ending_in, proven
+from .epoch import EPOCHS, begin_epoch, current_epoch, is_current, is_epoch_key, new_epoch
+from .findings import FsckReport, Objects, Problem, ProblemKind, Source, told_link
+from .hints import repair_hint, repairing
+from .ref_files import entry_key, parse_entry_key, parse_tombstone_key
+from .refs import MOST_STONES, HeadState, Refs
+from .remote_config import Remote, check_endpoint
+from .repository import CONFIG, FOLDER, PROBE, Repository, aside_name, clone_marker, is_bare
+from .snapshots import complete, newest_snapshot, shorten, snapshot_chain
+from .tombstones import PURGED_SOURCE, Purged, Tombstone, begins_anew, is_purge, purged_commits, redacted_task
+from .workers import Workers
+
+__all__ = [
+    "CONFIG",
+    "DATA",
+    "EPOCHS",
+    "FOLDER",
+    "MANIFESTS",
+    "MOST_STONES",
+    "PROBE",
+    "PURGED_SOURCE",
+    "Config",
+    "FsckReport",
+    "HeadState",
+    "Layers",
+    "Manifest",
+    "ObjectDatabase",
+    "Objects",
+    "Origin",
+    "Problem",
+    "ProblemKind",
+    "Purged",
+    "Refs",
+    "Remote",
+    "Repository",
+    "Run",
+    "Setting",
+    "Source",
+    "Tombstone",
+    "Value",
+    "Workers",
+    "aside_name",
+    "begin_epoch",
+    "begins_anew",
+    "chained",
+    "check_empty",
+    "check_endpoint",
+    "clone_marker",
+    "complete",
+    "create_repository",
+    "current_epoch",
+    "decode_manifest",
+    "ending_in",
+    "entry_key",
+    "environment_name",
+    "flatten",
+    "is_bare",
+    "is_config",
+    "is_current",
+    "is_epoch_key",
+    "is_purge",
+    "label_of",
+    "new_epoch",
+    "newest_snapshot",
+    "parse_entry_key",
+    "parse_tombstone_key",
+    "parse_toml",
+    "parse_value",
+    "proven",
+    "purged_commits",
+    "read_user_config",
+    "read_user_table",
+    "redacted_task",
+    "repair_hint",
+    "repairing",
+    "shorten",
+    "snapshot_chain",
+    "told_link",
+]

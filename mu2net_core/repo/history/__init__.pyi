@@ -1,0 +1,49 @@
+from .commit_index import History, How, Past, forget_history
+from .merging import Manifests, ancestry, choose, contains, is_at_purge, is_canonical_merge, merge, news
+from .plausibility import ISOLATED, Arrivals, check, check_parts
+from .revisions import Resolved, check_new_name, near, resolve
+from .system import (
+    granted_rule,
+    load_rules,
+    load_system,
+    load_system_then,
+    record_snapshot,
+    visible_models,
+    visible_snapshot,
+)
+from .winner import contenders
+from .wording import arrived, by_whom, sides
+
+__all__ = [
+    "ISOLATED",
+    "Arrivals",
+    "History",
+    "How",
+    "Manifests",
+    "Past",
+    "Resolved",
+    "ancestry",
+    "arrived",
+    "by_whom",
+    "check",
+    "check_new_name",
+    "check_parts",
+    "choose",
+    "contains",
+    "contenders",
+    "forget_history",
+    "granted_rule",
+    "is_at_purge",
+    "is_canonical_merge",
+    "load_rules",
+    "load_system",
+    "load_system_then",
+    "merge",
+    "near",
+    "news",
+    "record_snapshot",
+    "resolve",
+    "sides",
+    "visible_models",
+    "visible_snapshot",
+]

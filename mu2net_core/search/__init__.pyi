@@ -1,0 +1,42 @@
+from .accounting import account, accounted_params
+from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod, plan_generation
+from .mutations import Preparation, candidates, mutate, rate
+from .parents import sample_parent
+from .plan import ChildPlan, Member
+from .population import Population, ask, best, is_better, start, tell
+from .random_search import ask_random
+from .space import PREPROCESSING, STRUCTURAL, SearchSpace, neighbour
+from .state import SearchState, taken_in
+from .structure import Structure
+
+__all__ = [
+    "DEFAULT_METHOD",
+    "METHODS",
+    "MU2NET_PLUS",
+    "PREPROCESSING",
+    "RANDOM",
+    "STRUCTURAL",
+    "ChildPlan",
+    "Member",
+    "Population",
+    "Preparation",
+    "SearchMethod",
+    "SearchSpace",
+    "SearchState",
+    "Structure",
+    "account",
+    "accounted_params",
+    "ask",
+    "ask_random",
+    "best",
+    "candidates",
+    "is_better",
+    "mutate",
+    "neighbour",
+    "plan_generation",
+    "rate",
+    "sample_parent",
+    "start",
+    "taken_in",
+    "tell",
+]

@@ -1,0 +1,1 @@
+"""Whoever may write, and what he tries."""

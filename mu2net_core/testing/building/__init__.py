@@ -1,0 +1,1 @@
+"""Small valid repositories, systems and checkpoints."""

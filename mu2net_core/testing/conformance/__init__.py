@@ -1,0 +1,1 @@
+"""What every plug-in must do: suites to inherit from."""

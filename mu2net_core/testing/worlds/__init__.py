@@ -1,0 +1,1 @@
+"""People who share, and what must be true of their repositories at any moment."""
