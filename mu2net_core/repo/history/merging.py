@@ -91,7 +91,7 @@ def _readable(manifests: Manifests, tips: Iterable[str]) -> Iterator[str]:
 def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:
     """Returns (id, commit) of the one head that has all work of ``tips``; not stored yet if it is a new merge.
 
-    Model and definition of the task are those of the side that wins (``contest.winner``). A task that was removed on
+    Model and definition of the task are those of the side that wins (``winner.winner``). A task that was removed on
     one side stays removed.
 
     Raises:
