@@ -25,7 +25,9 @@ CASES = (
 
 def measure(case: str, options: Options) -> list[Row]:
     """Returns the rows of one case, measured in a scratch folder of its own."""
-    with tempfile.TemporaryDirectory(prefix=f"mu2net-bench-{case}-", dir=options.folder) as folder:
+    with tempfile.TemporaryDirectory(  # a program that is compiled ahead may still be writing its cache at the end
+        prefix=f"mu2net-bench-{case}-", dir=options.folder, ignore_cleanup_errors=True
+    ) as folder:
         scratch = Options(folder=Path(folder), pairs=options.pairs, small=options.small)
         rows: list[Row] = import_module(f"case_{case}").measure(scratch)
         return rows
