@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mu2net_core as m
-from mu2net_core import errors
-from mu2net_core.api.evolving import events
+from mu2net_core import errors, events
 from mu2net_core.errors import Mu2netError
 
 TARGET = Path(__file__).with_name("python.md")

@@ -1,19 +1,3 @@
-from .api.evolving.events import (
-    ChildFinished,
-    ChildReport,
-    Compiled,
-    Compiling,
-    CycleFinished,
-    Event,
-    GenerationFinished,
-    GenerationStarted,
-    IterationDropped,
-    IterationFinished,
-    IterationsQueued,
-    IterationStarted,
-    Schedule,
-    Spent,
-)
 from .api.evolving.evolve import EvolveResult
 from .api.evolving.replay import ReplayReport
 from .api.facade import Repo, clone, init, open  # noqa: A004 - reads as mu2net_core.open
@@ -63,6 +47,22 @@ from .errors import (
     SearchError,
     StorageError,
     UnreadableError,
+)
+from .events import (
+    ChildFinished,
+    ChildReport,
+    Compiled,
+    Compiling,
+    CycleFinished,
+    Event,
+    GenerationFinished,
+    GenerationStarted,
+    IterationDropped,
+    IterationFinished,
+    IterationsQueued,
+    IterationStarted,
+    Schedule,
+    Spent,
 )
 from .version import __version__
 

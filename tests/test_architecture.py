@@ -13,10 +13,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 USERS = sorted(path for folder in ("tests", "docs", "examples") for path in (ROOT / folder).rglob("*.py"))
-EVERYBODY = {"errors", "plugins", "redaction", "scoring", "seeds", "types", "version", "objects"}
+EVERYBODY = {"errors", "events", "plugins", "redaction", "scoring", "seeds", "types", "version", "objects"}
 BELOW_API = {"presets", "storage", "codec", "repo", "data", "nn", "search", "objectives", "engine", "insight"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "events": set(),
     "plugins": set(),
     "redaction": set(),
     "scoring": set(),

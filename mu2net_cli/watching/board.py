@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mu2net_cli.printing.render import duration, percent
 from mu2net_cli.printing.text import visible
-from mu2net_core.api.evolving.events import (
+from mu2net_core.events import (
     ChildFinished,
     Compiled,
     Compiling,

@@ -14,7 +14,7 @@ from mu2net_cli.printing.render import console
 from mu2net_cli.printing.text import diverted, print_line
 from mu2net_cli.watching.board import Board
 from mu2net_cli.watching.telling import line_of, warning_of
-from mu2net_core.api.evolving.events import Event, IterationDropped, IterationFinished, IterationsQueued
+from mu2net_core.events import Event, IterationDropped, IterationFinished, IterationsQueued
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session

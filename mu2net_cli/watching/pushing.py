@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mu2net_cli.printing.exchange import exit_if_missing, exit_unless_whole, report
-from mu2net_core.api.evolving.events import Event, IterationFinished
 from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult
 from mu2net_core.api.results import Exchange
 from mu2net_core.errors import Mu2netError, NotFoundError
+from mu2net_core.events import Event, IterationFinished
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mu2net_cli.printing.render import counted
-from mu2net_core.api.evolving.events import Event, IterationFinished, IterationStarted
+from mu2net_core.events import Event, IterationFinished, IterationStarted
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from mu2net_cli.printing.render import counted, duration, percent, short
-from mu2net_core.api.evolving.events import (
+from mu2net_core.events import (
     ChildFinished,
     Compiled,
     CycleFinished,

@@ -1,22 +1,6 @@
 from .blueprint import num_params
 from .cycle import schedule_of
 from .evaluate import Answers, Measured, Tally, answers, measure, probabilities
-from .events import (
-    ChildFinished,
-    ChildReport,
-    Compiled,
-    Compiling,
-    CycleFinished,
-    Event,
-    GenerationFinished,
-    GenerationStarted,
-    IterationDropped,
-    IterationFinished,
-    IterationsQueued,
-    IterationStarted,
-    Schedule,
-    Spent,
-)
 from .feeding import Feed, TaskData
 from .fitting import unfit_parent
 from .iteration import IterationState, run_iteration
@@ -29,27 +13,13 @@ from .workshop import Workshop
 
 __all__ = [
     "Answers",
-    "ChildFinished",
-    "ChildReport",
-    "Compiled",
-    "Compiling",
     "ComponentPool",
-    "CycleFinished",
-    "Event",
     "Feed",
-    "GenerationFinished",
-    "GenerationStarted",
-    "IterationDropped",
-    "IterationFinished",
-    "IterationStarted",
     "IterationState",
-    "IterationsQueued",
     "LoadedModel",
     "Measured",
     "Meter",
     "Programs",
-    "Schedule",
-    "Spent",
     "Tally",
     "TaskData",
     "Workshop",

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from mu2net_core.data import Augmentation, augment, is_identity
-from mu2net_core.engine.events import Schedule
 from mu2net_core.engine.feeding import Frozen, Held, SizedData, through
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.events import Schedule
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed

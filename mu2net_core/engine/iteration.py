@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.engine.cycle import schedule_of
-from mu2net_core.engine.events import (
+from mu2net_core.engine.generation import ChildResult, train_generation
+from mu2net_core.engine.workshop import Workshop
+from mu2net_core.events import (
     ChildFinished,
     ChildReport,
     CycleFinished,
@@ -16,8 +18,6 @@ from mu2net_core.engine.events import (
     GenerationStarted,
     IterationStarted,
 )
-from mu2net_core.engine.generation import ChildResult, train_generation
-from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import Children, RunSetting, Seen, System
 from mu2net_core.scoring import rank_key
 from mu2net_core.search import METHODS, Member, Population, SearchState, best, plan_generation, taken_in

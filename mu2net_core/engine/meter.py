@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from mu2net_core.engine.events import Spent
+from mu2net_core.events import Spent
 
 __all__ = ["Meter"]
 

@@ -35,8 +35,8 @@ from mu2net_core.data.augmentation import Augmentation, is_identity
 from mu2net_core.engine import child as engine_child
 from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.cycle import cycle_of
-from mu2net_core.engine.events import Compiled
 from mu2net_core.engine.optimizer import OptimizerSettings
+from mu2net_core.events import Compiled
 
 BARS = {"cold": "≤ 1.3×", "warm": "≤ 1.1×"}
 HELPERS = frozenset({"parts", "join", "count"})

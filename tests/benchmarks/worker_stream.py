@@ -70,9 +70,9 @@ def context_of(folder: Path) -> Context:
 
 def evolve_once(folder: Path) -> int:
     """Returns how many examples the one child of an ``evolve`` saw."""
-    from mu2net_core.api.evolving.events import GenerationFinished
     from mu2net_core.api.evolving.evolve import evolve
     from mu2net_core.api.setup.open import open_repo
+    from mu2net_core.events import GenerationFinished
 
     seen = []
     evolve(

@@ -133,8 +133,8 @@ def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
 @pytest.fixture
 def unfinished_repo(run, trained_repo: Path, monkeypatch) -> Path:
     """Returns the folder of a repository whose second iteration of digits was stopped after a generation."""
-    from mu2net_core.api.evolving.events import GenerationFinished
     from mu2net_core.api.evolving.evolve import evolve
+    from mu2net_core.events import GenerationFinished
 
     def stopped(*args, on_event, **options):
         def listen(event) -> None:

@@ -12,7 +12,7 @@ from mu2net_cli.session import Session
 from mu2net_cli.watching.board import Board
 from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.events import Compiled, Compiling, IterationDropped
+from mu2net_core.events import Compiled, Compiling, IterationDropped
 from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle
 
 LONG = "sklearn-digits/five-or-more"

@@ -10,8 +10,8 @@ import pytest
 from mu2net_cli.printing.render import duration
 from mu2net_cli.watching.telling import line_of, more_steps, warning_of
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.events import Compiled, Compiling, IterationDropped, IterationsQueued, Schedule
 from mu2net_core.engine.cycle import schedule_of
+from mu2net_core.events import Compiled, Compiling, IterationDropped, IterationsQueued, Schedule
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.building.happenings import (
     BEGUN,

@@ -18,7 +18,7 @@ from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.api.signing.signing import signer_of
-from mu2net_core.engine import Event, IterationDropped, IterationState, run_iteration
+from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import (
     CorruptObjectError,
     DataError,
@@ -28,6 +28,7 @@ from mu2net_core.errors import (
     NotFoundError,
     SearchError,
 )
+from mu2net_core.events import Event, IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system, record_snapshot

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.publish import Published
-from mu2net_core.engine import IterationFinished, IterationState, Schedule, Tally, schedule_of
+from mu2net_core.engine import IterationState, Tally, schedule_of
+from mu2net_core.events import IterationFinished, Schedule
 from mu2net_core.objects import Task
 from mu2net_core.search import Member
 

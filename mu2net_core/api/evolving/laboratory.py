@@ -14,18 +14,8 @@ from mu2net_core.api.machine.machine import num_cores, processor
 from mu2net_core.api.machine.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings.buildable import check_buildable
 from mu2net_core.api.settings.settings import effective_machine
-from mu2net_core.engine import (
-    Compiled,
-    Compiling,
-    ComponentPool,
-    Event,
-    IterationState,
-    LoadedModel,
-    Measured,
-    Programs,
-    Workshop,
-    measure,
-)
+from mu2net_core.engine import ComponentPool, IterationState, LoadedModel, Measured, Programs, Workshop, measure
+from mu2net_core.events import Compiled, Compiling, Event
 from mu2net_core.objectives import objective_of
 from mu2net_core.objects import Head, Run, System, encode, hash_bytes
 from mu2net_core.presets import Preset

@@ -27,8 +27,9 @@ from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.settings.foreign_settings import MOST_CYCLES
-from mu2net_core.engine import Event, IterationState, run_iteration
+from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.events import Event
 from mu2net_core.objects import Commit, Run, System, Trials, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository, load_system_then

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.models.add_root import RootResult
     from mu2net_core.api.sharing.purge import PurgeReport
     from mu2net_core.api.tasks.reset import ResetResult
-    from mu2net_core.engine import Event
+    from mu2net_core.events import Event
     from mu2net_core.objects import Head
     from mu2net_core.repo.remotes import Progress
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
-from mu2net_core.engine import IterationsQueued
+from mu2net_core.events import IterationsQueued
 from mu2net_core.objects import System
 from mu2net_core.repo import Repository
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mu2net_core.engine import (
+from mu2net_core.events import (
     ChildFinished,
     CycleFinished,
     GenerationFinished,

@@ -6,7 +6,7 @@ import pytest
 
 from mu2net_core.api.iterations.agenda import agenda_of, queued
 from mu2net_core.api.iterations.resume import Left
-from mu2net_core.engine.events import IterationsQueued
+from mu2net_core.events import IterationsQueued
 
 TASKS = ("a", "b", "c")
 

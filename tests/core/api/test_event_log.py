@@ -8,8 +8,8 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.event_log import EventLog, event_line
-from mu2net_core.api.evolving.events import Compiled
 from mu2net_core.errors import InvalidInputError, StorageError
+from mu2net_core.events import Compiled
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,6 @@ from pathlib import Path
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from mu2net_core.api.evolving.events import (
-    ChildFinished,
-    Compiled,
-    GenerationFinished,
-    GenerationStarted,
-    IterationFinished,
-    IterationStarted,
-)
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.evaluate import evaluate
@@ -24,6 +16,14 @@ from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotFoundError, SearchError
+from mu2net_core.events import (
+    ChildFinished,
+    Compiled,
+    GenerationFinished,
+    GenerationStarted,
+    IterationFinished,
+    IterationStarted,
+)
 from mu2net_core.objects import Children, Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.history.merging import ancestry

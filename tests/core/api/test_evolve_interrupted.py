@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from mu2net_core.api.evolving.events import (
-    ChildFinished,
-    GenerationStarted,
-    IterationDropped,
-    IterationsQueued,
-    IterationStarted,
-)
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import ConflictError
+from mu2net_core.events import (
+    ChildFinished,
+    GenerationStarted,
+    IterationDropped,
+    IterationsQueued,
+    IterationStarted,
+)
 from mu2net_core.repo import Repository, load_system, open_repository
 
 

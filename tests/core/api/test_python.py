@@ -115,8 +115,7 @@ def test_every_exported_name_is_found_and_completed() -> None:
 
 
 def test_every_error_and_event_is_exported() -> None:
-    from mu2net_core import errors
-    from mu2net_core.api.evolving import events
+    from mu2net_core import errors, events
 
     assert {*errors.__all__, *events.__all__} <= set(m.__all__)
 

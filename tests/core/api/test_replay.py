@@ -19,8 +19,8 @@ from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.api.upkeep.fsck import fsck
-from mu2net_core.engine.events import GenerationFinished
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.events import GenerationFinished
 from mu2net_core.objects import Commit, Run, Seen, Snapshot
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.testing.building.samples import evolve_sample

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.engine.events import (
+from mu2net_core.engine.iteration import IterationState, run_iteration
+from mu2net_core.engine.programs import Programs
+from mu2net_core.errors import SearchError
+from mu2net_core.events import (
     ChildFinished,
     CycleFinished,
     GenerationFinished,
     GenerationStarted,
     IterationStarted,
 )
-from mu2net_core.engine.iteration import IterationState, run_iteration
-from mu2net_core.engine.programs import Programs
-from mu2net_core.errors import SearchError
 from mu2net_core.objects import Seen, System, Trial, decode, encode
 from mu2net_core.search import METHODS, MU2NET_PLUS, SearchSpace, SearchState, best, start
 from mu2net_core.testing.building.dense import DenseFamily
