@@ -206,7 +206,7 @@ def fetch_heads(
         states = {task: one.state for task, one in followed.items()}
         buried, bad = set_aside_buried(repo, remote, states)
         wanted = {task: state for task, state in states.items() if task not in buried and task not in bad}
-        received = receive_heads(repo, remote, wanted, tracking.heads, counter=counter, arrivals=arrivals)
+        received = receive_heads(repo, remote, wanted, tracking, counter=counter, arrivals=arrivals)
         broken |= {**bad, **received.broken}
         tracking = _with_claimed(repo, remote, tracking, {task: states[task] for task in received.claimed})
         known = tracking.heads

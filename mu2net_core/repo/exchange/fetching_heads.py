@@ -9,9 +9,10 @@ from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.repo.core import HeadState, Repository, repair_hint
 from mu2net_core.repo.exchange.head_moves import absent
 from mu2net_core.repo.exchange.intake import receive_components, receive_each
+from mu2net_core.repo.exchange.presence import Presence
 from mu2net_core.repo.exchange.purges_elsewhere import left_alone
 from mu2net_core.repo.history import ISOLATED, Arrivals, contains
-from mu2net_core.repo.remotes import Counter, Node, RemoteRepository, TaskOutcome, TaskReport
+from mu2net_core.repo.remotes import Counter, Node, RemoteRepository, Seen, TaskOutcome, TaskReport, Tracking
 
 __all__ = ["ReceivedHeads", "receive_heads", "report_of", "set_aside_buried"]
 
@@ -51,7 +52,7 @@ def receive_heads(
     repo: Repository,
     remote: RemoteRepository,
     states: Mapping[str, HeadState],
-    seen: Mapping[str, HeadState],
+    tracking: Tracking,
     *,
     counter: Counter,
     arrivals: Arrivals,
@@ -62,13 +63,14 @@ def receive_heads(
         repo: where to.
         remote: where from.
         states: the heads.
-        seen: where heads were seen before.
+        tracking: what was seen of the remote before.
         counter: of objects.
         arrivals: what is judged by.
     """
     if not states:
         return ReceivedHeads()
     what = next(iter(states)) if len(states) == 1 else f"{len(states)} tasks"
+    seen = tracking.heads
     claimed = _claimed(repo, remote, states, seen)
     broken: dict[str, Mu2netError] = dict(claimed)
     tips: dict[str, Node] = {t: ("commit", state.commit) for t, state in states.items() if t not in claimed}
@@ -82,6 +84,7 @@ def receive_heads(
         arrivals=arrivals,
         seen=known,
         confirmed=set(tips.values()) - known,
+        presence=Presence(remote, Seen(repo.objects, tracking)),
     )
     teachers = set(received.tasks)
     for task, tip in tips.items():

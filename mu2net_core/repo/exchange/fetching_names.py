@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -11,12 +12,14 @@ from mu2net_core.repo.core import Purged, Repository
 from mu2net_core.repo.exchange.intake import receive, receive_components
 from mu2net_core.repo.exchange.joining import Policy
 from mu2net_core.repo.exchange.name_clashes import root_conflict
+from mu2net_core.repo.exchange.presence import Presence
 from mu2net_core.repo.history import ISOLATED, Arrivals
 from mu2net_core.repo.remotes import (
     Counter,
     NameReport,
     Node,
     RemoteRepository,
+    Seen,
     Tracking,
     purges_there,
     why_broken,
@@ -41,13 +44,14 @@ def fetch_roots(
     (theirs, bad), ours = remote.refs.names("roots", _NONE if policy.is_strict else tracking.roots), repo.refs.roots()
     reports = [_broken(name, exc) for name, exc in bad.items() if f"root {name}" not in tracking.lost]
     taken = _taken(repo, tracking, "tags") if theirs.keys() - ours.keys() else {}
+    presence = Presence(remote, Seen(repo.objects, tracking))
     for name, model_id in _sorted(theirs):
         if ours.get(name, model_id) != model_id:
             reason = root_conflict(name, ours[name], model_id, remote.remote.name).message
             reports.append(NameReport(name=name, outcome="conflict", id=model_id, reason=reason))
             continue
         try:
-            _receive_root(repo, remote, model_id, tracking.roots.get(name), counter, arrivals)
+            _receive_root(repo, presence, model_id, tracking.roots.get(name), counter, arrivals)
             if name not in ours:
                 _check_free(name, taken)
                 repo.refs.create_root(name, model_id)
@@ -84,13 +88,14 @@ def fetch_tags(
     reports = [_broken(name, exc) for name, exc in bad.items() if f"tag {name}" not in tracking.lost]
     purged = purges_there(repo, remote.remote, policy.refuse_stone)
     taken = _taken(repo, tracking, "roots") if theirs.keys() - ours.keys() else {}
+    presence = Presence(remote, Seen(repo.objects, tracking))  # one for all: histories are walked once
     for name, snapshot_id in _sorted(theirs):
         if ours.get(name) == tracking.tags.get(name) == snapshot_id:
             continue
         try:
             if name not in ours:
                 _check_free(name, taken)
-            gone = _receive_tag(repo, remote, name, snapshot_id, purged, counter, arrivals)
+            gone = _receive_tag(repo, presence, name, snapshot_id, purged, counter, arrivals)
             refusal = None if name in ours or gone else _refusal(policy, name, snapshot_id)
         except ISOLATED as exc:
             reports.append(_broken(name, exc, snapshot_id))
@@ -111,11 +116,12 @@ def fetch_tags(
 
 
 def _receive_root(
-    repo: Repository, remote: RemoteRepository, model_id: str, seen: str | None, counter: Counter, arrivals: Arrivals
+    repo: Repository, presence: Presence, model_id: str, seen: str | None, counter: Counter, arrivals: Arrivals
 ) -> None:
+    remote = presence.remote
     tips: list[Node] = [("model", model_id)]
     known = tips if model_id == seen else []
-    receive(repo, remote, tips, what="roots", counter=counter, arrivals=arrivals, seen=known)
+    receive(repo, remote, tips, what="roots", counter=counter, arrivals=arrivals, seen=known, presence=presence)
     task = repo.objects.model(model_id).task
     if task is not None:
         raise CorruptObjectError(f"It names the model {model_id[:16]}, which is no root, but one of the task {task}.")
@@ -125,7 +131,7 @@ def _receive_root(
 
 def _receive_tag(
     repo: Repository,
-    remote: RemoteRepository,
+    presence: Presence,
     name: str,
     snapshot_id: str,
     purged: Purged,
@@ -136,17 +142,18 @@ def _receive_tag(
 
     What tombstones of others list counts only where it is gone: they may list what they like.
     """
-    task = purged.lists(("snapshot", snapshot_id))
+    remote, task = presence.remote, purged.lists(("snapshot", snapshot_id))
+    bring = partial(receive, repo, remote, what="tags", counter=counter, arrivals=arrivals, presence=presence)
     if task is not None and not remote.objects.has("snapshot", snapshot_id):
         return task
-    receive(repo, remote, [("snapshot", snapshot_id)], what="tags", counter=counter, arrivals=arrivals)
+    bring([("snapshot", snapshot_id)])
     snapshot, other = repo.objects.snapshot(snapshot_id), other_tag(repo, name, snapshot_id)
     if other is not None:
         raise CorruptObjectError(f"{other[0].upper()}{other[1:]}.")
     commits: list[Node] = [("commit", oid) for oid in snapshot.heads.values()]
     gone = next((task for task, oid in snapshot.heads.items() if purged.is_listed(("commit", oid), task)), None)
     if gone is None:
-        receive(repo, remote, commits, what="tags", counter=counter, arrivals=arrivals)
+        bring(commits)
         for task, oid in _sorted(snapshot.heads):
             found = repo.objects.commit(oid).task
             if found != task:

@@ -20,13 +20,14 @@ from functools import partial
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.objects import Commit, ComponentRef, Model, Snapshot
 from mu2net_core.repo.core import MANIFESTS, Manifest, Repository, Workers, decode_manifest
-from mu2net_core.repo.exchange.presence import Presence, Seen
+from mu2net_core.repo.exchange.presence import Presence
 from mu2net_core.repo.history import ISOLATED, Arrivals, check, check_parts
 from mu2net_core.repo.remotes import (
     Counter,
     Incoming,
     Node,
     RemoteRepository,
+    Seen,
     load_manifest,
     needs,
     read_checked,
@@ -62,6 +63,7 @@ def receive_each(
     arrivals: Arrivals | None = None,
     seen: Collection[Node] = (),
     confirmed: Collection[Node] = (),
+    presence: Presence | None = None,
 ) -> Received:
     """Copies ``tips`` and all manifests they need from ``remote``, each as far as all that it needs can be had.
 
@@ -77,9 +79,11 @@ def receive_each(
         arrivals: what is judged by; by default the identity of the repository.
         seen: those of ``tips`` that were seen there before, with all they lead to.
         confirmed: those that are there, which tells nothing of what they lead to.
+        presence: what is known to be there, for whoever asks again and again; by default by what was seen last.
     """
     with Workers[_Arrival]() as workers:
         intake = _Intake(repo, remote, workers, what, counter, arrivals or Arrivals(identity=repo.identity))
+        intake.presence = presence
         intake.seen, intake.confirmed = frozenset(seen), frozenset(confirmed)
         for tip in tips:
             intake.want(tip, _USUAL_BYTES)
@@ -97,6 +101,7 @@ def receive(
     counter: Counter,
     arrivals: Arrivals | None = None,
     seen: Collection[Node] = (),
+    presence: Presence | None = None,
 ) -> frozenset[str]:
     """Copies ``tips`` as ``receive_each`` does; returns the tasks that the new models speak of.
 
@@ -104,7 +109,9 @@ def receive(
         NotFoundError: the remote lacks something that it refers to.
         CorruptObjectError: what it sent is damaged, too large or cannot be genuine.
     """
-    received = receive_each(repo, remote, tips, what=what, counter=counter, arrivals=arrivals, seen=seen)
+    received = receive_each(
+        repo, remote, tips, what=what, counter=counter, arrivals=arrivals, seen=seen, presence=presence
+    )
     for error in received.failed.values():
         raise error
     return received.tasks
@@ -172,23 +179,19 @@ class _Intake:
     failed: dict[Node, Mu2netError] = field(default_factory=dict)
     seen: frozenset[Node] = frozenset()
     confirmed: frozenset[Node] = frozenset()
-    _there: Presence = field(init=False)
+    presence: Presence | None = None
     _here: set[Node] = field(default_factory=set)
-    _seen: Seen | None = None
     _asked: dict[Node, int] = field(default_factory=dict)
     _stored: set[Node] = field(default_factory=set)
     _waiting: dict[Node, set[Node]] = field(default_factory=dict)
     _dependants: dict[Node, list[Node]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._there = Presence(self.remote)
 
     def want(self, node: Node, size_bytes: int) -> bool:
         """Asks for a node, unless it was asked for before; returns whether one has to wait for it."""
         if node not in self._asked:
             self._asked[node] = size_bytes
             if self.repo.objects.has(*node):
-                if node[0] == "component" or node in self.seen or self._was_seen(node):
+                if node[0] == "component" or node in self.seen or self._there.was_seen(node):
                     self._stored.add(node)
                 else:
                     self._here.add(node)
@@ -229,11 +232,11 @@ class _Intake:
     def _release(self, node: Node) -> None:
         """Lets those go on that waited for ``node``, now stored; a commit that comes needs the parts of its model."""
         self._stored.add(node)
-        parts = self._parts(node)
         for dependant in self._dependants.pop(node, ()):
             if dependant in self._waiting:  # it may have failed, even just now
                 self._waiting[dependant].discard(node)
-                self._wait(dependant, parts if dependant[0] == "commit" and dependant not in self._here else {})
+                comes = dependant[0] == "commit" and dependant not in self._here
+                self._wait(dependant, self._parts(node) if comes else {})
 
     def _parts(self, node: Node) -> dict[Node, int]:
         """Returns the components of a model that is here, which a full copy needs before what retains it."""
@@ -253,14 +256,13 @@ class _Intake:
                 self._waiting.pop(current, None)
                 pending += self._dependants.pop(current, ())
 
-    def _was_seen(self, node: Node) -> bool:
-        """Returns whether the remote has what is here, by what was seen of it."""
-        try:
-            if self._seen is None:
-                self._seen = Seen(self.repo.objects, read_tracking(self.repo.state, self.remote.remote))
-            return self._seen.has(node)
-        except Mu2netError:  # something here is damaged or gone: fsck says so
-            return False
+    @property
+    def _there(self) -> Presence:
+        """Tells what the remote has; made when something that is here has to be there, too."""
+        if self.presence is None:
+            seen = Seen(self.repo.objects, read_tracking(self.repo.state, self.remote.remote))
+            self.presence = Presence(self.remote, seen)
+        return self.presence
 
     def _bring(self, node: Node) -> None:
         """Lets a node come, which may be here already and has only waited for what it leads to."""

@@ -1,6 +1,6 @@
 from .arrivals import Incoming, MissingObjectError, read_checked
 from .audience import LabelOf, refusal, refused_component, refused_task
-from .closure import Closure, Knowledge, Node, collect, load_manifest, needs
+from .closure import Closure, Knowledge, Node, Seen, collect, load_manifest, needs
 from .component_cache import CacheReport, PruneReport, inspect_cache, prune_cache
 from .discover import find_repository, open_repository
 from .prefetch import bring_components, bring_models
@@ -62,6 +62,7 @@ __all__ = [
     "PushPlan",
     "RemoteBehindError",
     "RemoteRepository",
+    "Seen",
     "Sender",
     "Sight",
     "TaskOutcome",

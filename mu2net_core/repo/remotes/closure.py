@@ -16,7 +16,7 @@ from mu2net_core.repo.core import Manifest, ObjectDatabase
 from mu2net_core.repo.history import ancestry
 from mu2net_core.repo.remotes.tracking import Tracking
 
-__all__ = ["Closure", "Knowledge", "Node", "collect", "load_manifest", "needs", "walk"]
+__all__ = ["Closure", "Knowledge", "Node", "Seen", "collect", "load_manifest", "needs", "walk"]
 
 Node = tuple[Kind, str]
 
@@ -83,6 +83,60 @@ class Closure:
         return frozenset(names)
 
 
+class Seen:
+    """What a remote has by its heads and roots as they were seen: whatever these lead to is there.
+
+    No more is read than it takes; of the heads that one first which had the newest entry: what comes builds on that.
+    """
+
+    def __init__(self, objects: ObjectDatabase, tracking: Tracking) -> None:
+        """Reads nothing yet."""
+        self._objects = objects
+        self._tips = {task: state.commit for task, state in tracking.heads.items()}
+        self._commits = frozenset(self._tips.values())
+        self._roots = frozenset(tracking.roots.values())
+        self._snapshots = set[str]()
+        self._unread = iter(sorted(self._tips, key=lambda task: task != tracking.newest))
+        self._histories: dict[str | None, tuple[frozenset[str], frozenset[str | None]]] = {}
+
+    def has(self, node: Node) -> bool:
+        """Returns whether a commit, model or snapshot, which is here, is there for sure."""
+        kind, oid = node
+        if kind == "commit":
+            return oid in self._commits or oid in self.history(self._objects.commit(oid).task)[0]
+        if kind == "model":
+            return oid in self._roots or oid in self.history(self._objects.model(oid).task)[1]
+        return kind == "snapshot" and (oid in self._snapshots or any(oid in more for more in self._read_on()))
+
+    def history(self, task: str | None) -> tuple[frozenset[str], frozenset[str | None]]:
+        """Returns the commits of a task that are there, and the models they retain."""
+        if task not in self._histories:
+            tip = self._tips.get(task) if task is not None else None
+            is_here = tip is not None and self._objects.has("commit", tip)
+            commits = frozenset(ancestry(self._objects, [tip])) if tip is not None and is_here else frozenset[str]()
+            self._histories[task] = commits, frozenset(self._objects.commit(oid).model for oid in commits)
+        return self._histories[task]
+
+    def learn(self, task: str, commit_id: str) -> None:
+        """Notes where a head stands now."""
+        self._tips[task] = commit_id
+        self._commits |= {commit_id}
+        self._histories.pop(task, None)
+
+    def _read_on(self) -> Iterator[set[str]]:
+        """Yields the snapshots that further heads' commits name, those they are based on included."""
+        for task in self._unread:
+            found = set[str]()
+            if self._objects.has("commit", self._tips[task]):
+                for snapshot in self._objects.commit(self._tips[task]).snapshots:
+                    oid: str | None = snapshot
+                    while oid is not None and oid not in self._snapshots and oid not in found:
+                        found.add(oid)
+                        oid = self._objects.stored_snapshot(oid).base
+            self._snapshots |= found
+            yield found
+
+
 class Knowledge:
     """What a remote has, concluded from its heads and roots alone: whatever they reach is there.
 
@@ -92,17 +146,14 @@ class Knowledge:
 
     def __init__(self, objects: ObjectDatabase, tracking: Tracking) -> None:
         """Starts from the refs of the remote as last seen, as far as their manifests are in ``objects``."""
-        self._objects = objects
-        self._tips = {
-            task: state.commit for task, state in tracking.heads.items() if objects.has("commit", state.commit)
-        }
+        self._objects, self._seen = objects, Seen(objects, tracking)
+        tips = [state.commit for state in tracking.heads.values() if objects.has("commit", state.commit)]
         self._ids: set[str] = set()
         self._retained: set[str] = set()
-        self._histories: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-        self._far: Iterator[str] = ancestry(objects, self._tips.values())
+        self._far: Iterator[str] = ancestry(objects, tips)
         for model_id in tracking.roots.values():
             self._add_model(model_id)
-        for _ in self._tips:
+        for _ in tips:
             self._go_further()
 
     def has(self, node: Node) -> bool:
@@ -110,9 +161,9 @@ class Knowledge:
         kind, oid = node
         if oid in self._ids:
             return True
-        if kind == "commit" and oid in self._history(self._objects.commit(oid).task)[0]:
+        if kind == "commit" and oid in self._seen.history(self._objects.commit(oid).task)[0]:
             self._add_commit(oid)
-        elif kind == "model" and oid in self._history(self._objects.model(oid).task)[1]:
+        elif kind == "model" and oid in self._seen.history(self._objects.model(oid).task)[1]:
             self._add_model(oid)
         return oid in self._ids
 
@@ -134,19 +185,8 @@ class Knowledge:
 
     def learn(self, task: str, commit_id: str) -> None:
         """Notes where a head stands now."""
-        self._tips[task] = commit_id
-        self._histories.pop(task, None)
+        self._seen.learn(task, commit_id)
         self._add_commit(commit_id)
-
-    def _history(self, task: str | None) -> tuple[frozenset[str], frozenset[str]]:
-        """Returns the commits of a task that are there, and the models they retain."""
-        if task is None or task not in self._tips:
-            return frozenset(), frozenset()
-        if task not in self._histories:
-            commits = frozenset(ancestry(self._objects, [self._tips[task]]))
-            models = {self._objects.commit(oid).model for oid in commits}
-            self._histories[task] = commits, frozenset(model_id for model_id in models if model_id is not None)
-        return self._histories[task]
 
     def _go_further(self) -> bool:
         commit_id = next(self._far, None)
