@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from mu2net_core.errors import ConflictError, CorruptObjectError, NotFoundError, StorageError
 from mu2net_core.objects import Snapshot, object_key
-from mu2net_core.repo import Remote, Repository, create_repository, load_system, open_repository
+from mu2net_core.repo import ObjectDatabase, Remote, Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.checking.fsck_run import fsck
 from mu2net_core.repo.exchange.adopting import adopt
 from mu2net_core.repo.exchange.fetching import fetch
@@ -293,3 +294,16 @@ class TestInterrupted:
             assert at > 20
             return
         pytest.fail("the fetch never got through")
+
+
+def test_a_history_that_many_tags_name_is_walked_once(
+    shared: Repository, here: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        commit = evolve_sample(shared, "c", score=0.5, seed=number).commit
+        snapshot = Snapshot(heads={"c": commit}, roots={}, tag=f"v{number}", identity=shared.identity)
+        shared.refs.create_tag(f"v{number}", shared.objects.put(snapshot))
+    looked, look = Counter[str](), ObjectDatabase.commit
+    monkeypatch.setattr(ObjectDatabase, "commit", lambda self, oid: looked.update([oid]) or look(self, oid))
+    assert len(fetch(here, reach(shared)).tags) == 20
+    assert looked.total() < 20 * 20, "no walk for each tag"
