@@ -22,6 +22,7 @@ __all__ = [
     "InternalError",
     "InvalidInputError",
     "Mu2netError",
+    "NewerComponentError",
     "NewerError",
     "NotFoundError",
     "PluginError",
@@ -116,6 +117,10 @@ class UnreadableError(AccessDeniedError, CorruptObjectError):
     """One file of a repository whose other files may be read: as good as damaged, for it keeps out what needs it."""
 
     kind = "unreadable"
+
+
+class NewerComponentError(CorruptObjectError, NewerError):
+    """A component that a newer mu2net made: as good as damaged, for it keeps out what needs it."""
 
 
 class StorageError(Mu2netError):

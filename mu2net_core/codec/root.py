@@ -11,8 +11,8 @@ from typing import Any, Literal
 import msgspec
 
 from mu2net_core.codec.archive import last_member
-from mu2net_core.errors import CorruptObjectError, InternalError
-from mu2net_core.objects import Label, encode
+from mu2net_core.errors import CorruptObjectError, InternalError, NewerComponentError
+from mu2net_core.objects import Label, encode, made_by_newer
 
 __all__ = ["DOCUMENT", "MAX_DOCUMENT", "PLAIN_GROUP", "group_node", "read_label", "read_root", "root_node"]
 
@@ -80,39 +80,41 @@ def read_root(document: memoryview | None) -> Header:
     """Returns what a root document says; None stands for one that is not there.
 
     Raises:
-        CorruptObjectError: it is not as ``root_node`` makes it, or that of a newer mu2net.
+        CorruptObjectError: it is not as ``root_node`` makes it.
+        NewerComponentError: a newer mu2net made it.
     """
     if document is None or len(document) > MAX_DOCUMENT:
         raise CorruptObjectError(f"Not a component: it has no {DOCUMENT} of at most {MAX_DOCUMENT} bytes.")
     try:
-        _check_not_newer(document)
         header = _READ_ROOT(document).attributes.mu2net
         label = header.label
-    except CorruptObjectError:
-        raise
     except (msgspec.MsgspecError, KeyError, RecursionError, ValueError) as exc:
+        _check_not_newer(document)
         raise CorruptObjectError(f"Not a component: its {DOCUMENT} is wrong ({exc}).") from exc
+    if header.format != _FORMAT:
+        _check_not_newer(document)
     if document != root_node(header.name, header.config, label):
         raise CorruptObjectError(f"Not a component: its {DOCUMENT} is not canonical.")
     return header
 
 
 def _check_not_newer(document: memoryview) -> None:
-    """Raises CorruptObjectError if a root document says that a newer mu2net made its component."""
-    attributes = msgspec.json.decode(document, type=dict[str, msgspec.Raw])["attributes"]
-    about = msgspec.json.decode(attributes, type=dict[Literal["mu2net"], dict[str, object]])["mu2net"]
-    found, unknown = about["format"], sorted(about.keys() - set(Header.__struct_fields__))
+    """Raises NewerComponentError if a root document that could not be read says that a newer mu2net made it."""
+    try:
+        attributes = msgspec.json.decode(document, type=dict[str, msgspec.Raw])["attributes"]
+        about = msgspec.json.decode(attributes, type=dict[Literal["mu2net"], dict[str, object]])["mu2net"]
+        found, unknown = about["format"], sorted(about.keys() - set(Header.__struct_fields__))
+    except (msgspec.MsgspecError, KeyError, RecursionError, ValueError):
+        return
     if isinstance(found, int) and found != _FORMAT:
-        raise _newer(f"it is of format {found}, a future format; this mu2net reads {_FORMAT}")
+        raise _newer(f"it is of format {found}, a future format; this mu2net reads format {_FORMAT}")
     if unknown:
         raise _newer(f"it has the keys {', '.join(key[:80] for key in unknown[:8])}")
 
 
-def _newer(what: str) -> CorruptObjectError:
-    """Returns the error for a component of a newer mu2net: as one that is damaged, it keeps out what needs it."""
-    return CorruptObjectError(
-        f"Cannot read a component: it was made by a newer mu2net: {what}.", hint="Upgrade: pip install -U mu2net"
-    )
+def _newer(what: str) -> NewerComponentError:
+    newer = made_by_newer("Cannot read a component", what)
+    return NewerComponentError(newer.message, hint=newer.hint)
 
 
 def group_node(attributes: Mapping[str, Any]) -> bytes:

@@ -17,17 +17,10 @@ from mu2net_core.storage.places import Place, parse_place, require
 from mu2net_core.storage.remote import FsspecStore
 from mu2net_core.storage.store import MOST_NAMES
 
-__all__ = ["SCHEMES", "OpenBackend", "azure", "gcs", "memory", "open_remote", "s3"]
+__all__ = ["SCHEMES", "OpenBackend", "azure", "gcs", "open_remote", "s3"]
 
 OpenBackend: TypeAlias = Callable[[Place, Mapping[str, str]], Backend]
 """Makes the backend of a place, from what was said about how to reach it; contacts nobody."""
-
-
-def memory(place: Place, options: Mapping[str, str]) -> Backend:
-    """Returns what serves ``memory://``."""
-    from mu2net_core.storage.memory import MemoryBackend
-
-    return MemoryBackend(place, options)
 
 
 def s3(place: Place, options: Mapping[str, str]) -> Backend:
@@ -60,7 +53,7 @@ SCHEMES: Registry[OpenBackend] = Registry(
     group="mu2net.storages",
     what="storage scheme",
     shipped={
-        "memory": f"{_HERE}:memory",
+        "memory": "mu2net_core.storage.memory:MemoryBackend",
         "s3": f"{_HERE}:s3",
         **dict.fromkeys(("gs", "gcs"), f"{_HERE}:gcs"),
         **dict.fromkeys(_AZURE, f"{_HERE}:azure"),

@@ -88,7 +88,7 @@ def test_no_more_tombstones_are_kept_in_mind_than_are_read(
     verb: Callable[[Repository, Context], Exchange],
 ) -> None:
     monkeypatch.setattr("mu2net_core.repo.core.refs.MOST_STONES", 3)
-    monkeypatch.setattr("mu2net_core.repo.exchange.forgetting.MOST_STONES", 3)
+    monkeypatch.setattr("mu2net_core.repo.exchange.purges_seen.MOST_STONES", 3)
     evil.whole_purge("digits")
     for number in range(5):
         told(lambda: pull(ann, later))

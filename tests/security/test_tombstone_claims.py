@@ -21,9 +21,9 @@ from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.objects import Agent, Signature, object_key
 from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.repo.core.tombstones import Purged, Tombstone, is_purge
-from mu2net_core.repo.exchange.fetching import note_purged
 from mu2net_core.repo.exchange.fetching_names import fetch_tags
 from mu2net_core.repo.exchange.joining import Policy
+from mu2net_core.repo.exchange.purges_seen import note_purged
 from mu2net_core.repo.history.merging import ancestry
 from mu2net_core.repo.history.plausibility import Arrivals
 from mu2net_core.repo.remotes.closure import Node

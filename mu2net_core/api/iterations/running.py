@@ -12,7 +12,7 @@ from typing import Protocol
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Kind, Model, Seen, decode, file_name
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import news
+from mu2net_core.repo.history import ancestry, news
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep import Tips
 from mu2net_core.search import Member, Population
@@ -136,17 +136,10 @@ def evolving(repo: Repository, task: str) -> int | None:
 def is_published(repo: Repository, state: State) -> bool:
     """Returns whether a finished iteration's commit is in the head's history already: it died while cleaning up."""
     head = repo.refs.head(state.task)
-    pending, seen = [] if head is None else [head.commit], set[str]()
-    while pending:
-        oid = pending.pop()
-        if oid in seen or oid == state.base:
-            continue
-        seen.add(oid)
-        commit = repo.objects.commit(oid)
-        if commit.agent is not None and commit.agent.id == repo.agent_id and commit.started_at == state.started_at:
-            return True
-        pending.extend(commit.parents)
-    return False
+    tips = [] if head is None else [head.commit]
+    commits = map(repo.objects.commit, ancestry(repo.objects, tips, without=state.base))
+    mine = (one for one in commits if one.agent is not None and one.agent.id == repo.agent_id)
+    return any(one.started_at == state.started_at for one in mine)
 
 
 def why_stuck(repo: Repository, state: State, head: str, task_id: str) -> str | None:

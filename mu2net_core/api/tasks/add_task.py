@@ -22,9 +22,9 @@ from mu2net_core.data import (
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
 from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.core import DATA, is_purge
+from mu2net_core.repo.core import DATA
 from mu2net_core.repo.exchange import is_group
-from mu2net_core.repo.history import ancestry, check_new_name
+from mu2net_core.repo.history import ancestry, check_new_name, is_at_purge
 from mu2net_core.storage import check_no_secret_in_uri
 
 __all__ = ["add_task", "was_purged"]
@@ -140,7 +140,7 @@ def add_task(
 
 def was_purged(repo: Repository, head: Head) -> bool:
     """Returns whether a task that was just added is one that was purged before."""
-    return any(is_purge(repo.objects.commit(parent)) for parent in head.commit.parents)
+    return any(is_at_purge(repo.objects, parent) for parent in head.commit.parents)
 
 
 def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:

@@ -51,8 +51,6 @@ def check_newer(data: bytes, what: str) -> None:
 
 def future_format(what: str, found: object) -> NewerError:
     """Returns the error for something written in a format this version does not read."""
-    return NewerError(
-        f"Cannot read {what}: it was made by a newer mu2net: it is of format {found}, a future format; this mu2net "
-        f"reads format {FORMAT}.",
-        hint="Upgrade: pip install -U mu2net",
+    return made_by_newer(
+        f"Cannot read {what}", f"it is of format {found}, a future format; this mu2net reads format {FORMAT}"
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, Mu2netError, NotFoundError
-from mu2net_core.repo.core import CONFIG, HeadState, Repository, current_epoch, is_current, is_purge
+from mu2net_core.objects import AccessRule
+from mu2net_core.repo.core import CONFIG, HeadState, Repository, current_epoch, is_current
 from mu2net_core.repo.exchange.continuity import (
     Followed,
     Replaced,
@@ -22,12 +24,13 @@ from mu2net_core.repo.exchange.continuity import (
 )
 from mu2net_core.repo.exchange.fetching_heads import receive_heads, report_of, set_aside_buried
 from mu2net_core.repo.exchange.fetching_names import fetch_roots, fetch_tags
-from mu2net_core.repo.exchange.forgetting import first_of_each, without_refused, without_withdrawn
+from mu2net_core.repo.exchange.forgetting import without_refused
 from mu2net_core.repo.exchange.intake import incoming_of, receive_each
 from mu2net_core.repo.exchange.joining import Policy
 from mu2net_core.repo.exchange.losses import GONE, Losses, check_same, find_lost_refs
 from mu2net_core.repo.exchange.purges_elsewhere import presumed
-from mu2net_core.repo.history import Arrivals, contains, load_rules, near
+from mu2net_core.repo.exchange.purges_seen import note_purged, remember_purged
+from mu2net_core.repo.history import Arrivals, contains, is_at_purge, load_rules, near
 from mu2net_core.repo.remotes import (
     Counter,
     Exchange,
@@ -47,11 +50,10 @@ from mu2net_core.repo.remotes import (
     read_purged,
     read_tracking,
     refusal,
-    write_purged,
     write_tracking,
 )
 
-__all__ = ["Clock", "check_known", "fetch", "fetch_heads", "note_purged", "unknown_task"]
+__all__ = ["Clock", "check_known", "fetch", "fetch_heads", "unknown_task"]
 
 Clock = Callable[[], datetime | None]
 
@@ -226,12 +228,12 @@ def fetch_heads(
         moved = {t: state for t, state in states.items() if t not in broken and tracking.heads.get(t) != state}
         if moved:
             left = {task: state for task, state in moved.items() if task in wanted}
-            purged = [task for task, state in left.items() if is_purge(repo.objects.commit(state.commit))]
+            purged = [task for task, state in left.items() if is_at_purge(repo.objects, state.commit)]
             if purged:
                 note_purged(repo, remote, policy, purged)  # a purge moves the head before the epoch tells of it
             finished |= {task: repo.objects.commit(state.commit).finished_at for task, state in left.items()}
             newest = max(finished, key=lambda task: finished[task], default="")
-            tracking = _remember_purged(repo, remote, tracking, left).with_heads(moved.values(), newest=newest)
+            tracking = remember_purged(repo, remote, tracking, left).with_heads(moved.values(), newest=newest)
             write_tracking(repo.state, remote.remote.name, tracking)
         pending += sorted(received.teachers - set(reports) - set(broken) - set(tracking.heads) - set(pending))
     return tracking, tuple(reports[task] for task in sorted(reports)), broken
@@ -246,17 +248,21 @@ def _with_claimed(
     """
     ours = {task: repo.refs.head(task) for task in states}
     sent = [s for task, s in states.items() if (head := ours[task]) and contains(repo.objects, head.commit, s.commit)]
-    sent = [state for state in sent if _may_go(repo, remote, tracking, state.commit)]
+    if not sent:
+        return tracking
+    may_go = partial(_may_go, repo, remote, Knowledge(repo.objects, tracking), load_rules(repo))
+    sent = [state for state in sent if may_go(state.commit)]
     lost = Losses(objects=frozenset(("commit", state.commit) for state in sent)).words
     return replace(tracking.with_heads(sent), lost=(*tracking.lost, *lost)) if sent else tracking
 
 
-def _may_go(repo: Repository, remote: RemoteRepository, tracking: Tracking, commit_id: str) -> bool:
-    """Returns whether a push could send a commit of ours, with all it needs."""
+def _may_go(
+    repo: Repository, remote: RemoteRepository, knowledge: Knowledge, rules: Mapping[str, AccessRule], commit_id: str
+) -> bool:
+    """Returns whether the rules let a push send a commit of ours, with all it needs."""
     objects = repo.objects
-    closure = collect(objects, [("commit", commit_id)], Knowledge(objects, tracking))
-    judged = refusal(closure, load_rules(repo), remote.audience, task_of=objects.task, label_of=objects.label)
-    return judged is None
+    closure = collect(objects, [("commit", commit_id)], knowledge)
+    return refusal(closure, rules, remote.audience, task_of=objects.task, label_of=objects.label) is None
 
 
 def _recognised(
@@ -309,54 +315,6 @@ def _is_current(remote: RemoteRepository, tracking: Tracking, sight: Sight | Non
     return tracking.epoch is not None and is_current(remote.store, tracking.epoch)
 
 
-def note_purged(
-    repo: Repository,
-    remote: RemoteRepository,
-    policy: Policy = _ANYTHING,
-    tasks: Collection[str] | None = None,
-) -> dict[str, Mu2netError]:
-    """Stores what was purged over there, beyond what was known of that; what was withdrawn is forgotten.
-
-    Tombstones of another repository count for nothing, nor do those that the policy refuses; fsck names them.
-
-    Args:
-        repo: where to.
-        remote: where from.
-        policy: what may not be taken over.
-        tasks: of which; by default of those that have heads here or were seen to have some there.
-
-    Returns:
-        what is wrong with the tombstones of a task that has some which cannot be read.
-    """
-    tracking, seen = read_tracking(repo.state, remote.remote), read_purged(repo.state, remote.remote)
-    if tasks is None:
-        tasks = {*repo.refs.tasks(), *tracking.heads}
-    there, bad = remote.refs.tombstones(tasks)
-    stones = [stone for own in there.values() for stone in own]
-    own = (stone for stone in stones if stone.identity == repo.identity)
-    ours = [stone for stone in own if policy.refuse_stone is None or policy.refuse_stone(stone) is None]
-    asked = {*tasks} - bad.keys()
-    lasting = without_withdrawn(repo, tracking, (one for one in seen if one.task in asked), ours)
-    known = dict.fromkeys([*ours, *(one for one in seen if one.task not in asked), *lasting])
-    write_purged(
-        repo.state, remote.remote, sorted(first_of_each(known), key=lambda stone: (stone.task, stone.purged_at))
-    )
-    return bad
-
-
-def _remember_purged(
-    repo: Repository, remote: RemoteRepository, tracking: Tracking, moved: Mapping[str, HeadState]
-) -> Tracking:
-    """Returns ``tracking`` with the heads of tasks that were purged over there: what it had of them."""
-    purged = {stone.task for stone in read_purged(repo.state, remote.remote)}
-    purged |= {task for task, state in moved.items() if is_purge(repo.objects.commit(state.commit))}
-    purged &= moved.keys() & tracking.heads.keys()
-    left = {task: tracking.heads[task].commit for task in purged}
-    known = {task: oid for task, oid in left.items() if repo.objects.has("commit", oid)}
-    left = {task: oid for task, oid in known.items() if not contains(repo.objects, moved[task].commit, oid)}
-    return replace(tracking, purged_heads={**tracking.purged_heads, **left}) if left else tracking
-
-
 def _bring_moves(
     repo: Repository, remote: RemoteRepository, followed: Iterable[Followed], counter: Counter, arrivals: Arrivals
 ) -> None:
@@ -364,7 +322,7 @@ def _bring_moves(
 
     What is gone, or cannot be genuine, stays away: that is found when the log is judged.
     """
-    alive = (one for one in followed if not is_purge(repo.objects.commit(one.state.commit)))
+    alive = (one for one in followed if not is_at_purge(repo.objects, one.state.commit))
     moves = dict.fromkeys(("commit", oid) for one in alive for oid in one.moves)
     missing: list[Node] = [("commit", oid) for _, oid in moves if not repo.objects.has("commit", oid)]
     if missing:

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 
-from mu2net_core.errors import Mu2netError
-from mu2net_core.repo.core import MOST_STONES, Repository, Tombstone, entry_key, is_purge
+from mu2net_core.repo.core import Repository, entry_key
 from mu2net_core.repo.exchange.joining import Policy
 from mu2net_core.repo.history import ISOLATED, ancestry, contains
 from mu2net_core.repo.remotes import Tracking
 
-__all__ = ["first_of_each", "without_refused", "without_withdrawn"]
+__all__ = ["without_refused"]
 
 _MOST = 100
 """So many commits below a head are looked at for one that is not refused; each is judged with its whole history."""
-
-
-def without_withdrawn(
-    repo: Repository, tracking: Tracking, stones: Iterable[Tombstone], there: Collection[Tombstone]
-) -> Iterator[Tombstone]:
-    """Yields tombstones that were seen, without those that are gone though their purge was never seen to begin.
-
-    A purge moves the head before it deletes anything. As long as it did not, its tombstones excuse nothing.
-
-    Args:
-        repo: where they are kept in mind.
-        tracking: what was seen of the remote besides.
-        stones: that were seen there.
-        there: those that are there now.
-    """
-    begun: dict[str, bool] = {}
-    for stone in stones:
-        if stone not in there and stone.task not in begun:
-            begun[stone.task] = _has_begun(repo, tracking, stone.task)
-        if stone in there or begun[stone.task]:
-            yield stone
-
-
-def first_of_each(stones: Iterable[Tombstone]) -> Iterator[Tombstone]:
-    """Yields of each task as many tombstones as are read of one: whoever replaces them again and again adds no more."""
-    counts = Counter[str]()
-    for stone in stones:
-        counts[stone.task] += 1
-        if counts[stone.task] <= MOST_STONES:
-            yield stone
-
-
-def _has_begun(repo: Repository, tracking: Tracking, task: str) -> bool:
-    """Returns whether a task was seen to be purged, there or here, or may have been."""
-    seen, ours = tracking.heads.get(task), repo.refs.head(task)
-    tips = [state.commit for state in (seen, ours) if state is not None]
-    tips += [tracking.replaced[task]] if task in tracking.replaced else []
-    try:
-        history = ancestry(repo.objects, tips)
-        return task in tracking.purged_heads or any(is_purge(repo.objects.commit(oid)) for oid in history)
-    except Mu2netError:
-        return True  # what is not here may be a purge
 
 
 def without_refused(

@@ -17,7 +17,7 @@ from mu2net_core.objects import Commit
 from mu2net_core.repo.core import HeadState, ObjectDatabase, Purged, Repository, Tombstone, is_purge
 from mu2net_core.repo.exchange.joining import Policy
 from mu2net_core.repo.exchange.losses import needed
-from mu2net_core.repo.history import ancestry, by_whom, contains
+from mu2net_core.repo.history import ancestry, by_whom, contains, is_at_purge
 from mu2net_core.repo.remotes import Node, RemoteRepository, Sight, TaskReport, Tracking, believed, purges_here
 from mu2net_core.repo.upkeep import GRACE, Tips, follow, here, reach, ref_tips, set_aside
 
@@ -119,7 +119,7 @@ def _why_kept(
         return f", and here is work on it that was never on {remote}"
     for name, snapshot_id in sorted(repo.refs.tags().items()):
         commit = objects.snapshot(snapshot_id).heads.get(task)
-        if commit is not None and objects.has("commit", commit) and not is_purge(objects.commit(commit)):
+        if commit is not None and objects.has("commit", commit) and not is_at_purge(objects, commit):
             return f", and the tag {name} here names it"
     used = (oid for kind, oid in also().others if kind == "commit" and objects.has("commit", oid))
     if any(objects.commit(oid).task == task for oid in used):

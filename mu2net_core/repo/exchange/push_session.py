@@ -17,11 +17,12 @@ from mu2net_core.errors import AlreadyExistsError, ConflictError, Mu2netError
 from mu2net_core.repo.core import HeadState, Repository, entry_key, is_purge
 from mu2net_core.repo.exchange.adopting import adopt
 from mu2net_core.repo.exchange.delivering import Delivery, RemoteChangedError
-from mu2net_core.repo.exchange.fetching import fetch_heads, note_purged
+from mu2net_core.repo.exchange.fetching import fetch_heads
 from mu2net_core.repo.exchange.head_moves import absent, gapped, move_heads, relied_on, strayed
 from mu2net_core.repo.exchange.joining import Policy, conflict_report
 from mu2net_core.repo.exchange.losses import Losses
 from mu2net_core.repo.exchange.name_clashes import root_conflict
+from mu2net_core.repo.exchange.purges_seen import note_purged
 from mu2net_core.repo.exchange.push_plan import Judged, Plan, Planner
 from mu2net_core.repo.history import ISOLATED, Arrivals, ancestry, contains
 from mu2net_core.repo.remotes import (

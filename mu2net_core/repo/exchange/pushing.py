@@ -17,12 +17,13 @@ from mu2net_core.repo.core import CONFIG, Remote, Repository, begin_epoch, curre
 from mu2net_core.repo.exchange.completeness import check_ready
 from mu2net_core.repo.exchange.continuity import replaced_heads, replaced_names
 from mu2net_core.repo.exchange.delivering import Delivery, RemoteChangedError
-from mu2net_core.repo.exchange.fetching import Clock, check_known, fetch, note_purged, unknown_task
+from mu2net_core.repo.exchange.fetching import Clock, check_known, fetch, unknown_task
 from mu2net_core.repo.exchange.forgetting import without_refused
 from mu2net_core.repo.exchange.healing import Healed, heal
 from mu2net_core.repo.exchange.joining import Policy
 from mu2net_core.repo.exchange.losses import Losses, find_losses
 from mu2net_core.repo.exchange.purges_elsewhere import presumed
+from mu2net_core.repo.exchange.purges_seen import note_purged
 from mu2net_core.repo.exchange.push_plan import Planner
 from mu2net_core.repo.exchange.push_session import Session
 from mu2net_core.repo.remotes import (

@@ -67,7 +67,8 @@ def contains(manifests: Manifests, whole: str, part: str) -> bool:
 
 def is_at_purge(manifests: Manifests, tip: str) -> bool:
     """Returns whether a task was purged and nothing came after: its head is at a purge, or where such were joined."""
-    return all(is_purge(manifests.commit(oid)) for oid in frontier(manifests, [tip]))
+    is_removed = manifests.commit(tip).removed  # so is a merge of what was removed: of all else nothing is walked
+    return is_removed and all(is_purge(manifests.commit(oid)) for oid in frontier(manifests, [tip]))
 
 
 def news(manifests: Manifests, before: str, after: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from mu2net_core.codec.archive import write_archive
 from mu2net_core.codec.component import decode_component, encode_component
 from mu2net_core.codec.nodes import array_node
 from mu2net_core.codec.root import PLAIN_GROUP, group_node, read_label
-from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError
+from mu2net_core.errors import CorruptObjectError, InternalError, InvalidInputError, NewerComponentError
 from mu2net_core.objects import PUBLIC, AccessRule, Component, Label, hash_bytes, narrowest
 from mu2net_core.testing.building.samples import sample_component
 
@@ -342,3 +342,12 @@ def test_a_label_gets_narrower_with_every_task() -> None:
     assert narrowest(["a"], label, rules) == AccessRule.only(["x", "y"])
     assert narrowest(["a"], None, rules) == PUBLIC
     assert narrowest([], Label(trained_by=("c",)), rules) == AccessRule(readers=())
+
+
+@pytest.mark.parametrize("about", [{"format": 2}, {"bits": 4}])
+def test_a_component_of_a_newer_version_is_told_as_that(about: dict[str, object]) -> None:
+    data = write_archive({**_GOOD, "zarr.json": root_node(**about)}, aligned=frozenset({"params/a/c/0"}))
+    with pytest.raises(NewerComponentError) as caught:
+        decode_component(data)
+    assert isinstance(caught.value, CorruptObjectError), "whatever needs it stays out"
+    assert "pip install -U mu2net" in str(caught.value.hint)
