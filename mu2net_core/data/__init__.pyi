@@ -19,7 +19,7 @@ from .images import Picture, decode_whole, fit, read_image, read_picture
 from .load import load_split, open_split
 from .notices import Notices
 from .places import mistyped, place_of
-from .resident import Resident
+from .resident import Resident, shuffled_places
 from .source import Examples, Source, SourceInfo, Stored, StoredExamples
 from .sources.digits import check_digits
 from .splits import resolve_splits
@@ -64,5 +64,6 @@ __all__ = [
     "read_picture",
     "resolve_splits",
     "shared_uri",
+    "shuffled_places",
     "split_uri",
 ]

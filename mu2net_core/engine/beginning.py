@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from mu2net_core.engine.blueprint import LayerPlan, Slot
 from mu2net_core.engine.pool import ComponentPool
+from mu2net_core.engine.slots import LayerPlan, SlotRow
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.nn import ArchitectureFamily, Arrays, Shapes
+from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec, Shapes
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["begin"]
+__all__ = ["begin", "padded"]
 
 
 def begin(
-    slots: Sequence[Slot], seed: int, pool: ComponentPool, family: ArchitectureFamily
+    row: SlotRow, seed: int, pool: ComponentPool, family: ArchitectureFamily
 ) -> tuple[tuple[Arrays, ...], tuple[Arrays, ...]]:
-    """Returns the parameters and momentum that a child's slots begin with; ``seed`` decides what is drawn."""
-    rows = [_begin(slot.layer, seed, pool, family) for slot in slots]
-    shapes = [family.shapes(slot.spec) for slot in slots]
+    """Returns the parameters and momentum that a child's slots begin with; ``seed`` decides what is drawn.
+
+    In a row of the child's own what it does not train has no momentum.
+    """
+    begun = [(slot, *_begin(slot.layer, seed, pool, family)) for slot in row.slots]
     return (
-        tuple(_padded(params, shape) for (params, _), shape in zip(rows, shapes, strict=True)),
-        tuple(_padded(momentum, shape) for (_, momentum), shape in zip(rows, shapes, strict=True)),
+        tuple(padded(params, slot.spec, family) for slot, params, _ in begun),
+        tuple(
+            {} if row.is_own and not slot.trainable else _sized(momentum, family.shapes(slot.spec))
+            for slot, _, momentum in begun
+        ),
     )
+
+
+def padded(arrays: Arrays, spec: LayerSpec, family: ArchitectureFamily) -> Arrays:
+    """Returns a layer's parameters as large as ``spec``, its slot, such that it computes the same."""
+    return _sized(arrays, family.shapes(spec), lambda name: family.padding(spec, name))
 
 
 def _begin(
@@ -49,15 +59,15 @@ def _begin(
     return component.params, {name: array for name, array in state.items() if array is not None}
 
 
-def _padded(arrays: Arrays, shapes: Shapes) -> Arrays:
-    """Returns arrays of the wanted shapes, with zeros at the end of every axis and for what is missing."""
-    padded = {}
+def _sized(arrays: Arrays, shapes: Shapes, filled: Callable[[str], float] = lambda _name: 0.0) -> Arrays:
+    """Returns arrays of the wanted shapes, with ``filled`` at the end of every axis and for what is missing."""
+    sized = {}
     for name, (shape, dtype) in shapes.items():
         found = arrays.get(name)
         if found is None or found.shape != shape:
-            room = np.zeros(shape, dtype)
+            room = np.full(shape, filled(name), dtype)
             if found is not None:
                 room[tuple(slice(0, size) for size in found.shape)] = found
             found = room
-        padded[name] = np.asarray(found, dtype)
-    return padded
+        sized[name] = np.asarray(found, dtype)
+    return sized

@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 
+from mu2net_core.engine.slots import LayerPlan, Room, Slot, SlotRow, own_row, shared_row
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objects import Architecture, ComponentRef, Model, Operation
 from mu2net_core.search import ChildPlan
 
-__all__ = ["Blueprint", "LayerPlan", "Slot", "draw_blueprint", "lineage", "num_params", "provisional_ref"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerPlan:
-    """One layer of a child.
-
-    Attributes:
-        spec: the layer.
-        source: the component it shares or starts from; None for a random start.
-        trainable: whether the child trains it; otherwise it shares ``source``.
-        operation: how a trained layer came to be; after ``interpolate`` and ``grow`` it has another size than
-            ``source``, and so starts without its momentum.
-        identity: whether a layer without source begins by passing on what it gets.
-    """
-
-    spec: LayerSpec
-    source: ComponentRef | None
-    trainable: bool
-    operation: Operation
-    identity: bool = False
-
-    @property
-    def is_adapted(self) -> bool:
-        """Whether it starts from a component of another size, made to fit."""
-        return self.trainable and self.source is not None and self.operation in {"interpolate", "grow"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """A place in the trained program, and the layer in it; None if it stays empty."""
-
-    spec: LayerSpec
-    layer: LayerPlan | None
-
-    @property
-    def trainable(self) -> bool:
-        """Whether the layer in it is trained."""
-        return self.layer is not None and self.layer.trainable
+__all__ = ["Blueprint", "draw_blueprint", "lineage", "num_params", "provisional_ref"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +22,12 @@ class Blueprint:
 
     layers: tuple[LayerPlan, ...]
     frozen: tuple[LayerPlan, ...]
-    slots: tuple[Slot, ...]
+    row: SlotRow
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots, some of which may be empty."""
+        return self.row.slots
 
     @property
     def specs(self) -> tuple[LayerSpec, ...]:
@@ -74,7 +43,7 @@ def draw_blueprint(
     family: ArchitectureFamily,
     ancestors: Iterable[Model],
     usable: Callable[[ComponentRef], bool],
-    kinds: Collection[str] = (),
+    room: Room = Room(),  # noqa: B008 - frozen
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
@@ -92,22 +61,49 @@ def draw_blueprint(
         family: of the architecture.
         ancestors: models on the parent's lineage whose arrays still exist, the parent first.
         usable: whether the active task may read a component.
-        kinds: of structural mutations that can happen: children with and without them share a program.
+        room: what other children should be trained by the same program.
     """
     architecture: Architecture = plan.parent.model.architecture
     specs = family.layers(architecture.config, plan.hyperparameters, num_outputs)
     parents = tuple(ancestors)
     layers = tuple(_layer(spec, plan, task, family, parents, usable) for spec in specs)
     placed = {layer.spec.name: layer for layer in layers}
-    slots = tuple(Slot(spec=spec, layer=placed.get(spec.name)) for spec in family.slots(specs, kinds))
+    roomy = family.slots(specs, room.kinds)
+    if not room.outputs:
+        roomy = (*roomy[:-1], specs[-1])
+    slots = tuple(Slot(spec=spec, layer=placed.get(spec.name)) for spec in roomy)
     lowest = next(index for index, slot in enumerate(slots) if slot.trainable)
     boundary = max(cut for cut in family.cuts([slot.spec for slot in slots]) if cut <= lowest)
     below = {slot.spec.name for slot in slots[:boundary]}
-    return Blueprint(
-        layers=layers,
-        frozen=tuple(layer for layer in layers if layer.spec.name in below),
-        slots=slots[boundary:],
-    )
+    above = slots[boundary:]
+    if room.pays(family, [slot.layer.spec for slot in above if slot.layer is not None]):
+        group, at = _block(plan, family, room)
+        row = shared_row(above, group, at - boundary, room.blocks or 0)
+    else:
+        row = own_row(above)
+    frozen = tuple(layer for layer in layers if layer.spec.name in below)
+    return Blueprint(layers=layers, frozen=frozen, row=row)
+
+
+def _block(plan: ChildPlan, family: ArchitectureFamily, room: Room) -> tuple[tuple[LayerSpec, ...], int]:
+    """Returns the slots that one more block takes, and where in the row of a whole model blocks begin.
+
+    No slots where there is no model without blocks.
+    """
+
+    def slots(blocks: int) -> tuple[LayerSpec, ...]:
+        deep = {**plan.hyperparameters, family.vocabulary.depth: blocks}
+        return family.slots(family.layers(plan.parent.model.architecture.config, deep, 1), room.kinds)
+
+    if not room.blocks:
+        return (), 0
+    most = slots(room.blocks)
+    try:
+        none, less = ({spec.name for spec in slots(blocks)} for blocks in (0, room.blocks - 1))
+    except InvalidInputError:
+        return (), 0
+    begin = next((index for index, spec in enumerate(most) if spec.name not in none), 0)
+    return tuple(spec for spec in most if spec.name not in less), begin
 
 
 def lineage(model: Model, manifests: Mapping[str, Model], retained: Callable[[str], bool]) -> list[Model]:

@@ -11,27 +11,28 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from functools import cache, reduce
-from typing import Any
 
 import jax
 import numpy as np
 
-from mu2net_core.engine.beginning import begin
+from mu2net_core.engine.beginning import begin, padded
 from mu2net_core.engine.blueprint import Blueprint
-from mu2net_core.engine.cycle import Cycle, Supply, seed_words
+from mu2net_core.engine.cycle import Cycle, Supply, order_of
 from mu2net_core.engine.evaluate import tallied
-from mu2net_core.engine.feeding import Frozen, SizedData
+from mu2net_core.engine.feeding import Frozen, Held, SizedData
 from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.pool import ComponentPool
-from mu2net_core.engine.programs import Programs, Row, State
-from mu2net_core.nn import Arrays, LayerSpec, Params
-from mu2net_core.objectives import Objective, add
+from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.slots import Slot
+from mu2net_core.engine.training import Chunk, Own, Row, State
+from mu2net_core.nn import Arrays, Params
+from mu2net_core.objectives import Objective, Sums, add
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["Job", "Trained", "frozen_part", "train_ahead", "train_children"]
+__all__ = ["Job", "Trained", "Trainer"]
 
 
 _LARGE_BYTES = 2**27
@@ -96,128 +97,156 @@ class _Child:
     kept: tuple[tuple[Arrays, ...], tuple[Arrays, ...]] = ((), ())
 
 
-def train_children(
-    jobs: Sequence[Job],
-    *,
-    data: SizedData,
-    pool: ComponentPool,
-    programs: Programs,
-    config: TrainingConfig,
-    objective: Objective,
-    seed: int,
-    on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
-) -> list[Trained]:
-    """Returns each child after ``config.validations`` cycles of min(1 epoch, ``samples_cap``) examples each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """Trains the children of a generation.
 
-    Of the validations that are worth keeping the best is kept, the latest where they tie. A child is given up at the
-    first loss that is not finite.
-
-    Args:
-        jobs: children that share the shapes of all their slots and their frozen part.
+    Attributes:
         data: of the task, as all of them take it.
         pool: of components.
         programs: compiled.
         config: of the training.
         objective: what outputs are worth.
-        seed: of what the children of a generation share: preprocessing, and the order of examples that are streamed.
-        on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
     """
-    supply = _supply(jobs, data, pool, programs, config)
-    specs = tuple(slot.spec for slot in jobs[0].blueprint.slots)
-    total = supply.cycle.total_steps * config.validations
-    settings = _placed([OptimizerSettings.of(job.hyperparameters, total) for job in jobs], programs)
-    trainable = _placed([np.array([slot.trainable for slot in job.blueprint.slots]) for job in jobs], programs)
-    state: State = (*_begun(jobs, pool, programs), _zero(len(jobs), programs))
-    children = [_Child(job=job, curve=[]) for job in jobs]
-    for number in range(config.validations):
-        with programs.meter.timing("train"):
-            words = [seed_words(derive_seed(job.seed, "cycle", number)) for job in jobs]
-            losses = []
-            for place, (inputs, labels) in enumerate(supply.dispatches(derive_seed(seed, "examples", number))):
-                seeds = _placed([word ^ np.array([0, place], np.uint32) for word in words], programs)
-                state, loss = programs.train(
-                    specs, state, settings, trainable, inputs, labels, seeds,
-                    objective=objective, steps=supply.cycle.steps, batch=supply.cycle.batch, clip_norm=config.clip_norm,
-                )  # fmt: skip
+
+    data: SizedData
+    pool: ComponentPool
+    programs: Programs
+    config: TrainingConfig
+    objective: Objective
+
+    def train(
+        self,
+        jobs: Sequence[Job],
+        *,
+        seed: int,
+        on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
+    ) -> list[Trained]:
+        """Returns each child after ``config.validations`` cycles of (nearly) min(1 epoch, ``samples_cap``) examples.
+
+        Of the validations that are worth keeping the best is kept, the latest where they tie. A child is given up at
+        the first loss that is not finite.
+
+        Args:
+            jobs: children that share the shapes of all their slots and their frozen part.
+            seed: of what the children of a generation share: preprocessing, and which examples come together.
+            on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
+        """
+        supply = self._supply(jobs)
+        state = self._begun(jobs)
+        children = [_Child(job=job, curve=[]) for job in jobs]
+        for number in range(self.config.validations):
+            state, losses = self._cycle(jobs, supply, state, number, seed)
+            self.programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
+            with self.programs.meter.timing("validate"):
+                quality, finite = self._validate(jobs, supply, state[0])
+            last = number == self.config.validations - 1
+            for index, child in enumerate(children):
+                reached = float(quality[index]) if finite[index] and math.isfinite(losses[index]) else None
+                _note(child, reached, state, index if len(jobs) > 1 else None, last=last)
+                on_cycle(index, number, reached)
+            if not any(child.finite for child in children):
+                break
+        return [_trained(child, supply.cycle) for child in children]
+
+    def compile_ahead(self, jobs: Sequence[Job], executor: Executor) -> None:
+        """Compiles in the background what ``train`` of the same jobs will need."""
+        row, count, programs = jobs[0].blueprint.row, len(jobs), self.programs
+        supply = self._supply(jobs)
+
+        def promise(shape: tuple[int, ...], dtype: str) -> jax.ShapeDtypeStruct:
+            return programs.placement.promise(shape, np.dtype(dtype), children=count)
+
+        def alike(slot: Slot) -> dict[str, jax.ShapeDtypeStruct]:
+            return {name: promise(*shape) for name, shape in programs.family.shapes(slot.spec).items()}
+
+        flags = None if row.is_own else promise((len(row.slots),), "bool")
+        own = Own(
+            settings=OptimizerSettings(*(promise((), "float32") for _ in fields(OptimizerSettings))),  # type: ignore[arg-type]
+            trainable=flags,  # type: ignore[arg-type]
+            present=flags,  # type: ignore[arg-type]
+            order=promise((supply.most_steps, supply.cycle.batch), "int32"),  # type: ignore[arg-type]
+        )
+        params = tuple(alike(slot) for slot in row.slots)
+        momentum = tuple({} if row.is_own and not slot.trainable else alike(slot) for slot in row.slots)
+        state = (params, momentum, promise((), "int32"))
+        shape = row.shape(together=count > 1)
+        programs.train_ahead(executor, shape, state, own, supply.promise(), objective=self.objective)  # type: ignore[arg-type]
+
+    def frozen_part(self, blueprint: Blueprint) -> Frozen:
+        """Returns the part of a child below its gradient boundary."""
+        family, put = self.programs.family, self.programs.placement.put
+        layers = [layer for layer in blueprint.frozen if layer.source is not None]
+        ids = tuple(layer.source.id for layer in layers if layer.source is not None)
+        specs = tuple(family.roomy(layer.spec) for layer in layers)
+
+        def row() -> Row:
+            arrays = [self.pool.component(oid).params for oid in ids]
+            sized = [padded(params, spec, family) for params, spec in zip(arrays, specs, strict=True)]
+            return tuple({name: put(array) for name, array in params.items()} for params in sized)
+
+        return Frozen(
+            ids=ids,
+            specs=specs,
+            above=tuple(slot.spec for slot in blueprint.slots[:1]),
+            row=cache(row),
+            batch=self.programs.evaluation_batch(blueprint.specs),
+        )
+
+    def _supply(self, jobs: Sequence[Job]) -> Supply:
+        frozen = self.frozen_part(jobs[0].blueprint)
+        return Supply.of(jobs[0].hyperparameters, self.data, frozen, self.programs, self.config)
+
+    def _begun(self, jobs: Sequence[Job]) -> State:
+        """Returns what training begins with on the devices; on the host nothing of it is left."""
+        starts = [begin(job.blueprint.row, job.seed, self.pool, self.programs.family) for job in jobs]
+        params, momentum = self.programs.placement.put_all(starts)
+        size_bytes = sum(array.nbytes for array in jax.tree.leaves(params))
+        del starts
+        if size_bytes > _LARGE_BYTES:
+            give_back_freed()
+        return params, momentum, self.programs.placement.put_all([np.int32(0)] * len(jobs))  # type: ignore[return-value]
+
+    def _cycle(
+        self, jobs: Sequence[Job], supply: Supply, state: State, number: int, seed: int
+    ) -> tuple[State, np.ndarray]:
+        """Returns the state after one cycle, and float32 [K] mean losses."""
+        row, losses = jobs[0].blueprint.row, []
+        shape = row.shape(together=len(jobs) > 1)
+        with self.programs.meter.timing("train"):
+            chunks = supply.chunks(derive_seed(seed, "examples", number), variant=row.variant)
+            for place, chunk in enumerate(chunks):
+                owns = [self._own(job, supply, chunk, number, place) for job in jobs]
+                own = self.programs.placement.put_all(owns)
+                state, loss = self.programs.train(shape, state, own, chunk, objective=self.objective)
                 losses.append(loss)
-            mean = np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
-        programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
-        with programs.meter.timing("validate"):
-            quality, finite = _validate(supply, specs, state[0], objective, together=len(jobs) > 1)
-        last = number == config.validations - 1
-        for index, child in enumerate(children):
-            reached = float(quality[index]) if finite[index] and math.isfinite(mean[index]) else None
-            _note(child, reached, state, index if len(jobs) > 1 else None, last=last)
-            on_cycle(index, number, reached)
-        if not any(child.finite for child in children):
-            break
-    return [_trained(child, supply.cycle) for child in children]
+            return state, np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
 
+    def _own(self, job: Job, supply: Supply, chunk: Chunk, number: int, place: int) -> Own:
+        """Returns what a child alone gets in a dispatch, on the host."""
+        cycle, row = supply.cycle, job.blueprint.row
+        seed = derive_seed(job.seed, "cycle", number, place)
+        total = cycle.steps * self.config.validations
+        return Own(
+            settings=OptimizerSettings.of(job.hyperparameters, total),
+            trainable=None if row.is_own else np.array([slot.trainable for slot in row.slots]),  # type: ignore[arg-type]
+            present=None if row.is_own else np.array([slot.layer is not None for slot in row.slots]),  # type: ignore[arg-type]
+            order=order_of(seed, int(chunk.steps), cycle.batch, supply.most_steps),  # type: ignore[arg-type]
+        )
 
-def frozen_part(blueprint: Blueprint, pool: ComponentPool, programs: Programs) -> Frozen:
-    """Returns the part of a child below its gradient boundary."""
-    ids = tuple(layer.source.id for layer in blueprint.frozen if layer.source is not None)
-    return Frozen(
-        ids=ids,
-        specs=tuple(layer.spec for layer in blueprint.frozen),
-        above=tuple(slot.spec for slot in blueprint.slots[:1]),
-        row=cache(lambda: tuple(_on_device(pool.component(oid).params, programs) for oid in ids)),
-        batch=programs.evaluation_batch(blueprint.specs),
-    )
+    def _validate(self, jobs: Sequence[Job], supply: Supply, params: Row) -> tuple[np.ndarray, np.ndarray]:
+        """Returns float64 [K] qualities, and bool [K] whether all outputs are finite; empty slots are passed over."""
+        slots, programs = jobs[0].blueprint.slots, self.programs
+        full = [index for index, slot in enumerate(slots) if any(job.blueprint.slots[index].layer for job in jobs)]
+        specs, row = tuple(slots[index].spec for index in full), tuple(params[index] for index in full)
+        num_outputs, together = programs.family.num_outputs(jobs[0].blueprint.specs), len(jobs) > 1
 
+        def tally(held: Held) -> tuple[Sums, np.ndarray]:
+            given = np.asarray(programs.activations(specs, row, held.inputs, together=together))
+            return tallied(self.objective, given[..., :num_outputs], held.labels)
 
-def _on_device(arrays: Arrays, programs: Programs) -> Params:
-    return {name: programs.put(array) for name, array in arrays.items()}
-
-
-def train_ahead(
-    jobs: Sequence[Job],
-    executor: Executor,
-    *,
-    data: SizedData,
-    pool: ComponentPool,
-    programs: Programs,
-    config: TrainingConfig,
-    objective: Objective,
-) -> None:
-    """Compiles in the background what ``train_children`` of the same jobs will need."""
-    count, specs = len(jobs), tuple(slot.spec for slot in jobs[0].blueprint.slots)
-    supply = _supply(jobs, data, pool, programs, config)
-    row = tuple(
-        {name: _promise(shape, dtype, count, programs) for name, (shape, dtype) in programs.family.shapes(spec).items()}
-        for spec in specs
-    )
-    args = (
-        (row, row, _promise((), "int32", count, programs)),
-        OptimizerSettings(*(_promise((), "float32", count, programs) for _ in fields(OptimizerSettings))),  # type: ignore[arg-type]
-        _promise((len(specs),), "bool", count, programs),
-        _promise((2,), "uint32", count, programs),
-        *supply.promise(),
-    )
-    sizes = {"steps": supply.cycle.steps, "batch": supply.cycle.batch, "clip_norm": config.clip_norm}
-    programs.train_ahead(executor, specs, args, objective=objective, **sizes)
-
-
-def _supply(
-    jobs: Sequence[Job], data: SizedData, pool: ComponentPool, programs: Programs, config: TrainingConfig
-) -> Supply:
-    frozen = frozen_part(jobs[0].blueprint, pool, programs)
-    return Supply.plan(jobs[0].hyperparameters, data, frozen, programs, config)
-
-
-def _promise(shape: tuple[int, ...], dtype: str, count: int, programs: Programs) -> jax.ShapeDtypeStruct:
-    """Returns what stands for an array of each of ``count`` children."""
-    return programs.promise(shape if count == 1 else (count, *shape), dtype, together=count > 1)
-
-
-def _validate(
-    supply: Supply, specs: tuple[LayerSpec, ...], row: Row, objective: Objective, *, together: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns float64 [K] qualities, and bool [K] whether all outputs are finite."""
-    programs = supply.programs
-    made = [(programs.activations(specs, row, held.inputs, together=together), held.labels) for held in supply.held()]
-    sums, finite = zip(*(tallied(objective, outputs, labels) for outputs, labels in made), strict=True)
-    return objective.quality(reduce(add, sums)).reshape(-1), np.all(finite, axis=0).reshape(-1)
+        sums, finite = zip(*map(tally, supply.held()), strict=True)
+        return self.objective.quality(reduce(add, sums)).reshape(-1), np.all(finite, axis=0).reshape(-1)
 
 
 def _note(child: _Child, quality: float | None, state: State, index: int | None, *, last: bool) -> None:
@@ -233,7 +262,14 @@ def _note(child: _Child, quality: float | None, state: State, index: int | None,
     if child.job.worth_keeping(child.curve[-1]) and (best is None or child.curve[-1] >= child.curve[best]):
         child.best_cycle = len(child.curve) - 1
         child.kept = ((), ())  # lets go of the old ones before the new ones are made
-        params, momentum = (tuple(_to_host(layer, index, copy=not last) for layer in row) for row in state[:2])
+        slots = child.job.blueprint.slots
+        params, momentum = (
+            tuple(
+                _to_host(layer, index, copy=not last) if slot.layer is not None else {}
+                for slot, layer in zip(slots, row, strict=True)
+            )
+            for row in state[:2]
+        )
         child.kept = params, momentum
 
 
@@ -251,30 +287,8 @@ def _trained(child: _Child, cycle: Cycle) -> Trained:
         best_cycle=child.best_cycle if child.finite else None,
         params=child.kept[0],
         momentum=child.kept[1],
-        steps=done * cycle.total_steps,
+        steps=done * cycle.steps,
         examples=done * cycle.examples,
         all_examples=(len(child.curve) + (not child.finite)) * cycle.examples,
         finite=child.finite,
     )
-
-
-def _placed(trees: Sequence[Any], programs: Programs) -> Any:
-    """Returns one tree on the devices: of a single child as it is, of several with a first axis of children."""
-    if len(trees) == 1:
-        return jax.tree.map(lambda leaf: programs.put(leaf, consumed=True), trees[0])
-    return jax.tree.map(lambda *leaves: programs.put(np.stack(leaves), together=True), *trees)
-
-
-def _begun(jobs: Sequence[Job], pool: ComponentPool, programs: Programs) -> tuple[Row, Row]:
-    """Returns parameters and momentum on the devices; on the host nothing of them is left."""
-    starts = [begin(job.blueprint.slots, job.seed, pool, programs.family) for job in jobs]
-    params, momentum = _placed(starts, programs)
-    size_bytes = sum(array.nbytes for array in jax.tree.leaves(params))
-    del starts
-    if size_bytes > _LARGE_BYTES:
-        give_back_freed()
-    return params, momentum
-
-
-def _zero(count: int, programs: Programs) -> jax.Array:
-    return programs.put(np.zeros(count if count > 1 else (), np.int32), together=count > 1)

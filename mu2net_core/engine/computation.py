@@ -1,34 +1,31 @@
 """What programs compute: pure functions of arrays, as they are before they are compiled.
 
-``K`` is the number of children trained together, ``N`` of examples, ``E`` of examples evaluated at once, ``L`` of the
-layers from the gradient boundary up.
+``K`` is the number of children trained together, ``E`` of examples evaluated at once; the other letters are those of
+``training``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import PartitionSpec
 
 from mu2net_core.engine.layout import BATCH, CHILDREN, Layout
-from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
-from mu2net_core.nn import ArchitectureFamily, LayerSpec, Params, Precision
+from mu2net_core.engine.optimizer import learning_rate_at, sgd_step
+from mu2net_core.engine.training import Chunk, Own, Row, State, TrainingShape
+from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 from mu2net_core.objectives import Objective
 
-__all__ = ["Computation", "Row", "State", "join", "parts"]
+__all__ = ["Computation"]
 
-Row = tuple[Params, ...]
-"""Parameters of consecutive layers; those of children trained together have a first axis [K]."""
-
-State = tuple[Row, Row, jax.Array]
-"""Parameters, momentum, and the gradient steps done so far, int32."""
-
-_Own = tuple[State, OptimizerSettings, jax.Array, jax.Array]
-"""A child's state, optimizer, which layers it trains, and its seeds."""
+_Carry = tuple[State, jax.Array]
+"""A state, and the sum of the losses on the way to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,72 +37,103 @@ class Computation:
     layout: Layout
 
     def train(
-        self,
-        state: State,
-        settings: OptimizerSettings,
-        trainable: jax.Array,
-        seeds: jax.Array,
-        inputs: jax.Array,
-        labels: jax.Array,
-        *,
-        specs: tuple[LayerSpec, ...],
-        together: bool,
-        **sizes: Any,
+        self, state: State, own: Own, chunk: Chunk, *, shape: TrainingShape, objective: Objective
     ) -> tuple[State, jax.Array]:
-        """Returns the state after some gradient steps, and their mean loss; see ``Programs.train``.
+        """Returns the state after ``chunk.steps`` gradient steps, and their mean loss; see ``Programs.train``.
 
-        With ``together`` all but ``inputs`` and ``labels`` have a first axis of children, spread over the devices.
+        For children trained together ``state`` and ``own`` have a first axis of children, spread over the devices.
         """
 
-        def of_this_device(own: _Own, inputs: jax.Array, labels: jax.Array) -> tuple[State, jax.Array]:
-            def one(own: _Own) -> tuple[State, jax.Array]:
-                return self._train_one(own, inputs, labels, specs=specs, **sizes)
+        def of_this_device(one: tuple[State, Own], chunk: Chunk) -> tuple[State, jax.Array]:
+            run = partial(self._train_one, chunk=chunk, shape=shape, objective=objective)
+            return _each(run)(one) if shape.together else run(one)
 
-            return _each(one)(own) if together else one(own)
-
-        axes = PartitionSpec(CHILDREN) if together else PartitionSpec()
-        run = self._sharded(of_this_device, (axes, PartitionSpec(), PartitionSpec()), axes)
-        return run((state, settings, trainable, seeds), inputs, labels)  # type: ignore[no-any-return]
+        axes = PartitionSpec(CHILDREN) if shape.together else PartitionSpec()
+        run = self._sharded(of_this_device, (axes, PartitionSpec()), axes)
+        return run((state, own), chunk)  # type: ignore[no-any-return]
 
     def _train_one(
-        self,
-        own: _Own,
-        inputs: jax.Array,
-        labels: jax.Array,
-        *,
-        specs: tuple[LayerSpec, ...],
-        objective: Objective,
-        steps: int,
-        batch: int,
-        clip_norm: float,
+        self, one: tuple[State, Own], *, chunk: Chunk, shape: TrainingShape, objective: Objective
     ) -> tuple[State, jax.Array]:
-        state, settings, trainable, seeds = own
-        key = jax.random.wrap_key_data(seeds, impl="threefry2x32")
-        order = jax.random.permutation(key, inputs.shape[0])[: steps * batch].reshape(steps, batch)
+        """Trains the row of the variant that is asked for; only its layers are computed, or touched at all."""
+        train = partial(self._train_row, own=one[1], chunk=chunk, shape=shape, objective=objective)
+        variants = [partial(train, used=row) for row in shape.rows]
+        if len(variants) == 1:
+            return variants[0](one[0])
+        trained: tuple[State, jax.Array] = jax.lax.switch(chunk.variant, variants, one[0])
+        return trained
+
+    def _train_row(
+        self,
+        state: State,
+        *,
+        own: Own,
+        chunk: Chunk,
+        shape: TrainingShape,
+        objective: Objective,
+        used: tuple[int, ...],
+    ) -> tuple[State, jax.Array]:
         parts = self.layout.batch_parts
+        order = own.order
         if parts > 1:
-            part = jax.lax.axis_index(BATCH) * (batch // parts)
-            order = jax.lax.dynamic_slice_in_dim(order, part, batch // parts, axis=1)
+            size = order.shape[1] // parts
+            order = jax.lax.dynamic_slice_in_dim(order, jax.lax.axis_index(BATCH) * size, size, axis=1)
 
-        def step(carry: State, chosen: jax.Array) -> tuple[State, jax.Array]:
-            row, momentum, done = carry
-            loss, gradients = jax.value_and_grad(self.loss)(row, specs, inputs[chosen], labels[chosen], objective)
-            if parts > 1:
-                loss, gradients = jax.lax.pmean((loss, gradients), BATCH)
-            gradients = _where(trainable, gradients, jax.tree.map(jnp.zeros_like, gradients))
-            rate = learning_rate_at(done, settings)
-            moved = sgd_step(row, momentum, gradients, rate, settings, clip_norm=clip_norm)
-            row, momentum = _where(trainable, moved[0], row), _where(trainable, moved[1], momentum)
-            return (row, momentum, done + 1), loss
+        specs = tuple(shape.specs[index] for index in used)
+        present = None if own.present is None else own.present[np.array(used)]
 
-        state, losses = jax.lax.scan(step, state, order)
-        return state, jnp.mean(losses)
+        def step(number: jax.Array, carry: _Carry) -> _Carry:
+            inputs, labels = chunk.inputs[order[number]], chunk.labels[order[number]]
+
+            def loss_of(row: Row) -> jax.Array:
+                return self.loss(row, specs, inputs, labels, objective, present=present)
+
+            state, loss = self._step(carry[0], own, shape, used, loss_of, chunk.clip_norm)
+            return state, carry[1] + loss
+
+        row, momentum, done = state
+        begun = (_picked(row, used), _picked(momentum, used), done)
+        (few, moved, done), total = jax.lax.fori_loop(0, chunk.steps, step, (begun, jnp.float32(0)))
+        return (_put_back(row, used, few), _put_back(momentum, used, moved), done), total / chunk.steps
+
+    def _step(
+        self,
+        state: State,
+        own: Own,
+        shape: TrainingShape,
+        used: tuple[int, ...],
+        loss_of: Callable[[Row], jax.Array],
+        clip_norm: jax.Array,
+    ) -> _Carry:
+        """Returns the state after one gradient step, and the loss before it."""
+        row, momentum, done = state
+        moving = _moving(shape, used)
+        loss, gradients = jax.value_and_grad(lambda few: loss_of(_put_back(row, moving, few)))(_picked(row, moving))
+        if self.layout.batch_parts > 1:
+            loss, gradients = jax.lax.pmean((loss, gradients), BATCH)
+        after = sgd_step(
+            _picked(row, moving),
+            _picked(momentum, moving),
+            gradients,
+            learning_rate_at(done, own.settings),
+            own.settings,
+            clip_norm=clip_norm,
+            trainable=True if own.trainable is None else tuple(own.trainable[index] for index in used),
+        )
+        return (_put_back(row, moving, after[0]), _put_back(momentum, moving, after[1]), done + 1), loss
 
     def loss(
-        self, row: Row, specs: Sequence[LayerSpec], inputs: jax.Array, labels: jax.Array, objective: Objective
+        self,
+        row: Row,
+        specs: Sequence[LayerSpec],
+        inputs: jax.Array,
+        labels: jax.Array,
+        objective: Objective,
+        *,
+        present: jax.Array | None = None,
     ) -> jax.Array:
         """Returns the mean loss of what the layers make of ``inputs``."""
-        outputs = self.family.apply(specs, row, inputs, precision=self.precision)
+        outputs = self.family.apply(specs, row, inputs, precision=self.precision, present=present)
         return jnp.mean(objective.loss(outputs, labels))
 
     def stage(
@@ -156,20 +184,18 @@ def _each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return run
 
 
-def parts(array: jax.Array, *, size: int) -> list[jax.Array]:
-    """Returns ``array`` [M, ...] in parts of ``size`` examples, the last one padded with zeros."""
-    count = -(-array.shape[0] // size)
-    padding = [(0, count * size - array.shape[0])] + [(0, 0)] * (array.ndim - 1)
-    return list(jnp.pad(array, padding).reshape(count, size, *array.shape[1:]))
+def _moving(shape: TrainingShape, used: tuple[int, ...]) -> tuple[int, ...]:
+    """Returns the places in a row, of the slots in ``used``, of the layers that may be updated."""
+    if shape.trainable is None:
+        return tuple(range(len(used)))
+    return tuple(place for place, index in enumerate(used) if shape.trainable[index])
 
 
-def join(parts: tuple[jax.Array, ...], *, count: int) -> jax.Array:
-    """Returns the first ``count`` examples of ``parts`` [E, ...], one after the other."""
-    return jnp.concatenate(parts)[:count]
+def _picked(row: Row, places: tuple[int, ...]) -> Row:
+    return tuple(row[place] for place in places)
 
 
-def _where(trainable: jax.Array, new: Row, old: Row) -> Row:
-    return tuple(
-        jax.tree.map(lambda a, b, flag=trainable[index]: jnp.where(flag, a, b), new[index], old[index])
-        for index in range(len(new))
-    )
+def _put_back(row: Row, places: tuple[int, ...], few: Row) -> Row:
+    """Returns ``row`` with ``few`` at their places in it."""
+    put = dict(zip(places, few, strict=True))
+    return tuple(put.get(index, layer) for index, layer in enumerate(row))

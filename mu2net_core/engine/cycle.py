@@ -9,37 +9,35 @@ import jax
 import numpy as np
 
 from mu2net_core.data import Augmentation, augment, is_identity
-from mu2net_core.engine.feeding import Frozen, Held, SizedData, through
+from mu2net_core.engine.feeding import Frozen, Held, Pairs, SizedData, extended, through
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.training import Chunk
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.events import Schedule
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["Cycle", "Supply", "cycle_of", "schedule_of", "seed_words"]
+__all__ = ["Cycle", "Supply", "cycle_of", "order_of", "schedule_of", "seed_words"]
 
 _CHUNK_BYTES = 2**25
-"""Of examples that are on their way to the device: so many that all children of a generation get the same chunks."""
+"""Of what the layers above the boundary get in a dispatch, at most, unless a single batch takes more."""
+
+_MOST_STEPS = 8
+"""Of a dispatch: enough that what it costs to begin one does not show, few enough that small tasks do not wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cycle:
-    """What one training cycle consists of: ``chunks`` dispatches of ``steps`` gradient steps on ``batch`` examples."""
+    """What one training cycle consists of: ``steps`` gradient steps on ``batch`` examples."""
 
-    chunks: int
     steps: int
     batch: int
 
     @property
-    def total_steps(self) -> int:
-        """Gradient steps in the cycle."""
-        return self.chunks * self.steps
-
-    @property
     def examples(self) -> int:
         """Examples seen in the cycle."""
-        return self.total_steps * self.batch
+        return self.steps * self.batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +48,18 @@ class Supply:
         data: of the task, as they take it.
         frozen: the part below their gradient boundary.
         programs: compiled.
-        cycle: of their training.
-        at_once: whether each cycle is one dispatch on all examples, as they lie on the device.
+        config: of the training.
         augmentation: how training images are changed at random; None if they are not.
     """
 
     data: SizedData
     frozen: Frozen
     programs: Programs
-    cycle: Cycle
-    at_once: bool
+    config: TrainingConfig
     augmentation: Augmentation | None
 
     @classmethod
-    def plan(
+    def of(
         cls,
         hyperparameters: Mapping[str, Hyperparameter],
         data: SizedData,
@@ -72,51 +68,101 @@ class Supply:
         config: TrainingConfig,
     ) -> Supply:
         """Returns the supply for children with these ``hyperparameters``; reads no example yet."""
-        still = is_identity(hyperparameters)
-        at_once = still and data.fits(frozen, programs)
-        return cls(
-            data=data,
-            frozen=frozen,
-            programs=programs,
-            cycle=cycle_of(
-                data.train.num_examples,
-                config,
-                parts=programs.layout.batch_parts,
-                chunk_examples=None if at_once else max(_CHUNK_BYTES // data.input_spec.size_bytes, 1),
-            ),
-            at_once=at_once,
-            augmentation=None if still else Augmentation.of(hyperparameters),
+        augmentation = None if is_identity(hyperparameters) else Augmentation.of(hyperparameters)
+        return cls(data=data, frozen=frozen, programs=programs, config=config, augmentation=augmentation)
+
+    @property
+    def cycle(self) -> Cycle:
+        """What a cycle consists of."""
+        parts = self.programs.layout.batch_parts
+        return cycle_of(self.data.train.num_examples, self.config, parts=parts)
+
+    @property
+    def most_steps(self) -> int:
+        """How many steps a dispatch has room for, whatever the number of examples."""
+        made = self._made
+        batch_bytes = self.cycle.batch * int(np.prod(made.shape)) * made.dtype.itemsize
+        return int(min(max(_CHUNK_BYTES // batch_bytes, 1), _MOST_STEPS))
+
+    def promise(self) -> Chunk:
+        """Returns what stands for the chunk of a dispatch, for compiling ahead."""
+        made, count, promise = self._made, self.most_steps * self.cycle.batch, self.programs.placement.promise
+        return Chunk(
+            inputs=promise((count, *made.shape), made.dtype),  # type: ignore[arg-type]
+            labels=promise((count,), np.dtype(np.int32)),  # type: ignore[arg-type]
+            steps=promise((), np.dtype(np.int32)),  # type: ignore[arg-type]
+            variant=promise((), np.dtype(np.int32)),  # type: ignore[arg-type]
+            clip_norm=promise((), np.dtype(np.float32)),  # type: ignore[arg-type]
         )
 
-    def promise(self) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
-        """Returns what stands for the inputs and labels of a dispatch, for compiling ahead."""
-        count = self.data.train.num_examples if self.at_once else self.cycle.steps * self.cycle.batch
-        made = self.programs.output(self.frozen.specs, self.frozen.above, self.data.input_spec)
-        return self.programs.promise((count, *made.shape), made.dtype), self.programs.promise((count,), "int32")
-
-    def dispatches(self, seed: int) -> Iterator[tuple[jax.Array, jax.Array]]:
-        """Yields what the layers above the frozen part get in one cycle, and the labels, dispatch by dispatch."""
-        if self.at_once:
-            yield self.data.train_above(self.frozen, self.programs), self.data.whole(self.programs)[1]
-            return
-        chunk = self.cycle.steps * self.cycle.batch
-        read = self.data.train.shuffled(self.cycle.examples, chunk=chunk, seed=seed)
-        for place in range(self.cycle.chunks):
-            with self.programs.meter.timing("wait"):
-                examples = next(read)
-            images = self._changed(self.programs.put(examples.images), derive_seed(seed, "augment", place))
-            yield through(self.frozen, images, self.programs), self.programs.put(examples.labels)
+    def chunks(self, seed: int, *, variant: int) -> Iterator[Chunk]:
+        """Yields what the children get in the dispatches of one cycle, one after the other."""
+        batch, room, put = self.cycle.batch, self.most_steps * self.cycle.batch, self.programs.placement.put
+        for inputs, labels in self._dispatches(seed, room):
+            yield Chunk(
+                inputs=put(extended(inputs, room)),
+                labels=put(extended(labels, room)),
+                steps=put(np.int32(len(labels) // batch)),
+                variant=put(np.int32(variant)),
+                clip_norm=put(np.float32(self.config.clip_norm)),
+            )
 
     def held(self) -> Iterator[Held]:
         """Yields the validation examples as the layers above the frozen part get them."""
         return self.data.held(self.frozen, self.programs)
 
-    def _changed(self, images: jax.Array, seed: int) -> jax.Array:
-        if self.augmentation is None:
+    def _dispatches(self, seed: int, room: int) -> Iterator[Pairs]:
+        """Yields inputs and labels of whole batches, ``room`` examples at a time."""
+        made = None if self.augmentation else self.data.made(self.frozen, self.programs)
+        count = min(self.cycle.examples, self.data.train.num_examples)
+        read = self._read(count, room, seed) if made is None else made.shuffled(count, chunk=room, seed=seed)
+        first: Pairs | None = None
+        for place in range(-(-self.cycle.examples // room)):
+            with self.programs.meter.timing("wait"):
+                pairs = next(read)
+            first = first or pairs
+            inputs, labels = _filled(pairs, first, self.cycle.batch)
+            if made is None:
+                inputs = self._prepared(inputs, derive_seed(seed, "augment", place))
+            yield inputs, labels
+
+    def _read(self, count: int, room: int, seed: int) -> Iterator[Pairs]:
+        for examples in self.data.train.shuffled(count, chunk=room, seed=seed):
+            yield examples.images, examples.labels
+
+    def _prepared(self, images: np.ndarray, seed: int) -> np.ndarray:
+        """Returns what the layers above get of images [M, ...], of which E at a time are changed and looked at."""
+        if self.augmentation is None and not self.frozen.ids:
             return images
-        words = self.programs.put(seed_words(seed))
-        changed: jax.Array = self.programs.run("augment", _augment, images, self.augmentation, words)
-        return changed
+        size, programs, parts = self.frozen.batch, self.programs, []
+        for begin in range(0, len(images), size):
+            part = programs.placement.put(extended(images[begin : begin + size], size))
+            if self.augmentation is not None:
+                words = programs.placement.put(seed_words(derive_seed(seed, begin)))
+                part = programs.run("augment", _augment, part, self.augmentation, words)
+            parts.append(through(self.frozen, part, programs))
+        return np.concatenate([np.asarray(part) for part in parts])[: len(images)]
+
+    @property
+    def _made(self) -> jax.ShapeDtypeStruct:
+        return self.programs.output(self.frozen.specs, self.frozen.above, self.data.input_spec)
+
+
+def _filled(pairs: Pairs, first: Pairs, batch: int) -> Pairs:
+    """Returns whole batches: the last one is filled with the ``first`` examples of the cycle."""
+    missing = -len(pairs[1]) % batch
+    if not missing:
+        return pairs
+    inputs, labels = (np.concatenate([own, begun[:missing]]) for own, begun in zip(pairs, first, strict=True))
+    return inputs, labels
+
+
+def order_of(seed: int, steps: int, batch: int, most_steps: int) -> np.ndarray:
+    """Returns int32 [S, B]: the places in a chunk of each step's examples, drawn from a seed; unused ones are 0."""
+    order = np.zeros((most_steps, batch), np.int32)
+    drawn = np.random.Generator(np.random.Philox(seed)).permutation(steps * batch)
+    order[:steps] = drawn.reshape(steps, batch)
+    return order
 
 
 def seed_words(seed: int) -> np.ndarray:
@@ -124,14 +170,16 @@ def seed_words(seed: int) -> np.ndarray:
     return np.array([seed >> 32, seed & 0xFFFFFFFF], dtype=np.uint32)
 
 
-def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1, chunk_examples: int | None = None) -> Cycle:
-    """Returns a cycle of (nearly) min(1 epoch, ``samples_cap``) examples, each used once, in batches of one size.
+def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Cycle:
+    """Returns a cycle of min(1 epoch, ``samples_cap``) examples, rounded up to whole batches.
+
+    A batch has as many examples as was asked for, whatever the task, so that tasks share programs; where there are
+    fewer examples it is halved until they fill one.
 
     Args:
         num_examples: there are.
         config: batch size and cap.
         parts: the batch is spread over so many devices, a multiple of which it is.
-        chunk_examples: that should fit into one dispatch; None for any number.
 
     Raises:
         InvalidInputError: there are fewer examples than parts.
@@ -142,17 +190,16 @@ def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1, chunk
             f"A cycle of {per_cycle} examples cannot be spread over {parts} devices.",
             hint="Train it on one: mu2net config set machine.strategy sequential",
         )
-    steps = min(-(-per_cycle // config.batch_size), per_cycle // parts)
-    room = steps if chunk_examples is None else max(chunk_examples * steps // per_cycle, 1)
-    chunks = -(-steps // room)
-    in_chunk = min(-(-steps // chunks), per_cycle // parts // chunks)
-    return Cycle(chunks=chunks, steps=in_chunk, batch=per_cycle // (chunks * in_chunk) // parts * parts)
+    batch = max(config.batch_size // parts, 1)
+    while batch * parts > per_cycle:
+        batch //= 2
+    return Cycle(steps=-(-per_cycle // (batch * parts)), batch=batch * parts)
 
 
 def schedule_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Schedule:
-    """Returns how each child is trained; where examples are read as they are needed, steps are nearly these."""
+    """Returns how each child is trained."""
     cycle = cycle_of(num_examples, config, parts=parts)
-    return Schedule(examples=num_examples, batch=cycle.batch, steps=cycle.total_steps, cycles=config.validations)
+    return Schedule(examples=num_examples, batch=cycle.batch, steps=cycle.steps, cycles=config.validations)
 
 
 def _augment(images: jax.Array, augmentation: Augmentation, seeds: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref
 from mu2net_core.engine.child import Job
+from mu2net_core.engine.slots import Room
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Costs, System, may_read
@@ -42,8 +43,8 @@ class Draft:
         """Children that agree in this can be trained together: by one program, on the same examples."""
         below = tuple(layer.source.id for layer in self.blueprint.frozen if layer.source is not None)
         preparation = tuple((name, self.plan.hyperparameters.get(name)) for name in sorted(PREPROCESSING))
-        slots = (replace(slot.spec, name=slot.spec.kind) for slot in self.blueprint.slots)
-        return (self.input_spec, preparation, below, *slots)
+        row = self.blueprint.row
+        return (self.input_spec, preparation, below, row.shape(together=True), row.variant)
 
 
 def draft_all(
@@ -63,7 +64,7 @@ def draft_all(
             family=shop.programs.family,
             ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
-            kinds=shop.preset.space.structural,
+            room=Room.of(shop.preset, shop.programs.family, shop.objective),
         )
         plan, costs = _as_built(plan, blueprint), _costs(shop, blueprint, users)
         return Draft(

@@ -90,7 +90,7 @@ class Measured:
     tally: Tally | None
 
 
-def tallied(objective: Objective, outputs: jax.Array, labels: np.ndarray) -> tuple[Sums, np.ndarray]:
+def tallied(objective: Objective, outputs: jax.Array | np.ndarray, labels: np.ndarray) -> tuple[Sums, np.ndarray]:
     """Returns what quality is made of, and whether all outputs are finite: bool [], or [K] of K children.
 
     Args:

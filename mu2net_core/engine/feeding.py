@@ -1,7 +1,7 @@
 """The active task's examples on their way to the device, and what frozen layers make of them.
 
-A split that fits lies on the device as it is read; a larger one is read chunk by chunk while the device trains on the
-one before. Where preprocessing changes nothing, what a frozen part makes of all examples is computed once and kept.
+A split that fits is in memory as it is read; a larger one is read as it is needed. Where preprocessing changes nothing,
+what a frozen part makes of all examples is computed once and kept.
 
 ``N`` is the number of examples, ``M`` of those in a chunk, ``E`` of those evaluated at once.
 """
@@ -16,11 +16,16 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from mu2net_core.data import Examples
-from mu2net_core.engine.programs import Programs, Row
+from mu2net_core.data import Examples, shuffled_places
+from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.training import Row
 from mu2net_core.nn import InputSpec, LayerSpec
 
-__all__ = ["Feed", "Frozen", "Held", "SizedData", "TaskData", "hold"]
+__all__ = ["Feed", "Frozen", "Held", "Made", "Pairs", "SizedData", "TaskData", "extended", "hold", "through"]
+
+
+Pairs = tuple[np.ndarray, np.ndarray]
+"""What layers get of some examples, [M, ...], and their labels int32 [M]; on the host."""
 
 
 class Feed(Protocol):
@@ -38,6 +43,24 @@ class Feed(Protocol):
     def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Examples]:
         """Returns an iterator over the first ``limit`` examples, or all, ``chunk`` at a time."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What a frozen part makes of all training examples, in memory, read as the examples themselves are.
+
+    Attributes:
+        inputs: [N, ...].
+        labels: int32 [N].
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+
+    def shuffled(self, count: int, *, chunk: int, seed: int) -> Iterator[Pairs]:
+        """Returns an iterator over ``count`` different examples in an order drawn from a seed, ``chunk`` at a time."""
+        places = shuffled_places(len(self.labels), count, chunk=chunk, seed=seed)
+        return ((self.inputs[which], self.labels[which]) for which in places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +107,7 @@ class TaskData:
     Attributes:
         load: returns the split of that name as models of that input take it.
         validation_cap: validation examples used, at most.
-        resident_bytes: the largest split that lies on the device.
+        resident_bytes: the largest split that is held in memory.
         kept_bytes: of what frozen parts make of the examples, at most.
     """
 
@@ -118,7 +141,6 @@ class SizedData:
     validation: Feed
     input_spec: InputSpec
     limits: TaskData
-    _whole: tuple[jax.Array, jax.Array] | None = None
     _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict)
 
     @property
@@ -126,29 +148,12 @@ class SizedData:
         """How many validation examples are used."""
         return min(self.validation.num_examples, self.limits.validation_cap)
 
-    @property
-    def is_resident(self) -> bool:
-        """Whether the training examples lie on the device."""
-        return self._is_resident(self.train.num_examples)
-
-    def whole(self, programs: Programs) -> tuple[jax.Array, jax.Array]:
-        """Returns all training examples [N, ...] and labels int32 [N], on every device."""
-        if self._whole is None:
-            (examples,) = self.train.in_order(chunk=self.train.num_examples)
-            self._whole = programs.put(examples.images), programs.put(examples.labels)
-        return self._whole
-
-    def fits(self, frozen: Frozen, programs: Programs) -> bool:
-        """Returns whether the training examples lie on the device, and what the frozen part makes of them too."""
-        return self.is_resident and (not frozen.ids or self._train_bytes(frozen, programs) <= self.limits.kept_bytes)
-
-    def train_above(self, frozen: Frozen, programs: Programs) -> jax.Array:
-        """Returns what the layers above the frozen part get of all training examples, which must fit."""
-        images = self.whole(programs)[0]
-        if not frozen.ids:
-            return images
-        size = self._train_bytes(frozen, programs)
-        made: jax.Array = self._keep(("train", *frozen.place), size, lambda: through(frozen, images, programs))
+    def made(self, frozen: Frozen, programs: Programs) -> Made | None:
+        """Returns what the frozen part makes of all training examples; None if there is none, or no room for it."""
+        if not frozen.ids or not self._is_resident(self.train.num_examples):
+            return None
+        size = self.train.num_examples * self._output_bytes(frozen, programs)
+        made: Made | None = self._keep(("train", *frozen.place), size, lambda: self._make(frozen, programs))
         return made
 
     def held(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
@@ -158,6 +163,14 @@ class SizedData:
             size = self.limits.kept_bytes + 1
         kept = self._keep(("held", *frozen.place), size, lambda: tuple(self._read(frozen, programs)))
         yield from self._read(frozen, programs) if kept is None else kept
+
+    def _make(self, frozen: Frozen, programs: Programs) -> Made:
+        outputs, labels = [], []
+        for examples in self.train.in_order(chunk=frozen.batch):
+            made = through(frozen, hold(examples, frozen.batch, programs).inputs, programs)
+            outputs.append(np.asarray(made)[: len(examples)])
+            labels.append(examples.labels)
+        return Made(inputs=np.concatenate(outputs), labels=np.concatenate(labels))
 
     def _read(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
         for examples in self.validation.in_order(chunk=frozen.batch, limit=self.num_validation):
@@ -178,9 +191,6 @@ class SizedData:
     def _is_resident(self, num_examples: int) -> bool:
         return num_examples * self.input_spec.size_bytes <= self.limits.resident_bytes
 
-    def _train_bytes(self, frozen: Frozen, programs: Programs) -> int:
-        return self.train.num_examples * self._output_bytes(frozen, programs)
-
     def _output_bytes(self, frozen: Frozen, programs: Programs) -> int:
         made = programs.output(frozen.specs, frozen.above, self.input_spec)
         size: int = math.prod(made.shape) * made.dtype.itemsize
@@ -188,19 +198,22 @@ class SizedData:
 
 
 def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
-    """Returns what the frozen part makes of ``images`` [M, ...]."""
+    """Returns what the frozen part makes of ``images`` [E, ...]."""
     if not frozen.ids:
         return images
-    row = frozen.row()
-    if images.shape[0] == frozen.batch:
-        return programs.put(programs.activations(frozen.specs, row, images, above=frozen.above))
-    parts = programs.parts(images, frozen.batch)
-    made = [programs.activations(frozen.specs, row, part, above=frozen.above) for part in parts]
-    return programs.put(programs.join(made, images.shape[0]))
+    return programs.placement.put(programs.activations(frozen.specs, frozen.row(), images, above=frozen.above))
 
 
 def hold(examples: Examples, batch: int, programs: Programs) -> Held:
     """Returns examples on the device, padded to ``batch``."""
-    images = np.zeros((batch, *examples.images.shape[1:]), examples.images.dtype)
-    images[: len(examples)] = examples.images
-    return Held(inputs=programs.put(images), labels=np.asarray(examples.labels))
+    images = programs.placement.put(extended(examples.images, batch))
+    return Held(inputs=images, labels=np.asarray(examples.labels))
+
+
+def extended(array: np.ndarray, size: int) -> np.ndarray:
+    """Returns ``array`` [N, ...] as [size, ...], with zeros at the end."""
+    if len(array) == size:
+        return array
+    whole = np.zeros((size, *array.shape[1:]), array.dtype)
+    whole[: len(array)] = array
+    return whole

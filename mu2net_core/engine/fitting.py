@@ -53,13 +53,14 @@ def model_specs(
 def _check_size(
     specs: tuple[LayerSpec, ...], input_spec: InputSpec, family: ArchitectureFamily, limits: Limits
 ) -> None:
-    """Checks that a model is within the limits, before anything of its size is made."""
+    """Checks that a model in the slots that it is run in is within the limits, before anything of its size is made."""
     _check_limit("layers", len(specs), limits.layers)
     _check_input(input_spec, limits)
-    _check_limit("flops", family.flops(specs), limits.flops)
-    batch_bytes = _BYTES * EVALUATION_BATCH * family.activations(specs)
+    slots = tuple(map(family.roomy, specs))
+    _check_limit("flops", family.flops(slots), limits.flops)
+    batch_bytes = _BYTES * EVALUATION_BATCH * family.activations(slots)
     _check_limit("activation_bytes", batch_bytes, limits.activation_bytes)
-    _check_limit("model_bytes", _BYTES * sum(num_params(family, spec) for spec in specs), limits.model_bytes)
+    _check_limit("model_bytes", _BYTES * sum(num_params(family, slot) for slot in slots), limits.model_bytes)
 
 
 def _check_input(input_spec: InputSpec, limits: Limits) -> None:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from mu2net_core.engine.blueprint import LayerPlan
-from mu2net_core.engine.child import Job, Trained, train_ahead, train_children
+from mu2net_core.engine.child import Job, Trained
 from mu2net_core.engine.drafting import Draft, draft_all, grouped
 from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.meter import Meter
+from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.engine.storing import Writer, stored
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import ChildOutcome, System, Trial
@@ -104,19 +104,10 @@ def train_generation(
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
     """Compiles for those groups, in the background, whose examples are those of the first."""
-    data = shop.data.at(groups[0][0].input_spec)
+    trainer = shop.trainer(groups[0][0].input_spec)
     for group in groups:
-        if group[0].input_spec == data.input_spec:
-            jobs = _jobs(shop, group)
-            train_ahead(
-                jobs,
-                compiler,
-                data=data,
-                pool=shop.pool,
-                programs=shop.programs,
-                config=shop.preset.training,
-                objective=shop.objective,
-            )
+        if group[0].input_spec == trainer.data.input_spec:
+            trainer.compile_ahead(_jobs(shop, group), compiler)
 
 
 @contextmanager
@@ -140,16 +131,7 @@ def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cyc
     shop.pool.prepare(layer.source for layer in layers if layer.source is not None)
     for layer in layers:
         _check_source(shop, layer)
-    results = train_children(
-        _jobs(shop, group),
-        data=shop.data.at(group[0].input_spec),
-        pool=shop.pool,
-        programs=shop.programs,
-        config=shop.preset.training,
-        objective=shop.objective,
-        seed=seed,
-        on_cycle=of_child,
-    )
+    results = shop.trainer(group[0].input_spec).train(_jobs(shop, group), seed=seed, on_cycle=of_child)
     wall_s = (time.perf_counter() - began) / len(group)
     for one, trained in zip(group, results, strict=False):
         yield _result(shop, one, trained, writer, wall_s)

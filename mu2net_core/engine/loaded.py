@@ -9,9 +9,11 @@ import jax
 import numpy as np
 
 from mu2net_core.data import Examples
+from mu2net_core.engine.beginning import padded
 from mu2net_core.engine.feeding import Feed, hold
 from mu2net_core.engine.fitting import check_component, model_specs
-from mu2net_core.engine.programs import Programs, Row
+from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.training import Row
 from mu2net_core.nn import InputSpec, LayerSpec, Precision
 from mu2net_core.objects import Component, ComponentRef, Limits, Model, made_by_newer, unknown_in
 
@@ -25,12 +27,14 @@ class LoadedModel:
     Attributes:
         programs: that run its layers, in the products it was trained in.
         specs: its layers.
-        row: their parameters.
+        slots: their places, so that it is run by the programs that its training needed.
+        row: the parameters in these.
         input_spec: what one example must be.
     """
 
     programs: Programs
     specs: tuple[LayerSpec, ...]
+    slots: tuple[LayerSpec, ...]
     row: Row
     input_spec: InputSpec
 
@@ -64,13 +68,14 @@ class LoadedModel:
         family = programs.family
         specs = model_specs(model, family, num_outputs, limits)
         bring(model.components)
-        row = []
-        for ref, spec in zip(model.components, specs, strict=True):
+        slots, row = tuple(map(family.roomy, specs)), []
+        for ref, spec, slot in zip(model.components, specs, slots, strict=True):
             component = load(ref.id)
             check_component(family, spec, component, ref.id)
-            row.append({name: jax.device_put(array) for name, array in component.params.items()})
+            params = padded(component.params, slot, family)
+            row.append({name: programs.placement.put(array) for name, array in params.items()})
         input_spec = family.input(model.architecture.config, model.hyperparameters)
-        return cls(programs=programs, specs=specs, row=tuple(row), input_spec=input_spec)
+        return cls(programs=programs, specs=specs, slots=slots, row=tuple(row), input_spec=input_spec)
 
     @property
     def batch(self) -> int:
@@ -79,7 +84,9 @@ class LoadedModel:
 
     def forward(self, examples: Examples) -> jax.Array:
         """Returns float32 [E, C]: what comes out for up to E examples, those that are padding included."""
-        return self.programs.activations(self.specs, self.row, hold(examples, self.batch, self.programs).inputs)
+        inputs = hold(examples, self.batch, self.programs).inputs
+        outputs = self.programs.activations(self.slots, self.row, inputs)
+        return outputs[..., : self.programs.family.num_outputs(self.specs)]
 
     def over(self, feed: Feed) -> Iterator[tuple[Examples, jax.Array]]:
         """Yields all examples of a split in order, a batch at a time, and what comes out of each; one is in memory."""

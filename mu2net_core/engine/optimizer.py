@@ -7,6 +7,7 @@ them); those fix ``nesterov`` and the schedule's lengths when the program is bui
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -61,14 +62,31 @@ def sgd_step(
     rate: jax.Array,
     settings: OptimizerSettings,
     *,
-    clip_norm: float,
+    clip_norm: jax.Array | float,
+    trainable: Any = True,
 ) -> tuple[optax.Params, optax.Params]:
-    """Returns parameters and momentum after one step; all three trees are alike."""
-    norm = jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(gradients)))
+    """Returns parameters and momentum after one step; all three trees are alike.
+
+    Args:
+        params: before the step.
+        momentum: likewise.
+        gradients: of the parameters.
+        rate: of this step.
+        settings: of the optimizer.
+        clip_norm: global norm the gradients are clipped to.
+        trainable: bools for the top of the trees; where one is false nothing moves, and no gradient counts.
+    """
+    moves = jax.tree.broadcast(trainable, params)
+    squares = jax.tree.map(lambda g, on: jnp.where(on, jnp.sum(jnp.square(g)), 0.0), gradients, moves)
+    norm = jnp.sqrt(sum(jax.tree.leaves(squares)))
     scale = jnp.minimum(1.0, clip_norm / (norm + 1e-12))
-    gradients = jax.tree.map(lambda g: g * scale, gradients)
-    momentum = jax.tree.map(lambda g, m: g + settings.momentum * m, gradients, momentum)
-    updates = jax.tree.map(
-        lambda g, m: jnp.where(settings.nesterov > 0, g + settings.momentum * m, m), gradients, momentum
-    )
-    return jax.tree.map(lambda p, u: p - rate * u, params, updates), momentum
+
+    def carry(g: jax.Array, m: jax.Array, on: jax.Array) -> jax.Array:
+        return jnp.where(on, g * scale + settings.momentum * m, m)
+
+    def move(p: jax.Array, g: jax.Array, m: jax.Array, on: jax.Array) -> jax.Array:
+        update = jnp.where(settings.nesterov > 0, g * scale + settings.momentum * m, m)
+        return jnp.where(on, p - rate * update, p)
+
+    momentum = jax.tree.map(carry, gradients, momentum, moves)
+    return jax.tree.map(move, params, gradients, momentum, moves), momentum

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from mu2net_core.engine.blueprint import Blueprint, LayerPlan, provisional_ref
+from mu2net_core.engine.blueprint import Blueprint, provisional_ref
 from mu2net_core.engine.child import Trained
 from mu2net_core.engine.drafting import Draft
 from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
+from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
 from mu2net_core.objects import LARGEST_COUNT, Component, ComponentRef, Label, Model, Training

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mu2net_core.engine.child import Trainer
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Objective, objective_of
 from mu2net_core.objects import AccessRule, Component, Model, Task
 from mu2net_core.presets import Preset
@@ -50,3 +52,13 @@ class Workshop:
     def objective(self) -> Objective:
         """What outputs for the task are worth."""
         return objective_of(self.task)
+
+    def trainer(self, input_spec: InputSpec) -> Trainer:
+        """Returns what trains children that take ``input_spec``."""
+        return Trainer(
+            data=self.data.at(input_spec),
+            pool=self.pool,
+            programs=self.programs,
+            config=self.preset.training,
+            objective=self.objective,
+        )

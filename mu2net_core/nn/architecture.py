@@ -29,7 +29,8 @@ class Vocabulary:
     """What a family calls the hyperparameters that others than itself must know the meaning of.
 
     Attributes:
-        depth: says how many blocks a model has, the more the larger; empty if that never changes.
+        depth: says how many blocks a model has, the more the larger; empty if that never changes. Blocks that are alike
+            and stand in a row are trained by one program whatever their number.
         input: says how large the input is; empty if that never changes.
         added: says the sizes of layers that are only there once a model's structure was changed.
     """
@@ -91,11 +92,10 @@ class ArchitectureFamily(ABC):
     def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
         """Returns ``specs`` with room for what mutations of ``kinds`` could add, so that all share one program.
 
-        A layer that is not there has parameters of zeros, which pass on what they get and stay zeros in training; one
-        that is smaller than its slot is padded with zeros at the end of every axis.
+        A slot without a layer is of a kind that may be absent; where there is one, the slot is as ``roomy`` says.
         """
         del kinds
-        return tuple(specs)
+        return tuple(map(self.roomy, specs))
 
     def kind(self, spec: LayerSpec) -> LayerKind:
         """Returns the kind of a layer.
@@ -120,6 +120,18 @@ class ArchitectureFamily(ABC):
         """
         return self.kind(spec).adapted(spec, arrays, rng)
 
+    def roomy(self, spec: LayerSpec) -> LayerSpec:
+        """Returns the slot of a layer: itself, or a larger one that others fit into as well."""
+        return self.kind(spec).roomy(spec)
+
+    def padding(self, spec: LayerSpec, array: str) -> float:
+        """Returns what a layer's array is padded with in its slot."""
+        return self.kind(spec).padding(spec, array)
+
+    def num_outputs(self, specs: Sequence[LayerSpec]) -> int:
+        """Returns how many numbers the last of ``specs`` gives for an example, or for each of its tokens."""
+        return self.kind(specs[-1]).gives(specs[-1])[-1]
+
     def apply(
         self,
         specs: Sequence[LayerSpec],
@@ -128,13 +140,15 @@ class ArchitectureFamily(ABC):
         *,
         above: Sequence[LayerSpec] = (),
         precision: Precision = "float32",
+        present: jax.Array | None = None,
     ) -> jax.Array:
         """Returns what ``specs``, a contiguous part of a model's layers, make of ``x`` for the layers ``above``.
 
         ``x`` is what the layer before the part returned; for the first layer the examples, [B, *shape] of ``input``.
-        The last layer returns the outputs, float32 [B, num_outputs].
+        The last layer returns the outputs, float32 [B, num_outputs]. ``present``, bool [L], says at run time which of
+        the slots that may be empty are not: an empty one is not computed. None: all are there.
         """
-        return row.run(self.kinds, specs, params, x, above=above, precision=precision)
+        return row.run(self.kinds, specs, params, x, above=above, precision=precision, present=present)
 
     def deciding(self, above: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
         """Returns, of the layers above a part, those that decide how it is run; () if any would do."""

@@ -45,6 +45,10 @@ class LayerKind(ABC):
     is_residual: bool = False
     """Whether one with ``identity`` passes on what it gets: only such a layer can be added to a model."""
 
+    may_be_absent: bool = False
+    """Whether its slot may be empty in a program that has one: then what it would get is passed on, and nothing is
+    computed. With nothing but its padding in it, a slot passes on what it gets, too."""
+
     fitted: Literal["grow", "interpolate"] = "grow"
     """How arrays of another size are made to fit: they grow, and the layer computes the same, or are interpolated."""
 
@@ -92,6 +96,18 @@ class LayerKind(ABC):
     @abstractmethod
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns the floating-point operations of one example: 2 per multiply-add of dense products."""
+
+    def roomy(self, spec: LayerSpec) -> LayerSpec:
+        """Returns the slot of a layer: itself, or a larger one that others fit into as well.
+
+        In it a layer's arrays are padded at the end of every axis; what it gives is the same, padded likewise.
+        """
+        return spec
+
+    def padding(self, spec: LayerSpec, array: str) -> float:
+        """Returns what an array is padded with in its slot, such that training leaves the padding as it is."""
+        del spec, array
+        return 0.0
 
     def activations(self, spec: LayerSpec) -> int:
         """Returns how many numbers it computes for one example where these are most: about what memory it needs."""

@@ -7,6 +7,7 @@ part is given too. ``B`` is the batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -40,12 +41,20 @@ def run(
     *,
     above: Sequence[LayerSpec] = (),
     precision: Precision = "float32",
+    present: jax.Array | None = None,
 ) -> jax.Array:
-    """Returns what the layers make of ``x`` [B, ...] for those ``above``, products in ``precision``."""
-    for spec, layer, first_only in zip(specs, params, _first_only(kinds, specs, above), strict=True):
+    """Returns what the layers make of ``x`` [B, ...] for those ``above``, products in ``precision``.
+
+    ``present``, bool [L], says at run time which of the layers that may be absent are there; None if all are.
+    """
+    each = zip(specs, params, _first_only(kinds, specs, above), strict=True)
+    for index, (spec, layer, first_only) in enumerate(each):
         kind = kind_of(kinds, spec)
         dtype = jnp.dtype("float32" if kind.in_float32 else precision)
-        x = kind.apply(spec, layer, x, dtype=dtype, first_only=first_only)
+        run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
+        if present is not None and kind.may_be_absent:
+            run = partial(jax.lax.cond, present[index], run, partial(_passed_on, dtype=dtype))
+        x = run(layer, x)
         if first_only:
             x = x[:, 0]
     return x
@@ -72,6 +81,11 @@ def stages(kinds: Kinds, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
     """Returns where a row is cut to be run piece by piece: equal pieces share a program; 0 first, ascending."""
     inside = (index for index in range(1, len(specs)) if kind_of(kinds, specs[index]).joined != "below")
     return (0, *inside)
+
+
+def _passed_on(params: Params, x: jax.Array, *, dtype: jnp.dtype) -> jax.Array:
+    del params
+    return x.astype(dtype)
 
 
 def _first_only(kinds: Kinds, specs: Sequence[LayerSpec], above: Sequence[LayerSpec]) -> list[bool]:

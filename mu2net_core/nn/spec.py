@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import jax
@@ -51,6 +51,13 @@ class LayerSpec:
         """Returns the size called ``name``, its own or of what passes through; ``default`` if it has none."""
         found = dict((*self.sizes, *self.flow))
         return found[name] if default is None else found.get(name, default)
+
+    def enlarged(self, name: str, least: int) -> LayerSpec:
+        """Returns the spec with the size called ``name`` as ``least``, doubled until the old one fits into it."""
+        size, room = self.size(name), least
+        while room < size:
+            room *= 2
+        return replace(self, sizes=tuple((known, room if known == name else old) for known, old in self.sizes))
 
     @property
     def config(self) -> dict[str, int | float | str | bool]:

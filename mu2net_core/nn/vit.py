@@ -37,9 +37,11 @@ _MOST_BLOCKS = 10_000
 _MOST_GROWTH = 4
 """A block's MLP and its heads grow to this multiple of what the architecture says, no further."""
 
-_SLOT_DIMS = (32, 64, 128)
-_MOST_DIM = 4
-"""An adapter is at most this multiple of the width, or of 128 where that is more."""
+_LEAST_DIM = 32
+"""The width of an adapter where nothing is said."""
+
+_MOST_DIM, _NARROW = 4, 128
+"""An adapter is at most ``_MOST_DIM`` times the width, or ``_NARROW`` where that is more."""
 _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
 
 
@@ -96,7 +98,7 @@ class VisionTransformer(ArchitectureFamily):
         found: dict[str, Mapping[str, Hyperparameter]] = {}
         for k in range(blocks):
             if "adapter" in kinds and f"adapter_{k}" not in hyperparameters:
-                found[f"add:adapter_{k}"] = {f"adapter_{k}": _own(hyperparameters, "adapter_dim", _SLOT_DIMS[0])}
+                found[f"add:adapter_{k}"] = {f"adapter_{k}": _own(hyperparameters, "adapter_dim", _LEAST_DIM)}
             for name, step in (("mlp", _size(config, "mlp") // 2), ("heads", 1)):
                 grown = _own(hyperparameters, f"{name}_{k}", _size(config, name)) + max(step, 1)
                 if name in kinds and grown <= _MOST_GROWTH * _size(config, name):
@@ -117,17 +119,15 @@ class VisionTransformer(ArchitectureFamily):
         return {name: value for name, value in hyperparameters.items() if _block_of(name) < blocks}
 
     def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
-        """Returns ``specs`` with an adapter of one width before every block, if there can be any."""
-        dims = [spec.size("dim") for spec in specs if spec.kind == "adapter"]
-        if not dims and "adapter" not in kinds:
-            return tuple(specs)
-        dim = next((slot for slot in _SLOT_DIMS if slot >= max(dims, default=0)), max(dims, default=0))
+        """Returns the layers' slots, with one for an adapter before every block, if there can be any."""
+        if "adapter" not in kinds and not any(spec.kind == "adapter" for spec in specs):
+            return tuple(map(self.roomy, specs))
         filled: list[LayerSpec] = []
-        for spec in specs:
-            if spec.kind == "encoder_block":
-                filled.append(_adapter(int(spec.name.rpartition("_")[2]), dim, spec.size("tokens"), spec.size("width")))
-            if spec.kind != "adapter":
-                filled.append(spec)
+        for spec, before in zip(specs, (None, *specs), strict=False):
+            if spec.kind == "encoder_block" and (before is None or before.kind != "adapter"):
+                block = int(spec.name.rpartition("_")[2])
+                filled.append(self.roomy(_adapter(block, _LEAST_DIM, spec.size("tokens"), spec.size("width"))))
+            filled.append(self.roomy(spec))
         return tuple(filled)
 
 
@@ -164,7 +164,7 @@ def _block(k: int, config: Mapping[str, Any], own: Mapping[str, Any], tokens: in
     )
     if f"adapter_{k}" not in own:
         return [block]
-    most = _MOST_DIM * max(width, _SLOT_DIMS[-1])
+    most = _MOST_DIM * max(width, _NARROW)
     return [_adapter(k, _size(own, f"adapter_{k}", most=most), tokens, width), block]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,8 @@ __all__ = ["Classify"]
 @dataclass(frozen=True, slots=True)
 class Classify:
     """Labels are int32 [N], the number of each example's class; outputs are logits."""
+
+    ignores_absent: ClassVar[bool] = True
 
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the cross-entropy of softmax."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,8 @@ __all__ = ["Multilabel"]
 @dataclass(frozen=True, slots=True)
 class Multilabel:
     """Labels are 0 or 1, [N, C]; outputs are logits, above 0 where a label is said."""
+
+    ignores_absent: ClassVar[bool] = False
 
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the binary cross-entropy of sigmoid, mean over the labels."""

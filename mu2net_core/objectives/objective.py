@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import jax
 import numpy as np
@@ -15,7 +15,14 @@ Sums = Mapping[str, np.ndarray]
 
 
 class Objective(Protocol):
-    """What a model's outputs are worth. A hashable value: programs that compute its loss are kept by it."""
+    """What a model's outputs are worth. A hashable value: programs that compute its loss are kept by it.
+
+    Attributes:
+        ignores_absent: whether further outputs far below all others change nothing: no loss, no gradient of it, no
+            quality. Then tasks of different numbers of outputs are trained by one program.
+    """
+
+    ignores_absent: ClassVar[bool]
 
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the loss of each example, finite if its outputs [N, C] are; traced by JAX."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -20,6 +21,8 @@ class Regress:
         mean: of the training examples.
         deviation: of the training examples, above 0.
     """
+
+    ignores_absent: ClassVar[bool] = False
 
     mean: float
     deviation: float

@@ -28,7 +28,7 @@ class MachineConfig:
             ``auto`` chooses by what the devices are and what fits into them.
         precision: the numbers in which products are computed; ``auto`` is bfloat16 on devices made for
             it, else float32.
-        resident_bytes: a split up to this size lies on the device; 0 is half of its memory.
+        resident_bytes: a split up to this size is held in memory; 0 is half of the device's.
     """
 
     strategy: Literal["auto", "sequential", "children", "batch"] = "auto"

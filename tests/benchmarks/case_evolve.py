@@ -32,14 +32,13 @@ from mu2net_core.api.setup.init import init
 from mu2net_core.api.setup.open import open_repo
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.data.augmentation import Augmentation, is_identity
-from mu2net_core.engine import child as engine_child
 from mu2net_core.engine.beginning import begin
+from mu2net_core.engine.child import Trainer
 from mu2net_core.engine.cycle import cycle_of
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.events import Compiled
 
 BARS = {"cold": "≤ 1.3×", "warm": "≤ 1.1×"}
-HELPERS = frozenset({"parts", "join", "count"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +159,11 @@ class Bench:
         """Returns the row of what was compiled from nothing."""
         kinds = Counter(name.partition(" ")[0] for name in self._noted["programs"])
         bar = (self.scale.blocks + 1) * len(self._noted["sides"]) * 3
-        helpers = sum(kinds[name] for name in HELPERS)
         named = ", ".join(f"{kinds[name]} {name}" for name in sorted(kinds))
         return Row(
             case=f"programs of {what}",
             floor=f"(blocks + 1) × {len(self._noted['sides'])} image sizes × 3: {bar}",
-            ours=f"{kinds.total()} ({named}); without helpers (parts, join, count) {kinds.total() - helpers}",
+            ours=f"{kinds.total()} ({named})",
             ratio=times(kinds.total() / bar),
             bar=f"≤ {bar}",
         )
@@ -180,14 +178,14 @@ def note(folder: Path, scale: Scale) -> dict[str, Any]:
     data: dict[int, Any] = {}
     programs: list[str] = []
 
-    def noted(jobs, **surroundings):
-        children.append(_child(jobs[0], **surroundings))
-        sized = surroundings["data"]
+    def noted(trainer, jobs, **options):
+        children.append(_child(jobs[0], trainer))
+        sized = trainer.data
         data.setdefault(sized.input_spec.shape[0], tuple(_whole(split) for split in (sized.train, sized.validation)))
-        return train(jobs, **surroundings)
+        return train(trainer, jobs, **options)
 
-    train = engine_child.train_children
-    with mock.patch("mu2net_core.engine.generation.train_children", noted):
+    train = Trainer.train
+    with mock.patch.object(Trainer, "train", noted):
         result = _evolve(
             folder, scale, context, lambda event: programs.append(event.what) if isinstance(event, Compiled) else None
         )
@@ -243,14 +241,14 @@ def _whole(split) -> tuple[np.ndarray, np.ndarray]:
     return examples.images, examples.labels
 
 
-def _child(job, *, data, pool, programs, objective, config, seed, on_cycle) -> Child:
+def _child(job, trainer: Trainer) -> Child:
     """Returns a child as the floor needs it: without the slots that stay empty in it."""
-    del seed, on_cycle
-    blueprint, family = job.blueprint, programs.family
-    steps = cycle_of(data.train.num_examples, config)
-    begun = zip(blueprint.slots, *begin(blueprint.slots, job.seed, pool, family), strict=True)
+    blueprint, family, pool = job.blueprint, trainer.programs.family, trainer.pool
+    data, config = trainer.data, trainer.config
+    cycle = cycle_of(data.train.num_examples, config)
+    begun = zip(blueprint.slots, *begin(blueprint.row, job.seed, pool, family), strict=True)
     filled = [(slot.layer, params, momentum) for slot, params, momentum in begun if slot.layer is not None]
-    rates = OptimizerSettings.of(job.hyperparameters, steps.total_steps * config.validations)
+    rates = OptimizerSettings.of(job.hyperparameters, cycle.steps * config.validations)
     return Child(
         side=data.input_spec.shape[0],
         augmentation=None if is_identity(job.hyperparameters) else Augmentation.of(job.hyperparameters),
@@ -263,8 +261,8 @@ def _child(job, *, data, pool, programs, objective, config, seed, on_cycle) -> C
         trainable=np.array([layer.trainable for layer, _, _ in filled]),
         rates=tuple(map(np.asarray, jax.tree.leaves(rates))),
         cycles=config.validations,
-        steps=steps.total_steps,
-        batch=steps.batch,
+        steps=cycle.steps,
+        batch=cycle.batch,
         clip_norm=config.clip_norm,
     )
 

@@ -8,16 +8,17 @@ adapters, while they are empty.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import jax
 import numpy as np
 from measure import Options, Row, interleave, seconds, times
 
-from mu2net_core.engine.cycle import seed_words
+from mu2net_core.engine.beginning import padded
+from mu2net_core.engine.cycle import order_of
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.training import Chunk, Own, TrainingShape
 from mu2net_core.nn import LayerSpec, VisionTransformer
 from mu2net_core.objectives import Classify
 from mu2net_core.presets import PRESETS
@@ -73,9 +74,9 @@ class Bench:
         rng = np.random.Generator(np.random.Philox(0))
         self.images = jax.device_put(rng.integers(0, 256, (STEPS * batch, self.side, self.side, 3), np.uint8))
         self.labels = jax.device_put(rng.integers(0, CLASSES, STEPS * batch, np.int32))
-        self._arrays = {spec: self.family.init(spec, rng) for spec in self.specs}
+        self._arrays = {spec.name: self.family.init(spec, rng) for spec in self.specs}
         self._settings = jax.device_put(OptimizerSettings.of(PRESETS[preset].space.defaults, STEPS))
-        self._seeds = jax.device_put(seed_words(1))
+        self._order = jax.device_put(order_of(1, STEPS, batch, STEPS))
         self._state: tuple = ()
 
     def below(self, images: jax.Array, cut: int) -> tuple[jax.Array, float]:
@@ -98,16 +99,20 @@ class Bench:
 
     def step(self, specs: Sequence[LayerSpec], inputs: jax.Array) -> None:
         """Does all gradient steps."""
-        trainable = jax.device_put(np.array([spec.kind != "adapter" for spec in specs]))
+        full = jax.device_put(np.array([spec.kind != "adapter" for spec in specs]))
+        own = Own(settings=self._settings, trainable=full, present=full, order=self._order)
+        chunk = Chunk(
+            inputs=inputs,
+            labels=self.labels,
+            steps=np.int32(STEPS),
+            variant=np.int32(0),
+            clip_norm=np.float32(1.0),
+        )
         self._state, loss = self.programs.train(
-            tuple(replace(spec, name=spec.kind) for spec in specs), self._state, self._settings, trainable, inputs,
-            self.labels, self._seeds, objective=Classify(), steps=STEPS, batch=self.batch, clip_norm=1.0,
-        )  # fmt: skip
+            TrainingShape.plain(specs), self._state, own, chunk, objective=Classify()
+        )
         assert np.isfinite(loss)
 
     def _row(self, specs: Sequence[LayerSpec]) -> tuple[dict[str, np.ndarray], ...]:
         """Returns the parameters of layers; an empty slot's are zero."""
-        return tuple(dict(self._arrays[s]) if s in self._arrays else self._zeros(s) for s in specs)
-
-    def _zeros(self, spec: LayerSpec) -> dict[str, np.ndarray]:
-        return {name: np.zeros(shape, dtype) for name, (shape, dtype) in self.family.shapes(spec).items()}
+        return tuple(padded(self._arrays.get(spec.name, {}), spec, self.family) for spec in specs)

@@ -111,7 +111,7 @@ def predict(row, inputs, specs, above=()):
 @partial(jax.jit, static_argnames=("specs", "steps", "batch", "clip_norm"))
 def train_cycle(state, rates, trainable, inputs, labels, key, *, specs, steps, batch, clip_norm):
     learning_rate, warmup, total, decay, nesterov = rates
-    order = jax.random.permutation(key, len(labels))[: steps * batch].reshape(steps, batch)
+    order = jax.random.permutation(key, len(labels))[jnp.arange(steps * batch) % len(labels)].reshape(steps, batch)
 
     def loss_fn(row, chosen):
         logits = FAMILY.apply(specs, row, _scaled(inputs[chosen]))

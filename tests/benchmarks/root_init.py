@@ -15,12 +15,13 @@ import jax
 import numpy as np
 
 from mu2net_core.data import Resident, data_folder, describe_task, load_split
-from mu2net_core.engine.cycle import seed_words
+from mu2net_core.engine.cycle import order_of
 from mu2net_core.engine.evaluate import measure
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.optimizer import OptimizerSettings
 from mu2net_core.engine.programs import Programs
-from mu2net_core.nn import VisionTransformer
+from mu2net_core.engine.training import Chunk, Own, TrainingShape
+from mu2net_core.nn import InputSpec, VisionTransformer
 from mu2net_core.objectives import objective_of
 from mu2net_core.presets import PRESETS
 from mu2net_core.seeds import derive_seed
@@ -38,6 +39,7 @@ def main() -> None:
     preset, programs = PRESETS["vit-ti0"], Programs(family=VisionTransformer())
     specs = programs.family.layers(preset.architecture.config, {"num_layers": 1}, task.output.size)
     settings, objective = OptimizerSettings.of(preset.space.defaults, 32), objective_of(task)
+    chunk = Chunk(inputs=images, labels=labels, steps=np.int32(8), variant=np.int32(0), clip_norm=np.float32(1.0))
     print("| patch kernel (of LeCun's) | position embedding | validation after 1 / 2 / 3 children, seed 0 | seed 1 |")
     print("|---|---|---|---|")
     for patch, position in SIZES:
@@ -52,13 +54,12 @@ def main() -> None:
             for child in range(3):
                 state = jax.device_put((params, momentum, np.int32(0)), may_alias=False)
                 for cycle in range(4):
-                    state, _ = programs.train(
-                        specs, state, settings, np.ones(len(specs), bool), images, labels,
-                        seed_words(derive_seed(seed, child, cycle)), objective=objective,
-                        steps=8, batch=500, clip_norm=1.0,
-                    )  # fmt: skip
+                    order = order_of(derive_seed(seed, child, cycle), 8, 500, 8)
+                    own = Own(settings=settings, trainable=np.ones(len(specs), bool), present=None, order=order)
+                    state, _ = programs.train(TrainingShape.plain(specs), state, own, chunk, objective=objective)
                 params, momentum = state[0], state[1]
-                model = LoadedModel(programs=programs, specs=specs, row=params, side=32)
+                taken = InputSpec.image(32)
+                model = LoadedModel(programs=programs, specs=specs, slots=specs, row=params, input_spec=taken)
                 curve.append(f"{measure(model, objective, held_out).quality:.3f}")
             curves.append(" / ".join(curve))
         print(f"| {patch} | {position} | {curves[0]} | {curves[1]} |", flush=True)

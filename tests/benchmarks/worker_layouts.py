@@ -18,12 +18,13 @@ import numpy as np
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.data import Examples, Resident
-from mu2net_core.engine.blueprint import Blueprint, LayerPlan, Slot
-from mu2net_core.engine.child import Job, train_children
+from mu2net_core.engine.blueprint import Blueprint
+from mu2net_core.engine.child import Job, Trainer
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.layout import Layout, choose_layout
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.slots import LayerPlan, Slot, SlotRow
 from mu2net_core.nn import VisionTransformer
 from mu2net_core.objectives import Classify
 from mu2net_core.presets import PRESETS
@@ -48,7 +49,7 @@ def took(strategy: str, small: bool) -> float:
     specs = family.layers(preset.architecture.config, hyperparameters, 10)
     layers = tuple(LayerPlan(spec=spec, source=None, trainable=True, operation="new") for spec in specs)
     slots = tuple(Slot(spec=layer.spec, layer=layer) for layer in layers)
-    blueprint = Blueprint(layers=layers, frozen=(), slots=slots)
+    blueprint = Blueprint(layers=layers, frozen=(), row=SlotRow.plain(slots))
     jobs = [
         Job(blueprint=blueprint, hyperparameters=hyperparameters, seed=seed, worth_keeping=lambda _quality: True)
         for seed in range(CHILDREN)
@@ -61,20 +62,19 @@ def took(strategy: str, small: bool) -> float:
         load=lambda _split, _input_spec: Resident(examples), validation_cap=500, resident_bytes=2**40, kept_bytes=0
     ).at(family.input(preset.architecture.config, preset.space.defaults))
     config = replace(preset.training, validations=1)
+    trainer = Trainer(
+        data=data,
+        pool=ComponentPool({}.__getitem__),
+        programs=programs,
+        config=config,
+        objective=Classify(),
+    )
     together = programs.layout.together
     groups = [jobs[begin : begin + together] for begin in range(0, CHILDREN, together)]
     for _ in range(2):
         began = perf_counter()
         for group in groups:
-            train_children(
-                group,
-                data=data,
-                pool=ComponentPool({}.__getitem__),
-                programs=programs,
-                config=config,
-                objective=Classify(),
-                seed=1,
-            )
+            trainer.train(group, seed=1)
         wall_s = perf_counter() - began
     return wall_s
 

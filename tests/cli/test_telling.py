@@ -33,7 +33,7 @@ def test_durations_are_short(seconds, text) -> None:
     assert duration(seconds) == text
 
 
-HOW = "each child 4 cycles of 34 steps of 31 examples (1078 in all); seed 7"
+HOW = "each child 4 cycles of 34 steps of 32 examples (1078 in all); seed 7"
 
 
 @pytest.mark.parametrize(

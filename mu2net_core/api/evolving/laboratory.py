@@ -83,7 +83,7 @@ class Laboratory:
         return SearchState(population=population, scorer=scorer, before=before)
 
     def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
-        """Returns the workshop for the task of ``head``, its examples on the device; trained arrays go to a workspace.
+        """Returns the workshop for the task of ``head``; trained arrays go to a workspace.
 
         Raises:
             DataError: the examples are missing, or are not those of the task.
@@ -103,7 +103,7 @@ class Laboratory:
         )
 
     def test(self, head: Head, winner: Member, workspace: Workspace) -> Measured:
-        """Returns what an iteration's best model is worth on the test split."""
+        """Returns what an iteration's best model is worth on the test split; no program is needed but training's."""
         model = LoadedModel.of(
             winner.model,
             num_outputs=head.task.output.size,

@@ -156,7 +156,7 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
 
 
 def resident_bytes_of(repo: Repository, context: Context) -> int:
-    """Returns up to which size a split lies on the device: the setting, or half of its memory."""
+    """Returns up to which size a split is held in memory: the setting, or half of the device's memory."""
     return effective_machine(repo, context).resident_bytes or device_bytes(jax.local_devices()[0]) // 2
 
 

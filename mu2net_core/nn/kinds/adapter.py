@@ -16,6 +16,9 @@ from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["Adapter"]
 
+_ROOM = 128
+"""The width that slots have room for; wider adapters take the next power of two."""
+
 
 class Adapter(ModuleKind):
     """Sizes: ``dim``, ``width``; ``tokens`` pass. It adds zeros while ``dense_1`` is zero, as every new one's is."""
@@ -23,6 +26,7 @@ class Adapter(ModuleKind):
     name = "adapter"
     joined = "above"
     is_residual = True
+    may_be_absent = True
     last = ("dense_1/kernel",)
 
     def takes(self, spec: LayerSpec) -> tuple[int, ...]:
@@ -46,6 +50,10 @@ class Adapter(ModuleKind):
         if name.endswith("scale"):
             return 1.0
         return glorot_uniform(rng, shape, num_inputs=shape[0]) if name == "dense_0/kernel" else 0.0
+
+    def roomy(self, spec: LayerSpec) -> LayerSpec:
+        """Returns a wider adapter; what is padded with zeros adds zeros, and no gradient reaches it."""
+        return spec.enlarged("dim", _ROOM)
 
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of two products for each token."""

@@ -13,6 +13,12 @@ __all__ = ["Head"]
 
 _OUTPUTS = "classes"  # the number of outputs, as every stored head calls it
 
+_ROOM = 16
+"""Outputs that slots have room for; more take the next power of two."""
+
+_NEVER = -1e9
+"""The output of a class that is not there: its probability is zero, and so is every gradient of it."""
+
 
 class Head(ModuleKind):
     """A product [D] to [outputs]; sizes: ``width``, and the number of outputs. All zeros give no opinion."""
@@ -45,6 +51,15 @@ class Head(ModuleKind):
         """Returns zero."""
         del name, shape, rng, identity
         return 0.0
+
+    def roomy(self, spec: LayerSpec) -> LayerSpec:
+        """Returns a head of more outputs: room for tasks of more classes, whose objective ignores absent ones."""
+        return spec.enlarged(_OUTPUTS, _ROOM)
+
+    def padding(self, spec: LayerSpec, array: str) -> float:
+        """Returns zero, and a bias so low that nothing is ever said to be of a class that is not there."""
+        del spec
+        return _NEVER if array == "bias" else 0.0
 
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of one product."""

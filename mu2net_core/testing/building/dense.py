@@ -181,7 +181,8 @@ class DenseFamily(ArchitectureFamily):
         *,
         above: Sequence[LayerSpec] = (),
         precision: Precision = "float32",
+        present: jax.Array | None = None,
     ) -> jax.Array:
         """Returns what the layers make of ``x``, and notes which were asked for."""
         self.applied.append(tuple(spec.kind for spec in specs))
-        return super().apply(specs, params, x, above=above, precision=precision)
+        return super().apply(specs, params, x, above=above, precision=precision, present=present)

@@ -18,7 +18,7 @@ from mu2net_core.objects import ChildOutcome
 
 __all__ = ["BEGUN", "FINISHED", "GENERATION", "RESUMED", "SAMPLED", "SCHEDULE", "SPENT", "child", "cycle"]
 
-SCHEDULE = Schedule(examples=1078, batch=31, steps=34, cycles=4)
+SCHEDULE = Schedule(examples=1078, batch=32, steps=34, cycles=4)
 BEGUN = IterationStarted(
     task="digits", iteration=1, generations=3, children=4, resumed_generation=0, seed=7, schedule=SCHEDULE
 )

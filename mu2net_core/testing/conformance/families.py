@@ -12,7 +12,7 @@ import pytest
 
 from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec
 from mu2net_core.objects import Hyperparameter
-from mu2net_core.testing.conformance.kinds import random_arrays, random_examples
+from mu2net_core.testing.conformance.kinds import padded_array, random_arrays, random_examples
 
 __all__ = ["FamilyTests"]
 
@@ -79,7 +79,7 @@ class FamilyTests:
     def test_it_may_be_cut_in_order_and_computes_the_same_piece_by_piece(
         self, family: ArchitectureFamily, specs: tuple[LayerSpec, ...], structure: tuple[str, ...]
     ) -> None:
-        specs = family.slots(specs, structure)
+        specs = (*family.slots(specs, structure)[:-1], specs[-1])
         cuts, stages = family.cuts(specs), family.stages(specs)
         for found in (cuts, stages):
             assert found[0] == 0
@@ -129,13 +129,17 @@ class FamilyTests:
     ) -> None:
         slots = family.slots(specs, structure)
         own = {spec.name for spec in specs}
-        assert [slot.name for slot in slots if slot.name in own] == [spec.name for spec in specs]
+        assert [slot for slot in slots if slot.name in own] == [family.roomy(spec) for spec in specs]
+        assert all(family.kind(slot).may_be_absent for slot in slots if slot.name not in own)
         assert family.slots(slots, structure) == slots
         row, x = _row(family, specs), random_examples(family.kind(specs[0]), specs[0], 2)
         found = dict(zip([spec.name for spec in specs], row, strict=True))
         padded = [_padded(family, slot, found.get(slot.name, {})) for slot in slots]
-        before, after = _outputs(family, specs, row, x), _outputs(family, slots, padded, x)
-        np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
+        present = np.array([slot.name in own for slot in slots])
+        before = _outputs(family, specs, row, x)
+        for there in (None, present):
+            after = _outputs(family, slots, padded, x, present=there)[:, :_OUTPUTS]
+            np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
 
 
 def _check_added(
@@ -158,9 +162,10 @@ def _outputs(
     x: np.ndarray,
     *,
     above: tuple[LayerSpec, ...] = (),
+    present: np.ndarray | None = None,
 ) -> np.ndarray:
-    run = jax.jit(lambda row, x: family.apply(specs, row, x, above=above))
-    return np.asarray(run(row, x))
+    run = jax.jit(lambda row, x, present: family.apply(specs, row, x, above=above, present=present))
+    return np.asarray(run(row, x, present))
 
 
 def _grown(family: ArchitectureFamily, specs: tuple[LayerSpec, ...], row: Row, changed: tuple[LayerSpec, ...]) -> Row:
@@ -173,10 +178,5 @@ def _grown(family: ArchitectureFamily, specs: tuple[LayerSpec, ...], row: Row, c
 
 
 def _padded(family: ArchitectureFamily, slot: LayerSpec, arrays: Arrays) -> Arrays:
-    """Returns arrays as large as the slot, with zeros at the end of every axis and for what is missing."""
-    padded = {}
-    for name, (shape, dtype) in family.shapes(slot).items():
-        padded[name] = np.zeros(shape, dtype)
-        if name in arrays:
-            padded[name][tuple(slice(0, size) for size in arrays[name].shape)] = arrays[name]
-    return padded
+    """Returns arrays as large as the slot; of a layer that is not there, the padding alone."""
+    return {name: padded_array(family.kind(slot), slot, name, arrays.get(name)) for name in family.shapes(slot)}

@@ -14,7 +14,7 @@ import pytest
 from mu2net_core.nn import Arrays, LayerKind, LayerSpec
 from mu2net_core.testing.conformance.products import dense_flops
 
-__all__ = ["LayerKindTests", "assert_same", "random_arrays", "random_examples"]
+__all__ = ["LayerKindTests", "assert_same", "padded_array", "random_arrays", "random_examples"]
 
 _BATCH = 3
 
@@ -134,6 +134,45 @@ class LayerKindTests:
         before = jax.jit(_computing(kind, spec))(arrays, x)
         after = jax.jit(_computing(kind, larger))(kind.adapted(larger, arrays, _rng(2)), x)
         np.testing.assert_allclose(after, before, rtol=2e-5, atol=2e-5)
+
+    def test_in_its_slot_it_computes_the_same(self, kind: LayerKind, spec: LayerSpec) -> None:
+        slot = kind.roomy(spec)
+        assert (slot.name, slot.kind, slot.flow) == (spec.name, spec.kind, spec.flow)
+        assert kind.roomy(slot) == slot
+        arrays, x = random_arrays(kind, spec, 1), self.examples(kind, spec, 2)
+        padded = {name: padded_array(kind, slot, name, array) for name, array in arrays.items()}
+        before, after = jax.jit(_computing(kind, spec))(arrays, x), jax.jit(_computing(kind, slot))(padded, x)
+        own = tuple(slice(0, size) for size in before.shape)
+        np.testing.assert_allclose(after[own], before, rtol=2e-5, atol=2e-5)
+
+    def test_training_leaves_the_padding_of_its_slot_as_it_is(self, kind: LayerKind, spec: LayerSpec) -> None:
+        slot, x = kind.roomy(spec), self.examples(kind, spec, 2)
+        arrays = random_arrays(kind, spec, 1)
+        padded = {name: padded_array(kind, slot, name, array) for name, array in arrays.items()}
+        own = tuple(slice(0, size) for size in (_BATCH, *kind.gives(spec)))
+        slopes = jax.jit(jax.grad(lambda params: jnp.sum(_computing(kind, slot)(params, x)[own] ** 2)))(padded)
+        for name, array in arrays.items():
+            slope = np.array(slopes[name])
+            slope[tuple(slice(0, size) for size in array.shape)] = 0
+            assert not slope.any(), name
+
+    def test_what_it_would_get_can_be_passed_on_where_it_is_absent(self, kind: LayerKind, spec: LayerSpec) -> None:
+        if not kind.may_be_absent:
+            return
+        args = random_arrays(kind, spec, 1), self.examples(kind, spec, 2)
+        assert kind.takes_dtype == "float32"
+        for first_only in (False, True):
+            made = jax.eval_shape(_computing(kind, spec, first_only=first_only), *args)
+            assert made.shape == args[1].shape
+
+
+def padded_array(kind: LayerKind, slot: LayerSpec, name: str, array: np.ndarray | None) -> np.ndarray:
+    """Returns a layer's array as large as in its slot; of no layer, the padding alone."""
+    shape, dtype = kind.shapes(slot)[name]
+    room = np.full(shape, kind.padding(slot, name), dtype)
+    if array is not None:
+        room[tuple(slice(0, size) for size in array.shape)] = array
+    return room
 
 
 def random_arrays(kind: LayerKind, spec: LayerSpec, seed: int) -> Arrays:

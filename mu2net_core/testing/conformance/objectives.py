@@ -17,6 +17,9 @@ __all__ = ["ObjectiveCase", "ObjectiveTests"]
 _CUTS = ([0], [1], [3, 4], [5, 5, 9])
 """Where examples are cut into batches; two cuts in one place leave a batch without any."""
 
+_ABSENT = -1e9
+"""An output that a task does not ask for, where programs have room for more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveCase:
@@ -117,6 +120,18 @@ class ObjectiveTests:
         quality = case.quality(np.full_like(case.outputs, np.nan))
         assert 0 <= quality <= case.quality(case.best)
         assert quality < 1
+
+    def test_outputs_that_are_absent_change_nothing_where_it_says_so(self, case: ObjectiveCase) -> None:
+        if not case.objective.ignores_absent:
+            return
+        absent = np.full((len(case.labels), 3), _ABSENT, np.float32)
+        for outputs in (case.outputs, case.best, case.worst, np.zeros_like(case.outputs)):
+            padded = np.concatenate([outputs, absent], axis=1)
+            np.testing.assert_allclose(case.loss(padded), case.loss(outputs), rtol=1e-5, atol=1e-6)
+            _assert_same(case.objective.tally(padded, case.labels), case.objective.tally(outputs, case.labels))
+            slope = jax.grad(lambda given: case.objective.loss(given, jnp.asarray(case.labels)).mean())(padded)
+            assert np.isfinite(slope).all()
+            assert not np.asarray(slope)[:, outputs.shape[1] :].any()
 
     def test_it_is_a_value_that_programs_can_be_kept_by(self, case: ObjectiveCase) -> None:
         again = pickle.loads(pickle.dumps(case.objective))  # noqa: S301 - made here

@@ -152,6 +152,6 @@ def test_the_command_line_takes_it_and_names_what_it_lacks(repo: Repository, pac
     mu2net(folder, package, "config", "set", "evolve.method", "greedy")
     mu2net(folder, package, "config", "set", "scorer.name", "bits")
     (task,) = json.loads(mu2net(folder, package, "tasks", "--json").stdout)
-    assert (task["name"], task["num_outputs"]) == ("bars", 2)
+    assert (task["name"], task["num_classes"]) == ("bars", 2)
     without = mu2net(folder, tmp_path / "nothing", "evolve", "--all", code=2)
     assert "evolve.method: expected mu2net-plus or random, got 'greedy'" in without.stderr

@@ -53,13 +53,13 @@ class ScriptedPrograms(Programs):
     script: list[tuple[float, int]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
-    def train(self, specs, state, settings, trainable, inputs, labels, seeds, **sizes):  # type: ignore[override]
+    def train(self, shape, state, own, chunk, *, objective):  # type: ignore[override]
         host = [[{name: np.array(array) for name, array in layer.items()} for layer in row] for row in state[:2]]
-        self.calls.append({"specs": specs, "state": host, "settings": settings, "trainable": trainable, **sizes})
+        self.calls.append({"specs": shape.specs, "state": host, "own": own, "chunk": chunk})
         row, momentum, done = state
-        return (row, momentum, done + sizes["steps"]), jnp.float32(self._now[0])
+        return (row, momentum, done + chunk.steps), jnp.float32(self._now[0])
 
-    def train_ahead(self, executor, specs, args, **sizes):  # type: ignore[override]
+    def train_ahead(self, executor, shape, state, own, chunk, *, objective):  # type: ignore[override]
         """Compiles nothing."""
 
     def activations(self, specs, row, inputs, **others):  # type: ignore[override]

@@ -11,15 +11,16 @@ from flax import linen as nn
 
 from mu2net_core.engine.evaluate import measure
 from mu2net_core.engine.feeding import TaskData
-from mu2net_core.engine.fitting import model_specs, unfit_parent
+from mu2net_core.engine.fitting import unfit_parent
 from mu2net_core.engine.generation import train_generation
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, ModuleKind, Vocabulary, by_name
 from mu2net_core.nn.kinds import ClassToken, EncoderBlock, EncoderNorm, Head, PositionEmbedding
-from mu2net_core.objectives import Classify
-from mu2net_core.objects import Architecture, Limits
-from mu2net_core.search import Population
+from mu2net_core.objectives import Classify, Multilabel, Objective
+from mu2net_core.objects import LIMITS, Architecture, Classes, Labels, Model
+from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 from mu2net_core.testing.conformance.families import FamilyTests
@@ -27,6 +28,7 @@ from mu2net_core.testing.conformance.kinds import LayerKindTests
 
 SIZES = {"length": 4, "words": 600, "width": 8}  # more words than a byte has values
 CHOSEN = {**BENCH_PRESET.space.defaults, "num_layers": 1}
+PRESET = replace(BENCH_PRESET, architecture=Architecture(name="words", config=SIZES))
 
 
 class WordEmbedding(ModuleKind):
@@ -147,36 +149,75 @@ class Feed:
 SPLITS = {"train": Feed(Texts.drawn(48, 1)), "validation": Feed(Texts.drawn(30, 2))}
 
 
-@pytest.mark.parametrize("room", [2**20, 0], ids=["on the device", "streamed"])
-def test_a_family_of_texts_is_trained_stored_and_measured(bench: Workbench, plan_of, room: int) -> None:
-    own = Workbench(programs=Programs(family=FAMILY))
-    preset = replace(BENCH_PRESET, architecture=Architecture(name="words", config=SIZES))
-    asked: list[InputSpec] = []
+def workshop(own: Workbench, room: int = 2**20, splits=SPLITS, asked: list[InputSpec] | None = None, **task):
+    """Returns a workshop for a task of sentences; ``asked`` is told what examples are asked for."""
 
     def load(split: str, input_spec: InputSpec) -> Feed:
-        asked.append(input_spec)
-        return SPLITS[split]
+        if asked is not None:
+            asked.append(input_spec)
+        return splits[split]
 
+    shop = own.workshop(num_classes=2, preset=PRESET)
     data = TaskData(load=load, validation_cap=100, resident_bytes=room, kept_bytes=room)
-    shop = replace(own.workshop(num_classes=2, preset=preset), data=data)
-    root = own.root(preset=preset)
+    return replace(shop, data=data, task=replace(shop.task, **task))
+
+
+def trained(shop: Workshop, root: Member, *plans: ChildPlan) -> list[Model]:
     system = SystemBuilder().root(root).task("a").build()
-    assert unfit_parent(root.model, FAMILY, preset.space, 2) is None
+    results = list(train_generation(shop, plans, Population(task="a"), system, seed=1))
+    assert [result.outcome for result in results] == ["kept"] * len(plans)
+    return [result.member.model for result in results if result.member is not None]
+
+
+def measured(own: Workbench, model: Model, objective: Objective, feed: Feed) -> float:
+    outputs = own.components[model.components[-1].id].params["bias"].size
+    loaded = LoadedModel.of(
+        model, num_outputs=outputs, programs=own.programs, limits=LIMITS, load=own.components.__getitem__
+    )
+    return measure(loaded, objective, feed).quality
+
+
+@pytest.mark.parametrize("room", [2**20, 0], ids=["in memory", "streamed"])
+def test_a_family_of_texts_is_trained_stored_and_measured(plan_of, room: int) -> None:
+    own, asked = Workbench(programs=Programs(family=FAMILY)), []
+    root = own.root(preset=PRESET)
+    assert unfit_parent(root.model, FAMILY, PRESET.space, 2) is None
     plans = (plan_of(root, ("words", "block_0")), plan_of(root))
-    children = [result.member for result in train_generation(shop, plans, Population(task="a"), system, seed=1)]
+    children = trained(workshop(own, room, asked=asked), root, *plans)
     assert {(one.kind, one.shape, one.dtype) for one in asked} == {("text", (4,), "int32")}
-    for child, trained in zip(children, (True, False), strict=True):
-        assert child is not None
-        assert child.model.components[0].trainable is trained
-        specs = model_specs(child.model, FAMILY, 2)
-        loaded = LoadedModel.of(
-            child.model, num_outputs=2, programs=own.programs, limits=Limits(), load=own.components.__getitem__
-        )
-        assert loaded.specs == specs
-        assert measure(loaded, Classify(), SPLITS["validation"]).quality == child.model.quality
-    assert children[0].model.quality > 0.8
-    words = own.components[children[0].model.components[0].id]
+    for child, is_trained in zip(children, (True, False), strict=True):
+        assert child.components[0].trainable is is_trained
+        assert measured(own, child, Classify(), SPLITS["validation"]) == child.quality
+    assert children[0].quality > 0.8
+    words = own.components[children[0].components[0].id]
     assert words.config == {"kind": "word_embedding", "width": 8, "words": 600}
     assert not np.array_equal(
         words.params["embedding"], own.components[root.model.components[0].id].params["embedding"]
     )
+
+
+def test_tasks_of_other_classes_and_a_test_need_no_further_program(plan_of) -> None:
+    told: list[str] = []
+    own = Workbench(programs=Programs(family=FAMILY, on_compile=lambda what, _wall_s: told.append(what)))
+    root, compiled = own.root(preset=PRESET), []
+    for names in (("a", "b"), ("a", "b", "c", "d", "e")):
+        (child,) = trained(workshop(own, output=Classes(names=names)), root, plan_of(root))
+        compiled.append(len(told))
+        assert own.components[child.components[-1].id].params["kernel"].shape == (8, len(names))
+        assert measured(own, child, Classify(), SPLITS["validation"]) == child.quality
+    assert compiled == [compiled[0], compiled[0]]
+    assert len(told) == compiled[0]
+
+
+def test_where_absent_outputs_would_count_a_head_has_none(plan_of) -> None:
+    own = Workbench(programs=Programs(family=FAMILY))
+    root = own.root(preset=PRESET)
+    both = {
+        name: Feed(Texts(feed.texts.images, np.stack([feed.texts.labels, 1 - feed.texts.labels], axis=1)))
+        for name, feed in SPLITS.items()
+    }
+    shop = workshop(own, splits=both, output=Labels(names=("a", "b")), metric="f1")
+    (child,) = trained(shop, root, plan_of(root, ("words", "block_0"), learning_rate=1.0))
+    assert own.components[child.components[-1].id].params["kernel"].shape == (8, 2)
+    assert measured(own, child, Multilabel(), both["validation"]) == pytest.approx(child.quality, abs=1e-3)
+    assert child.quality > 0.8

@@ -6,13 +6,27 @@ from dataclasses import replace
 import pytest
 
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, num_params
+from mu2net_core.engine.slots import Room, SlotRow
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn import ArchitectureFamily, VisionTransformer
+from mu2net_core.objectives import Classify, Multilabel, Objective, Regress
 from mu2net_core.objects import Architecture, ComponentRef, Model, Mutation
+from mu2net_core.presets import PRESETS
 from mu2net_core.search import ChildPlan, Member
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.systems import sample_member, sample_ref
 
-FAMILY = DenseFamily()
+FAMILY, PLAIN = DenseFamily(), Room()
 ARCHITECTURE = Architecture(name="dense", config={"image": 2, "width": 4})
+
+
+class NeverEmpty(DenseFamily):
+    """A family without models of no blocks."""
+
+    def layers(self, config, hyperparameters, num_outputs):
+        if not hyperparameters["num_layers"]:
+            raise InvalidInputError("There is no such model.")
+        return super().layers(config, hyperparameters, num_outputs)
 
 
 def made(task: str | None, num_layers: int, *, classes: int = 3, suffix: str = "", parent: str | None = None) -> Member:
@@ -33,14 +47,17 @@ def draw(
     task: str = "a",
     num_outputs: int = 3,
     usable: Callable[[ComponentRef], bool] = lambda ref: True,
+    room: Room = PLAIN,
+    family: ArchitectureFamily = FAMILY,
 ) -> Blueprint:
     return draw_blueprint(
         plan,
         task=task,
         num_outputs=num_outputs,
-        family=FAMILY,
+        family=family,
         ancestors=[plan.parent.model, *(member.model for member in further)],
         usable=usable,
+        room=room,
     )
 
 
@@ -162,3 +179,57 @@ def test_a_lineage_is_nearest_first_and_leaves_out_what_has_no_arrays_any_more()
     assert lineage(child.model, manifests, lambda oid: oid != mother.id) == [child.model, grandmother.model]
     del manifests[mother.id]
     assert lineage(child.model, manifests, lambda oid: True) == [child.model]
+
+
+@pytest.mark.parametrize(
+    ("preset", "pays"), [("vit-mini", True), ("vit-ti0", True), ("vit-ti3", True), ("vit-b", False), ("vit-l", False)]
+)
+def test_programs_are_shared_where_a_step_costs_less_than_a_compilation(preset: str, pays: bool) -> None:
+    chosen, family = PRESETS[preset], VisionTransformer()
+    specs = family.layers(chosen.architecture.config, chosen.space.defaults, 10)
+    assert Room.of(chosen, family, Classify()).pays(family, specs) == pays
+
+
+def names(row: SlotRow) -> list[list[str | None]]:
+    """Returns of each variant the layers in its slots."""
+    return [[slot.layer and slot.layer.spec.name for slot in map(row.slots.__getitem__, used)] for used in row.variants]
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_shared_row_has_room_for_the_deepest_child_and_a_childs_own_variant_has_no_empty_block(
+    plan_of, depth: int
+) -> None:
+    plan = plan_of(made(None, depth), clones=("embedding",), num_layers=depth)
+    room = Room(blocks=2)
+    row = draw(plan, room=room).row
+    blocks = [f"block_{k}" for k in range(depth)]
+    assert [slot.spec.kind for slot in row.slots] == ["dense", "block", "block", "norm", "head"]
+    assert names(row)[row.variant] == ["embedding", *blocks, "norm", "head"]
+    assert len(row.variants) == 3
+    assert row.shape(together=False) == draw(plan_of(ROOT, clones=("embedding",)), room=room).row.shape(together=False)
+
+
+def test_a_row_has_no_room_for_blocks_above_all_blocks_nor_for_too_many_nor_if_it_is_deeper_already(plan_of) -> None:
+    assert draw(plan_of(ROOT, clones=("embedding",)), room=Room(blocks=9)).row.variants == ((0, 1, 2, 3),)
+    assert draw(plan_of(ROOT), room=Room(blocks=2)).row.variants == ((0, 1),)
+    deep = plan_of(made(None, 3), clones=("embedding",), num_layers=3)
+    assert draw(deep, room=Room(blocks=2)).row.variants == ((0, 1, 2, 3, 4, 5),)
+
+
+def test_a_family_that_has_no_model_without_blocks_has_rows_of_one_depth(plan_of) -> None:
+    plan = plan_of(ROOT, clones=("embedding",))
+    assert draw(plan, room=Room(blocks=2), family=NeverEmpty()).row.variants == ((0, 1, 2, 3),)
+
+
+@pytest.mark.parametrize(
+    ("objective", "size"), [(Classify(), 16), (Multilabel(), 3), (Regress(mean=0.0, deviation=1.0), 3)], ids=str
+)
+def test_a_head_has_room_for_more_outputs_where_absent_ones_are_ignored(
+    plan_of, objective: Objective, size: int
+) -> None:
+    mini, vit = PRESETS["vit-mini"], VisionTransformer()
+    root = sample_member(None, [sample_ref("class_token")], hyperparameters={**mini.space.defaults})
+    root = replace(root, model=replace(root.model, architecture=mini.architecture))
+    blueprint = draw(plan_of(root), room=Room.of(mini, vit, objective), family=vit)
+    assert blueprint.slots[-1].spec.size("classes") == size
+    assert blueprint.specs[-1].size("classes") == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import jax
@@ -10,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mu2net_core.engine.beginning import begin
-from mu2net_core.engine.blueprint import Blueprint, Slot, draw_blueprint
-from mu2net_core.engine.child import Job, Trained, frozen_part, train_children
+from mu2net_core.engine.blueprint import Blueprint, draw_blueprint
+from mu2net_core.engine.child import Job, Trained, Trainer
 from mu2net_core.engine.cycle import Cycle, cycle_of, seed_words
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.slots import Room, Slot, SlotRow
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
@@ -24,22 +26,28 @@ from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
-TAKEN = InputSpec.image(2)
+TAKEN, PLAIN = InputSpec.image(2), Room()
 
 
-def blueprint_of(plan, boundary: int | None = None) -> Blueprint:
+def blueprint_of(plan, boundary: int | None = None, room: Room = PLAIN) -> Blueprint:
     drawn = draw_blueprint(
-        plan, task="a", num_outputs=3, family=DenseFamily(), ancestors=[plan.parent.model], usable=lambda ref: True
+        plan,
+        task="a",
+        num_outputs=3,
+        family=DenseFamily(),
+        ancestors=[plan.parent.model],
+        usable=lambda ref: True,
+        room=room,
     )
     if boundary is None:
         return drawn
-    slots = tuple(Slot(spec=layer.spec, layer=layer) for layer in drawn.layers)
-    return replace(drawn, frozen=drawn.layers[:boundary], slots=slots[boundary:])
+    slots = tuple(Slot(spec=layer.spec, layer=layer) for layer in drawn.layers)[boundary:]
+    return replace(drawn, frozen=drawn.layers[:boundary], row=SlotRow.plain(slots))
 
 
-def job_of(plan, *, boundary=None, floor=0.0) -> Job:
+def job_of(plan, *, boundary=None, floor=0.0, room: Room = PLAIN) -> Job:
     return Job(
-        blueprint=blueprint_of(plan, boundary),
+        blueprint=blueprint_of(plan, boundary, room),
         hyperparameters=plan.hyperparameters,
         seed=plan.seed,
         worth_keeping=lambda quality: quality >= floor,
@@ -47,17 +55,25 @@ def job_of(plan, *, boundary=None, floor=0.0) -> Job:
 
 
 def train(
-    bench: Workbench, *plans, programs=None, data=None, pool=None, boundary=None, floor=0.0, seed=3, **config
+    bench: Workbench,
+    *plans,
+    programs=None,
+    data=None,
+    pool=None,
+    boundary=None,
+    floor=0.0,
+    seed=3,
+    room: Room = PLAIN,
+    **config,
 ) -> list[Trained]:
-    return train_children(
-        [job_of(plan, boundary=boundary, floor=floor) for plan in plans],
+    trainer = Trainer(
         data=(data or bench.data()).at(TAKEN),
         pool=pool or bench.workshop().pool,
         programs=programs or bench.programs,
         config=replace(BENCH_PRESET.training, **config),
         objective=Classify(),
-        seed=seed,
     )
+    return trainer.train([job_of(plan, boundary=boundary, floor=floor, room=room) for plan in plans], seed=seed)
 
 
 def train_one(bench: Workbench, plan, **options) -> Trained:
@@ -113,11 +129,12 @@ def test_the_last_steps_divergence_is_not_finite_either(bench: Workbench, plan_o
     ("config", "steps", "batch"),
     [
         ({"batch_size": 16}, 3, 16),
-        ({"batch_size": 17}, 3, 16),
-        ({"batch_size": 20}, 3, 16),
-        ({"batch_size": 47}, 2, 24),
-        ({"batch_size": 500}, 1, 48),
-        ({"batch_size": 16, "samples_cap": 20}, 2, 10),
+        ({"batch_size": 17}, 3, 17),
+        ({"batch_size": 20}, 3, 20),
+        ({"batch_size": 47}, 2, 47),
+        ({"batch_size": 48}, 1, 48),
+        ({"batch_size": 500}, 2, 31),
+        ({"batch_size": 16, "samples_cap": 20}, 2, 16),
         ({"batch_size": 16, "samples_cap": 1}, 1, 1),
     ],
 )
@@ -126,37 +143,45 @@ def test_a_cycle_is_an_epoch_or_the_cap_in_batches_of_one_size(
 ) -> None:
     programs = scripted((1, 20))
     train(bench, plan_of(bench.root()), programs=programs, **config)
-    assert {(call["steps"], call["batch"]) for call in programs.calls} == {(steps, batch)}
-    assert float(programs.calls[0]["settings"].total_steps) == 2 * steps
+    assert {(int(call["chunk"].steps), call["own"].order.shape[1]) for call in programs.calls} == {(steps, batch)}
+    assert float(programs.calls[0]["own"].settings.total_steps) == 2 * steps
 
 
 @pytest.mark.parametrize(
     ("sizes", "cycle"),
     [
-        ({"chunk_examples": 10**6}, Cycle(chunks=1, steps=10, batch=100)),
-        ({"chunk_examples": 500}, Cycle(chunks=2, steps=5, batch=100)),
-        ({"chunk_examples": 301}, Cycle(chunks=4, steps=3, batch=83)),  # smaller batches, and no example left out
-        ({"chunk_examples": 1}, Cycle(chunks=10, steps=1, batch=100)),
-        ({"parts": 3}, Cycle(chunks=1, steps=10, batch=99)),
+        ({}, Cycle(steps=10, batch=100)),
+        ({"parts": 3}, Cycle(steps=11, batch=99)),
     ],
 )
-def test_a_cycle_is_cut_into_equal_dispatches(sizes, cycle: Cycle) -> None:
+def test_a_batch_is_spread_evenly_over_the_devices(sizes, cycle: Cycle) -> None:
     assert cycle_of(1000, TrainingConfig(batch_size=100), **sizes) == cycle
 
 
-@given(st.integers(1, 5000), st.integers(1, 600), st.integers(1, 9), st.none() | st.integers(1, 6000))
-def test_a_cycle_uses_nearly_every_example_and_none_twice(
-    num_examples: int, batch_size: int, parts: int, chunk_examples: int | None
+@given(st.integers(1, 5000), st.integers(1, 600), st.integers(1, 9))
+def test_a_cycle_is_an_epoch_rounded_up_to_batches_whose_size_no_other_number_of_examples_changes(
+    num_examples: int, batch_size: int, parts: int
 ) -> None:
     config = TrainingConfig(batch_size=batch_size)
     if num_examples < parts:
         with pytest.raises(InvalidInputError, match="cannot be spread over"):
             cycle_of(num_examples, config, parts=parts)
         return
-    cycle = cycle_of(num_examples, config, parts=parts, chunk_examples=chunk_examples)
+    cycle = cycle_of(num_examples, config, parts=parts)
     assert cycle.batch % parts == 0 < cycle.batch <= max(batch_size, parts)
-    # What is lost is less than one example (or one per device) in each step.
-    assert 0 <= num_examples - cycle.examples < cycle.total_steps * parts + cycle.chunks * cycle.batch // cycle.steps
+    assert 0 <= cycle.examples - num_examples < cycle.batch
+    if num_examples >= batch_size >= parts:
+        assert cycle.batch == batch_size // parts * parts
+
+
+def test_a_cycle_shows_every_example_and_fills_its_last_batch_with_other_ones(bench: Workbench, plan_of) -> None:
+    programs, whole = Watched(family=DenseFamily()), bench.data().load("train", TAKEN).examples
+    train(bench, plan_of(bench.root(), ("embedding",)), programs=programs, batch_size=20, validations=1)
+    (images,), steps = programs.seen, 3
+    used = Counter(image.tobytes() for image in images[: steps * 20])
+    assert set(used) == {image.tobytes() for image in whole.images}
+    assert sorted(used.values()) == [1] * 36 + [2] * 12
+    assert not images[steps * 20 :].any()
 
 
 def test_a_clone_goes_on_with_the_momentum_of_what_it_was_cloned_from(bench: Workbench, plan_of, scripted) -> None:
@@ -178,7 +203,7 @@ def test_a_clone_goes_on_with_the_momentum_of_what_it_was_cloned_from(bench: Wor
 def test_what_is_new_begins_by_the_childs_seed(bench: Workbench, plan_of) -> None:
     plans = [plan_of(bench.root(num_layers=0), num_layers=1, seed=seed) for seed in (1, 1, 2)]
     first, same, other = (
-        begin(job_of(plan).blueprint.slots, plan.seed, bench.workshop().pool, bench.programs.family)[0][0]["kernel"]
+        begin(job_of(plan).blueprint.row, plan.seed, bench.workshop().pool, bench.programs.family)[0][0]["kernel"]
         for plan in plans
     )
     assert bool((first == same).all())
@@ -241,10 +266,12 @@ def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, pla
     first, last = None, None
     for shift in (0, 1, 2, 3, 4, 5, 0):
         blueprint = blueprint_of(plan_of(shifted(bench, bench.root(), shift)))
-        frozen = frozen_part(blueprint, pool, programs)
-        last = data.at(TAKEN).train_above(frozen, programs)
+        sized = data.at(TAKEN)
+        trainer = Trainer(data=sized, pool=pool, programs=programs, config=BENCH_PRESET.training, objective=Classify())
+        frozen = trainer.frozen_part(blueprint)
+        last = sized.made(frozen, programs).inputs
         first = last if first is None else first
-        x = np.asarray(data.at(TAKEN).whole(programs)[0], np.float32) / 127.5 - 1
+        x = np.asarray(sized.train.examples.images, np.float32) / 127.5 - 1
         plain = programs.family.apply(frozen.specs, frozen.row(), x)
         np.testing.assert_allclose(last, plain, rtol=1e-5, atol=1e-5)
         assert sum(size for _, size in data.at(TAKEN)._kept.values()) <= room
@@ -276,9 +303,9 @@ class Watched(Programs):
 
     seen: list[np.ndarray] = field(default_factory=list)
 
-    def train(self, specs, state, settings, trainable, inputs, labels, seeds, **sizes):  # type: ignore[override]
-        self.seen.append(np.array(inputs))
-        return Programs.train(self, specs, state, settings, trainable, inputs, labels, seeds, **sizes)
+    def train(self, shape, state, own, chunk, *, objective):  # type: ignore[override]
+        self.seen.append(np.array(chunk.inputs))
+        return Programs.train(self, shape, state, own, chunk, objective=objective)
 
 
 def test_preprocessing_is_drawn_anew_for_every_cycle_and_shared_by_the_children_of_a_generation(
@@ -295,7 +322,8 @@ def test_preprocessing_is_drawn_anew_for_every_cycle_and_shared_by_the_children_
     assert not (first[0] == another[0]).all()
     assert not (np.sort(first[0], axis=0) == np.sort(first[1], axis=0)).all()
     assert first[0].dtype == np.uint8
-    assert first[0].shape == (48, 2, 2, 3)
+    assert first[0].shape == (8 * 16, 2, 2, 3)  # room for eight steps, of which these examples fill three
+    assert not first[0][48:].any()
 
 
 def test_children_trained_together_come_out_as_those_trained_alone(bench: Workbench, plan_of) -> None:
@@ -314,6 +342,31 @@ def test_a_child_that_diverges_takes_no_other_with_it(bench: Workbench, plan_of)
     good, bad = train(bench, *plans, programs=Programs(family=DenseFamily()))
     assert (good.finite, bad.finite) == (True, False)
     assert good.curve == train_one(bench, plans[0]).curve
+
+
+@pytest.mark.parametrize("clones", [(), ("block_0",), ("embedding",)], ids=str)
+def test_a_child_whose_row_is_its_own_is_trained_as_one_that_shares_its_program(
+    bench: Workbench, plan_of, clones
+) -> None:
+    plan, large = plan_of(bench.root(), clones), Room(batch=2**40)
+    shared, own = train_one(bench, plan), train_one(bench, plan, room=large)
+    slots = blueprint_of(plan, room=large).slots
+    assert own.curve == shared.curve
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), own.params, shared.params)
+    assert [bool(layer) for layer in own.momentum] == [slot.trainable for slot in slots]
+
+
+def test_children_of_every_depth_are_trained_by_one_program(bench: Workbench, plan_of) -> None:
+    told: list[str] = []
+    programs = Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what))
+    for depth in (0, 1, 2):
+        plan = plan_of(bench.root(num_layers=depth), ("embedding",), num_layers=depth)
+        roomy = train_one(bench, plan, programs=programs, room=Room(blocks=2))
+        exact = train_one(bench, plan)
+        assert roomy.curve == exact.curve
+        found = [layer for layer in roomy.params if layer]
+        assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), found, list(exact.params)))
+    assert [what for what in told if what.startswith("train")] == ["train dense..head"]
 
 
 def test_keys_use_every_bit_of_a_seed() -> None:

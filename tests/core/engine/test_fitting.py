@@ -25,7 +25,8 @@ SIZES = dict(PRESET.architecture.config)
 
 def vit_model(layers: int = 1, config: dict[str, Any] | None = None, **hyperparameters: Any) -> Model:
     """Returns a root whose manifest fits ``layers`` blocks, whatever its hyperparameters say."""
-    specs = VIT.layers(SIZES, {"num_layers": layers}, 1)
+    added = {name: size for name, size in hyperparameters.items() if name.startswith("adapter_")}
+    specs = VIT.layers(SIZES, {"num_layers": layers, **added}, 1)
     refs = tuple(
         ComponentRef(id=f"{i:064x}", name=spec.name, num_params=1, size_bytes=1, trainable=False, operation="root")
         for i, spec in enumerate(specs)
@@ -70,6 +71,16 @@ def test_the_limits_of_what_is_built_can_be_set() -> None:
     for name, most in limits.items():
         with pytest.raises(CorruptObjectError, match=rf"too large: {name} \d+(.|\n)*config set limits\.{name} NUMBER"):
             model_specs(vit_model(2), VIT, 10, Limits(**{name: most}))
+
+
+def test_the_limits_hold_for_the_slots_that_a_model_is_run_in() -> None:
+    narrow = vit_model(2, adapter_0=1, adapter_1=1)
+    specs = model_specs(narrow, VIT, 10)
+    stored, held = (4 * sum(num_params(VIT, spec) for spec in each) for each in (specs, map(VIT.roomy, specs)))
+    assert stored < held
+    assert model_specs(narrow, VIT, 10, Limits(model_bytes=held)) == specs
+    with pytest.raises(CorruptObjectError, match=f"too large: model_bytes {held}"):
+        model_specs(narrow, VIT, 10, Limits(model_bytes=stored))
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mu2net_core.data import Resident
 from mu2net_core.engine.generation import ChildResult, train_generation
+from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import PUBLIC, AccessRule, Scorer, System, Training
 from mu2net_core.search import ChildPlan, Member, Population
+from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.systems import SystemBuilder
-from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench, coloured_images
 
 
 def results(shop: Workshop, plans: list[ChildPlan], system: System, *members: Member) -> list[ChildResult]:
@@ -54,6 +57,28 @@ def test_a_child_of_a_root_shares_what_it_does_not_train(bench: Workbench, first
     assert model.costs.params == sum(ref.num_params for ref in model.components)
     assert model.score == model.quality == max(model.validation_curve)
     assert not model.is_retained
+
+
+def test_tasks_of_all_sizes_and_models_of_all_depths_are_trained_by_the_same_programs(plan_of) -> None:
+    told: list[str] = []
+    programs = Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what))
+    bench = Workbench(programs=programs)
+    needed = []
+    for depth, count in ((1, 48), (1, 131), (2, 77)):
+        root = bench.root(num_layers=depth)
+        splits = {"train": coloured_images(count, 3, 1), "validation": coloured_images(count // 2, 3, 2)}
+        data = replace(bench.data(), load=lambda split, _input_spec, splits=splits: Resident(splits[split]))
+        clones = ((), ("block_0",), ("embedding",))
+        plans = [plan_of(root, which, seed=seed, num_layers=depth) for seed, which in enumerate(clones)]
+        before = len(told)
+        results(replace(bench.workshop(), data=data), plans, SystemBuilder().root(root).task("a").build())
+        needed.append(sorted(told[before:]))
+    assert [what for what in needed[0] if what.startswith("train")] == [
+        "train block..head",
+        "train dense..head",
+        "train norm..head",
+    ]
+    assert needed[1:] == [[], []]
 
 
 def test_nothing_a_parent_holds_is_changed(bench: Workbench, plan_of) -> None:

@@ -47,6 +47,19 @@ def test_no_gradient_is_no_move_and_no_division_by_zero() -> None:
     assert not momentum["bias"].any()
 
 
+def test_what_is_not_trainable_neither_moves_nor_counts_in_the_norm() -> None:
+    row = ({"kernel": jnp.ones(3)}, {"kernel": jnp.ones(3)})
+    gradients = ({"kernel": jnp.full(3, jnp.inf)}, {"kernel": jnp.full(3, 2.0)})
+    momentum = ({"kernel": jnp.full(3, 5.0)}, {"kernel": jnp.zeros(3)})
+    options = {"rate": jnp.float32(0.1), "settings": settings(), "clip_norm": 1.0}
+    flags = (jnp.array(False), jnp.array(True))
+    moved, carried = sgd_step(row, momentum, gradients, **options, trainable=flags)
+    alone, carried_alone = sgd_step(row[1], momentum[1], gradients[1], **options)
+    assert (moved[0]["kernel"].tolist(), carried[0]["kernel"].tolist()) == ([1.0] * 3, [5.0] * 3)
+    assert (moved[1]["kernel"] == alone["kernel"]).all()
+    assert (carried[1]["kernel"] == carried_alone["kernel"]).all()
+
+
 def test_the_rate_warms_up_linearly_to_its_peak_and_then_only_falls() -> None:
     found = rates(100, learning_rate=0.2, warmup_ratio=0.2)
     np.testing.assert_allclose(found[:20], 0.2 * np.arange(1, 21) / 20, rtol=1e-5)

@@ -10,12 +10,14 @@ import numpy as np
 import optax
 import pytest
 
-from mu2net_core.engine.cycle import seed_words
+from mu2net_core.engine.cache import GPU_OPTIONS, MOST_KEPT
+from mu2net_core.engine.cycle import order_of
 from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at
-from mu2net_core.engine.programs import _GPU_OPTIONS, _MOST_KEPT, EVALUATION_BATCH, Programs
+from mu2net_core.engine.programs import EVALUATION_BATCH, Programs
+from mu2net_core.engine.training import Chunk, Own, TrainingShape
 from mu2net_core.nn import InputSpec, LayerSpec, VisionTransformer
-from mu2net_core.objectives import Classify
+from mu2net_core.objectives import Classify, Regress
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import Workbench, coloured_images
 
@@ -35,13 +37,22 @@ def start(programs: Programs, specs: tuple[LayerSpec, ...]):
     return row, jax.tree.map(np.zeros_like, row), np.int32(0)
 
 
-def train(programs: Programs, state, trainable, *, key: int = 5, examples=TRAIN, specs=None, **changed):
-    settings = OptimizerSettings.of({**CHOSEN, **changed}, 2 * STEPS)
-    placed = jax.tree.map(jnp.array, state)
-    return programs.train(
-        specs or specs_of(programs), placed, settings, np.asarray(trainable), examples.images, examples.labels,
-        seed_words(key), objective=CLASSIFY, steps=STEPS, batch=BATCH, clip_norm=1.0,
-    )  # fmt: skip
+def arguments(trainable=(True,) * 4, *, key: int = 5, examples=TRAIN, steps: int = STEPS, variant: int = 0, **changed):
+    """Returns what a child trained alone gets, beside its state."""
+    own = Own(
+        settings=OptimizerSettings.of({**CHOSEN, **changed}, 2 * STEPS),
+        trainable=np.asarray(trainable),
+        present=np.ones(len(trainable), bool),
+        order=order_of(key, steps, BATCH, STEPS),
+    )
+    runtime = {"steps": np.int32(steps), "variant": np.int32(variant), "clip_norm": np.float32(1.0)}
+    return own, Chunk(inputs=examples.images, labels=examples.labels, **runtime)
+
+
+def train(programs: Programs, state, trainable=(True,) * 4, *, specs=None, shape=None, objective=CLASSIFY, **options):
+    shape = shape or TrainingShape.plain(specs or specs_of(programs))
+    own, chunk = arguments(trainable, **options)
+    return programs.train(shape, jax.tree.map(jnp.array, state), own, chunk, objective=objective)
 
 
 def same(one, other) -> bool:
@@ -70,8 +81,7 @@ def test_training_is_what_optax_makes_of_the_trained_layers_step_by_step(bench: 
     state = (row, momentum, done)
     for number in range(2):
         losses = []
-        key = jax.random.wrap_key_data(seed_words(number), impl="threefry2x32")
-        for chosen in np.asarray(jax.random.permutation(key, 48)).reshape(STEPS, BATCH):
+        for chosen in order_of(number, STEPS, BATCH, STEPS):
             loss, gradients = jax.value_and_grad(loss_of)(moving, chosen)
             updates, optimizer = theirs.update(gradients, optimizer, moving)
             moving = optax.apply_updates(moving, updates)
@@ -126,21 +136,82 @@ def test_only_shapes_and_layers_need_another_program(bench: Workbench) -> None:
     renamed = tuple(replace(spec, name=f"{spec.name}_9") for spec in specs_of(programs))
     train(programs, state, [True] * 4, specs=renamed)
     assert len(told) == 1
+    train(programs, state, [True] * 4, steps=1)
+    assert len(told) == 1
     train(programs, state, [True] * 4, examples=coloured_images(49, 3, seed=1))
     assert len(told) == 2
+
+
+def test_a_chunk_that_is_not_full_trains_as_one_of_its_size(bench: Workbench) -> None:
+    state, few = start(bench.programs, specs_of(bench.programs)), coloured_images(2 * BATCH, 3, seed=1)
+    noise = coloured_images(BATCH, 3, seed=9)
+    padded = replace(
+        few,
+        images=np.concatenate([few.images, noise.images]),
+        labels=np.concatenate([few.labels, noise.labels]),
+    )
+    shape = TrainingShape.plain(specs_of(bench.programs))
+    own, chunk = arguments(examples=few, steps=2)
+    exact = replace(own, order=own.order[:2])
+    (row, momentum, done), loss = bench.programs.train(
+        shape, jax.tree.map(jnp.array, state), exact, chunk, objective=CLASSIFY
+    )
+    roomy, roomy_loss = train(bench.programs, state, examples=padded, steps=2)
+    assert same((row, momentum), roomy[:2])
+    assert (int(done), float(loss)) == (int(roomy[2]), float(roomy_loss)) == (2, float(loss))
+
+
+def test_a_row_with_room_for_more_blocks_trains_the_blocks_there_are_and_touches_no_other(bench: Workbench) -> None:
+    programs, short = bench.programs, specs_of(bench.programs)
+    deep = TrainingShape(
+        specs=TrainingShape.plain(specs_of(programs, num_layers=2)).specs,
+        rows=((0, 3, 4), (0, 2, 3, 4), (0, 1, 2, 3, 4)),
+    )
+    row, momentum, done = start(programs, short)
+    plain, loss = train(programs, (row, momentum, done))
+    marked = {name: np.full_like(array, 7.0) for name, array in row[1].items()}
+    roomy = ((row[0], marked, *row[1:]), (momentum[0], marked, *momentum[1:]), done)
+    (found, moved, _), roomy_loss = train(programs, roomy, (True,) * 5, shape=deep, variant=1)
+    assert float(loss) == float(roomy_loss)
+    assert same((found[0], *found[2:]), plain[0])
+    assert same((moved[0], *moved[2:]), plain[1])
+    assert same(found[1], marked)
+    assert same(moved[1], marked)
+
+
+def test_what_is_trained_may_be_compiled_in_and_then_nothing_else_has_momentum(bench: Workbench) -> None:
+    programs, specs = bench.programs, specs_of(bench.programs)
+    row, momentum, done = start(programs, specs)
+    flags = (False, True, False, True)
+    masked, loss = train(programs, (row, momentum, done), flags)
+    shape = replace(TrainingShape.plain(specs), trainable=flags)
+    few = tuple(layer if flag else {} for layer, flag in zip(momentum, flags, strict=True))
+    own, chunk = arguments(flags)
+    own = replace(own, trainable=None, present=None)
+    (found, moved, _), own_loss = programs.train(
+        shape, jax.tree.map(jnp.array, (row, few, done)), own, chunk, objective=CLASSIFY
+    )
+    assert float(own_loss) == pytest.approx(float(loss), rel=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, masked[0])
+    assert same(found[0], row[0])
+    assert moved[0] == moved[2] == {}
+
+
+def test_what_is_trained_by_is_part_of_the_program(bench: Workbench) -> None:
+    state = start(bench.programs, specs_of(bench.programs))
+    near, far = (Regress(mean=mean, deviation=1.0) for mean in (1.0, 5.0))
+    losses = [float(train(bench.programs, state, objective=objective)[1]) for objective in (near, far, near)]
+    assert losses[0] == losses[2] < losses[1]
 
 
 def test_a_program_asked_for_twice_at_once_is_compiled_once(bench: Workbench) -> None:
     told: list[str] = []
     programs = Programs(family=DenseFamily(), on_compile=lambda what, wall_s: told.append(what))
-    specs, settings = specs_of(programs), OptimizerSettings.of(CHOSEN, 1)
-    args = jax.eval_shape(
-        lambda *all: all, start(programs, specs), settings, np.ones(4, bool), seed_words(1), TRAIN.images, TRAIN.labels
-    )
-    sizes = {"objective": CLASSIFY, "steps": STEPS, "batch": BATCH, "clip_norm": 1.0}
+    specs = specs_of(programs)
+    args = jax.eval_shape(lambda *all: all, start(programs, specs), *arguments())
     with ThreadPoolExecutor(4) as threads:
         for _ in range(4):
-            programs.train_ahead(threads, specs, args, **sizes)
+            programs.train_ahead(threads, TrainingShape.plain(specs), *args, objective=CLASSIFY)
     train(programs, start(programs, specs), [True] * 4)
     assert told == ["train dense..head"]
 
@@ -152,12 +223,10 @@ def test_who_trains_is_told_what_it_waits_for_and_not_of_what_is_compiled_ahead(
         on_compile=lambda what, _wall_s: told.append(("compiled", what)),
         on_wait=lambda what: told.append(("waits", what)),
     )
-    specs, settings = specs_of(programs), OptimizerSettings.of(CHOSEN, 1)
-    args = jax.eval_shape(
-        lambda *all: all, start(programs, specs), settings, np.ones(4, bool), seed_words(1), TRAIN.images, TRAIN.labels
-    )
+    specs = specs_of(programs)
+    args = jax.eval_shape(lambda *all: all, start(programs, specs), *arguments())
     with ThreadPoolExecutor(1) as thread:
-        programs.train_ahead(thread, specs, args, objective=CLASSIFY, steps=STEPS, batch=BATCH, clip_norm=1.0)
+        programs.train_ahead(thread, TrainingShape.plain(specs), *args, objective=CLASSIFY)
     train(programs, start(programs, specs), [True] * 4)
     assert told == [("compiled", "train dense..head")]
     told.clear()
@@ -263,14 +332,14 @@ def test_no_gradient_is_computed_below_the_boundary() -> None:
 
 def test_what_is_asked_of_a_gpus_compiler_is_something_the_compiler_knows() -> None:
     # Compilers of all devices read the same options, so a name that is wrong or gone shows here, too.
-    run = jax.jit(lambda x: x @ x).lower(np.ones((2, 2), np.float32)).compile(compiler_options=_GPU_OPTIONS)
+    run = jax.jit(lambda x: x @ x).lower(np.ones((2, 2), np.float32)).compile(compiler_options=GPU_OPTIONS)
     assert float(run(np.ones((2, 2), np.float32))[0, 0]) == 2.0
 
 
 def test_programs_that_were_not_used_for_longest_are_let_go() -> None:
     told: list[str] = []
     programs = Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what))
-    sizes = (*range(1, _MOST_KEPT + 1), 1, _MOST_KEPT + 1, 1, 2)
+    sizes = (*range(1, MOST_KEPT + 1), 1, MOST_KEPT + 1, 1, 2)
     for size in sizes:
         programs.run("twice", lambda x: 2 * x, np.ones(size, np.float32))
-    assert len(told) == _MOST_KEPT + 2  # the first one was used again and stayed, the second one was made anew
+    assert len(told) == MOST_KEPT + 2  # the first one was used again and stayed, the second one was made anew

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mu2net_core.engine.beginning import padded
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.errors import InternalError, InvalidInputError, NotFoundError
 from mu2net_core.nn import LayerSpec, Params, VisionTransformer, family_named
@@ -323,41 +324,44 @@ def test_flops_of_what_was_added_are_counted(hyperparameters: dict[str, int]) ->
     assert FAMILY.flops(specs) == counted(specs) > FAMILY.flops(model(2))
 
 
-def test_slots_make_one_program_of_models_with_and_without_adapters() -> None:
+def test_slots_make_one_program_of_models_with_and_without_adapters_and_of_few_classes_and_more() -> None:
     kinds = ("adapter",)
     plain = FAMILY.slots(model(2), kinds)
-    adapted = FAMILY.slots(FAMILY.layers(TINY, {"num_layers": 2, "adapter_1": 16}, 3), kinds)
-    wide = FAMILY.slots(FAMILY.layers(TINY, {"num_layers": 2, "adapter_1": 64}, 3), kinds)
-    assert plain == adapted != wide
-    assert FAMILY.slots(model(2), ()) == model(2)
+    for dim in (16, 64, 128):
+        assert FAMILY.slots(FAMILY.layers(TINY, {"num_layers": 2, "adapter_1": dim}, 16), kinds) == plain
+    assert FAMILY.slots(FAMILY.layers(TINY, {"num_layers": 2, "adapter_1": 129}, 3), kinds) != plain
+    assert FAMILY.slots(FAMILY.layers(TINY, {"num_layers": 2}, 17), kinds)[-1].size("classes") == 32
+    assert FAMILY.slots(model(2), ())[:-1] == model(2)[:-1]
 
 
-def test_zeros_in_a_slot_compute_nothing_and_stay_zeros_in_training() -> None:
+def test_a_layer_in_its_slot_computes_and_learns_what_it_does_without_and_an_empty_slot_nothing() -> None:
     own = FAMILY.layers(TINY, {"num_layers": 2, "adapter_1": 4}, 3)
     row = {spec.name: params for spec, params in zip(own, random_row(own), strict=True)}
     slots = FAMILY.slots(own, ("adapter",))
+    filled = tuple(padded(row.get(spec.name, {}), spec, FAMILY) for spec in slots)
+    present = jnp.array([spec.name in row for spec in slots])
+    assert [spec.name for spec, there in zip(slots, present, strict=True) if not there] == ["adapter_0"]
+    labels = jnp.array([0, 1, 2])
 
-    def padded(name: str, shapes) -> Params:
-        arrays = row.get(name, {})
-        return {
-            key: jnp.pad(arrays[key], [(0, size - old) for size, old in zip(shape, arrays[key].shape, strict=True)])
-            if key in arrays
-            else jnp.zeros(shape)
-            for key, (shape, _) in shapes.items()
-        }
+    def loss(row, specs, present=None):
+        logits = FAMILY.apply(specs, row, images(), present=present)
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
 
-    filled = tuple(padded(spec.name, FAMILY.shapes(spec)) for spec in slots)
-    np.testing.assert_allclose(
-        run(slots, filled, images()), run(own, [row[s.name] for s in own], images()), rtol=1e-5, atol=1e-6
-    )
-    gradients = jax.grad(lambda row: jnp.sum(FAMILY.apply(slots, row, images()) ** 2))(filled)
-    for spec, found in zip(slots, gradients, strict=True):
-        if spec.name == "adapter_0":
-            assert not any(found[name].any() for name in ("dense_0/kernel", "dense_0/bias", "dense_1/kernel"))
-        if spec.name == "adapter_1":
-            assert not found["dense_0/kernel"][:, 4:].any()
-            assert not found["dense_1/kernel"][4:].any()
-            assert found["dense_1/kernel"][:4].any()
+    exact = tuple(row[spec.name] for spec in own)
+    for there in (present, None):  # zeros pass on what they get, where whether a slot is empty is not looked at
+        found, gradients = jax.value_and_grad(loss)(filled, slots, there)
+        wanted, wanted_gradients = jax.value_and_grad(loss)(exact, own)
+        assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+        kept = dict(zip([spec.name for spec in own], wanted_gradients, strict=True))
+        for spec, arrays in zip(slots, gradients, strict=True):
+            for name, array in arrays.items():
+                beyond = np.array(array)
+                if spec.name in kept:
+                    inside = tuple(slice(0, size) for size in kept[spec.name][name].shape)
+                    np.testing.assert_allclose(beyond[inside], kept[spec.name][name], rtol=1e-4, atol=1e-6)
+                    beyond[inside] = 0.0
+                passed_over = spec.name == "adapter_0" and there is None and name == "dense_1/bias"  # never trained
+                assert passed_over or not beyond.any(), (spec.name, name)
 
 
 def test_another_image_size_interpolates_the_positions_and_nothing_else() -> None:

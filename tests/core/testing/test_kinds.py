@@ -71,6 +71,10 @@ WRONG_KINDS: list[tuple[str, dict[str, Any]]] = [
     ("another_size_are_made_to_fit", {"adapted": less}),
     ("another_size_are_made_to_fit", {"adapted": fresh}),
     ("that_grew_computes_the_same", {"adapted": all_new}),
+    ("in_its_slot", {"padding": lambda self, spec, array: 1.0}),
+    ("in_its_slot", {"roomy": lambda self, spec: spec.enlarged("dim", 2 * spec.size("dim"))}),
+    ("leaves_the_padding", {"padding": lambda self, spec, array: 1.0}),
+    ("where_it_is_absent", {"apply": returning(lambda made, params, x: made[:, :1])}),
 ]
 
 
@@ -134,6 +138,7 @@ WRONG_FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("change_of_structure", {"added": lambda self, mutation, values: None}),
     ("change_of_structure", {"structural": lambda self, config, values, kinds: {}}),
     ("slots_with_room", with_kind(_Drawn())),
+    ("slots_with_room", with_kind(but(Adapter, may_be_absent=False))),
     ("slots_with_room", {"slots": twice}),
 ]
 
