@@ -56,8 +56,10 @@ def quick_compiler() -> Iterator[None]:
 
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,7 @@ def _until(process: subprocess.Popen[str], marker: str, count: int) -> list[str]
     lines: list[str] = []
     while lines.count(marker) < count and (line := process.stdout.readline()):
         lines.append(line.strip())
+    assert lines.count(marker) == count, "it ended before it was to be killed"
     return lines
 
 

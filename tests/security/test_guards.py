@@ -56,7 +56,10 @@ ISOLATION: tuple[Patch, ...] = tuple(
 )
 CLASHES: tuple[Patch, ...] = (("mu2net_core.repo.exchange.adopting.find_clashes", lambda *_, **__: {}),)
 CONSENT: tuple[Patch, ...] = (("mu2net_core.api.sharing.exchanges.effective_follow_purges", lambda *_: True),)
-BELIEF: tuple[Patch, ...] = (("mu2net_core.repo.remotes.tombstone_scope.without_others", lambda stone, _: stone),)
+BELIEF: tuple[Patch, ...] = (
+    ("mu2net_core.repo.remotes.tombstone_scope.without_others", lambda stone, _: stone),
+    ("mu2net_core.repo.exchange.losses.without_others", lambda stones, _: tuple(stones)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
