@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mu2net_core.api.settings.settings import FOLLOW_PURGES, setting_descriptions
+from mu2net_core.api.settings.own import own_defaults
+from mu2net_core.api.settings.settings import setting_descriptions
 from mu2net_core.api.setup.config import choices
-from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, MachineConfig
 from mu2net_core.presets import ARCHITECTURE, HYPERPARAMETERS, PRESETS, preset_values
 
 TARGET = Path(__file__).with_name("settings.md")
@@ -87,12 +87,8 @@ def _allowed(key: str) -> str:
 
 
 def _default(key: str) -> str:
-    if key.startswith(LIMITS_PREFIX):
-        return _shown(getattr(LIMITS, key.removeprefix(LIMITS_PREFIX)))
-    if key.startswith(MACHINE_PREFIX):
-        return _shown(getattr(MachineConfig(), key.removeprefix(MACHINE_PREFIX)))
-    if key == FOLLOW_PURGES:
-        return _shown(False)
+    if key in (own := own_defaults()):
+        return _shown(own[key])
     found = {_shown(values[key]) for preset in PRESETS.values() if key in (values := preset_values(preset))}
     return found.pop() if len(found) == 1 else "by preset" if found else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.running import running_tips
-from mu2net_core.api.settings.settings import MAX_SIZE
+from mu2net_core.api.settings.own import MAX_SIZE
 from mu2net_core.api.settings.sizes import parse_size
 from mu2net_core.errors import Mu2netError
 from mu2net_core.repo import Layers, Repository

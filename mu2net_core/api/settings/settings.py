@@ -8,8 +8,9 @@ from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings.origins import ALL_VALUES, blaming, origin_text
+from mu2net_core.api.settings.own import COMMIT_HOST, FOLLOW_PURGES, check_own, own_defaults, own_descriptions
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig, described
+from mu2net_core.objects import MachineConfig
 from mu2net_core.presets import (
     ARCHITECTURE,
     Preset,
@@ -24,12 +25,6 @@ from mu2net_core.repo.core import DATA, Value, environment_name, read_user_confi
 from mu2net_core.repo.history import near
 
 __all__ = [
-    "COMMIT_HOST",
-    "FOLLOW_PURGES",
-    "MAX_SIZE",
-    "PATHS",
-    "check_flag",
-    "check_host",
     "effective_follow_purges",
     "effective_host",
     "effective_machine",
@@ -43,59 +38,20 @@ __all__ = [
     "unknown_settings",
 ]
 
-_VARIABLES = tuple(
-    f"MU2NET_{section}_"
-    for section in (
-        "ARCHITECTURE",
-        "EVOLVE",
-        "SCORER",
-        "SPACE",
-        "DEFAULT",
-        "LIMITS",
-        "MACHINE",
-        "SIGN",
-        "PULL",
-        "CACHE_MAX",
-        "COMMIT_HOST",
-    )
-)
-PATHS: Mapping[str, str] = {
-    "pull.require_signed": "a file of allowed keys (ssh's allowed_signers): take over only what one of them signed",
-    "sign.key": "your OpenSSH Ed25519 key, which signs commits, tags and purges; the public half if ssh-agent has it",
-}
-"""Settings that name a file on this machine, relative to the working folder of the repository; empty is none."""
+_NO_SETTINGS = {"MU2NET_CACHE_DIR"}
+"""Variables that are read apart from settings, though they are called like some."""
 
-COMMIT_HOST = "commit.host"
-"""The setting that names this machine in commits, which everybody sees who gets them; empty leaves the name out."""
-
-MAX_SIZE = "cache.max_size"
-"""The setting that bounds the cache of a partial clone after every evolve, pull and eval; empty is no bound."""
-
-FOLLOW_PURGES = "pull.follow_purges"
-"""The setting that lets a pull drop here what others purged on a remote; without it, all stays."""
-
-_FOLLOW_TEXT = "whether a pull sets aside here what others purged on the remote; by default all stays"
-_LONGEST_HOST = 255
-_MAX_SIZE_TEXT = "so much of what a remote has, too, stays after every evolve, pull and eval, e.g. 2GB; empty is all"
-_HOST_TEXT = "what commits call this machine; by default its host name, and empty leaves it out"
 _PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
 
 
 def known_keys(preset: Preset) -> tuple[str, ...]:
     """Returns every setting that a repository of ``preset`` can have, sorted."""
-    own = (*Limits.settings_keys(), *MachineConfig.settings_keys(), *PATHS, MAX_SIZE, COMMIT_HOST, FOLLOW_PURGES)
-    return tuple(sorted((*preset_keys(preset), *own)))
+    return tuple(sorted((*preset_keys(preset), *own_defaults())))
 
 
 def setting_descriptions(preset: Preset) -> dict[str, str]:
     """Returns what each setting of a repository of ``preset`` is, in a line, by key; sorted."""
-    texts = (
-        preset_descriptions(preset)
-        | dict(PATHS)
-        | {"preset": _PRESET_TEXT, MAX_SIZE: _MAX_SIZE_TEXT, COMMIT_HOST: _HOST_TEXT, FOLLOW_PURGES: _FOLLOW_TEXT}
-    )
-    texts |= {f"{MACHINE_PREFIX}{name}": text for name, text in described(MachineConfig).items()}
-    texts |= {f"{LIMITS_PREFIX}{name}": f"the most {text}" for name, text in described(Limits).items()}
+    texts = preset_descriptions(preset) | own_descriptions() | {"preset": _PRESET_TEXT}
     return dict(sorted(texts.items()))
 
 
@@ -151,21 +107,7 @@ def effective_host(settings: Mapping[str, Value], context: Context) -> str:
         InvalidInputError: the value is no text that can be printed.
     """
     found = layers_of(settings, context).get(COMMIT_HOST)
-    return context.host if found is None else check_host(found.value)
-
-
-def check_host(value: Value) -> str:
-    """Returns the value of ``commit.host``, checked.
-
-    Raises:
-        InvalidInputError: it is no text that can be printed, or a long one.
-    """
-    if not isinstance(value, str) or len(value) > _LONGEST_HOST or not value.isprintable():
-        raise InvalidInputError(
-            f"{COMMIT_HOST}: expected a name of up to {_LONGEST_HOST} characters, got {str(value)[:80]!r}.",
-            hint=ALL_VALUES,
-        )
-    return value
+    return context.host if found is None else str(_checked_own(found))
 
 
 def effective_follow_purges(settings: Mapping[str, Value], context: Context) -> bool:
@@ -175,18 +117,7 @@ def effective_follow_purges(settings: Mapping[str, Value], context: Context) -> 
         InvalidInputError: the value is neither true nor false.
     """
     found = layers_of(settings, context).get(FOLLOW_PURGES)
-    return found is not None and check_flag(FOLLOW_PURGES, found.value)
-
-
-def check_flag(key: str, value: Value) -> bool:
-    """Returns the value of a setting that is true or false, checked.
-
-    Raises:
-        InvalidInputError: it is neither.
-    """
-    if not isinstance(value, bool):
-        raise InvalidInputError(f"{key}: expected true or false, got {str(value)[:80]!r}.", hint=ALL_VALUES)
-    return value
+    return found is not None and bool(_checked_own(found))
 
 
 def layers_of(
@@ -209,12 +140,12 @@ def layers_of(
 
 
 def effective_path(context: Context, settings: Mapping[str, Value], key: str, folder: Path) -> Path | None:
-    """Returns the file that a setting of ``PATHS`` names, by environment > ``settings`` > user settings.
+    """Returns the file that a setting names, by environment > ``settings`` > user settings.
 
     Args:
         context: for the environment and the user's configuration.
         settings: of the repository.
-        key: of the setting.
+        key: of a setting that names a file.
         folder: that a relative path starts from.
 
     Raises:
@@ -224,9 +155,7 @@ def effective_path(context: Context, settings: Mapping[str, Value], key: str, fo
     found = layers.get(key)
     if found is None or found.value == "":
         return None
-    if not isinstance(found.value, str):
-        raise InvalidInputError(f"{key}: expected the path of a file, got {found.value!r}.", hint=ALL_VALUES)
-    return folder / Path(found.value).expanduser()
+    return folder / Path(str(_checked_own(found))).expanduser()
 
 
 def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
@@ -236,7 +165,9 @@ def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
     """
     keys = known_keys(preset_named(repo.config.preset))
     known = tuple(sorted(environment_name(key) for key in keys if not key.startswith(ARCHITECTURE)))
-    found = [(name, name, known) for name in sorted(context.environ) if name.startswith(_VARIABLES)]
+    sections = tuple({f"{environment_name(key.partition('.')[0])}_" for key in keys})
+    variables = sorted(set(context.environ) - _NO_SETTINGS)
+    found = [(name, name, known) for name in variables if name.startswith(sections)]
     user = read_user_config(context.user_config)
     for settings, place in ((repo.config.settings, repo.path / "config.toml"), (user, context.user_config)):
         found += [(key, f"{key} in {place}", keys) for key in sorted(settings) if not key.startswith(DATA)]
@@ -245,6 +176,11 @@ def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
         for name, what, names in found
         if name not in names
     )
+
+
+def _checked_own(setting: Setting) -> Value:
+    check_own(setting.key, setting.value)
+    return setting.value
 
 
 def _checked(preset: Preset, settings: Iterable[Setting]) -> Preset:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.settings.own import COMMIT_HOST, own_defaults
 from mu2net_core.api.settings.settings import (
-    COMMIT_HOST,
-    FOLLOW_PURGES,
-    MAX_SIZE,
-    PATHS,
     known_keys,
     layers_of,
     setting_descriptions,
@@ -17,8 +14,8 @@ from mu2net_core.api.settings.settings import (
 )
 from mu2net_core.api.setup.setting_checks import check_not_chosen_once, check_value, placed
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import LIMITS, LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
-from mu2net_core.presets import Preset, preset_choices, preset_named, preset_values
+from mu2net_core.objects import MACHINE_PREFIX, MachineConfig
+from mu2net_core.presets import preset_choices, preset_named, preset_values
 from mu2net_core.redaction import looks_secret, shown
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.core import DATA, Origin, Value, parse_value
@@ -128,15 +125,8 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
 
 
 def _layers(repo: Repository, context: Context) -> Layers:
-    defaults = {**_defaults(preset_named(repo.config.preset)), COMMIT_HOST: context.host}
+    defaults = preset_values(preset_named(repo.config.preset)) | own_defaults() | {COMMIT_HOST: context.host}
     return layers_of(repo.config.settings, context, defaults=defaults)
-
-
-def _defaults(preset: Preset) -> dict[str, Value]:
-    limits = {key: getattr(LIMITS, key.removeprefix(LIMITS_PREFIX)) for key in Limits.settings_keys()}
-    machine = MachineConfig()
-    own = {key: getattr(machine, key.removeprefix(MACHINE_PREFIX)) for key in MachineConfig.settings_keys()}
-    return {**preset_values(preset), **limits, **own, **dict.fromkeys((*PATHS, MAX_SIZE), ""), FOLLOW_PURGES: False}
 
 
 def _shown(value: Value) -> Value:

@@ -9,30 +9,23 @@ from pathlib import Path
 from mu2net_core.api.context import Context
 from mu2net_core.api.looking.names import task_head
 from mu2net_core.api.settings.origins import blaming
+from mu2net_core.api.settings.own import ALONE, SIGN_KEY, check_own, own_defaults
 from mu2net_core.api.settings.settings import (
-    COMMIT_HOST,
-    FOLLOW_PURGES,
-    MAX_SIZE,
-    PATHS,
-    check_flag,
-    check_host,
     effective_preset,
     known_keys,
     layers_of,
     unknown_setting,
 )
-from mu2net_core.api.settings.sizes import check_max_size
 from mu2net_core.api.signing.keys import read_allowed_keys
 from mu2net_core.api.signing.signing import read_signer
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
-from mu2net_core.objects import LIMITS_PREFIX, MACHINE_PREFIX, Limits, MachineConfig
+from mu2net_core.objects import LIMITS_PREFIX, Limits
 from mu2net_core.presets import ARCHITECTURE, Preset, check_names, preset_named, with_settings
 from mu2net_core.repo import Repository, Setting
 from mu2net_core.repo.core import DATA, Value
 
 __all__ = ["check_not_chosen_once", "check_value", "placed", "wrong_settings"]
 
-_SIGN, _REQUIRE = "sign.key", "pull.require_signed"
 _BUILT = ("space.", "default.")
 """What the settings begin with that decide whether a model can be built."""
 
@@ -51,7 +44,7 @@ def placed(repo: Repository, context: Context, key: str, value: Value) -> Value:
         from mu2net_core.data import absolute_uri  # numpy comes along
 
         return absolute_uri(value, context.cwd)
-    return str(context.cwd / Path(value).expanduser()) if key in PATHS else value
+    return str(context.cwd / Path(value).expanduser()) if _names_file(key) else value
 
 
 def check_value(repo: Repository, context: Context, key: str, value: Value) -> None:
@@ -67,18 +60,10 @@ def check_value(repo: Repository, context: Context, key: str, value: Value) -> N
         _check_data(repo, context, key, value)
     elif key not in known_keys(preset):
         raise unknown_setting(key, preset)
-    elif key.startswith(LIMITS_PREFIX):
-        Limits.of({key: value})
-    elif key.startswith(MACHINE_PREFIX):
-        MachineConfig.of({key: value})
-    elif key == MAX_SIZE:
-        check_max_size(key, value)
-    elif key == COMMIT_HOST:
-        check_host(value)
-    elif key == FOLLOW_PURGES:
-        check_flag(key, value)
-    elif key in PATHS:
-        _check_file(repo, context, key, value)
+    elif key in own_defaults():
+        check_own(key, value)
+        if _names_file(key):
+            _check_file(repo, context, key, value)
     else:
         _check_fits(preset, repo.config.settings, repo.limits, key, value)
 
@@ -89,7 +74,7 @@ def wrong_settings(repo: Repository, context: Context) -> tuple[str, ...]:
     Whether models can be built from them is not tried, and no key is read.
     """
     layers = layers_of(repo.config.settings, context)
-    others = (*MachineConfig.settings_keys(), MAX_SIZE, COMMIT_HOST, FOLLOW_PURGES, *PATHS)
+    others = [key for key in own_defaults() if not key.startswith(LIMITS_PREFIX)]  # those were read to open it
     found = [setting for key in others if (setting := layers.get(key)) is not None]
     checks: list[Callable[[], object]] = [lambda: effective_preset(repo, context)]
     checks += [partial(blaming, [setting], context, partial(_look, repo)) for setting in found]
@@ -98,16 +83,13 @@ def wrong_settings(repo: Repository, context: Context) -> tuple[str, ...]:
 
 def _look(repo: Repository, setting: Setting) -> None:
     key, value = setting.key, setting.value
-    if key.startswith(MACHINE_PREFIX):
-        MachineConfig.of({key: value})
-    elif key == MAX_SIZE:
-        check_max_size(key, value)
-    elif key == COMMIT_HOST:
-        check_host(value)
-    elif key == FOLLOW_PURGES:
-        check_flag(key, value)
-    elif value != "" and not (isinstance(value, str) and (repo.worktree / Path(value).expanduser()).is_file()):
+    check_own(key, value)
+    if _names_file(key) and value and not (repo.worktree / Path(str(value)).expanduser()).is_file():
         raise NotFoundError(f"{key}: there is no file {value}.")
+
+
+def _names_file(key: str) -> bool:
+    return key in ALONE and bool(ALONE[key].holds)
 
 
 def _complaint(check: Callable[[], object]) -> str | None:
@@ -149,15 +131,10 @@ def _check_data(repo: Repository, context: Context, key: str, value: Value) -> N
 
 def _check_file(repo: Repository, context: Context, key: str, value: Value) -> None:
     """Checks that a setting names a file with what it is to hold; empty is none."""
-    what = {_SIGN: "your Ed25519 key", _REQUIRE: "the keys you trust, as ssh's allowed_signers"}[key]
-    if not isinstance(value, str):
-        raise InvalidInputError(
-            f"{key}: expected the path of a file, got {value!r}.", hint=f"mu2net config set {key} FILE, with {what}"
-        )
     if not value:
         return
-    path = repo.worktree / Path(value).expanduser()
+    path = repo.worktree / Path(str(value)).expanduser()
     try:
-        read_signer(path, context) if key == _SIGN else read_allowed_keys(path)
+        read_signer(path, context) if key == SIGN_KEY else read_allowed_keys(path)
     except Mu2netError as exc:
         raise type(exc)(exc.message if key in exc.message else f"{key}: {exc.message}", hint=exc.hint) from exc

@@ -11,9 +11,10 @@ from pathlib import Path
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings.foreign_settings import fitting_settings
 from mu2net_core.api.settings.limits import effective_limits
+from mu2net_core.api.settings.own import REQUIRE_SIGNED
 from mu2net_core.api.sharing.exchanges import requiring
 from mu2net_core.api.sharing.remote import as_readers, resolve_url
-from mu2net_core.api.signing.trust import REQUIRE_SIGNED, trust_of
+from mu2net_core.api.signing.trust import trust_of
 from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, InvalidInputError, StorageError
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, open_repository

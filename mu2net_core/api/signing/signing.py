@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.settings.own import SIGN_KEY
 from mu2net_core.api.settings.settings import effective_host, effective_path
 from mu2net_core.api.signing.keys import parse_public_key
 from mu2net_core.api.signing.ssh_agent import agent_signature
@@ -37,7 +38,6 @@ __all__ = [
     "tombstone_signer",
 ]
 
-_SETTING = "sign.key"
 _OFF = "To sign nothing: mu2net config set sign.key ''"
 _MAGIC = b"openssh-key-v1\0"
 
@@ -72,7 +72,7 @@ def signer_of(repo: Repository, context: Context) -> Signer | None:
         NotFoundError: the key file is not there.
         InvalidInputError: it cannot be used.
     """
-    path = effective_path(context, repo.config.settings, _SETTING, repo.worktree)
+    path = effective_path(context, repo.config.settings, SIGN_KEY, repo.worktree)
     return None if path is None else read_signer(path, context)
 
 
@@ -130,7 +130,7 @@ def read_signer(path: Path, context: Context) -> Signer:
         data = path.read_bytes()
     except FileNotFoundError as exc:
         hint = f"Make one: ssh-keygen -t ed25519 -f {path}. {_OFF}"
-        raise NotFoundError(f"There is no key {path}, which {_SETTING} names.", hint=hint) from exc
+        raise NotFoundError(f"There is no key {path}, which {SIGN_KEY} names.", hint=hint) from exc
     except OSError as exc:
         raise InvalidInputError(f"Cannot read the key {path}: {exc.strerror}.", hint=_OFF) from exc
     public = parse_public_key(data.decode("utf-8", "replace"))
@@ -139,7 +139,7 @@ def read_signer(path: Path, context: Context) -> Signer:
     if _is_encrypted(data):
         raise InvalidInputError(
             f"The key {path} is encrypted, and mu2net asks for no passphrase.",
-            hint=f"Let ssh-agent hold it: ssh-add {path}; mu2net config set {_SETTING} {path}.pub",
+            hint=f"Let ssh-agent hold it: ssh-add {path}; mu2net config set {SIGN_KEY} {path}.pub",
         )
     private = _load(data, path)
     return Signer(key=private.public_key().public_bytes_raw().hex(), sign=private.sign)

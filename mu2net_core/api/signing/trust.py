@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.settings.own import REQUIRE_SIGNED
 from mu2net_core.api.settings.settings import effective_path
 from mu2net_core.api.signing.keys import AllowedKeys, fingerprint, read_allowed_keys
 from mu2net_core.api.signing.signing import is_valid
@@ -20,9 +21,8 @@ from mu2net_core.repo import ObjectDatabase, Repository
 from mu2net_core.repo.core import Tombstone
 from mu2net_core.repo.history import ancestry, is_canonical_merge, merge
 
-__all__ = ["REQUIRE_SIGNED", "Check", "State", "Trust", "trust_of"]
+__all__ = ["Check", "State", "Trust", "trust_of"]
 
-REQUIRE_SIGNED = "pull.require_signed"
 
 State = Literal["signed", "merge", "unsigned", "unknown-key", "bad"]
 
