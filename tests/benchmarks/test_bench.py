@@ -23,6 +23,7 @@ ROWS = {
     "frozen": ("step with the lower half", "step with an empty adapter"),
     "layouts": ("four children, vit-mini, together",),
     "agents": ("2 agents on 2 cores", "8 agents, 2 measured iterations each, replayed"),
+    "quality": ("test accuracy, digits",),
     "large": ("time per step of evolve", "memory of evolve"),
 }
 
@@ -34,7 +35,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 GROUPS = (  # libraries are imported once in each
     ("startup", "components", "pull", "push", "guards", "scale", "s3"),
-    ("stream", "evolve"),
+    ("stream", "evolve", "quality"),
     ("frozen", "layouts", "agents", "large"),
 )
 
