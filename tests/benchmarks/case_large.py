@@ -180,9 +180,9 @@ def ours(folder: Path, scale: Scale) -> Spent:
     took: list[tuple[float, float]] = []
     train = Programs.train
 
-    def timed(*args: Any) -> Any:
+    def timed(*args: Any, **options: Any) -> Any:
         began, cpu, steps = time.perf_counter(), time.process_time(), int(args[-1].steps)
-        done = jax.block_until_ready(train(*args))
+        done = jax.block_until_ready(train(*args, **options))
         took.append(((time.perf_counter() - began) / steps, (time.process_time() - cpu) / steps))
         return done
 
