@@ -17,7 +17,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from mu2net_cli.commands.using.predict import UnusableImage
-from mu2net_cli.watching.pushing import Evolved
+from mu2net_core.api.evolving.evolve import EvolveResult
 from mu2net_core.api.evolving.replay import ReplayReport
 from mu2net_core.api.looking.ancestry import Ancestry
 from mu2net_core.api.looking.leaderboard import Leaderboard
@@ -57,7 +57,7 @@ OUTPUTS: dict[str, Any] = {
     "add-task": Head,
     "rm-task": Head | PurgeReport,
     "tasks": tuple[TaskInfo, ...],
-    "evolve": Evolved,
+    "evolve": EvolveResult,
     "reset": ResetResult,
     "status": StatusReport,
     "log": LogEntry,

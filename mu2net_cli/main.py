@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import traceback
@@ -16,7 +15,7 @@ import typer
 
 from mu2net_cli.parsing.group import VerbGroup
 from mu2net_cli.parsing.usage import UsageError, report_usage
-from mu2net_cli.printing.text import print_document, print_line, visible
+from mu2net_cli.printing.text import print_failure, print_line, visible
 from mu2net_core import __version__
 from mu2net_core.errors import Mu2netError
 from mu2net_core.redaction import redact
@@ -117,9 +116,9 @@ def _guarded(args: list[str]) -> int:
 
 def _unexpected(exc: Exception, *, as_json: bool) -> int:
     """Reports an error that nobody translated where it was met, and returns the exit code."""
-    from mu2net_core.api.unexpected import explained
+    from mu2net_core.api.failures import translated
 
-    error = explained(exc)
+    error = translated(exc)
     if error is not None:
         _report(error, as_json=as_json)
         return error.exit_code
@@ -144,8 +143,9 @@ def _ended(exc: Any, *, as_json: bool) -> int:
 
 def _report(exc: Mu2netError, *, as_json: bool) -> None:
     if as_json:
-        error = {"kind": exc.kind, "message": exc.message, "hint": exc.hint, "exit_code": exc.exit_code}
-        print_document(json.dumps({"error": error}), err=True)
+        from mu2net_core.api.failures import Failure
+
+        print_failure(Failure.of(exc))
         return
     print_line(f"error: {exc.message}", err=True)
     if exc.hint:

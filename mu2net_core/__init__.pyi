@@ -1,6 +1,8 @@
 from .api.evolving.evolve import EvolveResult
+from .api.evolving.pushing import Pushed
 from .api.evolving.replay import ReplayReport
 from .api.facade import Repo, clone, init, open  # noqa: A004 - reads as mu2net_core.open
+from .api.failures import Failure
 from .api.looking.ancestry import Ancestry
 from .api.looking.log import LogEntry
 from .api.looking.reflog import ReflogEntry
@@ -88,6 +90,7 @@ __all__ = [
     "Event",
     "EvolveResult",
     "Exchange",
+    "Failure",
     "FsckReport",
     "GcReport",
     "GenerationFinished",
@@ -112,6 +115,7 @@ __all__ = [
     "PruneReport",
     "PurgeReport",
     "PushPlan",
+    "Pushed",
     "ReflogEntry",
     "RemoteCheck",
     "RemoteInfo",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import typer
 
-from mu2net_cli.printing.text import print_document, print_line
+from mu2net_cli.printing.text import print_failure, print_line
 from mu2net_core.redaction import redact
 
 __all__ = ["UsageError", "report_usage"]
@@ -30,8 +29,9 @@ def report_usage(exc: Any, *, as_json: bool) -> None:
     if _NUMBER.fullmatch(getattr(exc, "option_name", "")):
         hint = f"For a number below 0, write -- before it: {path} ... -- {exc.option_name}"
     if as_json:
-        error = {"kind": "usage", "message": message, "hint": hint, "exit_code": exc.exit_code}
-        print_document(json.dumps({"error": error}), err=True)
+        from mu2net_core.api.failures import Failure
+
+        print_failure(Failure(kind="usage", message=message, hint=hint, exit_code=exc.exit_code))
         return
     if exc.ctx is not None:
         print_line(exc.ctx.get_usage(), err=True)

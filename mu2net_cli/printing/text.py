@@ -6,17 +6,32 @@ repository. Control characters, escape sequences, and characters that reorder or
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from mu2net_cli.printing.layout import terminal_width, wrapped
 
-__all__ = ["diverted", "print_document", "print_drawn", "print_line", "print_lines", "print_row", "visible"]
+if TYPE_CHECKING:
+    from mu2net_core.api.failures import Failure
+
+__all__ = [
+    "diverted",
+    "print_document",
+    "print_drawn",
+    "print_failure",
+    "print_line",
+    "print_lines",
+    "print_row",
+    "visible",
+]
 
 _LONGEST = 20_000
 _JOINERS = "\u200c\u200d"  # scripts of India and emoji need them, and they hide nothing
@@ -85,6 +100,11 @@ def print_drawn(lines: Iterable[Sequence[tuple[str, bool]]], *, styled: bool) ->
 def print_document(document: str, *, err: bool = False) -> None:
     """Prints a JSON document that says the same as ``document``, with escapes for what a terminal would act upon."""
     typer.echo(_RISKY.sub(lambda match: match[0] if _is_plain(match[0]) else _json_escape(match[0]), document), err=err)
+
+
+def print_failure(failure: Failure) -> None:
+    """Prints an error to stderr as a JSON document."""
+    print_document(json.dumps({"error": asdict(failure)}), err=True)
 
 
 def _is_plain(char: str) -> bool:

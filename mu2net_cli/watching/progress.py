@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from mu2net_cli.printing.render import console
 from mu2net_cli.printing.text import diverted, print_line
 from mu2net_cli.watching.board import Board
-from mu2net_cli.watching.telling import line_of, warning_of
+from mu2net_cli.watching.telling import line_of
+from mu2net_core.api.evolving.advice import advice_on
 from mu2net_core.events import Event, IterationDropped, IterationFinished, IterationsQueued
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ class Lines:
 
 def _warnings(session: Session, event: Event) -> tuple[str, ...]:
     """Returns the lines that warn of models that learn nothing."""
-    found = warning_of(event, session.context)
-    return () if found is None else (f"warning: {found[0]}", f"hint: {found[1]}")
+    found = advice_on(event, session.context)
+    return () if found is None else (f"warning: {found.warning}", f"hint: {found.hint}")
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from mu2net_cli.printing.render import counted, duration, percent, short
 from mu2net_core.events import (
@@ -20,20 +18,7 @@ from mu2net_core.events import (
     Schedule,
 )
 
-if TYPE_CHECKING:
-    from mu2net_core.api.context import Context
-
-__all__ = ["line_of", "more_steps", "often", "warning_of"]
-
-_FEW_STEPS = 8
-"""A cycle of fewer gradient steps teaches hardly anything: the batch is more than an eighth of the examples."""
-
-_ENOUGH_STEPS = 32
-_LEAST_BATCH = 8
-_MANY_STEPS = 2000
-"""A child that was trained for so many steps is not helped by more of them, but by others beside it."""
-
-_BATCH_SIZE = "MU2NET_EVOLVE_BATCH_SIZE"
+__all__ = ["line_of", "often"]
 
 
 def line_of(event: Event, *, verbose: bool = False) -> str | None:
@@ -65,36 +50,6 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
             return f"{event.task}: iteration {event.iteration} finished{cut}: {result}, {outcome} ({took})"
         case _:
             return _detail(event) if verbose else None
-
-
-def warning_of(event: Event, context: Context) -> tuple[str, str] | None:
-    """Returns a warning and its hint if an event tells of models that learn, or learned, nothing; else None."""
-    match event:
-        case IterationStarted() if not event.resumed_generation and event.schedule.steps < _FEW_STEPS:
-            steps = counted(event.schedule.steps, "gradient step")
-            found = f"a training cycle is only {steps} on {event.schedule.batch} of {event.schedule.examples} examples"
-        case IterationFinished(only_class=str(name)):
-            found = f"the model says {name!r} of every test example"
-        case IterationFinished(at_chance=True):
-            found = "the model is no better than always saying the most frequent class"
-        case _:
-            return None
-    trained = f"a child is trained for {counted(event.schedule.total_steps, 'step')}"
-    if event.schedule.total_steps < _MANY_STEPS:
-        return (
-            f"{event.task}: {found}",
-            f"{trained}; for more of them: {more_steps(event.task, event.schedule, context)}",
-        )
-    more = f"{context.program} evolve --task {shlex.quote(event.task)} --generations {2 * event.generations}"
-    return f"{event.task}: {found}", f"{trained}; for more children: {more}"
-
-
-def more_steps(task: str, schedule: Schedule, context: Context) -> str:
-    """Returns a command after which, or with which, each child of a task is trained for more steps."""
-    batch = max(_LEAST_BATCH, schedule.steps * schedule.batch // _ENOUGH_STEPS)
-    if batch < schedule.batch and schedule.steps < _ENOUGH_STEPS and _BATCH_SIZE not in context.environ:
-        return f"{context.program} config set evolve.batch_size {batch}"
-    return f"{context.program} evolve --task {shlex.quote(task)} --validations {4 * schedule.cycles}"
 
 
 def _schedule(schedule: Schedule) -> str:

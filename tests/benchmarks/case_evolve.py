@@ -27,6 +27,7 @@ from measure import Options, Row, Spent, Timings, apart, interleave_spent, megab
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.setup.open import open_repo
@@ -214,7 +215,7 @@ def _evolve(folder: Path, scale: Scale, context: Context, on_event: Any = lambda
     shutil.rmtree(folder / "work", ignore_errors=True)
     shutil.copytree(folder / "template", folder / "work")
     repo = open_repo(folder / "work", context)
-    (done,) = evolve(repo, context, tasks=[scale.name], on_event=on_event, **scale.sizes).iterations
+    (done,) = evolve(repo, context, [scale.name], EvolveOptions(**scale.sizes), on_event=on_event).iterations
     return {"model": done.model, "validation": done.validation}
 
 

@@ -25,6 +25,7 @@ from measure import Options, Row, Spent, Timings, apart, interleave_spent, megab
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.setup.open import open_repo
 from mu2net_core.api.tasks.add_task import add_task
@@ -192,7 +193,7 @@ def ours(folder: Path, scale: Scale) -> Spent:
     name = add_task(open_repo(folder / "work", context), context, scale.dataset, **_splits(scale)).task.name
     sizes = {"generations": 1, "children": scale.children, "validations": scale.cycles, "seed": 1}
     with mock.patch.object(Programs, "train", timed):
-        done = spent(lambda: evolve(open_repo(folder / "work", context), context, tasks=[name], **sizes))
+        done = spent(lambda: evolve(open_repo(folder / "work", context), context, [name], EvolveOptions(**sizes)))
     assert len(took) == scale.children * scale.cycles
     return _with_result(done, took)
 

@@ -71,6 +71,7 @@ def context_of(folder: Path) -> Context:
 def evolve_once(folder: Path) -> int:
     """Returns how many examples the one child of an ``evolve`` saw."""
     from mu2net_core.api.evolving.evolve import evolve
+    from mu2net_core.api.iterations.options import EvolveOptions
     from mu2net_core.api.setup.open import open_repo
     from mu2net_core.events import GenerationFinished
 
@@ -78,11 +79,8 @@ def evolve_once(folder: Path) -> int:
     evolve(
         open_repo(folder / "repo", context_of(folder)),
         context_of(folder),
-        tasks=["generated"],
-        generations=1,
-        children=1,
-        validations=1,
-        seed=1,
+        ["generated"],
+        EvolveOptions(generations=1, children=1, validations=1, seed=1),
         on_event=lambda event: seen.append(event.spent.examples) if isinstance(event, GenerationFinished) else None,
     )
     return sum(seen)

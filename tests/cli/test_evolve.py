@@ -229,7 +229,7 @@ def test_a_failed_push_stops_nothing_and_is_what_the_command_ends_with(
     if as_json:
         document = result.json()
         assert len(document["iterations"]) == len(document["pushes"]) == 4
-        assert all(one["exchange"] is None and one["kind"] == "invalid-input" for one in document["pushes"])
+        assert all(one["exchange"] is None and one["error"]["kind"] == "invalid-input" for one in document["pushes"])
     else:
         assert len(result.out.splitlines()) == 4
     (tmp_path / "shared" / "holiday.txt").unlink()
@@ -249,7 +249,7 @@ def test_a_push_that_succeeds_later_makes_up_for_one_that_failed(
         return push(*args, **options)
 
     run("-C", trained_repo, "remote", "add", "origin", "../shared")
-    monkeypatch.setattr("mu2net_core.api.sharing.push.push", at_first_not)
+    monkeypatch.setattr("mu2net_core.api.evolving.pushing.push", at_first_not)
     result = run("-C", trained_repo, "evolve", "--task", "digits", "--iterations", "2", "--push", *SMALL)
     assert "warning: digits is not pushed: The line is cut." in result.err
     assert result.code == 0

@@ -16,7 +16,7 @@ from mu2net_cli.session import Session, session_of, warn_of_unknown_settings
 from mu2net_core.errors import InvalidInputError, SearchError
 
 if TYPE_CHECKING:
-    from mu2net_cli.watching.pushing import Pusher
+    from mu2net_cli.watching.pushing import Pushes
     from mu2net_core.api.evolving.evolve import EvolveResult
     from mu2net_core.repo import Repository
 
@@ -71,43 +71,41 @@ def evolve(
     """
     from mu2net_cli.watching.observing import observed
     from mu2net_cli.watching.progress import evolve_progress
-    from mu2net_cli.watching.pushing import Pusher
+    from mu2net_cli.watching.pushing import Pushes
     from mu2net_cli.watching.story import Story
     from mu2net_core.api.evolving.evolve import evolve as evolve_api
+    from mu2net_core.api.iterations.options import EvolveOptions
 
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
     warn_of_unknown_settings(session, repo)
-    tasks = _chosen(repo, task or [], every=every)
-    pusher = Pusher.to_default(session, repo) if push else None
-    options = (*(["--push"] * push), *(["--events", str(events)] if events is not None else []))
-    story = Story(session=session, repo=repo, tasks=tasks, restart=restart, options=options)
+    options = EvolveOptions(
+        iterations=iterations,
+        generations=generations,
+        children=children,
+        validations=validations,
+        seed=seed,
+        budget_s=budget_s,
+        restart=restart,
+        push=push,
+    )
+    tasks, pushes = _chosen(repo, task or [], every=every), Pushes(session=session)
+    again = (*(["--push"] * push), *(["--events", str(events)] if events is not None else []))
+    story = Story(session=session, repo=repo, tasks=tasks, restart=restart, options=again)
     try:
         with (
             evolve_progress(session, results=not as_json) as show,
             observed(session, story.after(show), events=events, profile=profile) as on_event,
         ):
-            result = evolve_api(
-                repo,
-                session.context,
-                tasks=tasks,
-                iterations=iterations,
-                generations=generations,
-                children=children,
-                validations=validations,
-                seed=seed,
-                budget_s=budget_s,
-                restart=restart,
-                on_event=on_event if pusher is None else pusher.after(on_event),
-            )
+            result = evolve_api(repo, session.context, tasks, options, on_event=on_event, on_push=pushes.take)
     except KeyboardInterrupt:
         for line in story.stopped():
             session.note(line)
         raise typer.Exit(130) from None
     finally:
-        if pusher is not None and not as_json:
-            pusher.tell()
-    _conclude(session, result, pusher, as_json=as_json)
+        if not as_json:
+            pushes.tell()
+    _conclude(session, result, pushes, as_json=as_json)
 
 
 def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str, ...]:
@@ -121,21 +119,18 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
     return tuple(info.name for info in tasks_api(repo)) if every else tuple(dict.fromkeys(names))
 
 
-def _conclude(session: Session, result: EvolveResult, pusher: Pusher | None, *, as_json: bool) -> None:
+def _conclude(session: Session, result: EvolveResult, pushes: Pushes, *, as_json: bool) -> None:
     """Prints what there is to say at the end; ends with the error of a push that failed, or of tasks left out."""
     from mu2net_cli.watching.telling import often
 
     if as_json:
-        from mu2net_cli.watching.pushing import Evolved
-
-        print_json(Evolved.of(result, pusher.pushed if pusher is not None else ()))
+        print_json(result)
     if result.not_begun:
         session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
     seeds = dict.fromkeys(str(one.seed) for one in result.iterations)
     word, program = "Seed" if len(seeds) == 1 else "Seeds", session.context.program
     ancestry = f"{program} ancestry {shlex.quote(result.iterations[-1].task)}"
     session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
-    if pusher is not None:
-        pusher.conclude(as_json=as_json)
+    pushes.conclude(as_json=as_json)
     if result.left_out:
         raise SearchError(f"Not improved, as told above: {often(result.left_out)}. All else was done.")

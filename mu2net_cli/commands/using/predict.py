@@ -15,12 +15,13 @@ from mu2net_cli.printing.render import percent, print_json_items
 from mu2net_cli.printing.text import print_line, print_row, visible
 from mu2net_cli.printing.transfers import transfer_progress
 from mu2net_cli.session import Session, session_of
+from mu2net_core.api.failures import Failure
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 
 if TYPE_CHECKING:
     from mu2net_core.api.models.predict import Prediction, Unreadable
 
-__all__ = ["Failure", "UnusableImage", "predict"]
+__all__ = ["UnusableImage", "predict"]
 
 _STDIN = "-"
 _TITLES = ("image", "label", "probability")
@@ -94,21 +95,6 @@ def _names_in(data: bytes) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An error that did not end the command.
-
-    Attributes:
-        kind: of it, as of the errors on stderr.
-        message: what went wrong.
-        hint: what to do.
-    """
-
-    kind: str
-    message: str
-    hint: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnusableImage:
     """An image that could not be used.
 
@@ -173,8 +159,7 @@ def _item(one: Prediction | Unreadable) -> object:
 
     if isinstance(one, Prediction):
         return one
-    error = Failure(kind=one.error.kind, message=one.error.message, hint=one.error.hint)
-    return UnusableImage(name=one.name, path=one.path, error=error)
+    return UnusableImage(name=one.name, path=one.path, error=Failure.of(one.error))
 
 
 def _print_rows(results: Iterable[Prediction | Unreadable]) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
 from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.publish import Published, publish
+from mu2net_core.api.evolving.pushing import Pushed, Pusher
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings
-from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
+from mu2net_core.api.iterations.resume import Left, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
@@ -22,7 +24,6 @@ from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import (
     CorruptObjectError,
     DataError,
-    InvalidInputError,
     Mu2netError,
     NewerError,
     NotFoundError,
@@ -38,11 +39,11 @@ from mu2net_core.seeds import derive_seed
 
 __all__ = ["EvolveResult", "IterationResult", "evolve"]
 
-_LARGEST_SEED = 2**53
 _OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
 """What the first line about an iteration says anyway."""
 _ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
 """What is wrong with one task, its data or its model, and keeps no other from being improved."""
+_AS_SET = EvolveOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,7 @@ class _Run:
     repo: Repository
     context: Context
     preset: Preset
-    asked: Asked
-    restart: bool
+    asked: EvolveOptions
     deadline_s: float | None
     on_event: Callable[[Event], None]
     _labs: dict[str, Laboratory] = field(default_factory=dict)
@@ -70,84 +70,66 @@ class _Run:
 def evolve(
     repo: Repository,
     context: Context,
-    *,
     tasks: Sequence[str],
-    iterations: int = 1,
-    generations: int | None = None,
-    children: int | None = None,
-    validations: int | None = None,
-    seed: int | None = None,
-    budget_s: float | None = None,
-    restart: bool = False,
+    options: EvolveOptions = _AS_SET,
+    *,
     on_event: Callable[[Event], None] = ignore,
+    on_push: Callable[[Pushed], None] = ignore,
 ) -> EvolveResult:
-    """Runs ``iterations`` task-set iterations: each of ``tasks`` in turn, as often.
+    """Runs task-set iterations: each of ``tasks`` in turn, as often as asked.
 
     A task whose data or model cannot be used is left out, and said, as long as any other can be improved.
 
     Iterations that were interrupted go first and count. Each goes on after its last finished generation with its own
     seed and settings, whatever the settings are now; where an option says something else, or where it cannot go on,
-    that is an error before anything is done. ``restart`` drops what it trained, and it begins anew.
+    that is an error before anything is done. With ``options.restart`` what it trained is dropped, and it begins anew.
 
     Args:
         repo: to improve.
         context: of this process.
         tasks: names; an empty sequence is an error.
-        iterations: per task.
-        generations: per iteration; the repository's setting if None. An interrupted one can be given more.
-        children: per generation; likewise.
-        validations: training cycles per child; likewise.
-        seed: every random decision derives from it; None takes that of an interrupted iteration, or draws one.
-        budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
-            ends with the best there is.
-        restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
+        options: how much is to be done, and how.
         on_event: told of everything that happens.
+        on_push: told what became of each push that ``options.push`` asks for.
 
     Raises:
-        NotFoundError: no such task.
-        InvalidInputError: a number or setting that cannot be right.
+        NotFoundError: no such task, or no remote to push to.
+        InvalidInputError: a setting that cannot be right; or several remotes to push to, none of them ``origin``.
         SearchError: no task at all, no root, or no child that trained to a finite loss.
         ConflictError: another process evolves the same task in this working copy; or an interrupted iteration cannot go
             on, or not as asked.
     """
-    deadline_s = None if budget_s is None else time.monotonic() + budget_s
-    _check(tasks, iterations, seed)
-    options = {"evolve.generations": generations, "evolve.children": children, "evolve.validations": validations}
-    preset = effective_preset(repo, context, options)
-    system = load_system(repo)
-    for name in tasks:
-        _head(system, name)
-    if not system.roots:
-        raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
-    asked = Asked(seed=seed, generations=generations, children=children, validations=validations)
-    unfinished = {} if restart else unfinished_of(repo, context, system, tasks, asked)
+    deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
+    pusher = Pusher.to_default(repo, context, on_push) if options.push else None
+    preset, system = effective_preset(repo, context, options.settings), load_system(repo)
+    _check(tasks, system)
+    unfinished = {} if options.restart else unfinished_of(repo, context, system, tasks, options)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = _Run(
         repo=repo,
         context=context,
         preset=preset,
-        asked=asked,
-        restart=restart,
+        asked=options,
         deadline_s=deadline_s,
-        on_event=on_event,
+        on_event=on_event if pusher is None else pusher.after(on_event),
     )
     run.lab(preset)  # settings that cannot be right show now
-    agenda = agenda_of(tasks, iterations, unfinished)
+    agenda = agenda_of(tasks, options.iterations, unfinished)
     if (plan := queued(agenda, unfinished)) is not None:
         on_event(plan)
-    used = _seed(repo, context, unfinished) if seed is None else seed
+    used = _seed(repo, context, unfinished) if options.seed is None else options.seed
     result = _run_all(run, agenda, used)
     keep_bounded(repo, context)
-    return result
+    return result if pusher is None else replace(result, pushes=tuple(pusher.pushed))
 
 
-def _check(tasks: Sequence[str], iterations: int, seed: int | None) -> None:
+def _check(tasks: Sequence[str], system: System) -> None:
     if not tasks:
         raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task sklearn:digits")
-    if iterations < 1:
-        raise InvalidInputError(f"Expected at least one iteration, got {iterations}.")
-    if seed is not None and abs(seed) > _LARGEST_SEED:
-        raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {seed}.")
+    for name in tasks:
+        _head(system, name)
+    if not system.roots:
+        raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
 
 
 def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
@@ -231,7 +213,7 @@ def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
     """Returns what goes on, if anything does; says under which settings, and what is dropped where that was asked."""
     name = head.task.name
     left = look(run.repo, workspace, head, run.asked)
-    if run.restart and left.kind not in {"none", "published"}:
+    if run.asked.restart and left.kind not in {"none", "published"}:
         if left.state is not None:
             dropped = left.state
             run.on_event(IterationDropped(task=name, iteration=dropped.iteration, generations=dropped.generation))

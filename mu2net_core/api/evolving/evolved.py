@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.publish import Published
+from mu2net_core.api.evolving.pushing import Pushed
 from mu2net_core.engine import IterationState, Tally, schedule_of
 from mu2net_core.events import IterationFinished, Schedule
 from mu2net_core.objects import Task
@@ -67,12 +68,14 @@ class EvolveResult:
         iterations: all that were finished, in order.
         not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
         left_out: the tasks that could not be improved, or not as often as asked.
+        pushes: what became of every push that was asked for, in order.
     """
 
     seed: int
     iterations: tuple[IterationResult, ...]
     not_begun: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    pushes: tuple[Pushed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

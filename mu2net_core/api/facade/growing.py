@@ -10,6 +10,7 @@ from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
     from mu2net_core.api.evolving.evolve import EvolveResult
+    from mu2net_core.api.evolving.pushing import Pushed
     from mu2net_core.api.evolving.replay import ReplayReport
     from mu2net_core.api.models.add_root import RootResult
     from mu2net_core.api.sharing.purge import PurgeReport
@@ -160,8 +161,8 @@ class Growing(Held):
 
     def evolve(
         self,
-        *,
         tasks: Sequence[str] | None = None,
+        *,
         iterations: int = 1,
         generations: int | None = None,
         children: int | None = None,
@@ -169,7 +170,9 @@ class Growing(Held):
         seed: int | None = None,
         budget_s: float | None = None,
         restart: bool = False,
+        push: bool = False,
         on_event: Callable[[Event], None] = ignore,
+        on_push: Callable[[Pushed], None] = ignore,
     ) -> EvolveResult:
         """Improves tasks by evolution: the main job. What was interrupted goes on after its last finished generation.
 
@@ -183,22 +186,23 @@ class Growing(Held):
             budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
                 ends with the best there is.
             restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
+            push: whether each task is pushed, to ``origin`` or the only remote, when an iteration of it is over; a push
+                that fails stops nothing: it is a warning, and told in the result.
             on_event: told of everything that happens; ``m.GenerationFinished`` and its like say what.
+            on_push: told what became of each push.
 
         Raises:
-            NotFoundError: no such task.
+            NotFoundError: no such task, or no remote to push to.
             InvalidInputError: a number or setting that cannot be right.
             SearchError: no task at all, no root, or no child that trained to a finite loss.
             ConflictError: another process evolves the same task in this working copy, or an interrupted iteration
                 began otherwise than asked for now.
         """
         from mu2net_core.api.evolving.evolve import evolve
+        from mu2net_core.api.iterations.options import EvolveOptions
         from mu2net_core.api.looking.tasks import tasks as every
 
-        return evolve(
-            self.repository,
-            self.context,
-            tasks=[info.name for info in every(self.repository)] if tasks is None else tasks,
+        options = EvolveOptions(
             iterations=iterations,
             generations=generations,
             children=children,
@@ -206,8 +210,10 @@ class Growing(Held):
             seed=seed,
             budget_s=budget_s,
             restart=restart,
-            on_event=on_event,
+            push=push,
         )
+        names = [info.name for info in every(self.repository)] if tasks is None else tasks
+        return evolve(self.repository, self.context, names, options, on_event=on_event, on_push=on_push)
 
     def replay(self, revision: str, *, on_event: Callable[[Event], None] = ignore) -> ReplayReport:
         """Does the iteration of a commit again and says whether the same comes out; changes nothing.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
+from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.iterations.resume import Left, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.events import IterationsQueued
 from mu2net_core.objects import System
@@ -15,7 +16,7 @@ __all__ = ["agenda_of", "queued", "unfinished_of"]
 
 
 def unfinished_of(
-    repo: Repository, context: Context, system: System, tasks: Sequence[str], asked: Asked
+    repo: Repository, context: Context, system: System, tasks: Sequence[str], asked: EvolveOptions
 ) -> dict[str, Left]:
     """Returns what is left of an iteration of each of ``tasks`` that will go on.
 

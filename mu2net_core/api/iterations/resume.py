@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings, digest_of, recorded_preset
 from mu2net_core.api.iterations.running import is_published, why_stuck
 from mu2net_core.api.iterations.workspace import Workspace
@@ -26,23 +27,7 @@ from mu2net_core.objects import Head
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 
-__all__ = ["Asked", "Left", "look", "refuse"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the user asks of an iteration; None: as it began, or as the settings say if it begins now."""
-
-    seed: int | None = None
-    generations: int | None = None
-    children: int | None = None
-    validations: int | None = None
-
-    @property
-    def options(self) -> str:
-        """The same as options of the command line, after a space each."""
-        given = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return "".join(f" --{name} {value}" for name, value in given if value is not None)
+__all__ = ["Left", "look", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +53,7 @@ class Left:
         return self.kind in {"other", "stuck"}
 
 
-def look(repo: Repository, workspace: Workspace, head: Head, asked: Asked) -> Left:
+def look(repo: Repository, workspace: Workspace, head: Head, asked: EvolveOptions) -> Left:
     """Returns what is left of an iteration of a task, and whether it can go on; changes nothing.
 
     More generations than it began with can be asked for: each of them depends on those before it alone.
@@ -91,7 +76,7 @@ def look(repo: Repository, workspace: Workspace, head: Head, asked: Asked) -> Le
     return _as_asked(state, asked) if stuck is None else Left(kind="stuck", state=state, reason=stuck)
 
 
-def _as_asked(state: IterationState, asked: Asked) -> Left:
+def _as_asked(state: IterationState, asked: EvolveOptions) -> Left:
     """Returns whether a state goes on under the settings it began with, and as asked."""
     try:
         preset = recorded_preset(state.preset, state.changed)
@@ -103,7 +88,7 @@ def _as_asked(state: IterationState, asked: Asked) -> Left:
     return _grown(state, preset, asked) if reason is None else Left(kind="other", state=state, reason=reason)
 
 
-def refuse(context: Context, lefts: Mapping[str, Left], asked: Asked) -> None:
+def refuse(context: Context, lefts: Mapping[str, Left], asked: EvolveOptions) -> None:
     """Raises if unfinished iterations, by task, cannot go on as asked; says how to go on, and how to drop them.
 
     Raises:
@@ -113,7 +98,7 @@ def refuse(context: Context, lefts: Mapping[str, Left], asked: Asked) -> None:
     if not bad:
         return
     others = [task for task, left in bad.items() if left.kind == "other"]
-    drop = f"{_command(context, tuple(bad))} --restart{asked.options}"
+    drop = f"{_command(context, tuple(bad))} --restart{asked.words}"
     go_on = f"To go on with what it began with: {_command(context, others)}. " if others else ""
     raise ConflictError(
         " ".join(_refusal(task, left) for task, left in bad.items()) + " Nothing was changed.",
@@ -135,7 +120,7 @@ def _command(context: Context, tasks: Sequence[str]) -> str:
     return f"{context.program} evolve{''.join(f' --task {shlex.quote(task)}' for task in tasks)}"
 
 
-def _difference(state: IterationState, preset: Preset, asked: Asked) -> str | None:
+def _difference(state: IterationState, preset: Preset, asked: EvolveOptions) -> str | None:
     """Returns what was asked for otherwise when ``state`` began, in words; None if it can go on."""
     began = {"seed": state.seed, "children": state.children, "validations": preset.training.validations}
     changed = [
@@ -148,7 +133,7 @@ def _difference(state: IterationState, preset: Preset, asked: Asked) -> str | No
     return "; ".join(changed) or None
 
 
-def _grown(state: IterationState, preset: Preset, asked: Asked) -> Left:
+def _grown(state: IterationState, preset: Preset, asked: EvolveOptions) -> Left:
     """Returns what goes on: with more generations, if they are asked for, as if it had begun with them."""
     if asked.generations is None or asked.generations == state.generations:
         return Left(kind="ready", state=state, preset=preset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,13 +16,16 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolve import EvolveResult, evolve
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.events import Event
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
@@ -58,6 +61,9 @@ SMALL = {"generations": 2, "children": 2, "validations": 1}
 """The shortest evolution that still has everything in it."""
 
 
+Listener = Callable[[Event], None]
+
+
 @dataclass(frozen=True)
 class World:
     """A folder to work in, and a context in it whose clock ticks once per look."""
@@ -81,8 +87,15 @@ class World:
     def open(self, name: str = "repo") -> Repository:
         return open_repository(self.folder / name / ".mu2net")
 
-    def evolve(self, repo: Repository, **options: Any) -> EvolveResult:
-        return evolve(repo, self.context, **{"tasks": ["digits"], **SMALL, **options})
+    def evolve(
+        self,
+        repo: Repository,
+        tasks: Sequence[str] = ("digits",),
+        *,
+        on_event: Listener = ignore,
+        **options: Any,
+    ) -> EvolveResult:
+        return evolve(repo, self.context, tasks, EvolveOptions(**{**SMALL, **options}), on_event=on_event)
 
     def is_clean(self, repo: Repository) -> bool:
         """Returns whether the repository has no problem and nothing of an unfinished iteration on digits."""

@@ -9,6 +9,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.setup.init import init
@@ -108,7 +109,7 @@ def test_the_same_seed_gives_the_same_model_another_seed_another(planted, grown_
 def test_a_capped_population_leaves_a_whole_lineage(planted) -> None:
     repo = planted.open()
     context = replace(planted.context, environ={**planted.context.environ, "MU2NET_EVOLVE_POPULATION_CAP": "1"})
-    evolve(repo, context, tasks=["digits"], generations=3, **SMALL, seed=1)
+    evolve(repo, context, ["digits"], EvolveOptions(generations=3, **SMALL, seed=1))
     _, model = head_model(repo)
     assert model.parent != model.root
     while model.parent is not None:
@@ -231,7 +232,7 @@ def test_a_task_that_others_made_and_that_cannot_be_improved_keeps_no_other_from
     evolve_sample(repo, "sounds", score=0.5)
     others = ["aaa", "damaged", "sounds", "texts"]
     context = replace(planted.context, warn=warned.append)
-    result = evolve(repo, context, tasks=[*others, "digits"], seed=1, generations=1, **SMALL)
+    result = evolve(repo, context, [*others, "digits"], EvolveOptions(seed=1, generations=1, **SMALL))
     assert [one.task for one in result.iterations] == ["digits"]
     assert result.left_out == tuple(others)
     told = (
@@ -245,7 +246,7 @@ def test_a_task_that_others_made_and_that_cannot_be_improved_keeps_no_other_from
     for task in result.left_out:
         assert any(line.startswith(f"{task} is left out: ") for line in warned)
     with pytest.raises(DataError, match="aaa"):
-        evolve(repo, context, tasks=["aaa", "damaged"], seed=1, **SMALL)
+        evolve(repo, context, ["aaa", "damaged"], EvolveOptions(seed=1, **SMALL))
 
 
 def test_when_the_budget_is_spent_the_iteration_at_hand_is_finished_and_no_other_begun(grown) -> None:
@@ -294,7 +295,7 @@ def test_without_a_root_there_is_nothing_to_begin_from(world) -> None:
     repo = here.open()
     add_task(repo, here.context, "sklearn:digits")
     with pytest.raises(SearchError, match="no root model") as caught:
-        evolve(repo, here.context, tasks=["digits"])
+        evolve(repo, here.context, ["digits"])
     assert caught.value.hint == "Finish it: mu2net init"
 
 
@@ -346,6 +347,6 @@ def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, 
         shutil.copytree(planted_folder, tmp_path / name)
         here = world(MU2NET_CACHE_DIR=str(cache))
         repo = open_repository(tmp_path / name / "repo" / ".mu2net")
-        evolve(repo, here.context, tasks=["digits"], seed=1, generations=1, **SMALL)
+        evolve(repo, here.context, ["digits"], EvolveOptions(seed=1, generations=1, **SMALL))
         kept.append({path.name for path in (cache / "xla").iterdir() if not path.name.endswith("-atime")})
     assert kept[0] == kept[1] != set()

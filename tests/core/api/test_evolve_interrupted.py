@@ -71,7 +71,7 @@ def test_without_options_it_goes_on_with_its_own_whatever_the_settings_are_now(
     interrupted(planted, repo, seed=1)
     now = world(MU2NET_EVOLVE_BATCH_SIZE="16", MU2NET_EVOLVE_GENERATIONS="7", MU2NET_SPACE_MOMENTUM="[0.9]")
     context = replace(now.context, warn=warnings.append)
-    (iteration,) = evolve(repo, context, tasks=["digits"]).iterations
+    (iteration,) = evolve(repo, context, ["digits"]).iterations
     assert iteration.model == expected.model_id
     assert (iteration.seed, iteration.generations, iteration.done) == (1, 2, 2)
     commit = repo.objects.commit(iteration.commit)

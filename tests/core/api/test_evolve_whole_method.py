@@ -15,6 +15,7 @@ import pytest
 
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.models.predict import Predictor
 from mu2net_core.api.setup.init import init
@@ -74,7 +75,7 @@ def _with(context: Any, **changed: Any) -> Any:
 
 def evolved(world: Any, repo: Repository, **options: Any) -> Model:
     sizes = {"generations": 1, "children": 2, "validations": 1, "seed": 1, **options}
-    (iteration,) = evolve(repo, world.context, tasks=["light"], **sizes).iterations
+    (iteration,) = evolve(repo, world.context, ["light"], EvolveOptions(**sizes)).iterations
     model = repo.objects.model(iteration.model)
     assert evaluate(repo, world.context, "light").accuracy == model.test_quality
     assert fsck(repo, world.context).is_clean
@@ -167,4 +168,4 @@ def test_a_space_with_models_that_cannot_be_built_says_so_before_anything_is_tra
     with pytest.raises(
         InvalidInputError, match=r"image_size = 10, which space.image_size lists(.|\n)*multiple of patch 4"
     ):
-        evolve(repo, spoilt, tasks=["light"])
+        evolve(repo, spoilt, ["light"])

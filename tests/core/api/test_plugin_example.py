@@ -15,6 +15,7 @@ import pytest
 
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
@@ -91,7 +92,7 @@ def test_from_python_it_evolves_goes_on_and_can_be_repeated(world, seen: Path) -
     init(Path("repo"), here.context, preset="vit-mini")
     repo = here.open()
     add_task(repo, here.context, "shapes:bars", name="bars", validation="train[:25%]", train="train[25%:]")
-    evolve(repo, here.context, tasks=["bars"], seed=1, generations=2, children=2, validations=1, iterations=2)
+    evolve(repo, here.context, ["bars"], EvolveOptions(seed=1, generations=2, children=2, validations=1, iterations=2))
     head = load_system(repo).heads["bars"]
     model, commit = head.model, head.commit
     assert model is not None
@@ -119,11 +120,11 @@ def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
     ):
         context = replace(grown.context, environ={**grown.context.environ, variable: SETTINGS[variable]})
         with pytest.raises(InvalidInputError, match=complaint):
-            evolve(repo, context, tasks=["digits"])
+            evolve(repo, context, ["digits"])
     with pytest.raises(PluginError, match=r"No search method 'greedy' is installed; there are mu2net-plus, random"):
         replay(repo, grown.context, theirs)
     with pytest.raises(Mu2netError, match="Unknown kind of data source 'shapes'"):
-        evolve(repo, grown.context, tasks=["bars"], generations=1, children=1, validations=1)
+        evolve(repo, grown.context, ["bars"], EvolveOptions(generations=1, children=1, validations=1))
     assert fsck(repo, grown.context).problems == ()
 
 

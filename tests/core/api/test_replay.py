@@ -10,6 +10,7 @@ import pytest
 from mu2net_core.api.evolving.comparison import Replayed, first_difference, outcome_of, surroundings
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.running import running_tips
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.machine.machine import num_cores, processor
@@ -156,7 +157,9 @@ def test_a_system_that_moves_between_generations_is_seen_again_as_it_was(grown) 
     def move(event) -> None:
         if isinstance(event, GenerationFinished) and event.generation == 0:
             add_task(grown.open(), grown.context, "sklearn:digits", name="other")
-            evolve(grown.open(), grown.context, tasks=["other"], generations=1, children=1, validations=1, seed=5)
+            evolve(
+                grown.open(), grown.context, ["other"], EvolveOptions(generations=1, children=1, validations=1, seed=5)
+            )
 
     (iteration,) = grown.evolve(repo, seed=SEED, generations=3, on_event=move).iterations
     commit = commit_of(repo, iteration.commit)

@@ -8,8 +8,9 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.publish import move_head
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import digest_of, recorded_preset
-from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
+from mu2net_core.api.iterations.resume import Left, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
@@ -55,7 +56,7 @@ def head_of(repo: Repository) -> Head:
 
 
 def found(workspace: Workspace, **asked: int) -> Left:
-    return look(workspace.repo, workspace, head_of(workspace.repo), Asked(**asked))
+    return look(workspace.repo, workspace, head_of(workspace.repo), EvolveOptions(**asked))
 
 
 def test_nothing_is_left_where_nothing_was_begun(workspace: Workspace) -> None:
@@ -103,7 +104,7 @@ def test_asked_for_otherwise_it_is_refused_and_stays(
     assert (left.kind, left.reason, left.state) == ("other", reason, before)
     options = "".join(f" --{name} {value}" for name, value in asked.items())
     with pytest.raises(ConflictError, match=reason) as caught:
-        refuse(replace(context, program="mu2net -C here"), {"a": left}, Asked(**asked))
+        refuse(replace(context, program="mu2net -C here"), {"a": left}, EvolveOptions(**asked))
     hint = caught.value.hint or ""
     assert "To go on with what it began with: mu2net -C here evolve --task a. " in hint
     assert hint.endswith(f"To drop what it trained and begin anew: mu2net -C here evolve --task a --restart{options}")
@@ -115,7 +116,7 @@ def stuck(workspace: Workspace, context: Context) -> str:
     left = found(workspace)
     assert left.kind == "stuck"
     with pytest.raises(ConflictError) as caught:
-        refuse(context, {"a": left}, Asked())
+        refuse(context, {"a": left}, EvolveOptions())
     assert caught.value.hint == "To drop what it trained and begin anew: mu2net evolve --task a --restart"
     return caught.value.message
 
@@ -151,7 +152,7 @@ def test_what_died_while_cleaning_up_was_published(workspace: Workspace, context
     move_head(repo, context, "a", repo.objects.put(done))
     left = found(workspace, seed=8)
     assert left.kind == "published"
-    refuse(context, {"a": left}, Asked(seed=8))
+    refuse(context, {"a": left}, EvolveOptions(seed=8))
 
 
 def test_what_cannot_be_read_is_refused_and_stays_to_be_looked_at(workspace: Workspace, context: Context) -> None:
