@@ -30,7 +30,7 @@ class Fingerprint:
 
     def add(self, stored: Stored) -> bytes:
         """Takes one example in, and returns its image's bytes."""
-        image = stored.image
+        image = stored.input
         shape = () if isinstance(image, bytes) else image.shape
         data = image if isinstance(image, bytes) else image.tobytes()
         self._hash.update(struct.pack(f"<iI{len(shape)}QQ", stored.label, len(shape), *shape, len(data)) + data)
@@ -84,9 +84,9 @@ def load_split(
     labels = np.empty(wanted.num_examples, np.int32)
     values = range_of(task.options)
     for index, stored in enumerate(checked(source, task, split, verify=verify)):
-        images[index] = fit(as_pixels(stored.image, stored.name, values), size, channels)
+        images[index] = fit(as_pixels(stored.input, stored.name, values), size, channels)
         labels[index] = stored.label
-    return Examples(images=images, labels=labels)
+    return Examples(inputs=images, labels=labels)
 
 
 def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None) -> Source:

@@ -27,12 +27,12 @@ class Stored:
 
     Attributes:
         name: says which one it is in messages: a relative path, or ``train[17]``.
-        image: an encoded file's bytes, or a uint8 array [H, W] or [H, W, C].
+        input: an encoded file's bytes, or a uint8 array [H, W] or [H, W, C].
         label: index into the source's classes; not checked yet.
     """
 
     name: str
-    image: bytes | np.ndarray
+    input: bytes | np.ndarray
     label: int
 
 
@@ -159,17 +159,17 @@ class Examples:
     """Examples ready for a model.
 
     Attributes:
-        images: [N, H, W, C] uint8.
+        inputs: [N, H, W, C] uint8.
         labels: [N] int32.
     """
 
-    images: np.ndarray
+    inputs: np.ndarray
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim != 4:
-            raise ValueError(f"images: expected uint8 [N, H, W, C], got {self.images.dtype} {self.images.shape}")
-        if self.labels.dtype != np.int32 or self.labels.shape != self.images.shape[:1]:
+        if self.inputs.dtype != np.uint8 or self.inputs.ndim != 4:
+            raise ValueError(f"inputs: expected uint8 [N, H, W, C], got {self.inputs.dtype} {self.inputs.shape}")
+        if self.labels.dtype != np.int32 or self.labels.shape != self.inputs.shape[:1]:
             raise ValueError(f"labels: expected int32 [N], got {self.labels.dtype} {self.labels.shape}")
 
     def __len__(self) -> int:

@@ -158,9 +158,9 @@ class ExampleStream:
         labels = np.empty(len(numbers), np.int32)
         for place, stored in enumerate(self._examples.take(numbers)):
             check_label(stored, self._task.output.size)
-            images[place] = fit(as_pixels(stored.image, stored.name, self._values), self._shape[:2], self._shape[2])
+            images[place] = fit(as_pixels(stored.input, stored.name, self._values), self._shape[:2], self._shape[2])
             labels[place] = stored.label
-        return Examples(images=images, labels=labels)
+        return Examples(inputs=images, labels=labels)
 
 
 def _rechunk(blocks: Any, count: int, chunk: int, shape: tuple[int, int, int]) -> Iterator[Examples]:
@@ -174,7 +174,7 @@ def _rechunk(blocks: Any, count: int, chunk: int, shape: tuple[int, int, int]) -
                 if used == len(block):
                     block, used = next(reader), 0
                 taken = min(len(block) - used, wanted - filled)
-                images[filled : filled + taken] = block.images[used : used + taken]
+                images[filled : filled + taken] = block.inputs[used : used + taken]
                 labels[filled : filled + taken] = block.labels[used : used + taken]
                 filled, used = filled + taken, used + taken
-            yield Examples(images=images, labels=labels)
+            yield Examples(inputs=images, labels=labels)

@@ -38,11 +38,11 @@ class Survey:
     def look(self, stored: Stored) -> tuple[int, int, int] | None:
         """Returns height, width and channels of an example, None if its image is broken."""
         self._num_images += 1
-        if not isinstance(stored.image, bytes):
-            height, width = stored.image.shape[:2]
-            return height, width, stored.image.shape[2] if stored.image.ndim == 3 else 1
+        if not isinstance(stored.input, bytes):
+            height, width = stored.input.shape[:2]
+            return height, width, stored.input.shape[2] if stored.input.ndim == 3 else 1
         try:
-            picture = decode(stored.image, stored.name, self._values)
+            picture = decode(stored.input, stored.name, self._values)
         except DataError as exc:
             self._broken.append(exc)
             return None

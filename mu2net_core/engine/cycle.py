@@ -128,20 +128,20 @@ class Supply:
 
     def _read(self, count: int, room: int, seed: int) -> Iterator[Pairs]:
         for examples in self.data.train.shuffled(count, chunk=room, seed=seed):
-            yield examples.images, examples.labels
+            yield examples.inputs, examples.labels
 
-    def _prepared(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """Returns what the layers above get of images [M, ...], of which E at a time are changed and looked at."""
+    def _prepared(self, inputs: np.ndarray, seed: int) -> np.ndarray:
+        """Returns what the layers above get of inputs [M, ...], of which E at a time are changed and looked at."""
         if self.augmentation is None and not self.frozen.ids:
-            return images
+            return inputs
         size, programs, parts = self.frozen.batch, self.programs, []
-        for begin in range(0, len(images), size):
-            part = programs.placement.put(extended(images[begin : begin + size], size))
+        for begin in range(0, len(inputs), size):
+            part = programs.placement.put(extended(inputs[begin : begin + size], size))
             if self.augmentation is not None:
                 words = programs.placement.put(seed_words(derive_seed(seed, begin)))
                 part = programs.run("augment", _augment, part, self.augmentation, words)
             parts.append(through(self.frozen, part, programs))
-        return np.concatenate([np.asarray(part) for part in parts])[: len(images)]
+        return np.concatenate([np.asarray(part) for part in parts])[: len(inputs)]
 
     @property
     def _made(self) -> jax.ShapeDtypeStruct:

@@ -197,17 +197,17 @@ class SizedData:
         return size
 
 
-def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
-    """Returns what the frozen part makes of ``images`` [E, ...]."""
+def through(frozen: Frozen, inputs: jax.Array, programs: Programs) -> jax.Array:
+    """Returns what the frozen part makes of ``inputs`` [E, ...]."""
     if not frozen.ids:
-        return images
-    return programs.placement.put(programs.activations(frozen.specs, frozen.row(), images, above=frozen.above))
+        return inputs
+    return programs.placement.put(programs.activations(frozen.specs, frozen.row(), inputs, above=frozen.above))
 
 
 def hold(examples: Examples, batch: int, programs: Programs) -> Held:
     """Returns examples on the device, padded to ``batch``."""
-    images = programs.placement.put(extended(examples.images, batch))
-    return Held(inputs=images, labels=np.asarray(examples.labels))
+    inputs = programs.placement.put(extended(examples.inputs, batch))
+    return Held(inputs=inputs, labels=np.asarray(examples.labels))
 
 
 def extended(array: np.ndarray, size: int) -> np.ndarray:

@@ -35,7 +35,7 @@ def main() -> None:
     folder = data_folder(None, os.environ)
     task = describe_task("cmaterdb/bangla", data_dir=folder).task
     train, validation = [load_split(task, name, size=(32, 32), data_dir=folder) for name in ("train", "validation")]
-    images, labels, held_out = train.images, train.labels, Resident(validation)
+    images, labels, held_out = train.inputs, train.labels, Resident(validation)
     preset, programs = PRESETS["vit-ti0"], Programs(family=VisionTransformer())
     specs = programs.family.layers(preset.architecture.config, {"num_layers": 1}, task.output.size)
     settings, objective = OptimizerSettings.of(preset.space.defaults, 32), objective_of(task)

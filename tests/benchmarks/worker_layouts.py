@@ -56,7 +56,7 @@ def took(strategy: str, small: bool) -> float:
     ]
     rng, count = np.random.default_rng(0), 64 if small else 2048
     examples = Examples(
-        images=rng.integers(0, 256, (count, side, side, 3), np.uint8), labels=np.arange(count, dtype=np.int32) % 10
+        inputs=rng.integers(0, 256, (count, side, side, 3), np.uint8), labels=np.arange(count, dtype=np.int32) % 10
     )
     data = TaskData(
         load=lambda _split, _input_spec: Resident(examples), validation_cap=500, resident_bytes=2**40, kept_bytes=0

@@ -32,7 +32,7 @@ def _draw(split: str, number: int) -> Stored:
     rng = np.random.Generator(np.random.PCG64(derive_seed(0, split, number)))
     image, label, place = rng.integers(0, 100, (_SIDE, _SIDE)), number % 2, rng.integers(_SIDE)
     image[(slice(None), place) if label else place] += 150
-    return Stored(name=f"{split}[{number}]", image=image.astype(np.uint8), label=label)
+    return Stored(name=f"{split}[{number}]", input=image.astype(np.uint8), label=label)
 
 
 def open_shapes(rest: str, *, options: Options, data_dir: str | None) -> Source:

@@ -52,7 +52,7 @@ class DigitsSource:
         return StoredExamples(
             slices,
             lambda _, index: Stored(
-                name=f"all[{index}]", image=self._images[index], label=label(int(self._digits[index]))
+                name=f"all[{index}]", input=self._images[index], label=label(int(self._digits[index]))
             ),
         )
 

@@ -94,7 +94,7 @@ class FolderSource:
         def fetch(split: str, index: int) -> Stored:
             file = listing.files[split][index]
             path = listing.tree.path(file)
-            return Stored(name=str(path), image=read_regular(path), label=labels[listing.layout.placed[file][1]])
+            return Stored(name=str(path), input=read_regular(path), label=labels[listing.layout.placed[file][1]])
 
         return StoredExamples(slices, fetch)
 

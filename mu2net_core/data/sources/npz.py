@@ -59,7 +59,7 @@ class NpzSource:
 
         def fetch(split: str, index: int) -> Stored:
             (images, labels), place = splits[split], orders[split][index]
-            return Stored(name=f"{split}[{place}]", image=images[place], label=int(labels[place]))
+            return Stored(name=f"{split}[{place}]", input=images[place], label=int(labels[place]))
 
         return StoredExamples(slices, fetch)
 

@@ -77,7 +77,7 @@ class TfdsSource:
             some = indices[start : start + together]
             for index, record in zip(some, self._fetch(records, some), strict=True):
                 name = f"{self.uri} {split}[{index}]"
-                yield Stored(name=name, image=record[self._image], label=int(record[self._label]))
+                yield Stored(name=name, input=record[self._image], label=int(record[self._label]))
 
     def _records(self, split: str) -> Any:
         """Returns a split's records by number; opened once, because an index of them is held in memory."""

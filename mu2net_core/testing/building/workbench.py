@@ -60,7 +60,7 @@ def coloured_images(count: int, num_classes: int, seed: int) -> Examples:
     labels = np.arange(count, dtype=np.int32) % num_classes
     images = rng.integers(0, 160, (count, 2, 2, 3))
     images[np.arange(count), :, :, labels % 3] += 60
-    return Examples(images=images.astype(np.uint8), labels=labels)
+    return Examples(inputs=images.astype(np.uint8), labels=labels)
 
 
 @dataclass(slots=True)

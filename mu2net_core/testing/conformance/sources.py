@@ -25,7 +25,7 @@ def _told(examples: Iterable[Stored]) -> list[tuple[str, int, bytes]]:
 
 
 def _bytes(one: Stored) -> bytes:
-    return one.image if isinstance(one.image, bytes) else repr(one.image.shape).encode() + one.image.tobytes()
+    return one.input if isinstance(one.input, bytes) else repr(one.input.shape).encode() + one.input.tobytes()
 
 
 def _beginnings(source: Source) -> list[Slice]:
@@ -61,9 +61,9 @@ class SourceTests:
         for one in source.read(_beginnings(source)):
             assert one.label in labels
             assert one.name
-            if not isinstance(one.image, bytes):
-                assert one.image.dtype == np.uint8
-                assert one.image.ndim in {2, 3}
+            if not isinstance(one.input, bytes):
+                assert one.input.dtype == np.uint8
+                assert one.input.ndim in {2, 3}
 
     def test_no_two_examples_have_the_same_name(self, open_source: _Open) -> None:
         source = open_source()

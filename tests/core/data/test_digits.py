@@ -36,16 +36,16 @@ def test_related_tasks_have_the_same_images_and_other_labels(digits: Task) -> No
         task = describe_task(f"sklearn:digits/{name}").task
         other = load_split(task, "test", size=(8, 8))
         assert task.output.size == 2
-        assert np.array_equal(other.images, test.images)
+        assert np.array_equal(other.inputs, test.inputs)
         assert np.array_equal(other.labels, relabel(test.labels))
 
 
 def test_every_split_has_every_digit_and_the_full_range_of_grey(digits: Task) -> None:
     for split in digits.splits:
         examples = load_split(digits, split, size=(32, 32))
-        assert examples.images.shape[1:] == (32, 32, 3)
+        assert examples.inputs.shape[1:] == (32, 32, 3)
         assert np.bincount(examples.labels, minlength=10).min() > 20
-        assert (examples.images.min(), examples.images.max()) == (0, 255)
+        assert (examples.inputs.min(), examples.inputs.max()) == (0, 255)
 
 
 def test_an_unknown_name_gets_near_ones() -> None:
@@ -57,11 +57,11 @@ def test_an_unknown_name_gets_near_ones() -> None:
 def test_a_fingerprint_tells_label_shape_and_bytes_apart() -> None:
     pixels = np.arange(6, dtype=np.uint8)
     examples = [
-        Stored(name="a", image=pixels.reshape(2, 3), label=0),
-        Stored(name="a", image=pixels.reshape(3, 2), label=0),
-        Stored(name="a", image=pixels.reshape(2, 3), label=1),
-        Stored(name="a", image=pixels.tobytes(), label=0),
-        Stored(name="a", image=(pixels + 1).reshape(2, 3), label=0),
+        Stored(name="a", input=pixels.reshape(2, 3), label=0),
+        Stored(name="a", input=pixels.reshape(3, 2), label=0),
+        Stored(name="a", input=pixels.reshape(2, 3), label=1),
+        Stored(name="a", input=pixels.tobytes(), label=0),
+        Stored(name="a", input=(pixels + 1).reshape(2, 3), label=0),
     ]
     digests = set()
     for example in examples:

@@ -38,9 +38,9 @@ def test_any_slice_is_a_fair_sample_and_the_same_every_time(cats: Path) -> None:
     task = describe_task(f"folder:{cats}").task
     train = load_split(task, "train", size=(6, 6))
     assert 0.3 < train.labels.mean() < 0.7
-    assert (train.images[:, 0, 0, 0] >= 100).tolist() == (train.labels == 1).tolist()
+    assert (train.inputs[:, 0, 0, 0] >= 100).tolist() == (train.labels == 1).tolist()
     again = load_split(task, "train", size=(6, 6))
-    assert np.array_equal(train.images, again.images)
+    assert np.array_equal(train.inputs, again.inputs)
 
 
 def test_deeper_classes_are_named_by_their_path(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_sizes_and_modes_may_vary(cats: Path) -> None:
     put_image(cats / "cat" / "big.png", 7, size=(9, 12), mode="RGB")
     task = describe_task(f"folder:{cats}").task
     assert task.input == objects.Image(height=None, width=None, channels=3)
-    assert load_split(task, "train", size=(8, 4)).images.shape[1:] == (8, 4, 3)
+    assert load_split(task, "train", size=(8, 4)).inputs.shape[1:] == (8, 4, 3)
 
 
 def test_a_corrupt_image_is_named_and_skipped_on_request(cats: Path) -> None:
@@ -157,7 +157,7 @@ def test_the_data_may_lie_elsewhere_on_another_machine(cats: Path, tmp_path_fact
         load_split(task, "test", size=(6, 6))
     assert "mu2net config set data." in str(error.value.hint)
     found = load_split(task, "test", size=(6, 6), uri=f"folder:{moved}")
-    assert np.array_equal(found.images, expected.images)
+    assert np.array_equal(found.inputs, expected.inputs)
 
 
 def test_encoded_bytes_count_not_the_decoder(cats: Path) -> None:

@@ -39,7 +39,7 @@ class Plugin(Source):
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:
             for index in range(part.start, part.stop):
-                yield Stored(name=f"all[{index}]", image=bytes([index]), label=index % 2)
+                yield Stored(name=f"all[{index}]", input=bytes([index]), label=index % 2)
 
 
 def some_source(kind: str, folder: Path) -> Source:
@@ -65,7 +65,7 @@ def test_examples_by_number_are_those_that_are_read(tmp_path: Path, kind: str) -
         found, expected = examples[index], read[index]
         assert taken.name == found.name
         assert (found.name, found.label) == (expected.name, expected.label)
-        assert np.array_equal(found.image, expected.image)
+        assert np.array_equal(found.input, expected.input)
     for index in (-1, 10):
         with pytest.raises(IndexError, match="expected 0 to 9"):
             examples[index]
@@ -78,16 +78,16 @@ def test_no_slices_are_no_examples() -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "match"),
     [
-        (np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int32), "images: expected uint8"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int32), "images: expected uint8"),
+        (np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int32), "inputs: expected uint8"),
+        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int32), "inputs: expected uint8"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int64), "labels: expected int32"),
         (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(3, np.int32), "labels: expected int32"),
     ],
 )
 def test_examples_have_one_shape_and_type(images: np.ndarray, labels: np.ndarray, match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        Examples(images=images, labels=labels)
-    assert len(Examples(images=np.zeros((2, 4, 4, 3), np.uint8), labels=np.zeros(2, np.int32))) == 2
+        Examples(inputs=images, labels=labels)
+    assert len(Examples(inputs=np.zeros((2, 4, 4, 3), np.uint8), labels=np.zeros(2, np.int32))) == 2
 
 
 @pytest.mark.parametrize("num_examples", [0, 10**13])

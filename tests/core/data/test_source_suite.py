@@ -59,7 +59,7 @@ class Numbers(Source):
 
     def one(self, split: str, number: int) -> Stored:
         image = np.full((1, 1), number, np.uint8)
-        return Stored(name=f"{split}[{number}]", image=image, label=number % 2)
+        return Stored(name=f"{split}[{number}]", input=image, label=number % 2)
 
 
 class TestNumbers(SourceTests):
@@ -103,7 +103,7 @@ class UnknownLabel(Numbers):
 
 class Floats(Numbers):
     def one(self, split: str, number: int) -> Stored:
-        return replace(super().one(split, number), image=np.ones((1, 1), np.float32))
+        return replace(super().one(split, number), input=np.ones((1, 1), np.float32))
 
 
 class SameName(Numbers):
@@ -113,7 +113,7 @@ class SameName(Numbers):
 
 class Shuffled(Numbers):
     def one(self, split: str, number: int) -> Stored:
-        return replace(super().one(split, number), image=np.full((1, 1), next(CALLS) % 251, np.uint8))
+        return replace(super().one(split, number), input=np.full((1, 1), next(CALLS) % 251, np.uint8))
 
 
 class Sorted(Numbers):

@@ -57,7 +57,7 @@ def test_its_examples_are_those_the_catalogue_gives(telugu: Task, data_dir: str)
     found = load_split(telugu, "train", size=(32, 32), data_dir=data_dir)
     assert found.labels[:25].tolist() == [example["label"] for example in source]
     validation = load_split(telugu, "validation", size=(16, 16), data_dir=data_dir)
-    assert validation.images.shape == (500, 16, 16, 3)
+    assert validation.inputs.shape == (500, 16, 16, 3)
     assert np.bincount(validation.labels, minlength=10).min() > 20
 
 
@@ -72,7 +72,7 @@ def test_its_examples_by_number_and_streamed_are_those_that_are_loaded(
     assert list(examples.take(range(499, 0, -7))) == read[499:0:-7]
     loaded = load_split(telugu, "validation", size=(16, 16), data_dir=data_dir)
     stream = ExampleStream(telugu, "validation", size=(16, 16), data_dir=data_dir)
-    assert np.array_equal(np.concatenate([part.images for part in stream.in_order(chunk=64)]), loaded.images)
+    assert np.array_equal(np.concatenate([part.inputs for part in stream.in_order(chunk=64)]), loaded.inputs)
     drawn = np.concatenate([part.labels for part in stream.shuffled(500, chunk=64, seed=1)])
     assert np.array_equal(np.bincount(drawn), np.bincount(loaded.labels))
 

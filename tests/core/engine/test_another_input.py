@@ -115,7 +115,7 @@ class TestWordFamily(FamilyTests):
 class Texts:
     """Sentences of which each has words of one half of the vocabulary, and which half that is."""
 
-    images: np.ndarray
+    inputs: np.ndarray
     labels: np.ndarray
 
     @classmethod
@@ -143,7 +143,7 @@ class Feed:
 
     def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Texts]:
         for begin in range(0, limit or len(self.texts), chunk):
-            yield Texts(self.texts.images[begin : begin + chunk], self.texts.labels[begin : begin + chunk])
+            yield Texts(self.texts.inputs[begin : begin + chunk], self.texts.labels[begin : begin + chunk])
 
 
 SPLITS = {"train": Feed(Texts.drawn(48, 1)), "validation": Feed(Texts.drawn(30, 2))}
@@ -213,7 +213,7 @@ def test_where_absent_outputs_would_count_a_head_has_none(plan_of) -> None:
     own = Workbench(programs=Programs(family=FAMILY))
     root = own.root(preset=PRESET)
     both = {
-        name: Feed(Texts(feed.texts.images, np.stack([feed.texts.labels, 1 - feed.texts.labels], axis=1)))
+        name: Feed(Texts(feed.texts.inputs, np.stack([feed.texts.labels, 1 - feed.texts.labels], axis=1)))
         for name, feed in SPLITS.items()
     }
     shop = workshop(own, splits=both, output=Labels(names=("a", "b")), metric="f1")

@@ -179,7 +179,7 @@ def test_a_cycle_shows_every_example_and_fills_its_last_batch_with_other_ones(be
     train(bench, plan_of(bench.root(), ("embedding",)), programs=programs, batch_size=20, validations=1)
     (images,), steps = programs.seen, 3
     used = Counter(image.tobytes() for image in images[: steps * 20])
-    assert set(used) == {image.tobytes() for image in whole.images}
+    assert set(used) == {image.tobytes() for image in whole.inputs}
     assert sorted(used.values()) == [1] * 36 + [2] * 12
     assert not images[steps * 20 :].any()
 
@@ -271,7 +271,7 @@ def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, pla
         frozen = trainer.frozen_part(blueprint)
         last = sized.made(frozen, programs).inputs
         first = last if first is None else first
-        x = np.asarray(sized.train.examples.images, np.float32) / 127.5 - 1
+        x = np.asarray(sized.train.examples.inputs, np.float32) / 127.5 - 1
         plain = programs.family.apply(frozen.specs, frozen.row(), x)
         np.testing.assert_allclose(last, plain, rtol=1e-5, atol=1e-5)
         assert sum(size for _, size in data.at(TAKEN)._kept.values()) <= room
