@@ -20,12 +20,13 @@ from mu2net_core.data import Examples, shuffled_places
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.training import Row
 from mu2net_core.nn import InputSpec, LayerSpec
+from mu2net_core.objects import Output
 
 __all__ = ["Feed", "Frozen", "Held", "Made", "Pairs", "SizedData", "TaskData", "extended", "hold", "through"]
 
 
 Pairs = tuple[np.ndarray, np.ndarray]
-"""What layers get of some examples, [M, ...], and their labels int32 [M]; on the host."""
+"""What layers get of some examples, [M, ...], and their labels [M, ...]; on the host."""
 
 
 class Feed(Protocol):
@@ -51,7 +52,7 @@ class Made:
 
     Attributes:
         inputs: [N, ...].
-        labels: int32 [N].
+        labels: [N, ...].
     """
 
     inputs: np.ndarray
@@ -69,7 +70,7 @@ class Held:
 
     Attributes:
         inputs: [E, ...], on the device: examples, or what a frozen part makes of them, padded.
-        labels: int32, on the host, without padding.
+        labels: on the host, without padding.
     """
 
     inputs: jax.Array
@@ -106,12 +107,14 @@ class TaskData:
 
     Attributes:
         load: returns the split of that name as models of that input take it.
+        output: of the task, which says what labels are.
         validation_cap: validation examples used, at most.
         resident_bytes: the largest split that is held in memory.
         kept_bytes: of what frozen parts make of the examples, at most.
     """
 
     load: Callable[[str, InputSpec], Feed]
+    output: Output
     validation_cap: int
     resident_bytes: int
     kept_bytes: int

@@ -101,7 +101,7 @@ def epoch(mode: str, folder: Path) -> dict[str, float]:
         rate = evolve_once(folder) / (perf_counter() - began)
         return {"rate": rate, "megabytes": most_memory()}
     task = decode((folder / "task").read_bytes(), Task, what="task")
-    stream = ExampleStream(task, "train", size=SIZE, data_dir=str(folder), ahead=AHEAD)
+    stream = ExampleStream(task, "train", shape=(*SIZE, 3), data_dir=str(folder), ahead=AHEAD)
     if mode == "decode":
         first = Slice(split="train", start=0, stop=min(DISTINCT, stream.num_examples))
         stored = open_source(task.source, data_dir=str(folder)).read([first])

@@ -8,7 +8,7 @@ import numpy as np
 
 from mu2net_core.data.source import Options, Source, SourceInfo, Stored
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 from mu2net_core.seeds import derive_seed
 
 _SPLITS, _SIDE = {"train": 256, "test": 64}, 8
@@ -20,7 +20,7 @@ class Bars(Source):
     uri = "shapes:bars"
 
     def info(self) -> SourceInfo:
-        return SourceInfo(splits=_SPLITS, classes=("lying", "standing"))
+        return SourceInfo(splits=_SPLITS, output=Classes(names=("lying", "standing")))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:

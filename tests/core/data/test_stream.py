@@ -18,7 +18,7 @@ from mu2net_core.data import ExampleStream, ReadAhead, Source, SourceInfo, Store
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.data.source import Options
 from mu2net_core.errors import DataError
-from mu2net_core.objects import Slice, Task
+from mu2net_core.objects import Classes, Slice, Task
 from mu2net_core.testing.building.plugins import offer
 
 ROOT = Path(__file__).parents[3]
@@ -37,7 +37,7 @@ class Numbers(Source):
         self.wrong: dict[int, Stored] = {}
 
     def info(self) -> SourceInfo:
-        return SourceInfo(splits={"all": self.count}, classes=("even", "odd"))
+        return SourceInfo(splits={"all": self.count}, output=Classes(names=("even", "odd")))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:
@@ -68,7 +68,7 @@ def task(numbers: Numbers) -> Task:
 
 
 def stream(task: Task, split: str = "train", ahead: ReadAhead | None = None, **options: bool) -> ExampleStream:
-    return ExampleStream(task, split, size=SIZE, channels=1, ahead=ahead, **options)
+    return ExampleStream(task, split, shape=(*SIZE, 1), ahead=ahead, **options)
 
 
 def ids(examples: np.ndarray) -> list[int]:
@@ -116,14 +116,14 @@ def test_another_process_reads_in_the_same_order_and_loads_grain_for_it() -> Non
     program = """
 import json, sys
 from mu2net_core.data import ExampleStream, describe_task
-stream = ExampleStream(describe_task("sklearn:digits").task, "train", size=(8, 8), channels=1)
+stream = ExampleStream(describe_task("sklearn:digits").task, "train", shape=(8, 8, 1))
 assert not {"grain", "jax"} & set(sys.modules)
 parts = list(stream.shuffled(100, chunk=30, seed=2**40))
 print(json.dumps([[int(part.inputs.sum()), part.labels.tolist()] for part in parts]))
 """
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
-    digits = ExampleStream(describe_task("sklearn:digits").task, "train", size=(8, 8), channels=1)
+    digits = ExampleStream(describe_task("sklearn:digits").task, "train", shape=(8, 8, 1))
     parts = digits.shuffled(100, chunk=30, seed=2**40)
     assert json.loads(run.stdout) == [[int(part.inputs.sum()), part.labels.tolist()] for part in parts]
 
@@ -145,8 +145,8 @@ def test_a_part_of_an_epoch_is_a_uniform_sample(task: Task) -> None:
 
 def test_in_order_is_what_loading_the_split_gives() -> None:
     digits = describe_task("sklearn:digits").task
-    loaded = load_split(digits, "validation", size=(12, 10))
-    parts = list(ExampleStream(digits, "validation", size=(12, 10)).in_order(chunk=100))
+    loaded = load_split(digits, "validation", shape=(12, 10, 3))
+    parts = list(ExampleStream(digits, "validation", shape=(12, 10, 3)).in_order(chunk=100))
     assert [len(part) for part in parts] == [100, 100, 100, 60]
     assert np.array_equal(np.concatenate([part.inputs for part in parts]), loaded.inputs)
     assert np.array_equal(np.concatenate([part.labels for part in parts]), loaded.labels)

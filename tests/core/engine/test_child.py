@@ -21,7 +21,7 @@ from mu2net_core.engine.slots import Room, Slot, SlotRow
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
-from mu2net_core.objects import Component
+from mu2net_core.objects import Classes, Component
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
@@ -382,7 +382,9 @@ def test_only_the_examples_of_the_size_in_use_are_kept(bench: Workbench) -> None
         asked.append((split, input_spec.shape[0]))
         return feed
 
-    data = TaskData(load=load, validation_cap=10, resident_bytes=10**6, kept_bytes=10**6)
+    data = TaskData(
+        load=load, output=Classes(names=("a", "b")), validation_cap=10, resident_bytes=10**6, kept_bytes=10**6
+    )
     assert data.at(TAKEN) is data.at(TAKEN)
     data.at(InputSpec.image(4))
     data.at(TAKEN)
