@@ -2,17 +2,22 @@
 
 A package names what it offers in the entry points of its ``pyproject.toml``. What mu2net ships is named in the same
 way, so that nothing is imported before it is used, and a name is looked up and checked without importing anything.
+Where packages are looked at, the standard library's own tools for it are imported: they take longer than a whole verb
+that only shows something.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar, cast
+from functools import reduce
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from mu2net_core.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Registry"]
 
@@ -42,11 +47,15 @@ class Registry(Generic[T]):
         return name in self.shipped or bool(self._of_others(name))
 
     def names(self) -> tuple[str, ...]:
-        """Returns all names, sorted; imports nothing."""
+        """Returns all names, sorted; imports nothing that is offered."""
+        from importlib.metadata import entry_points
+
         return tuple(sorted({*self.shipped, *(entry.name for entry in entry_points(group=self.group))}))
 
     def near(self, name: str) -> str | None:
         """Returns the name that ``name`` may have been meant for."""
+        from difflib import get_close_matches
+
         return next(iter(get_close_matches(name, self.names(), n=1)), None)
 
     def hint(self, name: str) -> str:
@@ -61,7 +70,7 @@ class Registry(Generic[T]):
             PluginError: no installed package offers it, several do, or the one that does cannot be imported.
         """
         if name not in self._loaded:
-            found = self._import(self._entry(name))
+            found = _shipped(self.shipped[name]) if name in self.shipped else self._import(self._entry(name))
             lacking = [attribute for attribute in self.offers if not hasattr(found, attribute)]
             if lacking:
                 raise PluginError(
@@ -73,8 +82,6 @@ class Registry(Generic[T]):
         return self._loaded[name]
 
     def _entry(self, name: str) -> EntryPoint:
-        if name in self.shipped:
-            return EntryPoint(name=name, value=self.shipped[name], group=self.group)
         found = self._of_others(name)
         if not found:
             known = ", ".join(self.names())
@@ -89,16 +96,22 @@ class Registry(Generic[T]):
         return found[0]
 
     def _of_others(self, name: str) -> tuple[EntryPoint, ...]:
+        from importlib.metadata import entry_points
+
         return tuple(entry_points(group=self.group, name=name))
 
     def _import(self, entry: EntryPoint) -> Any:
         try:
             return entry.load()
         except Exception as exc:  # whatever goes wrong in another package's modules
-            if entry.name in self.shipped:
-                raise
             package = entry.value.partition(":")[0].partition(".")[0]
             raise PluginError(
                 f"The {self.what} {entry.name!r} cannot be imported from {entry.value}: {type(exc).__name__}: {exc}.",
                 hint=f"Update or reinstall the package that has {package}; pip check says what it lacks.",
             ) from exc
+
+
+def _shipped(value: str) -> Any:
+    """Returns what ``module:attribute`` or ``module`` says."""
+    module, _, path = value.partition(":")
+    return reduce(getattr, filter(None, path.split(".")), import_module(module))

@@ -1,5 +1,3 @@
-from .augmentation.pipeline import augment
-from .augmentation.settings import Augmentation, is_identity
 from .catalogue import (
     absolute_uri,
     data_folder,
@@ -16,22 +14,27 @@ from .deep import RANGE, ValueRange, range_of
 from .describe import Described, describe_task
 from .formats import endings
 from .images import Picture, decode_whole, fit, read_image, read_picture
+from .labels import checked_label
 from .load import load_split, open_split
+from .modality import MODALITIES, Change, Modality, Survey, modality_of
 from .notices import Notices
 from .places import mistyped, place_of
 from .resident import Resident, shuffled_places
-from .source import Examples, Source, SourceInfo, Stored, StoredExamples
+from .source import Examples, Options, Source, SourceInfo, Stored, StoredExamples
 from .sources.digits import check_digits
 from .splits import resolve_splits
 from .stream import ExampleStream, ReadAhead
 
 __all__ = [
+    "MODALITIES",
     "RANGE",
-    "Augmentation",
+    "Change",
     "Described",
     "ExampleStream",
     "Examples",
+    "Modality",
     "Notices",
+    "Options",
     "Picture",
     "ReadAhead",
     "Resident",
@@ -39,10 +42,11 @@ __all__ = [
     "SourceInfo",
     "Stored",
     "StoredExamples",
+    "Survey",
     "ValueRange",
     "absolute_uri",
-    "augment",
     "check_digits",
+    "checked_label",
     "data_folder",
     "decode_whole",
     "default_name",
@@ -52,10 +56,10 @@ __all__ = [
     "is_bare",
     "is_catalogue",
     "is_file",
-    "is_identity",
     "load_split",
     "local_path",
     "mistyped",
+    "modality_of",
     "open_source",
     "open_split",
     "place_of",

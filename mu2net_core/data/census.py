@@ -7,19 +7,17 @@ come out of it only where whoever adds the data should know something.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
 
 import numpy as np
 
-from mu2net_core.objects import SPLITS, Image
+from mu2net_core.objects import SPLITS
 
 __all__ = ["Census", "Shape"]
 
-Shape = tuple[int, int, int]
-"""[H, W, C] of an image."""
+Shape = tuple[int, ...]
+"""Of what goes in, as it is stored; () of an encoded file."""
 
 _FEW = 5
 _FEW_TO_SCORE = 10
@@ -29,12 +27,16 @@ _KINDS = {"train": "training", "validation": "validation", "test": "test"}
 
 
 class Census:
-    """Takes in the examples of each split, then says what is remarkable about them."""
+    """Takes in the examples of each split, then says what is remarkable about them.
 
-    def __init__(self) -> None:
+    Args:
+        plural: what several examples are called.
+    """
+
+    def __init__(self, plural: str = "examples") -> None:
+        self._plural = plural
         self._labels = {split: array("i") for split in SPLITS}
         self._hashes = {split: array("q") for split in SPLITS}
-        self._shapes: Counter[Shape] = Counter()
 
     def add(self, split: str, label: int, shape: Shape, data: bytes) -> None:
         """Takes one example in.
@@ -42,33 +44,11 @@ class Census:
         Args:
             split: of the task.
             label: that was checked.
-            shape: [H, W, C] of its image.
-            data: its image as it is stored.
+            shape: of what goes in, as it is stored.
+            data: what goes in, as it is stored.
         """
         self._labels[split].append(label)
         self._hashes[split].append(hash((shape, data)))
-        self._shapes[shape] += 1
-
-    def input(self) -> Image:
-        """Returns what goes into models: sizes that are always the same, and the most channels."""
-        heights, widths, channels = ({shape[axis] for shape in self._shapes} for axis in range(3))
-        return Image(
-            height=heights.pop() if len(heights) == 1 else None,
-            width=widths.pop() if len(widths) == 1 else None,
-            channels=max(channels),
-        )
-
-    def typical_size(self) -> tuple[int, int]:
-        """Returns (H, W): half of the images are lower, half are narrower."""
-        return self._median(0), self._median(1)
-
-    def _median(self, axis: int) -> int:
-        sides: Counter[int] = Counter()
-        for shape, count in self._shapes.items():
-            sides[shape[axis]] += count
-        values = sorted(sides)
-        below = list(accumulate(sides[value] for value in values))
-        return values[bisect_right(below, below[-1] // 2)]
 
     def notes(self, classes: Sequence[str]) -> tuple[str, ...]:
         """Returns what should be known, the worst first, one sentence each; nothing if all is well."""
@@ -81,10 +61,10 @@ class Census:
         return (*equal, *_absent(counts, classes), *copies, *_few(counts, classes), *_uneven(counts, classes))
 
     def _equal(self, classes: Sequence[str]) -> Iterator[str]:
-        """Yields whether all images, or all of some classes, are one and the same."""
+        """Yields whether all examples, or all of some classes, are one and the same."""
         hashes, labels, _ = self._together()
         if len(hashes) > 1 and (hashes == hashes[0]).all():
-            yield f"all {len(hashes)} images are equal: nothing can be learned from them"
+            yield f"all {len(hashes)} {self._plural} are equal: nothing can be learned from them"
             return
         order = np.argsort(labels, kind="stable")
         found, starts = np.unique(labels[order], return_index=True)
@@ -93,13 +73,13 @@ class Census:
             if len(part) > 1 and (part == part[0]).all():
                 alike.append(f"{classes[label]} ({len(part)})")
         if alike:
-            yield f"all images of a class are equal, in {len(alike)} of {len(classes)} classes: {_some(alike)}"
+            yield f"all {self._plural} of a class are equal, in {len(alike)} of {len(classes)} classes: {_some(alike)}"
 
     def _copies(self, classes: Sequence[str]) -> Iterator[str]:
-        """Yields how many images are copies of others: with other labels, across splits, within training."""
+        """Yields how many examples are copies of others: with other labels, across splits, within training."""
         hashes, labels, splits = self._together()
         _, groups = np.unique(hashes, return_inverse=True)
-        yield from _contradictions(groups, labels, classes)
+        yield from _contradictions(groups, labels, classes, self._plural)
         train = np.zeros(groups.max(initial=-1) + 1, bool)
         train[groups[splits == SPLITS.index("train")]] = True
         shared = [
@@ -108,11 +88,12 @@ class Census:
             if (copied := int(train[inside := groups[splits == SPLITS.index(split)]].sum()))
         ]
         if shared:
-            yield f"{' and '.join(shared)} images are exact copies of training images: quality will look too good"
+            them, told = self._plural, " and ".join(shared)
+            yield f"{told} {them} are exact copies of training {them}: quality will look too good"
         inside = groups[splits == SPLITS.index("train")]
         extra = len(inside) - len(np.unique(inside))
         if extra:
-            yield f"{extra} of {len(inside)} training images are exact copies of others"
+            yield f"{extra} of {len(inside)} training {self._plural} are exact copies of others"
 
     def _together(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns hashes, labels and numbers of splits of all examples."""
@@ -122,8 +103,8 @@ class Census:
         return np.concatenate(hashes), np.concatenate(labels), splits
 
 
-def _contradictions(groups: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> Iterator[str]:
-    """Yields how many images stand under more than one class."""
+def _contradictions(groups: np.ndarray, labels: np.ndarray, classes: Sequence[str], plural: str) -> Iterator[str]:
+    """Yields how many examples stand under more than one class."""
     pairs = np.unique(np.stack([groups, labels]), axis=1)
     found, starts, counts = np.unique(pairs[0], return_index=True, return_counts=True)
     several = counts > 1
@@ -135,7 +116,7 @@ def _contradictions(groups: np.ndarray, labels: np.ndarray, classes: Sequence[st
     )
     names = [f"{' / '.join(some)} ({count})" for some, count in mixed.most_common()]
     examples = int(np.isin(groups, found[several]).sum())
-    yield f"{int(several.sum())} images occur with several labels, in {examples} examples: {_some(names)}"
+    yield f"{int(several.sum())} {plural} occur with several labels, in {examples} examples: {_some(names)}"
 
 
 def _absent(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Iterator[str]:

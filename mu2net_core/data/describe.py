@@ -8,14 +8,14 @@ from functools import partial
 
 from mu2net_core.data.catalogue import default_name, open_source
 from mu2net_core.data.census import Census, Shape
-from mu2net_core.data.deep import RANGE, range_of
-from mu2net_core.data.load import Fingerprint, check_label
+from mu2net_core.data.labels import checked_label
+from mu2net_core.data.load import Fingerprint
+from mu2net_core.data.modality import Modality, Survey, modality_of
 from mu2net_core.data.source import Options, Source
 from mu2net_core.data.splits import resolve_splits
-from mu2net_core.data.survey import Survey
 from mu2net_core.data.wording import counted
 from mu2net_core.errors import DataError
-from mu2net_core.objects import PUBLIC, AccessRule, Classes, Slice, Split, Task
+from mu2net_core.objects import PUBLIC, AccessRule, Classes, Output, Slice, Split, Task
 
 __all__ = ["Described", "describe_task"]
 
@@ -28,13 +28,13 @@ class Described:
         task: its source says where the data lies on this machine.
         skipped: the names of the broken examples left out on request.
         notes: how the data was read and what is remarkable about it, one sentence each.
-        typical_size: (H, W) in pixels: half of the images are lower, half are narrower.
+        typical_size: (H, W) in pixels: half of the images are lower, half are narrower; None of what has no pixels.
     """
 
     task: Task
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    typical_size: tuple[int, int]
+    typical_size: tuple[int, int] | None
 
 
 def describe_task(
@@ -63,52 +63,55 @@ def describe_task(
     Raises:
         InvalidInputError: a name or split that cannot be read.
         NotFoundError: no such data set.
-        DataError: fewer than two classes, an empty split, images that cannot be read or a label out of range.
+        DataError: fewer than two classes, an empty split, examples that cannot be read or a label out of range.
+        PluginError: nobody here works with inputs of its kind.
     """
     source = open_source(uri, options=options, data_dir=data_dir)
     info = source.info()
-    if len(info.classes) < 2:
+    is_classes = isinstance(info.output, Classes)
+    if is_classes and len(info.classes) < 2:
         left = f" without the {counted(len(info.skipped), 'broken image')}" if info.skipped else ""
         raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}{left}.")
-    values = range_of(options or {})
-    survey, census = Survey(values), Census()
+    modality = modality_of(info.input)
+    survey, census = modality.survey(options or {}), Census(modality.plural)
     splits = {
-        split: _describe_split(source, spec, slices, len(info.classes), survey, partial(census.add, split))
+        split: _describe_split(source, info.output, spec, slices, modality, survey, partial(census.add, split))
         for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
     }
     survey.check(source.uri)
     task = Task(
         name=name if name is not None else default_name(uri),
         source=source.uri,
-        options=info.options if values is None else {**info.options, RANGE: str(values)},
+        options={**info.options, **survey.options()},
         splits=splits,
-        input=census.input(),
-        output=Classes(names=info.classes),
-        metric="accuracy",
+        input=survey.input(),
+        output=info.output,
+        metric=info.metric,
         access=access,
     )
     return Described(
         task=task,
         skipped=info.skipped,
-        notes=(*info.notes, *survey.notes(), *census.notes(info.classes)),
-        typical_size=census.typical_size(),
+        notes=(*info.notes, *survey.notes(), *(census.notes(info.classes) if is_classes else ())),
+        typical_size=survey.typical_size(),
     )
 
 
 def _describe_split(
     source: Source,
+    output: Output,
     spec: str,
     slices: Sequence[Slice],
-    num_classes: int,
+    modality: Modality,
     survey: Survey,
     count: Callable[[int, Shape, bytes], None],
 ) -> Split:
-    fingerprint = Fingerprint()
+    fingerprint = Fingerprint(modality)
     num_examples = 0
     for stored in source.read(slices):
-        check_label(stored, num_classes)
-        data = fingerprint.add(stored)
-        if (shape := survey.look(stored)) is not None:
-            count(stored.label, shape, data)
+        label = checked_label(stored, output)
+        shape, data = fingerprint.add(stored, label)
+        if survey.look(stored) and isinstance(output, Classes):
+            count(int(label), shape, data)
         num_examples += 1
     return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())

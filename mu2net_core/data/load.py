@@ -9,57 +9,45 @@ import numpy as np
 from blake3 import blake3
 
 from mu2net_core.data.catalogue import is_file, open_source
-from mu2net_core.data.deep import range_of
-from mu2net_core.data.images import as_pixels, fit
+from mu2net_core.data.labels import checked_label, empty_labels
+from mu2net_core.data.modality import Modality, modality_of
 from mu2net_core.data.source import Examples, Source, Stored
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Split, Task
 
-__all__ = ["Fingerprint", "check_label", "checked", "load_split", "open_split"]
+__all__ = ["Fingerprint", "checked", "load_split", "open_split"]
 
 
 class Fingerprint:
     """Hashes examples as they are stored, before any decoding or resizing, in order.
 
-    An example is hashed as label (int32), number of array dimensions (0 for an encoded file), each dimension, number
-    of bytes, all little-endian, and the bytes.
+    An example is hashed as label (of classes int32), number of array dimensions (0 for an encoded file), each
+    dimension, number of bytes, all little-endian, and the bytes.
+
+    Args:
+        modality: says what tells one example from another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, modality: Modality) -> None:
+        self._modality = modality
         self._hash = blake3()
 
-    def add(self, stored: Stored) -> bytes:
-        """Takes one example in, and returns its image's bytes."""
-        image = stored.image
-        shape = () if isinstance(image, bytes) else image.shape
-        data = image if isinstance(image, bytes) else image.tobytes()
-        self._hash.update(struct.pack(f"<iI{len(shape)}QQ", stored.label, len(shape), *shape, len(data)) + data)
-        return data
+    def add(self, stored: Stored, label: np.ndarray) -> tuple[tuple[int, ...], bytes]:
+        """Takes one example in, and returns the shape and the bytes of what goes into a model."""
+        shape, data = self._modality.hashed(stored)
+        self._hash.update(label.tobytes() + struct.pack(f"<I{len(shape)}QQ", len(shape), *shape, len(data)) + data)
+        return shape, data
 
     def hexdigest(self) -> str:
         """Returns the fingerprint of what was taken in so far."""
         return self._hash.hexdigest()
 
 
-def check_label(stored: Stored, num_classes: int) -> None:
-    """Checks that the label is one of the classes.
-
-    Raises:
-        DataError: it is not.
-    """
-    if not 0 <= stored.label < num_classes:
-        raise DataError(
-            f"Label out of range: expected 0 to {num_classes - 1}, found {stored.label} in {stored.name}.",
-            hint="If these examples have no labels, choose others with --train, --validation or --test.",
-        )
-
-
 def load_split(
     task: Task,
     split: str,
     *,
-    size: tuple[int, int],
-    channels: int = 3,
+    shape: tuple[int, ...],
     data_dir: str | None = None,
     uri: str | None = None,
     verify: bool = True,
@@ -69,8 +57,7 @@ def load_split(
     Args:
         task: as stored.
         split: ``train``, ``validation`` or ``test``.
-        size: (H, W) to resize to.
-        channels: 1 or 3.
+        shape: of one example as the model takes it: of an image [H, W, C].
         data_dir: where prepared catalogue data lies.
         uri: where the data lies on this machine, if not where the task says.
         verify: check the fingerprint.
@@ -80,13 +67,13 @@ def load_split(
     """
     source = open_split(task, split, data_dir=data_dir, uri=uri)  # first of all: it checks that there are so many
     wanted = task.splits[split]
-    images = np.empty((wanted.num_examples, *size, channels), np.uint8)
-    labels = np.empty(wanted.num_examples, np.int32)
-    values = range_of(task.options)
-    for index, stored in enumerate(checked(source, task, split, verify=verify)):
-        images[index] = fit(as_pixels(stored.image, stored.name, values), size, channels)
-        labels[index] = stored.label
-    return Examples(images=images, labels=labels)
+    modality = modality_of(task.input.kind)
+    read = modality.reader(shape, task.options)
+    inputs = np.empty((wanted.num_examples, *shape), modality.dtype)
+    labels = empty_labels(task.output, wanted.num_examples)
+    for index, (stored, label) in enumerate(checked(source, task, split, verify=verify)):
+        inputs[index], labels[index] = read(stored), label
+    return Examples(inputs=inputs, labels=labels)
 
 
 def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None) -> Source:
@@ -114,8 +101,10 @@ def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None)
     return source
 
 
-def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> Iterator[Stored]:
-    """Yields the examples of a split as they are stored, in the task's order, and at its end checks what they were.
+def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> Iterator[tuple[Stored, np.ndarray]]:
+    """Yields the examples of a split as they are stored, in the task's order, with their labels.
+
+    At the end it checks what they were.
 
     Args:
         source: from ``open_split``.
@@ -127,22 +116,28 @@ def checked(source: Source, task: Task, split: str, *, verify: bool = True) -> I
         DataError: a label out of range; others or another number than the task was made from.
     """
     wanted = task.splits[split]
-    fingerprint = Fingerprint()
+    fingerprint = Fingerprint(modality_of(task.input.kind))
     count = 0
     for stored in source.read(wanted.slices):
+        label = checked_label(stored, task.output)
         if verify:
-            fingerprint.add(stored)
-        check_label(stored, task.output.size)
+            fingerprint.add(stored, label)
         count += 1
         if count > wanted.num_examples:
             break
-        yield stored
+        yield stored, label
     if count != wanted.num_examples or (verify and fingerprint.hexdigest() != wanted.fingerprint):
         raise _changed(task, source, f"the examples of {split} are others")
 
 
 def _check_unchanged(task: Task, split: Split, source: Source) -> None:
     info = source.info()
+    if (info.input, info.output.kind) != (task.input.kind, task.output.kind):
+        raise _changed(
+            task,
+            source,
+            f"expected {task.input.kind} and {task.output.kind}, found {info.input} and {info.output.kind}",
+        )
     if info.classes != task.output.labels:
         raise _changed(task, source, f"expected {task.output.size} classes, found {len(info.classes)} or other names")
     for part in split.slices:

@@ -39,4 +39,4 @@ class Resident:
         return (self._chosen(slice(begin, min(begin + chunk, count))) for begin in range(0, count, chunk))
 
     def _chosen(self, which: np.ndarray | slice) -> Examples:
-        return Examples(images=self.examples.images[which], labels=self.examples.labels[which])
+        return Examples(inputs=self.examples.inputs[which], labels=self.examples.labels[which])

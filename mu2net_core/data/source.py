@@ -1,6 +1,6 @@
 """What a data source must offer. Other packages add one through the entry point group ``mu2net.sources``.
 
-Dimension letters: N examples, H height, W width, C channels.
+Dimension letters: N examples; of images H height, W width, C channels.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Protocol
 
 import numpy as np
 
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Output, Slice
 
 __all__ = ["Examples", "Options", "RandomAccess", "Source", "SourceFactory", "SourceInfo", "Stored", "StoredExamples"]
 
 Options = Mapping[str, int | str | bool]
+
+Label = float | Sequence[float] | np.ndarray
+"""Of one example, as the output has it: the number of its class, a number, or several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +30,13 @@ class Stored:
 
     Attributes:
         name: says which one it is in messages: a relative path, or ``train[17]``.
-        image: an encoded file's bytes, or a uint8 array [H, W] or [H, W, C].
-        label: index into the source's classes; not checked yet.
+        input: as the kind of input has it: of an image an encoded file's bytes, or a uint8 array [H, W] or [H, W, C].
+        label: as the output has it, not checked yet: of classes the number of one.
     """
 
     name: str
-    image: bytes | np.ndarray
-    label: int
+    input: bytes | np.ndarray
+    label: Label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +45,26 @@ class SourceInfo:
 
     Attributes:
         splits: number of examples by the source's own split names.
-        classes: label names, in label order.
+        output: what is to come out of models.
+        metric: how quality is measured.
+        input: the kind of what goes in.
         options: those that change what is read, to be kept with the task.
         skipped: names of broken examples left out on request.
         notes: what whoever adds the data should know of how it was read, one sentence each.
     """
 
     splits: Mapping[str, int]
-    classes: tuple[str, ...]
+    output: Output
+    metric: str = "accuracy"
+    input: str = "image"
     options: Options = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes or labels, in order; none of other outputs."""
+        return self.output.labels
 
 
 class RandomAccess(Protocol):
@@ -159,18 +171,17 @@ class Examples:
     """Examples ready for a model.
 
     Attributes:
-        images: [N, H, W, C] uint8.
-        labels: [N] int32.
+        inputs: [N, ...], of the shape and type that the model takes: of images uint8 [N, H, W, C].
+        labels: [N, ...], of the shape and type that the task's output says: of classes int32 [N].
     """
 
-    images: np.ndarray
+    inputs: np.ndarray
     labels: np.ndarray
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim != 4:
-            raise ValueError(f"images: expected uint8 [N, H, W, C], got {self.images.dtype} {self.images.shape}")
-        if self.labels.dtype != np.int32 or self.labels.shape != self.images.shape[:1]:
-            raise ValueError(f"labels: expected int32 [N], got {self.labels.dtype} {self.labels.shape}")
+        if not self.inputs.shape[:1] == self.labels.shape[:1] != ():
+            found = f"{self.inputs.shape} and {self.labels.shape}"
+            raise ValueError(f"expected inputs [N, ...] and labels [N, ...], got {found}")
 
     def __len__(self) -> int:
         return len(self.labels)

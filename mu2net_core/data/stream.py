@@ -3,7 +3,7 @@
 Grain shuffles numbers, not examples: the place of each in a shuffled order is computed when it is wanted. Threads read,
 decode and resize blocks of examples ahead of use; blocks come out in order, whichever is ready first.
 
-Dimension letters: N examples, H height, W width, C channels.
+Dimension letters: N examples; of images H height, W width, C channels.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mu2net_core.data.deep import range_of
-from mu2net_core.data.images import as_pixels, fit
-from mu2net_core.data.load import check_label, checked, open_split
+from mu2net_core.data.labels import checked_label, empty_labels
+from mu2net_core.data.load import checked, open_split
+from mu2net_core.data.modality import modality_of
 from mu2net_core.data.source import Examples
 from mu2net_core.objects import Task
 from mu2net_core.seeds import derive_seed
@@ -25,7 +25,6 @@ from mu2net_core.seeds import derive_seed
 __all__ = ["ExampleStream", "ReadAhead"]
 
 _MAX_BLOCK = 64
-_LABEL_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +34,8 @@ class ReadAhead:
     Threads work on while a chunk is used, until so much is ready: less than a chunk means that its user waits for it.
 
     Attributes:
-        num_threads: that read, decode and resize.
-        size_bytes: of examples, decoded and resized, that are being made or wait; at least one example, whatever it is.
+        num_threads: that read examples and make them ready.
+        size_bytes: of examples, ready for a model, that are being made or wait; at least one example, whatever it is.
     """
 
     num_threads: int = 4
@@ -57,15 +56,14 @@ class ExampleStream:
     """A split's examples, read as they are needed: any number in bounded memory.
 
     Before the first example is given out, one pass over the stored bytes checks that they are those the task was made
-    from. Besides what is read ahead, memory holds two chunks; for each thread, one image in its original size and a few
-    encoded ones; and what the source keeps to find an example: nothing for a catalogue data set, names for a
+    from. Besides what is read ahead, memory holds two chunks; for each thread, one example in its original size and
+    a few encoded ones; and what the source keeps to find an example: nothing for a catalogue data set, names for a
     folder, all for an ``.npz``.
 
     Args:
         task: as stored.
         split: ``train``, ``validation`` or ``test``.
-        size: (H, W) to resize to.
-        channels: 1 or 3.
+        shape: of one example as the model takes it: of an image [H, W, C].
         data_dir: where prepared catalogue data lies.
         uri: where the data lies on this machine, if not where the task says.
         verify: check the fingerprint.
@@ -80,18 +78,18 @@ class ExampleStream:
         task: Task,
         split: str,
         *,
-        size: tuple[int, int],
-        channels: int = 3,
+        shape: tuple[int, ...],
         data_dir: str | None = None,
         uri: str | None = None,
         verify: bool = True,
         ahead: ReadAhead | None = None,
     ) -> None:
         self.num_examples = task.splits[split].num_examples
-        self.example_bytes = size[0] * size[1] * channels + _LABEL_BYTES
+        modality = modality_of(task.input.kind)
+        self._empty = Examples(inputs=np.empty((0, *shape), modality.dtype), labels=empty_labels(task.output, 0))
+        self.example_bytes = _size_bytes(self._empty.inputs) + _size_bytes(self._empty.labels)
         self._task, self._split = task, split
-        self._shape = (*size, channels)
-        self._values = range_of(task.options)
+        self._read = modality.reader(shape, task.options)
         self._ahead = ahead or ReadAhead()
         self._source = open_split(task, split, data_dir=data_dir, uri=uri)
         self._examples = self._source.examples(task.splits[split].slices)
@@ -142,7 +140,7 @@ class ExampleStream:
     def _chunks(self, numbers: Any, count: int, chunk: int) -> Iterator[Examples]:
         if not 0 < count <= self.num_examples or chunk < 1:
             raise ValueError(f"expected 1 to {self.num_examples} examples in chunks, got {count} in chunks of {chunk}")
-        return _rechunk(self._blocks(numbers[:count]), count, chunk, self._shape)
+        return _rechunk(self._blocks(numbers[:count]), count, chunk, self._empty)
 
     def _blocks(self, numbers: Any) -> Any:
         """Returns the examples of some numbers block by block: an iterator with threads behind it, to be closed."""
@@ -154,27 +152,36 @@ class ExampleStream:
         return blocks.to_iter_dataset(ReadOptions(num_threads=num_threads, prefetch_buffer_size=num_blocks))
 
     def _block(self, numbers: Sequence[int]) -> Examples:
-        images = np.empty((len(numbers), *self._shape), np.uint8)
-        labels = np.empty(len(numbers), np.int32)
+        block = _room(self._empty, len(numbers))
         for place, stored in enumerate(self._examples.take(numbers)):
-            check_label(stored, self._task.output.size)
-            images[place] = fit(as_pixels(stored.image, stored.name, self._values), self._shape[:2], self._shape[2])
-            labels[place] = stored.label
-        return Examples(images=images, labels=labels)
+            label = checked_label(stored, self._task.output)
+            block.inputs[place], block.labels[place] = self._read(stored), label
+        return block
 
 
-def _rechunk(blocks: Any, count: int, chunk: int, shape: tuple[int, int, int]) -> Iterator[Examples]:
+def _size_bytes(array: np.ndarray) -> int:
+    """Returns how much memory one more example of ``array`` [N, ...] takes."""
+    return int(np.prod(array.shape[1:])) * array.itemsize
+
+
+def _room(like: Examples, count: int) -> Examples:
+    """Returns room for examples of the shapes and types of ``like``."""
+    inputs, labels = (np.empty((count, *one.shape[1:]), one.dtype) for one in (like.inputs, like.labels))
+    return Examples(inputs=inputs, labels=labels)
+
+
+def _rechunk(blocks: Any, count: int, chunk: int, like: Examples) -> Iterator[Examples]:
     """Yields ``count`` examples, which come in blocks, in chunks."""
     with closing(iter(blocks)) as reader:
         block, used = next(reader), 0
         for start in range(0, count, chunk):
             wanted = min(chunk, count - start)
-            images, labels, filled = np.empty((wanted, *shape), np.uint8), np.empty(wanted, np.int32), 0
+            whole, filled = _room(like, wanted), 0
             while filled < wanted:
                 if used == len(block):
                     block, used = next(reader), 0
                 taken = min(len(block) - used, wanted - filled)
-                images[filled : filled + taken] = block.images[used : used + taken]
-                labels[filled : filled + taken] = block.labels[used : used + taken]
+                whole.inputs[filled : filled + taken] = block.inputs[used : used + taken]
+                whole.labels[filled : filled + taken] = block.labels[used : used + taken]
                 filled, used = filled + taken, used + taken
-            yield Examples(images=images, labels=labels)
+            yield whole

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 from statistics import median
 
-from mu2net_core.data.deep import UPPER_RANGE, Deep, ValueRange, usual_range
+from mu2net_core.data.deep import RANGE, UPPER_RANGE, Deep, ValueRange, usual_range
 from mu2net_core.data.images import decode
+from mu2net_core.data.modality import Survey
 from mu2net_core.data.notices import Notices
-from mu2net_core.data.source import Stored
+from mu2net_core.data.source import Options, Stored
 from mu2net_core.data.wording import counted, number, some
 from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import Image
 
-__all__ = ["Survey"]
+__all__ = ["ImageSurvey"]
 
 _DARK = 0.25
 """Values that mostly stay below this share of the range were most likely meant for a smaller one, of fewer bits."""
@@ -21,7 +25,7 @@ _FAR_BELOW, _FAR_ABOVE = 2, 16
 """Times the greatest value, and times that of most images: beyond lie marks for missing values, and faults."""
 
 
-class Survey:
+class ImageSurvey(Survey):
     """Decodes images one by one and remembers what somebody should know of them.
 
     Args:
@@ -29,20 +33,54 @@ class Survey:
     """
 
     def __init__(self, values: ValueRange | None) -> None:
+        super().__init__("image")
         self._values = values
+        self._sizes: Counter[tuple[int, int, int]] = Counter()
         self._num_images = 0
         self._broken: list[DataError] = []
         self._notices = Notices()
         self._deep: list[tuple[str, Deep]] = []
 
-    def look(self, stored: Stored) -> tuple[int, int, int] | None:
+    def look(self, stored: Stored) -> bool:
+        """Returns whether an image can be read; takes it in if so."""
+        shape = self._look(stored)
+        if shape is not None:
+            self._sizes[shape] += 1
+        return shape is not None
+
+    def input(self) -> Image:
+        """Returns what goes into models: sizes that are always the same, and the most channels."""
+        heights, widths, channels = ({shape[axis] for shape in self._sizes} for axis in range(3))
+        return Image(
+            height=heights.pop() if len(heights) == 1 else None,
+            width=widths.pop() if len(widths) == 1 else None,
+            channels=max(channels),
+        )
+
+    def options(self) -> Options:
+        """Returns the range of values that was asked for, if one was."""
+        return {} if self._values is None else {RANGE: str(self._values)}
+
+    def typical_size(self) -> tuple[int, int]:
+        """Returns (H, W): half of the images are lower, half are narrower."""
+        return self._median(0), self._median(1)
+
+    def _median(self, axis: int) -> int:
+        sides: Counter[int] = Counter()
+        for shape, count in self._sizes.items():
+            sides[shape[axis]] += count
+        values = sorted(sides)
+        below = list(accumulate(sides[value] for value in values))
+        return values[bisect_right(below, below[-1] // 2)]
+
+    def _look(self, stored: Stored) -> tuple[int, int, int] | None:
         """Returns height, width and channels of an example, None if its image is broken."""
         self._num_images += 1
-        if not isinstance(stored.image, bytes):
-            height, width = stored.image.shape[:2]
-            return height, width, stored.image.shape[2] if stored.image.ndim == 3 else 1
+        if not isinstance(stored.input, bytes):
+            height, width = stored.input.shape[:2]
+            return height, width, stored.input.shape[2] if stored.input.ndim == 3 else 1
         try:
-            picture = decode(stored.image, stored.name, self._values)
+            picture = decode(stored.input, stored.name, self._values)
         except DataError as exc:
             self._broken.append(exc)
             return None

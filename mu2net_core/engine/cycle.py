@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from mu2net_core.data import Augmentation, augment, is_identity
+from mu2net_core.data import Change, modality_of
 from mu2net_core.engine.feeding import Frozen, Held, Pairs, SizedData, extended, through
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.training import Chunk
@@ -49,14 +49,14 @@ class Supply:
         frozen: the part below their gradient boundary.
         programs: compiled.
         config: of the training.
-        augmentation: how training images are changed at random; None if they are not.
+        change: how training examples are changed at random; None if they are not.
     """
 
     data: SizedData
     frozen: Frozen
     programs: Programs
     config: TrainingConfig
-    augmentation: Augmentation | None
+    change: Change | None
 
     @classmethod
     def of(
@@ -68,8 +68,8 @@ class Supply:
         config: TrainingConfig,
     ) -> Supply:
         """Returns the supply for children with these ``hyperparameters``; reads no example yet."""
-        augmentation = None if is_identity(hyperparameters) else Augmentation.of(hyperparameters)
-        return cls(data=data, frozen=frozen, programs=programs, config=config, augmentation=augmentation)
+        change = modality_of(data.input_spec.kind).change(hyperparameters)
+        return cls(data=data, frozen=frozen, programs=programs, config=config, change=change)
 
     @property
     def cycle(self) -> Cycle:
@@ -86,10 +86,11 @@ class Supply:
 
     def promise(self) -> Chunk:
         """Returns what stands for the chunk of a dispatch, for compiling ahead."""
-        made, count, promise = self._made, self.most_steps * self.cycle.batch, self.programs.placement.promise
+        made, output = self._made, self.data.limits.output
+        count, promise = self.most_steps * self.cycle.batch, self.programs.placement.promise
         return Chunk(
             inputs=promise((count, *made.shape), made.dtype),  # type: ignore[arg-type]
-            labels=promise((count,), np.dtype(np.int32)),  # type: ignore[arg-type]
+            labels=promise((count, *output.label_shape), np.dtype(output.label_dtype)),  # type: ignore[arg-type]
             steps=promise((), np.dtype(np.int32)),  # type: ignore[arg-type]
             variant=promise((), np.dtype(np.int32)),  # type: ignore[arg-type]
             clip_norm=promise((), np.dtype(np.float32)),  # type: ignore[arg-type]
@@ -113,7 +114,7 @@ class Supply:
 
     def _dispatches(self, seed: int, room: int) -> Iterator[Pairs]:
         """Yields inputs and labels of whole batches, ``room`` examples at a time."""
-        made = None if self.augmentation else self.data.made(self.frozen, self.programs)
+        made = None if self.change else self.data.made(self.frozen, self.programs)
         count = min(self.cycle.examples, self.data.train.num_examples)
         read = self._read(count, room, seed) if made is None else made.shuffled(count, chunk=room, seed=seed)
         first: Pairs | None = None
@@ -128,20 +129,20 @@ class Supply:
 
     def _read(self, count: int, room: int, seed: int) -> Iterator[Pairs]:
         for examples in self.data.train.shuffled(count, chunk=room, seed=seed):
-            yield examples.images, examples.labels
+            yield examples.inputs, examples.labels
 
-    def _prepared(self, images: np.ndarray, seed: int) -> np.ndarray:
-        """Returns what the layers above get of images [M, ...], of which E at a time are changed and looked at."""
-        if self.augmentation is None and not self.frozen.ids:
-            return images
+    def _prepared(self, inputs: np.ndarray, seed: int) -> np.ndarray:
+        """Returns what the layers above get of inputs [M, ...], of which E at a time are changed and looked at."""
+        if self.change is None and not self.frozen.ids:
+            return inputs
         size, programs, parts = self.frozen.batch, self.programs, []
-        for begin in range(0, len(images), size):
-            part = programs.placement.put(extended(images[begin : begin + size], size))
-            if self.augmentation is not None:
+        for begin in range(0, len(inputs), size):
+            part = programs.placement.put(extended(inputs[begin : begin + size], size))
+            if self.change is not None:
                 words = programs.placement.put(seed_words(derive_seed(seed, begin)))
-                part = programs.run("augment", _augment, part, self.augmentation, words)
+                part = programs.run("augment", self.change.apply, part, self.change.settings, words)
             parts.append(through(self.frozen, part, programs))
-        return np.concatenate([np.asarray(part) for part in parts])[: len(images)]
+        return np.concatenate([np.asarray(part) for part in parts])[: len(inputs)]
 
     @property
     def _made(self) -> jax.ShapeDtypeStruct:
@@ -200,7 +201,3 @@ def schedule_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) ->
     """Returns how each child is trained."""
     cycle = cycle_of(num_examples, config, parts=parts)
     return Schedule(examples=num_examples, batch=cycle.batch, steps=cycle.steps, cycles=config.validations)
-
-
-def _augment(images: jax.Array, augmentation: Augmentation, seeds: jax.Array) -> jax.Array:
-    return augment(images, augmentation, jax.random.wrap_key_data(seeds, impl="threefry2x32"))

@@ -11,9 +11,9 @@ from mu2net_core.engine.child import Job
 from mu2net_core.engine.slots import Room
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
-from mu2net_core.objects import Costs, System, may_read
+from mu2net_core.objects import Costs, Hyperparameter, System, may_read
 from mu2net_core.scoring import score
-from mu2net_core.search import PREPROCESSING, ChildPlan, Population, account, accounted_params
+from mu2net_core.search import ChildPlan, Population, account, accounted_params
 
 __all__ = ["Draft", "draft_all", "grouped"]
 
@@ -29,6 +29,7 @@ class Draft:
         costs: that its score accounts.
         job: its training.
         input_spec: what it takes.
+        preparation: hyperparameters of how its examples are prepared.
     """
 
     child: int
@@ -37,14 +38,14 @@ class Draft:
     costs: Costs
     job: Job
     input_spec: InputSpec
+    preparation: tuple[tuple[str, Hyperparameter | None], ...]
 
     @property
     def alike(self) -> tuple[Any, ...]:
         """Children that agree in this can be trained together: by one program, on the same examples."""
         below = tuple(layer.source.id for layer in self.blueprint.frozen if layer.source is not None)
-        preparation = tuple((name, self.plan.hyperparameters.get(name)) for name in sorted(PREPROCESSING))
         row = self.blueprint.row
-        return (self.input_spec, preparation, below, row.shape(together=True), row.variant)
+        return (self.input_spec, self.preparation, below, row.shape(together=True), row.variant)
 
 
 def draft_all(
@@ -54,6 +55,7 @@ def draft_all(
     own = (*population.past, *population.members)
     manifests = {**system.ancestors, **system.retained(), **{member.id: member.model for member in own}}
     alive = {member.id for member in population.members}
+    shared = sorted(shop.space.shared)
     users = account(head.model for head in system.heads.values() if head.model is not None)
 
     def draw(child: int, plan: ChildPlan) -> Draft:
@@ -74,6 +76,7 @@ def draft_all(
             costs=costs,
             job=_job(shop, plan, blueprint, costs),
             input_spec=shop.programs.family.input(plan.parent.model.architecture.config, plan.hyperparameters),
+            preparation=tuple((name, plan.hyperparameters.get(name)) for name in shared),
         )
 
     return tuple(draw(child, plan) for child, plan in enumerate(plans))

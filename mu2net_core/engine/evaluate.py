@@ -119,7 +119,7 @@ def measure(model: LoadedModel, objective: Objective, feed: Feed) -> Measured:
 
 
 def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
-    """Returns what a model says of every example of a split, exact whatever the batch; of images, one batch is held."""
+    """Returns what a model says of every example of a split, exact whatever the batch; of inputs, one batch is held."""
     labels, said, probability = [], [], []
     for examples, outputs in model.over(feed):
         chances = np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
@@ -129,11 +129,11 @@ def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
     return Answers(labels=np.concatenate(labels), said=np.concatenate(said), probability=np.concatenate(probability))
 
 
-def probabilities(model: LoadedModel, objective: Classify, images: np.ndarray) -> np.ndarray:
-    """Returns float32 [N, C]: for each of the images uint8 [N, H, W, 3], N > 0, the probability of each class."""
+def probabilities(model: LoadedModel, objective: Classify, inputs: np.ndarray) -> np.ndarray:
+    """Returns float32 [N, C]: for each of the inputs [N, ...], N > 0, the probability of each class."""
     chances = [
         np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
-        for examples, outputs in model.over_images(images)
+        for examples, outputs in model.over_inputs(inputs)
     ]
     return np.concatenate(chances)
 

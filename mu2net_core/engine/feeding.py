@@ -20,12 +20,13 @@ from mu2net_core.data import Examples, shuffled_places
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.training import Row
 from mu2net_core.nn import InputSpec, LayerSpec
+from mu2net_core.objects import Output
 
 __all__ = ["Feed", "Frozen", "Held", "Made", "Pairs", "SizedData", "TaskData", "extended", "hold", "through"]
 
 
 Pairs = tuple[np.ndarray, np.ndarray]
-"""What layers get of some examples, [M, ...], and their labels int32 [M]; on the host."""
+"""What layers get of some examples, [M, ...], and their labels [M, ...]; on the host."""
 
 
 class Feed(Protocol):
@@ -51,7 +52,7 @@ class Made:
 
     Attributes:
         inputs: [N, ...].
-        labels: int32 [N].
+        labels: [N, ...].
     """
 
     inputs: np.ndarray
@@ -69,7 +70,7 @@ class Held:
 
     Attributes:
         inputs: [E, ...], on the device: examples, or what a frozen part makes of them, padded.
-        labels: int32, on the host, without padding.
+        labels: on the host, without padding.
     """
 
     inputs: jax.Array
@@ -106,12 +107,14 @@ class TaskData:
 
     Attributes:
         load: returns the split of that name as models of that input take it.
+        output: of the task, which says what labels are.
         validation_cap: validation examples used, at most.
         resident_bytes: the largest split that is held in memory.
         kept_bytes: of what frozen parts make of the examples, at most.
     """
 
     load: Callable[[str, InputSpec], Feed]
+    output: Output
     validation_cap: int
     resident_bytes: int
     kept_bytes: int
@@ -197,17 +200,17 @@ class SizedData:
         return size
 
 
-def through(frozen: Frozen, images: jax.Array, programs: Programs) -> jax.Array:
-    """Returns what the frozen part makes of ``images`` [E, ...]."""
+def through(frozen: Frozen, inputs: jax.Array, programs: Programs) -> jax.Array:
+    """Returns what the frozen part makes of ``inputs`` [E, ...]."""
     if not frozen.ids:
-        return images
-    return programs.placement.put(programs.activations(frozen.specs, frozen.row(), images, above=frozen.above))
+        return inputs
+    return programs.placement.put(programs.activations(frozen.specs, frozen.row(), inputs, above=frozen.above))
 
 
 def hold(examples: Examples, batch: int, programs: Programs) -> Held:
     """Returns examples on the device, padded to ``batch``."""
-    images = programs.placement.put(extended(examples.images, batch))
-    return Held(inputs=images, labels=np.asarray(examples.labels))
+    inputs = programs.placement.put(extended(examples.inputs, batch))
+    return Held(inputs=inputs, labels=np.asarray(examples.labels))
 
 
 def extended(array: np.ndarray, size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import TypeVar
 
-from mu2net_core.data import is_identity
+from mu2net_core.data import modality_of
 from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
@@ -141,7 +141,7 @@ def _unfit_children(
     """Returns why the largest and strangest children of ``model`` cannot be made, None if all can."""
     config, values = model.architecture.config, {**space.defaults, **model.hyperparameters}
     try:
-        is_identity(values)
+        modality_of(family.input(config, values).kind).change(values)
         if family.settled(values) != values:
             return "it has structure of layers that it does not have"
         words = family.vocabulary

@@ -142,7 +142,7 @@ def _generation(
         shop.preset.training.method,
         state.search,
         system,
-        shop.preset.space,
+        shop.space,
         num_children=state.children,
         structure=shop.programs.family,
         seed=seed,

@@ -93,11 +93,11 @@ class LoadedModel:
         for examples in feed.in_order(chunk=self.batch):
             yield examples, self.forward(examples)
 
-    def over_images(self, images: np.ndarray) -> Iterator[tuple[Examples, jax.Array]]:
-        """Yields likewise for images uint8 [N, H, W, 3] that have no labels."""
-        for begin in range(0, len(images), self.batch):
-            part = images[begin : begin + self.batch]
-            examples = Examples(images=part, labels=np.zeros(len(part), np.int32))
+    def over_inputs(self, inputs: np.ndarray) -> Iterator[tuple[Examples, jax.Array]]:
+        """Yields likewise for inputs [N, ...], as the model takes them, that have no labels."""
+        for begin in range(0, len(inputs), self.batch):
+            part = inputs[begin : begin + self.batch]
+            examples = Examples(inputs=part, labels=np.zeros(len(part), np.int32))
             yield examples, self.forward(examples)
 
 

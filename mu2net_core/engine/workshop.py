@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mu2net_core.data import modality_of
 from mu2net_core.engine.child import Trainer
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
@@ -13,6 +14,7 @@ from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Objective, objective_of
 from mu2net_core.objects import AccessRule, Component, Model, Task
 from mu2net_core.presets import Preset
+from mu2net_core.search import SearchSpace
 
 __all__ = ["SaveComponent", "Workshop"]
 
@@ -52,6 +54,12 @@ class Workshop:
     def objective(self) -> Objective:
         """What outputs for the task are worth."""
         return objective_of(self.task)
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space, in which what says how examples are prepared is shared."""
+        own = {self.programs.family.vocabulary.input} - {""}
+        return replace(self.preset.space, shared=modality_of(self.task.input.kind).preparation | own)
 
     def trainer(self, input_spec: InputSpec) -> Trainer:
         """Returns what trains children that take ``input_spec``."""

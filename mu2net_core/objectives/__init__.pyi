@@ -1,10 +1,11 @@
 from .classify import Classify
 from .multilabel import Multilabel
 from .objective import Objective, Sums, add
-from .registry import objective_of
+from .registry import OBJECTIVES, objective_of
 from .regress import Regress
 
 __all__ = [
+    "OBJECTIVES",
     "Classify",
     "Multilabel",
     "Objective",

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.objectives.objective import Sums
+from mu2net_core.objects import Output
 
 __all__ = ["Classify"]
 
@@ -19,6 +20,12 @@ class Classify:
     """Labels are int32 [N], the number of each example's class; outputs are logits."""
 
     ignores_absent: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, output: Output) -> Classify:
+        """Returns the objective of tasks with that output: the same for all."""
+        del output
+        return cls()
 
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the cross-entropy of softmax."""

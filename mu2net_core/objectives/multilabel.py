@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mu2net_core.objectives.objective import Sums
+from mu2net_core.objects import Output
 
 __all__ = ["Multilabel"]
 
@@ -19,6 +20,12 @@ class Multilabel:
     """Labels are 0 or 1, [N, C]; outputs are logits, above 0 where a label is said."""
 
     ignores_absent: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, output: Output) -> Multilabel:
+        """Returns the objective of tasks with that output: the same for all."""
+        del output
+        return cls()
 
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the binary cross-entropy of sigmoid, mean over the labels."""

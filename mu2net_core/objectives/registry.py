@@ -2,48 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from mu2net_core.errors import InternalError
-from mu2net_core.objectives.classify import Classify
-from mu2net_core.objectives.multilabel import Multilabel
-from mu2net_core.objectives.objective import Objective
-from mu2net_core.objectives.regress import Regress
-from mu2net_core.objects import Number, Output, Task, made_by_newer
+from mu2net_core.errors import PluginError
+from mu2net_core.objects import Output, Task, is_later, made_by_newer
+from mu2net_core.plugins import Registry
 
-__all__ = ["objective_of"]
+if TYPE_CHECKING:
+    from mu2net_core.objectives.objective import Objective
 
-Maker = Callable[[Output], Objective]
-"""Returns the objective of tasks with that output."""
+__all__ = ["OBJECTIVES", "objective_of"]
+
+_HERE = "mu2net_core.objectives"
+
+OBJECTIVES: Registry[Callable[[Output], Objective]] = Registry(
+    group="mu2net.objectives",
+    what="objective",
+    shipped={
+        "classes.accuracy": f"{_HERE}.classify:Classify.of",
+        "labels.f1": f"{_HERE}.multilabel:Multilabel.of",
+        "number.r2": f"{_HERE}.regress:Regress.of",
+    },
+    offers=("__call__",),
+)
+"""What makes the objective of tasks with an output, by the output's kind and the metric: words joined by a point."""
 
 
 def objective_of(task: Task) -> Objective:
     """Returns what the outputs of models of ``task`` are worth.
 
     Raises:
-        NewerError: this version knows no such metric of such an output.
+        NewerError: it says that a later version made it, and this one knows no such metric of such an output.
+        PluginError: likewise, and it does not say so: a package that is not installed may have added it.
     """
-    output, metric = task.output, task.metric
-    if (output.kind, metric) not in _SHIPPED:
-        known = sorted(name for kind, name in _SHIPPED if kind == output.kind)
-        there = f" (it knows {', '.join(known)})" if known else ""
-        raise made_by_newer(
-            f"Cannot tell what models of {task.name} are worth",
-            f"its output is of the kind {output.kind!r} and its metric {metric!r}{there}",
-            needs=task.needs,
-        )
-    return _SHIPPED[output.kind, metric](output)
+    name = f"{task.output.kind}.{task.metric}"
+    if name in OBJECTIVES:
+        return OBJECTIVES.load(name)(task.output)
+    cannot = f"Cannot tell what models of {task.name} are worth"
+    what = f"its output is of the kind {task.output.kind!r} and its metric {task.metric!r}{_known(task.output.kind)}"
+    if task.needs is not None and is_later(task.needs):
+        raise made_by_newer(cannot, what, needs=task.needs)
+    raise PluginError(
+        f"{cannot}: {what}, and no installed package offers the objective {name}.",
+        hint="Install the package that adds it, as whoever added the task has, or upgrade: pip install -U mu2net",
+    )
 
 
-def _regress(output: Output) -> Objective:
-    if not isinstance(output, Number):
-        raise InternalError(f"Expected a number, got {output}.")
-    return Regress(mean=output.mean, deviation=output.deviation)
-
-
-_SHIPPED: Mapping[tuple[str, str], Maker] = {
-    ("classes", "accuracy"): lambda _output: Classify(),
-    ("labels", "f1"): lambda _output: Multilabel(),
-    ("number", "r2"): _regress,
-}
-"""By kind of output and metric. Where there are plug-ins, theirs are looked up in the same way."""
+def _known(kind: str) -> str:
+    """Returns in words which metrics of such an output there are."""
+    metrics = [name.removeprefix(f"{kind}.") for name in OBJECTIVES.names() if name.startswith(f"{kind}.")]
+    return f" (it knows {', '.join(metrics)})" if metrics else ""

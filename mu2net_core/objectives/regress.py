@@ -8,7 +8,9 @@ from typing import ClassVar
 import jax
 import numpy as np
 
+from mu2net_core.errors import InternalError
 from mu2net_core.objectives.objective import Sums
+from mu2net_core.objects import Number, Output
 
 __all__ = ["Regress"]
 
@@ -26,6 +28,13 @@ class Regress:
 
     mean: float
     deviation: float
+
+    @classmethod
+    def of(cls, output: Output) -> Regress:
+        """Returns the objective of tasks with that output."""
+        if not isinstance(output, Number):
+            raise InternalError(f"Expected a number, got {output}.")
+        return cls(mean=output.mean, deviation=output.deviation)
 
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the squared error, in units of the deviation."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import msgspec
@@ -51,6 +52,16 @@ class Output:
     def labels(self) -> tuple[str, ...]:
         """What these numbers are called, if they have names."""
         return ()
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """The shape of one example's label."""
+        return ()
+
+    @property
+    def label_dtype(self) -> str:
+        """The type of the numbers in it."""
+        return "float32"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +120,11 @@ class Classes(Output):
         """What the classes are called."""
         return self.names
 
+    @property
+    def label_dtype(self) -> str:
+        """A label is the number of its class."""
+        return "int32"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels(Output):
@@ -121,6 +137,16 @@ class Labels(Output):
     def labels(self) -> tuple[str, ...]:
         """What the labels are called."""
         return self.names
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """A label is 0 or 1 for each of them."""
+        return (len(self.names),)
+
+    @property
+    def label_dtype(self) -> str:
+        """A label is 0 or 1 for each of them."""
+        return "uint8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +170,10 @@ class Number(Output):
 
 
 class Other(Input, Output):
-    """An input or output of a kind that this version does not define, as it came.
+    """An input or output of a kind that this version does not define, as it came: a newer one's, or a package's.
+
+    Of an output, ``size`` among the values is how many numbers a model gives for an example, and ``label_shape`` the
+    shape of a label, whose numbers are float32; [] if it is not there.
 
     Attributes:
         kind: its name.
@@ -167,9 +196,37 @@ class Other(Input, Output):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _other, (self.kind, self.values)
+
+    @property
+    def size(self) -> int:
+        """How many numbers a model gives for an example, 0 if that is not said."""
+        size: Any = self.values.get("size")
+        return int(size) if _is_count(size) else 0
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """The shape of one example's label."""
+        shape: Any = self.values.get("label_shape")
+        is_shape = isinstance(shape, list | tuple) and len(shape) <= _MOST_AXES and all(map(_is_count, shape))
+        return tuple(shape) if is_shape and prod(shape) <= _MOST_NUMBERS else ()
+
     def __repr__(self) -> str:
         return f"Other(kind={self.kind!r}, values={self.values!r})"
 
+
+def _other(kind: str, values: Mapping[str, Any]) -> Other:
+    return Other(kind=kind, values=values)
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 < number <= _MOST_NUMBERS
+
+
+_MOST_AXES = 4
+_MOST_NUMBERS = 2**20
+"""What an output of an unknown kind may ask for is bounded: it came from whoever can push."""
 
 SHIPPED: Mapping[type, Mapping[str, type]] = {
     Input: {"image": Image, "text": Text, "table": Table},

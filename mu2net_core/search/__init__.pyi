@@ -5,7 +5,7 @@ from .parents import sample_parent
 from .plan import ChildPlan, Member
 from .population import Population, ask, best, is_better, start, tell
 from .random_search import ask_random
-from .space import PREPROCESSING, STRUCTURAL, SearchSpace, neighbour
+from .space import STRUCTURAL, SearchSpace, neighbour
 from .state import SearchState, taken_in
 from .structure import Structure
 
@@ -13,7 +13,6 @@ __all__ = [
     "DEFAULT_METHOD",
     "METHODS",
     "MU2NET_PLUS",
-    "PREPROCESSING",
     "RANDOM",
     "STRUCTURAL",
     "ChildPlan",

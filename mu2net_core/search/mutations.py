@@ -15,7 +15,7 @@ from random import Random
 
 from mu2net_core.objects import Hyperparameter, Model, Mutation
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.space import MU, PREPROCESSING, SearchSpace, neighbour
+from mu2net_core.search.space import MU, SearchSpace, neighbour
 from mu2net_core.search.structure import Structure
 
 __all__ = ["Preparation", "candidates", "clonable", "draw_preparation", "mutate", "rate"]
@@ -64,9 +64,9 @@ def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> P
         rng: consumed.
     """
     inherited = {} if leader is None else leader.hyperparameters
-    values = {name: inherited.get(name, default) for name, default in space.defaults.items() if name in PREPROCESSING}
+    values = {name: inherited.get(name, default) for name, default in space.defaults.items() if name in space.shared}
     rates: dict[str, float] = {}
-    for name in sorted(PREPROCESSING.intersection(space.movable)):
+    for name in sorted(space.shared.intersection(space.movable)):
         mutation = f"hp:{name}"
         rates[mutation] = float(space.defaults[MU]) if leader is None else rate(leader, mutation, space)
         hit, move_rate = rng.random() < rates[mutation], rng.random() < rates[mutation]

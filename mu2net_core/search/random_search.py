@@ -11,7 +11,7 @@ from mu2net_core.search.mutations import clonable
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.population import Population, usable
-from mu2net_core.search.space import PREPROCESSING, SearchSpace
+from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
@@ -34,14 +34,14 @@ def ask_random(
     """
     _, roots = usable(system, population.task)
     counts = dict(population.selections)
-    still = {name: value for name, value in space.defaults.items() if name in PREPROCESSING}
-    shared = {**still, **_drawn(PREPROCESSING.intersection(space.movable), space, rng(seed, "preparation"))}
+    still = {name: value for name, value in space.defaults.items() if name in space.shared}
+    shared = {**still, **_drawn(space.shared.intersection(space.movable), space, rng(seed, "preparation"))}
     plans: list[ChildPlan] = []
     for child in range(num_children):
         draw = rng(seed, "child", child)
         root = sample_parent((), (), roots, {}, draw)
         counts[root.id] = counts.get(root.id, 0) + 1
-        values = {**_drawn(set(space.movable) - PREPROCESSING, space, draw), **shared}
+        values = {**_drawn(set(space.movable) - space.shared, space, draw), **shared}
         plans.append(_plan(root, space, structure, values, derive_seed(seed, "train", child)))
     return tuple(plans), replace(population, selections=counts)
 

@@ -10,25 +10,10 @@ from random import Random
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["MU", "PREPROCESSING", "STRUCTURAL", "SearchSpace", "neighbour"]
+__all__ = ["MU", "STRUCTURAL", "SearchSpace", "neighbour"]
 
 MU = "mu"
 """Name of the hyperparameter that every mutation probability starts from."""
-
-PREPROCESSING = frozenset(
-    {
-        "image_size",
-        "crop_area_min",
-        "crop_aspect_min",
-        "flip_left_right",
-        "brightness",
-        "contrast",
-        "saturation",
-        "hue",
-        "jpeg_quality",
-    }
-)
-"""Hyperparameters of how examples are prepared; all children of a generation share them, and the prepared examples."""
 
 STRUCTURAL = frozenset({"adapter", "block", "heads", "mlp"})
 """Kinds of changes of structure: adapters are added; blocks, attention heads and MLPs grow."""
@@ -42,11 +27,15 @@ class SearchSpace:
         values: sorted, distinct values; a single one never moves.
         defaults: what a root model starts with; each is one of its values.
         structural: enabled kinds of changes of structure, of ``STRUCTURAL``, sorted.
+        shared: names of those that say how examples are prepared, in this space or not. All children of a generation
+            have the same, and so share the prepared examples; which they are, the architecture and the kind of input
+            say.
     """
 
     values: Mapping[str, tuple[Hyperparameter, ...]]
     defaults: Mapping[str, Hyperparameter]
     structural: tuple[str, ...] = ()
+    shared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if MU not in self.values or set(self.values) != set(self.defaults):

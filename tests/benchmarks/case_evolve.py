@@ -239,7 +239,7 @@ def _import_readers(scale: Scale) -> None:
 
 def _whole(split) -> tuple[np.ndarray, np.ndarray]:
     (examples,) = split.in_order(chunk=split.num_examples)
-    return examples.images, examples.labels
+    return examples.inputs, examples.labels
 
 
 def _child(job, trainer: Trainer) -> Child:

@@ -168,10 +168,10 @@ def floor(folder: Path, scale: Scale) -> Spent:
     del folder
     data_dir = str(real_data() or "") or None
     task = describe_task(scale.dataset, data_dir=data_dir, **_splits(scale)).task
-    examples = load_split(task, "train", size=(scale.side, scale.side), data_dir=data_dir)
+    examples = load_split(task, "train", shape=(scale.side, scale.side, 3), data_dir=data_dir)
     steps = max(scale.steps * scale.cycles * scale.children, 2) if scale.children <= 2 else 2
     done = spent(
-        lambda: floor_flax.train(scale.sizes, examples.images, examples.labels, batch=scale.batch, steps=steps)
+        lambda: floor_flax.train(scale.sizes, examples.inputs, examples.labels, batch=scale.batch, steps=steps)
     )
     return _with_result(done, done.result)
 

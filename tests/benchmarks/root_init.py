@@ -34,8 +34,8 @@ NOW = (0.1**0.5, 0.3)
 def main() -> None:
     folder = data_folder(None, os.environ)
     task = describe_task("cmaterdb/bangla", data_dir=folder).task
-    train, validation = [load_split(task, name, size=(32, 32), data_dir=folder) for name in ("train", "validation")]
-    images, labels, held_out = train.images, train.labels, Resident(validation)
+    train, validation = [load_split(task, name, shape=(32, 32, 3), data_dir=folder) for name in ("train", "validation")]
+    images, labels, held_out = train.inputs, train.labels, Resident(validation)
     preset, programs = PRESETS["vit-ti0"], Programs(family=VisionTransformer())
     specs = programs.family.layers(preset.architecture.config, {"num_layers": 1}, task.output.size)
     settings, objective = OptimizerSettings.of(preset.space.defaults, 32), objective_of(task)

@@ -27,6 +27,7 @@ from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import LayerPlan, Slot, SlotRow
 from mu2net_core.nn import VisionTransformer
 from mu2net_core.objectives import Classify
+from mu2net_core.objects import Classes
 from mu2net_core.presets import PRESETS
 
 CHILDREN = 4
@@ -56,10 +57,14 @@ def took(strategy: str, small: bool) -> float:
     ]
     rng, count = np.random.default_rng(0), 64 if small else 2048
     examples = Examples(
-        images=rng.integers(0, 256, (count, side, side, 3), np.uint8), labels=np.arange(count, dtype=np.int32) % 10
+        inputs=rng.integers(0, 256, (count, side, side, 3), np.uint8), labels=np.arange(count, dtype=np.int32) % 10
     )
     data = TaskData(
-        load=lambda _split, _input_spec: Resident(examples), validation_cap=500, resident_bytes=2**40, kept_bytes=0
+        load=lambda _split, _input_spec: Resident(examples),
+        output=Classes(names=("",) * 10),
+        validation_cap=500,
+        resident_bytes=2**40,
+        kept_bytes=0,
     ).at(family.input(preset.architecture.config, preset.space.defaults))
     config = replace(preset.training, validations=1)
     trainer = Trainer(

@@ -32,7 +32,7 @@ def decoding(encoded: list[bytes], count: int) -> Iterator[Examples]:
         images = np.empty((len(numbers), *SIZE, 3), np.uint8)
         for place, number in enumerate(numbers):
             images[place] = fit(decode_image(encoded[number % len(encoded)], "image"), SIZE)
-        return Examples(images=images, labels=np.zeros(len(numbers), np.int32))
+        return Examples(inputs=images, labels=np.zeros(len(numbers), np.int32))
 
     num_threads = AHEAD.num_threads
     starts = range(0, count, BLOCK)
@@ -46,7 +46,7 @@ def to_device(examples: Iterator[Examples]) -> Iterator[Examples]:
     import jax
 
     for part in examples:
-        jax.block_until_ready(jax.device_put((part.images, part.labels)))
+        jax.block_until_ready(jax.device_put((part.inputs, part.labels)))
         yield part
 
 
@@ -99,11 +99,11 @@ def epoch(mode: str, folder: Path) -> dict[str, float]:
         rate = evolve_once(folder) / (perf_counter() - began)
         return {"rate": rate, "megabytes": most_memory()}
     task = decode((folder / "task").read_bytes(), Task, what="task")
-    stream = ExampleStream(task, "train", size=SIZE, data_dir=str(folder), ahead=AHEAD)
+    stream = ExampleStream(task, "train", shape=(*SIZE, 3), data_dir=str(folder), ahead=AHEAD)
     if mode == "decode":
         first = Slice(split="train", start=0, stop=min(DISTINCT, stream.num_examples))
         stored = open_source(task.source, data_dir=str(folder)).read([first])
-        examples = decoding([bytes(one.image) for one in stored], stream.num_examples)
+        examples = decoding([bytes(one.input) for one in stored], stream.num_examples)
     else:
         examples = stream.shuffled(stream.num_examples, chunk=CHUNK, seed=0)
         examples = to_device(examples) if mode == "device" else examples

@@ -7,8 +7,8 @@ import pytest
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.nn import family_named
+from mu2net_core.objects import PREPARATION
 from mu2net_core.presets import PRESETS, Preset, TrainingConfig, preset_named, preset_values, with_settings
-from mu2net_core.search import PREPROCESSING
 
 MINI = preset_named("vit-mini")
 
@@ -53,7 +53,7 @@ def test_presets_of_the_papers(name: str, sizes, blocks, images, training) -> No
         found.validation_cap,
     )
     assert space.structural == ("adapter",)
-    assert set(space.values) > PREPROCESSING
+    assert set(space.values) > {"image_size", *PREPARATION}
     assert space.defaults["mu"] == (0.2 if name == "vit-ti0" else 0.1)
 
 

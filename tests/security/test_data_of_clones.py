@@ -71,4 +71,4 @@ def test_nonsense_in_a_tasks_options_is_an_error_in_the_data(
         (tmp_path / "photos" / name).write_bytes(b"x")
     task = replace(task_of(shared, "cats"), source="folder:photos", options=options)
     with pytest.raises(DataError, match="cannot be read as the task says"):
-        load_split(task, "test", size=(8, 8), uri=f"folder:{tmp_path / 'photos'}")
+        load_split(task, "test", shape=(8, 8, 3), uri=f"folder:{tmp_path / 'photos'}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from mu2net_core.data.source import Options, Source, SourceInfo, Stored
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 from mu2net_core.seeds import derive_seed
 
 _SPLITS, _SIDE = {"train": 256, "test": 64}, 8
@@ -20,7 +20,7 @@ class Bars(Source):
     uri = "shapes:bars"
 
     def info(self) -> SourceInfo:
-        return SourceInfo(splits=_SPLITS, classes=("lying", "standing"))
+        return SourceInfo(splits=_SPLITS, output=Classes(names=("lying", "standing")))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:
@@ -32,7 +32,7 @@ def _draw(split: str, number: int) -> Stored:
     rng = np.random.Generator(np.random.PCG64(derive_seed(0, split, number)))
     image, label, place = rng.integers(0, 100, (_SIDE, _SIDE)), number % 2, rng.integers(_SIDE)
     image[(slice(None), place) if label else place] += 150
-    return Stored(name=f"{split}[{number}]", image=image.astype(np.uint8), label=label)
+    return Stored(name=f"{split}[{number}]", input=image.astype(np.uint8), label=label)
 
 
 def open_shapes(rest: str, *, options: Options, data_dir: str | None) -> Source:

@@ -112,12 +112,9 @@ def split_at(
     streams = size_bytes > room
     _check_input(repo, task, split, input_spec, input_spec.size_bytes if streams else size_bytes)
     folder, uri = data_folder(None, context.environ), _here(repo, task)
-    height, width, channels = input_spec.shape
     if streams:
-        return ExampleStream(
-            task, split, size=(height, width), channels=channels, data_dir=folder, uri=uri, ahead=_AHEAD
-        )
-    return Resident(load_split(task, split, size=(height, width), channels=channels, data_dir=folder, uri=uri))
+        return ExampleStream(task, split, shape=input_spec.shape, data_dir=folder, uri=uri, ahead=_AHEAD)
+    return Resident(load_split(task, split, shape=input_spec.shape, data_dir=folder, uri=uri))
 
 
 def example_names(repo: Repository, context: Context, task: Task, split: str, numbers: Sequence[int]) -> list[str]:
@@ -149,6 +146,7 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
     room = resident_bytes_of(repo, context)
     return TaskData(
         load=lambda split, input_spec: split_at(repo, context, task, split, input_spec, resident_bytes=room),
+        output=task.output,
         validation_cap=preset.training.validation_cap,
         resident_bytes=room,
         kept_bytes=room // 4,

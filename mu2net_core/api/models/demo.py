@@ -26,6 +26,6 @@ def write_images(uri: str, folder: Path, count: int) -> tuple[Path, ...]:
     paths = []
     for number, example in enumerate(source.read((Slice(split="all", start=0, stop=count),))):
         path = folder / f"{number:02d}.png"
-        Image.fromarray(np.asarray(example.image)).save(path)
+        Image.fromarray(np.asarray(example.input)).save(path)
         paths.append(path)
     return tuple(paths)

@@ -29,7 +29,8 @@ def remarks(repo: Repository, context: Context, given: str, described: Described
     """
     yield from _names(context, given, described.task.source)
     yield from _same_data(repo, described.task)
-    yield from _sizes(repo, context, described.typical_size)
+    if described.typical_size is not None:
+        yield from _sizes(repo, context, described.typical_size)
 
 
 def _names(context: Context, given: str, source: str) -> Iterator[str]:

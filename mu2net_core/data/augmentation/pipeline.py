@@ -14,7 +14,7 @@ from mu2net_core.data.augmentation.draw import Draw, draw
 from mu2net_core.data.augmentation.jpeg import recompress
 from mu2net_core.data.augmentation.settings import Augmentation
 
-__all__ = ["augment"]
+__all__ = ["augment", "augment_seeded"]
 
 _PIXELS_AT_ONCE = 2**18
 """Bounds the memory: about 100 bytes per pixel, 26 MB, beside input and output."""
@@ -37,6 +37,11 @@ def augment(images: jax.Array, settings: Augmentation, key: jax.Array) -> jax.Ar
         lambda one: _augment_one(one[0], settings, one[1]), (images, draws), batch_size=at_once
     )
     return changed
+
+
+def augment_seeded(images: jax.Array, settings: Augmentation, words: jax.Array) -> jax.Array:
+    """Returns the same for the data of a threefry key, uint32 [2]."""
+    return augment(images, settings, jax.random.wrap_key_data(words, impl="threefry2x32"))
 
 
 def _augment_one(image: jax.Array, settings: Augmentation, draws: Draw) -> jax.Array:

@@ -14,7 +14,7 @@ import numpy as np
 from mu2net_core.data.order import fair_permutation
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 
 __all__ = ["DigitsSource", "check_digits", "open_digits"]
 
@@ -40,7 +40,7 @@ class DigitsSource:
 
     def info(self) -> SourceInfo:
         """Returns the one split and the classes of this labelling."""
-        return SourceInfo(splits={"all": len(self._digits)}, classes=_CLASSES[self.name])
+        return SourceInfo(splits={"all": len(self._digits)}, output=Classes(names=_CLASSES[self.name]))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields 8×8 grey images."""
@@ -52,7 +52,7 @@ class DigitsSource:
         return StoredExamples(
             slices,
             lambda _, index: Stored(
-                name=f"all[{index}]", image=self._images[index], label=label(int(self._digits[index]))
+                name=f"all[{index}]", input=self._images[index], label=label(int(self._digits[index]))
             ),
         )
 

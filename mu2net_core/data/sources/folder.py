@@ -22,7 +22,7 @@ from mu2net_core.data.sources.stray import advice
 from mu2net_core.data.sources.tree import MAX_DEPTH, Tree, walk
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 
 __all__ = ["FolderSource", "open_folder"]
 
@@ -76,7 +76,7 @@ class FolderSource:
             options["skip_stray"] = True
         return SourceInfo(
             splits={split: len(files) for split, files in listing.files.items()},
-            classes=listing.classes,
+            output=Classes(names=listing.classes),
             options=options,
             skipped=tuple(str(listing.tree.path(file)) for file in sorted(listing.bad)),
             notes=tuple(_notes(listing, self.depth)),
@@ -94,7 +94,7 @@ class FolderSource:
         def fetch(split: str, index: int) -> Stored:
             file = listing.files[split][index]
             path = listing.tree.path(file)
-            return Stored(name=str(path), image=read_regular(path), label=labels[listing.layout.placed[file][1]])
+            return Stored(name=str(path), input=read_regular(path), label=labels[listing.layout.placed[file][1]])
 
         return StoredExamples(slices, fetch)
 

@@ -20,7 +20,7 @@ from mu2net_core.data.sources.npz_names import described, find_pairs
 from mu2net_core.data.sources.npz_pixels import read_pixels
 from mu2net_core.errors import CorruptObjectError, DataError
 from mu2net_core.npz import Npz, open_npz
-from mu2net_core.objects import LIMITS, Slice
+from mu2net_core.objects import LIMITS, Classes, Slice
 
 __all__ = ["NpzSource", "open_arrays"]
 
@@ -46,7 +46,7 @@ class NpzSource:
         """Returns splits and classes."""
         content = self._content
         splits = {name: len(labels) for name, (_, labels) in content.splits.items()}
-        return SourceInfo(splits=splits, classes=content.classes, notes=content.notes)
+        return SourceInfo(splits=splits, output=Classes(names=content.classes), notes=content.notes)
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields images as arrays."""
@@ -59,7 +59,7 @@ class NpzSource:
 
         def fetch(split: str, index: int) -> Stored:
             (images, labels), place = splits[split], orders[split][index]
-            return Stored(name=f"{split}[{place}]", image=images[place], label=int(labels[place]))
+            return Stored(name=f"{split}[{place}]", input=images[place], label=int(labels[place]))
 
         return StoredExamples(slices, fetch)
 

@@ -18,7 +18,7 @@ import numpy as np
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.prepare import import_tfds, prepare
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 
 __all__ = ["TfdsSource", "open_tfds"]
 
@@ -44,7 +44,7 @@ class TfdsSource:
     def info(self) -> SourceInfo:
         """Returns the splits and classes the data set declares."""
         splits = {name: split.num_examples for name, split in self._builder.info.splits.items()}
-        return SourceInfo(splits=splits, classes=self._classes)
+        return SourceInfo(splits=splits, output=Classes(names=self._classes))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         """Yields encoded images, in the order of the prepared files.
@@ -77,7 +77,7 @@ class TfdsSource:
             some = indices[start : start + together]
             for index, record in zip(some, self._fetch(records, some), strict=True):
                 name = f"{self.uri} {split}[{index}]"
-                yield Stored(name=name, image=record[self._image], label=int(record[self._label]))
+                yield Stored(name=name, input=record[self._image], label=int(record[self._label]))
 
     def _records(self, split: str) -> Any:
         """Returns a split's records by number; opened once, because an index of them is held in memory."""

@@ -23,7 +23,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, registry: Registry[Any], **things: ob
     def found(*, group: str, name: str | None = None) -> list[EntryPoint]:
         return [point for point in points if point.group == group and name in {None, point.name}]
 
-    monkeypatch.setattr("mu2net_core.plugins.entry_points", found)
+    monkeypatch.setattr("importlib.metadata.entry_points", found)
     for name, thing in things.items():
         monkeypatch.setitem(registry._loaded, name, thing)
 

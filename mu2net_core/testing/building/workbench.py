@@ -60,7 +60,7 @@ def coloured_images(count: int, num_classes: int, seed: int) -> Examples:
     labels = np.arange(count, dtype=np.int32) % num_classes
     images = rng.integers(0, 160, (count, 2, 2, 3))
     images[np.arange(count), :, :, labels % 3] += 60
-    return Examples(images=images.astype(np.uint8), labels=labels)
+    return Examples(inputs=images.astype(np.uint8), labels=labels)
 
 
 @dataclass(slots=True)
@@ -106,6 +106,7 @@ class Workbench:
         splits = {"train": coloured_images(48, num_classes, 1), "validation": coloured_images(30, num_classes, 2)}
         return TaskData(
             load=lambda split, _input_spec: Resident(splits[split]),
+            output=self.task(num_classes=num_classes).output,
             validation_cap=100,
             resident_bytes=resident_bytes,
             kept_bytes=kept_bytes,

@@ -19,6 +19,7 @@ __all__ = ["SearchMethodTests"]
 SPACE = SearchSpace(
     values={"mu": (0.1, 0.3, 0.5), "learning_rate": (0.01, 0.02, 0.05, 0.1), "momentum": (0.5, 0.9), "hue": (0.0, 0.1)},
     defaults={"mu": 0.3, "learning_rate": 0.02, "momentum": 0.9, "hue": 0.0},
+    shared=frozenset({"hue"}),
 )
 _STRUCTURE = SampleStructure(frozenset({"head"}))
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mu2net_core.data import Source, Stored
+from mu2net_core.data import Source, Stored, checked_label, modality_of
+from mu2net_core.objectives import OBJECTIVES
 from mu2net_core.objects import Slice
 
 __all__ = ["SourceTests"]
@@ -19,13 +20,13 @@ _FEW = 24
 _Open = Callable[[], Source]
 
 
-def _told(examples: Iterable[Stored]) -> list[tuple[str, int, bytes]]:
+def _told(examples: Iterable[Stored]) -> list[tuple[str, bytes, bytes]]:
     """Returns what examples are, so that they can be compared."""
-    return [(one.name, one.label, _bytes(one)) for one in examples]
+    return [(one.name, np.asarray(one.label).tobytes(), _bytes(one)) for one in examples]
 
 
 def _bytes(one: Stored) -> bytes:
-    return one.image if isinstance(one.image, bytes) else repr(one.image.shape).encode() + one.image.tobytes()
+    return one.input if isinstance(one.input, bytes) else repr(one.input.shape).encode() + one.input.tobytes()
 
 
 def _beginnings(source: Source) -> list[Slice]:
@@ -45,7 +46,7 @@ class SourceTests:
         info = open_source().info()
         assert info.splits
         assert all(name and count > 0 for name, count in info.splits.items())
-        assert len(set(info.classes)) == len(info.classes) > 0
+        assert len(set(info.classes)) == len(info.classes)
         assert info == open_source().info()
 
     def test_yields_as_many_examples_as_are_asked_for(self, open_source: _Open) -> None:
@@ -55,15 +56,23 @@ class SourceTests:
         for name, count in source.info().splits.items():
             assert len(list(source.read([Slice(split=name, start=count - 1, stop=count)]))) == 1
 
-    def test_examples_are_pictures_with_labels_of_its_classes(self, open_source: _Open) -> None:
+    def test_examples_are_of_its_kind_and_labels_of_its_output(self, open_source: _Open) -> None:
         source = open_source()
-        labels = range(len(source.info().classes))
+        info, modality = source.info(), modality_of(source.info().input)
+        survey = modality.survey({})
         for one in source.read(_beginnings(source)):
-            assert one.label in labels
             assert one.name
-            if not isinstance(one.image, bytes):
-                assert one.image.dtype == np.uint8
-                assert one.image.ndim in {2, 3}
+            assert checked_label(one, info.output).dtype == info.output.label_dtype
+            assert survey.look(one)
+            if not isinstance(one.input, bytes):
+                assert one.input.dtype == modality.dtype
+        survey.check(source.uri)
+        assert survey.input().kind == info.input
+
+    def test_its_labels_are_what_its_metric_is_of(self, open_source: _Open) -> None:
+        info = open_source().info()
+        assert f"{info.output.kind}.{info.metric}" in OBJECTIVES
+        assert info.output.size > 0
 
     def test_no_two_examples_have_the_same_name(self, open_source: _Open) -> None:
         source = open_source()

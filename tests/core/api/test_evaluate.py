@@ -71,7 +71,7 @@ def test_every_wrong_example_is_named_with_what_it_is_taken_for(grown) -> None:
     result = evaluate(repo, grown.context, "digits", by_class=True, wrong=True)
     task = load_system(repo).heads["digits"].task
     (examples,) = split_at(repo, grown.context, task, "test", InputSpec.image(8)).in_order(chunk=1000)
-    chances = Predictor(repo, grown.context, "digits").probabilities(examples.images[..., :1])
+    chances = Predictor(repo, grown.context, "digits").probabilities(examples.inputs[..., :1])
     (part,) = task.splits["test"].slices
     expected = {
         f"all[{part.start + number}]": (str(label), str(row.argmax()), float(row.max()))

@@ -112,7 +112,7 @@ def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
     iteration = load_system(repo).heads["digits"].commit
     settings = {**iteration.run.settings, "evolve.method": "greedy"}
     theirs = repo.objects.put(replace(iteration, run=replace(iteration.run, settings=settings)))
-    monkeypatch.setattr("mu2net_core.plugins.entry_points", lambda **_: ())
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
     see(monkeypatch, seen, METHODS, SCORERS, SOURCES)  # as a process that has loaded nothing of it
     for variable, complaint in (
         ("MU2NET_EVOLVE_METHOD", r"evolve\.method: expected mu2net-plus or random, got 'greedy'"),
@@ -153,6 +153,6 @@ def test_the_command_line_takes_it_and_names_what_it_lacks(repo: Repository, pac
     mu2net(folder, package, "config", "set", "evolve.method", "greedy")
     mu2net(folder, package, "config", "set", "scorer.name", "bits")
     (task,) = json.loads(mu2net(folder, package, "tasks", "--json").stdout)
-    assert (task["name"], task["num_classes"]) == ("bars", 2)
+    assert (task["name"], task["num_outputs"]) == ("bars", 2)
     without = mu2net(folder, tmp_path / "nothing", "evolve", "--all", code=2)
     assert "evolve.method: expected mu2net-plus or random, got 'greedy'" in without.stderr

@@ -30,7 +30,7 @@ def test_predictions_are_those_that_eval_counts(grown, predictor: Predictor) -> 
     repo = grown.open()
     head = load_system(repo).heads["digits"]
     (examples,) = split_at(repo, grown.context, head.task, "test", InputSpec.image(8)).in_order(chunk=1000)
-    found = predictor.predict(examples.images[..., :1])
+    found = predictor.predict(examples.inputs[..., :1])
     assert int((found == examples.labels).sum()) == evaluate(repo, grown.context, "digits").correct
 
 

@@ -77,7 +77,7 @@ def test_examples_come_as_the_model_takes_them_and_are_refused_to_one_that_takes
     for input_spec in (SMALL, InputSpec.image(6, 1), InputSpec(kind="image", shape=(4, 6, 3), dtype="uint8")):
         (resident,) = split_at(repo, context, task, "test", input_spec).in_order(chunk=100)
         (streamed,) = split_at(repo, context, task, "test", input_spec, resident_bytes=0).in_order(chunk=100)
-        assert resident.images.shape[1:] == streamed.images.shape[1:] == input_spec.shape
+        assert resident.inputs.shape[1:] == streamed.inputs.shape[1:] == input_spec.shape
     with pytest.raises(DataError, match="of photos are of the kind image; the model takes text of 5 numbers"):
         split_at(repo, context, task, "test", InputSpec(kind="text", shape=(5,), dtype="int32"))
 

@@ -274,7 +274,7 @@ def digits() -> np.ndarray:
     if not (path / "cmaterdb").is_dir():
         pytest.skip(f"no prepared data in {path}; point MU2NET_TEST_DATA to the test data")
     task = describe_task("cmaterdb/bangla", data_dir=str(path)).task
-    return load_split(task, "validation", size=SIZE, data_dir=str(path)).images[:NUM]
+    return load_split(task, "validation", shape=(*SIZE, 3), data_dir=str(path)).inputs[:NUM]
 
 
 def test_jpeg_is_the_real_one_for_real_images(digits: np.ndarray) -> None:

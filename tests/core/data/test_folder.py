@@ -36,11 +36,11 @@ def test_class_folders_are_the_classes(cats: Path) -> None:
 
 def test_any_slice_is_a_fair_sample_and_the_same_every_time(cats: Path) -> None:
     task = describe_task(f"folder:{cats}").task
-    train = load_split(task, "train", size=(6, 6))
+    train = load_split(task, "train", shape=(6, 6, 3))
     assert 0.3 < train.labels.mean() < 0.7
-    assert (train.images[:, 0, 0, 0] >= 100).tolist() == (train.labels == 1).tolist()
-    again = load_split(task, "train", size=(6, 6))
-    assert np.array_equal(train.images, again.images)
+    assert (train.inputs[:, 0, 0, 0] >= 100).tolist() == (train.labels == 1).tolist()
+    again = load_split(task, "train", shape=(6, 6, 3))
+    assert np.array_equal(train.inputs, again.inputs)
 
 
 def test_deeper_classes_are_named_by_their_path(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_sizes_and_modes_may_vary(cats: Path) -> None:
     put_image(cats / "cat" / "big.png", 7, size=(9, 12), mode="RGB")
     task = describe_task(f"folder:{cats}").task
     assert task.input == objects.Image(height=None, width=None, channels=3)
-    assert load_split(task, "train", size=(8, 4)).images.shape[1:] == (8, 4, 3)
+    assert load_split(task, "train", shape=(8, 4, 3)).inputs.shape[1:] == (8, 4, 3)
 
 
 def test_a_corrupt_image_is_named_and_skipped_on_request(cats: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_corrupt_image_is_named_and_skipped_on_request(cats: Path) -> None:
     assert described.skipped == (str(broken),)
     assert sum(split.num_examples for split in described.task.splits.values()) == 60
     assert described.task.options == {"skip_bad": True}
-    assert len(load_split(described.task, "test", size=(6, 6))) == 12
+    assert len(load_split(described.task, "test", shape=(6, 6, 3))) == 12
 
 
 @pytest.mark.parametrize("classes", [[], ["cat"]])
@@ -139,25 +139,25 @@ def test_a_folder_that_changed_under_the_task_is_refused(cats: Path, change: str
         for index in range(29):
             (cats / "cat" / f"{index}.png").unlink()
     with pytest.raises(DataError, match="The data set changed under the task"):
-        load_split(task, "train", size=(6, 6))
+        load_split(task, "train", shape=(6, 6, 3))
 
 
 def test_unchecked_loading_takes_changed_pixels(cats: Path) -> None:
     task = describe_task(f"folder:{cats}").task
     for index in range(30):
         put_image(cats / "cat" / f"{index}.png", 50)
-    assert len(load_split(task, "train", size=(6, 6), verify=False)) == 36
+    assert len(load_split(task, "train", shape=(6, 6, 3), verify=False)) == 36
 
 
 def test_the_data_may_lie_elsewhere_on_another_machine(cats: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     task = describe_task(f"folder:{cats}").task
-    expected = load_split(task, "test", size=(6, 6))
+    expected = load_split(task, "test", shape=(6, 6, 3))
     moved = cats.rename(tmp_path_factory.mktemp("other") / "moved")
     with pytest.raises(DataError, match=r"The data of task .* is not here: No such folder") as error:
-        load_split(task, "test", size=(6, 6))
+        load_split(task, "test", shape=(6, 6, 3))
     assert "mu2net config set data." in str(error.value.hint)
-    found = load_split(task, "test", size=(6, 6), uri=f"folder:{moved}")
-    assert np.array_equal(found.images, expected.images)
+    found = load_split(task, "test", shape=(6, 6, 3), uri=f"folder:{moved}")
+    assert np.array_equal(found.inputs, expected.inputs)
 
 
 def test_encoded_bytes_count_not_the_decoder(cats: Path) -> None:
@@ -167,7 +167,7 @@ def test_encoded_bytes_count_not_the_decoder(cats: Path) -> None:
     for file in (cats / "cat").iterdir():
         file.write_bytes(buffer.getvalue())
     with pytest.raises(DataError, match="the examples of train are others"):
-        load_split(task, "train", size=(6, 6))
+        load_split(task, "train", shape=(6, 6, 3))
 
 
 def test_a_class_whose_name_is_not_text(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def cells(tmp_path: Path):
 
 
 def levels(task: Task, size: tuple[int, int] = (4, 4)) -> set[int]:
-    return {int(level) for split in task.splits for level in np.unique(load_split(task, split, size=size).images)}
+    return {
+        int(level) for split in task.splits for level in np.unique(load_split(task, split, shape=(*size, 3)).inputs)
+    }
 
 
 @pytest.mark.parametrize(
@@ -277,8 +279,8 @@ def _colour_tiff(value: int) -> bytes:
 def test_a_stream_and_a_prediction_read_the_same_range(cells) -> None:
     folder = cells(0, 4095, np.uint16)
     task = describe_task(f"folder:{folder}", options={"range": "0:4095"}).task
-    with_stream = next(ExampleStream(task, "train", size=(4, 4)).in_order(chunk=12))
-    assert with_stream.images.max() == 255
+    with_stream = next(ExampleStream(task, "train", shape=(4, 4, 3)).in_order(chunk=12))
+    assert with_stream.inputs.max() == 255
     assert read_image(folder / "a" / "1.tif", range_of(task.options)).max() == 255
     assert read_image(folder / "a" / "1.tif").max() == 16
 

@@ -266,7 +266,7 @@ def test_what_was_decided_is_told_with_counts(tmp_path: Path) -> None:
         "1 of 22 images with transparent parts: white lies behind them",
         "1 of 22 images in files of several (animations, pages): the first of each is used",
     )
-    assert len(load_split(described.task, "train", size=(8, 8))) == 14
+    assert len(load_split(described.task, "train", shape=(8, 8, 3))) == 14
 
 
 def test_images_that_are_white_on_nothing_are_told(tmp_path: Path) -> None:

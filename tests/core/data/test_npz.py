@@ -34,8 +34,8 @@ def test_one_pair_of_arrays_is_one_split(tmp_path: Path, names: tuple[str, str])
 def test_images_keep_their_labels_and_come_in_a_fair_order(tmp_path: Path) -> None:
     labels = np.arange(40) // 20
     task = describe_task(save(tmp_path, x=np.stack([np.full((2, 2), i, np.uint8) for i in range(40)]), y=labels)).task
-    train = load_split(task, "train", size=(2, 2))
-    assert (train.images[:, 0, 0, 0] // 20).tolist() == train.labels.tolist()
+    train = load_split(task, "train", shape=(2, 2, 3))
+    assert (train.inputs[:, 0, 0, 0] // 20).tolist() == train.labels.tolist()
     assert set(train.labels) == {0, 1}
 
 

@@ -26,7 +26,7 @@ def pixels(uri: str, split: str = "all", count: int = 16) -> np.ndarray:
     """Returns what a task gets, in the order of the archive."""
     stored = list(open_source(uri).read([Slice(split=split, start=0, stop=count)]))
     return np.stack(
-        [np.asarray(one.image) for one in sorted(stored, key=lambda one: int(one.name[len(split) + 1 : -1]))]
+        [np.asarray(one.input) for one in sorted(stored, key=lambda one: int(one.name[len(split) + 1 : -1]))]
     )
 
 

@@ -19,7 +19,7 @@ from mu2net_core.data import (
     open_source,
 )
 from mu2net_core.errors import DataError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 
 SLICES = (
     Slice(split="all", start=5, stop=9),
@@ -34,12 +34,12 @@ class Plugin(Source):
     uri = "mine:x"
 
     def info(self) -> SourceInfo:
-        return SourceInfo(splits={"all": 12}, classes=("a", "b"))
+        return SourceInfo(splits={"all": 12}, output=Classes(names=("a", "b")))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:
             for index in range(part.start, part.stop):
-                yield Stored(name=f"all[{index}]", image=bytes([index]), label=index % 2)
+                yield Stored(name=f"all[{index}]", input=bytes([index]), label=index % 2)
 
 
 def some_source(kind: str, folder: Path) -> Source:
@@ -65,7 +65,7 @@ def test_examples_by_number_are_those_that_are_read(tmp_path: Path, kind: str) -
         found, expected = examples[index], read[index]
         assert taken.name == found.name
         assert (found.name, found.label) == (expected.name, expected.label)
-        assert np.array_equal(found.image, expected.image)
+        assert np.array_equal(found.input, expected.input)
     for index in (-1, 10):
         with pytest.raises(IndexError, match="expected 0 to 9"):
             examples[index]
@@ -75,19 +75,11 @@ def test_no_slices_are_no_examples() -> None:
     assert list(StoredExamples((), lambda *_: pytest.fail("there is nothing to fetch"))) == []
 
 
-@pytest.mark.parametrize(
-    ("images", "labels", "match"),
-    [
-        (np.zeros((2, 4, 4, 3), np.float32), np.zeros(2, np.int32), "images: expected uint8"),
-        (np.zeros((2, 4, 4), np.uint8), np.zeros(2, np.int32), "images: expected uint8"),
-        (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(2, np.int64), "labels: expected int32"),
-        (np.zeros((2, 4, 4, 3), np.uint8), np.zeros(3, np.int32), "labels: expected int32"),
-    ],
-)
-def test_examples_have_one_shape_and_type(images: np.ndarray, labels: np.ndarray, match: str) -> None:
-    with pytest.raises(ValueError, match=match):
-        Examples(images=images, labels=labels)
-    assert len(Examples(images=np.zeros((2, 4, 4, 3), np.uint8), labels=np.zeros(2, np.int32))) == 2
+@pytest.mark.parametrize("labels", [np.zeros(3, np.int32), np.zeros((1, 2), np.float32), np.zeros((), np.int32)])
+def test_there_are_as_many_labels_as_inputs(labels: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"expected inputs \[N, ...\] and labels \[N, ...\], got \(2, 4, 4, 3\) and "):
+        Examples(inputs=np.zeros((2, 4, 4, 3), np.uint8), labels=labels)
+    assert len(Examples(inputs=np.zeros((2, 4, 4, 3), np.uint8), labels=np.zeros(2, np.int32))) == 2
 
 
 @pytest.mark.parametrize("num_examples", [0, 10**13])
@@ -95,4 +87,4 @@ def test_a_split_that_counts_other_examples_than_its_slices_name(num_examples: i
     task = describe_task("sklearn:digits").task
     wrong = replace(task.splits["test"], num_examples=num_examples)
     with pytest.raises(DataError, match="names 359 examples and counts"):
-        load_split(replace(task, splits={**task.splits, "test": wrong}), "test", size=(8, 8))
+        load_split(replace(task, splits={**task.splits, "test": wrong}), "test", shape=(8, 8, 3))

@@ -14,7 +14,8 @@ from PIL import Image
 
 from mu2net_core.data import Source, SourceInfo, Stored, open_source
 from mu2net_core.data.source import RandomAccess, StoredExamples
-from mu2net_core.objects import Slice
+from mu2net_core.errors import DataError
+from mu2net_core.objects import Classes, Slice
 from mu2net_core.testing.conformance.sources import SourceTests
 
 Open = Callable[[], Source]
@@ -50,7 +51,7 @@ class Numbers(Source):
     uri = "numbers:ten"
 
     def info(self) -> SourceInfo:
-        return SourceInfo(splits={"a": 10, "b": 5}, classes=("even", "odd"))
+        return SourceInfo(splits={"a": 10, "b": 5}, output=Classes(names=("even", "odd")))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:
@@ -59,7 +60,7 @@ class Numbers(Source):
 
     def one(self, split: str, number: int) -> Stored:
         image = np.full((1, 1), number, np.uint8)
-        return Stored(name=f"{split}[{number}]", image=image, label=number % 2)
+        return Stored(name=f"{split}[{number}]", input=image, label=number % 2)
 
 
 class TestNumbers(SourceTests):
@@ -83,12 +84,12 @@ class Nameless(Numbers):
 
 class Empty(Numbers):
     def info(self) -> SourceInfo:
-        return SourceInfo(splits={}, classes=())
+        return SourceInfo(splits={}, output=Classes(names=()))
 
 
 class SameClassTwice(Numbers):
     def info(self) -> SourceInfo:
-        return replace(super().info(), classes=("even", "even"))
+        return replace(super().info(), output=Classes(names=("even", "even")))
 
 
 class TooFew(Numbers):
@@ -103,7 +104,7 @@ class UnknownLabel(Numbers):
 
 class Floats(Numbers):
     def one(self, split: str, number: int) -> Stored:
-        return replace(super().one(split, number), image=np.ones((1, 1), np.float32))
+        return replace(super().one(split, number), input=np.ones((1, 1), np.float32))
 
 
 class SameName(Numbers):
@@ -113,7 +114,7 @@ class SameName(Numbers):
 
 class Shuffled(Numbers):
     def one(self, split: str, number: int) -> Stored:
-        return replace(super().one(split, number), image=np.full((1, 1), next(CALLS) % 251, np.uint8))
+        return replace(super().one(split, number), input=np.full((1, 1), next(CALLS) % 251, np.uint8))
 
 
 class Sorted(Numbers):
@@ -165,8 +166,8 @@ class OneCursor(Numbers):
         (Empty, "says_what_it_holds"),
         (SameClassTwice, "says_what_it_holds"),
         (TooFew, "yields_as_many_examples_as_are_asked_for"),
-        (UnknownLabel, "examples_are_pictures_with_labels_of_its_classes"),
-        (Floats, "examples_are_pictures_with_labels_of_its_classes"),
+        (UnknownLabel, "examples_are_of_its_kind_and_labels_of_its_output"),
+        (Floats, "examples_are_of_its_kind_and_labels_of_its_output"),
         (SameName, "no_two_examples_have_the_same_name"),
         (Shuffled, "examples_come_in_the_same_order_every_time"),
         (Sorted, "slices_come_one_after_the_other_as_they_are_given"),
@@ -176,5 +177,5 @@ class OneCursor(Numbers):
     ],
 )
 def test_the_suite_notices_what_is_wrong(wrong: Any, test: str) -> None:
-    with pytest.raises((AssertionError, pytest.fail.Exception)):
+    with pytest.raises((AssertionError, DataError, pytest.fail.Exception)):
         getattr(SourceTests(), f"test_{test}")(wrong)

@@ -7,11 +7,11 @@ import pytest
 from mu2net_core.data import SourceInfo, resolve_splits
 from mu2net_core.data.splits import parse_spec
 from mu2net_core.errors import DataError, InvalidInputError
-from mu2net_core.objects import Slice
+from mu2net_core.objects import Classes, Slice
 
-BANGLA = SourceInfo(splits={"train": 5000, "test": 1000}, classes=("a", "b"))
-DIGITS = SourceInfo(splits={"all": 1797}, classes=("a", "b"))
-FULL = SourceInfo(splits={"train": 1000, "validation": 100, "test": 100}, classes=("a", "b"))
+BANGLA = SourceInfo(splits={"train": 5000, "test": 1000}, output=Classes(names=("a", "b")))
+DIGITS = SourceInfo(splits={"all": 1797}, output=Classes(names=("a", "b")))
+FULL = SourceInfo(splits={"train": 1000, "validation": 100, "test": 100}, output=Classes(names=("a", "b")))
 
 
 def specs(info: SourceInfo, uri: str = "tfds:mnist:3.0.1", **given: str) -> dict[str, str]:
@@ -75,12 +75,12 @@ def test_defaults(uri: str, info: SourceInfo, train: str, validation: str, test:
 
 
 def test_without_a_test_split_test_takes_the_first_share_and_validation_the_next() -> None:
-    info = SourceInfo(splits={"train": 1000}, classes=("a", "b"))
+    info = SourceInfo(splits={"train": 1000}, output=Classes(names=("a", "b")))
     assert specs(info) == {"train": "train[10%:]", "validation": "train[5%:10%]", "test": "train[:5%]"}
 
 
 def test_the_decathlon_halves_its_validation() -> None:
-    info = SourceInfo(splits={"train": 10, "validation": 5, "test": 7}, classes=("a", "b"))
+    info = SourceInfo(splits={"train": 10, "validation": 5, "test": 7}, output=Classes(names=("a", "b")))
     found = specs(info, "tfds:visual_domain_decathlon/dtd:1.2.0")
     assert found == {"train": "train", "validation": "validation[:40%]", "test": "validation[40%:]"}
 
@@ -101,7 +101,7 @@ def test_defaults_take_only_what_explicit_specifications_leave() -> None:
 
 def test_what_a_specification_says_is_what_its_slices_are() -> None:
     for size in (7, 99, 1797, 12345):
-        info = SourceInfo(splits={"all": size}, classes=("a", "b"))
+        info = SourceInfo(splits={"all": size}, output=Classes(names=("a", "b")))
         for spec, slices in resolve_splits(info, "npz:/x").values():
             assert parse_spec(spec, info.splits, "x") == slices
 
@@ -120,7 +120,7 @@ def test_an_empty_split_is_refused(given: dict[str, str], match: str) -> None:
 
 
 def test_a_source_without_train_needs_explicit_splits() -> None:
-    info = SourceInfo(splits={"test": 1000}, classes=("a", "b"))
+    info = SourceInfo(splits={"test": 1000}, output=Classes(names=("a", "b")))
     with pytest.raises(DataError, match="has no split train; it has test"):
         specs(info)
 
@@ -134,7 +134,7 @@ def test_a_source_without_train_needs_explicit_splits() -> None:
     ],
 )
 def test_a_source_without_train_is_used_as_it_is_said(splits: dict[str, int], given: dict[str, str]) -> None:
-    info = SourceInfo(splits=splits, classes=("a", "b"))
+    info = SourceInfo(splits=splits, output=Classes(names=("a", "b")))
     assert specs(info, **given) == {"test": "test", **given}
 
 
@@ -143,7 +143,7 @@ def test_a_source_without_train_is_used_as_it_is_said(splits: dict[str, int], gi
     [({"test": 50}, "test"), ({"test": 80, "validation": 50}, "validation"), ({"a": 10, "b": 70}, "b")],
 )
 def test_what_is_suggested_for_a_source_without_train_works(splits: dict[str, int], shared: str) -> None:
-    info = SourceInfo(splits=splits, classes=("a", "b"))
+    info = SourceInfo(splits=splits, output=Classes(names=("a", "b")))
     with pytest.raises(DataError, match="no examples are known for") as error:
         specs(info)
     words = shlex.split(str(error.value.hint).partition("for example: ")[2])

@@ -18,7 +18,7 @@ from mu2net_core.data import ExampleStream, ReadAhead, Source, SourceInfo, Store
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.data.source import Options
 from mu2net_core.errors import DataError
-from mu2net_core.objects import Slice, Task
+from mu2net_core.objects import Classes, Slice, Task
 from mu2net_core.testing.building.plugins import offer
 
 ROOT = Path(__file__).parents[3]
@@ -37,14 +37,14 @@ class Numbers(Source):
         self.wrong: dict[int, Stored] = {}
 
     def info(self) -> SourceInfo:
-        return SourceInfo(splits={"all": self.count}, classes=("even", "odd"))
+        return SourceInfo(splits={"all": self.count}, output=Classes(names=("even", "odd")))
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
         for part in slices:
             for index in range(part.start, part.stop):
                 self.fetched[index] += 1
                 image = np.array([[index // 256, index % 256]], np.uint8)
-                yield self.wrong.get(index, Stored(name=f"all[{index}]", image=image, label=index % 2))
+                yield self.wrong.get(index, Stored(name=f"all[{index}]", input=image, label=index % 2))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def task(numbers: Numbers) -> Task:
 
 
 def stream(task: Task, split: str = "train", ahead: ReadAhead | None = None, **options: bool) -> ExampleStream:
-    return ExampleStream(task, split, size=SIZE, channels=1, ahead=ahead, **options)
+    return ExampleStream(task, split, shape=(*SIZE, 1), ahead=ahead, **options)
 
 
 def ids(examples: np.ndarray) -> list[int]:
@@ -76,7 +76,7 @@ def ids(examples: np.ndarray) -> list[int]:
 
 
 def drawn(task: Task, count: int, *, seed: int = 7, chunk: int = 64, ahead: ReadAhead | None = None) -> list[int]:
-    return [i for part in stream(task, ahead=ahead).shuffled(count, chunk=chunk, seed=seed) for i in ids(part.images)]
+    return [i for part in stream(task, ahead=ahead).shuffled(count, chunk=chunk, seed=seed) for i in ids(part.inputs)]
 
 
 def reading_threads() -> list[threading.Thread]:
@@ -96,7 +96,7 @@ TRAIN = [*range(300), *range(400, 1000)]
 def test_an_epoch_has_each_example_once_with_its_label(task: Task) -> None:
     parts = list(stream(task).shuffled(900, chunk=64, seed=1))
     assert [len(part) for part in parts] == [64] * 14 + [4]
-    found = [i for part in parts for i in ids(part.images)]
+    found = [i for part in parts for i in ids(part.inputs)]
     assert sorted(found) == TRAIN
     assert found != TRAIN
     assert [label for part in parts for label in part.labels] == [i % 2 for i in found]
@@ -116,16 +116,16 @@ def test_another_process_reads_in_the_same_order_and_loads_grain_for_it() -> Non
     program = """
 import json, sys
 from mu2net_core.data import ExampleStream, describe_task
-stream = ExampleStream(describe_task("sklearn:digits").task, "train", size=(8, 8), channels=1)
+stream = ExampleStream(describe_task("sklearn:digits").task, "train", shape=(8, 8, 1))
 assert not {"grain", "jax"} & set(sys.modules)
 parts = list(stream.shuffled(100, chunk=30, seed=2**40))
-print(json.dumps([[int(part.images.sum()), part.labels.tolist()] for part in parts]))
+print(json.dumps([[int(part.inputs.sum()), part.labels.tolist()] for part in parts]))
 """
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
-    digits = ExampleStream(describe_task("sklearn:digits").task, "train", size=(8, 8), channels=1)
+    digits = ExampleStream(describe_task("sklearn:digits").task, "train", shape=(8, 8, 1))
     parts = digits.shuffled(100, chunk=30, seed=2**40)
-    assert json.loads(run.stdout) == [[int(part.images.sum()), part.labels.tolist()] for part in parts]
+    assert json.loads(run.stdout) == [[int(part.inputs.sum()), part.labels.tolist()] for part in parts]
 
 
 def test_other_seeds_give_other_orders_and_other_examples(task: Task) -> None:
@@ -145,10 +145,10 @@ def test_a_part_of_an_epoch_is_a_uniform_sample(task: Task) -> None:
 
 def test_in_order_is_what_loading_the_split_gives() -> None:
     digits = describe_task("sklearn:digits").task
-    loaded = load_split(digits, "validation", size=(12, 10))
-    parts = list(ExampleStream(digits, "validation", size=(12, 10)).in_order(chunk=100))
+    loaded = load_split(digits, "validation", shape=(12, 10, 3))
+    parts = list(ExampleStream(digits, "validation", shape=(12, 10, 3)).in_order(chunk=100))
     assert [len(part) for part in parts] == [100, 100, 100, 60]
-    assert np.array_equal(np.concatenate([part.images for part in parts]), loaded.images)
+    assert np.array_equal(np.concatenate([part.inputs for part in parts]), loaded.inputs)
     assert np.array_equal(np.concatenate([part.labels for part in parts]), loaded.labels)
 
 
@@ -156,7 +156,7 @@ def test_in_order_is_what_loading_the_split_gives() -> None:
 def test_in_order_up_to_a_limit(task: Task, limit: int, sizes: list[int]) -> None:
     parts = list(stream(task).in_order(chunk=64, limit=limit))
     assert [len(part) for part in parts] == sizes
-    assert [i for part in parts for i in ids(part.images)] == TRAIN[:limit]
+    assert [i for part in parts for i in ids(part.inputs)] == TRAIN[:limit]
 
 
 @pytest.mark.parametrize(("threads", "size_bytes"), [(1, 1), (3, 100 * EXAMPLE_BYTES), (8, 30 * EXAMPLE_BYTES)])
@@ -192,7 +192,7 @@ def test_ctrl_c_while_waiting_for_an_example(task: Task, monkeypatch: pytest.Mon
 
     def interrupted(*_: object) -> Iterator[Stored]:
         signal.pthread_kill(main, signal.SIGINT)
-        return iter([Stored(name="late", image=np.zeros(SIZE, np.uint8), label=0)])
+        return iter([Stored(name="late", input=np.zeros(SIZE, np.uint8), label=0)])
 
     reading = stream(task).in_order(chunk=900)
     monkeypatch.setattr(Numbers, "read", interrupted)
@@ -207,7 +207,7 @@ def test_ctrl_c_while_waiting_for_an_example(task: Task, monkeypatch: pytest.Mon
 
 
 def test_changed_data_is_told_before_anything_is_given_out(task: Task, numbers: Numbers) -> None:
-    numbers.wrong[999] = Stored(name="all[999]", image=np.zeros(SIZE, np.uint8), label=1)
+    numbers.wrong[999] = Stored(name="all[999]", input=np.zeros(SIZE, np.uint8), label=1)
     reader = stream(task)
     for _ in range(2):
         with pytest.raises(DataError, match="changed under the task all"):
@@ -234,10 +234,10 @@ def test_the_data_is_checked_once_per_stream(task: Task, numbers: Numbers) -> No
 
 
 def test_a_broken_image_and_a_wrong_label_are_named(task: Task, numbers: Numbers) -> None:
-    numbers.wrong[17] = Stored(name="cat/17.png", image=b"\x89PNG", label=1)
+    numbers.wrong[17] = Stored(name="cat/17.png", input=b"\x89PNG", label=1)
     with pytest.raises(DataError, match=r"Cannot read the image cat/17\.png"):
         list(stream(task, verify=False).shuffled(900, chunk=64, seed=0))
-    numbers.wrong[17] = Stored(name="all[17]", image=np.zeros(SIZE, np.uint8), label=2)
+    numbers.wrong[17] = Stored(name="all[17]", input=np.zeros(SIZE, np.uint8), label=2)
     with pytest.raises(DataError, match=r"Label out of range: expected 0 to 1, found 2 in all\[17\]"):
         list(stream(task, verify=False).in_order(chunk=64))
     with pytest.raises(DataError, match="Label out of range"):

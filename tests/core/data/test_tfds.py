@@ -54,10 +54,10 @@ def test_its_examples_are_those_the_catalogue_gives(telugu: Task, data_dir: str)
     source = tfds.builder_from_directory(f"{data_dir}/cmaterdb/telugu/1.0.0").as_data_source(
         split="train[20%:21%]", decoders={"image": tfds.decode.SkipDecoding()}
     )
-    found = load_split(telugu, "train", size=(32, 32), data_dir=data_dir)
+    found = load_split(telugu, "train", shape=(32, 32, 3), data_dir=data_dir)
     assert found.labels[:25].tolist() == [example["label"] for example in source]
-    validation = load_split(telugu, "validation", size=(16, 16), data_dir=data_dir)
-    assert validation.images.shape == (500, 16, 16, 3)
+    validation = load_split(telugu, "validation", shape=(16, 16, 3), data_dir=data_dir)
+    assert validation.inputs.shape == (500, 16, 16, 3)
     assert np.bincount(validation.labels, minlength=10).min() > 20
 
 
@@ -70,9 +70,9 @@ def test_its_examples_by_number_and_streamed_are_those_that_are_loaded(
     read = list(source.read(slices))
     assert [examples[index] for index in range(500)] == read
     assert list(examples.take(range(499, 0, -7))) == read[499:0:-7]
-    loaded = load_split(telugu, "validation", size=(16, 16), data_dir=data_dir)
-    stream = ExampleStream(telugu, "validation", size=(16, 16), data_dir=data_dir)
-    assert np.array_equal(np.concatenate([part.images for part in stream.in_order(chunk=64)]), loaded.images)
+    loaded = load_split(telugu, "validation", shape=(16, 16, 3), data_dir=data_dir)
+    stream = ExampleStream(telugu, "validation", shape=(16, 16, 3), data_dir=data_dir)
+    assert np.array_equal(np.concatenate([part.inputs for part in stream.in_order(chunk=64)]), loaded.inputs)
     drawn = np.concatenate([part.labels for part in stream.shuffled(500, chunk=64, seed=1)])
     assert np.array_equal(np.bincount(drawn), np.bincount(loaded.labels))
 
@@ -85,9 +85,9 @@ def test_a_flipped_bit_in_the_prepared_files_is_noticed(telugu: Task, data_dir: 
     file.chmod(0o644)
     file.write_bytes(data)
     with pytest.raises(DataError, match=r"changed under the task|Cannot read"):
-        load_split(telugu, "test", size=(32, 32), data_dir=str(tmp_path))
+        load_split(telugu, "test", shape=(32, 32, 3), data_dir=str(tmp_path))
     with pytest.raises(DataError, match=r"changed under the task|Cannot read"):
-        ExampleStream(telugu, "test", size=(32, 32), data_dir=str(tmp_path)).in_order(chunk=64)
+        ExampleStream(telugu, "test", shape=(32, 32, 3), data_dir=str(tmp_path)).in_order(chunk=64)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
+from mu2net_core.data import MODALITIES, Modality
 from mu2net_core.engine.evaluate import measure
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.fitting import unfit_parent
@@ -19,8 +20,9 @@ from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, ModuleKind, Vocabulary, by_name
 from mu2net_core.nn.kinds import ClassToken, EncoderBlock, EncoderNorm, Head, PositionEmbedding
 from mu2net_core.objectives import Classify, Multilabel, Objective
-from mu2net_core.objects import LIMITS, Architecture, Classes, Labels, Model
+from mu2net_core.objects import LIMITS, Architecture, Classes, Labels, Model, Text
 from mu2net_core.search import ChildPlan, Member, Population
+from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 from mu2net_core.testing.conformance.families import FamilyTests
@@ -111,11 +113,21 @@ class TestWordFamily(FamilyTests):
         return CHOSEN
 
 
+class TextModality(Modality):
+    kind = "text"
+    dtype = "int32"
+
+
+@pytest.fixture(autouse=True)
+def texts_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(monkeypatch, MODALITIES, text=TextModality())
+
+
 @dataclass(frozen=True)
 class Texts:
     """Sentences of which each has words of one half of the vocabulary, and which half that is."""
 
-    images: np.ndarray
+    inputs: np.ndarray
     labels: np.ndarray
 
     @classmethod
@@ -143,7 +155,7 @@ class Feed:
 
     def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Texts]:
         for begin in range(0, limit or len(self.texts), chunk):
-            yield Texts(self.texts.images[begin : begin + chunk], self.texts.labels[begin : begin + chunk])
+            yield Texts(self.texts.inputs[begin : begin + chunk], self.texts.labels[begin : begin + chunk])
 
 
 SPLITS = {"train": Feed(Texts.drawn(48, 1)), "validation": Feed(Texts.drawn(30, 2))}
@@ -158,8 +170,9 @@ def workshop(own: Workbench, room: int = 2**20, splits=SPLITS, asked: list[Input
         return splits[split]
 
     shop = own.workshop(num_classes=2, preset=PRESET)
-    data = TaskData(load=load, validation_cap=100, resident_bytes=room, kept_bytes=room)
-    return replace(shop, data=data, task=replace(shop.task, **task))
+    told = replace(shop.task, input=Text(max_length=4), **task)
+    data = TaskData(load=load, output=told.output, validation_cap=100, resident_bytes=room, kept_bytes=room)
+    return replace(shop, data=data, task=told)
 
 
 def trained(shop: Workshop, root: Member, *plans: ChildPlan) -> list[Model]:
@@ -213,7 +226,9 @@ def test_where_absent_outputs_would_count_a_head_has_none(plan_of) -> None:
     own = Workbench(programs=Programs(family=FAMILY))
     root = own.root(preset=PRESET)
     both = {
-        name: Feed(Texts(feed.texts.images, np.stack([feed.texts.labels, 1 - feed.texts.labels], axis=1)))
+        name: Feed(
+            Texts(feed.texts.inputs, np.stack([feed.texts.labels, 1 - feed.texts.labels], axis=1).astype(np.uint8))
+        )
         for name, feed in SPLITS.items()
     }
     shop = workshop(own, splits=both, output=Labels(names=("a", "b")), metric="f1")

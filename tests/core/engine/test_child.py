@@ -21,7 +21,7 @@ from mu2net_core.engine.slots import Room, Slot, SlotRow
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
-from mu2net_core.objects import Component
+from mu2net_core.objects import Classes, Component
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
@@ -179,7 +179,7 @@ def test_a_cycle_shows_every_example_and_fills_its_last_batch_with_other_ones(be
     train(bench, plan_of(bench.root(), ("embedding",)), programs=programs, batch_size=20, validations=1)
     (images,), steps = programs.seen, 3
     used = Counter(image.tobytes() for image in images[: steps * 20])
-    assert set(used) == {image.tobytes() for image in whole.images}
+    assert set(used) == {image.tobytes() for image in whole.inputs}
     assert sorted(used.values()) == [1] * 36 + [2] * 12
     assert not images[steps * 20 :].any()
 
@@ -271,7 +271,7 @@ def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, pla
         frozen = trainer.frozen_part(blueprint)
         last = sized.made(frozen, programs).inputs
         first = last if first is None else first
-        x = np.asarray(sized.train.examples.images, np.float32) / 127.5 - 1
+        x = np.asarray(sized.train.examples.inputs, np.float32) / 127.5 - 1
         plain = programs.family.apply(frozen.specs, frozen.row(), x)
         np.testing.assert_allclose(last, plain, rtol=1e-5, atol=1e-5)
         assert sum(size for _, size in data.at(TAKEN)._kept.values()) <= room
@@ -382,7 +382,9 @@ def test_only_the_examples_of_the_size_in_use_are_kept(bench: Workbench) -> None
         asked.append((split, input_spec.shape[0]))
         return feed
 
-    data = TaskData(load=load, validation_cap=10, resident_bytes=10**6, kept_bytes=10**6)
+    data = TaskData(
+        load=load, output=Classes(names=("a", "b")), validation_cap=10, resident_bytes=10**6, kept_bytes=10**6
+    )
     assert data.at(TAKEN) is data.at(TAKEN)
     data.at(InputSpec.image(4))
     data.at(TAKEN)

@@ -47,7 +47,7 @@ def test_a_stored_model_is_exactly_as_good_as_it_was_when_trained(bench: Workben
 @pytest.mark.parametrize("count", [1, EVALUATION_BATCH + 1])
 def test_a_tally_counts_labels_and_what_the_model_says(trained, count: int) -> None:
     examples = coloured_images(count, 3, seed=8)
-    said = probabilities(trained[1], CLASSIFY, examples.images).argmax(axis=1)
+    said = probabilities(trained[1], CLASSIFY, examples.inputs).argmax(axis=1)
     found = measure(trained[1], CLASSIFY, Resident(examples))
     assert found.tally == Tally(
         right=int(np.sum(said == examples.labels)),
@@ -59,7 +59,7 @@ def test_a_tally_counts_labels_and_what_the_model_says(trained, count: int) -> N
 
 def test_other_outputs_than_classes_are_measured_too_and_have_no_tally(trained) -> None:
     examples = coloured_images(EVALUATION_BATCH + 1, 3, seed=8)
-    feed = Resident(Examples(images=examples.images, labels=2 - examples.labels))  # low for the class of output 0
+    feed = Resident(Examples(inputs=examples.inputs, labels=2 - examples.labels))  # low for the class of output 0
     outputs = np.concatenate([np.asarray(made)[: len(part), 0] for part, made in trained[1].over(feed)])
     deviation, mean = np.polyfit(outputs, 2 - examples.labels, 1)
     found = measure(trained[1], Regress(mean=float(mean), deviation=float(deviation)), feed)
@@ -91,14 +91,14 @@ def test_what_learned_nothing_is_told_from_what_did(right: int, truth, said, onl
 @pytest.mark.parametrize("count", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])
 def test_every_example_counts_once_whatever_the_batch(bench: Workbench, trained, count: int) -> None:
     examples = coloured_images(count, 3, seed=8)
-    labels = probabilities(trained[1], CLASSIFY, examples.images).argmax(axis=1).astype(np.int32)
+    labels = probabilities(trained[1], CLASSIFY, examples.inputs).argmax(axis=1).astype(np.int32)
     for wanted, quality in ((labels, 1.0), ((labels + 1) % 3, 0.0)):
-        feed = Resident(Examples(images=examples.images, labels=wanted.astype(np.int32)))
+        feed = Resident(Examples(inputs=examples.inputs, labels=wanted.astype(np.int32)))
         assert measure(trained[1], CLASSIFY, feed).quality == quality
 
 
 def test_probabilities_do_not_depend_on_the_company_an_image_is_in(trained) -> None:
-    images = coloured_images(EVALUATION_BATCH + 3, 3, seed=7).images
+    images = coloured_images(EVALUATION_BATCH + 3, 3, seed=7).inputs
     together = probabilities(trained[1], CLASSIFY, images)
     assert together.shape == (EVALUATION_BATCH + 3, 3)
     np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-5)

@@ -46,7 +46,7 @@ def arguments(trainable=(True,) * 4, *, key: int = 5, examples=TRAIN, steps: int
         order=order_of(key, steps, BATCH, STEPS),
     )
     runtime = {"steps": np.int32(steps), "variant": np.int32(variant), "clip_norm": np.float32(1.0)}
-    return own, Chunk(inputs=examples.images, labels=examples.labels, **runtime)
+    return own, Chunk(inputs=examples.inputs, labels=examples.labels, **runtime)
 
 
 def train(programs: Programs, state, trainable=(True,) * 4, *, specs=None, shape=None, objective=CLASSIFY, **options):
@@ -75,7 +75,7 @@ def test_training_is_what_optax_makes_of_the_trained_layers_step_by_step(bench: 
 
     def loss_of(moving, chosen):
         layers = [moving.get(index, layer) for index, layer in enumerate(row)]
-        logits = programs.family.apply(specs, layers, TRAIN.images[chosen].astype(np.float32) / 127.5 - 1)
+        logits = programs.family.apply(specs, layers, TRAIN.inputs[chosen].astype(np.float32) / 127.5 - 1)
         return optax.softmax_cross_entropy_with_integer_labels(logits, TRAIN.labels[chosen]).mean()
 
     state = (row, momentum, done)
@@ -147,7 +147,7 @@ def test_a_chunk_that_is_not_full_trains_as_one_of_its_size(bench: Workbench) ->
     noise = coloured_images(BATCH, 3, seed=9)
     padded = replace(
         few,
-        images=np.concatenate([few.images, noise.images]),
+        inputs=np.concatenate([few.inputs, noise.inputs]),
         labels=np.concatenate([few.labels, noise.labels]),
     )
     shape = TrainingShape.plain(specs_of(bench.programs))
@@ -263,7 +263,7 @@ def test_padding_may_come_to_anything() -> None:
 def test_activations_are_those_of_the_plain_layers_stage_by_stage(bench: Workbench) -> None:
     specs = specs_of(bench.programs, num_layers=2)
     row = start(bench.programs, specs)[0]
-    images = coloured_images(7, 3, seed=4).images
+    images = coloured_images(7, 3, seed=4).inputs
     made = bench.programs.activations(specs[:3], row[:3], images, above=specs[3:])
     plain = bench.programs.family.apply(specs[:3], row[:3], images.astype(np.float32) / 127.5 - 1)
     assert made.shape == (7, 4)
@@ -275,7 +275,7 @@ def test_activations_are_those_of_the_plain_layers_stage_by_stage(bench: Workben
 def test_a_model_of_another_depth_is_evaluated_by_the_same_programs(bench: Workbench) -> None:
     told: list[str] = []
     programs = Programs(family=DenseFamily(), on_compile=lambda what, wall_s: told.append(what))
-    images = coloured_images(7, 3, seed=4).images
+    images = coloured_images(7, 3, seed=4).inputs
     for depth in (1, 2, 3):
         specs = specs_of(programs, num_layers=depth)
         programs.activations(specs, start(programs, specs)[0], images)

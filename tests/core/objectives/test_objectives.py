@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_error, r2_score
 
-from mu2net_core.errors import NewerError
-from mu2net_core.objectives import Classify, Multilabel, Regress, objective_of
+from mu2net_core.errors import NewerError, PluginError
+from mu2net_core.objectives import OBJECTIVES, Classify, Multilabel, Regress, objective_of
 from mu2net_core.objects import Classes, Labels, Number, Other
+from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.samples import sample_task
 from mu2net_core.testing.conformance.objectives import ObjectiveCase, ObjectiveTests
 
@@ -118,14 +119,35 @@ def test_output_and_metric_of_a_task_say_which_objective_it_has(output, metric: 
     [
         (Classes(names=("a", "b")), "auroc", r"'classes' and its metric 'auroc' \(it knows accuracy\)"),
         (Number(mean=0.0, deviation=1.0), "accuracy", r"'number' and its metric 'accuracy' \(it knows r2\)"),
-        (Other(kind="boxes", values={}), "map", r"'boxes' and its metric 'map';"),
+        (Other(kind="boxes", values={}), "map", r"'boxes' and its metric 'map'"),
     ],
 )
-def test_a_metric_that_is_not_known_is_one_of_a_newer_version(output, metric: str, told: str) -> None:
+def test_a_metric_that_is_not_known_is_one_of_a_newer_version_or_of_another_package(
+    output, metric: str, told: str
+) -> None:
     task = replace(sample_task("a"), output=output, metric=metric, needs="7.1")
-    with pytest.raises(NewerError, match=f"mu2net 7.1 or newer: .*{told}") as caught:
+    with pytest.raises(NewerError, match=f"mu2net 7.1 or newer: .*{told}; this is mu2net .*") as newer:
         objective_of(task)
-    assert "pip install -U mu2net" in str(caught.value)
+    with pytest.raises(PluginError, match=f"{told}, and no .* offers the objective {output.kind}.{metric}") as lacking:
+        objective_of(replace(task, needs=None))
+    for error in (newer.value, lacking.value):
+        assert "pip install -U mu2net" in str(error)
+
+
+def test_a_package_adds_a_metric_of_an_output_that_is_there_and_an_output_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = sample_task("a")
+    theirs = {
+        "classes.top-5": lambda output: ("top-5", output.names),
+        "boxes.map": lambda output: output.values["most"],
+    }
+    offer(monkeypatch, OBJECTIVES, **theirs)
+    assert objective_of(replace(task, output=Classes(names=("a", "b")), metric="top-5")) == ("top-5", ("a", "b"))
+    assert objective_of(replace(task, output=Other(kind="boxes", values={"most": 7}), metric="map")) == 7
+    with pytest.raises(PluginError, match=r"metric 'top-1' \(it knows accuracy, top-5\)"):
+        objective_of(replace(task, output=Classes(names=("a", "b")), metric="top-1"))
+    assert objective_of(replace(task, output=Classes(names=("a", "b")), metric="accuracy")) == Classify()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from functools import cache
 import pytest
 
 from mu2net_core.search import (
-    PREPROCESSING,
     ChildPlan,
     Member,
     Population,
@@ -45,6 +44,7 @@ SPACE = SearchSpace(
         "momentum": 0.9,
     },
     structural=("adapter", "mlp"),
+    shared=frozenset({"image_size", "hue"}),
 )
 CHILDREN = 10_000
 
@@ -85,7 +85,7 @@ def assert_frequency(found: int, draws: int, probability: float, what: str) -> N
 def test_each_mutation_of_each_parent_happens_as_often_as_its_own_rate_says(parent: Member) -> None:
     mine = [plan for plan in plans() if plan.parent.id == parent.id]
     found = Counter(mutation.name for plan in mine for mutation in plan.mutations)
-    deltas = [name for name in candidates(parent.model, SPACE, STRUCTURE) if name[3:] not in PREPROCESSING]
+    deltas = [name for name in candidates(parent.model, SPACE, STRUCTURE) if name[3:] not in SPACE.shared]
     assert len(deltas) == 10
     for delta in deltas:
         probability = rate(parent.model, delta, SPACE)

@@ -12,6 +12,7 @@ MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
 SPACE = SearchSpace(
     values={"mu": MU, "learning_rate": (0.01, 0.02, 0.05), "num_layers": (0, 1, 2), "image_size": (32,)},
     defaults={"mu": 0.1, "learning_rate": 0.02, "num_layers": 1, "image_size": 32},
+    shared=frozenset({"image_size"}),
 )
 STRUCTURE = SampleStructure()
 REFS = [sample_ref(name) for name in ("embedding", "encoderblock_0", "norm", "head")]

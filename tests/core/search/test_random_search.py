@@ -12,6 +12,7 @@ from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder,
 SPACE = SearchSpace(
     values={"mu": (0.1, 0.2), "momentum": (0.7, 0.8, 0.9), "num_layers": (0, 1), "image_size": (32, 48), "fixed": (1,)},
     defaults={"mu": 0.1, "momentum": 0.8, "num_layers": 1, "image_size": 32, "fixed": 1},
+    shared=frozenset({"image_size"}),
 )
 REFS = [sample_ref(name) for name in ("embedding", "block", "norm")]
 ROOTS = [sample_member(None, REFS, hyperparameters={**SPACE.defaults, "fixed": value}) for value in (1, 2)]

@@ -7,7 +7,6 @@ from random import Random
 
 from mu2net_core.objects import Mutation
 from mu2net_core.search import (
-    PREPROCESSING,
     ChildPlan,
     Member,
     Population,
@@ -31,6 +30,7 @@ SPACE = SearchSpace(
     },
     defaults={"mu": 0.2, "num_layers": 2, "adapter_dim": 32, "image_size": 48, "hue": 0.0},
     structural=("adapter",),
+    shared=frozenset({"image_size", "hue"}),
 )
 ADAPTERS = ("add:adapter_0", "add:adapter_1")
 
@@ -141,8 +141,3 @@ def test_without_a_best_model_preparation_starts_from_the_defaults() -> None:
     sizes = {asked(None, other, seed, 1)[0][0].hyperparameters["image_size"] for seed in range(60)}
     hues = {asked(None, other, seed, 1)[0][0].hyperparameters["hue"] for seed in range(60)}
     assert (sizes, hues) == ({32, 48, 64}, {0.0, 0.1})
-
-
-def test_preprocessing_is_named_once() -> None:
-    assert {"image_size", "hue", "flip_left_right", "jpeg_quality"} < PREPROCESSING
-    assert not {"learning_rate", "num_layers", "adapter_dim"} & PREPROCESSING
