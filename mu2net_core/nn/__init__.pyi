@@ -1,5 +1,6 @@
 from .architecture import ArchitectureFamily, Vocabulary
 from .checkpoint import Checkpoint, read_checkpoint
+from .convnet import ConvNet
 from .inputs import InputSpec
 from .kind import LayerKind, by_name
 from .module_kind import ModuleKind
@@ -12,6 +13,7 @@ __all__ = [
     "ArchitectureFamily",
     "Arrays",
     "Checkpoint",
+    "ConvNet",
     "InputSpec",
     "LayerKind",
     "LayerSpec",

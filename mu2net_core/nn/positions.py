@@ -1,6 +1,6 @@
 """Position embeddings of another image size: the grid of one size, interpolated to that of another.
 
-``D`` is the width; a grid of g x g patches has 1 + g * g positions, that of the class token first.
+``D`` is the width; a grid of g x g patches has g * g positions, or 1 + g * g, that of the class token first.
 """
 
 from __future__ import annotations
@@ -15,33 +15,41 @@ __all__ = ["resize_positions"]
 
 
 def resize_positions(embedding: np.ndarray, tokens: int) -> np.ndarray:
-    """Returns ``embedding`` [1, 1 + g * g, D] as float32 [1, tokens, D], ``tokens`` being 1 + h * h.
+    """Returns ``embedding`` [1, c + g * g, D] as float32 [1, tokens, D], ``tokens`` being c + h * h.
 
-    The class token's position is kept. The others are interpolated bilinearly with aligned corners, as the public
-    vision_transformer code does with ``scipy.ndimage.zoom(order=1)``.
+    The class token's position, where c is 1 and not 0, is kept. The others are interpolated bilinearly with aligned
+    corners, as the public vision_transformer code does with ``scipy.ndimage.zoom(order=1)``.
 
     Raises:
-        InvalidInputError: there are positions on no square grid.
+        InvalidInputError: there are positions on no square grid, or only one of both has that of a class token.
     """
     if embedding.ndim != 3 or embedding.shape[0] != 1:
         raise InvalidInputError(f"Position embedding: expected the shape [1, tokens, width], got {embedding.shape}.")
-    old, new = _side(embedding.shape[1]), _side(tokens)
+    (first, old), (kept, new) = _grid(embedding.shape[1]), _grid(tokens)
+    if first != kept:
+        raise _no_grid(tokens)
     if old == new:
         return embedding.astype(np.float32)
     weights = _weights(old, new)
-    grid = embedding[0, 1:].reshape(old, old, -1).astype(np.float64)
+    grid = embedding[0, first:].reshape(old, old, -1).astype(np.float64)
     grid = np.einsum("ia,jb,abd->ijd", weights, weights, grid, optimize=True).reshape(new * new, -1)
-    return np.concatenate([embedding[:, :1], grid[None]], axis=1).astype(np.float32)
+    return np.concatenate([embedding[:, :first], grid[None]], axis=1).astype(np.float32)
 
 
-def _side(tokens: int) -> int:
-    side = isqrt(max(tokens - 1, 0))
-    if side < 1 or 1 + side * side != tokens:
-        raise InvalidInputError(
-            f"Position embedding: expected a class token and a square grid of patches (2, 5, 10, 17, ... positions), "
-            f"got {tokens}."
-        )
-    return side
+def _grid(tokens: int) -> tuple[int, int]:
+    """Returns how many positions are of class tokens, and the side of the others' grid."""
+    for first in (0, 1):
+        side = isqrt(max(tokens - first, 0))
+        if side >= 1 and first + side * side == tokens:
+            return first, side
+    raise _no_grid(tokens)
+
+
+def _no_grid(tokens: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"Position embedding: expected a class token and a square grid of patches (2, 5, 10, 17, ... positions), or "
+        f"such a grid alone on both sides (1, 4, 9, 16, ...), got {tokens}."
+    )
 
 
 def _weights(old: int, new: int) -> np.ndarray:

@@ -13,7 +13,7 @@ __all__ = ["FAMILIES", "family_named"]
 FAMILIES: Registry[Callable[[], ArchitectureFamily]] = Registry(
     group="mu2net.architectures",
     what="architecture",
-    shipped={"vit": "mu2net_core.nn.vit:VisionTransformer"},
+    shipped={"convnet": "mu2net_core.nn.convnet:ConvNet", "vit": "mu2net_core.nn.vit:VisionTransformer"},
     offers=("__call__",),
 )
 """What makes each family there is."""

@@ -2,18 +2,28 @@
 
 from mu2net_core.nn.kinds.adapter import Adapter
 from mu2net_core.nn.kinds.class_token import ClassToken
+from mu2net_core.nn.kinds.conv_stem import ConvStem
+from mu2net_core.nn.kinds.convnext_block import ConvNextBlock
+from mu2net_core.nn.kinds.downsampling import Downsampling
 from mu2net_core.nn.kinds.encoder_block import EncoderBlock
 from mu2net_core.nn.kinds.encoder_norm import EncoderNorm
 from mu2net_core.nn.kinds.head import Head
 from mu2net_core.nn.kinds.patch_embedding import PatchEmbedding
+from mu2net_core.nn.kinds.pooling import Pooling
 from mu2net_core.nn.kinds.position_embedding import PositionEmbedding
+from mu2net_core.nn.kinds.residual_block import ResidualBlock
 
 __all__ = [
     "Adapter",
     "ClassToken",
+    "ConvNextBlock",
+    "ConvStem",
+    "Downsampling",
     "EncoderBlock",
     "EncoderNorm",
     "Head",
     "PatchEmbedding",
+    "Pooling",
     "PositionEmbedding",
+    "ResidualBlock",
 ]

@@ -6,10 +6,15 @@ import math
 
 import numpy as np
 
-__all__ = ["glorot_uniform", "truncated_normal"]
+__all__ = ["fan_in_normal", "glorot_uniform", "truncated_normal"]
 
 _TRUNCATED_STD = 0.87962566103423978
 """Standard deviation of a normal distribution that is cut off at two of its standard deviations."""
+
+
+def fan_in_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns truncated normal numbers for a kernel whose last axis are outputs, with LeCun's variance."""
+    return truncated_normal(rng, shape, std=math.sqrt(1.0 / math.prod(shape[:-1])))
 
 
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...], *, num_inputs: int) -> np.ndarray:

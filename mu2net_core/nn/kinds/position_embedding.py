@@ -1,4 +1,4 @@
-"""A learned embedding of where a token stands, for tokens that are a square grid after a class token."""
+"""A learned embedding of where a token stands, for tokens that are a square grid, or one after a class token."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import pytest
 
-from mu2net_core.nn import LayerKind, LayerSpec, VisionTransformer
+from mu2net_core.nn import ConvNet, LayerKind, LayerSpec, VisionTransformer
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
 
-VIT, DENSE = VisionTransformer(), DenseFamily()
+VIT, CONVNET, DENSE = VisionTransformer(), ConvNet(), DenseFamily()
 FLOW = {"tokens": 5}
 
 
@@ -34,6 +34,13 @@ CASES = (
     case(VIT.kinds["encoder_block"], heads=2, mlp=6, width=4, larger={"heads": 3, "head_dim": 2, "mlp": 8}),
     case(VIT.kinds["encoder_norm"], flow={}, width=4),
     case(VIT.kinds["head"], flow={}, width=4, classes=3),
+    case(CONVNET.kinds["conv_stem"], flow={"tokens": 4}, patch=2, channels=3, stem=4, width=4),
+    case(CONVNET.kinds["residual_block"], flow={"tokens": 4}, width=4),
+    case(CONVNET.kinds["downsampling"], flow={"tokens": 9}, inputs=2, width=4),
+    case(CONVNET.kinds["convnext_block"], flow={"tokens": 9}, kernel=3, mlp=6, width=4, larger={"mlp": 8}),
+    case(CONVNET.kinds["convnext_block"], flow={"tokens": 100}, kernel=7, mlp=6, width=4),
+    case(CONVNET.kinds["pooling"], flow={"tokens": 4}, width=4),
+    case(CONVNET.kinds["position_embedding"], flow={}, tokens=4, width=4, larger={"tokens": 9}),
     case(DENSE.kinds["dense"], flow={}, inputs=12, outputs=4),
     case(DENSE.kinds["block"], flow={}, inputs=4, outputs=4),
     case(DENSE.kinds["norm"], flow={}, inputs=4, outputs=4),
@@ -44,7 +51,9 @@ CASES = (
 class TestKinds(LayerKindTests):
     """The kinds that come with mu2net, and those that its tests use."""
 
-    @pytest.fixture(params=CASES, ids=lambda one: f"{type(one.kind).__module__.split('.')[1]}-{one.kind.name}")
+    @pytest.fixture(
+        params=CASES, ids=lambda one: f"{type(one.kind).__module__.split('.')[1]}-{one.kind.name}-{one.spec.flow}"
+    )
     def case(self, request: pytest.FixtureRequest) -> Case:
         return request.param
 
@@ -79,6 +88,24 @@ class TestVisionTransformer(FamilyTests):
         return ("adapter", "block", "heads", "mlp")
 
 
+class TestConvNet(FamilyTests):
+    @pytest.fixture
+    def family(self) -> ConvNet:
+        return CONVNET
+
+    @pytest.fixture
+    def config(self) -> dict[str, int]:
+        return {"image": 6, "patch": 2, "stem": 4, "conv_width": 4, "width": 8, "heads": 2, "mlp": 6, "channels": 3}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, int]:
+        return {"num_layers": 2, "attention_1": 2, "adapter_dim": 2}
+
+    @pytest.fixture
+    def structure(self) -> tuple[str, ...]:
+        return ("adapter", "block", "heads", "mlp")
+
+
 class TestDenseFamily(FamilyTests):
     @pytest.fixture
     def family(self) -> DenseFamily:
@@ -94,5 +121,5 @@ class TestDenseFamily(FamilyTests):
 
 
 def test_every_kind_of_a_shipped_family_is_among_those_that_are_tested() -> None:
-    tested = {one.kind for one in CASES}
-    assert tested == {*VIT.kinds.values(), *DENSE.kinds.values()}
+    tested = {type(one.kind) for one in CASES}
+    assert tested == {type(kind) for family in (VIT, CONVNET, DENSE) for kind in family.kinds.values()}

@@ -1,0 +1,106 @@
+"""Images as tokens on a coarser grid, by two convolutions (Xiao et al., 2021: a ViT that begins so trains better).
+
+``B`` is the batch, ``H W`` the image, ``C`` its channels, ``T`` the tokens, ``D`` the width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn.kinds.convolution import Convolution
+from mu2net_core.nn.kinds.drawing import fan_in_normal
+from mu2net_core.nn.kinds.grid import as_tokens, grid_side, group_norm
+from mu2net_core.nn.module_kind import ModuleKind
+from mu2net_core.nn.spec import LayerSpec
+
+__all__ = ["ConvStem"]
+
+_FIRST, _SECOND = 4, 3
+"""Sides of the kernels."""
+
+_STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2), 8: (4, 2), 16: (4, 4)}
+"""Of both convolutions by the pixels on a side of what becomes one token."""
+
+
+class ConvStem(ModuleKind):
+    """Sizes: ``patch``, ``channels``, ``stem``, ``width``; ``tokens`` pass, the patches of a square image.
+
+    ``patch`` is how many pixels a token is apart from the next, 1, 2, 4, 8 or 16; ``stem`` the channels in between.
+    """
+
+    name = "conv_stem"
+    takes_dtype = "uint8"
+
+    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Returns [H, W, C]."""
+        side = grid_side(spec.size("tokens")) * spec.size("patch")
+        return (side, side, spec.size("channels"))
+
+    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Returns [T, D]."""
+        return (spec.size("tokens"), spec.size("width"))
+
+    def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
+        """Returns both convolutions."""
+        del first_only
+        return _Stem(_strides(spec), spec.size("stem"), spec.size("width"), dtype)
+
+    def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
+        """Returns pixels as numbers from -1 to 1; floating-point images are such already."""
+        numbers = x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x
+        return numbers.astype(dtype)
+
+    def draw(
+        self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
+    ) -> np.ndarray | float:
+        """Returns normal kernels, scales of one, and no biases."""
+        del identity
+        if name.endswith("kernel"):
+            return fan_in_normal(rng, shape)
+        return 1.0 if name.endswith("scale") else 0.0
+
+    def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
+        """Returns those of both convolutions."""
+        del first_only
+        between, stem = self._between(spec), spec.size("stem")
+        first = between * _FIRST**2 * spec.size("channels")
+        return 2 * stem * (first + spec.size("tokens") * _SECOND**2 * spec.size("width"))
+
+    def activations(self, spec: LayerSpec) -> int:
+        """Returns those of all that a kernel sees at each place, of the convolution where these are more."""
+        between, stem, tokens = self._between(spec), spec.size("stem"), spec.size("tokens")
+        first = between * max(_FIRST**2 * spec.size("channels"), stem)
+        return max(first, tokens * max(_SECOND**2 * stem, spec.size("width")))
+
+    def _between(self, spec: LayerSpec) -> int:
+        """Returns the places of the grid between the convolutions."""
+        return spec.size("tokens") * _strides(spec)[1] ** 2
+
+
+def _strides(spec: LayerSpec) -> tuple[int, int]:
+    patch = spec.size("patch")
+    if patch not in _STRIDES:
+        raise InvalidInputError(f"conv_stem: patch: expected one of {', '.join(map(str, _STRIDES))}, got {patch}.")
+    return _STRIDES[patch]
+
+
+class _Stem(nn.Module):
+    """Images [B, H, W, C] to tokens [B, T, D]."""
+
+    strides: tuple[int, int]
+    stem: int
+    width: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        first, second = self.strides
+        x = Convolution(self.stem, _FIRST, self.dtype, stride=first, name="conv_0")(x)
+        x = nn.gelu(group_norm(self.stem, dtype=self.dtype, name="norm")(x))
+        return as_tokens(Convolution(self.width, _SECOND, self.dtype, stride=second, name="conv_1")(x))
