@@ -81,7 +81,7 @@ def ask(
         draw = rng(seed, "child", child)
         members = {member.id: past.times_selected(member.id) for member in (*population.members, *others, *roots)}
         totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
-        parent = sample_parent(population.members, others, roots, totals, draw)
+        parent = sample_parent(population.members, (*others, *roots), totals, draw)
         counts[parent.id] = counts.get(parent.id, 0) + 1
         plans.append(mutate(parent, space, structure, holdings, preparation, draw, derive_seed(seed, "train", child)))
     return tuple(plans), replace(population, selections=counts)

@@ -41,7 +41,7 @@ def ask_random(
     plans: list[ChildPlan] = []
     for child in range(num_children):
         draw = rng(seed, "child", child)
-        root = sample_parent((), (), roots, {}, draw)
+        root = sample_parent((), roots, {}, draw)
         counts[root.id] = counts.get(root.id, 0) + 1
         values = {**_drawn(set(space.movable) - PREPROCESSING, space, draw), **shared}
         plans.append(_plan(root, space, structure, holdings, values, derive_seed(seed, "train", child)))

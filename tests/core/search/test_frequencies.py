@@ -108,6 +108,18 @@ def test_what_nobody_has_trained_yet_cannot_be_shared_and_so_is_no_matter_of_cha
     assert "clone:embedding" in candidates(trained, SPACE, STRUCTURE, HOLDINGS)
 
 
+def test_a_root_is_tried_for_a_new_task_as_often_as_each_other_tasks_model() -> None:
+    builder = SystemBuilder().root(ROOT).task("new")
+    for name in ("b", "c", "d", "e"):
+        builder.task(name, model(name, 0.1))
+    system, found = builder.build(), Counter[str | None]()
+    for seed in range(400):
+        plans, _ = ask(start(system, "new"), system, SPACE, num_children=8, structure=STRUCTURE, seed=seed)
+        found.update(plan.parent.model.task for plan in plans)
+    for task in (None, "b", "c", "d", "e"):
+        assert_frequency(found[task], 3200, 1 / 5, str(task))
+
+
 def test_what_only_the_task_itself_uses_is_trained_in_any_case_and_its_rate_stays() -> None:
     refs = [sample_ref("embedding"), sample_ref("encoderblock_0", "a", oid="mine"), sample_ref("head", "a")]
     mine = sample_member("a", refs, hyperparameters={**SPACE.defaults, "mu": 0.3}, retained=False)
