@@ -6,15 +6,16 @@ by. All whose work is joined must come to the same score, to the last bit, or th
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal, localcontext
 from math import isfinite
 from typing import Protocol
 
 from mu2net_core.errors import SearchError
-from mu2net_core.objects import Costs, Scorer
+from mu2net_core.objects import ComponentRef, Costs, Model, Scorer
 from mu2net_core.plugins import Registry
 
-__all__ = ["SCORERS", "ScorerFn", "decay", "rank_key", "score"]
+__all__ = ["SCORERS", "ScorerFn", "account", "accounted_params", "decay", "rank_key", "score"]
 
 _EXACT = Context(prec=40, traps=[])
 
@@ -67,6 +68,29 @@ def decay(quality: float, costs: Costs, scorer: Scorer) -> float:
     with localcontext(_EXACT):
         power = float(Decimal(scorer.factor) ** Decimal(exponent))
     return quality * power
+
+
+def accounted_params(components: Iterable[ComponentRef], users: Mapping[str, frozenset[str]], task: str) -> float:
+    """Returns the task's share of the numbers in ``components``.
+
+    A component's size is shared equally among the tasks whose retained models use it.
+
+    Args:
+        components: of the task's model.
+        users: by component id, the tasks whose retained models use it.
+        task: the model's own task, counted whether or not it is in ``users``.
+    """
+    return sum(ref.num_params / len(users.get(ref.id, frozenset()) | {task}) for ref in components)
+
+
+def account(retained: Iterable[Model]) -> dict[str, frozenset[str]]:
+    """Returns, by component id, the tasks whose models among ``retained`` use it."""
+    users: dict[str, set[str]] = {}
+    for model in retained:
+        if model.task is not None:
+            for ref in model.components:
+                users.setdefault(ref.id, set()).add(model.task)
+    return {oid: frozenset(tasks) for oid, tasks in users.items()}
 
 
 def _useless(scorer: Scorer, quality: float, costs: Costs, found: str) -> SearchError:

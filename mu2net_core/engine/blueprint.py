@@ -43,15 +43,16 @@ def draw_blueprint(
     family: ArchitectureFamily,
     ancestors: Iterable[Model],
     usable: Callable[[ComponentRef], bool],
+    owned: Callable[[ComponentRef], bool] = lambda _ref: False,
     room: Room = Room(),  # noqa: B008 - frozen
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
-    A layer the parent has is cloned if the plan says so, if every child trains it or if nobody has trained it yet,
-    otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same task, else from the
-    nearest ancestor that does, else it is new. A layer the parent lacks, or has in another size, comes from the nearest
-    ancestor that had it; else the parent's is made to fit, as layers of its kind are (positions are interpolated, a
-    block grows); else it is new.
+    A layer the parent has is cloned if the plan says so, if every child trains it, if nobody has trained it yet or if
+    it is the task's own, otherwise frozen, the parent's own. The head comes from the parent if the parent solves the
+    same task, else from the nearest ancestor that does, else it is new. A layer the parent lacks, or has in another
+    size, comes from the nearest ancestor that had it; else the parent's is made to fit, as layers of its kind are
+    (positions are interpolated, a block grows); else it is new.
     What a change of structure adds is new in any case, and passes on what it gets.
 
     Args:
@@ -61,12 +62,13 @@ def draw_blueprint(
         family: of the architecture.
         ancestors: models on the parent's lineage whose arrays still exist, the parent first.
         usable: whether the active task may read a component.
+        owned: whether a component of the parent is the active task's alone.
         room: what other children should be trained by the same program.
     """
     architecture: Architecture = plan.parent.model.architecture
     specs = family.layers(architecture.config, plan.hyperparameters, num_outputs)
     parents = tuple(ancestors)
-    layers = tuple(_layer(spec, plan, task, family, parents, usable) for spec in specs)
+    layers = tuple(_layer(spec, plan, task, family, parents, usable, owned) for spec in specs)
     placed = {layer.spec.name: layer for layer in layers}
     roomy = family.slots(specs, room.kinds)
     if not room.outputs:
@@ -123,13 +125,14 @@ def _layer(
     family: ArchitectureFamily,
     ancestors: tuple[Model, ...],
     usable: Callable[[ComponentRef], bool],
+    owned: Callable[[ComponentRef], bool],
 ) -> LayerPlan:
     is_head = spec.name == family.head
     own = None if is_head else plan.parent.model.component(spec.name)
     if own is not None and not usable(own):
         own = None
     if own is not None and own.num_params == num_params(family, spec):
-        trainable = own.is_untrained or spec.name in plan.clones or spec.name in family.always_trainable
+        trainable = spec.name in plan.clones | family.always_trainable or own.is_untrained or owned(own)
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
     added = next((m for m in plan.mutations if family.added(m.name, plan.hyperparameters) == spec.name), None)
     source = None if added else _inherited(spec, family, _lines(ancestors, task if is_head else None), usable)

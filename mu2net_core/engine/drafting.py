@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Costs, Hyperparameter, System, may_read
 from mu2net_core.scoring import score
-from mu2net_core.search import ChildPlan, Population, account, accounted_params
+from mu2net_core.search import ChildPlan, Holdings, Population
 
 __all__ = ["Draft", "draft_all", "grouped"]
 
@@ -56,7 +56,7 @@ def draft_all(
     manifests = {**system.ancestors, **system.retained(), **{member.id: member.model for member in own}}
     alive = {member.id for member in population.members}
     shared = sorted(shop.space.shared)
-    users = account(head.model for head in system.heads.values() if head.model is not None)
+    holdings = Holdings.of(system, shop.task.name)
 
     def draw(child: int, plan: ChildPlan) -> Draft:
         blueprint = draw_blueprint(
@@ -66,9 +66,10 @@ def draft_all(
             family=shop.programs.family,
             ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
+            owned=lambda ref: holdings.owns(plan.parent.model, ref),
             room=Room.of(shop.preset, shop.programs.family, shop.objective),
         )
-        plan, costs = _as_built(plan, blueprint), _costs(shop, blueprint, users)
+        plan, costs = _as_built(plan, blueprint), _costs(shop, blueprint, holdings)
         return Draft(
             child=child,
             plan=plan,
@@ -110,10 +111,10 @@ def grouped(drawn: Sequence[Draft], together: int) -> list[list[Draft]]:
     return sorted(groups, key=lambda group: group[0].child)
 
 
-def _costs(shop: Workshop, blueprint: Blueprint, users: Mapping[str, frozenset[str]]) -> Costs:
+def _costs(shop: Workshop, blueprint: Blueprint, holdings: Holdings) -> Costs:
     refs = [provisional_ref(shop.programs.family, layer) for layer in blueprint.layers]
     return Costs(
         params=sum(ref.num_params for ref in refs),
-        accounted_params=accounted_params(refs, users, shop.task.name),
+        accounted_params=holdings.share_of(refs),
         flops=shop.programs.family.flops(blueprint.specs),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mu2net_core.objects.access import AccessRule, may_read
+from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, may_read
 from mu2net_core.objects.commit import Commit
 from mu2net_core.objects.model import Model
 from mu2net_core.objects.task import Task
@@ -58,6 +58,18 @@ class System:
     def may_use(self, task: str, model: Model) -> bool:
         """Returns whether the task called ``task`` may read *every* component of ``model``."""
         return all(may_read(task, ref.training, self.rules) for ref in model.components)
+
+    def may_name(self, task: str, other: str) -> bool:
+        """Returns whether a commit of ``task`` may name the head of ``other``: its own, or one that all may see.
+
+        That is one whose model ``task`` may use, and whoever reads ``task`` may read, too. What such a commit tells
+        follows from these heads alone, or it would tell of what it may not name.
+        """
+        head = self.heads[other]
+        if other == task or head.model is None:
+            return other == task
+        rule = component_rule({*head.model.trained_by, other}, self.rules)
+        return self.may_use(task, head.model) and rule.allows_all(self.rules.get(task, PUBLIC))
 
     def keeps(self, model_id: str) -> bool:
         """Returns whether the arrays of a model exist; of other ancestors only the manifest may be here."""

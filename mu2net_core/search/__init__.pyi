@@ -1,4 +1,4 @@
-from .accounting import account, accounted_params
+from .holdings import Holdings
 from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod, plan_generation
 from .mutations import Preparation, candidates, mutate, rate
 from .parents import sample_parent
@@ -16,6 +16,7 @@ __all__ = [
     "RANDOM",
     "STRUCTURAL",
     "ChildPlan",
+    "Holdings",
     "Member",
     "Population",
     "Preparation",
@@ -23,8 +24,6 @@ __all__ = [
     "SearchSpace",
     "SearchState",
     "Structure",
-    "account",
-    "accounted_params",
     "ask",
     "ask_random",
     "best",

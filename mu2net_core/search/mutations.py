@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from mu2net_core.objects import Hyperparameter, Model, Mutation
+from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.space import MU, SearchSpace, neighbour
 from mu2net_core.search.structure import Structure
@@ -29,23 +30,25 @@ class Preparation:
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
-def candidates(parent: Model, space: SearchSpace, structure: Structure) -> tuple[str, ...]:
+def candidates(parent: Model, space: SearchSpace, structure: Structure, holdings: Holdings) -> tuple[str, ...]:
     """Returns the names δ of the mutations ``parent`` can undergo, sorted.
 
-    ``clone:<component>`` for each component that is not trained in any case, ``hp:<name>`` for each hyperparameter
-    with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure.
+    ``clone:<component>`` for each component that is not trained in any case (``clonable``), ``hp:<name>`` for each
+    hyperparameter with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure.
     """
-    clones = [f"clone:{name}" for name in clonable(parent, structure)]
+    clones = [f"clone:{name}" for name in clonable(parent, structure, holdings)]
     moves = [f"hp:{name}" for name in space.movable]
     return tuple(sorted([*clones, *moves, *_changes(parent, space, structure)]))
 
 
-def clonable(parent: Model, structure: Structure) -> tuple[str, ...]:
-    """Returns the components of ``parent`` that a child can share: not those every child trains, nor untrained ones.
+def clonable(parent: Model, structure: Structure, holdings: Holdings) -> tuple[str, ...]:
+    """Returns the components of ``parent`` that a child can share: those that it does not train in any case.
 
-    A layer whose numbers are still as they were drawn holds nothing worth sharing: whoever inherits it trains it.
+    Every child trains some layers. A layer whose numbers are still as they were drawn holds nothing worth sharing:
+    whoever inherits it trains it. And a layer that is the active task's alone is trained on, as in the code behind the
+    papers' figures (their text would freeze it): nobody else stands on it.
     """
-    names = (ref.name for ref in parent.components if not ref.is_untrained)
+    names = (ref.name for ref in parent.components if not ref.is_untrained and not holdings.owns(parent, ref))
     return tuple(name for name in names if name not in structure.always_trainable)
 
 
@@ -78,7 +81,13 @@ def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> P
 
 
 def mutate(
-    parent: Member, space: SearchSpace, structure: Structure, preparation: Preparation, rng: Random, seed: int
+    parent: Member,
+    space: SearchSpace,
+    structure: Structure,
+    holdings: Holdings,
+    preparation: Preparation,
+    rng: Random,
+    seed: int,
 ) -> ChildPlan:
     """Returns a child of ``parent`` with a freshly drawn set of mutations.
 
@@ -86,12 +95,13 @@ def mutate(
         parent: the model to mutate.
         space: where hyperparameters may move.
         structure: the architecture's part in it.
+        holdings: which layers are the active task's own.
         preparation: of the child's generation.
         rng: consumed.
         seed: stored in the plan for the engine's own draws.
     """
     draft = _Draft(parent.model, space, structure)
-    for name in candidates(parent.model, space, structure):
+    for name in candidates(parent.model, space, structure, holdings):
         if name in preparation.rates:
             continue
         probability = rate(parent.model, name, space)

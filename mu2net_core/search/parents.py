@@ -13,22 +13,17 @@ __all__ = ["sample_parent"]
 
 
 def sample_parent(
-    active: Sequence[Member],
-    others: Sequence[Member],
-    roots: Sequence[Member],
-    selections: Mapping[str, int],
-    rng: Random,
+    active: Sequence[Member], others: Sequence[Member], selections: Mapping[str, int], rng: Random
 ) -> Member:
     """Returns the parent of the next child.
 
-    The active population is visited by decreasing score (the newest first where scores tie), then the other tasks'
-    models in random order; each model m accepts with probability ``0.5 ** selections[m]``. If nobody accepts, any
-    usable model is drawn uniformly, the roots among them.
+    The active population is visited by decreasing score (the newest first where scores tie), then all others in random
+    order; each model m accepts with probability ``0.5 ** selections[m]``. If nobody accepts, any model is drawn
+    uniformly.
 
     Args:
         active: models of the active task, oldest first.
-        others: models of other tasks that this task may use.
-        roots: root models, parents of last resort.
+        others: models of other tasks that this task may use, and the root models, which are candidates like them.
         selections: by model id, how often it was a parent for this task; missing means never.
         rng: consumed.
 
@@ -39,7 +34,7 @@ def sample_parent(
     for member in [*by_score, *_shuffled(others, rng)]:
         if rng.random() < 0.5 ** selections.get(member.id, 0):
             return member
-    usable = [*active, *others, *roots]
+    usable = [*active, *others]
     if not usable:
         raise SearchError("No parent to start from: the repository has no root model.", hint="Run: mu2net init")
     return usable[int(rng.random() * len(usable))]

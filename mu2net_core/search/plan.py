@@ -24,8 +24,9 @@ class ChildPlan:
 
     Attributes:
         parent: whom it is mutated from.
-        clones: names of the parent's components that the child gets a trainable copy of; those every child trains, and
-            those nobody has trained yet, are trained whether or not they are among them.
+        clones: names of the parent's components that the child gets a trainable copy of; those every child trains,
+            those nobody has trained yet, and those of the task's own models that nobody else uses, are trained whether
+            or not they are among them.
         hyperparameters: the child's, after mutation.
         mutation_rates: the child's µ(δ), where they differ from ``mu``.
         mutations: everything that was changed.

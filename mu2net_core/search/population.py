@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from mu2net_core.objects import Model, Scorer, System
 from mu2net_core.scoring import rank_key, score
+from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.mutations import draw_preparation, mutate
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
@@ -70,6 +71,7 @@ def ask(
         seed: of this generation; child ``i`` uses a stream of its own.
     """
     others, roots = usable(system, population.task)
+    holdings = Holdings.of(system, population.task)
     counts = dict(population.selections)
     past = system.heads[population.task].commit
     leader = best(population)
@@ -79,9 +81,9 @@ def ask(
         draw = rng(seed, "child", child)
         members = {member.id: past.times_selected(member.id) for member in (*population.members, *others, *roots)}
         totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
-        parent = sample_parent(population.members, others, roots, totals, draw)
+        parent = sample_parent(population.members, (*others, *roots), totals, draw)
         counts[parent.id] = counts.get(parent.id, 0) + 1
-        plans.append(mutate(parent, space, structure, preparation, draw, derive_seed(seed, "train", child)))
+        plans.append(mutate(parent, space, structure, holdings, preparation, draw, derive_seed(seed, "train", child)))
     return tuple(plans), replace(population, selections=counts)
 
 

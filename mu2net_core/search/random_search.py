@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from mu2net_core.objects import Hyperparameter, Mutation, System
+from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.mutations import clonable
 from mu2net_core.search.parents import sample_parent
 from mu2net_core.search.plan import ChildPlan, Member
@@ -33,16 +34,17 @@ def ask_random(
     examples are prepared once for all children.
     """
     _, roots = usable(system, population.task)
+    holdings = Holdings.of(system, population.task)
     counts = dict(population.selections)
     still = {name: value for name, value in space.defaults.items() if name in space.shared}
     shared = {**still, **_drawn(space.shared.intersection(space.movable), space, rng(seed, "preparation"))}
     plans: list[ChildPlan] = []
     for child in range(num_children):
         draw = rng(seed, "child", child)
-        root = sample_parent((), (), roots, {}, draw)
+        root = sample_parent((), roots, {}, draw)
         counts[root.id] = counts.get(root.id, 0) + 1
         values = {**_drawn(set(space.movable) - space.shared, space, draw), **shared}
-        plans.append(_plan(root, space, structure, values, derive_seed(seed, "train", child)))
+        plans.append(_plan(root, space, structure, holdings, values, derive_seed(seed, "train", child)))
     return tuple(plans), replace(population, selections=counts)
 
 
@@ -51,10 +53,15 @@ def _drawn(names: Iterable[str], space: SearchSpace, draw: Random) -> dict[str, 
 
 
 def _plan(
-    root: Member, space: SearchSpace, structure: Structure, values: Mapping[str, Hyperparameter], seed: int
+    root: Member,
+    space: SearchSpace,
+    structure: Structure,
+    holdings: Holdings,
+    values: Mapping[str, Hyperparameter],
+    seed: int,
 ) -> ChildPlan:
     before = {**space.defaults, **root.model.hyperparameters}
-    clones = clonable(root.model, structure)
+    clones = clonable(root.model, structure, holdings)
     moves = [
         Mutation(name=f"hp:{name}", before=before[name], after=value)
         for name, value in values.items()

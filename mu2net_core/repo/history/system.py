@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import PUBLIC, AccessRule, Head, Model, Snapshot, System, component_rule, intersect
+from mu2net_core.objects import AccessRule, Head, Model, Snapshot, System, intersect
 from mu2net_core.repo.core import Purged, Repository, newest_snapshot, shorten
 from mu2net_core.repo.history.commit_index import History, Past
 
@@ -84,7 +84,7 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
         task: the task's name.
         roots: root model ids by name, as the refs have them; without it each goes by its id.
     """
-    heads = {name: head.commit_id for name, head in system.heads.items() if _may_name(system, task, name, head)}
+    heads = {name: head.commit_id for name, head in system.heads.items() if system.may_name(task, name)}
     named = roots if roots is not None else {model_id: model_id for model_id in system.roots}
     usable = {
         name: model_id
@@ -96,20 +96,9 @@ def visible_snapshot(system: System, task: str, *, roots: Mapping[str, str] | No
 
 def visible_models(system: System, task: str) -> frozenset[str]:
     """Returns the retained models and roots that a commit of ``task`` may name, as in its snapshot."""
-    heads = (head.model_id for name, head in system.heads.items() if _may_name(system, task, name, head))
+    heads = (head.model_id for name, head in system.heads.items() if system.may_name(task, name))
     roots = (model_id for model_id, model in system.roots.items() if system.may_use(task, model))
     return frozenset(model_id for model_id in (*heads, *roots) if model_id is not None)
-
-
-def _may_name(system: System, task: str, other: str, head: Head) -> bool:
-    """Returns whether a commit of ``task`` may name the head of ``other``."""
-    return other == task or (head.model is not None and _all_may_see(system, task, other, head.model))
-
-
-def _all_may_see(system: System, task: str, other: str, model: Model) -> bool:
-    """Returns whether ``task`` may use the model of ``other``, and whoever reads ``task`` may read that, too."""
-    rule = component_rule({*model.trained_by, other}, system.rules)
-    return system.may_use(task, model) and rule.allows_all(system.rules.get(task, PUBLIC))
 
 
 def record_snapshot(repo: Repository, system: System, task: str) -> str:

@@ -47,6 +47,7 @@ def draw(
     task: str = "a",
     num_outputs: int = 3,
     usable: Callable[[ComponentRef], bool] = lambda ref: True,
+    owned: Callable[[ComponentRef], bool] = lambda ref: False,
     room: Room = PLAIN,
     family: ArchitectureFamily = FAMILY,
 ) -> Blueprint:
@@ -57,6 +58,7 @@ def draw(
         family=family,
         ancestors=[plan.parent.model, *(member.model for member in further)],
         usable=usable,
+        owned=owned,
         room=room,
     )
 
@@ -71,11 +73,14 @@ ROOT = made(None, 1)
 MINE, OTHERS = made("a", 1, suffix="-a"), made("b", 1, suffix="-b")
 
 
-def test_what_is_not_cloned_is_shared_frozen_and_what_every_child_trains_is_cloned(plan_of) -> None:
+def test_what_is_not_cloned_is_shared_frozen_and_what_every_child_trains_or_the_task_owns_is_cloned(plan_of) -> None:
     blueprint = draw(plan_of(MINE))
     assert layer(blueprint, "embedding") == ("embedding-a", False, "clone")
     assert layer(blueprint, "block_0") == ("block_0-a", False, "clone")
     assert layer(blueprint, "norm") == ("norm-a", True, "clone")
+    own = draw(plan_of(MINE), owned=lambda ref: ref.id == "block_0-a")
+    assert layer(own, "embedding") == ("embedding-a", False, "clone")
+    assert layer(own, "block_0") == ("block_0-a", True, "clone")
     cloned = draw(plan_of(ROOT, clones=("block_0",)))
     assert layer(cloned, "embedding") == ("embedding", False, "root")
     assert layer(cloned, "block_0") == ("block_0", True, "clone")

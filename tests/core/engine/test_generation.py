@@ -226,6 +226,22 @@ def test_costs_lower_the_score_and_sharing_lowers_the_costs(bench: Workbench, pl
     assert model.costs.params == sharing.costs.params
 
 
+def test_a_child_of_the_same_task_trains_what_no_other_task_that_it_may_name_stands_on(
+    bench: Workbench, plan_of, scripted, first
+) -> None:
+    root, mine = first  # which trained a block of its own, on the root's embedding
+    shop = replace(bench.workshop("a"), programs=scripted((1, 30)))
+
+    def trained_with(readers: list[str] | None) -> set[str]:
+        other = retained(Member(id="other", model=replace(mine.model, task="b")))
+        system = SystemBuilder().root(root).task("a", retained(mine)).task("b", other, readers=readers).build()
+        child = trained(shop, plan_of(mine), system, mine)
+        return {ref.name for ref in child.model.components if ref.trainable}
+
+    assert trained_with(["b"]) == {"block_0", "norm", "head"}  # as if the private task were not there
+    assert trained_with(None) == {"norm", "head"}
+
+
 def test_a_block_is_inserted_from_an_ancestor_whose_arrays_still_exist(bench: Workbench, plan_of, scripted) -> None:
     deep = bench.root(num_layers=2)
     shop = replace(bench.workshop("a"), programs=scripted((1, 20)))

@@ -11,6 +11,7 @@ import pytest
 
 from mu2net_core.search import (
     ChildPlan,
+    Holdings,
     Member,
     Population,
     SearchSpace,
@@ -66,6 +67,7 @@ SYSTEM = (
     .task("b", OTHER)
     .build()
 )
+HOLDINGS = Holdings.of(SYSTEM, "a")
 
 
 @cache
@@ -85,7 +87,8 @@ def assert_frequency(found: int, draws: int, probability: float, what: str) -> N
 def test_each_mutation_of_each_parent_happens_as_often_as_its_own_rate_says(parent: Member) -> None:
     mine = [plan for plan in plans() if plan.parent.id == parent.id]
     found = Counter(mutation.name for plan in mine for mutation in plan.mutations)
-    deltas = [name for name in candidates(parent.model, SPACE, STRUCTURE) if name[3:] not in SPACE.shared]
+    named = candidates(parent.model, SPACE, STRUCTURE, HOLDINGS)
+    deltas = [name for name in named if name[3:] not in SPACE.shared]
     assert len(deltas) == 10
     for delta in deltas:
         probability = rate(parent.model, delta, SPACE)
@@ -98,10 +101,39 @@ def test_each_mutation_of_each_parent_happens_as_often_as_its_own_rate_says(pare
 def test_what_nobody_has_trained_yet_cannot_be_shared_and_so_is_no_matter_of_chance() -> None:
     drawn = (replace(ref, operation="new") for ref in ROOT.model.components[:2])
     untrained = replace(ROOT.model, components=(*drawn, *ROOT.model.components[2:]))
-    left = set(candidates(ROOT.model, SPACE, STRUCTURE)) - set(candidates(untrained, SPACE, STRUCTURE))
+    left = set(candidates(ROOT.model, SPACE, STRUCTURE, HOLDINGS)) - set(
+        candidates(untrained, SPACE, STRUCTURE, HOLDINGS)
+    )
     assert left == {"clone:embedding", "clone:encoderblock_0"}
     trained = replace(ROOT.model, components=(replace(sample_ref("embedding", "b"), operation="new"),))
-    assert "clone:embedding" in candidates(trained, SPACE, STRUCTURE)
+    assert "clone:embedding" in candidates(trained, SPACE, STRUCTURE, HOLDINGS)
+
+
+def test_a_root_is_tried_for_a_new_task_as_often_as_each_other_tasks_model() -> None:
+    builder = SystemBuilder().root(ROOT).task("new")
+    for name in ("b", "c", "d", "e"):
+        builder.task(name, model(name, 0.1))
+    system, found = builder.build(), Counter[str | None]()
+    for seed in range(400):
+        plans, _ = ask(start(system, "new"), system, SPACE, num_children=8, structure=STRUCTURE, seed=seed)
+        found.update(plan.parent.model.task for plan in plans)
+    for task in (None, "b", "c", "d", "e"):
+        assert_frequency(found[task], 3200, 1 / 5, str(task))
+
+
+def test_what_only_the_task_itself_uses_is_trained_in_any_case_and_its_rate_stays() -> None:
+    refs = [sample_ref("embedding"), sample_ref("encoderblock_0", "a", oid="mine"), sample_ref("head", "a")]
+    mine = sample_member("a", refs, hyperparameters={**SPACE.defaults, "mu": 0.3}, retained=False)
+    system = SystemBuilder().root(ROOT).task("a", mine).build()
+    population = start(system, "a")
+    names = Counter(
+        mutation.name
+        for seed in range(300)
+        for plan in ask(population, system, SPACE, num_children=1, structure=STRUCTURE, seed=seed)[0]
+        for mutation in plan.mutations
+    )
+    assert_frequency(names["clone:embedding"], 300, 0.3, "clone:embedding")
+    assert not names["clone:encoderblock_0"] + names["mu:clone:encoderblock_0"]
 
 
 def test_preparation_moves_as_often_as_the_best_models_rates_say() -> None:

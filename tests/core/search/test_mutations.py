@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from mu2net_core.search import ChildPlan, Member, Preparation, SearchSpace, candidates, mutate, rate
+from mu2net_core.search import ChildPlan, Holdings, Member, Preparation, SearchSpace, candidates, mutate, rate
 from mu2net_core.testing.building.systems import SampleStructure, sample_member, sample_ref
 
 MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
@@ -15,6 +15,7 @@ SPACE = SearchSpace(
     shared=frozenset({"image_size"}),
 )
 STRUCTURE = SampleStructure()
+HOLDINGS = Holdings(task="a")
 REFS = [sample_ref(name) for name in ("embedding", "encoderblock_0", "norm", "head")]
 NAMES = ("clone:embedding", "clone:encoderblock_0", "hp:learning_rate", "hp:num_layers")
 MIDDLE = {"mu": 0.1, "learning_rate": 0.02, "num_layers": 1, "image_size": 32}
@@ -27,11 +28,11 @@ def parent(**rates: float) -> Member:
 
 def children(of: Member, count: int) -> list[ChildPlan]:
     rng = Random(3)
-    return [mutate(of, SPACE, STRUCTURE, Preparation(), rng, seed) for seed in range(count)]
+    return [mutate(of, SPACE, STRUCTURE, HOLDINGS, Preparation(), rng, seed) for seed in range(count)]
 
 
 def test_candidates_are_clones_of_what_is_not_trained_anyway_and_moves_with_somewhere_to_go() -> None:
-    assert candidates(parent().model, SPACE, STRUCTURE) == NAMES
+    assert candidates(parent().model, SPACE, STRUCTURE, HOLDINGS) == NAMES
 
 
 def test_a_mutation_has_its_own_rate_else_the_hyperparameter_mu_else_its_default() -> None:
@@ -85,7 +86,7 @@ def test_a_plan_says_exactly_what_changed() -> None:
 def test_over_many_generations_rates_and_values_stay_on_their_lists() -> None:
     rng, member, seen = Random(5), parent(), set[float]()
     for seed in range(600):
-        plan = mutate(member, SPACE, STRUCTURE, Preparation(), rng, seed)
+        plan = mutate(member, SPACE, STRUCTURE, HOLDINGS, Preparation(), rng, seed)
         assert set(plan.mutation_rates.values()) <= set(MU)
         assert all(value in SPACE.values[name] for name, value in plan.hyperparameters.items())
         assert plan.hyperparameters["mu"] == 0.1
@@ -96,7 +97,7 @@ def test_over_many_generations_rates_and_values_stay_on_their_lists() -> None:
 
 def test_a_parent_from_before_a_hyperparameter_existed_gets_its_default() -> None:
     old = sample_member(None, REFS, hyperparameters={"mu": 0.02, "learning_rate": 0.01, "gone": 3})
-    plan = mutate(old, SPACE, STRUCTURE, Preparation(), Random(1), 0)
+    plan = mutate(old, SPACE, STRUCTURE, HOLDINGS, Preparation(), Random(1), 0)
     assert plan.hyperparameters["image_size"] == 32
     assert plan.hyperparameters["gone"] == 3
 
@@ -112,6 +113,6 @@ def test_the_parent_itself_is_not_touched() -> None:
 def test_the_ends_of_probability_are_certain(probability: float) -> None:
     space = SearchSpace(values={"mu": (probability,)}, defaults={"mu": probability})
     member = sample_member(None, REFS, hyperparameters={"mu": probability})
-    plan = mutate(member, space, STRUCTURE, Preparation(), Random(1), 0)
+    plan = mutate(member, space, STRUCTURE, HOLDINGS, Preparation(), Random(1), 0)
     assert len(plan.clones) == 2 * probability
     assert plan.mutation_rates == {}

@@ -21,9 +21,9 @@ B, C = member("b", "b"), member("c", "c")
 ROOT, ROOT2 = member(None, "root"), member(None, "root2")
 
 
-def frequencies(active=(), others=(), roots=(), **selections: int) -> dict[str, float]:
+def frequencies(active=(), others=(), **selections: int) -> dict[str, float]:
     rng = Random(11)
-    found = Counter(sample_parent(active, others, roots, selections, rng).id for _ in range(DRAWS))
+    found = Counter(sample_parent(active, others, selections, rng).id for _ in range(DRAWS))
     return {name: count / DRAWS for name, count in found.items()}
 
 
@@ -35,12 +35,12 @@ def assert_like(found: dict[str, float], exact: dict[str, float]) -> None:
 
 
 def test_a_model_never_selected_is_always_accepted_and_the_best_comes_first() -> None:
-    assert_like(frequencies([LOW, HIGH], [B], [ROOT]), {"high": 1})
+    assert_like(frequencies([LOW, HIGH], [B, ROOT]), {"high": 1})
 
 
 def test_the_active_population_is_visited_by_decreasing_score() -> None:
     # high accepts with 1/4, then low with 1/2, then b and c in either order with 1 for whoever comes first.
-    found = frequencies([LOW, HIGH], [B, C], [ROOT], high=2, low=1)
+    found = frequencies([LOW, HIGH], [B, C], high=2, low=1)
     rest = 3 / 4 * 1 / 2
     assert_like(found, {"high": 1 / 4, "low": 3 / 4 * 1 / 2, "b": rest / 2, "c": rest / 2})
 
@@ -51,18 +51,18 @@ def test_where_scores_tie_the_newest_comes_first() -> None:
     assert_like(frequencies([older, newer], older=1), {"newer": 1})
 
 
-def test_if_nobody_accepts_any_usable_model_is_drawn_uniformly_roots_among_them() -> None:
+def test_if_nobody_accepts_any_model_is_drawn_uniformly() -> None:
     # Each accepts with 1/2 in its turn; b and c come in random order.
-    found = frequencies([HIGH], [B, C], [ROOT], high=1, b=1, c=1)
+    found = frequencies([HIGH], [B, C], high=1, b=1, c=1)
     last = (1 / 2) ** 3
     other = 1 / 2 * (1 / 2 * 1 / 2 + 1 / 2 * 1 / 4)
-    assert_like(found, {"high": 1 / 2 + last / 4, "b": other + last / 4, "c": other + last / 4, "root": last / 4})
+    assert_like(found, {"high": 1 / 2 + last / 3, "b": other + last / 3, "c": other + last / 3})
 
 
 def test_unequal_counts_in_random_order() -> None:
     # b first (1/2): b 1/2, c 1/2 * 1/4; c first: c 1/4, b 3/4 * 1/2; nobody: 1/2 * 3/4, uniform over three.
     nobody = 1 / 2 * 3 / 4
-    found = frequencies([], [B, C], [ROOT], b=1, c=2)
+    found = frequencies([], [B, C, ROOT], b=1, c=2, root=5000)
     assert_like(
         found,
         {
@@ -73,16 +73,17 @@ def test_unequal_counts_in_random_order() -> None:
     )
 
 
-def test_roots_are_parents_of_last_resort_only() -> None:
-    assert_like(frequencies([], [B], [ROOT]), {"b": 1})
-    assert_like(frequencies([], [], [ROOT, ROOT2]), {"root": 1 / 2, "root2": 1 / 2})
+def test_a_root_is_a_candidate_like_the_models_of_other_tasks() -> None:
+    assert_like(frequencies([], [B, ROOT]), {"b": 1 / 2, "root": 1 / 2})
+    assert_like(frequencies([], [B, ROOT], b=1), {"b": 1 / 4, "root": 3 / 4})  # root first, or b passes
+    assert_like(frequencies([], [ROOT, ROOT2]), {"root": 1 / 2, "root2": 1 / 2})
 
 
 def test_a_model_selected_very_often_is_still_drawn_at_the_end() -> None:
-    assert_like(frequencies([HIGH], [], [ROOT], high=5000), {"high": 1 / 2, "root": 1 / 2})
+    assert_like(frequencies([HIGH], [ROOT], high=5000, root=5000), {"high": 1 / 2, "root": 1 / 2})
 
 
 def test_without_any_model_there_is_no_parent() -> None:
     with pytest.raises(SearchError, match="no root model") as caught:
-        sample_parent([], [], [], {}, Random(1))
+        sample_parent([], [], {}, Random(1))
     assert "mu2net init" in (caught.value.hint or "")

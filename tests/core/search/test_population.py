@@ -67,13 +67,14 @@ def test_a_child_sees_the_selections_of_those_before_it() -> None:
         firsts.add(plans[0].parent.model.task)
         seconds.add(plans[1].parent.model.task)
     assert firsts == {"a"}
-    assert seconds == {"a", "b"}
+    assert seconds == {"a", "b", None}
 
 
 def test_selections_of_earlier_iterations_count_too() -> None:
     mine, other = model_of("a"), model_of("b")
     fresh = SystemBuilder().root(ROOT).task("a", mine).task("b", other).build()
-    tired = SystemBuilder().root(ROOT).task("a", mine, selections={mine.id: 60}).task("b", other).build()
+    often = {mine.id: 60, ROOT.id: 60}
+    tired = SystemBuilder().root(ROOT).task("a", mine, selections=often).task("b", other, selections=often).build()
     assert asked(start(fresh, "a"), fresh, 1)[0][0].parent.id == mine.id
     assert asked(start(tired, "a"), tired, 1)[0][0].parent.id == other.id
     # They count for the task that selected, not for others.
@@ -178,10 +179,10 @@ def test_a_recorded_search() -> None:
     plans, _ = asked(start(system, "a"), system, 4, seed=2024)
     told = [(plan.parent.model.task, [mutation.name for mutation in plan.mutations]) for plan in plans]
     assert told == [
-        ("a", ["clone:embedding"]),
-        ("b", []),
-        ("a", ["mu:hp:learning_rate"]),
+        ("a", ["mu:clone:embedding"]),
+        ("a", []),
         (None, ["mu:clone:embedding"]),
+        ("b", ["mu:clone:embedding"]),
     ]
 
 

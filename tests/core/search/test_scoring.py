@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mu2net_core.objects import Costs, Scorer
-from mu2net_core.scoring import score
-from mu2net_core.search import account, accounted_params
+from mu2net_core.scoring import account, accounted_params, score
 from mu2net_core.testing.building.systems import sample_member, sample_ref
 
 COSTS = Costs(params=300, accounted_params=200.0, flops=5000)

@@ -8,6 +8,7 @@ from random import Random
 from mu2net_core.objects import Mutation
 from mu2net_core.search import (
     ChildPlan,
+    Holdings,
     Member,
     Population,
     Preparation,
@@ -20,6 +21,7 @@ from mu2net_core.search import (
 from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 STRUCTURE = SampleStructure()
+HOLDINGS = Holdings(task="a")
 SPACE = SearchSpace(
     values={
         "mu": (0.0, 0.2, 1.0),
@@ -42,7 +44,9 @@ def model(task: str | None, name: str, score: float = 0.5, rates: dict[str, floa
 
 
 def drawn(parent: Member, space: SearchSpace = SPACE, seed: int = 1) -> ChildPlan:
-    return mutate(parent, space, STRUCTURE, Preparation(values={"image_size": 48, "hue": 0.0}), Random(seed), seed)
+    return mutate(
+        parent, space, STRUCTURE, HOLDINGS, Preparation(values={"image_size": 48, "hue": 0.0}), Random(seed), seed
+    )
 
 
 def surely(*mutations: str) -> dict[str, float]:
@@ -55,11 +59,11 @@ def surely(*mutations: str) -> dict[str, float]:
 def test_changes_of_structure_are_candidates_where_their_kind_is_enabled() -> None:
     parent = model(None, "own").model
     moves = {"clone:own", "hp:hue", "hp:image_size", "hp:num_layers"}
-    assert set(candidates(parent, replace(SPACE, structural=()), STRUCTURE)) == moves
-    assert set(candidates(parent, SPACE, STRUCTURE)) == {*moves, *ADAPTERS}
+    assert set(candidates(parent, replace(SPACE, structural=()), STRUCTURE, HOLDINGS)) == moves
+    assert set(candidates(parent, SPACE, STRUCTURE, HOLDINGS)) == {*moves, *ADAPTERS}
     both = replace(SPACE, structural=("adapter", "mlp"))
-    assert set(candidates(parent, both, STRUCTURE)) == {*moves, *ADAPTERS, "grow:mlp_0", "grow:mlp_1"}
-    assert "add:adapter_0" not in candidates(model(None, "own", adapter_0=8).model, SPACE, STRUCTURE)
+    assert set(candidates(parent, both, STRUCTURE, HOLDINGS)) == {*moves, *ADAPTERS, "grow:mlp_0", "grow:mlp_1"}
+    assert "add:adapter_0" not in candidates(model(None, "own", adapter_0=8).model, SPACE, STRUCTURE, HOLDINGS)
 
 
 def test_a_change_of_structure_sets_its_hyperparameter_and_is_recorded() -> None:
