@@ -2,6 +2,7 @@ from .architecture import ArchitectureFamily, Vocabulary
 from .checkpoint import Checkpoint, read_checkpoint
 from .inputs import InputSpec
 from .kind import LayerKind, by_name
+from .kinds.head import Head
 from .module_kind import ModuleKind
 from .positions import resize_positions
 from .registry import family_named
@@ -12,6 +13,7 @@ __all__ = [
     "ArchitectureFamily",
     "Arrays",
     "Checkpoint",
+    "Head",
     "InputSpec",
     "LayerKind",
     "LayerSpec",

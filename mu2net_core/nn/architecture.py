@@ -43,7 +43,7 @@ class Vocabulary:
 class ArchitectureFamily(ABC):
     """A family of models (entry point group ``mu2net.architectures``): one object per process, hashed by identity.
 
-    What it must do is checked by ``mu2net_core.testing.conformance.kinds.FamilyTests``. ``B`` is the batch.
+    What it must do is checked by ``mu2net_core.testing.conformance.families.FamilyTests``. ``B`` is the batch.
     """
 
     name: str
