@@ -122,7 +122,7 @@ def test_what_this_version_knows_is_used_as_far_as_anything_here_works_with_it(
     if task.output.kind in {"labels", "number"}:  # no source that is shipped has any
         assert check_usable(task, "evolve") == objective_of(task)
         return
-    error, told = (PluginError, "'auroc'") if task.metric == "auroc" else (DataError, "what can go in here is image")
+    error, told = (PluginError, "'auroc'") if task.metric == "auroc" else (DataError, "what can go in is image")
     with pytest.raises(error, match=told):
         check_usable(task, "evolve")
 
