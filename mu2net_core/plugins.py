@@ -19,7 +19,7 @@ from mu2net_core.errors import PluginError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "offered"]
 
 T = TypeVar("T")
 
@@ -109,6 +109,13 @@ class Registry(Generic[T]):
                 f"The {self.what} {entry.name!r} cannot be imported from {entry.value}: {type(exc).__name__}: {exc}.",
                 hint=f"Update or reinstall the package that has {package}; pip check says what it lacks.",
             ) from exc
+
+
+def offered(group: str) -> frozenset[str]:
+    """Returns the names that installed packages offer in a group of entry points."""
+    from importlib.metadata import entry_points
+
+    return frozenset(entry.name for entry in entry_points(group=group))
 
 
 def _shipped(value: str) -> Any:

@@ -3,6 +3,7 @@ from .checkpoint import Checkpoint, read_checkpoint
 from .convnet import ConvNet
 from .inputs import InputSpec
 from .kind import LayerKind, by_name
+from .kinds.head import Head
 from .module_kind import ModuleKind
 from .positions import resize_positions
 from .registry import family_named
@@ -14,6 +15,7 @@ __all__ = [
     "Arrays",
     "Checkpoint",
     "ConvNet",
+    "Head",
     "InputSpec",
     "LayerKind",
     "LayerSpec",

@@ -26,24 +26,26 @@ __all__ = ["ArchitectureFamily", "Vocabulary"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What a family calls the hyperparameters that others than itself must know the meaning of.
+    """What a family calls the hyperparameters and changes that others than itself must know the meaning of.
 
     Attributes:
         depth: says how many blocks a model has, the more the larger; empty if that never changes. Blocks that are alike
             and stand in a row are trained by one program whatever their number.
         input: says how large the input is; empty if that never changes.
         added: says the sizes of layers that are only there once a model's structure was changed.
+        structural: kinds of changes of structure that it knows.
     """
 
     depth: str = ""
     input: str = ""
     added: frozenset[str] = frozenset()
+    structural: frozenset[str] = frozenset()
 
 
 class ArchitectureFamily(ABC):
     """A family of models (entry point group ``mu2net.architectures``): one object per process, hashed by identity.
 
-    What it must do is checked by ``mu2net_core.testing.conformance.kinds.FamilyTests``. ``B`` is the batch.
+    What it must do is checked by ``mu2net_core.testing.conformance.families.FamilyTests``. ``B`` is the batch.
     """
 
     name: str

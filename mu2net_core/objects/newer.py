@@ -9,6 +9,7 @@ from mu2net_core.errors import NewerError
 from mu2net_core.objects.kinds import Other
 from mu2net_core.objects.model import Model
 from mu2net_core.objects.task import Task
+from mu2net_core.plugins import offered
 from mu2net_core.version import __version__
 
 __all__ = ["is_later", "is_version", "made_by_newer", "unknown_in"]
@@ -31,7 +32,7 @@ def made_by_newer(cannot: str, what: str, *, needs: str | None = None) -> NewerE
 
 
 def unknown_in(value: Task | Model) -> str | None:
-    """Returns what of a task or model this version does not know, None if it knows all."""
+    """Returns what of a task or model neither this version nor an installed package knows, None if all is known."""
     return "; ".join(_unknown(value)) or None
 
 
@@ -48,10 +49,16 @@ def is_later(version: str) -> bool:
 def _unknown(value: Task | Model) -> Iterator[str]:
     if isinstance(value, Task):
         for name, one in (("input", value.input), ("output", value.output)):
-            if isinstance(one, Other):
+            if isinstance(one, Other) and one.kind not in _added(name):
                 yield f"its {name} is of the kind {one.kind!r}"
     if value.unknown_keys:
         yield f"it has the keys {', '.join(value.unknown_keys)}"
+
+
+def _added(what: str) -> set[str]:
+    """Returns the kinds of ``input`` or ``output`` that installed packages add, without importing any."""
+    names = offered("mu2net.modalities" if what == "input" else "mu2net.objectives")
+    return {name.partition(".")[0] for name in names}
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -9,12 +9,13 @@ from .settings import (
     preset_values,
     with_settings,
 )
-from .shipped import PRESETS, preset_named
+from .shipped import PRESETS, PRESETS_ADDED, preset_named
 
 __all__ = [
     "ARCHITECTURE",
     "HYPERPARAMETERS",
     "PRESETS",
+    "PRESETS_ADDED",
     "Preset",
     "TrainingConfig",
     "check_names",

@@ -18,7 +18,7 @@ from mu2net_core.plugins import Registry
 from mu2net_core.presets.hyperparameters import HYPERPARAMETERS, SIZES
 from mu2net_core.presets.preset import Preset, TrainingConfig
 from mu2net_core.scoring import SCORERS
-from mu2net_core.search import METHODS, STRUCTURAL, SearchSpace
+from mu2net_core.search import METHODS, SearchSpace
 
 __all__ = [
     "ARCHITECTURE",
@@ -73,7 +73,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
     for name, meaning in HYPERPARAMETERS.items():
         texts[f"space.{name}"] = f"values of: {meaning.text}"
         texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
-    texts[STRUCTURAL_KEY] = f"kinds of changes of structure, of {', '.join(sorted(STRUCTURAL))}"
+    texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit adapter, block, heads, mlp"
     return {key: texts.get(key, "") for key in preset_keys(preset)}
 
 

@@ -1,4 +1,4 @@
-"""The presets that come with mu2net."""
+"""The presets that come with mu2net, and where those of other packages are found."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Architecture, Hyperparameter
+from mu2net_core.plugins import Registry
 from mu2net_core.presets.preset import Preset, TrainingConfig
 from mu2net_core.search import SearchSpace
 
-__all__ = ["PRESETS", "preset_named"]
+__all__ = ["PRESETS", "PRESETS_ADDED", "preset_named"]
 
 _Values = Mapping[str, tuple[Hyperparameter, ...]]
 
@@ -114,12 +115,24 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
+PRESETS_ADDED: Registry[Preset] = Registry(
+    group="mu2net.presets",
+    what="preset",
+    shipped={},
+    offers=("architecture", "space", "training", "scorer"),
+)
+"""What other packages add to these, each a ``Preset`` under its own name."""
+
+
 def preset_named(name: str) -> Preset:
     """Returns the preset called ``name``.
 
     Raises:
-        NotFoundError: there is none; the message lists those there are.
+        NotFoundError: there is none; the message lists those there are. A PluginError if it cannot be imported.
     """
-    if name not in PRESETS:
-        raise NotFoundError(f"No preset {name!r}.", hint=f"Presets: {', '.join(sorted(PRESETS))}")
-    return PRESETS[name]
+    if name in PRESETS:
+        return PRESETS[name]
+    if name in PRESETS_ADDED:
+        return PRESETS_ADDED.load(name)
+    known = ", ".join(sorted({*PRESETS, *PRESETS_ADDED.names()}))
+    raise NotFoundError(f"No preset {name!r}.", hint=f"Presets: {known}; others come with packages that add them.")

@@ -5,7 +5,7 @@ from .parents import sample_parent
 from .plan import ChildPlan, Member
 from .population import Population, ask, best, is_better, start, tell
 from .random_search import ask_random
-from .space import STRUCTURAL, SearchSpace, neighbour
+from .space import SearchSpace, neighbour
 from .state import SearchState, taken_in
 from .structure import Structure
 
@@ -14,7 +14,6 @@ __all__ = [
     "METHODS",
     "MU2NET_PLUS",
     "RANDOM",
-    "STRUCTURAL",
     "ChildPlan",
     "Holdings",
     "Member",

@@ -29,7 +29,7 @@ class Structure(Protocol):
         Args:
             config: the fixed sizes of the model's architecture.
             hyperparameters: of the model.
-            kinds: of change that are enabled, of ``STRUCTURAL``.
+            kinds: of change that are enabled.
         """
         ...
 

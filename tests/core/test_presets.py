@@ -127,7 +127,7 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
         ("scorer.weight", 1.0, r"Unknown setting scorer\.weight"),
         ("space.beta", [0.1], r"Unknown setting space\.beta"),
         ("default.beta", 0.1, r"Unknown setting default\.beta"),
-        ("space.structural", ["wings"], "expected sorted distinct kinds"),
+        ("space.structural", ["mlp", "adapter"], "expected sorted distinct kinds"),
         ("space.structural", [3], "expected text, got 3"),
         ("default.structural", "mlp", r"Unknown setting default\.structural"),
         ("architecture.depth", 3, r"Unknown setting architecture\.depth"),

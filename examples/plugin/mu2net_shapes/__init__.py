@@ -1,1 +1,1 @@
-"""A plug-in of mu2net: pictures to learn from, a formula for the score, a search method that learns from failures."""
+"""A plug-in of mu2net: outlines go in and angles come out, of small models, scored and searched in its own way."""

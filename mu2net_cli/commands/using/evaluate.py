@@ -67,9 +67,13 @@ def evaluate(
 
 
 def _print(session: Session, result: EvalResult) -> None:
-    correct = f"{result.correct} of {result.num_examples} examples of split {result.split}"
+    fields = {"task": result.task, "model": short(result.model)}
+    examples = f"{result.num_examples} examples of split {result.split}"
+    if result.accuracy is None or result.interval is None:
+        print_fields({**fields, "measured on": examples, result.metric: percent(result.quality)})
+        return
     low, high = map(percent, result.interval)
-    fields = {"task": result.task, "model": short(result.model), "correct": correct}
+    fields["correct"] = f"{result.correct} of {examples}"
     print_fields({**fields, "accuracy": percent(result.accuracy), "95% interval": f"{low} to {high}"})
     if result.by_class is not None:
         print_line("")

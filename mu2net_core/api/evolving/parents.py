@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from mu2net_core.api.context import Context
 from mu2net_core.api.models.usable import check_usable
 from mu2net_core.engine import unfit_parent
-from mu2net_core.errors import CorruptObjectError, DataError, NewerError
+from mu2net_core.errors import CorruptObjectError, DataError, NewerError, PluginError
 from mu2net_core.nn import ArchitectureFamily
 from mu2net_core.objects import Head, Limits, Model, System, Task, hidden_training, unknown_in
 from mu2net_core.presets import Preset
@@ -40,7 +40,7 @@ class ParentCheck:
         """Returns ``system`` without the models that cannot be parents.
 
         Raises:
-            NewerError, DataError: this version cannot train ``task``.
+            NewerError, PluginError, DataError: this version cannot train ``task``.
             CorruptObjectError: the model of ``task`` itself is one of them.
         """
         check_usable(system.heads[task].task, "evolve")
@@ -73,7 +73,7 @@ class ParentCheck:
         try:
             if task is not None:
                 check_usable(task, "learn from")
-        except (DataError, NewerError) as exc:
+        except (DataError, NewerError, PluginError) as exc:
             return exc.message
         num_outputs = 1 if task is None else task.output.size
         reason = unfit_parent(model, self.family, self.preset.space, num_outputs, self.limits)

@@ -1,9 +1,10 @@
-"""``eval``: the accuracy of a stored model on one of its task's splits."""
+"""``eval``: the quality of a stored model on one of its task's splits."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from mu2net_core.api.machine.runtime import example_names, split_at
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.models.loading import load_model
 from mu2net_core.api.models.scores import ClassScore, Confusion, class_scores, confusions, wilson
-from mu2net_core.engine import Answers, answers
+from mu2net_core.engine import Answers, answers, measure
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.objectives import Classify
 from mu2net_core.objects import SPLITS, Task
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Watch
@@ -40,16 +42,19 @@ class WrongExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalResult:
-    """A measured accuracy, and what it is of.
+    """What a model is worth, and on what.
 
     Attributes:
         task: the model's.
         model: its id.
         split: of the task.
         num_examples: of the split.
-        correct: how many of them the model gets right.
-        accuracy: their share, in [0, 1].
-        interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show.
+        metric: the task's.
+        quality: by that, in [0, 1].
+        correct: how many of them the model gets right; None where not classes come out.
+        accuracy: their share, in [0, 1]; likewise.
+        interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show;
+            likewise.
         by_class: a score per class; None if it was not asked for.
         confused: which classes are taken for which, the most frequent first; likewise.
         wrong: every example that is not right, those the model is surest of first; likewise.
@@ -60,9 +65,11 @@ class EvalResult:
     model: str
     split: str
     num_examples: int
-    correct: int
-    accuracy: float
-    interval: tuple[float, float]
+    metric: str
+    quality: float
+    correct: int | None = None
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = None
     by_class: tuple[ClassScore, ...] | None = None
     confused: tuple[Confusion, ...] | None = None
     wrong: tuple[WrongExample, ...] | None = None
@@ -98,22 +105,33 @@ def evaluate(
         raise InvalidInputError(f"No split {split!r}: expected one of {', '.join(SPLITS)}.")
     began = time.perf_counter()
     used = load_model(repo, context, revision, "measure", progress)
-    stored = used.stored
-    feed = split_at(repo, context, stored.task, split, used.loaded.input_spec)
-    found = answers(used.loaded, used.objective, feed)
-    correct, classes = int((found.said == found.labels).sum()), stored.task.output.labels
-    keep_bounded(repo, context)
-    return EvalResult(
-        task=stored.task.name,
-        model=stored.model_id,
+    task, objective = used.stored.task, used.objective
+    feed = split_at(repo, context, task, split, used.loaded.input_spec)
+    measured = partial(
+        EvalResult,
+        task=task.name,
+        model=used.stored.model_id,
         split=split,
         num_examples=feed.num_examples,
+        metric=task.metric,
+    )
+    if not isinstance(objective, Classify):
+        if by_class or wrong:
+            raise InvalidInputError(f"Only of classes can be told which are wrong; {task.output.kind} come out here.")
+        quality = measure(used.loaded, objective, feed).quality
+        keep_bounded(repo, context)
+        return measured(quality=quality, wall_s=time.perf_counter() - began)
+    found = answers(used.loaded, objective, feed)
+    correct, classes = int((found.said == found.labels).sum()), task.output.labels
+    keep_bounded(repo, context)
+    return measured(
+        quality=correct / feed.num_examples,
         correct=correct,
         accuracy=correct / feed.num_examples,
         interval=wilson(correct, feed.num_examples),
         by_class=class_scores(found.labels, found.said, classes) if by_class else None,
         confused=confusions(found.labels, found.said, classes) if by_class else None,
-        wrong=_wrong(repo, context, stored.task, split, found) if wrong else None,
+        wrong=_wrong(repo, context, task, split, found) if wrong else None,
         wall_s=time.perf_counter() - began,
     )
 

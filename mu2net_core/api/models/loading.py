@@ -9,9 +9,8 @@ from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.api.models.stored import StoredModel, stored_model
 from mu2net_core.api.models.usable import check_usable
 from mu2net_core.engine import LoadedModel, Programs, precision_of
-from mu2net_core.errors import InternalError
 from mu2net_core.nn import family_named
-from mu2net_core.objectives import Classify
+from mu2net_core.objectives import Objective
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Counter, Watch, bring_components
 
@@ -30,7 +29,7 @@ class UsedModel:
 
     stored: StoredModel
     loaded: LoadedModel
-    objective: Classify
+    objective: Objective
 
 
 def load_model(repo: Repository, context: Context, revision: str, verb: str, progress: Watch | None) -> UsedModel:
@@ -46,13 +45,11 @@ def load_model(repo: Repository, context: Context, revision: str, verb: str, pro
     Raises:
         NotFoundError: no such revision, or no model there yet.
         InvalidInputError: it names something that is not a model of a task.
-        DataError: its task is of a kind that this version can only store.
+        NewerError, PluginError, DataError: its task is of a kind that can only be stored here.
         CorruptObjectError: it is not what its architecture asks for.
     """
     stored = stored_model(repo, revision)
     objective = check_usable(stored.task, verb)
-    if not isinstance(objective, Classify):
-        raise InternalError(f"Expected classes to come out, got {objective}.")
     prepare_jax(context)
     model, counter = stored.model, Counter(progress)
     loaded = LoadedModel.of(

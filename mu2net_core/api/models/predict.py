@@ -11,12 +11,13 @@ import numpy as np
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine.devices import check_not_forked
-from mu2net_core.api.models.loading import load_model
+from mu2net_core.api.models.loading import UsedModel, load_model
 from mu2net_core.api.models.pictures import Picture, Unreadable, find_pictures
 from mu2net_core.api.models.stored import StoredModel
 from mu2net_core.data import Notices, fit, range_of
 from mu2net_core.engine import probabilities
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
+from mu2net_core.objectives import Classify
 from mu2net_core.objects import Image
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Watch
@@ -66,7 +67,7 @@ class Predictor:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         used = load_model(repo, context, revision, "predict for", progress)
         self.stored: StoredModel = used.stored
-        self._model, self._objective = used.loaded, used.objective
+        self._model, self._objective = used.loaded, _of_classes(used)
         self._warn = context.warn
 
     @property
@@ -204,6 +205,18 @@ def predict(
     predictor = Predictor(repo, context, revision, progress)
     pictures = find_pictures(images, folder=context.cwd, warn=context.warn)
     return predictor.predict_each(pictures, top=top, resize=resize)
+
+
+def _of_classes(used: UsedModel) -> Classify:
+    """Returns what the outputs mean of a model that takes images and says classes; raises DataError for any other."""
+    task = used.stored.task
+    if isinstance(used.objective, Classify) and isinstance(task.input, Image):
+        return used.objective
+    raise DataError(
+        f"Cannot predict for {task.name}: {task.input.kind} goes in and {task.output.kind} come out of its models, and "
+        "predicting is for image and classes only.",
+        hint=f"How good it is: mu2net eval {task.name}",
+    )
 
 
 def _check_size(pixels: np.ndarray, expected: Image, name: str) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from mu2net_core.errors import DataError
+from mu2net_core.data import MODALITIES
+from mu2net_core.errors import DataError, PluginError
 from mu2net_core.objectives import Objective, objective_of
-from mu2net_core.objects import Classes, Image, Task, made_by_newer, unknown_in
+from mu2net_core.objects import Task, is_later, made_by_newer, unknown_in
+from mu2net_core.version import __version__
 
 __all__ = ["check_usable"]
 
 
 def check_usable(task: Task, verb: str) -> Objective:
-    """Returns what outputs for a task are worth, if this version can work with its data.
+    """Returns what outputs for a task are worth, if this version and what is installed can work with its data.
 
     Args:
         task: as stored.
@@ -18,15 +20,22 @@ def check_usable(task: Task, verb: str) -> Objective:
 
     Raises:
         NewerError: a newer mu2net made the task.
-        DataError: its data is of a kind that this version can only store.
+        PluginError: a package that is not installed adds what goes in or comes out.
+        DataError: its data is of a kind that can only be stored.
     """
     cannot = f"Cannot {verb} {task.name}"
     if (unknown := unknown_in(task)) is not None:
-        raise made_by_newer(cannot, unknown, needs=task.needs)
-    if not isinstance(task.input, Image) or not isinstance(task.output, Classes):
+        if task.unknown_keys or (task.needs is not None and is_later(task.needs)):
+            raise made_by_newer(cannot, unknown, needs=task.needs)
+        raise PluginError(
+            f"{cannot}: {unknown}, which neither mu2net {__version__} nor an installed package knows.",
+            hint="Install the package that adds it, as whoever added the task has, or upgrade: pip install -U mu2net",
+        )
+    objective = objective_of(task)
+    if task.input.kind not in MODALITIES or task.output.size < 1:
         raise DataError(
-            f"{cannot}: {task.input.kind} goes in and {task.output.kind} come out of its models, and this version "
-            "works with image and classes only.",
+            f"{cannot}: {task.input.kind} goes in and {task.output.kind} come out of its models, and what can go in is "
+            f"{', '.join(MODALITIES.names())}.",
             hint=f"What is known of it: mu2net show {task.name}",
         )
-    return objective_of(task)
+    return objective

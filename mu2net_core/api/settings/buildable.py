@@ -17,9 +17,15 @@ def check_buildable(preset: Preset, limits: Limits) -> None:
     """Checks that the family can build models at the ends of the space and every size of input, and the root's size.
 
     Raises:
-        InvalidInputError: it cannot, or the root is larger than the limits.
+        InvalidInputError: it cannot, it knows no such change of structure, or the root is larger than the limits.
     """
     family, config = family_named(preset.architecture.name), preset.architecture.config
+    known = family.vocabulary.structural
+    if not known.issuperset(preset.space.structural):
+        raise InvalidInputError(
+            f"space.structural: expected kinds of changes that {family.name} knows "
+            f"({', '.join(sorted(known)) or 'none'}), got {list(preset.space.structural)}."
+        )
     for name, values in sorted(preset.space.values.items(), key=lambda item: item[0] in family.vocabulary.added):
         for value in values if name == family.vocabulary.input else (values[0], values[-1]):
             _check(family, preset, name, value)

@@ -7,7 +7,16 @@ from typing import Any
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.presets import ARCHITECTURE, PRESETS, Preset, check_names, preset_keys, with_settings
+from mu2net_core.presets import (
+    ARCHITECTURE,
+    PRESETS,
+    PRESETS_ADDED,
+    Preset,
+    check_names,
+    preset_keys,
+    preset_named,
+    with_settings,
+)
 from mu2net_core.repo.core import Value, flatten, read_user_table
 from mu2net_core.repo.history import near
 
@@ -19,7 +28,7 @@ _IMAGE, _PATCH = f"{ARCHITECTURE}image", f"{ARCHITECTURE}patch"
 
 def preset_names(context: Context) -> tuple[str, ...]:
     """Returns the names of all presets, sorted; the user's own among them."""
-    return tuple(sorted({*PRESETS, *_own(context)}))
+    return tuple(sorted({*PRESETS, *PRESETS_ADDED.names(), *_own(context)}))
 
 
 def chosen_preset(name: str, context: Context) -> tuple[Preset, Mapping[str, Value]]:
@@ -31,9 +40,9 @@ def chosen_preset(name: str, context: Context) -> tuple[Preset, Mapping[str, Val
     """
     own = _own(context)
     if name not in own:
-        if name not in PRESETS:
+        if name not in PRESETS and name not in PRESETS_ADDED:
             raise NotFoundError(f"No preset {name!r}.", hint=f"Presets: {', '.join(preset_names(context))}")
-        return PRESETS[name], {}
+        return preset_named(name), {}
     try:
         return _expanded(name, own[name])
     except InvalidInputError as exc:
@@ -66,9 +75,9 @@ def _expanded(name: str, entry: object) -> tuple[Preset, Mapping[str, Value]]:
 
 
 def _base(name: object) -> Preset:
-    if not isinstance(name, str) or name not in PRESETS:
+    if not isinstance(name, str) or (name not in PRESETS and name not in PRESETS_ADDED):
         raise InvalidInputError(f"its base is {name!r}, expected one of {', '.join(sorted(PRESETS))}.")
-    return PRESETS[name]
+    return preset_named(name)
 
 
 def _sections(entry: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ STORED_ONLY: Final[Mapping[str, Mapping[str, Any]]] = {
     "a number": {"output": {"kind": "number", "mean": 1.5, "deviation": 0.5}, "metric": "r2"},
     "a metric": {"metric": "auroc"},
 }
-"""What this version knows and cannot train, likewise."""
+"""What this version knows and nobody trained so far, likewise."""
 
 
 def newer_task(name: str, change: Mapping[str, Any], access: AccessRule = PUBLIC) -> bytes:

@@ -112,6 +112,7 @@ class FamilyTests:
         row, x = _row(family, specs), random_examples(family.kind(specs[0]), specs[0], 2)
         before = _outputs(family, specs, row, x)
         assert family.structural(config, hyperparameters, ()) == {}
+        assert set(structure) == set(family.vocabulary.structural)
         for kind in structure:
             changes = family.structural(config, hyperparameters, (kind,))
             assert changes, f"no change of the kind {kind}"

@@ -6,33 +6,49 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.models.predict import Predictor
 from mu2net_core.api.setup.init import init
+from mu2net_core.api.setup.open import open_repo
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.remote import add as add_remote
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
-from mu2net_core.data import Source, open_source
+from mu2net_core.data import MODALITIES, Source, modality_of, open_source
 from mu2net_core.data.catalogue import SOURCES
-from mu2net_core.errors import InvalidInputError, Mu2netError, PluginError
-from mu2net_core.objects import Trial
-from mu2net_core.repo import Repository, load_system
+from mu2net_core.errors import DataError, InvalidInputError, PluginError
+from mu2net_core.nn import ArchitectureFamily, LayerKind, LayerSpec
+from mu2net_core.nn.registry import FAMILIES
+from mu2net_core.objectives import OBJECTIVES
+from mu2net_core.objects import Other, Slice, Trial
+from mu2net_core.presets import PRESETS_ADDED
+from mu2net_core.repo import load_system
 from mu2net_core.scoring import SCORERS, ScorerFn
 from mu2net_core.search import METHODS, SearchMethod, SearchState, start
 from mu2net_core.testing.building.plugins import install, see
 from mu2net_core.testing.building.systems import SampleStructure
+from mu2net_core.testing.conformance.families import FamilyTests
+from mu2net_core.testing.conformance.kinds import LayerKindTests
 from mu2net_core.testing.conformance.methods import SPACE, SYSTEM, SearchMethodTests
+from mu2net_core.testing.conformance.modalities import ModalityCase, ModalityTests
+from mu2net_core.testing.conformance.objectives import ObjectiveCase, ObjectiveTests
 from mu2net_core.testing.conformance.scorers import ScorerTests
 from mu2net_core.testing.conformance.sources import SourceTests
 
 ROOT = Path(__file__).parents[3]
+REGISTRIES = (METHODS, SCORERS, SOURCES, MODALITIES, OBJECTIVES, FAMILIES, PRESETS_ADDED)
 SETTINGS = {"MU2NET_EVOLVE_METHOD": "greedy", "MU2NET_SCORER_NAME": "bits"}
 
 
@@ -47,7 +63,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def seen(package: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes the test see the plug-in."""
-    see(monkeypatch, package, METHODS, SCORERS, SOURCES)
+    see(monkeypatch, package, *REGISTRIES)
     return package
 
 
@@ -68,7 +84,50 @@ class TestItsScorer(ScorerTests):
 class TestItsSource(SourceTests):
     @pytest.fixture
     def open_source(self, seen: Path) -> Callable[[], Source]:
-        return lambda: open_source("shapes:bars")
+        return lambda: open_source("shapes:turned")
+
+
+class TestItsKindOfInput(ModalityTests):
+    @pytest.fixture
+    def case(self, seen: Path) -> ModalityCase:
+        examples = list(open_source("shapes:turned").read([Slice(split="test", start=0, stop=3)]))
+        return ModalityCase(modality=modality_of("outline"), examples=examples, shape=(16,))
+
+
+class TestItsObjective(ObjectiveTests):
+    @pytest.fixture
+    def case(self, seen: Path) -> ObjectiveCase:
+        rng = np.random.default_rng(3)
+        labels = rng.uniform(-np.pi, np.pi, 20).astype(np.float32)
+        best = np.stack([np.cos(labels), np.sin(labels)], axis=1)
+        objective = OBJECTIVES.load("angle.near")(Other(kind="angle", values={"size": 2}))
+        outputs = best + rng.normal(0, 0.6, best.shape).astype(np.float32)
+        return ObjectiveCase(objective=objective, outputs=outputs, labels=labels, best=best, worst=-best)
+
+
+class TestItsFamily(FamilyTests):
+    @pytest.fixture
+    def family(self, seen: Path) -> ArchitectureFamily:
+        return FAMILIES.load("outline")()
+
+    @pytest.fixture
+    def config(self) -> dict[str, int]:
+        return {"points": 3, "width": 4}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, object]:
+        return {}
+
+
+class TestItsLayer(LayerKindTests):
+    @pytest.fixture
+    def spec(self) -> LayerSpec:
+        return LayerSpec.of("below", "curve", inputs=3, width=4)
+
+    @pytest.fixture
+    def kind(self, seen: Path) -> LayerKind:
+        kinds: Mapping[str, LayerKind] = FAMILIES.load("outline")().kinds
+        return kinds["curve"]
 
 
 def test_its_method_learns_from_children_that_were_discarded(seen: Path) -> None:
@@ -87,33 +146,54 @@ def test_its_method_learns_from_children_that_were_discarded(seen: Path) -> None
     assert 0.1 < [p.hyperparameters["learning_rate"] for p in unknown].count(0.05) / 200 < 0.4
 
 
-def test_from_python_it_evolves_goes_on_and_can_be_repeated(world, seen: Path) -> None:
+def test_from_python_a_kind_of_input_and_of_output_is_trained_shared_and_measured(
+    world, seen: Path, tmp_path: Path
+) -> None:
     here = world(**SETTINGS)
-    init(Path("repo"), here.context, preset="vit-mini")
+    init(Path("repo"), here.context, preset="outlines")
     repo = here.open()
-    add_task(repo, here.context, "shapes:bars", name="bars", validation="train[:25%]", train="train[25%:]")
-    evolve(repo, here.context, ["bars"], EvolveOptions(seed=1, generations=2, children=2, validations=1, iterations=2))
-    head = load_system(repo).heads["bars"]
+    add_task(repo, here.context, "shapes:turned", name="turned", validation="train[:25%]", train="train[25%:]")
+    evolve(
+        repo, here.context, ["turned"], EvolveOptions(seed=1, generations=2, children=2, validations=2, iterations=2)
+    )
+    head = load_system(repo).heads["turned"]
     model, commit = head.model, head.commit
     assert model is not None
     assert (model.scorer.name, commit.run.settings["evolve.method"], commit.iteration) == ("bits", "greedy", 2)
     assert model.score == model.quality - 0.001 * model.costs.params.bit_length()
+    assert [ref.name for ref in model.components] == ["below", "above", "head"]
+    assert model.test_quality > 0.5  # by chance it is 1/6
     assert len(commit.trials.whole) == 4
-    assert fsck(repo, here.context).problems == ()
-    for revision in ("bars", "bars~1"):  # the second iteration remembers the first one's trials, then and now
+    for revision in ("turned", "turned~1"):  # the second iteration remembers the first one's trials, then and now
         assert replay(repo, here.context, revision).outcome == "same"
+    add_remote(repo, here.context, "origin", str(tmp_path / "shared"))
+    push(repo, here.context, "origin")
+    copy = open_repo(clone(str(tmp_path / "shared"), tmp_path / "copy", here.context).path, here.context)
+    copy.update_config(lambda config: config.with_setting("data.turned", "shapes:turned"))
+    copy = open_repo(copy.worktree, here.context)
+    for room in ("0", "1"):  # in memory, and read as they are needed
+        context = replace(here.context, environ={**here.context.environ, "MU2NET_MACHINE_RESIDENT_BYTES": room})
+        found = evaluate(copy, context, "turned")
+        assert (found.metric, found.quality, found.num_examples) == ("near", pytest.approx(model.test_quality), 64)
+        assert (found.accuracy, found.correct, found.interval) == (None, None, None)
+    with pytest.raises(InvalidInputError, match="Only of classes can be told which are wrong; angle come out"):
+        evaluate(copy, here.context, "turned", wrong=True)
+    with pytest.raises(DataError, match="Cannot predict for turned: outline goes in and angle come out"):
+        Predictor(copy, here.context, "turned")
+    for place in (repo, copy):
+        assert fsck(place, here.context).problems == ()
 
 
 def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
     grown, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = grown.open()
-    add_task(repo, grown.context, "shapes:bars", name="bars")
+    add_task(repo, grown.context, "shapes:turned", name="turned")
     iteration = load_system(repo).heads["digits"].commit
     settings = {**iteration.run.settings, "evolve.method": "greedy"}
     theirs = repo.objects.put(replace(iteration, run=replace(iteration.run, settings=settings)))
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
-    see(monkeypatch, seen, METHODS, SCORERS, SOURCES)  # as a process that has loaded nothing of it
+    see(monkeypatch, seen, *REGISTRIES)  # as a process that has loaded nothing of it
     for variable, complaint in (
         ("MU2NET_EVOLVE_METHOD", r"evolve\.method: expected mu2net-plus or random, got 'greedy'"),
         ("MU2NET_SCORER_NAME", r"scorer\.name: expected decay, got 'bits'"),
@@ -123,8 +203,9 @@ def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
             evolve(repo, context, ["digits"])
     with pytest.raises(PluginError, match=r"No search method 'greedy' is installed; there are mu2net-plus, random"):
         replay(repo, grown.context, theirs)
-    with pytest.raises(Mu2netError, match="Unknown kind of data source 'shapes'"):
-        evolve(repo, grown.context, ["bars"], EvolveOptions(generations=1, children=1, validations=1))
+    unknown = "its input is of the kind 'outline'; its output is of the kind 'angle', which neither mu2net .* knows"
+    with pytest.raises(PluginError, match=f"Cannot evolve turned: {unknown}"):
+        evolve(repo, grown.context, ["turned"], EvolveOptions(generations=1, children=1, validations=1))
     assert fsck(repo, grown.context).problems == ()
 
 
@@ -147,12 +228,23 @@ def mu2net(folder: Path, package: Path, *args: str, code: int = 0) -> subprocess
     return done
 
 
-def test_the_command_line_takes_it_and_names_what_it_lacks(repo: Repository, package: Path, tmp_path: Path) -> None:
-    folder = repo.path.parent if repo.path.name == ".mu2net" else repo.path
-    mu2net(folder, package, "add-task", "shapes:bars", "--name", "bars")
+def test_the_command_line_takes_it_and_names_what_it_lacks(package: Path, tmp_path: Path) -> None:
+    folder, without = tmp_path / "system", tmp_path / "nothing"
+    mu2net(tmp_path, package, "init", "system", "--preset", "outlines")
+    mu2net(folder, package, "add-task", "shapes:turned")
     mu2net(folder, package, "config", "set", "evolve.method", "greedy")
     mu2net(folder, package, "config", "set", "scorer.name", "bits")
+    size = ("--generations", "1", "--children", "2", "--validations", "2", "--seed", "1")
+    mu2net(folder, package, "evolve", "--all", *size)
     (task,) = json.loads(mu2net(folder, package, "tasks", "--json").stdout)
-    assert (task["name"], task["num_outputs"]) == ("bars", 2)
-    without = mu2net(folder, tmp_path / "nothing", "evolve", "--all", code=2)
-    assert "evolve.method: expected mu2net-plus or random, got 'greedy'" in without.stderr
+    assert (task["input"], task["output"], task["num_outputs"]) == ("outline", "angle", 2)
+    assert task["unknown"] is None
+    measured = mu2net(folder, package, "eval", "turned").stdout
+    assert f"near {100 * task['test']:.2f}%" in " ".join(measured.split())
+    (same,) = json.loads(mu2net(folder, without, "tasks", "--json").stdout)
+    assert same == {**task, "unknown": "its input is of the kind 'outline'; its output is of the kind 'angle'"}
+    for looking in ("log", "status"):
+        mu2net(folder, without, looking)
+    lacking = mu2net(folder, without, "eval", "turned", code=3)
+    assert "Cannot measure turned: its input is of the kind 'outline'" in lacking.stderr
+    assert "Install the package that adds it" in lacking.stderr

@@ -35,6 +35,14 @@ def test_no_setting_takes_nonsense(repo: Repository, context: Context, key: str)
     assert open_repository(repo.path).config.settings == {}
 
 
+def test_a_change_of_structure_is_one_that_the_architecture_knows(repo: Repository, context: Context) -> None:
+    told = (
+        r"space\.structural: expected kinds of changes that vit knows \(adapter, block, heads, mlp\), got \['wings'\]"
+    )
+    with pytest.raises(InvalidInputError, match=told):
+        config.set_(repo, context, "space.structural", '["wings"]')
+
+
 @pytest.mark.parametrize("key", [key for key in KEYS if not key.startswith("architecture.")])
 def test_every_setting_takes_what_it_has(repo: Repository, context: Context, key: str) -> None:
     value = config.get(repo, context, key).value

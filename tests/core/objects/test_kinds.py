@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -131,6 +133,41 @@ def test_a_kind_of_another_version_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         INPUTS[3].kind = "image"
     assert INPUTS[3] != Other(kind="sound", values={})
+
+
+def test_a_kind_of_another_version_can_be_copied() -> None:
+    for again in (copy(OUTPUTS[3]), deepcopy(OUTPUTS[3]), pickle.loads(pickle.dumps(OUTPUTS[3]))):
+        assert again == OUTPUTS[3]
+        assert isinstance(again, Other)
+    task = replace(TASK, output=OUTPUTS[3])
+    assert deepcopy(task) == task
+
+
+@pytest.mark.parametrize(
+    ("values", "size", "shape"),
+    [
+        ({}, 0, ()),
+        ({"size": 3, "label_shape": [2, 4]}, 3, (2, 4)),
+        ({"size": "large", "label_shape": "wide"}, 0, ()),
+        ({"size": True, "label_shape": [0]}, 0, ()),
+        ({"size": 2**40, "label_shape": [2**15, 2**15]}, 0, ()),
+        ({"size": -1, "label_shape": [1] * 9}, 0, ()),
+    ],
+)
+def test_an_output_of_another_kind_may_say_how_large_it_and_a_label_are(values, size: int, shape) -> None:
+    output = Other(kind="boxes", values=values)
+    assert (output.size, output.label_shape, output.label_dtype) == (size, shape, "float32")
+
+
+def test_a_kind_that_an_installed_package_adds_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = replace(TASK, input=INPUTS[3], output=OUTPUTS[3])
+    monkeypatch.setattr(
+        "mu2net_core.objects.newer.offered",
+        lambda group: {"mu2net.modalities": {"sound"}, "mu2net.objectives": {"lines.map"}}[group],
+    )
+    assert unknown_in(task) == "its output is of the kind 'boxes'"
+    monkeypatch.setattr("mu2net_core.objects.newer.offered", lambda _group: {"sound", "boxes.map"})
+    assert unknown_in(task) is None
 
 
 @pytest.mark.parametrize(

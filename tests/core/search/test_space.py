@@ -66,7 +66,7 @@ def test_a_space_that_cannot_be_searched_is_refused(values, defaults, complaint:
         SearchSpace(values=values, defaults=defaults)
 
 
-@pytest.mark.parametrize("kinds", [("mlp", "adapter"), ("adapter", "adapter"), ("wings",)])
-def test_kinds_of_structure_are_sorted_and_known(kinds: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidInputError, match="expected sorted distinct kinds of adapter, block, heads, mlp"):
+@pytest.mark.parametrize("kinds", [("mlp", "adapter"), ("adapter", "adapter")])
+def test_kinds_of_structure_are_sorted_and_distinct(kinds: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidInputError, match="expected sorted distinct kinds, got"):
         SearchSpace(values={"mu": (0.1,)}, defaults={"mu": 0.1}, structural=kinds)
