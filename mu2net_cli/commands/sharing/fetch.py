@@ -7,6 +7,7 @@ import typer
 from mu2net_cli.parsing.options import JsonFlag
 from mu2net_cli.printing.exchange import (
     Names,
+    RequireSigned,
     exit_unless_whole,
     report,
     reporting_conflicts,
@@ -18,7 +19,9 @@ from mu2net_cli.session import session_of
 __all__ = ["fetch"]
 
 
-def fetch(ctx: typer.Context, names: Names = None, *, as_json: JsonFlag = False) -> None:
+def fetch(
+    ctx: typer.Context, names: Names = None, *, require_signed: RequireSigned = None, as_json: JsonFlag = False
+) -> None:
     """Learn what a remote has, without changing any head.
 
     Example: mu2net fetch origin
@@ -30,6 +33,6 @@ def fetch(ctx: typer.Context, names: Names = None, *, as_json: JsonFlag = False)
     remote, tasks = split_names(repo, names)
     telling = reporting_conflicts(session, direction="From", as_json=as_json)
     with telling, transfer_progress(session) as watch:
-        result = fetch_api(repo, session.context, remote, tasks, progress=watch)
+        result = fetch_api(repo, session.context, remote, tasks, require_signed=require_signed, progress=watch)
     report(session, result, direction="From", as_json=as_json)
     exit_unless_whole(session, result)

@@ -47,7 +47,7 @@ def push(
     repo = session.repo()
     remote, tasks = split_names(repo, names)
     if dry_run:
-        plan = plan_push(repo, session.context, remote, tasks, on_conflict.value)
+        plan = plan_push(repo, session.context, remote, tasks, on_conflict=on_conflict.value)
         report_plan(session, plan, as_json=as_json)
         exit_if_conflicting(session, plan)
         return

@@ -58,6 +58,7 @@ def add_remote(
     anonymous: Anonymous = False,
     account: Account = None,
     project: Project = None,
+    full: Annotated[bool, typer.Option("--full", help="Bring all components with every fetch.")] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not look at it now, e.g. offline.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -75,7 +76,7 @@ def add_remote(
         endpoint=endpoint, region=region, profile=profile, anonymous=anonymous, account=account, project=project
     )
     repo, who = session.repo(), parse_readers(readers)
-    info = add(repo, session.context, name, url, readers=who, options=options, check=not no_check)
+    info = add(repo, session.context, name, url, readers=who, full=full, options=options, check=not no_check)
     if as_json:
         print_json(info)
         return

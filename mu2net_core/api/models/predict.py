@@ -62,7 +62,7 @@ class Predictor:
         stored: the model and its task.
     """
 
-    def __init__(self, repo: Repository, context: Context, revision: str, progress: Watch | None = None) -> None:
+    def __init__(self, repo: Repository, context: Context, revision: str, *, progress: Watch | None = None) -> None:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         used = load_model(repo, context, revision, "predict for", progress)
         self.stored: StoredModel = used.stored
@@ -98,7 +98,7 @@ class Predictor:
         labels: np.ndarray = np.argmax(self.probabilities(images, resize=resize), axis=-1)
         return labels
 
-    def predict_files(self, paths: Sequence[Path], *, top: int = 3, resize: bool = False) -> tuple[Prediction, ...]:
+    def predict_files(self, paths: Sequence[Path], *, top: int = 1, resize: bool = False) -> tuple[Prediction, ...]:
         """Returns a prediction for each image file.
 
         Raises:
@@ -113,7 +113,7 @@ class Predictor:
         return tuple(told)
 
     def predict_each(
-        self, pictures: Iterable[Picture | Unreadable], *, top: int = 3, resize: bool = False
+        self, pictures: Iterable[Picture | Unreadable], *, top: int = 1, resize: bool = False
     ) -> Iterator[Prediction | Unreadable]:
         """Yields, in order, a prediction for each picture, or why there is none; memory is that of one batch.
 
@@ -180,7 +180,7 @@ def predict(
     revision: str,
     images: Path | str | bytes | Iterable[Path | str | bytes],
     *,
-    top: int = 3,
+    top: int = 1,
     resize: bool = False,
     progress: Watch | None = None,
 ) -> Iterator[Prediction | Unreadable]:
@@ -201,7 +201,7 @@ def predict(
         NotFoundError: no such revision, or the task has no model yet.
         InvalidInputError: the revision is a root model, which solves no task.
     """
-    predictor = Predictor(repo, context, revision, progress)
+    predictor = Predictor(repo, context, revision, progress=progress)
     pictures = find_pictures(images, folder=context.cwd, warn=context.warn)
     return predictor.predict_each(pictures, top=top, resize=resize)
 

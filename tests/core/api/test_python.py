@@ -16,22 +16,9 @@ from pathlib import Path
 import pytest
 
 import mu2net_core as m
-from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core.api.iterations.options import EvolveOptions
 
 ROOT = Path(__file__).parents[3]
-AS_METHOD = {
-    "cache": ("cache", "prune_cache"),
-    "config": ("config", "settings", "set_config", "unset_config"),
-    "eval": ("evaluate", "model"),
-    "push": ("push", "plan_push"),
-    "remote": ("add_remote", "set_remote", "remotes", "check_remotes", "remove_remote"),
-    "rm-task": ("remove_task", "purge"),
-    "tag": ("tag", "tags", "delete_tag"),
-}
-"""What verbs are called that are not simply methods of the same name."""
-WITHOUT = {"demo", "help"}
-"""Verbs for people at a terminal alone."""
 NOT_OFFERED = {"gc": {"settle"}}
 """Parameters of the api that are for tests and the command line."""
 
@@ -44,7 +31,7 @@ def methods() -> Iterator[tuple[str, Callable[..., object]]]:
 
 def offered() -> list[tuple[str, Callable[..., object]]]:
     """Returns every public function and method with its name."""
-    return [*methods(), *((name, getattr(m, name)) for name in ("clone", "init", "open"))]
+    return [*methods(), *((name, getattr(m, name)) for name in ("clone", "doctor", "init", "open"))]
 
 
 def called(function: Callable[..., object]) -> Callable[..., object] | None:
@@ -84,12 +71,6 @@ def described(function: Callable[..., object]) -> list[str]:
     return re.findall(r"^ {4}(\w+): ", text, re.MULTILINE)
 
 
-def test_every_verb_of_the_command_line_is_there() -> None:
-    names = {name for name, _ in offered()}
-    wanted = {verb: AS_METHOD.get(verb, (verb.replace("-", "_"),)) for verb in VERBS if verb not in WITHOUT}
-    assert [(verb, name) for verb, each in wanted.items() for name in each if name not in names] == []
-
-
 @pytest.mark.parametrize(("name", "function"), offered(), ids=lambda value: value if isinstance(value, str) else "")
 def test_a_method_takes_what_the_api_takes_and_describes_it(name: str, function: Callable[..., object]) -> None:
     given = arguments(function)
@@ -98,12 +79,12 @@ def test_a_method_takes_what_the_api_takes_and_describes_it(name: str, function:
         if inspect.isclass(api):
             api = api.__init__
         wanted = {key: value for key, value in arguments(api).items() if key not in NOT_OFFERED.get(name, set())}
-        renamed = {"text": "value"} if name == "set_config" else {}
+        renamed = {"set_config": {"text": "value"}, "purge": {"settle": "now"}}.get(name, {})
         wanted = {renamed.get(key, key): value for key, value in wanted.items()}
         if name == "evolve":
             wanted = spread(wanted, "options", EvolveOptions)
         assert list(given) == list(wanted), "other parameters, or in another order"
-        optional = {"tasks"} if name == "evolve" else {"folder"} if name == "clone" else set()
+        optional = {"tasks"} if name == "evolve" else {"folder"} if name == "clone" else {"now"}
         same = [key for key in given if key not in optional]
         assert [plain(given[key]) for key in same] == [plain(wanted[key]) for key in same]
     assert described(function) == list(given)
