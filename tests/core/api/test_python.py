@@ -5,20 +5,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 import mu2net_core as m
 from mu2net_core.api.iterations.options import EvolveOptions
 
-ROOT = Path(__file__).parents[3]
 NOT_OFFERED = {"gc": {"settle"}}
 """Parameters of the api that are for tests and the command line."""
 
@@ -109,39 +105,6 @@ def test_every_error_and_event_is_exported() -> None:
     from mu2net_core import errors, events
 
     assert {*errors.__all__, *events.__all__} <= set(m.__all__)
-
-
-USER = """
-import mu2net_core as m
-
-repo = m.open("x")
-repo.add_task("sklearn:digits", private=True)
-repo.evolve(tasks=["a"], seed=1, on_event=lambda event: print(event))
-try:
-    found: m.Exchange = repo.push("origin", tasks=["a"])
-except m.ConflictError as exc:
-    print(exc.hint)
-for one in repo.predict("a", ["x.png", b"..."]):
-    print(one.error.message if isinstance(one, m.Unreadable) else one.label)
-
-print(m.nonsense)  # wrong
-repo.add_task("sklearn:digits", privat=True)  # wrong
-repo.evolve(seed="one")  # wrong
-repo.nonsense()  # wrong
-repo.pull(on_conflict="mine")  # wrong
-repo.status().nxt  # wrong
-"""
-
-
-def test_a_type_checker_finds_what_is_misspelt_and_nothing_else(tmp_path: Path) -> None:
-    script = tmp_path / "user.py"
-    script.write_text(USER)
-    options = ["--strict", "--follow-imports=silent", "--config-file", ROOT / "pyproject.toml"]
-    command = [sys.executable, "-m", "mypy", *options, "--cache-dir", ROOT / ".mypy_cache", script]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    found = [int(line) for line in re.findall(r"user\.py:(\d+): error:", result.stdout)]
-    wrong = [number for number, line in enumerate(USER.splitlines(), 1) if line.endswith("# wrong")]
-    assert found == wrong, result.stdout + result.stderr
 
 
 def test_the_help_shows_no_code_as_a_default() -> None:
