@@ -106,13 +106,13 @@ class Predictor:
             DataError: not an image, or of another size or mode than the task's and ``resize`` is off.
         """
         told = []
-        for one in self.predict_each((Picture(name=str(path), path=path) for path in paths), top=top, resize=resize):
+        for one in self._each((Picture(name=str(path), path=path) for path in paths), top=top, resize=resize):
             if isinstance(one, Unreadable):
                 raise one.error
             told.append(one)
         return tuple(told)
 
-    def predict_each(
+    def _each(
         self, pictures: Iterable[Picture | Unreadable], *, top: int = 1, resize: bool = False
     ) -> Iterator[Prediction | Unreadable]:
         """Yields, in order, a prediction for each picture, or why there is none; memory is that of one batch.
@@ -203,7 +203,7 @@ def predict(
     """
     predictor = Predictor(repo, context, revision, progress=progress)
     pictures = find_pictures(images, folder=context.cwd, warn=context.warn)
-    return predictor.predict_each(pictures, top=top, resize=resize)
+    return predictor._each(pictures, top=top, resize=resize)
 
 
 def _check_size(pixels: np.ndarray, expected: Image, name: str) -> None:

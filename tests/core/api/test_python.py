@@ -7,8 +7,9 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,19 @@ def test_a_method_takes_what_the_api_takes_and_describes_it(name: str, function:
         same = [key for key in given if key not in optional]
         assert [plain(given[key]) for key in same] == [plain(wanted[key]) for key in same]
     assert described(function) == list(given)
+
+
+def test_the_page_tells_of_everything_that_is_public() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "python.md").read_text()
+    classes = [getattr(m, name) for name in m.__all__ if inspect.isclass(getattr(m, name))]
+    values = [one for one in classes if is_dataclass(one)]
+    wanted = [*(f"m.{name}" for name in m.__all__ if name not in {"Repo", "Event", "__version__"})]
+    wanted += [f"### repo.{name}\n" for name, _ in methods()]
+    wanted += [
+        f"### model.{name}\n" for name, _ in inspect.getmembers(m.Predictor, inspect.isfunction) if name[0] != "_"
+    ]
+    wanted += [f"`{field.name}: " for one in values for field in fields(one)]
+    assert [one for one in wanted if one not in page] == []
 
 
 def test_what_it_returns_can_be_named() -> None:
