@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from mu2net_cli.parsing.options import JsonFlag
-from mu2net_cli.printing.exchange import (
-    Names,
-    RequireSigned,
-    exit_unless_whole,
-    report,
-    reporting_conflicts,
-    split_names,
-    transfer_progress,
-)
+from mu2net_cli.printing.exchange import Names, RequireSigned, exchange
 from mu2net_cli.session import session_of
 
 __all__ = ["fetch"]
@@ -28,11 +22,5 @@ def fetch(
     """
     from mu2net_core.api.sharing.fetch import fetch as fetch_api
 
-    session = session_of(ctx)
-    repo = session.repo()
-    remote, tasks = split_names(repo, names)
-    telling = reporting_conflicts(session, direction="From", as_json=as_json)
-    with telling, transfer_progress(session) as watch:
-        result = fetch_api(repo, session.context, remote, tasks, require_signed=require_signed, progress=watch)
-    report(session, result, direction="From", as_json=as_json)
-    exit_unless_whole(session, result)
+    verb = partial(fetch_api, require_signed=require_signed)
+    exchange(session_of(ctx), names, verb, direction="From", as_json=as_json)
