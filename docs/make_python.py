@@ -6,12 +6,14 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import mu2net_core as m
 from mu2net_core import errors, events
 from mu2net_core.errors import Mu2netError
+from mu2net_core.objects import described
 
 TARGET = Path(__file__).with_name("python.md")
 
@@ -22,6 +24,10 @@ HEAD = """\
 
 Everything the command line does, as functions and methods. `import mu2net_core as m` is quick: nothing heavy is
 imported before a verb needs it. All is typed, for mypy and pyright.
+
+What is public is what is on this page: the names in `mu2net_core.__all__`, and what is reached from them by methods and
+attributes without an underscore, but for `repo.repository` and `repo.context`, which tests and the command line use.
+Packages that add something to mu2net use more: [Extending](extending.md) says what. All else may change at any time.
 
 ```python
 import mu2net_core as m
@@ -58,34 +64,44 @@ EVENTS = """
 ## Events
 
 What `on_event` of `repo.evolve` and `repo.replay` is told, one after the other. They are values: look at their
-attributes, or tell them apart with `isinstance`.
-
-| event | says |
-|---|---|
+attributes, or tell them apart with `isinstance` or `match`. The last three are parts of them.
 """
 
 RESULTS = """
 ## Results
 
-What the methods return: values that never change, with the attributes that `--json` prints. `help(m.EvalResult)`
-describes them. Names are exported for annotations and `isinstance`.
+What the methods return: values that never change, with the attributes that `--json` prints. [JSON](json.md) and
+`help(m.EvalResult)` say what each means. Names are exported for annotations and `isinstance`; values that lie in others
+have none, but the same attributes as in JSON.
 
-| result | is |
-|---|---|
+| result | is | attributes |
+|---|---|---|
 """
+
+
+FUNCTIONS = ("open", "init", "clone", "doctor")
+PARTS = ("ChildReport", "Schedule", "Spent")
+"""What is inside events."""
 
 
 def page() -> str:
     """Returns the whole page."""
-    parts = [HEAD, "\n## Begin\n", *(entry(f"m.{name}", getattr(m, name)) for name in ("open", "init", "clone"))]
+    parts = [HEAD, "\n## Begin\n", *(entry(f"m.{name}", getattr(m, name)) for name in FUNCTIONS)]
     for part in m.Repo.__bases__:
         parts.append(f"\n## {first_line(part).removesuffix('.')}\n")
         parts += [entry(f"repo.{name}", function) for name, function in own_methods(part)]
     parts.append("\n## A model\n\n`repo.model(...)` returns one: a `Predictor`.\n")
     parts += [entry(f"model.{name}", function) for name, function in own_methods(m.Predictor)]
-    parts += [ERRORS, *map(error_row, errors.__all__), EVENTS, *map(event_row, events.__all__), RESULTS]
-    parts += [row(name, first_line(getattr(m, name))) for name in m.__all__ if is_result(name)]
+    parts += [f"\nIts attributes: {', '.join(f'`{each}`' for each in attributes(m.Predictor))}.\n"]
+    parts += [ERRORS, *map(error_row, errors.__all__), EVENTS, *map(event_entry, event_names()), RESULTS]
+    parts += [result_row(name) for name in m.__all__ if is_result(name)]
     return "".join(parts)
+
+
+def event_names() -> list[str]:
+    """Returns the events in the order in which they are written, and then what is inside them."""
+    kinds = [kind.__name__ for kind in get_args(events.Event)]
+    return [*kinds, *PARTS]
 
 
 def own_methods(owner: type) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -138,8 +154,6 @@ def items(text: str) -> str:
 
 def first_line(value: Any) -> str:
     """Returns the first paragraph of a docstring, on one line."""
-    if value is events.Event:
-        return "Any of these."
     return " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
 
 
@@ -154,14 +168,35 @@ def error_row(name: str) -> str:
     return f"| `m.{name}` | `{error.kind}` | {error.exit_code} | {code(first_line(error))} |\n"
 
 
-def event_row(name: str) -> str:
-    """Returns the row of an event."""
-    return row(name, first_line(getattr(events, name)))
+def event_entry(name: str) -> str:
+    """Returns the description of an event, with its attributes."""
+    event = getattr(events, name)
+    text = code((inspect.getdoc(event) or "").partition("\n\nAttributes:\n")[0])
+    told = described(event)
+    meanings = ((each, told.get(each.partition(":")[0], "")) for each in attributes(event))
+    lines = (f"- `{each}`{': ' * bool(meaning)}{meaning}\n" for each, meaning in meanings)
+    return f"\n### m.{name}\n\n{text}\n\n{''.join(lines)}"
 
 
-def row(name: str, told: str) -> str:
-    """Returns the row of a name."""
-    return f"| `m.{name}` | {code(told).replace('|', chr(92) + '|')} |\n"
+def attributes(owner: type) -> Iterator[str]:
+    """Yields what can be asked of a value, with its type."""
+    own = [field.name for field in fields(owner)] if is_dataclass(owner) else []
+    yield from (f"{name}: {owner.__annotations__[name]}" for name in own)
+    for name, value in vars(owner).items():
+        if isinstance(value, property) and not name.startswith("_"):
+            yield f"{name}: {inspect.signature(value.fget or attributes).return_annotation}"
+
+
+def result_row(name: str) -> str:
+    """Returns the row of a result."""
+    result = getattr(m, name)
+    listed = ", ".join(f"`{each}`" for each in attributes(result))
+    return f"| `m.{name}` | {cell(code(first_line(result)))} | {cell(listed)} |\n"
+
+
+def cell(text: str) -> str:
+    """Returns text as it may stand in a table."""
+    return text.replace("|", "\\|")
 
 
 def is_result(name: str) -> bool:

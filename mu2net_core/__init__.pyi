@@ -1,7 +1,7 @@
 from .api.evolving.evolve import EvolveResult
 from .api.evolving.pushing import Pushed
 from .api.evolving.replay import ReplayReport
-from .api.facade import Repo, clone, init, open  # noqa: A004 - reads as mu2net_core.open
+from .api.facade import Repo, clone, doctor, init, open  # noqa: A004 - reads as mu2net_core.open
 from .api.failures import Failure
 from .api.looking.ancestry import Ancestry
 from .api.looking.log import LogEntry
@@ -137,6 +137,7 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "clone",
+    "doctor",
     "init",
     "open",
 ]

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Account", "Anonymous", "Endpoint", "Profile", "Project", "Region", "reaching"]
+__all__ = ["reachable"]
 
-Endpoint = Annotated[
-    str | None, typer.Option("--endpoint", metavar="URL", help="Where an S3-compatible server is, if not at Amazon.")
-]
-Region = Annotated[str | None, typer.Option("--region", metavar="NAME", help="The region of an S3 bucket.")]
-Profile = Annotated[
-    str | None, typer.Option("--profile", metavar="NAME", help="Whose credentials of ~/.aws to use for S3.")
-]
-Anonymous = Annotated[bool, typer.Option("--anonymous", help="Use no credentials: to read what is open to everybody.")]
-Account = Annotated[str | None, typer.Option("--account", metavar="NAME", help="The Azure storage account.")]
-Project = Annotated[str | None, typer.Option("--project", metavar="NAME", help="The Google Cloud project.")]
+_Text = str | None
+_OPTIONS: dict[str, Any] = {
+    "endpoint": Annotated[
+        _Text, typer.Option("--endpoint", metavar="URL", help="Where an S3-compatible server is, if not at Amazon.")
+    ],
+    "region": Annotated[_Text, typer.Option("--region", metavar="NAME", help="The region of an S3 bucket.")],
+    "profile": Annotated[
+        _Text, typer.Option("--profile", metavar="NAME", help="Whose credentials of ~/.aws to use for S3.")
+    ],
+    "anonymous": Annotated[
+        bool, typer.Option("--anonymous", help="Use no credentials: to read what is open to everybody.")
+    ],
+    "account": Annotated[_Text, typer.Option("--account", metavar="NAME", help="The Azure storage account.")],
+    "project": Annotated[_Text, typer.Option("--project", metavar="NAME", help="The Google Cloud project.")],
+}
 
 
-def reaching(
-    *,
-    endpoint: str | None,
-    region: str | None,
-    profile: str | None,
-    anonymous: bool,
-    account: str | None,
-    project: str | None,
-) -> dict[str, str]:
-    """Returns the options that were given, by name."""
-    given = {
-        "endpoint": endpoint,
-        "region": region,
-        "profile": profile,
-        "anonymous": "true" if anonymous else None,
-        "account": account,
-        "project": project,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+def reachable(command: Callable[..., None]) -> Callable[..., None]:
+    """Returns a command with these options in place of its parameter ``options``, which gets what was given of them."""
+
+    @wraps(command)
+    def run(*args: Any, **given: Any) -> None:
+        values = {name: given.pop(name) for name in _OPTIONS}
+        values["anonymous"] = "true" if values["anonymous"] else None
+        command(*args, options={name: value for name, value in values.items() if value is not None}, **given)
+
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [each for one in signature.parameters.values() for each in (_params() if _is_ours(one) else [one])]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _is_ours(parameter: inspect.Parameter) -> bool:
+    return parameter.name == "options"
+
+
+def _params() -> list[inspect.Parameter]:
+    """Returns the options as parameters of a function."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(name, kind, default=False if name == "anonymous" else None, annotation=annotation)
+        for name, annotation in _OPTIONS.items()
+    ]

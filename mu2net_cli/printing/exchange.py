@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -18,6 +18,7 @@ from mu2net_core.errors import AccessDeniedError, ConflictError, CorruptObjectEr
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
+    from mu2net_core.api.context import Context
     from mu2net_core.api.sharing.clone import CloneResult
     from mu2net_core.repo import Repository
     from mu2net_core.repo.remotes import Exchange, NameReport, Parcel, PushPlan, TaskReport
@@ -27,11 +28,12 @@ __all__ = [
     "OnConflict",
     "OnConflictOption",
     "RequireSigned",
+    "exchange",
+    "exit_if_conflicting",
     "exit_if_missing",
     "exit_unless_whole",
     "report",
     "report_plan",
-    "reporting_conflicts",
     "split_names",
     "transfer_progress",
 ]
@@ -109,8 +111,29 @@ def _program(session: Session, result: Exchange | CloneResult) -> str:
     return session.context.program if worktree is None else program_in(worktree)
 
 
+class Exchanging(Protocol):
+    """A verb of the api that meets a remote, with its own options given."""
+
+    def __call__(
+        self, repo: Repository, context: Context, remote: str | None, tasks: tuple[str, ...], /, *, progress: Any
+    ) -> Exchange: ...
+
+
+def exchange(
+    session: Session, names: Sequence[str] | None, verb: Exchanging, *, direction: str, as_json: bool
+) -> Exchange:
+    """Runs fetch, pull, push or merge and reports it; ends with an exit code, if anything was left out."""
+    repo = session.repo()
+    remote, tasks = split_names(repo, names)
+    with _reporting_conflicts(session, direction=direction, as_json=as_json), transfer_progress(session) as watch:
+        result = verb(repo, session.context, remote, tasks, progress=watch)
+    report(session, result, direction=direction, as_json=as_json)
+    exit_unless_whole(session, result)
+    return result
+
+
 @contextmanager
-def reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> Iterator[None]:
+def _reporting_conflicts(session: Session, *, direction: str, as_json: bool) -> Iterator[None]:
     """Prints what was done all the same, before a conflict, or a loss on the remote, that ends the command is told."""
     from mu2net_core.api.sharing.exchanges import ExchangeConflictError, RemoteBehindError
 

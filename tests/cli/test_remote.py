@@ -27,6 +27,11 @@ def test_how_to_reach_it_is_kept_and_listed(run) -> None:
     assert listed["verdict"] is None
 
 
+def test_all_components_of_a_remote_can_be_wanted(run) -> None:
+    assert run("remote", "add", "origin", "../shared", "--full", "--no-check", "--json").json()["partial"] is False
+    assert run("remote", "list").rows()[0][3] == "full"
+
+
 def test_it_can_be_changed(run) -> None:
     run("remote", "add", "origin", "s3://bucket/system", "--profile", "team", "--no-check")
     changed = run("remote", "set", "origin", "--readers", "a,b", "--anonymous", "--profile", "")

@@ -62,3 +62,15 @@ def test_the_key_is_named_by_a_setting_that_stays_here(run, signed: Path, tmp_pa
     assert settings["sign.key"] == [str(tmp_path / "id"), "repository"]
     assert settings["pull.require_signed"] == ["", "default"]
     assert "sign" not in (tmp_path / "shared" / "config.toml").read_text()
+
+
+def test_a_tag_that_nobody_allowed_signed_is_not_fetched(run, signed: Path, tmp_path: Path) -> None:
+    run("config", "set", "sign.key", "")
+    run("tag", "v1")
+    assert run("push").code == 0
+    run("tag", "v1", "--delete")
+    refused = run("fetch", "--require-signed", str(tmp_path / "allowed"))
+    assert refused.code == 5
+    assert " ! refused     tag v1" in refused.out
+    assert run("fetch").code == 0
+    assert [row[0] for row in run("tag").rows()] == ["v1"]

@@ -34,7 +34,7 @@ def add_root(
     session = session_of(ctx)
     repo = session.repo()
     with transfer_progress(session) as watch:
-        result = add_root_api(repo, session.context, name, root=root, seed=seed, watch=watch)
+        result = add_root_api(repo, session.context, name, root=root, seed=seed, progress=watch)
     if as_json:
         print_json(result)
         return

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from mu2net_cli.parsing.options import JsonFlag
-from mu2net_cli.printing.exchange import (
-    Names,
-    exit_unless_whole,
-    report,
-    reporting_conflicts,
-    split_names,
-    transfer_progress,
-)
+from mu2net_cli.printing.exchange import Names, RequireSigned, exchange
 from mu2net_cli.session import session_of
 
 __all__ = ["fetch"]
 
 
-def fetch(ctx: typer.Context, names: Names = None, *, as_json: JsonFlag = False) -> None:
+def fetch(
+    ctx: typer.Context, names: Names = None, *, require_signed: RequireSigned = None, as_json: JsonFlag = False
+) -> None:
     """Learn what a remote has, without changing any head.
 
     Example: mu2net fetch origin
     """
     from mu2net_core.api.sharing.fetch import fetch as fetch_api
 
-    session = session_of(ctx)
-    repo = session.repo()
-    remote, tasks = split_names(repo, names)
-    telling = reporting_conflicts(session, direction="From", as_json=as_json)
-    with telling, transfer_progress(session) as watch:
-        result = fetch_api(repo, session.context, remote, tasks, progress=watch)
-    report(session, result, direction="From", as_json=as_json)
-    exit_unless_whole(session, result)
+    verb = partial(fetch_api, require_signed=require_signed)
+    exchange(session_of(ctx), names, verb, direction="From", as_json=as_json)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from mu2net_cli.parsing.options import JsonFlag
-from mu2net_cli.printing.exchange import (
-    Names,
-    OnConflict,
-    OnConflictOption,
-    RequireSigned,
-    exit_unless_whole,
-    report,
-    reporting_conflicts,
-    split_names,
-)
+from mu2net_cli.printing.exchange import Names, OnConflict, OnConflictOption, RequireSigned, exchange
 from mu2net_cli.session import session_of
+
+if TYPE_CHECKING:
+    from mu2net_core.api.results import Exchange
 
 __all__ = ["merge"]
 
@@ -34,12 +30,7 @@ def merge(
     """
     from mu2net_core.api.sharing.merge import merge as merge_api
 
-    session = session_of(ctx)
-    repo = session.repo()
-    remote, tasks = split_names(repo, names)
-    with reporting_conflicts(session, direction="From", as_json=as_json):
-        result = merge_api(
-            repo, session.context, remote, tasks, on_conflict=on_conflict.value, require_signed=require_signed
-        )
-    report(session, result, direction="From", as_json=as_json)
-    exit_unless_whole(session, result)
+    def verb(*where: Any, progress: Any) -> Exchange:  # noqa: ARG001  it asks nobody
+        return merge_api(*where, on_conflict=on_conflict.value, require_signed=require_signed)
+
+    exchange(session_of(ctx), names, verb, direction="From", as_json=as_json)

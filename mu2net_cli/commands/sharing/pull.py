@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import typer
 
 from mu2net_cli.parsing.options import JsonFlag
-from mu2net_cli.printing.exchange import (
-    Names,
-    OnConflict,
-    OnConflictOption,
-    RequireSigned,
-    exit_unless_whole,
-    report,
-    reporting_conflicts,
-    split_names,
-    transfer_progress,
-)
+from mu2net_cli.printing.exchange import Names, OnConflict, OnConflictOption, RequireSigned, exchange
 from mu2net_cli.session import session_of
 
 __all__ = ["pull"]
@@ -37,19 +29,5 @@ def pull(
     """
     from mu2net_core.api.sharing.pull import pull as pull_api
 
-    session = session_of(ctx)
-    repo = session.repo()
-    remote, tasks = split_names(repo, names)
-    telling = reporting_conflicts(session, direction="From", as_json=as_json)
-    with telling, transfer_progress(session) as watch:
-        result = pull_api(
-            repo,
-            session.context,
-            remote,
-            tasks,
-            on_conflict=on_conflict.value,
-            require_signed=require_signed,
-            progress=watch,
-        )
-    report(session, result, direction="From", as_json=as_json)
-    exit_unless_whole(session, result)
+    verb = partial(pull_api, on_conflict=on_conflict.value, require_signed=require_signed)
+    exchange(session_of(ctx), names, verb, direction="From", as_json=as_json)

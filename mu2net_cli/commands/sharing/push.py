@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,14 +12,11 @@ from mu2net_cli.printing.exchange import (
     Names,
     OnConflict,
     OnConflictOption,
+    exchange,
     exit_if_conflicting,
     exit_if_missing,
-    exit_unless_whole,
-    report,
     report_plan,
-    reporting_conflicts,
     split_names,
-    transfer_progress,
 )
 from mu2net_cli.session import session_of
 
@@ -44,16 +42,13 @@ def push(
     from mu2net_core.api.sharing.push import push as push_api
 
     session = session_of(ctx)
-    repo = session.repo()
-    remote, tasks = split_names(repo, names)
     if dry_run:
-        plan = plan_push(repo, session.context, remote, tasks, on_conflict.value)
+        repo = session.repo()
+        remote, tasks = split_names(repo, names)
+        plan = plan_push(repo, session.context, remote, tasks, on_conflict=on_conflict.value)
         report_plan(session, plan, as_json=as_json)
         exit_if_conflicting(session, plan)
         return
-    telling = reporting_conflicts(session, direction="To", as_json=as_json)
-    with telling, transfer_progress(session) as watch:
-        result = push_api(repo, session.context, remote, tasks, on_conflict=on_conflict.value, progress=watch)
-    report(session, result, direction="To", as_json=as_json)
-    exit_unless_whole(session, result)
+    verb = partial(push_api, on_conflict=on_conflict.value)
+    result = exchange(session, names, verb, direction="To", as_json=as_json)
     exit_if_missing(session, result, as_json=as_json)

@@ -10,7 +10,7 @@ import typer
 from mu2net_cli.parsing.completion import complete_remote
 from mu2net_cli.parsing.light import LightCommand, LightGroup
 from mu2net_cli.parsing.options import JsonFlag, ReadersOption, parse_readers
-from mu2net_cli.parsing.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
+from mu2net_cli.parsing.reaching import reachable
 from mu2net_cli.printing.render import Column, print_fields, print_json, print_table
 from mu2net_cli.printing.text import print_line
 from mu2net_cli.session import session_of
@@ -43,6 +43,7 @@ def overview(ctx: typer.Context) -> None:
 
 
 @remote.command("add", cls=LightCommand)
+@reachable
 def add_remote(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it here, e.g. origin.")],
@@ -52,12 +53,8 @@ def add_remote(
     ],
     *,
     readers: ReadersOption = None,
-    endpoint: Endpoint = None,
-    region: Region = None,
-    profile: Profile = None,
-    anonymous: Anonymous = False,
-    account: Account = None,
-    project: Project = None,
+    options: Mapping[str, str],
+    full: Annotated[bool, typer.Option("--full", help="Bring all components with every fetch.")] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not look at it now, e.g. offline.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -71,11 +68,8 @@ def add_remote(
     from mu2net_core.api.sharing.remote import add
 
     session = session_of(ctx)
-    options = reaching(
-        endpoint=endpoint, region=region, profile=profile, anonymous=anonymous, account=account, project=project
-    )
     repo, who = session.repo(), parse_readers(readers)
-    info = add(repo, session.context, name, url, readers=who, options=options, check=not no_check)
+    info = add(repo, session.context, name, url, readers=who, full=full, options=options, check=not no_check)
     if as_json:
         print_json(info)
         return
@@ -85,18 +79,14 @@ def add_remote(
 
 
 @remote.command("set", cls=LightCommand)
+@reachable
 def set_remote(
     ctx: typer.Context,
     name: Annotated[str, _NAME],
     *,
     readers: ReadersOption = None,
     everybody: Annotated[bool, typer.Option("--everybody", help="Everybody can read what is there.")] = False,
-    endpoint: Endpoint = None,
-    region: Region = None,
-    profile: Profile = None,
-    anonymous: Anonymous = False,
-    account: Account = None,
-    project: Project = None,
+    options: Mapping[str, str],
     as_json: JsonFlag = False,
 ) -> None:
     """Change who can read a remote, or how it is reached.
@@ -108,9 +98,6 @@ def set_remote(
     from mu2net_core.api.sharing.remote import change
 
     session = session_of(ctx)
-    options = reaching(
-        endpoint=endpoint, region=region, profile=profile, anonymous=anonymous, account=account, project=project
-    )
     who = () if everybody else None if readers is None else parse_readers(readers)
     info = change(session.repo(), name, readers=who, options=options)
     if as_json:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from mu2net_cli.parsing.options import FolderArgument, JsonFlag, ReadersOption, parse_readers
 from mu2net_cli.parsing.program import program_in
-from mu2net_cli.parsing.reaching import Account, Anonymous, Endpoint, Profile, Project, Region, reaching
+from mu2net_cli.parsing.reaching import reachable
 from mu2net_cli.printing.exchange import RequireSigned, exit_unless_whole, report, transfer_progress
 from mu2net_cli.session import session_of
 
@@ -18,6 +19,7 @@ __all__ = ["clone"]
 _LONGEST = 60
 
 
+@reachable
 def clone(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="URL", help="A folder or URL with a repository.")],
@@ -25,12 +27,7 @@ def clone(
     *,
     full: Annotated[bool, typer.Option("--full", help="Bring all components now.")] = False,
     readers: ReadersOption = None,
-    endpoint: Endpoint = None,
-    region: Region = None,
-    profile: Profile = None,
-    anonymous: Anonymous = False,
-    account: Account = None,
-    project: Project = None,
+    options: Mapping[str, str],
     require_signed: RequireSigned = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -43,9 +40,6 @@ def clone(
     from mu2net_core.api.sharing.clone import clone as clone_api
 
     session = session_of(ctx)
-    options = reaching(
-        endpoint=endpoint, region=region, profile=profile, anonymous=anonymous, account=account, project=project
-    )
     with transfer_progress(session) as watch:
         where = session.path(folder) if folder else None
         who = parse_readers(readers)

@@ -45,7 +45,7 @@ def init(
     session = session_of(ctx)
     where = session.path(folder or Path())
     with transfer_progress(session) as watch:
-        result = init_api(where, session.context, preset=preset, root=root, seed=seed, bare=bare, watch=watch)
+        result = init_api(where, session.context, preset=preset, root=root, seed=seed, bare=bare, progress=watch)
     if as_json:
         print_json(result)
         return

@@ -33,9 +33,6 @@ def evaluate(
     ctx: typer.Context,
     revision: RevisionArgument,
     *,
-    at: Annotated[
-        str | None, typer.Option("--at", metavar="ID", help="This model instead of the task's newest.")
-    ] = None,
     split: Annotated[
         str, typer.Option("--split", metavar="NAME", help="train, validation or test.", autocompletion=complete_split)
     ] = "test",
@@ -58,7 +55,7 @@ def evaluate(
     repo = session.repo()
     with transfer_progress(session) as watch:
         result = evaluate_api(
-            repo, session.context, at or revision, split=split, by_class=by_class, wrong=wrong, progress=watch
+            repo, session.context, revision, split=split, by_class=by_class, wrong=wrong, progress=watch
         )
     if as_json:
         print_json(result)

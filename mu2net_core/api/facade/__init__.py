@@ -28,9 +28,10 @@ from mu2net_core.api.facade.upkeep import Upkeep
 from mu2net_core.api.setup.open import open_repo
 
 if TYPE_CHECKING:
+    from mu2net_core.api.setup.doctor import DoctorReport
     from mu2net_core.repo.remotes import Progress
 
-__all__ = ["Repo", "clone", "init", "open"]
+__all__ = ["Repo", "clone", "doctor", "init", "open"]
 
 
 class Repo(Growing, Looking, Sharing, Upkeep):
@@ -70,7 +71,7 @@ def init(
     root: str = "random",
     seed: int = 0,
     bare: bool = False,
-    watch: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Repo:
     """Makes a repository with a root model, and returns it.
 
@@ -80,7 +81,7 @@ def init(
         root: ``random``, a checkpoint's path or URL, or a name such as ``augreg:Ti_16``.
         seed: of a random root.
         bare: put the repository into ``folder`` itself, as a bucket or shared folder has it.
-        watch: told how far the transfer of a checkpoint is.
+        progress: told how far the transfer of a checkpoint is.
 
     Raises:
         AlreadyExistsError: there is a repository with a root already; an interrupted ``init`` is finished instead.
@@ -91,7 +92,7 @@ def init(
     from mu2net_core.api.setup.init import init as make
 
     context = _context()
-    made = make(Path(folder), context, preset=preset, root=root, seed=seed, bare=bare, watch=watch)
+    made = make(Path(folder), context, preset=preset, root=root, seed=seed, bare=bare, progress=progress)
     return Repo(open_repo(made.path, context), context)
 
 
@@ -135,3 +136,10 @@ def clone(
         progress=progress,
     )
     return Repo(open_repo(made.path, context), context)
+
+
+def doctor() -> DoctorReport:
+    """Returns versions, devices and what will not work on this machine; ``repo.doctor()`` looks at a repository too."""
+    from mu2net_core.api.setup.doctor import doctor as examine
+
+    return examine(None, _context())

@@ -26,7 +26,7 @@ class Growing(Held):
     """Grow it."""
 
     def add_root(
-        self, name: str, *, root: str = "random", seed: int = 0, watch: Callable[[Progress], None] | None = None
+        self, name: str, *, root: str = "random", seed: int = 0, progress: Callable[[Progress], None] | None = None
     ) -> RootResult:
         """Adds a root model of the repository's preset: one more beginning for first models.
 
@@ -34,7 +34,7 @@ class Growing(Held):
             name: of the root.
             root: ``random``, a checkpoint's path or URL, or a name such as ``augreg:Ti_16``.
             seed: of a random root.
-            watch: told how far the transfer of a checkpoint is.
+            progress: told how far the transfer of a checkpoint is.
 
         Raises:
             AlreadyExistsError: there is a root of that name, or the same root under another name.
@@ -43,7 +43,7 @@ class Growing(Held):
         """
         from mu2net_core.api.models.add_root import add_root
 
-        return add_root(self.repository, self.context, name, root=root, seed=seed, watch=watch)
+        return add_root(self.repository, self.context, name, root=root, seed=seed, progress=progress)
 
     def add_task(
         self,
@@ -125,7 +125,7 @@ class Growing(Held):
         *,
         remote: str | None = None,
         dry_run: bool = False,
-        settle: Callable[[], None] | None = None,
+        now: bool = False,
     ) -> PurgeReport:
         """Deletes a task's history and what only it reached, for good; returns what that took away.
 
@@ -133,7 +133,7 @@ class Growing(Held):
             task: here or there; removed or not.
             remote: name of the remote to purge it from; None for here.
             dry_run: only find out.
-            settle: waits until pushes to the remote that began before are over; by default a minute.
+            now: do not wait, a minute, for pushes to the remote that are under way to end.
 
         Raises:
             NotFoundError: there is no such task, or remote.
@@ -143,6 +143,7 @@ class Growing(Held):
         """
         from mu2net_core.api.sharing.purge import purge
 
+        settle = ignore if now else None
         return purge(self.repository, self.context, task, remote=remote, dry_run=dry_run, settle=settle)
 
     def undo_purge(self, task: str) -> Head:

@@ -150,7 +150,7 @@ class Looking(Held):
             progress=progress,
         )
 
-    def model(self, revision: str, progress: Callable[[Progress], None] | None = None) -> Predictor:
+    def model(self, revision: str, *, progress: Callable[[Progress], None] | None = None) -> Predictor:
         """Returns a model, its components read once, ready to predict from arrays and files.
 
         Args:
@@ -163,14 +163,14 @@ class Looking(Held):
         """
         from mu2net_core.api.models.predict import Predictor
 
-        return Predictor(self.repository, self.context, revision, progress)
+        return Predictor(self.repository, self.context, revision, progress=progress)
 
     def predict(
         self,
         revision: str,
         images: Path | str | bytes | Iterable[Path | str | bytes],
         *,
-        top: int = 3,
+        top: int = 1,
         resize: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Iterator[Prediction | Unreadable]:

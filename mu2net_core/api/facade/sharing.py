@@ -26,7 +26,7 @@ class Sharing(Held):
         url: str,
         *,
         readers: Iterable[str] = (),
-        partial: bool = True,
+        full: bool = False,
         options: Mapping[str, str] | None = None,
         check: bool = True,
     ) -> RemoteInfo:
@@ -36,7 +36,7 @@ class Sharing(Held):
             name: what to call it.
             url: a folder or URL.
             readers: groups and tasks that can read it; empty for everybody, so that only public tasks go there.
-            partial: whether components come only when something needs them.
+            full: whether components come with every fetch, not only when something needs them.
             options: how to reach it: endpoint, region, profile, anonymous, account, project; never a secret.
             check: whether to probe it first.
 
@@ -49,9 +49,7 @@ class Sharing(Held):
         """
         from mu2net_core.api.sharing.remote import add
 
-        return add(
-            self.repository, self.context, name, url, readers=readers, partial=partial, options=options, check=check
-        )
+        return add(self.repository, self.context, name, url, readers=readers, full=full, options=options, check=check)
 
     def set_remote(
         self, name: str, *, readers: Iterable[str] | None = None, options: Mapping[str, str] | None = None
@@ -193,6 +191,7 @@ class Sharing(Held):
         self,
         remote: str | None = None,
         tasks: Sequence[str] = (),
+        *,
         on_conflict: Literal["best", "ours", "theirs", "fail"] = "best",
         progress: Callable[[Progress], None] | None = None,
     ) -> Exchange:
@@ -219,6 +218,7 @@ class Sharing(Held):
         self,
         remote: str | None = None,
         tasks: Sequence[str] = (),
+        *,
         on_conflict: Literal["best", "ours", "theirs", "fail"] = "best",
     ) -> PushPlan:
         """Returns what ``push`` would send, and changes nothing.
@@ -235,7 +235,7 @@ class Sharing(Held):
         """
         from mu2net_core.api.sharing.push import plan_push
 
-        return plan_push(self.repository, self.context, remote, tasks, on_conflict)
+        return plan_push(self.repository, self.context, remote, tasks, on_conflict=on_conflict)
 
     def tag(self, name: str, *, public: bool = False) -> TagInfo:
         """Names the system as it is now, for good; signed, if a key is set.

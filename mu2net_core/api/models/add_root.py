@@ -40,7 +40,7 @@ class RootResult:
 
 
 def add_root(
-    repo: Repository, context: Context, name: str, *, root: str = RANDOM, seed: int = 0, watch: Watch | None = None
+    repo: Repository, context: Context, name: str, *, root: str = RANDOM, seed: int = 0, progress: Watch | None = None
 ) -> RootResult:
     """Adds a root model of the repository's preset under ``name``.
 
@@ -50,7 +50,7 @@ def add_root(
         name: of the root.
         root: ``random``, a checkpoint's path or URL, or a name in ``CHECKPOINTS``.
         seed: of a random root.
-        watch: told how far the transfer of a checkpoint is.
+        progress: told how far the transfer of a checkpoint is.
 
     Raises:
         AlreadyExistsError: there is a root of that name, or the same root under another name.
@@ -64,7 +64,7 @@ def add_root(
         )
     check_new_name(repo, name, "root")
     preset = effective_preset(repo, context)
-    pretrained = load_pretrained(root, preset, context, limits=repo.limits, watch=watch)
+    pretrained = load_pretrained(root, preset, context, limits=repo.limits, progress=progress)
     root_id, model = store_root(repo, preset, seed=seed, pretrained=pretrained)
     same = next((other for other, oid in roots.items() if oid == root_id), None)
     if same is not None:

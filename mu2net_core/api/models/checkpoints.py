@@ -52,14 +52,14 @@ class LocalCheckpoint:
     is_copy: bool
 
 
-def local_checkpoint(root: str, context: Context, *, limits: Limits, watch: Watch | None = None) -> LocalCheckpoint:
+def local_checkpoint(root: str, context: Context, *, limits: Limits, progress: Watch | None = None) -> LocalCheckpoint:
     """Returns the file that ``root`` names, which is fetched if it is elsewhere and was not fetched before.
 
     Args:
         root: a path, relative to the working folder; a URL; or a name in ``CHECKPOINTS``.
         context: of this process.
         limits: how large it may be.
-        watch: told how far the transfer is.
+        progress: told how far the transfer is.
 
     Raises:
         NotFoundError: there is no such file or name.
@@ -79,7 +79,7 @@ def local_checkpoint(root: str, context: Context, *, limits: Limits, watch: Watc
         return LocalCheckpoint(path=path, source=path.name, is_copy=False)
     target = _place(url, context)
     if not target.is_file():
-        _fetch(root, url, target, limits=limits, watch=watch)
+        _fetch(root, url, target, limits=limits, progress=progress)
     return LocalCheckpoint(path=target, source=root if root in CHECKPOINTS else shown(url), is_copy=True)
 
 
@@ -88,13 +88,15 @@ def _place(url: str, context: Context) -> Path:
     return cache_folder(context) / "checkpoints" / hash_bytes(url.encode())[:16] / (name.lstrip(".") or "checkpoint")
 
 
-def _fetch(root: str, url: str, target: Path, *, limits: Limits, watch: Watch | None) -> None:
+def _fetch(root: str, url: str, target: Path, *, limits: Limits, progress: Watch | None) -> None:
     from mu2net_core.storage import download  # fsspec takes 0.1 s to import
 
     def told(done: int, total: int | None) -> None:
-        if watch is not None:
+        if progress is not None:
             arrived = int(done == total)
-            watch(Progress(what=target.name, num_objects=arrived, size_bytes=done, total_objects=1, total_bytes=total))
+            progress(
+                Progress(what=target.name, num_objects=arrived, size_bytes=done, total_objects=1, total_bytes=total)
+            )
 
     try:
         download(url, target, limit=limits.checkpoint_bytes, progress=told)

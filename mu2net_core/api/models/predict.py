@@ -63,7 +63,7 @@ class Predictor:
         stored: the model and its task.
     """
 
-    def __init__(self, repo: Repository, context: Context, revision: str, progress: Watch | None = None) -> None:
+    def __init__(self, repo: Repository, context: Context, revision: str, *, progress: Watch | None = None) -> None:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         used = load_model(repo, context, revision, "predict for", progress)
         self.stored: StoredModel = used.stored
@@ -99,7 +99,7 @@ class Predictor:
         labels: np.ndarray = np.argmax(self.probabilities(images, resize=resize), axis=-1)
         return labels
 
-    def predict_files(self, paths: Sequence[Path], *, top: int = 3, resize: bool = False) -> tuple[Prediction, ...]:
+    def predict_files(self, paths: Sequence[Path], *, top: int = 1, resize: bool = False) -> tuple[Prediction, ...]:
         """Returns a prediction for each image file.
 
         Raises:
@@ -107,14 +107,14 @@ class Predictor:
             DataError: not an image, or of another size or mode than the task's and ``resize`` is off.
         """
         told = []
-        for one in self.predict_each((Picture(name=str(path), path=path) for path in paths), top=top, resize=resize):
+        for one in self._each((Picture(name=str(path), path=path) for path in paths), top=top, resize=resize):
             if isinstance(one, Unreadable):
                 raise one.error
             told.append(one)
         return tuple(told)
 
-    def predict_each(
-        self, pictures: Iterable[Picture | Unreadable], *, top: int = 3, resize: bool = False
+    def _each(
+        self, pictures: Iterable[Picture | Unreadable], *, top: int = 1, resize: bool = False
     ) -> Iterator[Prediction | Unreadable]:
         """Yields, in order, a prediction for each picture, or why there is none; memory is that of one batch.
 
@@ -181,7 +181,7 @@ def predict(
     revision: str,
     images: Path | str | bytes | Iterable[Path | str | bytes],
     *,
-    top: int = 3,
+    top: int = 1,
     resize: bool = False,
     progress: Watch | None = None,
 ) -> Iterator[Prediction | Unreadable]:
@@ -202,9 +202,9 @@ def predict(
         NotFoundError: no such revision, or the task has no model yet.
         InvalidInputError: the revision is a root model, which solves no task.
     """
-    predictor = Predictor(repo, context, revision, progress)
+    predictor = Predictor(repo, context, revision, progress=progress)
     pictures = find_pictures(images, folder=context.cwd, warn=context.warn)
-    return predictor.predict_each(pictures, top=top, resize=resize)
+    return predictor._each(pictures, top=top, resize=resize)
 
 
 def _of_classes(used: UsedModel) -> Classify:

@@ -40,7 +40,7 @@ class Pretrained:
 
 
 def load_pretrained(
-    root: str, preset: Preset, context: Context, *, limits: Limits, watch: Watch | None = None
+    root: str, preset: Preset, context: Context, *, limits: Limits, progress: Watch | None = None
 ) -> Pretrained | None:
     """Returns what the checkpoint ``root`` gives for the default model of ``preset``; None for a random root.
 
@@ -52,7 +52,7 @@ def load_pretrained(
     """
     if root == RANDOM:
         return None
-    file = local_checkpoint(root, context, limits=limits, watch=watch)
+    file = local_checkpoint(root, context, limits=limits, progress=progress)
     family = family_named(preset.architecture.name)
     shapes = {spec.name: {name: shape for name, (shape, _) in family.shapes(spec).items()} for spec in _specs(preset)}
     try:

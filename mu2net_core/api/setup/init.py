@@ -60,7 +60,7 @@ def init(
     root: str = RANDOM,
     seed: int = 0,
     bare: bool = False,
-    watch: Watch | None = None,
+    progress: Watch | None = None,
 ) -> InitResult:
     """Makes a repository in ``folder`` with a root model of ``preset``.
 
@@ -71,7 +71,7 @@ def init(
         root: ``random``, a checkpoint's path or URL, or a name in ``CHECKPOINTS``.
         seed: of a random root.
         bare: put the repository into ``folder`` itself, as a bucket or shared folder has it.
-        watch: told how far the transfer of a checkpoint is.
+        progress: told how far the transfer of a checkpoint is.
 
     Raises:
         AlreadyExistsError: there is a repository with a root already; an interrupted ``init`` is finished instead.
@@ -85,7 +85,7 @@ def init(
     limits = effective_limits(context, {} if repo is None else repo.config.settings)
     chosen = preset_in_force(base, settings if repo is None else repo.config.settings, context)
     check_buildable(chosen, limits)
-    pretrained = load_pretrained(root, chosen, context, limits=limits, watch=watch)
+    pretrained = load_pretrained(root, chosen, context, limits=limits, progress=progress)
     if repo is None:
         repo = create_repository(target, preset=base.name, settings=settings, bare=bare)
     if preset != base.name:

@@ -23,6 +23,7 @@ def push(
     context: Context,
     remote: str | None = None,
     tasks: Sequence[str] = (),
+    *,
     on_conflict: OnConflict = "best",
     progress: Watch | None = None,
 ) -> Exchange:
@@ -63,6 +64,7 @@ def plan_push(
     context: Context,
     remote: str | None = None,
     tasks: Sequence[str] = (),
+    *,
     on_conflict: OnConflict = "best",
 ) -> PushPlan:
     """Returns what ``push`` would send, task by task, and changes nothing on the remote.

@@ -70,7 +70,7 @@ def add(
     url: str,
     *,
     readers: Iterable[str] = (),
-    partial: bool = True,
+    full: bool = False,
     options: Mapping[str, str] | None = None,
     check: bool = True,
 ) -> RemoteInfo:
@@ -82,7 +82,7 @@ def add(
         name: what to call it.
         url: a folder or URL.
         readers: groups and tasks that can read it; empty for everybody, so that only public tasks go there.
-        partial: whether components come only when something needs them.
+        full: whether components come with every fetch, not only when something needs them.
         options: how to reach it: endpoint, region, profile, anonymous, account, project; never a secret.
         check: whether to probe it first.
 
@@ -98,7 +98,7 @@ def add(
         name=check_name(name, "remote name"),
         url=resolve_url(url, context),
         readers=as_readers(readers),
-        partial=partial,
+        partial=not full,
         options=dict(options or {}),
     )
     check_endpoint(remote)

@@ -81,7 +81,7 @@ def test_what_pictures_lose_is_warned_of_once_with_how_many_there_are(grown) -> 
     assert len(predictor.predict_files([files["bytes.png"]])) == 1
     assert warnings == []
     missing = grown.folder / "missing.png"
-    told = list(predictor.predict_each(Picture(name=path.name, path=path) for path in (*files.values(), missing)))
+    told = list(predictor._each(Picture(name=path.name, path=path) for path in (*files.values(), missing)))
     assert isinstance(told[-1], Unreadable)
     assert [one.remarks for one in told if isinstance(one, Prediction)] == [
         ("cut off",),

@@ -5,33 +5,17 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import mu2net_core as m
-from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core.api.iterations.options import EvolveOptions
 
-ROOT = Path(__file__).parents[3]
-AS_METHOD = {
-    "cache": ("cache", "prune_cache"),
-    "config": ("config", "settings", "set_config", "unset_config"),
-    "eval": ("evaluate", "model"),
-    "push": ("push", "plan_push"),
-    "remote": ("add_remote", "set_remote", "remotes", "check_remotes", "remove_remote"),
-    "rm-task": ("remove_task", "purge"),
-    "tag": ("tag", "tags", "delete_tag"),
-}
-"""What verbs are called that are not simply methods of the same name."""
-WITHOUT = {"demo", "help"}
-"""Verbs for people at a terminal alone."""
 NOT_OFFERED = {"gc": {"settle"}}
 """Parameters of the api that are for tests and the command line."""
 
@@ -44,7 +28,7 @@ def methods() -> Iterator[tuple[str, Callable[..., object]]]:
 
 def offered() -> list[tuple[str, Callable[..., object]]]:
     """Returns every public function and method with its name."""
-    return [*methods(), *((name, getattr(m, name)) for name in ("clone", "init", "open"))]
+    return [*methods(), *((name, getattr(m, name)) for name in ("clone", "doctor", "init", "open"))]
 
 
 def called(function: Callable[..., object]) -> Callable[..., object] | None:
@@ -84,12 +68,6 @@ def described(function: Callable[..., object]) -> list[str]:
     return re.findall(r"^ {4}(\w+): ", text, re.MULTILINE)
 
 
-def test_every_verb_of_the_command_line_is_there() -> None:
-    names = {name for name, _ in offered()}
-    wanted = {verb: AS_METHOD.get(verb, (verb.replace("-", "_"),)) for verb in VERBS if verb not in WITHOUT}
-    assert [(verb, name) for verb, each in wanted.items() for name in each if name not in names] == []
-
-
 @pytest.mark.parametrize(("name", "function"), offered(), ids=lambda value: value if isinstance(value, str) else "")
 def test_a_method_takes_what_the_api_takes_and_describes_it(name: str, function: Callable[..., object]) -> None:
     given = arguments(function)
@@ -98,15 +76,28 @@ def test_a_method_takes_what_the_api_takes_and_describes_it(name: str, function:
         if inspect.isclass(api):
             api = api.__init__
         wanted = {key: value for key, value in arguments(api).items() if key not in NOT_OFFERED.get(name, set())}
-        renamed = {"text": "value"} if name == "set_config" else {}
+        renamed = {"set_config": {"text": "value"}, "purge": {"settle": "now"}}.get(name, {})
         wanted = {renamed.get(key, key): value for key, value in wanted.items()}
         if name == "evolve":
             wanted = spread(wanted, "options", EvolveOptions)
         assert list(given) == list(wanted), "other parameters, or in another order"
-        optional = {"tasks"} if name == "evolve" else {"folder"} if name == "clone" else set()
+        optional = {"tasks"} if name == "evolve" else {"folder"} if name == "clone" else {"now"}
         same = [key for key in given if key not in optional]
         assert [plain(given[key]) for key in same] == [plain(wanted[key]) for key in same]
     assert described(function) == list(given)
+
+
+def test_the_page_tells_of_everything_that_is_public() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "python.md").read_text()
+    classes = [getattr(m, name) for name in m.__all__ if inspect.isclass(getattr(m, name))]
+    values = [one for one in classes if is_dataclass(one)]
+    wanted = [*(f"m.{name}" for name in m.__all__ if name not in {"Repo", "Event", "__version__"})]
+    wanted += [f"### repo.{name}\n" for name, _ in methods()]
+    wanted += [
+        f"### model.{name}\n" for name, _ in inspect.getmembers(m.Predictor, inspect.isfunction) if name[0] != "_"
+    ]
+    wanted += [f"`{field.name}: " for one in values for field in fields(one)]
+    assert [one for one in wanted if one not in page] == []
 
 
 def test_what_it_returns_can_be_named() -> None:
@@ -128,39 +119,6 @@ def test_every_error_and_event_is_exported() -> None:
     from mu2net_core import errors, events
 
     assert {*errors.__all__, *events.__all__} <= set(m.__all__)
-
-
-USER = """
-import mu2net_core as m
-
-repo = m.open("x")
-repo.add_task("sklearn:digits", private=True)
-repo.evolve(tasks=["a"], seed=1, on_event=lambda event: print(event))
-try:
-    found: m.Exchange = repo.push("origin", tasks=["a"])
-except m.ConflictError as exc:
-    print(exc.hint)
-for one in repo.predict("a", ["x.png", b"..."]):
-    print(one.error.message if isinstance(one, m.Unreadable) else one.label)
-
-print(m.nonsense)  # wrong
-repo.add_task("sklearn:digits", privat=True)  # wrong
-repo.evolve(seed="one")  # wrong
-repo.nonsense()  # wrong
-repo.pull(on_conflict="mine")  # wrong
-repo.status().nxt  # wrong
-"""
-
-
-def test_a_type_checker_finds_what_is_misspelt_and_nothing_else(tmp_path: Path) -> None:
-    script = tmp_path / "user.py"
-    script.write_text(USER)
-    options = ["--strict", "--follow-imports=silent", "--config-file", ROOT / "pyproject.toml"]
-    command = [sys.executable, "-m", "mypy", *options, "--cache-dir", ROOT / ".mypy_cache", script]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    found = [int(line) for line in re.findall(r"user\.py:(\d+): error:", result.stdout)]
-    wrong = [number for number, line in enumerate(USER.splitlines(), 1) if line.endswith("# wrong")]
-    assert found == wrong, result.stdout + result.stderr
 
 
 def test_the_help_shows_no_code_as_a_default() -> None:

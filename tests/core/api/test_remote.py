@@ -22,7 +22,7 @@ from mu2net_core.testing.servers.wrappers import WrappedStore
 
 def test_added_remotes_are_listed_and_stay(repo: Repository, context: Context, tmp_path: Path) -> None:
     added = remote.add(repo, context, "origin", "shared")
-    team = remote.add(repo, context, "team", str(tmp_path / "team"), readers=["red", "blue", "red"], partial=False)
+    team = remote.add(repo, context, "team", str(tmp_path / "team"), readers=["red", "blue", "red"], full=True)
     assert (added.url, added.readers, added.partial) == (str(tmp_path / "shared"), None, True)
     assert (team.readers, team.partial) == (("blue", "red"), False)
     assert remote.list_(repo) == (added, team)

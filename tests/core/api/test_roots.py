@@ -106,9 +106,9 @@ def test_a_child_of_a_checkpoint_inherits_its_layers(world, mini: Path) -> None:
 def test_a_url_is_read_once(world, served: str, tmp_path: Path) -> None:
     here = world(MU2NET_CACHE_DIR=str(tmp_path / "cache"))
     told = []
-    first = init(Path("a"), here.context, root=served, watch=told.append, **MINI)
+    first = init(Path("a"), here.context, root=served, progress=told.append, **MINI)
     fsspec.filesystem("memory").pipe_file("/zoo/mini.npz", b"something else")
-    second = init(Path("b"), here.context, root=served, watch=told.append, **MINI)
+    second = init(Path("b"), here.context, root=served, progress=told.append, **MINI)
     assert first.root_id == second.root_id
     assert first.origin is not None
     assert first.origin.source == served

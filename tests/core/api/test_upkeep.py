@@ -27,7 +27,7 @@ def pushed(repo: Repository, context: Context, tmp_path: Path) -> Repository:
     """Returns a repository with a task, pushed to a folder called hub."""
     add_sample_task(repo, "a")
     evolve_sample(repo, "a", score=0.1)
-    remote.add(repo, context, "origin", str(tmp_path / "hub"), partial=False)
+    remote.add(repo, context, "origin", str(tmp_path / "hub"), full=True)
     push.push(repo, context)
     return repo
 
