@@ -12,20 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.kinds.convolution import Convolution
 from mu2net_core.nn.kinds.drawing import fan_in_normal
 from mu2net_core.nn.kinds.grid import as_tokens, grid_side, group_norm
 from mu2net_core.nn.module_kind import ModuleKind
 from mu2net_core.nn.spec import LayerSpec
 
-__all__ = ["ConvStem"]
+__all__ = ["PATCHES", "ConvStem"]
 
 _FIRST, _SECOND = 4, 3
 """Sides of the kernels."""
 
 _STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2), 8: (4, 2), 16: (4, 4)}
 """Of both convolutions by the pixels on a side of what becomes one token."""
+
+PATCHES = tuple(_STRIDES)
+"""The sizes of patches that there are strides for."""
 
 
 class ConvStem(ModuleKind):
@@ -49,7 +51,7 @@ class ConvStem(ModuleKind):
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns both convolutions."""
         del first_only
-        return _Stem(_strides(spec), spec.size("stem"), spec.size("width"), dtype)
+        return _Stem(_STRIDES[spec.size("patch")], spec.size("stem"), spec.size("width"), dtype)
 
     def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
         """Returns pixels as numbers from -1 to 1; floating-point images are such already."""
@@ -80,14 +82,7 @@ class ConvStem(ModuleKind):
 
     def _between(self, spec: LayerSpec) -> int:
         """Returns the places of the grid between the convolutions."""
-        return spec.size("tokens") * _strides(spec)[1] ** 2
-
-
-def _strides(spec: LayerSpec) -> tuple[int, int]:
-    patch = spec.size("patch")
-    if patch not in _STRIDES:
-        raise InvalidInputError(f"conv_stem: patch: expected one of {', '.join(map(str, _STRIDES))}, got {patch}.")
-    return _STRIDES[patch]
+        return spec.size("tokens") * _STRIDES[spec.size("patch")][1] ** 2
 
 
 class _Stem(nn.Module):
