@@ -26,6 +26,9 @@ _FIRST, _SECOND = 4, 3
 _STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2), 8: (4, 2), 16: (4, 4)}
 """Of both convolutions by the pixels on a side of what becomes one token."""
 
+_LEAST_VARIANCE = 1e-3
+"""Of pixels from -1 to 1: about four of 256 shades. Images of less contrast are made stronger by no more than that."""
+
 PATCHES = tuple(_STRIDES)
 """The sizes of patches that there are strides for."""
 
@@ -54,9 +57,14 @@ class ConvStem(ModuleKind):
         return _Stem(_STRIDES[spec.size("patch")], spec.size("stem"), spec.size("width"), dtype)
 
     def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
-        """Returns pixels as numbers from -1 to 1; floating-point images are such already."""
-        numbers = x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x
-        return numbers.astype(dtype)
+        """Returns each image as numbers around 0 with a deviation of 1; floating-point ones are from -1 to 1.
+
+        Thin strokes on a light ground would else drown in what the convolution makes of the ground.
+        """
+        numbers = x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x.astype(jnp.float32)
+        centred = numbers - jnp.mean(numbers, axis=(1, 2, 3), keepdims=True)
+        variance = jnp.mean(jnp.square(centred), axis=(1, 2, 3), keepdims=True)
+        return (centred * jax.lax.rsqrt(variance + _LEAST_VARIANCE)).astype(dtype)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool

@@ -122,6 +122,22 @@ def test_what_it_makes_of_an_example_depends_on_no_other() -> None:
     np.testing.assert_allclose(together[:1], alone, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("change", [lambda x: x // 2, lambda x: x // 2 + 100], ids=["fainter", "lighter"])
+def test_brightness_and_contrast_of_a_whole_image_change_nearly_nothing(change) -> None:
+    specs, some = model(num_layers=0)[:1], 2 * (images() // 2)
+    row = row_of(specs)
+    np.testing.assert_allclose(run(specs, row, change(some)), run(specs, row, some), atol=0.02)
+    blank = run(specs, row, np.full((1, 12, 12, 3), 7, np.uint8))
+    assert bool(jnp.isfinite(blank).all())
+
+
+def test_what_a_head_gets_differs_between_examples_as_much_as_tokens_do() -> None:
+    spec = next(spec for spec in model({**TINY, "width": 64}) if spec.name == "pooling")
+    tokens = numbers(32, *FAMILY.kind(spec).takes(spec))
+    pooled = run((spec,), (FAMILY.init(spec, np.random.default_rng(0)),), tokens)
+    assert float(jnp.std(pooled, axis=0).mean()) > 0.5
+
+
 def test_another_size_of_image_interpolates_positions_and_nothing_else() -> None:
     small, large = model(), model(image_size=20)
     differ = [one.name for one, other in zip(small, large, strict=True) if FAMILY.shapes(one) != FAMILY.shapes(other)]
