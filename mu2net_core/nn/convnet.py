@@ -34,6 +34,7 @@ from mu2net_core.nn.kinds import (
     PositionEmbedding,
     ResidualBlock,
 )
+from mu2net_core.nn.kinds.conv_stem import PATCHES
 from mu2net_core.nn.kinds.grid import halved
 from mu2net_core.nn.sizes import MOST_BLOCKS, Sizes
 from mu2net_core.nn.spec import LayerSpec
@@ -90,6 +91,8 @@ class ConvNet(ArchitectureFamily):
                 f"ConvNet: image {image} must be a multiple of patch {patch}, and width {width} of heads "
                 f"{sizes.fixed('heads')}."
             )
+        if patch not in PATCHES:
+            raise InvalidInputError(f"ConvNet: patch: expected one of {', '.join(map(str, PATCHES))}, got {patch}.")
         tokens, narrow = (image // patch) ** 2, sizes.fixed("conv_width")
         flow = {"tokens": tokens}
         stem = {"patch": patch, "channels": sizes.channels, "stem": sizes.fixed("stem"), "width": narrow}

@@ -62,7 +62,8 @@ HYPERPARAMETERS: Mapping[str, Meaning] = {
     ),
     "nesterov": _switch("whether SGD uses Nesterov's momentum"),
     "flip_left_right": _switch("whether training images are mirrored at random"),
-    "num_layers": _from("how many transformer blocks a model has", 0),
+    "num_layers": _from("how many blocks a model has, of a ConvNet those of its second stage", 0),
+    "num_residual_blocks": _from("how many residual blocks a ConvNet's first stage has", 0),
     "image_size": _from("the side, in pixels, that images are resized to; a multiple of architecture.patch", 1),
     "adapter_dim": _from("the width of a new adapter", 1),
     **{name: _between(text, *PREPARATION[name][1:]) for name, text in _PREPARED.items()},
@@ -71,7 +72,9 @@ HYPERPARAMETERS: Mapping[str, Meaning] = {
 
 SIZES: Mapping[str, str] = {
     "image": "the side, in pixels, of the images that a root is made for",
-    "patch": "the side, in pixels, of a patch",
+    "patch": "the side, in pixels, of a patch: how far apart a ConvNet's first tokens are",
+    "stem": "channels between the two convolutions that a ConvNet begins with",
+    "conv_width": "numbers per token of a ConvNet's first stage",
     "width": "numbers per token",
     "heads": "attention heads of a block",
     "mlp": "hidden width of a block's MLP",

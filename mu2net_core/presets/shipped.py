@@ -53,6 +53,7 @@ _WHOLE_DEFAULTS: Mapping[str, Hyperparameter] = {
     "hue": 0.0,
     "jpeg_quality": 0.0,
 }
+_STRUCTURE = ("adapter", "block")
 _SMALL_IMAGES = tuple(range(16, 113, 16))
 _LARGE_IMAGES = (224, 384)
 
@@ -67,6 +68,29 @@ def _space(root_layers: int, most_layers: int, images: tuple[int, ...], image: i
         values={**_WHOLE_VALUES, "num_layers": tuple(range(most_layers + 1)), "image_size": images},
         defaults={**_WHOLE_DEFAULTS, "num_layers": root_layers, "image_size": image, "mu": mu},
         structural=("adapter",),
+    )
+
+
+def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], image: int) -> Preset:
+    """Returns a preset for images whose sides are about eight to sixteen times ``patch``."""
+    sizes = {"image": image, "patch": patch, "stem": 32, "conv_width": 64, "width": 128, "heads": 4, "mlp": 384}
+    blocks: _Values = {"num_layers": (1, 2, 3), "num_residual_blocks": (1, 2)}
+    return Preset(
+        name=name,
+        summary=summary,
+        architecture=Architecture(name="convnet", config={**sizes, "channels": 3}),
+        space=SearchSpace(
+            values={**_WHOLE_VALUES, **blocks, "image_size": images},
+            defaults={
+                **_WHOLE_DEFAULTS,
+                "num_layers": 2,
+                "num_residual_blocks": 1,
+                "image_size": image,
+                "learning_rate": 5e-2,
+            },
+            structural=_STRUCTURE,
+        ),
+        training=TrainingConfig(generations=3, children=4, batch_size=32, samples_cap=3200),
     )
 
 
@@ -110,6 +134,23 @@ PRESETS: Mapping[str, Preset] = {
             training=TrainingConfig(
                 generations=1, children=16, validations=8, batch_size=16, samples_cap=100_000, validation_cap=10_000
             ),
+        ),
+        _convnet("convnet-8", "A ConvNet for tiny images of 8x8.", patch=1, images=(8,), image=8),
+        _convnet("convnet-16", "A ConvNet for small images of 16x16.", patch=2, images=(16, 20), image=16),
+        _convnet(
+            "convnet-32",
+            "A ConvNet for characters and other small images of 28x28 or 32x32, up to 48x48.",
+            patch=4,
+            images=(28, 32, 48),
+            image=32,
+        ),
+        _convnet("convnet-64", "A ConvNet for images of 64x64, up to 96x96.", patch=4, images=(48, 64, 96), image=64),
+        _convnet(
+            "convnet-128",
+            "A ConvNet for photos of 128x128, up to 224x224.",
+            patch=8,
+            images=(128, 160, 192, 224),
+            image=128,
         ),
     )
 }

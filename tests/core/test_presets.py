@@ -24,7 +24,7 @@ def test_every_preset_builds_its_root_and_every_size_it_may_grow_to(name: str) -
         for image_size in preset.space.values.get("image_size", (config["image"],)):
             wanted = {**preset.space.defaults, "num_layers": num_layers, "image_size": image_size}
             specs = family.layers(config, wanted, 10)
-            assert sum(spec.kind == "encoder_block" for spec in specs) == num_layers
+            assert sum(spec.kind in {"encoder_block", "convnext_block"} for spec in specs) == num_layers
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,26 @@ def test_presets_of_the_papers(name: str, sizes, blocks, images, training) -> No
     assert space.structural == ("adapter",)
     assert set(space.values) > {"image_size", *PREPARATION}
     assert space.defaults["mu"] == (0.2 if name == "vit-ti0" else 0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [("convnet-8", 64, 16), ("convnet-16", 64, 16), ("convnet-32", 64, 16), ("convnet-64", 256, 64)],
+)
+def test_convnets_begin_with_as_many_tokens_as_fit_their_images_and_the_same_layers(
+    name: str, first: int, second: int
+) -> None:
+    preset = preset_named(name)
+    family, config = family_named(preset.architecture.name), preset.architecture.config
+    specs = family.layers(config, preset.space.defaults, 10)
+    tokens = {spec.name: family.kind(spec).takes(spec)[0] for spec in specs[1:-1]}
+    assert (tokens["residualblock_0"], tokens["pooling"]) == (first, second)
+    assert preset.architecture.config["patch"] * first**0.5 == config["image"]
+    common = family.layers(
+        preset_named("convnet-32").architecture.config, preset_named("convnet-32").space.defaults, 10
+    )
+    differ = {one.name for one, other in zip(specs, common, strict=True) if family.shapes(one) != family.shapes(other)}
+    assert differ <= {"position_embedding"}
 
 
 def test_the_smallest_preset_moves_nothing_but_training_and_depth() -> None:

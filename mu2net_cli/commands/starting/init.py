@@ -17,7 +17,10 @@ from mu2net_cli.session import session_of
 
 __all__ = ["init"]
 
-_PRESETS = "Model family and defaults: vit-mini, vit-ti0, vit-ti3, vit-b, vit-l, or one of your own."
+_PRESETS = (
+    "Model family and defaults: vit-mini, vit-ti0, vit-ti3, vit-b, vit-l, convnet-8, convnet-16, convnet-32, "
+    "convnet-64, convnet-128, or one of your own."
+)
 
 
 def init(

@@ -65,7 +65,12 @@ def _why_too_large(key: str, value: Value, limits: Limits) -> str | None:
     """Returns why a setting that others wrote asks for too much; None if it does not."""
     if isinstance(value, list) and len(value) > _LONGEST_LIST:
         return f"it lists {len(value)} values; expected up to {_LONGEST_LIST}"
-    most = {"num_layers": limits.layers, "image_size": limits.image_side}.get(key.partition(".")[2], _MOST.get(key))
+    bounds = {
+        "num_layers": limits.layers,
+        "num_residual_blocks": limits.layers,
+        "image_size": limits.image_side,
+    }
+    most = bounds.get(key.partition(".")[2], _MOST.get(key))
     numbers = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, int | float)]
     if most is not None and any(number > most for number in numbers):
         return f"it is {str(max(numbers))[:40]}; of others up to {most} is taken over"

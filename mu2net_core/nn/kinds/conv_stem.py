@@ -12,20 +12,25 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.kinds.convolution import Convolution
 from mu2net_core.nn.kinds.drawing import fan_in_normal
 from mu2net_core.nn.kinds.grid import as_tokens, grid_side, group_norm
 from mu2net_core.nn.module_kind import ModuleKind
 from mu2net_core.nn.spec import LayerSpec
 
-__all__ = ["ConvStem"]
+__all__ = ["PATCHES", "ConvStem"]
 
 _FIRST, _SECOND = 4, 3
 """Sides of the kernels."""
 
 _STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2), 8: (4, 2), 16: (4, 4)}
 """Of both convolutions by the pixels on a side of what becomes one token."""
+
+_LEAST_VARIANCE = 1e-3
+"""Of pixels from -1 to 1: about four of 256 shades. Images of less contrast are made stronger by no more than that."""
+
+PATCHES = tuple(_STRIDES)
+"""The sizes of patches that there are strides for."""
 
 
 class ConvStem(ModuleKind):
@@ -49,12 +54,17 @@ class ConvStem(ModuleKind):
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns both convolutions."""
         del first_only
-        return _Stem(_strides(spec), spec.size("stem"), spec.size("width"), dtype)
+        return _Stem(_STRIDES[spec.size("patch")], spec.size("stem"), spec.size("width"), dtype)
 
     def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
-        """Returns pixels as numbers from -1 to 1; floating-point images are such already."""
-        numbers = x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x
-        return numbers.astype(dtype)
+        """Returns each image as numbers around 0 with a deviation of 1; floating-point ones are from -1 to 1.
+
+        Thin strokes on a light ground would else drown in what the convolution makes of the ground.
+        """
+        numbers = x.astype(jnp.float32) / 127.5 - 1.0 if x.dtype == jnp.uint8 else x.astype(jnp.float32)
+        centred = numbers - jnp.mean(numbers, axis=(1, 2, 3), keepdims=True)
+        variance = jnp.mean(jnp.square(centred), axis=(1, 2, 3), keepdims=True)
+        return (centred * jax.lax.rsqrt(variance + _LEAST_VARIANCE)).astype(dtype)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
@@ -80,14 +90,7 @@ class ConvStem(ModuleKind):
 
     def _between(self, spec: LayerSpec) -> int:
         """Returns the places of the grid between the convolutions."""
-        return spec.size("tokens") * _strides(spec)[1] ** 2
-
-
-def _strides(spec: LayerSpec) -> tuple[int, int]:
-    patch = spec.size("patch")
-    if patch not in _STRIDES:
-        raise InvalidInputError(f"conv_stem: patch: expected one of {', '.join(map(str, _STRIDES))}, got {patch}.")
-    return _STRIDES[patch]
+        return spec.size("tokens") * _STRIDES[spec.size("patch")][1] ** 2
 
 
 class _Stem(nn.Module):
