@@ -179,10 +179,10 @@ def test_a_recorded_search() -> None:
     plans, _ = asked(start(system, "a"), system, 4, seed=2024)
     told = [(plan.parent.model.task, [mutation.name for mutation in plan.mutations]) for plan in plans]
     assert told == [
-        ("a", ["mu:clone:embedding"]),
+        ("a", ["clone:embedding"]),
         ("a", []),
-        (None, ["mu:clone:embedding"]),
-        ("b", ["mu:clone:embedding"]),
+        (None, ["clone:embedding"]),
+        ("b", ["clone:embedding"]),
     ]
 
 
