@@ -107,7 +107,7 @@ def replay(
     keep_bounded(repo, context)
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
-    members = {member.id: member.model for member in state.population.members}
+    members = {member.id: member.manifest for member in state.population.members}
     line = line_of(then.manifest, repo.objects.model)
     step, differences = first_difference(line, line_of(now.manifest, members.get))
     outcome = outcome_of(then, now)
