@@ -53,6 +53,11 @@ class Workshop:
         """What outputs for the task are worth."""
         return objective_of(self.task)
 
+    @property
+    def validation_examples(self) -> int:
+        """How many validation examples children are scored on."""
+        return min(self.task.splits["validation"].num_examples, self.preset.training.validation_cap)
+
     def trainer(self, input_spec: InputSpec) -> Trainer:
         """Returns what trains children that take ``input_spec``."""
         return Trainer(

@@ -18,7 +18,7 @@ from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
-__all__ = ["Population", "ask", "best", "is_better", "rescored", "scored_by", "start", "tell", "usable"]
+__all__ = ["Population", "ask", "best", "is_better", "measured_as", "rescored", "scored_by", "start", "tell", "usable"]
 
 QUALITY_ONLY = Scorer()
 
@@ -142,6 +142,12 @@ def _past(alive: tuple[Member, ...], known: tuple[Member, ...]) -> tuple[Member,
             wanted.add(oid)
             oid = by_id[oid].model.parent
     return tuple(member for oid, member in by_id.items() if oid in wanted - living)
+
+
+def measured_as(member: Member, quality: float, examples: int) -> Member:
+    """Returns a member whose quality was measured again, on ``examples`` validation examples; not scored by it yet."""
+    model = replace(member.model, quality=quality, validation_examples=examples)
+    return Member(id=member.id, model=model, stored=member.manifest)
 
 
 def _standing(member: Member, holdings: Holdings, scorer: Scorer) -> Member:

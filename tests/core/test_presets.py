@@ -54,7 +54,7 @@ def test_presets_of_the_papers(name: str, sizes, blocks, images, training) -> No
     )
     assert space.structural == ("adapter",)
     assert set(space.values) > PREPROCESSING
-    assert space.defaults["mu"] == (0.2 if name == "vit-ti0" else 0.1)
+    assert space.defaults["mu"] == (0.2 if name in {"vit-ti0", "vit-l"} else 0.1)
 
 
 def test_the_smallest_preset_moves_nothing_but_training_and_depth() -> None:

@@ -199,7 +199,7 @@ def _again(
         generations=run.done,
         children=run.children,
         settings=lab.digest,
-        search=lab.begin(first, commit.task, commit.parents[0]),
+        search=lab.begin(first, commit.task, commit.parents[0], workspace),
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]

@@ -20,7 +20,7 @@ from mu2net_core.objects import Commit, Model, Scorer, Snapshot, Task, unknown_i
 from mu2net_core.repo.core import PURGED_SOURCE
 from mu2net_core.scoring import DEFAULT_SCORER, account, accounted_params, rank_key, score
 
-__all__ = ["Manifests", "ancestry", "contenders", "is_canonical_merge", "winner"]
+__all__ = ["Manifests", "Records", "ancestry", "contenders", "is_canonical_merge", "winner"]
 
 
 class Manifests(Protocol):
@@ -34,6 +34,10 @@ class Manifests(Protocol):
 
     def task(self, oid: str) -> Task:
         """Returns a task object by its id."""
+
+
+class Records(Manifests, Protocol):
+    """Where, besides, it is looked up what commits saw of the system."""
 
     def snapshot(self, oid: str) -> Snapshot:
         """Returns a snapshot, with all its heads, by its id."""
@@ -59,7 +63,7 @@ def ancestry(manifests: Manifests, tips: Iterable[str], *, without: str | None =
         queue.extend(dict.fromkeys(fresh))
 
 
-def winner(manifests: Manifests, sides: Sequence[str]) -> str:
+def winner(manifests: Records, sides: Sequence[str]) -> str:
     """Returns which of the commits ``sides`` has the model, and the definition of the task, that a merge keeps.
 
     The best score wins; of equal ones the newer, then the one of the smaller id. Where the sides were scored by
@@ -180,9 +184,22 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
         )
 
 
-def _scores(manifests: Manifests, commits: Mapping[str, Commit]) -> dict[str, float | None]:
+def _check_examples(models: Mapping[str, Model]) -> None:
+    """Checks that the models of all sides were scored on as many validation examples, which are the same then."""
+    counts = sorted({n for model in models.values() if (n := model.validation_examples) is not None})
+    if len(counts) > 1:
+        task = next(iter(models.values())).task
+        raise ConflictError(
+            f"The two sides scored the task {task} on different validation examples, {counts[0]} and {counts[-1]} of "
+            "them: their scores do not compare.",
+            hint="Who shares a task needs the same evolve.validation_cap.",
+        )
+
+
+def _scores(manifests: Records, commits: Mapping[str, Commit]) -> dict[str, float | None]:
     """Returns by commit the score of its model, all by one rule; commits without a model are left out."""
     models = {oid: manifests.model(c.model) for oid, c in commits.items() if c.model is not None}
+    _check_examples({c.model: models[oid] for oid, c in commits.items() if c.model is not None})
     rules = {oid: model.scorer for oid, model in models.items() if model.scorer is not None}
     if not rules:
         return {oid: model.score for oid, model in models.items()}
@@ -196,7 +213,7 @@ def _scores(manifests: Manifests, commits: Mapping[str, Commit]) -> dict[str, fl
 
 
 def _with_shares_of_now(
-    manifests: Manifests, commits: Mapping[str, Commit], models: Mapping[str, Model]
+    manifests: Records, commits: Mapping[str, Commit], models: Mapping[str, Model]
 ) -> dict[str, Model]:
     """Returns models with what their layers cost by the newest snapshot of the sides, or as they are without one."""
     seen = [commit for oid in commits if (commit := _saw(manifests, oid)) is not None]

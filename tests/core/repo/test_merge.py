@@ -247,6 +247,18 @@ class TestMerge:
         for unknown in (None, "7" * 64):
             assert merge(shelf, [work(good, 1), work(cheap, 2, unknown)])[1].model == shelf.put(cheap)
 
+    def test_refuses_scores_on_different_numbers_of_validation_examples(self, shelf: Shelf) -> None:
+        base = shelf.work()
+
+        def work(score: float, examples: int | None) -> str:
+            model = replace(shelf.model(shelf.scored(score)), validation_examples=examples)
+            return shelf.put(replace(shelf.commit(shelf.work(base, minute=1)), model=shelf.put(model)))
+
+        with pytest.raises(ConflictError, match="on different validation examples, 100 and 5120 of them"):
+            merge(shelf, [work(0.1, 5120), work(0.2, 100)])
+        for one, other in ((100, 100), (100, None)):
+            assert merge(shelf, [work(0.1, one), work(0.2, other)])[1].model == shelf.commit(work(0.2, other)).model
+
     def test_refuses_scores_of_costs_that_nobody_noted(self, shelf: Shelf) -> None:
         one = shelf.work(score=0.1)
         two = shelf.rated(quality=0.2, params=1, scorer=Scorer(factor=0.5), minute=1)
