@@ -102,11 +102,14 @@ def tallied(objective: Objective, outputs: jax.Array | np.ndarray, labels: np.nd
     return objective.tally(given, labels), np.isfinite(given).all(axis=(-2, -1))
 
 
-def measure(model: LoadedModel, objective: Objective, feed: Feed) -> Measured:
-    """Returns what a model is worth on a split, exact whatever the batch; memory is that of one batch."""
+def measure(model: LoadedModel, objective: Objective, feed: Feed, *, limit: int | None = None) -> Measured:
+    """Returns what a model is worth on the first ``limit`` examples of a split, or on all.
+
+    It is exact whatever the batch; memory is that of one batch.
+    """
     sums: Sums | None = None
     found: Tally | None = None
-    for examples, outputs in model.over(feed):
+    for examples, outputs in model.over(feed, limit=limit):
         labels = np.asarray(examples.labels)
         part, _ = tallied(objective, outputs, labels)
         sums = part if sums is None else add(sums, part)

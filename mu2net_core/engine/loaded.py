@@ -88,9 +88,12 @@ class LoadedModel:
         outputs = self.programs.activations(self.slots, self.row, inputs)
         return outputs[..., : self.programs.family.num_outputs(self.specs)]
 
-    def over(self, feed: Feed) -> Iterator[tuple[Examples, jax.Array]]:
-        """Yields all examples of a split in order, a batch at a time, and what comes out of each; one is in memory."""
-        for examples in feed.in_order(chunk=self.batch):
+    def over(self, feed: Feed, *, limit: int | None = None) -> Iterator[tuple[Examples, jax.Array]]:
+        """Yields the first ``limit`` examples of a split, or all, in order and a batch at a time, with what comes out.
+
+        One batch is in memory.
+        """
+        for examples in feed.in_order(chunk=self.batch, limit=limit):
             yield examples, self.forward(examples)
 
     def over_inputs(self, inputs: np.ndarray) -> Iterator[tuple[Examples, jax.Array]]:

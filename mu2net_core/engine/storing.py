@@ -79,6 +79,7 @@ def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
         mutations=one.plan.mutations,
         validation_curve=trained.curve,
         quality=quality,
+        validation_examples=shop.validation_examples,
         score=score(quality, one.costs, shop.preset.scorer),
         scorer=shop.preset.scorer,
         costs=one.costs,

@@ -61,6 +61,11 @@ class Workshop:
         own = {self.programs.family.vocabulary.input} - {""}
         return replace(self.preset.space, shared=modality_of(self.task.input.kind).preparation | own)
 
+    @property
+    def validation_examples(self) -> int:
+        """How many validation examples children are scored on."""
+        return min(self.task.splits["validation"].num_examples, self.preset.training.validation_cap)
+
     def trainer(self, input_spec: InputSpec) -> Trainer:
         """Returns what trains children that take ``input_spec``."""
         return Trainer(

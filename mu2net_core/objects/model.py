@@ -97,11 +97,13 @@ class Model:
         seed: from which the child was sampled and trained.
         device_kind: e.g. ``cpu`` or ``NVIDIA H200``.
         versions: of the libraries that computed it; where they are unusual, also the precision and the layout.
+        validation_examples: so many, the first ones of the validation split, ``quality`` was measured on; qualities of
+            different numbers do not compare. None if it is not told.
         origin: the checkpoint a root was made from; None for a random root, and for every other model.
         unknown_keys: dotted names of keys that were there when it was read, and that this version does not know.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("origin",)
+    OMITTED_IF_NONE: ClassVar = ("origin", "validation_examples")
 
     format: int = FORMAT
     kind: Literal["model"] = "model"
@@ -123,6 +125,7 @@ class Model:
     seed: int | None = None
     device_kind: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    validation_examples: int | None = None
     origin: Origin | None = None
     unknown_keys: tuple[str, ...] = ()
 

@@ -130,7 +130,7 @@ PRESETS: Mapping[str, Preset] = {
             name="vit-l",
             summary="ViT-L/16 with 24 blocks. Images of 384x384 or 224x224.",
             architecture=_vit(image=384, patch=16, width=1024, heads=16, mlp=4096),
-            space=_space(24, 24, _LARGE_IMAGES, 384),
+            space=_space(24, 24, _LARGE_IMAGES, 384, mu=0.2),
             training=TrainingConfig(
                 generations=1, children=16, validations=8, batch_size=16, samples_cap=100_000, validation_cap=10_000
             ),

@@ -3,7 +3,7 @@ from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod,
 from .mutations import Preparation, candidates, mutate, rate
 from .parents import sample_parent
 from .plan import ChildPlan, Member
-from .population import Population, ask, best, is_better, start, tell
+from .population import Population, ask, best, is_better, measured_as, rescored, start, tell
 from .random_search import ask_random
 from .space import SearchSpace, neighbour
 from .state import SearchState, taken_in
@@ -28,10 +28,12 @@ __all__ = [
     "best",
     "candidates",
     "is_better",
+    "measured_as",
     "mutate",
     "neighbour",
     "plan_generation",
     "rate",
+    "rescored",
     "sample_parent",
     "start",
     "taken_in",

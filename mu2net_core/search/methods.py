@@ -10,7 +10,7 @@ from mu2net_core.errors import SearchError
 from mu2net_core.objects import System, Trial
 from mu2net_core.plugins import Registry
 from mu2net_core.search.plan import ChildPlan
-from mu2net_core.search.population import Population, ask
+from mu2net_core.search.population import Population, ask, rescored
 from mu2net_core.search.random_search import ask_random
 from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.state import SearchState
@@ -142,10 +142,13 @@ def plan_generation(
 ) -> tuple[tuple[ChildPlan, ...], SearchState]:
     """Returns what the method called ``name`` plans; arguments as of ``SearchMethod.ask``.
 
+    The population it is asked of, which is in the state that is returned, is scored by what layers cost in ``system``.
+
     Raises:
         SearchError: it planned another number of children.
     """
     method = METHODS.load(name)
+    state = replace(state, population=rescored(state.population, system, state.scorer))
     plans, state = method.ask(state, system, space, num_children=num_children, structure=structure, seed=seed)
     if len(plans) != num_children:
         raise SearchError(

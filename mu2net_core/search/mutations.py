@@ -1,7 +1,8 @@
 """Mutations: which ones a parent can undergo, and drawing a set of them (papers, section 3.3).
 
 Every candidate δ is applied independently with its own probability µ(δ). Each µ(δ) starts at the hyperparameter
-``mu``, is inherited, and is itself moved along mu's list with probability µ(δ): the learned µ(δ|m) of µ2Net+.
+``mu`` and is inherited: the learned µ(δ|m) of µ2Net+. It is itself moved along mu's list with probability ``mu``,
+before it decides: the moved value is that of this child, so that selection acts on it.
 
 How examples are prepared is drawn once per generation, from the best model, and shared by its children; all else is
 drawn per child.
@@ -58,8 +59,15 @@ def rate(parent: Model, mutation: str, space: SearchSpace) -> float:
     return float(parent.hyperparameters.get(MU, space.defaults[MU])) if own is None else own
 
 
+def _moved_rate(parent: Model | None, mutation: str, space: SearchSpace, rng: Random) -> float:
+    """Returns µ(δ) of a child of ``parent``, None for one of the defaults: the parent's, moved with probability mu."""
+    mu = float(space.defaults[MU] if parent is None else parent.hyperparameters.get(MU, space.defaults[MU]))
+    before = mu if parent is None else rate(parent, mutation, space)
+    return float(neighbour(before, space.values[MU], rng)) if rng.random() < mu else before
+
+
 def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> Preparation:
-    """Returns how the next generation prepares its examples: moved from what ``leader`` does, each with its µ(δ|m).
+    """Returns how the next generation prepares its examples: moved from what ``leader`` does, each with its µ(δ).
 
     Args:
         leader: the best model so far; None starts from the space's defaults.
@@ -71,12 +79,9 @@ def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> P
     rates: dict[str, float] = {}
     for name in sorted(space.shared.intersection(space.movable)):
         mutation = f"hp:{name}"
-        rates[mutation] = float(space.defaults[MU]) if leader is None else rate(leader, mutation, space)
-        hit, move_rate = rng.random() < rates[mutation], rng.random() < rates[mutation]
-        if hit:
+        rates[mutation] = _moved_rate(leader, mutation, space, rng)
+        if rng.random() < rates[mutation]:
             values[name] = neighbour(values[name], space.values[name], rng)
-        if move_rate:
-            rates[mutation] = float(neighbour(rates[mutation], space.values[MU], rng))
     return Preparation(values=values, rates=rates)
 
 
@@ -104,12 +109,10 @@ def mutate(
     for name in candidates(parent.model, space, structure, holdings):
         if name in preparation.rates:
             continue
-        probability = rate(parent.model, name, space)
-        hit, move_rate = rng.random() < probability, rng.random() < probability
-        if hit:
+        probability = _moved_rate(parent.model, name, space, rng)
+        draft.set_rate(name, probability)
+        if rng.random() < probability:
             draft.apply(name, rng)
-        if move_rate:
-            draft.set_rate(name, float(neighbour(probability, space.values[MU], rng)))
     draft.prepare(preparation)
     return draft.plan(parent, seed)
 

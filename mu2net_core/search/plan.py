@@ -12,10 +12,22 @@ __all__ = ["ChildPlan", "Member"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A model that can be a parent, with its id."""
+    """A model that can be a parent.
+
+    Attributes:
+        id: of its manifest.
+        model: the manifest, scored by the rule in force and by what its layers cost the task now.
+        stored: the manifest as it is stored, which the id is the hash of, where the score is another one now.
+    """
 
     id: str
     model: Model
+    stored: Model | None = None
+
+    @property
+    def manifest(self) -> Model:
+        """The manifest as it is stored."""
+        return self.model if self.stored is None else self.stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

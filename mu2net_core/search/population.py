@@ -18,7 +18,7 @@ from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
-__all__ = ["Population", "ask", "best", "is_better", "scored_by", "start", "tell", "usable"]
+__all__ = ["Population", "ask", "best", "is_better", "measured_as", "rescored", "scored_by", "start", "tell", "usable"]
 
 QUALITY_ONLY = Scorer()
 
@@ -43,12 +43,23 @@ class Population:
 def start(system: System, task: str, scorer: Scorer = QUALITY_ONLY) -> Population:
     """Returns the population an iteration on ``task`` starts with: the task's retained model, if it has one.
 
-    One that was scored by other rules is scored again by ``scorer``, from what its manifest says of quality and costs.
+    It is scored by ``scorer``, and by what its layers cost the task now.
     """
     head = system.heads[task]
     if head.model is None or head.model_id is None:
         return Population(task=task)
-    return Population(task=task, members=(Member(id=head.model_id, model=scored_by(scorer, head.model)),))
+    found = Population(task=task, members=(Member(id=head.model_id, model=head.model),))
+    return rescored(found, system, scorer)
+
+
+def rescored(population: Population, system: System, scorer: Scorer) -> Population:
+    """Returns the population as it stands in ``system``, scored by ``scorer``.
+
+    What a layer costs a task changes with who else uses it: scores of earlier generations, or of a retained model,
+    compare with those of children only if all are by the shares of now.
+    """
+    holdings = Holdings.of(system, population.task)
+    return replace(population, members=tuple(_standing(member, holdings, scorer) for member in population.members))
 
 
 def ask(
@@ -131,6 +142,23 @@ def _past(alive: tuple[Member, ...], known: tuple[Member, ...]) -> tuple[Member,
             wanted.add(oid)
             oid = by_id[oid].model.parent
     return tuple(member for oid, member in by_id.items() if oid in wanted - living)
+
+
+def measured_as(member: Member, quality: float, examples: int) -> Member:
+    """Returns a member whose quality was measured again, on ``examples`` validation examples; not scored by it yet."""
+    model = replace(member.model, quality=quality, validation_examples=examples)
+    return Member(id=member.id, model=model, stored=member.manifest)
+
+
+def _standing(member: Member, holdings: Holdings, scorer: Scorer) -> Member:
+    model = member.model
+    if model.quality is None or model.costs is None:
+        return member
+    costs = replace(model.costs, accounted_params=holdings.share_of(model.components))
+    now = replace(model, score=score(model.quality, costs, scorer), scorer=scorer, costs=costs)
+    if (now.score, now.scorer) == (model.score, model.scorer):
+        return member
+    return Member(id=member.id, model=now, stored=member.manifest)
 
 
 def scored_by(scorer: Scorer, model: Model) -> Model:

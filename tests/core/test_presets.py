@@ -54,7 +54,7 @@ def test_presets_of_the_papers(name: str, sizes, blocks, images, training) -> No
     )
     assert space.structural == ("adapter",)
     assert set(space.values) > {"image_size", *PREPARATION}
-    assert space.defaults["mu"] == (0.2 if name == "vit-ti0" else 0.1)
+    assert space.defaults["mu"] == (0.2 if name in {"vit-ti0", "vit-l"} else 0.1)
 
 
 @pytest.mark.parametrize(

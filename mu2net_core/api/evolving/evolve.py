@@ -245,7 +245,7 @@ def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, hea
         preset=lab.preset.name,
         changed=changed_settings(lab.preset),
         settings=lab.digest,
-        search=lab.begin(system, name, head.commit_id),
+        search=lab.begin(system, name, head.commit_id, workspace),
         started_at=run.context.timestamp(),
     )
 

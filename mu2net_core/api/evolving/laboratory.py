@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.parents import ParentCheck
@@ -22,7 +22,7 @@ from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import granted_rule
 from mu2net_core.scoring import SCORERS
-from mu2net_core.search import METHODS, Member, SearchState, start
+from mu2net_core.search import METHODS, Member, SearchState, measured_as, rescored, start
 
 __all__ = ["Laboratory"]
 
@@ -76,11 +76,23 @@ class Laboratory:
         """The hash of all settings in force: another batch size or search space makes other children."""
         return digest_of(self.preset)
 
-    def begin(self, system: System, task: str, base: str) -> SearchState:
-        """Returns what a search method knows when an iteration on a task begins at the commit ``base``."""
-        scorer = self.preset.scorer
-        population, before = start(system, task, scorer), remembered(self.repo, base, scorer)
-        return SearchState(population=population, scorer=scorer, before=before)
+    def begin(self, system: System, task: str, base: str, workspace: Workspace) -> SearchState:
+        """Returns what a search method knows when an iteration on a task begins at the commit ``base``.
+
+        A retained model that was scored on another number of validation examples is measured again on those of now.
+        """
+        scorer, head = self.preset.scorer, system.heads[task]
+        population, before = start(system, task, scorer), remembered(self.repo, base, self.preset)
+        examples = min(head.task.splits["validation"].num_examples, self.preset.training.validation_cap)
+        members = tuple(
+            member
+            if member.model.validation_examples in {None, examples}
+            else measured_as(member, self._quality(head, member, workspace, "validation", examples).quality, examples)
+            for member in population.members
+        )
+        return SearchState(
+            population=rescored(replace(population, members=members), system, scorer), scorer=scorer, before=before
+        )
 
     def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
         """Returns the workshop for the task of ``head``; trained arrays go to a workspace.
@@ -104,16 +116,22 @@ class Laboratory:
 
     def test(self, head: Head, winner: Member, workspace: Workspace) -> Measured:
         """Returns what an iteration's best model is worth on the test split; no program is needed but training's."""
+        return self._quality(head, winner, workspace, "test")
+
+    def _quality(
+        self, head: Head, member: Member, workspace: Workspace, split: str, limit: int | None = None
+    ) -> Measured:
+        """Returns what a model is worth on the first ``limit`` examples of a split, or on all."""
         model = LoadedModel.of(
-            winner.model,
+            member.model,
             num_outputs=head.task.output.size,
             programs=self.programs,
             limits=self.repo.limits,
             load=workspace.component,
             bring=workspace.bring,
         )
-        feed = split_at(self.repo, self.context, head.task, "test", model.input_spec)
-        return measure(model, objective_of(head.task), feed)
+        feed = split_at(self.repo, self.context, head.task, split, model.input_spec)
+        return measure(model, objective_of(head.task), feed, limit=limit)
 
     def account_of(self, state: IterationState) -> Run:
         """Returns what a commit says of how an iteration was run here, so that it can be repeated."""

@@ -11,7 +11,7 @@ from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import LARGEST_COUNT, Commit, Run, Trials
+from mu2net_core.objects import LARGEST_COUNT, Commit, Model, Run, Trials
 from mu2net_core.repo import HeadState, Repository, load_system
 from mu2net_core.repo.history import choose, contains, contenders, merge, visible_models
 from mu2net_core.repo.remotes import purges_here
@@ -61,8 +61,7 @@ def publish(
     _check_not_purged(repo, workspace, state)
     base = repo.objects.commit(state.base)
     model_id = None if winner is None else _publish_model(repo, workspace, state, winner, test_quality)
-    before = None if base.model is None else repo.objects.model(base.model)
-    improved = winner is not None and is_better(winner.model, before)
+    improved = winner is not None and is_better(winner.model, _before(repo, state, base))
     renamed = {} if winner is None or model_id is None else {winner.id: model_id}
     commit = Commit(
         task=state.task,
@@ -85,6 +84,12 @@ def publish(
     move_head(repo, context, state.task, commit_id)
     workspace.clear()
     return Published(commit_id=commit_id, model_id=model_id, improved=improved)
+
+
+def _before(repo: Repository, state: IterationState, base: Commit) -> Model | None:
+    """Returns the model that the task had, as it was scored last in the iteration; None if there was none."""
+    known = {member.id: member.model for member in (*state.population.past, *state.population.members)}
+    return None if base.model is None else known.get(base.model) or repo.objects.model(base.model)
 
 
 def _message(state: IterationState, winner: Member | None, test_quality: float) -> str:
@@ -158,7 +163,7 @@ def _publish_model(
     for ref in model.components:
         workspace.publish_component(ref.id)
     population = state.population
-    models = {member.id: member.model for member in (*population.past, *population.members)}
+    models = {member.id: member.manifest for member in (*population.past, *population.members)}
     oid = model.parent
     while oid in models and not models[oid].is_retained:
         repo.objects.put(models[oid])

@@ -6,29 +6,42 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from mu2net_core.objects import MOST_TRIALS, Scorer, Trial
+from mu2net_core.objects import MOST_TRIALS, Run, RunSetting, Trial
+from mu2net_core.presets import PRESETS, Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import ancestry
 
 __all__ = ["remembered", "tellable", "told"]
 
 _MOST_COMMITS = 256
+_CAP = "evolve.validation_cap"
 
 
-def remembered(repo: Repository, base: str, scorer: Scorer) -> tuple[Trial, ...]:
+def remembered(repo: Repository, base: str, preset: Preset) -> tuple[Trial, ...]:
     """Returns the trials of the iterations before the commit ``base`` and of its own, the newest last.
 
-    Only those of the same definition of the task and under the same scorer, whose scores compare. It follows from
+    Only those of the same definition of the task, under the same scorer and cap of validation examples, whose scores
+    compare. It follows from
     the arguments alone, so that an iteration that is done again remembers the same.
     """
     task_id, found = repo.objects.commit(base).task_id, list[Sequence[Trial]]()
     for oid in islice(ancestry(repo.objects, [base]), _MOST_COMMITS):
         commit = repo.objects.commit(oid)
-        if commit.trials is not None and (commit.task_id, commit.trials.scorer) == (task_id, scorer):
+        if commit.trials is None or (commit.task_id, commit.trials.scorer) != (task_id, preset.scorer):
+            continue
+        if _validation_cap(commit.run) in {None, preset.training.validation_cap}:
             found.append(commit.trials.whole)
         if sum(map(len, found)) >= MOST_TRIALS:
             break
     return tuple(trial for trials in reversed(found) for trial in trials)[-MOST_TRIALS:]
+
+
+def _validation_cap(run: Run | None) -> RunSetting | None:
+    """Returns how many validation examples an iteration scored children on, at most; None if it is not told."""
+    if run is None:
+        return None
+    own = PRESETS.get(run.preset)
+    return run.settings.get(_CAP, None if own is None else own.training.validation_cap)
 
 
 def told(

@@ -107,7 +107,7 @@ def replay(
     keep_bounded(repo, context)
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
-    members = {member.id: member.model for member in state.population.members}
+    members = {member.id: member.manifest for member in state.population.members}
     line = line_of(then.manifest, repo.objects.model)
     step, differences = first_difference(line, line_of(now.manifest, members.get))
     outcome = outcome_of(then, now)
@@ -199,7 +199,7 @@ def _again(
         generations=run.done,
         children=run.children,
         settings=lab.digest,
-        search=lab.begin(first, commit.task, commit.parents[0]),
+        search=lab.begin(first, commit.task, commit.parents[0], workspace),
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]

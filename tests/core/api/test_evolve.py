@@ -9,9 +9,13 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.evolving.laboratory import Laboratory
+from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.quiet import ignore
+from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.rm_task import rm_task
@@ -351,3 +355,18 @@ def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, 
         evolve(repo, here.context, ["digits"], EvolveOptions(seed=1, generations=1, **SMALL))
         kept.append({path.name for path in (cache / "xla").iterdir() if not path.name.endswith("-atime")})
     assert kept[0] == kept[1] != set()
+
+
+def test_a_model_that_was_scored_on_other_validation_examples_is_measured_again_before_children_compete(
+    grown, world
+) -> None:
+    repo, (before_id, before) = grown.open(), head_model(grown.open())
+    assert before.validation_examples == repo.objects.task(before.task_id or "").splits["validation"].num_examples
+    few = world(MU2NET_EVOLVE_VALIDATION_CAP="9")
+    lab = Laboratory.of(repo, few.context, effective_preset(repo, few.context), ignore)
+    head = load_system(repo).heads["digits"].commit_id
+    (member,) = lab.begin(load_system(repo), "digits", head, Workspace.of(repo, "digits")).population.members
+    assert (member.id, member.manifest, member.model.validation_examples) == (before_id, before, 9)
+    assert round((member.model.quality or 0) * 9, 9) == round((member.model.score or 0) * 9, 9) in range(10)
+    few.evolve(repo, seed=3, generations=1, children=1)
+    assert replay(repo, few.context, "digits").outcome == "same"

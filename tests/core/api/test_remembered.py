@@ -13,7 +13,8 @@ from mu2net_core.api.evolving.remembered import remembered, tellable
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
-from mu2net_core.objects import AccessRule, Run, Scorer, Trial, Trials
+from mu2net_core.objects import AccessRule, Classes, Run, Scorer, Trial, Trials
+from mu2net_core.presets import Preset, preset_named, with_settings
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.history.merging import merge
 from mu2net_core.search import Member, Population, SearchState
@@ -52,16 +53,20 @@ def iterated(repo: Repository, trials: Sequence[Trial], scorer: Scorer = Scorer(
     return repo.refs.append("a", repo.objects.put(commit), after=before).commit
 
 
+def preset_of(scorer: Scorer) -> Preset:
+    return replace(preset_named("vit-mini"), scorer=scorer)
+
+
 def rates(repo: Repository, base: str, scorer: Scorer = Scorer()) -> list[object]:
-    return [trial.values["rate"] for trial in remembered(repo, base, scorer)]
+    return [trial.values["rate"] for trial in remembered(repo, base, preset_of(scorer))]
 
 
 def test_all_earlier_iterations_are_remembered_the_newest_last(repo: Repository, task: str) -> None:
-    assert remembered(repo, repo.refs.head("a").commit, Scorer()) == ()
+    assert remembered(repo, repo.refs.head("a").commit, preset_of(Scorer())) == ()
     first = iterated(repo, tried(0.1, 0.2))
     second = iterated(repo, tried(0.3))
     assert rates(repo, second) == [0.1, 0.2, 0.3]
-    assert remembered(repo, second, Scorer())[0] == tried(0.1)[0]
+    assert remembered(repo, second, preset_of(Scorer()))[0] == tried(0.1)[0]
     assert rates(repo, first) == [0.1, 0.2], "of what came after the commit nothing is known"
 
 
@@ -69,11 +74,25 @@ def test_only_scores_that_compare_are_remembered(repo: Repository, task: str) ->
     iterated(repo, tried(0.1), STINGY)
     iterated(repo, tried(0.2))
     before = repo.objects.commit(repo.refs.head("a").commit).task_id
-    other = repo.objects.put(replace(repo.objects.task(before), classes=("x", "y")))
+    other = repo.objects.put(replace(repo.objects.task(before), output=Classes(names=("x", "y"))))
     base = iterated(repo, tried(0.3), task_id=other)
     assert rates(repo, base) == [0.3], "of this definition of the task"
     base = iterated(repo, tried(0.4), STINGY, task_id=other)
     assert (rates(repo, base), rates(repo, base, STINGY)) == ([0.3], [0.4])
+
+
+def test_trials_that_were_scored_on_other_validation_examples_are_not_remembered(repo: Repository, task: str) -> None:
+    def run(**settings: int) -> Run:
+        changed = {f"evolve.{name}": value for name, value in settings.items()}
+        base = Run(preset="vit-mini", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="", cores=1)
+        return replace(base, settings=changed)
+
+    iterated(repo, tried(0.1), run=run())
+    iterated(repo, tried(0.2), run=run(validation_cap=10))
+    base = iterated(repo, tried(0.3), run=run(validation_cap=5120, children=2))
+    assert rates(repo, base) == [0.1, 0.3]
+    few = with_settings(preset_of(Scorer()), {"evolve.validation_cap": 10})
+    assert [trial.values["rate"] for trial in remembered(repo, base, few)] == [0.2]
 
 
 def test_what_others_tried_is_remembered_after_a_merge(repo: Repository, task: str) -> None:

@@ -57,6 +57,10 @@ def test_a_child_of_a_root_shares_what_it_does_not_train(bench: Workbench, first
     assert model.costs.params == sum(ref.num_params for ref in model.components)
     assert model.score == model.quality == max(model.validation_curve)
     assert not model.is_retained
+    shop = bench.workshop("a")
+    assert model.validation_examples == shop.validation_examples == shop.task.splits["validation"].num_examples
+    few = replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, validation_cap=2))
+    assert bench.workshop("a", preset=few).validation_examples == 2
 
 
 def test_tasks_of_all_sizes_and_models_of_all_depths_are_trained_by_the_same_programs(plan_of) -> None:

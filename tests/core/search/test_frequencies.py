@@ -75,7 +75,8 @@ def plans() -> tuple[ChildPlan, ...]:
     """Returns the only child of each of 10,000 generations."""
     population = start(SYSTEM, "a")
     return tuple(
-        ask(population, SYSTEM, SPACE, num_children=1, structure=STRUCTURE, seed=seed)[0][0] for seed in range(CHILDREN)
+        ask(population, SYSTEM, SPACE, num_children=1, structure=STRUCTURE, seed=~seed)[0][0]
+        for seed in range(CHILDREN)
     )
 
 
@@ -95,7 +96,8 @@ def test_each_mutation_of_each_parent_happens_as_often_as_its_own_rate_says(pare
         # What was changed in a block that is removed at once does not count: half of the moves of num_layers.
         kept = 1 - rate(parent.model, "hp:num_layers", SPACE) / 2 if delta.endswith("_1") and ":enc" not in delta else 1
         assert_frequency(found[delta], len(mine), probability * kept, delta)
-        assert_frequency(found[f"mu:{delta}"], len(mine), probability, f"mu:{delta}")
+        mu = float(parent.model.hyperparameters["mu"])
+        assert_frequency(found[f"mu:{delta}"], len(mine), mu, f"mu:{delta}")
 
 
 def test_what_nobody_has_trained_yet_cannot_be_shared_and_so_is_no_matter_of_chance() -> None:
@@ -142,7 +144,7 @@ def test_preparation_moves_as_often_as_the_best_models_rates_say() -> None:
         values = Counter(plan.hyperparameters[name] for plan in plans())
         rates = Counter(plan.mutation_rates.get(delta, plan.hyperparameters["mu"]) for plan in plans())
         assert_frequency(CHILDREN - values.pop(expected), CHILDREN, probability, delta)
-        assert_frequency(CHILDREN - rates.pop(probability), CHILDREN, probability, f"mu:{delta}")
+        assert_frequency(CHILDREN - rates.pop(probability), CHILDREN, 0.2, f"mu:{delta}")
         for neighbours in (values, rates):  # up as often as down
             assert len(neighbours) == 2
             assert_frequency(min(neighbours.values()), sum(neighbours.values()), 0.5, delta)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from mu2net_core.search import ChildPlan, Holdings, Member, Preparation, SearchSpace, candidates, mutate, rate
+from mu2net_core.search.mutations import draw_preparation
 from mu2net_core.testing.building.systems import SampleStructure, sample_member, sample_ref
 
 MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
@@ -54,9 +56,33 @@ def test_each_mutation_is_applied_with_its_own_probability() -> None:
         # Values start in the middle of their lists, so that every hit shows; so do the rates, but for those clipped.
         sigma = (count * probability * (1 - probability)) ** 0.5
         assert abs(found[name] - count * probability) < 3 * sigma, name
-        clipped = 0.5 if probability == 0.3 else 1.0
-        expected = count * probability * clipped
-        assert abs(found[f"mu:{name}"] - expected) < 3 * (expected * (1 - probability * clipped)) ** 0.5, name
+        moves = 0.1 * (0.5 if probability == 0.3 else 1.0)  # mu, whatever the mutation's own rate is
+        assert abs(found[f"mu:{name}"] - count * moves) < 3 * (count * moves * (1 - moves)) ** 0.5, name
+
+
+def test_a_moved_rate_decides_already_for_the_child_that_moved_it() -> None:
+    space = replace(SPACE, values={**SPACE.values, "mu": (0.0, 0.5, 1.0)}, defaults={**SPACE.defaults, "mu": 1.0})
+    rates = dict.fromkeys(NAMES, 0.5)
+    of = sample_member(None, REFS, hyperparameters={**MIDDLE, "mu": 1.0}, mutation_rates=rates)  # every rate moves
+    rng, moved = Random(3), Counter[float]()
+    for seed in range(100):
+        plan = mutate(of, space, STRUCTURE, HOLDINGS, Preparation(), rng, seed)
+        told = {mutation.name for mutation in plan.mutations}
+        assert {name for name in NAMES if plan.mutation_rates[name] == 1.0} == told.intersection(NAMES)
+        moved.update(plan.mutation_rates.values())
+    assert set(moved) == {0.0, 1.0}
+
+
+def test_a_moved_rate_of_the_preparation_decides_already_for_the_generation_that_moved_it() -> None:
+    values = {"mu": (0.0, 0.5, 1.0), "hue": (0.0, 0.1, 0.2)}
+    space = SearchSpace(values=values, defaults={"mu": 1.0, "hue": 0.1})
+    leader = sample_member("a", REFS, hyperparameters={"mu": 1.0, "hue": 0.1}, mutation_rates={"hp:hue": 0.5}).model
+    rng, seen = Random(3), set[float]()
+    for _ in range(50):
+        drawn = draw_preparation(leader, space, rng)
+        assert (drawn.values["hue"] != 0.1) == (drawn.rates["hp:hue"] == 1.0)
+        seen.add(drawn.rates["hp:hue"])
+    assert seen == {0.0, 1.0}
 
 
 def test_mutations_are_drawn_independently() -> None:

@@ -2,8 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mu2net_core.objects import Costs, Scorer, System
-from mu2net_core.search import ChildPlan, Member, Population, SearchSpace, ask, best, start, tell
+from mu2net_core.objects import Costs, Scorer, System, encode, hash_bytes
+from mu2net_core.search import (
+    ChildPlan,
+    Member,
+    Population,
+    SearchSpace,
+    SearchState,
+    ask,
+    best,
+    plan_generation,
+    start,
+    tell,
+)
+from mu2net_core.search.population import rescored
 from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 SPACE = SearchSpace(
@@ -179,10 +191,10 @@ def test_a_recorded_search() -> None:
     plans, _ = asked(start(system, "a"), system, 4, seed=2024)
     told = [(plan.parent.model.task, [mutation.name for mutation in plan.mutations]) for plan in plans]
     assert told == [
-        ("a", ["mu:clone:embedding"]),
+        ("a", ["clone:embedding"]),
         ("a", []),
-        (None, ["mu:clone:embedding"]),
-        ("b", ["mu:clone:embedding"]),
+        (None, ["clone:embedding"]),
+        ("b", ["clone:embedding"]),
     ]
 
 
@@ -212,6 +224,36 @@ def test_a_model_scored_by_other_rules_is_scored_again() -> None:
     child = sample_member("a", [sample_ref("layer", "a")], score=0.5)
     leader = best(tell(start(system, "a", thrifty), [child], cap=9))
     assert leader == child
+
+
+def test_scores_are_by_what_layers_cost_now_and_manifests_stay_as_they_are() -> None:
+    thrifty = Scorer(factor=0.5, params_scale=10.0)
+    costs = Costs(params=10, accounted_params=5.0, flops=0)  # when another task used the layer, too
+    own = sample_member("a", [sample_ref("layer", "a")], score=0.8)
+    cheap = replace(own.model, costs=costs, scorer=thrifty, score=0.8 * 0.5**0.5)
+    own = Member(id=hash_bytes(encode(cheap)), model=cheap)
+    alone = SystemBuilder().root(ROOT).task("a", own).build()
+    shared = SystemBuilder().root(ROOT).task("a", own).task("b", sample_member("b", cheap.components)).build()
+    population = Population(task="a", members=(own,))
+    (same,) = rescored(population, shared, thrifty).members
+    assert same == own
+    (now,) = rescored(population, alone, thrifty).members
+    assert (now.model.score, now.model.costs) == (0.4, replace(costs, accounted_params=10.0))
+    assert now.id == hash_bytes(encode(now.manifest))
+    (again,) = rescored(rescored(population, alone, thrifty), shared, thrifty).members
+    assert (again.model, again.id) == (own.model, hash_bytes(encode(again.manifest)))
+
+
+def test_a_parents_score_is_by_what_layers_cost_now_when_children_are_planned() -> None:
+    thrifty = Scorer(factor=0.5, params_scale=10.0)
+    own = sample_member("a", [sample_ref("layer", "a")], score=0.8)
+    stale = replace(own.model, costs=Costs(params=10, accounted_params=1.0, flops=0), scorer=thrifty, score=0.79)
+    own = Member(id=own.id, model=stale)
+    system = SystemBuilder().root(ROOT).task("a", own).build()
+    state = SearchState(population=Population(task="a", members=(own,)), scorer=thrifty)
+    plans, after = plan_generation("mu2net-plus", state, system, SPACE, num_children=1, structure=STRUCTURE, seed=1)
+    assert [plan.parent.model.score for plan in plans] == [0.4]
+    assert [member.model.score for member in after.population.members] == [0.4]
 
 
 def test_only_the_best_stay_alive_and_the_newest_of_equals() -> None:

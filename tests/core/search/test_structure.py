@@ -67,33 +67,33 @@ def test_changes_of_structure_are_candidates_where_their_kind_is_enabled() -> No
 
 
 def test_a_change_of_structure_sets_its_hyperparameter_and_is_recorded() -> None:
-    plan = drawn(model(None, "own", rates=surely("add:adapter_1"), adapter_0=8))
-    assert plan.hyperparameters == {**SPACE.defaults, "adapter_0": 8, "adapter_1": 32}
+    plan = drawn(model(None, "own", rates=surely("add:adapter_1"), mu=0.0, adapter_0=8))
+    assert plan.hyperparameters == {**SPACE.defaults, "mu": 0.0, "adapter_0": 8, "adapter_1": 32}
     (change,) = [mutation for mutation in plan.mutations if not mutation.name.startswith("mu:")]
     assert change == Mutation(name="add:adapter_1", before=None, after=32)
 
 
 def test_growth_records_the_size_before() -> None:
     growing = replace(SPACE, structural=("mlp",))
-    parent = model(None, "own", rates=surely("grow:mlp_0") | {"grow:mlp_1": 0.0}, mlp_0=8)
+    parent = model(None, "own", rates=surely("grow:mlp_0") | {"grow:mlp_1": 0.0}, mu=0.0, mlp_0=8)
     assert Mutation(name="grow:mlp_0", before=8, after=16) in drawn(parent, growing).mutations
 
 
 def test_a_change_of_structure_has_a_rate_that_moves() -> None:
-    plan = drawn(model(None, "own", rates=surely("add:adapter_0", "add:adapter_1")))
-    assert {plan.mutation_rates[name] for name in ADAPTERS} <= {0.2, 1.0}
-    seeds = [drawn(model(None, "own", rates=surely("add:adapter_0")), seed=seed).mutation_rates for seed in range(20)]
-    assert {rates["add:adapter_0"] for rates in seeds} == {0.2, 1.0}
+    plans = [drawn(model(None, "own", rates=surely("add:adapter_0"), mu=1.0), seed=seed) for seed in range(20)]
+    assert {plan.mutation_rates["add:adapter_0"] for plan in plans} == {0.2, 1.0}
+    stays = drawn(model(None, "own", rates=surely("add:adapter_0"), mu=0.0))
+    assert stays.mutation_rates["add:adapter_0"] == 1.0
 
 
 def test_a_block_that_is_removed_takes_its_structure_along() -> None:
-    parent = model(None, "own", rates=surely("hp:num_layers", "add:adapter_0"), adapter_1=8)
+    parent = model(None, "own", rates=surely("hp:num_layers", "add:adapter_0"), mu=0.0, adapter_1=8)
     plan = next(plan for seed in range(20) if (plan := drawn(parent, seed=seed)).hyperparameters["num_layers"] == 1)
-    assert plan.hyperparameters == {**SPACE.defaults, "num_layers": 1, "adapter_0": 32}
+    assert plan.hyperparameters == {**SPACE.defaults, "mu": 0.0, "num_layers": 1, "adapter_0": 32}
 
 
 def test_what_was_added_to_a_block_removed_at_once_is_not_recorded() -> None:
-    parent = model(None, "own", rates=surely("hp:num_layers", *ADAPTERS))
+    parent = model(None, "own", rates=surely("hp:num_layers", *ADAPTERS), mu=0.0)
     plan = next(plan for seed in range(20) if (plan := drawn(parent, seed=seed)).hyperparameters["num_layers"] == 1)
     assert [m.name for m in plan.mutations if not m.name.startswith("mu:")] == ["add:adapter_0", "hp:num_layers"]
 
@@ -106,9 +106,9 @@ def asked(
 
 
 def test_children_of_a_generation_share_how_examples_are_prepared() -> None:
-    other = model("b", "other", image_size=32, hue=0.2, rates={"hp:hue": 1.0})
+    other = model("b", "other", image_size=32, hue=0.2, rates={"hp:hue": 1.0}, mu=0.0)
     seen, parents = set(), set()
-    for seed in range(40):
+    for seed in range(80):
         plans, _ = asked(model("a", "mine", rates={"hp:image_size": 0.2}), other, seed)
         (shared,) = {(plan.hyperparameters["image_size"], plan.hyperparameters["hue"]) for plan in plans}
         seen.add(shared)
@@ -125,7 +125,7 @@ def _rate(plan: ChildPlan, mutation: str) -> float:
 
 
 def test_each_child_records_how_its_own_parent_prepared_examples_otherwise() -> None:
-    best = model("a", "mine", image_size=64, rates={"hp:image_size": 0.0, "hp:hue": 0.0})
+    best = model("a", "mine", image_size=64, rates={"hp:image_size": 0.0, "hp:hue": 0.0}, mu=0.0)
     plans, _ = asked(best, model("b", "other", image_size=32), seed=3, num_children=12)
     for plan in plans:
         told = {mutation.name: mutation for mutation in plan.mutations}
