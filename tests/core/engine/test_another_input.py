@@ -16,13 +16,15 @@ from mu2net_core.engine.fitting import unfit_parent
 from mu2net_core.engine.generation import train_generation
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.training import Chunk
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, ModuleKind, Vocabulary, by_name
+from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, ModuleKind, VisionTransformer, Vocabulary, by_name
 from mu2net_core.nn.kinds import ClassToken, EncoderBlock, EncoderNorm, Head, PositionEmbedding
 from mu2net_core.objectives import Classify, Multilabel, Objective
-from mu2net_core.objects import LIMITS, Architecture, Classes, Labels, Model, Text
+from mu2net_core.objects import LIMITS, PREPARATION, Architecture, Classes, Labels, Model, Text
 from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.testing.building.plugins import offer
+from mu2net_core.testing.building.samples import sample_task
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 from mu2net_core.testing.conformance.families import FamilyTests
@@ -116,6 +118,7 @@ class TestWordFamily(FamilyTests):
 class TextModality(Modality):
     kind = "text"
     dtype = "int32"
+    preparation = frozenset({"lower_case"})
 
 
 @pytest.fixture(autouse=True)
@@ -222,7 +225,17 @@ def test_tasks_of_other_classes_and_a_test_need_no_further_program(plan_of) -> N
     assert len(told) == compiled[0]
 
 
-def test_where_absent_outputs_would_count_a_head_has_none(plan_of) -> None:
+def test_what_says_how_examples_are_prepared_is_shared_whatever_goes_in() -> None:
+    texts = workshop(Workbench(programs=Programs(family=FAMILY)))
+    assert texts.space.shared == {"lower_case"}
+    images = replace(texts, programs=Programs(family=VisionTransformer()), task=sample_task("a"))
+    assert images.space.shared == {"image_size", *PREPARATION}
+    assert texts.space.values == PRESET.space.values
+
+
+def test_where_absent_outputs_would_count_a_head_has_none(plan_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead: list[Chunk] = []
+    monkeypatch.setattr(Programs, "train_ahead", lambda _self, *args, objective: ahead.append(args[-1]))
     own = Workbench(programs=Programs(family=FAMILY))
     root = own.root(preset=PRESET)
     both = {
@@ -233,6 +246,7 @@ def test_where_absent_outputs_would_count_a_head_has_none(plan_of) -> None:
     }
     shop = workshop(own, splits=both, output=Labels(names=("a", "b")), metric="f1")
     (child,) = trained(shop, root, plan_of(root, ("words", "block_0"), learning_rate=1.0))
+    assert [(chunk.labels.shape[1:], chunk.labels.dtype) for chunk in ahead] == [((2,), np.uint8)]
     assert own.components[child.components[-1].id].params["kernel"].shape == (8, 2)
     assert measured(own, child, Multilabel(), both["validation"]) == pytest.approx(child.quality, abs=1e-3)
     assert child.quality > 0.8
