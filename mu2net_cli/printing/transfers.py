@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mu2net_cli.session import Session
     from mu2net_core.repo.remotes import Progress
 
-__all__ = ["Meter", "renewed_line", "transfer_progress"]
+__all__ = ["TransferMeter", "renewed_line", "transfer_progress"]
 
 _WINDOW_S = 10.0
 _EVERY_S = 5.0
@@ -24,7 +24,7 @@ _SURE_AFTER_S = 2.0
 
 
 @dataclass(slots=True)
-class Meter:
+class TransferMeter:
     """Turns progress into a line of text, with the rate of the last seconds and how long the rest takes at it.
 
     Attributes:
@@ -79,11 +79,11 @@ def transfer_progress(
     if session.quiet or not session.progress:
         yield None
     elif session.live:
-        meter = Meter(clock)
+        meter = TransferMeter(clock)
         with renewed_line(session) as show:
             yield lambda progress: show(meter.line(progress))
     else:
-        yield _plain(Meter(clock), clock)
+        yield _plain(TransferMeter(clock), clock)
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def renewed_line(session: Session) -> Iterator[Callable[[str], None]]:
         yield lambda text: live.update(Text(visible(text)))
 
 
-def _plain(meter: Meter, clock: Callable[[], float]) -> Callable[[Progress], None]:
+def _plain(meter: TransferMeter, clock: Callable[[], float]) -> Callable[[Progress], None]:
     """Returns what prints a line every few seconds: nothing of a short transfer."""
     printed = clock()
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from mu2net_cli.printing import render, transfers
-from mu2net_cli.printing.transfers import Meter, transfer_progress
+from mu2net_cli.printing.transfers import TransferMeter, transfer_progress
 from mu2net_cli.session import Session
 from mu2net_core.api.context import Context
 from mu2net_core.repo.remotes.reports import Progress
@@ -35,7 +35,7 @@ def progress(megabytes: float, total: float | None = None, objects: int = 3) -> 
 
 def test_a_line_says_how_far_how_fast_and_how_long() -> None:
     clock = Clock()
-    meter = Meter(clock)
+    meter = TransferMeter(clock)
     assert meter.line(progress(1, 100)) == "digits: 3 of 10 objects, 1.00MB of 100.00MB"
     clock.now = 5
     assert meter.line(progress(11, 100)) == "digits: 3 of 10 objects, 11.00MB of 100.00MB, 2.00MB/s, about 44 s left"
@@ -45,7 +45,7 @@ def test_a_line_says_how_far_how_fast_and_how_long() -> None:
 
 def test_only_the_last_seconds_count_for_the_rate() -> None:
     clock = Clock()
-    meter = Meter(clock)
+    meter = TransferMeter(clock)
     meter.line(progress(0, 100_000))
     for second in range(1, 40):
         clock.now = second
@@ -55,7 +55,7 @@ def test_only_the_last_seconds_count_for_the_rate() -> None:
 
 def test_without_a_total_there_is_no_time_left() -> None:
     clock = Clock()
-    meter = Meter(clock)
+    meter = TransferMeter(clock)
     meter.line(progress(1))
     clock.now = 4
     assert meter.line(progress(5)) == "digits: 3 objects, 5.00MB, 1.00MB/s"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
-from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.publish import Published, publish
 from mu2net_core.api.evolving.pushing import Pushed, Pusher
+from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings
-from mu2net_core.api.iterations.resume import Left, look, refuse
+from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
@@ -47,24 +47,24 @@ _AS_SET = EvolveOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class _Evolution:
     repo: Repository
     context: Context
     preset: Preset
     asked: EvolveOptions
     deadline_s: float | None
     on_event: Callable[[Event], None]
-    _labs: dict[str, Laboratory] = field(default_factory=dict)
+    _runners: dict[str, Runner] = field(default_factory=dict)
 
     def out_of_time(self) -> bool:
         return self.deadline_s is not None and time.monotonic() >= self.deadline_s
 
-    def lab(self, preset: Preset) -> Laboratory:
+    def runner(self, preset: Preset) -> Runner:
         """Returns where iterations of ``preset`` are run: one that was interrupted keeps its own settings."""
         key = repr(preset)
-        if key not in self._labs:
-            self._labs[key] = Laboratory.of(self.repo, self.context, preset, self.on_event)
-        return self._labs[key]
+        if key not in self._runners:
+            self._runners[key] = Runner.of(self.repo, self.context, preset, self.on_event)
+        return self._runners[key]
 
 
 def evolve(
@@ -105,7 +105,7 @@ def evolve(
     _check(tasks, system)
     unfinished = {} if options.restart else unfinished_of(repo, context, system, tasks, options)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
-    run = _Run(
+    run = _Evolution(
         repo=repo,
         context=context,
         preset=preset,
@@ -113,7 +113,7 @@ def evolve(
         deadline_s=deadline_s,
         on_event=on_event if pusher is None else pusher.after(on_event),
     )
-    run.lab(preset)  # settings that cannot be right show now
+    run.runner(preset)  # settings that cannot be right show now
     agenda = agenda_of(tasks, options.iterations, unfinished)
     if (plan := queued(agenda, unfinished)) is not None:
         on_event(plan)
@@ -132,7 +132,7 @@ def _check(tasks: Sequence[str], system: System) -> None:
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
 
 
-def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
+def _run_all(run: _Evolution, agenda: Sequence[str], seed: int) -> EvolveResult:
     """Runs one iteration after the other; raises what is wrong with the first task if none can be improved."""
     results, failed, pending = list[IterationResult](), dict[str, Mu2netError](), list(agenda)
     while pending and not (results and run.out_of_time()):
@@ -149,53 +149,53 @@ def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
     return EvolveResult(seed=seed, iterations=tuple(results), not_begun=tuple(pending), left_out=tuple(failed))
 
 
-def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
+def _iterate(run: _Evolution, name: str, seed: int) -> IterationResult:
     workspace = Workspace.of(run.repo, name)
     with workspace.lock(name):
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
         left = _left(run, workspace, head)
-        lab = run.lab(left.preset or run.preset)
-        usable = lab.parents.of(system, name)  # what cannot go on says so before data is read
-        state = left.state or _begin(run, lab, workspace, usable, head, seed)
-        shop = lab.open_shop(head, workspace)
+        runner = run.runner(left.preset or run.preset)
+        usable = runner.parents.of(system, name)  # what cannot go on says so before data is read
+        state = left.state or _begin(run, runner, workspace, usable, head, seed)
+        workshop = runner.workshop(head, workspace)
         state = run_iteration(
             state,
-            shop,
-            system=lambda: _newest(run, lab, name),
+            workshop,
+            system=lambda: _newest(run, runner, name),
             record=lambda seen: record_snapshot(run.repo, seen, name),
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
         )
-        outcome = _publish(run, lab, workspace, state, head)
-        result = result_of(lab, state, head.task, outcome, time.perf_counter() - began)
+        outcome = _publish(run, runner, workspace, state, head)
+        result = result_of(runner, state, head.task, outcome, time.perf_counter() - began)
     run.on_event(finished(result))
     return result
 
 
-def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
+def _publish(run: _Evolution, runner: Runner, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
     """Measures the best model on the test split, unless it was before, and moves the head to it."""
     winner = best(state.population)
     if winner is None:
-        raise _without_a_model(run, lab, workspace, state)
+        raise _without_a_model(run, runner, workspace, state)
     known = winner.model.test_quality
-    measured = lab.test(head, winner, workspace) if known is None else None
+    measured = runner.test(head, winner, workspace) if known is None else None
     test = measured.quality if measured is not None else known or 0.0
-    published = _end(run, lab, workspace, state, winner, test)
+    published = _end(run, runner, workspace, state, winner, test)
     tally = None if measured is None else measured.tally
     return Outcome(winner=winner, published=published, test=test, tally=tally)
 
 
 def _end(
-    run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, winner: Member | None, test: float
+    run: _Evolution, runner: Runner, workspace: Workspace, state: IterationState, winner: Member | None, test: float
 ) -> Published:
-    account, device = lab.account_of(state), lab.provenance["device"]
+    account, device = runner.account_of(state), runner.provenance["device"]
     return publish(run.repo, run.context, workspace, state, winner, test, account, device=device)
 
 
-def _without_a_model(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState) -> SearchError:
+def _without_a_model(run: _Evolution, runner: Runner, workspace: Workspace, state: IterationState) -> SearchError:
     """Records an iteration that came to nothing and returns its error; before its end it can still go on."""
     failed = f"None of the {state.counts.sampled} children of {state.task} trained to a finite loss"
     if state.generation < state.generations:
@@ -203,13 +203,13 @@ def _without_a_model(run: _Run, lab: Laboratory, workspace: Workspace, state: It
             f"{failed} before the time ran out, in {state.generation} of {state.generations} generations.",
             hint="The same command goes on with the others.",
         )
-    _end(run, lab, workspace, state, None, 0.0)
+    _end(run, runner, workspace, state, None, 0.0)
     return SearchError(
         f"{failed}.", hint="Run it again: another seed samples other learning rates, and --children N more of them."
     )
 
 
-def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
+def _left(run: _Evolution, workspace: Workspace, head: Head) -> Leftover:
     """Returns what goes on, if anything does; says under which settings, and what is dropped where that was asked."""
     name = head.task.name
     left = look(run.repo, workspace, head, run.asked)
@@ -217,10 +217,10 @@ def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
         if left.state is not None:
             dropped = left.state
             run.on_event(IterationDropped(task=name, iteration=dropped.iteration, generations=dropped.generation))
-        return Left(kind="none")
+        return Leftover(kind="none")
     refuse(run.context, {name: left}, run.asked)
     if left.kind != "ready" or left.preset is None:
-        return Left(kind="none")
+        return Leftover(kind="none")
     own, now = preset_values(left.preset), preset_values(run.preset)
     other = [
         f"{key} {own[key]} ({now[key]} now)" for key in sorted(own) if key not in _OPTIONS and own[key] != now[key]
@@ -230,8 +230,10 @@ def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
     return left
 
 
-def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
-    name, training = head.task.name, lab.preset.training
+def _begin(
+    run: _Evolution, runner: Runner, workspace: Workspace, system: System, head: Head, seed: int
+) -> IterationState:
+    name, training = head.task.name, runner.preset.training
     workspace.clear()
     return IterationState(
         task=name,
@@ -242,10 +244,17 @@ def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, hea
         seed=seed,
         generations=training.generations,
         children=training.children,
+<<<<<<< HEAD
         preset=lab.preset.name,
         changed=changed_settings(lab.preset),
         settings=lab.digest,
         search=lab.begin(system, name, head.commit_id, workspace),
+=======
+        preset=runner.preset.name,
+        changed=changed_settings(runner.preset),
+        settings=runner.digest,
+        search=runner.begin(system, name, head.commit_id),
+>>>>>>> w4/face
         started_at=run.context.timestamp(),
     )
 
@@ -256,14 +265,14 @@ def _head(system: System, name: str) -> Head:
     return system.heads[name]
 
 
-def _newest(run: _Run, lab: Laboratory, name: str) -> System:
+def _newest(run: _Evolution, runner: Runner, name: str) -> System:
     """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
     system = load_system(run.repo)
     _head(system, name)
-    return lab.parents.of(system, name)
+    return runner.parents.of(system, name)
 
 
-def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Left]) -> int:
+def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Leftover]) -> int:
     """Returns the seed of the first interrupted iteration, so that all goes on as it began; else a fresh one."""
     for left in unfinished.values():
         if left.state is not None:

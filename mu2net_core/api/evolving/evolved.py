@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.publish import Published
 from mu2net_core.api.evolving.pushing import Pushed
+from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.engine import IterationState, Tally, schedule_of
 from mu2net_core.events import IterationFinished, Schedule
 from mu2net_core.objects import Task
@@ -88,18 +88,18 @@ class Outcome:
     tally: Tally | None
 
 
-def result_of(lab: Laboratory, state: IterationState, task: Task, outcome: Outcome, wall_s: float) -> IterationResult:
+def result_of(runner: Runner, state: IterationState, task: Task, outcome: Outcome, wall_s: float) -> IterationResult:
     """Returns what an iteration on ``task`` came to."""
     model, tally = outcome.winner.model, outcome.tally
     label = None if tally is None else tally.only_label
-    num_examples, parts = task.splits["train"].num_examples, lab.programs.layout.batch_parts
+    num_examples, parts = task.splits["train"].num_examples, runner.programs.layout.batch_parts
     return IterationResult(
         task=state.task,
         iteration=state.iteration,
         seed=state.seed,
         generations=state.generations,
         done=state.generation,
-        schedule=schedule_of(num_examples, lab.preset.training, parts=parts),
+        schedule=schedule_of(num_examples, runner.preset.training, parts=parts),
         commit=outcome.published.commit_id,
         model=outcome.published.model_id or outcome.winner.id,
         validation=model.quality or 0.0,

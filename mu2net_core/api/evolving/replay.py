@@ -20,8 +20,8 @@ from mu2net_core.api.evolving.comparison import (
     outcome_of,
     surroundings,
 )
-from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.remembered import told
+from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.iterations.recorded import recorded_preset
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
@@ -101,9 +101,9 @@ def replay(
     _check_present(repo, commit_id, commit)
     preset = recorded_preset(run.preset, run.settings)
     _check_amount(commit_id, run, preset)
-    lab = Laboratory.of(repo, context, preset, on_event)
+    runner = Runner.of(repo, context, preset, on_event)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
-        state, now = _again(lab, Workspace.at(repo, Path(folder)), (commit, run, snapshot), on_event)
+        state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, snapshot), on_event)
     keep_bounded(repo, context)
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
@@ -122,7 +122,7 @@ def replay(
         now=now,
         step=step,
         steps=len(line),
-        differences=(*how_run(run, lab.account_of(state)), *surroundings(then, now), *differences, *children),
+        differences=(*how_run(run, runner.account_of(state)), *surroundings(then, now), *differences, *children),
         wall_s=time.perf_counter() - began,
     )
 
@@ -183,11 +183,11 @@ def _check_amount(commit_id: str, run: Run, preset: Preset) -> None:
 
 
 def _again(
-    lab: Laboratory, workspace: Workspace, what: tuple[Commit, Run, str], on_event: Callable[[Event], None]
+    runner: Runner, workspace: Workspace, what: tuple[Commit, Run, str], on_event: Callable[[Event], None]
 ) -> tuple[IterationState, Replayed]:
     """Returns the state after the last generation, and what came out, with the test split measured."""
     commit, run, snapshot = what
-    systems = _systems(lab, commit, run, snapshot)
+    systems = _systems(runner, commit, run, snapshot)
     first = next(systems)
     state = IterationState(
         task=commit.task,
@@ -198,14 +198,19 @@ def _again(
         seed=run.seed,
         generations=run.done,
         children=run.children,
+<<<<<<< HEAD
         settings=lab.digest,
         search=lab.begin(first, commit.task, commit.parents[0], workspace),
+=======
+        settings=runner.digest,
+        search=runner.begin(first, commit.task, commit.parents[0]),
+>>>>>>> w4/face
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]
     state = run_iteration(
         state,
-        lab.open_shop(head, workspace),
+        runner.workshop(head, workspace),
         system=lambda: next(systems),
         record=lambda _system: snapshot,
         checkpoint=lambda _state: None,
@@ -215,24 +220,24 @@ def _again(
     if winner is None:
         return state, Replayed(model=None, manifest=None, children=state.counts)
     if winner.model.is_retained:  # none was better than the one there was
-        return state, Replayed(model=winner.id, manifest=lab.repo.objects.model(winner.id), children=state.counts)
-    model = replace(winner.model, test_quality=lab.test(head, winner, workspace).quality)
+        return state, Replayed(model=winner.id, manifest=runner.repo.objects.model(winner.id), children=state.counts)
+    model = replace(winner.model, test_quality=runner.test(head, winner, workspace).quality)
     return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
 
 
-def _systems(lab: Laboratory, commit: Commit, run: Run, snapshot: str) -> Iterator[System]:
+def _systems(runner: Runner, commit: Commit, run: Run, snapshot: str) -> Iterator[System]:
     """Yields the system when the iteration began, and then as each generation saw it."""
     later = {seen.generation: seen.snapshot for seen in run.seen}
-    system = _system(lab, commit.task, snapshot)
+    system = _system(runner, commit.task, snapshot)
     yield system
     for generation in range(run.done):
         if generation in later:
-            system = _system(lab, commit.task, later[generation])
+            system = _system(runner, commit.task, later[generation])
         yield system
 
 
-def _system(lab: Laboratory, task: str, snapshot: str) -> System:
-    system = load_system_then(lab.repo, snapshot)
+def _system(runner: Runner, task: str, snapshot: str) -> System:
+    system = load_system_then(runner.repo, snapshot)
     if task not in system.heads:
         raise InvalidInputError(f"The snapshot {snapshot[:10]} has no task {task}: no iteration on it began there.")
-    return lab.parents.of(system, task)
+    return runner.parents.of(system, task)

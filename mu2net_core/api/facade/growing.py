@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mu2net_core.api.facade.held import Held
+from mu2net_core.api.facade.base import RepoBase
 from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Growing"]
 
 
-class Growing(Held):
+class Growing(RepoBase):
     """Grow it."""
 
     def add_root(

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mu2net_core.api.facade.held import Held
+from mu2net_core.api.facade.base import RepoBase
 
 if TYPE_CHECKING:
     from mu2net_core.api.looking.ancestry import Ancestry
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Looking"]
 
 
-class Looking(Held):
+class Looking(RepoBase):
     """Look at it, and use its models."""
 
     def tasks(self, *, removed: bool = False) -> tuple[TaskInfo, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mu2net_core.api.facade.held import Held
+from mu2net_core.api.facade.base import RepoBase
 
 if TYPE_CHECKING:
     from mu2net_core.api.sharing.check_remote import RemoteCheck
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Sharing"]
 
 
-class Sharing(Held):
+class Sharing(RepoBase):
     """Share it."""
 
     def add_remote(

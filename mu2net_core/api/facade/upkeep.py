@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mu2net_core.api.facade.held import Held
+from mu2net_core.api.facade.base import RepoBase
 from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Upkeep"]
 
 
-class Upkeep(Held):
+class Upkeep(RepoBase):
     """Keep it healthy."""
 
     def config(self, key: str) -> Setting:

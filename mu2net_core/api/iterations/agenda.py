@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.options import EvolveOptions
-from mu2net_core.api.iterations.resume import Left, look, refuse
+from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.events import IterationsQueued
 from mu2net_core.objects import System
@@ -17,7 +17,7 @@ __all__ = ["agenda_of", "queued", "unfinished_of"]
 
 def unfinished_of(
     repo: Repository, context: Context, system: System, tasks: Sequence[str], asked: EvolveOptions
-) -> dict[str, Left]:
+) -> dict[str, Leftover]:
     """Returns what is left of an iteration of each of ``tasks`` that will go on.
 
     Raises:
@@ -31,13 +31,13 @@ def unfinished_of(
     return {name: left for name, left in lefts.items() if left.kind == "ready"}
 
 
-def agenda_of(tasks: Sequence[str], iterations: int, unfinished: Mapping[str, Left]) -> tuple[str, ...]:
+def agenda_of(tasks: Sequence[str], iterations: int, unfinished: Mapping[str, Leftover]) -> tuple[str, ...]:
     """Returns the tasks to improve, one after the other: each as often as asked, the unfinished ones first."""
     first = (*(name for name in tasks if name in unfinished), *(name for name in tasks if name not in unfinished))
     return (*first, *(name for _ in range(iterations - 1) for name in tasks))
 
 
-def queued(agenda: Sequence[str], unfinished: Mapping[str, Left]) -> IterationsQueued | None:
+def queued(agenda: Sequence[str], unfinished: Mapping[str, Leftover]) -> IterationsQueued | None:
     """Returns what is to come, in order, if something goes on and that is not all there is to do."""
     count = len(unfinished)
     if not 0 < count < len(agenda):

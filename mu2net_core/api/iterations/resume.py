@@ -27,11 +27,11 @@ from mu2net_core.objects import Head
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 
-__all__ = ["Left", "look", "refuse"]
+__all__ = ["Leftover", "look", "refuse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Leftover:
     """What an earlier process left of an iteration.
 
     Attributes:
@@ -53,7 +53,7 @@ class Left:
         return self.kind in {"other", "stuck"}
 
 
-def look(repo: Repository, workspace: Workspace, head: Head, asked: EvolveOptions) -> Left:
+def look(repo: Repository, workspace: Workspace, head: Head, asked: EvolveOptions) -> Leftover:
     """Returns what is left of an iteration of a task, and whether it can go on; changes nothing.
 
     More generations than it began with can be asked for: each of them depends on those before it alone.
@@ -67,28 +67,28 @@ def look(repo: Repository, workspace: Workspace, head: Head, asked: EvolveOption
     try:
         state = workspace.load()
     except CorruptObjectError as exc:
-        return Left(kind="stuck", reason=exc.message)
+        return Leftover(kind="stuck", reason=exc.message)
     if state is None:
-        return Left(kind="none")
+        return Leftover(kind="none")
     if is_published(repo, state):
-        return Left(kind="published", state=state)
+        return Leftover(kind="published", state=state)
     stuck = why_stuck(repo, state, head.commit_id, head.commit.task_id)
-    return _as_asked(state, asked) if stuck is None else Left(kind="stuck", state=state, reason=stuck)
+    return _as_asked(state, asked) if stuck is None else Leftover(kind="stuck", state=state, reason=stuck)
 
 
-def _as_asked(state: IterationState, asked: EvolveOptions) -> Left:
+def _as_asked(state: IterationState, asked: EvolveOptions) -> Leftover:
     """Returns whether a state goes on under the settings it began with, and as asked."""
     try:
         preset = recorded_preset(state.preset, state.changed)
     except (NotFoundError, InvalidInputError) as exc:
-        return Left(kind="stuck", state=state, reason=f"this version of mu2net lacks its settings: {exc.message}")
+        return Leftover(kind="stuck", state=state, reason=f"this version of mu2net lacks its settings: {exc.message}")
     if digest_of(preset) != state.settings:
-        return Left(kind="stuck", state=state, reason="this version of mu2net has another preset of that name")
+        return Leftover(kind="stuck", state=state, reason="this version of mu2net has another preset of that name")
     reason = _difference(state, preset, asked)
-    return _grown(state, preset, asked) if reason is None else Left(kind="other", state=state, reason=reason)
+    return _grown(state, preset, asked) if reason is None else Leftover(kind="other", state=state, reason=reason)
 
 
-def refuse(context: Context, lefts: Mapping[str, Left], asked: EvolveOptions) -> None:
+def refuse(context: Context, lefts: Mapping[str, Leftover], asked: EvolveOptions) -> None:
     """Raises if unfinished iterations, by task, cannot go on as asked; says how to go on, and how to drop them.
 
     Raises:
@@ -106,7 +106,7 @@ def refuse(context: Context, lefts: Mapping[str, Left], asked: EvolveOptions) ->
     )
 
 
-def _refusal(task: str, left: Left) -> str:
+def _refusal(task: str, left: Leftover) -> str:
     why = "began otherwise" if left.kind == "other" else "cannot go on"
     what = f"The unfinished iteration of {task}"
     if left.state is not None:
@@ -133,10 +133,10 @@ def _difference(state: IterationState, preset: Preset, asked: EvolveOptions) -> 
     return "; ".join(changed) or None
 
 
-def _grown(state: IterationState, preset: Preset, asked: EvolveOptions) -> Left:
+def _grown(state: IterationState, preset: Preset, asked: EvolveOptions) -> Leftover:
     """Returns what goes on: with more generations, if they are asked for, as if it had begun with them."""
     if asked.generations is None or asked.generations == state.generations:
-        return Left(kind="ready", state=state, preset=preset)
+        return Leftover(kind="ready", state=state, preset=preset)
     preset = replace(preset, training=replace(preset.training, generations=asked.generations))
     state = replace(state, generations=asked.generations, changed=changed_settings(preset), settings=digest_of(preset))
-    return Left(kind="ready", state=state, preset=preset)
+    return Leftover(kind="ready", state=state, preset=preset)

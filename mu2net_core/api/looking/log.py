@@ -16,9 +16,9 @@ from mu2net_core.presets import PRESETS
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import History, How, Past
 
-__all__ = ["Event", "HowRun", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
+__all__ = ["CommitKind", "HowRun", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
 
-Event = Literal["add", "iteration", "merge", "purge", "remove", "reset"]
+CommitKind = Literal["add", "iteration", "merge", "purge", "remove", "reset"]
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?)( ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -72,7 +72,7 @@ class LogEntry:
 
     commit: str
     task: str
-    event: Event
+    event: CommitKind
     iteration: int
     model: str | None
     validation: float | None
@@ -138,7 +138,7 @@ def log_entry(repo: Repository, oid: str) -> LogEntry:
     return _entry(history, history.past(oid))
 
 
-def event_of(commit: Commit | Past) -> Event:
+def event_of(commit: Commit | Past) -> CommitKind:
     """Returns what a commit did."""
     if commit.reset_to is not None:
         return "reset"

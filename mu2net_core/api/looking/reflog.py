@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mu2net_core.api.looking.log import Event, event_of
+from mu2net_core.api.looking.log import CommitKind, event_of
 from mu2net_core.api.looking.names import task_head
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Agent
@@ -40,7 +40,7 @@ class ReflogEntry:
     number: int
     commit: str
     state: Literal["kept", "set-aside", "purged", "missing"] = "kept"
-    event: Event | None = None
+    event: CommitKind | None = None
     model: str | None = None
     finished_at: str | None = None
     agent: Agent | None = None

@@ -10,7 +10,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.publish import move_head
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import digest_of, recorded_preset
-from mu2net_core.api.iterations.resume import Left, look, refuse
+from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
@@ -55,13 +55,13 @@ def head_of(repo: Repository) -> Head:
     return load_system(repo).heads["a"]
 
 
-def found(workspace: Workspace, **asked: int) -> Left:
+def found(workspace: Workspace, **asked: int) -> Leftover:
     return look(workspace.repo, workspace, head_of(workspace.repo), EvolveOptions(**asked))
 
 
 def test_nothing_is_left_where_nothing_was_begun(workspace: Workspace) -> None:
     workspace.clear()
-    assert found(workspace) == Left(kind="none")
+    assert found(workspace) == Leftover(kind="none")
 
 
 @pytest.mark.parametrize("asked", [{}, {"seed": 7}, {"generations": 2, "children": 3, "validations": 4}])
@@ -69,7 +69,7 @@ def test_what_was_interrupted_goes_on_under_the_settings_it_began_with(
     workspace: Workspace, asked: dict[str, int]
 ) -> None:
     left = found(workspace, **asked)
-    assert left == Left(kind="ready", state=workspace.load(), preset=PRESET)
+    assert left == Leftover(kind="ready", state=workspace.load(), preset=PRESET)
     assert left.preset is not None
     assert left.preset.training.batch_size == 16
 

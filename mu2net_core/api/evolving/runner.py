@@ -24,11 +24,11 @@ from mu2net_core.repo.history import granted_rule
 from mu2net_core.scoring import SCORERS
 from mu2net_core.search import METHODS, Member, SearchState, measured_as, rescored, start
 
-__all__ = ["Laboratory"]
+__all__ = ["Runner"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laboratory:
+class Runner:
     """Where iterations are run, one after the other.
 
     Attributes:
@@ -48,7 +48,7 @@ class Laboratory:
     provenance: Mapping[str, str]
 
     @classmethod
-    def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Laboratory:
+    def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Runner:
         """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
         METHODS.load(preset.training.method)  # what is not installed shows now
         SCORERS.load(preset.scorer.name)
@@ -94,8 +94,8 @@ class Laboratory:
             population=rescored(replace(population, members=members), system, scorer), scorer=scorer, before=before
         )
 
-    def open_shop(self, head: Head, workspace: Workspace) -> Workshop:
-        """Returns the workshop for the task of ``head``; trained arrays go to a workspace.
+    def workshop(self, head: Head, workspace: Workspace) -> Workshop:
+        """Returns what trains children for the task of ``head``; trained arrays go to a workspace.
 
         Raises:
             DataError: the examples are missing, or are not those of the task.

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from mu2net_core.api.context import Context
     from mu2net_core.repo import Repository
 
-__all__ = ["Held"]
+__all__ = ["RepoBase"]
 
 
-class Held:
+class RepoBase:
     """An open repository, and the context its methods work in.
 
     Attributes:
