@@ -66,4 +66,5 @@ class _Pooling(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = nn.gelu(group_norm(x.shape[-1], dtype=self.dtype, name="norm_tokens")(x))
-        return nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm_mean")(jnp.mean(x, axis=1))
+        pooled: jax.Array = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm_mean")(jnp.mean(x, axis=1))
+        return pooled
