@@ -16,7 +16,7 @@ from .formats import endings
 from .images import Picture, decode_whole, fit, read_image, read_picture
 from .labels import checked_label
 from .load import load_split, open_split
-from .modality import MODALITIES, Change, Modality, modality_of
+from .modality import MODALITIES, Change, Modality, Survey, modality_of
 from .notices import Notices
 from .places import mistyped, place_of
 from .resident import Resident, shuffled_places
@@ -42,6 +42,7 @@ __all__ = [
     "SourceInfo",
     "Stored",
     "StoredExamples",
+    "Survey",
     "ValueRange",
     "absolute_uri",
     "check_digits",

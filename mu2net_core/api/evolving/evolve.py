@@ -244,17 +244,10 @@ def _begin(
         seed=seed,
         generations=training.generations,
         children=training.children,
-<<<<<<< HEAD
-        preset=lab.preset.name,
-        changed=changed_settings(lab.preset),
-        settings=lab.digest,
-        search=lab.begin(system, name, head.commit_id, workspace),
-=======
         preset=runner.preset.name,
         changed=changed_settings(runner.preset),
         settings=runner.digest,
-        search=runner.begin(system, name, head.commit_id),
->>>>>>> w4/face
+        search=runner.begin(system, name, head.commit_id, workspace),
         started_at=run.context.timestamp(),
     )
 

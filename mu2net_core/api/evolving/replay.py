@@ -198,13 +198,8 @@ def _again(
         seed=run.seed,
         generations=run.done,
         children=run.children,
-<<<<<<< HEAD
-        settings=lab.digest,
-        search=lab.begin(first, commit.task, commit.parents[0], workspace),
-=======
         settings=runner.digest,
-        search=runner.begin(first, commit.task, commit.parents[0]),
->>>>>>> w4/face
+        search=runner.begin(first, commit.task, commit.parents[0], workspace),
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]
