@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mu2net_core.objects import Costs, Scorer, System, encode, hash_bytes
+from mu2net_core.objects import MOST_TRIALS, Costs, Model, Scorer, System, Trial, encode, hash_bytes
+from mu2net_core.scoring import score
 from mu2net_core.search import (
     ChildPlan,
     Member,
@@ -11,11 +12,14 @@ from mu2net_core.search import (
     SearchState,
     ask,
     best,
+    is_better,
     plan_generation,
+    rescored,
     start,
+    taken_in,
     tell,
 )
-from mu2net_core.search.population import rescored
+from mu2net_core.search.population import QUALITY_ONLY
 from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 SPACE = SearchSpace(
@@ -289,3 +293,27 @@ def test_who_left_the_population_stays_in_the_lineage_of_those_in_it() -> None:
     fourth = child("fourth", third, 0.6)
     assert tell(population, [fourth], cap=1).past == (first, second, third)
     assert tell(population, [child("other", ROOT, 0.6)], cap=1).past == ()
+
+
+def test_a_model_is_better_only_if_its_score_by_the_same_rule_is_higher() -> None:
+    costs = Costs(params=10, accounted_params=10.0, flops=0)
+    thrifty = Scorer(factor=0.5, params_scale=10.0)
+
+    def scored(quality: float, scorer: Scorer = QUALITY_ONLY) -> Model:
+        model = sample_member("a", [sample_ref("layer", "a")], score=quality).model
+        return replace(model, costs=costs, scorer=scorer, score=score(quality, costs, scorer))
+
+    assert is_better(scored(0.6), None)
+    assert is_better(scored(0.6), scored(0.5))
+    assert not is_better(scored(0.5), scored(0.5))
+    assert not is_better(scored(0.4), scored(0.5))
+    assert is_better(scored(0.6, thrifty), scored(0.5))  # .3 against .25, though that says .5
+    assert is_better(replace(scored(0.4), scorer=None), scored(0.5))  # nothing says that it is not
+
+
+def test_only_the_newest_trials_are_kept_in_mind() -> None:
+    trials = [
+        Trial(values={"n": n}, parent="f" * 64, outcome="score", score=0.5, cost=0.0) for n in range(MOST_TRIALS + 2)
+    ]
+    state = taken_in(SearchState(population=Population(task="a")), trials[:-1], [], cap=3)
+    assert taken_in(state, trials[-1:], [], cap=3).trials == tuple(trials[2:])
