@@ -84,12 +84,13 @@ class Supply:
         batch_bytes = self.cycle.batch * int(np.prod(made.shape)) * made.dtype.itemsize
         return int(min(max(_CHUNK_BYTES // batch_bytes, 1), _MOST_STEPS))
 
-    def promise(self) -> Chunk:
-        """Returns what stands for the chunk of a dispatch, for compiling ahead."""
+    def promise(self, label: tuple[tuple[int, ...], str]) -> Chunk:
+        """Returns what stands for the chunk of a dispatch, for compiling ahead; ``label`` is what an example has."""
+        shape, dtype = label
         made, count, promise = self._made, self.most_steps * self.cycle.batch, self.programs.placement.promise
         return Chunk(
             inputs=promise((count, *made.shape), made.dtype),  # type: ignore[arg-type]
-            labels=promise((count,), np.dtype(np.int32)),  # type: ignore[arg-type]
+            labels=promise((count, *shape), np.dtype(dtype)),  # type: ignore[arg-type]
             steps=promise((), np.dtype(np.int32)),  # type: ignore[arg-type]
             variant=promise((), np.dtype(np.int32)),  # type: ignore[arg-type]
             clip_norm=promise((), np.dtype(np.float32)),  # type: ignore[arg-type]

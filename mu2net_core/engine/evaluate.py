@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from math import sqrt
 from operator import add as add_numbers
 
@@ -104,18 +105,17 @@ def tallied(objective: Objective, outputs: jax.Array | np.ndarray, labels: np.nd
 
 def measure(model: LoadedModel, objective: Objective, feed: Feed) -> Measured:
     """Returns what a model is worth on a split, exact whatever the batch; memory is that of one batch."""
-    sums: Sums | None = None
-    found: Tally | None = None
+    sums, counted = list[Sums](), list[Tally]()
     for examples, outputs in model.over(feed):
         labels = np.asarray(examples.labels)
-        part, _ = tallied(objective, outputs, labels)
-        sums = part if sums is None else add(sums, part)
+        sums.append(tallied(objective, outputs, labels)[0])
         if isinstance(objective, Classify):
-            counted = _tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1])
-            found = counted if found is None else found.plus(counted)
-    if sums is None:
+            counted.append(_tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1]))
+    if not sums:
         raise InternalError("A split without examples cannot be measured.")
-    return Measured(quality=float(objective.quality(sums)), tally=found)
+    return Measured(
+        quality=float(objective.quality(reduce(add, sums))), tally=reduce(Tally.plus, counted) if counted else None
+    )
 
 
 def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
@@ -132,8 +132,8 @@ def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
 def probabilities(model: LoadedModel, objective: Classify, images: np.ndarray) -> np.ndarray:
     """Returns float32 [N, C]: for each of the images uint8 [N, H, W, 3], N > 0, the probability of each class."""
     chances = [
-        np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
-        for examples, outputs in model.over_images(images)
+        np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(part)]
+        for part, outputs in model.over_images(images)
     ]
     return np.concatenate(chances)
 

@@ -82,23 +82,22 @@ class LoadedModel:
         """E: how many examples go through it at once."""
         return self.programs.evaluation_batch(self.specs)
 
-    def forward(self, examples: Examples) -> jax.Array:
-        """Returns float32 [E, C]: what comes out for up to E examples, those that are padding included."""
-        inputs = hold(examples, self.batch, self.programs).inputs
+    def forward(self, images: np.ndarray) -> jax.Array:
+        """Returns float32 [E, C]: what comes out for [M, ...], up to E examples, those that are padding included."""
+        inputs = hold(images, self.batch, self.programs)
         outputs = self.programs.activations(self.slots, self.row, inputs)
         return outputs[..., : self.programs.family.num_outputs(self.specs)]
 
     def over(self, feed: Feed) -> Iterator[tuple[Examples, jax.Array]]:
         """Yields all examples of a split in order, a batch at a time, and what comes out of each; one is in memory."""
         for examples in feed.in_order(chunk=self.batch):
-            yield examples, self.forward(examples)
+            yield examples, self.forward(examples.images)
 
-    def over_images(self, images: np.ndarray) -> Iterator[tuple[Examples, jax.Array]]:
+    def over_images(self, images: np.ndarray) -> Iterator[tuple[np.ndarray, jax.Array]]:
         """Yields likewise for images uint8 [N, H, W, 3] that have no labels."""
         for begin in range(0, len(images), self.batch):
             part = images[begin : begin + self.batch]
-            examples = Examples(images=part, labels=np.zeros(len(part), np.int32))
-            yield examples, self.forward(examples)
+            yield part, self.forward(part)
 
 
 def precision_of(model: Model) -> Precision:

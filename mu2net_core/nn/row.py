@@ -7,7 +7,6 @@ part is given too. ``B`` is the batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import jax
@@ -53,7 +52,7 @@ def run(
         kind = kind_of(kinds, spec)
         dtype = jnp.dtype("float32" if kind.in_float32 else precision)
         there = present[index] if present is not None and kind.may_be_absent else None
-        x = _applied(layer, x, there, kind=kind, spec=replace(spec, name=spec.kind), dtype=dtype, first_only=first_only)
+        x = _applied(layer, x, there, kind=kind, spec=spec.nameless, dtype=dtype, first_only=first_only)
         if first_only:
             x = x[:, 0]
     return x
@@ -95,9 +94,10 @@ def _applied(
 ) -> jax.Array:
     """Returns what a layer makes of ``x``, if it is there: traced and differentiated once for all that are alike."""
     run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
-    return (
-        run(params, x) if present is None else jax.lax.cond(present, run, partial(_passed_on, dtype=dtype), params, x)
-    )
+    if present is None:
+        return run(params, x)
+    given: jax.Array = jax.lax.cond(present, run, partial(_passed_on, dtype=dtype), params, x)
+    return given
 
 
 def _passed_on(params: Params, x: jax.Array, *, dtype: jnp.dtype) -> jax.Array:

@@ -24,17 +24,20 @@ class Objective(Protocol):
 
     ignores_absent: ClassVar[bool]
 
+    def label(self, num_outputs: int) -> tuple[tuple[int, ...], str]:
+        """Returns shape and number type of the label of one example, for models of so many outputs."""
+        ...
+
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         """Returns float32 [N]: the loss of each example, finite if its outputs [N, C] are; traced by JAX."""
         ...
 
-    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+    def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns what quality is made of, summed over examples.
 
         Args:
             outputs: float32 [..., N, C].
             labels: of the N examples, as the objective has them.
-            weights: [N], 1 for what counts and 0 for padding; None if all count.
         """
         ...
 

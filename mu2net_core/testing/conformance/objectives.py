@@ -51,6 +51,10 @@ class ObjectiveCase:
 class ObjectiveTests:
     """The contract of ``mu2net_core.objectives.Objective``, one behaviour a test."""
 
+    def test_labels_are_what_it_says_of_them(self, case: ObjectiveCase) -> None:
+        shape, dtype = case.objective.label(case.outputs.shape[1])
+        assert (case.labels.shape[1:], case.labels.dtype) == (shape, np.dtype(dtype))
+
     def test_the_loss_has_one_finite_number_an_example_also_where_outputs_are_extreme(
         self, case: ObjectiveCase
     ) -> None:
@@ -89,15 +93,6 @@ class ObjectiveTests:
     def test_the_order_of_examples_does_not_count(self, case: ObjectiveCase) -> None:
         other = case.objective.tally(case.outputs[::-1], case.labels[::-1])
         _assert_same(other, case.objective.tally(case.outputs, case.labels))
-
-    def test_padding_counts_nothing_whatever_it_comes_to(self, case: ObjectiveCase) -> None:
-        tally, count = case.objective.tally, len(case.labels)
-        weights = np.concatenate([np.ones(count), np.zeros(3)])
-        labels = np.concatenate([case.labels, case.labels[:3]])
-        for padding in (case.best[:3], case.worst[:3], np.full_like(case.best[:3], np.nan)):
-            padded = tally(np.concatenate([case.outputs, padding]), labels, weights)
-            _assert_same(padded, tally(case.outputs, case.labels))
-        _assert_same(tally(case.outputs, case.labels, np.ones(count)), tally(case.outputs, case.labels))
 
     def test_models_side_by_side_are_tallied_each_for_itself(self, case: ObjectiveCase) -> None:
         several = (case.outputs, case.best, case.worst)
