@@ -171,7 +171,8 @@ class Trainer:
         momentum = tuple({} if row.is_own and not slot.trainable else alike(slot) for slot in row.slots)
         state = (params, momentum, promise((), "int32"))
         shape = row.shape(together=count > 1)
-        programs.train_ahead(executor, shape, state, own, supply.promise(), objective=self.objective)  # type: ignore[arg-type]
+        chunk = supply.promise()
+        programs.train_ahead(executor, shape, state, own, chunk, objective=self.objective)  # type: ignore[arg-type]
 
     def frozen_part(self, blueprint: Blueprint) -> Frozen:
         """Returns the part of a child below its gradient boundary."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from math import sqrt
 from operator import add as add_numbers
 
@@ -107,18 +108,17 @@ def measure(model: LoadedModel, objective: Objective, feed: Feed, *, limit: int 
 
     It is exact whatever the batch; memory is that of one batch.
     """
-    sums: Sums | None = None
-    found: Tally | None = None
+    sums, counted = list[Sums](), list[Tally]()
     for examples, outputs in model.over(feed, limit=limit):
         labels = np.asarray(examples.labels)
-        part, _ = tallied(objective, outputs, labels)
-        sums = part if sums is None else add(sums, part)
+        sums.append(tallied(objective, outputs, labels)[0])
         if isinstance(objective, Classify):
-            counted = _tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1])
-            found = counted if found is None else found.plus(counted)
-    if sums is None:
+            counted.append(_tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1]))
+    if not sums:
         raise InternalError("A split without examples cannot be measured.")
-    return Measured(quality=float(objective.quality(sums)), tally=found)
+    return Measured(
+        quality=float(objective.quality(reduce(add, sums))), tally=reduce(Tally.plus, counted) if counted else None
+    )
 
 
 def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
@@ -135,8 +135,8 @@ def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
 def probabilities(model: LoadedModel, objective: Classify, inputs: np.ndarray) -> np.ndarray:
     """Returns float32 [N, C]: for each of the inputs [N, ...], N > 0, the probability of each class."""
     chances = [
-        np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
-        for examples, outputs in model.over_inputs(inputs)
+        np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(part)]
+        for part, outputs in model.over_inputs(inputs)
     ]
     return np.concatenate(chances)
 

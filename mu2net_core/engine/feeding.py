@@ -170,15 +170,15 @@ class SizedData:
     def _make(self, frozen: Frozen, programs: Programs) -> Made:
         outputs, labels = [], []
         for examples in self.train.in_order(chunk=frozen.batch):
-            made = through(frozen, hold(examples, frozen.batch, programs).inputs, programs)
+            made = through(frozen, hold(examples.inputs, frozen.batch, programs), programs)
             outputs.append(np.asarray(made)[: len(examples)])
             labels.append(examples.labels)
         return Made(inputs=np.concatenate(outputs), labels=np.concatenate(labels))
 
     def _read(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
         for examples in self.validation.in_order(chunk=frozen.batch, limit=self.num_validation):
-            held = hold(examples, frozen.batch, programs)
-            yield Held(inputs=through(frozen, held.inputs, programs), labels=held.labels)
+            inputs = through(frozen, hold(examples.inputs, frozen.batch, programs), programs)
+            yield Held(inputs=inputs, labels=np.asarray(examples.labels))
 
     def _keep(self, key: tuple[Any, ...], size_bytes: int, make: Callable[[], Any]) -> Any:
         """Returns what ``make`` made, now or before; None if it is too large. What was kept longest gives way."""
@@ -207,10 +207,9 @@ def through(frozen: Frozen, inputs: jax.Array, programs: Programs) -> jax.Array:
     return programs.placement.put(programs.activations(frozen.specs, frozen.row(), inputs, above=frozen.above))
 
 
-def hold(examples: Examples, batch: int, programs: Programs) -> Held:
-    """Returns examples on the device, padded to ``batch``."""
-    inputs = programs.placement.put(extended(examples.inputs, batch))
-    return Held(inputs=inputs, labels=np.asarray(examples.labels))
+def hold(inputs: np.ndarray, batch: int, programs: Programs) -> jax.Array:
+    """Returns what examples are, [M, ...], on the device, padded to ``batch``."""
+    return programs.placement.put(extended(inputs, batch))
 
 
 def extended(array: np.ndarray, size: int) -> np.ndarray:

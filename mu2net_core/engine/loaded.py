@@ -82,9 +82,9 @@ class LoadedModel:
         """E: how many examples go through it at once."""
         return self.programs.evaluation_batch(self.specs)
 
-    def forward(self, examples: Examples) -> jax.Array:
-        """Returns float32 [E, C]: what comes out for up to E examples, those that are padding included."""
-        inputs = hold(examples, self.batch, self.programs).inputs
+    def forward(self, images: np.ndarray) -> jax.Array:
+        """Returns float32 [E, C]: what comes out for [M, ...], up to E examples, those that are padding included."""
+        inputs = hold(images, self.batch, self.programs)
         outputs = self.programs.activations(self.slots, self.row, inputs)
         return outputs[..., : self.programs.family.num_outputs(self.specs)]
 
@@ -94,14 +94,13 @@ class LoadedModel:
         One batch is in memory.
         """
         for examples in feed.in_order(chunk=self.batch, limit=limit):
-            yield examples, self.forward(examples)
+            yield examples, self.forward(examples.inputs)
 
-    def over_inputs(self, inputs: np.ndarray) -> Iterator[tuple[Examples, jax.Array]]:
+    def over_inputs(self, inputs: np.ndarray) -> Iterator[tuple[np.ndarray, jax.Array]]:
         """Yields likewise for inputs [N, ...], as the model takes them, that have no labels."""
         for begin in range(0, len(inputs), self.batch):
             part = inputs[begin : begin + self.batch]
-            examples = Examples(inputs=part, labels=np.zeros(len(part), np.int32))
-            yield examples, self.forward(examples)
+            yield part, self.forward(part)
 
 
 def precision_of(model: Model) -> Precision:

@@ -7,6 +7,7 @@ them); those fix ``nesterov`` and the schedule's lengths when the program is bui
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -77,16 +78,30 @@ def sgd_step(
         trainable: bools for the top of the trees; where one is false nothing moves, and no gradient counts.
     """
     moves = jax.tree.broadcast(trainable, params)
-    squares = jax.tree.map(lambda g, on: jnp.where(on, jnp.sum(jnp.square(g)), 0.0), gradients, moves)
-    norm = jnp.sqrt(sum(jax.tree.leaves(squares)))
+    norm = jnp.sqrt(sum(jax.tree.leaves(jax.tree.map(_square, gradients, moves))))
     scale = jnp.minimum(1.0, clip_norm / (norm + 1e-12))
+    move = partial(_moved, scale=scale, rate=rate, settings=settings)
+    pairs = jax.tree.map(move, params, gradients, momentum, moves)
+    moved, carried = jax.tree.transpose(jax.tree.structure(params), jax.tree.structure((0, 0)), pairs)
+    return moved, carried
 
-    def carry(g: jax.Array, m: jax.Array, on: jax.Array) -> jax.Array:
-        return jnp.where(on, g * scale + settings.momentum * m, m)
 
-    def move(p: jax.Array, g: jax.Array, m: jax.Array, on: jax.Array) -> jax.Array:
-        update = jnp.where(settings.nesterov > 0, g * scale + settings.momentum * m, m)
-        return jnp.where(on, p - rate * update, p)
+@jax.jit  # as a function of its own it is traced once for all arrays of a size, which is most of the time a trace takes
+def _square(gradient: jax.Array, on: jax.Array) -> jax.Array:
+    return jnp.where(on, jnp.sum(jnp.square(gradient)), 0.0)
 
-    momentum = jax.tree.map(carry, gradients, momentum, moves)
-    return jax.tree.map(move, params, gradients, momentum, moves), momentum
+
+@jax.jit
+def _moved(
+    p: jax.Array,
+    g: jax.Array,
+    m: jax.Array,
+    on: jax.Array,
+    *,
+    scale: jax.Array,
+    rate: jax.Array,
+    settings: OptimizerSettings,
+) -> tuple[jax.Array, jax.Array]:
+    carried = jnp.where(on, g * scale + settings.momentum * m, m)
+    update = jnp.where(settings.nesterov > 0, g * scale + settings.momentum * carried, carried)
+    return jnp.where(on, p - rate * update, p), carried

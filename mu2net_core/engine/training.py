@@ -7,7 +7,7 @@ steps of a dispatch, ``B`` of the examples of a step, ``M`` = S · B of the exam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 from flax import struct
@@ -84,4 +84,4 @@ class TrainingShape:
 
 def nameless(specs: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
     """Returns ``specs`` without what tells layers of one kind and size apart."""
-    return tuple(replace(spec, name=spec.kind) for spec in specs)
+    return tuple(spec.nameless for spec in specs)

@@ -51,10 +51,8 @@ def run(
     for index, (spec, layer, first_only) in enumerate(each):
         kind = kind_of(kinds, spec)
         dtype = jnp.dtype("float32" if kind.in_float32 else precision)
-        run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
-        if present is not None and kind.may_be_absent:
-            run = partial(jax.lax.cond, present[index], run, partial(_passed_on, dtype=dtype))
-        x = run(layer, x)
+        there = present[index] if present is not None and kind.may_be_absent else None
+        x = _applied(layer, x, there, kind=kind, spec=spec.nameless, dtype=dtype, first_only=first_only)
         if first_only:
             x = x[:, 0]
     return x
@@ -81,6 +79,25 @@ def stages(kinds: Kinds, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
     """Returns where a row is cut to be run piece by piece: equal pieces share a program; 0 first, ascending."""
     inside = (index for index in range(1, len(specs)) if kind_of(kinds, specs[index]).joined != "below")
     return (0, *inside)
+
+
+@partial(jax.jit, static_argnames=("kind", "spec", "dtype", "first_only"))
+def _applied(
+    params: Params,
+    x: jax.Array,
+    present: jax.Array | None,
+    *,
+    kind: LayerKind,
+    spec: LayerSpec,
+    dtype: jnp.dtype,
+    first_only: bool,
+) -> jax.Array:
+    """Returns what a layer makes of ``x``, if it is there: traced and differentiated once for all that are alike."""
+    run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
+    if present is None:
+        return run(params, x)
+    given: jax.Array = jax.lax.cond(present, run, partial(_passed_on, dtype=dtype), params, x)
+    return given
 
 
 def _passed_on(params: Params, x: jax.Array, *, dtype: jnp.dtype) -> jax.Array:

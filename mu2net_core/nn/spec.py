@@ -60,6 +60,11 @@ class LayerSpec:
         return replace(self, sizes=tuple((known, room if known == name else old) for known, old in self.sizes))
 
     @property
+    def nameless(self) -> LayerSpec:
+        """The spec without what tells layers of one kind and size apart."""
+        return replace(self, name=self.kind)
+
+    @property
     def config(self) -> dict[str, int | float | str | bool]:
         """The spec as a component's stored config."""
         return {"kind": self.kind, **dict(self.sizes)}

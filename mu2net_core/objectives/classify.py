@@ -31,11 +31,10 @@ class Classify:
         """Returns float32 [N]: the cross-entropy of softmax."""
         return -jnp.take_along_axis(jax.nn.log_softmax(outputs), labels[:, None], axis=1)[:, 0]
 
-    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+    def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns how many examples are right, and how many there are."""
-        counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
-        right = (self.said(outputs) == labels) * counts
-        return {"right": right.sum(axis=-1), "count": np.full(right.shape[:-1], counts.sum())}
+        right = (self.said(outputs) == labels).sum(axis=-1, dtype=np.float64)
+        return {"right": right, "count": np.full(right.shape, float(len(labels)))}
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the accuracy."""

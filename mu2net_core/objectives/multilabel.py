@@ -33,12 +33,11 @@ class Multilabel:
         wrong = jnp.maximum(outputs, 0) - outputs * truth + jnp.log1p(jnp.exp(-jnp.abs(outputs)))
         return jnp.mean(wrong, axis=-1)
 
-    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+    def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns how many labels were said rightly, how many were said, and how many there are."""
-        counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
         said, truth = np.asarray(outputs) > 0, np.asarray(labels) > 0
         each = {"right": said & truth, "said": said, "true": np.broadcast_to(truth, said.shape)}
-        return {name: (found.sum(axis=-1) * counts).sum(axis=-1) for name, found in each.items()}
+        return {name: found.sum(axis=(-2, -1), dtype=np.float64) for name, found in each.items()}
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns F1 of all decisions together; 1 if there is no label and none was said."""

@@ -28,13 +28,12 @@ class Objective(Protocol):
         """Returns float32 [N]: the loss of each example, finite if its outputs [N, C] are; traced by JAX."""
         ...
 
-    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+    def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns what quality is made of, summed over examples.
 
         Args:
             outputs: float32 [..., N, C].
             labels: of the N examples, as the objective has them.
-            weights: [N], 1 for what counts and 0 for padding; None if all count.
         """
         ...
 

@@ -40,17 +40,15 @@ class Regress:
         """Returns float32 [N]: the squared error, in units of the deviation."""
         return (outputs[:, 0] - (labels - self.mean) / self.deviation) ** 2
 
-    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
+    def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns the sums that R² is made of: of errors and of labels, both in units of the deviation."""
-        counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
         truth = (np.asarray(labels, np.float64) - self.mean) / self.deviation
         wrong = np.asarray(outputs, np.float64)[..., 0] - truth
-        kept = counts > 0  # what is not finite in padding stays out, too
         sums = {
-            "errors": (np.where(kept, wrong, 0) ** 2 * counts).sum(axis=-1),
-            "total": (np.where(kept, truth, 0) * counts).sum(),
-            "squares": (np.where(kept, truth, 0) ** 2 * counts).sum(),
-            "count": counts.sum(),
+            "errors": (wrong**2).sum(axis=-1),
+            "total": truth.sum(),
+            "squares": (truth**2).sum(),
+            "count": float(len(truth)),
         }
         return {name: np.broadcast_to(value, wrong.shape[:-1]) for name, value in sums.items()}
 

@@ -151,9 +151,10 @@ def _check_trial(trial: Trial) -> None:
 
 
 def _check_values(values: Mapping[str, object]) -> None:
-    for name, number in values.items():
-        if isinstance(number, int) and abs(number) > _MOST:
-            raise ValueError(f"{name[:80]!r} is absurd")
+    for name, value in values.items():
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, int) and abs(one) > _MOST:
+                raise ValueError(f"{name[:80]!r} is absurd")
 
 
 def _check_run(run: Run) -> None:
@@ -166,10 +167,7 @@ def _check_run(run: Run) -> None:
     _counts("generations of snapshots", generations, most=run.done - 1)
     if generations != sorted(set(generations)):
         raise ValueError("the generations of snapshots must rise")
-    for key, value in run.settings.items():
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, int) and abs(one) > _MOST:
-                raise ValueError(f"{key[:80]!r} is absurd")
+    _check_values(run.settings)
 
 
 def _is_time(text: str) -> bool:

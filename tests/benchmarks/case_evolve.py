@@ -253,10 +253,10 @@ def _child(job, trainer: Trainer) -> Child:
     return Child(
         side=data.input_spec.shape[0],
         augmentation=None if is_identity(job.hyperparameters) else Augmentation.of(job.hyperparameters),
-        frozen=tuple(_nameless(layer.spec) for layer in blueprint.frozen),
+        frozen=tuple(layer.spec.nameless for layer in blueprint.frozen),
         frozen_ids=tuple(layer.source.id for layer in blueprint.frozen),
         frozen_row=tuple(dict(pool.component(layer.source.id).params) for layer in blueprint.frozen),
-        specs=tuple(_nameless(layer.spec) for layer, _, _ in filled),
+        specs=tuple(layer.spec.nameless for layer, _, _ in filled),
         row=tuple(_cropped(family, layer, params) for layer, params, _ in filled),
         momentum=tuple(_cropped(family, layer, momentum) for layer, _, momentum in filled),
         trainable=np.array([layer.trainable for layer, _, _ in filled]),
@@ -266,10 +266,6 @@ def _child(job, trainer: Trainer) -> Child:
         batch=cycle.batch,
         clip_norm=config.clip_norm,
     )
-
-
-def _nameless(spec):
-    return replace(spec, name=spec.kind)
 
 
 def _cropped(family, layer, arrays) -> dict[str, np.ndarray]:

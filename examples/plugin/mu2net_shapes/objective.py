@@ -22,10 +22,9 @@ class Near:
     def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
         return jnp.sum((outputs - jnp.stack([jnp.cos(labels), jnp.sin(labels)], axis=1)) ** 2, axis=1)
 
-    def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
-        counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
+    def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         near = np.cos(np.arctan2(outputs[..., 1], outputs[..., 0]) - labels) > np.cos(np.pi / 6)
-        return {"near": (near * counts).sum(axis=-1), "count": np.full(near.shape[:-1], counts.sum())}
+        return {"near": near.sum(axis=-1), "count": np.full(near.shape[:-1], len(labels))}
 
     def quality(self, sums: Sums) -> np.ndarray:
         return np.asarray(sums["near"] / sums["count"])

@@ -90,15 +90,6 @@ class ObjectiveTests:
         other = case.objective.tally(case.outputs[::-1], case.labels[::-1])
         _assert_same(other, case.objective.tally(case.outputs, case.labels))
 
-    def test_padding_counts_nothing_whatever_it_comes_to(self, case: ObjectiveCase) -> None:
-        tally, count = case.objective.tally, len(case.labels)
-        weights = np.concatenate([np.ones(count), np.zeros(3)])
-        labels = np.concatenate([case.labels, case.labels[:3]])
-        for padding in (case.best[:3], case.worst[:3], np.full_like(case.best[:3], np.nan)):
-            padded = tally(np.concatenate([case.outputs, padding]), labels, weights)
-            _assert_same(padded, tally(case.outputs, case.labels))
-        _assert_same(tally(case.outputs, case.labels, np.ones(count)), tally(case.outputs, case.labels))
-
     def test_models_side_by_side_are_tallied_each_for_itself(self, case: ObjectiveCase) -> None:
         several = (case.outputs, case.best, case.worst)
         together = case.objective.tally(np.stack(several), case.labels)

@@ -182,27 +182,21 @@ class FlatLoss(Classify):
 
 @dataclass(frozen=True)
 class Shares(Classify):
-    def tally(self, outputs, labels, weights=None):
-        found = super().tally(outputs, labels, weights)
+    def tally(self, outputs, labels):
+        found = super().tally(outputs, labels)
         return {"right": found["right"] / np.maximum(found["count"], 1), "count": found["count"] * 0 + 1}
 
 
 @dataclass(frozen=True)
 class FirstFew(Classify):
-    def tally(self, outputs, labels, weights=None):
-        return super().tally(outputs[..., :20, :], labels[:20], None if weights is None else weights[:20])
-
-
-@dataclass(frozen=True)
-class CountsPadding(Classify):
-    def tally(self, outputs, labels, weights=None):
-        return super().tally(outputs, labels)
+    def tally(self, outputs, labels):
+        return super().tally(outputs[..., :20, :], labels[:20])
 
 
 @dataclass(frozen=True)
 class AllInOne(Classify):
-    def tally(self, outputs, labels, weights=None):
-        return {name: np.sum(value) for name, value in super().tally(outputs, labels, weights).items()}
+    def tally(self, outputs, labels):
+        return {name: np.sum(value) for name, value in super().tally(outputs, labels).items()}
 
 
 @dataclass(frozen=True)
@@ -241,7 +235,6 @@ WRONG = {
     "a loss without a gradient": (FlatLoss(), "following_the_gradient"),
     "shares instead of sums": (Shares(), "sums_of_parts"),
     "the first few only": (FirstFew(), "the_order_of_examples"),
-    "padding counted": (CountsPadding(), "padding_counts_nothing"),
     "models not told apart": (AllInOne(), "models_side_by_side"),
     "percent": (Percent(), "between_0_and_1"),
     "less is better": (Errors(), "between_0_and_1"),
