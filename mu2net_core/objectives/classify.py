@@ -13,6 +13,9 @@ from mu2net_core.objectives.objective import Sums
 
 __all__ = ["Classify"]
 
+_ABSENT = -1e8
+"""Outputs below it are of classes that the task does not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classify:
@@ -20,15 +23,24 @@ class Classify:
 
     ignores_absent: ClassVar[bool] = True
 
-    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns float32 [N]: the cross-entropy of softmax."""
-        return -jnp.take_along_axis(jax.nn.log_softmax(outputs), labels[:, None], axis=1)[:, 0]
+    def loss(self, outputs: jax.Array, labels: jax.Array, smoothing: jax.Array | float = 0.0) -> jax.Array:
+        """Returns float32 [N]: the cross-entropy of softmax, with labels smoothed (Szegedy et al., 2016)."""
+        likely = jax.nn.log_softmax(outputs)
+        own = -jnp.take_along_axis(likely, labels[:, None], axis=1)[:, 0]
+        is_there = outputs > _ABSENT
+        spread = -jnp.sum(jnp.where(is_there, likely, 0), axis=1) / jnp.maximum(is_there.sum(axis=1), 1)
+        return (1 - smoothing) * own + smoothing * spread
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> Sums:
-        """Returns how many examples are right, and how many there are."""
+        """Returns how many examples are right, how many there are, and their loss."""
         counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
         right = (self.said(outputs) == labels) * counts
-        return {"right": right.sum(axis=-1), "count": np.full(right.shape[:-1], counts.sum())}
+        loss = np.where(counts > 0, _cross_entropy(np.asarray(outputs, np.float64), labels), 0) * counts
+        return {
+            "right": right.sum(axis=-1),
+            "count": np.full(right.shape[:-1], counts.sum()),
+            "loss": loss.sum(axis=-1),
+        }
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the accuracy."""
@@ -42,3 +54,11 @@ class Classify:
     def probabilities(self, outputs: jax.Array) -> jax.Array:
         """Returns float32 [N, C]: the probability of each class."""
         return jax.nn.softmax(outputs)
+
+
+def _cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns float64 [..., N]: minus the logarithm of each label's probability."""
+    most = outputs.max(axis=-1, keepdims=True)
+    own = outputs[..., np.arange(len(labels)), labels]
+    with np.errstate(invalid="ignore"):  # outputs that are not finite have no loss
+        return np.asarray(np.log(np.exp(outputs - most).sum(axis=-1)) + most[..., 0] - own)
