@@ -1,8 +1,9 @@
 """Which examples of a data set train, validate and test, when the user does not say.
 
-In general: ``test`` and ``validation`` where the data set has them; each missing one takes the next 5 % of ``train``,
-test first; train is the rest. A source that has a single split ``all`` gives 20 % to each. Some catalogue data sets
-have the splits of the µ2Net paper (its Tables 8 and 9).
+In general: ``test`` and ``validation`` where the data set has them; each missing one takes the next part of ``train``,
+test first; train is the rest. Of a catalogue's data set that is 5 %, and some have the splits of the µ2Net paper (its
+Tables 8 and 9). Of anybody's own data it is enough to tell models apart by: 500 examples, but at least 5 % and at most
+20 %. A source that has a single split ``all`` gives as much as that to validation, and 20 % to test.
 """
 
 from __future__ import annotations
@@ -16,10 +17,19 @@ __all__ = ["Default", "Share", "defaults_for"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """The next ``percent`` of a split that nothing else has taken."""
+    """The next ``percent`` of a split that nothing else has taken; more where that is not ``enough`` examples.
+
+    Attributes:
+        split: of the source.
+        percent: of it, at least.
+        enough: examples; up to so many a share grows.
+        most_percent: of the split, which it does not grow beyond.
+    """
 
     split: str
     percent: int
+    enough: int = 0
+    most_percent: int = 100
 
 
 Default = str | Share
@@ -46,11 +56,17 @@ def defaults_for(uri: str, splits: Mapping[str, int]) -> Mapping[str, Default]:
         splits: the source's own, with their numbers of examples.
     """
     if "train" in splits:
-        own = {name: name if name in splits else Share(split="train", percent=5) for name in ("validation", "test")}
+        share = Share(split="train", percent=5) if uri.startswith("tfds:") else _enough_of("train")
+        own = {name: name if name in splits else share for name in ("validation", "test")}
         return {"train": "train", **own, **_special(uri)}
     if "all" in splits:
-        return {"train": "all", "validation": Share(split="all", percent=20), "test": Share(split="all", percent=20)}
+        return {"train": "all", "validation": _enough_of("all"), "test": Share(split="all", percent=20)}
     return {name: name for name in ("validation", "test") if name in splits}
+
+
+def _enough_of(split: str) -> Share:
+    """Returns a share by which accuracies that are a point apart can be told apart, where there are that many."""
+    return Share(split=split, percent=5, enough=500, most_percent=20)
 
 
 def _special(uri: str) -> Mapping[str, Default]:

@@ -109,9 +109,13 @@ def _default(default: Default, taken: Sequence[Slice], splits: Mapping[str, int]
 
 def _share(share: Share, start: int, num_examples: int) -> int:
     """Returns how many examples a share means; from 20 % to 40 % if it starts at exactly 20 %, whatever rounding."""
-    before = _percent(start, num_examples)
-    stop = 0 if before is None else round((before + share.percent) * num_examples / 100)
-    return round(share.percent * num_examples / 100) if before is None else stop - start
+    percent, before = share.percent, _percent(start, num_examples)
+    if round(share.most_percent * num_examples / 100) <= share.enough:
+        percent = share.most_percent
+    elif round(percent * num_examples / 100) < share.enough:
+        return share.enough
+    stop = 0 if before is None else round((before + percent) * num_examples / 100)
+    return round(percent * num_examples / 100) if before is None else stop - start
 
 
 def _free(slices: Sequence[Slice], taken: Sequence[Slice]) -> tuple[Slice, ...]:

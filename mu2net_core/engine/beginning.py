@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mu2net_core.engine.optimizer import Remembered, recalled
 from mu2net_core.engine.pool import ComponentPool
-from mu2net_core.engine.slots import LayerPlan, SlotRow
+from mu2net_core.engine.slots import LayerPlan, Slot, SlotRow
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec, Shapes
 from mu2net_core.seeds import derive_seed
@@ -16,19 +17,33 @@ __all__ = ["begin", "padded"]
 
 
 def begin(
-    row: SlotRow, seed: int, pool: ComponentPool, family: ArchitectureFamily
-) -> tuple[tuple[Arrays, ...], tuple[Arrays, ...]]:
-    """Returns the parameters and momentum that a child's slots begin with; ``seed`` decides what is drawn.
+    row: SlotRow, seed: int, pool: ComponentPool, family: ArchitectureFamily, *, optimizer: str, adaptive: bool
+) -> tuple[tuple[Arrays, ...], tuple[Remembered, ...]]:
+    """Returns the parameters that a child's slots begin with, and what its optimizer remembers of them.
 
-    In a row of the child's own what it does not train has no momentum.
+    In a row of the child's own nothing is remembered of what it does not train.
+
+    Args:
+        row: of slots.
+        seed: decides what is drawn.
+        pool: of components.
+        family: of the layers.
+        optimizer: that trains the child.
+        adaptive: whether its program keeps moments.
     """
     begun = [(slot, *_begin(slot.layer, seed, pool, family)) for slot in row.slots]
+
+    def remembered(slot: Slot, stored: Arrays) -> Remembered:
+        if row.is_own and not slot.trainable:
+            return {}
+        found: Remembered = recalled(
+            stored, optimizer, lambda arrays: _sized(arrays, family.shapes(slot.spec)), adaptive=adaptive
+        )
+        return found
+
     return (
         tuple(padded(params, slot.spec, family) for slot, params, _ in begun),
-        tuple(
-            {} if row.is_own and not slot.trainable else _sized(momentum, family.shapes(slot.spec))
-            for slot, _, momentum in begun
-        ),
+        tuple(remembered(slot, stored) for slot, _, stored in begun),
     )
 
 
@@ -55,8 +70,7 @@ def _begin(
         return arrays, {}
     if not layer.trainable:
         return component.params, {}
-    state = {name: component.opt_state.get(f"momentum/{name}") for name in component.params}
-    return component.params, {name: array for name, array in state.items() if array is not None}
+    return component.params, component.opt_state
 
 
 def _sized(arrays: Arrays, shapes: Shapes, filled: Callable[[str], float] = lambda _name: 0.0) -> Arrays:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from functools import cache, reduce
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from mu2net_core.engine.cycle import Cycle, Supply, order_of
 from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.feeding import Frozen, Held, SizedData
 from mu2net_core.engine.memory import give_back_freed
-from mu2net_core.engine.optimizer import OptimizerSettings
+from mu2net_core.engine.optimizer import Moments, OptimizerSettings, Remembered, as_stored, optimizer_of
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Slot
@@ -47,6 +48,7 @@ class Job:
         blueprint: how it is built.
         hyperparameters: its own.
         seed: of what it begins with, and of the order it sees examples in.
+        adaptive: whether its program keeps what AdamW remembers, for this child or for others.
         worth_keeping: whether a validation quality is good enough to be kept.
     """
 
@@ -54,6 +56,12 @@ class Job:
     hyperparameters: Mapping[str, Hyperparameter]
     seed: int
     worth_keeping: Callable[[float], bool]
+    adaptive: bool = False
+
+    @property
+    def optimizer(self) -> str:
+        """What trains it, of ``OPTIMIZERS``."""
+        return optimizer_of(self.hyperparameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ class Trained:
         curve: validation quality after each cycle, in [0, 1].
         best_cycle: index of the cycle that was kept, None if none reached the floor.
         params: of the slots from the boundary up, at that cycle, on the host.
-        momentum: likewise.
+        opt_state: likewise, what the optimizer remembers of them, as components keep it.
         steps: gradient steps up to and including that cycle.
         examples: seen in those steps.
         all_examples: seen in all steps, those after that cycle too.
@@ -74,7 +82,7 @@ class Trained:
     curve: tuple[float, ...]
     best_cycle: int | None
     params: tuple[Arrays, ...]
-    momentum: tuple[Arrays, ...]
+    opt_state: tuple[Arrays, ...]
     steps: int
     examples: int
     all_examples: int
@@ -83,7 +91,7 @@ class Trained:
     @property
     def size_bytes(self) -> int:
         """How much memory its arrays take."""
-        return sum(array.nbytes for layer in (*self.params, *self.momentum) for array in layer.values())
+        return sum(array.nbytes for layer in (*self.params, *self.opt_state) for array in layer.values())
 
 
 @dataclass(slots=True)
@@ -94,6 +102,7 @@ class _Child:
     curve: list[float]
     finite: bool = True
     best_cycle: int | None = None
+    best: tuple[float, float] | None = None
     kept: tuple[tuple[Arrays, ...], tuple[Arrays, ...]] = ((), ())
 
 
@@ -124,7 +133,8 @@ class Trainer:
     ) -> list[Trained]:
         """Returns each child after ``config.validations`` cycles of (nearly) min(1 epoch, ``samples_cap``) examples.
 
-        Of the validations that are worth keeping the best is kept, the latest where they tie. A child is given up at
+        Of the validations that are worth keeping the best is kept; where they tie, that of the least loss, and of
+        equal ones the latest. A child is given up at
         the first loss that is not finite.
 
         Args:
@@ -139,11 +149,11 @@ class Trainer:
             state, losses = self._cycle(jobs, supply, state, number, seed)
             self.programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
             with self.programs.meter.timing("validate"):
-                quality, finite = self._validate(jobs, supply, state[0])
+                quality, loss, finite = self._validate(jobs, supply, state[0])
             last = number == self.config.validations - 1
             for index, child in enumerate(children):
                 reached = float(quality[index]) if finite[index] and math.isfinite(losses[index]) else None
-                _note(child, reached, state, index if len(jobs) > 1 else None, last=last)
+                _note(child, reached, float(loss[index]), state, index if len(jobs) > 1 else None, last=last)
                 on_cycle(index, number, reached)
             if not any(child.finite for child in children):
                 break
@@ -160,16 +170,22 @@ class Trainer:
         def alike(slot: Slot) -> dict[str, jax.ShapeDtypeStruct]:
             return {name: promise(*shape) for name, shape in programs.family.shapes(slot.spec).items()}
 
+        def kept(slot: Slot) -> Any:
+            if not jobs[0].adaptive:
+                return alike(slot)
+            return Moments(first=alike(slot), second=alike(slot), corrections=promise((2,), "float32"))  # type: ignore[arg-type]
+
         flags = None if row.is_own else promise((len(row.slots),), "bool")
         own = Own(
             settings=OptimizerSettings(*(promise((), "float32") for _ in fields(OptimizerSettings))),  # type: ignore[arg-type]
+            smoothing=promise((), "float32"),  # type: ignore[arg-type]
             trainable=flags,  # type: ignore[arg-type]
             present=flags,  # type: ignore[arg-type]
             order=promise((supply.most_steps, supply.cycle.batch), "int32"),  # type: ignore[arg-type]
         )
         params = tuple(alike(slot) for slot in row.slots)
-        momentum = tuple({} if row.is_own and not slot.trainable else alike(slot) for slot in row.slots)
-        state = (params, momentum, promise((), "int32"))
+        remembered = tuple({} if row.is_own and not slot.trainable else kept(slot) for slot in row.slots)
+        state = (params, remembered, promise((), "int32"))
         shape = row.shape(together=count > 1)
         chunk = supply.promise()
         programs.train_ahead(executor, shape, state, own, chunk, objective=self.objective)  # type: ignore[arg-type]
@@ -200,13 +216,18 @@ class Trainer:
 
     def _begun(self, jobs: Sequence[Job]) -> State:
         """Returns what training begins with on the devices; on the host nothing of it is left."""
-        starts = [begin(job.blueprint.row, job.seed, self.pool, self.programs.family) for job in jobs]
-        params, momentum = self.programs.placement.put_all(starts)
+        starts = [self._start(job) for job in jobs]
+        params, remembered = self.programs.placement.put_all(starts)
         size_bytes = sum(array.nbytes for array in jax.tree.leaves(params))
         del starts
         if size_bytes > _LARGE_BYTES:
             give_back_freed()
-        return params, momentum, self.programs.placement.put_all([np.int32(0)] * len(jobs))  # type: ignore[return-value]
+        return params, remembered, self.programs.placement.put_all([np.int32(0)] * len(jobs))  # type: ignore[return-value]
+
+    def _start(self, job: Job) -> tuple[tuple[Arrays, ...], tuple[Remembered, ...]]:
+        """Returns what a child begins with, on the host."""
+        row, family = job.blueprint.row, self.programs.family
+        return begin(row, job.seed, self.pool, family, optimizer=job.optimizer, adaptive=job.adaptive)
 
     def _cycle(
         self, jobs: Sequence[Job], supply: Supply, state: State, number: int, seed: int
@@ -230,13 +251,17 @@ class Trainer:
         total = cycle.steps * self.config.validations
         return Own(
             settings=OptimizerSettings.of(job.hyperparameters, total),
+            smoothing=np.float32(job.hyperparameters.get("label_smoothing", 0.0)),  # type: ignore[arg-type]
             trainable=None if row.is_own else np.array([slot.trainable for slot in row.slots]),  # type: ignore[arg-type]
             present=None if row.is_own else np.array([slot.layer is not None for slot in row.slots]),  # type: ignore[arg-type]
             order=order_of(seed, int(chunk.steps), cycle.batch, supply.most_steps),  # type: ignore[arg-type]
         )
 
-    def _validate(self, jobs: Sequence[Job], supply: Supply, params: Row) -> tuple[np.ndarray, np.ndarray]:
-        """Returns float64 [K] qualities, and bool [K] whether all outputs are finite; empty slots are passed over."""
+    def _validate(self, jobs: Sequence[Job], supply: Supply, params: Row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns float64 [K] qualities and losses, 0 where the objective does not tell, and bool [K] are all finite.
+
+        Empty slots are passed over.
+        """
         slots, programs = jobs[0].blueprint.slots, self.programs
         full = [index for index, slot in enumerate(slots) if any(job.blueprint.slots[index].layer for job in jobs)]
         specs, row = tuple(slots[index].spec for index in full), tuple(params[index] for index in full)
@@ -246,12 +271,15 @@ class Trainer:
             given = np.asarray(programs.activations(specs, row, held.inputs, together=together))
             return tallied(self.objective, given[..., :num_outputs], held.labels)
 
-        sums, finite = zip(*map(tally, supply.held()), strict=True)
-        return self.objective.quality(reduce(add, sums)).reshape(-1), np.all(finite, axis=0).reshape(-1)
+        parts, finite = zip(*map(tally, supply.held()), strict=True)
+        sums = reduce(add, parts)
+        quality = self.objective.quality(sums).reshape(-1)
+        loss = np.reshape(sums.get("loss", np.zeros(len(quality))), -1)
+        return quality, loss, np.all(finite, axis=0).reshape(-1)
 
 
-def _note(child: _Child, quality: float | None, state: State, index: int | None, *, last: bool) -> None:
-    """Takes in the quality that a cycle reached, None if it diverged, and its numbers if they are to be kept.
+def _note(child: _Child, quality: float | None, loss: float, state: State, index: int | None, *, last: bool) -> None:
+    """Takes in the quality and loss that a cycle reached, None if it diverged, and its numbers if they are kept.
 
     They are copied, because the next cycle consumes the state; after the ``last`` there is none.
     """
@@ -259,19 +287,20 @@ def _note(child: _Child, quality: float | None, state: State, index: int | None,
     if quality is None or not child.finite:
         return
     child.curve.append(quality)
-    best = child.best_cycle
-    if child.job.worth_keeping(child.curve[-1]) and (best is None or child.curve[-1] >= child.curve[best]):
-        child.best_cycle = len(child.curve) - 1
+    reached = (quality, -loss)
+    if child.job.worth_keeping(quality) and (child.best is None or reached >= child.best):
+        child.best, child.best_cycle = reached, len(child.curve) - 1
         child.kept = ((), ())  # lets go of the old ones before the new ones are made
-        slots = child.job.blueprint.slots
-        params, momentum = (
-            tuple(
-                _to_host(layer, index, copy=not last) if slot.layer is not None else {}
-                for slot, layer in zip(slots, row, strict=True)
-            )
-            for row in state[:2]
+        full = [slot.layer is not None for slot in child.job.blueprint.slots]
+        params = tuple(
+            _to_host(layer, index, copy=not last) if is_full else {}
+            for layer, is_full in zip(state[0], full, strict=True)
         )
-        child.kept = params, momentum
+        opt_state = tuple(
+            _to_host(as_stored(layer, child.job.optimizer), index, copy=not last) if is_full else {}
+            for layer, is_full in zip(state[1], full, strict=True)
+        )
+        child.kept = params, opt_state
 
 
 def _to_host(layer: Params, index: int | None, *, copy: bool) -> Arrays:
@@ -287,7 +316,7 @@ def _trained(child: _Child, cycle: Cycle) -> Trained:
         curve=tuple(child.curve),
         best_cycle=child.best_cycle if child.finite else None,
         params=child.kept[0],
-        momentum=child.kept[1],
+        opt_state=child.kept[1],
         steps=done * cycle.steps,
         examples=done * cycle.examples,
         all_examples=(len(child.curve) + (not child.finite)) * cycle.examples,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,14 @@ import numpy as np
 from jax.sharding import PartitionSpec
 
 from mu2net_core.engine.layout import BATCH, CHILDREN, Layout
-from mu2net_core.engine.optimizer import learning_rate_at, sgd_step
+from mu2net_core.engine.optimizer import learning_rate_at, optimizer_step
 from mu2net_core.engine.training import Chunk, Own, Row, State, TrainingShape
 from mu2net_core.nn import ArchitectureFamily, LayerSpec, Precision
 from mu2net_core.objectives import Objective
 
 __all__ = ["Computation"]
+
+_Layer = TypeVar("_Layer")
 
 _Carry = tuple[State, jax.Array]
 """A state, and the sum of the losses on the way to it."""
@@ -86,15 +88,15 @@ class Computation:
             inputs, labels = chunk.inputs[order[number]], chunk.labels[order[number]]
 
             def loss_of(row: Row) -> jax.Array:
-                return self.loss(row, specs, inputs, labels, objective, present=present)
+                return self.loss(row, specs, inputs, labels, objective, present=present, smoothing=own.smoothing)
 
             state, loss = self._step(carry[0], own, shape, used, loss_of, chunk.clip_norm)
             return state, carry[1] + loss
 
-        row, momentum, done = state
-        begun = (_picked(row, used), _picked(momentum, used), done)
-        (few, moved, done), total = jax.lax.fori_loop(0, chunk.steps, step, (begun, jnp.float32(0)))
-        return (_put_back(row, used, few), _put_back(momentum, used, moved), done), total / chunk.steps
+        row, remembered, done = state
+        begun = (_picked(row, used), _picked(remembered, used), done)
+        (few, after, done), total = jax.lax.fori_loop(0, chunk.steps, step, (begun, jnp.float32(0)))
+        return (_put_back(row, used, few), _put_back(remembered, used, after), done), total / chunk.steps
 
     def _step(
         self,
@@ -106,21 +108,21 @@ class Computation:
         clip_norm: jax.Array,
     ) -> _Carry:
         """Returns the state after one gradient step, and the loss before it."""
-        row, momentum, done = state
+        row, remembered, done = state
         moving = _moving(shape, used)
         loss, gradients = jax.value_and_grad(lambda few: loss_of(_put_back(row, moving, few)))(_picked(row, moving))
         if self.layout.batch_parts > 1:
             loss, gradients = jax.lax.pmean((loss, gradients), BATCH)
-        after = sgd_step(
+        moved, after = optimizer_step(
             _picked(row, moving),
-            _picked(momentum, moving),
+            _picked(remembered, moving),
             gradients,
             learning_rate_at(done, own.settings),
             own.settings,
             clip_norm=clip_norm,
-            trainable=True if own.trainable is None else tuple(own.trainable[index] for index in used),
+            trainable=None if own.trainable is None else tuple(own.trainable[index] for index in used),
         )
-        return (_put_back(row, moving, after[0]), _put_back(momentum, moving, after[1]), done + 1), loss
+        return (_put_back(row, moving, moved), _put_back(remembered, moving, after), done + 1), loss
 
     def loss(
         self,
@@ -131,10 +133,11 @@ class Computation:
         objective: Objective,
         *,
         present: jax.Array | None = None,
+        smoothing: jax.Array | float = 0.0,
     ) -> jax.Array:
-        """Returns the mean loss of what the layers make of ``inputs``."""
+        """Returns the mean loss of what the layers make of ``inputs``, its labels smoothed."""
         outputs = self.family.apply(specs, row, inputs, precision=self.precision, present=present)
-        return jnp.mean(objective.loss(outputs, labels))
+        return jnp.mean(objective.loss(outputs, labels, smoothing))
 
     def stage(
         self,
@@ -191,11 +194,11 @@ def _moving(shape: TrainingShape, used: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(place for place, index in enumerate(used) if shape.trainable[index])
 
 
-def _picked(row: Row, places: tuple[int, ...]) -> Row:
+def _picked(row: tuple[_Layer, ...], places: tuple[int, ...]) -> tuple[_Layer, ...]:
     return tuple(row[place] for place in places)
 
 
-def _put_back(row: Row, places: tuple[int, ...], few: Row) -> Row:
+def _put_back(row: tuple[_Layer, ...], places: tuple[int, ...], few: tuple[_Layer, ...]) -> tuple[_Layer, ...]:
     """Returns ``row`` with ``few`` at their places in it."""
     put = dict(zip(places, few, strict=True))
     return tuple(put.get(index, layer) for index, layer in enumerate(row))

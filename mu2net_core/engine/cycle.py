@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
+from itertools import count as numbers_from
 
 import jax
 import numpy as np
@@ -25,6 +27,10 @@ _CHUNK_BYTES = 2**25
 
 _MOST_STEPS = 8
 """Of a dispatch: enough that what it costs to begin one does not show, few enough that small tasks do not wait."""
+
+
+_SMALL_BATCH = 32
+"""Examples of a batch, down to which batches are halved for more steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +122,12 @@ class Supply:
         """Yields inputs and labels of whole batches, ``room`` examples at a time."""
         made = None if self.change else self.data.made(self.frozen, self.programs)
         count = min(self.cycle.examples, self.data.train.num_examples)
-        read = self._read(count, room, seed) if made is None else made.shuffled(count, chunk=room, seed=seed)
+
+        def epoch(seed: int) -> Iterator[Pairs]:
+            return self._read(count, room, seed) if made is None else made.shuffled(count, chunk=room, seed=seed)
+
+        is_more = self.cycle.examples - count >= self.cycle.batch
+        read = _epochs(epoch, self.cycle.examples, room, seed) if is_more else epoch(seed)
         first: Pairs | None = None
         for place in range(-(-self.cycle.examples // room)):
             with self.programs.meter.timing("wait"):
@@ -149,6 +160,20 @@ class Supply:
         return self.programs.output(self.frozen.specs, self.frozen.above, self.data.input_spec)
 
 
+def _epochs(epoch: Callable[[int], Iterator[Pairs]], count: int, room: int, seed: int) -> Iterator[Pairs]:
+    """Yields ``count`` examples, ``room`` at a time: all of them, then all in another order, and so on."""
+    seeds = chain([seed], (derive_seed(seed, "epoch", number) for number in numbers_from(1)))
+    parts = chain.from_iterable(map(epoch, seeds))
+    inputs, labels = next(parts)
+    while count > 0:
+        wanted = min(room, count)
+        while len(labels) < wanted:
+            more = next(parts)
+            inputs, labels = np.concatenate([inputs, more[0]]), np.concatenate([labels, more[1]])
+        yield inputs[:wanted], labels[:wanted]
+        inputs, labels, count = inputs[wanted:], labels[wanted:], count - wanted
+
+
 def _filled(pairs: Pairs, first: Pairs, batch: int) -> Pairs:
     """Returns whole batches: the last one is filled with the ``first`` examples of the cycle."""
     missing = -len(pairs[1]) % batch
@@ -172,10 +197,11 @@ def seed_words(seed: int) -> np.ndarray:
 
 
 def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Cycle:
-    """Returns a cycle of min(1 epoch, ``samples_cap``) examples, rounded up to whole batches.
+    """Returns a cycle of min(1 epoch, ``samples_cap``) examples, rounded up to whole batches, ``min_steps`` at least.
 
-    A batch has as many examples as was asked for, whatever the task, so that tasks share programs; where there are
-    fewer examples it is halved until they fill one.
+    A batch has as many examples as was asked for, whatever the task, so that tasks share programs. It is halved until
+    examples fill one, and while that gives steps which are missing and leaves 32: still smaller ones cost time and
+    bring nothing. What then is missing is done in further epochs.
 
     Args:
         num_examples: there are.
@@ -192,9 +218,11 @@ def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Cy
             hint="Train it on one: mu2net config set machine.strategy sequential",
         )
     batch = max(config.batch_size // parts, 1)
-    while batch * parts > per_cycle:
+    while batch * parts > per_cycle or (
+        batch * parts >= 2 * _SMALL_BATCH and -(-per_cycle // (batch * parts)) < config.min_steps
+    ):
         batch //= 2
-    return Cycle(steps=-(-per_cycle // (batch * parts)), batch=batch * parts)
+    return Cycle(steps=max(-(-per_cycle // (batch * parts)), config.min_steps), batch=batch * parts)
 
 
 def schedule_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Schedule:

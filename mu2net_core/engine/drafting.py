@@ -8,6 +8,7 @@ from typing import Any
 
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref
 from mu2net_core.engine.child import Job
+from mu2net_core.engine.optimizer import ADAMW, optimizer_of
 from mu2net_core.engine.slots import Room
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
@@ -45,7 +46,7 @@ class Draft:
         """Children that agree in this can be trained together: by one program, on the same examples."""
         below = tuple(layer.source.id for layer in self.blueprint.frozen if layer.source is not None)
         row = self.blueprint.row
-        return (self.input_spec, self.preparation, below, row.shape(together=True), row.variant)
+        return (self.input_spec, self.preparation, below, row.shape(together=True), row.variant, self.job.adaptive)
 
 
 def draft_all(
@@ -94,10 +95,14 @@ def _as_built(plan: ChildPlan, blueprint: Blueprint) -> ChildPlan:
 def _job(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, costs: Costs) -> Job:
     parent, scorer = plan.parent.model, shop.preset.scorer
     floor = parent.score if parent.task == shop.task.name and parent.scorer == scorer else None
+    optimizers = {optimizer_of(plan.hyperparameters)}
+    if not blueprint.row.is_own:  # it shares its program with children of other optimizers
+        optimizers.update(map(str, shop.preset.space.values.get("optimizer", ())))
     return Job(
         blueprint=blueprint,
         hyperparameters=plan.hyperparameters,
         seed=plan.seed,
+        adaptive=ADAMW in optimizers,
         worth_keeping=lambda quality: floor is None or score(quality, costs, scorer) >= floor,
     )
 

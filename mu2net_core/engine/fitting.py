@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from mu2net_core.data import modality_of
 from mu2net_core.engine.blueprint import num_params
+from mu2net_core.engine.optimizer import OPTIMIZERS, misshapen, optimizer_of
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec
@@ -70,7 +71,7 @@ def _check_input(input_spec: InputSpec, limits: Limits) -> None:
 
 
 def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Component, oid: str) -> None:
-    """Checks that a component's arrays are those of the layer ``spec``, and its momentum likewise.
+    """Checks that a component's arrays are those of the layer ``spec``, and its optimizer's state likewise.
 
     Raises:
         CorruptObjectError: they are not.
@@ -82,12 +83,9 @@ def check_component(family: ArchitectureFamily, spec: LayerSpec, component: Comp
     found = {name: (array.shape, array.dtype.name) for name, array in component.params.items()}
     if found != expected:
         raise CorruptObjectError(f"{where}: expected the arrays {_brief(expected)}, found {_brief(found)}.")
-    for name, shape in expected.items():
-        state = component.opt_state.get(f"momentum/{name}")
-        if state is not None and (state.shape, state.dtype.name) != shape:
-            raise CorruptObjectError(
-                f"{where}: expected the momentum of {name} to be {shape}, found {state.shape}, {state.dtype.name}."
-            )
+    wrong = misshapen(component.opt_state, expected)
+    if wrong is not None:
+        raise CorruptObjectError(f"{where}: {wrong}.")
 
 
 def check_adaptable(family: ArchitectureFamily, spec: LayerSpec, component: Component, oid: str) -> None:
@@ -120,11 +118,8 @@ def unfit_parent(
     """
     if model.architecture.name != family.name:
         return f"it is of the architecture {model.architecture.name[:80]!r}, not {family.name}"
-    for name, default in space.defaults.items():
-        if (value := model.hyperparameters.get(name)) is not None and not _alike(value, default):
-            return f"its {name} is {_brief(value)}"
-    if not 0 <= float(model.hyperparameters.get("mu", 0)) <= 1:
-        return "its mu is no probability"
+    if (reason := _unfit_values(model, space)) is not None:
+        return reason
     try:
         specs = model_specs(model, family, num_outputs, limits)
     except Mu2netError as exc:
@@ -133,6 +128,17 @@ def unfit_parent(
         if spec.name != family.head and ref.num_params != num_params(family, spec):  # heads are chosen by size
             return f"its {ref.name} has {ref.num_params} parameters, expected {num_params(family, spec)}"
     return _unfit_children(model, family, space, num_outputs, limits)
+
+
+def _unfit_values(model: Model, space: SearchSpace) -> str | None:
+    """Returns which hyperparameter of ``model`` no child can inherit, None if all can be."""
+    for name, default in space.defaults.items():
+        if (value := model.hyperparameters.get(name)) is not None and not _alike(value, default):
+            return f"its {name} is {_brief(value)}"
+    if not 0 <= float(model.hyperparameters.get("mu", 0)) <= 1:
+        return "its mu is no probability"
+    optimizer = optimizer_of(model.hyperparameters)
+    return None if optimizer in OPTIMIZERS else f"its optimizer is {_brief(optimizer)}"
 
 
 def _unfit_children(

@@ -1,31 +1,76 @@
-"""SGD with momentum whose every setting is a run-time value, so that no hyperparameter costs a compilation.
+"""SGD and AdamW whose every setting is a run-time value, so that no hyperparameter costs a compilation.
 
-The update is that of ``optax.sgd(schedule, momentum, nesterov)`` after ``optax.clip_by_global_norm`` (tested against
-them); those fix ``nesterov`` and the schedule's lengths when the program is built.
+The updates are those of ``optax.sgd(schedule, momentum, nesterov)`` and ``optax.adamw(schedule, b1, b2, weight_decay,
+nesterov)`` after ``optax.clip_by_global_norm`` (tested against them); those fix all but the schedule's rate when the
+program is built. ``momentum`` is AdamW's b1, and weight decay is decoupled from the gradient under SGD, too.
+
+A program that may train with AdamW keeps ``Moments`` of each layer and serves both; one that never does keeps only the
+momentum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import struct
 
+from mu2net_core.nn import Arrays, Params, Shapes
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["OptimizerSettings", "learning_rate_at", "sgd_step"]
+__all__ = [
+    "ADAMW",
+    "OPTIMIZERS",
+    "SGD",
+    "Moments",
+    "OptimizerSettings",
+    "Remembered",
+    "as_stored",
+    "learning_rate_at",
+    "misshapen",
+    "optimizer_of",
+    "optimizer_step",
+    "recalled",
+]
+
+ADAMW, SGD = "adamw", "sgd"
+OPTIMIZERS = (ADAMW, SGD)
+"""Values of the hyperparameter ``optimizer``, sorted."""
+
+_EPSILON = 1e-8
+"""Of AdamW: keeps what has no gradient from being divided by nothing."""
+
+_MOMENTUM, _FIRST, _SECOND, _CORRECTIONS = "momentum", "first_moment", "second_moment", "corrections"
+
+
+@struct.dataclass
+class Moments:
+    """What AdamW remembers of a layer; under SGD ``first`` is the momentum.
+
+    Attributes:
+        first: moving averages of the gradients, by array.
+        second: of their squares.
+        corrections: float32 [2], what share of either is of gradients, and not of the zeros that it began with: 1 - bᵗ
+            after t steps with one b. Divided by it an average is unbiased, also where b changed on the way.
+    """
+
+    first: Params
+    second: Params
+    corrections: jax.Array
+
+
+Remembered = Params | Moments
+"""What an optimizer remembers of a layer: its momentum by array, or moments."""
 
 
 @struct.dataclass
 class OptimizerSettings:
     """The optimizer's hyperparameters as float32 scalars, on the host at first.
 
-    ``nesterov`` is 0 or 1; lengths are gradient steps.
+    ``nesterov`` and ``adaptive`` (AdamW) are 0 or 1; lengths are gradient steps.
     """
 
     learning_rate: jax.Array
@@ -33,6 +78,9 @@ class OptimizerSettings:
     total_steps: jax.Array
     momentum: jax.Array
     nesterov: jax.Array
+    adaptive: jax.Array
+    beta2: jax.Array
+    weight_decay: jax.Array
 
     @classmethod
     def of(cls, hyperparameters: Mapping[str, Hyperparameter], total_steps: int) -> OptimizerSettings:
@@ -43,8 +91,16 @@ class OptimizerSettings:
             "total_steps": total_steps,
             "momentum": hyperparameters["momentum"],
             "nesterov": hyperparameters["nesterov"],
+            "adaptive": optimizer_of(hyperparameters) == ADAMW,
+            "beta2": hyperparameters.get("beta2", 0.999),
+            "weight_decay": hyperparameters.get("weight_decay", 0.0),
         }
         return cls(**{name: np.float32(value) for name, value in values.items()})  # type: ignore[arg-type]
+
+
+def optimizer_of(hyperparameters: Mapping[str, Hyperparameter]) -> str:
+    """Returns the optimizer of a model, of ``OPTIMIZERS``; what does not say has SGD."""
+    return str(hyperparameters.get("optimizer", SGD))
 
 
 def learning_rate_at(step: jax.Array, settings: OptimizerSettings) -> jax.Array:
@@ -56,52 +112,142 @@ def learning_rate_at(step: jax.Array, settings: OptimizerSettings) -> jax.Array:
     return settings.learning_rate * warm * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
 
 
-def sgd_step(
-    params: optax.Params,
-    momentum: optax.Params,
-    gradients: optax.Updates,
+def optimizer_step(
+    row: tuple[Params, ...],
+    remembered: tuple[Remembered, ...],
+    gradients: tuple[Params, ...],
     rate: jax.Array,
     settings: OptimizerSettings,
     *,
     clip_norm: jax.Array | float,
-    trainable: Any = True,
-) -> tuple[optax.Params, optax.Params]:
-    """Returns parameters and momentum after one step; all three trees are alike.
+    trainable: tuple[jax.Array | bool, ...] | None = None,
+) -> tuple[tuple[Params, ...], tuple[Remembered, ...]]:
+    """Returns parameters, and what the optimizer remembers, after one step.
 
     Args:
-        params: before the step.
-        momentum: likewise.
+        row: parameters of layers, before the step.
+        remembered: of each layer.
         gradients: of the parameters.
         rate: of this step.
         settings: of the optimizer.
         clip_norm: global norm the gradients are clipped to.
-        trainable: bools for the top of the trees; where one is false nothing moves, and no gradient counts.
+        trainable: of each layer; where one is false nothing moves, and no gradient counts. None if all are.
     """
-    moves = jax.tree.broadcast(trainable, params)
-    norm = jnp.sqrt(sum(jax.tree.leaves(jax.tree.map(_square, gradients, moves))))
-    scale = jnp.minimum(1.0, clip_norm / (norm + 1e-12))
-    move = partial(_moved, scale=scale, rate=rate, settings=settings)
-    pairs = jax.tree.map(move, params, gradients, momentum, moves)
-    moved, carried = jax.tree.transpose(jax.tree.structure(params), jax.tree.structure((0, 0)), pairs)
-    return moved, carried
+    moves = (True,) * len(row) if trainable is None else trainable
+    squares = [
+        jnp.where(on, jnp.sum(jnp.square(gradient)), 0.0)
+        for layer, on in zip(gradients, moves, strict=True)
+        for gradient in layer.values()
+    ]
+    scale = jnp.minimum(1.0, clip_norm / (jnp.sqrt(sum(squares)) + 1e-12))
+    layers = [
+        _layer_step(*layer, rate, scale, settings) for layer in zip(row, remembered, gradients, moves, strict=True)
+    ]
+    return tuple(params for params, _ in layers), tuple(after for _, after in layers)
 
 
-@jax.jit  # as a function of its own it is traced once for all arrays of a size, which is most of the time a trace takes
-def _square(gradient: jax.Array, on: jax.Array) -> jax.Array:
-    return jnp.where(on, jnp.sum(jnp.square(gradient)), 0.0)
-
-
-@jax.jit
-def _moved(
-    p: jax.Array,
-    g: jax.Array,
-    m: jax.Array,
-    on: jax.Array,
-    *,
-    scale: jax.Array,
+@jax.jit  # as a function of its own it is traced once for all layers that are alike
+def _layer_step(
+    params: Params,
+    before: Remembered,
+    gradients: Params,
+    moves: jax.Array | bool,  # noqa: FBT001 - an array, or all move
     rate: jax.Array,
+    scale: jax.Array,
     settings: OptimizerSettings,
-) -> tuple[jax.Array, jax.Array]:
-    carried = jnp.where(on, g * scale + settings.momentum * m, m)
-    update = jnp.where(settings.nesterov > 0, g * scale + settings.momentum * carried, carried)
-    return jnp.where(on, p - rate * update, p), carried
+) -> tuple[Params, Remembered]:
+    """Returns a layer, and what is remembered of it, after one step with gradients times ``scale``."""
+    clipped = {name: gradient * scale for name, gradient in gradients.items()}
+    after = _taught(before, clipped, settings)
+    updates = _updates(after, clipped, settings)
+    moved = {}
+    for name, param in params.items():
+        update = updates[name] + settings.weight_decay * param if _decays(name) else updates[name]
+        moved[name] = jnp.where(moves, param - rate * update, param)
+    return moved, jax.tree.map(lambda new, old: jnp.where(moves, new, old), after, before)
+
+
+def _taught(before: Remembered, gradients: Params, settings: OptimizerSettings) -> Remembered:
+    """Returns what is remembered after ``gradients``."""
+    if not isinstance(before, Moments):
+        return {name: gradient + settings.momentum * before[name] for name, gradient in gradients.items()}
+    decay = jnp.stack([settings.momentum, settings.beta2])
+    share = jnp.where(settings.adaptive > 0, 1 - settings.momentum, 1.0)
+    return Moments(
+        first={name: share * g + settings.momentum * before.first[name] for name, g in gradients.items()},
+        second={
+            name: (1 - settings.beta2) * jnp.square(g) + settings.beta2 * before.second[name]
+            for name, g in gradients.items()
+        },
+        corrections=decay * before.corrections + (1 - decay),
+    )
+
+
+def _updates(after: Remembered, gradients: Params, settings: OptimizerSettings) -> dict[str, jax.Array]:
+    """Returns by how many rates each array moves, before its weights decay."""
+    beta, is_nesterov = settings.momentum, settings.nesterov > 0
+    momentum = after.first if isinstance(after, Moments) else after
+    plain = {name: jnp.where(is_nesterov, g + beta * momentum[name], momentum[name]) for name, g in gradients.items()}
+    if not isinstance(after, Moments):
+        return plain
+    first, second = after.corrections
+    ahead = beta * first + (1 - beta)
+
+    def adaptive(name: str, gradient: jax.Array) -> jax.Array:
+        looking = beta * after.first[name] / ahead + (1 - beta) * gradient / first
+        mean = jnp.where(is_nesterov, looking, after.first[name] / first)
+        return mean / (jnp.sqrt(after.second[name] / second) + _EPSILON)
+
+    return {name: jnp.where(settings.adaptive > 0, adaptive(name, g), plain[name]) for name, g in gradients.items()}
+
+
+def _decays(name: str) -> bool:
+    """Returns whether an array's weights decay: those of products do; biases, scales and positions do not."""
+    return name.rpartition("/")[2] == "kernel"
+
+
+def as_stored(remembered: Remembered, optimizer: str) -> dict[str, jax.Array]:
+    """Returns what a component keeps of what its optimizer remembers, by ``<state>/<array>``."""
+    if not isinstance(remembered, Moments):
+        return {f"{_MOMENTUM}/{name}": array for name, array in remembered.items()}
+    if optimizer == SGD:
+        return as_stored(remembered.first, optimizer)
+    first = {f"{_FIRST}/{name}": array for name, array in remembered.first.items()}
+    second = {f"{_SECOND}/{name}": array for name, array in remembered.second.items()}
+    return {**first, **second, _CORRECTIONS: remembered.corrections}
+
+
+def recalled(stored: Arrays, optimizer: str, sized: Callable[[Arrays], Arrays], *, adaptive: bool) -> Any:
+    """Returns what an optimizer begins with, on the host, where a component keeps ``stored``; zeros where it does not.
+
+    What another kind of optimizer remembered tells it nothing.
+
+    Args:
+        stored: by ``<state>/<array>``.
+        optimizer: that goes on.
+        sized: returns arrays as large as the layer's slot, with zeros for what is missing.
+        adaptive: whether its program keeps moments.
+    """
+
+    def of(state: str) -> Arrays:
+        prefix = f"{state}/"
+        return sized({name.removeprefix(prefix): a for name, a in stored.items() if name.startswith(prefix)})
+
+    if not adaptive:
+        return of(_MOMENTUM)
+    begun = np.zeros(2, np.float32)
+    if optimizer == SGD:
+        return Moments(first=of(_MOMENTUM), second=sized({}), corrections=begun)  # type: ignore[arg-type]
+    corrections = stored.get(_CORRECTIONS, begun)
+    return Moments(first=of(_FIRST), second=of(_SECOND), corrections=corrections)  # type: ignore[arg-type]
+
+
+def misshapen(stored: Arrays, shapes: Shapes) -> str | None:
+    """Returns what is wrong with what a component of arrays of these ``shapes`` keeps for an optimizer, or None."""
+    expected = {(state, name): shape for state in (_MOMENTUM, _FIRST, _SECOND) for name, shape in shapes.items()}
+    for (state, name), shape in {**expected, (_CORRECTIONS, ""): ((2,), "float32")}.items():
+        found = stored.get(f"{state}/{name}" if name else state)
+        if found is not None and (found.shape, found.dtype.name) != shape:
+            what = f"the {state.replace('_', ' ')}" + (f" of {name}" if name else "")
+            return f"expected {what} to be {shape}, found {found.shape}, {found.dtype.name}"
+    return None

@@ -35,7 +35,7 @@ class LayerPlan:
         source: the component it shares or starts from; None for a random start.
         trainable: whether the child trains it; otherwise it shares ``source``.
         operation: how a trained layer came to be; after ``interpolate`` and ``grow`` it has another size than
-            ``source``, and so starts without its momentum.
+            ``source``, and so starts without its optimizer's state.
         identity: whether a layer without source begins by passing on what it gets.
     """
 

@@ -92,8 +92,8 @@ def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
 
 def _store(shop: Workshop, blueprint: Blueprint, trained: Trained) -> tuple[ComponentRef, ...]:
     made = {
-        slot.spec.name: (params, momentum)
-        for slot, params, momentum in zip(blueprint.slots, trained.params, trained.momentum, strict=True)
+        slot.spec.name: (params, opt_state)
+        for slot, params, opt_state in zip(blueprint.slots, trained.params, trained.opt_state, strict=True)
         if slot.trainable
     }
     return tuple(_store_layer(shop, layer, made.get(layer.spec.name), trained) for layer in blueprint.layers)
@@ -106,12 +106,11 @@ def _store_layer(
     before = Label() if layer.source is None else shop.pool.component(layer.source.id).label
     if made is None:
         return replace(ref, training=_told(ref, before))
-    params, momentum = (_cropped(shop, layer, arrays) for arrays in made)
     component = Component(
         name=layer.spec.name,
         config=layer.spec.config,
-        params=params,
-        opt_state={f"momentum/{name}": array for name, array in momentum.items()},
+        params=_cropped(shop, layer, made[0]),
+        opt_state=_cropped(shop, layer, made[1]),
         label=before.taught(shop.task.name, shop.access),
     )
     oid, size_bytes = shop.save_component(component)
@@ -120,9 +119,14 @@ def _store_layer(
 
 
 def _cropped(shop: Workshop, layer: LayerPlan, arrays: Arrays) -> dict[str, np.ndarray]:
-    """Returns a layer's own part of its slot."""
-    shapes = shop.programs.family.shapes(layer.spec)
-    return {name: arrays[name][tuple(slice(0, size) for size in shape)] for name, (shape, _) in shapes.items()}
+    """Returns a layer's own part of its slot, also of what is kept of each array under ``<state>/<array>``."""
+    sizes = {name: shape for name, (shape, _) in shop.programs.family.shapes(layer.spec).items()}
+
+    def own(name: str, array: np.ndarray) -> np.ndarray:
+        shape = sizes.get(name) or sizes.get(name.partition("/")[2]) or array.shape
+        return array[tuple(slice(0, size) for size in shape)]
+
+    return {name: own(name, array) for name, array in arrays.items()}
 
 
 def _trained_more(ref: ComponentRef, label: Label, task: str, trained: Trained) -> dict[str, Training]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import jax
 from flax import struct
 
-from mu2net_core.engine.optimizer import OptimizerSettings
+from mu2net_core.engine.optimizer import OptimizerSettings, Remembered
 from mu2net_core.nn import LayerSpec, Params
 
 __all__ = ["Chunk", "Own", "Row", "State", "TrainingShape", "nameless"]
@@ -20,8 +20,8 @@ __all__ = ["Chunk", "Own", "Row", "State", "TrainingShape", "nameless"]
 Row = tuple[Params, ...]
 """Parameters of consecutive layers; those of children trained together have a first axis [K]."""
 
-State = tuple[Row, Row, jax.Array]
-"""Parameters, momentum, and the gradient steps done so far, int32."""
+State = tuple[Row, tuple[Remembered, ...], jax.Array]
+"""Parameters, what the optimizer remembers of each layer, and the gradient steps done so far, int32."""
 
 
 @struct.dataclass
@@ -30,12 +30,14 @@ class Own:
 
     Attributes:
         settings: of the optimizer.
+        smoothing: float32, the share of each label that is spread over all.
         trainable: bool [L], which layers to update; None where that is compiled in.
         present: bool [L], which slots are not empty; None where none is.
         order: int32 [S, B], the places in the chunk of each step's examples.
     """
 
     settings: OptimizerSettings
+    smoothing: jax.Array
     trainable: jax.Array | None
     present: jax.Array | None
     order: jax.Array
@@ -67,7 +69,7 @@ class TrainingShape:
     Attributes:
         specs: of the slots, under no names.
         rows: of each variant the slots that are in use, ascending.
-        trainable: which layers are updated, if that is compiled in: then the others have no momentum.
+        trainable: which layers are updated, if that is compiled in: then nothing is remembered of the others.
         together: whether it trains K children.
     """
 

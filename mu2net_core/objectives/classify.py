@@ -14,6 +14,9 @@ from mu2net_core.objects import Output
 
 __all__ = ["Classify"]
 
+_ABSENT = -1e8
+"""Outputs below it are of classes that the task does not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Classify:
@@ -27,14 +30,19 @@ class Classify:
         del output
         return cls()
 
-    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns float32 [N]: the cross-entropy of softmax."""
-        return -jnp.take_along_axis(jax.nn.log_softmax(outputs), labels[:, None], axis=1)[:, 0]
+    def loss(self, outputs: jax.Array, labels: jax.Array, smoothing: jax.Array | float = 0.0) -> jax.Array:
+        """Returns float32 [N]: the cross-entropy of softmax, with labels smoothed (Szegedy et al., 2016)."""
+        likely = jax.nn.log_softmax(outputs)
+        own = -jnp.take_along_axis(likely, labels[:, None], axis=1)[:, 0]
+        is_there = outputs > _ABSENT
+        spread = -jnp.sum(jnp.where(is_there, likely, 0), axis=1) / jnp.maximum(is_there.sum(axis=1), 1)
+        return (1 - smoothing) * own + smoothing * spread
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
-        """Returns how many examples are right, and how many there are."""
+        """Returns how many examples are right, how many there are, and their loss."""
         right = (self.said(outputs) == labels).sum(axis=-1, dtype=np.float64)
-        return {"right": right, "count": np.full(right.shape, float(len(labels)))}
+        loss = _cross_entropy(np.asarray(outputs, np.float64), labels)
+        return {"right": right, "count": np.full(right.shape, float(len(labels))), "loss": loss.sum(axis=-1)}
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the accuracy."""
@@ -48,3 +56,11 @@ class Classify:
     def probabilities(self, outputs: jax.Array) -> jax.Array:
         """Returns float32 [N, C]: the probability of each class."""
         return jax.nn.softmax(outputs)
+
+
+def _cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns float64 [..., N]: minus the logarithm of each label's probability."""
+    most = outputs.max(axis=-1, keepdims=True)
+    own = outputs[..., np.arange(len(labels)), labels]
+    with np.errstate(invalid="ignore"):  # outputs that are not finite have no loss
+        return np.asarray(np.log(np.exp(outputs - most).sum(axis=-1)) + most[..., 0] - own)

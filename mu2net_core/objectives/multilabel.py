@@ -27,9 +27,9 @@ class Multilabel:
         del output
         return cls()
 
-    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns float32 [N]: the binary cross-entropy of sigmoid, mean over the labels."""
-        truth = labels.astype(outputs.dtype)
+    def loss(self, outputs: jax.Array, labels: jax.Array, smoothing: jax.Array | float = 0.0) -> jax.Array:
+        """Returns float32 [N]: the binary cross-entropy of sigmoid, mean over the labels, each smoothed to 1/2."""
+        truth = (1 - smoothing) * labels.astype(outputs.dtype) + smoothing / 2
         wrong = jnp.maximum(outputs, 0) - outputs * truth + jnp.log1p(jnp.exp(-jnp.abs(outputs)))
         return jnp.mean(wrong, axis=-1)
 

@@ -24,12 +24,19 @@ class Objective(Protocol):
 
     ignores_absent: ClassVar[bool]
 
-    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns float32 [N]: the loss of each example, finite if its outputs [N, C] are; traced by JAX."""
+    def loss(self, outputs: jax.Array, labels: jax.Array, smoothing: jax.Array | float = 0.0) -> jax.Array:
+        """Returns float32 [N]: the loss of each example, finite if its outputs are; traced by JAX.
+
+        Args:
+            outputs: float32 [N, C].
+            labels: of the N examples, as the objective has them.
+            smoothing: float32 [], from 0 to 1: the share of each label that is spread evenly over all there could be;
+                an objective whose labels cannot be spread passes over it.
+        """
         ...
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
-        """Returns what quality is made of, summed over examples.
+        """Returns what quality is made of, summed over examples; and their ``loss``, where that tells equals apart.
 
         Args:
             outputs: float32 [..., N, C].

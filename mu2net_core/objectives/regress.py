@@ -36,8 +36,9 @@ class Regress:
             raise InternalError(f"Expected a number, got {output}.")
         return cls(mean=output.mean, deviation=output.deviation)
 
-    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        """Returns float32 [N]: the squared error, in units of the deviation."""
+    def loss(self, outputs: jax.Array, labels: jax.Array, smoothing: jax.Array | float = 0.0) -> jax.Array:
+        """Returns float32 [N]: the squared error, in units of the deviation; numbers are not smoothed."""
+        del smoothing
         return (outputs[:, 0] - (labels - self.mean) / self.deviation) ** 2
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:

@@ -18,11 +18,19 @@ class Meaning:
         text: one line for people.
         expected: which values make sense, in words.
         is_sensible: whether a number is one of them.
+        choices: the words that are, where it is no number.
     """
 
     text: str
     expected: str
     is_sensible: Callable[[float], bool]
+    choices: tuple[str, ...] = ()
+
+    def allows(self, value: object) -> bool:
+        """Returns whether a value makes sense, as far as it is of the right kind; what is not is told elsewhere."""
+        if self.choices:
+            return not isinstance(value, str) or value in self.choices
+        return not isinstance(value, int | float) or self.is_sensible(value)
 
 
 def _between(text: str, least: float, greatest: float) -> Meaning:
@@ -32,6 +40,16 @@ def _between(text: str, least: float, greatest: float) -> Meaning:
 
 def _switch(text: str) -> Meaning:
     return Meaning(text=text, expected="true or false", is_sensible=lambda number: number in {0, 1})
+
+
+def _one_of(text: str, choices: tuple[str, ...]) -> Meaning:
+    expected = " or ".join(choices)
+    return Meaning(text=text, expected=expected, is_sensible=lambda _number: False, choices=choices)
+
+
+def _below_1(text: str) -> Meaning:
+    expected = "numbers from 0 up to, but not, 1"
+    return Meaning(text=text, expected=expected, is_sensible=lambda number: 0 <= number < 1)
 
 
 def _from(text: str, least: int) -> Meaning:
@@ -51,16 +69,18 @@ _PREPARED = {
 
 HYPERPARAMETERS: Mapping[str, Meaning] = {
     "mu": _between("the probability of each possible mutation", 0, 1),
+    "optimizer": _one_of("what trains a model: SGD with momentum, or AdamW", ("adamw", "sgd")),
     "learning_rate": Meaning(
-        text="the step size of SGD at its greatest", expected="numbers above 0", is_sensible=lambda number: number > 0
+        text="the step size of the optimizer at its greatest",
+        expected="numbers above 0",
+        is_sensible=lambda number: number > 0,
     ),
     "warmup_ratio": _between("the share of training in which the learning rate grows", 0, 1),
-    "momentum": Meaning(
-        text="the momentum of SGD",
-        expected="numbers from 0 up to, but not, 1",
-        is_sensible=lambda number: 0 <= number < 1,
-    ),
-    "nesterov": _switch("whether SGD uses Nesterov's momentum"),
+    "momentum": _below_1("the momentum of SGD; of AdamW the first beta"),
+    "nesterov": _switch("whether the optimizer uses Nesterov's momentum"),
+    "beta2": _below_1("the second beta of AdamW: how long it remembers the size of gradients"),
+    "weight_decay": _between("what a step takes off a weight, as a share of it, per learning rate", 0, 10),
+    "label_smoothing": _between("the share of a label that is spread evenly over all classes", 0, 1),
     "flip_left_right": _switch("whether training images are mirrored at random"),
     "num_layers": _from("how many blocks a model has, of a ConvNet those of its second stage", 0),
     "num_residual_blocks": _from("how many residual blocks a ConvNet's first stage has", 0),

@@ -22,7 +22,9 @@ class TrainingConfig:
         children: how many a generation has.
         validations: training cycles per child, each followed by one validation.
         batch_size: examples per gradient step, at most.
-        samples_cap: examples per cycle, at most; a cycle is never more than one epoch.
+        min_steps: gradient steps per cycle, at least: where an epoch has fewer, batches are halved, down to 32
+            examples, and then a cycle is several epochs.
+        samples_cap: examples per cycle, at most, of one epoch; only min_steps makes it more.
         validation_cap: validation examples used to score, at most.
         clip_norm: gradients are scaled down to this global norm.
         population_cap: models of the task alive during an iteration, at most: the best stay.
@@ -33,6 +35,7 @@ class TrainingConfig:
     children: int = 8
     validations: int = 4
     batch_size: int = 512
+    min_steps: int = 1
     samples_cap: int = 51200
     validation_cap: int = 5120
     clip_norm: float = 1.0

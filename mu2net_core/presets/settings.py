@@ -148,11 +148,11 @@ def _check_finite(key: str, value: object) -> None:
 
 
 def _check_ranges(key: str, name: str, value: object) -> None:
-    """Refuses numbers that no model could be trained with; what is no number at all is refused elsewhere."""
+    """Refuses values that no model could be trained with; what is of another kind is refused elsewhere."""
     meaning = HYPERPARAMETERS.get(name)
-    for number in value if isinstance(value, list | tuple) else (value,):
-        if meaning and isinstance(number, int | float) and not meaning.is_sensible(number):
-            raise InvalidInputError(f"{key}: expected {meaning.expected}, got {repr(number)[:80]}.")
+    for one in value if isinstance(value, list | tuple) else (value,):
+        if meaning is not None and not meaning.allows(one):
+            raise InvalidInputError(f"{key}: expected {meaning.expected}, got {repr(one)[:80]}.")
 
 
 def _known(key: str, name: str, known: Mapping[str, Hyperparameter]) -> Hyperparameter:

@@ -20,13 +20,23 @@ _VALUES: _Values = {
     "warmup_ratio": (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4),
     "momentum": (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99),
     "nesterov": (False, True),
+    "optimizer": ("sgd",),
+    "beta2": (0.999,),
+    "weight_decay": (0.0,),
+    "label_smoothing": (0.0,),
 }
+"""The papers have one optimizer, so what only AdamW or smoothed labels need has one value, which never moves."""
+
 _DEFAULTS: Mapping[str, Hyperparameter] = {
     "mu": 0.1,
     "learning_rate": 1e-2,
     "warmup_ratio": 0.1,
     "momentum": 0.9,
     "nesterov": False,
+    "optimizer": "sgd",
+    "beta2": 0.999,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
 }
 _DELTAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 _WHOLE_VALUES: _Values = {

@@ -247,7 +247,9 @@ def _child(job, trainer: Trainer) -> Child:
     blueprint, family, pool = job.blueprint, trainer.programs.family, trainer.pool
     data, config = trainer.data, trainer.config
     cycle = cycle_of(data.train.num_examples, config)
-    begun = zip(blueprint.slots, *begin(blueprint.row, job.seed, pool, family), strict=True)
+    begun = zip(
+        blueprint.slots, *begin(blueprint.row, job.seed, pool, family, optimizer="sgd", adaptive=False), strict=True
+    )
     filled = [(slot.layer, params, momentum) for slot, params, momentum in begun if slot.layer is not None]
     rates = OptimizerSettings.of(job.hyperparameters, cycle.steps * config.validations)
     return Child(

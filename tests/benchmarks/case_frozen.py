@@ -100,7 +100,7 @@ class Bench:
     def step(self, specs: Sequence[LayerSpec], inputs: jax.Array) -> None:
         """Does all gradient steps."""
         full = jax.device_put(np.array([spec.kind != "adapter" for spec in specs]))
-        own = Own(settings=self._settings, trainable=full, present=full, order=self._order)
+        own = Own(settings=self._settings, smoothing=np.float32(0), trainable=full, present=full, order=self._order)
         chunk = Chunk(
             inputs=inputs,
             labels=self.labels,

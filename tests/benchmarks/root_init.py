@@ -55,7 +55,8 @@ def main() -> None:
                 state = jax.device_put((params, momentum, np.int32(0)), may_alias=False)
                 for cycle in range(4):
                     order = order_of(derive_seed(seed, child, cycle), 8, 500, 8)
-                    own = Own(settings=settings, trainable=np.ones(len(specs), bool), present=None, order=order)
+                    flags = np.ones(len(specs), bool)
+                    own = Own(settings=settings, smoothing=np.float32(0), trainable=flags, present=None, order=order)
                     state, _ = programs.train(TrainingShape.plain(specs), state, own, chunk, objective=objective)
                 params, momentum = state[0], state[1]
                 taken = InputSpec.image(32)

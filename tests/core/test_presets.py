@@ -79,8 +79,21 @@ def test_convnets_begin_with_as_many_tokens_as_fit_their_images_and_the_same_lay
 
 def test_the_smallest_preset_moves_nothing_but_training_and_depth() -> None:
     space = MINI.space
-    assert set(space.values) == {"mu", "learning_rate", "warmup_ratio", "momentum", "nesterov", "num_layers"}
+    assert set(space.movable) == {"learning_rate", "warmup_ratio", "momentum", "nesterov", "num_layers"}
     assert space.structural == ()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_train_as_the_papers_do_until_they_are_told_otherwise(name: str) -> None:
+    preset = PRESETS[name]
+    fixed = {"optimizer": "sgd", "beta2": 0.999, "weight_decay": 0.0, "label_smoothing": 0.0}
+    assert {key: preset.space.defaults[key] for key in fixed} == fixed
+    assert not fixed.keys() & set(preset.space.movable)
+    assert preset.training.min_steps == 1
+    chosen = {"space.optimizer": ["adamw", "sgd"], "default.optimizer": "adamw", "space.label_smoothing": [0.0, 0.1]}
+    told = with_settings(preset, chosen)
+    assert told.space.defaults["optimizer"] == "adamw"
+    assert {"optimizer", "label_smoothing"} <= set(told.space.movable)
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:
@@ -166,6 +179,11 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
         ("evolve.clip_norm", float("inf"), "expected finite numbers, got inf"),
         ("evolve.method", "", "expected the name of a search method"),
         ("space.momentum", [0.9, 0.8], "expected sorted distinct values"),
+        ("space.optimizer", ["adam", "sgd"], "expected adamw or sgd, got 'adam'"),
+        ("default.optimizer", "lion", "expected adamw or sgd, got 'lion'"),
+        ("default.optimizer", 1, "expected text, got 1"),
+        ("space.beta2", [0.999, 1.0], "expected numbers from 0 up to, but not, 1"),
+        ("space.label_smoothing", [-0.1, 0.0], "expected numbers from 0 to 1"),
         ("space.momentum", [], "expected sorted distinct values"),
         ("space.momentum", [0.5], "the default 0.9 is not one of"),
         ("space.momentum", 0.9, "expected a list"),

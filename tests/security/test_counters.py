@@ -94,7 +94,7 @@ def test_an_iteration_on_counts_that_are_at_their_highest_is_published_and_plaus
 
 def test_training_on_counts_that_are_at_their_highest_stays_there(repo: Repository) -> None:
     trained = Trained(
-        params=(), momentum=(), curve=(0.5,), best_cycle=0, steps=10, examples=80, all_examples=80, finite=True
+        params=(), opt_state=(), curve=(0.5,), best_cycle=0, steps=10, examples=80, all_examples=80, finite=True
     )
     ref = repo.objects.model(model_of(repo, "digits")).components[-1]
     high = Training(steps=LARGEST_COUNT, examples=LARGEST_COUNT - 1)

@@ -19,7 +19,8 @@ class Near:
 
     ignores_absent: ClassVar[bool] = False
 
-    def loss(self, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    def loss(self, outputs: jax.Array, labels: jax.Array, smoothing: jax.Array | float = 0.0) -> jax.Array:
+        del smoothing  # angles have no classes to spread over
         return jnp.sum((outputs - jnp.stack([jnp.cos(labels), jnp.sin(labels)], axis=1)) ** 2, axis=1)
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:

@@ -170,7 +170,8 @@ def programs_of(
     specs = family.layers(preset.architecture.config, {**preset.space.defaults, **ends}, num_outputs=1)
     numbers = sum(num_params(family, spec) for spec in specs)
     batch = min(preset.training.batch_size, preset.training.samples_cap)
-    child_bytes = 4 * (3 * numbers + batch * len(specs) * family.activations(specs))
+    remembered = 2 if "adamw" in preset.space.values.get("optimizer", ()) else 1
+    child_bytes = 4 * ((2 + remembered) * numbers + batch * len(specs) * family.activations(specs))
     layout = choose_layout(
         machine.strategy,
         child_bytes=child_bytes,

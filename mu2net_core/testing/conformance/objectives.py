@@ -67,6 +67,15 @@ class ObjectiveTests:
             alone = case.loss(case.outputs, own)
             np.testing.assert_allclose(alone, whole[own], rtol=1e-5, atol=1e-6)
 
+    def test_smoothed_labels_have_a_finite_loss_and_those_smoothed_by_nothing_the_loss_itself(
+        self, case: ObjectiveCase
+    ) -> None:
+        loss = jax.jit(case.objective.loss)
+        for outputs in (case.outputs, case.best, case.worst, 1e3 * case.outputs):
+            given = (jnp.asarray(outputs), jnp.asarray(case.labels))
+            assert np.isfinite(np.asarray(loss(*given, jnp.float32(0.1)))).all()
+            np.testing.assert_allclose(loss(*given, jnp.float32(0)), loss(*given), rtol=1e-6, atol=1e-6)
+
     def test_a_better_model_has_less_loss(self, case: ObjectiveCase) -> None:
         best, given, worst = (case.loss(outputs).mean() for outputs in (case.best, case.outputs, case.worst))
         assert best < given < worst

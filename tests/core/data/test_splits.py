@@ -67,11 +67,28 @@ def test_a_split_that_is_not_there_is_named_with_those_that_are() -> None:
         ("tfds:dtd:3.0.1", FULL, "train", "validation", "test"),
         ("tfds:cifar100:3.0.2", BANGLA, "train[:98%]", "train[98%:]", "test"),
         ("sklearn:digits", DIGITS, "all[40%:]", "all[20%:40%]", "all[:20%]"),
-        ("folder:/cmaterdb/bangla", BANGLA, "train[5%:]", "train[:5%]", "test"),
+        ("folder:/cmaterdb/bangla", BANGLA, "train[10%:]", "train[:10%]", "test"),
     ],
 )
 def test_defaults(uri: str, info: SourceInfo, train: str, validation: str, test: str) -> None:
     assert specs(info, uri) == {"train": train, "validation": validation, "test": test}
+
+
+@pytest.mark.parametrize(
+    ("num_examples", "validation"), [(240, 48), (1797, 359), (2500, 500), (4000, 500), (10_000, 500), (60_000, 3000)]
+)
+@pytest.mark.parametrize("split", ["train", "all"])
+def test_of_ones_own_data_enough_is_held_out_to_choose_by_but_never_more_than_a_fifth(
+    split: str, num_examples: int, validation: int
+) -> None:
+    info = SourceInfo(splits={split: num_examples, "other": 7}, classes=("a", "b"))
+    found = {
+        name: sum(part.stop - part.start for part in slices)
+        for name, (_, slices) in resolve_splits(info, "npz:/x").items()
+    }
+    assert abs(found["validation"] - validation) <= 1
+    assert abs(found["test"] - (num_examples / 5 if split == "all" else found["validation"])) <= 1
+    assert sum(found.values()) == num_examples
 
 
 def test_without_a_test_split_test_takes_the_first_share_and_validation_the_next() -> None:

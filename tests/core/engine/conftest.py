@@ -48,9 +48,12 @@ def plan_of() -> Callable[..., ChildPlan]:
 
 @dataclass(slots=True)
 class ScriptedPrograms(Programs):
-    """Programs that train nothing, and whose cycles come out as written: (loss, validation examples right)."""
+    """Programs that train nothing, and whose cycles come out as written.
 
-    script: list[tuple[float, int]] = field(default_factory=list)
+    A cycle is (loss, validation examples right), and how sure the model is of what it says, 1 if that is left out.
+    """
+
+    script: list[tuple[float, ...]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def train(self, shape, state, own, chunk, *, objective):  # type: ignore[override]
@@ -65,10 +68,11 @@ class ScriptedPrograms(Programs):
     def activations(self, specs, row, inputs, **others):  # type: ignore[override]
         place = np.arange(inputs.shape[0])
         said = (place + (place >= self._now[1])) % 3  # the classes of coloured images take turns
-        return np.eye(3, dtype=np.float32)[said]
+        sure = self._now[2] if len(self._now) > 2 else 1.0
+        return np.float32(sure) * np.eye(3, dtype=np.float32)[said]
 
     @property
-    def _now(self) -> tuple[float, int]:
+    def _now(self) -> tuple[float, ...]:
         return self.script[(len(self.calls) - 1) % len(self.script)]
 
 
@@ -76,7 +80,7 @@ class ScriptedPrograms(Programs):
 def scripted() -> Callable[..., ScriptedPrograms]:
     """Returns what makes programs from a script: ``scripted((0.5, 20), (0.4, 25))``."""
 
-    def make(*script: tuple[float, int]) -> ScriptedPrograms:
+    def make(*script: tuple[float, ...]) -> ScriptedPrograms:
         return ScriptedPrograms(family=DenseFamily(), script=list(script))
 
     return make

@@ -90,14 +90,16 @@ def train_one(bench: Workbench, plan, **options) -> Trained:
         ([(1, 20), (1, 25), (1, 22)], 25 / 30, 1),
         ([(1, 20), (1, 25), (1, 22)], 26 / 30, None),
         ([(1, 0), (1, 0), (1, 0)], 0.0, 2),
+        ([(1, 25, 0.5), (1, 25, 3.0), (1, 25, 1.0)], 0.0, 1),
+        ([(1, 25, 0.5), (1, 24, 3.0), (1, 20, 9.0)], 0.0, 0),
     ],
 )
-def test_the_best_validation_worth_keeping_is_kept_the_latest_where_they_tie(
+def test_the_best_validation_worth_keeping_is_kept_where_they_tie_that_of_the_least_loss_and_else_the_latest(
     bench: Workbench, plan_of, scripted, script, floor: float, best_cycle: int | None
 ) -> None:
     child = train_one(bench, plan_of(bench.root()), programs=scripted(*script), floor=floor, validations=3)
     assert child.finite
-    assert child.curve == tuple(correct / 30 for _, correct in script)
+    assert child.curve == tuple(cycle[1] / 30 for cycle in script)
     assert child.best_cycle == best_cycle
     done = 0 if best_cycle is None else best_cycle + 1
     assert (child.steps, child.examples) == (3 * done, 48 * done)
@@ -174,6 +176,50 @@ def test_a_cycle_is_an_epoch_rounded_up_to_batches_whose_size_no_other_number_of
         assert cycle.batch == batch_size // parts * parts
 
 
+@pytest.mark.parametrize(
+    ("num_examples", "config", "steps", "batch"),
+    [
+        (50_000, {"batch_size": 512, "min_steps": 16}, 98, 512),
+        (4_000, {"batch_size": 512, "min_steps": 16}, 16, 256),
+        (428, {"batch_size": 512, "min_steps": 16}, 16, 32),
+        (428, {"batch_size": 32, "min_steps": 40}, 40, 32),
+        (428, {"batch_size": 16, "min_steps": 16}, 27, 16),
+        (72, {"batch_size": 512, "min_steps": 16}, 16, 32),
+        (20, {"batch_size": 32, "min_steps": 16}, 16, 16),
+        (5, {"batch_size": 32, "min_steps": 16}, 16, 4),
+        (50_000, {"batch_size": 32, "min_steps": 16, "samples_cap": 64}, 16, 32),
+    ],
+)
+def test_a_cycle_has_a_least_number_of_steps_by_smaller_batches_first_and_then_by_more_epochs(
+    num_examples: int, config: dict[str, int], steps: int, batch: int
+) -> None:
+    assert cycle_of(num_examples, TrainingConfig(**config)) == Cycle(steps=steps, batch=batch)
+
+
+@pytest.mark.parametrize("clones", [(), ("embedding", "block_0", "norm")], ids=["kept outputs", "images"])
+def test_a_cycle_of_several_epochs_shows_every_example_as_often_each_time_in_another_order(
+    bench: Workbench, plan_of, scripted, clones: tuple[str, ...]
+) -> None:
+    programs = scripted((1, 20))
+    train_one(bench, plan_of(bench.root(), clones), programs=programs, validations=1, batch_size=16, min_steps=9)
+    used = [call["chunk"] for call in programs.calls]
+    assert sum(int(chunk.steps) for chunk in used) == 9
+    shown = np.concatenate([np.asarray(chunk.inputs)[: 16 * int(chunk.steps)] for chunk in used])
+    assert shown.shape[0] == 3 * 48
+    if clones:
+        epochs = [[image.tobytes() for image in part] for part in np.split(shown, 3)]
+        assert {tuple(sorted(epoch)) for epoch in epochs} == {tuple(sorted(epochs[0]))}
+        assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_more_steps_of_the_same_batch_need_no_other_program(bench: Workbench, plan_of) -> None:
+    told: list[str] = []
+    programs = Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what))
+    for min_steps in (1, 9, 20):
+        train_one(bench, plan_of(bench.root()), programs=programs, min_steps=min_steps)
+    assert sum(what.startswith("train") for what in told) == 1
+
+
 def test_a_cycle_shows_every_example_and_fills_its_last_batch_with_other_ones(bench: Workbench, plan_of) -> None:
     programs, whole = Watched(family=DenseFamily()), bench.data().load("train", TAKEN).examples
     train(bench, plan_of(bench.root(), ("embedding",)), programs=programs, batch_size=20, validations=1)
@@ -203,7 +249,14 @@ def test_a_clone_goes_on_with_the_momentum_of_what_it_was_cloned_from(bench: Wor
 def test_what_is_new_begins_by_the_childs_seed(bench: Workbench, plan_of) -> None:
     plans = [plan_of(bench.root(num_layers=0), num_layers=1, seed=seed) for seed in (1, 1, 2)]
     first, same, other = (
-        begin(job_of(plan).blueprint.row, plan.seed, bench.workshop().pool, bench.programs.family)[0][0]["kernel"]
+        begin(
+            job_of(plan).blueprint.row,
+            plan.seed,
+            bench.workshop().pool,
+            bench.programs.family,
+            optimizer="sgd",
+            adaptive=False,
+        )[0][0]["kernel"]
         for plan in plans
     )
     assert bool((first == same).all())
@@ -353,7 +406,7 @@ def test_a_child_whose_row_is_its_own_is_trained_as_one_that_shares_its_program(
     slots = blueprint_of(plan, room=large).slots
     assert own.curve == shared.curve
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), own.params, shared.params)
-    assert [bool(layer) for layer in own.momentum] == [slot.trainable for slot in slots]
+    assert [bool(layer) for layer in own.opt_state] == [slot.trainable for slot in slots]
 
 
 def test_children_of_every_depth_are_trained_by_one_program(bench: Workbench, plan_of) -> None:

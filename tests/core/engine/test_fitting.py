@@ -100,9 +100,14 @@ def test_arrays_that_are_not_the_layers_are_refused(bench: Workbench, change: An
     bad = Component(name="block_0", config=spec.config, params=change(good))
     with pytest.raises(CorruptObjectError, match=complaint):
         check_component(bench.programs.family, spec, bad, "a" * 64)
-    state = Component(name="b", config=spec.config, params=good, opt_state={"momentum/bias": np.ones(9, "f4")})
-    with pytest.raises(CorruptObjectError, match="momentum of bias"):
-        check_component(bench.programs.family, spec, state, "a" * 64)
+    for state, named in (
+        ({"momentum/bias": np.ones(9, "f4")}, "momentum of bias"),
+        ({"second_moment/kernel": np.ones((4, 4), "f8")}, "second moment of kernel"),
+        ({"corrections": np.ones(3, "f4")}, "the corrections"),
+    ):
+        bad = Component(name="b", config=spec.config, params=good, opt_state=state)
+        with pytest.raises(CorruptObjectError, match=named):
+            check_component(bench.programs.family, spec, bad, "a" * 64)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +119,8 @@ def test_arrays_that_are_not_the_layers_are_refused(bench: Workbench, change: An
         ({"hyperparameters": {"num_layers": 1, "mu": "often"}}, "its mu is often"),
         ({"hyperparameters": {"num_layers": 1, "learning_rate": "x" * 10**6}}, r"its learning_rate is x{300}\.\.\."),
         ({"hyperparameters": {"num_layers": 1, "nesterov": 5}}, "its nesterov is 5"),
+        ({"hyperparameters": {"num_layers": 1, "optimizer": "lion"}}, "its optimizer is lion"),
+        ({"hyperparameters": {"num_layers": 1, "optimizer": 5}}, "its optimizer is 5"),
         ({"hyperparameters": {}}, "cannot be built"),
     ],
 )

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -154,6 +156,67 @@ def test_a_head_goes_on_with_its_own_optimizer_state(bench: Workbench, plan_of, 
         np.testing.assert_array_equal(momentum[-1][name], head.opt_state[f"momentum/{name}"])
     assert any(array.any() for array in head.opt_state.values())
     assert child.model.components[3].parent == mine.model.components[3].id
+
+
+BOTH = replace(
+    BENCH_PRESET,
+    space=replace(
+        BENCH_PRESET.space,
+        values={**BENCH_PRESET.space.values, "optimizer": ("adamw", "sgd"), "label_smoothing": (0.0, 0.1)},
+        defaults={**BENCH_PRESET.space.defaults, "optimizer": "sgd", "label_smoothing": 0.0},
+    ),
+)
+
+
+def test_sgd_and_adamw_are_trained_by_one_program_and_components_keep_what_their_own_optimizer_needs(plan_of) -> None:
+    told: list[str] = []
+    bench = Workbench(programs=Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what)))
+    root, shop = bench.root(), bench.workshop(preset=BOTH)
+    system = SystemBuilder().root(root).task("a").build()
+    adamw = {"optimizer": "adamw", "learning_rate": 0.02}
+    plans = [plan_of(root), plan_of(root, **adamw), plan_of(root, **adamw, beta2=0.9, weight_decay=0.5)]
+    plans.append(plan_of(root, label_smoothing=0.1))
+    found = [result.member for result in results(shop, plans, system)]
+    assert [what for what in told if what.startswith("train")] == ["train norm..head"]
+    heads = [bench.components[member.model.components[-1].id] for member in found]
+    for head in heads[1:3]:
+        states = {f"{state}/{name}" for state in ("first_moment", "second_moment") for name in head.params}
+        assert set(head.opt_state) == {*states, "corrections"}
+        assert {name: head.opt_state[f"second_moment/{name}"].shape for name in head.params} == {
+            name: array.shape for name, array in head.params.items()
+        }
+        assert (head.opt_state["second_moment/kernel"] > 0).any()
+    for head in (heads[0], heads[3]):
+        assert set(head.opt_state) == {f"momentum/{name}" for name in head.params}
+    assert len({member.model.components[-1].id for member in found}) == 4
+    alone = trained(bench.workshop(), plan_of(root), system)
+    for name, array in bench.components[alone.model.components[-1].id].params.items():
+        np.testing.assert_allclose(heads[0].params[name], array, rtol=1e-4, atol=1e-6)
+
+
+def test_a_head_goes_on_with_what_adamw_knows_of_it(bench: Workbench, plan_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, shop = bench.root(), bench.workshop("a", preset=BOTH)
+    adamw = {"optimizer": "adamw", "learning_rate": 0.02}
+    mine = retained(trained(shop, plan_of(root, **adamw), SystemBuilder().root(root).task("a").build()))
+    head = bench.components[mine.model.components[-1].id]
+    begun: list[Any] = []
+    train = Programs.train
+
+    def watched(self, shape, state, own, chunk, *, objective):
+        begun.append(jax.tree.map(np.array, state[1][-1]))
+        return train(self, shape, state, own, chunk, objective=objective)
+
+    monkeypatch.setattr(Programs, "train", watched)
+    system = SystemBuilder().root(root).task("a", mine).build()
+    for optimizer in ("adamw", "sgd"):
+        begun.clear()
+        results(shop, [plan_of(mine, optimizer=optimizer)], system, mine)
+        size = head.params["bias"].shape[0]
+        goes_on = optimizer == "adamw"
+        expected = head.opt_state["second_moment/bias"] if goes_on else np.zeros(size)
+        np.testing.assert_array_equal(begun[0].second["bias"][:size], expected)
+        np.testing.assert_array_equal(begun[0].corrections, head.opt_state["corrections"] if goes_on else [0, 0])
+    assert 0 < head.opt_state["corrections"][1] < head.opt_state["corrections"][0] < 1
 
 
 def with_score(member: Member, quality: float, scorer: Scorer | None = None) -> Member:

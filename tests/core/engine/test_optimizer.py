@@ -6,7 +6,14 @@ import numpy as np
 import optax
 import pytest
 
-from mu2net_core.engine.optimizer import OptimizerSettings, learning_rate_at, sgd_step
+from mu2net_core.engine.optimizer import (
+    Moments,
+    OptimizerSettings,
+    as_stored,
+    learning_rate_at,
+    optimizer_step,
+    recalled,
+)
 
 SPACE = {"learning_rate": 0.1, "warmup_ratio": 0.1, "momentum": 0.9, "nesterov": False}
 
@@ -20,44 +27,146 @@ def rates(total_steps: int, **changed) -> np.ndarray:
     return np.asarray(jax.vmap(lambda step: learning_rate_at(step, chosen))(jnp.arange(total_steps)))
 
 
+def moments_of(row, corrections=(0.0, 0.0)) -> tuple[Moments, ...]:
+    zeros = [{name: jnp.zeros_like(array) for name, array in layer.items()} for layer in row]
+    return tuple(Moments(first=layer, second=layer, corrections=jnp.asarray(corrections)) for layer in zeros)
+
+
+def steps_of_both(ours, remembered, theirs, chosen: OptimizerSettings, *, clip_norm: float, size: float, steps: int):
+    """Yields parameters by us and by optax after each step; the rate is that of ``theirs``."""
+    rng = np.random.default_rng(0)
+    state, expected = theirs.init(ours), ours
+    for _ in range(steps):
+        gradients = jax.tree.map(lambda p: jnp.asarray(size * rng.normal(size=p.shape), jnp.float32), ours)
+        updates, state = theirs.update(gradients, state, expected)
+        expected = optax.apply_updates(expected, updates)
+        ours, remembered = optimizer_step(
+            ours, remembered, gradients, chosen.learning_rate, chosen, clip_norm=clip_norm
+        )
+        yield ours, expected
+
+
+def layers() -> tuple[dict[str, jax.Array], ...]:
+    rng = np.random.default_rng(1)
+    return tuple(
+        {"kernel": jnp.asarray(rng.normal(size=(4, 3)), jnp.float32), "norm/scale": jnp.ones(3), "bias": jnp.ones(3)}
+        for _ in range(2)
+    )
+
+
+@pytest.mark.parametrize("adaptive", [False, True], ids=["its own program", "a program for both"])
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("momentum", [0.5, 0.99])
 @pytest.mark.parametrize(("clip_norm", "size"), [(1.0, 10.0), (1.0, 0.01), (0.3, 1.0)])
-def test_steps_are_those_of_optax(nesterov: bool, momentum: float, clip_norm: float, size: float) -> None:
-    rng = np.random.default_rng(0)
-    params = {"kernel": jnp.asarray(rng.normal(size=(4, 3)), jnp.float32), "bias": jnp.ones(3)}
-    chosen = settings(momentum=momentum, nesterov=nesterov)
+def test_steps_of_sgd_are_those_of_optax(
+    adaptive: bool, nesterov: bool, momentum: float, clip_norm: float, size: float
+) -> None:
+    chosen = settings(learning_rate=0.05, momentum=momentum, nesterov=nesterov)
     theirs = optax.chain(optax.clip_by_global_norm(clip_norm), optax.sgd(0.05, momentum=momentum, nesterov=nesterov))
-    state, expected = theirs.init(params), params
-    ours, carried = params, jax.tree.map(jnp.zeros_like, params)
-    for _ in range(6):
-        gradients = jax.tree.map(lambda p: jnp.asarray(size * rng.normal(size=p.shape), jnp.float32), params)
-        updates, state = theirs.update(gradients, state, expected)
-        expected = optax.apply_updates(expected, updates)
-        ours, carried = sgd_step(ours, carried, gradients, jnp.float32(0.05), chosen, clip_norm=clip_norm)
-    for name, array in expected.items():
-        np.testing.assert_allclose(ours[name], array, rtol=2e-6, atol=1e-7)
+    row = layers()
+    remembered = moments_of(row) if adaptive else jax.tree.map(jnp.zeros_like, row)
+    for ours, expected in steps_of_both(row, remembered, theirs, chosen, clip_norm=clip_norm, size=size, steps=6):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-6, atol=1e-7), ours, expected)
 
 
-def test_no_gradient_is_no_move_and_no_division_by_zero() -> None:
-    params = {"bias": jnp.ones(3)}
-    zeros = {"bias": jnp.zeros(3)}
-    moved, momentum = sgd_step(params, zeros, zeros, jnp.float32(0.1), settings(), clip_norm=1.0)
-    assert bool((moved["bias"] == 1).all())
-    assert not momentum["bias"].any()
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize(("beta1", "beta2"), [(0.9, 0.999), (0.5, 0.9)])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.5])
+@pytest.mark.parametrize(("clip_norm", "size"), [(1.0, 10.0), (1.0, 0.01)])
+def test_steps_of_adamw_are_those_of_optax_where_only_kernels_decay(
+    nesterov: bool, beta1: float, beta2: float, weight_decay: float, clip_norm: float, size: float
+) -> None:
+    chosen = settings(
+        optimizer="adamw",
+        learning_rate=0.01,
+        momentum=beta1,
+        beta2=beta2,
+        weight_decay=weight_decay,
+        nesterov=nesterov,
+    )
+    kernels = lambda row: [{name: name == "kernel" for name in layer} for layer in row]  # noqa: E731
+    theirs = optax.chain(
+        optax.clip_by_global_norm(clip_norm),
+        optax.adamw(
+            0.01, b1=beta1, b2=beta2, weight_decay=weight_decay, nesterov=nesterov, mask=lambda row: tuple(kernels(row))
+        ),
+    )
+    row = layers()
+    for ours, expected in steps_of_both(row, moments_of(row), theirs, chosen, clip_norm=clip_norm, size=size, steps=20):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), ours, expected)
 
 
-def test_what_is_not_trainable_neither_moves_nor_counts_in_the_norm() -> None:
-    row = ({"kernel": jnp.ones(3)}, {"kernel": jnp.ones(3)})
-    gradients = ({"kernel": jnp.full(3, jnp.inf)}, {"kernel": jnp.full(3, 2.0)})
-    momentum = ({"kernel": jnp.full(3, 5.0)}, {"kernel": jnp.zeros(3)})
-    options = {"rate": jnp.float32(0.1), "settings": settings(), "clip_norm": 1.0}
+def test_weights_decay_under_sgd_too_and_nothing_but_weights() -> None:
+    row = layers()
+    zeros = jax.tree.map(jnp.zeros_like, row)
+    chosen = settings(weight_decay=0.5)
+    (first, _), _ = optimizer_step(row, zeros, zeros, jnp.float32(0.1), chosen, clip_norm=1.0)
+    np.testing.assert_allclose(first["kernel"], 0.95 * row[0]["kernel"], rtol=1e-6)
+    assert (first["bias"] == 1).all()
+    assert (first["norm/scale"] == 1).all()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_no_gradient_is_no_move_and_no_division_by_zero(optimizer: str) -> None:
+    row = layers()
+    zeros = jax.tree.map(jnp.zeros_like, row)
+    moved, after = optimizer_step(
+        row, moments_of(row), zeros, jnp.float32(0.1), settings(optimizer=optimizer), clip_norm=1.0
+    )
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), moved, row))
+    assert not after[0].first["bias"].any()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_what_is_not_trainable_neither_moves_nor_counts_in_the_norm(optimizer: str) -> None:
+    row = layers()
+    twos = {name: jnp.full_like(array, 2.0) for name, array in row[1].items()}
+    gradients = (jax.tree.map(lambda two: two * jnp.inf, twos), twos)
+    before = moments_of(row, corrections=(0.5, 0.25))
+    options = {"rate": jnp.float32(0.1), "settings": settings(optimizer=optimizer), "clip_norm": 1.0}
     flags = (jnp.array(False), jnp.array(True))
-    moved, carried = sgd_step(row, momentum, gradients, **options, trainable=flags)
-    alone, carried_alone = sgd_step(row[1], momentum[1], gradients[1], **options)
-    assert (moved[0]["kernel"].tolist(), carried[0]["kernel"].tolist()) == ([1.0] * 3, [5.0] * 3)
-    assert (moved[1]["kernel"] == alone["kernel"]).all()
-    assert (carried[1]["kernel"] == carried_alone["kernel"]).all()
+    moved, after = optimizer_step(row, before, gradients, **options, trainable=flags)
+    alone, after_alone = optimizer_step(row[1:], before[1:], gradients[1:], **options)
+    same = lambda a, b: jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), a, b))  # noqa: E731
+    assert same((moved[0], after[0]), (row[0], before[0]))
+    assert same((moved[1], after[1]), (alone[0], after_alone[0]))
+    assert not same(moved[1], row[1])
+
+
+def test_a_mean_stays_a_mean_when_a_child_remembers_for_longer_than_its_source_did() -> None:
+    row, ones = ({"bias": jnp.zeros(1)},), ({"bias": jnp.ones(1)},)
+    after: tuple = moments_of(row)
+    for beta2 in [0.9] * 5 + [0.999] * 5:
+        chosen = settings(optimizer="adamw", momentum=0.9, beta2=beta2)
+        _, after = optimizer_step(row, after, ones, jnp.float32(0.1), chosen, clip_norm=1.0)
+    first, second = after[0].corrections
+    np.testing.assert_allclose(after[0].first["bias"] / first, 1.0, rtol=1e-5)
+    np.testing.assert_allclose(after[0].second["bias"] / second, 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("trained_by", "child", "adaptive", "goes_on"),
+    [
+        ("sgd", "sgd", False, True),
+        ("sgd", "sgd", True, True),
+        ("adamw", "adamw", True, True),
+        ("sgd", "adamw", True, False),
+        ("adamw", "sgd", True, False),
+        ("adamw", "sgd", False, False),
+    ],
+)
+def test_an_optimizer_goes_on_with_what_one_of_its_kind_kept_and_else_from_zero(
+    trained_by: str, child: str, adaptive: bool, goes_on: bool
+) -> None:
+    ones = {"kernel": np.ones(3, np.float32)}
+    both = Moments(first=ones, second={"kernel": 2 * ones["kernel"]}, corrections=np.float32([0.5, 0.25]))
+    kept = as_stored(both, trained_by)
+    begun = recalled(kept, child, lambda found: found or {"kernel": np.zeros(3, np.float32)}, adaptive=adaptive)
+    first = begun.first if adaptive else begun
+    assert first["kernel"].tolist() == [1.0 if goes_on else 0.0] * 3
+    if child == "adamw":
+        assert begun.second["kernel"].tolist() == [2.0 if goes_on else 0.0] * 3
+        assert begun.corrections.tolist() == ([0.5, 0.25] if goes_on else [0.0, 0.0])
 
 
 def test_the_rate_warms_up_linearly_to_its_peak_and_then_only_falls() -> None:

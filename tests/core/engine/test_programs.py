@@ -41,6 +41,7 @@ def arguments(trainable=(True,) * 4, *, key: int = 5, examples=TRAIN, steps: int
     """Returns what a child trained alone gets, beside its state."""
     own = Own(
         settings=OptimizerSettings.of({**CHOSEN, **changed}, 2 * STEPS),
+        smoothing=np.float32(changed.get("label_smoothing", 0.0)),
         trainable=np.asarray(trainable),
         present=np.ones(len(trainable), bool),
         order=order_of(key, steps, BATCH, STEPS),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_error, r2_score
 
@@ -64,6 +65,22 @@ def test_the_loss_of_classes_and_its_gradient_are_those_of_the_plain_formula_to_
     )
     assert ours[0] == theirs[0]
     np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+def test_labels_are_smoothed_over_the_classes_there_are_as_by_optax(smoothing: float) -> None:
+    padded = np.concatenate([LOGITS, np.full((N, 3), -1e9, np.float32)], axis=1)
+    expected = optax.softmax_cross_entropy(LOGITS, optax.smooth_labels(ONE_HOT, smoothing))
+    for outputs in (LOGITS, padded):
+        found = Classify().loss(jnp.asarray(outputs), LABELS, jnp.float32(smoothing))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    slope = jax.grad(lambda outputs: Classify().loss(outputs, LABELS, smoothing).mean())(jnp.asarray(padded))
+    assert not np.asarray(slope)[:, C:].any()
+
+
+def test_each_of_several_labels_is_smoothed_for_itself() -> None:
+    expected = optax.sigmoid_binary_cross_entropy(LOGITS, 0.9 * MANY + 0.05).mean(axis=1)
+    np.testing.assert_allclose(Multilabel().loss(LOGITS, MANY, 0.1), expected, rtol=1e-5)
 
 
 def test_of_equal_outputs_the_first_class_is_said() -> None:
@@ -152,31 +169,31 @@ def test_a_package_adds_a_metric_of_an_output_that_is_there_and_an_output_of_its
 
 @dataclass(frozen=True)
 class MeanLoss(Classify):
-    def loss(self, outputs, labels):
+    def loss(self, outputs, labels, smoothing=0.0):
         return jnp.mean(super().loss(outputs, labels))
 
 
 @dataclass(frozen=True)
 class ExpLoss(Classify):
-    def loss(self, outputs, labels):
+    def loss(self, outputs, labels, smoothing=0.0):
         return -jnp.log(jnp.exp(outputs) / jnp.exp(outputs).sum(axis=1, keepdims=True))[jnp.arange(len(labels)), labels]
 
 
 @dataclass(frozen=True)
 class BatchLoss(Classify):
-    def loss(self, outputs, labels):
+    def loss(self, outputs, labels, smoothing=0.0):
         return super().loss(outputs - outputs.mean(axis=0), labels)
 
 
 @dataclass(frozen=True)
 class UphillLoss(Classify):
-    def loss(self, outputs, labels):
+    def loss(self, outputs, labels, smoothing=0.0):
         return -super().loss(outputs, labels)
 
 
 @dataclass(frozen=True)
 class FlatLoss(Classify):
-    def loss(self, outputs, labels):
+    def loss(self, outputs, labels, smoothing=0.0):
         return (jnp.argmax(outputs, axis=1) != labels).astype(jnp.float32)
 
 
@@ -219,8 +236,13 @@ class NotANumber(Regress):
 
 @dataclass(frozen=True)
 class Smoothed(Classify):
-    def loss(self, outputs, labels):
+    def loss(self, outputs, labels, smoothing=0.0):
         return super().loss(outputs, labels) - 0.01 * jax.nn.log_softmax(outputs).mean(axis=1)
+
+
+class AlwaysSmoothed(Classify):
+    def loss(self, outputs, labels, smoothing=0.0):
+        return super().loss(outputs, labels, jnp.maximum(smoothing, 0.05) if isinstance(smoothing, jax.Array) else 0.0)
 
 
 class Unhashable(Classify):
@@ -240,6 +262,7 @@ WRONG = {
     "less is better": (Errors(), "between_0_and_1"),
     "no number": (NotANumber(mean=48.0, deviation=2.5), "no_numbers"),
     "classes that are absent, too": (Smoothed(), "absent_change_nothing"),
+    "labels smoothed by more than was asked for": (AlwaysSmoothed(), "smoothed_labels"),
     "no key": (Unhashable(), "programs_can_be_kept_by"),
 }
 
