@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
 from mu2net_core.api.evolving.laboratory import Laboratory
 from mu2net_core.api.evolving.publish import Published, publish
+from mu2net_core.api.evolving.view import Newest
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
 from mu2net_core.api.iterations.recorded import changed_settings
 from mu2net_core.api.iterations.resume import Asked, Left, look, refuse
@@ -17,7 +19,7 @@ from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.settings.settings import effective_preset
-from mu2net_core.api.signing.signing import signer_of
+from mu2net_core.api.signing.signing import committer, signer_of
 from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import (
     CorruptObjectError,
@@ -31,7 +33,7 @@ from mu2net_core.errors import (
 from mu2net_core.events import Event, IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
-from mu2net_core.repo import Repository, load_system, record_snapshot
+from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import near
 from mu2net_core.search import Member, best
 from mu2net_core.seeds import derive_seed
@@ -49,7 +51,7 @@ _ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchErro
 class _Run:
     repo: Repository
     context: Context
-    preset: Preset
+    agent: AgentSpec
     asked: Asked
     restart: bool
     deadline_s: float | None
@@ -63,7 +65,8 @@ class _Run:
         """Returns where iterations of ``preset`` are run: one that was interrupted keeps its own settings."""
         key = repr(preset)
         if key not in self._labs:
-            self._labs[key] = Laboratory.of(self.repo, self.context, preset, self.on_event)
+            spec = replace(self.agent, preset=preset)
+            self._labs[key] = Laboratory.of(self.repo, self.context, spec, self.on_event)
         return self._labs[key]
 
 
@@ -78,6 +81,7 @@ def evolve(
     validations: int | None = None,
     seed: int | None = None,
     budget_s: float | None = None,
+    slot: int = 0,
     restart: bool = False,
     on_event: Callable[[Event], None] = ignore,
 ) -> EvolveResult:
@@ -100,6 +104,8 @@ def evolve(
         seed: every random decision derives from it; None takes that of an interrupted iteration, or draws one.
         budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
             ends with the best there is.
+        slot: of the agent, where several work in one working copy: each makes other children of the same seed, and has
+            unfinished iterations of its own.
         restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
         on_event: told of everything that happens.
 
@@ -107,8 +113,8 @@ def evolve(
         NotFoundError: no such task.
         InvalidInputError: a number or setting that cannot be right.
         SearchError: no task at all, no root, or no child that trained to a finite loss.
-        ConflictError: another process evolves the same task in this working copy; or an interrupted iteration cannot go
-            on, or not as asked.
+        ConflictError: another process evolves the same task in this working copy and slot; or an interrupted iteration
+            cannot go on, or not as asked.
     """
     deadline_s = None if budget_s is None else time.monotonic() + budget_s
     _check(tasks, iterations, seed)
@@ -119,20 +125,22 @@ def evolve(
         _head(system, name)
     if not system.roots:
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
+    agent = AgentSpec(slot=slot, tasks=tuple(tasks), preset=preset)
+    on_event = agent.telling(on_event)
     asked = Asked(seed=seed, generations=generations, children=children, validations=validations)
-    unfinished = {} if restart else unfinished_of(repo, context, system, tasks, asked)
+    unfinished = {} if restart else unfinished_of(repo, context, system, agent.tasks, asked, slot)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = _Run(
         repo=repo,
         context=context,
-        preset=preset,
+        agent=agent,
         asked=asked,
         restart=restart,
         deadline_s=deadline_s,
         on_event=on_event,
     )
     run.lab(preset)  # settings that cannot be right show now
-    agenda = agenda_of(tasks, iterations, unfinished)
+    agenda = agenda_of(agent.tasks, iterations, unfinished)
     if (plan := queued(agenda, unfinished)) is not None:
         on_event(plan)
     used = _seed(repo, context, unfinished) if seed is None else seed
@@ -168,21 +176,22 @@ def _run_all(run: _Run, agenda: Sequence[str], seed: int) -> EvolveResult:
 
 
 def _iterate(run: _Run, name: str, seed: int) -> IterationResult:
-    workspace = Workspace.of(run.repo, name)
+    workspace = Workspace.of(run.repo, name, run.agent.slot)
     with workspace.lock(name):
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
         left = _left(run, workspace, head)
-        lab = run.lab(left.preset or run.preset)
+        lab = run.lab(left.preset or run.agent.preset)
+        view = Newest(repo=run.repo, task=name, usable=lab.parents.of)
         usable = lab.parents.of(system, name)  # what cannot go on says so before data is read
-        state = left.state or _begin(run, lab, workspace, usable, head, seed)
+        state = left.state or _begin(run, lab, workspace, head, seed, usable, view.record(usable))
         shop = lab.open_shop(head, workspace)
         state = run_iteration(
             state,
             shop,
-            system=lambda: _newest(run, lab, name),
-            record=lambda seen: record_snapshot(run.repo, seen, name),
+            system=view.system,
+            record=view.record,
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
@@ -209,8 +218,8 @@ def _publish(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationS
 def _end(
     run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState, winner: Member | None, test: float
 ) -> Published:
-    account, device = lab.account_of(state), lab.provenance["device"]
-    return publish(run.repo, run.context, workspace, state, winner, test, account, device=device)
+    agent = run.agent.of(committer(run.repo, run.context), lab.provenance["device"])
+    return publish(run.repo, run.context, workspace, state, winner, test, lab.account_of(state), agent=agent)
 
 
 def _without_a_model(run: _Run, lab: Laboratory, workspace: Workspace, state: IterationState) -> SearchError:
@@ -239,7 +248,7 @@ def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
     refuse(run.context, {name: left}, run.asked)
     if left.kind != "ready" or left.preset is None:
         return Left(kind="none")
-    own, now = preset_values(left.preset), preset_values(run.preset)
+    own, now = preset_values(left.preset), preset_values(run.agent.preset)
     other = [
         f"{key} {own[key]} ({now[key]} now)" for key in sorted(own) if key not in _OPTIONS and own[key] != now[key]
     ]
@@ -248,16 +257,19 @@ def _left(run: _Run, workspace: Workspace, head: Head) -> Left:
     return left
 
 
-def _begin(run: _Run, lab: Laboratory, workspace: Workspace, system: System, head: Head, seed: int) -> IterationState:
+def _begin(
+    run: _Run, lab: Laboratory, workspace: Workspace, head: Head, seed: int, system: System, snapshot: str
+) -> IterationState:
     name, training = head.task.name, lab.preset.training
     workspace.clear()
     return IterationState(
         task=name,
         task_id=head.commit.task_id,
         base=head.commit_id,
-        snapshot=record_snapshot(run.repo, system, name),
+        snapshot=snapshot,
         iteration=min(head.commit.iteration + 1, LARGEST_COUNT),
         seed=seed,
+        slot=run.agent.slot,
         generations=training.generations,
         children=training.children,
         preset=lab.preset.name,
@@ -272,13 +284,6 @@ def _head(system: System, name: str) -> Head:
     if name not in system.heads:
         raise NotFoundError(f"There is no task {name!r}.", hint=near(name, tuple(system.heads), "mu2net tasks"))
     return system.heads[name]
-
-
-def _newest(run: _Run, lab: Laboratory, name: str) -> System:
-    """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
-    system = load_system(run.repo)
-    _head(system, name)
-    return lab.parents.of(system, name)
 
 
 def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Left]) -> int:
