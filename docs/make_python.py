@@ -172,7 +172,7 @@ def event_entry(name: str) -> str:
     """Returns the description of an event, with its attributes."""
     event = getattr(events, name)
     text = code((inspect.getdoc(event) or "").partition("\n\nAttributes:\n")[0])
-    told = described(event)
+    told = described(events.Happening) | described(event) if is_dataclass(event) else {}
     meanings = ((each, told.get(each.partition(":")[0], "")) for each in attributes(event))
     lines = (f"- `{each}`{': ' * bool(meaning)}{meaning}\n" for each, meaning in meanings)
     return f"\n### m.{name}\n\n{text}\n\n{''.join(lines)}"
@@ -180,8 +180,8 @@ def event_entry(name: str) -> str:
 
 def attributes(owner: type) -> Iterator[str]:
     """Yields what can be asked of a value, with its type."""
-    own = [field.name for field in fields(owner)] if is_dataclass(owner) else []
-    yield from (f"{name}: {owner.__annotations__[name]}" for name in own)
+    own = fields(owner) if is_dataclass(owner) else ()
+    yield from (f"{field.name}: {field.type}" for field in own)
     for name, value in vars(owner).items():
         if isinstance(value, property) and not name.startswith("_"):
             yield f"{name}: {inspect.signature(value.fget or attributes).return_annotation}"

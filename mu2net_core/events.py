@@ -15,6 +15,7 @@ __all__ = [
     "Event",
     "GenerationFinished",
     "GenerationStarted",
+    "Happening",
     "IterationDropped",
     "IterationFinished",
     "IterationStarted",
@@ -22,6 +23,17 @@ __all__ = [
     "Schedule",
     "Spent",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """What all events have in common.
+
+    Attributes:
+        agent: the name of the agent that says it.
+    """
+
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IterationsQueued:
+class IterationsQueued(Happening):
     """Iterations that were interrupted go first: what is to come, in order.
 
     Attributes:
@@ -60,7 +72,7 @@ class IterationsQueued:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IterationDropped:
+class IterationDropped(Happening):
     """An unfinished iteration begins anew, as was asked for: its ``generations`` that were over are gone."""
 
     task: str
@@ -69,7 +81,7 @@ class IterationDropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IterationStarted:
+class IterationStarted(Happening):
     """A task iteration begins, or resumes at ``resumed_generation`` (0 when it begins)."""
 
     task: str
@@ -82,7 +94,7 @@ class IterationStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationStarted:
+class GenerationStarted(Happening):
     """A generation's children have been sampled."""
 
     task: str
@@ -91,7 +103,7 @@ class GenerationStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CycleFinished:
+class CycleFinished(Happening):
     """A child has been trained for one cycle more and validated; ``quality`` is None if a loss was not finite."""
 
     task: str
@@ -103,7 +115,7 @@ class CycleFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChildFinished:
+class ChildFinished(Happening):
     """A child has been trained; ``score`` and ``quality`` are its best, None if a loss was not finite.
 
     ``best_score`` and ``best_quality`` are those of the best of the population so far, this child included; None while
@@ -171,7 +183,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerationFinished:
+class GenerationFinished(Happening):
     """A generation is over and its state is safe on disk.
 
     ``kept`` and ``discarded`` count the children of the iteration so far; ``wall_s`` is this generation's time, of
@@ -193,7 +205,7 @@ class GenerationFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IterationFinished:
+class IterationFinished(Happening):
     """The best model is retained and the head has moved.
 
     Attributes:
@@ -228,14 +240,14 @@ class IterationFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compiling:
+class Compiling(Happening):
     """The training waits for a program to be compiled; ``Compiled`` of the same name follows."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compiled:
+class Compiled(Happening):
     """A program was compiled, or found in the persistent cache."""
 
     what: str

@@ -21,7 +21,7 @@ from mu2net_core.events import (
 from mu2net_core.objects import Children, RunSetting, Seen, System
 from mu2net_core.scoring import rank_key
 from mu2net_core.search import METHODS, Member, Population, SearchState, best, plan_generation, taken_in
-from mu2net_core.seeds import derive_seed
+from mu2net_core.seeds import derive_seed, seed_of_slot
 
 __all__ = ["IterationState", "run_iteration"]
 
@@ -37,7 +37,8 @@ class IterationState:
         snapshot: what the task could see of the system then.
         seen: what it could see from later generations on, where that was something else.
         iteration: its number, from 1.
-        seed: the user's seed; everything random derives from it, the task, the iteration and the generation.
+        seed: the user's seed; everything random derives from it, the slot, the task, the iteration and the generation.
+        slot: of the agent whose iteration it is.
         generations: how many there will be.
         children: sampled per generation.
         preset: name of the one in force.
@@ -55,6 +56,7 @@ class IterationState:
     snapshot: str
     iteration: int
     seed: int
+    slot: int = 0
     generations: int
     children: int
     preset: str = ""
@@ -76,7 +78,7 @@ def run_iteration(
     state: IterationState,
     shop: Workshop,
     *,
-    system: Callable[[], System],
+    system: Callable[[int], System],
     record: Callable[[System], str],
     checkpoint: Callable[[IterationState], None],
     on_event: Callable[[Event], None],
@@ -87,7 +89,7 @@ def run_iteration(
     Args:
         state: where to begin.
         shop: the task's data, programs and components.
-        system: returns the newest image of the system; asked before every generation.
+        system: returns what a generation sees of the system; asked before each.
         record: stores what the task may see of a system; returns the snapshot's id.
         checkpoint: makes a state safe; called after every generation.
         on_event: told of everything that happens.
@@ -111,7 +113,7 @@ def run_iteration(
     first = state.generation
     while state.generation < state.generations and not (state.generation > first and out_of_time()):
         began = time.perf_counter()
-        now = system()
+        now = system(state.generation)
         state, children = _generation(_having_seen(state, record(now)), shop, now, on_event)
         checkpoint(state)
         wall_s = time.perf_counter() - began
@@ -137,7 +139,7 @@ def run_iteration(
 def _generation(
     state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
 ) -> tuple[IterationState, tuple[ChildReport, ...]]:
-    seed = derive_seed(state.seed, state.task, state.iteration, state.generation)
+    seed = derive_seed(seed_of_slot(state.seed, state.slot), state.task, state.iteration, state.generation)
     plans, search = plan_generation(
         shop.preset.training.method,
         state.search,

@@ -127,6 +127,7 @@ def _check_commit(commit: Commit) -> None:
     _ids("task object, model and snapshot", (commit.task_id, commit.model, commit.snapshot))
     _ids("parent and reset_to", (*commit.parents, commit.reset_to))
     _ids("selected model", commit.selections)
+    _counts("slot", [] if commit.agent is None else [commit.agent.slot])
     _counts("selections", (times for agents in commit.selections.values() for times in agents.values()))
     children = commit.children
     _counts("children", (commit.iteration, children.sampled, children.kept, *children.discarded.values()))

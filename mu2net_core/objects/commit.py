@@ -20,11 +20,24 @@ _VALUE = re.compile(r"[0-9a-f]{128}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """Who did it: a working copy's stable id, the machine's name, and the kind of device."""
+    """Who did it.
+
+    Attributes:
+        id: of whoever numbers the slots: the working copy's own, or one that agents of several share.
+        host: the machine's name.
+        device: the kind that computed; ``none`` where nothing was.
+        slot: which of the agents under that id it was; what is random in its work derives from it.
+    """
 
     id: str
     host: str
     device: str
+    slot: int = 0
+
+    @property
+    def counter(self) -> str:
+        """What its selections are counted under: whoever takes the slot over counts as it did."""
+        return f"{self.id}/{self.slot}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +75,8 @@ class Commit:
         parents: commits this one follows; two or more for a merge.
         snapshot: the system as far as this task may see it when the iteration began; None if it did not matter.
         iteration: how many task iterations the head has behind it.
-        selections: for this task, how often each agent selected each model as a parent: ``{model: {agent: times}}``.
+        selections: for this task, how often each agent selected each model as a parent, by ``Agent.counter``:
+            ``{model: {counter: times}}``.
         children: of this iteration.
         agent: None for a merge, which is the same whoever makes it.
         started_at: UTC, ISO 8601 with microseconds.

@@ -27,7 +27,8 @@ class Run:
         preset: its name.
         settings: those in force that differ from the preset's own, options included, by dotted key.
         digest: hash of all settings in force, the preset's own included.
-        seed: the user's; everything random derives from it, the task, the iteration and the generation.
+        seed: the user's; everything random derives from it, the agent's slot, the task, the iteration and the
+            generation.
         generations: how many were to be made.
         children: per generation.
         done: how many generations were made; fewer than ``generations`` if time ran out.

@@ -1,7 +1,7 @@
 """Makes the golden repository of the current format: ``python tests/golden/make.py FOLDER``.
 
 Once per format version; what was made is committed beside this file and never changed. It has a root, a public task
-whose head was merged, a private task, a removed task, a tag, and a component with bfloat16 state.
+whose head was merged, a lease on it, a private task, a removed task, a tag, and a component with bfloat16 state.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from mu2net_core.objects import AccessRule, Component, ComponentRef, Snapshot, Training
+from mu2net_core.objects import AccessRule, Agent, Component, ComponentRef, Lease, Snapshot, Training, encode
 from mu2net_core.repo import HeadState, Repository
+from mu2net_core.repo.core import lease_key
 from mu2net_core.repo.history.merging import merge
 from mu2net_core.storage import replace_file
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
@@ -42,6 +43,7 @@ def make(folder: Path) -> Repository:
         removed=True,
         message="remove old",
     )
+    _lease(repo, "numerals/bangla")
     repo.refs.append("old", repo.objects.put(commit), after=removed)
     return repo
 
@@ -54,8 +56,8 @@ def _merge(repo: Repository, base: HeadState) -> None:
         model = repo.objects.model(before.model or "")
         refs = (*model.components[:-1], _head(repo, model.components[-1], score))
         child = replace(model, components=refs, parent=before.model, score=score, quality=score, seed=int(score * 1000))
-        counts = {**before.selections, before.model or "": {agent: 1}}
-        signed = replace(before.agent, id=agent) if before.agent else None
+        counts = {**before.selections, before.model or "": {f"{agent}/1": 1}}
+        signed = replace(before.agent, id=agent, slot=1) if before.agent else None
         parents = (base.commit,)
         commit = replace(
             before, model=repo.objects.put(child), parents=parents, selections=counts, agent=signed, iteration=2
@@ -65,6 +67,14 @@ def _merge(repo: Repository, base: HeadState) -> None:
     merged_id, merged = merge(repo.objects, tips)
     repo.objects.put(merged)
     repo.refs.append(base.task, merged_id, after=ours)
+
+
+def _lease(repo: Repository, task: str) -> None:
+    """Says that an agent works on a task."""
+    state = repo.refs.head(task)
+    agent = Agent(id=AGENT, host="test", device="cpu", slot=1)
+    lease = Lease(agent=agent, session="c" * 32, ttl_s=60.0, iteration=3, generation=1, score=None, method="random")
+    repo.store.create(lease_key(task, state.number if state else 1, 1), encode(lease))
 
 
 def _head(repo: Repository, before: ComponentRef, score: float) -> ComponentRef:

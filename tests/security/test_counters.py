@@ -10,6 +10,7 @@ import pytest
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.publish import publish
 from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine.child import Trained
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.storing import _trained_more
@@ -62,7 +63,7 @@ def poisoned(repo: Repository) -> Commit:
     state = repo.refs.head("digits")
     assert state is not None
     commit = repo.objects.commit(state.commit)
-    selections = {commit.model or "": {repo.agent_id: LARGEST_COUNT}}
+    selections = {commit.model or "": {f"{repo.agent_id}/0": LARGEST_COUNT}}
     high = replace(commit, parents=(state.commit,), iteration=LARGEST_COUNT, selections=selections, message="evil")
     repo.refs.append("digits", repo.objects.put(high), after=state)
     return high
@@ -86,9 +87,11 @@ def test_an_iteration_on_counts_that_are_at_their_highest_is_published_and_plaus
         search=SearchState(population=Population(task="digits", members=(member,), selections={model_id: 7})),
         started_at=AT,
     )
-    commit_id = publish(repo, context, Workspace.of(repo, "digits"), state, member, 0.5, RUN, device="cpu").commit_id
+    commit_id = publish(
+        repo, context, Workspace.of(repo, "digits"), state, member, 0.5, RUN, agent=committer(repo, context)
+    ).commit_id
     mine = repo.objects.commit(commit_id)
-    assert mine.selections[model_id][repo.agent_id] == LARGEST_COUNT
+    assert mine.selections[model_id][f"{repo.agent_id}/0"] == LARGEST_COUNT
     check(mine, repo.objects, Arrivals(identity=repo.identity))
 
 

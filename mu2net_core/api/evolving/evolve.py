@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outcome, finished, result_of
 from mu2net_core.api.evolving.publish import Published, publish
 from mu2net_core.api.evolving.pushing import Pushed, Pusher
 from mu2net_core.api.evolving.runner import Runner
+from mu2net_core.api.evolving.view import Newest
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings
@@ -19,7 +21,7 @@ from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.settings.settings import effective_preset
-from mu2net_core.api.signing.signing import signer_of
+from mu2net_core.api.signing.signing import committer, signer_of
 from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import (
     CorruptObjectError,
@@ -32,7 +34,7 @@ from mu2net_core.errors import (
 from mu2net_core.events import Event, IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
-from mu2net_core.repo import Repository, load_system, record_snapshot
+from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import near
 from mu2net_core.search import Member, best
 from mu2net_core.seeds import derive_seed
@@ -50,7 +52,7 @@ _AS_SET = EvolveOptions()
 class _Evolution:
     repo: Repository
     context: Context
-    preset: Preset
+    agent: AgentSpec
     asked: EvolveOptions
     deadline_s: float | None
     on_event: Callable[[Event], None]
@@ -63,7 +65,8 @@ class _Evolution:
         """Returns where iterations of ``preset`` are run: one that was interrupted keeps its own settings."""
         key = repr(preset)
         if key not in self._runners:
-            self._runners[key] = Runner.of(self.repo, self.context, preset, self.on_event)
+            spec = replace(self.agent, preset=preset)
+            self._runners[key] = Runner.of(self.repo, self.context, spec, self.on_event)
         return self._runners[key]
 
 
@@ -96,27 +99,28 @@ def evolve(
         NotFoundError: no such task, or no remote to push to.
         InvalidInputError: a setting that cannot be right; or several remotes to push to, none of them ``origin``.
         SearchError: no task at all, no root, or no child that trained to a finite loss.
-        ConflictError: another process evolves the same task in this working copy; or an interrupted iteration cannot go
-            on, or not as asked.
+        ConflictError: another process evolves the same task in this working copy and slot; or an interrupted iteration
+            cannot go on, or not as asked.
     """
     deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
     pusher = Pusher.to_default(repo, context, on_push) if options.push else None
     preset, system = effective_preset(repo, context, options.settings), load_system(repo)
     _check(tasks, system)
-    unfinished = {} if options.restart else unfinished_of(repo, context, system, tasks, options)
+    agent = AgentSpec(slot=options.slot, tasks=tuple(tasks), preset=preset)
+    unfinished = {} if options.restart else unfinished_of(repo, context, system, agent.tasks, options)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = _Evolution(
         repo=repo,
         context=context,
-        preset=preset,
+        agent=agent,
         asked=options,
         deadline_s=deadline_s,
-        on_event=on_event if pusher is None else pusher.after(on_event),
+        on_event=agent.telling(on_event if pusher is None else pusher.after(on_event)),
     )
     run.runner(preset)  # settings that cannot be right show now
-    agenda = agenda_of(tasks, options.iterations, unfinished)
+    agenda = agenda_of(agent.tasks, options.iterations, unfinished)
     if (plan := queued(agenda, unfinished)) is not None:
-        on_event(plan)
+        run.on_event(plan)
     used = _seed(repo, context, unfinished) if options.seed is None else options.seed
     result = _run_all(run, agenda, used)
     keep_bounded(repo, context)
@@ -150,21 +154,22 @@ def _run_all(run: _Evolution, agenda: Sequence[str], seed: int) -> EvolveResult:
 
 
 def _iterate(run: _Evolution, name: str, seed: int) -> IterationResult:
-    workspace = Workspace.of(run.repo, name)
+    workspace = Workspace.of(run.repo, name, run.agent.slot)
     with workspace.lock(name):
         began = time.perf_counter()
         system = load_system(run.repo)
         head = _head(system, name)
         left = _left(run, workspace, head)
-        runner = run.runner(left.preset or run.preset)
+        runner = run.runner(left.preset or run.agent.preset)
+        view = Newest(repo=run.repo, task=name, usable=runner.parents.of)
         usable = runner.parents.of(system, name)  # what cannot go on says so before data is read
-        state = left.state or _begin(run, runner, workspace, usable, head, seed)
+        state = left.state or _begin(run, runner, workspace, head, seed, usable, view.record(usable))
         workshop = runner.workshop(head, workspace)
         state = run_iteration(
             state,
             workshop,
-            system=lambda: _newest(run, runner, name),
-            record=lambda seen: record_snapshot(run.repo, seen, name),
+            system=view.system,
+            record=view.record,
             checkpoint=workspace.save,
             on_event=run.on_event,
             out_of_time=run.out_of_time,
@@ -191,8 +196,8 @@ def _publish(run: _Evolution, runner: Runner, workspace: Workspace, state: Itera
 def _end(
     run: _Evolution, runner: Runner, workspace: Workspace, state: IterationState, winner: Member | None, test: float
 ) -> Published:
-    account, device = runner.account_of(state), runner.provenance["device"]
-    return publish(run.repo, run.context, workspace, state, winner, test, account, device=device)
+    agent = run.agent.of(committer(run.repo, run.context), runner.provenance["device"])
+    return publish(run.repo, run.context, workspace, state, winner, test, runner.account_of(state), agent=agent)
 
 
 def _without_a_model(run: _Evolution, runner: Runner, workspace: Workspace, state: IterationState) -> SearchError:
@@ -221,7 +226,7 @@ def _left(run: _Evolution, workspace: Workspace, head: Head) -> Leftover:
     refuse(run.context, {name: left}, run.asked)
     if left.kind != "ready" or left.preset is None:
         return Leftover(kind="none")
-    own, now = preset_values(left.preset), preset_values(run.preset)
+    own, now = preset_values(left.preset), preset_values(run.agent.preset)
     other = [
         f"{key} {own[key]} ({now[key]} now)" for key in sorted(own) if key not in _OPTIONS and own[key] != now[key]
     ]
@@ -231,7 +236,7 @@ def _left(run: _Evolution, workspace: Workspace, head: Head) -> Leftover:
 
 
 def _begin(
-    run: _Evolution, runner: Runner, workspace: Workspace, system: System, head: Head, seed: int
+    run: _Evolution, runner: Runner, workspace: Workspace, head: Head, seed: int, system: System, snapshot: str
 ) -> IterationState:
     name, training = head.task.name, runner.preset.training
     workspace.clear()
@@ -239,9 +244,10 @@ def _begin(
         task=name,
         task_id=head.commit.task_id,
         base=head.commit_id,
-        snapshot=record_snapshot(run.repo, system, name),
+        snapshot=snapshot,
         iteration=min(head.commit.iteration + 1, LARGEST_COUNT),
         seed=seed,
+        slot=run.agent.slot,
         generations=training.generations,
         children=training.children,
         preset=runner.preset.name,
@@ -256,13 +262,6 @@ def _head(system: System, name: str) -> Head:
     if name not in system.heads:
         raise NotFoundError(f"There is no task {name!r}.", hint=near(name, tuple(system.heads), "mu2net tasks"))
     return system.heads[name]
-
-
-def _newest(run: _Evolution, runner: Runner, name: str) -> System:
-    """Returns the newest system, as far as its models can be parents; NotFoundError if the task was removed."""
-    system = load_system(run.repo)
-    _head(system, name)
-    return runner.parents.of(system, name)
 
 
 def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Leftover]) -> int:

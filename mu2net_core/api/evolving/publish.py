@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.remembered import told
+from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import LARGEST_COUNT, Commit, Model, Run, Trials
+from mu2net_core.objects import LARGEST_COUNT, Agent, Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository, load_system
 from mu2net_core.repo.history import choose, contains, contenders, merge, visible_models
 from mu2net_core.repo.remotes import purges_here
@@ -38,7 +38,7 @@ def publish(
     test_quality: float,
     run: Run,
     *,
-    device: str,
+    agent: Agent,
 ) -> Published:
     """Stores the winner with its lineage and moves the head of the task.
 
@@ -53,7 +53,7 @@ def publish(
         winner: its best model; None if no child could be kept and there was none before.
         test_quality: of the winner.
         run: how the iteration was run.
-        device: that computed it.
+        agent: who did it: what it selected is counted as its.
 
     Raises:
         ConflictError: the task was purged meanwhile; what the iteration trained is dropped.
@@ -70,15 +70,15 @@ def publish(
         parents=(state.base,),
         snapshot=state.snapshot,
         iteration=state.iteration,
-        selections=_selections(repo, base, state, renamed),
+        selections=_selections(repo, base, state, renamed, agent.counter),
         children=state.counts,
-        agent=replace(committer(repo, context), device=device),
+        agent=agent,
         started_at=state.started_at,
         finished_at=context.timestamp(),
         message=_message(state, winner if model_id != base.model else None, test_quality),
         run=run,
         improved=improved,
-        trials=_trials(repo, state, renamed),
+        trials=trials_of(repo, state, renamed) if state.search.trials else None,
     )
     commit_id = put_commit(repo, context, commit)
     move_head(repo, context, state.task, commit_id)
@@ -97,12 +97,6 @@ def _message(state: IterationState, winner: Member | None, test_quality: float) 
     quality = None if winner is None else winner.model.quality
     came_to = "no better model" if quality is None else f"validation {quality:.2%}, test {test_quality:.2%}"
     return f"iteration {state.iteration}: {came_to}"
-
-
-def _trials(repo: Repository, state: IterationState, renamed: Mapping[str, str]) -> Trials | None:
-    """Returns what a commit tells of the trials; None if there were none."""
-    search, snapshots = state.search, (state.snapshot, *(later.snapshot for later in state.seen))
-    return Trials.of(told(repo, search.trials, snapshots, renamed), search.scorer) if search.trials else None
 
 
 def move_head(repo: Repository, context: Context, task: str, commit_id: str) -> str:
@@ -172,7 +166,7 @@ def _publish_model(
 
 
 def _selections(
-    repo: Repository, base: Commit, state: IterationState, renamed: Mapping[str, str]
+    repo: Repository, base: Commit, state: IterationState, renamed: Mapping[str, str], counter: str
 ) -> dict[str, dict[str, int]]:
     """Returns the counts of the base with this iteration's added, of models that can be selected again.
 
@@ -185,5 +179,5 @@ def _selections(
         oid = renamed.get(model, model)
         if oid in usable:
             agents = counts.setdefault(oid, {})
-            agents[repo.agent_id] = min(agents.get(repo.agent_id, 0) + times, LARGEST_COUNT)
+            agents[counter] = min(agents.get(counter, 0) + times, LARGEST_COUNT)
     return counts

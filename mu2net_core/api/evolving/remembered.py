@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from mu2net_core.objects import MOST_TRIALS, Run, RunSetting, Trial
+from mu2net_core.engine import IterationState
+from mu2net_core.objects import MOST_TRIALS, Run, RunSetting, Trial, Trials
 from mu2net_core.presets import PRESETS, Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import ancestry
 
-__all__ = ["remembered", "tellable", "told"]
+__all__ = ["remembered", "tellable", "trials_of"]
 
 _MOST_COMMITS = 256
 _CAP = "evolve.validation_cap"
@@ -44,25 +45,24 @@ def _validation_cap(run: Run | None) -> RunSetting | None:
     return run.settings.get(_CAP, None if own is None else own.training.validation_cap)
 
 
-def told(
-    repo: Repository, trials: Sequence[Trial], snapshots: Iterable[str], renamed: Mapping[str, str]
-) -> tuple[Trial, ...]:
-    """Returns the trials that a commit tells, by the names that models have once they are stored.
+def trials_of(repo: Repository, state: IterationState, renamed: Mapping[str, str]) -> Trials:
+    """Returns what the commit of an iteration tells of its trials, by the names that models have once they are stored.
 
     Args:
         repo: the repository.
-        trials: of the iteration, in the order they were planned.
-        snapshots: that the commit names.
+        state: of the iteration.
         renamed: what models of the iteration are called once they are stored, where that is something else.
     """
-    return tuple(
+    seen = _seen(repo, (state.snapshot, *(later.snapshot for later in state.seen)))
+    named = (
         replace(
             trial,
             parent=renamed.get(trial.parent, trial.parent),
             model=None if trial.model is None else renamed.get(trial.model, trial.model),
         )
-        for trial in tellable(trials, _seen(repo, snapshots))
+        for trial in tellable(state.search.trials, seen)
     )
+    return Trials.of(tuple(named), state.search.scorer)
 
 
 def tellable(trials: Sequence[Trial], visible: frozenset[str]) -> tuple[Trial, ...]:

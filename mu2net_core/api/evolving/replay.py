@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.comparison import (
     Difference,
     Outcome,
@@ -20,8 +21,9 @@ from mu2net_core.api.evolving.comparison import (
     outcome_of,
     surroundings,
 )
-from mu2net_core.api.evolving.remembered import told
+from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.evolving.runner import Runner
+from mu2net_core.api.evolving.view import AsOf
 from mu2net_core.api.iterations.recorded import recorded_preset
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
@@ -30,9 +32,9 @@ from mu2net_core.api.settings.foreign_settings import MOST_CYCLES
 from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.events import Event
-from mu2net_core.objects import Commit, Run, System, Trials, encode, hash_bytes
+from mu2net_core.objects import Commit, Run, encode, hash_bytes
 from mu2net_core.presets import Preset
-from mu2net_core.repo import Repository, load_system_then
+from mu2net_core.repo import Repository
 from mu2net_core.repo.history import resolve
 from mu2net_core.search import best
 
@@ -101,9 +103,10 @@ def replay(
     _check_present(repo, commit_id, commit)
     preset = recorded_preset(run.preset, run.settings)
     _check_amount(commit_id, run, preset)
-    runner = Runner.of(repo, context, preset, on_event)
+    agent = _agent(commit, preset)
+    runner = Runner.of(repo, context, agent, agent.telling(on_event))
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
-        state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, snapshot), on_event)
+        state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, snapshot), agent.telling(on_event))
     keep_bounded(repo, context)
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
@@ -133,8 +136,7 @@ def _children(repo: Repository, commit: Commit, state: IterationState, now: Repl
         return ()
     winner = best(state.population)
     renamed = {} if winner is None or now.model is None else {winner.id: now.model}
-    again = Trials.of(told(repo, state.search.trials, commit.snapshots, renamed), state.search.scorer)
-    return first_other_child(commit.trials.whole, again.whole)
+    return first_other_child(commit.trials.whole, trials_of(repo, state, renamed).whole)
 
 
 def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run, str]:
@@ -157,6 +159,11 @@ def _why_not(commit: Commit) -> str:
     if commit.reset_to is not None or commit.removed or commit.snapshot is None:
         return "it is no iteration"
     return "it does not say how it was run"
+
+
+def _agent(commit: Commit, preset: Preset) -> AgentSpec:
+    """Returns the agent that takes the place of the one who made a commit."""
+    return AgentSpec(slot=0 if commit.agent is None else commit.agent.slot, tasks=(commit.task,), preset=preset)
 
 
 def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:
@@ -187,8 +194,8 @@ def _again(
 ) -> tuple[IterationState, Replayed]:
     """Returns the state after the last generation, and what came out, with the test split measured."""
     commit, run, snapshot = what
-    systems = _systems(runner, commit, run, snapshot)
-    first = next(systems)
+    view = AsOf.replayed(runner.repo, commit, runner.parents.of)
+    first = view.system()
     state = IterationState(
         task=commit.task,
         task_id=commit.task_id,
@@ -196,6 +203,7 @@ def _again(
         snapshot=snapshot,
         iteration=commit.iteration,
         seed=run.seed,
+        slot=0 if commit.agent is None else commit.agent.slot,
         generations=run.done,
         children=run.children,
         settings=runner.digest,
@@ -206,8 +214,8 @@ def _again(
     state = run_iteration(
         state,
         runner.workshop(head, workspace),
-        system=lambda: next(systems),
-        record=lambda _system: snapshot,
+        system=view.system,
+        record=view.record,
         checkpoint=lambda _state: None,
         on_event=on_event,
     )
@@ -218,21 +226,3 @@ def _again(
         return state, Replayed(model=winner.id, manifest=runner.repo.objects.model(winner.id), children=state.counts)
     model = replace(winner.model, test_quality=runner.test(head, winner, workspace).quality)
     return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
-
-
-def _systems(runner: Runner, commit: Commit, run: Run, snapshot: str) -> Iterator[System]:
-    """Yields the system when the iteration began, and then as each generation saw it."""
-    later = {seen.generation: seen.snapshot for seen in run.seen}
-    system = _system(runner, commit.task, snapshot)
-    yield system
-    for generation in range(run.done):
-        if generation in later:
-            system = _system(runner, commit.task, later[generation])
-        yield system
-
-
-def _system(runner: Runner, task: str, snapshot: str) -> System:
-    system = load_system_then(runner.repo, snapshot)
-    if task not in system.heads:
-        raise InvalidInputError(f"The snapshot {snapshot[:10]} has no task {task}: no iteration on it began there.")
-    return runner.parents.of(system, task)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.api.evolving.remembered import remembered
 from mu2net_core.api.iterations.recorded import changed_settings, digest_of
 from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.machine.devices import devices_of
 from mu2net_core.api.machine.machine import num_cores, processor
 from mu2net_core.api.machine.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings.buildable import check_buildable
@@ -48,13 +50,20 @@ class Runner:
     provenance: Mapping[str, str]
 
     @classmethod
-    def of(cls, repo: Repository, context: Context, preset: Preset, on_event: Callable[[Event], None]) -> Runner:
-        """Returns one in which nothing is compiled yet; ``on_event`` is told what is."""
+    def of(cls, repo: Repository, context: Context, agent: AgentSpec, on_event: Callable[[Event], None]) -> Runner:
+        """Returns an agent's, in which nothing is compiled yet; ``on_event`` is told what is."""
+        preset = agent.preset
         METHODS.load(preset.training.method)  # what is not installed shows now
         SCORERS.load(preset.scorer.name)
         check_buildable(preset, repo.limits)
         prepare_jax(context)
-        programs = programs_of(repo, context, preset, lambda what, s: on_event(Compiled(what=what, wall_s=s)))
+        programs = programs_of(
+            repo,
+            context,
+            preset,
+            lambda what, s: on_event(Compiled(what=what, wall_s=s)),
+            devices=devices_of(agent.devices),
+        )
         programs.on_wait = lambda what: on_event(Compiling(what=what))
         return cls(
             repo=repo,

@@ -18,14 +18,15 @@ __all__ = ["agenda_of", "queued", "unfinished_of"]
 def unfinished_of(
     repo: Repository, context: Context, system: System, tasks: Sequence[str], asked: EvolveOptions
 ) -> dict[str, Leftover]:
-    """Returns what is left of an iteration of each of ``tasks`` that will go on.
+    """Returns what is left of an iteration of each of ``tasks`` in the slot asked for that will go on.
 
     Raises:
         ConflictError: one cannot go on as asked, or is running; nothing was changed.
     """
-    lefts = {name: look(repo, Workspace.of(repo, name), system.heads[name], asked) for name in tasks}
+    spaces = {name: Workspace.of(repo, name, asked.slot) for name in tasks}
+    lefts = {name: look(repo, space, system.heads[name], asked) for name, space in spaces.items()}
     for name in (name for name, left in lefts.items() if left.is_refused):
-        with Workspace.of(repo, name).lock(name):
+        with spaces[name].lock(name):
             pass  # one that is running says so instead
     refuse(context, lefts, asked)
     return {name: left for name, left in lefts.items() if left.kind == "ready"}

@@ -26,6 +26,8 @@ class EvolveOptions:
         budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then ends
             with the best there is.
         restart: whether interrupted iterations begin anew; what they trained is lost.
+        slot: of the agent, where several work in one working copy: each makes other children of the same seed, and has
+            unfinished iterations of its own.
         push: whether each task is pushed when an iteration of it is over; a push that fails stops nothing.
     """
 
@@ -36,6 +38,7 @@ class EvolveOptions:
     seed: int | None = None
     budget_s: float | None = None
     restart: bool = False
+    slot: int = 0
     push: bool = False
 
     def __post_init__(self) -> None:

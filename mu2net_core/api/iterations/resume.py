@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.iterations.leftover import is_published, why_stuck
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings, digest_of, recorded_preset
-from mu2net_core.api.iterations.running import is_published, why_stuck
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputError, NotFoundError

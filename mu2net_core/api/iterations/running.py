@@ -1,4 +1,4 @@
-"""Iterations that are running or were interrupted: where they stand, what they need, whether they can go on."""
+"""Iterations that are running or were interrupted: where they lie, and what of the repository they need."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Protocol
 
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import Kind, Model, Seen, decode, file_name
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import ancestry, news
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep import Tips
 from mu2net_core.search import Member, Population
@@ -20,40 +18,13 @@ from mu2net_core.storage import holder_of
 
 __all__ = [
     "Running",
-    "State",
     "evolving",
     "folder_of",
-    "is_published",
-    "left_behind",
+    "folders_of",
     "lock_of",
     "running",
     "running_tips",
-    "why_stuck",
 ]
-
-
-class State(Protocol):
-    """What of an iteration's state decides whether it can go on."""
-
-    @property
-    def task(self) -> str:
-        """The task's name."""
-        ...
-
-    @property
-    def task_id(self) -> str:
-        """Its object when the iteration began."""
-        ...
-
-    @property
-    def base(self) -> str:
-        """Its head's commit when the iteration began."""
-        ...
-
-    @property
-    def started_at(self) -> str:
-        """When that was."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +89,15 @@ def running_tips(repo: Repository, but: str | None = None) -> Tips:
     return reduce(or_, (one.tips for one in running(repo) if one.task != but), Tips())
 
 
-def folder_of(repo: Repository, task: str) -> Path:
-    """Returns where a task's iteration keeps what is not published yet; what it is called does not tell the task."""
-    return repo.state / "iterations" / file_name(task)
+def folder_of(repo: Repository, task: str, slot: int = 0) -> Path:
+    """Returns where an agent keeps what is not published yet of a task's iteration; its name does not tell the task."""
+    name = file_name(task)
+    return repo.state / "iterations" / (f"{name}-{slot}" if slot else name)
+
+
+def folders_of(repo: Repository, task: str) -> tuple[Path, ...]:
+    """Returns where the agents of all slots keep what they have of iterations on a task, as far as they have any."""
+    return tuple(sorted((repo.state / "iterations").glob(f"{file_name(task)}*")))
 
 
 def lock_of(folder: Path) -> Path:
@@ -129,32 +106,9 @@ def lock_of(folder: Path) -> Path:
 
 
 def evolving(repo: Repository, task: str) -> int | None:
-    """Returns the process that evolves a task in this working copy now; None if none does."""
-    return holder_of(lock_of(folder_of(repo, task)))
-
-
-def is_published(repo: Repository, state: State) -> bool:
-    """Returns whether a finished iteration's commit is in the head's history already: it died while cleaning up."""
-    head = repo.refs.head(state.task)
-    tips = [] if head is None else [head.commit]
-    commits = map(repo.objects.commit, ancestry(repo.objects, tips, without=state.base))
-    mine = (one for one in commits if one.agent is not None and one.agent.id == repo.agent_id)
-    return any(one.started_at == state.started_at for one in mine)
-
-
-def why_stuck(repo: Repository, state: State, head: str, task_id: str) -> str | None:
-    """Returns why an iteration cannot go on now that the commit ``head`` has the task ``task_id``; None if it can."""
-    another = None if state.task_id == task_id else "the task was another then"
-    reasons = [reason for reason in (another, left_behind(repo, state.base, head)) if reason is not None]
-    return "; ".join(reasons) or None
-
-
-def left_behind(repo: Repository, base: str, head: str) -> str | None:
-    """Returns why an iteration that began from the commit ``base`` is not wanted any more at ``head``, in words."""
-    if not repo.objects.has("commit", base):
-        return "what it began from was purged"
-    since = map(repo.objects.commit, news(repo.objects, base, head))
-    return "the task was reset since" if any(commit.reset_to is not None for commit in since) else None
+    """Returns a process that evolves a task in this working copy now, that of the lowest slot; None if none does."""
+    locks = sorted((repo.state / "iterations").glob(f".{file_name(task)}*.lock"), key=lambda file: file.name)
+    return next((holder for lock in locks if (holder := holder_of(lock)) is not None), None)
 
 
 def _tips(repo: Repository, state: _State, models: list[Model]) -> Tips:

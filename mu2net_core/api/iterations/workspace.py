@@ -39,9 +39,9 @@ class Workspace:
     objects: ObjectDatabase
 
     @classmethod
-    def of(cls, repo: Repository, task: str) -> Workspace:
-        """Returns the workspace of a task."""
-        return cls.at(repo, folder_of(repo, task))
+    def of(cls, repo: Repository, task: str, slot: int = 0) -> Workspace:
+        """Returns the workspace of the agent in ``slot`` for a task."""
+        return cls.at(repo, folder_of(repo, task, slot))
 
     @classmethod
     def at(cls, repo: Repository, folder: Path) -> Workspace:

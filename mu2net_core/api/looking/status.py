@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.iterations.running import evolving, folder_of, is_published, why_stuck
+from mu2net_core.api.iterations.leftover import is_published, why_stuck
+from mu2net_core.api.iterations.running import evolving, folders_of
 from mu2net_core.api.looking.next_steps import NextStep, next_steps
 from mu2net_core.api.settings.preset_note import own_preset
 from mu2net_core.errors import ConflictError
@@ -250,14 +251,16 @@ class _State(msgspec.Struct):
     generation: int
     generations: int
     started_at: str
+    slot: int = 0
 
 
 def _unfinished(
     repo: Repository, context: Context, heads: Mapping[str, HeadState], alive: Mapping[str, Commit]
 ) -> tuple[Unfinished, ...]:
     found = []
-    for task in sorted(alive):
-        data = read_if_there(folder_of(repo, task) / "state.json")
+    left = ((task, folder / "state.json") for task in sorted(alive) for folder in folders_of(repo, task))
+    for task, file in left:
+        data = read_if_there(file)
         if data is None:
             continue
         try:

@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mu2net_core.errors import DeviceError
+from mu2net_core.errors import DeviceError, InvalidInputError
 
 if TYPE_CHECKING:
     import jax
 
-__all__ = ["check_not_forked", "find_devices"]
+__all__ = ["check_not_forked", "devices_of", "find_devices"]
 
 _CUDA = " For a GPU of NVIDIA, JAX needs its driver and its plugin: pip install 'jax[cuda12]'"
 _PLUGINS = {
@@ -66,3 +66,17 @@ def _not_started(platforms: str, exc: Exception) -> DeviceError:
         hint="Unset JAX_PLATFORMS, so that JAX takes the best device it finds, or set JAX_PLATFORMS=cpu."
         + _PLUGINS.get(platforms.split(",", maxsplit=1)[0].strip().lower(), ""),
     )
+
+
+def devices_of(numbers: Sequence[int] | None) -> tuple[jax.Device, ...]:
+    """Returns the devices of this process by JAX's numbers, all of them for None; InvalidInputError if one is not."""
+    import jax
+
+    there = {device.id: device for device in jax.local_devices()}
+    missing = [number for number in numbers or () if number not in there]
+    if missing or numbers == ():
+        raise InvalidInputError(
+            f"There is no device {missing[0]} here." if missing else "An agent needs a device.",
+            hint=f"Those of this machine: {', '.join(map(str, there))}",
+        )
+    return tuple(there.values() if numbers is None else (there[number] for number in numbers))

@@ -159,11 +159,15 @@ def resident_bytes_of(repo: Repository, context: Context) -> int:
 
 
 def programs_of(
-    repo: Repository, context: Context, preset: Preset, on_compile: Callable[[str, float], None] = lambda *_: None
+    repo: Repository,
+    context: Context,
+    preset: Preset,
+    on_compile: Callable[[str, float], None] = lambda *_: None,
+    *,
+    devices: Sequence[jax.Device],
 ) -> Programs:
-    """Returns programs for children of ``preset`` on this machine's devices, none of them compiled yet."""
+    """Returns programs for children of ``preset`` on ``devices`` of this machine, none of them compiled yet."""
     machine, family = effective_machine(repo, context), family_named(preset.architecture.name)
-    devices = jax.local_devices()
     precision = machine.precision if machine.precision != "auto" else _precision_of(devices[0])
     grow = {family.vocabulary.depth, family.vocabulary.input}
     ends = {name: values[-1] for name, values in preset.space.values.items() if name in grow}

@@ -15,10 +15,12 @@ from mu2net_core.repo.core.refs import Refs
 from mu2net_core.repo.core.tombstones import Purged
 from mu2net_core.storage import FileLock, LocalStore, Store, check_no_links, make_folder, replace_file, translated
 
-__all__ = ["CONFIG", "FOLDER", "PROBE", "Repository", "aside_name", "clone_marker", "is_bare"]
+__all__ = ["CONFIG", "FOLDER", "LEASES", "PROBE", "Repository", "aside_name", "clone_marker", "is_bare"]
 
 FOLDER = ".mu2net"
 CONFIG = "config.toml"
+LEASES = "leases"
+"""The folder of leases; nothing needs them, and no exchange copies them."""
 PROBE = "probe"
 """The folder of what probes of a place write; no part of a repository."""
 

@@ -21,7 +21,7 @@ from mu2net_core.storage import Store, replace_file, translated
 __all__ = ["History", "How", "Past", "forget_history"]
 
 _FILE = "state/history"
-_VERSION = b"mu2net-history-3"
+_VERSION = b"mu2net-history-4"
 _WORTH = 200
 
 

@@ -146,6 +146,7 @@ def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> Non
     if commit.trials is not None:
         _check_trials(commit.trials, commit.children)
     agent = commit.agent
+    _check_counts(0 if agent is None else agent.slot)
     _check_texts(commit.message, *([] if agent is None else [agent.id, agent.host, agent.device]))
     if is_canonical_merge(commit):
         _check_merge(commit, parents)

@@ -19,6 +19,7 @@ from mu2net_core.repo.core import (
     CONFIG,
     EPOCHS,
     FOLDER,
+    LEASES,
     PROBE,
     Config,
     ObjectDatabase,
@@ -344,7 +345,7 @@ def check_vacant(store: Store) -> None:
     Raises:
         InvalidInputError: it does.
     """
-    ours = (f"{PROBE}/", f"{EPOCHS}/")
+    ours = (f"{PROBE}/", f"{LEASES}/", f"{EPOCHS}/")
     keys = (key for key in store.list("") if key != CONFIG and not key.startswith(ours))
     other = next((key for key in keys if parse_object_key(key) is None), None)
     if other is not None:

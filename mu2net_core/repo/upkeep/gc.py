@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, NotFoundError
 from mu2net_core.objects import object_key
-from mu2net_core.repo.core import Workers, new_epoch
+from mu2net_core.repo.core import Workers, dead_leases, new_epoch
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep.dropped import GRACE, Aside, aside_tips, asides
 from mu2net_core.repo.upkeep.place import Place
@@ -59,7 +59,7 @@ class GcReport:
         num_objects: objects deleted, or that would be.
         size_bytes: of these.
         kinds: how many of each kind.
-        num_leftovers: unfinished files and damaged copies deleted, or that would be.
+        num_leftovers: unfinished files, damaged copies, and leases on what is over, deleted, or that would be.
         set_aside: what stays for a while, and can be brought back until then.
     """
 
@@ -115,7 +115,7 @@ def collect(
     unreached = [node for node in there if node not in reached]
     watch("looking at ages", len(unreached))
     old = _old(place, unreached, limit)
-    stale = list(leftovers(place.store, limit))
+    stale, over = list(leftovers(place.store, limit)), list(dead_leases(place.store, place.refs))
     purged = place.purged()
     waiting = tuple(_waiting(place, also, set(there), limit=limit, grace=grace))
     if not dry_run and any(purged.lists(node) for node in old):
@@ -126,6 +126,8 @@ def collect(
     gone = old if dry_run else dict(_sweep(place, list(old), limit, kept, tips, watch))
     if not dry_run:
         _tidy(stale)
+        for key in over:
+            place.store.delete(key)
     return GcReport(
         url=place.store.url,
         dry_run=dry_run,
@@ -135,7 +137,7 @@ def collect(
         num_objects=len(gone),
         size_bytes=sum(gone.values()),
         kinds=dict(sorted(Counter(kind for kind, _ in gone).items())),
-        num_leftovers=len(stale),
+        num_leftovers=len(stale) + len(over),
         set_aside=waiting,
     )
 

@@ -15,7 +15,7 @@ from functools import partial
 
 from mu2net_core.errors import AccessDeniedError, ConflictError, NotFoundError
 from mu2net_core.objects import Agent, Commit, object_key
-from mu2net_core.repo.core import Purged, Tombstone, Workers, new_epoch, redacted_task
+from mu2net_core.repo.core import Purged, Tombstone, Workers, delete_leases, new_epoch, redacted_task
 from mu2net_core.repo.history import forget_history
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep.place import Place
@@ -195,6 +195,7 @@ def bury(
         report = PurgeReport.of(place, found)
         forget_history(place.store)
         _delete(place, found.doomed)
+        delete_leases(place.store, task)
         place.objects.forget()
     except AccessDeniedError as exc:
         raise AccessDeniedError(

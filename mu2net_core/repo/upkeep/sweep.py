@@ -17,7 +17,7 @@ CLOCK = "state/gc-clock"
 """Written to learn what time it is where the objects lie."""
 
 _ASIDE = ".gc-"
-_PLACES = ("objects", "refs", "state")
+_PLACES = ("objects", "refs", "state", "leases")
 
 
 def check_own(store: Store) -> None:

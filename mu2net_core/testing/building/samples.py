@@ -153,7 +153,7 @@ def evolve_sample(
         parents=(state.commit,),
         snapshot=record_snapshot(repo, load_system(repo), task),
         iteration=before.iteration + 1,
-        selections=_selected(before, parent, repo.agent_id),
+        selections=_selected(before, parent, _agent(repo).counter),
         agent=_agent(repo),
         started_at=_time(number),
         finished_at=_time(number + 1),
@@ -254,11 +254,11 @@ def _more(training: Training | None) -> Training:
     return Training(steps=steps + 10, examples=8 * (steps + 10))
 
 
-def _selected(before: Commit, model: str, agent: str) -> dict[str, dict[str, int]]:
+def _selected(before: Commit, model: str, counter: str) -> dict[str, dict[str, int]]:
     """Returns the counts with one more; like a real iteration's, only of models that can be selected again."""
     counts = {oid: dict(agents) for oid, agents in before.selections.items() if oid in {before.model, model}}
     mine = counts.setdefault(model, {})
-    mine[agent] = mine.get(agent, 0) + 1
+    mine[counter] = mine.get(counter, 0) + 1
     return counts
 
 

@@ -8,6 +8,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.publish import move_head, publish
 from mu2net_core.api.iterations.running import is_published, left_behind
 from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.signing.signing import committer
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
@@ -134,7 +135,7 @@ class TestPurgedMeanwhile:
         workspace.save(state)
         winner = Member(id="0" * 64, model=repo.objects.model(repo.objects.commit(base.commit).model))
         with pytest.raises(ConflictError, match="a was purged while it evolved"):
-            publish(repo, context, workspace, state, winner, 0.5, RUN, device="cpu")
+            publish(repo, context, workspace, state, winner, 0.5, RUN, agent=committer(repo, context))
         assert workspace.load() is None
         assert repo.refs.head("a") == base
 
@@ -207,5 +208,5 @@ def test_a_commit_counts_selections_only_of_models_that_all_of_its_readers_may_s
     population = Population(task="a", selections={**dict.fromkeys(models.values(), 1), root: 1})
     state = replace(state, snapshot=before.snapshot, search=SearchState(population=population))
     winner = Member(id=models["a"], model=replace(repo.objects.model(models["a"]), test_quality=0.5))
-    published = publish(repo, context, Workspace.of(repo, "a"), state, winner, 0.5, RUN, device="cpu")
+    published = publish(repo, context, Workspace.of(repo, "a"), state, winner, 0.5, RUN, agent=committer(repo, context))
     assert set(repo.objects.commit(published.commit_id).selections) == {models["a"], models["open"], root}

@@ -11,6 +11,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.publish import publish
 from mu2net_core.api.evolving.remembered import remembered, tellable
 from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.signing.signing import committer
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.objects import AccessRule, Classes, Run, Scorer, Trial, Trials
@@ -156,7 +157,9 @@ def test_a_commit_tells_trials_by_the_names_its_models_are_stored_by(repo: Repos
         *tried(0.4, parent=winner.id),
     )
     workspace = Workspace.of(repo, "a")
-    published = publish(repo, context, workspace, state_of(repo, trials), winner, 0.5, RUN, device="cpu")
+    published = publish(
+        repo, context, workspace, state_of(repo, trials), winner, 0.5, RUN, agent=committer(repo, context)
+    )
     commit = repo.objects.commit(published.commit_id)
     stored = published.model_id
     assert stored != winner.id
@@ -173,7 +176,9 @@ def test_an_iteration_says_whether_it_found_something_better(
     before = model_of(repo, "a")
     child = replace(repo.objects.model(before), parent=before, quality=score, score=score, test_quality=None)
     winner = Member(id="e" * 64, model=child)
-    published = publish(repo, context, Workspace.of(repo, "a"), state_of(repo, ()), winner, 0.5, RUN, device="cpu")
+    published = publish(
+        repo, context, Workspace.of(repo, "a"), state_of(repo, ()), winner, 0.5, RUN, agent=committer(repo, context)
+    )
     commit = repo.objects.commit(published.commit_id)
     assert (published.improved, commit.improved, commit.trials) == (improved, improved, None)
 

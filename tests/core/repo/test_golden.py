@@ -24,7 +24,7 @@ from mu2net_core.repo.history.revisions import resolve
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "v1"
-MERGED = "4017cb5d3d81e10d7ded22d941f37b653b00b0ea6dbbf8cddb01c9f7a4373d55"
+MERGED = "d5627c1cc2b772efc8c4f69b90883e1cd999335d4e563700728f1c0be5ca3490"
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def _documented() -> str:
 
 def test_the_documented_examples_have_the_documented_hashes() -> None:
     examples = re.findall(r"```json\n(.+?)\n```\n\n(?:id|hash) `([0-9a-f]{64})`", _documented())
-    assert len(examples) == 5
+    assert len(examples) == 6
     for text, oid in examples:
         assert hash_bytes(text.encode()) == oid
 

@@ -11,14 +11,14 @@ from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Remote, Repository
 from mu2net_core.repo.core.repository import CONFIG
 from mu2net_core.repo.exchange.pushing import push
-from mu2net_core.repo.probing import probe_notes as vetting
+from mu2net_core.repo.probing import probe_notes
 from mu2net_core.repo.probing.place_probe import ProbeReport, Verdict
 from mu2net_core.repo.probing.probe_notes import check_vetted, forget_note, read_note, vet
 from mu2net_core.repo.remotes.remotes import connect
 from mu2net_core.repo.remotes.tracking import forget_tracking
 from mu2net_core.testing.building.samples import add_sample_task
 
-REMOTE = Remote(name="team/hub", url="memory://vetting")
+REMOTE = Remote(name="team/hub", url="memory://probe_notes")
 
 
 def now() -> datetime:
@@ -32,10 +32,10 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
 
     def probe(store: object, **_: object) -> ProbeReport:
         return ProbeReport(
-            url="memory://vetting", verdict=verdicts.pop(), reason="why", rights=(), is_repository=False, read_s=0.1
+            url="memory://probe_notes", verdict=verdicts.pop(), reason="why", rights=(), is_repository=False, read_s=0.1
         )
 
-    monkeypatch.setattr(vetting, "probe", probe)
+    monkeypatch.setattr(probe_notes, "probe", probe)
     return verdicts
 
 
@@ -77,7 +77,7 @@ class TestBeforeAPush:
     ) -> None:
         probes[:] = ["safe", verdict, verdict]
         for _ in range(2):
-            with pytest.raises(error, match="memory://vetting: why"):
+            with pytest.raises(error, match="memory://probe_notes: why"):
                 check_vetted(tmp_path, REMOTE, now=now)
         check_vetted(tmp_path, REMOTE, now=now)
         assert probes == []
@@ -87,7 +87,7 @@ class TestBeforeAPush:
     ) -> None:
         probes[:] = ["safe", "safe"]
         check_vetted(tmp_path, REMOTE, now=now)
-        monkeypatch.setattr(vetting, "__version__", "99")
+        monkeypatch.setattr(probe_notes, "__version__", "99")
         check_vetted(tmp_path, REMOTE, now=now)
         assert probes == []
 
