@@ -14,7 +14,7 @@ from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
-from mu2net_core.objects import AccessRule, Run, Scorer, Trial, Trials
+from mu2net_core.objects import AccessRule, Classes, Run, Scorer, Trial, Trials
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.history.merging import merge
 from mu2net_core.search import Member, Population, SearchState
@@ -70,7 +70,7 @@ def test_only_scores_that_compare_are_remembered(repo: Repository, task: str) ->
     iterated(repo, tried(0.1), STINGY)
     iterated(repo, tried(0.2))
     before = repo.objects.commit(repo.refs.head("a").commit).task_id
-    other = repo.objects.put(replace(repo.objects.task(before), classes=("x", "y")))
+    other = repo.objects.put(replace(repo.objects.task(before), output=Classes(names=("x", "y"))))
     base = iterated(repo, tried(0.3), task_id=other)
     assert rates(repo, base) == [0.3], "of this definition of the task"
     base = iterated(repo, tried(0.4), STINGY, task_id=other)
