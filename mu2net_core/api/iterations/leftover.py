@@ -7,7 +7,7 @@ from typing import Protocol
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import ancestry, news
 
-__all__ = ["State", "is_published", "why_stuck"]
+__all__ = ["State", "is_published", "left_behind", "why_stuck"]
 
 
 class State(Protocol):
@@ -52,11 +52,11 @@ def is_published(repo: Repository, state: State) -> bool:
 def why_stuck(repo: Repository, state: State, head: str, task_id: str) -> str | None:
     """Returns why an iteration cannot go on now that the commit ``head`` has the task ``task_id``; None if it can."""
     another = None if state.task_id == task_id else "the task was another then"
-    reasons = [reason for reason in (another, _left_behind(repo, state.base, head)) if reason is not None]
+    reasons = [reason for reason in (another, left_behind(repo, state.base, head)) if reason is not None]
     return "; ".join(reasons) or None
 
 
-def _left_behind(repo: Repository, base: str, head: str) -> str | None:
+def left_behind(repo: Repository, base: str, head: str) -> str | None:
     """Returns why an iteration that began from the commit ``base`` is not wanted any more at ``head``, in words."""
     if not repo.objects.has("commit", base):
         return "what it began from was purged"

@@ -104,7 +104,7 @@ def test_asked_for_otherwise_it_is_refused_and_nothing_is_lost(planted, options)
     assert events == []
     assert kept(repo) == before
     events = begun_again(planted, repo, **options, restart=True)
-    assert events[0] == IterationDropped(task="digits", iteration=1, generations=1)
+    assert events[0] == IterationDropped(task="digits", iteration=1, generations=1, agent="agent-0")
     assert events[1].resumed_generation == 0
     assert Workspace.of(repo, "digits").load() is None
 
@@ -164,7 +164,7 @@ def test_unfinished_iterations_go_first_and_count(planted) -> None:
             iterations=2,
             on_event=lambda e: (events.append(e), interrupt_at(GenerationStarted, 0)(e)),
         )
-    assert events[0] == IterationsQueued(unfinished=("b",), then=("a", "digits", "a", "b", "digits"))
+    assert events[0] == IterationsQueued(unfinished=("b",), then=("a", "digits", "a", "b", "digits"), agent="agent-0")
     started = [(e.task, e.iteration, e.resumed_generation, e.seed) for e in events if isinstance(e, IterationStarted)]
     assert started == [("b", 1, 1, 5), ("a", 1, 0, 5)]
 

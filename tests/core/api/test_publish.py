@@ -6,7 +6,7 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.publish import move_head, publish
-from mu2net_core.api.iterations.running import is_published, left_behind
+from mu2net_core.api.iterations.leftover import is_published, left_behind
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.api.tasks.reset import reset

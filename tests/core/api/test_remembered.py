@@ -158,7 +158,14 @@ def test_a_commit_tells_trials_by_the_names_its_models_are_stored_by(repo: Repos
     )
     workspace = Workspace.of(repo, "a")
     published = publish(
-        repo, context, workspace, state_of(repo, trials), winner, 0.5, RUN, agent=committer(repo, context)
+        repo,
+        context,
+        workspace,
+        state_of(repo, trials),
+        winner,
+        0.5,
+        RUN,
+        agent=replace(committer(repo, context), device="cpu"),
     )
     commit = repo.objects.commit(published.commit_id)
     stored = published.model_id
