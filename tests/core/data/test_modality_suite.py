@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from mu2net_core.data import Change, Modality, Stored, modality_of
+from mu2net_core.data import Change, Modality, Stored, Survey, modality_of
 from mu2net_core.errors import DataError, PluginError
 from mu2net_core.testing.conformance.modalities import ModalityCase, ModalityTests
 
@@ -63,7 +63,7 @@ class Doubles(Numbers):
 
 
 class OtherKind(Numbers):
-    def survey(self, options):
+    def survey(self, options) -> Survey:
         return modality_of("image").survey({})
 
 
