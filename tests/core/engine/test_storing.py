@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mu2net_core.engine import storing
 from mu2net_core.engine.meter import Meter
-from mu2net_core.engine.storing import Writer
+from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.slots import LayerPlan
+from mu2net_core.engine.storing import Writer, _cropped
+from mu2net_core.nn import VisionTransformer
+from mu2net_core.presets import PRESETS
+from mu2net_core.testing.building.workbench import Workbench
 
 
 @pytest.fixture
@@ -58,3 +65,17 @@ def test_what_could_not_be_stored_shows_before_all_are_trained(writer: Writer) -
     writer.submit(fail, 60)
     with pytest.raises(OSError, match="no space left"):
         writer.submit(lambda: None, 60)  # type: ignore[arg-type,return-value]
+
+
+def test_what_an_optimizer_remembers_is_stored_without_the_room_that_other_tasks_need(bench: Workbench) -> None:
+    family = VisionTransformer()
+    shop = replace(bench.workshop(), programs=Programs(family=family))
+    spec = family.layers(PRESETS["vit-mini"].architecture.config, {"num_layers": 1}, 10)[-1]
+    layer = LayerPlan(spec=spec, source=None, trainable=True, operation="new")
+    padded = {name: np.ones(shape, dtype) for name, (shape, dtype) in family.shapes(family.roomy(spec)).items()}
+    state = {f"second_moment/{name}": array for name, array in padded.items()}
+    found = _cropped(shop, layer, {**state, "corrections": np.ones(2, np.float32)})
+    assert found.pop("corrections").shape == (2,)
+    shapes = {f"second_moment/{name}": shape for name, (shape, _) in family.shapes(spec).items()}
+    assert {name: array.shape for name, array in found.items()} == shapes
+    assert shapes != {name: array.shape for name, array in state.items()}
