@@ -172,7 +172,7 @@ def event_entry(name: str) -> str:
     """Returns the description of an event, with its attributes."""
     event = getattr(events, name)
     text = code((inspect.getdoc(event) or "").partition("\n\nAttributes:\n")[0])
-    told = described(events.Happening) | described(event) if is_dataclass(event) else {}
+    told = described(events.Happening) | (described(event) if isinstance(event, type) else {})
     meanings = ((each, told.get(each.partition(":")[0], "")) for each in attributes(event))
     lines = (f"- `{each}`{': ' * bool(meaning)}{meaning}\n" for each, meaning in meanings)
     return f"\n### m.{name}\n\n{text}\n\n{''.join(lines)}"
