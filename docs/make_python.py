@@ -101,7 +101,7 @@ def page() -> str:
 def event_names() -> list[str]:
     """Returns the events in the order in which they are written, and then what is inside them."""
     kinds = [kind.__name__ for kind in get_args(events.Event)]
-    return [*kinds, *PARTS]
+    return [events.Happening.__name__, *kinds, *PARTS]
 
 
 def own_methods(owner: type) -> Iterator[tuple[str, Callable[..., Any]]]:

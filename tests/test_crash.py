@@ -12,12 +12,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import mu2net_core as m
+from mu2net_core.testing.building.compiling import quick_compiler
 
 FEW_PROGRAMS = {
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
@@ -47,19 +48,6 @@ PUSH = """
         print("Pushing", flush=True)
         repo.push(f"r{{number}}")
 """
-
-
-@contextmanager
-def quick_compiler() -> Iterator[None]:
-    """Compiles twice as fast, to slower programs: here they run for moments only."""
-    import jax
-
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    try:
-        yield
-    finally:
-        jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="module")

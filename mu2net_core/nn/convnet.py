@@ -71,7 +71,12 @@ class ConvNet(ArchitectureFamily):
     )
     head = "head"
     always_trainable = frozenset({"pooling", "head"})
-    vocabulary = Vocabulary(depth="num_layers", input="image_size", added=frozenset({"adapter_dim"}))
+    vocabulary = Vocabulary(
+        depth="num_layers",
+        input="image_size",
+        added=frozenset({"adapter_dim"}),
+        structural=frozenset({"adapter", "block", "heads", "mlp"}),
+    )
 
     def layers(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_outputs: int

@@ -5,7 +5,7 @@ from .commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot, che
 from .component import Component, ComponentRef, Label, Operation, Training, hidden_training, narrowest
 from .describing import described
 from .kinds import Classes, Column, Image, Input, Labels, Number, Other, Output, Table, Text
-from .lease import MOST_TTL_S, Lease
+from .lease import Lease
 from .limits import LIMITS, LIMITS_PREFIX, Limits
 from .machine import MACHINE_PREFIX, MachineConfig
 from .model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
@@ -27,7 +27,6 @@ __all__ = [
     "LIMITS_PREFIX",
     "MACHINE_PREFIX",
     "MOST_TRIALS",
-    "MOST_TTL_S",
     "PREPARATION",
     "PUBLIC",
     "SPLITS",

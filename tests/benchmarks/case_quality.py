@@ -117,8 +117,8 @@ def _arrays(folder: Path, uri: str, data: Path) -> tuple[Any, Any, int]:
     task = repo.show("task").task_object
     side = 64 if "clothing" in folder.name else 8 if "digits" in folder.name else 32
     place = {"data_dir": str(data / "tfds"), "uri": uri if uri.startswith(("folder:", "npz:")) else None}
-    found = [load_split(task, split, size=(side, side), **place) for split in ("train", "test")]
-    train, test = ((split.images, split.labels) for split in found)
+    found = [load_split(task, split, shape=(side, side, 3), **place) for split in ("train", "test")]
+    train, test = ((split.inputs, split.labels) for split in found)
     return train, test, task.output.size
 
 

@@ -110,7 +110,7 @@ def predict(row, inputs, specs, above=()):
 
 @partial(jax.jit, static_argnames=("specs", "steps", "batch", "clip_norm"))
 def train_cycle(state, rates, trainable, inputs, labels, key, *, specs, steps, batch, clip_norm):
-    learning_rate, warmup, total, decay, nesterov = rates
+    learning_rate, warmup, total, decay, nesterov, *_ = rates  # those of AdamW are not used here
     order = jax.random.permutation(key, len(labels))[jnp.arange(steps * batch) % len(labels)].reshape(steps, batch)
 
     def loss_fn(row, chosen):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mu2net_cli.main import main
+from mu2net_core.testing.building.compiling import quick_compiler
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,11 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
-@pytest.fixture(scope="package", autouse=True)
-def quick_compiler() -> Iterator[None]:
-    """Compiles twice as fast, to slower programs: here they run for moments only."""
-    import jax
-
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    try:
+@pytest.fixture(autouse=True)
+def _quick_compiler() -> Iterator[None]:
+    """Ends with each test: a fixture of the package would last into the tests of other folders."""
+    with quick_compiler():
         yield
-    finally:
-        jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +90,7 @@ def made_once(folder: Path) -> Iterator[bool]:
 
 
 @pytest.fixture(scope="package")
-def empty_world(quick_compiler: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = run_folder(tmp_path_factory) / "empty-world"
     with made_once(folder) as needed:
         if needed:
@@ -107,7 +102,7 @@ def empty_world(quick_compiler: None, tmp_path_factory: pytest.TempPathFactory) 
 def trained_world(empty_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = run_folder(tmp_path_factory) / "trained-world"
     small = ["--generations", "1", "--children", "1", "--validations", "1"]
-    with made_once(folder) as needed, pytest.MonkeyPatch.context() as patch:
+    with made_once(folder) as needed, pytest.MonkeyPatch.context() as patch, quick_compiler():
         patch.setenv("MU2NET_CACHE_DIR", str(run_folder(tmp_path_factory) / "cache"))
         if needed:
             shutil.copytree(empty_world, folder)

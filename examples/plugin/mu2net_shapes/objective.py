@@ -25,7 +25,7 @@ class Near:
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         near = np.cos(np.arctan2(outputs[..., 1], outputs[..., 0]) - labels) > np.cos(np.pi / 6)
-        return {"near": near.sum(axis=-1), "count": np.full(near.shape[:-1], len(labels))}
+        return {"near": near.sum(axis=-1, dtype=np.float64), "count": np.full(near.shape[:-1], float(len(labels)))}
 
     def quality(self, sums: Sums) -> np.ndarray:
         return np.asarray(sums["near"] / sums["count"])

@@ -47,6 +47,7 @@ def test_every_line_is_there_at_once_and_what_was_there_stays(context: Context, 
             last = (tmp_path / "events").read_text().splitlines()[-1]
             assert json.loads(last) == {
                 "event": "Compiled",
+                "agent": "",
                 "time": "2026-01-02T03:04:05.678901+00:00",
                 "what": what,
                 "wall_s": 0.5,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
+from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.evolving.runner import Runner
@@ -363,7 +364,8 @@ def test_a_model_that_was_scored_on_other_validation_examples_is_measured_again_
     repo, (before_id, before) = grown.open(), head_model(grown.open())
     assert before.validation_examples == repo.objects.task(before.task_id or "").splits["validation"].num_examples
     few = world(MU2NET_EVOLVE_VALIDATION_CAP="9")
-    lab = Runner.of(repo, few.context, effective_preset(repo, few.context), ignore)
+    agent = AgentSpec(tasks=("digits",), preset=effective_preset(repo, few.context))
+    lab = Runner.of(repo, few.context, agent, ignore)
     head = load_system(repo).heads["digits"].commit_id
     (member,) = lab.begin(load_system(repo), "digits", head, Workspace.of(repo, "digits")).population.members
     assert (member.id, member.manifest, member.model.validation_examples) == (before_id, before, 9)

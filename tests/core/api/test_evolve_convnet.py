@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.models.predict import Predictor
 from mu2net_core.api.setup.init import init
@@ -26,7 +28,7 @@ evolve = { batch_size = 16 }
 space = { structural = ["block"] }
 """
 CHOSEN = {"mu": "1.0", "learning_rate": "0.1", "num_layers": "1", "flip_left_right": "false"}
-STILL = {name: str(value).lower() for name, value in preset_named("convnet-8").space.defaults.items()} | CHOSEN
+STILL = {name: json.dumps(value) for name, value in preset_named("convnet-8").space.defaults.items()} | CHOSEN
 SETTINGS = {f"MU2NET_SPACE_{name.upper()}": f"[{value}]" for name, value in STILL.items()}
 SETTINGS |= {f"MU2NET_DEFAULT_{name.upper()}": value for name, value in CHOSEN.items()}
 SETTINGS |= {"MU2NET_SPACE_NUM_LAYERS": "[1, 2]"}
@@ -50,9 +52,8 @@ def small(world):
 
 def test_a_convnet_gets_an_attention_block_is_repeated_bit_by_bit_and_predicts(small) -> None:
     world, repo = small
-    (iteration,) = evolve(
-        repo, world.context, tasks=["light"], generations=1, children=1, validations=1, seed=1
-    ).iterations
+    options = EvolveOptions(generations=1, children=1, validations=1, seed=1)
+    (iteration,) = evolve(repo, world.context, ["light"], options).iterations
     model = repo.objects.model(iteration.model)
     assert {name: model.hyperparameters[name] for name in ("num_layers", "attention_1")} == {
         "num_layers": 2,

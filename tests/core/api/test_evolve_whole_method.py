@@ -18,10 +18,12 @@ from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.models.predict import Predictor
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.events import Event
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository, load_system, open_repository
 
@@ -73,9 +75,9 @@ def _with(context: Any, **changed: Any) -> Any:
     return replace(context, **changed)
 
 
-def evolved(world: Any, repo: Repository, **options: Any) -> Model:
+def evolved(world: Any, repo: Repository, on_event: Callable[[Event], None] = ignore, **options: Any) -> Model:
     sizes = {"generations": 1, "children": 2, "validations": 1, "seed": 1, **options}
-    (iteration,) = evolve(repo, world.context, ["light"], EvolveOptions(**sizes)).iterations
+    (iteration,) = evolve(repo, world.context, ["light"], EvolveOptions(**sizes), on_event=on_event).iterations
     model = repo.objects.model(iteration.model)
     assert evaluate(repo, world.context, "light").accuracy == model.test_quality
     assert fsck(repo, world.context).is_clean

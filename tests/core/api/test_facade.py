@@ -36,7 +36,8 @@ def test_models_predict_and_are_measured(here: Path) -> None:
     assert labels.shape == (2,)
     result = repo.evaluate("digits", split="validation")
     assert result.accuracy == repo.leaderboard().rows[0].validation
-    assert repo.replay("digits").outcome == "same"
+    report = repo.replay("digits")
+    assert report.outcome == "same", str(report.differences)
 
 
 def test_what_is_there_can_be_looked_at(here: Path) -> None:

@@ -81,7 +81,7 @@ def test_defaults(uri: str, info: SourceInfo, train: str, validation: str, test:
 def test_of_ones_own_data_enough_is_held_out_to_choose_by_but_never_more_than_a_fifth(
     split: str, num_examples: int, validation: int
 ) -> None:
-    info = SourceInfo(splits={split: num_examples, "other": 7}, classes=("a", "b"))
+    info = SourceInfo(splits={split: num_examples, "other": 7}, output=Classes(names=("a", "b")))
     found = {
         name: sum(part.stop - part.start for part in slices)
         for name, (_, slices) in resolve_splits(info, "npz:/x").items()

@@ -58,7 +58,7 @@ def run(bench: Workbench, system: System, state: IterationState, watch: Watch | 
     return run_iteration(
         state,
         options.pop("shop", None) or bench.workshop("a"),
-        system=options.pop("newest", lambda: system),
+        system=options.pop("newest", lambda _generation: system),
         record=options.pop("record", lambda _: "snapshot"),
         checkpoint=watch.saved.append,
         on_event=watch.events.append,
@@ -186,7 +186,7 @@ def test_a_finished_iteration_only_says_so(bench: Workbench, system: System) -> 
 def test_the_system_is_read_anew_before_every_generation(bench: Workbench, system: System) -> None:
     asked = []
 
-    def newest() -> System:
+    def newest(_generation: int) -> System:
         asked.append(1)
         return system
 

@@ -75,7 +75,7 @@ def test_a_moved_rate_decides_already_for_the_child_that_moved_it() -> None:
 
 def test_a_moved_rate_of_the_preparation_decides_already_for_the_generation_that_moved_it() -> None:
     values = {"mu": (0.0, 0.5, 1.0), "hue": (0.0, 0.1, 0.2)}
-    space = SearchSpace(values=values, defaults={"mu": 1.0, "hue": 0.1})
+    space = SearchSpace(values=values, defaults={"mu": 1.0, "hue": 0.1}, shared=frozenset({"hue"}))
     leader = sample_member("a", REFS, hyperparameters={"mu": 1.0, "hue": 0.1}, mutation_rates={"hp:hue": 0.5}).model
     rng, seen = Random(3), set[float]()
     for _ in range(50):
