@@ -63,6 +63,24 @@ _WHOLE_DEFAULTS: Mapping[str, Hyperparameter] = {
     "hue": 0.0,
     "jpeg_quality": 0.0,
 }
+_ADAMW_VALUES: _Values = {
+    "optimizer": ("adamw",),
+    "learning_rate": (5e-4, 1e-3, 2e-3, 4e-3),
+    "momentum": (0.8, 0.9, 0.95),
+    "nesterov": (False,),
+    "beta2": (0.99, 0.999),
+    "weight_decay": (0.01, 0.05, 0.1),
+    "label_smoothing": (0.0, 0.05, 0.1),
+}
+_ADAMW_DEFAULTS: Mapping[str, Hyperparameter] = {
+    "optimizer": "adamw",
+    "learning_rate": 2e-3,
+    "beta2": 0.99,
+    "weight_decay": 0.05,
+    "label_smoothing": 0.1,
+}
+"""What a random root on small images learns fastest with; chosen on validation splits (docs/experiments.md)."""
+
 _STRUCTURE = ("adapter", "block")
 _SMALL_IMAGES = tuple(range(16, 113, 16))
 _LARGE_IMAGES = (224, 384)
@@ -90,17 +108,17 @@ def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], im
         summary=summary,
         architecture=Architecture(name="convnet", config={**sizes, "channels": 3}),
         space=SearchSpace(
-            values={**_WHOLE_VALUES, **blocks, "image_size": images},
+            values={**_WHOLE_VALUES, **_ADAMW_VALUES, **blocks, "image_size": images},
             defaults={
                 **_WHOLE_DEFAULTS,
+                **_ADAMW_DEFAULTS,
                 "num_layers": 2,
                 "num_residual_blocks": 1,
                 "image_size": image,
-                "learning_rate": 5e-2,
             },
             structural=_STRUCTURE,
         ),
-        training=TrainingConfig(generations=3, children=4, batch_size=32, samples_cap=3200),
+        training=TrainingConfig(generations=3, children=4, batch_size=32, samples_cap=3200, min_steps=40),
     )
 
 
