@@ -134,8 +134,7 @@ class Trainer:
         """Returns each child after ``config.validations`` cycles of (nearly) min(1 epoch, ``samples_cap``) examples.
 
         Of the validations that are worth keeping the best is kept; where they tie, that of the least loss, and of
-        equal ones the latest. A child is given up at
-        the first loss that is not finite.
+        equal ones the latest. A child is given up at the first loss that is not finite.
 
         Args:
             jobs: children that share the shapes of all their slots and their frozen part.

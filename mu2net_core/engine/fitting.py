@@ -17,6 +17,7 @@ from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec
 from mu2net_core.objects import LIMITS, Component, Hyperparameter, Limits, Model
+from mu2net_core.presets import HYPERPARAMETERS
 from mu2net_core.search import SearchSpace
 
 __all__ = ["check_adaptable", "check_component", "model_specs", "unfit_parent"]
@@ -137,6 +138,10 @@ def _unfit_values(model: Model, space: SearchSpace) -> str | None:
             return f"its {name} is {_brief(value)}"
     if not 0 <= float(model.hyperparameters.get("mu", 0)) <= 1:
         return "its mu is no probability"
+    for name in ("beta2", "weight_decay", "label_smoothing"):  # children inherit them, in the space or not
+        value = model.hyperparameters.get(name, 0.0)
+        if not _alike(value, 0.0) or not HYPERPARAMETERS[name].allows(value):
+            return f"its {name} is {_brief(value)}"
     optimizer = optimizer_of(model.hyperparameters)
     return None if optimizer in OPTIMIZERS else f"its optimizer is {_brief(optimizer)}"
 

@@ -27,7 +27,7 @@ class LoadedModel:
     Attributes:
         programs: that run its layers, in the products it was trained in.
         specs: its layers.
-        slots: their places, so that it is run by the programs that its training needed.
+        slots: their places, so that models of any task share programs; those of training, too, if its head was in one.
         row: the parameters in these.
         input_spec: what one example must be.
     """

@@ -104,6 +104,7 @@ def _check_model(model: Model) -> None:
     _shares("µ", model.mutation_rates.values())
     _shares("validation curve", model.validation_curve)
     _shares("quality and test quality", (model.quality, model.test_quality))
+    _counts("validation examples", [] if model.validation_examples is None else [model.validation_examples], least=1)
     if model.score is not None and not isfinite(model.score):
         raise ValueError(f"score: expected a number, got {model.score}")
     if model.costs is not None:

@@ -119,6 +119,8 @@ def is_better(model: Model, before: Model | None) -> bool:
     """Returns whether a model is better than the one there was, which is scored by the same rule; None: any is."""
     if before is None or model.scorer is None:
         return True
+    if model.validation_examples != before.validation_examples is not None:
+        return True  # the one there was lost to others when it was measured on the examples of now
     return rank_key(model.score) > rank_key(scored_by(model.scorer, before).score)
 
 

@@ -23,7 +23,7 @@ class SearchState:
         population: of the task: who can be a parent, and how often each was.
         scorer: that all scores are by.
         before: trials of earlier iterations of the task, as their commits keep them, the newest last: of the same
-            definition of the task, under the same scorer, at most ``MOST_TRIALS``.
+            definition of the task, under the same scorer and cap of validation examples, at most ``MOST_TRIALS``.
         trials: of this iteration, in the order they were planned; the newest ``MOST_TRIALS``.
         memory: what the method noted for itself.
     """

@@ -12,7 +12,7 @@ from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outc
 from mu2net_core.api.evolving.publish import Published, publish
 from mu2net_core.api.evolving.pushing import Pushed, Pusher
 from mu2net_core.api.evolving.runner import Runner
-from mu2net_core.api.evolving.view import Newest
+from mu2net_core.api.evolving.view import Newest, View
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings
@@ -161,7 +161,7 @@ def _iterate(run: _Evolution, name: str, seed: int) -> IterationResult:
         head = _head(system, name)
         left = _left(run, workspace, head)
         runner = run.runner(left.preset or run.agent.preset)
-        view = Newest(repo=run.repo, task=name, usable=runner.parents.of)
+        view: View = Newest(repo=run.repo, task=name, usable=runner.parents.of)
         usable = runner.parents.of(system, name)  # what cannot go on says so before data is read
         state = left.state or _begin(run, runner, workspace, head, seed, usable, view.record(usable))
         workshop = runner.workshop(head, workspace)

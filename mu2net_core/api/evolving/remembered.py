@@ -22,8 +22,7 @@ def remembered(repo: Repository, base: str, preset: Preset) -> tuple[Trial, ...]
     """Returns the trials of the iterations before the commit ``base`` and of its own, the newest last.
 
     Only those of the same definition of the task, under the same scorer and cap of validation examples, whose scores
-    compare. It follows from
-    the arguments alone, so that an iteration that is done again remembers the same.
+    compare. It follows from the arguments alone, so that an iteration that is done again remembers the same.
     """
     task_id, found = repo.objects.commit(base).task_id, list[Sequence[Trial]]()
     for oid in islice(ancestry(repo.objects, [base]), _MOST_COMMITS):

@@ -23,7 +23,7 @@ from mu2net_core.api.evolving.comparison import (
 )
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.evolving.runner import Runner
-from mu2net_core.api.evolving.view import AsOf
+from mu2net_core.api.evolving.view import AsOf, View
 from mu2net_core.api.iterations.recorded import recorded_preset
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
@@ -194,8 +194,8 @@ def _again(
 ) -> tuple[IterationState, Replayed]:
     """Returns the state after the last generation, and what came out, with the test split measured."""
     commit, run, snapshot = what
-    view = AsOf.replayed(runner.repo, commit, runner.parents.of)
-    first = view.system()
+    view: View = AsOf.replayed(runner.repo, commit, runner.parents.of)
+    first = view.system(0)
     state = IterationState(
         task=commit.task,
         task_id=commit.task_id,

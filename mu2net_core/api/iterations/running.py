@@ -107,7 +107,8 @@ def lock_of(folder: Path) -> Path:
 
 def evolving(repo: Repository, task: str) -> int | None:
     """Returns a process that evolves a task in this working copy now, that of the lowest slot; None if none does."""
-    locks = sorted((repo.state / "iterations").glob(f".{file_name(task)}*.lock"), key=lambda file: file.name)
+    found = (repo.state / "iterations").glob(f".{file_name(task)}*.lock")
+    locks = sorted(found, key=lambda file: (len(file.name), file.name))  # slot 0 has no number, 2 is before 10
     return next((holder for lock in locks if (holder := holder_of(lock)) is not None), None)
 
 

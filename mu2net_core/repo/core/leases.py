@@ -33,10 +33,10 @@ def parse_lease_key(key: str) -> tuple[str, int, int] | None:
 
 
 def dead_leases(store: Store, refs: Refs) -> Iterator[str]:
-    """Yields the keys of leases on what is over: the head moved on, or there is no such task."""
+    """Yields the keys of leases on what is over: the head moved on, or never came there, or there is no such task."""
     placed = {key: place for key in store.list(LEASES) if (place := parse_lease_key(key)) is not None}
-    newest = {task: state.number for task, state in refs.heads().items()} if placed else {}
-    yield from (key for key, (task, number, _) in placed.items() if task not in newest or number < newest[task])
+    newest = refs.numbers() if placed else {}
+    yield from (key for key, (task, number, _) in placed.items() if task not in newest or number != newest[task])
 
 
 def delete_leases(store: Store, task: str) -> None:

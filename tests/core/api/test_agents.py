@@ -10,7 +10,7 @@ from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.evolving.view import AsOf, Newest
 from mu2net_core.api.iterations.leftover import is_published
-from mu2net_core.api.iterations.running import evolving, folders_of
+from mu2net_core.api.iterations.running import evolving, folder_of, folders_of, lock_of
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.machine.devices import devices_of
 from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -65,6 +65,20 @@ def test_work_in_one_slot_keeps_no_other_waiting_and_is_told(repo: Repository) -
     for workspace in (first, second):
         workspace.folder.mkdir(parents=True)
     assert folders_of(repo, "a") == (first.folder, second.folder)
+
+
+def test_of_several_agents_the_one_in_the_lowest_slot_is_named(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for slot in (10, 2, 1, 0):
+        lock = lock_of(folder_of(repo, "a", slot))
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text(str(slot))
+    monkeypatch.setattr("mu2net_core.api.iterations.running.holder_of", lambda lock: int(lock.read_text()))
+    assert evolving(repo, "a") == 0
+    lock_of(folder_of(repo, "a", 0)).unlink()
+    lock_of(folder_of(repo, "a", 1)).unlink()
+    assert evolving(repo, "a") == 2
 
 
 def test_what_one_slot_published_is_not_taken_for_the_work_of_another(repo: Repository) -> None:

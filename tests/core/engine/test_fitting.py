@@ -121,6 +121,10 @@ def test_arrays_that_are_not_the_layers_are_refused(bench: Workbench, change: An
         ({"hyperparameters": {"num_layers": 1, "nesterov": 5}}, "its nesterov is 5"),
         ({"hyperparameters": {"num_layers": 1, "optimizer": "lion"}}, "its optimizer is lion"),
         ({"hyperparameters": {"num_layers": 1, "optimizer": 5}}, "its optimizer is 5"),
+        ({"hyperparameters": {"num_layers": 1, "beta2": 1.0}}, "its beta2 is 1"),
+        ({"hyperparameters": {"num_layers": 1, "beta2": "x"}}, "its beta2 is x"),
+        ({"hyperparameters": {"num_layers": 1, "weight_decay": -1.0}}, "its weight_decay is -1"),
+        ({"hyperparameters": {"num_layers": 1, "label_smoothing": 2.0}}, "its label_smoothing is 2"),
         ({"hyperparameters": {}}, "cannot be built"),
     ],
 )

@@ -57,11 +57,11 @@ def test_a_lease_that_cannot_be_right_is_refused(wrong: bytes) -> None:
 
 def test_what_is_over_goes_with_the_garbage_and_what_is_not_stays(repo: Repository) -> None:
     add_sample_task(repo, "a")
-    before, gone = take(repo, "a", 1), take(repo, "never/was", 1)
+    before, gone, forged = take(repo, "a", 1), take(repo, "never/was", 1), take(repo, "a", 99_999_999)
     now = take(repo, "a", evolve_sample(repo, "a", score=0.5).number)
-    assert collect(here(repo), grace=timedelta(days=1)).num_leftovers == 2
-    assert leases(repo) == {before, gone, now}
-    assert collect(here(repo), grace=timedelta(days=1), dry_run=False).num_leftovers == 2
+    assert collect(here(repo), grace=timedelta(days=1)).num_leftovers == 3
+    assert leases(repo) == {before, gone, forged, now}
+    assert collect(here(repo), grace=timedelta(days=1), dry_run=False).num_leftovers == 3
     assert leases(repo) == {now}
 
 
