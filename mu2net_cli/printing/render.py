@@ -42,11 +42,12 @@ _GAP = "  "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table: its title and how it is drawn on a terminal."""
+    """A column of a table: its title and how it is drawn on a terminal; a wide one only where that is asked for."""
 
     title: str
     align: Literal["left", "right"] = "left"
     style: str = ""
+    is_wide: bool = False
 
 
 def short(oid: str | None) -> str:
@@ -120,10 +121,20 @@ def print_fields(fields: Mapping[str, str]) -> None:
         print_row([name.ljust(width), value], between=between, indent=width)
 
 
-def print_table(session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table with titles on a terminal; in a pipe rows of tab-separated cells, with titles if asked for."""
+def print_table(
+    session: Session, columns: Sequence[Column], rows: Iterable[Sequence[str]], *, wide: bool = False
+) -> None:
+    """Prints a table with titles on a terminal; in a pipe rows of tab-separated cells, with titles if asked for.
+
+    Args:
+        session: of the command.
+        columns: of the table.
+        rows: a cell for each column.
+        wide: whether a terminal gets the wide columns, too; a pipe always does.
+    """
     if sys.stdout.isatty():
-        _draw_table(session, columns, rows)
+        shown = [place for place, column in enumerate(columns) if wide or not column.is_wide]
+        _draw_table(session, [columns[place] for place in shown], ([row[place] for place in shown] for row in rows))
         return
     if session.header:
         print_row((column.title for column in columns), between="\t")

@@ -24,6 +24,23 @@ def test_a_task_is_added_and_listed(run) -> None:
     assert run("tasks").rows() == [["digits", "sklearn:digits", "10 classes", "1078/360/359", "public", "0", "-", "-"]]
 
 
+def test_a_terminal_of_80_columns_gets_each_task_on_a_line_unless_all_is_asked_for(run, monkeypatch) -> None:
+    run("add-task", "sklearn:digits/five-or-more", "--private")
+    piped = run("tasks").rows()
+    assert run("tasks", "--wide").rows() == piped
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    drawn = run("--no-color", "tasks").out.splitlines()
+    assert [line.split() for line in drawn] == [
+        ["task", "output", "examples", "access", "validation", "test"],
+        ["digits/five-or-more", "2", "classes", "1078/360/359", "private", "-", "-"],
+    ]
+    assert max(map(len, drawn)) <= 80
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "sklearn:digits/five-or-more" in run("--no-color", "tasks", "--wide").out
+
+
 def test_tasks_as_json(run) -> None:
     run("add-task", "sklearn:digits", "--private")
     (info,) = run("tasks", "--json").json()

@@ -18,11 +18,11 @@ __all__ = ["tasks"]
 
 _COLUMNS = (
     Column(title="task", style="bold"),
-    Column(title="data"),
+    Column(title="data", is_wide=True),
     Column(title="output"),
-    Column(title="train/validation/test", align="right"),
+    Column(title="examples", align="right"),
     Column(title="access"),
-    Column(title="iterations", align="right"),
+    Column(title="iterations", align="right", is_wide=True),
     Column(title="validation", align="right"),
     Column(title="test", align="right"),
 )
@@ -32,9 +32,13 @@ def tasks(
     ctx: typer.Context,
     *,
     removed: Annotated[bool, typer.Option("--removed", help="List removed tasks too.")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns on a terminal too.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """List the tasks.
+
+    'examples' counts those to train on, to validate with and to test with.
+    A terminal shows the columns that fit 80 characters unless --wide; a pipe always gets all.
 
     Example: mu2net tasks
     """
@@ -48,7 +52,7 @@ def tasks(
     if not found:
         session.note("There is no task yet. Next: mu2net add-task sklearn:digits")
         return
-    print_table(session, _COLUMNS, (_cells(info) for info in found))
+    print_table(session, _COLUMNS, map(_cells, found), wide=wide)
 
 
 def _cells(info: TaskInfo) -> tuple[str, ...]:

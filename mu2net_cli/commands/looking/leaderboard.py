@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,14 +18,11 @@ __all__ = ["leaderboard"]
 
 _COLUMNS = (
     Column(title="task", style="bold"),
-    *(Column(title=t, align="right") for t in ("validation", "test", "parameters", "accounted", "FLOPs", "blocks")),
-    Column(title="shared", align="right"),
-    Column(title="iterations", align="right"),
-    Column(title="grown from"),
-    Column(title="knowledge from"),
+    *(Column(title=title, align="right") for title in ("validation", "test", "parameters")),
+    *(Column(title=title, align="right", is_wide=True) for title in ("accounted", "FLOPs")),
+    *(Column(title=title, align="right") for title in ("blocks", "shared", "iterations")),
+    *(Column(title=title, is_wide=True) for title in ("grown from", "knowledge from")),
 )
-
-_NARROW = {"task", "validation", "test", "parameters", "blocks", "shared", "iterations"}
 
 
 def leaderboard(
@@ -54,10 +50,7 @@ def leaderboard(
     if as_json:
         print_json(board)
         return
-    narrow = sys.stdout.isatty() and not wide
-    chosen = [place for place, column in enumerate(_COLUMNS) if not narrow or column.title in _NARROW]
-    rows = ([cells[place] for place in chosen] for cells in map(_cells, board.rows))
-    print_table(session, [_COLUMNS[place] for place in chosen], rows)
+    print_table(session, _COLUMNS, map(_cells, board.rows), wide=wide)
     mean = f"mean validation {percent(board.mean_validation)}, test {percent(board.mean_test)}"
     session.note(f"{mean}; {board.num_components} components with {quantity(board.params)} parameters in all")
 

@@ -68,6 +68,7 @@ FOR_A_TERMINAL = {
     "leaderboard --wide": "says what of it is drawn",
     "log --oneline": "says how it is drawn",
     "predict --paths-from": "reads names from a pipe",
+    "tasks --wide": "says what of it is drawn",
     "verify --all": "says the default",
 }
 """What only people at a terminal need, and why."""
