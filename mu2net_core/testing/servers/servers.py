@@ -174,11 +174,12 @@ def s3_server(endpoint: str, environ: Mapping[str, str], folder: Path) -> Server
 
 @contextmanager
 def moto() -> Iterator[Server]:
-    """Runs moto's S3: it accepts any key, and answers refusals in AWS's own words."""
+    """Runs moto's S3, one request at a time: it accepts any key, and answers refusals in AWS's own words."""
     _need(find_spec("moto") is not None, "moto: pip install 'moto[server]'")
     with free_ports(1) as [port], tempfile.TemporaryDirectory(prefix="moto-") as folder:
         endpoint = f"http://127.0.0.1:{port}"
-        log, command = Path(folder) / "log", [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        module = "mu2net_core.testing.servers.exclusive_moto"
+        log, command = Path(folder) / "log", [sys.executable, "-m", module, "-H", "127.0.0.1", "-p", str(port)]
         with running(command, log):
             wait_until(partial(answers, endpoint), "moto", log)
             yield s3_server(endpoint, s3_environ("any", "any"), Path(folder))
