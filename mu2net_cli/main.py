@@ -116,9 +116,9 @@ def _guarded(args: list[str]) -> int:
 
 def _unexpected(exc: Exception, *, as_json: bool) -> int:
     """Reports an error that nobody translated where it was met, and returns the exit code."""
-    from mu2net_core.api.failures import translated
+    from mu2net_core.api.failures import explained
 
-    error = translated(exc)
+    error = explained(exc)
     if error is not None:
         _report(error, as_json=as_json)
         return error.exit_code

@@ -15,10 +15,7 @@ from mu2net_core.errors import SearchError
 from mu2net_core.objects import ComponentRef, Costs, Model, Scorer
 from mu2net_core.plugins import Registry
 
-__all__ = ["DEFAULT_SCORER", "SCORERS", "ScorerFn", "account", "accounted_params", "decay", "rank_key", "score"]
-
-DEFAULT_SCORER = "decay"
-"""The formula that everybody has."""
+__all__ = ["SCORERS", "ScorerFn", "account", "accounted_params", "decay", "rank_key", "score"]
 
 _EXACT = Context(prec=40, traps=[])
 
@@ -32,7 +29,7 @@ class ScorerFn(Protocol):
 
 
 SCORERS: Registry[ScorerFn] = Registry(
-    group="mu2net.scorers", what="scorer", shipped={DEFAULT_SCORER: "mu2net_core.scoring:decay"}, offers=("__call__",)
+    group="mu2net.scorers", what="scorer", shipped={"decay": "mu2net_core.scoring:decay"}, offers=("__call__",)
 )
 """The formulas there are, by the name a ``Scorer`` has."""
 

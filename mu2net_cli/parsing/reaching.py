@@ -38,14 +38,12 @@ def reachable(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, options={name: value for name, value in values.items() if value is not None}, **given)
 
     signature = inspect.signature(command, eval_str=True)
-    parameters = [each for one in signature.parameters.values() for each in (_params() if _is_ours(one) else [one])]
+    parameters = list[inspect.Parameter]()
+    for name, parameter in signature.parameters.items():
+        parameters += _params() if name == "options" else [parameter]
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run
-
-
-def _is_ours(parameter: inspect.Parameter) -> bool:
-    return parameter.name == "options"
 
 
 def _params() -> list[inspect.Parameter]:

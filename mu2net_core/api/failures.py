@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mu2net_core.errors import InternalError, Mu2netError
 from mu2net_core.storage import is_of_the_system, translate
 
-__all__ = ["Failure", "as_error", "translated"]
+__all__ = ["Failure", "as_error", "explained"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def _errors(base: type[Mu2netError]) -> Iterator[type[Mu2netError]]:
             yield from _errors(error)
 
 
-def translated(exc: Exception) -> Mu2netError | None:
+def explained(exc: Exception) -> Mu2netError | None:
     """Returns our error for one that nobody translated where it was met; None if it is a defect.
 
     Ours are those that say that a disk, or the rights on it, are not as they need to be.

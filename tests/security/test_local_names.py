@@ -55,7 +55,7 @@ def begin_iteration(repo: Repository, task: str) -> Workspace:
     )
     with workspace.lock(task):
         workspace.save(state)
-        assert evolving(repo, task) == os.getpid()
+        assert evolving(repo, [task]) == {task: os.getpid()}
     return workspace
 
 

@@ -12,7 +12,7 @@ from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult, Outc
 from mu2net_core.api.evolving.publish import Published, publish
 from mu2net_core.api.evolving.pushing import Pushed, Pusher
 from mu2net_core.api.evolving.runner import Runner
-from mu2net_core.api.evolving.view import Newest, View
+from mu2net_core.api.evolving.view import Newest, View, head_of
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import changed_settings
@@ -35,7 +35,6 @@ from mu2net_core.events import Event, IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.repo.history import near
 from mu2net_core.search import Member, best
 from mu2net_core.seeds import derive_seed
 
@@ -131,7 +130,7 @@ def _check(tasks: Sequence[str], system: System) -> None:
     if not tasks:
         raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task sklearn:digits")
     for name in tasks:
-        _head(system, name)
+        head_of(system, name)
     if not system.roots:
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
 
@@ -158,7 +157,7 @@ def _iterate(run: _Evolution, name: str, seed: int) -> IterationResult:
     with workspace.lock(name):
         began = time.perf_counter()
         system = load_system(run.repo)
-        head = _head(system, name)
+        head = head_of(system, name)
         left = _left(run, workspace, head)
         runner = run.runner(left.preset or run.agent.preset)
         view: View = Newest(repo=run.repo, task=name, usable=runner.parents.of)
@@ -256,12 +255,6 @@ def _begin(
         search=runner.begin(system, name, head.commit_id, workspace),
         started_at=run.context.timestamp(),
     )
-
-
-def _head(system: System, name: str) -> Head:
-    if name not in system.heads:
-        raise NotFoundError(f"There is no task {name!r}.", hint=near(name, tuple(system.heads), "mu2net tasks"))
-    return system.heads[name]
 
 
 def _seed(repo: Repository, context: Context, unfinished: Mapping[str, Leftover]) -> int:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import islice
 
 from mu2net_core.engine import IterationState
+from mu2net_core.errors import NotFoundError, PluginError
 from mu2net_core.objects import MOST_TRIALS, Run, RunSetting, Trial, Trials
-from mu2net_core.presets import PRESETS, Preset
+from mu2net_core.presets import Preset, preset_named
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import ancestry
 
@@ -40,8 +41,10 @@ def _validation_cap(run: Run | None) -> RunSetting | None:
     """Returns how many validation examples an iteration scored children on, at most; None if it is not told."""
     if run is None:
         return None
-    own = PRESETS.get(run.preset)
-    return run.settings.get(_CAP, None if own is None else own.training.validation_cap)
+    try:
+        return run.settings.get(_CAP, preset_named(run.preset).training.validation_cap)
+    except (NotFoundError, PluginError):  # of a package that is not here
+        return run.settings.get(_CAP)
 
 
 def trials_of(repo: Repository, state: IterationState, renamed: Mapping[str, str]) -> Trials:

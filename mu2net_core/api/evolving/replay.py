@@ -23,7 +23,7 @@ from mu2net_core.api.evolving.comparison import (
 )
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.evolving.runner import Runner
-from mu2net_core.api.evolving.view import AsOf, View
+from mu2net_core.api.evolving.view import AsOf
 from mu2net_core.api.iterations.recorded import recorded_preset
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
@@ -99,14 +99,15 @@ def replay(
         DataError: the task's examples are missing or are not those of then.
     """
     began = time.perf_counter()
-    commit_id, commit, run, snapshot = _iteration(repo, revision)
+    commit_id, commit, run = _iteration(repo, revision)
     _check_present(repo, commit_id, commit)
     preset = recorded_preset(run.preset, run.settings)
     _check_amount(commit_id, run, preset)
     agent = _agent(commit, preset)
-    runner = Runner.of(repo, context, agent, agent.telling(on_event))
+    tell = agent.telling(on_event)
+    runner = Runner.of(repo, context, agent, tell)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
-        state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, snapshot), agent.telling(on_event))
+        state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, agent), tell)
     keep_bounded(repo, context)
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
@@ -139,14 +140,14 @@ def _children(repo: Repository, commit: Commit, state: IterationState, now: Repl
     return first_other_child(commit.trials.whole, trials_of(repo, state, renamed).whole)
 
 
-def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run, str]:
-    """Returns the id, the commit, how it was run and its first snapshot; raises where there is no such thing."""
+def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run]:
+    """Returns the id, the commit and how it was run; raises where there is no such thing."""
     found = resolve(repo, revision)
     if found.kind != "commit":
         raise InvalidInputError(f"{revision!r} is a {found.kind}; expected a task or the commit of an iteration.")
     commit = repo.objects.commit(found.id)
     if commit.run is not None and commit.snapshot is not None and len(commit.parents) == 1:
-        return found.id, commit, commit.run, commit.snapshot
+        return found.id, commit, commit.run
     raise InvalidInputError(
         f"The commit {found.id[:10]} ({commit.message or 'no message'}) cannot be repeated: {_why_not(commit)}.",
         hint=f"Iterations are in: mu2net log {commit.task}",
@@ -190,20 +191,20 @@ def _check_amount(commit_id: str, run: Run, preset: Preset) -> None:
 
 
 def _again(
-    runner: Runner, workspace: Workspace, what: tuple[Commit, Run, str], on_event: Callable[[Event], None]
+    runner: Runner, workspace: Workspace, what: tuple[Commit, Run, AgentSpec], on_event: Callable[[Event], None]
 ) -> tuple[IterationState, Replayed]:
     """Returns the state after the last generation, and what came out, with the test split measured."""
-    commit, run, snapshot = what
-    view: View = AsOf.replayed(runner.repo, commit, runner.parents.of)
+    commit, run, agent = what
+    view = AsOf.replayed(runner.repo, commit, runner.parents.of)
     first = view.system(0)
     state = IterationState(
         task=commit.task,
         task_id=commit.task_id,
         base=commit.parents[0],
-        snapshot=snapshot,
+        snapshot=view.snapshot,
         iteration=commit.iteration,
         seed=run.seed,
-        slot=0 if commit.agent is None else commit.agent.slot,
+        slot=agent.slot,
         generations=run.done,
         children=run.children,
         settings=runner.digest,

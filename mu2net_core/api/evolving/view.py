@@ -8,14 +8,21 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import Commit, Seen, System
+from mu2net_core.objects import Commit, Head, Seen, System
 from mu2net_core.repo import Repository, load_system, load_system_then, record_snapshot
 from mu2net_core.repo.history import near
 
-__all__ = ["AsOf", "Newest", "Usable", "View"]
+__all__ = ["AsOf", "Newest", "Usable", "View", "head_of"]
 
 Usable = Callable[[System, str], System]
 """Returns a system without the models that no child of a task can be made from."""
+
+
+def head_of(system: System, task: str) -> Head:
+    """Returns the head of a task; NotFoundError if there is no such task, or none any more."""
+    if task not in system.heads:
+        raise NotFoundError(f"There is no task {task!r}.", hint=near(task, tuple(system.heads), "mu2net tasks"))
+    return system.heads[task]
 
 
 class View(Protocol):
@@ -47,10 +54,7 @@ class Newest:
     def system(self, generation: int = 0) -> System:  # noqa: ARG002  it is the newest in every one
         """Returns the newest system; raises NotFoundError if it has no such task, or none any more."""
         system = load_system(self.repo)
-        if self.task not in system.heads:
-            raise NotFoundError(
-                f"There is no task {self.task!r}.", hint=near(self.task, tuple(system.heads), "mu2net tasks")
-            )
+        head_of(system, self.task)
         return self.usable(system, self.task)
 
     def record(self, system: System) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -95,9 +95,10 @@ def folder_of(repo: Repository, task: str, slot: int = 0) -> Path:
     return repo.state / "iterations" / (f"{name}-{slot}" if slot else name)
 
 
-def folders_of(repo: Repository, task: str) -> tuple[Path, ...]:
-    """Returns where the agents of all slots keep what they have of iterations on a task, as far as they have any."""
-    return tuple(sorted((repo.state / "iterations").glob(f"{file_name(task)}*")))
+def folders_of(repo: Repository, tasks: Iterable[str]) -> Mapping[str, tuple[Path, ...]]:
+    """Returns by task where the agents of all slots keep what they have of iterations on it; looks once for all."""
+    found = _by_name(repo)
+    return {task: tuple(found.get(file_name(task), ())) for task in tasks}
 
 
 def lock_of(folder: Path) -> Path:
@@ -105,11 +106,20 @@ def lock_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.lock")
 
 
-def evolving(repo: Repository, task: str) -> int | None:
-    """Returns a process that evolves a task in this working copy now, that of the lowest slot; None if none does."""
-    found = (repo.state / "iterations").glob(f".{file_name(task)}*.lock")
-    locks = sorted(found, key=lambda file: (len(file.name), file.name))  # slot 0 has no number, 2 is before 10
-    return next((holder for lock in locks if (holder := holder_of(lock)) is not None), None)
+def evolving(repo: Repository, tasks: Iterable[str]) -> Mapping[str, int]:
+    """Returns by task a process that evolves it here now, if any does, that of the lowest slot; looks once for all."""
+    found = _by_name(repo)
+    locks = ((task, lock) for task in tasks for lock in reversed(found.get(f".{file_name(task)}", ())))  # the last wins
+    return {task: holder for task, lock in locks if (holder := holder_of(lock)) is not None}
+
+
+def _by_name(repo: Repository) -> Mapping[str, list[Path]]:
+    """Returns the folders and locks of iterations by their names without slots; of one name the lowest slot first."""
+    found: dict[str, list[Path]] = {}
+    files = (repo.state / "iterations").glob("*")
+    for file in sorted(files, key=lambda file: (len(file.name), file.name)):  # slot 0 has no number, 2 is before 10
+        found.setdefault(file.name.removesuffix(".lock").partition("-")[0], []).append(file)
+    return found
 
 
 def _tips(repo: Repository, state: _State, models: list[Model]) -> Tips:

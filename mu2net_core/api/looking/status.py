@@ -157,11 +157,14 @@ def _report(repo: Repository, context: Context) -> StatusReport:
     roots = repo.refs.roots()
     rules = load_rules(repo) if repo.config.remotes else {}
     sizes = _sizes([*models.values(), *(repo.objects.model(oid) for oid in roots.values())])
+    processes = evolving(repo, alive)
     return StatusReport(
         worktree=str(repo.worktree),
         preset=own_preset(repo) or repo.config.preset,
         based_on=repo.config.preset,
-        tasks=tuple(_task(repo, heads[task], commit, models) for task, commit in sorted(alive.items())),
+        tasks=tuple(
+            _task(repo, heads[task], commit, models, processes.get(task)) for task, commit in sorted(alive.items())
+        ),
         roots=roots,
         num_components=len(sizes),
         num_params=sum(sizes.values()),
@@ -174,7 +177,9 @@ def _report(repo: Repository, context: Context) -> StatusReport:
     )
 
 
-def _task(repo: Repository, head: HeadState, commit: Commit, models: Mapping[str, Model]) -> TaskStatus:
+def _task(
+    repo: Repository, head: HeadState, commit: Commit, models: Mapping[str, Model], process: int | None
+) -> TaskStatus:
     model = models[commit.model] if commit.model else None
     return TaskStatus(
         task=head.task,
@@ -185,7 +190,7 @@ def _task(repo: Repository, head: HeadState, commit: Commit, models: Mapping[str
         validation=model.quality if model else None,
         test=model.test_quality if model else None,
         finished_at=commit.finished_at,
-        process=evolving(repo, head.task),
+        process=process,
     )
 
 
@@ -258,8 +263,8 @@ def _unfinished(
     repo: Repository, context: Context, heads: Mapping[str, HeadState], alive: Mapping[str, Commit]
 ) -> tuple[Unfinished, ...]:
     found = []
-    left = ((task, folder / "state.json") for task in sorted(alive) for folder in folders_of(repo, task))
-    for task, file in left:
+    left = folders_of(repo, sorted(alive))
+    for task, file in ((name, folder / "state.json") for name, folders in left.items() for folder in folders):
         data = read_if_there(file)
         if data is None:
             continue

@@ -76,7 +76,8 @@ def _expanded(name: str, entry: object) -> tuple[Preset, Mapping[str, Value]]:
 
 def _base(name: object) -> Preset:
     if not isinstance(name, str) or (name not in PRESETS and name not in PRESETS_ADDED):
-        raise InvalidInputError(f"its base is {name!r}, expected one of {', '.join(sorted(PRESETS))}.")
+        known = sorted({*PRESETS, *PRESETS_ADDED.names()})
+        raise InvalidInputError(f"its base is {name!r}, expected one of {', '.join(known)}.")
     return preset_named(name)
 
 

@@ -1,7 +1,8 @@
 """Where leases lie, and when they are over: they are neither refs nor objects, and nothing needs them.
 
 ``leases/<task>/<number>/<k>``: ``number`` is that of the head's newest entry when the work began, ``k`` counts from 1.
-Once the head has a newer entry, the lease is over, whatever it says, and anyone may delete it.
+Once the head has a newer entry, the lease is over, whatever it says, and one ahead of the head never was one: anyone
+may delete either.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from contextlib import suppress
 from mu2net_core.errors import CorruptObjectError, InternalError, NotFoundError
 from mu2net_core.objects import Agent, Commit, encode, hash_bytes
 from mu2net_core.repo.core import is_purge
-from mu2net_core.repo.history.winner import Manifests, Records, ancestry, is_canonical_merge, winner
+from mu2net_core.repo.history.winner import Manifests, ancestry, is_canonical_merge, winner
 
 __all__ = [
     "Manifests",
@@ -89,7 +89,7 @@ def _readable(manifests: Manifests, tips: Iterable[str]) -> Iterator[str]:
         yield from ancestry(manifests, tips)
 
 
-def merge(manifests: Records, tips: Iterable[str]) -> tuple[str, Commit]:
+def merge(manifests: Manifests, tips: Iterable[str]) -> tuple[str, Commit]:
     """Returns (id, commit) of the one head that has all work of ``tips``; not stored yet if it is a new merge.
 
     Model and definition of the task are those of the side that wins (``winner.winner``). A task that was removed on

@@ -12,15 +12,15 @@ as before.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from mu2net_core.errors import ConflictError, NotFoundError, PluginError, SearchError
-from mu2net_core.objects import Commit, Model, Scorer, Snapshot, Task, unknown_in
+from mu2net_core.errors import ConflictError, PluginError, SearchError
+from mu2net_core.objects import Commit, Model, Scorer, Task, unknown_in
 from mu2net_core.repo.core import PURGED_SOURCE
-from mu2net_core.scoring import DEFAULT_SCORER, account, accounted_params, rank_key, score
+from mu2net_core.scoring import rank_key, score
 
-__all__ = ["Manifests", "Records", "ancestry", "contenders", "is_canonical_merge", "winner"]
+__all__ = ["Manifests", "ancestry", "contenders", "is_canonical_merge", "winner"]
 
 
 class Manifests(Protocol):
@@ -34,13 +34,6 @@ class Manifests(Protocol):
 
     def task(self, oid: str) -> Task:
         """Returns a task object by its id."""
-
-
-class Records(Manifests, Protocol):
-    """Where, besides, it is looked up what commits saw of the system."""
-
-    def snapshot(self, oid: str) -> Snapshot:
-        """Returns a snapshot, with all its heads, by its id."""
 
 
 def is_canonical_merge(commit: Commit) -> bool:
@@ -63,13 +56,12 @@ def ancestry(manifests: Manifests, tips: Iterable[str], *, without: str | None =
         queue.extend(dict.fromkeys(fresh))
 
 
-def winner(manifests: Records, sides: Sequence[str]) -> str:
+def winner(manifests: Manifests, sides: Sequence[str]) -> str:
     """Returns which of the commits ``sides`` has the model, and the definition of the task, that a merge keeps.
 
     The best score wins; of equal ones the newer, then the one of the smaller id. Where the sides were scored by
     different rules, all are scored again, from the quality and the costs their manifests hold, by the rule of the
-    newest side. Where costs count, what a layer costs is taken for all sides from what the newest of them saw of the
-    system, if that is here; by rules of other packages, which not everybody has, scores compare as they are.
+    newest side. What layers cost is as it was when each side was scored: who shares them now differs from copy to copy.
 
     Raises:
         ConflictError: the scores do not compare, whatever one does.
@@ -184,11 +176,11 @@ def _check_definitions(manifests: Manifests, sides: Iterable[str]) -> None:
         )
 
 
-def _check_examples(models: Mapping[str, Model]) -> None:
+def _check_examples(models: Iterable[Model]) -> None:
     """Checks that the models of all sides were scored on as many validation examples, which are the same then."""
-    counts = sorted({n for model in models.values() if (n := model.validation_examples) is not None})
-    if len(counts) > 1:
-        task = next(iter(models.values())).task
+    tasks = {n: model.task for model in models if (n := model.validation_examples) is not None}
+    if len(tasks) > 1:
+        (task, *_), counts = tasks.values(), sorted(tasks)
         raise ConflictError(
             f"The two sides scored the task {task} on different validation examples, {counts[0]} and {counts[-1]} of "
             "them: their scores do not compare.",
@@ -196,47 +188,15 @@ def _check_examples(models: Mapping[str, Model]) -> None:
         )
 
 
-def _scores(manifests: Records, commits: Mapping[str, Commit]) -> dict[str, float | None]:
+def _scores(manifests: Manifests, commits: Mapping[str, Commit]) -> dict[str, float | None]:
     """Returns by commit the score of its model, all by one rule; commits without a model are left out."""
     models = {oid: manifests.model(c.model) for oid, c in commits.items() if c.model is not None}
-    _check_examples({c.model: models[oid] for oid, c in commits.items() if c.model is not None})
+    _check_examples(models.values())
     rules = {oid: model.scorer for oid, model in models.items() if model.scorer is not None}
-    if not rules:
+    if len(set(rules.values())) < 2:
         return {oid: model.score for oid, model in models.items()}
     judge = rules[max(sorted(rules), key=lambda oid: commits[oid].finished_at)]
-    is_priced = all(model.costs is not None and model.quality is not None for model in models.values())
-    if is_priced and judge.name == DEFAULT_SCORER and judge.factor < 1:
-        models = _with_shares_of_now(manifests, commits, models)
-    elif len(set(rules.values())) < 2:
-        return {oid: model.score for oid, model in models.items()}
     return {oid: _scored_by(judge, model, commits[oid].task) for oid, model in models.items()}
-
-
-def _with_shares_of_now(
-    manifests: Records, commits: Mapping[str, Commit], models: Mapping[str, Model]
-) -> dict[str, Model]:
-    """Returns models with what their layers cost by the newest snapshot of the sides, or as they are without one."""
-    seen = [commit for oid in commits if (commit := _saw(manifests, oid)) is not None]
-    try:
-        newest = max(seen, key=lambda commit: (commit.finished_at, commit.snapshot or ""))
-        heads = manifests.snapshot(newest.snapshot or "").heads
-        others = [manifests.commit(oid).model for name, oid in heads.items() if name != newest.task]
-        users = account(manifests.model(oid) for oid in others if oid is not None)
-    except (NotFoundError, ValueError):
-        return dict(models)
-    return {oid: _sharing(model, users, newest.task) for oid, model in models.items()}
-
-
-def _saw(manifests: Manifests, side: str) -> Commit | None:
-    """Returns the nearest commit of a side's history that says what it saw of the system."""
-    commits = (manifests.commit(oid) for oid in ancestry(manifests, [side]))
-    return next((commit for commit in commits if commit.snapshot is not None), None)
-
-
-def _sharing(model: Model, users: Mapping[str, frozenset[str]], task: str) -> Model:
-    if model.costs is None:
-        return model
-    return replace(model, costs=replace(model.costs, accounted_params=accounted_params(model.components, users, task)))
 
 
 def _scored_by(judge: Scorer, model: Model, task: str) -> float | None:

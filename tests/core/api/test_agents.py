@@ -56,15 +56,15 @@ def test_a_slot_gives_the_same_seed_wherever_it_is_and_the_first_is_the_users() 
 def test_work_in_one_slot_keeps_no_other_waiting_and_is_told(repo: Repository) -> None:
     first, second = Workspace.of(repo, "a"), Workspace.of(repo, "a", 1)
     with second.lock("a"):
-        assert evolving(repo, "a") is not None
+        assert "a" in evolving(repo, ["a"])
         with first.lock("a"):
             pass
         with pytest.raises(ConflictError), Workspace.of(repo, "a", 1).lock("a"):
             pass
-    assert evolving(repo, "a") is None
+    assert evolving(repo, ["a"]) == {}
     for workspace in (first, second):
         workspace.folder.mkdir(parents=True)
-    assert folders_of(repo, "a") == (first.folder, second.folder)
+    assert folders_of(repo, ["a"]) == {"a": (first.folder, second.folder)}
 
 
 def test_of_several_agents_the_one_in_the_lowest_slot_is_named(
@@ -75,10 +75,10 @@ def test_of_several_agents_the_one_in_the_lowest_slot_is_named(
         lock.parent.mkdir(parents=True, exist_ok=True)
         lock.write_text(str(slot))
     monkeypatch.setattr("mu2net_core.api.iterations.running.holder_of", lambda lock: int(lock.read_text()))
-    assert evolving(repo, "a") == 0
+    assert evolving(repo, ["a"]) == {"a": 0}
     lock_of(folder_of(repo, "a", 0)).unlink()
     lock_of(folder_of(repo, "a", 1)).unlink()
-    assert evolving(repo, "a") == 2
+    assert evolving(repo, ["a"]) == {"a": 2}
 
 
 def test_what_one_slot_published_is_not_taken_for_the_work_of_another(repo: Repository) -> None:

@@ -365,9 +365,10 @@ def test_a_model_that_was_scored_on_other_validation_examples_is_measured_again_
     assert before.validation_examples == repo.objects.task(before.task_id or "").splits["validation"].num_examples
     few = world(MU2NET_EVOLVE_VALIDATION_CAP="9")
     agent = AgentSpec(tasks=("digits",), preset=effective_preset(repo, few.context))
-    lab = Runner.of(repo, few.context, agent, ignore)
+    runner = Runner.of(repo, few.context, agent, ignore)
     head = load_system(repo).heads["digits"].commit_id
-    (member,) = lab.begin(load_system(repo), "digits", head, Workspace.of(repo, "digits")).population.members
+    begun = runner.begin(load_system(repo), "digits", head, Workspace.of(repo, "digits"))
+    (member,) = begun.population.members
     assert (member.id, member.manifest, member.model.validation_examples) == (before_id, before, 9)
     assert round((member.model.quality or 0) * 9, 9) == round((member.model.score or 0) * 9, 9) in range(10)
     few.evolve(repo, seed=3, generations=1, children=1)

@@ -15,10 +15,11 @@ from mu2net_core.api.signing.signing import committer
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.objects import AccessRule, Classes, Run, Scorer, Trial, Trials
-from mu2net_core.presets import Preset, preset_named, with_settings
+from mu2net_core.presets import PRESETS_ADDED, Preset, preset_named, with_settings
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.history.merging import merge
 from mu2net_core.search import Member, Population, SearchState
+from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 from mu2net_core.testing.worlds.sharing import model_of
 
@@ -94,6 +95,16 @@ def test_trials_that_were_scored_on_other_validation_examples_are_not_remembered
     assert rates(repo, base) == [0.1, 0.3]
     few = with_settings(preset_of(Scorer()), {"evolve.validation_cap": 10})
     assert [trial.values["rate"] for trial in remembered(repo, base, few)] == [0.2]
+
+
+def test_what_a_preset_of_another_package_says_of_validation_examples_counts_too(
+    repo: Repository, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = with_settings(replace(preset_of(Scorer()), name="theirs"), {"evolve.validation_cap": 10})
+    offer(monkeypatch, PRESETS_ADDED, theirs=theirs)
+    base = iterated(repo, tried(0.1), run=replace(RUN, preset="theirs"))
+    assert len(remembered(repo, base, theirs)) == 1
+    assert remembered(repo, base, with_settings(theirs, {"evolve.validation_cap": 20})) == ()
 
 
 def test_what_others_tried_is_remembered_after_a_merge(repo: Repository, task: str) -> None:

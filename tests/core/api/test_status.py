@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +42,22 @@ def test_tasks_with_and_without_a_model(repo: Repository, context: Context) -> N
     assert first.access == AccessRule.only(["a"])
     assert (second.task, second.iteration, second.model, second.validation) == ("b", 0, None, None)
     assert status(repo, context).num_components == 4
+
+
+def test_however_many_tasks_there_are_the_folder_of_iterations_is_listed_twice(
+    repo: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        add_sample_task(repo, f"task-{number}")
+    looked, look = Counter[Path](), Path.glob
+
+    def counting(folder: Path, pattern: str) -> Iterator[Path]:
+        looked[folder] += 1
+        return look(folder, pattern)
+
+    monkeypatch.setattr(Path, "glob", counting)
+    assert len(status(repo, context).tasks) == 5
+    assert looked[repo.state / "iterations"] == 2
 
 
 def test_removed_tasks_are_left_out(repo: Repository, context: Context) -> None:

@@ -19,7 +19,6 @@ from mu2net_core.objects import (
     Costs,
     Model,
     Scorer,
-    Snapshot,
     Task,
     encode,
     hash_bytes,
@@ -45,7 +44,6 @@ class Shelf:
     commits: dict[str, Commit] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
-    snapshots: dict[str, Snapshot] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
 
     def commit(self, oid: str) -> Commit:
@@ -59,14 +57,9 @@ class Shelf:
     def task(self, oid: str) -> Task:
         return self.tasks[oid]
 
-    def snapshot(self, oid: str) -> Snapshot:
-        if oid not in self.snapshots:
-            raise NotFoundError(f"No snapshot {oid}.")
-        return self.snapshots[oid]
-
-    def put(self, value: Commit | Model | Task | Snapshot) -> str:
+    def put(self, value: Commit | Model | Task) -> str:
         oid = hash_bytes(encode(value))
-        shelf = {Commit: self.commits, Model: self.models, Task: self.tasks, Snapshot: self.snapshots}[type(value)]
+        shelf = {Commit: self.commits, Model: self.models, Task: self.tasks}[type(value)]
         shelf[oid] = value
         return oid
 
@@ -222,30 +215,13 @@ class TestMerge:
         newest = shelf.rated(base, quality=0.1, params=10, scorer=Scorer(), minute=3)
         assert merge(shelf, [good_but_large, small, newest])[1].model == shelf.commit(good_but_large).model
 
-    def test_what_layers_cost_is_taken_for_all_sides_from_what_the_newest_saw(self, shelf: Shelf) -> None:
+    def test_scores_by_one_rule_compare_as_they_are_stored_whatever_other_tasks_a_copy_has(self, shelf: Shelf) -> None:
         costly, base = Scorer(factor=0.5, params_scale=10), shelf.work()
-
-        def priced(quality: float, layer: str, accounted: float) -> Model:
-            costs = Costs(params=10, accounted_params=accounted, flops=0)
-            refs = (replace(REF, id=layer * 64, num_params=10),)
-            score = decay(quality, costs, costly)
-            model = shelf.model(shelf.unpriced(quality))
-            return replace(model, components=refs, costs=costs, scorer=costly, score=score)
-
-        def work(model: Model, minute: int, snapshot: str | None = None) -> str:
-            commit = replace(shelf.commit(shelf.work(base, minute=minute)), model=shelf.put(model), snapshot=snapshot)
-            return shelf.put(commit)
-
-        good, cheap = priced(0.9, "5", 10.0), priced(0.6, "6", 0.0)  # 0.45 and 0.6, as their manifests say
-        user = shelf.put(replace(shelf.commit(base), task="u", model=shelf.put(replace(good, task="u"))))
-        seen = shelf.put(Snapshot(heads={"t": base, "u": user}, roots={}))  # where it is 0.64 and 0.3
-        assert merge(shelf, [work(good, 1), work(cheap, 2, seen)])[1].model == shelf.put(good)
-        assert merge(shelf, [work(good, 1, seen), work(cheap, 2)])[1].model == shelf.put(good)
-        nothing = shelf.put(Snapshot(heads={"t": base}, roots={}))  # 0.45 and 0.48
-        fine = replace(cheap, quality=0.95)
-        assert merge(shelf, [work(good, 1, seen), work(fine, 2, nothing)])[1].model == shelf.put(fine)
-        for unknown in (None, "7" * 64):
-            assert merge(shelf, [work(good, 1), work(cheap, 2, unknown)])[1].model == shelf.put(cheap)
+        good = shelf.rated(base, quality=0.9, params=10, scorer=costly, minute=1)  # 0.45
+        cheap = shelf.rated(base, quality=0.6, params=0, scorer=costly, minute=2)  # 0.6, of the same layers
+        saw_others = shelf.put(replace(shelf.commit(cheap), snapshot="7" * 64))
+        for side in (cheap, saw_others):
+            assert merge(shelf, [good, side])[1].model == shelf.commit(cheap).model
 
     def test_refuses_scores_on_different_numbers_of_validation_examples(self, shelf: Shelf) -> None:
         base = shelf.work()
