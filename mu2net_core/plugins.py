@@ -44,13 +44,11 @@ class Registry(Generic[T]):
     _loaded: dict[str, T] = field(default_factory=dict, repr=False)
 
     def __contains__(self, name: str) -> bool:
-        return name in self.shipped or bool(self._of_others(name))
+        return name in self.shipped or name in self._loaded or bool(self._of_others(name))
 
     def names(self) -> tuple[str, ...]:
         """Returns all names, sorted; imports nothing that is offered."""
-        from importlib.metadata import entry_points
-
-        return tuple(sorted({*self.shipped, *(entry.name for entry in entry_points(group=self.group))}))
+        return tuple(sorted({*self.shipped, *offered(self.group)}))
 
     def near(self, name: str) -> str | None:
         """Returns the name that ``name`` may have been meant for."""

@@ -19,7 +19,7 @@ from .load import load_split, open_split
 from .modality import MODALITIES, Change, Modality, Survey, modality_of
 from .notices import Notices
 from .places import mistyped, place_of
-from .resident import Resident, shuffled_places
+from .resident import Resident
 from .source import Examples, Options, Source, SourceInfo, Stored, StoredExamples
 from .sources.digits import check_digits
 from .splits import resolve_splits
@@ -68,6 +68,5 @@ __all__ = [
     "read_picture",
     "resolve_splits",
     "shared_uri",
-    "shuffled_places",
     "split_uri",
 ]

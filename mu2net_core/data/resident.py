@@ -9,13 +9,7 @@ import numpy as np
 
 from mu2net_core.data.source import Examples
 
-__all__ = ["Resident", "shuffled_places"]
-
-
-def shuffled_places(total: int, count: int, *, chunk: int, seed: int) -> Iterator[np.ndarray]:
-    """Returns an iterator over ``count`` different numbers below ``total`` in an order drawn from a seed."""
-    order = np.random.Generator(np.random.Philox(seed)).permutation(total)[:count]
-    return (order[begin : begin + chunk] for begin in range(0, count, chunk))
+__all__ = ["Resident"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +25,8 @@ class Resident:
 
     def shuffled(self, count: int, *, chunk: int, seed: int) -> Iterator[Examples]:
         """Returns an iterator over ``count`` different examples in an order drawn from a seed, ``chunk`` at a time."""
-        return map(self._chosen, shuffled_places(len(self.examples), count, chunk=chunk, seed=seed))
+        order = np.random.Generator(np.random.Philox(seed)).permutation(len(self.examples))[:count]
+        return (self._chosen(order[begin : begin + chunk]) for begin in range(0, count, chunk))
 
     def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Examples]:
         """Returns an iterator over the first ``limit`` examples, or all, ``chunk`` at a time."""

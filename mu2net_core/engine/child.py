@@ -60,7 +60,7 @@ class Job:
 
     @property
     def optimizer(self) -> str:
-        """What trains it, of ``OPTIMIZERS``."""
+        """What trains it, ``ADAMW`` or ``SGD``."""
         return optimizer_of(self.hyperparameters)
 
 
@@ -131,7 +131,7 @@ class Trainer:
         seed: int,
         on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
     ) -> list[Trained]:
-        """Returns each child after ``config.validations`` cycles of (nearly) min(1 epoch, ``samples_cap``) examples.
+        """Returns each child after ``config.validations`` cycles, as long as ``cycle_of`` says.
 
         Of the validations that are worth keeping the best is kept; where they tie, that of the least loss, and of
         equal ones the latest. A child is given up at the first loss that is not finite.

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from mu2net_core.data import Change, modality_of
-from mu2net_core.engine.feeding import Frozen, Held, Pairs, SizedData, extended, through
+from mu2net_core.engine.feeding import Frozen, Held, SizedData, extended, through
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.training import Chunk
 from mu2net_core.errors import InvalidInputError
@@ -28,9 +28,11 @@ _CHUNK_BYTES = 2**25
 _MOST_STEPS = 8
 """Of a dispatch: enough that what it costs to begin one does not show, few enough that small tasks do not wait."""
 
-
 _SMALL_BATCH = 32
 """Examples of a batch, down to which batches are halved for more steps."""
+
+_Pairs = tuple[np.ndarray, np.ndarray]
+"""What layers get of some examples, [M, ...], and their labels [M, ...]; on the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,17 +120,18 @@ class Supply:
         """Yields the validation examples as the layers above the frozen part get them."""
         return self.data.held(self.frozen, self.programs)
 
-    def _dispatches(self, seed: int, room: int) -> Iterator[Pairs]:
+    def _dispatches(self, seed: int, room: int) -> Iterator[_Pairs]:
         """Yields inputs and labels of whole batches, ``room`` examples at a time."""
         made = None if self.change else self.data.made(self.frozen, self.programs)
-        count = min(self.cycle.examples, self.data.train.num_examples)
+        feed, count = made or self.data.train, min(self.cycle.examples, self.data.train.num_examples)
 
-        def epoch(seed: int) -> Iterator[Pairs]:
-            return self._read(count, room, seed) if made is None else made.shuffled(count, chunk=room, seed=seed)
+        def epoch(seed: int) -> Iterator[_Pairs]:
+            for examples in feed.shuffled(count, chunk=room, seed=seed):
+                yield examples.inputs, examples.labels
 
         is_more = self.cycle.examples - count >= self.cycle.batch
         read = _epochs(epoch, self.cycle.examples, room, seed) if is_more else epoch(seed)
-        first: Pairs | None = None
+        first: _Pairs | None = None
         for place in range(-(-self.cycle.examples // room)):
             with self.programs.meter.timing("wait"):
                 pairs = next(read)
@@ -137,10 +140,6 @@ class Supply:
             if made is None:
                 inputs = self._prepared(inputs, derive_seed(seed, "augment", place))
             yield inputs, labels
-
-    def _read(self, count: int, room: int, seed: int) -> Iterator[Pairs]:
-        for examples in self.data.train.shuffled(count, chunk=room, seed=seed):
-            yield examples.inputs, examples.labels
 
     def _prepared(self, inputs: np.ndarray, seed: int) -> np.ndarray:
         """Returns what the layers above get of inputs [M, ...], of which E at a time are changed and looked at."""
@@ -160,7 +159,7 @@ class Supply:
         return self.programs.output(self.frozen.specs, self.frozen.above, self.data.input_spec)
 
 
-def _epochs(epoch: Callable[[int], Iterator[Pairs]], count: int, room: int, seed: int) -> Iterator[Pairs]:
+def _epochs(epoch: Callable[[int], Iterator[_Pairs]], count: int, room: int, seed: int) -> Iterator[_Pairs]:
     """Yields ``count`` examples, ``room`` at a time: all of them, then all in another order, and so on."""
     seeds = chain([seed], (derive_seed(seed, "epoch", number) for number in numbers_from(1)))
     parts = chain.from_iterable(map(epoch, seeds))
@@ -174,7 +173,7 @@ def _epochs(epoch: Callable[[int], Iterator[Pairs]], count: int, room: int, seed
         inputs, labels, count = inputs[wanted:], labels[wanted:], count - wanted
 
 
-def _filled(pairs: Pairs, first: Pairs, batch: int) -> Pairs:
+def _filled(pairs: _Pairs, first: _Pairs, batch: int) -> _Pairs:
     """Returns whole batches: the last one is filled with the ``first`` examples of the cycle."""
     missing = -len(pairs[1]) % batch
     if not missing:

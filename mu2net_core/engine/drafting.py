@@ -58,6 +58,7 @@ def draft_all(
     alive = {member.id for member in population.members}
     shared = sorted(shop.space.shared)
     holdings = Holdings.of(system, shop.task.name)
+    room = Room.of(shop.preset, shop.programs.family, shop.objective)
 
     def draw(child: int, plan: ChildPlan) -> Draft:
         blueprint = draw_blueprint(
@@ -68,7 +69,7 @@ def draft_all(
             ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
             owned=lambda ref: holdings.owns(plan.parent.model, ref),
-            room=Room.of(shop.preset, shop.programs.family, shop.objective),
+            room=room,
         )
         plan, costs = _as_built(plan, blueprint), _costs(shop, blueprint, holdings)
         return Draft(

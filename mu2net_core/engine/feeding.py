@@ -16,17 +16,13 @@ from typing import Any, Protocol
 import jax
 import numpy as np
 
-from mu2net_core.data import Examples, shuffled_places
+from mu2net_core.data import Examples, Resident
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.training import Row
 from mu2net_core.nn import InputSpec, LayerSpec
 from mu2net_core.objects import Output
 
-__all__ = ["Feed", "Frozen", "Held", "Made", "Pairs", "SizedData", "TaskData", "extended", "hold", "through"]
-
-
-Pairs = tuple[np.ndarray, np.ndarray]
-"""What layers get of some examples, [M, ...], and their labels [M, ...]; on the host."""
+__all__ = ["Feed", "Frozen", "Held", "SizedData", "TaskData", "extended", "hold", "through"]
 
 
 class Feed(Protocol):
@@ -44,24 +40,6 @@ class Feed(Protocol):
     def in_order(self, *, chunk: int, limit: int | None = None) -> Iterator[Examples]:
         """Returns an iterator over the first ``limit`` examples, or all, ``chunk`` at a time."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """What a frozen part makes of all training examples, in memory, read as the examples themselves are.
-
-    Attributes:
-        inputs: [N, ...].
-        labels: [N, ...].
-    """
-
-    inputs: np.ndarray
-    labels: np.ndarray
-
-    def shuffled(self, count: int, *, chunk: int, seed: int) -> Iterator[Pairs]:
-        """Returns an iterator over ``count`` different examples in an order drawn from a seed, ``chunk`` at a time."""
-        places = shuffled_places(len(self.labels), count, chunk=chunk, seed=seed)
-        return ((self.inputs[which], self.labels[which]) for which in places)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +129,12 @@ class SizedData:
         """How many validation examples are used."""
         return min(self.validation.num_examples, self.limits.validation_cap)
 
-    def made(self, frozen: Frozen, programs: Programs) -> Made | None:
+    def made(self, frozen: Frozen, programs: Programs) -> Resident | None:
         """Returns what the frozen part makes of all training examples; None if there is none, or no room for it."""
         if not frozen.ids or not self._is_resident(self.train.num_examples):
             return None
         size = self.train.num_examples * self._output_bytes(frozen, programs)
-        made: Made | None = self._keep(("train", *frozen.place), size, lambda: self._make(frozen, programs))
+        made: Resident | None = self._keep(("train", *frozen.place), size, lambda: self._make(frozen, programs))
         return made
 
     def held(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
@@ -167,13 +145,13 @@ class SizedData:
         kept = self._keep(("held", *frozen.place), size, lambda: tuple(self._read(frozen, programs)))
         yield from self._read(frozen, programs) if kept is None else kept
 
-    def _make(self, frozen: Frozen, programs: Programs) -> Made:
+    def _make(self, frozen: Frozen, programs: Programs) -> Resident:
         outputs, labels = [], []
         for examples in self.train.in_order(chunk=frozen.batch):
             made = through(frozen, hold(examples.inputs, frozen.batch, programs), programs)
             outputs.append(np.asarray(made)[: len(examples)])
             labels.append(examples.labels)
-        return Made(inputs=np.concatenate(outputs), labels=np.concatenate(labels))
+        return Resident(Examples(inputs=np.concatenate(outputs), labels=np.concatenate(labels)))
 
     def _read(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
         for examples in self.validation.in_order(chunk=frozen.batch, limit=self.num_validation):

@@ -6,13 +6,13 @@ the layers that the architecture itself asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import TypeVar
 
 from mu2net_core.data import modality_of
 from mu2net_core.engine.blueprint import num_params
-from mu2net_core.engine.optimizer import OPTIMIZERS, misshapen, optimizer_of
+from mu2net_core.engine.optimizer import SGD, misshapen
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec
@@ -23,6 +23,9 @@ from mu2net_core.search import SearchSpace
 __all__ = ["check_adaptable", "check_component", "model_specs", "unfit_parent"]
 
 _BYTES = 4
+
+_INHERITED: Mapping[str, Hyperparameter] = {"beta2": 0.0, "weight_decay": 0.0, "label_smoothing": 0.0, "optimizer": SGD}
+"""What children inherit, in the space or not, each with a value of its kind."""
 
 T = TypeVar("T")
 
@@ -138,12 +141,11 @@ def _unfit_values(model: Model, space: SearchSpace) -> str | None:
             return f"its {name} is {_brief(value)}"
     if not 0 <= float(model.hyperparameters.get("mu", 0)) <= 1:
         return "its mu is no probability"
-    for name in ("beta2", "weight_decay", "label_smoothing"):  # children inherit them, in the space or not
-        value = model.hyperparameters.get(name, 0.0)
-        if not _alike(value, 0.0) or not HYPERPARAMETERS[name].allows(value):
+    for name, like in _INHERITED.items():
+        value = model.hyperparameters.get(name, like)
+        if not _alike(value, like) or not HYPERPARAMETERS[name].allows(value):
             return f"its {name} is {_brief(value)}"
-    optimizer = optimizer_of(model.hyperparameters)
-    return None if optimizer in OPTIMIZERS else f"its optimizer is {_brief(optimizer)}"
+    return None
 
 
 def _unfit_children(

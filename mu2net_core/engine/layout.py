@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-__all__ = ["BATCH", "CHILDREN", "Layout", "Strategy", "choose_layout"]
+__all__ = ["BATCH", "CHILDREN", "Layout", "Strategy", "choose_layout", "default_layout"]
 
 Strategy = Literal["auto", "sequential", "children", "batch"]
 
@@ -69,10 +69,10 @@ class Layout:
         """Where an array lies whose first axis are children."""
         return NamedSharding(self.mesh, PartitionSpec(CHILDREN))
 
-    @property
-    def examples(self) -> NamedSharding:
-        """Where an array lies whose first axis are examples, each for one device."""
-        return NamedSharding(self.mesh, PartitionSpec((CHILDREN, BATCH)))
+
+def default_layout() -> Layout:
+    """Returns the layout of one child after the other on the first device."""
+    return Layout(devices=((jax.local_devices()[0],),))
 
 
 def choose_layout(

@@ -82,10 +82,10 @@ class LoadedModel:
         """E: how many examples go through it at once."""
         return self.programs.evaluation_batch(self.specs)
 
-    def forward(self, images: np.ndarray) -> jax.Array:
+    def forward(self, inputs: np.ndarray) -> jax.Array:
         """Returns float32 [E, C]: what comes out for [M, ...], up to E examples, those that are padding included."""
-        inputs = hold(images, self.batch, self.programs)
-        outputs = self.programs.activations(self.slots, self.row, inputs)
+        held = hold(inputs, self.batch, self.programs)
+        outputs = self.programs.activations(self.slots, self.row, held)
         return outputs[..., : self.programs.family.num_outputs(self.specs)]
 
     def over(self, feed: Feed, *, limit: int | None = None) -> Iterator[tuple[Examples, jax.Array]]:

@@ -23,7 +23,6 @@ from mu2net_core.objects import Hyperparameter
 
 __all__ = [
     "ADAMW",
-    "OPTIMIZERS",
     "SGD",
     "Moments",
     "OptimizerSettings",
@@ -37,8 +36,7 @@ __all__ = [
 ]
 
 ADAMW, SGD = "adamw", "sgd"
-OPTIMIZERS = (ADAMW, SGD)
-"""Values of the hyperparameter ``optimizer``, sorted."""
+"""Values of the hyperparameter ``optimizer``."""
 
 _EPSILON = 1e-8
 """Of AdamW: keeps what has no gradient from being divided by nothing."""
@@ -99,7 +97,7 @@ class OptimizerSettings:
 
 
 def optimizer_of(hyperparameters: Mapping[str, Hyperparameter]) -> str:
-    """Returns the optimizer of a model, of ``OPTIMIZERS``; what does not say has SGD."""
+    """Returns the optimizer of a model, ``ADAMW`` or ``SGD``, which one has that does not say."""
     return str(hyperparameters.get("optimizer", SGD))
 
 

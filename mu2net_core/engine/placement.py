@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
@@ -11,21 +11,16 @@ import numpy as np
 
 from mu2net_core.engine.layout import Layout
 
-__all__ = ["Placement", "default_layout"]
+__all__ = ["Placement"]
 
 T = TypeVar("T")
-
-
-def default_layout() -> Layout:
-    """Returns the layout of one child after the other on the first device."""
-    return Layout(devices=((jax.local_devices()[0],),))
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Puts arrays on the devices of ``layout``, and says beforehand how they will lie there."""
 
-    layout: Layout = field(default_factory=default_layout)
+    layout: Layout
 
     def put(
         self, array: np.ndarray | np.generic | jax.Array, *, together: bool = False, consumed: bool = False

@@ -21,9 +21,9 @@ import jax
 
 from mu2net_core.engine.cache import Program, ProgramCache
 from mu2net_core.engine.computation import Computation
-from mu2net_core.engine.layout import CHILDREN, Layout
+from mu2net_core.engine.layout import CHILDREN, Layout, default_layout
 from mu2net_core.engine.meter import Meter
-from mu2net_core.engine.placement import Placement, default_layout
+from mu2net_core.engine.placement import Placement
 from mu2net_core.engine.training import Chunk, Own, Row, State, TrainingShape, nameless
 from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, Precision
 from mu2net_core.objectives import Objective

@@ -79,9 +79,9 @@ class TrainingShape:
     together: bool = False
 
     @classmethod
-    def plain(cls, specs: Sequence[LayerSpec], *, together: bool = False) -> TrainingShape:
+    def plain(cls, specs: Sequence[LayerSpec]) -> TrainingShape:
         """Returns the shape of a row that has no variants."""
-        return cls(specs=nameless(specs), rows=(tuple(range(len(specs))),), together=together)
+        return cls(specs=nameless(specs), rows=(tuple(range(len(specs))),))
 
 
 def nameless(specs: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:

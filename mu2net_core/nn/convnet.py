@@ -15,13 +15,11 @@ of the first.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn.architecture import ArchitectureFamily, Vocabulary
-from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, adapter, adapter_slots, encoder_block
-from mu2net_core.nn.inputs import InputSpec
+from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block
 from mu2net_core.nn.kind import by_name
 from mu2net_core.nn.kinds import (
     Adapter,
@@ -50,7 +48,7 @@ _STRUCTURE = re.compile(r"(adapter|mlp|attention|residual_adapter)_(0|[1-9][0-9]
 _ADAPTERS = {"residual_block": "residual_adapter", "convnext_block": "adapter", "encoder_block": "adapter"}
 
 
-class ConvNet(ArchitectureFamily):
+class ConvNet(BlockFamily):
     """The family ``convnet``.
 
     Config: ``image`` and ``patch`` (pixels), ``stem``, ``conv_width``, ``width``, ``heads``, ``mlp``, ``channels``. The
@@ -58,6 +56,7 @@ class ConvNet(ArchitectureFamily):
     """
 
     name = "convnet"
+    title = "ConvNet"
     kinds = by_name(
         ConvStem(),
         PositionEmbedding(),
@@ -69,14 +68,7 @@ class ConvNet(ArchitectureFamily):
         Pooling(),
         Head(),
     )
-    head = "head"
     always_trainable = frozenset({"pooling", "head"})
-    vocabulary = Vocabulary(
-        depth="num_layers",
-        input="image_size",
-        added=frozenset({"adapter_dim"}),
-        structural=frozenset({"adapter", "block", "heads", "mlp"}),
-    )
 
     def layers(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_outputs: int
@@ -89,17 +81,11 @@ class ConvNet(ArchitectureFamily):
             InvalidInputError: a size is missing or absurd, the image is not a whole number of patches, or the width
                 not of heads.
         """
-        sizes = _sizes(config, hyperparameters)
-        image, patch, width = sizes.image, sizes.fixed("patch"), sizes.fixed("width")
-        if image % patch or width % sizes.fixed("heads"):
-            raise InvalidInputError(
-                f"ConvNet: image {image} must be a multiple of patch {patch}, and width {width} of heads "
-                f"{sizes.fixed('heads')}."
-            )
+        sizes = self.sizes(config, hyperparameters)
+        tokens, patch, width = sizes.patches, sizes.fixed("patch"), sizes.fixed("width")
         if patch not in PATCHES:
             raise InvalidInputError(f"ConvNet: patch: expected one of {', '.join(map(str, PATCHES))}, got {patch}.")
-        tokens, narrow = (image // patch) ** 2, sizes.fixed("conv_width")
-        flow = {"tokens": tokens}
+        narrow, flow = sizes.fixed("conv_width"), {"tokens": tokens}
         stem = {"patch": patch, "channels": sizes.channels, "stem": sizes.fixed("stem"), "width": narrow}
         stages = (
             *(LayerSpec.of(f"residualblock_{k}", "residual_block", flow=flow, width=narrow) for k in _residuals(sizes)),
@@ -109,15 +95,10 @@ class ConvNet(ArchitectureFamily):
         return (
             LayerSpec.of("conv_stem", "conv_stem", flow=flow, **stem),
             LayerSpec.of("position_embedding", "position_embedding", tokens=tokens, width=narrow),
-            *(spec for block in stages for spec in (*adapter(_adapter_of(block) or "", block, sizes), block)),
+            *self.with_adapters(stages, sizes),
             LayerSpec.of("pooling", "pooling", flow={"tokens": halved(tokens)}, width=width),
             Head.spec(width=width, num_outputs=num_outputs),
         )
-
-    def input(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> InputSpec:
-        """Returns square images of the side that the model is made for."""
-        sizes = _sizes(config, hyperparameters)
-        return InputSpec.image(sizes.image, sizes.channels)
 
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
@@ -126,7 +107,7 @@ class ConvNet(ArchitectureFamily):
 
         A further block is the last of its stage; of the second stage it is one of either kind.
         """
-        sizes, found = _sizes(config, hyperparameters), dict[str, Mapping[str, Hyperparameter]]()
+        sizes, found = self.sizes(config, hyperparameters), dict[str, Mapping[str, Hyperparameter]]()
         if "adapter" in kinds:
             dim = sizes.chosen("adapter_dim", default=LEAST_DIM)
             names = [f"adapter_{k}" for k in range(sizes.blocks)]
@@ -148,7 +129,7 @@ class ConvNet(ArchitectureFamily):
 
     def added(self, mutation: str, hyperparameters: Mapping[str, Hyperparameter]) -> str | None:
         """Returns the adapter or block that a mutation added; None for growth of what was there."""
-        sizes = _sizes({}, hyperparameters)
+        sizes = self.sizes({}, hyperparameters)
         match mutation:
             case "grow:residual":
                 return f"residualblock_{len(_residuals(sizes)) - 1}"
@@ -159,7 +140,7 @@ class ConvNet(ArchitectureFamily):
 
     def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
         """Returns the hyperparameters without the structure of blocks that are not there any more."""
-        sizes = _sizes({}, hyperparameters)
+        sizes = self.sizes({}, hyperparameters)
 
         def is_there(name: str) -> bool:
             match = _STRUCTURE.fullmatch(name)
@@ -169,15 +150,10 @@ class ConvNet(ArchitectureFamily):
 
         return {name: value for name, value in hyperparameters.items() if is_there(name)}
 
-    def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
-        """Returns the layers' slots, with one for an adapter before every block, if there can be any."""
-        if "adapter" in kinds or any(spec.kind == "adapter" for spec in specs):
-            specs = adapter_slots(specs, _adapter_of)
-        return tuple(map(self.roomy, specs))
-
-
-def _sizes(config: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> Sizes:
-    return Sizes(family="ConvNet", config=config, own=hyperparameters)
+    def adapter_of(self, block: LayerSpec) -> str | None:
+        """Returns what an adapter before a layer is called; None if it is no block."""
+        name = _ADAPTERS.get(block.kind)
+        return None if name is None else f"{name}_{block.name.rpartition('_')[2]}"
 
 
 def _residuals(sizes: Sizes) -> range:
@@ -192,9 +168,3 @@ def _block(k: int, tokens: int, sizes: Sizes) -> LayerSpec:
         return encoder_block(k, sizes.chosen(f"attention_{k}"), mlp, tokens, sizes)
     width, flow = sizes.fixed("width"), {"tokens": tokens}
     return LayerSpec.of(f"convnextblock_{k}", "convnext_block", flow=flow, kernel=_KERNEL, mlp=mlp, width=width)
-
-
-def _adapter_of(block: LayerSpec) -> str | None:
-    """Returns what an adapter before a layer is called; None if it is no block."""
-    name = _ADAPTERS.get(block.kind)
-    return None if name is None else f"{name}_{block.name.rpartition('_')[2]}"

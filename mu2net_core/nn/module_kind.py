@@ -22,7 +22,7 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.kind import LayerKind
 from mu2net_core.nn.spec import Arrays, LayerSpec, Params, Shapes
 
-__all__ = ["EPSILON", "ZEROS", "ModuleKind"]
+__all__ = ["EPSILON", "ZEROS", "ModuleKind", "TokenKind"]
 
 EPSILON = 1e-6
 """Of layer normalisations."""
@@ -84,6 +84,18 @@ class ModuleKind(LayerKind):
         variables = {"params": unflatten_dict(dict(params), sep="/")}
         module = self.module(spec, dtype=dtype, first_only=first_only)
         return jnp.asarray(module.apply(variables, self.received(x, dtype)))
+
+
+class TokenKind(ModuleKind):
+    """A kind that takes tokens, as many as pass and of the size ``width``, and returns as many unless it says else."""
+
+    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Returns [T, D]."""
+        return (spec.size("tokens"), spec.size("width"))
+
+    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Returns [T, D]."""
+        return self.takes(spec)
 
 
 def _enlarged(name: str, old: np.ndarray, room: np.ndarray) -> np.ndarray:

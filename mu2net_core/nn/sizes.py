@@ -54,6 +54,16 @@ class Sizes:
         return self.chosen("image_size") if "image_size" in self.own else self.fixed("image")
 
     @property
+    def patches(self) -> int:
+        """How many patches of ``patch`` pixels on a side an image has; the width is one of whole heads."""
+        image, patch, width, heads = self.image, self.fixed("patch"), self.fixed("width"), self.fixed("heads")
+        if image % patch or width % heads:
+            raise InvalidInputError(
+                f"{self.family}: image {image} must be a multiple of patch {patch}, and width {width} of heads {heads}."
+            )
+        return (image // patch) ** 2
+
+    @property
     def channels(self) -> int:
         """Numbers per pixel: 3 of colour, 1 of grey."""
         if (channels := self.fixed("channels")) not in {1, 3}:

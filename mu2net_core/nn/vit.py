@@ -11,13 +11,10 @@ residual adapter before block k, ``mlp_<k>`` and ``heads_<k>`` the sizes of a bl
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn.architecture import ArchitectureFamily, Vocabulary
-from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, adapter, adapter_slots, encoder_block
-from mu2net_core.nn.inputs import InputSpec
+from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block
 from mu2net_core.nn.kind import by_name
 from mu2net_core.nn.kinds import (
     Adapter,
@@ -37,24 +34,18 @@ __all__ = ["VisionTransformer"]
 _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
 
 
-class VisionTransformer(ArchitectureFamily):
+class VisionTransformer(BlockFamily):
     """The family ``vit``. Config: ``image`` and ``patch`` (pixels), ``width``, ``heads``, ``mlp``, ``channels``.
 
     The hyperparameter ``image_size``, where there is one, wins over ``image``.
     """
 
     name = "vit"
+    title = "ViT"
     kinds = by_name(
         PatchEmbedding(), ClassToken(), PositionEmbedding(), Adapter(), EncoderBlock(), EncoderNorm(), Head()
     )
-    head = "head"
     always_trainable = frozenset({"encoder_norm", "head"})
-    vocabulary = Vocabulary(
-        depth="num_layers",
-        input="image_size",
-        added=frozenset({"adapter_dim"}),
-        structural=frozenset({"adapter", "block", "heads", "mlp"}),
-    )
 
     def layers(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_outputs: int
@@ -65,34 +56,24 @@ class VisionTransformer(ArchitectureFamily):
             InvalidInputError: a size is missing or absurd, the image is not a whole number of patches, or the width
                 not of heads.
         """
-        sizes = _sizes(config, hyperparameters)
-        image, patch, width, heads = sizes.image, sizes.fixed("patch"), sizes.fixed("width"), sizes.fixed("heads")
-        if image % patch or width % heads:
-            raise InvalidInputError(
-                f"ViT: image {image} must be a multiple of patch {patch}, and width {width} of heads {heads}."
-            )
-        tokens = (image // patch) ** 2
+        sizes = self.sizes(config, hyperparameters)
+        tokens, patch, width = sizes.patches, sizes.fixed("patch"), sizes.fixed("width")
         flow, channels = {"tokens": tokens}, sizes.channels
         blocks = (_block(k, tokens + 1, sizes) for k in range(sizes.blocks))
         return (
             LayerSpec.of("patch_embedding", "patch_embedding", flow=flow, patch=patch, channels=channels, width=width),
             LayerSpec.of("class_token", "class_token", flow=flow, width=width),
             LayerSpec.of("position_embedding", "position_embedding", tokens=tokens + 1, width=width),
-            *(spec for block in blocks for spec in (*adapter(_adapter_of(block) or "", block, sizes), block)),
+            *self.with_adapters(blocks, sizes),
             LayerSpec.of("encoder_norm", "encoder_norm", width=width),
             Head.spec(width=width, num_outputs=num_outputs),
         )
-
-    def input(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> InputSpec:
-        """Returns square images of the side that the model is made for."""
-        sizes = _sizes(config, hyperparameters)
-        return InputSpec.image(sizes.image, sizes.channels)
 
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
     ) -> Mapping[str, Mapping[str, Hyperparameter]]:
         """Returns by name: an adapter before each block without one, and growth of blocks by half or by a block."""
-        sizes, found = _sizes(config, hyperparameters), dict[str, Mapping[str, Hyperparameter]]()
+        sizes, found = self.sizes(config, hyperparameters), dict[str, Mapping[str, Hyperparameter]]()
         for k in range(sizes.blocks):
             if "adapter" in kinds and f"adapter_{k}" not in hyperparameters:
                 found[f"add:adapter_{k}"] = {f"adapter_{k}": sizes.chosen("adapter_dim", default=LEAST_DIM)}
@@ -107,33 +88,22 @@ class VisionTransformer(ArchitectureFamily):
     def added(self, mutation: str, hyperparameters: Mapping[str, Hyperparameter]) -> str | None:
         """Returns the adapter or block that a mutation added; None for growth of what was there."""
         if mutation == "grow:block":
-            return f"encoderblock_{_sizes({}, hyperparameters).blocks - 1}"
+            return f"encoderblock_{self.sizes({}, hyperparameters).blocks - 1}"
         return mutation.removeprefix("add:") if mutation.startswith("add:") else None
 
     def settled(self, hyperparameters: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
         """Returns the hyperparameters without the structure of blocks that are not there any more."""
-        blocks = _sizes({}, hyperparameters).blocks
+        blocks = self.sizes({}, hyperparameters).blocks
         return {name: value for name, value in hyperparameters.items() if _block_of(name) < blocks}
 
-    def slots(self, specs: Sequence[LayerSpec], kinds: Collection[str]) -> tuple[LayerSpec, ...]:
-        """Returns the layers' slots, with one for an adapter before every block, if there can be any."""
-        if "adapter" in kinds or any(spec.kind == "adapter" for spec in specs):
-            specs = adapter_slots(specs, _adapter_of)
-        return tuple(map(self.roomy, specs))
-
-
-def _sizes(config: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> Sizes:
-    return Sizes(family="ViT", config=config, own=hyperparameters)
+    def adapter_of(self, block: LayerSpec) -> str | None:
+        """Returns what an adapter before a layer is called; None if it is no block."""
+        return f"adapter_{block.name.rpartition('_')[2]}" if block.kind == "encoder_block" else None
 
 
 def _block(k: int, tokens: int, sizes: Sizes) -> LayerSpec:
     heads, mlp = (sizes.chosen(f"{name}_{k}", default=sizes.fixed(name)) for name in ("heads", "mlp"))
     return encoder_block(k, heads, mlp, tokens, sizes)
-
-
-def _adapter_of(block: LayerSpec) -> str | None:
-    """Returns what an adapter before a layer is called; None if it is no block."""
-    return f"adapter_{block.name.rpartition('_')[2]}" if block.kind == "encoder_block" else None
 
 
 def _block_of(name: str) -> int:

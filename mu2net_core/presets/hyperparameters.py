@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mu2net_core.objects import PREPARATION
 
@@ -17,20 +18,18 @@ class Meaning:
     Attributes:
         text: one line for people.
         expected: which values make sense, in words.
-        is_sensible: whether a number is one of them.
-        choices: the words that are, where it is no number.
+        is_sensible: whether a number is one of them; or a word, where it is no number.
+        kinds: of values that it is asked of.
     """
 
     text: str
     expected: str
-    is_sensible: Callable[[float], bool]
-    choices: tuple[str, ...] = ()
+    is_sensible: Callable[[Any], bool]
+    kinds: tuple[type, ...] = (int, float)
 
     def allows(self, value: object) -> bool:
         """Returns whether a value makes sense, as far as it is of the right kind; what is not is told elsewhere."""
-        if self.choices:
-            return not isinstance(value, str) or value in self.choices
-        return not isinstance(value, int | float) or self.is_sensible(value)
+        return not isinstance(value, self.kinds) or self.is_sensible(value)
 
 
 def _between(text: str, least: float, greatest: float) -> Meaning:
@@ -43,8 +42,7 @@ def _switch(text: str) -> Meaning:
 
 
 def _one_of(text: str, choices: tuple[str, ...]) -> Meaning:
-    expected = " or ".join(choices)
-    return Meaning(text=text, expected=expected, is_sensible=lambda _number: False, choices=choices)
+    return Meaning(text=text, expected=" or ".join(choices), is_sensible=choices.__contains__, kinds=(str,))
 
 
 def _below_1(text: str) -> Meaning:

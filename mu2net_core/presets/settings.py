@@ -73,7 +73,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
     for name, meaning in HYPERPARAMETERS.items():
         texts[f"space.{name}"] = f"values of: {meaning.text}"
         texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
-    texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit adapter, block, heads, mlp"
+    texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit or convnet adapter, block, heads, mlp"
     return {key: texts.get(key, "") for key in preset_keys(preset)}
 
 

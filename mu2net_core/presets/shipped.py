@@ -100,7 +100,7 @@ def _space(root_layers: int, most_layers: int, images: tuple[int, ...], image: i
 
 
 def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], image: int) -> Preset:
-    """Returns a preset for images whose sides are about eight to sixteen times ``patch``."""
+    """Returns a preset for images whose sides are eight to 28 times ``patch``."""
     sizes = {"image": image, "patch": patch, "stem": 32, "conv_width": 64, "width": 128, "heads": 4, "mlp": 384}
     blocks: _Values = {"num_layers": (1, 2, 3), "num_residual_blocks": (1, 2)}
     return Preset(

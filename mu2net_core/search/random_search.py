@@ -34,7 +34,7 @@ def ask_random(
     examples are prepared once for all children.
     """
     _, roots = usable(system, population.task)
-    holdings = Holdings.of(system, population.task)
+    holdings = Holdings(task=population.task)  # whoever holds a root, it is no task's own
     counts = dict(population.selections)
     still = {name: value for name, value in space.defaults.items() if name in space.shared}
     shared = {**still, **_drawn(space.shared.intersection(space.movable), space, rng(seed, "preparation"))}

@@ -1,7 +1,8 @@
 """What a user gets from one iteration with defaults, against what the same processor time buys without mu2net.
 
 Per task: an RBF SVM on pixels, the plain recipe of ``floor_recipe`` for as much processor time as the iteration took,
-and ours. All see the same training examples; the test split is looked at once, at the end. Each round has another seed.
+and ours. All see the same training examples, but for the SVM, which gets the first ``LARGEST_SVM``; the test split is
+looked at once, at the end. Each round has another seed.
 ``MU2NET_QUALITY`` chooses tasks by name, ``MU2NET_QUALITY_PRESET`` another preset than the default.
 """
 
@@ -64,7 +65,7 @@ def _round(subject: Subject, uri: str, data: Path, options: Options, seed: int) 
     folder = options.folder / f"{subject.name}-{seed}"
     mine: Spent = apart(ours, folder, uri, data, sizes, seed, inline=options.small)
     budget = 0.2 if options.small else max(1.0, mine.cpu_s - mine.result["compiling_s"])
-    recipe, machine = apart(floors, folder, uri, data, subject.shift, budget, seed, inline=options.small)
+    recipe, machine = apart(floors, folder, uri, data, subject, budget, seed, inline=options.small)
     return Round(
         svm=machine.result,
         svm_s=machine.cpu_s,
@@ -92,10 +93,10 @@ def ours(folder: Path, uri: str, data: Path, sizes: dict[str, int], seed: int) -
     return replace(measured, result={"test": test, "compiling_s": sum(compiled)})
 
 
-def floors(folder: Path, uri: str, data: Path, shift: float, budget: float, seed: int) -> tuple[float, Spent]:
+def floors(folder: Path, uri: str, data: Path, subject: Subject, budget: float, seed: int) -> tuple[float, Spent]:
     """Returns the recipe's test accuracy after ``budget`` seconds, and what the support vector machine spent."""
-    train, test, classes = _arrays(folder, uri, data)
-    recipe = accuracy_of_recipe(train, test, num_classes=classes, cpu_s=budget, shift=shift, seed=seed)
+    train, test, classes = _arrays(folder, uri, data, subject.side)
+    recipe = accuracy_of_recipe(train, test, num_classes=classes, cpu_s=budget, shift=subject.shift, seed=seed)
     return recipe, spent(lambda: _svm(train, test))
 
 
@@ -109,13 +110,12 @@ def _svm(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarra
     return float(machine.score(flat(test[0]), test[1]))
 
 
-def _arrays(folder: Path, uri: str, data: Path) -> tuple[Any, Any, int]:
+def _arrays(folder: Path, uri: str, data: Path, side: int) -> tuple[Any, Any, int]:
     """Returns the task's training and test examples as arrays, and the number of classes."""
     from mu2net_core.data import load_split
 
     repo = m.open(folder)
     task = repo.show("task").task_object
-    side = 64 if "clothing" in folder.name else 8 if "digits" in folder.name else 32
     place = {"data_dir": str(data / "tfds"), "uri": uri if uri.startswith(("folder:", "npz:")) else None}
     found = [load_split(task, split, shape=(side, side, 3), **place) for split in ("train", "test")]
     train, test = ((split.inputs, split.labels) for split in found)

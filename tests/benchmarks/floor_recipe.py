@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import flax.linen as nn
 import jax
@@ -17,14 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-__all__ = ["Network", "accuracy_of_recipe"]
+__all__ = ["accuracy_of_recipe"]
 
 BATCH = 32
 RATE, DECAY, SMOOTHING = 2e-3, 0.05, 0.1
 PROBED = 8
 """So many steps are timed before the length of the schedule is chosen."""
-
-gelu = partial(nn.gelu, approximate=True)
 
 
 class Depthwise(nn.Module):
@@ -50,7 +47,7 @@ class Residual(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         width, y = x.shape[-1], x
         for last in (False, True):
-            y = gelu(nn.GroupNorm(8)(y))
+            y = nn.gelu(nn.GroupNorm(8)(y))
             y = nn.Conv(width, (3, 3), kernel_init=nn.initializers.zeros if last else nn.initializers.he_normal())(y)
         return x + y
 
@@ -62,7 +59,7 @@ class ConvNext(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         width = x.shape[-1]
         y = nn.LayerNorm()(Depthwise()(x))
-        return x + nn.Dense(width, kernel_init=nn.initializers.zeros)(gelu(nn.Dense(3 * width)(y)))
+        return x + nn.Dense(width, kernel_init=nn.initializers.zeros)(nn.gelu(nn.Dense(3 * width)(y)))
 
 
 class Network(nn.Module):
@@ -73,13 +70,13 @@ class Network(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         first = 1 if x.shape[1] <= 16 else 2  # 8 × 8 digits would be gone after three halvings
-        x = gelu(nn.GroupNorm(8)(nn.Conv(32, (4, 4), strides=first)(x)))
+        x = nn.gelu(nn.GroupNorm(8)(nn.Conv(32, (4, 4), strides=first)(x)))
         x = nn.Conv(64, (3, 3), strides=first)(x)
         x = x + self.param("position", nn.initializers.normal(0.02), x.shape[1:])
         x = Residual()(x)
-        x = nn.Conv(128, (3, 3), strides=2)(gelu(nn.GroupNorm(8)(x)))
+        x = nn.Conv(128, (3, 3), strides=2)(nn.gelu(nn.GroupNorm(8)(x)))
         x = ConvNext()(ConvNext()(x))
-        x = gelu(nn.GroupNorm(8)(x)).mean(axis=(1, 2))
+        x = nn.gelu(nn.GroupNorm(8)(x)).mean(axis=(1, 2))
         return nn.Dense(self.num_classes, kernel_init=nn.initializers.zeros)(x)
 
 
@@ -142,7 +139,7 @@ def _step(network: Network):
         targets = optax.smooth_labels(jax.nn.one_hot(labels, network.num_classes), SMOOTHING)
         return optax.softmax_cross_entropy(logits, targets).mean()
 
-    @partial(jax.jit, donate_argnums=())
+    @jax.jit
     def step(state, images, labels, rate):
         params, moments = state
         updates, moments = _optimizer().update(jax.grad(loss)(params, images, labels), moments, params)

@@ -24,6 +24,7 @@ class Subject:
         archive: to unpack, relative to that folder.
         shift: the most by which a practitioner would move its images, as a share of their side.
         mark: the test accuracy to beat; None where none was said.
+        side: of its images in pixels, as a practitioner would have them.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Subject:
     archive: str = ""
     shift: float = 0.1
     mark: float | None = None
+    side: int = 32
 
     def place(self, data: Path, scratch: Path) -> str:
         """Returns the URI of the data on this machine; what is packed is unpacked into ``scratch``."""
@@ -71,7 +73,7 @@ CHARACTERS = (
 SUBJECTS = (
     *CHARACTERS,
     Subject(name="fashion", uri="npz:npz/fashion_mnist_6k.npz", shift=0.05, mark=0.88),
-    Subject(name="clothing", archive="images/clothing_small_64px.zip"),
-    Subject(name="digits", uri="sklearn:digits", shift=0.125),
+    Subject(name="clothing", archive="images/clothing_small_64px.zip", side=64),
+    Subject(name="digits", uri="sklearn:digits", shift=0.125, side=8),
 )
 """All that one iteration with defaults is measured on."""

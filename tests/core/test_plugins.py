@@ -44,6 +44,16 @@ def test_what_a_package_offers_is_found_by_name_and_imported_when_it_is_used(ins
     assert (toys.load("ball"), toys.load("top")) == (1, __import__("math").pi)
 
 
+def test_for_what_is_in_use_packages_are_not_looked_at_again(
+    installed: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toys = installed(ball="mu2net_tried:thing")
+    toys.load("ball")
+    monkeypatch.setattr("importlib.metadata.entry_points", None)
+    assert "ball" in toys
+    assert toys.load("ball") == 1
+
+
 def test_a_module_can_be_what_is_offered(installed: Install) -> None:
     assert installed("real = 7", ball="mu2net_tried").load("ball").real == 7
 

@@ -209,10 +209,6 @@ class _Walk:
             )
 
 
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
-
-
 def _above(file: str) -> Iterator[str]:
     """Yields the folders a file lies in, the outermost first."""
     parts = file.split("/")[:-1]

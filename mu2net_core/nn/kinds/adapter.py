@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.drawing import glorot_uniform
-from mu2net_core.nn.module_kind import EPSILON, ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import EPSILON, ZEROS, TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["Adapter"]
@@ -20,7 +20,7 @@ _ROOM = 128
 """The width that slots have room for; wider adapters take the next power of two."""
 
 
-class Adapter(ModuleKind):
+class Adapter(TokenKind):
     """Sizes: ``dim``, ``width``; ``tokens`` pass. It adds zeros while ``dense_1`` is zero, as every new one's is."""
 
     name = "adapter"
@@ -28,14 +28,6 @@ class Adapter(ModuleKind):
     is_residual = True
     may_be_absent = True
     last = ("dense_1/kernel",)
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return self.takes(spec)
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the adapter; it computes every token."""

@@ -7,20 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from mu2net_core.nn.module_kind import ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import ZEROS, TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["ClassToken"]
 
 
-class ClassToken(ModuleKind):
+class ClassToken(TokenKind):
     """Size: ``width``; ``tokens`` pass, and leave as one more."""
 
     name = "class_token"
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
 
     def gives(self, spec: LayerSpec) -> tuple[int, ...]:
         """Returns [1 + T, D]."""

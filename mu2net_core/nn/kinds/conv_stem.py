@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.convolution import Convolution
-from mu2net_core.nn.kinds.drawing import fan_in_normal
+from mu2net_core.nn.kinds.drawing import usual
 from mu2net_core.nn.kinds.grid import as_tokens, grid_side, group_norm
 from mu2net_core.nn.module_kind import ModuleKind
 from mu2net_core.nn.spec import LayerSpec
@@ -71,9 +71,7 @@ class ConvStem(ModuleKind):
     ) -> np.ndarray | float:
         """Returns normal kernels, scales of one, and no biases."""
         del identity
-        if name.endswith("kernel"):
-            return fan_in_normal(rng, shape)
-        return 1.0 if name.endswith("scale") else 0.0
+        return usual(name, shape, rng)
 
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of both convolutions."""

@@ -15,9 +15,9 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.depthwise import depthwise, depthwise_flops
-from mu2net_core.nn.kinds.drawing import fan_in_normal, glorot_uniform
+from mu2net_core.nn.kinds.drawing import glorot_uniform, usual
 from mu2net_core.nn.kinds.grid import as_grid, as_tokens, grid_side
-from mu2net_core.nn.module_kind import EPSILON, ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import EPSILON, ZEROS, TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["ConvNextBlock"]
@@ -25,20 +25,12 @@ __all__ = ["ConvNextBlock"]
 _MIXING, _LAST = "depthwise/kernel", "dense_1/kernel"
 
 
-class ConvNextBlock(ModuleKind):
+class ConvNextBlock(TokenKind):
     """Sizes: ``kernel`` (the convolution's side, odd), ``mlp``, ``width``; ``tokens`` pass, those of a square grid."""
 
     name = "convnext_block"
     is_residual = True
     last = (_LAST,)
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return self.takes(spec)
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the block; it computes every token."""
@@ -49,11 +41,9 @@ class ConvNextBlock(ModuleKind):
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
     ) -> np.ndarray | float:
         """Returns a normal kernel of the convolution, Glorot-uniform ones of the MLP, scales of one, and no biases."""
-        if name == _MIXING:
-            return fan_in_normal(rng, shape)
-        if name.endswith("kernel"):
-            return 0.0 if identity and name == _LAST else glorot_uniform(rng, shape, num_inputs=shape[0])
-        return 1.0 if name.endswith("scale") else 0.0
+        if name == _MIXING or not name.endswith("kernel"):
+            return usual(name, shape, rng)
+        return 0.0 if identity and name == _LAST else glorot_uniform(rng, shape, num_inputs=shape[0])
 
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of the products that the convolution is computed by, and of the MLP."""

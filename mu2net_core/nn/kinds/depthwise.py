@@ -1,6 +1,6 @@
 """A convolution of each channel by itself, as products of matrices.
 
-XLA has no program for it that is fit for a CPU: one of 7 x 7 on 4 x 4 tokens of 128 channels takes a hundred times as
+XLA has no program for it that is fit for a CPU: one of 7 x 7 on 4 x 4 tokens of 128 channels takes hundreds of times as
 long as what is here (docs/experiments.md). A kernel that is moved over a grid is a matrix with the kernel's numbers on
 its diagonals, a Toeplitz matrix, of each channel. On small grids it goes from all tokens to all tokens; on larger ones,
 where that would be mostly zeros, from each row of tokens to those that the kernel reaches.

@@ -13,7 +13,7 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.convolution import Convolution
-from mu2net_core.nn.kinds.drawing import fan_in_normal
+from mu2net_core.nn.kinds.drawing import usual
 from mu2net_core.nn.kinds.grid import as_grid, as_tokens, group_norm, halved
 from mu2net_core.nn.module_kind import ModuleKind
 from mu2net_core.nn.spec import LayerSpec
@@ -46,9 +46,7 @@ class Downsampling(ModuleKind):
     ) -> np.ndarray | float:
         """Returns a normal kernel, a scale of one, and no biases."""
         del identity
-        if name.endswith("kernel"):
-            return fan_in_normal(rng, shape)
-        return 1.0 if name.endswith("scale") else 0.0
+        return usual(name, shape, rng)
 
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of the convolution."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-__all__ = ["fan_in_normal", "glorot_uniform", "truncated_normal"]
+__all__ = ["fan_in_normal", "glorot_uniform", "truncated_normal", "usual"]
 
 _TRUNCATED_STD = 0.87962566103423978
 """Standard deviation of a normal distribution that is cut off at two of its standard deviations."""
@@ -15,6 +15,13 @@ _TRUNCATED_STD = 0.87962566103423978
 def fan_in_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Returns truncated normal numbers for a kernel whose last axis are outputs, with LeCun's variance."""
     return truncated_normal(rng, shape, std=math.sqrt(1.0 / math.prod(shape[:-1])))
+
+
+def usual(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray | float:
+    """Returns what an array begins with by its name: a kernel with normal numbers, a scale with ones, else zeros."""
+    if name.endswith("kernel"):
+        return fan_in_normal(rng, shape)
+    return 1.0 if name.endswith("scale") else 0.0
 
 
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...], *, num_inputs: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.drawing import glorot_uniform
-from mu2net_core.nn.module_kind import EPSILON, ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import EPSILON, ZEROS, TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["EncoderBlock"]
@@ -24,20 +24,12 @@ _BIAS_STD = 1e-6
 _OUT = "attention/out/kernel"
 
 
-class EncoderBlock(ModuleKind):
+class EncoderBlock(TokenKind):
     """Sizes: ``heads``, ``mlp``, ``width``, and ``head_dim`` where it is not width / heads; ``tokens`` pass."""
 
     name = "encoder_block"
     is_residual = True
     last = (_OUT, "dense_1/kernel")
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return self.takes(spec)
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the block; with ``first_only`` it computes the first token alone."""

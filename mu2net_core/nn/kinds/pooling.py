@@ -16,21 +16,17 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.grid import group_norm
-from mu2net_core.nn.module_kind import EPSILON, ModuleKind
+from mu2net_core.nn.module_kind import EPSILON, TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["Pooling"]
 
 
-class Pooling(ModuleKind):
+class Pooling(TokenKind):
     """Size: ``width``; ``tokens`` come."""
 
     name = "pooling"
     in_float32 = True
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
 
     def gives(self, spec: LayerSpec) -> tuple[int, ...]:
         """Returns [D]."""

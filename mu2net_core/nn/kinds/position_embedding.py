@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from mu2net_core.nn.module_kind import ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import ZEROS, TokenKind
 from mu2net_core.nn.positions import resize_positions
 from mu2net_core.nn.spec import Arrays, LayerSpec
 
@@ -17,20 +17,12 @@ _STD = 0.3  # why so much: see patch_embedding.py
 _ARRAY = "pos_embedding"
 
 
-class PositionEmbedding(ModuleKind):
+class PositionEmbedding(TokenKind):
     """Sizes: ``tokens``, ``width``. Another number of tokens is another size of image: the grid is interpolated."""
 
     name = "position_embedding"
     joined = "below"
     fitted = "interpolate"
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return self.takes(spec)
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns what adds the embedding."""

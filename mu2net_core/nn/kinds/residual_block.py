@@ -13,9 +13,9 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.convolution import Convolution
-from mu2net_core.nn.kinds.drawing import fan_in_normal
+from mu2net_core.nn.kinds.drawing import usual
 from mu2net_core.nn.kinds.grid import as_grid, as_tokens, group_norm
-from mu2net_core.nn.module_kind import ModuleKind
+from mu2net_core.nn.module_kind import TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["ResidualBlock"]
@@ -24,20 +24,12 @@ _KERNEL = 3
 _LAST = "conv_1/kernel"
 
 
-class ResidualBlock(ModuleKind):
+class ResidualBlock(TokenKind):
     """Size: ``width``; ``tokens`` pass, those of a square grid."""
 
     name = "residual_block"
     is_residual = True
     last = (_LAST,)
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return self.takes(spec)
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the block; it computes every token."""
@@ -48,9 +40,7 @@ class ResidualBlock(ModuleKind):
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
     ) -> np.ndarray | float:
         """Returns normal kernels, scales of one, and no biases."""
-        if name.endswith("kernel"):
-            return 0.0 if identity and name == _LAST else fan_in_normal(rng, shape)
-        return 1.0 if name.endswith("scale") else 0.0
+        return 0.0 if identity and name == _LAST else usual(name, shape, rng)
 
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of two convolutions."""

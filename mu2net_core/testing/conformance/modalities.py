@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
-from mu2net_core.data import Modality, Stored
+from mu2net_core.data import Change, Modality, Stored
 from mu2net_core.objects import Hyperparameter
 
 __all__ = ["ModalityCase", "ModalityTests"]
@@ -22,7 +22,7 @@ class ModalityCase:
         modality: under test.
         examples: as a source stores them, all different; two at least.
         shape: of one example as some model takes it.
-        strong: hyperparameters under which examples are changed, if any are.
+        strong: hyperparameters under which examples are changed, if any are; several, if there are.
     """
 
     modality: Modality
@@ -80,8 +80,14 @@ class ModalityTests:
         assert not np.array_equal(after, other)
 
     def test_all_settings_of_a_change_share_one_program(self, case: ModalityCase) -> None:
-        first, second = case.modality.change(case.strong), case.modality.change(case.strong)
-        if first is not None and second is not None:
-            assert first.apply is second.apply
-            shapes = [jax.tree.map(np.shape, change.settings) for change in (first, second)]
-            assert shapes[0] == shapes[1]
+        several = [case.strong, case.strong, *({name: value} for name, value in case.strong.items())]
+        found = [change for one in several if (change := case.modality.change(one)) is not None]
+        for change in found[1:]:
+            assert change.apply is found[0].apply
+            assert _kinds(change) == _kinds(found[0])
+
+
+def _kinds(change: Change) -> list[tuple[str, tuple[int, ...], np.dtype]]:
+    """Returns path, shape and type of all that settings consist of."""
+    leaves = jax.tree_util.tree_leaves_with_path(change.settings)
+    return [(jax.tree_util.keystr(path), np.shape(leaf), np.asarray(leaf).dtype) for path, leaf in leaves]

@@ -22,10 +22,10 @@ class Numbers(Modality):
     """Arrays of one shape, with noise on them; as ``Modality`` has them but for that."""
 
     kind = "numbers"
-    preparation = frozenset({"noise"})
+    preparation = frozenset({"noise", "hum"})
 
     def change(self, hyperparameters):
-        noise = hyperparameters.get("noise", 0.0)
+        noise = hyperparameters.get("noise", 0.0) + hyperparameters.get("hum", 0.0)
         return None if not noise else Change(apply=add_noise, settings=np.float32(noise))
 
 
@@ -35,8 +35,10 @@ def add_noise(inputs, noise, words):
     return inputs + noise * jax.random.normal(jax.random.wrap_key_data(words, impl="threefry2x32"), inputs.shape)
 
 
-IMAGES = ModalityCase(modality=modality_of("image"), examples=PICTURES, shape=(6, 4, 3), strong={"brightness": 0.5})
-ARRAYS = ModalityCase(modality=Numbers(), examples=NUMBERS, shape=(5,), strong={"noise": 0.5})
+IMAGES = ModalityCase(
+    modality=modality_of("image"), examples=PICTURES, shape=(6, 4, 3), strong={"brightness": 0.5, "hue": 0.1}
+)
+ARRAYS = ModalityCase(modality=Numbers(), examples=NUMBERS, shape=(5,), strong={"noise": 0.5, "hum": 0.5})
 
 
 class TestImages(ModalityTests):
@@ -80,6 +82,16 @@ class OwnClock(Numbers):
         return Change(apply=lambda inputs, settings, words: inputs + turn, settings=np.float32(1))
 
 
+class ShapedByItsSettings(Numbers):
+    def change(self, hyperparameters):
+        noise = [np.float32(value) for value in hyperparameters.values()]
+        return Change(apply=add_first_noise, settings=np.array(noise)) if noise else None
+
+
+def add_first_noise(inputs, noises, words):
+    return add_noise(inputs, noises[0], words)
+
+
 WRONG = {
     "the name is hashed": (NameHashed(), "told_apart"),
     "another type": (Doubles(), "gets_the_shape"),
@@ -87,6 +99,7 @@ WRONG = {
     "never still": (AlwaysChanged(), "nothing_is_changed"),
     "no key": (OwnClock(), "follows_from_its_key"),
     "a program each": (OwnClock(), "share_one_program"),
+    "a program for each number of settings": (ShapedByItsSettings(), "share_one_program"),
 }
 
 

@@ -322,7 +322,7 @@ def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, pla
         sized = data.at(TAKEN)
         trainer = Trainer(data=sized, pool=pool, programs=programs, config=BENCH_PRESET.training, objective=Classify())
         frozen = trainer.frozen_part(blueprint)
-        last = sized.made(frozen, programs).inputs
+        last = sized.made(frozen, programs).examples.inputs
         first = last if first is None else first
         x = np.asarray(sized.train.examples.inputs, np.float32) / 127.5 - 1
         plain = programs.family.apply(frozen.specs, frozen.row(), x)

@@ -234,6 +234,8 @@ def test_hostile_arrays_are_refused_and_never_unpickled(content: bytes, tmp_path
 def test_a_bomb_does_not_go_off(name: str, tmp_path: Path) -> None:
     """A member of kilobytes that becomes 64 megabytes is refused, or ignored, unread."""
     path = tmp_path / "a.npz"
+    write_checkpoint(path, arrays_of())
+    read(path)  # what is imported on the way is not counted
     write_checkpoint(path, without(name)(arrays_of()))
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open(f"{name}.npy", "w") as member:
         member.write(npy(described("(1, 2097152, 8)")))
