@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,14 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine.runtime import prepare_jax
+from mu2net_core.engine.blueprint import Blueprint, draw_blueprint
+from mu2net_core.engine.child import Job, Trained, Trainer
+from mu2net_core.engine.feeding import TaskData
+from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
+from mu2net_core.engine.slots import Room, Slot, SlotRow
+from mu2net_core.nn import InputSpec
+from mu2net_core.objectives import Classify
 from mu2net_core.objects import Hyperparameter
 from mu2net_core.search import ChildPlan, Member
 from mu2net_core.testing.building.dense import DenseFamily
@@ -84,3 +91,86 @@ def scripted() -> Callable[..., ScriptedPrograms]:
         return ScriptedPrograms(family=DenseFamily(), script=list(script))
 
     return make
+
+
+TAKEN, PLAIN = InputSpec.image(2), Room()
+
+
+def _blueprint_of(plan: ChildPlan, boundary: int | None = None, room: Room = PLAIN) -> Blueprint:
+    """Returns how a child of the task a is built; what lies below ``boundary`` is frozen, if one is given."""
+    drawn = draw_blueprint(
+        plan,
+        task="a",
+        num_outputs=3,
+        family=DenseFamily(),
+        ancestors=[plan.parent.model],
+        usable=lambda _ref: True,
+        room=room,
+    )
+    if boundary is None:
+        return drawn
+    slots = tuple(Slot(spec=layer.spec, layer=layer) for layer in drawn.layers)[boundary:]
+    return replace(drawn, frozen=drawn.layers[:boundary], row=SlotRow.plain(slots))
+
+
+def _job_of(plan: ChildPlan, *, boundary: int | None = None, floor: float = 0.0, room: Room = PLAIN) -> Job:
+    """Returns what is to be trained; a validation below ``floor`` is not worth keeping."""
+    return Job(
+        blueprint=_blueprint_of(plan, boundary, room),
+        hyperparameters=plan.hyperparameters,
+        seed=plan.seed,
+        worth_keeping=lambda quality: quality >= floor,
+    )
+
+
+def _train(
+    bench: Workbench,
+    *plans: ChildPlan,
+    programs: Programs | None = None,
+    data: TaskData | None = None,
+    pool: ComponentPool | None = None,
+    boundary: int | None = None,
+    floor: float = 0.0,
+    seed: int = 3,
+    room: Room = PLAIN,
+    **config: Any,
+) -> list[Trained]:
+    """Returns children trained together, with what is not given as the bench has it; ``config`` of the training."""
+    trainer = Trainer(
+        data=(data or bench.data()).at(TAKEN),
+        pool=pool or bench.workshop().pool,
+        programs=programs or bench.programs,
+        config=replace(BENCH_PRESET.training, **config),
+        objective=Classify(),
+    )
+    return trainer.train([_job_of(plan, boundary=boundary, floor=floor, room=room) for plan in plans], seed=seed)
+
+
+def _train_one(bench: Workbench, plan: ChildPlan, **options: Any) -> Trained:
+    """Returns a child that was trained alone."""
+    (child,) = _train(bench, plan, **options)
+    return child
+
+
+@pytest.fixture(scope="session")
+def blueprint_of() -> Callable[..., Blueprint]:
+    """Returns what says how a child is built: ``blueprint_of(plan, boundary, room)``."""
+    return _blueprint_of
+
+
+@pytest.fixture(scope="session")
+def job_of() -> Callable[..., Job]:
+    """Returns what says what is to be trained: ``job_of(plan, floor=...)``."""
+    return _job_of
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[..., list[Trained]]:
+    """Returns what trains children together: ``train(bench, *plans, validations=...)``."""
+    return _train
+
+
+@pytest.fixture(scope="session")
+def train_one() -> Callable[..., Trained]:
+    """Returns what trains a child alone: ``train_one(bench, plan, validations=...)``."""
+    return _train_one

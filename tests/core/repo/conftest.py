@@ -16,6 +16,7 @@ from mu2net_core.repo.remotes.remotes import attach
 from mu2net_core.repo.remotes.tracking import read_tracking, write_tracking
 from mu2net_core.storage import open_store
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
+from mu2net_core.testing.building.shelf import Shelf
 from mu2net_core.testing.worlds.losing import BUCKET, FOLDER, Place, contents, seconds
 
 
@@ -97,3 +98,8 @@ def knowing(place: Place, tmp_path: Path, shared: Path) -> Repository:
     write_tracking(repo.state, "origin", replace(known, url=place.remote.url))
     attach(repo)
     return repo
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
