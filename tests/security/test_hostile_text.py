@@ -108,6 +108,6 @@ def test_hostile_text_on_a_terminal(shared: Repository, run: Run, monkeypatch: p
     for args in LOOKING:
         result = run("--no-color", "--no-progress", "-C", "mine", *args)
         assert result.is_harmless, (args, result.out)
-    drawn = run("--no-color", "-C", "mine", "tasks").out
+    drawn = run("--no-color", "-C", "mine", "tasks", "--wide").out
     assert drawn.split()[:2] == ["task", "data"]  # titles: it was a terminal
     assert "[red]a[/red]" in drawn.replace("\n", "").replace(" ", "")
