@@ -79,7 +79,8 @@ def _sized(arrays: Arrays, shapes: Shapes, filled: Callable[[str], float] = lamb
     for name, (shape, dtype) in shapes.items():
         found = arrays.get(name)
         if found is None or found.shape != shape:
-            room = np.full(shape, filled(name), dtype)
+            value = filled(name)
+            room = np.full(shape, value, dtype) if value else np.zeros(shape, dtype)  # whose memory comes as it is read
             if found is not None:
                 room[tuple(slice(0, size) for size in found.shape)] = found
             found = room

@@ -18,7 +18,7 @@ import numpy as np
 
 from mu2net_core.engine.beginning import begin, padded
 from mu2net_core.engine.blueprint import Blueprint
-from mu2net_core.engine.cycle import Cycle, Supply, order_of
+from mu2net_core.engine.cycle import Cycle, Dispatch, Supply, order_of
 from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.feeding import Frozen, Held, SizedData
 from mu2net_core.engine.memory import give_back_freed
@@ -26,7 +26,7 @@ from mu2net_core.engine.optimizer import Moments, OptimizerSettings, Remembered,
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Slot
-from mu2net_core.engine.training import Chunk, Own, Row, State
+from mu2net_core.engine.training import Own, Row, State
 from mu2net_core.nn import Arrays, Params
 from mu2net_core.objectives import Objective, Sums, add
 from mu2net_core.objects import Hyperparameter
@@ -158,8 +158,8 @@ class Trainer:
                 break
         return [_trained(child, supply.cycle) for child in children]
 
-    def compile_ahead(self, jobs: Sequence[Job], executor: Executor) -> None:
-        """Compiles in the background what ``train`` of the same jobs will need."""
+    def compile_ahead(self, jobs: Sequence[Job], executor: Executor, *, is_next: bool) -> None:
+        """Compiles in the background what ``train`` of the same jobs will need, next or later."""
         row, count, programs = jobs[0].blueprint.row, len(jobs), self.programs
         supply = self._supply(jobs)
 
@@ -187,7 +187,8 @@ class Trainer:
         state = (params, remembered, promise((), "int32"))
         shape = row.shape(together=count > 1)
         chunk = supply.promise()
-        programs.train_ahead(executor, shape, state, own, chunk, objective=self.objective)  # type: ignore[arg-type]
+        arguments: tuple[Any, ...] = (shape, state, own, chunk)
+        programs.train_ahead(executor, *arguments, objective=self.objective, is_next=is_next)
 
     def frozen_part(self, blueprint: Blueprint) -> Frozen:
         """Returns the part of a child below its gradient boundary."""
@@ -235,25 +236,27 @@ class Trainer:
         row, losses = jobs[0].blueprint.row, []
         shape = row.shape(together=len(jobs) > 1)
         with self.programs.meter.timing("train"):
-            chunks = supply.chunks(derive_seed(seed, "examples", number), variant=row.variant)
-            for place, chunk in enumerate(chunks):
-                owns = [self._own(job, supply, chunk, number, place) for job in jobs]
+            for dispatch in supply.dispatches(derive_seed(seed, "examples", number), variant=row.variant):
+                owns = [self._own(job, supply, dispatch, number) for job in jobs]
                 own = self.programs.placement.put_all(owns)
-                state, loss = self.programs.train(shape, state, own, chunk, objective=self.objective)
+                state, loss = self.programs.train(shape, state, own, dispatch.chunk, objective=self.objective)
                 losses.append(loss)
             return state, np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
 
-    def _own(self, job: Job, supply: Supply, chunk: Chunk, number: int, place: int) -> Own:
+    def _own(self, job: Job, supply: Supply, dispatch: Dispatch, number: int) -> Own:
         """Returns what a child alone gets in a dispatch, on the host."""
         cycle, row = supply.cycle, job.blueprint.row
-        seed = derive_seed(job.seed, "cycle", number, place)
         total = cycle.steps * self.config.validations
+        order = order_of(
+            derive_seed(job.seed, "cycle", number, dispatch.number), dispatch.steps, cycle.batch, supply.most_steps,
+            num_examples=dispatch.num_examples, done=dispatch.done,
+        )  # fmt: skip
         return Own(
             settings=OptimizerSettings.of(job.hyperparameters, total),
             smoothing=np.float32(job.hyperparameters.get("label_smoothing", 0.0)),  # type: ignore[arg-type]
             trainable=None if row.is_own else np.array([slot.trainable for slot in row.slots]),  # type: ignore[arg-type]
             present=None if row.is_own else np.array([slot.layer is not None for slot in row.slots]),  # type: ignore[arg-type]
-            order=order_of(seed, int(chunk.steps), cycle.batch, supply.most_steps),  # type: ignore[arg-type]
+            order=order,  # type: ignore[arg-type]
         )
 
     def _validate(self, jobs: Sequence[Job], supply: Supply, params: Row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

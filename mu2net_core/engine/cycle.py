@@ -20,7 +20,7 @@ from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["Cycle", "Supply", "cycle_of", "order_of", "schedule_of", "seed_words"]
+__all__ = ["Cycle", "Dispatch", "Supply", "cycle_of", "order_of", "schedule_of", "seed_words"]
 
 _CHUNK_BYTES = 2**25
 """Of what the layers above the boundary get in a dispatch, at most, unless a single batch takes more."""
@@ -46,6 +46,25 @@ class Cycle:
     def examples(self) -> int:
         """Examples seen in the cycle."""
         return self.steps * self.batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """What the children of one dispatch share.
+
+    Attributes:
+        chunk: as their program gets it.
+        num_examples: that are in it, padding apart: batches are drawn from these.
+        steps: to do.
+        number: of the chunk in its cycle.
+        done: steps that the cycle did with this chunk before.
+    """
+
+    chunk: Chunk
+    num_examples: int
+    steps: int
+    number: int
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +102,7 @@ class Supply:
     def cycle(self) -> Cycle:
         """What a cycle consists of."""
         parts = self.programs.layout.batch_parts
-        return cycle_of(self.data.train.num_examples, self.config, parts=parts)
+        return cycle_of(self.data.num_train, self.config, parts=parts)
 
     @property
     def most_steps(self) -> int:
@@ -94,7 +113,7 @@ class Supply:
 
     def promise(self) -> Chunk:
         """Returns what stands for the chunk of a dispatch, for compiling ahead."""
-        made, output = self._made, self.data.limits.output
+        made, output = self._made, self.data.task.output
         count, promise = self.most_steps * self.cycle.batch, self.programs.placement.promise
         return Chunk(
             inputs=promise((count, *made.shape), made.dtype),  # type: ignore[arg-type]
@@ -104,26 +123,37 @@ class Supply:
             clip_norm=promise((), np.dtype(np.float32)),  # type: ignore[arg-type]
         )
 
-    def chunks(self, seed: int, *, variant: int) -> Iterator[Chunk]:
-        """Yields what the children get in the dispatches of one cycle, one after the other."""
+    def dispatches(self, seed: int, *, variant: int) -> Iterator[Dispatch]:
+        """Yields what the children get in the dispatches of one cycle, one after the other.
+
+        Where all examples fit in one, they stay on the device; then only their order differs.
+        """
         batch, room, put = self.cycle.batch, self.most_steps * self.cycle.batch, self.programs.placement.put
-        for inputs, labels in self._dispatches(seed, room):
-            yield Chunk(
-                inputs=put(extended(inputs, room)),
-                labels=put(extended(labels, room)),
-                steps=put(np.int32(len(labels) // batch)),
-                variant=put(np.int32(variant)),
-                clip_norm=put(np.float32(self.config.clip_norm)),
-            )
+        whole = None if self.change else self.data.whole(self.frozen, self.programs, room)
+
+        def chunk_of(inputs: jax.Array, labels: jax.Array, steps: int) -> Chunk:
+            settled = (put(np.int32(steps)), put(np.int32(variant)), put(np.float32(self.config.clip_norm)))
+            return Chunk(inputs, labels, *settled)
+
+        if whole is not None:
+            count = self.data.num_train
+            for done in range(0, self.cycle.steps, self.most_steps):
+                steps = min(self.most_steps, self.cycle.steps - done)
+                yield Dispatch(chunk=chunk_of(*whole, steps), num_examples=count, steps=steps, number=0, done=done)
+            return
+        for number, (inputs, labels) in enumerate(self._read(seed, room)):
+            steps = len(labels) // batch
+            chunk = chunk_of(put(extended(inputs, room)), put(extended(labels, room)), steps)
+            yield Dispatch(chunk=chunk, num_examples=len(labels), steps=steps, number=number)
 
     def held(self) -> Iterator[Held]:
         """Yields the validation examples as the layers above the frozen part get them."""
         return self.data.held(self.frozen, self.programs)
 
-    def _dispatches(self, seed: int, room: int) -> Iterator[_Pairs]:
+    def _read(self, seed: int, room: int) -> Iterator[_Pairs]:
         """Yields inputs and labels of whole batches, ``room`` examples at a time."""
         made = None if self.change else self.data.made(self.frozen, self.programs)
-        feed, count = made or self.data.train, min(self.cycle.examples, self.data.train.num_examples)
+        feed, count = made or self.data.train, min(self.cycle.examples, self.data.num_train)
 
         def epoch(seed: int) -> Iterator[_Pairs]:
             for examples in feed.shuffled(count, chunk=room, seed=seed):
@@ -182,11 +212,23 @@ def _filled(pairs: _Pairs, first: _Pairs, batch: int) -> _Pairs:
     return inputs, labels
 
 
-def order_of(seed: int, steps: int, batch: int, most_steps: int) -> np.ndarray:
-    """Returns int32 [S, B]: the places in a chunk of each step's examples, drawn from a seed; unused ones are 0."""
-    order = np.zeros((most_steps, batch), np.int32)
-    drawn = np.random.Generator(np.random.Philox(seed)).permutation(steps * batch)
-    order[:steps] = drawn.reshape(steps, batch)
+def order_of(seed: int, steps: int, batch: int, most_steps: int, *, num_examples: int, done: int = 0) -> np.ndarray:
+    """Returns int32 [S, B]: the places in a chunk of each step's examples, drawn from a seed; unused ones are 0.
+
+    No example comes twice before all of the ``num_examples`` came once.
+
+    Args:
+        seed: the same for all steps with one chunk.
+        steps: B examples each.
+        batch: B.
+        most_steps: S.
+        num_examples: in the chunk.
+        done: steps that were drawn before.
+    """
+    order, rng = np.zeros((most_steps, batch), np.int32), np.random.Generator(np.random.Philox(seed))
+    begin, end = done * batch, (done + steps) * batch
+    epochs = [rng.permutation(num_examples) for _ in range(-(-end // num_examples))]
+    order[:steps] = np.concatenate(epochs)[begin:end].reshape(steps, batch)
     return order
 
 

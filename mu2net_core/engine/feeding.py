@@ -9,9 +9,9 @@ what a frozen part makes of all examples is computed once and kept.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import jax
 import numpy as np
@@ -22,7 +22,13 @@ from mu2net_core.engine.training import Row
 from mu2net_core.nn import InputSpec, LayerSpec
 from mu2net_core.objects import Output
 
-__all__ = ["Feed", "Frozen", "Held", "SizedData", "TaskData", "extended", "hold", "through"]
+__all__ = ["Feed", "Frozen", "Held", "SizedData", "TaskData", "Whole", "extended", "hold", "through"]
+
+
+T = TypeVar("T")
+
+Whole = tuple[jax.Array, jax.Array]
+"""Inputs and labels of all examples, [M, ...] each, on the device, padded."""
 
 
 class Feed(Protocol):
@@ -85,64 +91,120 @@ class TaskData:
 
     Attributes:
         load: returns the split of that name as models of that input take it.
+        num_examples: of each split that training needs: ``train`` and ``validation``.
         output: of the task, which says what labels are.
         validation_cap: validation examples used, at most.
-        resident_bytes: the largest split that is held in memory.
+        resident_bytes: of splits that are held in memory, at most: no larger one is.
         kept_bytes: of what frozen parts make of the examples, at most.
     """
 
     load: Callable[[str, InputSpec], Feed]
+    num_examples: Mapping[str, int]
     output: Output
     validation_cap: int
     resident_bytes: int
     kept_bytes: int
-    _sized: dict[InputSpec, SizedData] = field(default_factory=dict)
+    _read: dict[tuple[str, InputSpec], tuple[Feed, int]] = field(default_factory=dict, init=False)
+    _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict, init=False)
 
     def at(self, input_spec: InputSpec) -> SizedData:
-        """Returns the examples as models of that input take them; those of another are let go."""
-        if input_spec not in self._sized:
-            self._sized.clear()
-            train, validation = self.load("train", input_spec), self.load("validation", input_spec)
-            self._sized[input_spec] = SizedData(train=train, validation=validation, input_spec=input_spec, limits=self)
-        return self._sized[input_spec]
+        """Returns the examples as models of that input take them; none is read before it is needed."""
+        return SizedData(input_spec=input_spec, task=self)
+
+    def split(self, name: str, input_spec: InputSpec) -> Feed:
+        """Returns a split, read now or before; those of another input give way if there is no room for all."""
+        key, size = (name, input_spec), self.num_examples[name] * input_spec.size_bytes
+        if key not in self._read:
+            held = size if size <= self.resident_bytes else 0
+            others = [key for key in self._read if key[1] != input_spec]
+            _make_room(self._read, others, held, self.resident_bytes)
+            self._read[key] = (self.load(name, input_spec), held)
+        return self._read[key][0]
+
+    def keep(self, key: tuple[Any, ...], size_bytes: int, make: Callable[[], T]) -> T | None:
+        """Returns what ``make`` made, now or before; None if it is too large. What was kept longest gives way."""
+        if key not in self._kept:
+            if size_bytes > self.kept_bytes:
+                return None
+            _make_room(self._kept, list(self._kept), size_bytes, self.kept_bytes)
+            self._kept[key] = (make(), size_bytes)
+        made: T = self._kept[key][0]
+        return made
 
 
-@dataclass(slots=True)
+def _make_room(kept: dict[Any, tuple[Any, int]], may_go: Sequence[Any], size_bytes: int, most: int) -> None:
+    """Lets go of those that may go, what was kept longest first, until there is room for ``size_bytes`` more."""
+    for key in may_go:
+        if size_bytes + sum(size for _, size in kept.values()) <= most:
+            return
+        del kept[key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SizedData:
     """The two splits that training needs, as models of one input take them.
 
     Attributes:
-        train: examples to train on.
-        validation: examples to score on.
-        input_spec: what each of them is.
-        limits: of what is kept.
+        input_spec: what each example is.
+        task: all of the task's examples, and how much of them is kept.
     """
 
-    train: Feed
-    validation: Feed
     input_spec: InputSpec
-    limits: TaskData
-    _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict)
+    task: TaskData
+
+    @property
+    def train(self) -> Feed:
+        """Examples to train on."""
+        return self.task.split("train", self.input_spec)
+
+    @property
+    def validation(self) -> Feed:
+        """Examples to score on."""
+        return self.task.split("validation", self.input_spec)
+
+    def read(self) -> None:
+        """Reads both splits, unless they were read before or stream."""
+        for name in ("train", "validation"):
+            self.task.split(name, self.input_spec)
+
+    @property
+    def num_train(self) -> int:
+        """How many examples there are to train on."""
+        return self.task.num_examples["train"]
 
     @property
     def num_validation(self) -> int:
         """How many validation examples are used."""
-        return min(self.validation.num_examples, self.limits.validation_cap)
+        return min(self.task.num_examples["validation"], self.task.validation_cap)
 
     def made(self, frozen: Frozen, programs: Programs) -> Resident | None:
         """Returns what the frozen part makes of all training examples; None if there is none, or no room for it."""
-        if not frozen.ids or not self._is_resident(self.train.num_examples):
+        if not frozen.ids or not self._is_resident(self.num_train):
             return None
-        size = self.train.num_examples * self._output_bytes(frozen, programs)
-        made: Resident | None = self._keep(("train", *frozen.place), size, lambda: self._make(frozen, programs))
-        return made
+        size = self.num_train * self._output_bytes(frozen, programs)
+        return self._keep("train", frozen, size, lambda: self._make(frozen, programs))
+
+    def whole(self, frozen: Frozen, programs: Programs, room: int) -> Whole | None:
+        """Returns all training examples, on the device with ``room`` for so many; None if there are more, or no memory.
+
+        They are as the layers above the frozen part get them.
+        """
+        if self.num_train > room or not self._is_resident(self.num_train):
+            return None
+
+        def put() -> Whole:
+            feed = self._make(frozen, programs) if frozen.ids else self.train
+            (examples,) = feed.in_order(chunk=self.num_train)
+            return hold(examples.inputs, room, programs), hold(examples.labels, room, programs)
+
+        return self._keep("whole", frozen, room * self._output_bytes(frozen, programs), put)
 
     def held(self, frozen: Frozen, programs: Programs) -> Iterator[Held]:
         """Yields the validation examples, E at a time, as the layers above the frozen part get them."""
         size = self.num_validation * self._output_bytes(frozen, programs)
         if not frozen.ids and not self._is_resident(self.num_validation):
-            size = self.limits.kept_bytes + 1
-        kept = self._keep(("held", *frozen.place), size, lambda: tuple(self._read(frozen, programs)))
+            size = self.task.kept_bytes + 1
+        kept = self._keep("held", frozen, size, lambda: tuple(self._read(frozen, programs)))
         yield from self._read(frozen, programs) if kept is None else kept
 
     def _make(self, frozen: Frozen, programs: Programs) -> Resident:
@@ -158,19 +220,11 @@ class SizedData:
             inputs = through(frozen, hold(examples.inputs, frozen.batch, programs), programs)
             yield Held(inputs=inputs, labels=np.asarray(examples.labels))
 
-    def _keep(self, key: tuple[Any, ...], size_bytes: int, make: Callable[[], Any]) -> Any:
-        """Returns what ``make`` made, now or before; None if it is too large. What was kept longest gives way."""
-        if key in self._kept:
-            return self._kept[key][0]
-        if size_bytes > self.limits.kept_bytes:
-            return None
-        while self._kept and size_bytes + sum(size for _, size in self._kept.values()) > self.limits.kept_bytes:
-            del self._kept[next(iter(self._kept))]
-        self._kept[key] = (make(), size_bytes)
-        return self._kept[key][0]
+    def _keep(self, what: str, frozen: Frozen, size_bytes: int, make: Callable[[], T]) -> T | None:
+        return self.task.keep((what, self.input_spec, *frozen.place), size_bytes, make)
 
     def _is_resident(self, num_examples: int) -> bool:
-        return num_examples * self.input_spec.size_bytes <= self.limits.resident_bytes
+        return num_examples * self.input_spec.size_bytes <= self.task.resident_bytes
 
     def _output_bytes(self, frozen: Frozen, programs: Programs) -> int:
         made = programs.output(frozen.specs, frozen.above, self.input_spec)

@@ -98,16 +98,15 @@ def train_generation(
     groups = grouped(draft_all(shop, plans, population, system), shop.programs.layout.together)
     with _background(shop.programs.meter) as (compiler, writer):
         _compile_ahead(shop, groups, compiler)
+        shop.data.at(groups[0][0].input_spec).read()  # while the compiler runs
         for group in groups:
             yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
-    """Compiles for those groups, in the background, whose examples are those of the first."""
-    trainer = shop.trainer(groups[0][0].input_spec)
-    for group in groups:
-        if group[0].input_spec == trainer.data.input_spec:
-            trainer.compile_ahead(_jobs(shop, group), compiler)
+    """Compiles in the background what the groups need, the first while its examples are read."""
+    for place, group in enumerate(groups):
+        shop.trainer(group[0].input_spec).compile_ahead(_jobs(shop, group), compiler, is_next=place == 0)
 
 
 @contextmanager

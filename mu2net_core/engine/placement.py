@@ -22,23 +22,20 @@ class Placement:
 
     layout: Layout
 
-    def put(
-        self, array: np.ndarray | np.generic | jax.Array, *, together: bool = False, consumed: bool = False
-    ) -> jax.Array:
-        """Returns an array on every device; with ``together`` its first axis are children, each on its own.
-
-        What will be ``consumed`` never shares memory with ``array``.
-        """
-        placed: jax.Array = jax.device_put(np.array(array) if consumed else array, self._where(together=together))
+    def put(self, array: np.ndarray | np.generic | jax.Array) -> jax.Array:
+        """Returns an array on every device."""
+        placed: jax.Array = jax.device_put(array, self._where(together=False))
         return placed
 
     def put_all(self, trees: Sequence[T]) -> T:
-        """Returns one tree on the devices, to be consumed: of one child as it is, of several with an axis of them."""
-        if len(trees) == 1:
-            alone: T = jax.tree.map(lambda leaf: self.put(leaf, consumed=True), trees[0])
-            return alone
-        several: T = jax.tree.map(lambda *leaves: self.put(np.stack(leaves), together=True), *trees)
-        return several
+        """Returns one tree on the devices, to be consumed: of one child as it is, of several with an axis of them.
+
+        The arrays of several children are spread over the devices by that axis. What is consumed shares no memory.
+        """
+        together = len(trees) > 1
+        tree = jax.tree.map(lambda *leaves: np.stack(leaves), *trees) if together else trees[0]
+        placed: T = jax.device_put(tree, self._where(together=together), may_alias=False)
+        return placed
 
     def promise(self, shape: tuple[int, ...], dtype: str | np.dtype, *, children: int = 0) -> jax.ShapeDtypeStruct:
         """Returns what stands for an array that will be put, for compiling ahead; of ``children`` if there are any."""

@@ -89,11 +89,23 @@ class Programs:
         return program(*args)  # type: ignore[no-any-return]
 
     def train_ahead(
-        self, executor: Executor, shape: TrainingShape, state: State, own: Own, chunk: Chunk, *, objective: Objective
+        self,
+        executor: Executor,
+        shape: TrainingShape,
+        state: State,
+        own: Own,
+        chunk: Chunk,
+        *,
+        objective: Objective,
+        is_next: bool,
     ) -> None:
-        """Compiles in the background what ``train`` will need; the arguments say shapes, and hold no numbers."""
-        args = (state, own, chunk)
-        executor.submit(self.cache.compiled, self._training(shape, objective), args, on_wait=lambda _what: None)
+        """Compiles in the background what ``train`` will need; the arguments say shapes, and hold no numbers.
+
+        Of what is needed next only the compiler runs beside others: what is done in Python would keep them waiting.
+        """
+        program, args = self._training(shape, objective), (state, own, chunk)
+        lowered = self.cache.lowered(program, args) if is_next else None
+        executor.submit(self.cache.compiled, program, args, on_wait=lambda _what: None, lowered=lowered)
 
     def activations(
         self,

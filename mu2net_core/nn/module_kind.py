@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -110,8 +111,10 @@ def _enlarged(name: str, old: np.ndarray, room: np.ndarray) -> np.ndarray:
 @cache
 def _shapes(kind: ModuleKind, spec: LayerSpec) -> Shapes:
     module = kind.module(spec, dtype=jnp.dtype("float32"), first_only=False)
-    example = jnp.zeros((1, *kind.takes(spec)), kind.takes_dtype)
-    made = jax.eval_shape(
-        lambda: module.init(jax.random.key(0), kind.received(example, jnp.dtype("float32")))["params"]
-    )
+
+    def init(key: jax.Array, example: jax.Array) -> Any:
+        return module.init(key, kind.received(example, jnp.dtype("float32")))["params"]
+
+    key = jax.eval_shape(partial(jax.random.key, 0))  # shapes only: one array would have a program compiled
+    made = jax.eval_shape(init, key, jax.ShapeDtypeStruct((1, *kind.takes(spec)), kind.takes_dtype))
     return {name: (tuple(shape.shape), shape.dtype.name) for name, shape in flatten_dict(made, sep="/").items()}

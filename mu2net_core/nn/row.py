@@ -6,8 +6,9 @@ part is given too. ``B`` is the batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -94,15 +95,38 @@ def _applied(
 ) -> jax.Array:
     """Returns what a layer makes of ``x``, if it is there: traced and differentiated once for all that are alike."""
     run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
-    if present is None:
-        return run(params, x)
-    given: jax.Array = jax.lax.cond(present, run, partial(_passed_on, dtype=dtype), params, x)
+    return run(params, x) if present is None else _if_present(run, dtype)(present, params, x)
+
+
+def _if_present(run: Callable[[Params, jax.Array], jax.Array], dtype: jnp.dtype) -> Callable[..., jax.Array]:
+    """Returns ``run`` where the layer is there, else what passes ``x`` on.
+
+    For the gradients it runs again and keeps nothing between: a layer that is absent would leave as much as one that
+    is there, for nothing.
+    """
+
+    @jax.custom_vjp
+    def given(present: jax.Array, params: Params, x: jax.Array) -> jax.Array:
+        made: jax.Array = jax.lax.cond(present, run, lambda _params, x: x.astype(dtype), params, x)
+        return made
+
+    def forward(present: jax.Array, params: Params, x: jax.Array) -> tuple[jax.Array, tuple[Any, ...]]:
+        return given(present, params, x), (present, params, x)
+
+    def backward(kept: tuple[Any, ...], gradient: jax.Array) -> tuple[None, Params, jax.Array]:
+        present, params, x = kept
+
+        def through(params: Params, x: jax.Array, gradient: jax.Array) -> tuple[Params, jax.Array]:
+            back: tuple[Params, jax.Array] = jax.vjp(run, params, x)[1](gradient)
+            return back
+
+        def past(params: Params, x: jax.Array, gradient: jax.Array) -> tuple[Params, jax.Array]:
+            return jax.tree.map(jnp.zeros_like, params), gradient.astype(x.dtype)
+
+        return (None, *jax.lax.cond(present, through, past, params, x, gradient))
+
+    given.defvjp(forward, backward)
     return given
-
-
-def _passed_on(params: Params, x: jax.Array, *, dtype: jnp.dtype) -> jax.Array:
-    del params
-    return x.astype(dtype)
 
 
 def _first_only(kinds: Kinds, specs: Sequence[LayerSpec], above: Sequence[LayerSpec]) -> list[bool]:

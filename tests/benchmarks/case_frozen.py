@@ -76,7 +76,7 @@ class Bench:
         self.labels = jax.device_put(rng.integers(0, CLASSES, STEPS * batch, np.int32))
         self._arrays = {spec.name: self.family.init(spec, rng) for spec in self.specs}
         self._settings = jax.device_put(OptimizerSettings.of(PRESETS[preset].space.defaults, STEPS))
-        self._order = jax.device_put(order_of(1, STEPS, batch, STEPS))
+        self._order = jax.device_put(order_of(1, STEPS, batch, STEPS, num_examples=STEPS * batch))
         self._state: tuple = ()
 
     def below(self, images: jax.Array, cut: int) -> tuple[jax.Array, float]:

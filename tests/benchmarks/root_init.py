@@ -54,7 +54,7 @@ def main() -> None:
             for child in range(3):
                 state = jax.device_put((params, momentum, np.int32(0)), may_alias=False)
                 for cycle in range(4):
-                    order = order_of(derive_seed(seed, child, cycle), 8, 500, 8)
+                    order = order_of(derive_seed(seed, child, cycle), 8, 500, 8, num_examples=4000)
                     flags = np.ones(len(specs), bool)
                     own = Own(settings=settings, smoothing=np.float32(0), trainable=flags, present=None, order=order)
                     state, _ = programs.train(TrainingShape.plain(specs), state, own, chunk, objective=objective)

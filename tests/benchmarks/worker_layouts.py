@@ -61,6 +61,7 @@ def took(strategy: str, small: bool) -> float:
     )
     data = TaskData(
         load=lambda _split, _input_spec: Resident(examples),
+        num_examples={"train": count, "validation": count},
         output=Classes(names=("",) * 10),
         validation_cap=500,
         resident_bytes=2**40,

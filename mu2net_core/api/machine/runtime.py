@@ -146,6 +146,7 @@ def task_data(repo: Repository, context: Context, task: Task, preset: Preset) ->
     room = resident_bytes_of(repo, context)
     return TaskData(
         load=lambda split, input_spec: split_at(repo, context, task, split, input_spec, resident_bytes=room),
+        num_examples={name: split.num_examples for name, split in task.splits.items()},
         output=task.output,
         validation_cap=preset.training.validation_cap,
         resident_bytes=room,

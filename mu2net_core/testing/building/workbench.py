@@ -106,6 +106,7 @@ class Workbench:
         splits = {"train": coloured_images(48, num_classes, 1), "validation": coloured_images(30, num_classes, 2)}
         return TaskData(
             load=lambda split, _input_spec: Resident(splits[split]),
+            num_examples={name: len(split) for name, split in splits.items()},
             output=self.task(num_classes=num_classes).output,
             validation_cap=100,
             resident_bytes=resident_bytes,

@@ -69,7 +69,7 @@ class ScriptedPrograms(Programs):
         row, momentum, done = state
         return (row, momentum, done + chunk.steps), jnp.float32(self._now[0])
 
-    def train_ahead(self, executor, shape, state, own, chunk, *, objective):  # type: ignore[override]
+    def train_ahead(self, executor, shape, state, own, chunk, *, objective, is_next):  # type: ignore[override]
         """Compiles nothing."""
 
     def activations(self, specs, row, inputs, **others):  # type: ignore[override]

@@ -174,7 +174,14 @@ def workshop(own: Workbench, room: int = 2**20, splits=SPLITS, asked: list[Input
 
     shop = own.workshop(num_classes=2, preset=PRESET)
     told = replace(shop.task, input=Text(max_length=4), **task)
-    data = TaskData(load=load, output=told.output, validation_cap=100, resident_bytes=room, kept_bytes=room)
+    data = TaskData(
+        load=load,
+        num_examples={name: feed.num_examples for name, feed in splits.items()},
+        output=told.output,
+        validation_cap=100,
+        resident_bytes=room,
+        kept_bytes=room,
+    )
     return replace(shop, data=data, task=told)
 
 
@@ -235,7 +242,7 @@ def test_what_says_how_examples_are_prepared_is_shared_whatever_goes_in() -> Non
 
 def test_where_absent_outputs_would_count_a_head_has_none(plan_of, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead: list[Chunk] = []
-    monkeypatch.setattr(Programs, "train_ahead", lambda _self, *args, objective: ahead.append(args[-1]))
+    monkeypatch.setattr(Programs, "train_ahead", lambda _self, *args, objective, is_next: ahead.append(args[-1]))
     own = Workbench(programs=Programs(family=FAMILY))
     root = own.root(preset=PRESET)
     both = {

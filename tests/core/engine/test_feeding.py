@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 
 from mu2net_core.engine.child import Trainer
 from mu2net_core.engine.cycle import Cycle, cycle_of, seed_words
-from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
-from mu2net_core.objects import Classes, Component
+from mu2net_core.objects import Component
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
@@ -96,20 +95,44 @@ def test_a_cycle_has_a_least_number_of_steps_by_smaller_batches_first_and_then_b
     assert cycle_of(num_examples, TrainingConfig(**config)) == Cycle(steps=steps, batch=batch)
 
 
+def shown(programs) -> list[bytes]:
+    """Returns the examples of a cycle, step by step."""
+    calls = [(call["chunk"], np.asarray(call["own"].order)) for call in programs.calls]
+    return [
+        np.asarray(chunk.inputs)[number].tobytes()
+        for chunk, order in calls
+        for number in order[: int(chunk.steps)].reshape(-1)
+    ]
+
+
 @pytest.mark.parametrize("clones", [(), ("embedding", "block_0", "norm")], ids=["kept outputs", "images"])
+@pytest.mark.parametrize("resident_bytes", [2**20, 0], ids=["on the device", "streamed"])
 def test_a_cycle_of_several_epochs_shows_every_example_as_often_each_time_in_another_order(
-    bench: Workbench, plan_of, scripted, clones: tuple[str, ...], train_one
+    bench: Workbench, plan_of, scripted, clones: tuple[str, ...], resident_bytes: int, train_one
 ) -> None:
-    programs = scripted((1, 20))
-    train_one(bench, plan_of(bench.root(), clones), programs=programs, validations=1, batch_size=16, min_steps=9)
-    used = [call["chunk"] for call in programs.calls]
-    assert sum(int(chunk.steps) for chunk in used) == 9
-    shown = np.concatenate([np.asarray(chunk.inputs)[: 16 * int(chunk.steps)] for chunk in used])
-    assert shown.shape[0] == 3 * 48
-    if clones:
-        epochs = [[image.tobytes() for image in part] for part in np.split(shown, 3)]
+    programs, data = scripted((1, 20)), bench.data(resident_bytes=resident_bytes)
+    sizes = {"validations": 1, "batch_size": 16, "min_steps": 9}
+    train_one(bench, plan_of(bench.root(), clones), programs=programs, data=data, **sizes)
+    seen = shown(programs)
+    assert len(seen) == 9 * 16 == 3 * 48
+    if clones and resident_bytes:
+        epochs = [seen[begin : begin + 48] for begin in (0, 48, 96)]
         assert {tuple(sorted(epoch)) for epoch in epochs} == {tuple(sorted(epochs[0]))}
+        assert len(set(epochs[0])) == 48
         assert len({tuple(epoch) for epoch in epochs}) == 3
+    elif clones:  # in chunks each of which is in another order
+        assert set(Counter(seen).values()) == {3}
+
+
+def test_examples_that_fit_a_dispatch_go_to_the_device_once_for_all_children(
+    bench: Workbench, plan_of, scripted, train_one
+) -> None:
+    programs, data = scripted((1, 20)), bench.data()
+    plan = plan_of(bench.root(), ("embedding", "block_0", "norm"))
+    for _ in range(2):
+        train_one(bench, plan, programs=programs, data=data, validations=2)
+    assert len({id(call["chunk"].inputs) for call in programs.calls}) == 1
+    assert len(programs.calls) == 4
 
 
 def test_more_steps_of_the_same_batch_need_no_other_program(bench: Workbench, plan_of, train_one) -> None:
@@ -123,21 +146,20 @@ def test_more_steps_of_the_same_batch_need_no_other_program(bench: Workbench, pl
 def test_a_cycle_shows_every_example_and_fills_its_last_batch_with_other_ones(bench: Workbench, plan_of, train) -> None:
     programs, whole = Watched(family=DenseFamily()), bench.data().load("train", TAKEN).examples
     train(bench, plan_of(bench.root(), ("embedding",)), programs=programs, batch_size=20, validations=1)
-    (images,), steps = programs.seen, 3
-    used = Counter(image.tobytes() for image in images[: steps * 20])
+    (images,), (order,), steps = programs.seen, programs.orders, 3
+    used = Counter(images[number].tobytes() for number in order[:steps].reshape(-1))
     assert set(used) == {image.tobytes() for image in whole.inputs}
     assert sorted(used.values()) == [1] * 36 + [2] * 12
-    assert not images[steps * 20 :].any()
 
 
 def test_frozen_layers_run_once_for_all_children_and_training_never_runs_them(bench: Workbench, plan_of, train) -> None:
     family = DenseFamily()
     programs, data = Programs(family=family), bench.data()
     train(bench, plan_of(bench.root(), seed=1), programs=programs, data=data)
-    known = {id(array) for _, (array, _) in data.at(TAKEN)._kept.items()}
+    known = {id(array) for _, (array, _) in data._kept.items()}
     before = list(family.applied)
     train(bench, plan_of(bench.root(), seed=2), programs=programs, data=data)
-    assert {id(array) for _, (array, _) in data.at(TAKEN)._kept.items()} == known
+    assert {id(array) for _, (array, _) in data._kept.items()} == known
     assert family.applied == before  # nothing new was even traced
     assert ("norm", "head") in before
     assert not any("dense" in kinds and "head" in kinds for kinds in before)
@@ -181,7 +203,7 @@ def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, pla
         x = np.asarray(sized.train.examples.inputs, np.float32) / 127.5 - 1
         plain = programs.family.apply(frozen.specs, frozen.row(), x)
         np.testing.assert_allclose(last, plain, rtol=1e-5, atol=1e-5)
-        assert sum(size for _, size in data.at(TAKEN)._kept.values()) <= room
+        assert sum(size for _, size in data._kept.values()) <= room
     assert bool((first == last).all())
 
 
@@ -211,9 +233,11 @@ class Watched(Programs):
     """Programs that keep what they train on."""
 
     seen: list[np.ndarray] = field(default_factory=list)
+    orders: list[np.ndarray] = field(default_factory=list)
 
     def train(self, shape, state, own, chunk, *, objective):  # type: ignore[override]
         self.seen.append(np.array(chunk.inputs))
+        self.orders.append(np.array(own.order))
         return Programs.train(self, shape, state, own, chunk, objective=objective)
 
 
@@ -240,7 +264,10 @@ def test_keys_use_every_bit_of_a_seed() -> None:
     assert len({seed_words(seed).tobytes() for seed in seeds}) == len(seeds)
 
 
-def test_only_the_examples_of_the_size_in_use_are_kept(bench: Workbench) -> None:
+@pytest.mark.parametrize(("room", "read"), [(10**4, [2, 4]), (48 * 48 + 500, [2, 4, 2])], ids=["both fit", "not both"])
+def test_examples_of_several_sizes_are_kept_as_far_as_there_is_room(
+    bench: Workbench, room: int, read: list[int]
+) -> None:
     asked: list[tuple[str, int]] = []
     feed = bench.data().load("train", TAKEN)
 
@@ -248,10 +275,8 @@ def test_only_the_examples_of_the_size_in_use_are_kept(bench: Workbench) -> None
         asked.append((split, input_spec.shape[0]))
         return feed
 
-    data = TaskData(
-        load=load, output=Classes(names=("a", "b")), validation_cap=10, resident_bytes=10**6, kept_bytes=10**6
-    )
-    assert data.at(TAKEN) is data.at(TAKEN)
-    data.at(InputSpec.image(4))
-    data.at(TAKEN)
-    assert [side for split, side in asked if split == "train"] == [2, 4, 2]
+    data = replace(bench.data(), load=load, resident_bytes=room)
+    for size in (2, 2, 4, 2):
+        assert data.at(InputSpec.image(size)).train is feed
+        assert data.at(InputSpec.image(size)).validation is feed
+    assert [side for split, side in asked if split == "train"] == read

@@ -73,7 +73,9 @@ def test_tasks_of_all_sizes_and_models_of_all_depths_are_trained_by_the_same_pro
     for depth, count in ((1, 48), (1, 131), (2, 77)):
         root = bench.root(num_layers=depth)
         splits = {"train": coloured_images(count, 3, 1), "validation": coloured_images(count // 2, 3, 2)}
-        data = replace(bench.data(), load=lambda split, _input_spec, splits=splits: Resident(splits[split]))
+        sizes = {name: len(split) for name, split in splits.items()}
+        load = lambda split, _input_spec, splits=splits: Resident(splits[split])  # noqa: E731
+        data = replace(bench.data(), load=load, num_examples=sizes)
         clones = ((), ("block_0",), ("embedding",))
         plans = [plan_of(root, which, seed=seed, num_layers=depth) for seed, which in enumerate(clones)]
         before = len(told)

@@ -44,7 +44,7 @@ def arguments(trainable=(True,) * 4, *, key: int = 5, examples=TRAIN, steps: int
         smoothing=np.float32(changed.get("label_smoothing", 0.0)),
         trainable=np.asarray(trainable),
         present=np.ones(len(trainable), bool),
-        order=order_of(key, steps, BATCH, STEPS),
+        order=order_of(key, steps, BATCH, STEPS, num_examples=steps * BATCH),
     )
     runtime = {"steps": np.int32(steps), "variant": np.int32(variant), "clip_norm": np.float32(1.0)}
     return own, Chunk(inputs=examples.inputs, labels=examples.labels, **runtime)
@@ -82,7 +82,7 @@ def test_training_is_what_optax_makes_of_the_trained_layers_step_by_step(bench: 
     state = (row, momentum, done)
     for number in range(2):
         losses = []
-        for chosen in order_of(number, STEPS, BATCH, STEPS):
+        for chosen in order_of(number, STEPS, BATCH, STEPS, num_examples=STEPS * BATCH):
             loss, gradients = jax.value_and_grad(loss_of)(moving, chosen)
             updates, optimizer = theirs.update(gradients, optimizer, moving)
             moving = optax.apply_updates(moving, updates)
@@ -212,12 +212,15 @@ def test_a_program_asked_for_twice_at_once_is_compiled_once(bench: Workbench) ->
     args = jax.eval_shape(lambda *all: all, start(programs, specs), *arguments())
     with ThreadPoolExecutor(4) as threads:
         for _ in range(4):
-            programs.train_ahead(threads, TrainingShape.plain(specs), *args, objective=CLASSIFY)
+            programs.train_ahead(threads, TrainingShape.plain(specs), *args, objective=CLASSIFY, is_next=False)
     train(programs, start(programs, specs), [True] * 4)
     assert told == ["train dense..head"]
 
 
-def test_who_trains_is_told_what_it_waits_for_and_not_of_what_is_compiled_ahead(bench: Workbench) -> None:
+@pytest.mark.parametrize("is_next", [True, False])
+def test_who_trains_is_told_what_it_waits_for_and_not_of_what_is_compiled_ahead(
+    bench: Workbench, is_next: bool
+) -> None:
     told: list[tuple[str, str]] = []
     programs = Programs(
         family=DenseFamily(),
@@ -227,7 +230,7 @@ def test_who_trains_is_told_what_it_waits_for_and_not_of_what_is_compiled_ahead(
     specs = specs_of(programs)
     args = jax.eval_shape(lambda *all: all, start(programs, specs), *arguments())
     with ThreadPoolExecutor(1) as thread:
-        programs.train_ahead(thread, TrainingShape.plain(specs), *args, objective=CLASSIFY)
+        programs.train_ahead(thread, TrainingShape.plain(specs), *args, objective=CLASSIFY, is_next=is_next)
     train(programs, start(programs, specs), [True] * 4)
     assert told == [("compiled", "train dense..head")]
     told.clear()
