@@ -28,6 +28,7 @@ __all__ = [
     "OptimizerSettings",
     "Remembered",
     "as_stored",
+    "decays",
     "learning_rate_at",
     "misshapen",
     "optimizer_of",
@@ -118,7 +119,7 @@ def optimizer_step(
     settings: OptimizerSettings,
     *,
     clip_norm: jax.Array | float,
-    trainable: tuple[jax.Array | bool, ...] | None = None,
+    trainable: tuple[jax.Array, ...] | None = None,
 ) -> tuple[tuple[Params, ...], tuple[Remembered, ...]]:
     """Returns parameters, and what the optimizer remembers, after one step.
 
@@ -131,17 +132,25 @@ def optimizer_step(
         clip_norm: global norm the gradients are clipped to.
         trainable: of each layer; where one is false nothing moves, and no gradient counts. None if all are.
     """
-    moves = (True,) * len(row) if trainable is None else trainable
-    squares = [
-        jnp.where(on, jnp.sum(jnp.square(gradient)), 0.0)
-        for layer, on in zip(gradients, moves, strict=True)
-        for gradient in layer.values()
-    ]
-    scale = jnp.minimum(1.0, clip_norm / (jnp.sqrt(sum(squares)) + 1e-12))
+    moves = (None,) * len(row) if trainable is None else trainable
+    squares = [_square(layer, on) for layer, on in zip(gradients, moves, strict=True)]
+    scale = jnp.minimum(1.0, clip_norm / (jnp.sqrt(jnp.sum(jnp.stack(squares))) + 1e-12))
     layers = [
         _layer_step(*layer, rate, scale, settings) for layer in zip(row, remembered, gradients, moves, strict=True)
     ]
     return tuple(params for params, _ in layers), tuple(after for _, after in layers)
+
+
+def _square(gradients: Params, moves: jax.Array | None) -> jax.Array:
+    """Returns the squared norm of a layer's gradients, 0 if it does not move."""
+
+    def square(gradients: Params) -> jax.Array:
+        return jnp.sum(jnp.stack([jnp.sum(jnp.square(gradient)) for gradient in gradients.values()]))
+
+    if moves is None:
+        return square(gradients)
+    squared: jax.Array = jax.lax.cond(moves, square, lambda _gradients: jnp.float32(0), gradients)
+    return squared
 
 
 @jax.jit  # as a function of its own it is traced once for all layers that are alike
@@ -149,20 +158,31 @@ def _layer_step(
     params: Params,
     before: Remembered,
     gradients: Params,
-    moves: jax.Array | bool,  # noqa: FBT001 - an array, or all move
+    moves: jax.Array | None,
     rate: jax.Array,
     scale: jax.Array,
     settings: OptimizerSettings,
 ) -> tuple[Params, Remembered]:
     """Returns a layer, and what is remembered of it, after one step with gradients times ``scale``."""
-    clipped = {name: gradient * scale for name, gradient in gradients.items()}
-    after = _taught(before, clipped, settings)
-    updates = _updates(after, clipped, settings)
-    moved = {}
-    for name, param in params.items():
-        update = updates[name] + settings.weight_decay * param if _decays(name) else updates[name]
-        moved[name] = jnp.where(moves, param - rate * update, param)
-    return moved, jax.tree.map(lambda new, old: jnp.where(moves, new, old), after, before)
+
+    def step(params: Params, before: Remembered, gradients: Params) -> tuple[Params, Remembered]:
+        clipped = {name: gradient * scale for name, gradient in gradients.items()}
+        after = _taught(before, clipped, settings)
+        updates = _updates(after, clipped, settings)
+        moved = {}
+        for name, param in params.items():
+            update = updates[name] + settings.weight_decay * param if decays(name) else updates[name]
+            moved[name] = param - rate * update
+        return moved, after
+
+    def stay(params: Params, before: Remembered, gradients: Params) -> tuple[Params, Remembered]:
+        del gradients
+        return params, before
+
+    if moves is None:
+        return step(params, before, gradients)
+    stepped: tuple[Params, Remembered] = jax.lax.cond(moves, step, stay, params, before, gradients)
+    return stepped
 
 
 def _taught(before: Remembered, gradients: Params, settings: OptimizerSettings) -> Remembered:
@@ -199,7 +219,7 @@ def _updates(after: Remembered, gradients: Params, settings: OptimizerSettings) 
     return {name: jnp.where(settings.adaptive > 0, adaptive(name, g), plain[name]) for name, g in gradients.items()}
 
 
-def _decays(name: str) -> bool:
+def decays(name: str) -> bool:
     """Returns whether an array's weights decay: those of products do; biases, scales and positions do not."""
     return name.rpartition("/")[2] == "kernel"
 

@@ -7,7 +7,7 @@ steps of a dispatch, ``B`` of the examples of a step, ``M`` = S · B of the exam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 from flax import struct
@@ -82,6 +82,10 @@ class TrainingShape:
     def plain(cls, specs: Sequence[LayerSpec]) -> TrainingShape:
         """Returns the shape of a row that has no variants."""
         return cls(specs=nameless(specs), rows=(tuple(range(len(specs))),))
+
+    def only(self, used: tuple[int, ...]) -> TrainingShape:
+        """Returns the shape of a row of nothing but the slots ``used``."""
+        return replace(self, specs=tuple(self.specs[index] for index in used), rows=(tuple(range(len(used))),))
 
 
 def nameless(specs: Sequence[LayerSpec]) -> tuple[LayerSpec, ...]:
