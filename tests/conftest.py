@@ -3,11 +3,14 @@
 The servers start with the first test that asks for one and are killed after the last. Where one is not installed its
 tests are skipped, or fail if MU2NET_TEST_SERVERS is "required"; ``mu2net_core/testing/servers`` says where it is
 sought.
+
+What is compiled is kept for all processes of a run, and for the runs after it.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -31,6 +34,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Says where compiled programs are kept, here and by all processes that tests start, before there is one."""
+    if not config.pluginmanager.hasplugin("cacheprovider"):
+        return
+    cache: dict[str, str | float] = {
+        "jax_compilation_cache_dir": str(config.cache.mkdir("mu2net") / "xla"),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    os.environ.update({name.upper(): str(value) for name, value in cache.items()})
+    if "jax" in sys.modules:  # it read the environment when it was imported, by the conftest of some folder
+        for name, value in cache.items():
+            sys.modules["jax"].config.update(name, value)
 
 
 @pytest.fixture

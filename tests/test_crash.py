@@ -16,25 +16,27 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 import mu2net_core as m
 from mu2net_core.testing.building.compiling import quick_compiler
 
 FEW_PROGRAMS = {
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     "MU2NET_SPACE_NUM_LAYERS": "[1]",
     "MU2NET_DEFAULT_NUM_LAYERS": "1",
 }
-"""Compiles few programs, and those quickly, so that a process is killed while it works and not while it compiles."""
+"""Compiles few programs, so that a process is killed while it works and not while it compiles."""
 KILLS = int(os.environ.get("MU2NET_TEST_KILLS", "3"))
 
 EVOLVE = """
     import mu2net_core as m
+    from mu2net_core.testing.building.compiling import quick_compiler
 
     repo = m.open({folder!r})
     print("ready", flush=True)
-    repo.evolve(tasks=["digits"], iterations=100, generations=2, children=2, validations=1, seed=7,
-                on_event=lambda event: print(type(event).__name__, flush=True))
+    with quick_compiler():
+        repo.evolve(tasks=["digits"], iterations=100, generations=2, children=2, validations=1, seed=7,
+                    on_event=lambda event: print(type(event).__name__, flush=True))
 """
 PUSH = """
     import shutil
@@ -59,7 +61,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MU2NET_CACHE_DIR", str(folder / "cache"))
         repo = m.init(folder / "repo", preset="vit-mini")
         repo.add_task("sklearn:digits")
+        compilation_cache.reset_cache()  # it looks where that is once a process
         repo.evolve(generations=1, children=2, validations=1, seed=1)
+        compilation_cache.reset_cache()
         yield folder
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from mu2net_core.testing.building.compiling import QUICK
 from mu2net_core.testing.servers.servers import Bucket, Server
 
 SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
@@ -62,7 +63,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Returns an environment without anybody's settings or credentials."""
     home = tmp_path_factory.mktemp("home")
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV") if name in os.environ}
-    quick = {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "MU2NET_CACHE_DIR": str(home / "cache")}
+    quick = {"JAX_PLATFORMS": "cpu", **QUICK, "MU2NET_CACHE_DIR": str(home / "cache")}
     no_machine_role = {"AWS_EC2_METADATA_DISABLED": "true"}
     root = Path(__file__).parents[1]
     return {**kept, **quick, **no_machine_role, "HOME": str(home), "PYTHONPATH": str(root)}

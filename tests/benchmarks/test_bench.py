@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.testing.building.compiling import QUICK
+
 BENCH = Path(__file__).with_name("bench.py")
 ROWS = {
     "startup": ("mu2net --help", "mu2net log", "mu2net status", "mu2net tasks"),
@@ -29,8 +31,8 @@ ROWS = {
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
-    quick = {**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # compiles faster, to slower programs
-    return subprocess.run([sys.executable, str(BENCH), *args], capture_output=True, text=True, check=False, env=quick)
+    environ = {**os.environ, **QUICK}
+    return subprocess.run([sys.executable, str(BENCH), *args], capture_output=True, text=True, check=False, env=environ)
 
 
 GROUPS = (  # libraries are imported once in each

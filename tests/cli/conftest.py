@@ -49,7 +49,7 @@ def clean_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factor
     for name in [name for name in os.environ if name.startswith("MU2NET_") and name != "MU2NET_TEST_DATA"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-settings"))
-    monkeypatch.setenv("MU2NET_CACHE_DIR", str(run_folder(tmp_path_factory) / "cache"))
+    monkeypatch.setenv("MU2NET_CACHE_DIR", str(cache_folder(tmp_path_factory)))
     monkeypatch.chdir(tmp_path)
 
 
@@ -75,6 +75,12 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Returns a folder of this test run that its parallel workers share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns where all tests keep what they compile, if they do; else a folder of this run."""
+    programs = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    return Path(programs).parent if programs else run_folder(tmp_path_factory) / "cache"
 
 
 @contextmanager
@@ -103,7 +109,7 @@ def trained_world(empty_world: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = run_folder(tmp_path_factory) / "trained-world"
     small = ["--generations", "1", "--children", "1", "--validations", "1"]
     with made_once(folder) as needed, pytest.MonkeyPatch.context() as patch, quick_compiler():
-        patch.setenv("MU2NET_CACHE_DIR", str(run_folder(tmp_path_factory) / "cache"))
+        patch.setenv("MU2NET_CACHE_DIR", str(cache_folder(tmp_path_factory)))
         if needed:
             shutil.copytree(empty_world, folder)
             prepare(

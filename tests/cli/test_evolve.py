@@ -107,7 +107,8 @@ def test_ctrl_c_keeps_the_finished_generations(run, trained_repo: Path) -> None:
     options = ["--task", "digits", "--generations", "999", "--children", "1", "--validations", "1", "--seed", "9"]
     # A shell's background jobs ignore Ctrl-C, and so would whatever they start.
     heed = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    heed += "from mu2net_cli.main import main; sys.exit(main())"
+    heed += "from mu2net_cli.main import main; from mu2net_core.testing.building.compiling import quick_compiler\n"
+    heed += "with quick_compiler():\n  sys.exit(main())"
     command = [sys.executable, "-c", heed, "-C", str(trained_repo), "evolve", *options]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONFAULTHANDLER": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ) as process:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mu2net_core.repo import Repository
+from mu2net_core.testing.building.compiling import quick_compiler
 from mu2net_core.testing.building.samples import sample_repository
 
 
@@ -17,7 +18,14 @@ def repo(tmp_path: Path) -> Repository:
     return sample_repository(tmp_path / "work")
 
 
+@pytest.fixture
+def quickly() -> Iterator[None]:
+    """Compiles what the test compiles quickly: not where bits are compared of what several programs computed."""
+    with quick_compiler():
+        yield
+
+
 @pytest.fixture(scope="session")
 def cache_dir(pytestconfig: pytest.Config) -> Path:
-    """Returns a folder that stays from run to run, so that programs are compiled once; each worker has its own."""
-    return pytestconfig.cache.mkdir(f"mu2net-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+    """Returns a folder that stays from run to run and is shared by its workers, so that programs are compiled once."""
+    return pytestconfig.cache.mkdir("mu2net")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.presets import preset_named
 from mu2net_core.repo import open_repository
-from mu2net_core.testing.building.compiling import quick_compiler
 
+pytestmark = pytest.mark.usefixtures("quickly")
 PRESET = """
 [presets.tiny]
 base = "convnet-8"
@@ -50,12 +49,6 @@ def small(world):
     repo = open_repository(here.folder / "repo" / ".mu2net")
     add_task(repo, here.context, f"npz:{here.folder / 'light.npz'}")
     return here, repo
-
-
-@pytest.fixture(autouse=True)
-def _quickly() -> Iterator[None]:
-    with quick_compiler():
-        yield
 
 
 def test_a_convnet_gets_an_attention_block_is_repeated_bit_by_bit_and_predicts(small) -> None:

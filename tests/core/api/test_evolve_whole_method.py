@@ -27,6 +27,7 @@ from mu2net_core.events import Event
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository, load_system, open_repository
 
+pytestmark = pytest.mark.usefixtures("quickly")
 SIZES = {
     "MU2NET_EVOLVE_BATCH_SIZE": "16",
     "MU2NET_SPACE_MU": "[1.0]",

@@ -37,6 +37,7 @@ from mu2net_core.presets import PRESETS_ADDED
 from mu2net_core.repo import load_system
 from mu2net_core.scoring import SCORERS, ScorerFn
 from mu2net_core.search import METHODS, SearchMethod, SearchState, start
+from mu2net_core.testing.building.compiling import QUICK
 from mu2net_core.testing.building.plugins import install, see
 from mu2net_core.testing.building.systems import SampleStructure
 from mu2net_core.testing.conformance.families import FamilyTests
@@ -47,6 +48,7 @@ from mu2net_core.testing.conformance.objectives import ObjectiveCase, ObjectiveT
 from mu2net_core.testing.conformance.scorers import ScorerTests
 from mu2net_core.testing.conformance.sources import SourceTests
 
+pytestmark = pytest.mark.usefixtures("quickly")
 ROOT = Path(__file__).parents[3]
 REGISTRIES = (METHODS, SCORERS, SOURCES, MODALITIES, OBJECTIVES, FAMILIES, PRESETS_ADDED)
 SETTINGS = {"MU2NET_EVOLVE_METHOD": "greedy", "MU2NET_SCORER_NAME": "bits"}
@@ -211,6 +213,7 @@ def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
 
 def mu2net(folder: Path, package: Path, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     environ = {
+        **QUICK,
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "MU2NET_CACHE_DIR": str(folder / "cache"),

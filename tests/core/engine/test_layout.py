@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mu2net_core.engine.layout import Layout, choose_layout
+from mu2net_core.testing.building.compiling import QUICK
 
 SCRIPT = Path(__file__).with_name("devices.py")
 
@@ -52,7 +53,8 @@ def test_a_strategy_that_was_chosen_is_kept() -> None:
 def test_on_two_devices_children_learn_what_they_learn_on_one(cache_dir: Path) -> None:
     environ = {
         **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        **QUICK,
+        "XLA_FLAGS": " ".join([*filter(None, [QUICK.get("XLA_FLAGS")]), "--xla_force_host_platform_device_count=2"]),
         "MU2NET_CACHE_DIR": str(cache_dir / "two-devices"),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
