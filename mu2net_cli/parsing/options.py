@@ -53,7 +53,7 @@ RootOption = Annotated[
     typer.Option(
         "--root",
         metavar="ROOT",
-        help="random, a checkpoint's file or URL, or augreg:Ti_16, S_16, B_16, L_16.",
+        help="random, a checkpoint's file or URL, augreg:Ti_16, S_16, B_16, L_16, or a Hugging Face or timm folder.",
         autocompletion=complete_root,
     ),
 ]

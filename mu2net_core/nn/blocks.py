@@ -80,7 +80,8 @@ def encoder_block(k: int, heads: int, mlp: int, tokens: int, sizes: Sizes) -> La
     width, plain = sizes.fixed("width"), sizes.fixed("heads")
     more = {} if heads == plain else {"head_dim": width // plain}
     flow = {"tokens": tokens}
-    return LayerSpec.of(f"encoderblock_{k}", "encoder_block", flow=flow, heads=heads, mlp=mlp, width=width, **more)
+    spec = LayerSpec.of(f"encoderblock_{k}", "encoder_block", flow=flow, heads=heads, mlp=mlp, width=width, **more)
+    return spec.computing({name: value for name, value in sizes.options.items() if name in {"gelu", "epsilon"}})
 
 
 def _adapter(name: str, dim: int, block: LayerSpec) -> LayerSpec:

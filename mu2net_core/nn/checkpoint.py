@@ -20,7 +20,7 @@ from mu2net_core.nn.positions import resize_positions
 from mu2net_core.npz import Npz, open_npz
 from mu2net_core.objects import LIMITS, Limits
 
-__all__ = ["Checkpoint", "Shapes", "read_checkpoint"]
+__all__ = ["BLOCK", "MOST_POSITIONS", "POSITIONS", "Checkpoint", "Shapes", "check_total", "read_checkpoint"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The shapes of a layer's arrays by name."""
@@ -32,12 +32,12 @@ _LAYERS = {
     "encoder_norm": "Transformer/encoder_norm/",
     "head": "head/",
 }
-_BLOCK = re.compile(r"encoderblock_[0-9]+")
+BLOCK = re.compile(r"encoderblock_[0-9]+")
 _THEIR_BLOCK = re.compile(r"Transformer/encoderblock_([0-9]{1,6})/")
 _NUMBERED = ("MultiHeadDotProductAttention_1", "LayerNorm_2", "MlpBlock_3")
 _NUMBERED_ANEW = ("MultiHeadDotProductAttention_0", "LayerNorm_1", "MlpBlock_0")
-_POSITIONS = "pos_embedding"
-_MOST_POSITIONS = 1 + 256**2
+POSITIONS = "pos_embedding"
+MOST_POSITIONS = 1 + 256**2
 _AXES: Mapping[str, tuple[str, ...]] = {
     "patch_embedding/kernel": ("patch size", "patch size", "channels", "width"),
     "attention/query/kernel": ("width", "heads", "width of a head"),
@@ -76,12 +76,7 @@ def read_checkpoint(path: Path, shapes: Mapping[str, Shapes], *, limits: Limits 
         CorruptObjectError: it is no archive of finite numbers, or over the limits.
         InvalidInputError: it is of another architecture, or lacks something.
     """
-    total = 4 * sum(prod(shape) for layer in shapes.values() for shape in layer.values())
-    if total > limits.model_bytes:
-        raise InvalidInputError(
-            f"Cannot make a root of {total} bytes: the limit is {limits.model_bytes}.",
-            hint="If that is meant: mu2net config set limits.model_bytes NUMBER",
-        )
+    check_total(shapes, limits)
     with open_npz(path, limits=limits) as archive:
         if archive.size_bytes > limits.checkpoint_bytes:
             raise CorruptObjectError(
@@ -89,7 +84,7 @@ def read_checkpoint(path: Path, shapes: Mapping[str, Shapes], *, limits: Limits 
                 hint="If you trust it: mu2net config set limits.checkpoint_bytes NUMBER",
             )
         reader = _Reader(archive)
-        reader.check_blocks(sum(_BLOCK.fullmatch(layer) is not None for layer in shapes))
+        reader.check_blocks(sum(BLOCK.fullmatch(layer) is not None for layer in shapes))
         keys = {(layer, name): reader.key(layer, name) for layer, arrays in shapes.items() for name in arrays}
         reader.check_all(keys, shapes)
         layers = {
@@ -97,6 +92,20 @@ def read_checkpoint(path: Path, shapes: Mapping[str, Shapes], *, limits: Limits 
             for layer, arrays in shapes.items()
         }
         return Checkpoint(layers=layers, remarks=tuple(reader.remarks(shapes)))
+
+
+def check_total(shapes: Mapping[str, Shapes], limits: Limits) -> None:
+    """Checks that layers of these shapes are together not over the limit.
+
+    Raises:
+        InvalidInputError: they are.
+    """
+    total = 4 * sum(prod(shape) for layer in shapes.values() for shape in layer.values())
+    if total > limits.model_bytes:
+        raise InvalidInputError(
+            f"Cannot make a root of {total} bytes: the limit is {limits.model_bytes}.",
+            hint="If that is meant: mu2net config set limits.model_bytes NUMBER",
+        )
 
 
 class _Reader:
@@ -122,7 +131,7 @@ class _Reader:
         if layer in _LAYERS:
             return _LAYERS[layer] + name
         module, _, rest = name.partition("/")
-        if _BLOCK.fullmatch(layer) and module in self._within:
+        if BLOCK.fullmatch(layer) and module in self._within:
             return f"Transformer/{layer}/{self._within[module]}/{rest}"
         raise InvalidInputError(
             f"Cannot make a root of {self.archive.path}: no public checkpoint has {layer}/{name}.",
@@ -159,14 +168,14 @@ class _Reader:
                 f"Cannot make a root of {self.archive.path}: {key} holds numbers that are not finite.",
                 hint="Such a model cannot compute anything: get the file again, or choose another.",
             )
-        return np.ascontiguousarray(resize_positions(array, shape[1]) if name == _POSITIONS else array)
+        return np.ascontiguousarray(resize_positions(array, shape[1]) if name == POSITIONS else array)
 
     def remarks(self, shapes: Mapping[str, Shapes]) -> Iterator[str]:
         """Yields what of the file was not taken as it is."""
-        taken = sum(_BLOCK.fullmatch(layer) is not None for layer in shapes)
+        taken = sum(BLOCK.fullmatch(layer) is not None for layer in shapes)
         if taken < self.num_blocks:
             yield f"Took the first {taken} of {self.num_blocks} blocks"
-        wanted = shapes.get("position_embedding", {}).get(_POSITIONS)
+        wanted = shapes.get("position_embedding", {}).get(POSITIONS)
         there = self._positions()
         if wanted is not None and there not in (None, wanted[1]):
             yield f"Interpolated {there} positions to {wanted[1]}"
@@ -174,7 +183,7 @@ class _Reader:
             yield "Left out pre_logits: the head stands on the class token itself"
 
     def _positions(self) -> int | None:
-        key = _LAYERS["position_embedding"] + _POSITIONS
+        key = _LAYERS["position_embedding"] + POSITIONS
         return self.archive.header(key).shape[1] if key in self.names else None
 
     def _check(self, key: str, layer: str, name: str, wanted: tuple[int, ...]) -> None:
@@ -182,7 +191,7 @@ class _Reader:
         if not _is_float(header.dtype):
             raise self._misfit(f"{key}: expected float32, float16 or bfloat16, found {header.dtype}", "Convert it.")
         found = header.shape
-        if name == _POSITIONS and len(found) == 3 and 1 < found[1] <= _MOST_POSITIONS:
+        if name == POSITIONS and len(found) == 3 and 1 < found[1] <= MOST_POSITIONS:
             wanted = (wanted[0], found[1], *wanted[2:])
         if found != wanted:
             differing = [
@@ -192,7 +201,7 @@ class _Reader:
             ]
             words = f" ({', '.join(dict.fromkeys(differing))})" if differing else ""
             raise self._misfit(f"{key}: expected {list(wanted)}, found {list(found)}{words}", _ANOTHER)
-        if name == _POSITIONS:
+        if name == POSITIONS:
             _check_grid(found[1], self.archive.path)
 
     def _misfit(self, why: str, hint: str) -> InvalidInputError:

@@ -6,19 +6,24 @@
 from __future__ import annotations
 
 from math import isqrt
+from typing import Literal
 
 import numpy as np
 
 from mu2net_core.errors import InvalidInputError
 
-__all__ = ["resize_positions"]
+__all__ = ["Interpolation", "resize_positions"]
+
+Interpolation = Literal["linear", "cubic", "antialiased"]
+"""``linear``: bilinear with aligned corners, as the public vision_transformer code does with ``scipy.ndimage.zoom`` of
+order 1. ``cubic``: bicubic, as the ``transformers`` library does. ``antialiased``: bicubic, a larger grid made smooth
+first, as the ``timm`` library does."""
 
 
-def resize_positions(embedding: np.ndarray, tokens: int) -> np.ndarray:
+def resize_positions(embedding: np.ndarray, tokens: int, how: Interpolation = "linear") -> np.ndarray:
     """Returns ``embedding`` [1, c + g * g, D] as float32 [1, tokens, D], ``tokens`` being c + h * h.
 
-    The class token's position, where c is 1 and not 0, is kept. The others are interpolated bilinearly with aligned
-    corners, as the public vision_transformer code does with ``scipy.ndimage.zoom(order=1)``.
+    The class token's position, where c is 1 and not 0, is kept. The others are interpolated.
 
     Raises:
         InvalidInputError: there are positions on no square grid, or only one of both has that of a class token.
@@ -30,7 +35,7 @@ def resize_positions(embedding: np.ndarray, tokens: int) -> np.ndarray:
         raise _no_grid(tokens)
     if old == new:
         return embedding.astype(np.float32)
-    weights = _weights(old, new)
+    weights = _weights(old, new) if how == "linear" else _cubic_weights(old, new, smooth=how == "antialiased")
     grid = embedding[0, first:].reshape(old, old, -1).astype(np.float64)
     grid = np.einsum("ia,jb,abd->ijd", weights, weights, grid, optimize=True).reshape(new * new, -1)
     return np.concatenate([embedding[:, :first], grid[None]], axis=1).astype(np.float32)
@@ -57,3 +62,30 @@ def _weights(old: int, new: int) -> np.ndarray:
     places = np.arange(new) * ((old - 1) / (new - 1) if new > 1 else 0.0)
     weights: np.ndarray = np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(old)[None, :]))
     return weights
+
+
+def _cubic_weights(old: int, new: int, *, smooth: bool) -> np.ndarray:
+    """Returns the same for a cubic kernel and points in the middle of equal parts: [new, old].
+
+    What lies beyond an end is the point at that end; with ``smooth``, left out, and the kernel as wide as a new part.
+    """
+    scale = old / new
+    width, sharpness = (max(scale, 1.0), -0.5) if smooth else (1.0, -0.75)
+    places = (np.arange(new) + 0.5) * scale - 0.5
+    reach = int(np.ceil(2 * width)) + 1
+    points = np.floor(places)[:, None] + np.arange(-reach, reach + 1)
+    each = _cubic((points - places[:, None]) / width, sharpness)
+    if smooth:
+        each[(points < 0) | (points >= old)] = 0.0
+    weights = np.zeros((new, old))
+    np.add.at(weights, (np.arange(new)[:, None], np.clip(points, 0, old - 1).astype(int)), each)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def _cubic(x: np.ndarray, a: float) -> np.ndarray:
+    """Returns the kernel of cubic convolution (Keys, 1981) at ``x``."""
+    x = np.abs(x)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn.options import options_of
 
 __all__ = ["MOST_BLOCKS", "Sizes"]
 
@@ -69,6 +70,11 @@ class Sizes:
         if (channels := self.fixed("channels")) not in {1, 3}:
             raise InvalidInputError(f"{self.family}: channels: expected 1 or 3, got {channels}.")
         return channels
+
+    @property
+    def options(self) -> Mapping[str, str | float]:
+        """How it computes where that is not as usual."""
+        return options_of(self.config)
 
     def _checked(self, values: Mapping[str, Any], name: str, *, least: int = 1, most: int = _LARGEST) -> int:
         size = values.get(name)

@@ -1,8 +1,9 @@
 """The vision transformer as a row of components (Dosovitskiy et al., 2021; sizes of Steiner et al., 2021).
 
 Pre-norm blocks, class token, learned position embedding, final LayerNorm, no dropout, zero-initialised head. Only the
-class token is read at the end, so the last block computes that one row: the same function, a third of the work. What
-the layers compute is in ``kinds/``; here is which of them a model has.
+class token is read at the end, so the last block computes that one row: the same function, a third of the work. (Some
+published models read the mean of the other tokens.) What the layers compute is in ``kinds/``; here is which of them a
+model has.
 
 What a model has beyond ``num_layers`` plain blocks is in its hyperparameters too: ``adapter_<k>`` is the width of the
 residual adapter before block k, ``mlp_<k>`` and ``heads_<k>`` the sizes of a block that grew.
@@ -22,6 +23,7 @@ from mu2net_core.nn.kinds import (
     EncoderBlock,
     EncoderNorm,
     Head,
+    MeanNorm,
     PatchEmbedding,
     PositionEmbedding,
 )
@@ -37,13 +39,21 @@ _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
 class VisionTransformer(BlockFamily):
     """The family ``vit``. Config: ``image`` and ``patch`` (pixels), ``width``, ``heads``, ``mlp``, ``channels``.
 
-    The hyperparameter ``image_size``, where there is one, wins over ``image``.
+    The hyperparameter ``image_size``, where there is one, wins over ``image``. What published models do otherwise is in
+    the config too: ``gelu`` (``tanh``, ``erf``, ``quick``), ``epsilon`` and ``pooling`` (``first``, ``mean``).
     """
 
     name = "vit"
     title = "ViT"
     kinds = by_name(
-        PatchEmbedding(), ClassToken(), PositionEmbedding(), Adapter(), EncoderBlock(), EncoderNorm(), Head()
+        PatchEmbedding(),
+        ClassToken(),
+        PositionEmbedding(),
+        Adapter(),
+        EncoderBlock(),
+        EncoderNorm(),
+        MeanNorm(),
+        Head(),
     )
     always_trainable = frozenset({"encoder_norm", "head"})
 
@@ -65,7 +75,7 @@ class VisionTransformer(BlockFamily):
             LayerSpec.of("class_token", "class_token", flow=flow, width=width),
             LayerSpec.of("position_embedding", "position_embedding", tokens=tokens + 1, width=width),
             *self.with_adapters(blocks, sizes),
-            LayerSpec.of("encoder_norm", "encoder_norm", width=width),
+            _norm(tokens + 1, sizes),
             Head.spec(width=width, num_outputs=num_outputs),
         )
 
@@ -104,6 +114,15 @@ class VisionTransformer(BlockFamily):
 def _block(k: int, tokens: int, sizes: Sizes) -> LayerSpec:
     heads, mlp = (sizes.chosen(f"{name}_{k}", default=sizes.fixed(name)) for name in ("heads", "mlp"))
     return encoder_block(k, heads, mlp, tokens, sizes)
+
+
+def _norm(tokens: int, sizes: Sizes) -> LayerSpec:
+    """Returns the normalisation of the class token, or of the mean of all others."""
+    options, width = sizes.options, sizes.fixed("width")
+    spec = LayerSpec.of("encoder_norm", "encoder_norm", width=width)
+    if options.get("pooling") == "mean":
+        spec = LayerSpec.of("encoder_norm", "mean_norm", flow={"tokens": tokens}, width=width)
+    return spec.computing({name: value for name, value in options.items() if name == "epsilon"})
 
 
 def _block_of(name: str) -> int:

@@ -27,14 +27,14 @@ class Limits:
     """The most that is accepted.
 
     Attributes:
-        manifest_bytes: of a model, task, commit or snapshot.
+        manifest_bytes: of a model, task, commit or snapshot, or a published model's JSON.
         component_bytes: of a component's file.
         ref_bytes: of a head's entry, a tag, a root, an epoch.
-        checkpoint_bytes: of a checkpoint's file that a root is made from.
+        checkpoint_bytes: of the files that a root is made from.
         config_bytes: of another repository's ``config.toml``.
         json_depth: lists and objects inside one another.
         array_dims: dimensions of an array.
-        members: files in a component's archive.
+        members: files in a component's archive, tensors of a published model.
         names: names in one listing of a server.
         refs: tasks, tags or roots of a repository, each.
         moves: entries of one head that are read when it is fetched.

@@ -24,8 +24,10 @@ def add_root(
 ) -> None:
     """Add a root model: one more beginning for first models.
 
-    It has the architecture of the repository's preset. A checkpoint comes once from where it is and is then kept in
-    the user's cache folder. A root never changes, and goes along when heads are pushed, pulled and cloned.
+    It has the sizes of the repository's preset. A checkpoint comes once from where it is and is then kept in the
+    user's cache folder. A folder of Hugging Face or timm holds config.json and model.safetensors of a ViT, DeiT or
+    DINOv2; ORG/NAME is a model that Hugging Face's tools have in their cache. A root never changes, and goes along when
+    heads are pushed, pulled and cloned.
 
     Example: mu2net add-root imagenet --root augreg:Ti_16
     """

@@ -48,7 +48,7 @@ def add_root(
         repo: where to add it.
         context: of this process.
         name: of the root.
-        root: ``random``, a checkpoint's path or URL, or a name in ``CHECKPOINTS``.
+        root: ``random``, a checkpoint's path or URL, a name in ``CHECKPOINTS``, or that of a model of Hugging Face.
         seed: of a random root.
         progress: told how far the transfer of a checkpoint is.
 

@@ -68,7 +68,7 @@ def init(
         folder: made if it is not there.
         context: of this process.
         preset: name of a preset, shipped or of the user's configuration.
-        root: ``random``, a checkpoint's path or URL, or a name in ``CHECKPOINTS``.
+        root: ``random``, a checkpoint's path or URL, a name in ``CHECKPOINTS``, or that of a model of Hugging Face.
         seed: of a random root.
         bare: put the repository into ``folder`` itself, as a bucket or shared folder has it.
         progress: told how far the transfer of a checkpoint is.

@@ -6,7 +6,7 @@ from mu2net_core.nn.kinds.conv_stem import ConvStem
 from mu2net_core.nn.kinds.convnext_block import ConvNextBlock
 from mu2net_core.nn.kinds.downsampling import Downsampling
 from mu2net_core.nn.kinds.encoder_block import EncoderBlock
-from mu2net_core.nn.kinds.encoder_norm import EncoderNorm
+from mu2net_core.nn.kinds.encoder_norm import EncoderNorm, MeanNorm
 from mu2net_core.nn.kinds.head import Head
 from mu2net_core.nn.kinds.patch_embedding import PatchEmbedding
 from mu2net_core.nn.kinds.pooling import Pooling
@@ -22,6 +22,7 @@ __all__ = [
     "EncoderBlock",
     "EncoderNorm",
     "Head",
+    "MeanNorm",
     "PatchEmbedding",
     "Pooling",
     "PositionEmbedding",

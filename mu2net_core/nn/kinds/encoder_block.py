@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.drawing import glorot_uniform
-from mu2net_core.nn.module_kind import EPSILON, ZEROS, TokenKind
+from mu2net_core.nn.module_kind import ZEROS, TokenKind
+from mu2net_core.nn.options import epsilon_of, gelu_of
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["EncoderBlock"]
@@ -25,7 +27,10 @@ _OUT = "attention/out/kernel"
 
 
 class EncoderBlock(TokenKind):
-    """Sizes: ``heads``, ``mlp``, ``width``, and ``head_dim`` where it is not width / heads; ``tokens`` pass."""
+    """Sizes: ``heads``, ``mlp``, ``width``, and ``head_dim`` where it is not width / heads; ``tokens`` pass.
+
+    Options: ``gelu`` and ``epsilon``.
+    """
 
     name = "encoder_block"
     is_residual = True
@@ -33,7 +38,8 @@ class EncoderBlock(TokenKind):
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the block; with ``first_only`` it computes the first token alone."""
-        return _Block(spec.size("heads"), _head_dim(spec), spec.size("mlp"), first_only, dtype)
+        sizes = spec.size("heads"), _head_dim(spec), spec.size("mlp")
+        return _Block(*sizes, first_only, gelu_of(spec), epsilon_of(spec), dtype)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
@@ -87,11 +93,13 @@ class _Block(nn.Module):
     head_dim: int
     mlp: int
     only_first: bool
+    gelu: Callable[[jax.Array], jax.Array]
+    epsilon: float
     dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        norm = partial(nn.LayerNorm, epsilon=EPSILON, dtype=self.dtype)
+        norm = partial(nn.LayerNorm, epsilon=self.epsilon, dtype=self.dtype)
         dense = partial(nn.Dense, dtype=self.dtype, kernel_init=ZEROS)
         tokens = norm(name="norm_attention")(x)
         if self.only_first:
@@ -99,5 +107,5 @@ class _Block(nn.Module):
         attention = _Attention(self.heads, self.head_dim, self.dtype, name="attention")
         x = x + attention(tokens[:, : x.shape[1]], tokens)
         y = norm(name="norm_mlp")(x)
-        y = nn.gelu(dense(self.mlp, name="dense_0")(y))
+        y = self.gelu(dense(self.mlp, name="dense_0")(y))
         return x + dense(x.shape[-1], name="dense_1")(y)

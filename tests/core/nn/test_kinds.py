@@ -21,8 +21,11 @@ class Case(NamedTuple):
     larger: LayerSpec | None = None
 
 
-def case(kind: LayerKind, *, flow=FLOW, larger=None, **sizes: int) -> Case:
-    spec, grown = (LayerSpec.of("x", kind.name, flow=flow, **{**sizes, **(more or {})}) for more in ({}, larger))
+def case(kind: LayerKind, *, flow=FLOW, larger=None, options=None, **sizes: int) -> Case:
+    spec, grown = (
+        LayerSpec.of("x", kind.name, flow=flow, **{**sizes, **(more or {})}).computing(options or {})
+        for more in ({}, larger)
+    )
     return Case(kind, spec, None if larger is None else grown)
 
 
@@ -32,7 +35,9 @@ CASES = (
     case(VIT.kinds["position_embedding"], flow={}, tokens=5, width=4, larger={"tokens": 10}),
     case(VIT.kinds["adapter"], dim=2, width=4, larger={"dim": 3}),
     case(VIT.kinds["encoder_block"], heads=2, mlp=6, width=4, larger={"heads": 3, "head_dim": 2, "mlp": 8}),
+    case(VIT.kinds["encoder_block"], heads=2, mlp=6, width=4, options={"gelu": "quick", "epsilon": 1e-12}),
     case(VIT.kinds["encoder_norm"], flow={}, width=4),
+    case(VIT.kinds["mean_norm"], flow={"tokens": 5}, width=4),
     case(VIT.kinds["head"], flow={}, width=4, classes=3),
     case(CONVNET.kinds["conv_stem"], flow={"tokens": 4}, patch=2, channels=3, stem=4, width=4),
     case(CONVNET.kinds["residual_block"], flow={"tokens": 4}, width=4),

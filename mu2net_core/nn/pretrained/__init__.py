@@ -1,0 +1,1 @@
+"""Published vision transformers of other libraries, read as layers of ours."""
