@@ -58,6 +58,10 @@ def _from(text: str, least: int) -> Meaning:
 _PREPARED = {
     "crop_area_min": "the least share of an image that a random crop keeps; 1 crops nothing",
     "crop_aspect_min": "the least ratio of a random crop's sides; 1 keeps the shape",
+    "shift": "by how much of their side training images may move, each way",
+    "rotation": "by how many degrees training images may turn",
+    "scale": "by how much the size of what training images show may change",
+    "shear": "by how many degrees training images may be slanted",
     "brightness": "by how much the brightness of training images may change",
     "contrast": "by how much the contrast of training images may change",
     "saturation": "by how much the saturation of training images may change",

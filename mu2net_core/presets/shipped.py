@@ -65,7 +65,8 @@ _WHOLE_DEFAULTS: Mapping[str, Hyperparameter] = {
 }
 _ADAMW_VALUES: _Values = {
     "optimizer": ("adamw",),
-    "learning_rate": (5e-4, 1e-3, 2e-3, 4e-3),
+    "learning_rate": (5e-4, 1e-3, 2e-3),
+    "warmup_ratio": (0.1, 0.2, 0.3, 0.4),
     "momentum": (0.8, 0.9, 0.95),
     "nesterov": (False,),
     "beta2": (0.99, 0.999),
@@ -75,12 +76,23 @@ _ADAMW_VALUES: _Values = {
 _ADAMW_DEFAULTS: Mapping[str, Hyperparameter] = {
     "optimizer": "adamw",
     "learning_rate": 2e-3,
+    "warmup_ratio": 0.3,
     "beta2": 0.99,
     "weight_decay": 0.05,
     "label_smoothing": 0.1,
 }
 """What a random root on small images learns fastest with; chosen on validation splits (docs/experiments.md)."""
 
+_AFFINE_VALUES: _Values = {
+    "shift": (0.0, 0.05, 0.1, 0.15),
+    "rotation": (0.0, 5.0, 10.0, 15.0),
+    "scale": (0.0, 0.05, 0.1, 0.2),
+    "shear": (0.0, 5.0, 10.0, 15.0),
+}
+_AFFINE_DEFAULTS: Mapping[str, Hyperparameter] = {"shift": 0.1, "rotation": 5.0, "scale": 0.05, "shear": 5.0}
+"""What small images of one thing each can bear; the papers have none of it."""
+
+_BATCH = 32
 _STRUCTURE = ("adapter", "block")
 _SMALL_IMAGES = tuple(range(16, 113, 16))
 _LARGE_IMAGES = (224, 384)
@@ -99,8 +111,8 @@ def _space(root_layers: int, most_layers: int, images: tuple[int, ...], image: i
     )
 
 
-def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], image: int) -> Preset:
-    """Returns a preset for images whose sides are eight to 28 times ``patch``."""
+def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], image: int, steps: int = 150) -> Preset:
+    """Returns a preset for images whose sides are eight to 28 times ``patch``, of cycles of so many ``steps``."""
     sizes = {"image": image, "patch": patch, "stem": 32, "conv_width": 64, "width": 128, "heads": 4, "mlp": 384}
     blocks: _Values = {"num_layers": (1, 2, 3), "num_residual_blocks": (1, 2)}
     return Preset(
@@ -108,17 +120,20 @@ def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], im
         summary=summary,
         architecture=Architecture(name="convnet", config={**sizes, "channels": 3}),
         space=SearchSpace(
-            values={**_WHOLE_VALUES, **_ADAMW_VALUES, **blocks, "image_size": images},
+            values={**_WHOLE_VALUES, **_ADAMW_VALUES, **_AFFINE_VALUES, **blocks, "image_size": images},
             defaults={
                 **_WHOLE_DEFAULTS,
                 **_ADAMW_DEFAULTS,
+                **_AFFINE_DEFAULTS,
                 "num_layers": 2,
                 "num_residual_blocks": 1,
                 "image_size": image,
             },
             structural=_STRUCTURE,
         ),
-        training=TrainingConfig(generations=3, children=4, batch_size=32, samples_cap=3200, min_steps=40),
+        training=TrainingConfig(
+            generations=3, children=2, batch_size=_BATCH, samples_cap=steps * _BATCH, min_steps=steps
+        ),
     )
 
 
@@ -172,13 +187,21 @@ PRESETS: Mapping[str, Preset] = {
             images=(28, 32, 48),
             image=32,
         ),
-        _convnet("convnet-64", "A ConvNet for images of 64x64, up to 96x96.", patch=4, images=(48, 64, 96), image=64),
+        _convnet(
+            "convnet-64",
+            "A ConvNet for images of 64x64, up to 96x96.",
+            patch=4,
+            images=(48, 64, 96),
+            image=64,
+            steps=80,
+        ),
         _convnet(
             "convnet-128",
             "A ConvNet for photos of 128x128, up to 224x224.",
             patch=8,
             images=(128, 160, 192, 224),
             image=128,
+            steps=80,
         ),
     )
 }

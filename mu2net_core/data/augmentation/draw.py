@@ -9,19 +9,24 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from mu2net_core.data.augmentation.affine import Affine, draw_affine
 from mu2net_core.data.augmentation.crop import Box, draw_boxes
 from mu2net_core.data.augmentation.settings import Augmentation
 
 __all__ = ["Draw", "draw"]
 
+_AFFINE = 7
+"""A key of its own, so that what else is drawn does not depend on it."""
+
 
 @struct.dataclass
 class Draw:
-    """What happens to each of N images; every attribute is [N].
+    """What happens to each of N images; everything is [N].
 
     Attributes:
         box: the crop.
         flip: bool, whether it is mirrored.
+        affine: where it goes.
         brightness: float32, what is added.
         contrast: float32, factor.
         saturation: float32, factor.
@@ -31,6 +36,7 @@ class Draw:
 
     box: Box
     flip: jax.Array
+    affine: Affine
     brightness: jax.Array
     contrast: jax.Array
     saturation: jax.Array
@@ -46,6 +52,7 @@ def draw(settings: Augmentation, key: jax.Array, num: int, size: tuple[int, int]
     return Draw(
         box=draw_boxes(box_key, settings.crop_area_min, settings.crop_aspect_min, num, size),
         flip=jax.random.uniform(flip_key, (num,)) < 0.5 * settings.flip_left_right,
+        affine=draw_affine(settings, jax.random.fold_in(key, _AFFINE), num, size),
         brightness=_around(brightness_key, 0.0, settings.brightness, num),
         contrast=_around(contrast_key, 1.0, settings.contrast, num),
         saturation=_around(saturation_key, 1.0, settings.saturation, num),

@@ -1,4 +1,4 @@
-"""Crop, flip, brightness, contrast, saturation, hue, JPEG: in this order, a bounded number of images at a time.
+"""Crop, flip, affine, brightness, contrast, saturation, hue, JPEG: in this order, a bounded number of images at a time.
 
 Dimension letters: N images, H height, W width.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from mu2net_core.data.augmentation.affine import moved
 from mu2net_core.data.augmentation.colour import adjust_contrast, adjust_hue_and_saturation
 from mu2net_core.data.augmentation.crop import crop_and_resize
 from mu2net_core.data.augmentation.draw import Draw, draw
@@ -50,6 +51,8 @@ def _augment_one(image: jax.Array, settings: Augmentation, draws: Draw) -> jax.A
     cropping = (settings.crop_area_min < 1) | (settings.crop_aspect_min < 1)
     pixels = jax.lax.cond(cropping, crop_and_resize, lambda x, _: x, pixels, draws.box)
     pixels = jnp.where(draws.flip, pixels[:, ::-1], pixels)
+    moving = settings.shift + settings.rotation + settings.scale + settings.shear > 0
+    pixels = jax.lax.cond(moving, moved, lambda x, _: x, pixels, draws.affine)
     colouring = settings.brightness + settings.contrast + settings.saturation + settings.hue > 0
     pixels = jax.lax.cond(colouring, _recolour, lambda x, *_: x, pixels, settings, draws)
     levels: jax.Array = jnp.round(pixels).astype(jnp.int32)

@@ -22,6 +22,10 @@ class Augmentation:
         crop_area_min: least part of the image's area that a crop keeps; 1 keeps all.
         crop_aspect_min: least width / height of a crop in pixels, its inverse being the greatest.
         flip_left_right: 1 mirrors every second image on average, 0 none.
+        shift: greatest way it moves up, down, left or right, in parts of the side.
+        rotation: greatest angle it is turned by, in degrees.
+        scale: greatest relative change of its size.
+        shear: greatest angle its columns are slanted by, in degrees.
         brightness: greatest amount added, images being in [0, 1].
         contrast: greatest relative change of the distance from the image's mean.
         saturation: greatest relative change of the saturation.
@@ -32,6 +36,10 @@ class Augmentation:
     crop_area_min: jax.Array
     crop_aspect_min: jax.Array
     flip_left_right: jax.Array
+    shift: jax.Array
+    rotation: jax.Array
+    scale: jax.Array
+    shear: jax.Array
     brightness: jax.Array
     contrast: jax.Array
     saturation: jax.Array

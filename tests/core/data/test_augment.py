@@ -1,4 +1,4 @@
-"""Augmentation against independent references: Pillow, colorsys, plain loops and formulas."""
+"""Augmentation against independent references: Pillow, SciPy, colorsys, plain loops and formulas."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image, features
+from scipy import ndimage
 
 from mu2net_core.data import describe_task, load_split
 from mu2net_core.data.augmentation import Augmentation, Draw, augment, draw, is_identity
+from mu2net_core.data.augmentation.affine import Affine
 from mu2net_core.data.augmentation.jpeg import recompress
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
@@ -26,9 +28,14 @@ ROOT = Path(__file__).parents[3]
 NUM, SIZE = 300, (24, 40)  # more images than are changed at once, sides that are no multiples of a JPEG's blocks
 CHECKED = [*range(24), *range(NUM - 16, NUM)]  # of the first batch and of the rest
 CROPS = ("crop_area_min", "crop_aspect_min")
+MOVES: dict[str, Hyperparameter] = {"shift": 0.2, "rotation": 30.0, "scale": 0.3, "shear": 20.0}
 DELTAS = ("brightness", "contrast", "saturation", "hue", "jpeg_quality")
-ALL_OFF: dict[str, Hyperparameter] = dict.fromkeys(CROPS, 1.0) | {"flip_left_right": False} | dict.fromkeys(DELTAS, 0)
-ALL_ON: dict[str, Hyperparameter] = dict.fromkeys(CROPS, 0.75) | {"flip_left_right": True} | dict.fromkeys(DELTAS, 0.1)
+ALL_OFF: dict[str, Hyperparameter] = (
+    dict.fromkeys(CROPS, 1.0) | {"flip_left_right": False} | dict.fromkeys((*MOVES, *DELTAS), 0)
+)
+ALL_ON: dict[str, Hyperparameter] = (
+    dict.fromkeys(CROPS, 0.75) | {"flip_left_right": True} | MOVES | dict.fromkeys(DELTAS, 0.1)
+)
 TRACED: list[tuple[int, ...]] = []
 
 
@@ -195,6 +202,34 @@ def test_half_of_the_images_are_mirrored(images: np.ndarray) -> None:
     assert abs(drawn({"flip_left_right": True}, 4000).flip.mean() - 0.5) < 3 * math.sqrt(0.25 / 4000)
 
 
+@pytest.mark.parametrize("hyperparameters", [{name: value} for name, value in MOVES.items()] + [MOVES], ids=str)
+def test_images_are_sheared_scaled_turned_and_shifted_as_by_scipy(
+    images: np.ndarray, hyperparameters: dict[str, Hyperparameter]
+) -> None:
+    affine = drawn(hyperparameters).affine
+
+    def reference(index: int) -> np.ndarray:
+        cos, sin = math.cos(affine.angle[index]), math.sin(affine.angle[index])
+        to = np.array([[cos, sin], [-sin, cos]]) @ np.array([[1, 0], [affine.slant[index], 1]]) * affine.factor[index]
+        middle = (np.array(SIZE) - 1) / 2
+        back = np.linalg.inv(to)
+        offset = middle - back @ (middle + np.array([affine.down[index], affine.right[index]]))
+        planes = np.moveaxis(images[index].astype(float), -1, 0)
+        made = [ndimage.affine_transform(plane, back, offset, order=1, mode="nearest") for plane in planes]
+        return np.stack(made, axis=-1)
+
+    assert_near(changed(images, hyperparameters), reference, within=0.51)
+
+
+def test_a_shift_alone_is_of_whole_pixels_and_repeats_the_edge(images: np.ndarray) -> None:
+    made, affine = changed(images, {"shift": 0.2}), drawn({"shift": 0.2}).affine
+    rows, columns = np.arange(SIZE[0]), np.arange(SIZE[1])
+    for index in range(NUM):
+        down = np.clip(rows - affine.down[index], 0, SIZE[0] - 1)
+        right = np.clip(columns - affine.right[index], 0, SIZE[1] - 1)
+        np.testing.assert_array_equal(made[index], images[index][down][:, right])
+
+
 def test_brightness_and_contrast_are_clipped_only_at_the_end(images: np.ndarray) -> None:
     hyperparameters = {"brightness": 0.2, "contrast": 0.5}
     draws = drawn(hyperparameters)
@@ -228,11 +263,15 @@ def test_saturation_and_hue_are_those_of_colorsys(
 
 def test_steps_follow_one_another_in_the_documented_order(images: np.ndarray) -> None:
     calm = (images // 2 + 64).astype(np.uint8)  # nothing to clip, so that colorsys can go on
-    hyperparameters = {"flip_left_right": True, "brightness": 0.1, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
+    strengths = {"shift": 0.2, "brightness": 0.1, "contrast": 0.2, "saturation": 0.2, "hue": 0.1}
+    hyperparameters: dict[str, Hyperparameter] = {"flip_left_right": True, **strengths}
     draws = drawn(hyperparameters)
 
     def reference(index: int) -> np.ndarray:
-        image = (calm[index][:, ::-1] if draws.flip[index] else calm[index]) / 255 + float(draws.brightness[index])
+        image = calm[index][:, ::-1] if draws.flip[index] else calm[index]
+        down = np.clip(np.arange(SIZE[0]) - draws.affine.down[index], 0, SIZE[0] - 1)
+        right = np.clip(np.arange(SIZE[1]) - draws.affine.right[index], 0, SIZE[1] - 1)
+        image = image[down][:, right] / 255 + float(draws.brightness[index])
         mean = image.mean(axis=(0, 1))
         image = (image - mean) * float(draws.contrast[index]) + mean
         factor, turn = float(draws.saturation[index]), float(draws.hue[index])
@@ -312,6 +351,36 @@ def test_colour_changes_are_uniform(name: str, centre: float, delta: float) -> N
     assert all((getattr(drawn({name: delta}), other) == off).all() for other, off in others.items() if other != name)
 
 
+@pytest.mark.parametrize(
+    ("name", "strength", "part"),
+    [
+        ("rotation", 30.0, lambda affine: np.rad2deg(affine.angle) / 30),
+        ("scale", 0.3, lambda affine: (affine.factor - 1) / 0.3),
+        ("shear", 20.0, lambda affine: np.rad2deg(np.arctan(affine.slant)) / 20),
+    ],
+)
+def test_angles_and_sizes_are_uniform(name: str, strength: float, part: Callable[[Affine], np.ndarray]) -> None:
+    affine = drawn({name: strength}, 4000).affine
+    places = np.sort(part(affine))
+    assert np.abs(places).max() <= 1.001
+    assert np.abs(places - np.linspace(-1, 1, 4000)).max() / 2 < 1.63 / math.sqrt(4000)  # Kolmogorov, Smirnov, 1 %
+    off = {"angle": 0, "factor": 1, "slant": 0, "down": 0, "right": 0}
+    assert sorted(one for one, value in off.items() if (getattr(affine, one) != value).any()) == [
+        {"rotation": "angle", "scale": "factor", "shear": "slant"}[name]
+    ]
+
+
+@pytest.mark.parametrize(("way", "side"), [("down", SIZE[0]), ("right", SIZE[1])])
+def test_shifts_are_uniform_up_to_their_share_of_the_side_rounded(way: str, side: int) -> None:
+    pixels = np.abs(getattr(drawn({"shift": 0.2}, 4000).affine, way))
+    most = 0.2 * side
+    steps = np.arange(round(most) + 1)
+    expected = (np.minimum(steps + 0.5, most) - np.maximum(steps - 0.5, 0)) / most * 4000
+    counts = np.bincount(pixels, minlength=len(steps))
+    assert len(counts) == len(steps)
+    assert ((counts - expected) ** 2 / expected).sum() < len(steps) - 1 + 3 * math.sqrt(2 * (len(steps) - 1))
+
+
 @pytest.mark.parametrize(("delta", "least"), [(0.01, 99), (0.05, 95), (0.2, 80), (1.0, 0)])
 def test_jpeg_qualities_are_uniform_up_to_100(delta: float, least: int) -> None:
     qualities = drawn({"jpeg_quality": delta}, 4000).quality
@@ -348,6 +417,10 @@ def test_memory_does_not_grow_with_the_number_of_images() -> None:
         ("crop_aspect_min", 2.0, "from 0.01 to 1, got 2.0"),
         ("brightness", -0.1, "from 0 to 1, got -0.1"),
         ("hue", 0.6, "from 0 to 0.5, got 0.6"),
+        ("shift", 0.6, "from 0 to 0.5, got 0.6"),
+        ("rotation", 181, "from 0 to 180, got 181"),
+        ("scale", 1.0, "from 0 to 0.9, got 1.0"),
+        ("shear", -1.0, "from 0 to 60, got -1.0"),
         ("contrast", math.nan, "from 0 to 1, got nan"),
         ("jpeg_quality", "low", "from 0 to 1, got 'low'"),
     ],
