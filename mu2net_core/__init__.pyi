@@ -52,6 +52,7 @@ from .errors import (
     UnreadableError,
 )
 from .events import (
+    CandidatesProbed,
     ChildFinished,
     ChildReport,
     Compiled,
@@ -65,6 +66,7 @@ from .events import (
     IterationFinished,
     IterationsQueued,
     IterationStarted,
+    Probe,
     Schedule,
     Spent,
 )
@@ -75,6 +77,7 @@ __all__ = [
     "AlreadyExistsError",
     "Ancestry",
     "CacheReport",
+    "CandidatesProbed",
     "ChildFinished",
     "ChildReport",
     "Compiled",
@@ -113,6 +116,7 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Predictor",
+    "Probe",
     "Progress",
     "PruneReport",
     "PurgeReport",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mu2net_core.objects import ChildOutcome, Mutation
 
 __all__ = [
+    "CandidatesProbed",
     "ChildFinished",
     "ChildReport",
     "Compiled",
@@ -20,6 +21,7 @@ __all__ = [
     "IterationFinished",
     "IterationStarted",
     "IterationsQueued",
+    "Probe",
     "Schedule",
     "Spent",
 ]
@@ -91,6 +93,25 @@ class IterationStarted(Happening):
     resumed_generation: int
     seed: int
     schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What a linear probe on the layers of a model of ``task``, None for a root, reaches on the new task's examples."""
+
+    model: str
+    task: str | None
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidatesProbed(Happening):
+    """Before the first generation of a new task, models that it may begin from were tried on some of its examples."""
+
+    task: str
+    iteration: int
+    found: tuple[Probe, ...]
+    wall_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +279,7 @@ Event = (
     IterationsQueued
     | IterationDropped
     | IterationStarted
+    | CandidatesProbed
     | GenerationStarted
     | CycleFinished
     | ChildFinished

@@ -13,7 +13,7 @@ from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec, Shapes
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["begin", "padded"]
+__all__ = ["begin", "begun_layer", "padded"]
 
 
 def begin(
@@ -50,6 +50,11 @@ def begin(
 def padded(arrays: Arrays, spec: LayerSpec, family: ArchitectureFamily) -> Arrays:
     """Returns a layer's parameters as large as ``spec``, its slot, such that it computes the same."""
     return _sized(arrays, family.shapes(spec), lambda name: family.padding(spec, name))
+
+
+def begun_layer(layer: LayerPlan, seed: int, pool: ComponentPool, family: ArchitectureFamily) -> Arrays:
+    """Returns the parameters that one layer begins with; arguments as of ``begin``."""
+    return _begin(layer, seed, pool, family)[0]
 
 
 def _begin(

@@ -8,15 +8,16 @@ from typing import Any
 
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref
 from mu2net_core.engine.child import Job
+from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.optimizer import ADAMW, optimizer_of
-from mu2net_core.engine.slots import Room
+from mu2net_core.engine.slots import LayerPlan, Room
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import Costs, Hyperparameter, System, may_read
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Holdings, Population
 
-__all__ = ["Draft", "draft_all", "grouped"]
+__all__ = ["Draft", "bring_sources", "draft_all", "grouped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,19 @@ def draft_all(
         )
 
     return tuple(draw(child, plan) for child, plan in enumerate(plans))
+
+
+def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:
+    """Gets the components ready that layers start from, all together, and checks each.
+
+    Raises:
+        CorruptObjectError: one is not of its layer, and of none that can be made to fit.
+    """
+    found = [(layer, layer.source) for layer in layers if layer.source is not None]
+    shop.pool.prepare(source for _, source in found)
+    for layer, source in found:
+        check = check_adaptable if layer.is_adapted else check_component
+        check(shop.programs.family, layer.spec, shop.pool.component(source.id), source.id)
 
 
 def _as_built(plan: ChildPlan, blueprint: Blueprint) -> ChildPlan:

@@ -24,7 +24,13 @@ __all__ = ["check_adaptable", "check_component", "model_specs", "unfit_parent"]
 
 _BYTES = 4
 
-_INHERITED: Mapping[str, Hyperparameter] = {"beta2": 0.0, "weight_decay": 0.0, "label_smoothing": 0.0, "optimizer": SGD}
+_INHERITED: Mapping[str, Hyperparameter] = {
+    "beta2": 0.0,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "copy_all": 0.0,
+    "optimizer": SGD,
+}
 """What children inherit, in the space or not, each with a value of its kind."""
 
 T = TypeVar("T")

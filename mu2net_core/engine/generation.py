@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from mu2net_core.engine.child import Job, Trained
-from mu2net_core.engine.drafting import Draft, draft_all, grouped
-from mu2net_core.engine.fitting import check_adaptable, check_component
+from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped
 from mu2net_core.engine.meter import Meter
-from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.engine.storing import Writer, stored
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.objects import ChildOutcome, System, Trial
@@ -70,6 +68,31 @@ class ChildResult:
         )
 
 
+@dataclass(slots=True)
+class Race:
+    """The children of a generation against each other: who is behind after some cycles is not trained to the end.
+
+    They compete with those that train the same layers: where few are trained quality rises sooner, and less in the end.
+    The first of each kind is always trained to the end, and so is the best after ``probation`` cycles.
+
+    Attributes:
+        probation: cycles that every child has; 0 if none is ever given up.
+        best: the quality after them of the best child so far, by the names of the layers that are trained.
+    """
+
+    probation: int
+    best: dict[frozenset[str], float] = field(default_factory=dict)
+
+    def is_lost(self, trained: frozenset[str], curve: Sequence[float]) -> bool:
+        """Returns whether a child is behind one of its kind before it, and notes what it reached."""
+        if len(curve) != self.probation:
+            return False
+        if curve[-1] < self.best.get(trained, 0.0):
+            return True
+        self.best[trained] = curve[-1]
+        return False
+
+
 _OnCycle = Callable[[int, int, float | None], None]
 
 
@@ -95,12 +118,13 @@ def train_generation(
         seed: of what the children share.
         on_cycle: told after each cycle of the child, the cycle, and the quality, None if it diverged.
     """
+    race = Race(probation=shop.preset.training.probation)
     groups = grouped(draft_all(shop, plans, population, system), shop.programs.layout.together)
     with _background(shop.programs.meter) as (compiler, writer):
         _compile_ahead(shop, groups, compiler)
         shop.data.at(groups[0][0].input_spec).read()  # while the compiler runs
         for group in groups:
-            yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle)
+            yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle, race)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
@@ -120,17 +144,20 @@ def _background(meter: Meter) -> Iterator[tuple[Executor, Writer]]:
         writer.close()
 
 
-def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cycle: _OnCycle) -> Iterator[ChildResult]:
+def _train(
+    shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cycle: _OnCycle, race: Race
+) -> Iterator[ChildResult]:
     def of_child(index: int, cycle: int, quality: float | None) -> None:
         if index < len(group):  # those beyond only fill the program
             on_cycle(group[index].child, cycle, quality)
 
     began = time.perf_counter()
-    layers = [layer for one in group for layer in one.blueprint.layers if layer.source is not None]
-    shop.pool.prepare(layer.source for layer in layers if layer.source is not None)
-    for layer in layers:
-        _check_source(shop, layer)
-    results = shop.trainer(group[0].input_spec).train(_jobs(shop, group), seed=seed, on_cycle=of_child)
+    bring_sources(shop, [layer for one in group for layer in one.blueprint.layers])
+    jobs, trainer = _jobs(shop, group), shop.trainer(group[0].input_spec)
+    kinds = [job.blueprint.trained for job in jobs]
+    results = trainer.train(
+        jobs, seed=seed, on_cycle=of_child, hopeless=lambda index, curve: race.is_lost(kinds[index], curve)
+    )
     wall_s = (time.perf_counter() - began) / len(group)
     for one, trained in zip(group, results, strict=False):
         yield _result(shop, one, trained, writer, wall_s)
@@ -140,13 +167,6 @@ def _jobs(shop: Workshop, group: Sequence[Draft]) -> list[Job]:
     """Returns the children's training, the last one repeated until they are as many as their program trains."""
     jobs, room = [one.job for one in group], shop.programs.layout.together
     return jobs if len(jobs) == 1 else jobs + jobs[-1:] * (room - len(jobs))
-
-
-def _check_source(shop: Workshop, layer: LayerPlan) -> None:
-    """Checks the component a layer starts from: it is one of that layer, or of one that can be made to fit."""
-    if layer.source is not None:
-        check = check_adaptable if layer.is_adapted else check_component
-        check(shop.programs.family, layer.spec, shop.pool.component(layer.source.id), layer.source.id)
 
 
 def _result(shop: Workshop, one: Draft, trained: Trained, writer: Writer, wall_s: float) -> ChildResult:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from mu2net_core.engine.cycle import schedule_of
 from mu2net_core.engine.generation import ChildResult, train_generation
+from mu2net_core.engine.probing import probed
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.events import (
+    CandidatesProbed,
     ChildFinished,
     ChildReport,
     CycleFinished,
@@ -17,6 +19,7 @@ from mu2net_core.events import (
     GenerationFinished,
     GenerationStarted,
     IterationStarted,
+    Probe,
 )
 from mu2net_core.objects import Children, RunSetting, Seen, System
 from mu2net_core.scoring import rank_key
@@ -140,6 +143,7 @@ def _generation(
     state: IterationState, shop: Workshop, system: System, on_event: Callable[[Event], None]
 ) -> tuple[IterationState, tuple[ChildReport, ...]]:
     seed = derive_seed(seed_of_slot(state.seed, state.slot), state.task, state.iteration, state.generation)
+    state = _having_probed(state, shop, system, seed, on_event)
     plans, search = plan_generation(
         shop.preset.training.method,
         state.search,
@@ -174,6 +178,30 @@ def _generation(
         members = [result.member for result in results]
     state = replace(state, generation=state.generation + 1, search=_told(shop, search, results), counts=counts)
     return state, tuple(_reported(*child) for child in zip(results, members, strict=True))
+
+
+def _having_probed(
+    state: IterationState, shop: Workshop, system: System, seed: int, on_event: Callable[[Event], None]
+) -> IterationState:
+    """Returns ``state`` with what probes found noted, before the first generation of a task that has no model."""
+    if state.generation or state.population.members or not shop.preset.training.probes:
+        return state
+    began = time.perf_counter()
+    with shop.programs.meter.timing("validate"):
+        found = probed(shop, state.population, system, seed=seed)
+    if not found:
+        return state
+    population = replace(state.population, probed=found)
+    tasks = {oid: model.task for oid in found if (model := system.model(oid)) is not None}
+    on_event(
+        CandidatesProbed(
+            task=state.task,
+            iteration=state.iteration,
+            found=tuple(Probe(model=oid, task=tasks.get(oid), accuracy=found[oid]) for oid in found),
+            wall_s=time.perf_counter() - began,
+        )
+    )
+    return replace(state, search=replace(state.search, population=population))
 
 
 def _told(shop: Workshop, search: SearchState, results: list[ChildResult]) -> SearchState:

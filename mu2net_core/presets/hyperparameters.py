@@ -71,6 +71,7 @@ _PREPARED = {
 
 HYPERPARAMETERS: Mapping[str, Meaning] = {
     "mu": _between("the probability of each possible mutation", 0, 1),
+    "copy_all": _between("how often a child copies all layers at once, and not each by a chance of its own", 0, 1),
     "optimizer": _one_of("what trains a model: SGD with momentum, or AdamW", ("adamw", "sgd")),
     "learning_rate": Meaning(
         text="the step size of the optimizer at its greatest",

@@ -11,6 +11,7 @@ from mu2net_core.search import DEFAULT_METHOD, SearchSpace
 __all__ = ["Preset", "TrainingConfig"]
 
 _LARGEST = 2**31
+_CAN_BE_ZERO = frozenset({"probes", "probation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,10 @@ class TrainingConfig:
         validation_cap: validation examples used to score, at most.
         clip_norm: gradients are scaled down to this global norm.
         population_cap: models of the task alive during an iteration, at most: the best stay.
+        probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
+            of a new task, so that it rather begins from those that suit it; 0 tries none.
+        probation: training cycles after which a child ends that is behind the best of its generation; 0 trains all to
+            the end.
         method: what plans generations: the papers' method, random search, or one that another package offers.
     """
 
@@ -40,6 +45,8 @@ class TrainingConfig:
     validation_cap: int = 5120
     clip_norm: float = 1.0
     population_cap: int = 64
+    probes: int = 0
+    probation: int = 0
     method: str = DEFAULT_METHOD
 
     def __post_init__(self) -> None:
@@ -47,8 +54,10 @@ class TrainingConfig:
             raise InvalidInputError("evolve.method: expected the name of a search method.")
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, str) and not 0 < value <= _LARGEST:
-                expected = f"at most {_LARGEST}" if value > _LARGEST else "a positive number"
+            is_off = value == 0 and field.name in _CAN_BE_ZERO
+            if not isinstance(value, str) and not is_off and not 0 < value <= _LARGEST:
+                least = "0 or a positive number" if field.name in _CAN_BE_ZERO else "a positive number"
+                expected = f"at most {_LARGEST}" if value > _LARGEST else least
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
 

@@ -72,6 +72,7 @@ _ADAMW_VALUES: _Values = {
     "beta2": (0.99, 0.999),
     "weight_decay": (0.01, 0.05, 0.1),
     "label_smoothing": (0.0, 0.05, 0.1),
+    "copy_all": (0.0, 0.5, 1.0),
 }
 _ADAMW_DEFAULTS: Mapping[str, Hyperparameter] = {
     "optimizer": "adamw",
@@ -80,6 +81,7 @@ _ADAMW_DEFAULTS: Mapping[str, Hyperparameter] = {
     "beta2": 0.99,
     "weight_decay": 0.05,
     "label_smoothing": 0.1,
+    "copy_all": 0.5,
 }
 """What a random root on small images learns fastest with; chosen on validation splits (docs/experiments.md)."""
 
@@ -132,7 +134,13 @@ def _convnet(name: str, summary: str, *, patch: int, images: tuple[int, ...], im
             structural=_STRUCTURE,
         ),
         training=TrainingConfig(
-            generations=3, children=2, batch_size=_BATCH, samples_cap=steps * _BATCH, min_steps=steps
+            generations=3,
+            children=2,
+            batch_size=_BATCH,
+            samples_cap=steps * _BATCH,
+            min_steps=steps,
+            probes=8,
+            probation=1,
         ),
     )
 

@@ -1,9 +1,10 @@
 from .holdings import Holdings
 from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod, plan_generation
-from .mutations import Preparation, candidates, mutate, rate
+from .mutations import Preparation, as_it_is, candidates, mutate, rate
 from .parents import sample_parent
 from .plan import ChildPlan, Member
 from .population import Population, ask, best, is_better, measured_as, rescored, start, tell
+from .probing import probed_weights, to_probe
 from .random_search import ask_random
 from .space import SearchSpace, neighbour
 from .state import SearchState, taken_in
@@ -23,6 +24,7 @@ __all__ = [
     "SearchSpace",
     "SearchState",
     "Structure",
+    "as_it_is",
     "ask",
     "ask_random",
     "best",
@@ -32,10 +34,12 @@ __all__ = [
     "mutate",
     "neighbour",
     "plan_generation",
+    "probed_weights",
     "rate",
     "rescored",
     "sample_parent",
     "start",
     "taken_in",
     "tell",
+    "to_probe",
 ]

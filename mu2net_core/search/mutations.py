@@ -17,10 +17,10 @@ from random import Random
 from mu2net_core.objects import Hyperparameter, Model, Mutation
 from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.space import MU, SearchSpace, neighbour
+from mu2net_core.search.space import COPY_ALL, MU, SearchSpace, neighbour
 from mu2net_core.search.structure import Structure
 
-__all__ = ["Preparation", "candidates", "clonable", "draw_preparation", "mutate", "rate"]
+__all__ = ["Preparation", "as_it_is", "candidates", "clonable", "draw_preparation", "mutate", "rate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +106,38 @@ def mutate(
         seed: stored in the plan for the engine's own draws.
     """
     draft = _Draft(parent.model, space, structure)
+    copied = _copied(parent.model, space, clonable(parent.model, structure, holdings), rng)
     for name in candidates(parent.model, space, structure, holdings):
-        if name in preparation.rates:
+        if name in preparation.rates or (copied is not None and name.startswith("clone:")):
             continue
         probability = _moved_rate(parent.model, name, space, rng)
         draft.set_rate(name, probability)
         if rng.random() < probability:
             draft.apply(name, rng)
+    for name in copied or ():
+        draft.apply(f"clone:{name}", rng)
     draft.prepare(preparation)
     return draft.plan(parent, seed)
+
+
+def as_it_is(parent: Member, space: SearchSpace, seed: int) -> ChildPlan:
+    """Returns a child of ``parent`` without mutations, of a task that has no model: examples prepared as by default."""
+    values = {**space.defaults, **parent.model.hyperparameters}
+    values |= {name: space.defaults[name] for name in space.shared & space.defaults.keys()}
+    return ChildPlan(
+        parent=parent,
+        clones=frozenset(),
+        hyperparameters=values,
+        mutation_rates=parent.model.mutation_rates,
+        mutations=(),
+        seed=seed,
+    )
+
+
+def _copied(parent: Model, space: SearchSpace, layers: tuple[str, ...], rng: Random) -> tuple[str, ...] | None:
+    """Returns all of ``layers``, if a child copies them all at once; None if chance decides on each."""
+    share = float(parent.hyperparameters.get(COPY_ALL, space.defaults.get(COPY_ALL, 0.0)))
+    return layers if share and rng.random() < share else None
 
 
 class _Draft:

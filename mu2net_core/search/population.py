@@ -12,13 +12,14 @@ from mu2net_core.objects import Model, Scorer, System
 from mu2net_core.scoring import rank_key, score
 from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.mutations import draw_preparation, mutate
-from mu2net_core.search.parents import sample_parent
+from mu2net_core.search.parents import sample_parent, usable
 from mu2net_core.search.plan import ChildPlan, Member
+from mu2net_core.search.probing import probed_weights
 from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
-__all__ = ["Population", "ask", "best", "is_better", "measured_as", "rescored", "scored_by", "start", "tell", "usable"]
+__all__ = ["Population", "ask", "best", "is_better", "measured_as", "rescored", "scored_by", "start", "tell"]
 
 QUALITY_ONLY = Scorer()
 
@@ -32,12 +33,14 @@ class Population:
         members: oldest first; retained models, then children that were kept.
         selections: by model id, how often it was selected in *this* iteration.
         past: former members that members descend from; no parents any more, but part of the lineage.
+        probed: by model id, the accuracy of a linear probe on what its layers make of the task's examples.
     """
 
     task: str
     members: tuple[Member, ...] = ()
     selections: Mapping[str, int] = field(default_factory=dict)
     past: tuple[Member, ...] = ()
+    probed: Mapping[str, float] = field(default_factory=dict)
 
 
 def start(system: System, task: str, scorer: Scorer = QUALITY_ONLY) -> Population:
@@ -87,12 +90,13 @@ def ask(
     past = system.heads[population.task].commit
     leader = best(population)
     preparation = draw_preparation(None if leader is None else leader.model, space, rng(seed, "preparation"))
+    weights = probed_weights((*others, *roots), population.probed)
     plans: list[ChildPlan] = []
     for child in range(num_children):
         draw = rng(seed, "child", child)
         members = {member.id: past.times_selected(member.id) for member in (*population.members, *others, *roots)}
         totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
-        parent = sample_parent(population.members, (*others, *roots), totals, draw)
+        parent = sample_parent(population.members, (*others, *roots), totals, draw, weights=weights)
         counts[parent.id] = counts.get(parent.id, 0) + 1
         plans.append(mutate(parent, space, structure, holdings, preparation, draw, derive_seed(seed, "train", child)))
     return tuple(plans), replace(population, selections=counts)
@@ -122,17 +126,6 @@ def is_better(model: Model, before: Model | None) -> bool:
     if model.validation_examples != before.validation_examples is not None:
         return True  # the one there was lost to others when it was measured on the examples of now
     return rank_key(model.score) > rank_key(scored_by(model.scorer, before).score)
-
-
-def usable(system: System, task: str) -> tuple[list[Member], list[Member]]:
-    """Returns the other tasks' models and the roots that ``task`` may use, each in a fixed order."""
-    others = [
-        Member(id=head.model_id, model=head.model)
-        for name, head in sorted(system.heads.items())
-        if name != task and head.model is not None and head.model_id is not None and system.may_use(task, head.model)
-    ]
-    roots = [Member(id=oid, model=model) for oid, model in sorted(system.roots.items()) if system.may_use(task, model)]
-    return others, roots
 
 
 def _past(alive: tuple[Member, ...], known: tuple[Member, ...]) -> tuple[Member, ...]:

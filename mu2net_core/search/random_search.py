@@ -9,9 +9,9 @@ from random import Random
 from mu2net_core.objects import Hyperparameter, Mutation, System
 from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.mutations import clonable
-from mu2net_core.search.parents import sample_parent
+from mu2net_core.search.parents import sample_parent, usable
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.population import Population, usable
+from mu2net_core.search.population import Population
 from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng

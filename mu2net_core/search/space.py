@@ -10,10 +10,13 @@ from random import Random
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["MU", "SearchSpace", "neighbour"]
+__all__ = ["COPY_ALL", "MU", "SearchSpace", "neighbour"]
 
 MU = "mu"
 """Name of the hyperparameter that every mutation probability starts from."""
+
+COPY_ALL = "copy_all"
+"""Name of the hyperparameter that says how often a child copies all layers at once, and not each by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,7 @@ def ours(folder: Path, uri: str, data: Path, sizes: dict[str, int], seed: int) -
 
 def floors(folder: Path, uri: str, data: Path, subject: Subject, budget: float, seed: int) -> tuple[float, Spent]:
     """Returns the recipe's test accuracy after ``budget`` seconds, and what the support vector machine spent."""
-    train, test, classes = _arrays(folder, uri, data, subject.side)
+    train, test, classes = arrays_of(folder, "task", uri, data, subject.side)
     recipe = accuracy_of_recipe(train, test, num_classes=classes, cpu_s=budget, shift=subject.shift, seed=seed)
     return recipe, spent(lambda: _svm(train, test))
 
@@ -110,12 +110,12 @@ def _svm(train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarra
     return float(machine.score(flat(test[0]), test[1]))
 
 
-def _arrays(folder: Path, uri: str, data: Path, side: int) -> tuple[Any, Any, int]:
-    """Returns the task's training and test examples as arrays, and the number of classes."""
+def arrays_of(folder: Path, name: str, uri: str, data: Path, side: int) -> tuple[Any, Any, int]:
+    """Returns a task's training and test examples as arrays, and the number of classes."""
     from mu2net_core.data import load_split
 
     repo = m.open(folder)
-    task = repo.show("task").task_object
+    task = repo.show(name).task_object
     place = {"data_dir": str(data / "tfds"), "uri": uri if uri.startswith(("folder:", "npz:")) else None}
     found = [load_split(task, split, shape=(side, side, 3), **place) for split in ("train", "test")]
     train, test = ((split.inputs, split.labels) for split in found)
@@ -130,13 +130,14 @@ def _row(subject: Subject, rounds: Sequence[Round]) -> Row:
     gap = 100 * (statistics.mean(ours_) - statistics.mean(recipe))
     return Row(
         case=f"test accuracy, {subject.name}, {len(rounds)} seed{'s' * (len(rounds) > 1)}",
-        floor=f"SVM {_spread(svm)} in {rounds[0].svm_s:.0f} s; recipe {_spread(recipe)} in as long",
-        ours=f"{_spread(ours_)} in {spent_s:.0f} s, {compiling_s:.0f} s of it compilations",
+        floor=f"SVM {spread(svm)} in {rounds[0].svm_s:.0f} s; recipe {spread(recipe)} in as long",
+        ours=f"{spread(ours_)} in {spent_s:.0f} s, {compiling_s:.0f} s of it compilations",
         ratio=f"{gap:+.1f} points",
         bar=f"≥ SVM + 1 point, recipe - 1{mark}",
     )
 
 
-def _spread(values: Sequence[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3f}{spread}"
+def spread(values: Sequence[float]) -> str:
+    """Returns mean and sample standard deviation."""
+    around = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{around}"

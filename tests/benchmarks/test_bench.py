@@ -26,6 +26,7 @@ ROWS = {
     "layouts": ("four children, vit-mini, together",),
     "agents": ("2 agents on 2 cores", "8 agents, 2 measured iterations each, replayed"),
     "quality": ("test accuracy, digits",),
+    "late": ("late task, digits",),
     "large": ("time per step of evolve", "memory of evolve"),
 }
 
@@ -37,7 +38,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 GROUPS = (  # libraries are imported once in each
     ("startup", "components", "pull", "push", "guards", "scale", "s3"),
-    ("stream", "evolve", "quality"),
+    ("stream", "evolve", "quality", "late"),
     ("frozen", "layouts", "agents", "large"),
 )
 

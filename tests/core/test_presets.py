@@ -186,6 +186,7 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
         ("evolve.population_cap", 0, r"evolve\.population_cap: expected a positive number"),
         ("evolve.children", 0, "expected a positive number, got 0"),
         ("evolve.children", -1, "expected a positive number, got -1"),
+        ("evolve.probes", -1, "expected 0 or a positive number, got -1"),
         ("evolve.children", 2.5, "expected a whole number, got 2.5"),
         ("evolve.children", True, "expected a whole number, got True"),
         ("evolve.clip_norm", "1", "expected a number, got '1'"),
@@ -213,6 +214,15 @@ def test_settings_of_other_sections_are_none_of_a_presets_business() -> None:
 def test_a_setting_that_cannot_be_right_is_refused(key: str, value: object, complaint: str) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         with_settings(MINI, {key: value})
+
+
+def test_the_papers_presets_probe_nothing_copy_layers_one_by_one_and_end_no_child_early() -> None:
+    for name, preset in PRESETS.items():
+        is_papers = name.startswith("vit")
+        on = (preset.training.probes, preset.training.probation, preset.space.defaults.get("copy_all", 0.0))
+        assert all(value == 0 if is_papers else value > 0 for value in on), name
+    off = with_settings(preset_named("convnet-8"), {"evolve.probes": 0, "evolve.probation": 0}).training
+    assert (off.probes, off.probation) == (0, 0)
 
 
 def test_training_needs_positive_numbers() -> None:

@@ -1,0 +1,161 @@
+"""What a task that joins a system late gets of what others have learned, against the plain recipe at the same cost.
+
+Others are evolved for one iteration each, then the late task for one. The recipe of ``floor_recipe`` is given as much
+processor time as the late task took, compilations not counted. Each round has another seed; the test split is looked
+at once, at the end.
+
+``MU2NET_LATE`` chooses late tasks by name, ``MU2NET_LATE_SOURCES`` those that are there before them (default: all the
+others), ``MU2NET_LATE_PRESET`` the preset, ``MU2NET_LATE_SETTINGS`` settings of the late iteration, ``KEY=VALUE ...``.
+``MU2NET_LATE_CACHE`` is a folder in which the systems of the others are kept, which take long to make.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from case_quality import arrays_of, spread
+from floor_recipe import accuracy_of_recipe
+from measure import Options, Row, Spent, apart, spent
+from quality_tasks import CHARACTERS, SUBJECTS, Subject
+
+import mu2net_core as m
+
+LATE = ("omniglot", "az", "emnist", "devanagari")
+SMALL = {"generations": 1, "children": 1, "validations": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """What came of a late task.
+
+    Attributes:
+        test: accuracy on the test split.
+        validation: on the validation split.
+        compiling_s: wall time of compilations.
+        given: the share of the gradient steps behind the model that each task gave.
+        line: what became of each child, in words.
+    """
+
+    test: float
+    validation: float
+    compiling_s: float
+    given: dict[str, float]
+    line: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Test accuracies of one seed: ours and the recipe's, and the processor seconds of training that either had."""
+
+    joined: Joined
+    recipe: float
+    training_s: float
+
+
+def measure(options: Options) -> list[Row]:
+    data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve()
+    if options.small or not data.is_dir():
+        digits = next(subject for subject in SUBJECTS if subject.name == "digits")
+        return [_row(digits, [_round(digits, (replace(digits, name="before"),), data, options, seed=0)])]
+    late = os.environ.get("MU2NET_LATE", " ".join(LATE)).split()
+    asked = os.environ.get("MU2NET_LATE_SOURCES", "").split()
+    rows = []
+    for subject in (one for one in CHARACTERS if one.name in late):
+        others = tuple(one for one in CHARACTERS if one != subject and (not asked or one.name in asked))
+        rows.append(_row(subject, [_round(subject, others, data, options, seed) for seed in range(options.pairs)]))
+    return rows
+
+
+def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Options, seed: int) -> Round:
+    preset = "vit-mini" if options.small else os.environ.get("MU2NET_LATE_PRESET", "convnet-32")
+    kept = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder))
+    system = kept / "-".join(["late", preset, str(seed), *(one.name for one in others)])
+    sizes = SMALL if options.small else {}
+    if not system.exists():
+        making = options.folder / "making"
+        apart(make_system, making, others, data, preset, sizes, seed, inline=options.small)
+        shutil.move(making, system)
+    folder = options.folder / f"{subject.name}-{seed}"
+    shutil.copytree(system, folder)
+    uri = subject.place(data, options.folder)
+    mine: Spent = apart(join, folder, uri, subject.name, data, sizes, seed, inline=options.small)
+    training_s = 0.2 if options.small else max(1.0, mine.cpu_s - mine.result.compiling_s)
+    recipe = apart(floor, folder, uri, data, subject, training_s, seed, inline=options.small)
+    return Round(joined=mine.result, recipe=recipe, training_s=training_s)
+
+
+def make_system(
+    folder: Path, others: Sequence[Subject], data: Path, preset: str, sizes: dict[str, int], seed: int
+) -> None:
+    """Makes a repository in which each of ``others`` had one iteration."""
+    os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
+    repo = m.init(folder, preset=preset, seed=seed)
+    for subject in others:
+        repo.add_task(subject.place(data, folder.parent), name=subject.name)
+        repo.evolve(tasks=[subject.name], iterations=1, seed=seed, **sizes)
+
+
+def join(folder: Path, uri: str, name: str, data: Path, sizes: dict[str, int], seed: int) -> Spent:
+    """Returns what the iteration of a late task spent and came to."""
+    os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
+    repo = m.open(folder)
+    for setting in os.environ.get("MU2NET_LATE_SETTINGS", "").split():
+        key, _, value = setting.partition("=")
+        repo.set_config(key, json.loads(value))
+    repo.add_task(uri, name=name)
+    compiled, line = list[float](), list[str]()
+
+    def note(event: m.Event) -> None:
+        if isinstance(event, m.Compiled):
+            compiled.append(event.wall_s)
+        if isinstance(event, m.CandidatesProbed):
+            found = ", ".join(f"{probe.task or 'root'} {probe.accuracy:.3f}" for probe in event.found)
+            line.append(f"probes: {found} in {event.wall_s:.1f} s")
+        if isinstance(event, m.GenerationFinished):
+            line.extend(_told(event.generation, child) for child in event.children)
+
+    measured = spent(lambda: repo.evolve(tasks=[name], iterations=1, seed=seed, on_event=note, **sizes))
+    head = repo.show(name)
+    joined = Joined(
+        test=repo.evaluate(name).accuracy,
+        validation=head.model.quality or 0.0,
+        compiling_s=sum(compiled),
+        given=dict(repo.ancestry(name).transfer.by_params),
+        line=tuple(line),
+    )
+    return replace(measured, result=joined)
+
+
+def _told(generation: int, child: m.ChildReport) -> str:
+    curve = " ".join(f"{quality:.3f}" for quality in child.curve)
+    changed = " ".join(one.name for one in child.mutations if not one.name.startswith("mu:"))
+    return f"{generation}.{child.child} of {child.parent_task or 'root'}: {curve} {child.outcome}; {changed}"
+
+
+def floor(folder: Path, uri: str, data: Path, subject: Subject, training_s: float, seed: int) -> float:
+    """Returns the recipe's test accuracy after ``training_s``."""
+    train, test, classes = arrays_of(folder, subject.name, uri, data, subject.side)
+    return accuracy_of_recipe(train, test, num_classes=classes, cpu_s=training_s, shift=subject.shift, seed=seed)
+
+
+def _row(subject: Subject, rounds: Sequence[Round]) -> Row:
+    ours, recipe = [one.joined.test for one in rounds], [one.recipe for one in rounds]
+    spent_s = statistics.mean(one.training_s for one in rounds)
+    gap = 100 * (statistics.mean(ours) - statistics.mean(recipe))
+    for number, one in enumerate(rounds):
+        print(f"{subject.name}, seed {number}: validation {one.joined.validation:.3f}, test {one.joined.test:.3f}")
+        print("\n".join(f"  {line}" for line in one.joined.line))
+    given = {name: share for one in rounds for name, share in one.joined.given.items()}
+    return Row(
+        case=f"late task, {subject.name}, {len(rounds)} seed{'s' * (len(rounds) > 1)}",
+        floor=f"recipe {spread(recipe)}",
+        ours=f"{spread(ours)} in {spent_s:.0f} s; layers of {', '.join(f'{n} {s:.0%}' for n, s in given.items())}",
+        ratio=f"{gap:+.1f} points",
+        bar="≥ +10 points" if subject.name == "omniglot" else "≥ +1 point below .97, ≥ -1 point",
+    )

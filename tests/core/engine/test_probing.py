@@ -1,0 +1,106 @@
+"""Probes of what candidates' layers make of a new task's examples, and when there are any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mu2net_core.engine.iteration import IterationState, run_iteration
+from mu2net_core.engine.probing import linear_probe, probed
+from mu2net_core.engine.workshop import Workshop
+from mu2net_core.events import CandidatesProbed, GenerationStarted
+from mu2net_core.objects import decode, encode
+from mu2net_core.search import Population, SearchState, start
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
+
+
+def probing(bench: Workbench, probes: int = 8) -> Workshop:
+    return bench.workshop("a", preset=replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, probes=probes)))
+
+
+def test_a_linear_probe_counts_whom_a_model_of_all_others_gives_its_label() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    features = rng.normal(size=(60, 5)) + 1.2 * np.eye(5)[labels]
+    right = 0
+    for left in range(60):
+        x = features - features.mean(axis=0)
+        others = np.arange(60) != left
+        gram = x.T @ x
+        penalty = 1e-2 * np.trace(gram) / 5 * np.eye(5)
+        targets = np.eye(3)[labels] - 1 / 3
+        weights = np.linalg.solve(x[others].T @ x[others] + penalty, x[others].T @ targets[others])
+        right += int((x[left] @ weights).argmax() == labels[left])
+    assert linear_probe(features, labels, 3) == pytest.approx(right / 60)
+    assert 0.5 < right / 60 < 1
+    assert linear_probe(np.ones((60, 5)), labels, 3) <= 0.5  # nothing to tell them by
+
+
+@pytest.fixture
+def joined(bench: Workbench):
+    """Returns a system of a root and another task's model, that a task without a model joins."""
+    root = bench.root()
+    state = state_of(SystemBuilder().root(root).task("b").build(), "b")
+    shop = bench.workshop("b")
+    (member, *_) = run(shop, SystemBuilder().root(root).task("b").build(), state).population.members
+    other = replace(member, model=replace(member.model, test_quality=0.5))
+    return root, other, SystemBuilder().root(root).task("a").task("b", other).build()
+
+
+def state_of(system, task: str = "a") -> IterationState:
+    return IterationState(
+        task=task,
+        task_id=f"task:{task}",
+        base="base",
+        snapshot="snapshot",
+        iteration=1,
+        seed=4,
+        generations=2,
+        children=2,
+        search=SearchState(population=start(system, task)),
+        started_at="2026-01-01T00:00:00.000000+00:00",
+    )
+
+
+def run(shop: Workshop, system, state: IterationState, *, on_event=lambda _event: None, saved=lambda _state: None):
+    return run_iteration(
+        state, shop, system=lambda _: system, record=lambda _: "snapshot", checkpoint=saved, on_event=on_event
+    )
+
+
+def test_candidates_are_probed_once_before_the_first_generation_of_a_task_without_a_model(
+    bench: Workbench, joined
+) -> None:
+    root, other, system = joined
+    events: list[object] = []
+    state = run(probing(bench), system, state_of(system), on_event=events.append)
+    (told,) = (event for event in events if isinstance(event, CandidatesProbed))
+    assert events.index(told) < next(i for i, event in enumerate(events) if isinstance(event, GenerationStarted))
+    assert {probe.model: probe.task for probe in told.found} == {root.id: None, other.id: "b"}
+    assert {probe.model: probe.accuracy for probe in told.found} == state.population.probed
+    assert all(0 <= accuracy <= 1 for accuracy in state.population.probed.values())
+    grown = SystemBuilder().root(root).task("a").task("b", other).build()
+    assert run(probing(bench, probes=0), grown, state_of(grown)).population.probed == {}
+    later = run(probing(bench), system, state_of(system, "b"))  # which has a model
+    assert later.population.probed == {}
+
+
+def test_the_same_seed_finds_the_same_and_what_goes_on_after_a_crash_ends_the_same(bench: Workbench, joined) -> None:
+    _, _, system = joined
+    saved: list[IterationState] = []
+    whole = run(probing(bench), system, state_of(system), saved=saved.append)
+    again = run(probing(bench), system, state_of(system))
+    assert again == whole
+    kept = decode(encode(saved[0]), IterationState, what="the state")
+    assert kept.population.probed == whole.population.probed != {}
+    assert run(probing(bench), system, kept) == whole
+
+
+def test_a_probe_sees_what_a_child_would_stand_on(bench: Workbench, joined) -> None:
+    root, other, system = joined
+    found = probed(probing(bench), Population(task="a"), system, seed=3)
+    assert set(found) == {root.id, other.id}
+    assert found[other.id] > 0.34  # three classes, and layers that have learned them from other images

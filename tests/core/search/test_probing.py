@@ -1,0 +1,65 @@
+"""Probing: which candidates are probed, and how what is found weighs where parents are sampled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from mu2net_core.search import Population, ask, probed_weights, sample_parent, to_probe
+from mu2net_core.search.space import SearchSpace
+from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+
+SPACE = SearchSpace(values={"mu": (0.1,)}, defaults={"mu": 0.1})
+
+
+def model(task: str | None):
+    refs = [sample_ref("block", *([task] if task else []))] + ([sample_ref("head", task)] if task else [])
+    return sample_member(task, refs, hyperparameters={"mu": 0.1})
+
+
+ROOT, OTHERS = model(None), {name: model(name) for name in ("b", "c", "d", "secret")}
+BUILDER = SystemBuilder().root(ROOT).task("new")
+for _name, _member in OTHERS.items():
+    BUILDER.task(_name, _member, readers=["secret"] if _name == "secret" else None)
+SYSTEM = BUILDER.build()
+READABLE = {ROOT.id, *(OTHERS[name].id for name in "bcd")}
+
+
+def test_whom_a_task_may_begin_from_is_probed_the_root_too_and_nobody_else() -> None:
+    found = [member.id for member in to_probe(SYSTEM, "new", most=8, seed=1)]
+    assert len(found) == len(set(found))
+    assert set(found) == READABLE
+
+
+def test_where_there_are_too_many_chance_decides_evenly_who_is_probed_and_the_seed_who_it_is() -> None:
+    found = Counter(member.id for seed in range(400) for member in to_probe(SYSTEM, "new", most=2, seed=seed))
+    assert set(found) == READABLE
+    assert all(abs(times - 200) <= 3 * 10 for times in found.values())  # three standard deviations
+    assert to_probe(SYSTEM, "new", most=2, seed=5) == to_probe(SYSTEM, "new", most=2, seed=5)
+
+
+def test_a_probe_worse_by_two_points_weighs_half_and_who_was_not_probed_as_much_as_the_others_on_average() -> None:
+    b, c, d = (OTHERS[name] for name in "bcd")
+    weights = probed_weights([b, c, d], {b.id: 0.5, c.id: 0.48, "gone": 0.9})
+    assert weights == pytest.approx({b.id: 1.0, c.id: 0.5, d.id: 0.75})
+    assert probed_weights([b, c], {}) == {b.id: 1.0, c.id: 1.0}
+
+
+def test_others_come_first_in_proportion_to_their_weights_and_all_of_them_can() -> None:
+    b, c, d = (OTHERS[name] for name in "bcd")
+    weights, draws = {b.id: 1.0, c.id: 0.5, d.id: 0.02}, 10_000
+    found = Counter(sample_parent([], [d, c, b], {}, Random(seed), weights=weights).id for seed in range(draws))
+    for oid, weight in weights.items():
+        share = weight / sum(weights.values())
+        assert abs(found[oid] - draws * share) <= 3 * (draws * share * (1 - share)) ** 0.5
+
+
+def test_a_new_tasks_children_begin_from_what_suits_it_rather_than_from_anything() -> None:
+    found = Counter[str]()
+    population = Population(task="new", probed=dict.fromkeys(READABLE, 0.1) | {OTHERS["c"].id: 0.5})
+    for seed in range(50):
+        plans, _ = ask(population, SYSTEM, SPACE, num_children=1, structure=SampleStructure(), seed=seed)
+        found[plans[0].parent.id] += 1
+    assert found[OTHERS["c"].id] == 50
