@@ -32,7 +32,7 @@ Packages that add something to mu2net use more: [Extending](extending.md) says w
 ```python
 import mu2net_core as m
 
-repo = m.init("my-system", preset="vit-mini")  # later: m.open("my-system")
+repo = m.init("my-system")  # later: m.open("my-system")
 repo.add_task("sklearn:digits")
 result = repo.evolve(seed=1, on_event=lambda event: print(type(event).__name__))
 print(result.iterations[0].test)

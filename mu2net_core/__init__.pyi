@@ -1,4 +1,5 @@
 from .api.evolving.evolve import EvolveResult
+from .api.evolving.plan_evolve import EvolvePlan, TaskPlan
 from .api.evolving.pushing import Pushed
 from .api.evolving.replay import ReplayReport
 from .api.facade import Repo, clone, doctor, init, open  # noqa: A004 - reads as mu2net_core.open
@@ -31,6 +32,7 @@ from .api.sharing.purge import PurgeReport
 from .api.sharing.remote import RemoteInfo
 from .api.sharing.tag import TagInfo
 from .api.signing.verify import VerifyReport
+from .api.tasks.choosing import Chosen
 from .api.tasks.reset import ResetResult
 from .errors import (
     AccessDeniedError,
@@ -80,6 +82,7 @@ __all__ = [
     "CandidatesProbed",
     "ChildFinished",
     "ChildReport",
+    "Chosen",
     "Compiled",
     "Compiling",
     "ConflictError",
@@ -92,6 +95,7 @@ __all__ = [
     "DoctorReport",
     "EvalResult",
     "Event",
+    "EvolvePlan",
     "EvolveResult",
     "Exchange",
     "Failure",
@@ -138,6 +142,7 @@ __all__ = [
     "StorageError",
     "TagInfo",
     "TaskInfo",
+    "TaskPlan",
     "Unreadable",
     "UnreadableError",
     "VerifyReport",

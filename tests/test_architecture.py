@@ -59,7 +59,7 @@ FLOORS: dict[str, dict[str, set[str]]] = {
         "models": {"settings", "machine", "iterations", "looking"},
         "signing": {"settings", "looking"},
         "sharing": {"settings", "iterations", "looking", "models", "signing"},
-        "tasks": {"settings", "looking", "signing"},
+        "tasks": {"settings", "looking", "models", "signing"},
         "evolving": {"settings", "machine", "iterations", "models", "signing", "sharing"},
         "upkeep": {"iterations", "sharing", "signing"},
         "setup": {"settings", "machine", "looking", "models", "sharing", "signing"},

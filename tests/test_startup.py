@@ -65,6 +65,10 @@ def test_help_imports_nothing_heavy(tmp_path: Path, args: str) -> None:
     assert heavy_imports(tmp_path, *args.split()) == "HEAVY"
 
 
+def test_a_repository_whose_roots_come_with_tasks_is_made_without_anything_heavy(tmp_path: Path) -> None:
+    assert heavy_imports(tmp_path, "init") == "HEAVY"
+
+
 @pytest.mark.parametrize(
     "args", ["log", "log digits -n 3", "status", "tasks", "leaderboard", "remote list", "config list", "tag"]
 )

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.parsing.completion import complete_any_task, complete_revision, complete_root
+from mu2net_cli.parsing.completion import complete_any_task, complete_preset, complete_revision, complete_root
 from mu2net_core.errors import InvalidInputError
 
 __all__ = [
     "FolderArgument",
     "JsonFlag",
     "OptionalTask",
+    "PresetOption",
     "ReadersOption",
     "RevisionArgument",
     "RootOption",
@@ -55,6 +56,15 @@ RootOption = Annotated[
         metavar="ROOT",
         help="random, a checkpoint's file or URL, augreg:Ti_16, S_16, B_16, L_16, or a Hugging Face or timm folder.",
         autocompletion=complete_root,
+    ),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="In a repository of auto: the preset, e.g. vit-ti3.",
+        autocompletion=complete_preset,
     ),
 ]
 RootSeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of a random root model.")]

@@ -31,7 +31,7 @@ class Verb:
 
 _TABLE = {
     "Start a system": {
-        "init": "Make a new repository with a root model.",
+        "init": "Make a new repository.",
         "clone": "Copy a repository from a folder or bucket.",
         "demo": "Run the whole main job on small real data.",
         "help": "Explain a verb, as --help after it does.",

@@ -58,6 +58,7 @@ def _check_task(task: Task) -> None:
     _counts("num_examples", (split.num_examples for split in task.splits.values()), least=1)
     _counts("slice", (part.stop for split in task.splits.values() for part in split.slices))
     _names("reader", task.access.readers or ())
+    _names("preset", [] if task.preset is None else [task.preset])
 
 
 def _check_input(given: Input) -> None:

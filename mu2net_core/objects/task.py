@@ -53,11 +53,12 @@ class Task:
         output: what comes out.
         metric: how quality, in [0, 1], is measured; which there are depends on the output.
         access: who may read what is learned from this task.
+        preset: what serves it where tasks have presets of their own (repositories of ``auto``); None elsewhere.
         needs: the oldest version of mu2net that knows all kinds and keys in it, if that is not the first one.
         unknown_keys: dotted names of keys that were there when it was read, and that this version does not know.
     """
 
-    OMITTED_IF_NONE: ClassVar[tuple[str, ...]] = ("needs",)
+    OMITTED_IF_NONE: ClassVar[tuple[str, ...]] = ("needs", "preset")
 
     format: int = FORMAT
     kind: Literal["task"] = "task"
@@ -69,6 +70,7 @@ class Task:
     output: Output
     metric: str
     access: AccessRule = PUBLIC
+    preset: str | None = None
     needs: str | None = None
     unknown_keys: tuple[str, ...] = ()
 

@@ -1,3 +1,4 @@
+from .auto import AUTO, AUTO_PRESETS, Choice, choose
 from .hyperparameters import HYPERPARAMETERS
 from .preset import Preset, TrainingConfig
 from .settings import (
@@ -13,12 +14,16 @@ from .shipped import PRESETS, PRESETS_ADDED, preset_named
 
 __all__ = [
     "ARCHITECTURE",
+    "AUTO",
+    "AUTO_PRESETS",
     "HYPERPARAMETERS",
     "PRESETS",
     "PRESETS_ADDED",
+    "Choice",
     "Preset",
     "TrainingConfig",
     "check_names",
+    "choose",
     "preset_choices",
     "preset_descriptions",
     "preset_keys",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mu2net_cli.main import main
+from mu2net_core.testing.building.tiny import tiny_presets
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(?P<mark><!-- not run: [^>]*-->\n)?```(?P<kind>console|python)\n(?P<code>.*?)```", re.DOTALL)
@@ -36,10 +37,12 @@ def run_console(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Makes every iteration as short as can be."""
     for name, value in {"GENERATIONS": "1", "CHILDREN": "1", "VALIDATIONS": "1"}.items():
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", value)
+    with tiny_presets():
+        yield
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/python.md"])

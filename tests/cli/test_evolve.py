@@ -68,6 +68,22 @@ def test_results_go_to_stdout_and_progress_to_stderr(run, trained_repo: Path) ->
     assert "Seed 5." in result.err
 
 
+def test_a_dry_run_says_what_would_be_done_and_at_what_cost(run, trained_repo: Path) -> None:
+    before = run("-C", trained_repo, "log", "--json").out
+    result = run("-C", trained_repo, "evolve", "--all", "--dry-run", *SMALL)
+    assert result.code == 0
+    task, child, parents, *_ = lines = result.out.splitlines()
+    assert task == "digits (preset vit-mini): 1 iteration of 1 generation of 1 child"
+    assert child.startswith("  each child 1 cycle of 34 steps of 32 examples (1078 in all): about ")
+    assert parents == "  children come from its own model, the root default"
+    assert lines[3].startswith("digits/parity (preset vit-mini)")
+    assert lines[5] == "  children come from its own model, the model of digits, the root default"
+    assert [line.split(" ")[0] for line in lines[6:]] == ["All", "Compiling"]
+    plan = run("-C", trained_repo, "evolve", "--task", "digits", "--dry-run", "--json", *SMALL).json()
+    assert (plan["tasks"][0]["task"], plan["left_out"]) == ("digits", {})
+    assert run("-C", trained_repo, "log", "--json").out == before
+
+
 def test_the_same_seed_gives_the_same_model_as_json_too(run, trained_repo: Path, tmp_path: Path) -> None:
     import shutil
 

@@ -24,6 +24,19 @@ def test_a_new_repository_has_a_root(run, tmp_path: Path) -> None:
     assert (status["preset"], list(status["roots"])) == ("vit-mini", ["default"])
 
 
+def test_by_default_a_new_repository_has_no_preset_or_root_until_a_task_brings_them(run) -> None:
+    result = run("init", "chars")
+    assert (result.code, "(preset auto: each task brings what it needs)" in result.out) == (0, True)
+    assert run("-C", "chars", "status", "--json").json()["roots"] == {}
+    first, chosen, root, *_ = run("-C", "chars", "add-task", "sklearn:digits").out.splitlines()
+    assert first.startswith("Added task digits")
+    assert chosen == "Preset convnet-8, a typical image has 8 x 8 pixels: a ConvNet for tiny images of 8x8."
+    assert root.startswith("It begins with a new root, convnet-8-")
+    *_, again = run("-C", "chars", "add-task", "sklearn:digits/parity").out.splitlines()
+    assert again.startswith("It begins with the root, and with layers of other tasks")
+    assert run("-C", "chars", "tasks", "--json").json()[0]["name"] == "digits"
+
+
 def test_the_current_folder_is_the_default(run, tmp_path: Path) -> None:
     assert run("-q", "init", "--preset", "vit-mini").out == ""
     assert (tmp_path / ".mu2net" / "config.toml").is_file()
@@ -41,7 +54,7 @@ def test_the_seed_decides_the_root(run) -> None:
     ("options", "code", "message"),
     [
         (["--preset", "vit-giant"], 3, "No preset 'vit-giant'"),
-        (["--root", "elsewhere.npz"], 3, "Expected 'random'"),
+        (["--preset", "vit-ti0", "--root", "elsewhere.npz"], 3, "Expected 'random'"),
         (["--seed", "many"], 2, "--seed"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mu2net_cli.parsing.options import JsonFlag, RootOption, RootSeedOption
+from mu2net_cli.parsing.options import JsonFlag, PresetOption, RootOption, RootSeedOption
 from mu2net_cli.printing.render import print_json, quantity, short
 from mu2net_cli.printing.transfers import transfer_progress
 from mu2net_cli.session import session_of
@@ -20,14 +20,15 @@ def add_root(
     *,
     root: RootOption = "random",
     seed: RootSeedOption = 0,
+    preset: PresetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a root model: one more beginning for first models.
 
-    It has the sizes of the repository's preset. A checkpoint comes once from where it is and is then kept in the
-    user's cache folder. A folder of Hugging Face or timm holds config.json and model.safetensors of a ViT, DeiT or
-    DINOv2; ORG/NAME is a model that Hugging Face's tools have in their cache. A root never changes, and goes along when
-    heads are pushed, pulled and cloned.
+    It has the sizes of the repository's preset; in one of the preset auto, of the one that --preset names. A checkpoint
+    comes once from where it is and is then kept in the user's cache folder. A folder of Hugging Face or timm holds
+    config.json and model.safetensors of a ViT, DeiT or DINOv2; ORG/NAME is a model that Hugging Face's tools have in
+    their cache. A root never changes, and goes along when heads are pushed, pulled and cloned.
 
     Example: mu2net add-root imagenet --root augreg:Ti_16
     """
@@ -36,7 +37,7 @@ def add_root(
     session = session_of(ctx)
     repo = session.repo()
     with transfer_progress(session) as watch:
-        result = add_root_api(repo, session.context, name, root=root, seed=seed, progress=watch)
+        result = add_root_api(repo, session.context, name, root=root, seed=seed, preset=preset, progress=watch)
     if as_json:
         print_json(result)
         return

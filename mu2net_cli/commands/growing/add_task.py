@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.parsing.options import JsonFlag, parse_readers
+from mu2net_cli.parsing.options import JsonFlag, PresetOption, parse_readers
 from mu2net_cli.printing.describe import access_text, output_text
-from mu2net_cli.printing.render import percent, print_json, short
+from mu2net_cli.printing.render import percent, print_json, quantity, short
 from mu2net_cli.session import session_of
 
 if TYPE_CHECKING:
+    from mu2net_core.api.tasks.choosing import Chosen
     from mu2net_core.objects import Head
 
 __all__ = ["add_task"]
@@ -41,13 +43,15 @@ def add_task(
         typer.Option("--range", metavar="LOW:HIGH", help="What is black and white in images of more than 8 bits."),
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
+    preset: PresetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a task: a data set the system shall learn.
 
     DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH, or
     sklearn:digits. Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed
-    takes up its last model again if its data, splits and readers are the same.
+    takes up its last model again if its data, splits and readers are the same. In a repository of the preset auto it
+    gets the preset that its data asks for, and that a root if there is none; --preset names another.
 
     Example: mu2net add-task cmaterdb/bangla --private
     """
@@ -56,6 +60,7 @@ def add_task(
 
     session = session_of(ctx)
     repo = session.repo()
+    choices: list[Chosen] = []
     head = add_task_api(
         repo,
         session.context,
@@ -71,7 +76,9 @@ def add_task(
         skip_stray=skip_stray,
         value_range=value_range,
         data_dir=str(session.path(data_dir)) if data_dir else None,
+        preset=preset,
         on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),
+        on_choice=choices.append,
     )
     if as_json:
         print_json(head)
@@ -81,9 +88,20 @@ def add_task(
     access = access_text(task.name, task.access.readers)
     output = output_text(task.output.kind, task.output.size)
     session.say(f"Added task {task.name} ({access}): {output}; {counts} examples of {task.source}")
+    for line in (line for chosen in choices for line in _choice(chosen)):
+        session.say(line)
     if head.commit.parents:
         session.say(_again(head, purged=was_purged(repo, head)))
     session.note(f"Next: mu2net evolve --task {shlex.quote(task.name)}")
+
+
+def _choice(chosen: Chosen) -> Iterator[str]:
+    """Yields which preset a task got and why, and where its first models come from."""
+    yield f"Preset {chosen.preset}, {chosen.why}: {chosen.summary[0].lower()}{chosen.summary[1:]}"
+    if chosen.root is None:
+        yield "It begins with the root, and with layers of other tasks, that this preset has here already"
+    else:
+        yield f"It begins with a new root, {chosen.root.name}: {quantity(chosen.root.num_params)} random parameters"
 
 
 def _again(head: Head, *, purged: bool) -> str:

@@ -18,6 +18,7 @@ from mu2net_core.errors import InvalidInputError, SearchError
 if TYPE_CHECKING:
     from mu2net_cli.watching.pushing import Pushes
     from mu2net_core.api.evolving.evolve import EvolveResult
+    from mu2net_core.api.iterations.options import EvolveOptions
     from mu2net_core.repo import Repository
 
 __all__ = ["evolve"]
@@ -53,6 +54,9 @@ def evolve(
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop what unfinished iterations of these tasks trained; begin anew.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, and what it would cost here.")
+    ] = False,
     profile: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a profile of JAX's work to DIR; for short runs.")
     ] = None,
@@ -65,7 +69,8 @@ def evolve(
     seed and settings that the iteration began with. Of several tasks those with an unfinished iteration go first, and
     it counts. It can be given more --generations; any other option that contradicts is refused, and nothing is dropped
     without --restart. When --budget is up, the iteration at hand ends with the best it has. docs/method.md says what
-    the lines of --events hold.
+    the lines of --events hold. --dry-run trains a few steps of one child of each preset to find out what they cost, and
+    throws them away.
 
     Example: mu2net evolve --all --iterations 2
     """
@@ -90,6 +95,9 @@ def evolve(
         push=push,
     )
     tasks, pushes = _chosen(repo, task or [], every=every), Pushes(session=session)
+    if dry_run:
+        _plan(session, repo, tasks, options, as_json=as_json)
+        return
     again = (*(["--push"] * push), *(["--events", str(events)] if events is not None else []))
     story = Story(session=session, repo=repo, tasks=tasks, restart=restart, options=again)
     try:
@@ -106,6 +114,22 @@ def evolve(
         if not as_json:
             pushes.tell()
     _conclude(session, result, pushes, as_json=as_json)
+
+
+def _plan(session: Session, repo: Repository, tasks: Sequence[str], options: EvolveOptions, *, as_json: bool) -> None:
+    """Prints what would be done."""
+    from mu2net_cli.printing.plans import plan_lines
+    from mu2net_cli.printing.text import print_lines
+    from mu2net_core.api.evolving.plan_evolve import plan_evolve
+
+    session.note("Training a few steps of one child of each preset, to see what they cost; nothing of it is kept ...")
+    plan = plan_evolve(repo, session.context, tasks, options)
+    if as_json:
+        print_json(plan)
+        return
+    print_lines(plan_lines(plan))
+    for task, reason in plan.left_out.items():
+        session.note(f"{task} would be left out: {reason}")
 
 
 def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str, ...]:

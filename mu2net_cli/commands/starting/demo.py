@@ -19,6 +19,10 @@ from mu2net_core.errors import AlreadyExistsError, InternalError
 __all__ = ["demo"]
 
 _TASKS = ("sklearn:digits", "sklearn:digits/parity", "sklearn:digits/five-or-more")
+_ONE_DEPTH = {"space.structural": "[]", "space.num_layers": "[2]"}
+"""Keeps models as deep as their root: those of another depth would need programs of their own."""
+_AMOUNT = ("--generations", "2", "--children", "2")
+"""Enough for these digits, and over in a minute."""
 _NUM_IMAGES = 20
 
 
@@ -32,7 +36,7 @@ def demo(
 
     Makes a system in a new folder (default: mu2net-demo), teaches it three tasks on scikit-learn's handwritten digits,
     one of them private, looks at it, pushes what is public to a second folder, clones that and compares predictions.
-    Every command is shown before it runs. It takes one to eight minutes, most of them for evolution.
+    Every command is shown before it runs. It takes a minute or two, most of it for evolution.
 
     Example: mu2net demo
     """
@@ -46,16 +50,19 @@ def demo(
 
 def _tour(shell: _Shell, seed: int) -> None:
     shell.remark(f"The demo lives in {shell.folder}; delete that folder when you are done.")
-    shell.remark("It takes one to eight minutes, most of them for evolution; a second time less, as programs are kept.")
+    shell.remark("It takes a minute or two, most of it for evolution; a second time less, as programs are kept.")
     shell.remark("A system, and three tasks on the same images of handwritten digits:")
-    shell.mu2net("init", "system", "--preset", "vit-mini", "--seed", str(seed))
+    shell.mu2net("init", "system")
     system = shell.cd("system")
     *public, private = _TASKS
     for uri in public:
         system.mu2net("add-task", uri)
     system.mu2net("add-task", private, "--private")
     system.remark("Evolution: each task may build on the layers that others trained, but none on the private one's.")
-    system.mu2net("evolve", "--all", "--iterations", "1", "--seed", str(seed))
+    system.remark("To be quick, there are few children, all of one depth, so that few programs have to be compiled:")
+    for setting, value in _ONE_DEPTH.items():
+        system.mu2net("config", "set", setting, value)
+    system.mu2net("evolve", "--all", *_AMOUNT, "--seed", str(seed))
     system.remark("What came out, what happened, and where each layer of a model comes from:")
     system.mu2net("leaderboard")
     system.mu2net("log", "--oneline")

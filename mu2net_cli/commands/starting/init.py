@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,11 +15,14 @@ from mu2net_cli.printing.render import print_json, quantity, short
 from mu2net_cli.printing.transfers import transfer_progress
 from mu2net_cli.session import session_of
 
+if TYPE_CHECKING:
+    from mu2net_core.api.setup.init import InitResult
+
 __all__ = ["init"]
 
 _PRESETS = (
-    "Model family and defaults: vit-mini, vit-ti0, vit-ti3, vit-b, vit-l, convnet-8, convnet-16, convnet-32, "
-    "convnet-64, convnet-128, or one of your own."
+    "auto: each task gets what its data asks for. Or a model family and defaults for all: vit-mini, vit-ti0, vit-ti3, "
+    "vit-b, vit-l, convnet-8, convnet-16, convnet-32, convnet-64, convnet-128, or one of your own."
 )
 
 
@@ -30,18 +33,20 @@ def init(
     preset: Annotated[
         str,
         typer.Option("--preset", metavar="NAME", help=_PRESETS, autocompletion=complete_preset),
-    ] = "vit-ti0",
+    ] = "auto",
     root: RootOption = "random",
     seed: RootSeedOption = 0,
     bare: Annotated[bool, typer.Option("--bare", help="Make a repository to share, with no working folder.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make a new repository with a root model.
+    """Make a new repository.
 
-    The root's numbers are random, or those of a public vision transformer: an AugReg checkpoint (.npz) of the preset's
-    width and patch size, of which the first blocks are taken and the positions fitted to the preset's images.
+    With the preset auto, roots come with tasks: add-task looks at the data, says which preset it chose, and makes its
+    root. With any other, all tasks have that, and its root is made now. The root's numbers are random, or those of a
+    public vision transformer: an AugReg checkpoint (.npz) of the preset's width and patch size, of which the first
+    blocks are taken and the positions fitted to the preset's images.
 
-    Example: mu2net init chars --preset vit-ti0
+    Example: mu2net init chars
     """
     from mu2net_core.api.setup.init import init as init_api
 
@@ -52,12 +57,7 @@ def init(
     if as_json:
         print_json(result)
         return
-    source = f" of {result.origin.source}" if result.origin is not None else ""
-    size = f"{result.num_components} components, {quantity(result.num_params)} parameters"
-    session.say(
-        f"Initialised an empty mu2net repository in {result.path} (preset {result.preset}, root "
-        f"{short(result.root_id)}{source}: {size})"
-    )
+    session.say(f"Initialised an empty mu2net repository in {result.path} ({_made(result)})")
     for remark in result.remarks:
         session.note(remark)
     if bare:
@@ -65,3 +65,12 @@ def init(
         return
     program = program_in(ctx.find_root().params.get("directory"), folder)
     session.note(f"Next: {program} add-task sklearn:digits  # or another: folder:PATH, npz:PATH, cmaterdb/bangla ...")
+
+
+def _made(result: InitResult) -> str:
+    """Returns the preset and the root of a new repository."""
+    if result.root_id is None:
+        return f"preset {result.preset}: each task brings what it needs"
+    source = f" of {result.origin.source}" if result.origin is not None else ""
+    size = f"{result.num_components} components, {quantity(result.num_params)} parameters"
+    return f"preset {result.preset}, root {short(result.root_id)}{source}: {size}"

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.events import Event
 from mu2net_core.objects import LARGEST_COUNT, Agent
-from mu2net_core.presets import Preset
 
 __all__ = ["AgentSpec"]
 
@@ -21,13 +20,11 @@ class AgentSpec:
         slot: its number among the agents of a working copy, from 0. Its children, its unfinished work and what it
             counts go by that alone, so that another process can take the slot over.
         tasks: that it improves, in order.
-        preset: with all settings in force for it: the method of the search, its space, the scorer.
         devices: those of this machine it computes on, by JAX's numbers; all of them if None.
     """
 
     slot: int = 0
     tasks: tuple[str, ...]
-    preset: Preset
     devices: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:

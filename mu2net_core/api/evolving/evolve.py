@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
@@ -20,6 +21,7 @@ from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
+from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.api.signing.signing import committer, signer_of
 from mu2net_core.engine import IterationState, run_iteration
@@ -32,17 +34,17 @@ from mu2net_core.errors import (
     SearchError,
 )
 from mu2net_core.events import Event, IterationDropped
-from mu2net_core.objects import LARGEST_COUNT, Head, System
+from mu2net_core.objects import LARGEST_COUNT, Head, System, Task
 from mu2net_core.presets import Preset, preset_values
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.search import Member, best
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["EvolveResult", "IterationResult", "evolve"]
+__all__ = ["ITS_OWN", "EvolveResult", "IterationResult", "check_tasks", "evolve"]
 
 _OPTIONS = frozenset({"evolve.generations", "evolve.children", "evolve.validations"})
 """What the first line about an iteration says anyway."""
-_ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
+ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
 """What is wrong with one task, its data or its model, and keeps no other from being improved."""
 _AS_SET = EvolveOptions()
 
@@ -60,12 +62,15 @@ class _Evolution:
     def out_of_time(self) -> bool:
         return self.deadline_s is not None and time.monotonic() >= self.deadline_s
 
+    def preset(self, task: Task) -> Preset:
+        """Returns what serves a task, with all settings in force now."""
+        return effective_preset(self.repo, self.context, self.asked.settings, task=task)
+
     def runner(self, preset: Preset) -> Runner:
         """Returns where iterations of ``preset`` are run: one that was interrupted keeps its own settings."""
         key = repr(preset)
         if key not in self._runners:
-            spec = replace(self.agent, preset=preset)
-            self._runners[key] = Runner.of(self.repo, self.context, spec, self.on_event)
+            self._runners[key] = Runner.of(self.repo, self.context, self.agent, preset, self.on_event)
         return self._runners[key]
 
 
@@ -103,9 +108,9 @@ def evolve(
     """
     deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
     pusher = Pusher.to_default(repo, context, on_push) if options.push else None
-    preset, system = effective_preset(repo, context, options.settings), load_system(repo)
-    _check(tasks, system)
-    agent = AgentSpec(slot=options.slot, tasks=tuple(tasks), preset=preset)
+    system = load_system(repo)
+    check_tasks(repo, tasks, system)
+    agent = AgentSpec(slot=options.slot, tasks=tuple(tasks))
     unfinished = {} if options.restart else unfinished_of(repo, context, system, agent.tasks, options)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = _Evolution(
@@ -116,7 +121,7 @@ def evolve(
         deadline_s=deadline_s,
         on_event=agent.telling(on_event if pusher is None else pusher.after(on_event)),
     )
-    run.runner(preset)  # settings that cannot be right show now
+    _check_settings(run, system)
     agenda = agenda_of(agent.tasks, options.iterations, unfinished)
     if (plan := queued(agenda, unfinished)) is not None:
         run.on_event(plan)
@@ -126,13 +131,21 @@ def evolve(
     return result if pusher is None else replace(result, pushes=tuple(pusher.pushed))
 
 
-def _check(tasks: Sequence[str], system: System) -> None:
+def check_tasks(repo: Repository, tasks: Sequence[str], system: System) -> None:
+    """Raises unless there are tasks, all of them known, and a root: NotFoundError, SearchError."""
     if not tasks:
         raise SearchError("There is no task to evolve.", hint="Add one: mu2net add-task sklearn:digits")
     for name in tasks:
         head_of(system, name)
-    if not system.roots:
+    if not system.roots and not is_auto(repo):
         raise SearchError("The repository has no root model to start from.", hint="Finish it: mu2net init")
+
+
+def _check_settings(run: _Evolution, system: System) -> None:
+    """Finds out now about settings that cannot be right; a task whose preset is not here says so in its turn."""
+    for name in run.agent.tasks:
+        with suppress(NotFoundError):
+            run.runner(run.preset(system.heads[name].task))
 
 
 def _run_all(run: _Evolution, agenda: Sequence[str], seed: int) -> EvolveResult:
@@ -142,7 +155,7 @@ def _run_all(run: _Evolution, agenda: Sequence[str], seed: int) -> EvolveResult:
         name = pending.pop(0)
         try:
             results.append(_iterate(run, name, seed))
-        except _ITS_OWN as exc:
+        except ITS_OWN as exc:
             failed[name] = exc
             pending = [other for other in pending if other != name]
             if pending or results:
@@ -159,9 +172,10 @@ def _iterate(run: _Evolution, name: str, seed: int) -> IterationResult:
         system = load_system(run.repo)
         head = head_of(system, name)
         left = _left(run, workspace, head)
-        runner = run.runner(left.preset or run.agent.preset)
+        runner = run.runner(left.preset or run.preset(head.task))
         view: View = Newest(repo=run.repo, task=name, usable=runner.parents.of)
         usable = runner.parents.of(system, name)  # what cannot go on says so before data is read
+        _check_root(runner, usable, name)
         state = left.state or _begin(run, runner, workspace, head, seed, usable, view.record(usable))
         workshop = runner.workshop(head, workspace)
         state = run_iteration(
@@ -177,6 +191,16 @@ def _iterate(run: _Evolution, name: str, seed: int) -> IterationResult:
         result = result_of(runner, state, head.task, outcome, time.perf_counter() - began)
     run.on_event(finished(result))
     return result
+
+
+def _check_root(runner: Runner, usable: System, task: str) -> None:
+    """Raises SearchError if there are roots, but none of the preset that serves ``task``."""
+    if not usable.roots and is_auto(runner.repo):
+        preset = runner.preset.name
+        raise SearchError(
+            f"There is no root model of the preset {preset} that {task} could start from.",
+            hint=f"Add one: mu2net add-root NAME --preset {preset}",
+        )
 
 
 def _publish(run: _Evolution, runner: Runner, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
@@ -225,9 +249,11 @@ def _left(run: _Evolution, workspace: Workspace, head: Head) -> Leftover:
     refuse(run.context, {name: left}, run.asked)
     if left.kind != "ready" or left.preset is None:
         return Leftover(kind="none")
-    own, now = preset_values(left.preset), preset_values(run.agent.preset)
+    own, now = preset_values(left.preset), preset_values(run.preset(head.task))
     other = [
-        f"{key} {own[key]} ({now[key]} now)" for key in sorted(own) if key not in _OPTIONS and own[key] != now[key]
+        f"{key} {own[key]} ({now[key]} now)"
+        for key in sorted(own.keys() & now.keys() - _OPTIONS)
+        if own[key] != now[key]
     ]
     if other:
         run.context.warn(f"{name} goes on with the settings it began with: {', '.join(other)}")

@@ -27,6 +27,7 @@ class ParentCheck:
         family: of its architecture.
         limits: of what is built.
         label_of: returns whose data trained a component, None if it is not here.
+        is_one_of_several: whether the system has models of other presets, too: that these are no parents is no news.
     """
 
     context: Context
@@ -34,6 +35,7 @@ class ParentCheck:
     family: ArchitectureFamily
     limits: Limits
     label_of: LabelOf
+    is_one_of_several: bool = False
     _reasons: dict[str, str | None] = field(default_factory=dict)
 
     def of(self, system: System, task: str) -> System:
@@ -62,10 +64,23 @@ class ParentCheck:
 
     def _is_fit(self, oid: str, model: Model, what: str, *, task: Task | None = None, warn: bool = True) -> bool:
         if oid not in self._reasons:
-            self._reasons[oid] = self._why_unfit(model, task)
-            if warn and self._reasons[oid] is not None:
+            foreign = self.is_one_of_several and self._is_foreign(model)
+            self._reasons[oid] = "it is of another preset" if foreign else self._why_unfit(model, task)
+            if warn and not foreign and self._reasons[oid] is not None:
                 self.context.warn(f"{what} is not used as a parent: {self._reasons[oid]}")
         return self._reasons[oid] is None
+
+    def _is_foreign(self, model: Model) -> bool:
+        """Returns whether a model is of another preset, and of other sizes than children of this one can have.
+
+        Presets that differ in their images alone have layers in common: a model for images of a size that both have.
+        """
+        mine, image, size = self.preset.architecture, "image", self.family.vocabulary.input
+        if model.architecture == mine:
+            return False
+        theirs = {**model.architecture.config, image: mine.config.get(image)}
+        alike = model.architecture.name == mine.name and theirs == {image: None, **mine.config}
+        return not alike or model.hyperparameters.get(size) not in self.preset.space.values.get(size, ())
 
     def _why_unfit(self, model: Model, task: Task | None) -> str | None:
         if (unknown := unknown_in(model)) is not None:

@@ -103,9 +103,9 @@ def replay(
     _check_present(repo, commit_id, commit)
     preset = recorded_preset(run.preset, run.settings)
     _check_amount(commit_id, run, preset)
-    agent = _agent(commit, preset)
+    agent = _agent(commit)
     tell = agent.telling(on_event)
-    runner = Runner.of(repo, context, agent, tell)
+    runner = Runner.of(repo, context, agent, preset, tell)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
         state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, agent), tell)
     keep_bounded(repo, context)
@@ -162,9 +162,9 @@ def _why_not(commit: Commit) -> str:
     return "it does not say how it was run"
 
 
-def _agent(commit: Commit, preset: Preset) -> AgentSpec:
+def _agent(commit: Commit) -> AgentSpec:
     """Returns the agent that takes the place of the one who made a commit."""
-    return AgentSpec(slot=0 if commit.agent is None else commit.agent.slot, tasks=(commit.task,), preset=preset)
+    return AgentSpec(slot=0 if commit.agent is None else commit.agent.slot, tasks=(commit.task,))
 
 
 def _check_present(repo: Repository, commit_id: str, commit: Commit) -> None:

@@ -15,6 +15,7 @@ from mu2net_core.api.machine.devices import devices_of
 from mu2net_core.api.machine.machine import num_cores, processor
 from mu2net_core.api.machine.runtime import prepare_jax, programs_of, provenance, split_at, task_data
 from mu2net_core.api.settings.buildable import check_buildable
+from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.settings.settings import effective_machine
 from mu2net_core.engine import ComponentPool, IterationState, LoadedModel, Measured, Programs, Workshop, measure
 from mu2net_core.events import Compiled, Compiling, Event
@@ -50,9 +51,10 @@ class Runner:
     provenance: Mapping[str, str]
 
     @classmethod
-    def of(cls, repo: Repository, context: Context, agent: AgentSpec, on_event: Callable[[Event], None]) -> Runner:
-        """Returns an agent's, in which nothing is compiled yet; ``on_event`` is told what is."""
-        preset = agent.preset
+    def of(
+        cls, repo: Repository, context: Context, agent: AgentSpec, preset: Preset, on_event: Callable[[Event], None]
+    ) -> Runner:
+        """Returns an agent's for tasks of ``preset``, nothing of it compiled yet; ``on_event`` is told what is."""
         METHODS.load(preset.training.method)  # what is not installed shows now
         SCORERS.load(preset.scorer.name)
         check_buildable(preset, repo.limits)
@@ -76,6 +78,7 @@ class Runner:
                 family=programs.family,
                 limits=repo.limits,
                 label_of=repo.objects.label,
+                is_one_of_several=is_auto(repo),
             ),
             provenance=provenance(programs, effective_machine(repo, context)),
         )

@@ -67,17 +67,18 @@ def open(path: Path | str | None = None) -> Repo:  # noqa: A001  reads as mu2net
 def init(
     folder: Path | str,
     *,
-    preset: str = "vit-ti0",
+    preset: str = "auto",
     root: str = "random",
     seed: int = 0,
     bare: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> Repo:
-    """Makes a repository with a root model, and returns it.
+    """Makes a repository, with a root model unless its preset is ``auto``, and returns it.
 
     Args:
         folder: made if it is not there.
-        preset: name of a preset, shipped or of the user's configuration.
+        preset: name of a preset, shipped or of the user's configuration; with ``auto`` each task gets its own, chosen
+            by its data, and brings the root it needs.
         root: ``random``, a checkpoint's path or URL, or a name such as ``augreg:Ti_16``.
         seed: of a random root.
         bare: put the repository into ``folder`` itself, as a bucket or shared folder has it.
@@ -87,7 +88,7 @@ def init(
         AlreadyExistsError: there is a repository with a root already; an interrupted ``init`` is finished instead.
         NotFoundError: no such preset or checkpoint.
         InvalidInputError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had, or does
-            not fit the preset.
+            not fit the preset; ``auto`` with a root or seed.
     """
     from mu2net_core.api.setup.init import init as make
 

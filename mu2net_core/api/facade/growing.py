@@ -10,10 +10,12 @@ from mu2net_core.api.quiet import ignore
 
 if TYPE_CHECKING:
     from mu2net_core.api.evolving.evolve import EvolveResult
+    from mu2net_core.api.evolving.plan_evolve import EvolvePlan
     from mu2net_core.api.evolving.pushing import Pushed
     from mu2net_core.api.evolving.replay import ReplayReport
     from mu2net_core.api.models.add_root import RootResult
     from mu2net_core.api.sharing.purge import PurgeReport
+    from mu2net_core.api.tasks.choosing import Chosen
     from mu2net_core.api.tasks.reset import ResetResult
     from mu2net_core.events import Event
     from mu2net_core.objects import Head
@@ -26,24 +28,32 @@ class Growing(RepoBase):
     """Grow it."""
 
     def add_root(
-        self, name: str, *, root: str = "random", seed: int = 0, progress: Callable[[Progress], None] | None = None
+        self,
+        name: str,
+        *,
+        root: str = "random",
+        seed: int = 0,
+        preset: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
     ) -> RootResult:
-        """Adds a root model of the repository's preset: one more beginning for first models.
+        """Adds a root model: one more beginning for first models.
 
         Args:
             name: of the root.
             root: ``random``, a checkpoint's path or URL, or a name such as ``augreg:Ti_16``.
             seed: of a random root.
+            preset: of the root, in a repository of ``auto``; in any other it is the repository's.
             progress: told how far the transfer of a checkpoint is.
 
         Raises:
             AlreadyExistsError: there is a root of that name, or the same root under another name.
-            InvalidInputError: the name cannot be one or is taken, or the checkpoint does not fit the preset.
+            InvalidInputError: the name cannot be one or is taken, the checkpoint does not fit the preset, or a preset
+                is named where there is one, or none where there are several.
             NotFoundError, CorruptObjectError, StorageError, AccessDeniedError: the checkpoint cannot be had.
         """
         from mu2net_core.api.models.add_root import add_root
 
-        return add_root(self.repository, self.context, name, root=root, seed=seed, progress=progress)
+        return add_root(self.repository, self.context, name, root=root, seed=seed, preset=preset, progress=progress)
 
     def add_task(
         self,
@@ -60,9 +70,13 @@ class Growing(RepoBase):
         skip_stray: bool = False,
         value_range: str | None = None,
         data_dir: str | None = None,
-        on_skipped: Callable[[str], None] | None = None,
+        preset: str | None = None,
+        on_skipped: Callable[[str], None] = ignore,
+        on_choice: Callable[[Chosen], None] = ignore,
     ) -> Head:
         """Adds a data set as a task and returns its head; a removed task that is the same takes up its last model.
+
+        In a repository of ``auto`` the task gets a preset, and that a root if it has none.
 
         Args:
             uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``.
@@ -77,12 +91,14 @@ class Growing(RepoBase):
             skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
             value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
             data_dir: where prepared catalogue data lies.
+            preset: that serves the task, in a repository of ``auto``; None lets its data say.
             on_skipped: called with the name of each broken image left out.
+            on_choice: told which preset the task got in a repository of ``auto``, and why.
 
         Raises:
             AlreadyExistsError: there is a task of that name.
             InvalidInputError: a name, split or option that cannot be right.
-            NotFoundError: no such data set.
+            NotFoundError: no such data set, or preset.
             DataError: the data cannot be used as it is.
         """
         from mu2net_core.api.tasks.add_task import add_task
@@ -102,7 +118,9 @@ class Growing(RepoBase):
             skip_stray=skip_stray,
             value_range=value_range,
             data_dir=data_dir,
+            preset=preset,
             on_skipped=on_skipped,
+            on_choice=on_choice,
         )
 
     def remove_task(self, task: str, *, dry_run: bool = False) -> Head:
@@ -215,6 +233,51 @@ class Growing(RepoBase):
         )
         names = [info.name for info in every(self.repository)] if tasks is None else tasks
         return evolve(self.repository, self.context, names, options, on_event=on_event, on_push=on_push)
+
+    def plan_evolve(
+        self,
+        tasks: Sequence[str] | None = None,
+        *,
+        iterations: int = 1,
+        generations: int | None = None,
+        children: int | None = None,
+        validations: int | None = None,
+        restart: bool = False,
+        on_event: Callable[[Event], None] = ignore,
+    ) -> EvolvePlan:
+        """Returns what ``evolve`` would do, and about what it would cost on this machine; changes nothing.
+
+        Of each preset that serves one of the tasks a few steps of one child are trained, and thrown away.
+
+        Args:
+            tasks: names; all tasks if None.
+            iterations: per task.
+            generations: per iteration; the repository's setting if None.
+            children: per generation; likewise.
+            validations: training cycles per child; likewise.
+            restart: whether interrupted iterations of ``tasks`` would begin anew.
+            on_event: told of what happens meanwhile.
+
+        Raises:
+            NotFoundError: no such task.
+            InvalidInputError: a number or setting that cannot be right.
+            SearchError: no task at all, or no root.
+            ConflictError: an interrupted iteration cannot go on as asked.
+            DataError, CorruptObjectError: nothing can be done for any of the tasks.
+        """
+        from mu2net_core.api.evolving.plan_evolve import plan_evolve
+        from mu2net_core.api.iterations.options import EvolveOptions
+        from mu2net_core.api.looking.tasks import tasks as every
+
+        options = EvolveOptions(
+            iterations=iterations,
+            generations=generations,
+            children=children,
+            validations=validations,
+            restart=restart,
+        )
+        names = [info.name for info in every(self.repository)] if tasks is None else tasks
+        return plan_evolve(self.repository, self.context, names, options, on_event=on_event)
 
     def replay(self, revision: str, *, on_event: Callable[[Event], None] = ignore) -> ReplayReport:
         """Does the iteration of a commit again and says whether the same comes out; changes nothing.

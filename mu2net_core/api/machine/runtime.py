@@ -42,6 +42,7 @@ __all__ = [
     "provenance",
     "resident_bytes_of",
     "split_at",
+    "stored_bytes",
     "task_data",
 ]
 
@@ -175,8 +176,7 @@ def programs_of(
     specs = family.layers(preset.architecture.config, {**preset.space.defaults, **ends}, num_outputs=1)
     numbers = sum(num_params(family, spec) for spec in specs)
     batch = min(preset.training.batch_size, preset.training.samples_cap)
-    remembered = 2 if "adamw" in preset.space.values.get("optimizer", ()) else 1
-    child_bytes = 4 * ((2 + remembered) * numbers + batch * len(specs) * family.activations(specs))
+    child_bytes = 4 * ((2 + _remembered(preset)) * numbers + batch * len(specs) * family.activations(specs))
     layout = choose_layout(
         machine.strategy,
         child_bytes=child_bytes,
@@ -186,6 +186,18 @@ def programs_of(
     )
     meter = Meter(memory_bytes=lambda: used_bytes(devices[0]))
     return Programs(family=family, on_compile=on_compile, layout=layout, precision=precision, meter=meter)
+
+
+def stored_bytes(preset: Preset, num_outputs: int) -> int:
+    """Returns how much a model of the root's depth takes on the disk at most: all of it trained, optimizer included."""
+    family = family_named(preset.architecture.name)
+    specs = family.layers(preset.architecture.config, preset.space.defaults, num_outputs)
+    return 4 * (1 + _remembered(preset)) * sum(num_params(family, spec) for spec in specs)
+
+
+def _remembered(preset: Preset) -> int:
+    """Returns how many numbers an optimizer keeps of each parameter, at most."""
+    return 2 if "adamw" in preset.space.values.get("optimizer", ()) else 1
 
 
 def _precision_of(device: jax.Device) -> Precision:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.settings.serving import presets_of
+from mu2net_core.api.settings.settings import method_keys
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
-from mu2net_core.presets import ARCHITECTURE, Preset, preset_keys, preset_named, with_settings
+from mu2net_core.presets import ARCHITECTURE, Preset, with_settings
 from mu2net_core.repo import Config
 from mu2net_core.repo.core import Value
 
@@ -45,18 +47,20 @@ def fitting_settings(config: Config, context: Context, limits: Limits = LIMITS) 
     Raises:
         NotFoundError: the preset is unknown here.
     """
-    preset, known = preset_named(config.preset), dict[str, Value]()
+    presets, known = presets_of(config.preset), dict[str, Value]()
+    keys = method_keys(*presets)
     for key, value in sorted(config.shared_settings.items()):
-        reason = "it is unknown here" if key not in preset_keys(preset) else _why_too_large(key, value, limits)
+        reason = "it is unknown here" if key not in keys else _why_too_large(key, value, limits)
         if reason is None:
             known[key] = value
         else:
             context.warn(f"left out the setting {key} of that repository: {reason}")
     try:
-        with_settings(preset, known)
+        for preset in presets:
+            with_settings(preset, known)
     except InvalidInputError as exc:
         sizes = {key: value for key, value in known.items() if key.startswith(ARCHITECTURE)}
-        known = sizes if _fits(preset, sizes) else {}
+        known = sizes if all(_fits(preset, sizes) for preset in presets) else {}
         left = "all settings of that repository" + (f" but {', '.join(known)}" if known else "")
         context.warn(f"left out {left}: {exc.message}")
     return replace(config, settings=known)

@@ -9,6 +9,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.presets import (
     ARCHITECTURE,
+    AUTO,
     PRESETS,
     PRESETS_ADDED,
     Preset,
@@ -28,7 +29,7 @@ _IMAGE, _PATCH = f"{ARCHITECTURE}image", f"{ARCHITECTURE}patch"
 
 def preset_names(context: Context) -> tuple[str, ...]:
     """Returns the names of all presets, sorted; the user's own among them."""
-    return tuple(sorted({*PRESETS, *PRESETS_ADDED.names(), *_own(context)}))
+    return tuple(sorted({AUTO, *PRESETS, *PRESETS_ADDED.names(), *_own(context)}))
 
 
 def chosen_preset(name: str, context: Context) -> tuple[Preset, Mapping[str, Value]]:
@@ -56,7 +57,7 @@ def _own(context: Context) -> Mapping[str, Any]:
 
 
 def _expanded(name: str, entry: object) -> tuple[Preset, Mapping[str, Value]]:
-    if name in PRESETS:
+    if name == AUTO or name in PRESETS:
         raise InvalidInputError("a preset that comes with mu2net has this name.", hint="Call yours something else.")
     if not isinstance(entry, Mapping):
         raise InvalidInputError(f"expected a table, got {str(entry)[:80]!r}.")

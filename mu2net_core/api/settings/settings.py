@@ -9,15 +9,16 @@ from typing import Any
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings.origins import ALL_VALUES, blaming, origin_text
 from mu2net_core.api.settings.own import COMMIT_HOST, FOLLOW_PURGES, check_own, own_defaults, own_descriptions
+from mu2net_core.api.settings.serving import preset_of, presets_in
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import MachineConfig
+from mu2net_core.objects import MachineConfig, Task
 from mu2net_core.presets import (
     ARCHITECTURE,
     Preset,
     check_names,
     preset_descriptions,
     preset_keys,
-    preset_named,
+    preset_values,
     with_settings,
 )
 from mu2net_core.repo import Layers, Repository, Setting
@@ -25,6 +26,7 @@ from mu2net_core.repo.core import DATA, Value, environment_name, read_user_confi
 from mu2net_core.repo.history import near
 
 __all__ = [
+    "default_values",
     "effective_follow_purges",
     "effective_host",
     "effective_machine",
@@ -32,6 +34,7 @@ __all__ = [
     "effective_preset",
     "known_keys",
     "layers_of",
+    "method_keys",
     "preset_in_force",
     "setting_descriptions",
     "unknown_setting",
@@ -42,33 +45,61 @@ _NO_SETTINGS = {"MU2NET_CACHE_DIR"}
 """Variables that are read apart from settings, though they are called like some."""
 
 _PRESET_TEXT = "what the repository was made from: the family and sizes of its models, and all defaults"
+_DIFFERS = "as each task's preset has it"
 
 
-def known_keys(preset: Preset) -> tuple[str, ...]:
-    """Returns every setting that a repository of ``preset`` can have, sorted."""
-    return tuple(sorted((*preset_keys(preset), *own_defaults())))
+def method_keys(*presets: Preset) -> frozenset[str]:
+    """Returns every setting that overrides something of ``presets``, those that the tasks of a repository have.
+
+    Where each has its own, the sizes of models are no setting: a preset's roots are the same in every copy.
+    """
+    keys = {key for preset in presets for key in preset_keys(preset)}
+    return frozenset(key for key in keys if len(presets) == 1 or not key.startswith(ARCHITECTURE))
 
 
-def setting_descriptions(preset: Preset) -> dict[str, str]:
-    """Returns what each setting of a repository of ``preset`` is, in a line, by key; sorted."""
-    texts = preset_descriptions(preset) | own_descriptions() | {"preset": _PRESET_TEXT}
-    return dict(sorted(texts.items()))
+def known_keys(*presets: Preset) -> tuple[str, ...]:
+    """Returns every setting that a repository whose tasks have ``presets`` can have, sorted."""
+    return tuple(sorted({*method_keys(*presets), *own_defaults()}))
 
 
-def unknown_setting(key: str, preset: Preset) -> NotFoundError:
+def default_values(*presets: Preset) -> dict[str, Value]:
+    """Returns what each setting is where nobody sets it, by key; where presets differ, words that say so."""
+    values, found = [preset_values(preset) for preset in presets], dict[str, Value]()
+    for key in method_keys(*presets):
+        first, *others = [own[key] for own in values if key in own]
+        found[key] = first if all(repr(other) == repr(first) for other in others) else _DIFFERS
+    return found | own_defaults()
+
+
+def setting_descriptions(*presets: Preset) -> dict[str, str]:
+    """Returns what each setting of a repository whose tasks have ``presets`` is, in a line, by key; sorted."""
+    known, texts = method_keys(*presets), dict[str, str]()
+    for preset in presets:
+        texts |= {key: text for key, text in preset_descriptions(preset).items() if key in known}
+    return dict(sorted((texts | own_descriptions() | {"preset": _PRESET_TEXT}).items()))
+
+
+def unknown_setting(key: str, *presets: Preset) -> NotFoundError:
     """Returns the error that says there is no such setting, and what is called like it."""
-    return NotFoundError(f"There is no setting {key!r}.", hint=near(key, known_keys(preset), "mu2net config list"))
+    return NotFoundError(f"There is no setting {key!r}.", hint=near(key, known_keys(*presets), "mu2net config list"))
 
 
-def effective_preset(repo: Repository, context: Context, options: Mapping[str, Any] | None = None) -> Preset:
-    """Returns the repository's preset under option > environment > repository > user settings.
+def effective_preset(
+    repo: Repository, context: Context, options: Mapping[str, Any] | None = None, *, task: Task | None = None
+) -> Preset:
+    """Returns the preset that serves ``task`` under option > environment > repository > user settings.
 
     Args:
-        repo: whose preset it is.
+        repo: whose preset it is, or whose tasks have presets of their own.
         context: for the environment and the user's configuration.
         options: by setting key; None values are left out.
+        task: any, where all have the repository's preset.
+
+    Raises:
+        NotFoundError: there is no such preset here.
+        InvalidInputError: a value is of the wrong type or range; the message says where it was set.
     """
-    return preset_in_force(preset_named(repo.config.preset), repo.config.settings, context, options)
+    return preset_in_force(preset_of(repo, task), repo.config.settings, context, options)
 
 
 def preset_in_force(
@@ -163,7 +194,7 @@ def unknown_settings(repo: Repository, context: Context) -> tuple[str, ...]:
 
     Looked at are environment variables, the repository's ``config.toml`` and the user's own.
     """
-    keys = known_keys(preset_named(repo.config.preset))
+    keys = known_keys(*presets_in(repo))
     known = tuple(sorted(environment_name(key) for key in keys if not key.startswith(ARCHITECTURE)))
     sections = tuple({f"{environment_name(key.partition('.')[0])}_" for key in keys})
     variables = sorted(set(context.environ) - _NO_SETTINGS)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.settings.own import COMMIT_HOST, own_defaults
+from mu2net_core.api.settings.own import COMMIT_HOST
+from mu2net_core.api.settings.serving import presets_in
 from mu2net_core.api.settings.settings import (
+    default_values,
     known_keys,
     layers_of,
     setting_descriptions,
@@ -15,7 +17,7 @@ from mu2net_core.api.settings.settings import (
 from mu2net_core.api.setup.setting_checks import check_not_chosen_once, check_value, placed
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import MACHINE_PREFIX, MachineConfig
-from mu2net_core.presets import preset_choices, preset_named, preset_values
+from mu2net_core.presets import preset_choices
 from mu2net_core.redaction import looks_secret, shown
 from mu2net_core.repo import Layers, Repository, Setting
 from mu2net_core.repo.core import DATA, Origin, Value, parse_value
@@ -55,7 +57,7 @@ def get(repo: Repository, context: Context, key: str) -> Setting:
         return Setting(key=key, value=repo.config.preset, origin="repository")
     found = _layers(repo, context).get(key)
     if found is None:
-        raise unknown_setting(key, preset_named(repo.config.preset))
+        raise unknown_setting(key, *presets_in(repo))
     return replace(found, value=_shown(found.value))
 
 
@@ -65,7 +67,7 @@ def list_(repo: Repository, context: Context, prefix: str = "") -> tuple[Describ
     Raises:
         NotFoundError: there are none.
     """
-    texts = setting_descriptions(preset_named(repo.config.preset))
+    texts = setting_descriptions(*presets_in(repo))
     found = sorted((get(repo, context, "preset"), *_layers(repo, context).all()), key=lambda setting: setting.key)
     chosen = tuple(
         DescribedSetting(
@@ -82,7 +84,7 @@ def list_(repo: Repository, context: Context, prefix: str = "") -> tuple[Describ
 
 def settable(repo: Repository) -> tuple[str, ...]:
     """Returns the keys that ``set_`` takes, sorted."""
-    keys = (*known_keys(preset_named(repo.config.preset)), *(f"{DATA}{task}" for task in repo.refs.tasks()))
+    keys = (*known_keys(*presets_in(repo)), *(f"{DATA}{task}" for task in repo.refs.tasks()))
     return tuple(sorted(key for key in keys if not key.startswith("architecture.")))
 
 
@@ -125,7 +127,7 @@ def unset(repo: Repository, context: Context, key: str) -> Setting | None:
 
 
 def _layers(repo: Repository, context: Context) -> Layers:
-    defaults = preset_values(preset_named(repo.config.preset)) | own_defaults() | {COMMIT_HOST: context.host}
+    defaults = default_values(*presets_in(repo)) | {COMMIT_HOST: context.host}
     return layers_of(repo.config.settings, context, defaults=defaults)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,17 +10,18 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.looking.names import task_head
 from mu2net_core.api.settings.origins import blaming
 from mu2net_core.api.settings.own import ALONE, SIGN_KEY, check_own, own_defaults
+from mu2net_core.api.settings.serving import is_auto, presets_in
 from mu2net_core.api.settings.settings import (
-    effective_preset,
     known_keys,
     layers_of,
+    preset_in_force,
     unknown_setting,
 )
 from mu2net_core.api.signing.keys import read_allowed_keys
 from mu2net_core.api.signing.signing import read_signer
 from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.objects import LIMITS_PREFIX, Limits
-from mu2net_core.presets import ARCHITECTURE, Preset, check_names, preset_named, with_settings
+from mu2net_core.presets import ARCHITECTURE, Preset, check_names, with_settings
 from mu2net_core.repo import Repository, Setting
 from mu2net_core.repo.core import DATA, Value
 
@@ -54,18 +55,18 @@ def check_value(repo: Repository, context: Context, key: str, value: Value) -> N
         NotFoundError: there is no such setting, task or file.
         InvalidInputError: the value is of the wrong type or range, or names nothing that is there.
     """
-    preset = preset_named(repo.config.preset)
+    presets = presets_in(repo)
     check_not_chosen_once(key)
     if key.startswith(DATA):
         _check_data(repo, context, key, value)
-    elif key not in known_keys(preset):
-        raise unknown_setting(key, preset)
+    elif key not in known_keys(*presets):
+        raise unknown_setting(key, *presets)
     elif key in own_defaults():
         check_own(key, value)
         if _names_file(key):
             _check_file(repo, context, key, value)
     else:
-        _check_fits(preset, repo.config.settings, repo.limits, key, value)
+        _check_fits_all(repo, presets, key, value)
 
 
 def wrong_settings(repo: Repository, context: Context) -> tuple[str, ...]:
@@ -76,9 +77,11 @@ def wrong_settings(repo: Repository, context: Context) -> tuple[str, ...]:
     layers = layers_of(repo.config.settings, context)
     others = [key for key in own_defaults() if not key.startswith(LIMITS_PREFIX)]  # those were read to open it
     found = [setting for key in others if (setting := layers.get(key)) is not None]
-    checks: list[Callable[[], object]] = [lambda: effective_preset(repo, context)]
+    checks: list[Callable[[], object]] = [
+        partial(preset_in_force, preset, repo.config.settings, context) for preset in presets_in(repo)
+    ]
     checks += [partial(blaming, [setting], context, partial(_look, repo)) for setting in found]
-    return tuple(filter(None, map(_complaint, checks)))
+    return tuple(dict.fromkeys(filter(None, map(_complaint, checks))))
 
 
 def _look(repo: Repository, setting: Setting) -> None:
@@ -98,6 +101,19 @@ def _complaint(check: Callable[[], object]) -> str | None:
     except Mu2netError as exc:
         return exc.message
     return None
+
+
+def _check_fits_all(repo: Repository, presets: Sequence[Preset], key: str, value: Value) -> None:
+    """Checks a value with every preset that serves a task here."""
+    for preset in presets:
+        try:
+            _check_fits(preset, repo.config.settings, repo.limits, key, value)
+        except InvalidInputError as exc:
+            if not is_auto(repo):
+                raise
+            names = ", ".join(one.name for one in presets)
+            hint = f"It is for the tasks of every preset here ({names}): choose one that fits all."
+            raise InvalidInputError(f"{exc.message} So it does not fit the preset {preset.name}.", hint=hint) from exc
 
 
 def _check_fits(preset: Preset, settings: Mapping[str, Value], limits: Limits, key: str, value: Value) -> None:

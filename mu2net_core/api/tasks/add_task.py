@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.signing.signing import committer, put_commit
+from mu2net_core.api.tasks.choosing import Chosen, chosen_for, with_root
 from mu2net_core.api.tasks.remarks import remarks
 from mu2net_core.data import (
     RANGE,
@@ -46,13 +48,15 @@ def add_task(
     skip_stray: bool = False,
     value_range: str | None = None,
     data_dir: str | None = None,
-    on_skipped: Callable[[str], None] | None = None,
+    preset: str | None = None,
+    on_skipped: Callable[[str], None] = ignore,
+    on_choice: Callable[[Chosen], None] = ignore,
 ) -> Head:
     """Adds a task and returns its head.
 
     Where the data lies on this machine is noted in this machine's settings; of a path the task has the last part only.
     It has no model yet, unless the task was removed and is the same again (data, splits, options, readers): then the
-    last model it had before is taken up.
+    last model it had before is taken up. In a repository of ``auto`` it gets a preset of its own, and that a root.
 
     Args:
         repo: where to add it.
@@ -69,12 +73,14 @@ def add_task(
         skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
         value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
         data_dir: where prepared catalogue data lies.
+        preset: that serves the task, in a repository of ``auto``; None lets its data say.
         on_skipped: called with the name of each broken image left out.
+        on_choice: told which preset the task got, and why, in a repository of ``auto``.
 
     Raises:
         AlreadyExistsError: there is a task of that name.
         InvalidInputError: a name, split or option that cannot be right, or a URI with a password or key in it.
-        NotFoundError: no such data set.
+        NotFoundError: no such data set, or preset.
         DataError: the data cannot be used as it is.
     """
     check_no_secret_in_uri(uri)
@@ -101,13 +107,15 @@ def add_task(
         if split_uri(given)[0] == "tfds":
             raise mistyped(given, context.cwd, exc) from exc
         raise
-    if on_skipped is not None:
-        for skipped in described.skipped:
-            on_skipped(skipped)
-    place = described.task.source
-    task = replace(described.task, source=shared_uri(place))
-    for remark in (*described.notes, *remarks(repo, context, given, described)):
+    for skipped in described.skipped:
+        on_skipped(skipped)
+    place, choice = described.task.source, chosen_for(repo, described, preset)
+    task = replace(described.task, source=shared_uri(place), preset=None if choice is None else choice.preset)
+    found, sizes = replace(described, task=task), choice is None or preset is not None
+    for remark in (*described.notes, *remarks(repo, context, given, found, sizes=sizes)):
         context.warn(remark)
+    if choice is not None:
+        on_choice(with_root(repo, choice))
     task_id = repo.objects.put(task)
     model = None if before is None else _last_model(repo, before, task_id)
     commit = Commit(

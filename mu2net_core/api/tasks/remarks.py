@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.data import Described, is_bare, place_of
 from mu2net_core.errors import Mu2netError
@@ -18,7 +19,9 @@ _SHRUNK = 2
 """How many times larger than anything the models see images are before somebody is told."""
 
 
-def remarks(repo: Repository, context: Context, given: str, described: Described) -> Iterator[str]:
+def remarks(
+    repo: Repository, context: Context, given: str, described: Described, *, sizes: bool = True
+) -> Iterator[str]:
     """Yields what whoever adds a task should know of it in this system, one sentence each.
 
     Args:
@@ -26,11 +29,12 @@ def remarks(repo: Repository, context: Context, given: str, described: Described
         context: of this process.
         given: the data set as the user wrote it.
         described: what was found.
+        sizes: whether somebody chose what models see; if the data did, there is nothing to remark.
     """
     yield from _names(context, given, described.task.source)
     yield from _same_data(repo, described.task)
-    if described.typical_size is not None:
-        yield from _sizes(repo, context, described.typical_size)
+    if sizes and described.typical_size is not None:
+        yield from _sizes(repo, context, described.task, described.typical_size)
 
 
 def _names(context: Context, given: str, source: str) -> Iterator[str]:
@@ -58,10 +62,10 @@ def _fingerprints(task: Task) -> dict[str, str]:
     return {name: split.fingerprint for name, split in task.splits.items()}
 
 
-def _sizes(repo: Repository, context: Context, typical: tuple[int, int]) -> Iterator[str]:
+def _sizes(repo: Repository, context: Context, task: Task, typical: tuple[int, int]) -> Iterator[str]:
     """Yields by how much images are shrunk, if that is much more than the task's pictures can be meant for."""
     try:
-        preset = effective_preset(repo, context)
+        preset = effective_preset(repo, context, task=task)
     except Mu2netError:
         return  # `evolve` says what is wrong with the settings
     start, most = _seen(preset)
@@ -75,7 +79,8 @@ def _sizes(repo: Repository, context: Context, typical: tuple[int, int]) -> Iter
     larger = sorted((size, name) for name, other in PRESETS.items() if (size := _seen(other)[1] or 0) > most)
     if larger:
         names = ", ".join(f"{name} up to {size}" for size, name in larger)
-        ways.append(f"presets that see more, for mu2net init --preset: {names}")
+        verb = "add-task" if is_auto(repo) else "init"
+        ways.append(f"presets that see more, for mu2net {verb} --preset: {names}")
     typically = f"a typical image has {typical[1]} x {typical[0]} pixels"
     yield "; ".join([f"{typically}, and models of the preset {preset.name} see {seen}", *ways])
 

@@ -16,7 +16,6 @@ from mu2net_core.api.machine.devices import devices_of
 from mu2net_core.errors import ConflictError, InvalidInputError, NotFoundError
 from mu2net_core.events import Event
 from mu2net_core.objects import Agent, Run, Seen, System
-from mu2net_core.presets import preset_named
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.history import merge
 from mu2net_core.seeds import derive_seed, seed_of_slot
@@ -146,7 +145,7 @@ def test_a_view_of_snapshots_stays_whatever_moves_and_says_which_each_generation
 @pytest.mark.parametrize("slot", [-1, 2**41])
 def test_a_slot_is_a_number_from_0(slot: int) -> None:
     with pytest.raises(InvalidInputError, match="slot of an agent"):
-        AgentSpec(slot=slot, tasks=("a",), preset=preset_named("vit-mini"))
+        AgentSpec(slot=slot, tasks=("a",))
 
 
 def test_an_agent_computes_on_the_devices_it_is_given() -> None:

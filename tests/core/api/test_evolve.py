@@ -364,8 +364,8 @@ def test_a_model_that_was_scored_on_other_validation_examples_is_measured_again_
     repo, (before_id, before) = grown.open(), head_model(grown.open())
     assert before.validation_examples == repo.objects.task(before.task_id or "").splits["validation"].num_examples
     few = world(MU2NET_EVOLVE_VALIDATION_CAP="9")
-    agent = AgentSpec(tasks=("digits",), preset=effective_preset(repo, few.context))
-    runner = Runner.of(repo, few.context, agent, ignore)
+    agent = AgentSpec(tasks=("digits",))
+    runner = Runner.of(repo, few.context, agent, effective_preset(repo, few.context), ignore)
     head = load_system(repo).heads["digits"].commit_id
     begun = runner.begin(load_system(repo), "digits", head, Workspace.of(repo, "digits"))
     (member,) = begun.population.members

@@ -9,7 +9,7 @@ import pytest
 from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.upkeep.fsck import fsck
-from mu2net_core.errors import AlreadyExistsError, NotFoundError
+from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from mu2net_core.repo import create_repository, load_system, open_repository
 from mu2net_core.repo.core.database import ObjectDatabase
 
@@ -59,7 +59,9 @@ def test_a_bare_repository_is_the_folder_itself(world) -> None:
     ("options", "error", "complaint"),
     [
         ({"preset": "vit-huge"}, NotFoundError, "vit-mini"),
-        ({"root": "imagenet"}, NotFoundError, "the root 'imagenet'.*Expected 'random', a checkpoint"),
+        ({"preset": "vit-ti0", "root": "imagenet"}, NotFoundError, "the root 'imagenet'.*Expected 'random', a chec"),
+        ({"root": "augreg:Ti_16"}, InvalidInputError, "roots come with tasks, always the same"),
+        ({"seed": 1}, InvalidInputError, "roots come with tasks, always the same"),
     ],
 )
 def test_what_cannot_be_made_leaves_nothing_behind(world, options, error, complaint: str) -> None:

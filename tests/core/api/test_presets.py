@@ -57,12 +57,12 @@ def test_a_preset_of_the_users_is_the_base_with_settings(user) -> None:
         "default.num_layers": 1,
         "default.image_size": 48,
     }
-    assert preset_names(context) == tuple(sorted([*PRESETS, "mine"]))
+    assert preset_names(context) == tuple(sorted(["auto", *PRESETS, "mine"]))
 
 
 def test_a_shipped_preset_has_no_settings(context: Context) -> None:
     assert chosen_preset("vit-b", context) == (PRESETS["vit-b"], {})
-    assert preset_names(context) == tuple(sorted(PRESETS))
+    assert preset_names(context) == tuple(sorted(["auto", *PRESETS]))
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,14 @@ def test_a_preset_that_cannot_be_right_is_refused_by_name_and_file(user, text: s
 def test_a_preset_must_not_have_the_name_of_a_shipped_one(user) -> None:
     with pytest.raises(InvalidInputError, match=r"preset vit-b in .*a preset that comes with mu2net has this name"):
         chosen_preset("vit-b", user('[presets.vit-b]\nbase = "vit-ti0"'))
+    with pytest.raises(InvalidInputError, match="a preset that comes with mu2net has this name"):
+        chosen_preset("auto", user('[presets.auto]\nbase = "vit-ti0"'))
 
 
 def test_an_unknown_preset_lists_the_users_own_too(user) -> None:
     with pytest.raises(NotFoundError, match="No preset 'mien'") as caught:
         chosen_preset("mien", user(MINE))
-    assert caught.value.hint == f"Presets: {', '.join(sorted([*PRESETS, 'mine']))}"
+    assert caught.value.hint == f"Presets: {', '.join(sorted(['auto', *PRESETS, 'mine']))}"
 
 
 def test_presets_that_are_no_table_are_said(user) -> None:

@@ -24,6 +24,7 @@ METHODS = {
     "config set": ("set_config",),
     "config unset": ("unset_config",),
     "eval": ("evaluate",),
+    "evolve": ("evolve", "plan_evolve"),
     "predict": ("predict", "model"),
     "push": ("push", "plan_push"),
     "remote add": ("add_remote",),
@@ -52,7 +53,7 @@ RENAMED: dict[str, dict[str, str]] = {
 }
 """Parameters of Python that stand for options of another name."""
 
-CHOOSING = {"rm-task": {"purge", "undo"}, "push": {"dry_run"}, "tag": {"delete"}}
+CHOOSING = {"evolve": {"dry_run"}, "rm-task": {"purge", "undo"}, "push": {"dry_run"}, "tag": {"delete"}}
 """Options that choose among several methods."""
 
 FOR_A_TERMINAL = {
@@ -78,6 +79,7 @@ FOR_PROGRAMS = {
     "*.progress": "the command line draws it",
     "*.on_event": "the command line draws them",
     "evolve.on_push": "the command line prints them",
+    "add_task.on_choice": "the command line prints it",
     "add_task.on_skipped": "the command line prints them",
 }
 """What only programs need, and why."""

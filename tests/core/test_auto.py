@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from mu2net_core.engine import schedule_of
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import Image, Input, Text
+from mu2net_core.presets import AUTO, AUTO_PRESETS, PRESETS, choose, preset_named
+
+
+def image(channels: int = 3) -> Image:
+    return Image(height=None, width=None, channels=channels)
+
+
+@pytest.mark.parametrize(
+    ("what", "size", "channels", "preset"),
+    [
+        ("digits of scikit-learn", (8, 8), 1, "convnet-8"),
+        ("the largest tiny images", (12, 12), 3, "convnet-8"),
+        ("digits of 16 pixels", (16, 16), 1, "convnet-16"),
+        ("characters of MNIST", (28, 28), 1, "convnet-32"),
+        ("characters of CMATERdb", (32, 32), 3, "convnet-32"),
+        ("CIFAR", (32, 32), 3, "convnet-32"),
+        ("drawings of Omniglot", (105, 105), 1, "convnet-32"),
+        ("words in one line, whose longer side counts", (20, 60), 3, "convnet-64"),
+        ("photos of 64 pixels", (64, 64), 3, "convnet-64"),
+        ("photos of 96 pixels", (96, 96), 3, "convnet-128"),
+        ("photos of 1000 x 800 pixels", (800, 1000), 3, "convnet-128"),
+        ("X-rays", (1024, 1024), 1, "convnet-128"),
+    ],
+)
+def test_what_images_look_like_chooses_the_preset(what: str, size: tuple[int, int], channels: int, preset: str) -> None:
+    choice = choose(image(channels), size)
+    assert choice.preset == preset, what
+    assert f"{size[1]} x {size[0]} pixels" in choice.why
+
+
+def test_characters_of_28_and_32_pixels_share_a_preset_so_that_they_share_layers() -> None:
+    assert choose(image(1), (28, 28)).preset == choose(image(3), (32, 32)).preset == choose(image(1), (105, 105)).preset
+
+
+@pytest.mark.parametrize("given", [Text(max_length=80), image()])
+def test_what_no_preset_takes_is_told_with_the_way_out(given: Input) -> None:
+    with pytest.raises(InvalidInputError, match=f"no preset for examples of the kind {given.kind}") as info:
+        choose(given, None)
+    assert "add-task DATASET --preset NAME" in str(info.value.hint)
+
+
+@pytest.mark.parametrize("name", AUTO_PRESETS)
+@pytest.mark.parametrize(("examples", "steps"), [(50, 40), (500_000, 100)])
+def test_few_and_many_examples_get_as_many_steps_as_teach_something(name: str, examples: int, steps: int) -> None:
+    schedule = schedule_of(examples, preset_named(name).training)
+    assert (schedule.batch, schedule.steps) == (32, steps)
+
+
+def test_auto_is_no_preset_itself_and_chooses_among_those_that_come_with_mu2net() -> None:
+    assert AUTO not in PRESETS
+    assert set(AUTO_PRESETS) <= set(PRESETS)
