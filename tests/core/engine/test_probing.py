@@ -88,7 +88,10 @@ def test_candidates_are_probed_once_before_the_first_generation_of_a_task_withou
     assert later.population.probed == {}
 
 
-def test_the_same_seed_finds_the_same_and_what_goes_on_after_a_crash_ends_the_same(bench: Workbench, joined) -> None:
+def test_the_same_seed_finds_the_same_and_what_goes_on_after_a_crash_ends_the_same(
+    bench: Workbench, joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mu2net_core.engine.probing.MOST_EXAMPLES", 20)  # of 48: which ones, the seed says
     _, _, system = joined
     saved: list[IterationState] = []
     whole = run(probing(bench), system, state_of(system), saved=saved.append)
