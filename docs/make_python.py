@@ -80,7 +80,7 @@ have none, but the same attributes as in JSON.
 
 
 FUNCTIONS = ("open", "init", "clone", "doctor")
-PARTS = ("ChildReport", "Schedule", "Spent")
+PARTS = ("ChildReport", "Probe", "Schedule", "Spent")
 """What is inside events."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from mu2net_core.engine.layout import Layout
-from mu2net_core.engine.memory import give_back_freed
+from mu2net_core.engine.placement import give_back_freed
 
 __all__ = ["Lowered", "Program", "ProgramCache"]
 

@@ -21,8 +21,8 @@ from mu2net_core.engine.blueprint import Blueprint
 from mu2net_core.engine.cycle import Cycle, Dispatch, Supply, order_of
 from mu2net_core.engine.evaluate import tallied
 from mu2net_core.engine.feeding import Frozen, Held, SizedData
-from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.optimizer import Moments, OptimizerSettings, Remembered, as_stored, optimizer_of
+from mu2net_core.engine.placement import give_back_freed
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Slot

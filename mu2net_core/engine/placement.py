@@ -1,8 +1,10 @@
-"""Where arrays lie: on every device of a layout, or each child's on its own."""
+"""Where arrays lie: on every device of a layout, or each child's on its own; and memory that was freed goes back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,7 +13,7 @@ import numpy as np
 
 from mu2net_core.engine.layout import Layout
 
-__all__ = ["Placement"]
+__all__ = ["Placement", "give_back_freed"]
 
 T = TypeVar("T")
 
@@ -47,3 +49,20 @@ class Placement:
         if self.layout.num_devices == 1:
             return None
         return self.layout.children if together else self.layout.everywhere
+
+
+def _allocators_own() -> Callable[[int], int] | None:
+    """Returns glibc's function for it; other allocators have none, or need none."""
+    with suppress(TypeError, OSError, AttributeError):
+        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        return trim
+    return None
+
+
+_trim = _allocators_own()
+
+
+def give_back_freed() -> None:
+    """Gives back what lies free between blocks in use; after arrays of megabytes that is as much as they were."""
+    if _trim is not None:
+        _trim(0)

@@ -12,8 +12,8 @@ import numpy as np
 from mu2net_core.engine.blueprint import Blueprint, provisional_ref
 from mu2net_core.engine.child import Trained
 from mu2net_core.engine.drafting import Draft
-from mu2net_core.engine.memory import give_back_freed
 from mu2net_core.engine.meter import Meter
+from mu2net_core.engine.placement import give_back_freed
 from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays

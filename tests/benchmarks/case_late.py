@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,8 +150,8 @@ def _row(subject: Subject, rounds: Sequence[Round]) -> Row:
     spent_s = statistics.mean(one.training_s for one in rounds)
     gap = 100 * (statistics.mean(ours) - statistics.mean(recipe))
     for number, one in enumerate(rounds):
-        print(f"{subject.name}, seed {number}: validation {one.joined.validation:.3f}, test {one.joined.test:.3f}")
-        print("\n".join(f"  {line}" for line in one.joined.line))
+        reached = f"validation {one.joined.validation:.3f}, test {one.joined.test:.3f}"
+        print(f"{subject.name}, seed {number}: {reached}", *one.joined.line, sep="\n  ", file=sys.stderr)
     given = {name: share for one in rounds for name, share in one.joined.given.items()}
     return Row(
         case=f"late task, {subject.name}, {len(rounds)} seed{'s' * (len(rounds) > 1)}",

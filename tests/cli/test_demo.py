@@ -23,7 +23,7 @@ def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Pa
         *("remote", "push", "clone", "eval", "predict", "eval", "predict"),
     ]
     lines = result.out.splitlines()
-    assert "a minute or two" in result.out.partition("$ mu2net")[0]
+    assert "about a minute" in result.out.partition("$ mu2net")[0]
     assert "$ mu2net add-task sklearn:digits/five-or-more --private" in lines
     assert any("skipped" in line and "digits/five-or-more" in line for line in lines)
     end = lines[lines.index("identical") :]

@@ -21,8 +21,8 @@ __all__ = ["demo"]
 _TASKS = ("sklearn:digits", "sklearn:digits/parity", "sklearn:digits/five-or-more")
 _ONE_DEPTH = {"space.structural": "[]", "space.num_layers": "[2]"}
 """Keeps models as deep as their root: those of another depth would need programs of their own."""
-_AMOUNT = ("--generations", "2", "--children", "2")
-"""Enough for these digits, and over in a minute."""
+_AMOUNT = ("--generations", "2", "--children", "2", "--validations", "2")
+"""Enough for these digits, and over within a minute on two cores."""
 _NUM_IMAGES = 20
 
 
@@ -36,7 +36,7 @@ def demo(
 
     Makes a system in a new folder (default: mu2net-demo), teaches it three tasks on scikit-learn's handwritten digits,
     one of them private, looks at it, pushes what is public to a second folder, clones that and compares predictions.
-    Every command is shown before it runs. It takes a minute or two, most of it for evolution.
+    Every command is shown before it runs. It takes about a minute, most of it for evolution.
 
     Example: mu2net demo
     """
@@ -50,7 +50,7 @@ def demo(
 
 def _tour(shell: _Shell, seed: int) -> None:
     shell.remark(f"The demo lives in {shell.folder}; delete that folder when you are done.")
-    shell.remark("It takes a minute or two, most of it for evolution; a second time less, as programs are kept.")
+    shell.remark("It takes about a minute, most of it for evolution; a second time less, as programs are kept.")
     shell.remark("A system, and three tasks on the same images of handwritten digits:")
     shell.mu2net("init", "system")
     system = shell.cd("system")

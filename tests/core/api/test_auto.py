@@ -188,7 +188,7 @@ def test_what_an_evolution_would_cost_is_told_and_changes_nothing(here, repo: Re
     (task,) = plan.tasks
     assert {file: file.read_bytes() for file in repo.path.rglob("*") if file.is_file()} == files
     assert (task.iterations, task.generations, task.children, task.done) == (2, 3, 2, 0)
-    assert (task.schedule.steps, task.schedule.cycles) == (40, 4)
+    assert (task.schedule.steps, task.schedule.cycles) == (80, 4)
     assert (task.own_model, task.other_tasks, task.roots) == (False, (), tuple(repo.refs.roots()))
     assert plan.train_s == task.train_s > 0
     assert task.most_bytes == 6 * task.kept_bytes // 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mu2net_core.engine.memory import give_back_freed
+from mu2net_core.engine.placement import give_back_freed
 
 
 def resident_bytes() -> int:
