@@ -141,7 +141,7 @@ class Trainer:
 
         Args:
             jobs: children that share the shapes of all their slots and their frozen part.
-            seed: of what the children of a generation share: preprocessing, and which examples come together.
+            seed: of what the children of a generation share: preprocessing, and which examples a dispatch has.
             on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
             hopeless: whether what the job of an index reached after each cycle so far gives no hope.
         """

@@ -134,7 +134,7 @@ def optimizer_step(
     """
     moves = (None,) * len(row) if trainable is None else trainable
     squares = [_square(layer, on) for layer, on in zip(gradients, moves, strict=True)]
-    scale = jnp.minimum(1.0, clip_norm / (jnp.sqrt(jnp.sum(jnp.stack(squares))) + 1e-12))
+    scale = jnp.minimum(1.0, clip_norm / (jnp.sqrt(sum(squares, start=jnp.float32(0))) + 1e-12))
     layers = [
         _layer_step(*layer, rate, scale, settings) for layer in zip(row, remembered, gradients, moves, strict=True)
     ]
@@ -145,7 +145,7 @@ def _square(gradients: Params, moves: jax.Array | None) -> jax.Array:
     """Returns the squared norm of a layer's gradients, 0 if it does not move."""
 
     def square(gradients: Params) -> jax.Array:
-        return jnp.sum(jnp.stack([jnp.sum(jnp.square(gradient)) for gradient in gradients.values()]))
+        return sum((jnp.sum(jnp.square(gradient)) for gradient in gradients.values()), start=jnp.float32(0))
 
     if moves is None:
         return square(gradients)

@@ -219,7 +219,6 @@ class Growing(RepoBase):
         """
         from mu2net_core.api.evolving.evolve import evolve
         from mu2net_core.api.iterations.options import EvolveOptions
-        from mu2net_core.api.looking.tasks import tasks as every
 
         options = EvolveOptions(
             iterations=iterations,
@@ -231,8 +230,7 @@ class Growing(RepoBase):
             restart=restart,
             push=push,
         )
-        names = [info.name for info in every(self.repository)] if tasks is None else tasks
-        return evolve(self.repository, self.context, names, options, on_event=on_event, on_push=on_push)
+        return evolve(self.repository, self.context, self._named(tasks), options, on_event=on_event, on_push=on_push)
 
     def plan_evolve(
         self,
@@ -267,7 +265,6 @@ class Growing(RepoBase):
         """
         from mu2net_core.api.evolving.plan_evolve import plan_evolve
         from mu2net_core.api.iterations.options import EvolveOptions
-        from mu2net_core.api.looking.tasks import tasks as every
 
         options = EvolveOptions(
             iterations=iterations,
@@ -276,8 +273,7 @@ class Growing(RepoBase):
             validations=validations,
             restart=restart,
         )
-        names = [info.name for info in every(self.repository)] if tasks is None else tasks
-        return plan_evolve(self.repository, self.context, names, options, on_event=on_event)
+        return plan_evolve(self.repository, self.context, self._named(tasks), options, on_event=on_event)
 
     def replay(self, revision: str, *, on_event: Callable[[Event], None] = ignore) -> ReplayReport:
         """Does the iteration of a commit again and says whether the same comes out; changes nothing.
@@ -311,3 +307,9 @@ class Growing(RepoBase):
         from mu2net_core.api.tasks.reset import reset
 
         return reset(self.repository, self.context, task, revision, dry_run=dry_run)
+
+    def _named(self, tasks: Sequence[str] | None) -> Sequence[str]:
+        """Returns ``tasks``, or the names of all if None."""
+        from mu2net_core.api.looking.tasks import tasks as every
+
+        return [info.name for info in every(self.repository)] if tasks is None else tasks

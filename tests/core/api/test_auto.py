@@ -27,6 +27,7 @@ from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.choosing import Chosen
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SearchError
+from mu2net_core.events import CandidatesProbed, Event
 from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, encode
 from mu2net_core.presets import PRESETS, preset_named
@@ -184,8 +185,11 @@ def test_tasks_of_several_presets_are_evolved_together_repeated_and_measured(her
 def test_what_an_evolution_would_cost_is_told_and_changes_nothing(here, repo: Repository) -> None:
     add(repo, here, 8)
     files = {file: file.read_bytes() for file in repo.path.rglob("*") if file.is_file()}
-    plan = plan_evolve(repo, here.context, ["light8"], EvolveOptions(children=2, generations=3, iterations=2))
+    told: list[Event] = []
+    asked = EvolveOptions(children=2, generations=3, iterations=2)
+    plan = plan_evolve(repo, here.context, ["light8"], asked, on_event=told.append)
     (task,) = plan.tasks
+    assert not any(isinstance(event, CandidatesProbed) for event in told)  # their time is no child's
     assert {file: file.read_bytes() for file in repo.path.rglob("*") if file.is_file()} == files
     assert (task.iterations, task.generations, task.children, task.done) == (2, 3, 2, 0)
     assert (task.schedule.steps, task.schedule.cycles) == (80, 4)

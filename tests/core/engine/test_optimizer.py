@@ -134,6 +134,17 @@ def test_what_is_not_trainable_neither_moves_nor_counts_in_the_norm(optimizer: s
     assert not same(moved[1], row[1])
 
 
+@pytest.mark.parametrize("flags", [None, (jnp.array(True), jnp.array(False))], ids=["all move", "told which"])
+def test_a_layer_without_arrays_takes_its_step_like_any_other(flags) -> None:
+    row = (layers()[0], {})
+    gradients = jax.tree.map(jnp.ones_like, row)
+    options = {"rate": jnp.float32(0.1), "settings": settings(), "clip_norm": 1.0}
+    moved, _ = optimizer_step(row, moments_of(row), gradients, **options, trainable=flags)
+    (alone,), _ = optimizer_step(row[:1], moments_of(row[:1]), gradients[:1], **options)
+    assert moved[1] == {}
+    jax.tree.map(np.testing.assert_array_equal, moved[0], alone)
+
+
 def test_a_mean_stays_a_mean_when_a_child_remembers_for_longer_than_its_source_did() -> None:
     row, ones = ({"bias": jnp.zeros(1)},), ({"bias": jnp.ones(1)},)
     after: tuple = moments_of(row)
