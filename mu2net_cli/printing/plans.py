@@ -23,7 +23,7 @@ def plan_lines(plan: EvolvePlan) -> Iterator[str]:
     yield f"All together about {duration(plan.train_s)} of training{memory}; {disk}"
     yield (
         f"Compiling comes on top: the first program of each preset took {duration(plan.compile_s)} now, and models of "
-        "another depth need one each; programs are kept for the next time"
+        "layers of other kinds or sizes need more; programs are kept for the next time"
     )
 
 

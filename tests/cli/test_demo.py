@@ -11,7 +11,8 @@ from mu2net_core.testing.building.tiny import tiny_presets
 def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("MU2NET_EVOLVE_VALIDATIONS", "1")
     monkeypatch.setattr(demo, "_AMOUNT", ("--generations", "1", "--children", "1"))
-    monkeypatch.setattr(demo, "_ONE_DEPTH", {name: value.replace("2", "1") for name, value in demo._ONE_DEPTH.items()})
+    settings = {name: value.replace("2", "1") for name, value in demo._NO_ADDED_LAYERS.items()}
+    monkeypatch.setattr(demo, "_NO_ADDED_LAYERS", settings)
     with tiny_presets():
         result = run("demo", "--seed", "1")
         assert run("-C", "mu2net-demo/clone", "fsck").code == 0

@@ -19,8 +19,8 @@ from mu2net_core.errors import AlreadyExistsError, InternalError
 __all__ = ["demo"]
 
 _TASKS = ("sklearn:digits", "sklearn:digits/parity", "sklearn:digits/five-or-more")
-_ONE_DEPTH = {"space.structural": "[]", "space.num_layers": "[2]"}
-"""Keeps models as deep as their root: those of another depth would need programs of their own."""
+_NO_ADDED_LAYERS = {"space.structural": "[]", "space.num_layers": "[2]"}
+"""Keeps models to the layers of their root: added ones would need programs of their own."""
 _AMOUNT = ("--generations", "2", "--children", "2", "--validations", "2")
 """Enough for these digits, and over within a minute on two cores."""
 _NUM_IMAGES = 20
@@ -59,8 +59,10 @@ def _tour(shell: _Shell, seed: int) -> None:
         system.mu2net("add-task", uri)
     system.mu2net("add-task", private, "--private")
     system.remark("Evolution: each task may build on the layers that others trained, but none on the private one's.")
-    system.remark("To be quick, there are few children, all of one depth, so that few programs have to be compiled:")
-    for setting, value in _ONE_DEPTH.items():
+    system.remark(
+        "To be quick, there are few children, without added layers, so that few programs have to be compiled:"
+    )
+    for setting, value in _NO_ADDED_LAYERS.items():
         system.mu2net("config", "set", setting, value)
     system.mu2net("evolve", "--all", *_AMOUNT, "--seed", str(seed))
     system.remark("What came out, what happened, and where each layer of a model comes from:")

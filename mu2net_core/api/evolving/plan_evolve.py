@@ -67,7 +67,7 @@ class EvolvePlan:
         tasks: in order.
         train_s: of all of them.
         compile_s: what compiling took just now: of the first program of each preset, or of finding it in the cache.
-            Models of other depths need programs of their own, each about as long; what is kept costs next to nothing.
+            Models of layers of other kinds or sizes need programs of their own; what is kept costs next to nothing.
         memory_bytes: in use on the device at most, and that of a CPU is this process's; None where nobody knows.
         left_out: what is wrong with tasks that could not be improved, by task.
     """
