@@ -108,6 +108,16 @@ class Modality:
         array = np.asarray(stored.input, np.dtype(self.dtype).newbyteorder("<"))
         return array.shape, array.tobytes()
 
+    def own_shape(self, given: Input) -> tuple[int, ...] | None:
+        """Returns the shape that all examples have, if those of other shapes can be made of them; None if not."""
+        del given
+        return None
+
+    def refitted(self, example: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns what ``reader`` makes in ``shape``, of an example that it made in its own shape."""
+        del shape
+        return example
+
     def reader(self, shape: tuple[int, ...], options: Options) -> Reader:
         """Returns what makes stored examples such as a model takes; several threads use it at once.
 
@@ -139,7 +149,7 @@ MODALITIES: Registry[Modality] = Registry(
     group="mu2net.modalities",
     what="kind of input",
     shipped={"image": "mu2net_core.data.modalities.image:IMAGES"},
-    offers=("kind", "plural", "dtype", "preparation", "survey", "hashed", "reader", "change"),
+    offers=("kind", "plural", "dtype", "preparation", "survey", "hashed", "own_shape", "refitted", "reader", "change"),
 )
 """What is done with inputs, by their kind."""
 

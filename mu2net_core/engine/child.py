@@ -196,6 +196,9 @@ class Trainer:
         chunk = supply.promise()
         arguments: tuple[Any, ...] = (shape, state, own, chunk)
         programs.train_ahead(executor, *arguments, objective=self.objective, is_next=is_next)
+        full = _full(jobs)
+        specs, used = tuple(row.slots[index].spec for index in full), tuple(params[index] for index in full)
+        programs.activations_ahead(executor, specs, used, supply.promise_held(), together=count > 1)  # type: ignore[arg-type]
 
     def frozen_part(self, blueprint: Blueprint) -> Frozen:
         """Returns the part of a child below its gradient boundary."""
@@ -271,8 +274,7 @@ class Trainer:
 
         Empty slots are passed over.
         """
-        slots, programs = jobs[0].blueprint.slots, self.programs
-        full = [index for index, slot in enumerate(slots) if any(job.blueprint.slots[index].layer for job in jobs)]
+        slots, programs, full = jobs[0].blueprint.slots, self.programs, _full(jobs)
         specs, row = tuple(slots[index].spec for index in full), tuple(params[index] for index in full)
         num_outputs, together = programs.family.num_outputs(jobs[0].blueprint.specs), len(jobs) > 1
 
@@ -285,6 +287,13 @@ class Trainer:
         quality = self.objective.quality(sums).reshape(-1)
         loss = np.reshape(sums.get("loss", np.zeros(len(quality))), -1)
         return quality, loss, np.all(finite, axis=0).reshape(-1)
+
+
+def _full(jobs: Sequence[Job]) -> list[int]:
+    """Returns which slots are in use by any of the children."""
+    return [
+        index for index in range(len(jobs[0].blueprint.slots)) if any(job.blueprint.slots[index].layer for job in jobs)
+    ]
 
 
 def _note(child: _Child, quality: float | None, loss: float, state: State, index: int | None, *, last: bool) -> None:

@@ -150,6 +150,11 @@ class Supply:
         """Yields the validation examples as the layers above the frozen part get them."""
         return self.data.held(self.frozen, self.programs)
 
+    def promise_held(self) -> jax.ShapeDtypeStruct:
+        """Returns what stands for inputs of ``held``, for compiling ahead."""
+        made = self._made
+        return self.programs.placement.promise((self.frozen.batch, *made.shape), made.dtype)
+
     def _read(self, seed: int, room: int) -> Iterator[_Pairs]:
         """Yields inputs and labels of whole batches, ``room`` examples at a time."""
         made = None if self.change else self.data.made(self.frozen, self.programs)

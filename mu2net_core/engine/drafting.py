@@ -59,7 +59,9 @@ def draft_all(
     alive = {member.id for member in population.members}
     shared = sorted(shop.space.shared)
     holdings = Holdings.of(system, shop.task.name)
-    room = Room.of(shop.preset, shop.programs.family, shop.objective)
+    depth = shop.programs.family.vocabulary.depth
+    deepest = max((int(plan.hyperparameters.get(depth, 0)) for plan in plans), default=0)
+    room = Room.of(shop.preset, shop.programs.family, shop.objective).enough(deepest)
 
     def draw(child: int, plan: ChildPlan) -> Draft:
         blueprint = draw_blueprint(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 import jax
@@ -104,7 +106,8 @@ class TaskData:
     validation_cap: int
     resident_bytes: int
     kept_bytes: int
-    _read: dict[tuple[str, InputSpec], tuple[Feed, int]] = field(default_factory=dict, init=False)
+    _read: dict[tuple[str, InputSpec], tuple[Future[Feed], int]] = field(default_factory=dict, init=False)
+    _lock: Any = field(default_factory=Lock, init=False)
     _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict, init=False)
 
     def at(self, input_spec: InputSpec) -> SizedData:
@@ -112,14 +115,26 @@ class TaskData:
         return SizedData(input_spec=input_spec, task=self)
 
     def split(self, name: str, input_spec: InputSpec) -> Feed:
-        """Returns a split, read now or before; those of another input give way if there is no room for all."""
-        key, size = (name, input_spec), self.num_examples[name] * input_spec.size_bytes
-        if key not in self._read:
-            held = size if size <= self.resident_bytes else 0
-            others = [key for key in self._read if key[1] != input_spec]
-            _make_room(self._read, others, held, self.resident_bytes)
-            self._read[key] = (self.load(name, input_spec), held)
-        return self._read[key][0]
+        """Returns a split, read now or before; those of another input give way if there is no room for all.
+
+        Who asks for one that another thread reads waits for it.
+        """
+        key, size, mine = (name, input_spec), self.num_examples[name] * input_spec.size_bytes, Future[Feed]()
+        with self._lock:
+            if key not in self._read:
+                held = size if size <= self.resident_bytes else 0
+                others = [key for key in self._read if key[1] != input_spec]
+                _make_room(self._read, others, held, self.resident_bytes)
+                self._read[key] = (mine, held)
+            found = self._read[key][0]
+        if found is mine:
+            try:
+                mine.set_result(self.load(name, input_spec))
+            except BaseException as exc:
+                self._read.pop(key, None)
+                mine.set_exception(exc)
+                raise
+        return found.result()
 
     def keep(self, key: tuple[Any, ...], size_bytes: int, make: Callable[[], T]) -> T | None:
         """Returns what ``make`` made, now or before; None if it is too large. What was kept longest gives way."""

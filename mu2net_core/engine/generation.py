@@ -107,8 +107,8 @@ def train_generation(
 ) -> Iterator[ChildResult]:
     """Yields the result of each plan as it is trained; nothing a parent holds is ever changed.
 
-    What was trained is stored, and what will be needed is compiled, beside the training. A generation's children share
-    what they take and its preprocessing.
+    What was trained is stored, and what will be needed is read and compiled, beside the training. A generation's
+    children share what they take and its preprocessing.
 
     Args:
         shop: of the task.
@@ -120,26 +120,31 @@ def train_generation(
     """
     race = Race(probation=shop.preset.training.probation)
     groups = grouped(draft_all(shop, plans, population, system), shop.programs.layout.together)
-    with _background(shop.programs.meter) as (compiler, writer):
+    with _background(shop.programs.meter) as (reader, compiler, writer):
+        reader.submit(shop.data.at(groups[0][0].input_spec).read)
         _compile_ahead(shop, groups, compiler)
-        shop.data.at(groups[0][0].input_spec).read()  # while the compiler runs
         for group in groups:
             yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle, race)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
-    """Compiles in the background what the groups need, the first while its examples are read."""
+    """Compiles in the background what the groups need, in their order."""
     for place, group in enumerate(groups):
         shop.trainer(group[0].input_spec).compile_ahead(_jobs(shop, group), compiler, is_next=place == 0)
 
 
 @contextmanager
-def _background(meter: Meter) -> Iterator[tuple[Executor, Writer]]:
-    """Gives a thread that compiles and one that stores; what was not begun to compile is dropped at the end."""
-    compiler, writer = ThreadPoolExecutor(1, "mu2net-compile"), Writer(meter)
+def _background(meter: Meter) -> Iterator[tuple[Executor, Executor, Writer]]:
+    """Gives threads that read, compile and store; what was not begun to compile is dropped at the end."""
+    reader, compiler, writer = (
+        ThreadPoolExecutor(1, "mu2net-read"),
+        ThreadPoolExecutor(1, "mu2net-compile"),
+        Writer(meter),
+    )
     try:
-        yield compiler, writer
+        yield reader, compiler, writer
     finally:
+        reader.shutdown()
         compiler.shutdown(wait=False, cancel_futures=True)
         writer.close()
 

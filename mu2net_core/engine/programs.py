@@ -11,7 +11,7 @@ depth needs none of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -125,6 +125,33 @@ class Programs:
             above: the layers that get what is returned.
             together: whether ``row`` is of K children; then so is what is returned, [K, E, ...].
         """
+        for begin, end, program in self._stages(specs, above, together=together):
+            inputs = self._run(program, row[begin:end], inputs)
+        return inputs
+
+    def activations_ahead(
+        self,
+        executor: Executor,
+        specs: tuple[LayerSpec, ...],
+        row: Row,
+        inputs: jax.ShapeDtypeStruct,
+        *,
+        together: bool = False,
+    ) -> None:
+        """Compiles in the background what ``activations`` will need; the arguments say shapes, and hold no numbers."""
+
+        def compile_all() -> None:
+            given: Any = inputs
+            for begin, end, program in self._stages(specs, (), together=together):
+                args = (row[begin:end], given)
+                given = self.cache.compiled(program, args, on_wait=lambda _what: None).out_info  # type: ignore[attr-defined]
+
+        executor.submit(compile_all)
+
+    def _stages(
+        self, specs: tuple[LayerSpec, ...], above: tuple[LayerSpec, ...], *, together: bool
+    ) -> Iterator[tuple[int, int, Program]]:
+        """Yields where each stage begins and ends, and its program."""
         cuts = self.family.stages(specs)
         for begin, end in zip(cuts, (*cuts[1:], len(specs)), strict=True):
             part = nameless(specs[begin:end])
@@ -134,11 +161,7 @@ class Programs:
                 "rows": CHILDREN if together else None,
                 "inputs": CHILDREN if together and begin > 0 else None,
             }
-            what = _title("stage", part)
-            inputs = self._run(
-                Program(function=self._computation.stage, static=place, what=what), row[begin:end], inputs
-            )
-        return inputs
+            yield begin, end, Program(function=self._computation.stage, static=place, what=_title("stage", part))
 
     def output(
         self, specs: tuple[LayerSpec, ...], above: tuple[LayerSpec, ...], input_spec: InputSpec

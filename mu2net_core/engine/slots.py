@@ -122,6 +122,16 @@ class Room:
             batch=preset.training.batch_size,
         )
 
+    def enough(self, deepest: int) -> Room:
+        """Returns the room that children of at most ``deepest`` blocks need, in steps of 1, 3, 7 ... blocks.
+
+        A system that begins with few blocks seldom comes to all that it may have, and each depth that a program has
+        room for takes its time to compile, and to load.
+        """
+        if self.blocks is None:
+            return self
+        return replace(self, blocks=min(self.blocks, max(2 ** deepest.bit_length() - 1, 1)))
+
     def pays(self, family: ArchitectureFamily, specs: Sequence[LayerSpec]) -> bool:
         """Returns whether it saves more to share a program than it costs in a gradient step of these layers."""
         return 3 * family.flops(specs) * self.batch < _COSTLY_FLOPS

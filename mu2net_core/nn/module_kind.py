@@ -98,6 +98,10 @@ class TokenKind(ModuleKind):
         """Returns [T, D]."""
         return self.takes(spec)
 
+    def shapes(self, spec: LayerSpec) -> Shapes:
+        """Returns the shapes of the module's parameters, found once for any number of tokens that pass."""
+        return super().shapes(replace(spec, flow=tuple((name, 1) for name, _ in spec.flow)))
+
 
 def _enlarged(name: str, old: np.ndarray, room: np.ndarray) -> np.ndarray:
     """Returns ``room`` with ``old`` at the beginning of every axis."""

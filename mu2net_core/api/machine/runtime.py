@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import jax
+import numpy as np
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine.compile_cache import CompileCache, why_not_writable
@@ -16,6 +18,7 @@ from mu2net_core.api.machine.device_memory import device_bytes, used_bytes
 from mu2net_core.api.machine.devices import find_devices
 from mu2net_core.api.settings.settings import effective_machine
 from mu2net_core.data import (
+    Examples,
     ExampleStream,
     ReadAhead,
     Resident,
@@ -24,6 +27,7 @@ from mu2net_core.data import (
     is_catalogue,
     is_file,
     load_split,
+    modality_of,
     open_split,
 )
 from mu2net_core.engine import Feed, Meter, Programs, TaskData, choose_layout, num_params
@@ -48,6 +52,8 @@ __all__ = [
 
 _RECORDED = ("jax", "flax", "optax", "numpy")
 _TOLD: set[Path] = set()
+_DECODED_BYTES = 2**26
+"""Splits of images up to here are also kept as they were decoded: models of other sizes come to want them again."""
 _AHEAD = ReadAhead(size_bytes=2**26)  # more than a chunk, so that the next one is read while one is trained on
 
 
@@ -144,15 +150,29 @@ def _check_input(repo: Repository, task: Task, split: str, input_spec: InputSpec
 
 def task_data(repo: Repository, context: Context, task: Task, preset: Preset) -> TaskData:
     """Returns the examples of the active task, read when they are asked for."""
-    room = resident_bytes_of(repo, context)
-    return TaskData(
-        load=lambda split, input_spec: split_at(repo, context, task, split, input_spec, resident_bytes=room),
+    room, modality = resident_bytes_of(repo, context), modality_of(task.input.kind)
+    own_shape = modality.own_shape(task.input)
+
+    def load(split: str, input_spec: InputSpec) -> Feed:
+        count = task.splits[split].num_examples
+        own = input_spec if own_shape is None else replace(input_spec, shape=own_shape)
+        is_small = count * max(own.size_bytes, input_spec.size_bytes) <= min(_DECODED_BYTES, room)
+        if own == input_spec or not is_small:
+            return split_at(repo, context, task, split, input_spec, resident_bytes=room)
+        _check_input(repo, task, split, input_spec, count * input_spec.size_bytes)
+        (decoded,) = data.split(split, own).in_order(chunk=count)
+        inputs = np.stack([modality.refitted(example, input_spec.shape) for example in decoded.inputs])
+        return Resident(Examples(inputs=inputs, labels=decoded.labels))
+
+    data = TaskData(
+        load=load,
         num_examples={name: split.num_examples for name, split in task.splits.items()},
         output=task.output,
         validation_cap=preset.training.validation_cap,
         resident_bytes=room,
         kept_bytes=room // 4,
     )
+    return data
 
 
 def resident_bytes_of(repo: Repository, context: Context) -> int:

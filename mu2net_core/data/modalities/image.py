@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from mu2net_core.data.deep import range_of
 from mu2net_core.data.images import as_pixels, fit
 from mu2net_core.data.modality import Change, Modality, Reader
 from mu2net_core.data.source import Options
 from mu2net_core.data.survey import ImageSurvey
-from mu2net_core.objects import PREPARATION, Hyperparameter
+from mu2net_core.objects import PREPARATION, Hyperparameter, Image, Input
 
 __all__ = ["IMAGES"]
 
@@ -25,6 +27,17 @@ class Images(Modality):
     def survey(self, options: Options) -> ImageSurvey:
         """Returns what decodes and looks at every image."""
         return ImageSurvey(range_of(options))
+
+    def own_shape(self, given: Input) -> tuple[int, ...] | None:
+        """Returns [H, W, C], None where sizes vary."""
+        if not isinstance(given, Image) or given.height is None or given.width is None:
+            return None
+        return (given.height, given.width, given.channels)
+
+    def refitted(self, example: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns an image, resized: it was decoded before."""
+        height, width, channels = shape
+        return fit(example, (height, width), channels)
 
     def reader(self, shape: tuple[int, ...], options: Options) -> Reader:
         """Returns what decodes and resizes images to ``shape`` [H, W, C]."""

@@ -16,7 +16,7 @@ from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["Adapter"]
 
-_ROOM = 128
+_ROOM = 64
 """The width that slots have room for; wider adapters take the next power of two."""
 
 

@@ -30,9 +30,9 @@ class ModalityCase:
     shape: tuple[int, ...]
     strong: Mapping[str, Hyperparameter] = field(default_factory=dict)
 
-    def ready(self) -> np.ndarray:
-        """Returns the examples as a model takes them."""
-        read = self.modality.reader(self.shape, {})
+    def ready(self, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        """Returns the examples as a model takes them, or in another ``shape``."""
+        read = self.modality.reader(shape or self.shape, {})
         return np.stack([read(stored) for stored in self.examples])
 
     def changed(self, seed: int) -> np.ndarray:
@@ -57,6 +57,17 @@ class ModalityTests:
         assert (ready.shape[1:], ready.dtype.name) == (case.shape, case.modality.dtype)
         assert np.array_equal(ready, case.ready())
         assert len({one.tobytes() for one in ready}) > 1
+
+    def test_examples_that_were_read_in_their_own_shape_become_what_is_read_in_another(
+        self, case: ModalityCase
+    ) -> None:
+        survey = case.modality.survey({})
+        for stored in case.examples:
+            survey.look(stored)
+        own = case.modality.own_shape(survey.input())
+        if own is not None:
+            made = [case.modality.refitted(example, case.shape) for example in case.ready(own)]
+            assert np.array_equal(made, case.ready())
 
     def test_a_survey_says_what_goes_in(self, case: ModalityCase) -> None:
         survey = case.modality.survey({})

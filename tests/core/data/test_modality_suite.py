@@ -64,6 +64,14 @@ class Doubles(Numbers):
         return lambda stored: read(stored).astype(np.float64)
 
 
+class Forgetful(Numbers):
+    def own_shape(self, given):
+        return (5,)
+
+    def refitted(self, example, shape):
+        return 0 * example
+
+
 class OtherKind(Numbers):
     def survey(self, options) -> Survey:
         return modality_of("image").survey({})
@@ -95,6 +103,7 @@ def add_first_noise(inputs, noises, words):
 WRONG = {
     "the name is hashed": (NameHashed(), "told_apart"),
     "another type": (Doubles(), "gets_the_shape"),
+    "nothing is left": (Forgetful(), "become_what_is_read_in_another"),
     "another kind": (OtherKind(), "says_what_goes_in"),
     "never still": (AlwaysChanged(), "nothing_is_changed"),
     "no key": (OwnClock(), "follows_from_its_key"),

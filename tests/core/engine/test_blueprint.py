@@ -214,6 +214,12 @@ def test_a_shared_row_has_room_for_the_deepest_child_and_a_childs_own_variant_ha
     assert row.shape(together=False) == draw(plan_of(ROOT, clones=("embedding",)), room=room).row.shape(together=False)
 
 
+@pytest.mark.parametrize(("deepest", "blocks"), [(0, 1), (1, 1), (2, 3), (3, 3), (4, 6), (6, 6)])
+def test_a_generation_has_room_for_its_deepest_child_and_some_more(deepest: int, blocks: int) -> None:
+    assert Room(blocks=6).enough(deepest) == Room(blocks=blocks)
+    assert Room(blocks=None).enough(deepest) == Room(blocks=None)
+
+
 def test_a_row_has_no_room_for_blocks_above_all_blocks_nor_for_too_many_nor_if_it_is_deeper_already(plan_of) -> None:
     assert draw(plan_of(ROOT, clones=("embedding",)), room=Room(blocks=9)).row.variants == ((0, 1, 2, 3),)
     assert draw(plan_of(ROOT), room=Room(blocks=2)).row.variants == ((0, 1),)

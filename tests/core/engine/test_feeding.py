@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 import jax
 import numpy as np
@@ -15,7 +17,7 @@ from mu2net_core.engine.child import Trainer
 from mu2net_core.engine.cycle import Cycle, cycle_of, seed_words
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
-from mu2net_core.errors import InvalidInputError
+from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
 from mu2net_core.objects import Component
@@ -262,6 +264,29 @@ def test_preprocessing_is_drawn_anew_for_every_cycle_and_shared_by_the_children_
 def test_keys_use_every_bit_of_a_seed() -> None:
     seeds = [0, 1, 2**31, 2**32, 2**32 + 1, 2**62]
     assert len({seed_words(seed).tobytes() for seed in seeds}) == len(seeds)
+
+
+def test_a_split_that_another_thread_reads_is_waited_for_and_one_that_cannot_be_read_is_tried_again(
+    bench: Workbench,
+) -> None:
+    feed, asked, go_on = bench.data().load("train", TAKEN), list[str](), Event()
+
+    def load(split: str, _input_spec: InputSpec):
+        asked.append(split)
+        assert go_on.wait(60)
+        if len(asked) == 1:
+            raise DataError("gone")
+        return feed
+
+    sized = replace(bench.data(), load=load).at(TAKEN)
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(lambda: sized.train) for _ in range(2)]
+        go_on.set()
+        with pytest.raises(DataError, match="gone"):
+            [one.result() for one in both]
+    assert sized.train is feed
+    assert set(asked) == {"train"}
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(("room", "read"), [(10**4, [2, 4]), (48 * 48 + 500, [2, 4, 2])], ids=["both fit", "not both"])

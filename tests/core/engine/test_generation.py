@@ -65,12 +65,12 @@ def test_a_child_of_a_root_shares_what_it_does_not_train(bench: Workbench, first
     assert bench.workshop("a", preset=few).validation_examples == 2
 
 
-def test_tasks_of_all_sizes_and_models_of_all_depths_are_trained_by_the_same_programs(plan_of) -> None:
+def test_tasks_of_all_sizes_and_models_of_a_few_depths_are_trained_by_the_same_programs(plan_of) -> None:
     told: list[str] = []
     programs = Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what))
     bench = Workbench(programs=programs)
     needed = []
-    for depth, count in ((1, 48), (1, 131), (2, 77)):
+    for depth, count in ((2, 48), (2, 131), (1, 77), (1, 50)):
         root = bench.root(num_layers=depth)
         splits = {"train": coloured_images(count, 3, 1), "validation": coloured_images(count // 2, 3, 2)}
         sizes = {name: len(split) for name, split in splits.items()}
@@ -86,7 +86,11 @@ def test_tasks_of_all_sizes_and_models_of_all_depths_are_trained_by_the_same_pro
         "train dense..head",
         "train norm..head",
     ]
-    assert needed[1:] == [[], []]
+    assert [[what for what in some if what.startswith("train")] for some in needed[1:]] == [
+        [],
+        ["train block..head", "train dense..head"],  # with less room; the head alone has none
+        [],
+    ]
 
 
 def test_nothing_a_parent_holds_is_changed(bench: Workbench, plan_of) -> None:

@@ -286,6 +286,21 @@ def test_a_model_of_another_depth_is_evaluated_by_the_same_programs(bench: Workb
     assert told == ["stage dense..dense", "stage block..block", "stage norm..norm", "stage head..head"]
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_what_evaluates_a_model_can_be_compiled_ahead(bench: Workbench, together: bool) -> None:
+    told: list[str] = []
+    programs = Programs(family=DenseFamily(), on_wait=told.append)
+    specs, images = specs_of(programs), coloured_images(7, 3, seed=4).inputs
+    row = start(programs, specs)[0]
+    if together:
+        row = jax.tree.map(lambda array: np.stack([array, array]), row)
+    promised, given = jax.eval_shape(lambda *both: both, row, images)
+    with ThreadPoolExecutor(1) as thread:
+        programs.activations_ahead(thread, specs, promised, given, together=together)
+    programs.activations(specs, row, images, together=together)
+    assert told == []
+
+
 def test_as_many_examples_are_evaluated_at_once_as_a_model_leaves_room_for() -> None:
     programs = Programs(family=VisionTransformer())
     sizes = {"image": 32, "patch": 16, "width": 192, "heads": 3, "mlp": 768, "channels": 3}
