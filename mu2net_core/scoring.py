@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal, localcontext
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Protocol
 
 from mu2net_core.errors import SearchError
 from mu2net_core.objects import ComponentRef, Costs, Model, Scorer
 from mu2net_core.plugins import Registry
 
-__all__ = ["SCORERS", "ScorerFn", "account", "accounted_params", "decay", "rank_key", "score"]
+__all__ = ["SCORERS", "ScorerFn", "account", "accounted_params", "decay", "is_chance", "rank_key", "score"]
+
+_SURE = 1.645
+"""So many standard deviations above what chance gives happen to it once in 20 times."""
 
 _EXACT = Context(prec=40, traps=[])
 
@@ -32,6 +35,17 @@ SCORERS: Registry[ScorerFn] = Registry(
     group="mu2net.scorers", what="scorer", shipped={"decay": "mu2net_core.scoring:decay"}, offers=("__call__",)
 )
 """The formulas there are, by the name a ``Scorer`` has."""
+
+
+def is_chance(right: float, total: int, share: float) -> bool:
+    """Returns whether ``right`` of ``total`` examples are no more than one who knows nothing may have right.
+
+    Args:
+        right: how many are.
+        total: how many there are.
+        share: of these that is right on average if one label is always said, or any at random.
+    """
+    return share < 1 and right <= total * share + _SURE * sqrt(total * share * (1 - share))
 
 
 def score(quality: float, costs: Costs, scorer: Scorer) -> float:

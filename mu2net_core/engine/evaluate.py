@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from math import sqrt
 from operator import add as add_numbers
 
 import jax
@@ -14,11 +13,9 @@ from mu2net_core.engine.feeding import Feed
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.errors import InternalError
 from mu2net_core.objectives import Classify, Objective, Sums, add
+from mu2net_core.scoring import is_chance
 
 __all__ = ["Answers", "Measured", "Tally", "answers", "measure", "probabilities", "tallied"]
-
-_SURE = 1.645
-"""So many standard deviations above what chance gives happen to it once in 20 times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +46,11 @@ class Tally:
         )
 
     @property
+    def most_frequent(self) -> float:
+        """The share of the most frequent label: what always saying it would be right of."""
+        return max(self.truth) / sum(self.truth)
+
+    @property
     def only_label(self) -> int | None:
         """The label it says of every example, although there are several; None if it says several, too."""
         spoken = [label for label, count in enumerate(self.said) if count]
@@ -57,10 +59,7 @@ class Tally:
     @property
     def is_chance(self) -> bool:
         """Whether it is right no more often than the most frequent label is, as far as the examples can tell."""
-        total, most = sum(self.truth), max(self.truth)
-        if most == total:
-            return False
-        return self.right <= most + _SURE * sqrt(most * (1 - most / total))
+        return is_chance(self.right, sum(self.truth), self.most_frequent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +75,10 @@ class Answers:
     labels: np.ndarray
     said: np.ndarray
     probability: np.ndarray
+
+    def tally(self, num_classes: int) -> Tally:
+        """Returns how many there are of each class, and of how many it is said."""
+        return _tally(self.said, self.labels, num_classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,10 @@ _AFFINE_DEFAULTS: Mapping[str, Hyperparameter] = {"rotation": 5.0, "scale": 0.05
 """So little that it harmed neither characters nor pictures of clothes (docs/experiments.md); the papers have none."""
 
 _BATCH = 32
+_LONGEST = 8
+"""By how many times a cycle may be longer than its least number of steps, to be an epoch of many examples: a random
+root needs steps however few examples there are, and many examples are worth more of them."""
+
 _STRUCTURE = ("adapter", "block")
 _SMALL_IMAGES = tuple(range(16, 113, 16))
 _LARGE_IMAGES = (224, 384)
@@ -131,7 +135,7 @@ def _convnet(
         patch: pixels between the first tokens.
         images: sides that evolution may try.
         image: the side that a root begins with.
-        steps: of a training cycle, whatever the number of examples.
+        steps: of a training cycle, at least; where an epoch has more, that many, up to ``_LONGEST`` times as many.
         shift: by how much of their side training images move at first.
     """
     sizes = {"image": image, "patch": patch, "stem": 32, "conv_width": 64, "width": 128, "heads": 4, "mlp": 384}
@@ -157,7 +161,7 @@ def _convnet(
             generations=3,
             children=2,
             batch_size=_BATCH,
-            samples_cap=steps * _BATCH,
+            samples_cap=_LONGEST * steps * _BATCH,
             min_steps=steps,
             probes=8,
             probation=1,

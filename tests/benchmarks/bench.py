@@ -19,7 +19,7 @@ from measure import Options, Row, table  # noqa: E402
 
 CASES = (
     "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "evolve", "frozen", "large",
-    "layouts", "agents", "quality", "late",
+    "layouts", "agents", "quality", "late", "few",
 )  # fmt: skip
 
 

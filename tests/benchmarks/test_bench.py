@@ -27,6 +27,7 @@ ROWS = {
     "agents": ("2 agents on 2 cores", "8 agents, 2 measured iterations each, replayed"),
     "quality": ("test accuracy, digits",),
     "late": ("late task, digits",),
+    "few": ("few examples, squares",),
     "large": ("time per step of evolve", "memory of evolve"),
 }
 
@@ -38,7 +39,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 GROUPS = (  # libraries are imported once in each
     ("startup", "components", "pull", "push", "guards", "scale", "s3"),
-    ("stream", "evolve", "quality", "late"),
+    ("stream", "evolve", "quality", "late", "few"),
     ("frozen", "layouts", "agents", "large"),
 )
 

@@ -106,3 +106,15 @@ def test_eval_tells_classes_confusions_and_wrong_examples(run, trained_repo: Pat
     assert len(wrong.splitlines()) == len(report["wrong"]) == report["num_examples"] - report["correct"]
     low, high = report["interval"]
     assert low < report["accuracy"] < high
+
+
+def test_eval_warns_of_a_model_at_chance_and_only_of_such_a_one(
+    run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ("-C", trained_repo, "eval", "digits")
+    assert "warning" not in run(*here).err
+    monkeypatch.setattr("mu2net_core.engine.evaluate.Tally.is_chance", True)
+    told = run(*here)
+    assert "warning: no better than always saying the most frequent class, 12.53%" in told.err
+    assert told.code == 0
+    assert run(*here, "--json").json()["at_chance"] is True

@@ -54,6 +54,17 @@ def test_a_trained_system_can_go_on_or_be_shared(run, trained_repo: Path) -> Non
     assert "not contacted yet" in run("-C", trained_repo, "status").out
 
 
+def test_a_model_that_may_as_well_guess_is_told_in_its_line_and_in_json(
+    run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ("-C", trained_repo, "status")
+    assert "guessing" not in run(*here).out
+    monkeypatch.setattr("mu2net_core.api.looking.status.is_chance", lambda *_: True)
+    (line,) = (line for line in run(*here).out.splitlines() if line.startswith("  digits/parity  "))
+    assert line.endswith("%, no better than guessing")
+    assert {task["at_chance"] for task in run(*here, "--json").json()["tasks"]} == {True}
+
+
 def test_all_that_can_be_done_is_told_in_the_order_in_which_one_would_do_it(run, trained_repo: Path) -> None:
     here = ["-C", trained_repo]
     run(*here, "remote", "add", "origin", "../shared")

@@ -4,6 +4,7 @@ import pytest
 
 from mu2net_core.engine import schedule_of
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.nn import family_named
 from mu2net_core.objects import Image, Input, Text
 from mu2net_core.presets import AUTO, AUTO_PRESETS, PRESETS, choose, preset_named
 
@@ -46,11 +47,32 @@ def test_what_no_preset_takes_is_told_with_the_way_out(given: Input) -> None:
     assert "add-task DATASET --preset NAME" in str(info.value.hint)
 
 
-@pytest.mark.parametrize("name", AUTO_PRESETS)
-@pytest.mark.parametrize("examples", [50, 500_000])
-def test_few_and_many_examples_get_as_many_steps_as_teach_something(name: str, examples: int) -> None:
-    schedule = schedule_of(examples, preset_named(name).training)
-    assert (schedule.batch, schedule.steps) == (32, 150 if name in {"convnet-16", "convnet-32"} else 80)
+SIDES = {(8, 8): 1, (28, 28): 1, (64, 64): 3, (800, 1000): 3}
+"""Sizes of images, and their channels."""
+
+
+@pytest.mark.parametrize("examples", [50, 240, 5_000, 60_000, 500_000])
+@pytest.mark.parametrize("size", SIDES)
+def test_more_examples_never_get_fewer_steps_few_get_enough_and_very_many_a_bounded_number(
+    size: tuple[int, int], examples: int
+) -> None:
+    training = preset_named(choose(image(SIDES[size]), size).preset).training
+    least = 150 if size == (28, 28) else 80
+    found = [schedule_of(count, training) for count in (examples, 2 * examples)]
+    assert {schedule.batch for schedule in found} == {32}
+    assert found[0].steps <= found[1].steps
+    assert found[0].steps == min(max(-(-examples // 32), least), 8 * least)
+
+
+@pytest.mark.parametrize("classes", [2, 20, 1_000])
+@pytest.mark.parametrize("size", SIDES)
+def test_every_number_of_classes_gets_a_model_that_is_within_the_limits(size: tuple[int, int], classes: int) -> None:
+    preset = preset_named(choose(image(SIDES[size]), size).preset)
+    family = family_named(preset.architecture.name)
+    specs = family.layers(preset.architecture.config, preset.space.defaults, classes)
+    assert family.num_outputs(specs) == classes
+    assert family.flops(tuple(map(family.roomy, specs))) <= 10 * family.flops(specs[:-1])
+    assert family.activations(specs) * 4 * 32 < 2**28  # bytes of a batch in the largest layer
 
 
 def test_auto_is_no_preset_itself_and_chooses_among_those_that_come_with_mu2net() -> None:

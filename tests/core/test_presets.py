@@ -104,7 +104,7 @@ def test_convnets_are_trained_by_adamw_whose_rates_are_far_below_those_of_sgd(na
     assert max(space.values["learning_rate"]) < 0.005  # type: ignore[type-var]
     assert {"beta2", "weight_decay", "label_smoothing"} <= set(space.movable)
     assert training.batch_size == 32
-    assert training.samples_cap == 32 * training.min_steps  # as many steps for a thousand examples as for many
+    assert training.samples_cap == 8 * 32 * training.min_steps  # very many examples get eight times the steps of few
     line = training.generations * training.validations * training.min_steps
     assert line >= 900
     assert training.children <= 2

@@ -71,7 +71,8 @@ def _stands(task: TaskStatus) -> str:
     if task.model is None:
         return f"{access}, no model yet{now}"
     quality = f"validation {percent(task.validation)}, test {percent(task.test)}"
-    return f"{access}, {counted(task.iteration, 'iteration')}: {quality}{now}"
+    chance = ", no better than guessing" if task.at_chance else ""
+    return f"{access}, {counted(task.iteration, 'iteration')}: {quality}{chance}{now}"
 
 
 def _remote(remote: RemoteStatus, now: datetime) -> str:

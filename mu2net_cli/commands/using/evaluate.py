@@ -45,7 +45,8 @@ def evaluate(
     """Measure a model on a split of its task.
 
     The interval (Wilson's, 95%) is where the accuracy on all data like these may lie, given how few were tried: of two
-    models whose intervals overlap widely, it is not known which is better.
+    models whose intervals overlap widely, it is not known which is better. A model that is no better than always saying
+    the most frequent class is said to be so.
 
     Example: mu2net eval cmaterdb/bangla --split validation --by-class
     """
@@ -72,6 +73,8 @@ def _print(session: Session, result: EvalResult) -> None:
     low, high = map(percent, result.interval)
     fields["correct"] = f"{result.correct} of {examples}"
     print_fields({**fields, "accuracy": percent(result.accuracy), "95% interval": f"{low} to {high}"})
+    if result.at_chance and result.most_frequent is not None:
+        session.note(f"warning: no better than always saying the most frequent class, {percent(result.most_frequent)}")
     if result.by_class is not None:
         print_line("")
         print_table(

@@ -15,12 +15,13 @@ from mu2net_core.api.iterations.running import evolving, folders_of
 from mu2net_core.api.looking.next_steps import NextStep, next_steps
 from mu2net_core.api.settings.preset_note import own_preset
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import AccessRule, Commit, Model
+from mu2net_core.objects import AccessRule, Commit, Model, Task
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.core import Purged
 from mu2net_core.repo.history import contains, load_rules, merge
 from mu2net_core.repo.remotes import Pending, Sender, Tracking, read_tracking
 from mu2net_core.repo.upkeep import in_effect
+from mu2net_core.scoring import is_chance
 from mu2net_core.storage import read_if_there
 
 __all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
@@ -42,6 +43,8 @@ class TaskStatus:
         model: the retained model; None before the first one.
         validation: that model's validation quality.
         test: that model's test quality.
+        at_chance: whether its validation accuracy is no better than guessing among the classes, as far as so many
+            examples can tell; never of other outputs than classes, nor without a model.
         finished_at: when the head was made.
         process: that improves it in this working copy now; None if none does.
     """
@@ -53,6 +56,7 @@ class TaskStatus:
     model: str | None
     validation: float | None
     test: float | None
+    at_chance: bool
     finished_at: str
     process: int | None = None
 
@@ -180,18 +184,27 @@ def _report(repo: Repository, context: Context) -> StatusReport:
 def _task(
     repo: Repository, head: HeadState, commit: Commit, models: Mapping[str, Model], process: int | None
 ) -> TaskStatus:
-    model = models[commit.model] if commit.model else None
+    model, task = models[commit.model] if commit.model else None, repo.objects.task(commit.task_id)
     return TaskStatus(
         task=head.task,
-        access=repo.objects.task(commit.task_id).access,
+        access=task.access,
         iteration=commit.iteration,
         commit=head.commit,
         model=commit.model,
         validation=model.quality if model else None,
         test=model.test_quality if model else None,
+        at_chance=model is not None and _guesses(task, model),
         finished_at=commit.finished_at,
         process=process,
     )
+
+
+def _guesses(task: Task, model: Model) -> bool:
+    """Returns whether a model of classes may as well guess; how frequent each class is, a manifest does not say."""
+    if task.metric != "accuracy" or model.quality is None:
+        return False
+    total = model.validation_examples or task.splits["validation"].num_examples
+    return is_chance(model.quality * total, total, 1 / task.output.size)
 
 
 def _sizes(models: Iterable[Model]) -> dict[str, int]:

@@ -55,6 +55,8 @@ class EvalResult:
         accuracy: their share, in [0, 1]; likewise.
         interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show;
             likewise.
+        most_frequent: the accuracy of always saying the class that is most frequent in the split; likewise.
+        at_chance: whether the model is no better than that, as far as so many examples can tell; likewise.
         by_class: a score per class; None if it was not asked for.
         confused: which classes are taken for which, the most frequent first; likewise.
         wrong: every example that is not right, those the model is surest of first; likewise.
@@ -70,6 +72,8 @@ class EvalResult:
     correct: int | None = None
     accuracy: float | None = None
     interval: tuple[float, float] | None = None
+    most_frequent: float | None = None
+    at_chance: bool | None = None
     by_class: tuple[ClassScore, ...] | None = None
     confused: tuple[Confusion, ...] | None = None
     wrong: tuple[WrongExample, ...] | None = None
@@ -122,13 +126,15 @@ def evaluate(
         keep_bounded(repo, context)
         return measured(quality=quality, wall_s=time.perf_counter() - began)
     found = answers(used.loaded, objective, feed)
-    correct, classes = int((found.said == found.labels).sum()), task.output.labels
+    classes, tally = task.output.labels, found.tally(task.output.size)
     keep_bounded(repo, context)
     return measured(
-        quality=correct / feed.num_examples,
-        correct=correct,
-        accuracy=correct / feed.num_examples,
-        interval=wilson(correct, feed.num_examples),
+        quality=tally.accuracy,
+        correct=tally.right,
+        accuracy=tally.accuracy,
+        interval=wilson(tally.right, feed.num_examples),
+        most_frequent=tally.most_frequent,
+        at_chance=tally.is_chance,
         by_class=class_scores(found.labels, found.said, classes) if by_class else None,
         confused=confusions(found.labels, found.said, classes) if by_class else None,
         wrong=_wrong(repo, context, task, split, found) if wrong else None,

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from mu2net_core.api.machine.runtime import split_at
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.models.predict import Predictor
+from mu2net_core.engine import Answers
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.nn import InputSpec
 from mu2net_core.objects import object_key
@@ -90,3 +92,17 @@ def test_every_wrong_example_is_named_with_what_it_is_taken_for(grown) -> None:
 def test_details_are_measured_only_if_they_are_asked_for(grown) -> None:
     result = evaluate(grown.open(), grown.context, "digits")
     assert (result.by_class, result.confused, result.wrong) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("right", "at_chance"), [(40, True), (47, True), (48, False), (80, False)], ids=["chance", "luck", "more", "all"]
+)
+def test_a_model_that_says_no_more_than_the_most_frequent_class_does_is_told_so(
+    grown, monkeypatch: pytest.MonkeyPatch, right: int, *, at_chance: bool
+) -> None:
+    labels = np.repeat(np.int32([3, 4, 5]), [40, 30, 10])
+    said = np.where(np.arange(80) < right, labels, 9)
+    found = Answers(labels=labels, said=said, probability=np.ones(80, np.float32))
+    monkeypatch.setattr("mu2net_core.api.models.evaluate.answers", lambda *_: found)
+    result = evaluate(grown.open(), grown.context, "digits")
+    assert (result.most_frequent, result.at_chance) == (0.5, at_chance)

@@ -44,6 +44,16 @@ def test_tasks_with_and_without_a_model(repo: Repository, context: Context) -> N
     assert status(repo, context).num_components == 4
 
 
+@pytest.mark.parametrize(("score", "at_chance"), [(0.25, True), (0.75, True), (0.875, False)])
+def test_a_task_whose_model_may_as_well_guess_is_told_so(
+    repo: Repository, context: Context, score: float, *, at_chance: bool
+) -> None:
+    add_sample_task(repo, "a")
+    assert not status(repo, context).tasks[0].at_chance
+    evolve_sample(repo, "a", score=score)  # of two classes, on eight examples
+    assert status(repo, context).tasks[0].at_chance == at_chance
+
+
 def test_however_many_tasks_there_are_the_folder_of_iterations_is_listed_twice(
     repo: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:

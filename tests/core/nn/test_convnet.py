@@ -122,13 +122,44 @@ def test_what_it_makes_of_an_example_depends_on_no_other() -> None:
     np.testing.assert_allclose(together[:1], alone, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("change", [lambda x: x // 2, lambda x: x // 2 + 100], ids=["fainter", "lighter"])
-def test_brightness_and_contrast_of_a_whole_image_change_nearly_nothing(change) -> None:
-    specs, some = model(num_layers=0)[:1], 2 * (images() // 2)
-    row = row_of(specs)
+CHANGES = pytest.mark.parametrize("change", [lambda x: x // 2, lambda x: x // 2 + 100], ids=["fainter", "lighter"])
+
+
+def stem(light: tuple[float, float] = (0, 0)) -> tuple[tuple[LayerSpec, ...], tuple[Params, ...]]:
+    """Returns a new stem, and its parameters once it has learned so much of an image's mean and deviation."""
+    specs = model(num_layers=0)[:1]
+    params = FAMILY.init(specs[0], np.random.default_rng(0))
+    learned = np.repeat(np.float32(light)[:, None], 4, axis=1)
+    return specs, ({**params, "light/kernel": params["light/kernel"] + learned},)
+
+
+@CHANGES
+def test_brightness_and_contrast_of_a_whole_image_change_nearly_nothing_of_what_a_new_model_sees(change) -> None:
+    specs, row = stem()
+    some = 2 * (images() // 2)
     np.testing.assert_allclose(run(specs, row, change(some)), run(specs, row, some), atol=0.02)
     blank = run(specs, row, np.full((1, 12, 12, 3), 7, np.uint8))
     assert bool(jnp.isfinite(blank).all())
+
+
+@CHANGES
+def test_a_model_can_learn_that_brightness_or_contrast_of_a_whole_image_matters(change) -> None:
+    specs, row = stem(light=(0.5, 0.25))
+    some = 2 * (images() // 2)
+    assert float(jnp.abs(run(specs, row, change(some)) - run(specs, row, some)).max()) > 0.1
+
+
+def test_grey_images_without_anything_on_them_are_told_apart_by_a_gradient_from_the_first_step_on() -> None:
+    specs, row = stem()
+    grey = np.stack([np.full((12, 12, 3), shade, np.uint8) for shade in (70, 170)])
+
+    def apart(params: Params) -> jax.Array:
+        dark, light = FAMILY.apply(specs, (params,), grey)
+        return jnp.mean(light - dark)
+
+    value, slope = jax.value_and_grad(apart)(dict(row[0]))
+    assert abs(float(value)) < 0.02
+    assert float(jnp.abs(slope["light/kernel"]).max()) > 0.1
 
 
 def test_what_a_head_gets_differs_between_examples_as_much_as_tokens_do() -> None:
