@@ -30,11 +30,6 @@ class Blueprint:
         return self.row.slots
 
     @property
-    def trained(self) -> frozenset[str]:
-        """Names of the layers that are trained."""
-        return frozenset(layer.spec.name for layer in self.layers if layer.trainable)
-
-    @property
     def specs(self) -> tuple[LayerSpec, ...]:
         """Every layer's spec, in order."""
         return tuple(layer.spec for layer in self.layers)

@@ -101,7 +101,6 @@ class _Child:
     job: Job
     curve: list[float]
     finite: bool = True
-    ended: bool = False
     best_cycle: int | None = None
     best: tuple[float, float] | None = None
     kept: tuple[tuple[Arrays, ...], tuple[Arrays, ...]] = ((), ())
@@ -131,19 +130,16 @@ class Trainer:
         *,
         seed: int,
         on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
-        hopeless: Callable[[int, Sequence[float]], bool] = lambda _index, _curve: False,
     ) -> list[Trained]:
         """Returns each child after ``config.validations`` cycles, as long as ``cycle_of`` says.
 
         Of the validations that are worth keeping the best is kept; where they tie, that of the least loss, and of
-        equal ones the latest. A child is given up at the first loss that is not finite, and where it is hopeless;
-        children that are trained together go on until all of them are given up.
+        equal ones the latest. A child is given up at the first loss that is not finite.
 
         Args:
             jobs: children that share the shapes of all their slots and their frozen part.
             seed: of what the children of a generation share: preprocessing, and which examples a dispatch has.
             on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
-            hopeless: whether what the job of an index reached after each cycle so far gives no hope.
         """
         supply = self._supply(jobs)
         state = self._begun(jobs)
@@ -155,13 +151,10 @@ class Trainer:
                 quality, loss, finite = self._validate(jobs, supply, state[0])
             last = number == self.config.validations - 1
             for index, child in enumerate(children):
-                if child.ended:
-                    continue
                 reached = float(quality[index]) if finite[index] and math.isfinite(losses[index]) else None
                 _note(child, reached, float(loss[index]), state, index if len(jobs) > 1 else None, last=last)
                 on_cycle(index, number, reached)
-                child.ended = not child.finite or hopeless(index, child.curve)
-            if all(child.ended for child in children):
+            if not any(child.finite for child in children):
                 break
         return [_trained(child, supply.cycle) for child in children]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from mu2net_core.engine.child import Job, Trained
@@ -68,31 +68,6 @@ class ChildResult:
         )
 
 
-@dataclass(slots=True)
-class Race:
-    """The children of a generation against each other: who is behind after some cycles is not trained to the end.
-
-    They compete with those that train the same layers: where few are trained quality rises sooner, and less in the end.
-    The first of each kind is always trained to the end, and so is the best after ``probation`` cycles.
-
-    Attributes:
-        probation: cycles that every child has; 0 if none is ever given up.
-        best: the quality after them of the best child so far, by the names of the layers that are trained.
-    """
-
-    probation: int
-    best: dict[frozenset[str], float] = field(default_factory=dict)
-
-    def is_lost(self, trained: frozenset[str], curve: Sequence[float]) -> bool:
-        """Returns whether a child is behind one of its kind before it, and notes what it reached."""
-        if len(curve) != self.probation:
-            return False
-        if curve[-1] < self.best.get(trained, 0.0):
-            return True
-        self.best[trained] = curve[-1]
-        return False
-
-
 _OnCycle = Callable[[int, int, float | None], None]
 
 
@@ -118,13 +93,12 @@ def train_generation(
         seed: of what the children share.
         on_cycle: told after each cycle of the child, the cycle, and the quality, None if it diverged.
     """
-    race = Race(probation=shop.preset.training.probation)
     groups = grouped(draft_all(shop, plans, population, system), shop.programs.layout.together)
     with _background(shop.programs.meter) as (reader, compiler, writer):
         reader.submit(shop.data.at(groups[0][0].input_spec).read)
         _compile_ahead(shop, groups, compiler)
         for group in groups:
-            yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle, race)
+            yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
@@ -149,9 +123,7 @@ def _background(meter: Meter) -> Iterator[tuple[Executor, Executor, Writer]]:
         writer.close()
 
 
-def _train(
-    shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cycle: _OnCycle, race: Race
-) -> Iterator[ChildResult]:
+def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cycle: _OnCycle) -> Iterator[ChildResult]:
     def of_child(index: int, cycle: int, quality: float | None) -> None:
         if index < len(group):  # those beyond only fill the program
             on_cycle(group[index].child, cycle, quality)
@@ -159,10 +131,7 @@ def _train(
     began = time.perf_counter()
     bring_sources(shop, [layer for one in group for layer in one.blueprint.layers])
     jobs, trainer = _jobs(shop, group), shop.trainer(group[0].input_spec)
-    kinds = [job.blueprint.trained for job in jobs]
-    results = trainer.train(
-        jobs, seed=seed, on_cycle=of_child, hopeless=lambda index, curve: race.is_lost(kinds[index], curve)
-    )
+    results = trainer.train(jobs, seed=seed, on_cycle=of_child)
     wall_s = (time.perf_counter() - began) / len(group)
     for one, trained in zip(group, results, strict=False):
         yield _result(shop, one, trained, writer, wall_s)

@@ -11,7 +11,7 @@ from mu2net_core.search import DEFAULT_METHOD, SearchSpace
 __all__ = ["Preset", "TrainingConfig"]
 
 _LARGEST = 2**31
-_CAN_BE_ZERO = frozenset({"probes", "probation"})
+_CAN_BE_ZERO = frozenset({"probes"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,6 @@ class TrainingConfig:
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
             of a new task, so that it rather begins from those that suit it; 0 tries none.
-        probation: training cycles after which a child ends that is behind the best of its generation; 0 trains all to
-            the end.
         method: what plans generations: the papers' method, random search, or one that another package offers.
     """
 
@@ -46,7 +44,6 @@ class TrainingConfig:
     clip_norm: float = 1.0
     population_cap: int = 64
     probes: int = 0
-    probation: int = 0
     method: str = DEFAULT_METHOD
 
     def __post_init__(self) -> None:

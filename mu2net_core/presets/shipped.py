@@ -164,7 +164,6 @@ def _convnet(
             samples_cap=_LONGEST * steps * _BATCH,
             min_steps=steps,
             probes=8,
-            probation=1,
         ),
     )
 

@@ -5,7 +5,7 @@ Every candidate δ is applied independently with its own probability µ(δ). Eac
 before it decides: the moved value is that of this child, so that selection acts on it.
 
 How examples are prepared is drawn once per generation, from the best model, and shared by its children; all else is
-drawn per child.
+drawn per child. ``copied_whole`` is what a search can begin with: a child that nothing was drawn for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.space import COPY_ALL, MU, SearchSpace, neighbour
 from mu2net_core.search.structure import Structure
 
-__all__ = ["Preparation", "as_it_is", "candidates", "clonable", "draw_preparation", "mutate", "rate"]
+__all__ = [
+    "Preparation",
+    "as_it_is",
+    "candidates",
+    "clonable",
+    "copied_whole",
+    "draw_preparation",
+    "mutate",
+    "rate",
+    "usual_preparation",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +74,14 @@ def _moved_rate(parent: Model | None, mutation: str, space: SearchSpace, rng: Ra
     mu = float(space.defaults[MU] if parent is None else parent.hyperparameters.get(MU, space.defaults[MU]))
     before = mu if parent is None else rate(parent, mutation, space)
     return float(neighbour(before, space.values[MU], rng)) if rng.random() < mu else before
+
+
+def usual_preparation(space: SearchSpace) -> Preparation:
+    """Returns how examples are prepared by default, with the µ(δ) that moves begin with."""
+    return Preparation(
+        values={name: default for name, default in space.defaults.items() if name in space.shared},
+        rates={f"hp:{name}": float(space.defaults[MU]) for name in sorted(space.shared.intersection(space.movable))},
+    )
 
 
 def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> Preparation:
@@ -115,7 +133,21 @@ def mutate(
         if rng.random() < probability:
             draft.apply(name, rng)
     for name in copied or ():
-        draft.apply(f"clone:{name}", rng)
+        draft.copy(name)
+    draft.prepare(preparation)
+    return draft.plan(parent, seed)
+
+
+def copied_whole(
+    parent: Member, space: SearchSpace, structure: Structure, holdings: Holdings, preparation: Preparation, seed: int
+) -> ChildPlan:
+    """Returns a child of ``parent`` that trains a copy of all its layers and differs in nothing else but preparation.
+
+    Arguments as of ``mutate``.
+    """
+    draft = _Draft(parent.model, space, structure)
+    for name in clonable(parent.model, structure, holdings):
+        draft.copy(name)
     draft.prepare(preparation)
     return draft.plan(parent, seed)
 
@@ -160,10 +192,13 @@ class _Draft:
         elif name in self._structured:
             return  # what a change of structure set is not moved on: growth by a block would be no growth
         elif kind == "clone":
-            self._clones.add(name)
-            self._applied.append(Mutation(name=mutation))
+            self.copy(name)
         else:
             self._set(mutation, {name: neighbour(self._values[name], self._space.values[name], rng)})
+
+    def copy(self, name: str) -> None:
+        self._clones.add(name)
+        self._applied.append(Mutation(name=f"clone:{name}"))
 
     def set_rate(self, mutation: str, after: float) -> None:
         before = rate(self._parent, mutation, self._space)

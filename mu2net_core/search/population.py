@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from mu2net_core.objects import Model, Scorer, System
 from mu2net_core.scoring import rank_key, score
 from mu2net_core.search.holdings import Holdings
-from mu2net_core.search.mutations import draw_preparation, mutate
+from mu2net_core.search.mutations import Preparation, copied_whole, draw_preparation, mutate, usual_preparation
 from mu2net_core.search.parents import sample_parent, usable
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.probing import probed_weights
+from mu2net_core.search.probing import best_probed, probed_weights
 from mu2net_core.search.space import SearchSpace
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
@@ -76,6 +76,9 @@ def ask(
 ) -> tuple[tuple[ChildPlan, ...], Population]:
     """Returns plans for one generation, and the population with its selections counted.
 
+    As long as a task that has probed has no model, the first child is all of the best candidate in the probe, trained
+    on, and examples are prepared as by default: chance moves what is known to work, and not what was never tried.
+
     Args:
         population: of the active task.
         system: the newest image of the system; models the task may not use are never parents.
@@ -85,21 +88,30 @@ def ask(
         seed: of this generation; child ``i`` uses a stream of its own.
     """
     others, roots = usable(system, population.task)
-    holdings = Holdings.of(system, population.task)
-    counts = dict(population.selections)
-    past = system.heads[population.task].commit
-    leader = best(population)
-    preparation = draw_preparation(None if leader is None else leader.model, space, rng(seed, "preparation"))
-    weights = probed_weights((*others, *roots), population.probed)
+    candidates, holdings = (*others, *roots), Holdings.of(system, population.task)
+    counts, past = dict(population.selections), system.heads[population.task].commit
+    first = None if population.members else best_probed(candidates, population.probed)
+    preparation = _preparation(population, space, seed) if first is None else usual_preparation(space)
+    weights = probed_weights(candidates, population.probed)
     plans: list[ChildPlan] = []
     for child in range(num_children):
-        draw = rng(seed, "child", child)
-        members = {member.id: past.times_selected(member.id) for member in (*population.members, *others, *roots)}
+        draw, train = rng(seed, "child", child), derive_seed(seed, "train", child)
+        begun = first if child == 0 else None
+        members = {member.id: past.times_selected(member.id) for member in (*population.members, *candidates)}
         totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
-        parent = sample_parent(population.members, (*others, *roots), totals, draw, weights=weights)
+        parent = begun or sample_parent(population.members, candidates, totals, draw, weights=weights)
         counts[parent.id] = counts.get(parent.id, 0) + 1
-        plans.append(mutate(parent, space, structure, holdings, preparation, draw, derive_seed(seed, "train", child)))
+        if begun:
+            plans.append(copied_whole(parent, space, structure, holdings, preparation, train))
+        else:
+            plans.append(mutate(parent, space, structure, holdings, preparation, draw, train))
     return tuple(plans), replace(population, selections=counts)
+
+
+def _preparation(population: Population, space: SearchSpace, seed: int) -> Preparation:
+    """Returns how the next generation prepares its examples: drawn from what the best model does."""
+    leader = best(population)
+    return draw_preparation(None if leader is None else leader.model, space, rng(seed, "preparation"))
 
 
 def tell(population: Population, kept: Collection[Member], *, cap: int) -> Population:

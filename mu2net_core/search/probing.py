@@ -1,8 +1,8 @@
 """Probing: what others' layers are worth to a new task before anything is trained, as weights of sampling parents.
 
 Which model a new task should begin from is a matter of chance in the papers. A linear probe (Alain and Bengio, 2017) of
-what a model's layers make of some training examples costs less than a cycle of training and tells much of it. What it
-finds is a weight: every candidate can still be drawn.
+what a model's layers make of some training examples costs less than a cycle of training and tells much of it. The first
+child begins from the best; for all others what was found is a weight: every candidate can still be drawn.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mu2net_core.search.parents import usable
 from mu2net_core.search.plan import Member
 from mu2net_core.seeds import rng
 
-__all__ = ["probed_weights", "to_probe"]
+__all__ = ["best_probed", "probed_weights", "to_probe"]
 
 _HALVED_BY = 0.02
 """A candidate that is worse by so much of the probe's accuracy is half as likely to come first."""
@@ -35,6 +35,16 @@ def to_probe(system: System, task: str, *, most: int, seed: int) -> tuple[Member
     ranked = sorted((draw.random(), place) for place in range(len(others) + len(roots)))
     known = (*others, *roots)
     return tuple(known[place] for _, place in ranked[:most])
+
+
+def best_probed(candidates: Sequence[Member], found: Mapping[str, float]) -> Member | None:
+    """Returns the candidate whose probe was the best, the first of equals; None if none was probed.
+
+    Args:
+        candidates: to choose from.
+        found: by model id, the accuracy of its probe.
+    """
+    return max((member for member in candidates if member.id in found), key=lambda one: found[one.id], default=None)
 
 
 def probed_weights(candidates: Sequence[Member], found: Mapping[str, float]) -> dict[str, float]:

@@ -1,12 +1,17 @@
 """What a task that joins a system late gets of what others have learned, against the plain recipe at the same cost.
 
 Others are evolved for one iteration each, then the late task for one. The recipe of ``floor_recipe`` is given as much
-processor time as the late task took, compilations not counted. Each round has another seed; the test split is looked
-at once, at the end.
+processor time as the late task took, probing and reading included. Each round has another seed; the test split is
+looked at once, at the end.
 
-``MU2NET_LATE`` chooses late tasks by name, ``MU2NET_LATE_SOURCES`` those that are there before them (default: all the
-others), ``MU2NET_LATE_PRESET`` the preset, ``MU2NET_LATE_SETTINGS`` settings of the late iteration, ``KEY=VALUE ...``.
-``MU2NET_LATE_CACHE`` is a folder in which the systems of the others are kept, which take long to make.
+``MU2NET_LATE`` chooses late tasks by name, ``MU2NET_LATE_SOURCES`` those that are there before them (default: all
+the others; ``none``: the late task begins from the root), ``MU2NET_LATE_PRESET`` the preset. The late iteration has the
+sizes of ``MU2NET_LATE_SIZES`` and the settings of ``MU2NET_LATE_SETTINGS``, ``KEY=VALUE ...``; with ``generations=1
+children=1`` it is the first child alone. ``MU2NET_LATE_CACHE`` is a folder in which the systems of the others are kept,
+which take long to make.
+
+What the late iteration runs is compiled before, on a copy, because nobody knows what a compilation costs on a busy
+machine: it runs beside the training.
 """
 
 from __future__ import annotations
@@ -16,9 +21,10 @@ import os
 import shutil
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from case_quality import arrays_of, spread
 from floor_recipe import accuracy_of_recipe
@@ -29,6 +35,7 @@ import mu2net_core as m
 
 LATE = ("omniglot", "az", "emnist", "devanagari")
 SMALL = {"generations": 1, "children": 1, "validations": 1}
+BRIEF = {"evolve.min_steps": 1, "evolve.samples_cap": 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +45,12 @@ class Joined:
     Attributes:
         test: accuracy on the test split.
         validation: on the validation split.
-        compiling_s: wall time of compilations.
         given: the share of the gradient steps behind the model that each task gave.
         line: what became of each child, in words.
     """
 
     test: float
     validation: float
-    compiling_s: float
     given: dict[str, float]
     line: tuple[str, ...]
 
@@ -64,8 +69,7 @@ def measure(options: Options) -> list[Row]:
     if options.small or not data.is_dir():
         digits = next(subject for subject in SUBJECTS if subject.name == "digits")
         return [_row(digits, [_round(digits, (replace(digits, name="before"),), data, options, seed=0)])]
-    late = os.environ.get("MU2NET_LATE", " ".join(LATE)).split()
-    asked = os.environ.get("MU2NET_LATE_SOURCES", "").split()
+    late, asked = _words("MU2NET_LATE", " ".join(LATE)), _words("MU2NET_LATE_SOURCES")
     rows = []
     for subject in (one for one in CHARACTERS if one.name in late):
         others = tuple(one for one in CHARACTERS if one != subject and (not asked or one.name in asked))
@@ -77,16 +81,19 @@ def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Opt
     preset = "vit-mini" if options.small else os.environ.get("MU2NET_LATE_PRESET", "convnet-32")
     kept = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder))
     system = kept / "-".join(["late", preset, str(seed), *(one.name for one in others)])
-    sizes = SMALL if options.small else {}
     if not system.exists():
         making = options.folder / "making"
-        apart(make_system, making, others, data, preset, sizes, seed, inline=options.small)
+        apart(make_system, making, others, data, preset, SMALL if options.small else {}, seed, inline=options.small)
         shutil.move(making, system)
-    folder = options.folder / f"{subject.name}-{seed}"
+    folder, warm = options.folder / f"{subject.name}-{seed}", options.folder / f"{subject.name}-{seed}-compiling"
     shutil.copytree(system, folder)
-    uri = subject.place(data, options.folder)
-    mine: Spent = apart(join, folder, uri, subject.name, data, sizes, seed, inline=options.small)
-    training_s = 0.2 if options.small else max(1.0, mine.cpu_s - mine.result.compiling_s)
+    shutil.copytree(system, warm)
+    uri, settings = subject.place(data, options.folder), dict(map(_setting, _words("MU2NET_LATE_SETTINGS")))
+    if not options.small:
+        apart(join, warm, uri, subject.name, data, SMALL, settings | BRIEF, seed)
+    sizes = SMALL if options.small else {key: int(n) for key, n in map(_setting, _words("MU2NET_LATE_SIZES"))}
+    mine: Spent = apart(join, folder, uri, subject.name, data, sizes, settings, seed, inline=options.small)
+    training_s = 0.2 if options.small else mine.cpu_s
     recipe = apart(floor, folder, uri, data, subject, training_s, seed, inline=options.small)
     return Round(joined=mine.result, recipe=recipe, training_s=training_s)
 
@@ -102,19 +109,18 @@ def make_system(
         repo.evolve(tasks=[subject.name], iterations=1, seed=seed, **sizes)
 
 
-def join(folder: Path, uri: str, name: str, data: Path, sizes: dict[str, int], seed: int) -> Spent:
+def join(
+    folder: Path, uri: str, name: str, data: Path, sizes: dict[str, int], settings: Mapping[str, Any], seed: int
+) -> Spent:
     """Returns what the iteration of a late task spent and came to."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     repo = m.open(folder)
-    for setting in os.environ.get("MU2NET_LATE_SETTINGS", "").split():
-        key, _, value = setting.partition("=")
-        repo.set_config(key, json.loads(value))
+    for key, value in settings.items():
+        repo.set_config(key, value)
     repo.add_task(uri, name=name)
-    compiled, line = list[float](), list[str]()
+    line = list[str]()
 
     def note(event: m.Event) -> None:
-        if isinstance(event, m.Compiled):
-            compiled.append(event.wall_s)
         if isinstance(event, m.CandidatesProbed):
             found = ", ".join(f"{probe.task or 'root'} {probe.accuracy:.3f}" for probe in event.found)
             line.append(f"probes: {found} in {event.wall_s:.1f} s")
@@ -126,11 +132,19 @@ def join(folder: Path, uri: str, name: str, data: Path, sizes: dict[str, int], s
     joined = Joined(
         test=repo.evaluate(name).accuracy,
         validation=head.model.quality or 0.0,
-        compiling_s=sum(compiled),
         given=dict(repo.ancestry(name).transfer.by_params),
         line=tuple(line),
     )
     return replace(measured, result=joined)
+
+
+def _words(variable: str, default: str = "") -> list[str]:
+    return os.environ.get(variable, default).split()
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    key, _, value = word.partition("=")
+    return key, json.loads(value)
 
 
 def _told(generation: int, child: m.ChildReport) -> str:

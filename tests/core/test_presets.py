@@ -216,13 +216,12 @@ def test_a_setting_that_cannot_be_right_is_refused(key: str, value: object, comp
         with_settings(MINI, {key: value})
 
 
-def test_the_papers_presets_probe_nothing_copy_layers_one_by_one_and_end_no_child_early() -> None:
+def test_the_papers_presets_probe_nothing_and_copy_layers_one_by_one() -> None:
     for name, preset in PRESETS.items():
         is_papers = name.startswith("vit")
-        on = (preset.training.probes, preset.training.probation, preset.space.defaults.get("copy_all", 0.0))
+        on = (preset.training.probes, preset.space.defaults.get("copy_all", 0.0))
         assert all(value == 0 if is_papers else value > 0 for value in on), name
-    off = with_settings(preset_named("convnet-8"), {"evolve.probes": 0, "evolve.probation": 0}).training
-    assert (off.probes, off.probation) == (0, 0)
+    assert with_settings(preset_named("convnet-8"), {"evolve.probes": 0}).training.probes == 0
 
 
 def test_training_needs_positive_numbers() -> None:

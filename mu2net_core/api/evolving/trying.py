@@ -66,7 +66,7 @@ def try_preset(
     Raises:
         Mu2netError: the task cannot be trained.
     """
-    short = replace(preset.training, generations=1, children=1, validations=1, probes=0, probation=0)
+    short = replace(preset.training, generations=1, children=1, validations=1, probes=0)
     short = replace(short, batch_size=batch, samples_cap=_STEPS * batch, min_steps=_STEPS)
     preset = replace(preset, training=short)
     spent, name = list[Spent](), head.task.name

@@ -1,4 +1,4 @@
-"""ConvNets are evolved, repeated and asked like any other models; every change happens at once, because µ is 1."""
+"""ConvNets are evolved, repeated and asked like other models; what chance changes it changes at once: µ is 1."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ STILL = {name: json.dumps(value) for name, value in preset_named("convnet-8").sp
 SETTINGS = {f"MU2NET_SPACE_{name.upper()}": f"[{value}]" for name, value in STILL.items()}
 SETTINGS |= {f"MU2NET_DEFAULT_{name.upper()}": value for name, value in CHOSEN.items()}
 SETTINGS |= {"MU2NET_SPACE_NUM_LAYERS": "[1, 2]"}
+ONE_CHILD = EvolveOptions(generations=1, children=1, validations=1, seed=1)
 
 
 @pytest.fixture
@@ -53,8 +54,9 @@ def small(world):
 
 def test_a_convnet_gets_an_attention_block_is_repeated_bit_by_bit_and_predicts(small) -> None:
     world, repo = small
-    options = EvolveOptions(generations=1, children=1, validations=1, seed=1)
-    (iteration,) = evolve(repo, world.context, ["light"], options).iterations
+    environ = {**world.context.environ, "MU2NET_EVOLVE_PROBES": "0"}  # so that the first child has mutations
+    world = replace(world, context=replace(world.context, environ=environ))
+    (iteration,) = evolve(repo, world.context, ["light"], ONE_CHILD).iterations
     model = repo.objects.model(iteration.model)
     assert {name: model.hyperparameters[name] for name in ("num_layers", "attention_1")} == {
         "num_layers": 2,
@@ -69,3 +71,16 @@ def test_a_convnet_gets_an_attention_block_is_repeated_bit_by_bit_and_predicts(s
     chances = Predictor(repo, world.context, "light").probabilities(np.concatenate([bright, bright // 3]))
     np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
     assert chances.shape == (2, 2)
+
+
+def test_the_first_model_of_a_task_is_the_best_probed_trained_on_and_is_repeated_bit_by_bit(small) -> None:
+    world, repo = small
+    (iteration,) = evolve(repo, world.context, ["light"], ONE_CHILD).iterations
+    model = repo.objects.model(iteration.model)
+    moved = [made.name for made in model.mutations if not made.name.startswith("mu:")]
+    assert moved == []  # from a root, whose layers are trained in any case
+    assert {name: model.hyperparameters[name] for name in ("num_layers", "learning_rate")} == {
+        "num_layers": 1,
+        "learning_rate": 0.1,
+    }
+    assert replay(repo, world.context, "light").outcome == "same"
