@@ -30,6 +30,7 @@ from mu2net_core.api.models.add_root import RootResult
 from mu2net_core.api.models.cache import CacheReport, PruneReport
 from mu2net_core.api.models.evaluate import EvalResult
 from mu2net_core.api.models.predict import Prediction
+from mu2net_core.api.pool.pool import PoolResult
 from mu2net_core.api.setup.config import DescribedSetting
 from mu2net_core.api.setup.doctor import DoctorReport
 from mu2net_core.api.setup.init import InitResult
@@ -57,7 +58,7 @@ OUTPUTS: dict[str, Any] = {
     "add-task": Head,
     "rm-task": Head | PurgeReport,
     "tasks": tuple[TaskInfo, ...],
-    "evolve": EvolveResult,
+    "evolve": EvolveResult | PoolResult,
     "reset": ResetResult,
     "status": StatusReport,
     "log": LogEntry,
@@ -93,6 +94,7 @@ OUTPUTS: dict[str, Any] = {
 
 REMARKS = {
     "rm-task": "with `--purge` the second",
+    "evolve": "with `--agents` the second; with `--agent` a line per event, and at last the first",
     "push": "with `--dry-run` the second",
     "tag": "without a name the second",
     "log": "one document per line",

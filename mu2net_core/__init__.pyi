@@ -54,6 +54,7 @@ from .errors import (
     UnreadableError,
 )
 from .events import (
+    AgentWaiting,
     CandidatesProbed,
     ChildFinished,
     ChildReport,
@@ -76,6 +77,7 @@ from .version import __version__
 
 __all__ = [
     "AccessDeniedError",
+    "AgentWaiting",
     "AlreadyExistsError",
     "Ancestry",
     "CacheReport",

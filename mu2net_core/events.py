@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mu2net_core.objects import ChildOutcome, Mutation
 
 __all__ = [
+    "AgentWaiting",
     "CandidatesProbed",
     "ChildFinished",
     "ChildReport",
@@ -275,8 +276,14 @@ class Compiled(Happening):
     wall_s: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentWaiting(Happening):
+    """There is nothing to do now: every task is good enough, or another agent is at it. Others are looked for."""
+
+
 Event = (
-    IterationsQueued
+    AgentWaiting
+    | IterationsQueued
     | IterationDropped
     | IterationStarted
     | CandidatesProbed

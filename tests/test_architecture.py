@@ -44,9 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 FLOORS: dict[str, dict[str, set[str]]] = {
     "mu2net_core/repo": {
         "core": set(),
+        "leases": {"core"},
         "history": {"core"},
         "remotes": {"core", "history"},
-        "upkeep": {"core", "history", "remotes"},
+        "upkeep": {"core", "history", "leases", "remotes"},
         "exchange": {"core", "history", "remotes", "upkeep"},
         "checking": {"core", "history", "remotes", "exchange"},
         "probing": {"core", "remotes"},
@@ -61,6 +62,7 @@ FLOORS: dict[str, dict[str, set[str]]] = {
         "sharing": {"settings", "iterations", "looking", "models", "signing"},
         "tasks": {"settings", "looking", "models", "signing"},
         "evolving": {"settings", "machine", "iterations", "models", "signing", "sharing"},
+        "pool": {"iterations", "evolving"},
         "upkeep": {"iterations", "sharing", "signing"},
         "setup": {"settings", "machine", "looking", "models", "sharing", "signing"},
         "facade": {

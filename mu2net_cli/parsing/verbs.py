@@ -45,7 +45,7 @@ _TABLE = {
         "reset": "Go back to an earlier state of a task; nothing is deleted.",
     },
     "Look at it": {
-        "status": "Say where everything stands and what to do next.",
+        "status": "Say where everything stands, who works on what, and what to do next.",
         "log": "Show what happened, newest first.",
         "reflog": "List where the heads stood, newest first.",
         "show": "Show one object: a model, task, commit or snapshot.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mu2net_cli.printing.render import duration, percent
 from mu2net_cli.printing.text import visible
 from mu2net_core.events import (
+    AgentWaiting,
     ChildFinished,
     Compiled,
     Compiling,
@@ -69,7 +70,7 @@ class Board:
                 self._compiling = event.what
             case Compiled():
                 self._compiling = None if event.what == self._compiling else self._compiling
-            case IterationsQueued() | IterationDropped():
+            case AgentWaiting() | IterationsQueued() | IterationDropped():
                 pass
             case IterationStarted():
                 self._rows.pop(event.task, None)  # what goes on now is the last row
@@ -96,6 +97,13 @@ class Board:
                 row.best, row.ends_at = event.best_quality, self._clock() + event.eta_s
             case IterationFinished():
                 row.best, row.state, row.ends_at = event.validation, f"test {percent(event.test)}", None
+
+    def newest(self) -> tuple[str, ...] | None:
+        """Returns the row of what runs, or ran last: task, iteration, generation, children, best, and what it is at."""
+        if not self._rows:
+            return None
+        task, row = next(reversed(self._rows.items()))
+        return (task, *self._cells(row, is_last=True))
 
     def line(self) -> str:
         """Returns where the running iteration stands, in one line."""

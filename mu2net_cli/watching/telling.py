@@ -6,6 +6,7 @@ from collections import Counter
 
 from mu2net_cli.printing.render import counted, duration, percent, short
 from mu2net_core.events import (
+    AgentWaiting,
     ChildFinished,
     Compiled,
     CycleFinished,
@@ -24,8 +25,8 @@ __all__ = ["line_of", "often"]
 def line_of(event: Event, *, verbose: bool = False) -> str | None:
     """Returns what an event says in one line of plain text; None for those only ``--verbose`` shows."""
     match event:
-        case IterationsQueued():
-            return f"Unfinished iterations go first: {', '.join(event.unfinished)}. Then: {often(event.then)}."
+        case AgentWaiting() | IterationsQueued():
+            return _what_next(event)
         case IterationDropped():
             lost = f"{counted(event.generations, 'finished generation')} of iteration {event.iteration}"
             return f"warning: {event.task}: dropped {lost}, which begins anew"
@@ -50,6 +51,12 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
             return f"{event.task}: iteration {event.iteration} finished{cut}: {result}, {outcome} ({took})"
         case _:
             return _detail(event) if verbose else None
+
+
+def _what_next(event: AgentWaiting | IterationsQueued) -> str:
+    if isinstance(event, AgentWaiting):
+        return "Nothing to do now; waiting for tasks."
+    return f"Unfinished iterations go first: {', '.join(event.unfinished)}. Then: {often(event.then)}."
 
 
 def _schedule(schedule: Schedule) -> str:

@@ -85,9 +85,10 @@ def run_iteration(
     record: Callable[[System], str],
     checkpoint: Callable[[IterationState], None],
     on_event: Callable[[Event], None],
-    out_of_time: Callable[[], bool] = lambda: False,
+    is_enough: Callable[[IterationState], bool] = lambda _state: False,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> IterationState:
-    """Returns the state after the last generation, or after the one in which time ran out.
+    """Returns the state after the last generation, or after the one with which it was enough, or was stopped.
 
     Args:
         state: where to begin.
@@ -96,7 +97,8 @@ def run_iteration(
         record: stores what the task may see of a system; returns the snapshot's id.
         checkpoint: makes a state safe; called after every generation.
         on_event: told of everything that happens.
-        out_of_time: asked before each generation but the first.
+        is_enough: asked before each generation but the first whether the iteration ends with the best there is.
+        is_stopped: asked before each generation whether this process ends; the iteration can go on in another.
     """
     on_event(
         IterationStarted(
@@ -114,7 +116,9 @@ def run_iteration(
         )
     )
     first = state.generation
-    while state.generation < state.generations and not (state.generation > first and out_of_time()):
+    while state.generation < state.generations and not is_stopped():
+        if state.generation > first and is_enough(state):
+            break
         began = time.perf_counter()
         now = system(state.generation)
         state, children = _generation(_having_seen(state, record(now)), shop, now, on_event)

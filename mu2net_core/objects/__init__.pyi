@@ -5,7 +5,7 @@ from .commit import Agent, Children, Commit, HeadEntry, Signature, Snapshot, che
 from .component import Component, ComponentRef, Label, Operation, Training, hidden_training, narrowest
 from .describing import described
 from .kinds import Classes, Column, Image, Input, Labels, Number, Other, Output, Table, Text
-from .lease import Lease
+from .lease import LeaseEntry
 from .limits import LIMITS, LIMITS_PREFIX, Limits
 from .machine import MACHINE_PREFIX, MachineConfig
 from .model import Architecture, Costs, Hyperparameter, Model, Mutation, Origin, Scorer
@@ -49,7 +49,7 @@ __all__ = [
     "Kind",
     "Label",
     "Labels",
-    "Lease",
+    "LeaseEntry",
     "Limits",
     "MachineConfig",
     "Model",

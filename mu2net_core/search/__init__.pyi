@@ -1,6 +1,7 @@
 from .holdings import Holdings
 from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod, plan_generation
 from .mutations import Preparation, as_it_is, candidates, mutate, rate
+from .next_task import Gain, Prospect, promise, ranked
 from .parents import sample_parent
 from .plan import ChildPlan, Member
 from .population import Population, ask, best, is_better, measured_as, rescored, start, tell
@@ -16,10 +17,12 @@ __all__ = [
     "MU2NET_PLUS",
     "RANDOM",
     "ChildPlan",
+    "Gain",
     "Holdings",
     "Member",
     "Population",
     "Preparation",
+    "Prospect",
     "SearchMethod",
     "SearchSpace",
     "SearchState",
@@ -35,6 +38,8 @@ __all__ = [
     "neighbour",
     "plan_generation",
     "probed_weights",
+    "promise",
+    "ranked",
     "rate",
     "rescored",
     "sample_parent",

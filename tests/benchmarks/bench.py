@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from measure import Options, Row, table  # noqa: E402
 
 CASES = (
     "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "evolve", "frozen", "large",
-    "layouts", "agents", "quality", "late", "few",
+    "layouts", "agents", "pool", "quality", "late", "few",
 )  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def measure(case: str, options: Options) -> list[Row]:
     with tempfile.TemporaryDirectory(  # a program that is compiled ahead may still be writing its cache at the end
         prefix=f"mu2net-bench-{case}-", dir=options.folder, ignore_cleanup_errors=True
     ) as folder:
-        scratch = Options(folder=Path(folder), pairs=options.pairs, small=options.small)
+        scratch = replace(options, folder=Path(folder))
         rows: list[Row] = import_module(f"case_{case}").measure(scratch)
         return rows
 
@@ -41,11 +42,13 @@ def main() -> None:
     parser.add_argument(
         "--dir", type=Path, default=Path(tempfile.gettempdir()), help="where to write: the disk to test"
     )
+    parser.add_argument("--kinds", action="store_true", help="of quality: texts and other kinds of data, not images")
     chosen = parser.parse_args()
     unknown = set(chosen.cases) - set(CASES)
     if unknown or chosen.pairs < 1:
         parser.error(f"unknown case {', '.join(unknown)}" if unknown else "expected at least one pair")
-    options = Options(folder=chosen.dir, pairs=1 if chosen.small else chosen.pairs, small=chosen.small)
+    pairs = 1 if chosen.small else chosen.pairs
+    options = Options(folder=chosen.dir, pairs=pairs, small=chosen.small, kinds=chosen.kinds)
     print(table([row for case in chosen.cases or CASES for row in measure(case, options)]))
 
 

@@ -25,6 +25,7 @@ ROWS = {
     "frozen": ("step with the lower half", "step with an empty adapter"),
     "layouts": ("four children, vit-mini, together",),
     "agents": ("2 agents on 2 cores", "8 agents, 2 measured iterations each, replayed"),
+    "pool": ("an idle agent: requests in 60 s, 2 tasks",),
     "quality": ("test accuracy, digits",),
     "late": ("late task, digits",),
     "few": ("few examples, squares",),
@@ -38,7 +39,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 GROUPS = (  # libraries are imported once in each
-    ("startup", "components", "pull", "push", "guards", "scale", "s3"),
+    ("startup", "components", "pull", "push", "guards", "scale", "s3", "pool"),
     ("stream", "evolve", "quality", "late", "few"),
     ("frozen", "layouts", "agents", "large"),
 )

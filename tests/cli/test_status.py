@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.claims import Claims
+from mu2net_core.objects import Agent
 from mu2net_core.repo import open_repository
 from mu2net_core.testing.building.samples import evolve_sample
 
@@ -122,3 +125,55 @@ def test_as_json(run, trained_repo: Path) -> None:
         f"{here} remote add origin ../shared",
     ]
     assert all(step["why"] for step in report["next"])
+
+
+def works(repo: Path, slot: int = 1) -> Claims:
+    """Returns what takes tasks as another agent of a working copy."""
+    own = open_repository(repo)
+    agent = Agent(id=own.agent_id, host="far\x1b[31m", device="cpu", slot=slot)
+    return Claims(repo=own, context=Context.default(), agent=agent, method_of=lambda _task: "random")
+
+
+def test_it_says_who_works_on_what_and_advises_the_rest(run, trained_repo: Path) -> None:
+    run("-C", trained_repo, "add-task", "sklearn:digits", "--name", "new")
+    with works(trained_repo).take("new"):
+        result = run("-C", trained_repo, "status")
+        assert "\nWorking: new, agent-1 of far\\x1b[31m, for 0 s: iteration 1, generation 1 by random\n" in result.out
+        assert "evolve" not in "".join(advice(result))
+        (told,) = run("-C", trained_repo, "status", "--json").json()["working"]
+        assert (told["task"], told["slot"], told["host"], told["remote"]) == ("new", 1, "far\x1b[31m", None)
+        assert told["since"].endswith("+00:00")
+        held = run("-C", trained_repo, "evolve", "--task", "new")
+        assert (held.code, held.out) == (4, "")
+        assert "new is being improved by agent-1 of far\\x1b[31m, for" in held.err
+        assert "evolve --task new --no-leases" in held.err
+    assert "Working" not in run("-C", trained_repo, "status").out
+
+
+def test_it_asks_a_remote_who_works_there_if_it_is_told_to(run, trained_repo: Path, tmp_path: Path) -> None:
+    run("-C", trained_repo, "remote", "add", "origin", tmp_path / "shared")
+    run("-C", trained_repo, "push")
+    run("clone", "shared", "copy")
+    claims = works(tmp_path / "copy")
+    claims.remote = "origin"
+    with claims.take("digits"):
+        assert "Working" not in run("-C", trained_repo, "status").out
+        result = run("-C", trained_repo, "status", "--remote", "origin")
+        assert "\nWorking: digits, agent-1 of far\\x1b[31m, seen at origin, for 0 s: iteration 2," in result.out
+    assert run("-C", trained_repo, "status", "--remote", "nowhere").code == 3
+
+
+def test_it_looks_again_and_again_until_ctrl_c(run, empty_repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    periods: list[float] = []
+
+    def pause(seconds: float) -> None:
+        periods.append(seconds)
+        if len(periods) % 2 == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", pause)
+    result = run("-C", empty_repo, "status", "--watch")
+    assert (result.code, periods, result.err) == (130, [10.0, 10.0], "Interrupted.\n")
+    assert result.out.count("System ") == 2
+    lines = run("-C", empty_repo, "status", "--watch", "--json").out.splitlines()
+    assert [json.loads(line)["working"] for line in lines] == [[], []]

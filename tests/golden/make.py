@@ -13,10 +13,10 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 
-from mu2net_core.objects import AccessRule, Agent, Component, ComponentRef, Lease, Snapshot, Training, encode
+from mu2net_core.objects import AccessRule, Agent, Component, ComponentRef, LeaseEntry, Snapshot, Training, encode
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.core import lease_key
 from mu2net_core.repo.history.merging import merge
+from mu2net_core.repo.leases import lease_key
 from mu2net_core.storage import replace_file
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
@@ -73,8 +73,11 @@ def _lease(repo: Repository, task: str) -> None:
     """Says that an agent works on a task."""
     state = repo.refs.head(task)
     agent = Agent(id=AGENT, host="test", device="cpu", slot=1)
-    lease = Lease(agent=agent, session="c" * 32, ttl_s=60.0, iteration=3, generation=1, score=None, method="random")
-    repo.store.create(lease_key(task, state.number if state else 1, 1), encode(lease))
+    taken = LeaseEntry(
+        agent=agent, session="c" * 32, first=1, ttl_s=60.0, iteration=3, generation=0, score=None, method="random"
+    )
+    for k, entry in enumerate((taken, replace(taken, generation=1, score=0.5)), start=1):
+        repo.store.create(lease_key(task, state.number if state else 1, k), encode(entry))
 
 
 def _head(repo: Repository, before: ComponentRef, score: float) -> ComponentRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,10 @@ def evolve(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Improve every task, in turn.")] = False,
-    iterations: Annotated[int, typer.Option("--iterations", "-n", min=1, help="Task iterations per task.")] = 1,
+    iterations: Annotated[
+        int | None,
+        typer.Option("--iterations", "-n", min=1, help="Task iterations per task; 1 without it, no end with --watch."),
+    ] = None,
     generations: Annotated[int | None, typer.Option(min=1, help="Generations per iteration.")] = None,
     children: Annotated[int | None, typer.Option(min=1, help="Children per generation.")] = None,
     validations: Annotated[int | None, typer.Option(min=1, help="Training cycles per child.")] = None,
@@ -47,7 +51,43 @@ def evolve(
             help="Stop with the generation in which this is up: 90s, 30m, 2h; one always runs.",
         ),
     ] = None,
-    push: Annotated[bool, typer.Option("--push/--no-push", help="Push after every task iteration.")] = False,
+    until: Annotated[
+        float | None, typer.Option(metavar="SCORE", help="Improve no task whose score is at least this, e.g. 0.95.")
+    ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Go on for ever, with the task that promises most; new ones, too. Pulls."),
+    ] = False,
+    agents: Annotated[
+        int | None,
+        typer.Option(
+            "--agents", min=1, help="Start N agents, each with cores or GPUs of its own, that share the tasks."
+        ),
+    ] = None,
+    agent: Annotated[
+        int | None,
+        typer.Option(
+            "--agent", metavar="SLOT", min=0, help="Be the agent SLOT, from 0, of --agents N; print JSON lines."
+        ),
+    ] = None,
+    job: Annotated[Path | None, typer.Option("--job", hidden=True, help="Be an agent of a pool.")] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Plan generations by this method, e.g. mu2net-plus, random.")
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Score models by this formula, e.g. decay.")
+    ] = None,
+    push: Annotated[
+        bool | None, typer.Option("--push/--no-push", help="Push after every task iteration; --watch does if it can.")
+    ] = None,
+    barrier: Annotated[
+        bool,
+        typer.Option("--barrier", help="All tasks go in step: none begins an iteration before all finished the last."),
+    ] = False,
+    leases: Annotated[
+        bool,
+        typer.Option("--leases/--no-leases", help="Leave tasks alone that others work on, and say what this one does."),
+    ] = True,
     events: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Append what happens to FILE, a line of JSON per event.")
     ] = None,
@@ -70,19 +110,20 @@ def evolve(
     it counts. It can be given more --generations; any other option that contradicts is refused, and nothing is dropped
     without --restart. When --budget is up, the iteration at hand ends with the best it has. docs/method.md says what
     the lines of --events hold. --dry-run trains a few steps of one child of each preset to find out what they cost, and
-    throws them away.
+    throws them away. docs/parallel.md tells of --agents, --agent and --watch,
+    docs/agents.md of leases: tasks that other agents work on, here or where this pushes to, are left to them.
 
     Example: mu2net evolve --all --iterations 2
+
+    Example: mu2net evolve --all --agents 4 --watch
     """
-    from mu2net_cli.watching.observing import observed
-    from mu2net_cli.watching.progress import evolve_progress
-    from mu2net_cli.watching.pushing import Pushes
-    from mu2net_cli.watching.story import Story
-    from mu2net_core.api.evolving.evolve import evolve as evolve_api
     from mu2net_core.api.iterations.options import EvolveOptions
 
     session = session_of(ctx)
     budget_s, repo = parse_budget(budget), session.repo()
+    if job is not None:
+        _do_job(session, repo, job)
+        return
     warn_of_unknown_settings(session, repo)
     options = EvolveOptions(
         iterations=iterations,
@@ -92,20 +133,78 @@ def evolve(
         seed=seed,
         budget_s=budget_s,
         restart=restart,
+        slot=agent or 0,
+        agents=_number_of_agents(agent, agents),
+        until=until,
+        watch=watch,
+        method=method,
+        scorer=scorer,
+        barrier=barrier,
         push=push,
+        leases=leases,
     )
-    tasks, pushes = _chosen(repo, task or [], every=every), Pushes(session=session)
+    names = _chosen(repo, task or [], every=every)
     if dry_run:
-        _plan(session, repo, tasks, options, as_json=as_json)
+        _plan(session, repo, names, replace(options, agents=None), as_json=as_json)
         return
-    again = (*(["--push"] * push), *(["--events", str(events)] if events is not None else []))
-    story = Story(session=session, repo=repo, tasks=tasks, restart=restart, options=again)
+    chosen = None if every and watch else names
+    if agents is None and agent is None:
+        _run(session, repo, names, chosen, options, events=events, profile=profile, as_json=as_json)
+        return
+    from mu2net_cli.watching.agents import run_agent, run_agents
+
+    if agent is not None:
+        run_agent(session, repo, chosen, options)
+    else:
+        run_agents(session, repo, chosen, options, events=events, as_json=as_json)
+
+
+def _do_job(session: Session, repo: Repository, file: Path) -> None:
+    """Is an agent of a pool."""
+    from mu2net_cli.watching.agents import run_agent
+    from mu2net_core.api.pool.job import read_job
+
+    job = read_job(session.path(file))
+    run_agent(session, repo, job.tasks, job.options)
+
+
+def _number_of_agents(slot: int | None, agents: int | None) -> int | None:
+    """Returns how many agents share the tasks, as far as it is known: at least one up to the slot that was named."""
+    return agents if slot is None or agents is not None else slot + 1
+
+
+def _run(
+    session: Session,
+    repo: Repository,
+    names: tuple[str, ...],
+    chosen: tuple[str, ...] | None,
+    options: EvolveOptions,
+    *,
+    events: Path | None,
+    profile: Path | None,
+    as_json: bool,
+) -> None:
+    """Improves tasks in this process, shows how far it is, and prints what came of it."""
+    from mu2net_cli.watching.observing import observed
+    from mu2net_cli.watching.progress import evolve_progress
+    from mu2net_cli.watching.pushing import Pushes
+    from mu2net_cli.watching.story import Story
+    from mu2net_core.api.evolving.evolve import evolve as evolve_api
+
+    pushes = Pushes(session=session)
+    again = (
+        *(["--push"] * bool(options.push)),
+        *(["--barrier"] * options.barrier),
+        *(["--no-leases"] * (not options.leases)),
+        *(["--events", str(events)] if events is not None else []),
+    )
+    story = Story(session=session, repo=repo, tasks=names, restart=options.restart, options=again)
     try:
         with (
             evolve_progress(session, results=not as_json) as show,
             observed(session, story.after(show), events=events, profile=profile) as on_event,
         ):
-            result = evolve_api(repo, session.context, tasks, options, on_event=on_event, on_push=pushes.take)
+            result = evolve_api(repo, session.context, chosen, options, on_event=on_event, on_push=pushes.take)
     except KeyboardInterrupt:
         for line in story.stopped():
             session.note(line)
@@ -151,10 +250,13 @@ def _conclude(session: Session, result: EvolveResult, pushes: Pushes, *, as_json
         print_json(result)
     if result.not_begun:
         session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
+    if result.held:
+        session.note(f"Left to the agents that work on them: {often(result.held)}.")
     seeds = dict.fromkeys(str(one.seed) for one in result.iterations)
     word, program = "Seed" if len(seeds) == 1 else "Seeds", session.context.program
-    ancestry = f"{program} ancestry {shlex.quote(result.iterations[-1].task)}"
-    session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
+    if result.iterations:
+        ancestry = f"{program} ancestry {shlex.quote(result.iterations[-1].task)}"
+        session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
     pushes.conclude(as_json=as_json)
     if result.left_out:
         raise SearchError(f"Not improved, as told above: {often(result.left_out)}. All else was done.")

@@ -4,41 +4,80 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.parsing.completion import complete_remote
 from mu2net_cli.parsing.options import JsonFlag
 from mu2net_cli.printing.describe import access_text
-from mu2net_cli.printing.render import ago, counted, percent, print_json, quantity, short
+from mu2net_cli.printing.render import ago, counted, duration, percent, print_json, print_json_line, quantity, short
 from mu2net_cli.printing.text import print_lines
 from mu2net_cli.session import session_of
 
 if TYPE_CHECKING:
+    from mu2net_core.api.iterations.working import Working
     from mu2net_core.api.looking.next_steps import NextStep
     from mu2net_core.api.looking.status import RemoteStatus, StatusReport, TaskStatus, Unfinished
 
 __all__ = ["status"]
 
 
-def status(ctx: typer.Context, *, as_json: JsonFlag = False) -> None:
-    """Say where everything stands and what to do next.
+_PERIOD_S, _REMOTE_PERIOD_S = 10.0, 60.0
 
-    Remotes are compared as they were last seen: 'mu2net fetch' looks again. What to do next comes in the order in which
-    it is best done; each line can be run as it is.
+
+def status(
+    ctx: typer.Context,
+    *,
+    remote: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Ask this remote, too, who works on what.", autocompletion=complete_remote),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say where everything stands, who works on what, and what to do next.
+
+    Remotes are compared as they were last seen: 'mu2net fetch' looks again, and --remote asks which agents work there.
+    What to do next comes in the order in which it is best done; each line can be run as it is. --watch looks every 10
+    seconds, with --remote every minute; with --json it prints a line of JSON each time.
 
     Example: mu2net status
+
+    Example: mu2net status --watch --remote origin
     """
+    from mu2net_cli.watching.again import again
     from mu2net_core.api.looking.status import status as status_api
 
     session = session_of(ctx)
-    report = status_api(session.repo(), session.context)
-    if as_json:
-        print_json(report)
-        return
-    now = session.context.now()
+    repo = session.repo()
+
+    def look() -> None:
+        report = status_api(repo, session.context, remote=remote)
+        if as_json:
+            (print_json_line if watch else print_json)(report)
+        else:
+            _print(report, session.context.now())
+
+    if watch:
+        again(look, _PERIOD_S if remote is None else _REMOTE_PERIOD_S, clears=not as_json)
+    else:
+        look()
+
+
+def _print(report: StatusReport, now: datetime) -> None:
     remotes = (_remote(remote, now) for remote in report.remotes)
-    print_lines((*_lines(report), *remotes, *_next_lines(report.next)))
+    print_lines((*_lines(report), *map(_works, report.working), *remotes, *_next_lines(report.next)))
+
+
+def _works(one: Working) -> str:
+    """Returns who works on a task, where, since when, and how far that is."""
+    where = "" if one.remote is None else f", seen at {one.remote}"
+    best = "" if one.score is None else f", best score {one.score:.4f}"
+    method = f" by {one.method}" if one.method else ""
+    how = f"iteration {one.iteration}, generation {one.generation + 1}{method}{best}"
+    silent = "" if one.is_living else f"; silent for {duration(one.silent_s)}, so the next agent takes it over"
+    return f"Working: {one.task}, {one.whole_name}{where}, for {duration(one.for_s)}: {how}{silent}"
 
 
 def _lines(report: StatusReport) -> Iterator[str]:

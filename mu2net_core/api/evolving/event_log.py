@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mu2net_core.api.context import Context
-from mu2net_core.errors import InvalidInputError, StorageError
-from mu2net_core.objects import to_document
+from mu2net_core.errors import CorruptObjectError, InvalidInputError, StorageError
+from mu2net_core.events import Event
+from mu2net_core.objects import decode, to_document
 
-__all__ = ["EventLog", "event_line"]
+__all__ = ["EventLog", "event_line", "event_of"]
+
+_EVENTS = {event.__name__: event for event in get_args(Event)}
 
 
 def event_line(event: object, time: str) -> str:
@@ -22,6 +25,15 @@ def event_line(event: object, time: str) -> str:
     """
     document = {"event": type(event).__name__, "time": time, **to_document(event)}
     return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def event_of(line: str) -> Event | None:
+    """Returns the event that a line tells of; None for any other line."""
+    try:
+        name = json.loads(line)["event"]
+        return decode(line.encode(), _EVENTS[name], what="an event") if name in _EVENTS else None
+    except (CorruptObjectError, KeyError, TypeError, ValueError):
+        return None
 
 
 class EventLog(AbstractContextManager["EventLog"]):

@@ -68,14 +68,18 @@ class EvolveResult:
         iterations: all that were finished, in order.
         not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
         left_out: the tasks that could not be improved, or not as often as asked.
+        held: the tasks that other agents worked on whenever their turn came.
         pushes: what became of every push that was asked for, in order.
+        stopped: whether it ended since that was asked for from outside; what is unfinished can go on.
     """
 
     seed: int
     iterations: tuple[IterationResult, ...]
     not_begun: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     pushes: tuple[Pushed, ...] = ()
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

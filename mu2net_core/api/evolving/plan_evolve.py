@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.evolve import ITS_OWN, check_tasks
+from mu2net_core.api.evolving.checking import check_tasks
+from mu2net_core.api.evolving.evolve import ITS_OWN
 from mu2net_core.api.evolving.trying import Tried, try_preset
 from mu2net_core.api.iterations.agenda import unfinished_of
 from mu2net_core.api.iterations.options import EvolveOptions
@@ -146,12 +147,12 @@ def _plan(
     state = None if left is None else left.state
     done = 0 if state is None else state.generation
     generations = training.generations if state is None else state.generations
-    count = (options.iterations * generations - done) * training.children
+    count = (options.rounds * generations - done) * training.children
     parents, size_bytes = tried.parents.of(system, name), stored_bytes(preset, head.task.output.size)
     return TaskPlan(
         task=name,
         preset=preset.name,
-        iterations=options.iterations,
+        iterations=options.rounds,
         done=done,
         generations=generations,
         children=training.children,
@@ -164,7 +165,7 @@ def _plan(
         ),
         roots=tuple(root for root, oid in sorted(repo.refs.roots().items()) if oid in parents.roots),
         train_s=count * _child_s(head, training, schedule, tried),
-        kept_bytes=options.iterations * size_bytes,
+        kept_bytes=options.rounds * size_bytes,
         most_bytes=min(generations * training.children, training.population_cap) * size_bytes,
     )
 

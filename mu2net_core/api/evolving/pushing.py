@@ -7,13 +7,19 @@ from dataclasses import dataclass, field
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.failures import Failure
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.sharing.push import default_remote, push
 from mu2net_core.errors import Mu2netError, NotFoundError
 from mu2net_core.events import Event, IterationFinished
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Exchange
 
-__all__ = ["Pushed", "Pusher"]
+__all__ = ["Pushed", "Pusher", "is_pushed"]
+
+
+def is_pushed(repo: Repository, asked: EvolveOptions) -> bool:
+    """Returns whether tasks are pushed: where that was asked for, or where it watches and there is a remote."""
+    return asked.watch and bool(repo.config.remotes) if asked.push is None else asked.push
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +77,14 @@ class Pusher:
         def on_event_and_push(event: Event) -> None:
             on_event(event)
             if isinstance(event, IterationFinished):
-                self.pushed.append(self._push(event.task))
-                self.on_push(self.pushed[-1])
+                self.push(event.task)
 
         return on_event_and_push
+
+    def push(self, task: str) -> None:
+        """Pushes a task whose iteration is over."""
+        self.pushed.append(self._push(task))
+        self.on_push(self.pushed[-1])
 
     def _push(self, task: str) -> Pushed:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Event as Flag
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.facade.base import RepoBase
@@ -182,22 +183,29 @@ class Growing(RepoBase):
         self,
         tasks: Sequence[str] | None = None,
         *,
-        iterations: int = 1,
+        iterations: int | None = None,
         generations: int | None = None,
         children: int | None = None,
         validations: int | None = None,
         seed: int | None = None,
         budget_s: float | None = None,
         restart: bool = False,
-        push: bool = False,
+        until: float | None = None,
+        watch: bool = False,
+        method: str | None = None,
+        scorer: str | None = None,
+        push: bool | None = None,
+        barrier: bool = False,
+        leases: bool = True,
         on_event: Callable[[Event], None] = ignore,
         on_push: Callable[[Pushed], None] = ignore,
+        stop: Flag | None = None,
     ) -> EvolveResult:
         """Improves tasks by evolution: the main job. What was interrupted goes on after its last finished generation.
 
         Args:
-            tasks: names; all tasks if None.
-            iterations: per task.
+            tasks: names; all tasks if None, and with ``watch`` those that come later, too.
+            iterations: per task; one if None, or without end with ``watch``.
             generations: per iteration; the repository's setting if None.
             children: per generation; likewise.
             validations: training cycles per child; likewise.
@@ -205,10 +213,19 @@ class Growing(RepoBase):
             budget_s: no generation is started after so many seconds, but for the first; the iteration at hand then
                 ends with the best there is.
             restart: whether interrupted iterations of ``tasks`` begin anew; what they trained is lost.
+            until: a task whose model has this score is good enough: its iteration ends, and no other begins.
+            watch: whether to go on for ever, each time with the task that promises most; pulls meanwhile.
+            method: of the search; the repository's setting if None.
+            scorer: of models; likewise.
             push: whether each task is pushed, to ``origin`` or the only remote, when an iteration of it is over; a push
-                that fails stops nothing: it is a warning, and told in the result.
+                that fails stops nothing: it is a warning, and told in the result. None: with ``watch``, if it can be.
+            barrier: whether all tasks go in step: nobody begins an iteration of one before all have finished the one
+                before.
+            leases: whether tasks are left alone that other agents work on, and whether these are told of one's own: in
+                this working copy, and at the remote if there is a push to it.
             on_event: told of everything that happens; ``m.GenerationFinished`` and its like say what.
             on_push: told what became of each push.
+            stop: set, from another thread, to end with the generation at hand; the iteration can go on later.
 
         Raises:
             NotFoundError: no such task, or no remote to push to.
@@ -228,15 +245,22 @@ class Growing(RepoBase):
             seed=seed,
             budget_s=budget_s,
             restart=restart,
+            until=until,
+            watch=watch,
+            method=method,
+            scorer=scorer,
             push=push,
+            barrier=barrier,
+            leases=leases,
         )
-        return evolve(self.repository, self.context, self._named(tasks), options, on_event=on_event, on_push=on_push)
+        chosen = None if watch and tasks is None else self._named(tasks)
+        return evolve(self.repository, self.context, chosen, options, on_event=on_event, on_push=on_push, stop=stop)
 
     def plan_evolve(
         self,
         tasks: Sequence[str] | None = None,
         *,
-        iterations: int = 1,
+        iterations: int | None = None,
         generations: int | None = None,
         children: int | None = None,
         validations: int | None = None,
@@ -249,7 +273,7 @@ class Growing(RepoBase):
 
         Args:
             tasks: names; all tasks if None.
-            iterations: per task.
+            iterations: per task; one if None.
             generations: per iteration; the repository's setting if None.
             children: per generation; likewise.
             validations: training cycles per child; likewise.

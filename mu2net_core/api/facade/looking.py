@@ -37,11 +37,20 @@ class Looking(RepoBase):
 
         return tasks(self.repository, removed=removed)
 
-    def status(self) -> StatusReport:
-        """Returns what is where, and what to do next; asks no remote."""
+    def status(self, *, remote: str | None = None) -> StatusReport:
+        """Returns what is where, who works on what, and what to do next.
+
+        Args:
+            remote: one that is asked which agents work there; without it no remote is asked anything.
+
+        Raises:
+            NotFoundError: there is no such remote, or no repository there yet.
+            AccessDeniedError: permissions forbid it.
+            StorageError: it cannot be reached.
+        """
         from mu2net_core.api.looking.status import status
 
-        return status(self.repository, self.context)
+        return status(self.repository, self.context, remote=remote)
 
     def log(
         self, task: str | None = None, *, since: datetime | None = None, limit: int | None = None

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from mu2net_core.errors import InvalidInputError
 
 __all__ = ["EvolveOptions"]
 
 _LARGEST_SEED = 2**53
-_OF_AN_ITERATION = ("seed", "generations", "children", "validations")
-_SETTINGS = ("generations", "children", "validations")
+_SETTINGS = {
+    "generations": "evolve.generations",
+    "children": "evolve.children",
+    "validations": "evolve.validations",
+    "method": "evolve.method",
+    "scorer": "scorer.name",
+}
+_OF_AN_ITERATION = ("seed", *_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +27,7 @@ class EvolveOptions:
     """What is asked of one evolution.
 
     Attributes:
-        iterations: per task.
+        iterations: per task; one if None, or without end where it watches.
         generations: per iteration; the repository's setting if None. An interrupted one can be given more.
         children: per generation; likewise.
         validations: training cycles per child; likewise.
@@ -28,10 +37,22 @@ class EvolveOptions:
         restart: whether interrupted iterations begin anew; what they trained is lost.
         slot: of the agent, where several work in one working copy: each makes other children of the same seed, and has
             unfinished iterations of its own.
-        push: whether each task is pushed when an iteration of it is over; a push that fails stops nothing.
+        agents: how many share the tasks, this one included: each takes one that no other is at, whenever it is free.
+            None if it is alone, and goes through its tasks in turn.
+        goals: by task the iterations that it is to have behind it in the end, where several agents share them; those
+            that are left out get ``iterations`` more.
+        until: a task whose best model has this score is good enough: its iteration ends, and no other begins.
+        watch: whether it goes on for ever, with the task next that promises most, and those that come later, too;
+            what others shared is pulled meanwhile.
+        method: of the search; the repository's setting if None.
+        scorer: of models; likewise.
+        push: whether each task is pushed when an iteration of it is over; a push that fails stops nothing. None: where
+            it watches and there is a remote. Agents elsewhere then see what is worked on.
+        barrier: whether all tasks go in step: none begins an iteration before all have finished the one before.
+        leases: whether tasks are left alone that other agents work on, and whether these are told of one's own.
     """
 
-    iterations: int = 1
+    iterations: int | None = None
     generations: int | None = None
     children: int | None = None
     validations: int | None = None
@@ -39,21 +60,42 @@ class EvolveOptions:
     budget_s: float | None = None
     restart: bool = False
     slot: int = 0
-    push: bool = False
+    agents: int | None = None
+    goals: Mapping[str, int] | None = None
+    until: float | None = None
+    watch: bool = False
+    method: str | None = None
+    scorer: str | None = None
+    push: bool | None = None
+    barrier: bool = False
+    leases: bool = True
 
     def __post_init__(self) -> None:
-        if self.iterations < 1:
+        if self.iterations is not None and self.iterations < 1:
             raise InvalidInputError(f"Expected at least one iteration, got {self.iterations}.")
         if self.seed is not None and abs(self.seed) > _LARGEST_SEED:
             raise InvalidInputError(f"Expected a seed from -2^53 to 2^53, got {self.seed}.")
+        if self.until is not None and not (isfinite(self.until) and self.until > 0):
+            raise InvalidInputError(f"Expected a score above 0 to improve tasks until, e.g. 0.95, got {self.until}.")
+        if self.barrier and (self.watch or self.until is not None):
+            raise InvalidInputError(
+                "Tasks that go in step end with an iteration: neither --watch nor --until go with that."
+            )
+        if self.agents is not None and not 0 <= self.slot < self.agents:
+            raise InvalidInputError(f"Expected a slot below the number of agents, {self.agents}, got {self.slot}.")
 
     @property
-    def settings(self) -> dict[str, int | None]:
+    def rounds(self) -> int:
+        """Iterations per task, where they have an end."""
+        return 1 if self.iterations is None else self.iterations
+
+    @property
+    def settings(self) -> dict[str, int | str | None]:
         """What stands in for settings, by their keys; None where the settings hold."""
-        return {f"evolve.{name}": getattr(self, name) for name in _SETTINGS}
+        return {key: getattr(self, name) for name, key in _SETTINGS.items()}
 
     @property
     def words(self) -> str:
         """What is asked of each iteration, as options of the command line, with a space before each."""
         given = ((name, getattr(self, name)) for name in _OF_AN_ITERATION)
-        return "".join(f" --{name} {value}" for name, value in given if value is not None)
+        return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in given if value is not None)

@@ -122,7 +122,13 @@ def _command(context: Context, tasks: Sequence[str]) -> str:
 
 def _difference(state: IterationState, preset: Preset, asked: EvolveOptions) -> str | None:
     """Returns what was asked for otherwise when ``state`` began, in words; None if it can go on."""
-    began = {"seed": state.seed, "children": state.children, "validations": preset.training.validations}
+    began = {
+        "seed": state.seed,
+        "children": state.children,
+        "validations": preset.training.validations,
+        "method": preset.training.method,
+        "scorer": preset.scorer.name,
+    }
     changed = [
         f"{what} {was} then, {now} now"
         for what, was in began.items()

@@ -43,9 +43,15 @@ def next_steps(report: StatusReport, program: str = "mu2net") -> tuple[NextStep,
 
 
 def _stopped(report: StatusReport) -> Iterator[Unfinished]:
-    """Yields the unfinished iterations that no process works on now."""
-    busy = {task.task for task in report.tasks if task.process is not None}
+    """Yields the unfinished iterations that nobody works on now."""
+    busy = _busy(report)
     return (state for state in report.unfinished if state.task not in busy)
+
+
+def _busy(report: StatusReport) -> frozenset[str]:
+    """Returns the tasks that somebody works on: a process here, or an agent that says so."""
+    processes = {task.task for task in report.tasks if task.process is not None}
+    return frozenset(processes | {one.task for one in report.working if one.is_living})
 
 
 def _finish(state: Unfinished) -> NextStep:
@@ -105,7 +111,8 @@ def pending_names(remote: RemoteStatus) -> dict[str, tuple[str, ...]]:
 
 
 def _begin(report: StatusReport, program: str) -> Iterator[NextStep]:
-    waiting = [task.task for task in report.tasks if task.model is None and task.process is None]
+    busy = _busy(report)
+    waiting = [task.task for task in report.tasks if task.model is None and task.task not in busy]
     begun = {state.task for state in report.unfinished}
     named = [task for task in waiting if task not in begun]
     if not report.tasks:
@@ -113,14 +120,13 @@ def _begin(report: StatusReport, program: str) -> Iterator[NextStep]:
             command=f"{program} add-task sklearn:digits", why="or any other data set: folder:PATH, npz:PATH, ..."
         )
     elif named:
-        is_busy = any(task.process is not None for task in report.tasks)
-        few = is_busy or (len(named) < len(report.tasks) and len(named) <= _FEW)
+        few = bool(busy) or (len(named) < len(report.tasks) and len(named) <= _FEW)
         chosen = " ".join(f"--task {task}" for task in named) if few else "--all"
         yield NextStep(command=f"{program} evolve {chosen}", why=f"no model yet: {_listed(named)}")
 
 
 def _improve(report: StatusReport, program: str) -> Iterator[NextStep]:
-    if all(task.process is None for task in report.tasks):
+    if not _busy(report):
         yield NextStep(command=f"{program} evolve --all", why="one more iteration of every task")
     if not report.remotes:
         yield NextStep(

@@ -1,4 +1,4 @@
-"""``status``: where every task stands, here and against each remote as it was last seen; asks nobody."""
+"""``status``: where every task stands, here and against each remote as it was last seen, and who works on what."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Literal
 import msgspec
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.iterations.leased import leases_here, leases_there
 from mu2net_core.api.iterations.leftover import is_published, why_stuck
 from mu2net_core.api.iterations.running import evolving, folders_of
+from mu2net_core.api.iterations.working import Working, working
 from mu2net_core.api.looking.next_steps import NextStep, next_steps
 from mu2net_core.api.settings.preset_note import own_preset
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import AccessRule, Commit, Model, Task
+from mu2net_core.objects import AccessRule, Agent, Classes, Commit, Model, Task
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.core import Purged
 from mu2net_core.repo.history import contains, load_rules, merge
-from mu2net_core.repo.remotes import Pending, Sender, Tracking, read_tracking
+from mu2net_core.repo.remotes import Pending, Sender, Tracking, find_remote, read_tracking
 from mu2net_core.repo.upkeep import in_effect
 from mu2net_core.scoring import is_chance
 from mu2net_core.storage import read_if_there
@@ -130,6 +132,7 @@ class StatusReport:
         num_params: numbers in them, each component counted once.
         remotes: sorted by name.
         unfinished: iterations to resume.
+        working: who works on what, in this working copy and on the remote that was asked, by task.
         set_aside: tasks that a pull dropped because others purged them, and that can be brought back.
         next: what to do, the first thing first.
     """
@@ -143,14 +146,37 @@ class StatusReport:
     num_params: int
     remotes: tuple[RemoteStatus, ...]
     unfinished: tuple[Unfinished, ...]
+    working: tuple[Working, ...] = ()
     set_aside: tuple[str, ...] = ()
     next: tuple[NextStep, ...] = ()
 
 
-def status(repo: Repository, context: Context) -> StatusReport:
-    """Returns the state of a working copy and what to do next; reads what is here, and asks no remote."""
-    report = _report(repo, context)
+def status(repo: Repository, context: Context, *, remote: str | None = None) -> StatusReport:
+    """Returns the state of a working copy and what to do next; reads what is here.
+
+    Args:
+        repo: the working copy.
+        context: of the call.
+        remote: one that is asked which agents work there; without it no remote is asked anything.
+
+    Raises:
+        NotFoundError: there is no such remote, or no repository there yet.
+        AccessDeniedError: permissions forbid it.
+        StorageError: it cannot be reached.
+    """
+    report = replace(_report(repo, context), working=_working(repo, remote))
     return replace(report, next=next_steps(report, context.program))
+
+
+def _working(repo: Repository, remote: str | None) -> tuple[Working, ...]:
+    """Returns who works on what; an agent that says so in both places is told as it is here."""
+    nobody = Agent(id="", host="", device="none")
+    here = list(working(leases_here(repo, nobody)))
+    known = {(one.task, one.agent, one.slot) for one in here}
+    if remote is not None:
+        there = leases_there(repo, nobody, find_remote(repo.config, remote))
+        here += [one for one in working(there, remote) if (one.task, one.agent, one.slot) not in known]
+    return tuple(sorted(here, key=lambda one: (one.task, one.agent, one.slot)))
 
 
 def _report(repo: Repository, context: Context) -> StatusReport:
@@ -201,7 +227,7 @@ def _task(
 
 def _guesses(task: Task, model: Model) -> bool:
     """Returns whether a model of classes may as well guess; how frequent each class is, a manifest does not say."""
-    if task.metric != "accuracy" or model.quality is None:
+    if not isinstance(task.output, Classes) or task.metric != "accuracy" or model.quality is None:
         return False
     total = model.validation_examples or task.splits["validation"].num_examples
     return is_chance(model.quality * total, total, 1 / task.output.size)

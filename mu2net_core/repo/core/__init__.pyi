@@ -19,7 +19,6 @@ from .entry_chain import Run, chained, ending_in, proven
 from .epoch import EPOCHS, begin_epoch, current_epoch, is_current, is_epoch_key, new_epoch
 from .findings import FsckReport, Objects, Problem, ProblemKind, Source, told_link
 from .hints import repair_hint, repairing
-from .leases import dead_leases, delete_leases, lease_key, parse_lease_key
 from .ref_files import entry_key, parse_entry_key, parse_tombstone_key
 from .refs import MOST_STONES, HeadState, Refs
 from .remote_config import Remote, check_endpoint
@@ -68,9 +67,7 @@ __all__ = [
     "complete",
     "create_repository",
     "current_epoch",
-    "dead_leases",
     "decode_manifest",
-    "delete_leases",
     "ending_in",
     "entry_key",
     "environment_name",
@@ -81,11 +78,9 @@ __all__ = [
     "is_epoch_key",
     "is_purge",
     "label_of",
-    "lease_key",
     "new_epoch",
     "newest_snapshot",
     "parse_entry_key",
-    "parse_lease_key",
     "parse_tombstone_key",
     "parse_toml",
     "parse_value",

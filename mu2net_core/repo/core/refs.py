@@ -103,12 +103,16 @@ class Refs:
 
         Probes upward from ``known`` or the last number met; lists nothing.
         """
+        number = self.number(task, known=known)
+        return self.entry(task, number)[0] if number else None
+
+    def number(self, task: str, *, known: int = 0) -> int:
+        """Returns the number of the newest entry of a head, 0 if there is none; probes likewise, and reads nothing."""
         number = max(known, self._known.get(check_name(task, "task name"), 0))
         number = _newest(number, lambda wanted: self._exists(task, wanted))
-        if number == 0:
-            return None
-        self._known[task] = number
-        return self.entry(task, number)[0]
+        if number:
+            self._known[task] = number
+        return number
 
     def log(self, task: str) -> tuple[HeadState, ...]:
         """Returns all entries of a head, oldest first, with their chain of hashes checked.

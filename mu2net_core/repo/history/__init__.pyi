@@ -1,4 +1,5 @@
 from .commit_index import History, How, Past, forget_history
+from .in_step import head_at
 from .merging import Manifests, ancestry, choose, contains, is_at_purge, is_canonical_merge, merge, news
 from .plausibility import ISOLATED, Arrivals, check, check_parts
 from .revisions import Resolved, check_new_name, near, resolve
@@ -33,6 +34,7 @@ __all__ = [
     "contenders",
     "forget_history",
     "granted_rule",
+    "head_at",
     "is_at_purge",
     "is_canonical_merge",
     "load_rules",

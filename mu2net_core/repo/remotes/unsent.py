@@ -65,12 +65,13 @@ class Sender:
         """
         tags, roots = self.repo.refs.tags(), self.repo.refs.roots()
         return Pending(
-            tasks=tuple(task for task, commit in sorted(moved.items()) if self._may_send(commit)),
+            tasks=tuple(task for task, commit in sorted(moved.items()) if self.may_send(commit)),
             tags=tuple(name for name, oid in sorted(tags.items()) if name not in tracking.tags and self._may_name(oid)),
             roots=tuple(n for n, oid in sorted(roots.items()) if n not in tracking.roots and self._is_root(oid)),
         )
 
-    def _may_send(self, commit: Commit) -> bool:
+    def may_send(self, commit: Commit) -> bool:
+        """Returns whether the remote's readers may see a task, as far as its head tells."""
         access = self.repo.objects.task(commit.task_id).access
         if refused_task(commit.task, self.rules, self._audience) or not access.allows_all(self._audience):
             return False

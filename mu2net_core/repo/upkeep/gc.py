@@ -16,7 +16,8 @@ from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, NotFoundError
 from mu2net_core.objects import object_key
-from mu2net_core.repo.core import Workers, dead_leases, new_epoch
+from mu2net_core.repo.core import Workers, new_epoch
+from mu2net_core.repo.leases import dead_leases, remove_leases
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep.dropped import GRACE, Aside, aside_tips, asides
 from mu2net_core.repo.upkeep.place import Place
@@ -126,8 +127,7 @@ def collect(
     gone = old if dry_run else dict(_sweep(place, list(old), limit, kept, tips, watch))
     if not dry_run:
         _tidy(stale)
-        for key in over:
-            place.store.delete(key)
+        remove_leases(place.store, over)
     return GcReport(
         url=place.store.url,
         dry_run=dry_run,

@@ -15,8 +15,9 @@ from functools import partial
 
 from mu2net_core.errors import AccessDeniedError, ConflictError, NotFoundError
 from mu2net_core.objects import Agent, Commit, object_key
-from mu2net_core.repo.core import Purged, Tombstone, Workers, delete_leases, new_epoch, redacted_task
+from mu2net_core.repo.core import Purged, Tombstone, Workers, new_epoch, redacted_task
 from mu2net_core.repo.history import forget_history
+from mu2net_core.repo.leases import delete_leases
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep.place import Place
 from mu2net_core.repo.upkeep.purge_survey import Survey, survey

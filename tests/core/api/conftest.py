@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import pytest
@@ -93,9 +94,10 @@ class World:
         tasks: Sequence[str] = ("digits",),
         *,
         on_event: Listener = ignore,
+        stop: Flag | None = None,
         **options: Any,
     ) -> EvolveResult:
-        return evolve(repo, self.context, tasks, EvolveOptions(**{**SMALL, **options}), on_event=on_event)
+        return evolve(repo, self.context, tasks, EvolveOptions(**{**SMALL, **options}), on_event=on_event, stop=stop)
 
     def is_clean(self, repo: Repository) -> bool:
         """Returns whether the repository has no problem and nothing of an unfinished iteration on digits."""

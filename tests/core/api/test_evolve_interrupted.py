@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -16,6 +17,7 @@ from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import ConflictError
 from mu2net_core.events import (
     ChildFinished,
+    GenerationFinished,
     GenerationStarted,
     IterationDropped,
     IterationsQueued,
@@ -196,3 +198,27 @@ def test_an_iteration_that_died_while_cleaning_up_is_not_done_twice(planted, mon
     (iteration,) = planted.evolve(repo, seed=1, on_event=events.append).iterations
     assert (events[0].iteration, events[0].resumed_generation) == (2, 0)
     assert repo.objects.commit(iteration.commit).parents == (head.commit_id,)
+
+
+def test_stopped_with_the_generation_at_hand_it_keeps_that_and_ends_the_same_later(planted, grown_folder: Path) -> None:
+    expected = load_system(open_repository(grown_folder / "repo" / ".mu2net")).heads["digits"]
+    repo, stop, events = planted.open(), Event(), []
+
+    def listen(event) -> None:
+        events.append(event)
+        if isinstance(event, ChildFinished):
+            stop.set()
+
+    stopped = planted.evolve(repo, seed=1, iterations=2, on_event=listen, stop=stop)
+    assert (stopped.stopped, stopped.iterations) == (True, ())
+    assert [event.generation for event in events if isinstance(event, GenerationFinished)] == [0]
+    (iteration,) = planted.evolve(repo).iterations
+    assert iteration.model == expected.model_id
+    assert planted.is_clean(repo)
+
+
+def test_once_a_model_is_good_enough_its_iteration_ends_and_no_other_begins(planted) -> None:
+    repo = planted.open()
+    first = planted.evolve(repo, seed=1, iterations=2, until=0.001)
+    assert [(one.done, one.generations) for one in first.iterations] == [(1, 2)]
+    assert planted.evolve(repo, until=0.001).iterations == ()

@@ -18,8 +18,11 @@ from mu2net_core.api.iterations.options import EvolveOptions
 
 NOT_OFFERED = {
     "gc": {"settle"},
-    "evolve": {"slot"},
-    "plan_evolve": {"slot", "seed", "budget_s", "push"},  # which change nothing of what it tells
+    "evolve": {"slot", "agents", "goals"},
+    "plan_evolve": {  # which change nothing of what it tells
+        *("slot", "agents", "goals", "seed", "budget_s", "until", "watch", "method", "scorer", "push"),
+        *("barrier", "leases"),
+    },
 }
 """Parameters of the api that are for tests, the command line, and agents that share a working copy."""
 

@@ -195,9 +195,9 @@ def test_the_system_is_read_anew_before_every_generation(bench: Workbench, syste
 
 
 def test_when_time_is_out_no_generation_is_begun_but_the_first(bench: Workbench, system: System) -> None:
-    state = run(bench, system, begin(system), out_of_time=lambda: True)
+    state = run(bench, system, begin(system), is_enough=lambda _: True)
     assert state.generation == 1
-    later = run(bench, system, state, out_of_time=lambda: True)
+    later = run(bench, system, state, is_enough=lambda _: True)
     assert later.generation == 2
 
 

@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.objects import Agent, Lease, decode, encode
+from mu2net_core.objects import Agent, LeaseEntry, decode, encode
 from mu2net_core.repo import Remote, Repository, create_repository
 from mu2net_core.repo.checking import fsck
-from mu2net_core.repo.core import check_empty, lease_key, parse_lease_key
+from mu2net_core.repo.core import check_empty
 from mu2net_core.repo.exchange import fetch, push
+from mu2net_core.repo.leases import lease_key, parse_lease_key
 from mu2net_core.repo.remotes import connect
 from mu2net_core.repo.upkeep import bury, collect, here, store_purge_commit
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 AGENT = Agent(id="a" * 32, host="here", device="cpu", slot=1)
 NOW = "2026-01-02T03:04:05.000000+00:00"
-LEASE = Lease(agent=AGENT, session="b" * 32, ttl_s=60.0, iteration=1, generation=0, score=None, method="random")
+LEASE = LeaseEntry(
+    agent=AGENT, session="b" * 32, first=1, ttl_s=60.0, iteration=1, generation=0, score=None, method="random"
+)
 
 
 def take(repo: Repository, task: str, number: int, k: int = 1) -> str:
@@ -44,15 +47,15 @@ def test_any_other_key_is_none_of_a_lease(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [b'"ttl_s":-1.0', b'"ttl_s":86401.0', b'"session":"b"', b'"iteration":-1', b'"generation":-1']
+    "wrong", [b'"ttl_s":-1.0', b'"ttl_s":3601.0', b'"first":0', b'"session":"b"', b'"iteration":-1', b'"generation":-1']
 )
 def test_a_lease_that_cannot_be_right_is_refused(wrong: bytes) -> None:
     name = wrong.partition(b":")[0]
     begin = encode(LEASE).index(name)
     end = min(at for mark in (b",", b"}") if (at := encode(LEASE).find(mark, begin)) > 0)
     with pytest.raises(CorruptObjectError):
-        decode(encode(LEASE)[:begin] + wrong + encode(LEASE)[end:], Lease, what="the lease")
-    assert decode(encode(LEASE), Lease, what="the lease") == LEASE
+        decode(encode(LEASE)[:begin] + wrong + encode(LEASE)[end:], LeaseEntry, what="the lease")
+    assert decode(encode(LEASE), LeaseEntry, what="the lease") == LEASE
 
 
 def test_what_is_over_goes_with_the_garbage_and_what_is_not_stays(repo: Repository) -> None:

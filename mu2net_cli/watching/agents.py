@@ -1,0 +1,154 @@
+"""``evolve --agent`` and ``evolve --agents``: one agent that tells everything in JSON, and a pool of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from mu2net_cli.printing.render import console, print_json
+from mu2net_cli.printing.text import diverted, print_line
+from mu2net_cli.watching.fleet import Fleet, pool_line
+from mu2net_cli.watching.observing import observed
+from mu2net_cli.watching.signals import heeded, when_stdin_ends
+from mu2net_cli.watching.telling import line_of
+from mu2net_core.api.evolving.event_log import event_line
+from mu2net_core.api.pool.happenings import AgentEnded, AgentFailed, AgentRemark, PoolEvent
+from mu2net_core.errors import SearchError
+from mu2net_core.events import IterationFinished
+
+if TYPE_CHECKING:
+    from mu2net_cli.session import Session
+    from mu2net_core.api.iterations.options import EvolveOptions
+    from mu2net_core.api.pool.pool import PoolResult
+    from mu2net_core.repo import Repository
+
+__all__ = ["run_agent", "run_agents"]
+
+_INTERRUPTED = 130
+_TIMES_A_SECOND = 1
+
+
+def run_agent(session: Session, repo: Repository, tasks: Sequence[str] | None, options: EvolveOptions) -> None:
+    """Runs one agent, which prints a line of JSON per event, and at last one that says what it came to.
+
+    It ends with the generation at hand when it is asked to by a signal, or when its stdin, if that is a pipe, closes.
+    """
+    from mu2net_core.api.evolving.evolve import evolve
+
+    stop = Flag()
+    when_stdin_ends(stop.set)
+
+    def tell(event: object) -> None:
+        sys.stdout.write(event_line(event, session.context.timestamp()))
+        sys.stdout.flush()
+
+    with heeded(stop.set, _interrupt):
+        result = evolve(repo, session.context, tasks, options, on_event=tell, stop=stop)
+    tell(result)
+    if result.stopped:
+        raise typer.Exit(_INTERRUPTED)
+
+
+def run_agents(
+    session: Session,
+    repo: Repository,
+    tasks: Sequence[str] | None,
+    options: EvolveOptions,
+    *,
+    events: Path | None,
+    as_json: bool,
+) -> None:
+    """Runs a pool of agents, shows where they stand, and says at the end what they came to."""
+    from mu2net_core.api.pool.pool import Stopping, run_pool
+
+    stopping = Stopping()
+
+    def stop() -> None:
+        stopping.soon.set()
+        print_line("Stopping: each agent ends with the generation it is at. Once more to stop at once.", err=True)
+
+    with (
+        _shown(session, results=not as_json) as show,
+        observed(session, show, events=events, profile=None) as on_event,
+        heeded(stop, stopping.now.set),
+    ):
+        result = run_pool(
+            repo,
+            session.context,
+            tasks,
+            options,
+            command=lambda file: _command(session, file),
+            on_event=on_event,
+            stopping=stopping,
+        )
+    if as_json:
+        print_json(result)
+    _conclude(session, result)
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _command(session: Session, file: Path) -> list[str]:
+    """Returns the command line of an agent of a pool; nothing of the working directory is imported by mistake."""
+    program = [sys.executable, "-P", "-m", "mu2net_cli.main"]
+    return [*program, *session.flags(), "-C", str(session.context.cwd), "evolve", "--job", str(file)]
+
+
+@contextmanager
+def _shown(session: Session, *, results: bool) -> Iterator[Callable[[Any], None]]:
+    """Yields what shows events: a live table on a terminal, else lines; those of results go to stdout."""
+    fleet = Fleet()
+    finished: list[IterationFinished] = []
+
+    def take(event: PoolEvent) -> None:
+        fleet.update(event)
+        if isinstance(event, IterationFinished) and results:
+            finished.append(event)
+            if not session.live:
+                print_line(line_of(event) or "")
+        elif not session.live or isinstance(event, AgentRemark | AgentFailed | AgentEnded):
+            line = pool_line(event, verbose=session.verbose)
+            if line is not None and not session.quiet:
+                print_line(line, err=True)
+
+    if not session.live:
+        yield take
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    screen = console(session, stderr=True)
+    live = Live(get_renderable=fleet.view, console=screen, refresh_per_second=_TIMES_A_SECOND)
+    try:
+        with live, diverted(lambda line: screen.print(Text(line))):
+            yield take
+    finally:
+        for event in finished:
+            print_line(line_of(event) or "")
+
+
+def _conclude(session: Session, result: PoolResult) -> None:
+    """Says what is left to say; ends with what went wrong."""
+    program = session.context.program
+    if result.stopped:
+        session.note(f"Stopped; every finished generation is kept. The same command goes on. Also: {program} status")
+        raise typer.Exit(_INTERRUPTED)
+    session.note(f"Next: {program} leaderboard; {program} log")
+    failed = [one for one in result.agents if one.outcome == "failed"]
+    if failed:
+        said = "; ".join(dict.fromkeys(f"{one.reason}".rstrip(".") for one in failed))
+        names = ", ".join(one.agent for one in failed)
+        raise SearchError(
+            f"Given up: {names}. {said}.", hint=f"Where all stands: {program} status. The same command goes on."
+        )
+    left_out = sorted({name for one in result.agents for name in one.left_out})
+    if left_out:
+        raise SearchError(f"Not improved, as told above: {', '.join(left_out)}. All else was done.")

@@ -1,0 +1,180 @@
+"""Which task comes next: through a list in turn, or whichever no other agent is at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Protocol
+
+from mu2net_core.api.evolving.claims import Claim, Claims
+from mu2net_core.api.evolving.prospects import Prospects
+from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.objects import Head, System
+from mu2net_core.repo import load_system
+from mu2net_core.search import ranked
+from mu2net_core.seeds import rng
+
+__all__ = ["Agenda", "Shared", "Turn", "Turns", "goals_of", "has_reached", "taken"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One iteration to run.
+
+    Attributes:
+        task: to improve.
+        claim: takes it, so that no other agent does meanwhile; raises ConflictError if one has.
+        begins: by task, the commits that it begins from, in a system of these tasks alone; None for the newest of all.
+    """
+
+    task: str
+    claim: Callable[[], Claim]
+    begins: Mapping[str, str] | None = None
+
+
+class Turns(Protocol):
+    """Says which task comes next."""
+
+    def next(self) -> Turn | None:
+        """Returns the next iteration; None if there is none now."""
+        ...
+
+    def drop(self, task: str) -> None:
+        """Takes note that a task cannot be improved."""
+        ...
+
+    def left(self) -> tuple[str, ...]:
+        """Returns the tasks whose turn is to come, each as often as that is so."""
+        ...
+
+
+def has_reached(head: Head, until: float | None) -> bool:
+    """Returns whether the model of a task is good enough."""
+    return until is not None and head.model is not None and (head.model.score or 0.0) >= until
+
+
+def goals_of(system: System, tasks: Collection[str], rounds: int) -> dict[str, int]:
+    """Returns by task the iterations that it has behind it when ``rounds`` more are done."""
+    return {name: system.heads[name].commit.iteration + rounds for name in tasks}
+
+
+@dataclass(slots=True)
+class Agenda:
+    """Goes through a list of tasks, for an agent that is alone.
+
+    Attributes:
+        claims: takes tasks.
+        until: the score that is good enough.
+        pending: the tasks to come.
+    """
+
+    claims: Claims
+    until: float | None
+    pending: list[str]
+
+    def next(self) -> Turn | None:
+        """Returns the next of the list that is not good enough yet."""
+        while self.pending:
+            name = self.pending.pop(0)
+            head = None if self.until is None else load_system(self.claims.repo).heads.get(name)
+            if head is None or not has_reached(head, self.until):
+                return Turn(task=name, claim=partial(self.claims.take, name))
+        return None
+
+    def drop(self, task: str) -> None:
+        """Takes all turns of a task off the list."""
+        self.pending = [other for other in self.pending if other != task]
+
+    def left(self) -> tuple[str, ...]:
+        """Returns the rest of the list."""
+        return tuple(self.pending)
+
+
+@dataclass(slots=True, kw_only=True)
+class Shared:
+    """Takes, each time, a task that no other agent of the working copy is at.
+
+    The task that lacks most iterations goes first; where it watches, the one that promises most. Agents that are more
+    than there are tasks join others: two of them on one task are worth more than one, though less than on two.
+
+    Attributes:
+        claims: takes tasks, if nobody is at them.
+        tasks: to choose from; None for all there are, those added later included.
+        asked: slot, number of agents, and when a task is good enough.
+        seed: of what is left to chance.
+        goals: by task, how many iterations it is to have behind it; without end if None.
+        first: tasks with an unfinished iteration of this agent.
+    """
+
+    claims: Claims
+    tasks: Sequence[str] | None
+    asked: EvolveOptions
+    seed: int
+    goals: dict[str, int] | None
+    first: tuple[str, ...] = ()
+    _prospects: Prospects = field(init=False)
+    _dropped: dict[str, str] = field(default_factory=dict)
+    _turn: count[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self._prospects = Prospects(repo=self.claims.repo)
+
+    def next(self) -> Turn | None:
+        """Returns an iteration on a task that wants one and that nobody is at."""
+        system = load_system(self.claims.repo)
+        wanted = self._wanted(system)
+        for name in self._in_order(system, wanted):
+            claim = self.claims.free(name)
+            if claim is not None:
+                return Turn(task=name, claim=partial(taken, claim))
+        return self._joined(system, wanted)
+
+    def drop(self, task: str) -> None:
+        """Leaves a task out until its head moves."""
+        head = self.claims.repo.refs.head(task)
+        self._dropped[task] = "" if head is None else head.commit
+
+    def left(self) -> tuple[str, ...]:
+        """Returns the tasks that want an iteration."""
+        return tuple(self._wanted(load_system(self.claims.repo)))
+
+    def _wanted(self, system: System) -> list[str]:
+        names = [name for name in (system.heads if self.tasks is None else self.tasks) if name in system.heads]
+        return [name for name in names if self._is_wanted(system.heads[name])]
+
+    def _is_wanted(self, head: Head) -> bool:
+        name = head.task.name
+        if self._dropped.get(name) == head.commit_id or has_reached(head, self.asked.until):
+            return False
+        if self.goals is None:
+            return True
+        goal = self.goals.setdefault(name, head.commit.iteration + self.asked.rounds)
+        return head.commit.iteration < goal
+
+    def _in_order(self, system: System, wanted: Sequence[str]) -> list[str]:
+        begun = [name for name in self.first if name in wanted]
+        self.first = ()
+        if self.asked.watch:
+            prospects = [self._prospects.of(system.heads[name]) for name in wanted]
+            order = ranked(prospects, rng(self.seed, "turn", self.asked.slot, next(self._turn)))
+        else:
+            order = tuple(sorted(wanted, key=lambda name: self._done(system.heads[name])))
+        return list(dict.fromkeys((*begun, *order)))
+
+    def _done(self, head: Head) -> int:
+        return head.commit.iteration - (self.goals or {}).get(head.task.name, 0)
+
+    def _joined(self, system: System, wanted: Sequence[str]) -> Turn | None:
+        """Returns an iteration on a task that another agent is at, if there are more agents than tasks."""
+        tasks = len(system.heads) if self.tasks is None else len(self.tasks)
+        if not wanted or (self.asked.agents or 1) <= tasks:
+            return None
+        name = wanted[self.asked.slot % len(wanted)]
+        return Turn(task=name, claim=partial(self.claims.take, name, joins=True))
+
+
+def taken(claim: Claim) -> Claim:
+    """Returns a claim that was taken before."""
+    return claim

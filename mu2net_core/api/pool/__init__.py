@@ -1,0 +1,1 @@
+"""Several agents on one machine: processes, each with cores or devices of its own, that share tasks."""
