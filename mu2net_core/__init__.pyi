@@ -34,6 +34,7 @@ from .api.sharing.tag import TagInfo
 from .api.signing.verify import VerifyReport
 from .api.tasks.choosing import Chosen
 from .api.tasks.reset import ResetResult
+from .api.tasks.rows import RowOptions
 from .errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -135,6 +136,7 @@ __all__ = [
     "Repo",
     "ResetResult",
     "RootResult",
+    "RowOptions",
     "Schedule",
     "SearchError",
     "Setting",

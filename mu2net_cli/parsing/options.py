@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,8 @@ __all__ = [
     "Seed",
     "TaskArgument",
     "parse_budget",
+    "parse_columns",
+    "parse_kinds",
     "parse_readers",
 ]
 
@@ -47,6 +51,24 @@ def parse_budget(text: str | None) -> float | None:
 def parse_readers(text: str | None) -> tuple[str, ...]:
     """Returns the names in ``a,b``; none for None."""
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def parse_columns(text: str | None) -> tuple[str, ...]:
+    """Returns the names in ``a,b``; one that holds a comma stands in double quotes."""
+    return tuple(name.strip() for name in next(csv.reader([text or ""], skipinitialspace=True), ()) if name.strip())
+
+
+def parse_kinds(texts: Sequence[str]) -> dict[str, str]:
+    """Returns what columns are, by name, of texts such as ``age=number``.
+
+    Raises:
+        InvalidInputError: one is none such.
+    """
+    pairs = [text.rpartition("=") for text in texts]
+    for text, (name, _, kind) in zip(texts, pairs, strict=True):
+        if not name or not kind:
+            raise InvalidInputError(f"Not a column and its kind: {text!r}.", hint="Example: --kind zip=category")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
 
 
 RootOption = Annotated[

@@ -55,7 +55,7 @@ _TABLE = {
     "Use its models": {
         "eval": "Measure a model on a split of its task.",
         "replay": "Do an iteration again and say whether the same comes out.",
-        "predict": "Classify images with a model.",
+        "predict": "Ask a model about images, texts or rows.",
     },
     "Share it": {
         "remote": "Add, check, change, list and remove remotes.",

@@ -20,10 +20,13 @@ from .modality import MODALITIES, Change, Modality, Survey, modality_of
 from .notices import Notices
 from .places import mistyped, place_of
 from .resident import Resident
+from .rows.reading import read_rows
 from .source import Examples, Options, Source, SourceInfo, Stored, StoredExamples
 from .sources.digits import check_digits
 from .splits import resolve_splits
 from .stream import ExampleStream, ReadAhead
+from .text_survey import remarks_on_text
+from .wording import counted
 
 __all__ = [
     "MODALITIES",
@@ -47,6 +50,7 @@ __all__ = [
     "absolute_uri",
     "check_digits",
     "checked_label",
+    "counted",
     "data_folder",
     "decode_whole",
     "default_name",
@@ -66,6 +70,8 @@ __all__ = [
     "range_of",
     "read_image",
     "read_picture",
+    "read_rows",
+    "remarks_on_text",
     "resolve_splits",
     "shared_uri",
     "split_uri",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, place_of
+from mu2net_core.data.rows.endings import ENDINGS, scheme_of
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.plugins import Registry
@@ -29,15 +30,18 @@ SOURCES: Registry[SourceFactory] = Registry(
     group="mu2net.sources",
     what="kind of data source",
     shipped={
+        "csv": "mu2net_core.data.rows.source:open_csv",
         "folder": "mu2net_core.data.sources.folder:open_folder",
+        "jsonl": "mu2net_core.data.rows.source:open_jsonl",
         "npz": "mu2net_core.data.sources.npz:open_arrays",
+        "parquet": "mu2net_core.data.rows.source:open_parquet",
         "sklearn": "mu2net_core.data.sources.digits:open_digits",
         "tfds": "mu2net_core.data.sources.tfds:open_tfds",
     },
     offers=("__call__",),
 )
 """What opens the sources there are, by the scheme of their URIs."""
-_FILE_SCHEMES = {"folder", "npz"}
+_FILE_SCHEMES = {"folder", "npz", *ENDINGS}
 _CATALOGUES = {"sklearn", "tfds"}
 _VERSION = re.compile(r"[0-9*]+(\.[0-9*]+)*")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._+-]+")
@@ -56,6 +60,8 @@ def split_uri(uri: str) -> tuple[str, str]:
         NotFoundError: nobody knows the scheme.
     """
     scheme, colon, rest = uri.partition(":")
+    if (kind := scheme_of(uri)) is not None and (not colon or uri.startswith(("/", ".", "~"))):
+        return kind, uri
     if uri.startswith(("/", ".", "~")) or (uri.endswith(".npz") and not colon):
         kind = "npz" if uri.endswith(".npz") else "folder"
         raise InvalidInputError(f"Not a data set name: {uri!r}.", hint=f"For a path, write {kind}:{uri}")
@@ -144,12 +150,17 @@ def is_catalogue(uri: str) -> bool:
     return uri.partition(":")[0] in _CATALOGUES
 
 
+def _without_ending(name: str, scheme: str) -> str:
+    endings = sorted(ENDINGS.get(scheme, ()), key=len, reverse=True)
+    return next((name[: -len(ending)] for ending in endings if name.lower().endswith(ending)), name)
+
+
 def default_name(uri: str) -> str:
     """Returns the task name a URI suggests: a catalogue name without version, the last part of a path."""
     scheme, rest = split_uri(uri)
     if scheme in _FILE_SCHEMES:
         path = Path(rest)
-        rest = (path.stem if scheme == "npz" else path.name) or path.anchor
+        rest = (path.stem if scheme == "npz" else _without_ending(path.name, scheme)) or path.anchor
     elif scheme == "tfds":
         rest = rest.partition(":")[0]
     segments = (_NOT_IN_NAMES.sub("-", segment.lower()).strip("-._+") for segment in rest.split("/"))

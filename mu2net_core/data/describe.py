@@ -20,6 +20,10 @@ from mu2net_core.objects import PUBLIC, AccessRule, Classes, Output, Slice, Spli
 __all__ = ["Described", "describe_task"]
 
 
+def _nothing(_shape: tuple[int, ...]) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
     """A task, and what whoever adds it should know.
@@ -28,13 +32,16 @@ class Described:
         task: its source says where the data lies on this machine.
         skipped: the names of the broken examples left out on request.
         notes: how the data was read and what is remarkable about it, one sentence each.
-        typical_size: (H, W) in pixels: half of the images are lower, half are narrower; None of what has no pixels.
+        typical_size: (H, W) in pixels: half of the images are lower, half are narrower; of texts the bytes that nine of
+            ten do not exceed; None of what has no size.
+        cut_off: returns what a model that takes examples of a shape reads nothing of, in a sentence, if there is any.
     """
 
     task: Task
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    typical_size: tuple[int, int] | None
+    typical_size: tuple[int, ...] | None
+    cut_off: Callable[[tuple[int, ...]], str | None] = _nothing
 
 
 def describe_task(
@@ -73,9 +80,9 @@ def describe_task(
         left = f" without the {counted(len(info.skipped), 'broken image')}" if info.skipped else ""
         raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}{left}.")
     modality = modality_of(info.input)
-    survey, census = modality.survey(options or {}), Census(modality.plural)
+    survey, census = modality.survey({**info.options, **(options or {})}), Census(modality.plural)
     splits = {
-        split: _describe_split(source, info.output, spec, slices, modality, survey, partial(census.add, split))
+        split: _describe_split(source, info.output, split, spec, slices, modality, survey, partial(census.add, split))
         for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
     }
     survey.check(source.uri)
@@ -94,12 +101,14 @@ def describe_task(
         skipped=info.skipped,
         notes=(*info.notes, *survey.notes(), *(census.notes(info.classes) if is_classes else ())),
         typical_size=survey.typical_size(),
+        cut_off=survey.cut_off,
     )
 
 
 def _describe_split(
     source: Source,
     output: Output,
+    split: str,
     spec: str,
     slices: Sequence[Slice],
     modality: Modality,
@@ -111,7 +120,7 @@ def _describe_split(
     for stored in source.read(slices):
         label = checked_label(stored, output)
         shape, data = fingerprint.add(stored, label)
-        if survey.look(stored) and isinstance(output, Classes):
+        if survey.look(stored, split) and isinstance(output, Classes):
             count(int(label), shape, data)
         num_examples += 1
     return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())

@@ -11,7 +11,7 @@ from blake3 import blake3
 from mu2net_core.data.catalogue import is_file, open_source
 from mu2net_core.data.labels import checked_label, empty_labels
 from mu2net_core.data.modality import Modality, modality_of
-from mu2net_core.data.source import Examples, Source, Stored
+from mu2net_core.data.source import Examples, Options, Source, Stored
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Split, Task
 
@@ -51,6 +51,7 @@ def load_split(
     data_dir: str | None = None,
     uri: str | None = None,
     verify: bool = True,
+    brought: Options | None = None,
 ) -> Examples:
     """Returns the examples of one of a task's splits, in the task's order.
 
@@ -61,6 +62,7 @@ def load_split(
         data_dir: where prepared catalogue data lies.
         uri: where the data lies on this machine, if not where the task says.
         verify: check the fingerprint.
+        brought: further options of how examples are read, which the model brings.
 
     Raises:
         DataError: the data changed under the task, cannot be found or cannot be read.
@@ -68,7 +70,7 @@ def load_split(
     source = open_split(task, split, data_dir=data_dir, uri=uri)  # first of all: it checks that there are so many
     wanted = task.splits[split]
     modality = modality_of(task.input.kind)
-    read = modality.reader(shape, task.options)
+    read = modality.reader(task.input, shape, {**task.options, **(brought or {})})
     inputs = np.empty((wanted.num_examples, *shape), modality.dtype)
     labels = empty_labels(task.output, wanted.num_examples)
     for index, (stored, label) in enumerate(checked(source, task, split, verify=verify)):

@@ -49,8 +49,9 @@ class Survey:
         self._kind = kind
         self._shapes = dict[tuple[int, ...], str]()
 
-    def look(self, stored: Stored) -> bool:
-        """Returns whether an example can be read; takes it in if so."""
+    def look(self, stored: Stored, split: str = "train") -> bool:
+        """Returns whether an example, of a split of the task, can be read; takes it in if so."""
+        del split
         self._shapes.setdefault(np.shape(stored.input), stored.name)
         return True
 
@@ -76,8 +77,16 @@ class Survey:
         """Yields what was decided about the examples, a sentence each."""
         yield from ()
 
-    def typical_size(self) -> tuple[int, int] | None:
-        """Returns (H, W) in pixels: half of the examples are lower, half are narrower; None of what has no pixels."""
+    def typical_size(self) -> tuple[int, ...] | None:
+        """Returns how large examples are, as their kind says it; None of what has no size.
+
+        (H, W) in pixels of images: half of them are lower, half are narrower.
+        """
+        return None
+
+    def cut_off(self, shape: tuple[int, ...]) -> str | None:
+        """Returns what models of examples of ``shape`` read nothing of, in a sentence; None if that is nothing."""
+        del shape
         return None
 
 
@@ -118,14 +127,15 @@ class Modality:
         del shape
         return example
 
-    def reader(self, shape: tuple[int, ...], options: Options) -> Reader:
+    def reader(self, given: Input, shape: tuple[int, ...], options: Options) -> Reader:
         """Returns what makes stored examples such as a model takes; several threads use it at once.
 
         Args:
+            given: what goes into models of the task.
             shape: of one example as the model takes it.
             options: of the task.
         """
-        del options
+        del given, options
 
         def read(stored: Stored) -> np.ndarray:
             array = np.asarray(stored.input, self.dtype)
@@ -148,7 +158,11 @@ class Modality:
 MODALITIES: Registry[Modality] = Registry(
     group="mu2net.modalities",
     what="kind of input",
-    shipped={"image": "mu2net_core.data.modalities.image:IMAGES"},
+    shipped={
+        "image": "mu2net_core.data.modalities.image:IMAGES",
+        "table": "mu2net_core.data.modalities.table:TABLES",
+        "text": "mu2net_core.data.modalities.text:TEXTS",
+    },
     offers=("kind", "plural", "dtype", "preparation", "survey", "hashed", "own_shape", "refitted", "reader", "change"),
 )
 """What is done with inputs, by their kind."""

@@ -12,6 +12,7 @@ from pathlib import Path, PosixPath
 from unicodedata import normalize
 
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
+from mu2net_core.data.rows.endings import ENDINGS, scheme_of
 from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.npz import open_npz
 from mu2net_core.objects import LIMITS
@@ -22,6 +23,7 @@ _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 _SHARE = re.compile(r"\\\\[^\\]+\\")
 _OTHER_MACHINE = re.compile(r"[\w.-]+@[\w.-]+:")
 _WEB_ADDRESS = re.compile(r"(www\.)?([\w-]+\.)+(ai|co|com|de|edu|gov|io|net|org)(/.*)?", re.IGNORECASE)
+_READS = "folder:PATH (images, a folder per class), npz:PATH (np.savez), csv:PATH, jsonl:PATH and parquet:PATH (rows)"
 _PATTERN = re.compile(r"[*?]|\[.+\]")
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _ELSEWHERE = {
@@ -29,7 +31,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("kaggle", "torchvision", "keras", "openml"), "a set of another collection"),
     **dict.fromkeys(("http", "https", "ftp", "s3", "gs", "abfs", "az"), "a URL"),
 }
-_KINDS = {"folder", "npz"}
+_KINDS = {"folder", "npz", *ENDINGS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class _Place:
 
 
 def check_place(scheme: str, path: Path) -> None:
-    """Checks that at ``path`` lies what ``folder:`` or ``npz:`` reads.
+    """Checks that at ``path`` lies what ``folder:`` or ``npz:`` reads, or what rows can be looked for in.
 
     Raises:
         NotFoundError: there is nothing.
@@ -56,6 +58,10 @@ def check_place(scheme: str, path: Path) -> None:
     if scheme == "folder" and not stat.S_ISDIR(mode):
         place = _look_at(path, str(path))
         raise DataError(f"Expected a folder, found {place.what}: {path}.", hint=place.hint)
+    if scheme in ENDINGS and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise DataError(
+            f"Expected a file of rows, found a device or a pipe: {path}.", hint="Copy it into a file first."
+        )
     if scheme == "npz" and not _is_npz(path):
         place = _look_at(path, str(path))
         raise DataError(f"Expected a NumPy archive (.npz), found {place.what}: {path}.", hint=place.hint)
@@ -135,6 +141,8 @@ def _look_at(path: Path, text: str) -> _Place:
 
 def _file(path: Path, text: str) -> _Place:
     head = _head(path)
+    if (scheme := scheme_of(path.name)) is not None:
+        return _Place(what="a file of rows", hint=f"If you mean its rows: {_uri(scheme, text)}")
     what, helps = what_is_it(head) or "a file that is none of those mu2net reads", what_helps(head)
     if helps is not None:
         return _Place(what=what, hint=helps)
@@ -145,7 +153,7 @@ def _file(path: Path, text: str) -> _Place:
         return _Place(what=what, hint='Store images and labels together: np.savez("data.npz", x=images, y=labels)')
     if what.endswith(" image"):
         return _Place(what=what, hint="Name the folder that has a folder of images for each class: folder:PATH")
-    return _Place(what=what, hint="mu2net reads folder:PATH (a folder of images per class) and npz:PATH (np.savez).")
+    return _Place(what=what, hint=f"mu2net reads {_READS}.")
 
 
 def _unpack_hint(path: Path, text: str, *, is_tar: bool) -> str:
@@ -183,7 +191,7 @@ def _instead(path: Path) -> str | None:
 
 
 def _named(path: Path) -> str:
-    return _uri("folder" if path.is_dir() else "npz", str(path))
+    return _uri("folder" if path.is_dir() else scheme_of(path.name) or "npz", str(path))
 
 
 def _matches(path: Path) -> list[Path]:
@@ -192,7 +200,8 @@ def _matches(path: Path) -> list[Path]:
 
 
 def _is_readable(path: Path) -> bool:
-    return path.is_dir() or (path.is_file() and path.suffix.lower() == ".npz")
+    named = path.suffix.lower() == ".npz" or scheme_of(path.name) is not None
+    return path.is_dir() or (path.is_file() and named)
 
 
 def _beside(path: Path) -> list[Path]:
@@ -224,7 +233,7 @@ def elsewhere(given: str, where: str = "a URL") -> InvalidInputError:
     """Returns the error for data that does not lie on this machine."""
     return InvalidInputError(
         f"Not a data set that is read from here: {given!r} names {where}.",
-        hint="Download it first, then name what you have: folder:PATH (a folder of images per class) or npz:PATH.",
+        hint=f"Download it first, then name what you have: {_READS}.",
     )
 
 

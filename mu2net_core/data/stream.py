@@ -18,7 +18,7 @@ import numpy as np
 from mu2net_core.data.labels import checked_label, empty_labels
 from mu2net_core.data.load import checked, open_split
 from mu2net_core.data.modality import modality_of
-from mu2net_core.data.source import Examples
+from mu2net_core.data.source import Examples, Options
 from mu2net_core.objects import Task
 from mu2net_core.seeds import derive_seed
 
@@ -67,6 +67,7 @@ class ExampleStream:
         data_dir: where prepared catalogue data lies.
         uri: where the data lies on this machine, if not where the task says.
         verify: check the fingerprint.
+        brought: further options of how examples are read, which the model brings.
         ahead: how much is read ahead, by how many threads.
 
     Raises:
@@ -82,6 +83,7 @@ class ExampleStream:
         data_dir: str | None = None,
         uri: str | None = None,
         verify: bool = True,
+        brought: Options | None = None,
         ahead: ReadAhead | None = None,
     ) -> None:
         self.num_examples = task.splits[split].num_examples
@@ -89,7 +91,7 @@ class ExampleStream:
         self._empty = Examples(inputs=np.empty((0, *shape), modality.dtype), labels=empty_labels(task.output, 0))
         self.example_bytes = _size_bytes(self._empty.inputs) + _size_bytes(self._empty.labels)
         self._task, self._split = task, split
-        self._read = modality.reader(shape, task.options)
+        self._read = modality.reader(task.input, shape, {**task.options, **(brought or {})})
         self._ahead = ahead or ReadAhead()
         self._source = open_split(task, split, data_dir=data_dir, uri=uri)
         self._examples = self._source.examples(task.splits[split].slices)

@@ -41,8 +41,9 @@ class ImageSurvey(Survey):
         self._notices = Notices()
         self._deep: list[tuple[str, Deep]] = []
 
-    def look(self, stored: Stored) -> bool:
+    def look(self, stored: Stored, split: str = "train") -> bool:
         """Returns whether an image can be read; takes it in if so."""
+        del split
         shape = self._look(stored)
         if shape is not None:
             self._sizes[shape] += 1

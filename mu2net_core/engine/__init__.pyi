@@ -1,6 +1,6 @@
 from .blueprint import num_params
 from .cycle import schedule_of
-from .evaluate import Answers, Measured, Tally, answers, measure, probabilities
+from .evaluate import Answers, Measured, Tally, answers, measure, numbers, probabilities
 from .feeding import Feed, TaskData
 from .fitting import unfit_parent
 from .iteration import IterationState, run_iteration
@@ -27,6 +27,7 @@ __all__ = [
     "choose_layout",
     "measure",
     "num_params",
+    "numbers",
     "precision_of",
     "probabilities",
     "run_iteration",

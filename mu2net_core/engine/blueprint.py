@@ -50,10 +50,10 @@ def draw_blueprint(
 
     A layer the parent has is cloned if the plan says so, if every child trains it, if nobody has trained it yet or if
     it is the task's own, otherwise frozen, the parent's own. The head comes from the parent if the parent solves the
-    same task, else from the nearest ancestor that does, else it is new. A layer the parent lacks, or has in another
-    size, comes from the nearest ancestor that had it; else the parent's is made to fit, as layers of its kind are
-    (positions are interpolated, a block grows); else it is new.
-    What a change of structure adds is new in any case, and passes on what it gets.
+    same task, else from the nearest ancestor that does, else it is new; so do other layers ``of_task``. A layer the
+    parent lacks, or has in another size, comes from the nearest ancestor that had it; else the parent's is made to
+    fit, as layers of its kind are (positions are interpolated, a block grows); else it is new. What a change of
+    structure adds is new in any case, and passes on what it gets.
 
     Args:
         plan: from the search.
@@ -127,17 +127,17 @@ def _layer(
     usable: Callable[[ComponentRef], bool],
     owned: Callable[[ComponentRef], bool],
 ) -> LayerPlan:
-    is_head = spec.name == family.head
-    own = None if is_head else plan.parent.model.component(spec.name)
+    is_of_task = spec.name == family.head or spec.name in family.of_task
+    own = None if is_of_task else plan.parent.model.component(spec.name)
     if own is not None and not usable(own):
         own = None
     if own is not None and own.num_params == num_params(family, spec):
         trainable = spec.name in plan.clones | family.always_trainable or own.is_untrained or owned(own)
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
     added = next((m for m in plan.mutations if family.added(m.name, plan.hyperparameters) == spec.name), None)
-    source = None if added else _inherited(spec, family, _lines(ancestors, task if is_head else None), usable)
+    source = None if added else _inherited(spec, family, _lines(ancestors, task if is_of_task else None), usable)
     if source is not None:
-        return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_head else "insert")
+        return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_of_task else "insert")
     if own is not None:
         return LayerPlan(spec=spec, source=own, trainable=True, operation=family.kind(spec).fitted)
     operation: Operation = "grow" if added is not None and added.name.startswith("grow:") else "new"

@@ -12,10 +12,10 @@ import numpy as np
 from mu2net_core.engine.feeding import Feed
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.errors import InternalError
-from mu2net_core.objectives import Classify, Objective, Sums, add
+from mu2net_core.objectives import Classify, Objective, Regress, Sums, add
 from mu2net_core.scoring import is_chance
 
-__all__ = ["Answers", "Measured", "Tally", "answers", "measure", "probabilities", "tallied"]
+__all__ = ["Answers", "Measured", "Tally", "answers", "measure", "numbers", "probabilities", "tallied"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,13 @@ class Answers:
         labels: int32 [N], what they are.
         said: int64 [N], the likeliest class.
         probability: float32 [N], of that class.
+        quality: by the objective, in [0, 1].
     """
 
     labels: np.ndarray
     said: np.ndarray
     probability: np.ndarray
+    quality: float
 
     def tally(self, num_classes: int) -> Tally:
         """Returns how many there are of each class, and of how many it is said."""
@@ -126,13 +128,19 @@ def measure(model: LoadedModel, objective: Objective, feed: Feed, *, limit: int 
 
 def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
     """Returns what a model says of every example of a split, exact whatever the batch; of inputs, one batch is held."""
-    labels, said, probability = [], [], []
+    labels, said, probability, sums = [], [], [], list[Sums]()
     for examples, outputs in model.over(feed):
+        sums.append(tallied(objective, outputs, np.asarray(examples.labels))[0])
         chances = np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
         labels.append(examples.labels)
         said.append(objective.said(np.asarray(outputs))[: len(examples)])
         probability.append(np.take_along_axis(chances, said[-1][:, None], axis=-1)[:, 0])
-    return Answers(labels=np.concatenate(labels), said=np.concatenate(said), probability=np.concatenate(probability))
+    return Answers(
+        labels=np.concatenate(labels),
+        said=np.concatenate(said),
+        probability=np.concatenate(probability),
+        quality=float(objective.quality(reduce(add, sums))),
+    )
 
 
 def probabilities(model: LoadedModel, objective: Classify, inputs: np.ndarray) -> np.ndarray:
@@ -142,6 +150,11 @@ def probabilities(model: LoadedModel, objective: Classify, inputs: np.ndarray) -
         for part, outputs in model.over_inputs(inputs)
     ]
     return np.concatenate(chances)
+
+
+def numbers(model: LoadedModel, objective: Regress, inputs: np.ndarray) -> np.ndarray:
+    """Returns float64 [N]: the number that a model says of each of the inputs [N, ...], N > 0."""
+    return np.concatenate([objective.said(np.asarray(out))[: len(part)] for part, out in model.over_inputs(inputs)])
 
 
 def _tally(said: np.ndarray, labels: np.ndarray, num_classes: int) -> Tally:

@@ -55,6 +55,9 @@ class ArchitectureFamily(ABC):
     """Name of the last layer, whose shape alone depends on the number of outputs."""
     always_trainable: frozenset[str]
     """Names of the layers every child trains."""
+    of_task: frozenset[str] = frozenset()
+    """Names of layers that mean something to one task alone, as the columns of its table do: like its head they are new
+    in a model that comes from another task's."""
     vocabulary: Vocabulary = Vocabulary()
 
     @abstractmethod

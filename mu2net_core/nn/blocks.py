@@ -75,14 +75,13 @@ class BlockFamily(ArchitectureFamily):
             yield spec
 
 
-def encoder_block(k: int, heads: int, mlp: int, tokens: int, sizes: Sizes) -> LayerSpec:
+def encoder_block(k: int, heads: int, mlp: int, flow: Mapping[str, int], sizes: Sizes) -> LayerSpec:
     """Returns the encoder block at place ``k``, whose heads are as wide as the architecture's, however many."""
     width, plain = sizes.fixed("width"), sizes.fixed("heads")
     more = {} if heads == plain else {"head_dim": width // plain}
-    flow = {"tokens": tokens}
     spec = LayerSpec.of(f"encoderblock_{k}", "encoder_block", flow=flow, heads=heads, mlp=mlp, width=width, **more)
     return spec.computing({name: value for name, value in sizes.options.items() if name in {"gelu", "epsilon"}})
 
 
 def _adapter(name: str, dim: int, block: LayerSpec) -> LayerSpec:
-    return LayerSpec.of(name, "adapter", flow={"tokens": block.size("tokens")}, dim=dim, width=block.size("width"))
+    return LayerSpec.of(name, "adapter", flow=dict(block.flow), dim=dim, width=block.size("width"))

@@ -164,7 +164,7 @@ def _residuals(sizes: Sizes) -> range:
 def _block(k: int, tokens: int, sizes: Sizes) -> LayerSpec:
     """Returns block ``k`` of the second stage."""
     mlp = sizes.chosen(f"mlp_{k}", default=sizes.fixed("mlp"))
-    if f"attention_{k}" in sizes.own:
-        return encoder_block(k, sizes.chosen(f"attention_{k}"), mlp, tokens, sizes)
     width, flow = sizes.fixed("width"), {"tokens": tokens}
+    if f"attention_{k}" in sizes.own:
+        return encoder_block(k, sizes.chosen(f"attention_{k}"), mlp, flow, sizes)
     return LayerSpec.of(f"convnextblock_{k}", "convnext_block", flow=flow, kernel=_KERNEL, mlp=mlp, width=width)

@@ -18,11 +18,13 @@ class InputSpec:
         kind: as a task's input calls it: ``image``, ``text``, ``table``.
         shape: of one example: [H, W, C] of an image, [L] of a text, [F] of a row of a table.
         dtype: of its numbers: ``uint8`` of an image, ``int32`` of a text's tokens, ``float32`` of a table.
+        tokenizer: the hash of what makes a text's tokens; empty where they are its bytes, and of all else.
     """
 
     kind: str
     shape: tuple[int, ...]
     dtype: str
+    tokenizer: str = ""
 
     def __post_init__(self) -> None:
         if not self.shape or any(size < 1 for size in self.shape):

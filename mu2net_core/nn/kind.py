@@ -32,6 +32,9 @@ class LayerKind(ABC):
     takes_dtype: str = "float32"
     """Of what an embedding takes, the examples themselves; all other layers take float32."""
 
+    takes_below: int = 2
+    """Of an embedding of whole numbers: below which number all of them may lie, whatever the sizes of a layer."""
+
     joined: Literal["below", "above"] | None = None
     """``below``: always run together with the layer below, from which no cut parts it. ``above``: no cut between frozen
     and trained layers parts it from the layer above, whose adapter it is."""

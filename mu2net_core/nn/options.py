@@ -18,7 +18,7 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.module_kind import EPSILON
 from mu2net_core.nn.spec import LayerSpec
 
-__all__ = ["OPTIONS", "epsilon_of", "gelu_of", "options_of"]
+__all__ = ["OPTIONS", "PUBLISHED", "epsilon_of", "gelu_of", "options_of"]
 
 _QUICK = 1.702
 _LARGEST_EPSILON = 0.01
@@ -37,6 +37,9 @@ _GELUS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {"gelu": tuple(_GELUS), "epsilon": (), "pooling": ("first", "mean")}
 """By name: the values that an option can have, the usual one first; any number above 0 of ``epsilon``."""
+
+PUBLISHED = frozenset({*OPTIONS, "tokenizer", "tokenizer_bytes", "vocabulary", "positions"})
+"""What of an architecture's config a published model brings: models that differ in it alone are of one preset."""
 
 
 def options_of(config: Mapping[str, Any]) -> dict[str, str | float]:

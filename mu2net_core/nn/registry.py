@@ -13,7 +13,13 @@ __all__ = ["FAMILIES", "family_named"]
 FAMILIES: Registry[Callable[[], ArchitectureFamily]] = Registry(
     group="mu2net.architectures",
     what="architecture",
-    shipped={"convnet": "mu2net_core.nn.convnet:ConvNet", "vit": "mu2net_core.nn.vit:VisionTransformer"},
+    shipped={
+        "bert": "mu2net_core.nn.bert:Bert",
+        "bytes": "mu2net_core.nn.byte_transformer:ByteTransformer",
+        "convnet": "mu2net_core.nn.convnet:ConvNet",
+        "table": "mu2net_core.nn.table_transformer:TableTransformer",
+        "vit": "mu2net_core.nn.vit:VisionTransformer",
+    },
     offers=("__call__",),
 )
 """What makes each family there is."""

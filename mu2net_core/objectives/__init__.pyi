@@ -1,12 +1,17 @@
+from .by_class import Auroc, BalancedAccuracy, MacroF1
 from .classify import Classify
 from .multilabel import Multilabel
 from .objective import Objective, Sums, add
 from .registry import OBJECTIVES, objective_of
-from .regress import Regress
+from .regress import MeanError, Regress
 
 __all__ = [
     "OBJECTIVES",
+    "Auroc",
+    "BalancedAccuracy",
     "Classify",
+    "MacroF1",
+    "MeanError",
     "Multilabel",
     "Objective",
     "Regress",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ class Classify:
     ignores_absent: ClassVar[bool] = True
 
     @classmethod
-    def of(cls, output: Output) -> Classify:
+    def of(cls, output: Output) -> Self:
         """Returns the objective of tasks with that output: the same for all."""
         del output
         return cls()

@@ -11,7 +11,7 @@ import numpy as np
 __all__ = ["Objective", "Sums", "add"]
 
 Sums = Mapping[str, np.ndarray]
-"""What quality is made of, by name: float64 [...], additive over examples."""
+"""What quality is made of, by name: float64 [...], or [..., M] of M of each, additive over examples."""
 
 
 class Objective(Protocol):

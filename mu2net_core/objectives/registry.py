@@ -21,7 +21,11 @@ OBJECTIVES: Registry[Callable[[Output], Objective]] = Registry(
     what="objective",
     shipped={
         "classes.accuracy": f"{_HERE}.classify:Classify.of",
+        "classes.auroc": f"{_HERE}.by_class:Auroc.of",
+        "classes.balanced-accuracy": f"{_HERE}.by_class:BalancedAccuracy.of",
+        "classes.macro-f1": f"{_HERE}.by_class:MacroF1.of",
         "labels.f1": f"{_HERE}.multilabel:Multilabel.of",
+        "number.mae": f"{_HERE}.regress:MeanError.of",
         "number.r2": f"{_HERE}.regress:Regress.of",
     },
     offers=("__call__",),

@@ -93,11 +93,16 @@ class Column:
 
     Attributes:
         name: distinct from the others'.
-        values: those that are told apart, in the order of their numbers; None where each cell is a number.
+        values: those that are told apart, in the order of their numbers; None where each cell is a number or a date.
+        knots: of numbers and dates, ascending: quantiles of the training examples, as far apart from each other, the
+            least and the greatest included. A date is the days from 1970 to it.
+        date: how dates are written: ``iso``, or in the letters of strftime; None of what is no date.
     """
 
     name: str
     values: tuple[str, ...] | None
+    knots: tuple[float, ...] = ()
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,11 @@ class Table(Input):
 
     kind: Literal["table"] = "table"
     columns: tuple[Column, ...]
+
+    @property
+    def num_values(self) -> int:
+        """How many values there are to be told apart: those of all columns, and of each one unknown and one missing."""
+        return sum(2 + len(column.values or ()) for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

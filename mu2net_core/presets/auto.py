@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Image, Input
+from mu2net_core.objects import Image, Input, Table, Text
+from mu2net_core.presets.tables import VALUES_A_COLUMN
 
 __all__ = ["AUTO", "AUTO_PRESETS", "Choice", "choose"]
 
@@ -30,7 +31,13 @@ _GREY, _GREY_SIDE = "convnet-32", 128
 """Grey images up to this side are characters, symbols and drawings far more often than photos: what is on them shows at
 32 x 32, and there they share layers with smaller ones."""
 
-AUTO_PRESETS = tuple(_BY_SIDE)
+_BY_LENGTH: Mapping[str, int | None] = {"text-128": 128, "text-256": None}
+"""By preset the bytes that nine of ten of the texts that it is for do not exceed; the last is for all longer ones."""
+
+_BY_COLUMNS: Mapping[str, int] = {f"table-{columns}": columns for columns in (8, 16, 32, 64, 128, 256)}
+"""By preset how many columns it has room for."""
+
+AUTO_PRESETS = (*_BY_SIDE, *_BY_LENGTH, *_BY_COLUMNS)
 """The presets that ``auto`` may choose."""
 
 
@@ -42,24 +49,48 @@ class Choice:
     why: str
 
 
-def choose(given: Input, typical_size: tuple[int, int] | None) -> Choice:
+def choose(given: Input, typical_size: tuple[int, ...] | None) -> Choice:
     """Returns the preset for a task.
 
     Args:
         given: what goes into its models.
-        typical_size: (H, W) of a typical image in pixels; None of what has no pixels.
+        typical_size: of its examples, as their kind says it: (H, W) in pixels, (bytes,) of texts; None if it says none.
 
     Raises:
         InvalidInputError: no preset that comes with mu2net takes such examples.
     """
-    if not isinstance(given, Image) or typical_size is None:
-        raise InvalidInputError(
-            f"auto has no preset for examples of the kind {given.kind}.",
-            hint="Name one, e.g. of the package that adds the kind: mu2net add-task DATASET --preset NAME",
-        )
-    height, width = typical_size
-    side, typical = max(typical_size), f"a typical image has {width} x {height} pixels"
-    name = next(name for name, most in _BY_SIDE.items() if most is None or side <= most)
-    if given.channels == 1 and AUTO_PRESETS.index(name) > AUTO_PRESETS.index(_GREY) and side <= _GREY_SIDE:
+    match given, typical_size:
+        case Image(), (height, width):
+            return _for_images(given, height, width)
+        case Text(), (length,):
+            return Choice(preset=_first(_BY_LENGTH, length), why=f"nine of ten texts have at most {length} bytes")
+        case Table(), _:
+            return _for_table(given)
+    raise InvalidInputError(
+        f"auto has no preset for examples of the kind {given.kind}.",
+        hint="Name one, e.g. of the package that adds the kind: mu2net add-task DATASET --preset NAME",
+    )
+
+
+def _for_images(given: Image, height: int, width: int) -> Choice:
+    side, typical = max(height, width), f"a typical image has {width} x {height} pixels"
+    name, sides = _first(_BY_SIDE, side), list(_BY_SIDE)
+    if given.channels == 1 and sides.index(name) > sides.index(_GREY) and side <= _GREY_SIDE:
         return Choice(preset=_GREY, why=f"{typical} of grey, as characters and drawings have")
     return Choice(preset=name, why=typical)
+
+
+def _for_table(given: Table) -> Choice:
+    columns, values = len(given.columns), given.num_values
+    for name, most in _BY_COLUMNS.items():
+        if columns <= most and values <= VALUES_A_COLUMN * most:
+            return Choice(preset=name, why=f"{columns} columns go in, with {values} values to be told apart")
+    raise InvalidInputError(
+        f"No preset has room for {columns} columns with {values} values to be told apart.",
+        hint="Leave some out: --leave-out COLUMN,COLUMN, or name those that go in: --columns COLUMN,COLUMN",
+    )
+
+
+def _first(presets: Mapping[str, int | None], size: int) -> str:
+    """Returns the first preset that is for such a size."""
+    return next(name for name, most in presets.items() if most is None or size <= most)

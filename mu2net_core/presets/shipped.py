@@ -8,6 +8,7 @@ from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.plugins import Registry
 from mu2net_core.presets.preset import Preset, TrainingConfig
+from mu2net_core.presets.tables import table_presets
 from mu2net_core.search import SearchSpace
 
 __all__ = ["PRESETS", "PRESETS_ADDED", "preset_named"]
@@ -94,6 +95,17 @@ _AFFINE_VALUES: _Values = {
 _AFFINE_DEFAULTS: Mapping[str, Hyperparameter] = {"rotation": 5.0, "scale": 0.05, "shear": 5.0}
 """So little that it harmed neither characters nor pictures of clothes (docs/experiments.md); the papers have none."""
 
+_TEXT_DEFAULTS: Mapping[str, Hyperparameter] = {"learning_rate": 1e-3}
+
+_TUNED_DEFAULTS: Mapping[str, Hyperparameter] = {
+    "learning_rate": 1e-4,
+    "beta2": 0.999,
+    "weight_decay": 0.01,
+    "label_smoothing": 0.0,
+    "warmup_ratio": 0.1,
+    "copy_all": 1.0,
+}
+
 _BATCH = 32
 _LONGEST = 8
 """By how many times a cycle may be longer than its least number of steps, to be an epoch of many examples: a random
@@ -163,6 +175,81 @@ def _convnet(
             batch_size=_BATCH,
             samples_cap=_LONGEST * steps * _BATCH,
             min_steps=steps,
+            probes=8,
+        ),
+    )
+
+
+def _bytes(name: str, summary: str, *, length: int, steps: int) -> Preset:
+    """Returns a preset for texts of which the first ``length`` bytes are read, with ``steps`` in a training cycle."""
+    sizes = {"rows": 2**14, "row_width": 64, "positions": 64, "width": 192, "heads": 3, "mlp": 768}
+    return Preset(
+        name=name,
+        summary=summary,
+        architecture=Architecture(name="bytes", config=sizes),
+        space=SearchSpace(
+            values={
+                **_VALUES,
+                **_ADAMW_VALUES,
+                "adapter_dim": _WHOLE_VALUES["adapter_dim"],
+                "num_layers": (1, 2, 3),
+                "text_length": (64, 128, 192, 256),
+            },
+            defaults={
+                **_DEFAULTS,
+                **_ADAMW_DEFAULTS,
+                **_TEXT_DEFAULTS,
+                "adapter_dim": 32,
+                "num_layers": 3,
+                "text_length": length,
+            },
+            structural=("adapter",),
+        ),
+        training=TrainingConfig(
+            generations=3,
+            children=2,
+            batch_size=_BATCH,
+            samples_cap=steps * _BATCH,
+            min_steps=steps,
+            probes=8,
+        ),
+    )
+
+
+def _bert(name: str, summary: str, *, blocks: int, width: int, heads: int) -> Preset:
+    """Returns a preset for roots that are published encoders of that size."""
+    sizes = {"vocabulary": 30_522, "positions": 512, "width": width, "heads": heads, "mlp": 4 * width}
+    return Preset(
+        name=name,
+        summary=summary,
+        architecture=Architecture(name="bert", config=sizes),
+        space=SearchSpace(
+            values={
+                **_VALUES,
+                **_ADAMW_VALUES,
+                "learning_rate": (2e-5, 5e-5, 1e-4, 2e-4),
+                "copy_all": (0.0, 0.5, 1.0),
+                "adapter_dim": _WHOLE_VALUES["adapter_dim"],
+                "num_layers": (blocks,),
+                "text_length": (48,),
+            },
+            defaults={
+                **_DEFAULTS,
+                **_ADAMW_DEFAULTS,
+                **_TUNED_DEFAULTS,
+                "adapter_dim": 32,
+                "num_layers": blocks,
+                "text_length": 48,
+            },
+            structural=("adapter",),
+        ),
+        training=TrainingConfig(
+            generations=2,
+            children=1,
+            validations=2,
+            batch_size=_BATCH,
+            samples_cap=75 * _BATCH,
+            min_steps=75,
             probes=8,
         ),
     )
@@ -242,6 +329,15 @@ PRESETS: Mapping[str, Preset] = {
             image=128,
             steps=80,
         ),
+        _bert(
+            "bert-s", "An encoder of texts as MiniLM is, 6 blocks of 384: for --root.", blocks=6, width=384, heads=12
+        ),
+        _bert(
+            "bert-b", "An encoder of texts as BERT is, 12 blocks of 768: for --root.", blocks=12, width=768, heads=12
+        ),
+        _bytes("text-128", "A transformer of the bytes of short texts: 128, up to 256.", length=128, steps=100),
+        _bytes("text-256", "A transformer of the bytes of texts: 256.", length=256, steps=50),
+        *table_presets({**_VALUES, **_ADAMW_VALUES}, {**_DEFAULTS, **_ADAMW_DEFAULTS}),
     )
 }
 

@@ -12,6 +12,7 @@ import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ import mu2net_core as m
 
 LARGEST_SVM = 6_000
 SMALL = {"generations": 1, "children": 1, "validations": 1}
+KINDS = ("text", "tables")
+"""Of data other than images: ``quality_KIND`` measures each."""
 SMALL_PRESET = "vit-mini"
 
 
@@ -49,6 +52,8 @@ class Round:
 
 
 def measure(options: Options) -> list[Row]:
+    if options.kinds:
+        return [row for kind in KINDS for row in import_module(f"quality_{kind}").measure(options)]
     data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve()
     names = os.environ.get("MU2NET_QUALITY", "digits" if options.small or not data.is_dir() else "").split()
     chosen = [subject for subject in SUBJECTS if not names or subject.name in names]

@@ -38,11 +38,13 @@ class Options:
         folder: scratch space; its disk is the one that is measured.
         pairs: how often each thing is timed.
         small: whether to do everything on the smallest scale, to see that it runs.
+        kinds: whether quality is that of other kinds of data than images.
     """
 
     folder: Path
     pairs: int
     small: bool
+    kinds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,7 @@ def test_help_explains_verbs_as_their_own_option_does(run) -> None:
 
 
 def test_what_a_verb_takes_is_said_in_plain_words(run) -> None:
-    assert "Usage: mu2net predict [OPTIONS] REVISION [IMAGE...]\n" in run("help", "predict").out
+    assert "Usage: mu2net predict [OPTIONS] REVISION [EXAMPLE...]\n" in run("help", "predict").out
     text = "".join(run("help", name).out for name in VERBS)
     assert not re.search(r"<[a-z]+|\[\[|[{}]", re.sub(r"@\{\w\}", "", text))
 

@@ -5,7 +5,7 @@ import pytest
 from mu2net_core.engine import schedule_of
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import family_named
-from mu2net_core.objects import Image, Input, Text
+from mu2net_core.objects import Column, Image, Input, Table, Text
 from mu2net_core.presets import AUTO, AUTO_PRESETS, PRESETS, choose, preset_named
 
 
@@ -73,6 +73,50 @@ def test_every_number_of_classes_gets_a_model_that_is_within_the_limits(size: tu
     assert family.num_outputs(specs) == classes
     assert family.flops(tuple(map(family.roomy, specs))) <= 10 * family.flops(specs[:-1])
     assert family.activations(specs) * 4 * 32 < 2**28  # bytes of a batch in the largest layer
+
+
+STEPS = {
+    **dict.fromkeys(("table-8", "table-16"), 150),
+    "text-128": 100,
+    "text-256": 50,
+    "table-32": 100,
+    "table-64": 60,
+    "table-128": 40,
+    "table-256": 30,
+}
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "preset"),
+    [
+        (1, 0, "table-8"),
+        (8, 0, "table-8"),
+        (9, 0, "table-16"),
+        (8, 15, "table-16"),
+        (19, 2, "table-32"),
+        (256, 0, "table-256"),
+    ],
+)
+def test_what_a_table_has_room_in_chooses_the_preset(columns: int, values: int, preset: str) -> None:
+    told = tuple(map(str, range(values))) or None
+    choice = choose(Table(columns=tuple(Column(name=str(n), values=told) for n in range(columns))), None)
+    assert choice.preset == preset
+    assert f"{columns} columns go in" in choice.why
+
+
+def test_a_table_of_more_columns_than_any_preset_has_room_for_is_told_with_the_way_out() -> None:
+    with pytest.raises(InvalidInputError, match="No preset has room for 257 columns") as info:
+        choose(Table(columns=tuple(Column(name=str(n), values=None) for n in range(257))), None)
+    assert "--leave-out" in str(info.value.hint)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("examples", [50, 500_000])
+def test_texts_and_tables_get_as_many_steps_however_many_there_are(name: str, examples: int) -> None:
+    schedule = schedule_of(examples, preset_named(name).training)
+    training = preset_named(name).training
+    assert schedule.steps == training.min_steps == STEPS[name]
+    assert schedule.batch == (training.batch_size if examples > 10_000 else 32)
 
 
 def test_auto_is_no_preset_itself_and_chooses_among_those_that_come_with_mu2net() -> None:

@@ -18,13 +18,14 @@ def test_every_preset_builds_its_root_and_every_size_it_may_grow_to(name: str) -
     preset = preset_named(name)
     family = family_named(preset.architecture.name)
     assert preset.name == name
-    config = preset.architecture.config
-    assert preset.space.defaults.get("image_size", config["image"]) == config["image"]
+    config, size = preset.architecture.config, family.vocabulary.input
+    if size == "image_size":
+        assert preset.space.defaults.get(size, config["image"]) == config["image"]
     for num_layers in preset.space.values["num_layers"]:
-        for image_size in preset.space.values.get("image_size", (config["image"],)):
-            wanted = {**preset.space.defaults, "num_layers": num_layers, "image_size": image_size}
-            specs = family.layers(config, wanted, 10)
-            assert sum(spec.kind in {"encoder_block", "convnext_block"} for spec in specs) == num_layers
+        for input_size in preset.space.values.get(size, (None,)):
+            wanted = {**preset.space.defaults, "num_layers": num_layers}
+            specs = family.layers(config, wanted if input_size is None else {**wanted, size: input_size}, 10)
+            assert sum(spec.kind.endswith("_block") and spec.kind != "residual_block" for spec in specs) == num_layers
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.parsing.options import JsonFlag, PresetOption, parse_readers
+from mu2net_cli.parsing.options import JsonFlag, PresetOption, parse_columns, parse_kinds, parse_readers
 from mu2net_cli.printing.describe import access_text, output_text
 from mu2net_cli.printing.render import percent, print_json, quantity, short
 from mu2net_cli.session import session_of
@@ -25,7 +25,7 @@ _Spec = Annotated[str | None, typer.Option(metavar="SPEC", help="Examples to use
 
 def add_task(
     ctx: typer.Context,
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="cmaterdb/bangla, folder:PATH, npz:PATH, ...")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="cmaterdb/bangla, folder:PATH, data.csv, ...")],
     *,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Default: what DATASET suggests.")] = None,
     train: _Spec = None,
@@ -34,7 +34,7 @@ def add_task(
     private: Annotated[bool, typer.Option("--private", help="No other task may use what is learned.")] = False,
     readers: Annotated[str | None, typer.Option(metavar="A,B", help="Only these groups may use it.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep (folder:).")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images out (folder:).")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images or rows out.")] = False,
     skip_stray: Annotated[
         bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside the splits, out (folder:).")
     ] = False,
@@ -42,21 +42,50 @@ def add_task(
         str | None,
         typer.Option("--range", metavar="LOW:HIGH", help="What is black and white in images of more than 8 bits."),
     ] = None,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of rows: the column to learn.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B", help="Only these columns go in.")] = None,
+    leave_out: Annotated[str | None, typer.Option(metavar="A,B", help="These columns do not go in.")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=KIND", help="What a column is: number, category, date or none. May be repeated."),
+    ] = None,
+    split_by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column that says which split a row is of.")
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Rows of one value of this column stay in one split.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option(metavar="KIND", help="What the target is: classes or number. Default: as it looks.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(metavar="CHAR", help="Between the cells (csv:).")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="CHAR", help="Before fractions: . or , (csv:).")] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of the text (csv:, jsonl:).")] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first row has names (csv:).")
+    ] = None,
+    no_quotes: Annotated[bool, typer.Option("--no-quotes", help="Quotes are plain characters (csv:).")] = False,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How quality is measured. Default: accuracy, or r2 of numbers.")
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
     preset: PresetOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a task: a data set the system shall learn.
 
-    DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH, or
-    sklearn:digits. Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed
-    takes up its last model again if its data, splits and readers are the same. In a repository of the preset auto it
-    gets the preset that its data asks for, and that a root if there is none; --preset names another.
+    DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH,
+    sklearn:digits, or a file of rows: csv:PATH, jsonl:PATH or parquet:PATH, or the path alone. Splits, counts and a
+    fingerprint of the examples are pinned in the task. A task that was removed takes up its last model again if its
+    data, splits and readers are the same. In a repository of the preset auto it gets the preset that its data asks
+    for, and that a root if there is none; --preset names another.
 
     Example: mu2net add-task cmaterdb/bangla --private
+    Example: mu2net add-task adult.csv --target income
     """
     from mu2net_core.api.tasks.add_task import add_task as add_task_api
     from mu2net_core.api.tasks.add_task import was_purged
+    from mu2net_core.api.tasks.rows import RowOptions
 
     session = session_of(ctx)
     repo = session.repo()
@@ -75,6 +104,21 @@ def add_task(
         skip_bad=skip_bad,
         skip_stray=skip_stray,
         value_range=value_range,
+        rows=RowOptions(
+            target=target,
+            columns=parse_columns(columns),
+            leave_out=parse_columns(leave_out),
+            kinds=parse_kinds(kind or ()),
+            split_by=split_by,
+            group_by=group_by,
+            output=output,
+            separator=separator,
+            decimal=decimal,
+            encoding=encoding,
+            header=header,
+            quotes=not no_quotes,
+        ),
+        metric=metric,
         data_dir=str(session.path(data_dir)) if data_dir else None,
         preset=preset,
         on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),

@@ -24,37 +24,44 @@ if TYPE_CHECKING:
 __all__ = ["UnusableImage", "predict"]
 
 _STDIN = "-"
-_TITLES = ("image", "label", "probability")
+_TITLES = ("example", "label", "probability")
 _WIDTHS = (40, 24, 11)
 
 
 def predict(
     ctx: typer.Context,
     revision: RevisionArgument,
-    images: Annotated[
+    examples: Annotated[
         list[str] | None,
-        typer.Argument(metavar="IMAGE...", help="Image files; folders: all images below; -: one image from stdin."),
+        typer.Argument(
+            metavar="EXAMPLE...",
+            help="Image files; folders: all images below; texts; files of rows; -: stdin, an image, or a line each.",
+        ),
     ] = None,
     *,
     paths_from: Annotated[
         str | None,
-        typer.Option("--paths-from", metavar="FILE", help="Names from FILE (-: stdin), ended by newlines or NULs."),
+        typer.Option(
+            "--paths-from", metavar="FILE", help="Names, or texts, from FILE (-: stdin), ended by newlines or NULs."
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Show the N likeliest labels.")] = 1,
     resize: Annotated[bool, typer.Option("--resize", help="Accept images of another size or mode.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Classify images with a model.
+    """Ask a model about images, texts or rows.
 
-    Results come in order and as soon as they are there, however many images there are. An image that cannot be used
-    does not keep the others: it is told on stderr, with --json as an item with 'error', and the exit code is 6.
+    Results come in order and as soon as they are there, however many examples there are. One that cannot be used does
+    not keep the others: it is told on stderr, with --json as an item with 'error', and the exit code is 6.
 
     Example: mu2net predict cmaterdb/bangla scan1.png scans --top 3
+    Example: mu2net predict income new-people.csv
+    Example: mu2net predict reviews "Not worth the price." "I love it."
     """
     from mu2net_core.api.models.predict import predict as predict_api
 
     session = session_of(ctx)
-    names = _named(session, images or (), paths_from)
+    names = _named(session, examples or (), paths_from)
     repo = session.repo()
     with transfer_progress(session) as watch:
         results = predict_api(repo, session.context, revision, names, top=top, resize=resize, progress=watch)
@@ -66,17 +73,17 @@ def predict(
     outcome.check()
 
 
-def _named(session: Session, images: Sequence[str], paths_from: str | None) -> list[str | bytes]:
-    """Returns the images that the command line names: paths, and for ``-`` the bytes that come on stdin."""
-    if paths_from == _STDIN and _STDIN in images:
+def _named(session: Session, examples: Sequence[str], paths_from: str | None) -> list[str | bytes]:
+    """Returns what the command line names: paths or texts, and for ``-`` the bytes that come on stdin."""
+    if paths_from == _STDIN and _STDIN in examples:
         raise InvalidInputError("stdin can give one image or the names of images, not both.")
     listed = [] if paths_from is None else _names_in(_read(session, paths_from))
-    if not images and not listed:
+    if not examples and not listed:
         raise InvalidInputError(
-            "No image is named." if paths_from is None else f"No image is named in {paths_from}.",
-            hint="Name image files or folders; - takes one image from stdin.",
+            "No image or text is named." if paths_from is None else f"No image or text is named in {paths_from}.",
+            hint="Name image files or folders, or give texts; - takes one image, or a text on each line, from stdin.",
         )
-    return [*(_read(session, name) if name == _STDIN else name for name in images), *listed]
+    return [*(_read(session, name) if name == _STDIN else name for name in examples), *listed]
 
 
 def _read(session: Session, name: str) -> bytes:
@@ -170,8 +177,11 @@ def _print_rows(results: Iterable[Prediction | Unreadable]) -> None:
     if on_terminal:
         _print_aligned(_TITLES)
     for one in results:
-        for label, share in one.top if isinstance(one, Prediction) else ():
-            cells = (one.name, label, percent(share))
+        said = ((label, percent(share)) for label, share in one.top) if isinstance(one, Prediction) else ()
+        if isinstance(one, Prediction) and one.value is not None:
+            said = ((one.label, "") for _ in range(1))
+        for label, share in said:
+            cells = (one.name, label, share)
             if on_terminal:
                 _print_aligned(cells)
             else:

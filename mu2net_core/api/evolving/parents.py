@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -9,8 +10,8 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.models.usable import check_usable
 from mu2net_core.engine import unfit_parent
 from mu2net_core.errors import CorruptObjectError, DataError, NewerError, PluginError
-from mu2net_core.nn import ArchitectureFamily
-from mu2net_core.objects import Head, Limits, Model, System, Task, hidden_training, unknown_in
+from mu2net_core.nn import PUBLISHED, ArchitectureFamily
+from mu2net_core.objects import Head, Hyperparameter, Limits, Model, System, Task, hidden_training, unknown_in
 from mu2net_core.presets import Preset
 from mu2net_core.repo.remotes import LabelOf
 
@@ -76,10 +77,12 @@ class ParentCheck:
         Presets that differ in their images alone have layers in common: a model for images of a size that both have.
         """
         mine, image, size = self.preset.architecture, "image", self.family.vocabulary.input
-        if model.architecture == mine:
+        if model.architecture.name != mine.name:
+            return True
+        own, theirs = (_made_here(one.config) for one in (mine, model.architecture))
+        if theirs == own:
             return False
-        theirs = {**model.architecture.config, image: mine.config.get(image)}
-        alike = model.architecture.name == mine.name and theirs == {image: None, **mine.config}
+        alike = {**theirs, image: own.get(image)} == {image: None, **own}
         return not alike or model.hyperparameters.get(size) not in self.preset.space.values.get(size, ())
 
     def _why_unfit(self, model: Model, task: Task | None) -> str | None:
@@ -100,3 +103,8 @@ class ParentCheck:
             for ref, hidden in hidden_training(model.components, self.label_of):
                 return f"it hides that data of {', '.join(hidden)} trained its {ref.name}"
         return None
+
+
+def _made_here(config: Mapping[str, Hyperparameter]) -> dict[str, Hyperparameter]:
+    """Returns what of an architecture's config a published model does not bring."""
+    return {name: value for name, value in config.items() if name not in PUBLISHED}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.sharing.purge import PurgeReport
     from mu2net_core.api.tasks.choosing import Chosen
     from mu2net_core.api.tasks.reset import ResetResult
+    from mu2net_core.api.tasks.rows import RowOptions
     from mu2net_core.events import Event
     from mu2net_core.objects import Head
     from mu2net_core.repo.remotes import Progress
@@ -70,6 +71,8 @@ class Growing(RepoBase):
         skip_bad: bool = False,
         skip_stray: bool = False,
         value_range: str | None = None,
+        rows: RowOptions | None = None,
+        metric: str | None = None,
         data_dir: str | None = None,
         preset: str | None = None,
         on_skipped: Callable[[str], None] = ignore,
@@ -80,7 +83,8 @@ class Growing(RepoBase):
         In a repository of ``auto`` the task gets a preset, and that a root if it has none.
 
         Args:
-            uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``.
+            uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``,
+                ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, or the path of a file of rows.
             name: of the task; None for the one the URI suggests.
             train: split specification, e.g. ``train[20%:]``; None for the default.
             validation: likewise.
@@ -88,9 +92,11 @@ class Growing(RepoBase):
             private: only the task itself may use what is learned from it.
             readers: groups that may use what is learned from it; none and not ``private`` means everybody.
             depth: of class folders, for ``folder:``.
-            skip_bad: leave broken images of a folder out.
+            skip_bad: leave broken images of a folder, or what is no row of a file, out.
             skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
             value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
+            rows: how rows are read, and which of their columns are what.
+            metric: by which quality is measured; None for the usual one of what comes out.
             data_dir: where prepared catalogue data lies.
             preset: that serves the task, in a repository of ``auto``; None lets its data say.
             on_skipped: called with the name of each broken image left out.
@@ -118,6 +124,8 @@ class Growing(RepoBase):
             skip_bad=skip_bad,
             skip_stray=skip_stray,
             value_range=value_range,
+            rows=rows,
+            metric=metric,
             data_dir=data_dir,
             preset=preset,
             on_skipped=on_skipped,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.facade.base import RepoBase
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.looking.tasks import TaskInfo
     from mu2net_core.api.models.evaluate import EvalResult
     from mu2net_core.api.models.predict import Prediction, Predictor, Unreadable
+    from mu2net_core.api.models.records import Given
     from mu2net_core.insight import Leaderboard
     from mu2net_core.repo.remotes import Progress
 
@@ -177,19 +177,21 @@ class Looking(RepoBase):
     def predict(
         self,
         revision: str,
-        images: Path | str | bytes | Iterable[Path | str | bytes],
+        examples: Given | Iterable[Given],
         *,
         top: int = 1,
         resize: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> Iterator[Prediction | Unreadable]:
-        """Returns an iterator over what a model says of images, in order; what cannot be read is told in its place.
+        """Returns an iterator over what a model says of examples, in order; what cannot be read is told in its place.
 
-        The model is loaded at once. Images are read batch by batch as the iterator goes on, however many there are.
+        The model is loaded at once. Examples are read batch by batch as the iterator goes on, however many there are.
 
         Args:
             revision: a task, commit or model.
-            images: one or many: files, folders (all images below them, sorted by name), and encoded images as bytes.
+            examples: one or many. Images: files, folders (all images below them, sorted by name), and encoded images
+                as bytes. Texts: strings, and bytes of UTF-8 with a text on each line. Rows: files of rows, JSON
+                objects, in bytes one on each line, and mappings.
             top: how many of the likeliest classes are told.
             resize: accept images of any size and mode, and convert them as training did.
             progress: told of every component that is brought.
@@ -200,4 +202,4 @@ class Looking(RepoBase):
         """
         from mu2net_core.api.models.predict import predict
 
-        return predict(self.repository, self.context, revision, images, top=top, resize=resize, progress=progress)
+        return predict(self.repository, self.context, revision, examples, top=top, resize=resize, progress=progress)

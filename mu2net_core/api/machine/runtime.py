@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.machine.brought import brought_options
 from mu2net_core.api.machine.compile_cache import CompileCache, why_not_writable
 from mu2net_core.api.machine.device_memory import device_bytes, used_bytes
 from mu2net_core.api.machine.devices import find_devices
@@ -118,10 +119,12 @@ def split_at(
     size_bytes = input_spec.size_bytes * task.splits[split].num_examples
     streams = size_bytes > room
     _check_input(repo, task, split, input_spec, input_spec.size_bytes if streams else size_bytes)
-    folder, uri = data_folder(None, context.environ), _here(repo, task)
+    folder, uri, brought = data_folder(None, context.environ), _here(repo, task), brought_options(repo, input_spec)
     if streams:
-        return ExampleStream(task, split, shape=input_spec.shape, data_dir=folder, uri=uri, ahead=_AHEAD)
-    return Resident(load_split(task, split, shape=input_spec.shape, data_dir=folder, uri=uri))
+        return ExampleStream(
+            task, split, shape=input_spec.shape, data_dir=folder, uri=uri, brought=brought, ahead=_AHEAD
+        )
+    return Resident(load_split(task, split, shape=input_spec.shape, data_dir=folder, uri=uri, brought=brought))
 
 
 def example_names(repo: Repository, context: Context, task: Task, split: str, numbers: Sequence[int]) -> list[str]:

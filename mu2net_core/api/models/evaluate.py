@@ -129,7 +129,7 @@ def evaluate(
     classes, tally = task.output.labels, found.tally(task.output.size)
     keep_bounded(repo, context)
     return measured(
-        quality=tally.accuracy,
+        quality=found.quality,
         correct=tally.right,
         accuracy=tally.accuracy,
         interval=wilson(tally.right, feed.num_examples),

@@ -1,54 +1,63 @@
-"""``predict``: what a stored model says of images."""
+"""``predict``: what a stored model says of images, texts or rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.machine.brought import brought_options
 from mu2net_core.api.machine.devices import check_not_forked
 from mu2net_core.api.models.loading import UsedModel, load_model
-from mu2net_core.api.models.pictures import Picture, Unreadable, find_pictures
+from mu2net_core.api.models.passages import Passage, PassageNotices, find_passages
+from mu2net_core.api.models.pictures import STDIN, Picture, Unreadable, find_pictures
+from mu2net_core.api.models.records import Given, Record, find_records
 from mu2net_core.api.models.stored import StoredModel
-from mu2net_core.data import Notices, fit, range_of
-from mu2net_core.engine import probabilities
+from mu2net_core.data import Notices, Stored, fit, modality_of, range_of
+from mu2net_core.engine import numbers, probabilities
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
-from mu2net_core.objectives import Classify
-from mu2net_core.objects import Image
+from mu2net_core.objectives import Classify, Regress
+from mu2net_core.objects import Image, Table, Text
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Watch
 
 __all__ = ["Prediction", "Predictor", "Unreadable", "predict"]
 
 _Read = tuple[np.ndarray, tuple[str, ...]]
-"""The pixels of an image, and what is to be known of how they were read."""
+"""An example as the model takes it, and what is to be known of how it was read."""
+
+_Example = Picture | Passage | Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What the model says of one image.
+    """What the model says of one example.
 
     Attributes:
-        name: what the user calls it: the path as it was given.
-        path: of the file; ``-`` for bytes.
-        label: the likeliest class.
-        label_index: its place among the task's classes.
-        probability: of it, in [0, 1].
+        name: what the user calls it: the path of an image as it was given, a text itself, a row's file and number.
+        path: of the file; ``-`` for bytes, texts and rows.
+        label: the likeliest class; the number, in six digits, where numbers come out.
+        label_index: its place among the task's classes; None where numbers come out.
+        probability: of it, in [0, 1]; likewise.
+        value: the number where numbers come out, else None.
         top: the likeliest classes with their probabilities, the likeliest first.
         remarks: what is to be known of how the image was read: ``transparent`` (white lies behind parts), ``blank``
             (nothing but white then), ``first of several`` (in its file), ``cut off`` (values beyond the task's range),
-            ``all but black``.
+            ``all but black``; of a text ``cut off`` (the end is not read), ``empty``, ``lost characters`` (no UTF-8).
     """
 
     name: str
     path: Path
     label: str
-    label_index: int
-    probability: float
+    label_index: int | None
+    probability: float | None
+    value: float | None = None
     top: tuple[tuple[str, float], ...]
     remarks: tuple[str, ...]
 
@@ -67,25 +76,38 @@ class Predictor:
         """Loads the model that ``revision`` names; ``progress`` is told of every component that is brought."""
         used = load_model(repo, context, revision, "predict for", progress)
         self.stored: StoredModel = used.stored
-        self._model, self._objective = used.loaded, _of_classes(used)
+        self._model, self._objective = used.loaded, _askable(used)
         self._warn = context.warn
+        taken = used.loaded.input_spec
+        self._reader = modality_of(taken.kind).reader(
+            self.stored.task.input, taken.shape, {**self.stored.task.options, **brought_options(repo, taken)}
+        )
+        self._num_bytes = None if taken.tokenizer else taken.shape[0]
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in label order."""
         return self.stored.task.output.labels
 
-    def probabilities(self, images: np.ndarray, *, resize: bool = False) -> np.ndarray:
-        """Returns float32 [N, C]: the probability of each class for each image.
+    def probabilities(
+        self, examples: np.ndarray | Sequence[str] | Sequence[Mapping[str, object]], *, resize: bool = False
+    ) -> np.ndarray:
+        """Returns float32 [N, C]: the probability of each class for each example.
 
         Args:
-            images: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3], of the size the task's images have.
+            examples: texts, rows (cells by their columns), or images: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3],
+                of the size the task's have.
             resize: accept any size and number of channels, and convert as training did.
 
         Raises:
             InvalidInputError: wrong type, shape or size.
         """
-        batch = np.asarray(images)
+        if isinstance(self.stored.task.input, Text):
+            return self._of([self._numbers(passage.data) for passage in find_passages(_texts(examples))])
+        if isinstance(self.stored.task.input, Table):
+            found = find_records(examples, self.stored.task, folder=Path())
+            return self._of([self._numbers(record.data) for record in found])
+        batch = np.asarray(examples)
         if batch.dtype != np.uint8 or batch.ndim not in {3, 4}:
             raise InvalidInputError(
                 f"Expected images as uint8 [N, H, W] or [N, H, W, C], got {batch.dtype} {list(batch.shape)}."
@@ -94,9 +116,9 @@ class Predictor:
             batch = batch[..., None]
         return self._of([self._ready(pixels, f"image {i}", resize=resize) for i, pixels in enumerate(batch)])
 
-    def predict(self, images: np.ndarray, *, resize: bool = False) -> np.ndarray:
-        """Returns int64 [N]: the index of each image's likeliest class; arguments as in ``probabilities``."""
-        labels: np.ndarray = np.argmax(self.probabilities(images, resize=resize), axis=-1)
+    def predict(self, examples: np.ndarray | Sequence[str], *, resize: bool = False) -> np.ndarray:
+        """Returns int64 [N]: the index of each example's likeliest class; arguments as in ``probabilities``."""
+        labels: np.ndarray = np.argmax(self.probabilities(examples, resize=resize), axis=-1)
         return labels
 
     def predict_files(self, paths: Sequence[Path], *, top: int = 1, resize: bool = False) -> tuple[Prediction, ...]:
@@ -114,31 +136,41 @@ class Predictor:
         return tuple(told)
 
     def _each(
-        self, pictures: Iterable[Picture | Unreadable], *, top: int = 1, resize: bool = False
+        self, examples: Iterable[_Example | Unreadable], *, top: int = 1, resize: bool = False
     ) -> Iterator[Prediction | Unreadable]:
-        """Yields, in order, a prediction for each picture, or why there is none; memory is that of one batch.
+        """Yields, in order, a prediction for each example, or why there is none; memory is that of one batch.
 
-        What was cut off, composed or left out of the pictures is warned of at the end, with how many there are.
+        What was cut off, composed or left out of them is warned of at the end, with how many there are.
 
         Args:
-            pictures: to be read, as many as there are.
+            examples: to be read, as many as there are.
             top: how many of the likeliest classes are told.
             resize: accept any size and number of channels, and convert as training did.
         """
-        following, notices, num_read = iter(pictures), Notices(), 0
+        following, notices, num_read = iter(examples), (Notices(), PassageNotices()), 0
         while batch := list(islice(following, self._model.batch)):
-            read = [self._read(picture, notices, resize=resize) for picture in batch]
+            read = [self._read(example, *notices, resize=resize) for example in batch]
             ready = [one[0] for one in read if not isinstance(one, Unreadable)]
             num_read += len(ready)
             rows = iter(self._of(ready) if ready else ())
-            for picture, one in zip(batch, read, strict=True):
-                yield one if isinstance(one, Unreadable) else self._describe(picture, one[1], next(rows), top)
-        for note in (*notices.of_shape(num_read), *notices.of_values(num_read)):
+            for example, one in zip(batch, read, strict=True):
+                yield one if isinstance(one, Unreadable) else self._describe(example, one[1], next(rows), top)
+        pictures, passages = notices
+        for note in (*pictures.of_shape(num_read), *pictures.of_values(num_read), *passages.of(num_read)):
             self._warn(note)
 
-    def _read(self, picture: Picture | Unreadable, notices: Notices, *, resize: bool) -> _Read | Unreadable:
-        if isinstance(picture, Unreadable):
-            return picture
+    def _read(
+        self, example: _Example | Unreadable, pictures: Notices, passages: PassageNotices, *, resize: bool
+    ) -> _Read | Unreadable:
+        if isinstance(example, Unreadable):
+            return example
+        if isinstance(example, Record):
+            return self._numbers(example.data), ()
+        if isinstance(example, Passage):
+            return self._numbers(example.data), passages.see(example.name, self._num_bytes)
+        return self._read_picture(example, pictures, resize=resize)
+
+    def _read_picture(self, picture: Picture, notices: Notices, *, resize: bool) -> _Read | Unreadable:
         try:
             decoded = picture.read(range_of(self.stored.task.options))
             pixels = self._ready(decoded.pixels, picture.name, resize=resize)
@@ -153,20 +185,30 @@ class Predictor:
         height, width, channels = self._model.input_spec.shape
         return fit(pixels, (height, width), channels)
 
-    def _of(self, images: list[np.ndarray]) -> np.ndarray:
-        if not images:
-            raise InvalidInputError("Expected at least one image.")
+    def _numbers(self, data: bytes) -> np.ndarray:
+        """Returns a text or a row as the model takes it."""
+        return self._reader(Stored(name="example", input=data, label=0))
+
+    def _of(self, ready: list[np.ndarray]) -> np.ndarray:
+        if not ready:
+            raise InvalidInputError("Expected at least one image, text or row.")
         check_not_forked()
-        return probabilities(self._model, self._objective, np.stack(images))
+        if isinstance(self._objective, Regress):
+            return numbers(self._model, self._objective, np.stack(ready))
+        return probabilities(self._model, self._objective, np.stack(ready))
 
     def _describe(
-        self, picture: Picture | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int
+        self, example: _Example | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int
     ) -> Prediction:
+        path = Path(STDIN) if isinstance(example, (Passage, Record)) else example.path
+        if isinstance(self._objective, Regress):
+            said, value = partial(Prediction, name=example.name, path=path, remarks=remarks), float(row)
+            return said(label=f"{value:.6g}", label_index=None, probability=None, value=value, top=())
         order = np.argsort(-row, kind="stable")
         best = int(order[0])
         return Prediction(
-            name=picture.name,
-            path=picture.path,
+            name=example.name,
+            path=path,
             label=self.classes[best],
             label_index=best,
             probability=float(row[best]),
@@ -179,21 +221,23 @@ def predict(
     repo: Repository,
     context: Context,
     revision: str,
-    images: Path | str | bytes | Iterable[Path | str | bytes],
+    examples: Given | Iterable[Given],
     *,
     top: int = 1,
     resize: bool = False,
     progress: Watch | None = None,
 ) -> Iterator[Prediction | Unreadable]:
-    """Returns an iterator over what a model says of images, in order; what cannot be read is told in its place.
+    """Returns an iterator over what a model says of examples, in order; what cannot be read is told in its place.
 
-    The model is loaded at once. Images are read batch by batch as the iterator goes on, however many there are.
+    The model is loaded at once. Examples are read batch by batch as the iterator goes on, however many there are.
 
     Args:
         repo: whose model.
         context: of the call; relative paths start from its ``cwd``.
         revision: a task, commit or model.
-        images: one or many: files, folders (all images below them, sorted by name), and encoded images as bytes.
+        examples: one or many. Images: files, folders (all images below them, sorted by name), and encoded images as
+            bytes. Texts: strings, and bytes of UTF-8 with a text on each line. Rows: files of rows, JSON objects, in
+            bytes one on each line, and mappings.
         top: how many of the likeliest classes are told.
         resize: accept images of any size and mode, and convert them as training did.
         progress: told of every component that is brought.
@@ -203,20 +247,34 @@ def predict(
         InvalidInputError: the revision is a root model, which solves no task.
     """
     predictor = Predictor(repo, context, revision, progress=progress)
-    pictures = find_pictures(images, folder=context.cwd, warn=context.warn)
-    return predictor._each(pictures, top=top, resize=resize)
+    task = predictor.stored.task
+    if isinstance(task.input, Table):
+        return predictor._each(find_records(examples, task, folder=context.cwd), top=top)
+    plain: Any = examples
+    if isinstance(task.input, Text):
+        return predictor._each(find_passages(plain), top=top)
+    return predictor._each(find_pictures(plain, folder=context.cwd, warn=context.warn), top=top, resize=resize)
 
 
-def _of_classes(used: UsedModel) -> Classify:
-    """Returns what the outputs mean of a model that takes images and says classes; raises DataError for any other."""
+def _askable(used: UsedModel) -> Classify | Regress:
+    """Returns what the outputs mean of a model that can be asked; raises DataError for any other."""
     task = used.stored.task
-    if isinstance(used.objective, Classify) and isinstance(task.input, Image):
+    if isinstance(used.objective, (Classify, Regress)) and isinstance(task.input, (Image, Text, Table)):
         return used.objective
     raise DataError(
         f"Cannot predict for {task.name}: {task.input.kind} goes in and {task.output.kind} come out of its models, and "
-        "predicting is for image and classes only.",
+        "predicting is for image, text or table and classes or number only.",
         hint=f"How good it is: mu2net eval {task.name}",
     )
+
+
+def _texts(examples: np.ndarray | Sequence[object]) -> list[str]:
+    """Returns texts; raises InvalidInputError for anything else."""
+    given = [examples] if isinstance(examples, str) else list(examples)
+    texts = [text for text in given if isinstance(text, str)]
+    if len(texts) < len(given):
+        raise InvalidInputError("Expected a sequence of texts: the task's examples are of the kind text.")
+    return texts
 
 
 def _check_size(pixels: np.ndarray, expected: Image, name: str) -> None:

@@ -11,27 +11,38 @@ from blake3 import blake3
 
 from mu2net_core.api.context import Context
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn import OPTIONS, PublishedModel
+from mu2net_core.nn import OPTIONS, PublishedModel, PublishedText
 from mu2net_core.objects import Architecture
 from mu2net_core.presets import Preset
 
 __all__ = ["hash_of_files", "published_architecture"]
 
-_FAMILY = "vit"
+_IMAGES, _TEXTS = "vit", "bert"
+_CHOICE = {
+    _IMAGES: "vision transformers: mu2net init --preset vit-b",
+    _TEXTS: "encoders of texts: mu2net init --preset bert-s",
+}
+_BROUGHT = frozenset({"vocabulary", "positions"})
+"""Sizes that a published encoder brings, whatever the preset says."""
 
 
-def published_architecture(model: PublishedModel, preset: Preset, where: Path, context: Context) -> Architecture:
+def published_architecture(
+    model: PublishedModel | PublishedText, preset: Preset, where: Path, context: Context
+) -> Architecture:
     """Returns the preset's architecture, whose sizes must be the model's, computing as the model does.
 
     Raises:
         InvalidInputError: the sizes are others; the hint is a preset of these.
     """
     config = {name: value for name, value in preset.architecture.config.items() if name not in OPTIONS}
-    if preset.architecture.name != _FAMILY:
+    family = _TEXTS if isinstance(model, PublishedText) else _IMAGES
+    if preset.architecture.name != family:
         raise InvalidInputError(
             f"Cannot make a root of {where}: it is a {model.title}, and {preset.name} is a {preset.architecture.name}.",
-            hint="Such roots can only be made from the presets of vision transformers: mu2net init --preset vit-b",
+            hint=f"Such roots can only be made from the presets of {_CHOICE[family]}",
         )
+    if family == _TEXTS:
+        config |= {name: size for name, size in model.sizes.items() if name in _BROUGHT}
     differing = [
         f"{name} {size} instead of {config.get(name)}" for name, size in model.sizes.items() if config.get(name) != size
     ]
@@ -51,13 +62,16 @@ def hash_of_files(paths: Sequence[Path]) -> str:
     return blake3("".join(f"{digest}  {name}\n" for name, digest in lines).encode()).hexdigest()
 
 
-def _fitting(model: PublishedModel, preset: Preset, where: Path, context: Context) -> str:
+def _fitting(model: PublishedModel | PublishedText, preset: Preset, where: Path, context: Context) -> str:
     """Returns how to get a preset of the model's sizes, in one line."""
-    if model.sizes["channels"] != preset.architecture.config.get("channels"):
+    if isinstance(model, PublishedText):
+        sizes = {name: size for name, size in model.sizes.items() if name not in _BROUGHT}
+    elif model.sizes["channels"] != preset.architecture.config.get("channels"):
         return "Choose a model of images with as many channels."
-    before = preset.architecture.config
-    side = int(before["image"]) // int(before["patch"]) * model.sizes["patch"]
-    sizes = {"image": side, **{name: size for name, size in model.sizes.items() if name != "channels"}}
+    else:
+        before = preset.architecture.config
+        side = int(before["image"]) // int(before["patch"]) * model.sizes["patch"]
+        sizes = {"image": side, **{name: size for name, size in model.sizes.items() if name != "channels"}}
     depth = f"space = {{ num_layers = [{model.num_blocks}] }}, default = {{ num_layers = {model.num_blocks} }}"
     architecture = ", ".join(f"{name} = {size}" for name, size in sizes.items())
     place = context.user_config or "your config.toml"

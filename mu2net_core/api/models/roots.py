@@ -16,8 +16,10 @@ from mu2net_core.nn import (
     Arrays,
     LayerSpec,
     family_named,
+    is_text,
     model_files,
     open_published,
+    open_published_text,
     read_checkpoint,
 )
 from mu2net_core.objects import Architecture, Component, ComponentRef, Limits, Model, Operation, Origin
@@ -66,7 +68,8 @@ def load_pretrained(
     if file.is_archive:
         return _from_archive(file, preset, limits)
     files = model_files(file.path, limits=limits)
-    with open_published(files, limits=limits) as model:
+    opened = open_published_text if is_text(files) else open_published
+    with opened(files, limits=limits) as model:
         architecture = published_architecture(model, preset, file.path, context)
         checkpoint = model.read(_shapes(architecture, preset))
     origin = Origin(source=file.source, blake3=hash_of_files(files.paths))

@@ -10,8 +10,10 @@ from mu2net_core.api.quiet import ignore
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.api.tasks.choosing import Chosen, chosen_for, with_root
 from mu2net_core.api.tasks.remarks import remarks
+from mu2net_core.api.tasks.rows import RowOptions
 from mu2net_core.data import (
     RANGE,
+    Described,
     absolute_uri,
     data_folder,
     default_name,
@@ -22,6 +24,7 @@ from mu2net_core.data import (
     split_uri,
 )
 from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
+from mu2net_core.objectives import OBJECTIVES
 from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.core import DATA
@@ -47,6 +50,8 @@ def add_task(
     skip_bad: bool = False,
     skip_stray: bool = False,
     value_range: str | None = None,
+    rows: RowOptions | None = None,
+    metric: str | None = None,
     data_dir: str | None = None,
     preset: str | None = None,
     on_skipped: Callable[[str], None] = ignore,
@@ -61,7 +66,8 @@ def add_task(
     Args:
         repo: where to add it.
         context: of this process.
-        uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``.
+        uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``,
+            ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, or the path of a file of rows.
         name: of the task; None for the one the URI suggests.
         train: split specification, e.g. ``train[20%:]``; None for the default.
         validation: likewise.
@@ -69,9 +75,11 @@ def add_task(
         private: only the task itself may use what is learned from it.
         readers: groups that may use what is learned from it; none and not ``private`` means everybody.
         depth: of class folders, for ``folder:``.
-        skip_bad: leave broken images of a folder out.
+        skip_bad: leave broken images of a folder, or what is no row of a file, out.
         skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
         value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
+        rows: how rows are read, and which of their columns are what.
+        metric: by which quality is measured; None for the usual one of what comes out.
         data_dir: where prepared catalogue data lies.
         preset: that serves the task, in a repository of ``auto``; None lets its data say.
         on_skipped: called with the name of each broken image left out.
@@ -91,6 +99,7 @@ def add_task(
     before = _removed_head(repo, name)
     removal = repo.objects.commit(before.commit) if before is not None else None
     options = _options(uri, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray, value_range=value_range)
+    options |= (rows or RowOptions()).options(uri)
     started_at = context.timestamp()
     try:
         described = describe_task(
@@ -107,6 +116,7 @@ def add_task(
         if split_uri(given)[0] == "tfds":
             raise mistyped(given, context.cwd, exc) from exc
         raise
+    described = _measured_by(described, metric)
     for skipped in described.skipped:
         on_skipped(skipped)
     place, choice = described.task.source, chosen_for(repo, described, preset)
@@ -144,6 +154,17 @@ def add_task(
         task=task,
         model=None if model is None else repo.objects.model(model),
     )
+
+
+def _measured_by(described: Described, metric: str | None) -> Described:
+    """Returns what was described, with another metric than the usual one."""
+    if metric is None:
+        return described
+    kind = described.task.output.kind
+    known = sorted(name.removeprefix(f"{kind}.") for name in OBJECTIVES.names() if name.startswith(f"{kind}."))
+    if metric not in known:
+        raise InvalidInputError(f"No metric {metric!r} of {kind}; there are {', '.join(known)}.")
+    return replace(described, task=replace(described.task, metric=metric))
 
 
 def was_purged(repo: Repository, head: Head) -> bool:
@@ -207,7 +228,8 @@ def _options(
         "skip_stray": skip_stray or None,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    if options and not uri.startswith("folder:"):
+    of_rows = uri.startswith(("csv:", "jsonl:", "parquet:"))
+    if options and not uri.startswith("folder:") and not (of_rows and options.keys() == {"skip_bad"}):
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InvalidInputError(f"{names} are for folders of images (folder:PATH), not for {uri}.")
     return options if value_range is None else {**options, RANGE: value_range}

@@ -8,7 +8,8 @@ from mu2net_core.api.models.first_root import FirstRoot, first_root
 from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.data import Described
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.presets import AUTO, Choice, choose, preset_named
+from mu2net_core.objects import Input, Table
+from mu2net_core.presets import AUTO, Choice, Preset, choose, preset_named
 from mu2net_core.repo import Repository
 
 __all__ = ["Chosen", "chosen_for", "with_root"]
@@ -49,10 +50,27 @@ def chosen_for(repo: Repository, described: Described, name: str | None) -> Choi
                 f"Every task of this repository has the preset {repo.config.preset}; expected no other, got {name}.",
                 hint="Where each has its own: mu2net init DIR",
             )
+        _check_room(preset_named(repo.config.preset), described.task.input)
         return None
     if name not in {None, AUTO}:
-        return Choice(preset=preset_named(str(name)).name, why="as you said")
+        preset = preset_named(str(name))
+        _check_room(preset, described.task.input)
+        return Choice(preset=preset.name, why="as you said")
     return choose(described.task.input, described.typical_size)
+
+
+def _check_room(preset: Preset, given: Input) -> None:
+    """Checks that models of a preset for tables have room for all columns and values of one."""
+    room = preset.architecture.config
+    if not isinstance(given, Table) or preset.architecture.name != "table":
+        return
+    found = {"columns": len(given.columns), "values": given.num_values}
+    if any(count > int(room[name]) for name, count in found.items()):
+        raise InvalidInputError(
+            f"{preset.name} has room for {room['columns']} columns with {room['values']} values; the table has "
+            f"{found['columns']} with {found['values']}.",
+            hint="Leave some out: --leave-out COLUMN,COLUMN, or let auto choose",
+        )
 
 
 def with_root(repo: Repository, choice: Choice) -> Chosen:

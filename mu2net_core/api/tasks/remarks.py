@@ -9,7 +9,8 @@ from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.data import Described, is_bare, place_of
 from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import Task
+from mu2net_core.nn import family_named
+from mu2net_core.objects import Image, Task
 from mu2net_core.presets import PRESETS, Preset
 from mu2net_core.repo import Repository
 
@@ -33,8 +34,9 @@ def remarks(
     """
     yield from _names(context, given, described.task.source)
     yield from _same_data(repo, described.task)
-    if sizes and described.typical_size is not None:
+    if sizes and isinstance(described.task.input, Image) and described.typical_size is not None:
         yield from _sizes(repo, context, described.task, described.typical_size)
+    yield from _cut_off(repo, context, described)
 
 
 def _names(context: Context, given: str, source: str) -> Iterator[str]:
@@ -62,7 +64,22 @@ def _fingerprints(task: Task) -> dict[str, str]:
     return {name: split.fingerprint for name, split in task.splits.items()}
 
 
-def _sizes(repo: Repository, context: Context, task: Task, typical: tuple[int, int]) -> Iterator[str]:
+def _cut_off(repo: Repository, context: Context, described: Described) -> Iterator[str]:
+    """Yields what of the examples no model of the task would read, as large as roots are."""
+    try:
+        preset = effective_preset(repo, context, task=described.task)
+        taken = family_named(preset.architecture.name).input(preset.architecture.config, preset.space.defaults)
+    except Mu2netError:
+        return  # `evolve` says what is wrong with the settings
+    is_known = (
+        taken.kind == described.task.input.kind and preset.architecture.name != "bert"
+    )  # whose tokens nobody counted
+    told = described.cut_off(taken.shape) if is_known else None
+    if told is not None:
+        yield told
+
+
+def _sizes(repo: Repository, context: Context, task: Task, typical: tuple[int, ...]) -> Iterator[str]:
     """Yields by how much images are shrunk, if that is much more than the task's pictures can be meant for."""
     try:
         preset = effective_preset(repo, context, task=task)

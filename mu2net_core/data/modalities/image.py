@@ -39,8 +39,9 @@ class Images(Modality):
         height, width, channels = shape
         return fit(example, (height, width), channels)
 
-    def reader(self, shape: tuple[int, ...], options: Options) -> Reader:
+    def reader(self, given: Input, shape: tuple[int, ...], options: Options) -> Reader:
         """Returns what decodes and resizes images to ``shape`` [H, W, C]."""
+        del given
         (height, width, channels), values = shape, range_of(options)
         return lambda stored: fit(as_pixels(stored.input, stored.name, values), (height, width), channels)
 

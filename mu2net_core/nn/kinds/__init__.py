@@ -1,7 +1,9 @@
 """The kinds of layers that come with mu2net, one a file; families stand them in rows."""
 
 from mu2net_core.nn.kinds.adapter import Adapter
+from mu2net_core.nn.kinds.byte_embedding import ByteEmbedding
 from mu2net_core.nn.kinds.class_token import ClassToken
+from mu2net_core.nn.kinds.column_embedding import ColumnEmbedding
 from mu2net_core.nn.kinds.conv_stem import ConvStem
 from mu2net_core.nn.kinds.convnext_block import ConvNextBlock
 from mu2net_core.nn.kinds.downsampling import Downsampling
@@ -11,11 +13,16 @@ from mu2net_core.nn.kinds.head import Head
 from mu2net_core.nn.kinds.patch_embedding import PatchEmbedding
 from mu2net_core.nn.kinds.pooling import Pooling
 from mu2net_core.nn.kinds.position_embedding import PositionEmbedding
+from mu2net_core.nn.kinds.post_norm_block import PostNormBlock
 from mu2net_core.nn.kinds.residual_block import ResidualBlock
+from mu2net_core.nn.kinds.text_pooling import TextPooling
+from mu2net_core.nn.kinds.token_embedding import TokenEmbedding
 
 __all__ = [
     "Adapter",
+    "ByteEmbedding",
     "ClassToken",
+    "ColumnEmbedding",
     "ConvNextBlock",
     "ConvStem",
     "Downsampling",
@@ -26,5 +33,8 @@ __all__ = [
     "PatchEmbedding",
     "Pooling",
     "PositionEmbedding",
+    "PostNormBlock",
     "ResidualBlock",
+    "TextPooling",
+    "TokenEmbedding",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.drawing import glorot_uniform
+from mu2net_core.nn.kinds.padding import is_padded, of_present, present
 from mu2net_core.nn.module_kind import EPSILON, ZEROS, TokenKind
 from mu2net_core.nn.spec import LayerSpec
 
@@ -32,7 +33,7 @@ class Adapter(TokenKind):
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the adapter; it computes every token."""
         del first_only
-        return _Adapter(spec.size("dim"), dtype)
+        return _Adapter(spec.size("dim"), is_padded(spec), dtype)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
@@ -61,10 +62,12 @@ class _Adapter(nn.Module):
     """Tokens [B, T, D] to [B, T, D]."""
 
     dim: int
+    padded: bool
     dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         dense = partial(nn.Dense, dtype=self.dtype, kernel_init=ZEROS)
         y = nn.LayerNorm(epsilon=EPSILON, dtype=self.dtype, name="norm")(x)
-        return x + dense(x.shape[-1], name="dense_1")(nn.gelu(dense(self.dim, name="dense_0")(y)))
+        made = x + dense(x.shape[-1], name="dense_1")(nn.gelu(dense(self.dim, name="dense_0")(y)))
+        return of_present(made, present(x) if self.padded else None)

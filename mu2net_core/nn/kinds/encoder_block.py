@@ -16,18 +16,19 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.drawing import glorot_uniform
+from mu2net_core.nn.kinds.padding import is_padded, of_present, present
 from mu2net_core.nn.module_kind import ZEROS, TokenKind
 from mu2net_core.nn.options import epsilon_of, gelu_of
 from mu2net_core.nn.spec import LayerSpec
 
-__all__ = ["EncoderBlock"]
+__all__ = ["Attention", "EncoderBlock", "head_dim"]
 
 _BIAS_STD = 1e-6
 _OUT = "attention/out/kernel"
 
 
 class EncoderBlock(TokenKind):
-    """Sizes: ``heads``, ``mlp``, ``width``, and ``head_dim`` where it is not width / heads; ``tokens`` pass.
+    """Sizes: ``heads``, ``mlp``, ``width``, and ``head_dim`` where it is not width / heads; ``tokens`` pass, or padded.
 
     Options: ``gelu`` and ``epsilon``.
     """
@@ -38,8 +39,8 @@ class EncoderBlock(TokenKind):
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns the block; with ``first_only`` it computes the first token alone."""
-        sizes = spec.size("heads"), _head_dim(spec), spec.size("mlp")
-        return _Block(*sizes, first_only, gelu_of(spec), epsilon_of(spec), dtype)
+        sizes = spec.size("heads"), head_dim(spec), spec.size("mlp")
+        return _Block(*sizes, first_only, is_padded(spec), gelu_of(spec), epsilon_of(spec), dtype)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool
@@ -56,7 +57,7 @@ class EncoderBlock(TokenKind):
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:
         """Returns those of keys and values for all tokens, and of all else for the tokens that are asked for."""
         tokens, width = self.takes(spec)
-        queries, inner = 1 if first_only else tokens, spec.size("heads") * _head_dim(spec)
+        queries, inner = 1 if first_only else tokens, spec.size("heads") * head_dim(spec)
         projections = 2 * width * inner * (2 * tokens + 2 * queries)
         return projections + 4 * queries * tokens * inner + 4 * queries * width * spec.size("mlp")
 
@@ -66,22 +67,25 @@ class EncoderBlock(TokenKind):
         return tokens * max(width, spec.size("mlp")) + spec.size("heads") * tokens**2
 
 
-def _head_dim(spec: LayerSpec) -> int:
+def head_dim(spec: LayerSpec) -> int:
+    """Returns how wide each head of a block is."""
     return spec.size("head_dim", spec.size("width") // spec.size("heads"))
 
 
-class _Attention(nn.Module):
-    """Multi-head self-attention: queries [B, Q, D] over tokens [B, T, D] to [B, Q, D]."""
+class Attention(nn.Module):
+    """Multi-head self-attention: queries [B, Q, D] over tokens [B, T, D] that are there, [B, T], to [B, Q, D]."""
 
     heads: int
     head_dim: int
     dtype: Any
 
     @nn.compact
-    def __call__(self, queries: jax.Array, tokens: jax.Array) -> jax.Array:
+    def __call__(self, queries: jax.Array, tokens: jax.Array, there: jax.Array | None) -> jax.Array:
+        """Returns what the queries find among the tokens."""
         dense = partial(nn.DenseGeneral, features=(self.heads, self.head_dim), dtype=self.dtype, kernel_init=ZEROS)
         query, key, value = dense(name="query")(queries), dense(name="key")(tokens), dense(name="value")(tokens)
-        mixed = jax.nn.dot_product_attention(query, key, value)
+        mask = None if there is None else there[:, None, None, :]
+        mixed = jax.nn.dot_product_attention(query, key, value, mask=mask)
         out = nn.DenseGeneral(tokens.shape[-1], axis=(-2, -1), dtype=self.dtype, kernel_init=ZEROS, name="out")
         return out(mixed)
 
@@ -93,6 +97,7 @@ class _Block(nn.Module):
     head_dim: int
     mlp: int
     only_first: bool
+    padded: bool
     gelu: Callable[[jax.Array], jax.Array]
     epsilon: float
     dtype: Any
@@ -101,11 +106,13 @@ class _Block(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         norm = partial(nn.LayerNorm, epsilon=self.epsilon, dtype=self.dtype)
         dense = partial(nn.Dense, dtype=self.dtype, kernel_init=ZEROS)
+        there = present(x) if self.padded else None
         tokens = norm(name="norm_attention")(x)
         if self.only_first:
             x = x[:, :1]
-        attention = _Attention(self.heads, self.head_dim, self.dtype, name="attention")
-        x = x + attention(tokens[:, : x.shape[1]], tokens)
+        attention = Attention(self.heads, self.head_dim, self.dtype, name="attention")
+        x = x + attention(tokens[:, : x.shape[1]], tokens, there)
         y = norm(name="norm_mlp")(x)
         y = self.gelu(dense(self.mlp, name="dense_0")(y))
-        return x + dense(x.shape[-1], name="dense_1")(y)
+        x = x + dense(x.shape[-1], name="dense_1")(y)
+        return of_present(x, there if there is None else there[:, : x.shape[1]])

@@ -24,7 +24,7 @@ PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
 """How files end that run the code of whoever made them."""
 
 _CONFIG = "config.json"
-_PREPARATION = "preprocessor_config.json"
+_BESIDE = ("preprocessor_config.json", "tokenizer.json", "1_Pooling/config.json")
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _SHARD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}\.safetensors")
@@ -39,6 +39,8 @@ class ModelFiles:
         where: the folder, or the file of weights that was named.
         config: what ``config.json`` says.
         preparation: what ``preprocessor_config.json`` says; None if there is none.
+        tokenizer: what ``tokenizer.json`` holds; None if there is none.
+        pooling: what ``1_Pooling/config.json`` says, as models of sentences have it; None if there is none.
         weights: the files of safetensors.
         paths: of all that were read or will be.
     """
@@ -46,6 +48,8 @@ class ModelFiles:
     where: Path
     config: Mapping[str, Any]
     preparation: Mapping[str, Any] | None
+    tokenizer: bytes | None
+    pooling: Mapping[str, Any] | None
     weights: tuple[Path, ...]
     paths: tuple[Path, ...]
 
@@ -63,14 +67,16 @@ def model_files(where: Path, *, limits: Limits) -> ModelFiles:
     config = _inside(folder, _CONFIG)
     if not config.is_file():
         raise NotFoundError(f"Cannot make a root of {where}: there is no {config}.", hint=_BOTH)
-    preparation = _inside(folder, _PREPARATION)
-    has_preparation = preparation.is_file()
+    beside = {name: path for name in _BESIDE if (path := _inside(folder, name)).is_file()}
+    preparation, tokenizer, pooling = (beside.get(name) for name in _BESIDE)
     return ModelFiles(
         where=where,
         config=_json(config, limits),
-        preparation=_json(preparation, limits) if has_preparation else None,
+        preparation=None if preparation is None else _json(preparation, limits),
+        tokenizer=None if tokenizer is None else _bounded(tokenizer, limits.manifest_bytes),
+        pooling=None if pooling is None else _json(pooling, limits),
         weights=weights,
-        paths=(config, *([preparation] if has_preparation else []), *weights),
+        paths=(config, *beside.values(), *weights),
     )
 
 
@@ -135,9 +141,8 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _json(path: Path, limits: Limits) -> Mapping[str, Any]:
-    """Returns the object in a file of JSON; nothing of what is no such object is told, as it may be any file."""
-    limit = limits.manifest_bytes
+def _bounded(path: Path, limit: int) -> bytes:
+    """Returns what is in a file, ``limit`` bytes at most."""
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -148,8 +153,13 @@ def _json(path: Path, limits: Limits) -> Mapping[str, Any]:
             f"Cannot read {path}: it has more bytes than the limit of {limit}.",
             hint="If you trust it: mu2net config set limits.manifest_bytes NUMBER",
         )
+    return data
+
+
+def _json(path: Path, limits: Limits) -> Mapping[str, Any]:
+    """Returns the object in a file of JSON; nothing of what is no such object is told, as it may be any file."""
     try:
-        value = msgspec.json.decode(data)
+        value = msgspec.json.decode(_bounded(path, limits.manifest_bytes))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
         raise CorruptObjectError(f"Cannot read {path}: it is no JSON.", hint=_BOTH) from exc
     if not isinstance(value, dict):

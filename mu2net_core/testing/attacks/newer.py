@@ -16,6 +16,8 @@ __all__ = ["NEWER", "STORED_ONLY", "add_newer_task", "newer_task"]
 
 _SPLITS: Final = json.loads(encode(sample_task("a")))["splits"]
 
+_AGE: Final = {"name": "age", "values": None, "knots": [18.0, 40.5, 90.0], "date": None}
+
 NEWER: Final[Mapping[str, Mapping[str, Any]]] = {
     "an input": {"input": {"kind": "sound", "rate": 16_000, "bands": [{"low": 0.5}]}, "needs": "9.1"},
     "an output": {"output": {"kind": "boxes", "names": ["cat"]}},
@@ -29,10 +31,10 @@ NEWER: Final[Mapping[str, Mapping[str, Any]]] = {
 
 STORED_ONLY: Final[Mapping[str, Mapping[str, Any]]] = {
     "text": {"input": {"kind": "text", "max_length": 280}},
-    "a table": {"input": {"kind": "table", "columns": [{"name": "age", "values": None}]}},
+    "a table": {"input": {"kind": "table", "columns": [_AGE]}},
     "labels": {"output": {"kind": "labels", "names": ["old", "new"]}, "metric": "f1"},
     "a number": {"output": {"kind": "number", "mean": 1.5, "deviation": 0.5}, "metric": "r2"},
-    "a metric": {"metric": "auroc"},
+    "a metric": {"metric": "top-5"},
 }
 """What this version knows and nobody trained so far, likewise."""
 

@@ -16,17 +16,28 @@ _SIZES = {"stem": 4, "conv_width": 8, "width": 16, "heads": 2, "mlp": 16}
 _PATCHES = {"convnet-8": 4, "convnet-16": 8}
 """By preset how much of an image is a token: there are four of them."""
 
+_TABLE_SIZES = {"values": 64, "width": 16, "heads": 2, "mlp": 16}
+_TEXT_SIZES = {"rows": 64, "row_width": 8, "positions": 16, "width": 16, "heads": 2, "mlp": 16}
+_ENCODER_SIZES = {"width": 16, "heads": 2, "mlp": 24}
+
 
 @contextmanager
 def tiny_presets() -> Iterator[None]:
-    """Makes ``convnet-8`` and ``convnet-16`` tiny: one block, and nothing that mutations could change."""
-    with patch.dict(PRESETS, {name: _tiny(preset_named(name), size) for name, size in _PATCHES.items()}):
+    """Makes some presets tiny: ``convnet-8``, ``convnet-16``, ``text-128``, ``table-8`` and ``bert-s``.
+
+    They have one block, and nothing that mutations could change.
+    """
+    small = {name: _tiny(preset_named(name), {**_SIZES, "patch": size}, {}) for name, size in _PATCHES.items()}
+    small["text-128"] = _tiny(preset_named("text-128"), _TEXT_SIZES, {"text_length": 32})
+    small["bert-s"] = _tiny(preset_named("bert-s"), _ENCODER_SIZES, {"text_length": 12})
+    small["table-8"] = _tiny(preset_named("table-8"), _TABLE_SIZES, {})
+    with patch.dict(PRESETS, small):
         yield
 
 
-def _tiny(preset: Preset, size: int) -> Preset:
-    config: Mapping[str, int | float | str] = {**preset.architecture.config, **_SIZES, "patch": size}
-    still = {**preset.space.defaults, "num_layers": 1}
+def _tiny(preset: Preset, sizes: Mapping[str, int], chosen: Mapping[str, int]) -> Preset:
+    config: Mapping[str, int | float | str] = {**preset.architecture.config, **sizes}
+    still = {**preset.space.defaults, "num_layers": 1, **chosen}
     return replace(
         preset,
         architecture=replace(preset.architecture, config=config),

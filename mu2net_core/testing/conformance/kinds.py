@@ -182,12 +182,12 @@ def random_arrays(kind: LayerKind, spec: LayerSpec, seed: int) -> Arrays:
 
 
 def random_examples(kind: LayerKind, spec: LayerSpec, seed: int) -> np.ndarray:
-    """Returns a batch of what a layer takes: any bytes, tokens 0 and 1, or normal numbers."""
+    """Returns a batch of what a layer takes: any bytes, any whole numbers that it takes, or normal numbers."""
     rng, shape = _rng(seed), (_BATCH, *kind.takes(spec))
     dtype = np.dtype(kind.takes_dtype)
     if dtype.kind == "f":
         return rng.normal(size=shape).astype(dtype)
-    return rng.integers(0, 256 if dtype == np.uint8 else 2, shape, dtype=dtype)
+    return rng.integers(0, 256 if dtype == np.uint8 else kind.takes_below, shape, dtype=dtype)
 
 
 def assert_same(one: Arrays, other: Arrays) -> None:

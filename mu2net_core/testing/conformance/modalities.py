@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,18 +22,20 @@ class ModalityCase:
     Attributes:
         modality: under test.
         examples: as a source stores them, all different; two at least.
+        given: what goes into models; None if the modality does not look at it.
         shape: of one example as some model takes it.
         strong: hyperparameters under which examples are changed, if any are; several, if there are.
     """
 
     modality: Modality
     examples: Sequence[Stored]
+    given: Any = None
     shape: tuple[int, ...]
     strong: Mapping[str, Hyperparameter] = field(default_factory=dict)
 
     def ready(self, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """Returns the examples as a model takes them, or in another ``shape``."""
-        read = self.modality.reader(shape or self.shape, {})
+        read = self.modality.reader(self.given, shape or self.shape, {})
         return np.stack([read(stored) for stored in self.examples])
 
     def changed(self, seed: int) -> np.ndarray:

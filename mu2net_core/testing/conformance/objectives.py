@@ -102,7 +102,8 @@ class ObjectiveTests:
     def test_models_side_by_side_are_tallied_each_for_itself(self, case: ObjectiveCase) -> None:
         several = (case.outputs, case.best, case.worst)
         together = case.objective.tally(np.stack(several), case.labels)
-        assert {value.shape for value in together.values()} == {(3,)}
+        assert {value.shape[:1] for value in together.values()} == {(3,)}
+        assert np.shape(case.objective.quality(together)) == (3,)
         qualities = np.asarray(case.objective.quality(together))
         np.testing.assert_allclose(qualities, [case.quality(one) for one in several], rtol=1e-9)
 

@@ -84,7 +84,7 @@ def test_sizes_of_images_follow_the_architecture_unless_they_are_given(user, tab
     ("text", "complaint"),
     [
         ('mine = "vit-ti0"', "expected a table, got 'vit-ti0'"),
-        ("mine = { }", "its base is None, expected one of convnet-128, convnet-16"),
+        ("mine = { }", "its base is None, expected one of bert-b, bert-s, convnet-128, convnet-16"),
         ('mine = { base = "vit-huge" }', "its base is 'vit-huge', expected one of"),
         ("mine = { base = 3 }", "its base is 3"),
         ('mine = { base = "mine" }', "its base is 'mine'"),

@@ -40,7 +40,12 @@ METHODS = {
 REACHING = dict.fromkeys(("endpoint", "region", "profile", "anonymous", "account", "project"), "options")
 NAMES = {"names": "remote tasks"}
 RENAMED: dict[str, dict[str, str]] = {
-    "add-task": {"dataset": "uri"},
+    "add-task": {
+        "dataset": "uri",
+        "no_quotes": "rows",
+        **dict.fromkeys(("target", "columns", "leave_out", "kind", "split_by", "group_by", "output"), "rows"),
+        **dict.fromkeys(("separator", "decimal", "encoding", "header"), "rows"),
+    },
     "clone": REACHING,
     "evolve": {"task": "tasks", "every": "tasks", "budget": "budget_s"},
     "fetch": NAMES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import count
 
@@ -10,6 +11,7 @@ import pytest
 
 from mu2net_core.data import Change, Modality, Stored, Survey, modality_of
 from mu2net_core.errors import DataError, PluginError
+from mu2net_core.objects import Column, Table
 from mu2net_core.testing.conformance.modalities import ModalityCase, ModalityTests
 
 RNG = np.random.default_rng(1)
@@ -47,6 +49,27 @@ class TestImages(ModalityTests):
         return IMAGES
 
 
+class TestTexts(ModalityTests):
+    @pytest.fixture
+    def case(self) -> ModalityCase:
+        texts = [b"a text", "ein größerer".encode(), b"", b"\xff no UTF-8"]
+        examples = [Stored(name=str(n), input=text, label=0) for n, text in enumerate(texts)]
+        return ModalityCase(modality=modality_of("text"), examples=examples, shape=(16,))
+
+
+class TestTables(ModalityTests):
+    @pytest.fixture
+    def case(self) -> ModalityCase:
+        rows = [{"age": str(age), "colour": "red" if age % 2 else "blue"} for age in range(20, 40)]
+        examples = [Stored(name=str(n), input=json.dumps(row).encode(), label=n % 2) for n, row in enumerate(rows)]
+        given = Table(
+            columns=(Column(name="age", values=None, knots=(20, 30, 40)), Column(name="colour", values=("blue", "red")))
+        )
+        return ModalityCase(
+            modality=modality_of("table"), examples=examples, given=given, shape=(3, 4), strong={"cell_dropout": 0.5}
+        )
+
+
 class TestArrays(ModalityTests):
     @pytest.fixture
     def case(self) -> ModalityCase:
@@ -59,8 +82,8 @@ class NameHashed(Numbers):
 
 
 class Doubles(Numbers):
-    def reader(self, shape, options):
-        read = super().reader(shape, options)
+    def reader(self, given, shape, options):
+        read = super().reader(given, shape, options)
         return lambda stored: read(stored).astype(np.float64)
 
 
@@ -134,7 +157,7 @@ def test_arrays_of_several_shapes_are_none_that_a_model_could_take() -> None:
     with pytest.raises(DataError, match=r"of some:data to have one shape, found \[5\] \(n0\) and \[6\] \(n2\)"):
         survey.check("some:data")
     with pytest.raises(DataError, match=r"n0: expected the shape \[5\], found \[6\]"):
-        Numbers().reader((5,), {})(Stored(name="n0", input=np.zeros(6, np.float32), label=0))
+        Numbers().reader(None, (5,), {})(Stored(name="n0", input=np.zeros(6, np.float32), label=0))
 
 
 def test_a_kind_that_nobody_works_with_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -33,6 +34,22 @@ class TestArchive(SourceTests):
         pixels = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2)
         np.savez(tmp_path / "a.npz", x=pixels, y=np.arange(10) % 2)
         return lambda: open_source(f"npz:{tmp_path / 'a.npz'}")
+
+
+class TestTable(SourceTests):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path) -> Open:
+        rows = "".join(f"{number},{'red' if number % 3 else 'blue'},{'ab'[number % 2]}\n" for number in range(40))
+        (tmp_path / "rows.csv").write_text("size,colour,class\n" + rows)
+        return lambda: open_source(f"csv:{tmp_path / 'rows.csv'}")
+
+
+class TestNumbersOfRows(SourceTests):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path) -> Open:
+        rows = [{"a": number % 7, "b": None if number % 5 else "x", "y": number / 3} for number in range(40)]
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return lambda: open_source(f"jsonl:{tmp_path / 'rows.jsonl'}")
 
 
 class TestFolder(SourceTests):

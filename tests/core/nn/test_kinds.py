@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 import pytest
 
-from mu2net_core.nn import ConvNet, LayerKind, LayerSpec, VisionTransformer
+from mu2net_core.nn import Bert, ByteTransformer, ConvNet, LayerKind, LayerSpec, TableTransformer, VisionTransformer
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
 
-VIT, CONVNET, DENSE = VisionTransformer(), ConvNet(), DenseFamily()
+VIT, CONVNET, BYTES, BERT, DENSE = VisionTransformer(), ConvNet(), ByteTransformer(), Bert(), DenseFamily()
+TABLE = TableTransformer()
 FLOW = {"tokens": 5}
+PADDED = {"tokens": 5, "padded": 1}
 
 
 class Case(NamedTuple):
@@ -46,6 +48,13 @@ CASES = (
     case(CONVNET.kinds["convnext_block"], flow={"tokens": 100}, kernel=7, mlp=6, width=4),
     case(CONVNET.kinds["pooling"], flow={"tokens": 4}, width=4),
     case(CONVNET.kinds["position_embedding"], flow={}, tokens=4, width=4, larger={"tokens": 9}),
+    case(VIT.kinds["adapter"], flow=PADDED, dim=2, width=4),
+    case(VIT.kinds["encoder_block"], flow=PADDED, heads=2, mlp=6, width=4),
+    case(BYTES.kinds["byte_embedding"], flow={"length": 12, "tokens": 3}, rows=8, dim=4, positions=3, width=4),
+    case(BYTES.kinds["text_pooling"], width=4),
+    case(BERT.kinds["token_embedding"], flow=PADDED, vocabulary=3, positions=6, width=4, tokenizer=2),
+    case(BERT.kinds["post_norm_block"], flow=PADDED, heads=2, mlp=6, width=4, larger={"mlp": 8}),
+    case(TABLE.kinds["column_embedding"], flow={}, columns=3, values=5, width=4),
     case(DENSE.kinds["dense"], flow={}, inputs=12, outputs=4),
     case(DENSE.kinds["block"], flow={}, inputs=4, outputs=4),
     case(DENSE.kinds["norm"], flow={}, inputs=4, outputs=4),
@@ -111,6 +120,60 @@ class TestConvNet(FamilyTests):
         return ("adapter", "block", "heads", "mlp")
 
 
+class TestByteTransformer(FamilyTests):
+    @pytest.fixture
+    def family(self) -> ByteTransformer:
+        return BYTES
+
+    @pytest.fixture
+    def config(self) -> dict[str, int]:
+        return {"rows": 16, "row_width": 4, "positions": 4, "width": 4, "heads": 2, "mlp": 6}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, int]:
+        return {"num_layers": 1, "adapter_dim": 2, "text_length": 16}
+
+    @pytest.fixture
+    def structure(self) -> tuple[str, ...]:
+        return ("adapter", "block", "heads", "mlp")
+
+
+class TestBert(FamilyTests):
+    @pytest.fixture
+    def family(self) -> Bert:
+        return BERT
+
+    @pytest.fixture
+    def config(self) -> dict[str, object]:
+        return {"vocabulary": 8, "positions": 6, "width": 4, "heads": 2, "mlp": 6, "pooling": "mean"}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, int]:
+        return {"num_layers": 1, "adapter_dim": 2, "text_length": 5}
+
+    @pytest.fixture
+    def structure(self) -> tuple[str, ...]:
+        return ("adapter", "heads", "mlp")
+
+
+class TestTableTransformer(FamilyTests):
+    @pytest.fixture
+    def family(self) -> TableTransformer:
+        return TABLE
+
+    @pytest.fixture
+    def config(self) -> dict[str, int]:
+        return {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}
+
+    @pytest.fixture
+    def hyperparameters(self) -> dict[str, int]:
+        return {"num_layers": 1, "adapter_dim": 2}
+
+    @pytest.fixture
+    def structure(self) -> tuple[str, ...]:
+        return ("adapter", "block", "heads", "mlp")
+
+
 class TestDenseFamily(FamilyTests):
     @pytest.fixture
     def family(self) -> DenseFamily:
@@ -127,4 +190,5 @@ class TestDenseFamily(FamilyTests):
 
 def test_every_kind_of_a_shipped_family_is_among_those_that_are_tested() -> None:
     tested = {type(one.kind) for one in CASES}
-    assert tested == {type(kind) for family in (VIT, CONVNET, DENSE) for kind in family.kinds.values()}
+    families = (VIT, CONVNET, BYTES, BERT, TABLE, DENSE)
+    assert tested == {type(kind) for family in families for kind in family.kinds.values()}

@@ -9,10 +9,29 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_error, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+)
 
 from mu2net_core.errors import NewerError, PluginError
-from mu2net_core.objectives import OBJECTIVES, Classify, Multilabel, Regress, objective_of
+from mu2net_core.objectives import (
+    OBJECTIVES,
+    Auroc,
+    BalancedAccuracy,
+    Classify,
+    MacroF1,
+    MeanError,
+    Multilabel,
+    Regress,
+    objective_of,
+)
 from mu2net_core.objects import Classes, Labels, Number, Other
 from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.samples import sample_task
@@ -26,7 +45,9 @@ ONE_HOT = np.eye(C, dtype=np.float32)[LABELS]
 MANY = (RNG.random((N, C)) < 0.4).astype(np.float32)
 NUMBERS = (50 + 3 * RNG.normal(size=N)).astype(np.float32)
 REGRESS = Regress(mean=48.0, deviation=2.5)
+MEAN_ERROR = MeanError(mean=48.0, deviation=2.5)
 EXACT = ((NUMBERS.astype(np.float64) - 48.0) / 2.5).astype(np.float32)[:, None]
+STEPS = (RNG.integers(1, 9, (N, 1)) / 4).astype(np.float32)
 NEAR = EXACT + 0.2 * RNG.normal(size=(N, 1)).astype(np.float32)
 
 CASES = {
@@ -37,6 +58,15 @@ CASES = {
         objective=Multilabel(), outputs=LOGITS, labels=MANY, best=20 * (2 * MANY - 1), worst=-20 * (2 * MANY - 1)
     ),
     "regress": ObjectiveCase(objective=REGRESS, outputs=NEAR, labels=NUMBERS, best=EXACT, worst=-30 * EXACT),
+    "mae": ObjectiveCase(
+        objective=MEAN_ERROR, outputs=STEPS + NEAR - EXACT, labels=48 + 2.5 * STEPS[:, 0], best=STEPS, worst=-30 * STEPS
+    ),
+    **{
+        kind.__name__: ObjectiveCase(
+            objective=kind(num_classes=C), outputs=LOGITS, labels=LABELS, best=20 * ONE_HOT, worst=-20 * ONE_HOT
+        )
+        for kind in (Auroc, BalancedAccuracy, MacroF1)
+    },
 }
 
 
@@ -53,6 +83,30 @@ def test_classes_are_judged_as_scikit_learn_judges_them() -> None:
     loss = np.mean(Classify().loss(LOGITS, LABELS))
     assert loss == pytest.approx(log_loss(LABELS, jax.nn.softmax(LOGITS)), rel=1e-5)
     assert quality(Classify(), LOGITS, LABELS) == accuracy_score(LABELS, LOGITS.argmax(axis=1))
+
+
+@pytest.mark.parametrize("num_classes", [2, C])
+def test_rare_classes_count_as_scikit_learn_counts_them(num_classes: int) -> None:
+    outputs = np.asarray(RNG.normal(size=(400, num_classes)) + np.arange(num_classes), np.float32)
+    labels = np.minimum(RNG.integers(0, 9, 400), num_classes - 1).astype(np.int32)
+    said, chances = outputs.argmax(axis=1), np.asarray(jax.nn.softmax(outputs))
+    area = roc_auc_score(labels, chances[:, 1] if num_classes == 2 else chances, multi_class="ovr")
+    found = {
+        kind: quality(kind(num_classes=num_classes), outputs, labels) for kind in (BalancedAccuracy, MacroF1, Auroc)
+    }
+    assert found[BalancedAccuracy] == pytest.approx(balanced_accuracy_score(labels, said))
+    assert found[MacroF1] == pytest.approx(f1_score(labels, said, average="macro"))
+    assert found[Auroc] == pytest.approx(area, abs=2e-3)
+
+
+def test_a_mean_error_is_a_share_of_that_of_the_mean() -> None:
+    error, constant = (mean_absolute_error(NUMBERS, one) for one in (48 + 2.5 * NEAR[:, 0], np.full(N, 48.0)))
+    assert quality(MEAN_ERROR, NEAR, NUMBERS) == pytest.approx(1 - error / constant, rel=1e-5)
+
+
+def test_programs_do_not_depend_on_how_many_classes_a_metric_tells_apart() -> None:
+    assert Auroc(num_classes=2) == Auroc(num_classes=9)
+    assert Auroc(num_classes=2) != MacroF1(num_classes=2)
 
 
 def test_the_loss_of_classes_and_its_gradient_are_those_of_the_plain_formula_to_the_last_bit() -> None:
@@ -134,8 +188,8 @@ def test_output_and_metric_of_a_task_say_which_objective_it_has(output, metric: 
 @pytest.mark.parametrize(
     ("output", "metric", "told"),
     [
-        (Classes(names=("a", "b")), "auroc", r"'classes' and its metric 'auroc' \(it knows accuracy\)"),
-        (Number(mean=0.0, deviation=1.0), "accuracy", r"'number' and its metric 'accuracy' \(it knows r2\)"),
+        (Classes(names=("a", "b")), "top-3", r"'classes' and its metric 'top-3' \(it knows accuracy, auroc, .*\)"),
+        (Number(mean=0.0, deviation=1.0), "accuracy", r"'number' and its metric 'accuracy' \(it knows mae, r2\)"),
         (Other(kind="boxes", values={}), "map", r"'boxes' and its metric 'map'"),
     ],
 )
@@ -162,7 +216,7 @@ def test_a_package_adds_a_metric_of_an_output_that_is_there_and_an_output_of_its
     offer(monkeypatch, OBJECTIVES, **theirs)
     assert objective_of(replace(task, output=Classes(names=("a", "b")), metric="top-5")) == ("top-5", ("a", "b"))
     assert objective_of(replace(task, output=Other(kind="boxes", values={"most": 7}), metric="map")) == 7
-    with pytest.raises(PluginError, match=r"metric 'top-1' \(it knows accuracy, top-5\)"):
+    with pytest.raises(PluginError, match=r"metric 'top-1' \(it knows accuracy, .*, top-5\)"):
         objective_of(replace(task, output=Classes(names=("a", "b")), metric="top-1"))
     assert objective_of(replace(task, output=Classes(names=("a", "b")), metric="accuracy")) == Classify()
 

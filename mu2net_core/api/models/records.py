@@ -1,0 +1,87 @@
+"""Rows of tables as people give them: files of rows, JSON objects, and mappings of columns to cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mu2net_core.data import is_file, read_rows, split_uri
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import Table, Task
+
+__all__ = ["Given", "Record", "find_records"]
+
+Given = Path | str | bytes | Mapping[str, object]
+"""A file of rows, a JSON object in text, such objects in bytes, one on each line, or a row's cells by their columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A row to be read.
+
+    Attributes:
+        name: what it is told of as: its file and number, or its JSON.
+        data: a JSON object of its cells by their columns.
+    """
+
+    name: str
+    data: bytes
+
+
+def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) -> Iterator[Record]:
+    """Yields the rows that are given, one after the other.
+
+    Args:
+        given: by the user.
+        task: whose columns they have; files are written as its own.
+        folder: from which relative paths start.
+
+    Raises:
+        DataError: a file cannot be read, or a row is none or lacks all columns.
+        InvalidInputError: what is given is no row.
+    """
+    single = isinstance(given, (Path, str, bytes, Mapping))
+    for one in [given] if single else given:  # type: ignore[union-attr]
+        if isinstance(one, Mapping):
+            yield _checked(json.dumps(dict(one)), task)
+        elif isinstance(one, bytes):
+            yield from (_checked(line, task) for line in one.decode("utf-8", "replace").splitlines() if line.strip())
+        elif isinstance(one, str) and one.lstrip().startswith("{"):
+            yield _checked(one, task)
+        else:
+            yield from _of_file(str(one), task, folder)
+
+
+def _of_file(name: str, task: Task, folder: Path) -> Iterator[Record]:
+    if not is_file(f"{split_uri(name)[0]}:"):
+        raise InvalidInputError(
+            f"Not rows: {name!r}.", hint="Name a file of rows, such as new.csv, or give a JSON object of one."
+        )
+    scheme, rest = split_uri(name)
+    for place, columns, data in read_rows(scheme, folder / Path(rest).expanduser(), task.options):
+        _check(columns, task, place)
+        yield Record(name=place, data=data)
+
+
+def _checked(text: str, task: Task) -> Record:
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise DataError(f"Not a JSON object: {text[:80]!r}.", hint='Example: {"age": 31, "colour": "red"}') from exc
+    if not isinstance(row, dict):
+        raise DataError(f"Not a JSON object: {text[:80]!r}.", hint='Example: {"age": 31, "colour": "red"}')
+    _check(row.keys(), task, text[:80])
+    cells = {
+        name: cell if isinstance(cell, str | int | float) or cell is None else str(cell) for name, cell in row.items()
+    }
+    plain = {name: str(cell).lower() if isinstance(cell, bool) else cell for name, cell in cells.items()}
+    return Record(name=text, data=json.dumps(plain).encode())
+
+
+def _check(columns: Iterable[str], task: Task, place: str) -> None:
+    """Checks that a row has some of the columns that count; one that it has not is an empty cell."""
+    wanted = [column.name for column in task.input.columns] if isinstance(task.input, Table) else []
+    if not set(wanted) & set(columns):
+        raise DataError(f"{place} has none of the columns of {task.name}: {', '.join(wanted[:10])}.")

@@ -1,0 +1,19 @@
+"""What files of rows are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["ENDINGS", "scheme_of"]
+
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "csv": (".csv", ".tsv", ".csv.gz", ".tsv.gz"),
+    "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
+    "parquet": (".parquet", ".pq"),
+}
+"""By the scheme that reads them."""
+
+
+def scheme_of(name: str) -> str | None:
+    """Returns the scheme that reads files called so, None if their name does not tell."""
+    return next((scheme for scheme, endings in ENDINGS.items() if name.lower().endswith(endings)), None)

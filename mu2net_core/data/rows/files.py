@@ -1,0 +1,162 @@
+"""The rows of one or several files by number: the places of some are kept in memory, no row."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Protocol
+
+from mu2net_core.data.rows.content import Content, open_content
+from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
+from mu2net_core.data.rows.parquet import open_parquet
+from mu2net_core.data.rows.row import Row
+from mu2net_core.data.rows.separated import SeparatedFile, find_layout
+from mu2net_core.data.source import Options
+from mu2net_core.data.wording import some
+from mu2net_core.errors import DataError
+
+__all__ = ["LAYOUT_OPTIONS", "Files", "IndexedFile", "open_file"]
+
+LAYOUT_OPTIONS = ("separator", "quotes", "header", "decimal")
+"""Those of CSV alone, as a task's options call them."""
+
+_MOST_PLACES = 2**20
+"""Places in a file that are kept, of 8 bytes each: of every row, or of every second, fourth, ..."""
+
+
+class _File(Protocol):
+    @property
+    def content(self) -> Content: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    def scan(self) -> Iterator[tuple[int, int, Row | DataError]]: ...
+
+    def parse(self, data: bytes, /) -> Iterator[Row | DataError]: ...
+
+
+class IndexedFile:
+    """One file, whose rows can be read by number once all were read in order.
+
+    Args:
+        path: of the file.
+        file: its rows.
+        skip_bad: leave out what is no row, instead of refusing the file.
+    """
+
+    def __init__(self, path: Path, file: _File, *, skip_bad: bool) -> None:
+        self.path, self.columns = path, file.columns
+        self._file, self._skip_bad = file, skip_bad
+        self._starts, self._stop, self._stride = array("q"), 0, 1
+        self.count = 0
+        self.skipped: tuple[str, ...] = ()
+
+    def scan(self) -> Iterator[Row]:
+        """Yields all rows in order, and notes where they lie.
+
+        Raises:
+            DataError: some are none; at most a few of them are named.
+        """
+        starts, bad = array("q"), list[str]()
+        count, self._stride = 0, 1
+        for start, stop, row in self._file.scan():
+            if isinstance(row, DataError):
+                bad.append(row.message)
+                continue
+            if count % self._stride == 0:
+                if len(starts) == _MOST_PLACES:
+                    starts, self._stride = starts[::2], 2 * self._stride
+                starts.append(start)
+            count, self._stop = count + 1, stop
+            yield row
+        if bad and not self._skip_bad:
+            raise DataError(
+                f"{self.path}: {some(bad)}.",
+                hint=f"Repair {'it' if len(bad) == 1 else 'them'}, or leave what is no row out: --skip-bad",
+            )
+        self._starts, self.count, self.skipped = starts, count, tuple(f"{self.path.name}: {what}" for what in bad)
+
+    def block(self, number: int) -> range:
+        """Returns the numbers of the rows that are read together with one."""
+        begin = number // self._stride * self._stride
+        return range(begin, min(begin + self._stride, self.count))
+
+    def read(self, block: range) -> list[Row]:
+        """Returns the rows of such numbers."""
+        place = block.start // self._stride
+        stop = self._starts[place + 1] if place + 1 < len(self._starts) else self._stop
+        data = self._file.content.read(self._starts[place], stop)
+        rows = [row for row in self._file.parse(data) if not isinstance(row, DataError)]
+        if len(rows) != len(block):
+            raise DataError(f"{self.path} changed while it was read.")
+        return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Several files of the same columns, one after the other.
+
+    Attributes:
+        by_split: by the name of the split that each is; of one file by the empty string.
+        notes: how they are read.
+        options: what was found of how they are written, to be kept with the task.
+    """
+
+    by_split: Mapping[str, IndexedFile]
+    notes: tuple[str, ...]
+    options: Options
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return next(iter(self.by_split.values())).columns
+
+    def scan(self) -> Iterator[tuple[str, Row]]:
+        """Yields all rows in order, each with the split of its file."""
+        for split, file in self.by_split.items():
+            order = [file.columns.index(name) for name in self.columns]
+            plain = order == list(range(len(order)))
+            for row in file.scan():
+                yield split, row if plain else [row[place] for place in order]
+
+    def rows(self, numbers: Sequence[int]) -> Iterator[tuple[str, Row]]:
+        """Yields the rows of some numbers, counted from 0 over all files, each with what it is called."""
+        files = list(self.by_split.values())
+        starts = [0, *accumulate(file.count for file in files)]
+        orders = [[file.columns.index(name) for name in self.columns] for file in files]
+        held: tuple[int, range, list[Row]] = (-1, range(0), [])
+        for number in numbers:
+            which = bisect_right(starts, number) - 1
+            file, inside = files[which], number - starts[which]
+            if which != held[0] or inside not in held[1]:
+                block = file.block(inside)
+                held = which, block, file.read(block)
+            row = held[2][inside - held[1].start]
+            yield f"{file.path.name} row {inside + 1}", [row[place] for place in orders[which]]
+
+
+def open_file(scheme: str, path: Path, options: Options) -> tuple[IndexedFile, tuple[str, ...], Options]:
+    """Returns the rows of a file, how they are read, and what was found of how they are written.
+
+    Raises:
+        DataError: it is no such file.
+        InvalidInputError: an option that cannot be right.
+    """
+    skip_bad = bool(options.get("skip_bad", False))
+    if scheme == "parquet":
+        rows, notes = open_parquet(path)
+        return IndexedFile(path, rows, skip_bad=skip_bad), notes, {}
+    content = open_content(path, str(options["encoding"]) if "encoding" in options else None)
+    if scheme == "jsonl":
+        file: _File = JsonLinesFile(content=content, columns=find_columns(content))
+        return IndexedFile(path, file, skip_bad=skip_bad), content.notes, {}
+    known = {name: options[name] for name in LAYOUT_OPTIONS if name in options}
+    layout, columns, notes = find_layout(content, **known)  # type: ignore[arg-type]
+    found: Options = {name: getattr(layout, name) for name in LAYOUT_OPTIONS}
+    file = SeparatedFile(content=content, layout=layout, columns=columns)
+    return IndexedFile(path, file, skip_bad=skip_bad), (*content.notes, *notes), found

@@ -1,0 +1,31 @@
+"""The rows of a file as they are, without anything that is to be learned from them: to be asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mu2net_core.data.places import check_place
+from mu2net_core.data.rows.files import open_file
+from mu2net_core.data.rows.row import encoded
+from mu2net_core.data.source import Options
+
+__all__ = ["read_rows"]
+
+
+def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, Sequence[str], bytes]]:
+    """Yields what each row is called, the names of its columns, and its cells by these as a JSON object.
+
+    Args:
+        scheme: ``csv``, ``jsonl`` or ``parquet``.
+        path: of the file.
+        options: of the task whose rows they are like.
+
+    Raises:
+        NotFoundError: there is no such file.
+        DataError: it cannot be read.
+    """
+    check_place(scheme, path)
+    file, _, _ = open_file(scheme, path, options)
+    for number, row in enumerate(file.scan(), 1):
+        yield f"{path.name} row {number}", file.columns, encoded(file.columns, row)

@@ -1,0 +1,267 @@
+"""``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``: rows of which one column is learned from one or several others.
+
+A path is a file, or a folder of files called as splits (``train.csv``, ``test.csv``). Rows come out as JSON objects of
+the chosen columns' cells, for tables, or as the text of the one column that holds text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from mu2net_core.data.rows.endings import ENDINGS
+from mu2net_core.data.rows.files import Files, IndexedFile, open_file
+from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing
+from mu2net_core.data.rows.shares import fair_rows, grouped, parted, shares_of
+from mu2net_core.data.rows.target import NONE, Coded, Column, find_column, find_target, text_of
+from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
+from mu2net_core.data.wording import counted, some
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import SPLITS, Slice
+
+__all__ = ["RowSource", "open_csv", "open_jsonl", "open_parquet"]
+
+_MEANT = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+_LOOKED_AT = 500
+_WORDS = 3
+_METRICS = {"classes": "accuracy", "number": "r2"}
+
+
+class RowSource:
+    """The rows of a file, or of a folder of files.
+
+    Args:
+        scheme: ``csv``, ``jsonl`` or ``parquet``.
+        path: of the file or folder.
+        options: as a task keeps them: ``target``, ``columns`` and ``leave_out`` (JSON lists of names), ``split_by`` and
+            ``group_by`` (columns), ``output`` (``classes`` or ``number``), ``skip_bad``, and how CSV is written.
+    """
+
+    def __init__(self, scheme: str, path: Path, options: Options) -> None:
+        self.uri = f"{scheme}:{path}"
+        self._files = _files(scheme, path, options)
+        columns = self._files.columns
+        target = find_target(_text(options, "target"), columns, str(path))
+        split_by, group_by = (_place(options, name, columns) for name in ("split_by", "group_by"))
+        self._places = _inputs(options, columns, {target, split_by, group_by})
+        self._names = tuple(columns[place] for place in self._places)
+        found = _scan(
+            self._files, target, split_by, group_by, self._places, str(self._files.options.get("decimal", "."))
+        )
+        self._output, self._labels, note = found.target.output(_text(options, "output"))
+        self._rows, notes = _splits(found, self._labels)
+        self._input = "text" if len(self._places) == 1 and _is_text(found.sample) else "table"
+        self._notes = tuple(
+            filter(None, (*self._files.notes, note, *notes, _unlabelled(self._labels, columns[target])))
+        )
+        self._options = {**options, **self._files.options, "target": columns[target]}
+        self._skipped = tuple(name for file in self._files.by_split.values() for name in file.skipped)
+
+    def info(self) -> SourceInfo:
+        """Returns splits, what is learned, and how the rows were read."""
+        return SourceInfo(
+            splits={split: len(rows) for split, rows in self._rows.items() if len(rows)},
+            output=self._output,
+            metric=_METRICS[self._output.kind],
+            input=self._input,
+            options=self._options,
+            skipped=self._skipped,
+            notes=self._notes,
+        )
+
+    def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
+        """Yields rows: JSON objects of a table's cells, or UTF-8 text."""
+        for part in slices:
+            yield from self._many(part.split, range(part.start, part.stop))
+
+    def examples(self, slices: Sequence[Slice]) -> StoredExamples:
+        """Returns the same rows by number."""
+        return StoredExamples(slices, lambda split, index: next(self._many(split, [index])), self._many)
+
+    def _many(self, split: str, indices: Sequence[int]) -> Iterator[Stored]:
+        rows = self._rows[split]
+        numbers = rows[indices.start : indices.stop] if isinstance(indices, range) else rows[list(indices)]
+        labels = self._labels[numbers].tolist()
+        for (name, row), label in zip(self._files.rows(numbers.tolist()), labels, strict=True):
+            yield Stored(name=name, input=self._taken(row), label=label)
+
+    def _taken(self, row: Row) -> bytes:
+        if self._input == "text":
+            return _as_text(row[self._places[0]]).encode("utf-8", "surrogatepass")
+        return encoded(self._names, [row[place] for place in self._places])
+
+
+class _Scan:
+    """What all rows were read for once."""
+
+    def __init__(self, target: Column, split: Coded, group: Coded | None) -> None:
+        self.target, self.split, self.group = target, split, group
+        self.sample: list[Cell] = []
+
+
+def _scan(
+    files: Files, target: int, split_by: int | None, group_by: int | None, inputs: Sequence[int], decimal: str
+) -> _Scan:
+    columns = files.columns
+    found = _Scan(
+        Column(columns[target], decimal),
+        Coded("of the splits" if split_by is None else columns[split_by]),
+        None if group_by is None else Coded(columns[group_by]),
+    )
+    for file, row in files.scan():
+        found.target.add(row[target])
+        found.split.add(file if split_by is None else row[split_by])
+        if found.group is not None and group_by is not None:
+            found.group.add(row[group_by])
+        if len(found.sample) < _LOOKED_AT and inputs:
+            found.sample.append(row[inputs[0]])
+    return found
+
+
+def _splits(found: _Scan, labels: np.ndarray) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Returns the numbers of the rows of each split, and what should be known of how they were found."""
+    known = labels != NONE if labels.dtype.kind == "i" else ~np.isnan(labels)
+    order = fair_rows(len(labels))
+    order = order[known[order]]
+    codes = np.frombuffer(found.split.codes, np.int32)
+    rows: dict[str, np.ndarray] = {}
+    for value, code in found.split.values.items():
+        meant = _MEANT.get(value.casefold(), value)
+        both = (rows[meant], order[codes[order] == code]) if meant in rows else (order[codes[order] == code],)
+        rows[meant] = np.concatenate(both)
+    notes = []
+    if found.split.values and (lost := int((codes[order] == NONE).sum())):
+        notes.append(
+            f"{counted(lost, 'row')} without a value of {found.split.name} {'is' if lost == 1 else 'are'} left out"
+        )
+    shared = rows.get("train") if found.split.values else order
+    if shared is None:
+        return rows, notes
+    missing = tuple(name for name in ("test", "validation") if not len(rows.get(name, ())))
+    shares = shares_of(len(shared), missing=missing)
+    if found.group is None:
+        return {**rows, **parted(shared, labels, shares)}, notes
+    groups = np.frombuffer(found.group.codes, np.int32)
+    if not missing and (torn := _torn(groups, rows)):
+        notes.append(
+            f"{counted(torn, 'value')} of {found.group.name} in more than one split: quality will look too good"
+        )
+    return {**rows, **grouped(shared, groups, shares)}, notes
+
+
+def _torn(groups: np.ndarray, rows: Mapping[str, np.ndarray]) -> int:
+    """Returns how many groups have rows in several splits."""
+    each = [np.unique(groups[part]) for part in rows.values()]
+    return int((np.unique(np.concatenate(each), return_counts=True)[1] > 1).sum())
+
+
+def _unlabelled(labels: np.ndarray, name: str) -> str | None:
+    empty = int((labels == NONE).sum() if labels.dtype.kind == "i" else np.isnan(labels).sum())
+    return (
+        f"{counted(empty, 'row')} without a value of {name} {'is' if empty == 1 else 'are'} left out" if empty else None
+    )
+
+
+def _inputs(options: Options, columns: Sequence[str], others: set[int | None]) -> tuple[int, ...]:
+    """Returns the places of the columns that go in."""
+    wanted, unwanted = (_names(options, name) for name in ("columns", "leave_out"))
+    left_out = {find_column(name, columns, "--leave-out") for name in unwanted or ()}
+    places = [find_column(name, columns, "--columns") for name in wanted or ()] or list(range(len(columns)))
+    found = tuple(place for place in places if place not in others | left_out)
+    if not found:
+        raise InvalidInputError(
+            f"No column is left to learn from: there are {some(columns, 40)}.", hint="Name some: --columns A,B"
+        )
+    return found
+
+
+def _names(options: Options, name: str) -> list[str] | None:
+    """Returns the names in an option that is a JSON list of them."""
+    if name not in options:
+        return None
+    try:
+        names = json.loads(str(options[name]))
+    except ValueError as exc:
+        raise InvalidInputError(f"{name}: expected a JSON list of columns, got {options[name]!r}.") from exc
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise InvalidInputError(f"{name}: expected a JSON list of columns, got {options[name]!r}.")
+    return names
+
+
+def _text(options: Options, name: str) -> str | None:
+    return str(options[name]) if name in options else None
+
+
+def _place(options: Options, name: str, columns: Sequence[str]) -> int | None:
+    wanted = _text(options, name)
+    return None if wanted is None else find_column(wanted, columns, f"--{name.replace('_', '-')}")
+
+
+def _as_text(cell: Cell) -> str:
+    return "" if cell is None else text_of(cell)
+
+
+def _is_text(cells: Sequence[Cell]) -> bool:
+    """Returns whether cells are free text: mostly several words, and mostly different."""
+    texts = [cell for cell in cells if isinstance(cell, str) and not is_missing(cell)]
+    words = sum(len(text.split()) >= _WORDS for text in texts)
+    return bool(texts) and 2 * words > len(texts) and 2 * len(set(texts)) > len(texts)
+
+
+def _files(scheme: str, path: Path, options: Options) -> Files:
+    """Returns the file at ``path``, or those in the folder there that are called as splits.
+
+    Raises:
+        DataError: the folder has none, several for one split, or their columns differ.
+    """
+    if not path.is_dir():
+        file, notes, found = open_file(scheme, path, options)
+        return Files(by_split={"": file}, notes=notes, options=found)
+    by_split: dict[str, IndexedFile] = {}
+    notes, found = (), {}
+    for split, inside in sorted(_called_as_splits(scheme, path).items(), key=lambda one: SPLITS.index(one[0])):
+        by_split[split], more, here = open_file(scheme, inside, options)
+        notes, found = (*notes, *(f"{inside.name}: {note}" for note in more)), found or here
+    first = next(iter(by_split.values()))
+    for file in by_split.values():
+        if set(file.columns) != set(first.columns):
+            odd = sorted(set(file.columns) ^ set(first.columns))
+            raise DataError(
+                f"{first.path.name} and {file.path.name} differ in their columns: {some(odd)} not in both.",
+                hint=f"Name one file: {scheme}:{first.path}",
+            )
+    return Files(by_split=by_split, notes=notes, options=found)
+
+
+def _called_as_splits(scheme: str, folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        stem = path.name.partition(".")[0].casefold()
+        if stem in _MEANT and path.name.lower().endswith(ENDINGS[scheme]):
+            other = found.setdefault(_MEANT[stem], path)
+            if other != path:
+                raise DataError(f"{folder} has two files for one split: {other.name} and {path.name}.")
+    if not found:
+        raise DataError(
+            f"Expected files called train, validation or test ({', '.join(ENDINGS[scheme])}) in the folder {folder}.",
+            hint=f"Name a file: {scheme}:{folder / 'FILE'}",
+        )
+    return found
+
+
+def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> RowSource:
+    del data_dir
+    return RowSource(scheme, Path(rest), options)
+
+
+open_csv = partial(_open, "csv")
+open_jsonl = partial(_open, "jsonl")
+open_parquet = partial(_open, "parquet")

@@ -1,0 +1,172 @@
+"""The column that is to be learned: which one it is, and whether its cells are classes or numbers."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+
+from mu2net_core.data.rows.row import Cell, is_missing, number_of
+from mu2net_core.data.wording import some
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import Classes, Number, Output
+
+__all__ = ["NONE", "Coded", "Column", "find_column", "find_target"]
+
+NONE = -1
+"""The code of a cell that holds nothing."""
+
+_MOST_VALUES = 100_000
+_MOST_WHOLE_CLASSES = 20
+"""Whole numbers of more different values are numbers, not classes."""
+_USUAL = ("label", "target", "class", "y")
+
+
+def find_column(name: str, columns: Sequence[str], what: str) -> int:
+    """Returns the place of a column.
+
+    Raises:
+        InvalidInputError: there is none of that name.
+    """
+    if name in columns:
+        return columns.index(name)
+    same = [column for column in columns if column.casefold() == name.casefold().strip()]
+    if len(same) == 1:
+        return columns.index(same[0])
+    raise InvalidInputError(f"No column {name!r} for {what}; there are {some(columns, 40)}.")
+
+
+def find_target(wanted: str | None, columns: Sequence[str], path: str) -> int:
+    """Returns the place of the column that is to be learned; one of the usual names, if none is wanted.
+
+    Raises:
+        DataError: none has such a name; the message lists the columns.
+        InvalidInputError: there is none of the wanted name.
+    """
+    if wanted is not None:
+        return find_column(wanted, columns, "the target")
+    usual = [place for place, column in enumerate(columns) if column.casefold() in _USUAL]
+    if len(usual) != 1:
+        raise DataError(
+            f"Which column of {path} is to be learned? It has {some(columns, 40)}.",
+            hint=f"Name it: --target {_quoted(columns[usual[0] if usual else -1])}",
+        )
+    return usual[0]
+
+
+def _quoted(name: str) -> str:
+    from shlex import quote
+
+    return quote(name)
+
+
+class Coded:
+    """A column's cells as numbers: of their value among all values, in the order in which these were met."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.codes = array("i")
+        self.values: dict[str, int] = {}
+
+    def add(self, cell: Cell) -> None:
+        """Takes the next cell in.
+
+        Raises:
+            DataError: there are too many different ones.
+        """
+        if is_missing(cell):
+            self.codes.append(NONE)
+            return
+        self.codes.append(self.values.setdefault(text_of(cell), len(self.values)))
+        if len(self.values) > 100 * _MOST_VALUES:
+            raise DataError(f"The column {self.name} has more than {100 * _MOST_VALUES} different values.")
+
+
+class Column:
+    """The target's cells, taken in one by one: as values that are told apart, and as numbers while all are."""
+
+    def __init__(self, name: str, decimal: str) -> None:
+        self.name, self._decimal = name, decimal
+        self._codes, self._numbers = array("i"), array("d")
+        self._values: dict[str, int] = {}
+        self._is_number = True
+
+    def add(self, cell: Cell) -> None:
+        """Takes the next cell in.
+
+        Raises:
+            DataError: there are too many different ones.
+        """
+        if is_missing(cell):
+            self._codes.append(NONE)
+            self._numbers.append(float("nan"))
+            return
+        if self._is_number:
+            number = number_of(cell, self._decimal)
+            self._is_number = number is not None and isfinite(number)
+            self._numbers.append(number if number is not None else float("nan"))
+        if len(self._values) <= _MOST_VALUES:
+            self._codes.append(self._values.setdefault(text_of(cell), len(self._values)))
+        elif not self._is_number:
+            raise DataError(
+                f"The column {self.name} has more than {_MOST_VALUES} different values, and they are no numbers.",
+                hint="Name the column that is to be learned: --target COLUMN",
+            )
+
+    def output(self, wanted: str | None) -> tuple[Output, np.ndarray, str | None]:
+        """Returns what comes out of models, the label of each row, and what should be known of that.
+
+        Of classes labels are int32, ``NONE`` where the cell is empty; of numbers float64, not a number there.
+
+        Args:
+            wanted: ``classes`` or ``number``, if somebody said it.
+
+        Raises:
+            DataError: there are no two different values, or they are no numbers where such are wanted.
+        """
+        if len(self._values) < 2:
+            found = some(list(self._values)) or "none"
+            raise DataError(
+                f"The column {self.name} has no two different values to learn, only {found}.",
+                hint="Name another: --target COLUMN",
+            )
+        if wanted == "number" and not self._is_number:
+            odd = next(value for value in self._values if number_of(value, self._decimal) is None)
+            raise DataError(f"The column {self.name} is no number in every row: there is {odd!r}.")
+        if wanted == "number" or (wanted is None and self._is_number and self._are_many()):
+            return self._number(told=wanted is None)
+        return self._classes()
+
+    def _are_many(self) -> bool:
+        whole = all(float(value).is_integer() for value in self._numbers if value == value)  # noqa: PLR0124
+        return not whole or len(self._values) > _MOST_WHOLE_CLASSES
+
+    def _number(self, *, told: bool) -> tuple[Output, np.ndarray, str | None]:
+        labels = np.frombuffer(self._numbers, np.float64)
+        known = labels[~np.isnan(labels)]
+        output = Number(mean=float(known.mean()), deviation=float(known.std()) or 1.0)
+        note = f"{self.name} is learned as a number (as classes: --output classes)"
+        return output, labels, note if told else None
+
+    def _classes(self) -> tuple[Output, np.ndarray, str | None]:
+        if len(self._values) > _MOST_VALUES:
+            raise DataError(f"The column {self.name} has more than {_MOST_VALUES} different values: too many classes.")
+        numbers = [number_of(value, self._decimal) for value in self._values]
+        keys = list(zip(numbers, self._values, strict=True)) if None not in numbers else [(0, v) for v in self._values]
+        names = [name for _, name in sorted(keys)]
+        order = np.empty(len(names) + 1, np.int32)
+        order[[self._values[name] for name in names]] = np.arange(len(names))
+        order[NONE] = NONE
+        folded: dict[str, str] = {}
+        twins = [f"{twin} and {name}" for name in names if (twin := folded.setdefault(name.casefold(), name)) != name]
+        note = f"classes that differ in case alone: {some(twins)}" if twins else None
+        return Classes(names=tuple(names)), order[np.frombuffer(self._codes, np.int32)], note
+
+
+def text_of(cell: Cell) -> str:
+    """Returns what a cell is called: whole numbers without a fraction."""
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    return str(cell)

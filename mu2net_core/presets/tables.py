@@ -1,0 +1,62 @@
+"""The presets for tables: each has room for more columns; their blocks are as large as those of ConvNets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mu2net_core.objects import Architecture, Hyperparameter
+from mu2net_core.presets.preset import Preset, TrainingConfig
+from mu2net_core.search import SearchSpace
+
+__all__ = ["VALUES_A_COLUMN", "table_presets"]
+
+VALUES_A_COLUMN = 16
+"""That are told apart, on average, there is room for."""
+
+_STEPS = {8: 150, 16: 150, 32: 100, 64: 60, 128: 40, 256: 30}
+"""By the columns that a preset has room for: the steps of a training cycle."""
+
+_BATCH = 64
+_VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
+    "learning_rate": (2e-4, 5e-4, 1e-3, 2e-3),
+    "label_smoothing": (0.0, 0.05),
+    "cell_dropout": (0.0, 0.05, 0.1, 0.2),
+    "adapter_dim": (8, 16, 32, 64, 128),
+    "num_layers": (1, 2, 3),
+}
+_DEFAULTS: Mapping[str, Hyperparameter] = {
+    "learning_rate": 5e-4,
+    "label_smoothing": 0.0,
+    "cell_dropout": 0.1,
+    "adapter_dim": 32,
+    "num_layers": 2,
+}
+
+
+def table_presets(
+    values: Mapping[str, tuple[Hyperparameter, ...]], defaults: Mapping[str, Hyperparameter]
+) -> Iterator[Preset]:
+    """Yields the presets, from small tables to large ones.
+
+    Args:
+        values: of all hyperparameters of training, where they may move.
+        defaults: of the same.
+    """
+    for columns, steps in _STEPS.items():
+        sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
+        yield Preset(
+            name=f"table-{columns}",
+            summary=f"A transformer of tables of up to {columns} columns.",
+            architecture=Architecture(name="table", config=sizes),
+            space=SearchSpace(
+                values={**values, **_VALUES}, defaults={**defaults, **_DEFAULTS}, structural=("adapter", "block")
+            ),
+            training=TrainingConfig(
+                generations=3,
+                children=2,
+                batch_size=_BATCH,
+                samples_cap=steps * _BATCH,
+                min_steps=steps,
+                probes=8,
+            ),
+        )

@@ -1,0 +1,171 @@
+"""What a user gets of tables from one iteration with defaults, against boosted trees or ridge regression.
+
+20 % of the rows test, drawn with seed 0, the same for all; they are looked at once, at the end, and each round has
+another seed. ``MU2NET_QUALITY`` chooses tasks by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import Options, Row, Spent, apart, spent
+
+import mu2net_core as m
+
+SMALL = {"generations": 1, "children": 1, "validations": 1}
+SPLIT = "split"
+Rows = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A data set.
+
+    Attributes:
+        name: of the task.
+        target: the column that is learned.
+        read: returns its rows, names first, from the folder of test data.
+        bar: by how much it may be worse than the floor.
+    """
+
+    name: str
+    target: str
+    read: Callable[[Path], Rows]
+    bar: float = 0.015
+
+
+def _file(name: str, separator: str = ",", without: str = "") -> Callable[[Path], Rows]:
+    def read(folder: Path) -> Rows:
+        opened = gzip.open if name.endswith(".gz") else open
+        with opened(folder / name, "rt", encoding="utf-8") as file:  # type: ignore[operator]
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=separator)]
+        kept = [place for place, column in enumerate(rows[0]) if column != without]
+        return [[row[place] for place in kept] for row in rows]
+
+    return read
+
+
+def _shipped(name: str) -> Callable[[Path], Rows]:
+    def read(_folder: Path) -> Rows:
+        from sklearn import datasets
+
+        found: Any = getattr(datasets, f"load_{name}")()
+        names = getattr(found, "target_names", None)
+        said = [str(float(y)) if names is None else str(names[y]) for y in found.target]
+        rows = ([*map(repr, map(float, x)), y] for x, y in zip(found.data, said, strict=True))
+        return [[*found.feature_names, "outcome"], *rows]
+
+    return read
+
+
+SUBJECTS = (
+    Table(name="adult", target="income", read=_file("income_evaluation.csv.gz")),
+    Table(name="bank", target="y", read=_file("bank-additional.csv", ";", without="duration")),
+    Table(name="penguins", target="species", read=_file("penguins.csv")),
+    Table(name="breast_cancer", target="outcome", read=_shipped("breast_cancer")),
+    Table(name="wine", target="outcome", read=_shipped("wine")),
+    Table(name="diabetes", target="outcome", read=_shipped("diabetes"), bar=0.0),
+)
+SMALLEST = ("wine", "diabetes")
+
+
+def measure(options: Options) -> list[Row]:
+    data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve() / "tabular"
+    names = os.environ.get("MU2NET_QUALITY", "").split()
+    known = [one for one in SUBJECTS if data.is_dir() or one.read.__qualname__.startswith("_shipped")]
+    chosen = [one for one in known if (one.name in names if names else not options.small or one.name in SMALLEST)]
+    return [_row(subject, data, options) for subject in chosen]
+
+
+def _row(subject: Table, data: Path, options: Options) -> Row:
+    header, *rows = subject.read(data)
+    split = _split(len(rows))
+    source = options.folder / f"{subject.name}.csv"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*header, SPLIT], *([*row, said] for row, said in zip(rows, split, strict=True))])
+    mine = list[Spent]()
+    for seed in range(options.pairs):
+        folder = options.folder / f"{subject.name}-{seed}"
+        mine.append(
+            apart(ours, folder, source, subject.target, SMALL if options.small else {}, seed, inline=options.small)
+        )
+    what, floored = floor(header, rows, split, subject.target)
+    found = [one.result["test"] for one in mine]
+    compiling_s = statistics.mean(one.result["compiling_s"] for one in mine)
+    around = f" ± {statistics.stdev(found):.3f}" if len(found) > 1 else ""
+    return Row(
+        case=f"test {mine[0].result['metric']}, {subject.name}, {len(mine)} seeds",
+        floor=f"{what} {floored:.3f}",
+        ours=f"{statistics.mean(found):.3f}{around} in {statistics.mean(one.cpu_s for one in mine):.0f} s, "
+        f"{compiling_s:.0f} s compilations",
+        ratio=f"{100 * (statistics.mean(found) - floored):+.1f} points",
+        bar=f"floor - {100 * subject.bar:.1f} points",
+    )
+
+
+def _split(count: int) -> list[str]:
+    from sklearn.model_selection import train_test_split
+
+    _, test = train_test_split(np.arange(count), test_size=0.2, random_state=0)
+    tested = set(test.tolist())
+    return ["test" if row in tested else "train" for row in range(count)]
+
+
+def ours(folder: Path, source: Path, target: str, sizes: dict[str, int], seed: int) -> Spent:
+    """Returns what one iteration of a new repository spent; quality on the test split, and the time of compilations."""
+    repo = m.init(folder, seed=seed)
+    repo.add_task(str(source), name="task", rows=m.RowOptions(target=target, split_by=SPLIT))
+    compiled: list[float] = []
+
+    def note(event: m.Event) -> None:
+        if isinstance(event, m.Compiled):
+            compiled.append(event.wall_s)
+
+    measured = spent(lambda: repo.evolve(tasks=["task"], iterations=1, seed=seed, on_event=note, **sizes))
+    told = repo.evaluate("task")
+    return replace(measured, result={"test": told.quality, "metric": told.metric, "compiling_s": sum(compiled)})
+
+
+def floor(header: Sequence[str], rows: Rows, split: Sequence[str], target: str) -> tuple[str, float]:
+    """Returns what the floor is, and its accuracy, or R² of numbers, on the test split."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import Ridge
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # more threads than free cores wait for each other
+        return _floored(header, rows, split, target, HistGradientBoostingClassifier, Ridge)
+
+
+def _floored(
+    header: Sequence[str], rows: Rows, split: Sequence[str], target: str, trees: Any, ridge: Any
+) -> tuple[str, float]:
+    place = header.index(target)
+    columns = [_column([row[at] for row in rows]) for at in range(len(header)) if at != place]
+    x, y = np.column_stack([numbers for numbers, _ in columns]), np.array([row[place] for row in rows])
+    train, test = (np.array(split) == name for name in ("train", "test"))
+    if target == "outcome" and len(set(y)) > 20:
+        machine = ridge(alpha=0.1)
+        machine.fit(x[train], y[train].astype(float))
+        return "ridge regression", float(machine.score(x[test], y[test].astype(float)))
+    machine = trees(categorical_features=[named for _, named in columns], random_state=0)
+    machine.fit(x[train], y[train])
+    return "boosted trees", float(machine.score(x[test], y[test]))
+
+
+def _column(cells: Sequence[str]) -> tuple[np.ndarray, bool]:
+    """Returns the numbers of a column, or those of its values, and whether it is the latter."""
+    known = [cell for cell in cells if cell not in {"", "?", "NA"}]
+    try:
+        list(map(float, known))
+    except ValueError:
+        values = {value: number for number, value in enumerate(sorted(set(known)))}
+        return np.array([values.get(cell, np.nan) for cell in cells], float), True
+    return np.array([float(cell) if cell not in {"", "?", "NA"} else np.nan for cell in cells]), False

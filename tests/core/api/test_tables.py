@@ -1,0 +1,96 @@
+"""Tasks of tables from files of rows: added, evolved, measured, asked, and the same in a clone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.models.predict import Predictor, predict
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.rows import RowOptions
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import Classes, Number
+from mu2net_core.repo import open_repository
+from mu2net_core.testing.building.compiling import quick_compiler
+from mu2net_core.testing.building.tiny import tiny_presets
+
+ONE = EvolveOptions(generations=1, children=1, validations=1, seed=1)
+LINES = [f"{n % 50},{('red', 'blue')[n // 3 % 2]},{'old' if n % 50 > 25 else 'young'},{n % 50 / 4}" for n in range(200)]
+
+
+@pytest.fixture
+def here(world):
+    """Returns a world with a table of ages, and what they mean as classes and as numbers."""
+    found = world()
+    (found.folder / "people.csv").write_text("\n".join(("age,colour,group,years", *LINES)) + "\n")
+    init(Path("repo"), found.context)
+    with tiny_presets(), quick_compiler():
+        yield found
+
+
+def test_tables_are_learned_measured_and_asked_and_a_clone_says_the_same_to_the_last_bit(here) -> None:
+    repo, told = open_repository(here.folder / "repo"), list[str]()
+    context = replace(here.context, warn=told.append)
+    rows = RowOptions(target="group", leave_out=("years",))
+    head = add_task(repo, context, "people.csv", name="groups", rows=rows, metric="macro-f1")
+    assert (head.task.source, head.task.preset, head.task.metric) == ("csv:people.csv", "table-8", "macro-f1")
+    assert head.task.output == Classes(names=("old", "young"))
+    assert [column.name for column in head.task.input.columns] == ["age", "colour"]
+    add_task(repo, context, "people.csv", name="years", rows=RowOptions(target="years", columns=("age", "colour")))
+    evolve(repo, here.context, ["groups", "years"], ONE)
+    measured = evaluate(repo, here.context, "groups", wrong=True)
+    assert (measured.metric, measured.correct is None) == ("macro-f1", False)
+    assert evaluate(repo, here.context, "years").metric == "r2"
+
+    remote.add(repo, here.context, "origin", "shared")
+    push(repo, here.context)
+    clone("shared", "other", here.context)
+    other = open_repository(here.folder / "other")
+    asked = [{"age": 3, "colour": "red"}, {"age": "49", "colour": "green"}, {"age": None}]
+    for task in ("groups", "years"):
+        said = [Predictor(one, here.context, task).probabilities(asked) for one in (repo, other)]
+        np.testing.assert_array_equal(*said)
+
+    (here.folder / "new.csv").write_text("colour,age\nred,3\nblue,\n")
+    found = list(
+        predict(other, here.context, "groups", ["new.csv", '{"age": 3, "colour": "red"}', b'{"age": 1}\n{"age": 2}'])
+    )
+    assert [one.name for one in found] == [
+        "new.csv row 1", "new.csv row 2", '{"age": 3, "colour": "red"}', '{"age": 1}', '{"age": 2}',
+    ]  # fmt: skip
+    assert (found[0].label, found[0].probability) == (found[2].label, found[2].probability)
+    (number,) = predict(other, here.context, "years", asked[0])
+    assert isinstance(head.task.output, Classes)
+    assert (number.label, number.label_index, number.top) == (f"{number.value:.6g}", None, ())
+    with pytest.raises(DataError, match="has none of the columns of groups: age, colour"):
+        list(predict(repo, context, "groups", {"size": 3}))
+    with pytest.raises(InvalidInputError, match=r"Not rows: 'scan.png'"):
+        list(predict(repo, context, "groups", "scan.png"))
+
+
+def test_what_is_said_of_rows_must_fit_the_data(here) -> None:
+    repo = open_repository(here.folder / "repo")
+    with pytest.raises(
+        DataError, match=r"Which column of .* is to be learned\? It has age, colour, group, years"
+    ) as caught:
+        add_task(repo, here.context, "people.csv")
+    assert caught.value.hint == "Name it: --target years"
+    with pytest.raises(InvalidInputError, match="--target: for rows"):
+        add_task(repo, here.context, "sklearn:digits", rows=RowOptions(target="y"))
+    with pytest.raises(InvalidInputError, match=r"No metric 'r2' of classes; there are accuracy, auroc"):
+        add_task(repo, here.context, "people.csv", rows=RowOptions(target="group"), metric="r2")
+    rows = RowOptions(target="colour", kinds=dict.fromkeys(("age", "years"), "category"))
+    with pytest.raises(InvalidInputError, match="table-8 has room for 8 columns with 64 values; the table has 3 with"):
+        add_task(repo, here.context, "people.csv", rows=rows, preset="table-8")
+    head = add_task(repo, here.context, "people.csv", rows=RowOptions(target="age", output="number"))
+    assert isinstance(head.task.output, Number)
