@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 
-import typer
+from mu2net_cli.printing.text import print_line
 
 __all__ = ["again"]
 
@@ -24,9 +24,9 @@ def again(look: Callable[[], None], period_s: float, *, clears: bool) -> None:
     is_first = True
     while True:
         if clears and sys.stdout.isatty():
-            typer.echo(_CLEAR, nl=False)
+            sys.stdout.write(_CLEAR)
         elif clears and not is_first:
-            typer.echo()
+            print_line("")
         is_first = False
         look()
         sys.stdout.flush()

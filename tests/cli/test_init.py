@@ -70,7 +70,7 @@ def test_presets_of_the_users_own(run, tmp_path: Path) -> None:
     settings.parent.mkdir(parents=True)
     settings.write_text('[presets.mine]\nbase = "vit-mini"\narchitecture = { width = 12, heads = 3, mlp = 24 }\n')
     result = run("init", "chars", "--preset", "vit-huge")
-    assert (result.code, "mine, vit-b" in result.err) == (3, True)
+    assert (result.code, "mine, " in result.err) == (3, True)
     assert "(preset mine" in run("init", "chars", "--preset", "mine").out
     listed = {row[0]: row for row in run("-C", "chars", "config", "list", "--origin").rows()}
     assert "12" in listed["architecture.width"]

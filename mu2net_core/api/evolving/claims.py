@@ -20,6 +20,7 @@ from mu2net_core.api.sharing.pull import pull
 from mu2net_core.errors import ConflictError, Mu2netError, NotFoundError
 from mu2net_core.events import Event, GenerationFinished
 from mu2net_core.objects import LARGEST_COUNT, Agent, Commit, Task
+from mu2net_core.redaction import redact
 from mu2net_core.repo import Refs, Repository
 from mu2net_core.repo.history import load_rules
 from mu2net_core.repo.leases import Held, Keeper, Lease, Leases
@@ -40,13 +41,15 @@ class HeldError(ConflictError):
         working: which one, since when, and how far it is.
     """
 
-    def __init__(self, working: Working, context: Context) -> None:
+    def __init__(self, working: Working, context: Context, *, is_itself: bool) -> None:
         where = "" if working.remote is None else f" (seen at {working.remote})"
         best = "" if working.score is None else f", best score {working.score:.4f}"
         super().__init__(
             f"{working.task} is being improved by {working.whole_name}{where}, for {in_words(working.for_s)}: "
             f"iteration {working.iteration}, generation {working.generation + 1}{best}.",
-            hint="Wait for it, or improve another task. To work on the same beside it, which merges: "
+            hint="Wait for it, or improve another task."
+            if is_itself
+            else "Wait for it, or improve another task. To work on the same beside it, which merges: "
             f"{context.program} evolve --task {shlex.quote(working.task)} --no-leases",
         )
         self.working = working
@@ -96,8 +99,10 @@ class Claim(AbstractContextManager["Claim"]):
             if by is not None:
                 who = f"agent-{by.entry.agent.slot} of {by.entry.agent.host}"
                 self._once(f"{who} took {self.task} over, as it had not heard of this agent; what both find is merged")
-        for url, error in dict(self._keeper.trouble).items():
-            self._once(f"others may take {self.task} too, for it cannot be said in {url} that it goes on: {error}")
+        for place, error in dict(self._keeper.trouble).items():
+            self._once(
+                f"others may take {self.task} too, for it cannot be said in {redact(place)} that it goes on: {error}"
+            )
 
     def _once(self, text: str) -> None:
         if text not in self._said:
@@ -257,7 +262,9 @@ class Claims:
         found = told(leases, held, None if leases is self._here else self.remote)
         if found is None:
             return ConflictError(f"{held.task} was given back this moment.", hint="Say the same again.")
-        return HeldError(found, self.context)
+        by = held.entry.agent
+        is_itself = (by.id, by.slot) == (self.agent.id, self.agent.slot)  # in another process
+        return HeldError(found, self.context, is_itself=is_itself)
 
     def _trouble(self, exc: Mu2netError) -> None:
         text = f"agents elsewhere do not see what is worked on here: {exc.message}"

@@ -248,7 +248,7 @@ def test_evolve_leaves_tasks_to_whoever_works_on_them_and_says_who(
             quiet.evolve(repo, tasks=("digits", "other"))
         assert error.value.exit_code == 4
         assert [text.partition(",")[0] for text in warned] == ["digits is being improved by agent-5 of host-of-repo"]
-        monkeypatch.setattr("mu2net_core.api.evolving.evolve._iterate", begun)
+        monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", begun)
         with pytest.raises(SearchError, match="digits begins"):
             planted.evolve(repo, leases=False)
 

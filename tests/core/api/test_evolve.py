@@ -167,13 +167,14 @@ def test_two_evolutions_of_one_task_in_one_working_copy_are_refused(planted) -> 
 
     def try_too(event) -> None:
         if isinstance(event, GenerationStarted) and event.generation == 0:
-            with pytest.raises(ConflictError, match="the evolution of digits in this working copy") as caught:
+            with pytest.raises(ConflictError, match="digits is being improved by agent-0 of") as caught:
                 planted.evolve(planted.open(), seed=7)
             refused.append(caught.value)
 
     (iteration,) = planted.evolve(repo, seed=1, on_event=try_too).iterations
     assert len(refused) == 1
     assert refused[0].exit_code == 4
+    assert "--no-leases" not in str(refused[0].hint)  # it could not have its workspace
     assert head_model(repo)[0] == iteration.model
     assert planted.is_clean(repo)
 
@@ -234,9 +235,9 @@ def test_a_task_that_others_made_and_that_cannot_be_improved_keeps_no_other_from
     add_sample_task(repo, "damaged")
     evolve_sample(repo, "damaged", score=0.5)
     add_newer_task(repo, "sounds", NEWER["an input"])
-    add_newer_task(repo, "texts", STORED_ONLY["text"])
+    add_newer_task(repo, "ranked", STORED_ONLY["a metric"])
     evolve_sample(repo, "sounds", score=0.5)
-    others = ["aaa", "damaged", "sounds", "texts"]
+    others = ["aaa", "damaged", "sounds", "ranked"]
     context = replace(planted.context, warn=warned.append)
     result = evolve(repo, context, [*others, "digits"], EvolveOptions(seed=1, generations=1, **SMALL))
     assert [one.task for one in result.iterations] == ["digits"]
@@ -245,7 +246,7 @@ def test_a_task_that_others_made_and_that_cannot_be_improved_keeps_no_other_from
         "sounds is left out: Cannot evolve sounds: it was made by mu2net 9.1 or newer: its input is of the kind 'sound'"
     )
     assert any(line.startswith(told) and line.endswith("Upgrade: pip install -U mu2net") for line in warned)
-    told = "texts is left out: Cannot evolve texts: text goes in and classes come out of its models"
+    told = "ranked is left out: Cannot tell what models of ranked are worth"
     assert any(line.startswith(told) for line in warned)
     told = "the model of sounds is not used as a parent: Cannot learn from sounds: it was made by mu2net 9.1 or newer"
     assert any(line.startswith(told) for line in warned)
