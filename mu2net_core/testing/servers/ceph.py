@@ -51,6 +51,7 @@ osd pool default pg num = 8
 osd pool default pg autoscale mode = off
 mon allow pool size one = true
 mon max pg per osd = 1000
+mon data avail crit = 1
 osd crush chooseleaf type = 0
 mon data = {folder}/mon
 osd data = {folder}/osd
