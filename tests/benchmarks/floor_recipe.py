@@ -101,7 +101,7 @@ def accuracy_of_recipe(
     """
     images, labels = train[0].astype(np.float32) / 127.5 - 1.0, train[1]
     network = Network(num_classes)
-    first = network.init(jax.random.key(seed), images[:1])
+    first = jax.jit(network.init)(jax.random.key(seed), images[:1])  # not operation by operation
     step = _step(network)
     batches = _batches(len(images), seed)
     rng = np.random.default_rng(seed)
@@ -120,9 +120,9 @@ def accuracy_of_recipe(
     run(begin, PROBED, PROBED)
     total = max(PROBED, round(cpu_s / (time.process_time() - began) * PROBED))
     params, _ = run(begin, total, total)
-    guess = jax.jit(lambda x: network.apply(params, x).argmax(-1))
+    guess = jax.jit(lambda params, x: network.apply(params, x).argmax(-1))
     parts = np.array_split(test[0], max(1, len(test[0]) // 500))
-    found = np.concatenate([guess(part.astype(np.float32) / 127.5 - 1.0) for part in parts])
+    found = np.concatenate([guess(params, part.astype(np.float32) / 127.5 - 1.0) for part in parts])
     return float(np.mean(found == test[1]))
 
 
