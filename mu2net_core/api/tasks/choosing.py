@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mu2net_core.api.models.first_root import FirstRoot, first_root
-from mu2net_core.api.settings.serving import is_auto
+from mu2net_core.api.settings.serving import is_auto, preset_of
 from mu2net_core.data import Described
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Input, Table
+from mu2net_core.objects import Input, Table, Task
 from mu2net_core.presets import AUTO, Choice, Preset, choose, preset_named
 from mu2net_core.repo import Repository
 
@@ -50,13 +50,26 @@ def chosen_for(repo: Repository, described: Described, name: str | None) -> Choi
                 f"Every task of this repository has the preset {repo.config.preset}; expected no other, got {name}.",
                 hint="Where each has its own: mu2net init DIR",
             )
-        _check_room(preset_named(repo.config.preset), described.task.input)
+        _check_takes(preset_of(repo, None), described.task)
         return None
     if name not in {None, AUTO}:
         preset = preset_named(str(name))
-        _check_room(preset, described.task.input)
+        _check_takes(preset, described.task)
         return Choice(preset=preset.name, why="as you said")
     return choose(described.task.input, described.typical_size)
+
+
+def _check_takes(preset: Preset, task: Task) -> None:
+    """Checks that models of a preset take what a task gives, and have room for it."""
+    from mu2net_core.nn import family_named  # jax comes along
+
+    taken = family_named(preset.architecture.name).input(preset.architecture.config, preset.space.defaults).kind
+    if taken != task.input.kind:
+        raise InvalidInputError(
+            f"Models of the preset {preset.name} take input of the kind {taken}; {task.name} gives {task.input.kind}.",
+            hint="Leave --preset out in a repository of the preset auto, which chooses one that fits: mu2net init DIR",
+        )
+    _check_room(preset, task.input)
 
 
 def _check_room(preset: Preset, given: Input) -> None:

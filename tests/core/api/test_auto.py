@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.api.evolving.plan_evolve import plan_evolve
@@ -219,3 +220,16 @@ def test_a_task_without_a_root_of_its_preset_says_how_to_get_one(here, repo: Rep
     with pytest.raises(SearchError, match="no root model of the preset convnet-8") as info:
         evolve(repo, here.context, ["light8"], ONE)
     assert info.value.hint == "Add one: mu2net add-root NAME --preset convnet-8"
+
+
+@pytest.mark.parametrize("is_auto", [True, False])
+def test_a_preset_that_takes_something_else_is_refused_before_anything_is_added(
+    tmp_path: Path, *, is_auto: bool
+) -> None:
+    context = replace(Context.default(), environ={}, user_config=None, cwd=tmp_path)
+    init(tmp_path / "chars", context, preset="auto" if is_auto else "text-128")
+    repo = open_repository(tmp_path / "chars")
+    with pytest.raises(InvalidInputError, match="text-128 take input of the kind text; digits gives image") as info:
+        add_task(repo, context, "sklearn:digits", preset="text-128" if is_auto else None)
+    assert "Leave --preset out" in str(info.value.hint)
+    assert load_system(repo).heads == {}
