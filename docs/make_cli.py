@@ -89,9 +89,10 @@ def columns_of(name: str) -> str:
 
 
 def summary(command: Any) -> str:
-    """Returns the docstring as Markdown, its example as a code block."""
-    text, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
-    block = f"\n\n```console\n{example.strip()}\n```" if example else ""
+    """Returns the docstring as Markdown, its examples as a code block."""
+    text, *examples = inspect.cleandoc(command.help or "").split("Example: ")
+    lines = "\n".join(example.strip() for example in examples)
+    block = f"\n\n```console\n{lines}\n```" if lines else ""
     return text.strip() + block
 
 

@@ -17,7 +17,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def heeded(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
-    """Has the first signal that asks this process to end call ``first`` inside the block, and the others ``second``."""
+    """Has the first signal that asks this process to end call ``first`` inside the block, and the others ``second``.
+
+    One that this process was started to ignore, as ``nohup`` has it, stays ignored.
+    """
     wishes = 0
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -28,7 +31,8 @@ def heeded(first: Callable[[], None], second: Callable[[], None]) -> Iterator[No
     if current_thread() is not main_thread():
         yield
         return
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from .catalogue import (
     is_bare,
     is_catalogue,
     is_file,
+    is_of_rows,
     local_path,
     open_source,
     shared_uri,
@@ -20,7 +21,7 @@ from .modality import MODALITIES, Change, Modality, Survey, modality_of
 from .notices import Notices
 from .places import mistyped, place_of
 from .resident import Resident
-from .rows.reading import read_rows
+from .rows.reading import read_object, read_rows
 from .source import Examples, Options, Source, SourceInfo, Stored, StoredExamples
 from .sources.digits import check_digits
 from .splits import resolve_splits
@@ -60,6 +61,7 @@ __all__ = [
     "is_bare",
     "is_catalogue",
     "is_file",
+    "is_of_rows",
     "load_split",
     "local_path",
     "mistyped",
@@ -69,6 +71,7 @@ __all__ = [
     "place_of",
     "range_of",
     "read_image",
+    "read_object",
     "read_picture",
     "read_rows",
     "remarks_on_text",

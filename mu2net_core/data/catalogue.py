@@ -20,6 +20,7 @@ __all__ = [
     "is_bare",
     "is_catalogue",
     "is_file",
+    "is_of_rows",
     "local_path",
     "open_source",
     "shared_uri",
@@ -128,6 +129,11 @@ def shared_uri(uri: str) -> str:
 def is_file(uri: str) -> bool:
     """Returns whether a URI names a file or folder."""
     return uri.partition(":")[0] in _FILE_SCHEMES
+
+
+def is_of_rows(uri: str) -> bool:
+    """Returns whether a URI names a file or folder of rows."""
+    return uri.partition(":")[0] in ENDINGS
 
 
 def is_bare(uri: str) -> bool:

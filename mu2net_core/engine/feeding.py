@@ -107,7 +107,7 @@ class TaskData:
     resident_bytes: int
     kept_bytes: int
     _read: dict[tuple[str, InputSpec], tuple[Future[Feed], int]] = field(default_factory=dict, init=False)
-    _lock: Any = field(default_factory=Lock, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
     _kept: dict[tuple[Any, ...], tuple[Any, int]] = field(default_factory=dict, init=False)
 
     def at(self, input_spec: InputSpec) -> SizedData:

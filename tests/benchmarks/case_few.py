@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from case_quality import spread
-from measure import Options, Row, apart
+from measure import Options, Row, apart, spread
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]

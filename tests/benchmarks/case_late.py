@@ -26,9 +26,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from case_quality import arrays_of, spread
+from case_quality import arrays_of
 from floor_recipe import accuracy_of_recipe
-from measure import Options, Row, Spent, apart, spent
+from measure import Options, Row, Spent, apart, spent, spread
 from quality_tasks import CHARACTERS, SUBJECTS, Subject
 
 import mu2net_core as m

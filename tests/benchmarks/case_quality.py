@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from floor_recipe import accuracy_of_recipe
-from measure import Options, Row, Spent, apart, spent
+from measure import Options, Row, Spent, apart, spent, spread
+from quality_ours import improved
 from quality_tasks import SUBJECTS, Subject
 
 import mu2net_core as m
@@ -87,15 +88,7 @@ def ours(folder: Path, uri: str, data: Path, sizes: dict[str, int], seed: int) -
     preset = SMALL_PRESET if sizes == SMALL else os.environ.get("MU2NET_QUALITY_PRESET")
     repo = m.init(folder, **({"preset": preset} if preset else {}), seed=seed)
     repo.add_task(uri, name="task")
-    compiled: list[float] = []
-
-    def note(event: m.Event) -> None:
-        if isinstance(event, m.Compiled):
-            compiled.append(event.wall_s)
-
-    measured = spent(lambda: repo.evolve(tasks=["task"], iterations=1, seed=seed, on_event=note, **sizes))
-    test = repo.evaluate("task").accuracy
-    return replace(measured, result={"test": test, "compiling_s": sum(compiled)})
+    return improved(repo, sizes, seed)
 
 
 def floors(folder: Path, uri: str, data: Path, subject: Subject, budget: float, seed: int) -> tuple[float, Spent]:
@@ -140,9 +133,3 @@ def _row(subject: Subject, rounds: Sequence[Round]) -> Row:
         ratio=f"{gap:+.1f} points",
         bar=f"≥ SVM + 1 point, recipe - 1{mark}",
     )
-
-
-def spread(values: Sequence[float]) -> str:
-    """Returns mean and sample standard deviation."""
-    around = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3f}{around}"

@@ -25,6 +25,7 @@ __all__ = [
     "real_data",
     "seconds",
     "spent",
+    "spread",
     "table",
     "times",
 ]
@@ -192,6 +193,12 @@ def megabytes(value: float) -> str:
 def times(value: float) -> str:
     """Returns a ratio."""
     return f"{value:.2f}×"
+
+
+def spread(values: Sequence[float]) -> str:
+    """Returns mean and sample standard deviation."""
+    around = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.3f}{around}"
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -11,12 +11,13 @@ import gzip
 import os
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Options, Row, Spent, apart, spent
+from measure import Options, Row, Spent, apart, spread
+from quality_ours import improved
 
 import mu2net_core as m
 
@@ -100,12 +101,10 @@ def _row(subject: Table, data: Path, options: Options) -> Row:
     what, floored = floor(header, rows, split, subject.target)
     found = [one.result["test"] for one in mine]
     compiling_s = statistics.mean(one.result["compiling_s"] for one in mine)
-    around = f" ± {statistics.stdev(found):.3f}" if len(found) > 1 else ""
     return Row(
         case=f"test {mine[0].result['metric']}, {subject.name}, {len(mine)} seeds",
         floor=f"{what} {floored:.3f}",
-        ours=f"{statistics.mean(found):.3f}{around} in {statistics.mean(one.cpu_s for one in mine):.0f} s, "
-        f"{compiling_s:.0f} s compilations",
+        ours=f"{spread(found)} in {statistics.mean(one.cpu_s for one in mine):.0f} s, {compiling_s:.0f} s compilations",
         ratio=f"{100 * (statistics.mean(found) - floored):+.1f} points",
         bar=f"floor - {100 * subject.bar:.1f} points",
     )
@@ -123,15 +122,7 @@ def ours(folder: Path, source: Path, target: str, sizes: dict[str, int], seed: i
     """Returns what one iteration of a new repository spent; quality on the test split, and the time of compilations."""
     repo = m.init(folder, seed=seed)
     repo.add_task(str(source), name="task", rows=m.RowOptions(target=target, split_by=SPLIT))
-    compiled: list[float] = []
-
-    def note(event: m.Event) -> None:
-        if isinstance(event, m.Compiled):
-            compiled.append(event.wall_s)
-
-    measured = spent(lambda: repo.evolve(tasks=["task"], iterations=1, seed=seed, on_event=note, **sizes))
-    told = repo.evaluate("task")
-    return replace(measured, result={"test": told.quality, "metric": told.metric, "compiling_s": sum(compiled)})
+    return improved(repo, sizes, seed)
 
 
 def floor(header: Sequence[str], rows: Rows, split: Sequence[str], target: str) -> tuple[str, float]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Options, Row, Spent, apart, spent
+from measure import Options, Row, Spent, apart, spread
+from quality_ours import improved
 
 import mu2net_core as m
 
@@ -88,14 +88,7 @@ def ours(folder: Path, source: Path, root: str, sizes: dict[str, int], seed: int
     given = {} if root == "random" else {"preset": "bert-s", "root": root}
     repo = m.init(folder, **given, seed=seed)
     repo.add_task(f"jsonl:{source}", name="task")
-    compiled: list[float] = []
-
-    def note(event: m.Event) -> None:
-        if isinstance(event, m.Compiled):
-            compiled.append(event.wall_s)
-
-    measured = spent(lambda: repo.evolve(tasks=["task"], iterations=1, seed=seed, on_event=note, **sizes))
-    return replace(measured, result={"test": repo.evaluate("task").accuracy, "compiling_s": sum(compiled)})
+    return improved(repo, sizes, seed)
 
 
 def floor(source: Path) -> float:
@@ -121,9 +114,3 @@ def _few(source: Path, folder: Path) -> Path:
         lines = path.read_text(encoding="utf-8").splitlines()[:FEW]
         (folder / path.name).write_text("\n".join(lines), encoding="utf-8")
     return folder
-
-
-def spread(values: Sequence[float]) -> str:
-    """Returns mean and sample standard deviation."""
-    around = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.3f}{around}"

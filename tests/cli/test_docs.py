@@ -21,6 +21,19 @@ def test_the_command_line_page_is_current() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == page(), "run: python docs/make_cli.py"
 
 
+def test_every_example_on_the_command_line_page_can_be_pasted() -> None:
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "docs" / "cli.md").read_text(), flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) > len(VERBS) / 2
+    assert [line for line in lines if not line.startswith("mu2net ")] == []
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_each_example_of_a_verb_is_a_paragraph_of_its_help(name: str) -> None:
+    text = load_verb(name).help or ""
+    assert text.count("Example: ") == len(re.findall(r"(?:^|\n\n)Example: ", text))
+
+
 def test_the_python_page_is_current() -> None:
     page = runpy.run_path(str(ROOT / "docs" / "make_python.py"))["page"]
     assert (ROOT / "docs" / "python.md").read_text() == page(), "run: python docs/make_python.py"

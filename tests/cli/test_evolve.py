@@ -30,6 +30,9 @@ SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
         (["--all", "--iterations", "0"], 2, "--iterations"),
         (["--all", "--budget", "soon"], 2, "Not a duration: 'soon'"),
         (["--all", "--push"], 3, "There is no remote to push to"),
+        (["--all", "--agent", "0", "--events", "told"], 2, "expected no --events with --agent"),
+        (["--all", "--agent", "0", "--profile", "told"], 2, "expected no --profile with --agents or --agent"),
+        (["--all", "--agents", "2", "--profile", "told"], 2, "expected no --profile with --agents or --agent"),
     ],
 )
 def test_what_cannot_start(run, empty_repo: Path, args, code, message) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,18 @@ def test_a_pool_that_could_not_do_all_ends_with_an_error(context: Context, agent
     assert failure.value.message == message
 
 
+@pytest.fixture
+def _usual_signals() -> Iterator[None]:
+    """Has signals end this process, however the tests were started."""
+    before = {
+        number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_usual_signals")
 def test_the_first_wish_to_end_is_met_at_a_safe_point_and_the_second_at_once() -> None:
     before, heard = signal.getsignal(signal.SIGTERM), list[str]()
     with heeded(lambda: heard.append("soon"), lambda: heard.append("now")):
@@ -129,6 +142,17 @@ def test_the_first_wish_to_end_is_met_at_a_safe_point_and_the_second_at_once() -
             signal.raise_signal(number)
     assert heard == ["soon", "now", "now"]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.usefixtures("_usual_signals")
+def test_a_process_that_was_started_to_outlive_its_terminal_does() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    heard = list[str]()
+    with heeded(lambda: heard.append("soon"), lambda: heard.append("now")):
+        signal.raise_signal(signal.SIGHUP)
+        assert heard == []
+        signal.raise_signal(signal.SIGTERM)
+    assert heard == ["soon"]
 
 
 @pytest.mark.parametrize("is_pipe", [True, False])

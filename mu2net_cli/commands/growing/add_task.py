@@ -81,6 +81,7 @@ def add_task(
     for, and that a root if there is none; --preset names another.
 
     Example: mu2net add-task cmaterdb/bangla --private
+
     Example: mu2net add-task adult.csv --target income
     """
     from mu2net_core.api.tasks.add_task import add_task as add_task_api

@@ -124,6 +124,7 @@ def evolve(
     if job is not None:
         _do_job(session, repo, job)
         return
+    _check_output(agent, agents, events=events, profile=profile)
     warn_of_unknown_settings(session, repo)
     options = EvolveOptions(
         iterations=iterations,
@@ -166,6 +167,14 @@ def _do_job(session: Session, repo: Repository, file: Path) -> None:
 
     job = read_job(session.path(file))
     run_agent(session, repo, job.tasks, job.options)
+
+
+def _check_output(agent: int | None, agents: int | None, *, events: Path | None, profile: Path | None) -> None:
+    """Refuses what agents in processes of their own would not write."""
+    if events is not None and agent is not None:
+        raise InvalidInputError("An agent prints its events; expected no --events with --agent.", hint="... > FILE")
+    if profile is not None and (agent, agents) != (None, None):
+        raise InvalidInputError("A profile is that of one process; expected no --profile with --agents or --agent.")
 
 
 def _number_of_agents(slot: int | None, agents: int | None) -> int | None:

@@ -51,11 +51,13 @@ def predict(
 ) -> None:
     """Ask a model about images, texts or rows.
 
-    Results come in order and as soon as they are there, however many examples there are. One that cannot be used does
-    not keep the others: it is told on stderr, with --json as an item with 'error', and the exit code is 6.
+    Results come in order and as soon as they are there, however many examples there are. An image that cannot be used
+    does not keep the others: it is told on stderr, with --json as an item with 'error', and the exit code is 6.
 
     Example: mu2net predict cmaterdb/bangla scan1.png scans --top 3
+
     Example: mu2net predict income new-people.csv
+
     Example: mu2net predict reviews "Not worth the price." "I love it."
     """
     from mu2net_core.api.models.predict import predict as predict_api
@@ -177,15 +179,17 @@ def _print_rows(results: Iterable[Prediction | Unreadable]) -> None:
     if on_terminal:
         _print_aligned(_TITLES)
     for one in results:
-        said = ((label, percent(share)) for label, share in one.top) if isinstance(one, Prediction) else ()
-        if isinstance(one, Prediction) and one.value is not None:
-            said = ((one.label, "") for _ in range(1))
-        for label, share in said:
+        for label, share in _said(one) if isinstance(one, Prediction) else ():
             cells = (one.name, label, share)
             if on_terminal:
                 _print_aligned(cells)
             else:
                 print_row(cells, between="\t")
+
+
+def _said(one: Prediction) -> list[tuple[str, str]]:
+    """Returns the likeliest labels, and how likely they are; of a number, itself."""
+    return [(one.label, "")] if one.value is not None else [(label, percent(share)) for label, share in one.top]
 
 
 def _print_aligned(cells: Sequence[str]) -> None:

@@ -152,7 +152,7 @@ class Claims:
             ConflictError: another process is this very agent, and works on it.
         """
         if self.is_asked and not joins and (held := self._here.holder(task)) is not None:
-            raise self._held(self._here, held)
+            self._refuse(self._here, held)
         lock = Workspace.of(self.repo, task, self.agent.slot).lock(task)
         lock.__enter__()
         try:
@@ -167,7 +167,9 @@ class Claims:
         """Returns likewise, or None if somebody is at it; asks a remote now and then only."""
         try:
             return None if self.is_asked and task in self._seen_busy() else self.take(task)
-        except ConflictError:
+        except ConflictError as exc:
+            if isinstance(exc, HeldError) and exc.working.remote is not None:
+                self._busy_there |= {task}
             return None
 
     def log(self, task: str) -> Refs:
@@ -189,7 +191,8 @@ class Claims:
             elif isinstance(found, Held) and leases is not None and not joins:
                 for lease in taken:
                     lease.release()
-                raise self._held(leases, found)
+                self._refuse(leases, found)
+                return self._leases(task, joins=joins)
         return tuple(taken)
 
     def _acquire(self, leases: Leases, commit: Commit) -> Lease | Held | None:
@@ -258,13 +261,13 @@ class Claims:
                 self._trouble(exc)
         return self._busy_there
 
-    def _held(self, leases: Leases, held: Held) -> ConflictError:
+    def _refuse(self, leases: Leases, held: Held) -> None:
+        """Raises HeldError, unless the head moved this moment, and the lease is gone with that."""
         found = told(leases, held, None if leases is self._here else self.remote)
-        if found is None:
-            return ConflictError(f"{held.task} was given back this moment.", hint="Say the same again.")
-        by = held.entry.agent
-        is_itself = (by.id, by.slot) == (self.agent.id, self.agent.slot)  # in another process
-        return HeldError(found, self.context, is_itself=is_itself)
+        if found is not None:
+            by = held.entry.agent
+            is_itself = (by.id, by.slot) == (self.agent.id, self.agent.slot)  # in another process
+            raise HeldError(found, self.context, is_itself=is_itself)
 
     def _trouble(self, exc: Mu2netError) -> None:
         text = f"agents elsewhere do not see what is worked on here: {exc.message}"

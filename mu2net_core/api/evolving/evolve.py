@@ -77,8 +77,9 @@ def evolve(
         NotFoundError: no such task, or no remote to push to.
         InvalidInputError: a setting that cannot be right; or several remotes to push to, none of them ``origin``.
         SearchError: no task at all, no root, or no child that trained to a finite loss.
-        ConflictError: another process evolves the same task in this working copy and slot; or an interrupted iteration
-            cannot go on, or not as asked.
+        HeldError: other agents work on all of the tasks.
+        ConflictError: another process evolves the same task in this working copy and slot, without leases; or an
+            interrupted iteration cannot go on, or not as asked.
     """
     deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
     pusher = Pusher.to_default(repo, context, on_push) if is_pushed(repo, options) else None

@@ -79,13 +79,17 @@ class InStep:
         return self.last if head is None else self.claims.repo.objects.commit(head.commit).iteration
 
     def _heads(self, iteration: int) -> dict[str, str] | None:
-        """Returns by task the commit that all begin the next iteration from; None while one of them is not here."""
-        heads = dict[str, str]()
-        for name in self.tasks:
+        """Returns by task the commit that all begin the next iteration from; None while one of them is not here.
+
+        A task that is gone, as others purged it, has none, and keeps nobody waiting.
+        """
+        repo, heads = self.claims.repo, dict[str, str]()
+        for name in (name for name in self.tasks if repo.refs.head(name) is not None):
             try:
-                state = head_at(self.claims.log(name), self.claims.repo.objects, name, iteration)
+                state = head_at(self.claims.log(name), repo.objects, name, iteration)
             except NotFoundError:
                 return None
-            if state is not None:
-                heads[name] = state.commit
-        return heads if len(heads) == len(self.tasks) else None
+            if state is None:
+                return None
+            heads[name] = state.commit
+        return heads

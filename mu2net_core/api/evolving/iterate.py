@@ -18,9 +18,7 @@ from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine import IterationState, run_iteration
-from mu2net_core.errors import (
-    SearchError,
-)
+from mu2net_core.errors import SearchError
 from mu2net_core.events import IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import preset_values

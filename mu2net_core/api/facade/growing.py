@@ -261,8 +261,7 @@ class Growing(RepoBase):
             barrier=barrier,
             leases=leases,
         )
-        chosen = None if watch and tasks is None else self._named(tasks)
-        return evolve(self.repository, self.context, chosen, options, on_event=on_event, on_push=on_push, stop=stop)
+        return evolve(self.repository, self.context, tasks, options, on_event=on_event, on_push=on_push, stop=stop)
 
     def plan_evolve(
         self,
@@ -297,6 +296,7 @@ class Growing(RepoBase):
         """
         from mu2net_core.api.evolving.plan_evolve import plan_evolve
         from mu2net_core.api.iterations.options import EvolveOptions
+        from mu2net_core.api.looking.tasks import tasks as every
 
         options = EvolveOptions(
             iterations=iterations,
@@ -305,7 +305,8 @@ class Growing(RepoBase):
             validations=validations,
             restart=restart,
         )
-        return plan_evolve(self.repository, self.context, self._named(tasks), options, on_event=on_event)
+        names = [info.name for info in every(self.repository)] if tasks is None else tasks
+        return plan_evolve(self.repository, self.context, names, options, on_event=on_event)
 
     def replay(self, revision: str, *, on_event: Callable[[Event], None] = ignore) -> ReplayReport:
         """Does the iteration of a commit again and says whether the same comes out; changes nothing.
@@ -339,9 +340,3 @@ class Growing(RepoBase):
         from mu2net_core.api.tasks.reset import reset
 
         return reset(self.repository, self.context, task, revision, dry_run=dry_run)
-
-    def _named(self, tasks: Sequence[str] | None) -> Sequence[str]:
-        """Returns ``tasks``, or the names of all if None."""
-        from mu2net_core.api.looking.tasks import tasks as every
-
-        return [info.name for info in every(self.repository)] if tasks is None else tasks

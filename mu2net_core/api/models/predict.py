@@ -92,7 +92,7 @@ class Predictor:
     def probabilities(
         self, examples: np.ndarray | Sequence[str] | Sequence[Mapping[str, object]], *, resize: bool = False
     ) -> np.ndarray:
-        """Returns float32 [N, C]: the probability of each class for each example.
+        """Returns float32 [N, C]: the probability of each class for each example; float64 [N] where numbers come out.
 
         Args:
             examples: texts, rows (cells by their columns), or images: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3],
@@ -116,10 +116,15 @@ class Predictor:
             batch = batch[..., None]
         return self._of([self._ready(pixels, f"image {i}", resize=resize) for i, pixels in enumerate(batch)])
 
-    def predict(self, examples: np.ndarray | Sequence[str], *, resize: bool = False) -> np.ndarray:
-        """Returns int64 [N]: the index of each example's likeliest class; arguments as in ``probabilities``."""
-        labels: np.ndarray = np.argmax(self.probabilities(examples, resize=resize), axis=-1)
-        return labels
+    def predict(
+        self, examples: np.ndarray | Sequence[str] | Sequence[Mapping[str, object]], *, resize: bool = False
+    ) -> np.ndarray:
+        """Returns int64 [N]: the index of each example's likeliest class, or float64 [N]: its number.
+
+        Arguments as in ``probabilities``.
+        """
+        said = self.probabilities(examples, resize=resize)
+        return said if isinstance(self._objective, Regress) else np.argmax(said, axis=-1)
 
     def predict_files(self, paths: Sequence[Path], *, top: int = 1, resize: bool = False) -> tuple[Prediction, ...]:
         """Returns a prediction for each image file.

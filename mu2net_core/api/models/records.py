@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mu2net_core.data import is_file, read_rows, split_uri
+import numpy as np
+
+from mu2net_core.data import is_of_rows, read_object, read_rows, split_uri
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import Table, Task
 
@@ -45,39 +47,36 @@ def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) ->
     single = isinstance(given, (Path, str, bytes, Mapping))
     for one in [given] if single else given:  # type: ignore[union-attr]
         if isinstance(one, Mapping):
-            yield _checked(json.dumps(dict(one)), task)
+            yield _of_object(json.dumps(dict(one), default=_plain), task)
         elif isinstance(one, bytes):
-            yield from (_checked(line, task) for line in one.decode("utf-8", "replace").splitlines() if line.strip())
+            lines = map(str.strip, one.decode("utf-8", "replace").split("\n"))
+            yield from (_of_object(line, task) for line in lines if line)
         elif isinstance(one, str) and one.lstrip().startswith("{"):
-            yield _checked(one, task)
+            yield _of_object(one, task)
         else:
             yield from _of_file(str(one), task, folder)
 
 
 def _of_file(name: str, task: Task, folder: Path) -> Iterator[Record]:
-    if not is_file(f"{split_uri(name)[0]}:"):
+    scheme, rest = split_uri(name)
+    if not is_of_rows(f"{scheme}:"):
         raise InvalidInputError(
             f"Not rows: {name!r}.", hint="Name a file of rows, such as new.csv, or give a JSON object of one."
         )
-    scheme, rest = split_uri(name)
     for place, columns, data in read_rows(scheme, folder / Path(rest).expanduser(), task.options):
         _check(columns, task, place)
         yield Record(name=place, data=data)
 
 
-def _checked(text: str, task: Task) -> Record:
-    try:
-        row = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise DataError(f"Not a JSON object: {text[:80]!r}.", hint='Example: {"age": 31, "colour": "red"}') from exc
-    if not isinstance(row, dict):
-        raise DataError(f"Not a JSON object: {text[:80]!r}.", hint='Example: {"age": 31, "colour": "red"}')
-    _check(row.keys(), task, text[:80])
-    cells = {
-        name: cell if isinstance(cell, str | int | float) or cell is None else str(cell) for name, cell in row.items()
-    }
-    plain = {name: str(cell).lower() if isinstance(cell, bool) else cell for name, cell in cells.items()}
-    return Record(name=text, data=json.dumps(plain).encode())
+def _of_object(text: str, task: Task) -> Record:
+    columns, data = read_object(text)
+    _check(columns, task, text[:80])
+    return Record(name=text, data=data)
+
+
+def _plain(value: object) -> object:
+    """Returns what JSON has no form for as something that it has one for."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _check(columns: Iterable[str], task: Task, place: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotFoundError
+
 __all__ = ["MOST_FAILURES", "Restarts"]
 
 MOST_FAILURES = 5
 """After so many failures in a row an agent is given up: one bad machine else does nothing but fail."""
 
 _FIRST_S, _MOST_S = 1.0, 60.0
-_FOR_GOOD = frozenset({2, 3, 4, 6})
+_FOR_GOOD = frozenset(error.exit_code for error in (InvalidInputError, NotFoundError, ConflictError, DataError))
 """Exit codes of what the next attempt would meet as well: wrong usage, nothing there, a conflict, unusable data."""
 
 

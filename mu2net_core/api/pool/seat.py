@@ -12,11 +12,12 @@ from mu2net_core.api.evolving.event_log import event_of
 from mu2net_core.api.pool.happenings import AgentEnded, AgentFailed, AgentRemark, AgentStarted, PoolEvent
 from mu2net_core.api.pool.process import AgentProcess, Said
 from mu2net_core.api.pool.restarts import Restarts
+from mu2net_core.errors import StorageError
 from mu2net_core.events import GenerationFinished, IterationFinished
 
 __all__ = ["AgentReport", "Seat"]
 
-_INTERRUPTED = 130
+_INTERRUPTED, _NOT_STARTED = 130, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,12 @@ class Seat:
             self._conclude("done")
             return
         self._is_through, self._last_error = False, ""
-        self.process = self.start()
+        try:
+            self.process = self.start()
+        except (OSError, StorageError) as exc:  # no memory for one more, a full disk: the others go on
+            self._last_error = f"it cannot be started: {exc}"
+            self._fail(_NOT_STARTED)
+            return
         self.on_event(AgentStarted(agent=self.name, process=self.process.number, cores=self.cores))
 
     def stop(self) -> None:

@@ -19,6 +19,7 @@ from mu2net_core.data import (
     default_name,
     describe_task,
     is_catalogue,
+    is_of_rows,
     mistyped,
     shared_uri,
     split_uri,
@@ -228,8 +229,7 @@ def _options(
         "skip_stray": skip_stray or None,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    of_rows = uri.startswith(("csv:", "jsonl:", "parquet:"))
-    if options and not uri.startswith("folder:") and not (of_rows and options.keys() == {"skip_bad"}):
+    if options and not uri.startswith("folder:") and not (is_of_rows(uri) and options.keys() == {"skip_bad"}):
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InvalidInputError(f"{names} are for folders of images (folder:PATH), not for {uri}.")
     return options if value_range is None else {**options, RANGE: value_range}

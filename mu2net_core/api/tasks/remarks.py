@@ -71,10 +71,9 @@ def _cut_off(repo: Repository, context: Context, described: Described) -> Iterat
         taken = family_named(preset.architecture.name).input(preset.architecture.config, preset.space.defaults)
     except Mu2netError:
         return  # `evolve` says what is wrong with the settings
-    is_known = (
-        taken.kind == described.task.input.kind and preset.architecture.name != "bert"
-    )  # whose tokens nobody counted
-    told = described.cut_off(taken.shape) if is_known else None
+    if taken.kind != described.task.input.kind or preset.architecture.name == "bert":
+        return  # nobody counted the tokens of the latter
+    told = described.cut_off(taken.shape)
     if told is not None:
         yield told
 

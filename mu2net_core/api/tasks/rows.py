@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from mu2net_core.data import is_of_rows
 from mu2net_core.errors import InvalidInputError
 
 __all__ = ["RowOptions"]
-
-_SCHEMES = ("csv:", "jsonl:", "parquet:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +53,7 @@ class RowOptions:
         said = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) not in (None, (), [], {})}
         if self.quotes:
             del said["quotes"]
-        if said and not uri.startswith(_SCHEMES):
+        if said and not is_of_rows(uri):
             names = " and ".join(f"--{_option(name)}" for name in said)
             raise InvalidInputError(f"{names}: for rows (csv:, jsonl:, parquet:), not for {uri}.")
         if self.output not in {None, "classes", "number"}:

@@ -14,7 +14,7 @@ from mu2net_core.data.rows.content import Content
 from mu2net_core.data.rows.row import Cell, Row
 from mu2net_core.errors import DataError
 
-__all__ = ["JsonLinesFile", "find_columns"]
+__all__ = ["JsonLinesFile", "cell_of", "find_columns", "object_in"]
 
 _LOOKED_AT = 1_000
 _MOST_COLUMNS = 10_000
@@ -41,10 +41,10 @@ class JsonLinesFile:
         return (self._row(line, "a line") for line in data.split(b"\n") if line.strip())
 
     def _row(self, line: bytes, name: str) -> Row | DataError:
-        found = _object(line, self.content.encoding)
+        found = object_in(line, self.content.encoding)
         if isinstance(found, str):
             return DataError(f"{name} {found}")
-        return [_cell(found.get(column)) for column in self.columns]
+        return [cell_of(found.get(column)) for column in self.columns]
 
 
 def find_columns(content: Content) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def find_columns(content: Content) -> tuple[str, ...]:
     keys: dict[str, None] = {}
     found: dict[str, Any] | str = "is missing: the file is empty"
     for line in islice((line for line in content.lines() if line.strip()), _LOOKED_AT):
-        found = _object(line, content.encoding)
+        found = object_in(line, content.encoding)
         if not isinstance(found, str):
             keys.update(dict.fromkeys(found))
     if not keys:
@@ -69,7 +69,7 @@ def find_columns(content: Content) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _object(line: bytes, encoding: str) -> dict[str, Any] | str:
+def object_in(line: bytes, encoding: str) -> dict[str, Any] | str:
     """Returns the object that a line is, or what it is instead."""
     try:
         text = line if encoding == "utf-8" else line.decode(encoding).encode()
@@ -87,7 +87,7 @@ def _object(line: bytes, encoding: str) -> dict[str, Any] | str:
 _TYPES = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 
 
-def _cell(value: Any) -> Cell:
+def cell_of(value: Any) -> Cell:
     """Returns a value as a cell: what is nested as its JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"

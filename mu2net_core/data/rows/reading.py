@@ -7,10 +7,12 @@ from pathlib import Path
 
 from mu2net_core.data.places import check_place
 from mu2net_core.data.rows.files import open_file
+from mu2net_core.data.rows.json_lines import cell_of, object_in
 from mu2net_core.data.rows.row import encoded
 from mu2net_core.data.source import Options
+from mu2net_core.errors import DataError
 
-__all__ = ["read_rows"]
+__all__ = ["read_object", "read_rows"]
 
 
 def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, Sequence[str], bytes]]:
@@ -29,3 +31,15 @@ def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, 
     file, _, _ = open_file(scheme, path, options)
     for number, row in enumerate(file.scan(), 1):
         yield f"{path.name} row {number}", file.columns, encoded(file.columns, row)
+
+
+def read_object(text: str) -> tuple[Sequence[str], bytes]:
+    """Returns the names of a row's columns, and its cells by these as a JSON object, as a line of a file is read.
+
+    Raises:
+        DataError: the text is no JSON object.
+    """
+    found = object_in(text.encode("utf-8", "surrogatepass"), "utf-8")
+    if isinstance(found, str):
+        raise DataError(f"Not a JSON object: {text[:80]!r} {found}.", hint='Example: {"age": 31, "colour": "red"}')
+    return tuple(found), encoded(tuple(found), [cell_of(value) for value in found.values()])

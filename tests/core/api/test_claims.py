@@ -143,6 +143,36 @@ def test_a_remote_is_looked_at_now_and_then_only(ann, bob, claims) -> None:
         assert looking._seen_busy() == {"a"}
 
 
+def test_a_task_that_was_found_taken_at_the_remote_is_not_tried_again_before_the_next_look(ann, bob, claims) -> None:
+    now = [0.0]
+    looking = claims(bob, remote="origin", clock=lambda: now[0])
+    looking.free("b").__exit__(None, None, None)
+    with claims(ann, remote="origin").take("a"):
+        assert looking.free("a") is None
+        before = leases(bob)
+        assert looking.free("a") is None
+        assert leases(bob) == before, "none was taken here and given back"
+    now[0] = 60.0
+    looking.free("a").__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("where", [None, "origin"])
+def test_a_task_whose_head_moves_while_its_holder_is_looked_up_is_taken(
+    ann, bob, claims, context: Context, monkeypatch: pytest.MonkeyPatch, where: str | None
+) -> None:
+    with claims(ann, 1, remote=where).take("a"):
+
+        def over(*_: object) -> None:
+            evolve_sample(ann, "a", score=0.9)
+            push(ann, context)
+
+        monkeypatch.setattr("mu2net_core.api.evolving.claims.told", over)
+        copy, places = (ann, 1) if where is None else (bob, 2)
+        with claims(copy, remote=where).take("a") as claim:
+            assert len(claim._keeper.leases) == places
+            assert copy.refs.head("a").commit == ann.refs.head("a").commit
+
+
 def test_a_remote_never_learns_of_a_task_that_its_readers_may_not_see(ann, claims, tmp_path: Path) -> None:
     """Not even where its name is known there, from when more people might see it."""
     head = ann.refs.head("a")

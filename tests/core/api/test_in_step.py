@@ -13,7 +13,7 @@ from mu2net_core.api.evolving.turns import Turn
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.push import push
-from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.events import AgentWaiting, Event
 from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository
@@ -142,8 +142,10 @@ def test_what_has_no_end_does_not_go_in_step(with_it: dict[str, Any]) -> None:
 
 
 def test_a_task_that_is_gone_keeps_nobody_waiting(tasks: Repository, context) -> None:
-    own = in_step(tasks, context)
-    own.tasks = ("a", "gone")
-    assert own.next() is None
-    with pytest.raises(NotFoundError):
-        tasks.refs.entry("gone", 1)
+    own = in_step(tasks, context, last=1)
+    own.tasks = ("gone", "a")
+    turn = own.next()
+    assert turn is not None
+    assert turn.begins == {"a": tasks.refs.heads()["a"].commit}
+    assert done(tasks, turn) == "a"
+    assert (own.next(), own.is_over()) == (None, True)

@@ -187,6 +187,17 @@ def test_an_agent_that_only_fails_is_given_up_with_the_last_error_it_told() -> N
     assert AgentRemark(agent="agent-3", text="hint: Make room.") in chair.events
 
 
+def test_an_agent_that_cannot_be_started_now_is_started_later_and_ends_no_other() -> None:
+    chair = Chair()
+    start, chair.seat.start = chair.seat.start, lambda: Path("/no/such/program").stat()  # type: ignore[assignment]
+    chair.seat.go()
+    assert isinstance(chair.events[-1], AgentFailed)
+    assert chair.events[-1].reason.startswith("it cannot be started: [Errno 2] No such file or directory")
+    chair.seat.start, chair.now = start, 1.0
+    chair.seat.go()
+    assert (len(chair.processes), chair.seat.report) == (1, None)
+
+
 def test_a_stop_is_passed_on_once_and_how_the_agent_ends_then_is_no_failure() -> None:
     chair = Chair()
     chair.seat.go()

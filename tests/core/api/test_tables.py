@@ -61,6 +61,15 @@ def test_tables_are_learned_measured_and_asked_and_a_clone_says_the_same_to_the_
         said = [Predictor(one, here.context, task).probabilities(asked) for one in (repo, other)]
         np.testing.assert_array_equal(*said)
 
+    numbers = Predictor(other, here.context, "years")
+    np.testing.assert_array_equal(numbers.predict(asked), numbers.probabilities(asked))
+
+    plain, given = {"age": 3, "colour": '["red"]'}, {"age": np.int64(3), "colour": ["red"]}
+    said = Predictor(other, here.context, "groups").probabilities(
+        [plain, given, {"age": None, "colour": "red"}, {"age": float("nan"), "colour": " red "}]
+    )
+    np.testing.assert_array_equal(said[::2], said[1::2], "as the lines of a file are read")
+
     (here.folder / "new.csv").write_text("colour,age\nred,3\nblue,\n")
     found = list(
         predict(other, here.context, "groups", ["new.csv", '{"age": 3, "colour": "red"}', b'{"age": 1}\n{"age": 2}'])
