@@ -42,14 +42,16 @@ class InStep:
     def next(self) -> Turn | None:
         """Returns the next iteration; None if there is none now."""
         step = self._step()
-        for name in self._undone(step) if step <= self.last else ():
+        begins = self._heads(step - 1) if step <= self.last else None
+        if begins is None:  # all is done, or what the iteration begins from is not here yet
+            return None
+        for name in self._undone(step):
             claim = None if name in self._dropped else self.claims.free(name)
             if claim is None:
                 continue
-            begins = self._heads(step - 1) if self._iteration(name) < step else None
-            if begins is not None:
+            if self._iteration(name) < step:
                 return Turn(task=name, claim=partial(taken, claim), begins=begins)
-            claim.__exit__(None, None, None)  # somebody finished it meanwhile, or what it begins from is not here yet
+            claim.__exit__(None, None, None)  # somebody finished it meanwhile
         return None
 
     def drop(self, task: str) -> None:
