@@ -2,13 +2,14 @@
 
 A tokenizer is JSON that anybody may have written, in the form of the library ``tokenizers`` (extra ``text``), which
 reads it. So it is taken apart first: of the kinds of steps it may have, those are let through that do a bounded amount
-of work for each character. There are no patterns among them, and nothing that names a file. What is left is written
-anew, the same for the same content: that is what a model keeps, and what its hash is of.
+of work for each character, each kind once. There are no patterns among them, and nothing that names a file. What is
+left is written anew, the same for the same content: that is what a model keeps, and what its hash is of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -25,17 +26,29 @@ TOKENIZER = "tokenizer"
 MOST_CHARACTERS = 2**16
 """Of a text, what comes later is not looked at."""
 
-_MOST_STEPS, _MOST_ADDED, _LONGEST = 16, 10_000, 1_000
+_MOST_BYTES = 2**24
+"""Of the JSON: an embedding has room for no more."""
+
+_MOST_ADDED, _LONGEST = 10_000, 1_000
+_LONGEST_WORD = 200
+"""Characters of a word that pieces are looked for in: that takes the square of them."""
+
+_SHORT = 32
+"""Characters of what stands before or after pieces: every one that is looked for has it."""
+
+_MOST_PARTS, _DEEPEST = 32, 6
+"""Values in a list or object within a step, and how many are inside one another: a template repeats what it holds."""
+
 _STEPS: Mapping[str, frozenset[str]] = {
-    "normalizer": frozenset(
-        {"BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "StripAccents", "Strip", "Sequence"}
-    ),
+    "normalizer": frozenset({"BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "StripAccents", "Strip"}),
     "pre_tokenizer": frozenset(
-        {"BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Punctuation", "Digits", "ByteLevel", "Sequence"}
+        {"BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Punctuation", "Digits", "ByteLevel"}
     ),
-    "post_processor": frozenset({"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel", "Sequence"}),
+    "post_processor": frozenset({"TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel"}),
 }
-_INSIDE = ("normalizers", "pretokenizers", "processors")
+_INSIDE = {"normalizer": "normalizers", "pre_tokenizer": "pretokenizers", "post_processor": "processors"}
+"""What the steps of a sequence are called."""
+
 _MODELS: Mapping[str, frozenset[str]] = {
     "WordPiece": frozenset({"unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"}),
     "BPE": frozenset(
@@ -59,6 +72,8 @@ def checked_tokenizer(data: bytes, num_words: int, where: str) -> bytes:
         CorruptObjectError: it is no JSON of a tokenizer.
         InvalidInputError: it is one that is not read; the reason is told.
     """
+    if len(data) > _MOST_BYTES:
+        raise _unfit(where, f"it has {len(data)} bytes, of at most {_MOST_BYTES}")
     try:
         given = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
@@ -69,7 +84,7 @@ def checked_tokenizer(data: bytes, num_words: int, where: str) -> bytes:
     kept: dict[str, Any] = {"version": "1.0", "truncation": None, "padding": None}
     kept["added_tokens"] = _added(given.get("added_tokens"), num_words, where)
     for part in _STEPS:
-        kept[part] = _step(part, given.get(part), num_words, where, _MOST_STEPS)
+        kept[part] = _steps(part, given.get(part), num_words, where)
     return msgspec.json.encode({**kept, "decoder": None, "model": model}, order="sorted")
 
 
@@ -98,22 +113,36 @@ def tokenizer_of(data: bytes, length: int) -> Tokenize:
             hint="Install it: pip install 'mu2net[text]'",
         ) from exc
     checked = checked_tokenizer(data, np.iinfo(np.int32).max, "the model")
-    try:
+    with _translated():
         tokenizer = Tokenizer.from_str(checked.decode())
         tokenizer.enable_truncation(length)
-    except Exception as exc:
+
+    def tokenize(text: str) -> list[int]:
+        with _translated():
+            return list(tokenizer.encode(text).ids)
+
+    return tokenize
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Makes our error of those of the library, whose panics are no exceptions of the usual kind."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as exc:
         raise CorruptObjectError(f"The tokenizer of the model cannot be used: {str(exc)[:200]}.") from exc
-    return lambda text: list(tokenizer.encode(text).ids)
 
 
 def _model(given: Any, num_words: int, where: str) -> dict[str, Any]:
     """Returns words and how they are put together."""
     kind = given.get("type", "WordPiece") if isinstance(given, dict) else None
-    if not isinstance(given, dict) or kind not in _MODELS:
+    if not isinstance(given, dict) or not isinstance(kind, str) or kind not in _MODELS:
         raise _unfit(where, f"its model is {str(kind)[:80]!r}, expected one of {', '.join(_MODELS)}")
     if given.get("dropout"):
         raise _unfit(where, "it leaves pieces out at random (dropout)")
-    kept = {name: value for name, value in given.items() if name in _MODELS[str(kind)] and value is not None}
+    kept = {name: value for name, value in given.items() if name in _MODELS[kind] and value is not None}
     words, merges = kept.get("vocab"), kept.get("merges", [])
     if not isinstance(words, dict) or not 0 < len(words) <= num_words:
         found = len(words) if isinstance(words, dict) else "none"
@@ -124,7 +153,10 @@ def _model(given: Any, num_words: int, where: str) -> dict[str, Any]:
         raise _unfit(where, "expected merges of two pieces each, and not more than twice as many as words")
     for name, value in kept.items():
         if name not in {"vocab", "merges"}:
-            _check_plain(value, where)
+            _check_plain(value, where, longest=_SHORT)
+    most = kept.get("max_input_chars_per_word", 1)
+    if not isinstance(most, int) or not 0 < most <= _LONGEST_WORD:
+        raise _unfit(where, f"it takes words of more than {_LONGEST_WORD} characters apart, or of none")
     _check_lengths(words, where)
     return {"type": kind, **kept}
 
@@ -141,35 +173,44 @@ def _added(given: Any, num_words: int, where: str) -> list[dict[str, Any]]:
     return tokens
 
 
-def _step(part: str, given: Any, num_words: int, where: str, room: int) -> dict[str, Any] | None:
-    """Returns a step of a kind that is known, with those inside it."""
+def _steps(part: str, given: Any, num_words: int, where: str) -> Any:
+    """Returns a step of a kind that is known, or a sequence of several, in which each kind is once.
+
+    What some kinds make is longer than what they get, so that a row of them could make much of little.
+    """
     if given is None:
         return None
-    kind = given.get("type") if isinstance(given, dict) else None
-    if not isinstance(given, dict) or kind not in _STEPS[part]:
+    is_sequence = isinstance(given, dict) and given.get("type") == "Sequence"
+    steps = given.get(_INSIDE[part]) if is_sequence else [given]
+    if not isinstance(steps, list):
+        raise _unfit(where, f"its {part} is no sequence of steps")
+    kinds = [_kind_of(part, step, where) for step in steps]
+    if len(set(kinds)) < len(kinds):
+        raise _unfit(where, f"its {part} has too many steps of one kind")
+    for step in steps:
+        for value in _values_in(step, where, _DEEPEST):
+            _check_plain(value, where)
+            if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value < num_words:
+                raise _unfit(where, f"its {part} names the token {value}, of {num_words}")
+    return {"type": "Sequence", _INSIDE[part]: steps} if is_sequence else given
+
+
+def _kind_of(part: str, step: Any, where: str) -> str:
+    kind = step.get("type") if isinstance(step, dict) else None
+    if kind == "Sequence":
+        raise _unfit(where, f"its {part} has too many steps inside one another")
+    if not isinstance(kind, str) or kind not in _STEPS[part]:
         known = ", ".join(sorted(_STEPS[part]))
         raise _unfit(where, f"its {part} is {str(kind)[:80]!r}, expected one of {known}")
-    kept = dict(given)
-    for name in _INSIDE:
-        if name in given:
-            inside = given[name]
-            if not isinstance(inside, list) or len(inside) > room or room < 2:
-                raise _unfit(where, f"its {part} has too many steps")
-            kept[name] = [_step(part, one, num_words, where, room // 2) for one in inside]
-    rest = {name: value for name, value in kept.items() if name not in _INSIDE}
-    for value in _values_in(rest, where, _MOST_STEPS):
-        _check_plain(value, where)
-        if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value < num_words:
-            raise _unfit(where, f"its {part} names the token {value}, of {num_words}")
-    return kept
+    return kind
 
 
-def _values_in(value: Any, where: str, depth: int) -> Any:
+def _values_in(value: Any, where: str, depth: int) -> Iterator[Any]:
     """Yields the plain values in lists and objects inside one another."""
     if not isinstance(value, dict | list):
         yield value
         return
-    if depth < 1 or len(value) > _MOST_ADDED:
+    if depth < 1 or len(value) > _MOST_PARTS:
         raise _unfit(where, "it holds too much inside a step")
     for one in value.values() if isinstance(value, dict) else value:
         yield from _values_in(one, where, depth - 1)
@@ -186,8 +227,8 @@ def _check_lengths(words: Any, where: str) -> None:
         raise _unfit(where, f"it has a word of more than {_LONGEST} characters")
 
 
-def _check_plain(value: Any, where: str) -> None:
-    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > _LONGEST):
+def _check_plain(value: Any, where: str, *, longest: int = _LONGEST) -> None:
+    if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > longest):
         raise _unfit(where, f"expected plain values, found {str(value)[:80]!r}")
 
 

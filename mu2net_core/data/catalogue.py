@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, place_of
-from mu2net_core.data.rows.endings import ENDINGS, scheme_of
+from mu2net_core.data.rows.endings import ENDINGS, scheme_of, without_ending
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.plugins import Registry
@@ -156,17 +156,13 @@ def is_catalogue(uri: str) -> bool:
     return uri.partition(":")[0] in _CATALOGUES
 
 
-def _without_ending(name: str, scheme: str) -> str:
-    endings = sorted(ENDINGS.get(scheme, ()), key=len, reverse=True)
-    return next((name[: -len(ending)] for ending in endings if name.lower().endswith(ending)), name)
-
-
 def default_name(uri: str) -> str:
     """Returns the task name a URI suggests: a catalogue name without version, the last part of a path."""
     scheme, rest = split_uri(uri)
     if scheme in _FILE_SCHEMES:
         path = Path(rest)
-        rest = (path.stem if scheme == "npz" else _without_ending(path.name, scheme)) or path.anchor
+        stem = without_ending(path.name) if scheme in ENDINGS else path.stem if scheme == "npz" else path.name
+        rest = stem or path.anchor
     elif scheme == "tfds":
         rest = rest.partition(":")[0]
     segments = (_NOT_IN_NAMES.sub("-", segment.lower()).strip("-._+") for segment in rest.split("/"))

@@ -238,7 +238,7 @@ def elsewhere(given: str, where: str = "a URL") -> InvalidInputError:
 
 
 def _drive_hint(given: str, letter: str) -> str:
-    kind = "npz" if given.lower().endswith(".npz") else "folder"
+    kind = "npz" if given.lower().endswith(".npz") else scheme_of(given) or "folder"
     mounted = f"/mnt/{letter}{given[2:]}".replace("\\", "/")
     if isinstance(Path(), PosixPath):
         return f"Only Windows has drives. Name the path as it is on this machine; under WSL: {_uri(kind, mounted)}"

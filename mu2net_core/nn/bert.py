@@ -12,20 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn.architecture import Vocabulary
 from mu2net_core.nn.inputs import InputSpec
 from mu2net_core.nn.kind import by_name
-from mu2net_core.nn.kinds import Adapter, EncoderNorm, Head, PostNormBlock, TextPooling, TokenEmbedding
-from mu2net_core.nn.kinds.padding import PADDED
+from mu2net_core.nn.kinds import Adapter, EncoderNorm, Head, PostNormBlock, TokenEmbedding, TokenPooling
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
-from mu2net_core.nn.transformer import TransformerFamily, grown_block
+from mu2net_core.nn.transformer import TokenFamily
 from mu2net_core.objects import Hyperparameter
 
 __all__ = ["Bert"]
 
 
-class Bert(TransformerFamily):
+class Bert(TokenFamily):
     """The family ``bert``. Config: ``vocabulary``, ``positions``, ``width``, ``heads``, ``mlp``.
 
     ``tokenizer`` is the hash of the tokenizer and ``tokenizer_bytes`` its length, ``gelu``, ``epsilon`` and ``pooling``
@@ -34,13 +32,10 @@ class Bert(TransformerFamily):
 
     name = "bert"
     title = "BERT"
-    kinds = by_name(TokenEmbedding(), Adapter(), PostNormBlock(), TextPooling(), EncoderNorm(), Head())
-    always_trainable = frozenset({"text_pooling", "head"})
-    vocabulary = Vocabulary(
-        depth="num_layers",
-        input="text_length",
-        added=frozenset({"adapter_dim"}),
-        structural=frozenset({"adapter", "heads", "mlp"}),
+    kinds = by_name(TokenEmbedding(), Adapter(), PostNormBlock(), TokenPooling(), EncoderNorm(), Head())
+    block_kind = "post_norm_block"
+    vocabulary = replace(
+        TokenFamily.vocabulary, input="text_length", structural=TokenFamily.vocabulary.structural - {"block"}
     )
 
     def input(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> InputSpec:
@@ -51,41 +46,24 @@ class Bert(TransformerFamily):
         length = _length(self.sizes(config, hyperparameters))
         return InputSpec(kind="text", shape=(length,), dtype="int32", tokenizer=tokenizer)
 
-    def layers(
-        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_outputs: int
-    ) -> tuple[LayerSpec, ...]:
-        """Returns embedding, ``num_layers`` blocks, each after its adapter if it has one, pooling and head.
-
-        Raises:
-            InvalidInputError: a size is missing or absurd, or the width not one of heads.
-        """
-        sizes = self.sizes(config, hyperparameters)
-        width, options, flow = sizes.fixed("width"), sizes.options, {"tokens": _length(sizes), PADDED: 1}
-        if width % sizes.fixed("heads"):
-            raise InvalidInputError(f"BERT: width {width} must be a multiple of heads {sizes.fixed('heads')}.")
-        epsilon = {name: value for name, value in options.items() if name == "epsilon"}
+    def embedding(self, sizes: Sizes) -> LayerSpec:
+        """Returns the embedding of a text's tokens, with the tokenizer that makes them."""
         table = {name: sizes.fixed(name) for name in ("vocabulary", "positions", "width")}
-        table["tokenizer"] = sizes.fixed("tokenizer_bytes") if config.get("tokenizer") else 1
-        blocks = (replace(grown_block(k, flow, sizes), kind="post_norm_block") for k in range(sizes.blocks))
-        return (
-            LayerSpec.of("token_embedding", "token_embedding", flow=flow, **table).computing(epsilon),
-            *self.with_adapters(blocks, sizes),
-            _pooling(options, flow, width),
-            Head.spec(width=width, num_outputs=num_outputs),
-        )
+        table["tokenizer"] = sizes.fixed("tokenizer_bytes") if sizes.config.get("tokenizer") else 1
+        spec = LayerSpec.of("token_embedding", "token_embedding", flow={"tokens": _length(sizes)}, **table)
+        return spec.computing({name: value for name, value in sizes.options.items() if name == "epsilon"})
+
+    def pooling(self, tokens: int, sizes: Sizes) -> LayerSpec:
+        """Returns the normalisation of the mean of all tokens, or of the first one."""
+        if sizes.options.get("pooling") == "mean":
+            return super().pooling(tokens, sizes)
+        return LayerSpec.of("token_pooling", "encoder_norm", width=sizes.fixed("width"))
 
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
     ) -> Mapping[str, Mapping[str, Hyperparameter]]:
         """Returns by name: an adapter before each block without one, and growth of blocks; no block is added."""
         return super().structural(config, hyperparameters, set(kinds) - {"block"})
-
-
-def _pooling(options: Mapping[str, str | float], flow: Mapping[str, int], width: int) -> LayerSpec:
-    """Returns the normalisation of the mean of all tokens, or of the first one."""
-    if options.get("pooling") == "mean":
-        return LayerSpec.of("text_pooling", "text_pooling", flow={"tokens": flow["tokens"]}, width=width)
-    return LayerSpec.of("text_pooling", "encoder_norm", width=width)
 
 
 def _length(sizes: Sizes) -> int:

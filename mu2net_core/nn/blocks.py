@@ -1,4 +1,4 @@
-"""What families of image models share whose rows are blocks with adapters before them: specs, slots, what may grow."""
+"""What families share whose rows are blocks with adapters before them: specs, slots, what may grow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_DIM, _NARROW = 4, 128
 
 
 class BlockFamily(ArchitectureFamily):
-    """A family of square images whose models have ``num_layers`` blocks, each after its adapter if it has one."""
+    """A family whose models have ``num_layers`` blocks, each after its adapter if it has one; as it is, of images."""
 
     title: str
     """What messages call it."""

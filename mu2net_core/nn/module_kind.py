@@ -23,7 +23,7 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.kind import LayerKind
 from mu2net_core.nn.spec import Arrays, LayerSpec, Params, Shapes
 
-__all__ = ["EPSILON", "ZEROS", "ModuleKind", "TokenKind"]
+__all__ = ["EPSILON", "ZEROS", "IndexKind", "ModuleKind", "TokenKind"]
 
 EPSILON = 1e-6
 """Of layer normalisations."""
@@ -101,6 +101,25 @@ class TokenKind(ModuleKind):
     def shapes(self, spec: LayerSpec) -> Shapes:
         """Returns the shapes of the module's parameters, found once for any number of tokens that pass."""
         return super().shapes(replace(spec, flow=tuple((name, 1) for name, _ in spec.flow)))
+
+
+class IndexKind(ModuleKind):
+    """A kind that takes whole numbers, as many as ``tokens`` pass unless it says else, and makes tokens of them."""
+
+    takes_dtype = "int32"
+
+    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Returns [T]."""
+        return (spec.size("tokens"),)
+
+    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
+        """Returns [T, D]."""
+        return (spec.size("tokens"), spec.size("width"))
+
+    def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
+        """Returns whole numbers, whatever ``dtype`` is: they say which rows of a table are meant."""
+        del dtype
+        return x.astype(jnp.int32)
 
 
 def _enlarged(name: str, old: np.ndarray, room: np.ndarray) -> np.ndarray:

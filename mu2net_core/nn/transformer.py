@@ -7,15 +7,20 @@ adapter before block k, ``mlp_<k>`` and ``heads_<k>`` the sizes of a block that 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block
+from mu2net_core.nn.kinds import Head
+from mu2net_core.nn.kinds.padding import PADDED
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["TransformerFamily", "grown_block"]
+__all__ = ["TokenFamily", "TransformerFamily", "grown_block"]
 
 _STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
 
@@ -54,6 +59,45 @@ class TransformerFamily(BlockFamily):
         """Returns what an adapter before a layer is called; None if it is no block."""
         is_block = block.kind in {"encoder_block", "post_norm_block"}
         return f"adapter_{block.name.rpartition('_')[2]}" if is_block else None
+
+
+class TokenFamily(TransformerFamily):
+    """A family whose examples have tokens of different numbers: an embedding, blocks, and the mean of all tokens."""
+
+    always_trainable = frozenset({"token_pooling", "head"})
+    block_kind = "encoder_block"
+    """Of all blocks."""
+
+    @abstractmethod
+    def embedding(self, sizes: Sizes) -> LayerSpec:
+        """Returns the layer that makes tokens of an example, those that are padding as zeros."""
+
+    def pooling(self, tokens: int, sizes: Sizes) -> LayerSpec:
+        """Returns the layer that makes of so many tokens what the head reads: the normalisation of their mean."""
+        return LayerSpec.of("token_pooling", "token_pooling", flow={"tokens": tokens}, width=sizes.fixed("width"))
+
+    def layers(
+        self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], num_outputs: int
+    ) -> tuple[LayerSpec, ...]:
+        """Returns embedding, ``num_layers`` blocks, each after its adapter if it has one, pooling and head.
+
+        Raises:
+            InvalidInputError: a size is missing or absurd, or the width not one of heads.
+        """
+        sizes = self.sizes(config, hyperparameters)
+        width, heads = sizes.fixed("width"), sizes.fixed("heads")
+        if width % heads:
+            raise InvalidInputError(f"{self.title}: width {width} must be a multiple of heads {heads}.")
+        embedding = self.embedding(sizes)
+        tokens, _ = self.kind(embedding).gives(embedding)
+        plain = (grown_block(k, {"tokens": tokens, PADDED: 1}, sizes) for k in range(sizes.blocks))
+        blocks = (replace(block, kind=self.block_kind) for block in plain)
+        return (
+            embedding,
+            *self.with_adapters(blocks, sizes),
+            self.pooling(tokens, sizes),
+            Head.spec(width=width, num_outputs=num_outputs),
+        )
 
 
 def grown_block(k: int, flow: Mapping[str, int], sizes: Sizes) -> LayerSpec:

@@ -40,13 +40,7 @@ class BalancedAccuracy(_ByClass):
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns how many examples of each class are right, and how many there are, [..., K]; and their loss."""
-        own = np.eye(self.num_classes)[labels]
-        right = (self.said(outputs) == labels).astype(np.float64) @ own
-        return {
-            **_loss_of(self, outputs, labels),
-            "right": right,
-            "count": np.broadcast_to(own.sum(axis=0), right.shape),
-        }
+        return _rights_of(self, outputs, labels)
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the mean of the shares."""
@@ -59,11 +53,9 @@ class MacroF1(_ByClass):
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns how often each class is said rightly, is said, and is there, [..., K]; and their loss."""
-        own, said = np.eye(self.num_classes)[labels], self.said(outputs)
-        right = (said == labels).astype(np.float64) @ own
-        spoken = np.stack([(said == label).sum(axis=-1) for label in range(self.num_classes)], axis=-1)
-        there = np.broadcast_to(own.sum(axis=0), right.shape)
-        return {**_loss_of(self, outputs, labels), "right": right, "said": spoken.astype(np.float64), "count": there}
+        said = self.said(outputs)
+        spoken = _counted(said, np.ones(said.shape), self.num_classes)
+        return {**_rights_of(self, outputs, labels), "said": spoken}
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the mean of 2 TP / (2 TP + FP + FN)."""
@@ -82,16 +74,11 @@ class Auroc(_ByClass):
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns for each class and step how many examples of it, and of others, lie there, [..., K * 512]."""
         steps = _steps(np.asarray(outputs, np.float64)[..., : self.num_classes])
-        own = np.eye(self.num_classes)[labels]
-        lead = steps.shape[:-2]
-        flat = steps.reshape(math.prod(lead), *steps.shape[-2:]) + _STEPS * np.arange(self.num_classes)
+        places = (steps + _STEPS * np.arange(self.num_classes)).reshape(*steps.shape[:-2], -1)
+        own = (np.asarray(labels)[:, None] == np.arange(self.num_classes)).ravel()
         size = _STEPS * self.num_classes
-
-        def counted(weights: np.ndarray) -> np.ndarray:
-            found = [np.bincount(one.ravel(), weights.ravel(), size) for one in flat]
-            return np.asarray(found, np.float64).reshape(*lead, size)
-
-        return {**_loss_of(self, outputs, labels), "own": counted(own), "other": counted(1 - own)}
+        found = {"own": _counted(places, own, size), "other": _counted(places, ~own, size)}
+        return {**_loss_of(self, outputs, labels), **found}
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the mean area of the classes of which there are examples, and of others; 1/2 if there is none."""
@@ -104,16 +91,29 @@ class Auroc(_ByClass):
 
 def _steps(outputs: np.ndarray) -> np.ndarray:
     """Returns int64 [..., N, K]: the step of each class's logit against all others; the middle of what is no number."""
-    logits = np.empty_like(outputs)
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        for label in range(outputs.shape[-1]):
-            others = np.delete(outputs, label, axis=-1)
-            most = others.max(axis=-1, initial=-np.inf)
-            rest = most + np.log(np.exp(others - most[..., None]).sum(axis=-1))
-            logits[..., label] = outputs[..., label] - rest
+    with np.errstate(invalid="ignore", divide="ignore"):
+        chances = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+        logits = np.log(chances) - np.log(np.maximum(chances.sum(axis=-1, keepdims=True) - chances, 0))
     bounded = np.clip(np.nan_to_num(logits, nan=0.0), -_MOST_LOGIT, _MOST_LOGIT)
     places = np.minimum((bounded + _MOST_LOGIT) * (_STEPS / (2 * _MOST_LOGIT)), _STEPS - 1)
     return np.asarray(places, np.int64)
+
+
+def _counted(places: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
+    """Returns float64 [..., ``size``]: for each place the sum of the weights that have it, both [..., N]."""
+    places, weights = np.broadcast_arrays(places, weights)
+    *lead, many = places.shape
+    flat = math.prod(lead), many
+    rows = zip(places.reshape(flat), weights.reshape(flat), strict=True)
+    found = [np.bincount(place, weight, size)[:size] for place, weight in rows]
+    return np.asarray(found, np.float64).reshape(*lead, size)
+
+
+def _rights_of(objective: _ByClass, outputs: np.ndarray, labels: np.ndarray) -> Sums:
+    """Returns how many examples of each class are right, and how many there are, [..., K]; and their loss."""
+    said, truth, size = objective.said(outputs), np.asarray(labels), objective.num_classes
+    right, there = _counted(truth, said == truth, size), _counted(truth, np.ones(said.shape), size)
+    return {**_loss_of(objective, outputs, labels), "right": right, "count": there}
 
 
 def _loss_of(objective: Classify, outputs: np.ndarray, labels: np.ndarray) -> Sums:

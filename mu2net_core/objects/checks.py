@@ -22,7 +22,8 @@ __all__ = ["LARGEST_COUNT", "check_values"]
 _OID = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_MOST, _MOST_KNOTS = 2**53, 256
+_MOST_KNOTS, _LONGEST_DATE = 256, 64
+_MOST = 2**53
 """The largest count: beyond it, floats and other readers' numbers are no longer exact."""
 LARGEST_COUNT = 2**40
 """The largest count that honest work comes to. What counts further stays at it, far below what can be read."""
@@ -78,6 +79,8 @@ def _check_input(given: Input) -> None:
                 _check_labels(f"the column {column.name[:80]!r}", "value", column.values)
             if len(column.knots) > _MOST_KNOTS or not all(map(isfinite, column.knots)):
                 raise ValueError(f"the column {column.name[:80]!r}: expected at most {_MOST_KNOTS} knots, all finite")
+            if column.date is not None and len(column.date) > _LONGEST_DATE:
+                raise ValueError(f"the column {column.name[:80]!r}: expected dates in up to {_LONGEST_DATE} letters")
             if list(column.knots) != sorted(column.knots):
                 raise ValueError(f"the column {column.name[:80]!r}: expected ascending knots")
 

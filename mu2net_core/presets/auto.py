@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Image, Input, Table, Text
-from mu2net_core.presets.tables import VALUES_A_COLUMN
+from mu2net_core.presets.tables import TABLE_PRESETS, VALUES_A_COLUMN
 
 __all__ = ["AUTO", "AUTO_PRESETS", "Choice", "choose"]
 
@@ -34,10 +34,7 @@ _GREY, _GREY_SIDE = "convnet-32", 128
 _BY_LENGTH: Mapping[str, int | None] = {"text-128": 128, "text-256": None}
 """By preset the bytes that nine of ten of the texts that it is for do not exceed; the last is for all longer ones."""
 
-_BY_COLUMNS: Mapping[str, int] = {f"table-{columns}": columns for columns in (8, 16, 32, 64, 128, 256)}
-"""By preset how many columns it has room for."""
-
-AUTO_PRESETS = (*_BY_SIDE, *_BY_LENGTH, *_BY_COLUMNS)
+AUTO_PRESETS = (*_BY_SIDE, *_BY_LENGTH, *TABLE_PRESETS.values())
 """The presets that ``auto`` may choose."""
 
 
@@ -82,7 +79,7 @@ def _for_images(given: Image, height: int, width: int) -> Choice:
 
 def _for_table(given: Table) -> Choice:
     columns, values = len(given.columns), given.num_values
-    for name, most in _BY_COLUMNS.items():
+    for most, name in TABLE_PRESETS.items():
         if columns <= most and values <= VALUES_A_COLUMN * most:
             return Choice(preset=name, why=f"{columns} columns go in, with {values} values to be told apart")
     raise InvalidInputError(

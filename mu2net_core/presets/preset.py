@@ -8,7 +8,7 @@ from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Architecture, Scorer
 from mu2net_core.search import DEFAULT_METHOD, SearchSpace
 
-__all__ = ["Preset", "TrainingConfig"]
+__all__ = ["Preset", "TrainingConfig", "short_cycles"]
 
 _LARGEST = 2**31
 _CAN_BE_ZERO = frozenset({"probes"})
@@ -56,6 +56,24 @@ class TrainingConfig:
                 least = "0 or a positive number" if field.name in _CAN_BE_ZERO else "a positive number"
                 expected = f"at most {_LARGEST}" if value > _LARGEST else least
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
+
+
+def short_cycles(steps: int, *, batch_size: int, longest: int = 1) -> TrainingConfig:
+    """Returns how small models are trained that begin with random numbers: few children, and probes for the first.
+
+    Args:
+        steps: of a training cycle, at least; where an epoch has more, that many, up to ``longest`` times as many.
+        batch_size: examples per step.
+        longest: how many times as long a cycle may be.
+    """
+    return TrainingConfig(
+        generations=3,
+        children=2,
+        batch_size=batch_size,
+        samples_cap=longest * steps * batch_size,
+        min_steps=steps,
+        probes=8,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

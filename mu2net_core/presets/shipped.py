@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.plugins import Registry
-from mu2net_core.presets.preset import Preset, TrainingConfig
+from mu2net_core.presets.preset import Preset, TrainingConfig, short_cycles
 from mu2net_core.presets.tables import table_presets
 from mu2net_core.search import SearchSpace
 
@@ -103,8 +103,8 @@ _TUNED_DEFAULTS: Mapping[str, Hyperparameter] = {
     "weight_decay": 0.01,
     "label_smoothing": 0.0,
     "warmup_ratio": 0.1,
-    "copy_all": 1.0,
 }
+"""Of presets for published encoders, whose layers know something already: smaller steps than from random numbers."""
 
 _BATCH = 32
 _LONGEST = 8
@@ -169,14 +169,7 @@ def _convnet(
             },
             structural=_STRUCTURE,
         ),
-        training=TrainingConfig(
-            generations=3,
-            children=2,
-            batch_size=_BATCH,
-            samples_cap=_LONGEST * steps * _BATCH,
-            min_steps=steps,
-            probes=8,
-        ),
+        training=short_cycles(steps, batch_size=_BATCH, longest=_LONGEST),
     )
 
 
@@ -205,14 +198,7 @@ def _bytes(name: str, summary: str, *, length: int, steps: int) -> Preset:
             },
             structural=("adapter",),
         ),
-        training=TrainingConfig(
-            generations=3,
-            children=2,
-            batch_size=_BATCH,
-            samples_cap=steps * _BATCH,
-            min_steps=steps,
-            probes=8,
-        ),
+        training=short_cycles(steps, batch_size=_BATCH),
     )
 
 
@@ -228,7 +214,6 @@ def _bert(name: str, summary: str, *, blocks: int, width: int, heads: int) -> Pr
                 **_VALUES,
                 **_ADAMW_VALUES,
                 "learning_rate": (2e-5, 5e-5, 1e-4, 2e-4),
-                "copy_all": (0.0, 0.5, 1.0),
                 "adapter_dim": _WHOLE_VALUES["adapter_dim"],
                 "num_layers": (blocks,),
                 "text_length": (48,),

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mu2net_core.objects import Architecture, Hyperparameter
-from mu2net_core.presets.preset import Preset, TrainingConfig
+from mu2net_core.presets.preset import Preset, short_cycles
 from mu2net_core.search import SearchSpace
 
-__all__ = ["VALUES_A_COLUMN", "table_presets"]
+__all__ = ["TABLE_PRESETS", "VALUES_A_COLUMN", "table_presets"]
 
 VALUES_A_COLUMN = 16
 """That are told apart, on average, there is room for."""
 
 _STEPS = {8: 150, 16: 150, 32: 100, 64: 60, 128: 40, 256: 30}
 """By the columns that a preset has room for: the steps of a training cycle."""
+
+TABLE_PRESETS: Mapping[int, str] = {columns: f"table-{columns}" for columns in _STEPS}
+"""What each is called, by the columns that it has room for, ascending."""
 
 _BATCH = 64
 _VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
@@ -45,18 +48,11 @@ def table_presets(
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
         yield Preset(
-            name=f"table-{columns}",
+            name=TABLE_PRESETS[columns],
             summary=f"A transformer of tables of up to {columns} columns.",
             architecture=Architecture(name="table", config=sizes),
             space=SearchSpace(
                 values={**values, **_VALUES}, defaults={**defaults, **_DEFAULTS}, structural=("adapter", "block")
             ),
-            training=TrainingConfig(
-                generations=3,
-                children=2,
-                batch_size=_BATCH,
-                samples_cap=steps * _BATCH,
-                min_steps=steps,
-                probes=8,
-            ),
+            training=short_cycles(steps, batch_size=_BATCH),
         )

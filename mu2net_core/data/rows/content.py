@@ -136,8 +136,8 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
 
 def _check_known(encoding: str | None) -> None:
     try:
-        b"".decode(encoding or "utf-8")
-    except LookupError as exc:
+        bytes(4).decode(encoding or "utf-8")  # of no bytes at all Python would not look at the name
+    except (LookupError, ValueError) as exc:
         raise InvalidInputError(
             f"Unknown encoding {encoding!r}.", hint="Examples: utf-8, cp1252, latin-1, utf-16, gb18030, shift_jis."
         ) from exc

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mu2net_core.data.rows.content import Content, open_content
 from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
@@ -19,10 +19,10 @@ from mu2net_core.data.source import Options
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
 
-__all__ = ["LAYOUT_OPTIONS", "Files", "IndexedFile", "open_file"]
+__all__ = ["Files", "IndexedFile", "open_file"]
 
-LAYOUT_OPTIONS = ("separator", "quotes", "header", "decimal")
-"""Those of CSV alone, as a task's options call them."""
+_LAYOUT_OPTIONS: Mapping[str, type] = {"separator": str, "quotes": bool, "header": bool, "decimal": str}
+"""Those of CSV alone, as a task's options call them, and of what kind each is."""
 
 _MOST_PLACES = 2**20
 """Places in a file that are kept, of 8 bytes each: of every row, or of every second, fourth, ..."""
@@ -119,16 +119,15 @@ class Files:
     def scan(self) -> Iterator[tuple[str, Row]]:
         """Yields all rows in order, each with the split of its file."""
         for split, file in self.by_split.items():
-            order = [file.columns.index(name) for name in self.columns]
-            plain = order == list(range(len(order)))
+            order = _order(file, self.columns)
             for row in file.scan():
-                yield split, row if plain else [row[place] for place in order]
+                yield split, row if order is None else [row[place] for place in order]
 
     def rows(self, numbers: Sequence[int]) -> Iterator[tuple[str, Row]]:
         """Yields the rows of some numbers, counted from 0 over all files, each with what it is called."""
         files = list(self.by_split.values())
         starts = [0, *accumulate(file.count for file in files)]
-        orders = [[file.columns.index(name) for name in self.columns] for file in files]
+        orders = [_order(file, self.columns) for file in files]
         held: tuple[int, range, list[Row]] = (-1, range(0), [])
         for number in numbers:
             which = bisect_right(starts, number) - 1
@@ -136,8 +135,16 @@ class Files:
             if which != held[0] or inside not in held[1]:
                 block = file.block(inside)
                 held = which, block, file.read(block)
-            row = held[2][inside - held[1].start]
-            yield f"{file.path.name} row {inside + 1}", [row[place] for place in orders[which]]
+            row, order = held[2][inside - held[1].start], orders[which]
+            yield f"{file.path.name} row {inside + 1}", row if order is None else [row[place] for place in order]
+
+
+def _order(file: IndexedFile, columns: Sequence[str]) -> list[int] | None:
+    """Returns where a file has the columns; None if it has them in just that order."""
+    if file.columns == columns:
+        return None
+    places = {name: place for place, name in enumerate(file.columns)}
+    return [places[name] for name in columns]
 
 
 def open_file(scheme: str, path: Path, options: Options) -> tuple[IndexedFile, tuple[str, ...], Options]:
@@ -155,8 +162,8 @@ def open_file(scheme: str, path: Path, options: Options) -> tuple[IndexedFile, t
     if scheme == "jsonl":
         file: _File = JsonLinesFile(content=content, columns=find_columns(content))
         return IndexedFile(path, file, skip_bad=skip_bad), content.notes, {}
-    known = {name: options[name] for name in LAYOUT_OPTIONS if name in options}
-    layout, columns, notes = find_layout(content, **known)  # type: ignore[arg-type]
-    found: Options = {name: getattr(layout, name) for name in LAYOUT_OPTIONS}
+    known: dict[str, Any] = {name: kind(options[name]) for name, kind in _LAYOUT_OPTIONS.items() if name in options}
+    layout, columns, notes = find_layout(content, **known)
+    found: Options = {name: getattr(layout, name) for name in _LAYOUT_OPTIONS}
     file = SeparatedFile(content=content, layout=layout, columns=columns)
     return IndexedFile(path, file, skip_bad=skip_bad), (*content.notes, *notes), found

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from mu2net_core.data.rows.content import Content
-from mu2net_core.data.rows.row import Cell, Row
+from mu2net_core.data.rows.row import Cell, Row, check_columns
 from mu2net_core.errors import DataError
 
 __all__ = ["JsonLinesFile", "cell_of", "find_columns", "object_in"]
 
 _LOOKED_AT = 1_000
-_MOST_COLUMNS = 10_000
+_LARGEST_INTEGER = 2**63
 _decoder = msgspec.json.Decoder()
 
 
@@ -44,7 +44,10 @@ class JsonLinesFile:
         found = object_in(line, self.content.encoding)
         if isinstance(found, str):
             return DataError(f"{name} {found}")
-        return [cell_of(found.get(column)) for column in self.columns]
+        try:
+            return [cell_of(found.get(column)) for column in self.columns]
+        except RecursionError:
+            return DataError(f"{name} is nested too deeply")
 
 
 def find_columns(content: Content) -> tuple[str, ...]:
@@ -59,13 +62,14 @@ def find_columns(content: Content) -> tuple[str, ...]:
         found = object_in(line, content.encoding)
         if not isinstance(found, str):
             keys.update(dict.fromkeys(found))
+            check_columns(len(keys), content.file.name)
     if not keys:
         raise DataError(
             f"Expected a JSON object in each line of {content.file.name}: line 1 {found}.",
             hint="Of one list of objects, make lines: jq -c '.[]' data.json > data.jsonl",
         )
-    if len(keys) > _MOST_COLUMNS:
-        raise DataError(f"{content.file.name} has {len(keys)} different keys; at most {_MOST_COLUMNS} are read.")
+    if broken := [key for key in keys if key != _whole(key)]:
+        raise DataError(f"{content.file.name} has a key with half a character in it: {broken[0]!r}.")
     return tuple(keys)
 
 
@@ -92,5 +96,14 @@ def cell_of(value: Any) -> Cell:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value.strip()
-    return value if value is None or isinstance(value, int | float) else msgspec.json.encode(value).decode()
+        return _whole(value).strip()
+    if isinstance(value, int) and not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+        return str(value)  # more often a name than a number that can be counted with
+    if value is None or isinstance(value, int | float):
+        return value
+    return _whole(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def _whole(text: str) -> str:
+    """Returns a text in which half a character (of UTF-16, as some programs cut texts off) is U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

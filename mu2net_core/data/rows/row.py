@@ -7,13 +7,22 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Cell", "Row", "decoded", "encoded", "is_missing", "number_of"]
+from mu2net_core.data.source import Stored
+from mu2net_core.errors import DataError
+
+__all__ = ["Cell", "Row", "cells_of", "check_columns", "encoded", "is_missing", "number_of", "text_of"]
 
 Cell = str | float | None
 """Text without spaces around it, a number (of JSON Lines and Parquet), or nothing."""
 
 Row = Sequence[Cell]
 """The cells of all columns of a file, in their order."""
+
+_MOST_COLUMNS = 10_000
+"""Of a file: no model has room for a tenth of them."""
+
+_LARGEST = 1e100
+"""Numbers beyond it are none: not even their squares could be added up."""
 
 _MISSING = frozenset({"", "?", "na", "n/a", "#n/a", "nan", "null", "<na>"})
 """What says in text that a cell is empty, whatever the case."""
@@ -55,14 +64,32 @@ def number_of(cell: Cell, decimal: str = ".") -> float | None:
         cell: of a row.
         decimal: what stands before the fraction; a comma leaves points to group digits.
     """
-    if not isinstance(cell, str):
-        return None if cell is None else float(cell)
-    if "_" in cell:  # Python reads these, nobody else does
+    if cell is None or (isinstance(cell, str) and "_" in cell):  # Python reads these, nobody else does
         return None
+    if isinstance(cell, str) and decimal != ".":
+        cell = cell.replace(".", "").replace(decimal, ".")
     try:
-        return float(cell if decimal == "." else cell.replace(".", "").replace(decimal, "."))
-    except ValueError:
+        number = float(cell)
+    except (ValueError, OverflowError):
         return None
+    return number if abs(number) <= _LARGEST else None
+
+
+def text_of(cell: Cell) -> str:
+    """Returns what a cell is called: whole numbers without a fraction."""
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    return str(cell)
+
+
+def check_columns(count: int, name: str) -> None:
+    """Checks that a file has no more columns than anybody means.
+
+    Raises:
+        DataError: it has.
+    """
+    if count > _MOST_COLUMNS:
+        raise DataError(f"{name} has {count} columns or more; at most {_MOST_COLUMNS} are read.")
 
 
 def encoded(names: Sequence[str], cells: Sequence[Cell]) -> bytes:
@@ -70,6 +97,15 @@ def encoded(names: Sequence[str], cells: Sequence[Cell]) -> bytes:
     return _encoder.encode(dict(zip(names, cells, strict=True)))
 
 
-def decoded(data: bytes) -> dict[str, Cell]:
-    """Returns the cells of such an object by the names of their columns."""
-    return _decoder.decode(data)
+def cells_of(stored: Stored) -> dict[str, Cell]:
+    """Returns the cells of a row that was stored so, by the names of their columns.
+
+    Raises:
+        DataError: it is no row.
+    """
+    if not isinstance(stored.input, bytes):
+        raise DataError(f"{stored.name}: expected a row, found an array.")
+    try:
+        return _decoder.decode(stored.input)
+    except msgspec.MsgspecError as exc:
+        raise DataError(f"{stored.name}: expected a row as a JSON object ({exc}).") from exc

@@ -11,9 +11,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from mu2net_core.data.rows.content import ROW_BYTES, Content
-from mu2net_core.data.rows.row import Row, number_of
+from mu2net_core.data.rows.row import Row, check_columns, number_of
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError, InvalidInputError
 
@@ -112,6 +113,7 @@ def find_layout(
             f"Expected rows of two cells or more in {content.file.name}, found {_brief(best)}.",
             hint="Name what stands between the cells, such as: --separator ':'",
         )
+    check_columns(len(best[0]), content.file.name)
     has_header = _has_header(best) if header is None else header
     body = best[has_header:]
     decimal = decimal or _decimal(body, found)
@@ -134,7 +136,14 @@ def _check_signs(separator: str | None, decimal: str | None) -> None:
 
 
 def _head(content: Content) -> list[bytes]:
-    return [line for line, _ in zip(content.lines(), range(_LOOKED_AT), strict=False)]
+    """Returns the first lines, as many as are looked at, and no more once they are as long as a row may be."""
+    lines, size = list[bytes](), 0
+    for line in islice(content.lines(), _LOOKED_AT):
+        lines.append(line)
+        size += len(line)
+        if size > ROW_BYTES:
+            break
+    return lines
 
 
 def _first_rows(lines: list[bytes], content: Content, layout: Layout) -> list[list[str]]:
@@ -177,15 +186,15 @@ def _names(cells: list[str]) -> tuple[tuple[str, ...], list[str]]:
     """Returns distinct names of all columns, and which had none or a name twice."""
     while cells and not cells[-1]:
         cells = cells[:-1]  # each row ends with a separator
-    names, unnamed, again = list[str](), list[str](), list[str]()
-    taken = set(cells)
+    names, unnamed, again = dict[str, None](), list[str](), list[str]()
+    taken, counts = set(cells), Counter[str]()
     for number, cell in enumerate(cells, 1):
-        name, count = cell or f"column_{number}", 1
-        while name in names or (count > 1 and name in taken):
-            count += 1
-            name = f"{cell}.{count}"
-        (unnamed if not cell else again if count > 1 else []).append(name)
-        names.append(name)
+        name = plain = cell or f"column_{number}"
+        while name in names or (name != plain and name in taken):
+            counts[plain] += 1
+            name = f"{plain}.{counts[plain] + 1}"
+        (unnamed if not cell else again if name != plain else []).append(name)
+        names[name] = None
     notes = [f"columns without a name are called {some(unnamed)}"] if unnamed else []
     return tuple(names), notes + ([f"columns of the same name are called {some(again)}"] if again else [])
 

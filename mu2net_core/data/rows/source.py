@@ -15,9 +15,9 @@ import numpy as np
 
 from mu2net_core.data.rows.endings import ENDINGS
 from mu2net_core.data.rows.files import Files, IndexedFile, open_file
-from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing
+from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing, text_of
 from mu2net_core.data.rows.shares import fair_rows, grouped, parted, shares_of
-from mu2net_core.data.rows.target import NONE, Coded, Column, find_column, find_target, text_of
+from mu2net_core.data.rows.target import NONE, Coded, Column, find_column, find_target
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError
@@ -32,6 +32,9 @@ _MEANT = {
 }
 _LOOKED_AT = 500
 _WORDS = 3
+_MOST_SPLITS, _MOST_GROUPS = 1_000, 10_000_000
+"""Different values of the columns that name splits, and groups."""
+
 _METRICS = {"classes": "accuracy", "number": "r2"}
 
 
@@ -113,8 +116,8 @@ def _scan(
     columns = files.columns
     found = _Scan(
         Column(columns[target], decimal),
-        Coded("of the splits" if split_by is None else columns[split_by]),
-        None if group_by is None else Coded(columns[group_by]),
+        Coded("of the splits" if split_by is None else columns[split_by], most=_MOST_SPLITS),
+        None if group_by is None else Coded(columns[group_by], most=_MOST_GROUPS),
     )
     for file, row in files.scan():
         found.target.add(row[target])
@@ -189,7 +192,7 @@ def _names(options: Options, name: str) -> list[str] | None:
         return None
     try:
         names = json.loads(str(options[name]))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidInputError(f"{name}: expected a JSON list of columns, got {options[name]!r}.") from exc
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise InvalidInputError(f"{name}: expected a JSON list of columns, got {options[name]!r}.")

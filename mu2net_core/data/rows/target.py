@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from math import isfinite
+from shlex import quote
 
 import numpy as np
 
-from mu2net_core.data.rows.row import Cell, is_missing, number_of
+from mu2net_core.data.rows.row import Cell, is_missing, number_of, text_of
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import Classes, Number, Output
@@ -51,22 +51,21 @@ def find_target(wanted: str | None, columns: Sequence[str], path: str) -> int:
     if len(usual) != 1:
         raise DataError(
             f"Which column of {path} is to be learned? It has {some(columns, 40)}.",
-            hint=f"Name it: --target {_quoted(columns[usual[0] if usual else -1])}",
+            hint=f"Name it: --target {quote(columns[usual[0] if usual else -1])}",
         )
     return usual[0]
 
 
-def _quoted(name: str) -> str:
-    from shlex import quote
-
-    return quote(name)
-
-
 class Coded:
-    """A column's cells as numbers: of their value among all values, in the order in which these were met."""
+    """A column's cells as numbers: of their value among all values, in the order in which these were met.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Args:
+        name: of the column.
+        most: different values that it may have.
+    """
+
+    def __init__(self, name: str, *, most: int) -> None:
+        self.name, self._most = name, most
         self.codes = array("i")
         self.values: dict[str, int] = {}
 
@@ -80,8 +79,8 @@ class Coded:
             self.codes.append(NONE)
             return
         self.codes.append(self.values.setdefault(text_of(cell), len(self.values)))
-        if len(self.values) > 100 * _MOST_VALUES:
-            raise DataError(f"The column {self.name} has more than {100 * _MOST_VALUES} different values.")
+        if len(self.values) > self._most:
+            raise DataError(f"The column {self.name} has more than {self._most} different values: name another.")
 
 
 class Column:
@@ -105,7 +104,7 @@ class Column:
             return
         if self._is_number:
             number = number_of(cell, self._decimal)
-            self._is_number = number is not None and isfinite(number)
+            self._is_number = number is not None
             self._numbers.append(number if number is not None else float("nan"))
         if len(self._values) <= _MOST_VALUES:
             self._codes.append(self._values.setdefault(text_of(cell), len(self._values)))
@@ -163,10 +162,3 @@ class Column:
         twins = [f"{twin} and {name}" for name in names if (twin := folded.setdefault(name.casefold(), name)) != name]
         note = f"classes that differ in case alone: {some(twins)}" if twins else None
         return Classes(names=tuple(names)), order[np.frombuffer(self._codes, np.int32)], note
-
-
-def text_of(cell: Cell) -> str:
-    """Returns what a cell is called: whole numbers without a fraction."""
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() else repr(cell)
-    return str(cell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -21,9 +22,9 @@ def days_of(cell: Cell, form: str) -> float | None:
         return None
     try:
         when = datetime.fromisoformat(cell) if form == _ISO else datetime.strptime(cell, form)  # noqa: DTZ007
-    except ValueError:
+    except (ValueError, re.error):  # the latter of a form that names a part twice
         return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).__sub__(_START).total_seconds() / 86_400
+    return ((when if when.tzinfo else when.replace(tzinfo=UTC)) - _START).total_seconds() / 86_400
 
 
 def form_of(cells: Iterable[str]) -> str | None:

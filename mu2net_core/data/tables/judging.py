@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mu2net_core.data.rows.row import Cell, is_missing, number_of
-from mu2net_core.data.rows.target import text_of
+from mu2net_core.data.rows.row import Cell, is_missing, number_of, text_of
 from mu2net_core.data.tables.dates import days_of, form_of
 from mu2net_core.data.wording import some
 from mu2net_core.errors import InvalidInputError
@@ -83,10 +82,7 @@ def judge(name: str, cells: Sequence[Cell], decimal: str, wanted: str | None = N
 
 def value_of(cell: Cell, column: Column, decimal: str) -> float | None:
     """Returns the number that a cell of a column of numbers or dates is; None if it is none."""
-    if column.date is not None:
-        return days_of(cell, column.date)
-    found = number_of(cell, decimal)
-    return None if found is None or found != found else found  # noqa: PLR0124
+    return number_of(cell, decimal) if column.date is None else days_of(cell, column.date)
 
 
 def _numbers(cells: Sequence[Cell], decimal: str) -> tuple[np.ndarray, list[str]]:
@@ -94,9 +90,9 @@ def _numbers(cells: Sequence[Cell], decimal: str) -> tuple[np.ndarray, list[str]
     numbers, odd = [], []
     for cell in cells:
         number = number_of(cell, decimal)
-        if number is not None and np.isfinite(number):
+        if number is not None:
             numbers.append(number)
-        elif number is None and not is_missing(cell, of_numbers=True):
+        elif not is_missing(cell, of_numbers=True):
             odd.append(text_of(cell))
     return np.array(numbers, np.float64), odd
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mu2net_core.data.rows.row import Cell
-from mu2net_core.data.rows.target import text_of
+from mu2net_core.data.rows.row import Cell, text_of
 from mu2net_core.data.tables.judging import value_of
 from mu2net_core.objects import Column
 

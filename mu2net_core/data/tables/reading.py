@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mu2net_core.data.rows.row import Cell, decoded, is_missing
-from mu2net_core.data.rows.target import text_of
+from mu2net_core.data.rows.row import Cell, cells_of, is_missing, text_of
 from mu2net_core.data.source import Stored
 from mu2net_core.data.tables.judging import value_of
 from mu2net_core.errors import DataError
@@ -51,9 +50,7 @@ def row_reader(table: Table, slots: int, decimal: str) -> Callable[[Stored], np.
     empty[len(ways) :, 2:] = -1
 
     def read(stored: Stored) -> np.ndarray:
-        if not isinstance(stored.input, bytes):
-            raise DataError(f"{stored.name}: expected a row, found an array.")
-        cells, ready = decoded(stored.input), empty.copy()
+        cells, ready = cells_of(stored), empty.copy()
         ready[: len(ways)] = [way(cells.get(name)) for name, way in ways]
         return ready
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from mu2net_core.data.modality import Survey
-from mu2net_core.data.rows.row import Cell, decoded
+from mu2net_core.data.rows.row import Cell, cells_of
 from mu2net_core.data.source import Options, Stored
 from mu2net_core.data.tables.judging import KINDS, Judged, judge
 from mu2net_core.data.tables.leaks import leaks
@@ -16,7 +16,9 @@ from mu2net_core.objects import Table
 
 __all__ = ["TableSurvey", "kinds_of"]
 
-_LOOKED_AT = 50_000
+_LOOKED_AT, _MOST_CELLS = 50_000, 2**24
+"""Rows, and fewer of very wide tables: so many cells are held."""
+
 _TOLD = 5
 
 
@@ -36,8 +38,9 @@ class TableSurvey(Survey):
 
     def look(self, stored: Stored, split: str = "train") -> bool:
         """Takes a row in; each is one."""
-        if split == "train" and len(self._labels) < _LOOKED_AT:
-            for name, cell in decoded(_bytes(stored)).items():
+        room = len(self._labels) < _LOOKED_AT and len(self._labels) * len(self._cells) < _MOST_CELLS
+        if split == "train" and room:
+            for name, cell in cells_of(stored).items():
                 self._cells.setdefault(name, []).append(cell)
             self._labels.append(stored.label)  # type: ignore[arg-type]
         return True
@@ -96,15 +99,9 @@ def kinds_of(options: Options) -> dict[str, str]:
     """
     try:
         kinds = json.loads(str(options.get("kinds", "{}")))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidInputError(f"kinds: expected a JSON object, got {options['kinds']!r}.") from exc
     for name, kind in kinds.items() if isinstance(kinds, dict) else [("", kinds)]:
         if kind not in KINDS:
             raise InvalidInputError(f"The column {name} is of no kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}.")
     return dict(kinds)
-
-
-def _bytes(stored: Stored) -> bytes:
-    if not isinstance(stored.input, bytes):
-        raise DataError(f"{stored.name}: expected a row, found an array.")
-    return stored.input

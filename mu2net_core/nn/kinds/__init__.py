@@ -15,8 +15,8 @@ from mu2net_core.nn.kinds.pooling import Pooling
 from mu2net_core.nn.kinds.position_embedding import PositionEmbedding
 from mu2net_core.nn.kinds.post_norm_block import PostNormBlock
 from mu2net_core.nn.kinds.residual_block import ResidualBlock
-from mu2net_core.nn.kinds.text_pooling import TextPooling
 from mu2net_core.nn.kinds.token_embedding import TokenEmbedding
+from mu2net_core.nn.kinds.token_pooling import TokenPooling
 
 __all__ = [
     "Adapter",
@@ -35,6 +35,6 @@ __all__ = [
     "PositionEmbedding",
     "PostNormBlock",
     "ResidualBlock",
-    "TextPooling",
     "TokenEmbedding",
+    "TokenPooling",
 ]

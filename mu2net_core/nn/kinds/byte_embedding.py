@@ -21,13 +21,13 @@ from flax import linen as nn
 
 from mu2net_core.nn.kinds.drawing import truncated_normal
 from mu2net_core.nn.kinds.padding import of_present
-from mu2net_core.nn.module_kind import ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import ZEROS, IndexKind
 from mu2net_core.nn.spec import LayerSpec
 
 __all__ = ["BYTES_PER_TOKEN", "ByteEmbedding"]
 
 BYTES_PER_TOKEN = 4
-"""A text of L bytes has room for L / 4 tokens: English has one in five or six."""
+"""A text of L bytes has room for L / 4 tokens: few English ones have more (docs/texts.md)."""
 
 _PIECES = (1, 3, 4)
 _ROW_STD, _POSITION_STD = 0.3, 0.1
@@ -36,23 +36,18 @@ _WITHOUT_SPACES = 0xE3
 """Bytes from here on begin characters of scripts that set no spaces, as Chinese and Japanese: each is a token."""
 
 
-class ByteEmbedding(ModuleKind):
+class ByteEmbedding(IndexKind):
     """Sizes: ``rows``, ``dim`` (of a row), ``positions``, ``width``; ``length`` bytes come, ``tokens`` leave, padded.
 
     Bytes come as numbers from 1 to 256; 0 is none.
     """
 
     name = "byte_embedding"
-    takes_dtype = "int32"
     takes_below = 257
 
     def takes(self, spec: LayerSpec) -> tuple[int, ...]:
         """Returns [L]."""
         return (spec.size("length"),)
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [T, D]."""
-        return (spec.size("tokens"), spec.size("width"))
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns what looks words and their pieces up."""
@@ -65,11 +60,6 @@ class ByteEmbedding(ModuleKind):
             tokens=spec.size("tokens"),
             dtype=dtype,
         )
-
-    def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
-        """Returns bytes as whole numbers."""
-        del dtype
-        return x.astype(jnp.int32)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool

@@ -16,7 +16,7 @@ import numpy as np
 from flax import linen as nn
 
 from mu2net_core.nn.kinds.padding import of_present
-from mu2net_core.nn.module_kind import ZEROS, ModuleKind
+from mu2net_core.nn.module_kind import ZEROS, IndexKind
 from mu2net_core.nn.options import epsilon_of
 from mu2net_core.nn.spec import LayerSpec
 
@@ -25,23 +25,14 @@ __all__ = ["TokenEmbedding"]
 _STD = 0.02
 
 
-class TokenEmbedding(ModuleKind):
-    """Sizes: ``vocabulary``, ``positions``, ``width``, ``tokenizer`` (bytes of it); ``tokens`` pass, or padded.
+class TokenEmbedding(IndexKind):
+    """Sizes: ``vocabulary``, ``positions``, ``width``, ``tokenizer`` (bytes of it); ``tokens`` pass, padded.
 
     Option: ``epsilon``. Tokens come as 1 + their ids; 0 is none.
     """
 
     name = "token_embedding"
-    takes_dtype = "int32"
     in_float32 = True
-
-    def takes(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [L]."""
-        return (spec.size("tokens"),)
-
-    def gives(self, spec: LayerSpec) -> tuple[int, ...]:
-        """Returns [L, D]."""
-        return (spec.size("tokens"), spec.size("width"))
 
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns what looks tokens up."""
@@ -54,11 +45,6 @@ class TokenEmbedding(ModuleKind):
             epsilon=epsilon_of(spec),
             dtype=dtype,
         )
-
-    def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
-        """Returns tokens as whole numbers."""
-        del dtype
-        return x.astype(jnp.int32)
 
     def draw(
         self, name: str, shape: tuple[int, ...], rng: np.random.Generator, *, identity: bool

@@ -17,10 +17,12 @@ from mu2net_core.nn.pretrained.published import Published, unfit
 from mu2net_core.objects import Limits
 from mu2net_core.tensors import Tensors
 
-__all__ = ["PublishedArrays", "is_square"]
+__all__ = ["AGAIN", "PublishedArrays", "check_arrays", "is_square", "pair"]
+
+AGAIN = "Get the model again: its config and its weights are of different ones."
+"""What to do about a model whose parts do not fit together."""
 
 _FLOATS = frozenset({"F32", "F16", "BF16"})
-_AGAIN = "Get the model again: its config and its weights are of different ones."
 _OTHER = "Choose another model: a plain ViT, DeiT or DINOv2."
 
 
@@ -98,40 +100,27 @@ class PublishedArrays:
 
     def _check(self) -> None:
         """Checks that every array is there, in its shape, and no other than these."""
-        needed, optional = self._expected()
-        for name, shape in {**needed, **optional}.items():
-            if self.has(name):
-                self._check_one(name, shape)
-            elif name in needed:
-                raise self._lacks(name)
-        known = {self._prefix + name for name in (*needed, *optional)}
+        needed, optional = (
+            {self._prefix + name: shape for name, shape in shapes.items()} for shapes in self._expected()
+        )
         left_out = tuple(prefix + name for prefix in {"", self._prefix} for name in self.said.names.left_out)
-        if unknown := sorted(name for name in self._tensors.names - known if not name.startswith(left_out)):
-            more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-            why = f"it has {unknown[0][:80]}{more}, so it computes something that models here cannot"
-            raise self._misfit(why, _OTHER)
-
-    def _check_one(self, name: str, shape: tuple[int, ...]) -> None:
-        if (kind := self._tensors.dtype(self._prefix + name)) not in _FLOATS:
-            raise self._misfit(f"{name}: expected F32, F16 or BF16, found {kind[:80]}", "Convert it.")
-        if (found := self._shape(name)) != shape:
-            raise self._misfit(f"{name}: expected {list(shape)}, found {list(found)}")
+        check_arrays(self._where, self._tensors, needed, optional, left_out=left_out, other=_OTHER)
 
     def _expected(self) -> tuple[Shapes, Shapes]:
         """Returns the shapes of the arrays that must be there, and of those that may be."""
         names, width = self.said.names, self.sizes["width"]
         patches = (width, self.sizes["channels"], self.sizes["patch"], self.sizes["patch"])
         needed = {
-            **_pair(names.patches, patches),
+            **pair(names.patches, patches),
             names.class_token: (1, 1, width),
             names.positions: (1, self.num_positions, width),
-            **_pair(self.norm, (width,)),
+            **pair(self.norm, (width,)),
         }
         optional = dict[str, tuple[int, ...]]()
         for k in range(self.num_blocks):
             block = names.block.format(k)
             for name in (names.norm_attention, names.norm_mlp):
-                needed |= _pair(block + name, (width,))
+                needed |= pair(block + name, (width,))
             for name, shape in self._products().items():
                 needed[f"{block}{name}.weight"] = shape
                 optional[f"{block}{name}.bias"] = shape[:1]
@@ -150,11 +139,49 @@ class PublishedArrays:
         }
 
     def _lacks(self, name: str) -> InvalidInputError:
-        found = ", ".join(sorted(self._tensors.names)[:3])[:200] or "nothing"
-        return self._misfit(f"it lacks {self._prefix}{name}; found {found}, {len(self._tensors.names)} arrays in all")
+        return _lacking(self._where, self._tensors, self._prefix + name)
 
-    def _misfit(self, why: str, hint: str = _AGAIN) -> InvalidInputError:
+    def _misfit(self, why: str, hint: str = AGAIN) -> InvalidInputError:
         return unfit(self._where, why, hint)
+
+
+def check_arrays(
+    where: Path, tensors: Tensors, needed: Shapes, optional: Shapes, *, left_out: tuple[str, ...], other: str
+) -> None:
+    """Checks that the arrays of a model are there, in their shapes, and no others.
+
+    Args:
+        where: the model, for messages.
+        tensors: that it has.
+        needed: the shapes of those that must be there.
+        optional: of those that may be.
+        left_out: beginnings of the names of others that may be, and are not looked at.
+        other: what to do about a model that has more than these.
+
+    Raises:
+        InvalidInputError: they are not.
+    """
+    for name, shape in {**needed, **optional}.items():
+        if name in tensors.names:
+            _check_one(where, tensors, name, shape)
+        elif name in needed:
+            raise _lacking(where, tensors, name)
+    unknown = sorted(tensors.names - {*needed, *optional})
+    if unknown := [name for name in unknown if not name.startswith(left_out)]:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise unfit(where, f"it has {unknown[0][:80]}{more}, so it computes something that models here cannot", other)
+
+
+def _check_one(where: Path, tensors: Tensors, name: str, shape: tuple[int, ...]) -> None:
+    if (kind := tensors.dtype(name)) not in _FLOATS:
+        raise unfit(where, f"{name}: expected F32, F16 or BF16, found {kind[:80]}", "Convert it.")
+    if (found := tensors.shape(name)) != shape:
+        raise unfit(where, f"{name}: expected {list(shape)}, found {list(found)}", AGAIN)
+
+
+def _lacking(where: Path, tensors: Tensors, name: str) -> InvalidInputError:
+    found = ", ".join(sorted(tensors.names)[:3])[:200] or "nothing"
+    return unfit(where, f"it lacks {name}; found {found}, {len(tensors.names)} arrays in all", AGAIN)
 
 
 def is_square(number: int) -> bool:
@@ -162,5 +189,6 @@ def is_square(number: int) -> bool:
     return number > 0 and isqrt(number) ** 2 == number
 
 
-def _pair(name: str, weight: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+def pair(name: str, weight: tuple[int, ...]) -> Shapes:
+    """Returns the shapes of a weight and of its bias."""
     return {f"{name}.weight": weight, f"{name}.bias": weight[:1]}

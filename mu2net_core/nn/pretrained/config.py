@@ -38,10 +38,12 @@ class Config:
     Attributes:
         where: the model, for messages.
         values: by name.
+        another: what to do about one that cannot be represented.
     """
 
     where: Path
     values: Mapping[str, Any]
+    another: str = _ANOTHER
 
     def size(self, name: str, usual: int) -> int:
         """Returns a size, ``usual`` where nothing is said.
@@ -88,11 +90,11 @@ class Config:
 
     def wrong(self, name: str, expected: str) -> InvalidInputError:
         """Returns the error for a value that cannot be represented."""
-        return unfit(self.where, f"{name}: expected {expected}, found {_brief(self.values.get(name))}", _ANOTHER)
+        return unfit(self.where, f"{name}: expected {expected}, found {_brief(self.values.get(name))}", self.another)
 
     def refuse(self, why: str) -> InvalidInputError:
         """Returns the error for a model that cannot be represented."""
-        return unfit(self.where, why, _ANOTHER)
+        return unfit(self.where, why, self.another)
 
 
 def _brief(value: object) -> str:

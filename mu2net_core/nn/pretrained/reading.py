@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from mu2net_core.nn.checkpoint import BLOCK, POSITIONS, Checkpoint, Shapes, check_total
+from mu2net_core.nn.checkpoint import POSITIONS, Shapes
 from mu2net_core.nn.options import options_of
 from mu2net_core.nn.positions import resize_positions
 from mu2net_core.nn.pretrained.arrays import PublishedArrays, is_square
 from mu2net_core.nn.pretrained.files import ModelFiles
 from mu2net_core.nn.pretrained.huggingface import MODEL_TYPE, read_huggingface
-from mu2net_core.nn.pretrained.published import unfit
+from mu2net_core.nn.pretrained.layers import PublishedLayers
 from mu2net_core.nn.pretrained.timm import read_timm
 from mu2net_core.objects import Limits
 from mu2net_core.tensors import open_tensors
@@ -42,59 +42,27 @@ def open_published(files: ModelFiles, *, limits: Limits) -> Iterator[PublishedMo
         yield PublishedModel(files, PublishedArrays(files.where, said, tensors, limits), limits)
 
 
-class PublishedModel:
-    """A vision transformer of another library.
-
-    Attributes:
-        title: of its kind, for messages.
-        sizes: as an architecture calls them.
-        num_blocks: how many blocks it has.
-        options: how it computes where that is not as usual, as an architecture calls it.
-    """
+class PublishedModel(PublishedLayers):
+    """A vision transformer of another library; its positions are interpolated to the grid that is asked for."""
 
     def __init__(self, files: ModelFiles, arrays: PublishedArrays, limits: Limits) -> None:
+        super().__init__(files.where, limits)
         self.title, self.sizes, self.num_blocks = arrays.said.title, arrays.sizes, arrays.num_blocks
         self.options = options_of(arrays.said.options)
-        self._where, self._arrays, self._limits = files.where, arrays, limits
+        self._arrays = arrays
 
-    def read(self, shapes: Mapping[str, Shapes]) -> Checkpoint:
-        """Returns the layers named in ``shapes``, whose sizes are the model's.
-
-        Of more blocks than asked for the first are taken; positions are interpolated to the grid asked for.
-
-        Raises:
-            InvalidInputError: there are fewer blocks, or no such layers.
-            CorruptObjectError: numbers cannot be read, or are not finite.
-        """
-        check_total(shapes, self._limits)
-        taken = sum(BLOCK.fullmatch(layer) is not None for layer in shapes)
-        if taken > self.num_blocks:
-            why = f"it has {self.num_blocks} blocks, and {taken} are asked for"
-            raise unfit(self._where, why, "A smaller default.num_layers would fit.")
-        layers = {layer: self._fitted(layer, arrays) for layer, arrays in shapes.items()}
-        return Checkpoint(
-            layers=layers, remarks=tuple(self._remarks(taken, shapes["position_embedding"][POSITIONS][1]))
-        )
-
-    def _fitted(self, layer: str, shapes: Shapes) -> dict[str, np.ndarray]:
-        arrays = self._layer(layer, shapes)
-        return {name: np.ascontiguousarray(arrays[name].reshape(shape), np.float32) for name, shape in shapes.items()}
-
-    def _layer(self, layer: str, shapes: Shapes) -> dict[str, np.ndarray]:
-        """Returns a layer's arrays, in which a product has two sides."""
-        names = self._arrays.said.names
-        match layer:
+    def layer(self, name: str, shapes: Shapes) -> Mapping[str, np.ndarray] | None:
+        """Returns the arrays of a layer that is no block; None if the model has nothing of the kind."""
+        match name:
             case "patch_embedding":
                 return self._patches()
             case "class_token":
-                return {"cls": self._arrays.read(names.class_token)}
+                return {"cls": self._arrays.read(self._arrays.said.names.class_token)}
             case "position_embedding":
                 return {POSITIONS: self._positions(shapes[POSITIONS][1])}
             case "encoder_norm":
                 return self._pair(self._arrays.norm, "")
-            case _ if BLOCK.fullmatch(layer):
-                return self._block(names.block.format(layer.rpartition("_")[2]))
-        raise unfit(self._where, f"no published model has {layer}", "Begin with a preset that has no adapters.")
+        return None
 
     def _patches(self) -> dict[str, np.ndarray]:
         """Returns the embedding of bytes from -1 to 1 that is the same as theirs of prepared pixels.
@@ -114,8 +82,10 @@ class PublishedModel:
             stored = np.concatenate([np.zeros_like(stored[:, :1]), stored], axis=1)
         return resize_positions(stored, tokens, self._arrays.said.interpolation)
 
-    def _block(self, block: str) -> dict[str, np.ndarray]:
+    def block(self, number: int) -> Mapping[str, np.ndarray]:
+        """Returns the arrays of a block, in which a product has two sides."""
         names = self._arrays.said.names
+        block = names.block.format(number)
         products = [self._product(block + theirs) for theirs in names.query_key_value]
         joined = [np.split(np.concatenate(arrays, axis=-1), 3, axis=-1) for arrays in zip(*products, strict=True)]
         arrays = {
@@ -147,11 +117,11 @@ class PublishedModel:
         read = self._arrays.read
         return {f"{ours}scale": read(f"{theirs}.weight"), f"{ours}bias": read(f"{theirs}.bias")}
 
-    def _remarks(self, taken: int, tokens: int) -> Iterator[str]:
+    def remarks(self, shapes: Mapping[str, Shapes]) -> Iterator[str]:
+        """Yields what of the model is not taken as it is, in sentences."""
         yield from self._arrays.said.remarks
-        if taken < self.num_blocks:
-            yield f"Took the first {taken} of {self.num_blocks} blocks"
-        positions = self._arrays.num_positions
+        yield from super().remarks(shapes)
+        positions, tokens = self._arrays.num_positions, shapes["position_embedding"][POSITIONS][1]
         positions += is_square(positions)
         if positions != tokens:
             yield f"Interpolated {positions} positions to {tokens}"

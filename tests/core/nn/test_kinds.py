@@ -4,7 +4,16 @@ from typing import NamedTuple
 
 import pytest
 
-from mu2net_core.nn import Bert, ByteTransformer, ConvNet, LayerKind, LayerSpec, TableTransformer, VisionTransformer
+from mu2net_core.nn import (
+    ArchitectureFamily,
+    Bert,
+    ByteTransformer,
+    ConvNet,
+    LayerKind,
+    LayerSpec,
+    TableTransformer,
+    VisionTransformer,
+)
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
@@ -51,7 +60,7 @@ CASES = (
     case(VIT.kinds["adapter"], flow=PADDED, dim=2, width=4),
     case(VIT.kinds["encoder_block"], flow=PADDED, heads=2, mlp=6, width=4),
     case(BYTES.kinds["byte_embedding"], flow={"length": 12, "tokens": 3}, rows=8, dim=4, positions=3, width=4),
-    case(BYTES.kinds["text_pooling"], width=4),
+    case(BYTES.kinds["token_pooling"], width=4),
     case(BERT.kinds["token_embedding"], flow=PADDED, vocabulary=3, positions=6, width=4, tokenizer=2),
     case(BERT.kinds["post_norm_block"], flow=PADDED, heads=2, mlp=6, width=4, larger={"mlp": 8}),
     case(TABLE.kinds["column_embedding"], flow={}, columns=3, values=5, width=4),
@@ -84,111 +93,61 @@ class TestKinds(LayerKindTests):
         return case.larger
 
 
-class TestVisionTransformer(FamilyTests):
-    @pytest.fixture
-    def family(self) -> VisionTransformer:
-        return VIT
+class Small(NamedTuple):
+    """A family with the smallest of its models, and how its structure can change."""
+
+    family: ArchitectureFamily
+    config: dict[str, object]
+    hyperparameters: dict[str, int]
+    structure: tuple[str, ...] = ("adapter", "block", "heads", "mlp")
+
+
+ADAPTED = {"num_layers": 1, "adapter_dim": 2}
+FAMILIES = (
+    Small(VIT, {"image": 4, "patch": 2, "width": 4, "heads": 2, "mlp": 6, "channels": 3}, ADAPTED),
+    Small(
+        CONVNET,
+        {"image": 6, "patch": 2, "stem": 4, "conv_width": 4, "width": 8, "heads": 2, "mlp": 6, "channels": 3},
+        {"num_layers": 2, "attention_1": 2, "adapter_dim": 2},
+    ),
+    Small(
+        BYTES,
+        {"rows": 16, "row_width": 4, "positions": 4, "width": 4, "heads": 2, "mlp": 6},
+        {**ADAPTED, "text_length": 16},
+    ),
+    Small(
+        BERT,
+        {"vocabulary": 8, "positions": 6, "width": 4, "heads": 2, "mlp": 6, "pooling": "mean"},
+        {**ADAPTED, "text_length": 5},
+        ("adapter", "heads", "mlp"),
+    ),
+    Small(TABLE, {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}, ADAPTED),
+    Small(DENSE, {"image": 2, "width": 4}, {"num_layers": 1}, ()),
+)
+
+
+class TestFamilies(FamilyTests):
+    @pytest.fixture(params=FAMILIES, ids=lambda small: small.family.name)
+    def small(self, request: pytest.FixtureRequest) -> Small:
+        return request.param
 
     @pytest.fixture
-    def config(self) -> dict[str, int]:
-        return {"image": 4, "patch": 2, "width": 4, "heads": 2, "mlp": 6, "channels": 3}
+    def family(self, small: Small) -> ArchitectureFamily:
+        return small.family
 
     @pytest.fixture
-    def hyperparameters(self) -> dict[str, int]:
-        return {"num_layers": 1, "adapter_dim": 2}
+    def config(self, small: Small) -> dict[str, object]:
+        return small.config
 
     @pytest.fixture
-    def structure(self) -> tuple[str, ...]:
-        return ("adapter", "block", "heads", "mlp")
-
-
-class TestConvNet(FamilyTests):
-    @pytest.fixture
-    def family(self) -> ConvNet:
-        return CONVNET
+    def hyperparameters(self, small: Small) -> dict[str, int]:
+        return small.hyperparameters
 
     @pytest.fixture
-    def config(self) -> dict[str, int]:
-        return {"image": 6, "patch": 2, "stem": 4, "conv_width": 4, "width": 8, "heads": 2, "mlp": 6, "channels": 3}
-
-    @pytest.fixture
-    def hyperparameters(self) -> dict[str, int]:
-        return {"num_layers": 2, "attention_1": 2, "adapter_dim": 2}
-
-    @pytest.fixture
-    def structure(self) -> tuple[str, ...]:
-        return ("adapter", "block", "heads", "mlp")
-
-
-class TestByteTransformer(FamilyTests):
-    @pytest.fixture
-    def family(self) -> ByteTransformer:
-        return BYTES
-
-    @pytest.fixture
-    def config(self) -> dict[str, int]:
-        return {"rows": 16, "row_width": 4, "positions": 4, "width": 4, "heads": 2, "mlp": 6}
-
-    @pytest.fixture
-    def hyperparameters(self) -> dict[str, int]:
-        return {"num_layers": 1, "adapter_dim": 2, "text_length": 16}
-
-    @pytest.fixture
-    def structure(self) -> tuple[str, ...]:
-        return ("adapter", "block", "heads", "mlp")
-
-
-class TestBert(FamilyTests):
-    @pytest.fixture
-    def family(self) -> Bert:
-        return BERT
-
-    @pytest.fixture
-    def config(self) -> dict[str, object]:
-        return {"vocabulary": 8, "positions": 6, "width": 4, "heads": 2, "mlp": 6, "pooling": "mean"}
-
-    @pytest.fixture
-    def hyperparameters(self) -> dict[str, int]:
-        return {"num_layers": 1, "adapter_dim": 2, "text_length": 5}
-
-    @pytest.fixture
-    def structure(self) -> tuple[str, ...]:
-        return ("adapter", "heads", "mlp")
-
-
-class TestTableTransformer(FamilyTests):
-    @pytest.fixture
-    def family(self) -> TableTransformer:
-        return TABLE
-
-    @pytest.fixture
-    def config(self) -> dict[str, int]:
-        return {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}
-
-    @pytest.fixture
-    def hyperparameters(self) -> dict[str, int]:
-        return {"num_layers": 1, "adapter_dim": 2}
-
-    @pytest.fixture
-    def structure(self) -> tuple[str, ...]:
-        return ("adapter", "block", "heads", "mlp")
-
-
-class TestDenseFamily(FamilyTests):
-    @pytest.fixture
-    def family(self) -> DenseFamily:
-        return DENSE
-
-    @pytest.fixture
-    def config(self) -> dict[str, int]:
-        return {"image": 2, "width": 4}
-
-    @pytest.fixture
-    def hyperparameters(self) -> dict[str, int]:
-        return {"num_layers": 1}
+    def structure(self, small: Small) -> tuple[str, ...]:
+        return small.structure
 
 
 def test_every_kind_of_a_shipped_family_is_among_those_that_are_tested() -> None:
     tested = {type(one.kind) for one in CASES}
-    families = (VIT, CONVNET, BYTES, BERT, TABLE, DENSE)
-    assert tested == {type(kind) for family in families for kind in family.kinds.values()}
+    assert tested == {type(kind) for small in FAMILIES for kind in small.family.kinds.values()}

@@ -13,10 +13,10 @@ from blake3 import blake3
 
 from mu2net_core.data import Stored, modality_of
 from mu2net_core.errors import CorruptObjectError, InvalidInputError
-from mu2net_core.nn import Bert, Checkpoint, PublishedText, model_files, open_published_text
+from mu2net_core.nn import Bert, Checkpoint, PublishedText, is_text, model_files, open_published_text
 from mu2net_core.objects import LIMITS, Text
 from mu2net_core.testing.building.published import seeded_tensors, write_model
-from mu2net_core.tokenizing import TOKENIZER
+from mu2net_core.tokenizing import TOKENIZER, tokenizer_of
 
 FILE = json.loads(Path(__file__).with_name("published_text.json").read_text())
 LENGTH, TEXTS, MODELS = FILE["length"], FILE["texts"], FILE["models"]
@@ -80,7 +80,7 @@ def test_the_tokenizer_is_part_of_the_embedding_and_the_architecture_names_its_h
 
 
 @pytest.mark.parametrize(
-    ("pooling", "kind"), [(None, "text_pooling"), ("mean_tokens", "text_pooling"), ("cls_token", "encoder_norm")]
+    ("pooling", "kind"), [(None, "token_pooling"), ("mean_tokens", "token_pooling"), ("cls_token", "encoder_norm")]
 )
 def test_what_is_read_at_the_end_is_what_models_of_sentences_say(
     pooling: str | None, kind: str, tmp_path: Path
@@ -99,6 +99,8 @@ def changed(name: str, **parts: Any) -> Any:
 
 PATTERN = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
 MODEL = MODELS["bert"]["tokenizer"]["model"]
+TEMPLATE = MODELS["bert"]["tokenizer"]["post_processor"]
+TWICE = {"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "Lowercase"}, {"type": "NFKD"}]}
 DEEP: Any = {"type": "Lowercase"}
 for _ in range(40):
     DEEP = {"type": "Sequence", "normalizers": [DEEP]}
@@ -123,6 +125,14 @@ for _ in range(40):
         (changed("bert", added_tokens=[{"id": 1, "content": {"a": []}}]), "expected plain values"),
         (changed("roberta", model={"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]]}), "merges of two pieces"),
         (changed("roberta", model={"type": "BPE", "dropout": 0.1, "vocab": {"a": 0}, "merges": []}), "at random"),
+        (changed("bert", normalizer=TWICE), "too many steps of one kind"),
+        (changed("bert", pre_tokenizer=[{"type": "Digits"}]), "its pre_tokenizer is 'None'"),
+        (changed("bert", pre_tokenizer={"type": "Sequence"}), "is no sequence of steps"),
+        (changed("bert", post_processor={**TEMPLATE, "single": TEMPLATE["single"] * 20}), "too much inside a step"),
+        (changed("bert", model={**MODEL, "max_input_chars_per_word": 10**6}), "words of more than 200 characters"),
+        (changed("bert", model={**MODEL, "max_input_chars_per_word": "9"}), "words of more than 200 characters"),
+        (changed("bert", model={**MODEL, "continuing_subword_prefix": "#" * 40}), "expected plain values"),
+        (changed("bert", model={**MODEL, "type": ["BPE"]}), "its model is"),
         (changed("bert", post_processor={"type": "BertProcessing", "sep": ["[SEP]", 77], "cls": ["[CLS]", 2]}), "77"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -169,6 +179,37 @@ def test_an_encoder_that_cannot_be_represented_is_refused(
 ) -> None:
     with pytest.raises(InvalidInputError, match=complaint):
         read(stored(tmp_path, "bert", **config))
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("bert", True), ("vit", False), (["bert"], False), (None, False)])
+def test_whether_a_model_reads_texts_is_told_of_any_config(kind: Any, expected: bool, tmp_path: Path) -> None:
+    assert is_text(model_files(stored(tmp_path, "bert", model_type=kind), limits=LIMITS)) == expected
+
+
+def test_what_helps_with_an_encoder_names_encoders(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="hidden_act") as caught:
+        read(stored(tmp_path, "bert", hidden_act="relu"))
+    assert caught.value.hint == "Choose another model: BERT, MiniLM, RoBERTa and their like."
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"model": {**MODEL, "unk_token": "[NOTHING]"}},
+        {"post_processor": {**TEMPLATE, "special_tokens": {}}},
+        {"post_processor": {**TEMPLATE, "single": [{"Sequence": {"id": "B", "type_id": 0}}]}},
+        {"normalizer": {"type": "Strip"}},
+    ],
+    ids=["no unknown word", "no special token", "a second text", "incomplete"],
+)
+def test_a_tokenizer_that_its_own_library_fails_with_is_told_as_damaged(parts: dict[str, Any]) -> None:
+    with pytest.raises(CorruptObjectError, match="The tokenizer of the model cannot be used"):
+        tokenizer_of(json.dumps(changed("bert", **parts)).encode(), 8)("Zebra")
+
+
+def test_a_tokenizer_of_more_bytes_than_an_embedding_has_room_for_is_not_used() -> None:
+    with pytest.raises(InvalidInputError, match="of at most 16777216"):
+        tokenizer_of(b" " * (2**24 + 1), 8)
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:

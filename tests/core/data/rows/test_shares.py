@@ -81,7 +81,7 @@ def test_files_called_as_splits_are_splits_whatever_the_order_of_their_columns(t
     assert {split: len(rows) for split, rows in found.items()} == {"train": 40, "validation": 3, "test": 2}
     assert {one.input for one in found["validation"]} == {b'{"a":"3"}'}
     (tmp_path / "test.csv").write_text("a,z\n4,u\n")
-    with pytest.raises(DataError, match=r"train.csv and test.csv differ in their columns: y and z|y, z"):
+    with pytest.raises(DataError, match=r"train\.csv and test\.csv differ in their columns: y, z not in both"):
         open_source(f"csv:{tmp_path}", options={"target": "y"})
 
 

@@ -13,6 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from mu2net_core.data import SourceInfo, open_source
+from mu2net_core.data.rows import parquet as reading
 from mu2net_core.errors import DataError, Mu2netError
 from mu2net_core.objects import Slice
 
@@ -130,6 +131,8 @@ def test_a_cell_may_be_very_long(tmp_path: Path) -> None:
         pytest.param("data.jsonl", b'[{"a": 1, "y": 2}]\n', "line 1 is a list", "jq -c", id="one list"),
         pytest.param("data.jsonl", (LINES + "{'a': 1}\n").encode(), "line 21 is no JSON", "--skip-bad", id="Python"),
         pytest.param("data.jsonl", b"[" * 100_000, "line 1 is", None, id="too deep"),
+        pytest.param("data.csv", b"y" + b"," * 2_000_000, "2000001 columns", None, id="a header of separators"),
+        pytest.param("data.jsonl", b'{"\\ud83d": 1, "y": 2}\n', "half a character", None, id="half a key"),
         pytest.param("data.parquet", PLAIN.encode(), "Expected a Parquet file", None, id="no Parquet"),
         pytest.param("data.parquet", b"PAR1" + b"x" * 100, "Cannot read", "get it again", id="half a Parquet"),
     ],
@@ -177,3 +180,92 @@ def test_the_same_rows_come_out_of_every_kind_of_file(tmp_path: Path) -> None:
     info, rows = read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
     assert rows == read(tmp_path, LINES.encode(), "data.jsonl")[1]
     assert info.notes == ("columns that hold lists or other nested values are left out: nested",)
+
+
+def test_numbers_and_texts_that_json_can_say_and_few_programs_can_read_become_what_can_be_read(tmp_path: Path) -> None:
+    odd = (
+        LINES
+        + f'{{"size": {10**400}, "colour": "\\ud83d", "y": "no"}}\n{{"size": 1, "colour": "\\u00e9", "y": "no"}}\n'
+    )
+    _, rows = read(tmp_path, odd.encode(), "data.jsonl")
+    assert rows[-2:] == [{"size": str(10**400), "colour": "\ufffd"}, {"size": 1, "colour": "é"}]
+    info, _ = read(tmp_path, b'{"a": "x", "y": 1.5}\n' * 9 + b'{"a": "x", "y": 1' + b"0" * 400 + b"}\n", "data.jsonl")
+    assert info.output.kind == "classes"
+
+
+def test_columns_of_the_same_name_are_named_at_once_however_many_they_are(tmp_path: Path) -> None:
+    header = "a," * 9_000 + "a.3,y"
+    info, rows = read(tmp_path, f"{header}\n{'1,' * 9_001}u\n{'2,' * 9_001}v\n".encode())
+    assert list(rows[0])[:3] == ["a", "a.2", "a.4"]
+    assert len(rows[0]) == 9_001
+    assert "columns of the same name are called a.2, a.4, a.5 and 8996 more" in info.notes
+
+
+@pytest.mark.parametrize("name", ["nonsense", "undefined", "a\0b"])
+def test_an_encoding_that_nobody_can_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(Mu2netError, match="Unknown encoding"):
+        read(tmp_path, PLAIN.encode(), encoding=name)
+
+
+def test_a_column_of_another_value_in_each_row_names_no_splits(tmp_path: Path) -> None:
+    rows = "".join(f"{number},part-{number},{number % 2}\n" for number in range(1_002))
+    with pytest.raises(DataError, match="The column part has more than 1000 different values"):
+        read(tmp_path, f"a,part,y\n{rows}".encode(), split_by="part")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view(), pyarrow.dictionary("int32", "string")],
+    ids=str,
+)
+def test_a_text_that_a_parquet_file_holds_once_for_many_rows_is_unpacked_a_few_rows_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: pyarrow.DataType
+) -> None:
+    unpacked = list[int]()
+    monkeypatch.setattr(reading, "ROW_BYTES", 1_000)
+    lines = reading._lines
+    monkeypatch.setattr(reading, "_lines", lambda part, arrow: unpacked.append(part.num_rows) or lines(part, arrow))
+    texts = pyarrow.array(["x" * 300] * 20 + [None], pyarrow.string()).cast(kind)
+    parquet.write_table(pyarrow.table({"text": texts, "y": [0, 1, 2] * 7}), tmp_path / "made.parquet")
+    _, rows = read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
+    assert [row["text"] for row in rows] == ["x" * 300] * 20 + [None]
+    assert max(unpacked) <= 4
+    monkeypatch.setattr(reading, "ROW_BYTES", 200)
+    with pytest.raises(DataError, match="has a row of more than 200 bytes"):
+        read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
+
+
+def test_times_of_parquet_are_read_to_the_microsecond_and_those_that_no_calendar_has_refuse_the_file(
+    tmp_path: Path,
+) -> None:
+    for unit, values in (("ns", [1, 2_000_000_001]), ("s", [0, 2**50])):
+        when = pyarrow.array(values, pyarrow.timestamp(unit))
+        parquet.write_table(pyarrow.table({"when": when, "a": [1, 2], "y": [0, 1]}), tmp_path / f"{unit}.parquet")
+    _, rows = read(tmp_path, (tmp_path / "ns.parquet").read_bytes(), "data.parquet")
+    assert [row["when"] for row in rows] == ["1970-01-01T00:00:00", "1970-01-01T00:00:02"]
+    with pytest.raises(DataError, match="Cannot read"):
+        read(tmp_path, (tmp_path / "s.parquet").read_bytes(), "data.parquet")
+
+
+def test_a_parquet_file_of_nested_columns_alone_is_refused(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"y": [[1], [2]]}), tmp_path / "made.parquet")
+    with pytest.raises(DataError, match="none but nested columns"):
+        read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"separator": 5}, "No column 'y'"),
+        ({"decimal": 7}, "Not a decimal sign: '7'"),
+        ({"columns": "[" * 100_000}, "columns: expected a JSON list"),
+        ({"leave_out": "{}"}, "leave_out: expected a JSON list"),
+    ],
+    ids=["separator", "decimal", "columns", "leave_out"],
+)
+def test_options_that_somebody_else_wrote_are_refused_where_they_make_no_sense(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(Mu2netError) as caught:
+        read(tmp_path, PLAIN.encode(), **options)
+    assert message in caught.value.message

@@ -81,6 +81,38 @@ def test_words_among_numbers_are_told_and_a_table_without_anything_to_learn_from
         described(tmp_path, columns={"planet": COLUMNS["planet"]})
 
 
+@pytest.mark.parametrize("odd", ["inf", "-1e308", "1e308"])
+def test_numbers_that_cannot_be_counted_with_are_told_and_read_as_empty(tmp_path: Path, odd: str) -> None:
+    found = described(tmp_path, columns={"age": lambda n: odd if n in {5, 6} else n % 37})
+    assert f"age: {odd} among numbers is read as missing" in found.notes
+    assert columns_of(found)["age"].knots[-1] == 36.0
+    target = described(tmp_path, columns={"age": COLUMNS["age"]}, target=lambda n: odd if n == 5 else n % 37 + 0.5)
+    assert target.task.output.kind == "classes"
+
+
+def test_a_very_wide_table_is_looked_at_in_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mu2net_core.data.tables.survey._MOST_CELLS", 20)
+    survey = modality_of("table").survey({})
+    for number in range(50):
+        row = {"narrow": number, "wide": -number}
+        survey.look(Stored(name=str(number), input=json.dumps(row).encode(), label=number % 2))
+    assert survey.input().columns[0].knots[-1] == 9
+
+
+def test_a_form_of_dates_that_nobody_could_have_meant_makes_cells_empty() -> None:
+    for form in ("%d%d", "%", "%Y-%Y"):
+        given = Table(columns=(Column(name="born", values=None, knots=(0.0, 1.0), date=form),))
+        read = modality_of("table").reader(given, (1, 4), {})
+        assert read(Stored(name="x", input=b'{"born":"2000-01-01"}', label=0)).tolist() == [[0.0, 0.0, 1.0, 1.0]]
+
+
+def test_what_is_no_row_is_told() -> None:
+    read = modality_of("table").reader(Table(columns=(Column(name="a", values=("b",)),)), (1, 4), {})
+    for given in (b"\xff", b"[1]", np.zeros(3)):
+        with pytest.raises(DataError, match="x: expected a row"):
+            read(Stored(name="x", input=given, label=0))
+
+
 def test_cells_become_what_the_training_rows_said_of_their_columns() -> None:
     given = Table(
         columns=(

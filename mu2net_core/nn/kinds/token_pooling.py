@@ -1,4 +1,4 @@
-"""The mean of all tokens of a text, normalised: what outputs are read from."""
+"""The mean of all tokens that are there, normalised: what outputs of texts and tables are read from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from mu2net_core.nn.kinds.encoder_norm import MeanNorm
 from mu2net_core.nn.kinds.padding import mean_of_present
 
-__all__ = ["TextPooling"]
+__all__ = ["TokenPooling"]
 
 
-class TextPooling(MeanNorm):
+class TokenPooling(MeanNorm):
     """Size: ``width``; option: ``epsilon``; ``tokens`` come, of which those that are padding do not count."""
 
-    name = "text_pooling"
+    name = "token_pooling"
 
     def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
         """Returns the mean of the tokens that are there."""
