@@ -51,6 +51,11 @@ def pytest_configure(config: pytest.Config) -> None:
             sys.modules["jax"].config.update(name, value)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Returns how many processes run the tests: one more than there are cores, as each waits at times for a disk."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     """Returns a context with a fixed clock, an empty environment and no user settings."""

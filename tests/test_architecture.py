@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from itertools import chain
@@ -115,6 +116,13 @@ def imported_names(tree: ast.AST) -> Iterator[str]:
             yield from (name for alias in node.names if is_module(name := f"{node.module}.{alias.name}"))
 
 
+@cache
+def names_in(source: str) -> tuple[str, ...]:
+    """Returns what a file imports; each is read once, though every door asks for it."""
+    return tuple(imported_names(ast.parse(source)))
+
+
+@cache
 def is_module(name: str) -> bool:
     """Returns whether a name is a module or a room of the project: ``from x import y`` may import either."""
     path = ROOT / name.replace(".", "/")
@@ -193,7 +201,7 @@ def inner_room(path: Path, floor: str) -> str:
 
 def wrong_inner_imports(path: Path, source: str, floor: str) -> set[str]:
     """Returns the rooms of the same floor that a file imports from and must not know."""
-    names = (name.split(".") for name in imported_names(ast.parse(source)))
+    names = (name.split(".") for name in names_in(source))
     depth = len(Path(floor).parts)
     rooms = {parts[depth] for parts in names if "/".join(parts[:depth]) == floor and len(parts) > depth}
     room = inner_room(path, floor)
@@ -220,7 +228,7 @@ def past_the_door(path: Path, source: str, door: str) -> set[str]:
     """Returns the modules of a room that a file outside it imports from, though it has a door."""
     if path.is_relative_to(ROOT / "mu2net_core" / door.replace(".", "/")):
         return set()
-    return {name for name in imported_names(ast.parse(source)) if name.startswith(f"mu2net_core.{door}.")}
+    return {name for name in names_in(source) if name.startswith(f"mu2net_core.{door}.")}
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -244,9 +252,14 @@ def test_a_door_gives_what_it_lists_and_others_use(door: str) -> None:
 
 def names_taken(source: str, modules: Sequence[str]) -> Iterator[str]:
     """Returns what a file imports from some modules."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module in modules:
-            yield from (alias.name for alias in node.names)
+    return (name for module, name in taken_in(source) if module in modules)
+
+
+@cache
+def taken_in(source: str) -> tuple[tuple[str | None, str], ...]:
+    """Returns what a file imports by ``from``: the module, and the name in it."""
+    found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
+    return tuple((node.module, alias.name) for node in found for alias in node.names)
 
 
 def test_no_folder_has_more_modules_than_one_can_look_over() -> None:

@@ -26,6 +26,9 @@ ROWS = {
     "layouts": ("four children, vit-mini, together",),
     "agents": ("2 agents on 2 cores", "8 agents, 2 measured iterations each, replayed"),
     "pool": ("an idle agent: requests in 60 s, 2 tasks",),
+    "fleet": ("a pool of 2 on 2 cores, 1 tasks",),
+    "busy": ("device busy, an iteration of digits",),
+    "parallel": ("mean test accuracy after 1, 1 tasks", "8 agents in step, replayed"),
     "quality": ("test accuracy, digits",),
     "late": ("late task, digits",),
     "few": ("few examples, squares",),
@@ -40,7 +43,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 GROUPS = (  # libraries are imported once in each
     ("startup", "components", "pull", "push", "guards", "scale", "s3", "pool"),
-    ("stream", "evolve", "quality", "late", "few"),
+    ("stream", "evolve", "quality", "late", "few", "fleet", "busy", "parallel"),
     ("frozen", "layouts", "agents", "large"),
 )
 

@@ -101,10 +101,15 @@ def sample_repository(folder: Path, *, bare: bool = False, identity: str = SAMPL
 
 
 def add_sample_task(
-    repo: Repository, name: str, access: AccessRule = PUBLIC, *, sign: Callable[[Commit], Commit] = _unsigned
+    repo: Repository,
+    name: str,
+    access: AccessRule = PUBLIC,
+    *,
+    task: Task | None = None,
+    sign: Callable[[Commit], Commit] = _unsigned,
 ) -> HeadState:
-    """Adds a task without a model and returns its head."""
-    task_id = repo.objects.put(sample_task(name, access))
+    """Adds a task without a model, ``task`` if it is given, and returns its head."""
+    task_id = repo.objects.put(task or sample_task(name, access))
     commit = Commit(
         task=name,
         task_id=task_id,

@@ -26,7 +26,7 @@ from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.remote import add as add_remote
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
-from mu2net_core.data import MODALITIES, Source, modality_of, open_source
+from mu2net_core.data import MODALITIES, Source, describe_task, modality_of, open_source
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.errors import DataError, InvalidInputError, PluginError
 from mu2net_core.nn import ArchitectureFamily, LayerKind, LayerSpec
@@ -39,6 +39,7 @@ from mu2net_core.scoring import SCORERS, ScorerFn
 from mu2net_core.search import METHODS, SearchMethod, SearchState, start
 from mu2net_core.testing.building.compiling import QUICK
 from mu2net_core.testing.building.plugins import install, see
+from mu2net_core.testing.building.samples import add_sample_task
 from mu2net_core.testing.building.systems import SampleStructure
 from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
@@ -190,7 +191,7 @@ def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
     grown, seen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repo = grown.open()
-    add_task(repo, grown.context, "shapes:turned", name="turned")
+    add_sample_task(repo, "turned", task=describe_task("shapes:turned", name="turned").task)  # as pulled from others
     iteration = load_system(repo).heads["digits"].commit
     settings = {**iteration.run.settings, "evolve.method": "greedy"}
     theirs = repo.objects.put(replace(iteration, run=replace(iteration.run, settings=settings)))
