@@ -1,3 +1,4 @@
+from .api.credits.contributors import ContributorsReport
 from .api.evolving.evolve import EvolveResult
 from .api.evolving.plan_evolve import EvolvePlan, TaskPlan
 from .api.evolving.pushing import Pushed
@@ -89,6 +90,7 @@ __all__ = [
     "Compiled",
     "Compiling",
     "ConflictError",
+    "ContributorsReport",
     "CorruptObjectError",
     "CredentialsExpiredError",
     "CycleFinished",

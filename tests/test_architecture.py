@@ -61,6 +61,7 @@ FLOORS: dict[str, dict[str, set[str]]] = {
         "looking": {"settings", "iterations"},
         "models": {"settings", "machine", "iterations", "looking"},
         "signing": {"settings", "looking"},
+        "credits": {"looking", "signing"},
         "sharing": {"settings", "iterations", "looking", "models", "signing"},
         "tasks": {"settings", "looking", "models", "signing"},
         "evolving": {"settings", "machine", "iterations", "models", "signing", "sharing"},
@@ -69,7 +70,7 @@ FLOORS: dict[str, dict[str, set[str]]] = {
         "setup": {"settings", "machine", "looking", "models", "sharing", "signing"},
         "facade": {
             *("settings", "machine", "iterations", "looking", "models", "signing", "sharing", "tasks", "evolving"),
-            *("upkeep", "setup"),
+            *("credits", "upkeep", "setup"),
         },
     },
 }

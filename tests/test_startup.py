@@ -70,7 +70,8 @@ def test_a_repository_whose_roots_come_with_tasks_is_made_without_anything_heavy
 
 
 @pytest.mark.parametrize(
-    "args", ["log", "log digits -n 3", "status", "tasks", "leaderboard", "remote list", "config list", "tag"]
+    "args",
+    ["log", "log digits -n 3", "status", "tasks", "leaderboard", "contributors", "remote list", "config list", "tag"],
 )
 def test_looking_at_a_repository_imports_nothing_heavy(repository: Path, args: str) -> None:
     found = heavy_imports(repository, *args.split())

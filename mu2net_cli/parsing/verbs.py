@@ -51,6 +51,7 @@ _TABLE = {
         "show": "Show one object: a model, task, commit or snapshot.",
         "leaderboard": "Compare the tasks: accuracy, size and cost of their models.",
         "ancestry": "Show where every layer of a model comes from.",
+        "contributors": "Say who brought what: gains, time, children, tasks, reuse.",
     },
     "Use its models": {
         "eval": "Measure a model on a split of its task.",

@@ -37,11 +37,13 @@ LOOKING = {
     "log -n 20": ("log", "-n", "20"),
     "tasks": ("tasks",),
     "leaderboard": ("leaderboard",),
+    "contributors, the first time": ("contributors",),
+    "contributors": ("contributors",),
     "fsck": ("fsck",),
     "gc --dry-run": ("gc", "--dry-run"),
 }
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ONCE = {"log, the first time", "fsck", "gc --dry-run"}
+ONCE = {"log, the first time", "contributors, the first time", "fsck", "gc --dry-run"}
 BAR = "≤ n^1.1"
 PROGRAM = """
 import sys

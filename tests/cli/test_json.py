@@ -135,7 +135,7 @@ def test_what_the_verbs_print_is_what_is_documented(run, trained_repo: Path, tmp
         return documents[0]
 
     check("init", new, "--preset", "vit-mini")
-    for verb in ("status", "tasks", "leaderboard", "doctor", "log", "reflog", "tag", "verify"):
+    for verb in ("status", "tasks", "leaderboard", "contributors", "doctor", "log", "reflog", "tag", "verify"):
         check(verb)
     check("tag", "v1")
     check("tag")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.facade.base import RepoBase
 
 if TYPE_CHECKING:
+    from mu2net_core.api.credits.contributors import ContributorsReport
     from mu2net_core.api.looking.ancestry import Ancestry
     from mu2net_core.api.looking.log import LogEntry
     from mu2net_core.api.looking.reflog import ReflogEntry
@@ -124,6 +126,34 @@ class Looking(RepoBase):
         from mu2net_core.api.looking.ancestry import ancestry
 
         return ancestry(self.repository, revision)
+
+    def contributors(
+        self,
+        tasks: Sequence[str] = (),
+        *,
+        since: datetime | None = None,
+        remote: str | None = None,
+        keys: Path | None = None,
+        mailmap: Path | None = None,
+    ) -> ContributorsReport:
+        """Returns who brought what: gains, time, children, iterations, tasks and reuse, by task and in all.
+
+        Args:
+            tasks: only what was brought to these, removed ones too; all by default.
+            since: nothing that finished earlier.
+            remote: only tasks that the readers of this remote may see; no other is counted, or named.
+            keys: a file of allowed keys, as ssh's ``allowed_signers``; by default what ``pull.require_signed`` names.
+            mailmap: what people are called; by default ``.mailmap`` in the folder of the working copy, if it is there.
+
+        Raises:
+            NotFoundError: there is no such task, remote or file.
+            InvalidInputError: a file cannot be read, or readers of the remote may not see one of ``tasks``.
+        """
+        from mu2net_core.api.credits.contributors import contributors
+
+        return contributors(
+            self.repository, self.context, tasks, since=since, remote=remote, keys=keys, mailmap=mailmap
+        )
 
     def evaluate(
         self,

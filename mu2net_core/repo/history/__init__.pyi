@@ -1,6 +1,8 @@
-from .commit_index import History, How, Past, forget_history
+from .commit_index import History, How, Past
+from .contributions import Contribution, Contributions, component_mark
 from .in_step import head_at
 from .merging import Manifests, ancestry, choose, contains, is_at_purge, is_canonical_merge, merge, news
+from .notes import forget_history
 from .plausibility import ISOLATED, Arrivals, check, check_parts
 from .revisions import Resolved, check_new_name, near, resolve
 from .system import (
@@ -18,6 +20,8 @@ from .wording import arrived, by_whom, sides
 __all__ = [
     "ISOLATED",
     "Arrivals",
+    "Contribution",
+    "Contributions",
     "History",
     "How",
     "Manifests",
@@ -30,6 +34,7 @@ __all__ = [
     "check_new_name",
     "check_parts",
     "choose",
+    "component_mark",
     "contains",
     "contenders",
     "forget_history",

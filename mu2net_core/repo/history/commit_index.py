@@ -1,26 +1,20 @@
 """The commits of a working copy, read once: what the log and the access rules need of them, in one local file.
 
-The file ``state/history`` is derived and may be deleted at any time. It cannot be wrong, only incomplete: what it holds
-is keyed by the ids of commits, which never change; which of them count, the heads decide each time; a file that was
-damaged or made by another version is ignored; and a purge deletes it.
+The file is ``state/history`` (see ``notes``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 
-from mu2net_core.errors import Mu2netError
-from mu2net_core.objects import Agent, Commit, Run, hash_bytes
+from mu2net_core.objects import Agent, Commit, Run
 from mu2net_core.repo.core import Repository
-from mu2net_core.storage import Store, replace_file, translated
+from mu2net_core.repo.history.notes import HISTORY_FILE, Notes
 
-__all__ = ["History", "How", "Past", "forget_history"]
+__all__ = ["History", "How", "Past"]
 
-_FILE = "state/history"
 _VERSION = b"mu2net-history-4"
 _WORTH = 200
 
@@ -105,17 +99,12 @@ class History:
     """The past of one working copy, read from the file as far as that knows, from the objects otherwise."""
 
     def __init__(self, repo: Repository) -> None:
-        self._objects, self._file = repo.objects, repo.path / _FILE
-        self._known = _read(self._file)
-        self._num_new = 0
+        self._objects = repo.objects
+        self._notes = Notes(repo.path / HISTORY_FILE, _VERSION, Past)
 
     def past(self, oid: str) -> Past:
         """Returns what is to know of a commit."""
-        found = self._known.get(oid)
-        if found is None:
-            found = self._known[oid] = self._past(oid, self._objects.commit(oid))
-            self._num_new += 1
-        return found
+        return self._notes.get(oid) or self._notes.add(self._past(oid, self._objects.commit(oid)))
 
     def walk(self, tips: Iterable[str]) -> Iterator[Past]:
         """Yields the commits ``tips`` and all before them, each once, nearest first; notes at the end what was new."""
@@ -131,12 +120,7 @@ class History:
 
     def keep(self) -> None:
         """Writes the file again if enough was new to be worth it; where that fails, it is read again next time."""
-        if self._num_new < max(_WORTH, len(self._known) // 10):
-            return
-        body = msgspec.json.encode(list(self._known.values()))
-        with suppress(Mu2netError):
-            replace_file(self._file, b"%b %b\n%b" % (_VERSION, hash_bytes(body).encode(), body))
-            self._num_new = 0
+        self._notes.keep(_WORTH)
 
     def _past(self, oid: str, commit: Commit) -> Past:
         model = self._objects.model(commit.model) if commit.model is not None else None
@@ -162,22 +146,3 @@ class History:
             removed=commit.removed,
             reset_to=commit.reset_to,
         )
-
-
-def forget_history(store: Store) -> None:
-    """Deletes what was noted of the commits in ``store``, because some of them may have been deleted."""
-    file = store.local_path(_FILE)
-    if file is not None:
-        with translated("delete", file):
-            file.unlink(missing_ok=True)
-
-
-def _read(file: Path) -> dict[str, Past]:
-    """Returns what was noted, by commit id; nothing if there is no whole file of this version."""
-    try:
-        head, _, body = file.read_bytes().partition(b"\n")
-        if head != b"%b %b" % (_VERSION, hash_bytes(body).encode()):
-            return {}
-        return {past.oid: past for past in msgspec.json.decode(body, type=list[Past])}
-    except (OSError, msgspec.MsgspecError):
-        return {}

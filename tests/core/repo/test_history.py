@@ -9,8 +9,9 @@ from mu2net_core.api.looking.log import log
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import commit_index as history
-from mu2net_core.repo.history.commit_index import History, forget_history
+from mu2net_core.repo.history.commit_index import History
 from mu2net_core.repo.history.merging import ancestry, merge
+from mu2net_core.repo.history.notes import forget_history
 from mu2net_core.repo.history.system import load_rules
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
