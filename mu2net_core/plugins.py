@@ -35,12 +35,14 @@ class Registry(Generic[T]):
         what: such a thing is called in messages, e.g. ``search method``.
         shipped: ``module:attribute``, or just ``module``, by name.
         offers: attributes that each must have.
+        needs: by the name of what is shipped, the package that it needs and the extra of mu2net that brings it.
     """
 
     group: str
     what: str
     shipped: Mapping[str, str]
     offers: tuple[str, ...] = ()
+    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     _loaded: dict[str, T] = field(default_factory=dict, repr=False)
 
     def __contains__(self, name: str) -> bool:
@@ -65,9 +67,11 @@ class Registry(Generic[T]):
         """Returns what is called ``name``.
 
         Raises:
-            PluginError: no installed package offers it, several do, or the one that does cannot be imported.
+            PluginError: no installed package offers it, several do, or the one that does cannot be imported or lacks
+                another package.
         """
         if name not in self._loaded:
+            self._check_needs(name)
             found = _shipped(self.shipped[name]) if name in self.shipped else self._import(self._entry(name))
             lacking = [attribute for attribute in self.offers if not hasattr(found, attribute)]
             if lacking:
@@ -78,6 +82,16 @@ class Registry(Generic[T]):
                 )
             self._loaded[name] = cast(T, found)
         return self._loaded[name]
+
+    def _check_needs(self, name: str) -> None:
+        from importlib.util import find_spec
+
+        package, extra = self.needs.get(name, ("", ""))
+        if package and find_spec(package) is None:
+            raise PluginError(
+                f"The {self.what} {name!r} needs the package {package}, which is not installed.",
+                hint=f"pip install 'mu2net[{extra}]'",
+            )
 
     def _entry(self, name: str) -> EntryPoint:
         found = self._of_others(name)

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = (
     *("jax", "jaxlib", "flax", "optax", "zarr", "tensorflow", "tensorflow_datasets", "numpy", "fsspec"),
-    *("sklearn", "PIL", "grain", "cryptography", "s3fs", "gcsfs", "adlfs", "aiohttp"),
+    *("sklearn", "PIL", "grain", "cryptography", "s3fs", "gcsfs", "adlfs", "aiohttp", "optuna"),
     "mu2net_core.testing",
     "importlib.metadata",  # finds plug-ins, 10 ms
     "pydantic",  # typer's, 0.2 s: see mu2net_cli/parsing/light.py

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from mu2net_core.objects.component import ComponentRef
 from mu2net_core.version import FORMAT
 
-__all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Origin", "Scorer"]
+__all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Origin", "Scorer", "hardware_of"]
 
 Hyperparameter = bool | int | float | str
 
@@ -144,6 +144,11 @@ class Model:
         return self.task is None or self.test_quality is not None
 
     @property
+    def hardware(self) -> tuple[str, str, str]:
+        """What trained it and measured its quality, as ``hardware_of`` tells."""
+        return hardware_of({"device": self.device_kind or "", **self.versions})
+
+    @property
     def trained_by(self) -> frozenset[str]:
         """The tasks whose data reached any component of the model."""
         return frozenset(task for ref in self.components for task in ref.training)
@@ -151,3 +156,11 @@ class Model:
     def component(self, name: str) -> ComponentRef | None:
         """Returns the component called ``name``, or None."""
         return next((ref for ref in self.components if ref.name == name), None)
+
+
+def hardware_of(provenance: Mapping[str, str]) -> tuple[str, str, str]:
+    """Returns what computes, by what is recorded of it: the kind of device, precision of products, layout of several.
+
+    Qualities compare to the last example only where it is the same.
+    """
+    return provenance["device"], provenance.get("precision", "float32"), provenance.get("layout", "")

@@ -7,7 +7,7 @@ from .plan import ChildPlan, Member
 from .population import Population, ask, best, is_better, measured_as, rescored, start, tell
 from .probing import probed_weights, to_probe
 from .random_search import ask_random
-from .space import SearchSpace, neighbour
+from .space import SearchSpace, nearest, neighbour
 from .state import SearchState, taken_in
 from .structure import Structure
 
@@ -35,6 +35,7 @@ __all__ = [
     "is_better",
     "measured_as",
     "mutate",
+    "nearest",
     "neighbour",
     "plan_generation",
     "probed_weights",

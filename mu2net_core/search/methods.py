@@ -124,8 +124,13 @@ RANDOM = Evolution(plan=ask_random)
 METHODS: Registry[SearchMethod] = Registry(
     group="mu2net.methods",
     what="search method",
-    shipped={DEFAULT_METHOD: f"{_HERE}:MU2NET_PLUS", "random": f"{_HERE}:RANDOM"},
+    shipped={
+        DEFAULT_METHOD: f"{_HERE}:MU2NET_PLUS",
+        "random": f"{_HERE}:RANDOM",
+        "tpe": "mu2net_core.search.tpe",
+    },
     offers=("ask", "tell"),
+    needs={"tpe": ("optuna", "tpe")},
 )
 """The search methods there are."""
 

@@ -17,7 +17,7 @@ from random import Random
 from mu2net_core.objects import Hyperparameter, Model, Mutation
 from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.plan import ChildPlan, Member
-from mu2net_core.search.space import COPY_ALL, MU, SearchSpace, neighbour
+from mu2net_core.search.space import COPY_ALL, MU, SearchSpace, nearest, neighbour
 from mu2net_core.search.structure import Structure
 
 __all__ = [
@@ -93,7 +93,11 @@ def draw_preparation(leader: Model | None, space: SearchSpace, rng: Random) -> P
         rng: consumed.
     """
     inherited = {} if leader is None else leader.hyperparameters
-    values = {name: inherited.get(name, default) for name, default in space.defaults.items() if name in space.shared}
+    values = {
+        name: nearest(inherited.get(name, default), space.values[name])
+        for name, default in space.defaults.items()
+        if name in space.shared
+    }
     rates: dict[str, float] = {}
     for name in sorted(space.shared.intersection(space.movable)):
         mutation = f"hp:{name}"
@@ -111,6 +115,7 @@ def mutate(
     preparation: Preparation,
     rng: Random,
     seed: int,
+    given: Mapping[str, Hyperparameter] | None = None,
 ) -> ChildPlan:
     """Returns a child of ``parent`` with a freshly drawn set of mutations.
 
@@ -122,11 +127,14 @@ def mutate(
         preparation: of the child's generation.
         rng: consumed.
         seed: stored in the plan for the engine's own draws.
+        given: values of hyperparameters that are decided already, and so move no more; None if there are none. How
+            examples are prepared ``preparation`` says alone.
     """
     draft = _Draft(parent.model, space, structure)
+    decided = {f"hp:{name}": value for name, value in (given or {}).items() if name not in preparation.values}
     copied = _copied(parent.model, space, clonable(parent.model, structure, holdings), rng)
     for name in candidates(parent.model, space, structure, holdings):
-        if name in preparation.rates or (copied is not None and name.startswith("clone:")):
+        if name in preparation.rates or name in decided or (copied is not None and name.startswith("clone:")):
             continue
         probability = _moved_rate(parent.model, name, space, rng)
         draft.set_rate(name, probability)
@@ -134,6 +142,9 @@ def mutate(
             draft.apply(name, rng)
     for name in copied or ():
         draft.copy(name)
+    for name, value in decided.items():
+        draft.decide(name, value)
+    draft.enter()
     draft.prepare(preparation)
     return draft.plan(parent, seed)
 
@@ -148,6 +159,7 @@ def copied_whole(
     draft = _Draft(parent.model, space, structure)
     for name in clonable(parent.model, structure, holdings):
         draft.copy(name)
+    draft.enter()
     draft.prepare(preparation)
     return draft.plan(parent, seed)
 
@@ -195,6 +207,17 @@ class _Draft:
             self.copy(name)
         else:
             self._set(mutation, {name: neighbour(self._values[name], self._space.values[name], rng)})
+
+    def enter(self) -> None:
+        """Moves what another space allowed, and this one does not, to the nearest value of its list."""
+        for name, values in self._space.values.items():
+            if name != MU:
+                self._set(f"hp:{name}", {name: nearest(self._values[name], values)})
+
+    def decide(self, mutation: str, value: Hyperparameter) -> None:
+        name = mutation.removeprefix("hp:")
+        if name not in self._structured:  # as for moves
+            self._set(mutation, {name: value})
 
     def copy(self, name: str) -> None:
         self._clones.add(name)

@@ -5,10 +5,10 @@ Pure functions over values.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mu2net_core.objects import Model, Scorer, System
+from mu2net_core.objects import Hyperparameter, Model, Scorer, System
 from mu2net_core.scoring import rank_key, score
 from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.mutations import Preparation, copied_whole, draw_preparation, mutate, usual_preparation
@@ -73,6 +73,7 @@ def ask(
     num_children: int,
     structure: Structure,
     seed: int,
+    proposed: Sequence[Mapping[str, Hyperparameter]] = (),
 ) -> tuple[tuple[ChildPlan, ...], Population]:
     """Returns plans for one generation, and the population with its selections counted.
 
@@ -86,12 +87,15 @@ def ask(
         num_children: how many to plan.
         structure: the architecture's part in what may change.
         seed: of this generation; child ``i`` uses a stream of its own.
+        proposed: for each child, values that hyperparameters get instead of a move by chance, the same for all children
+            of those that say how examples are prepared; nothing is proposed if it is empty.
     """
     others, roots = usable(system, population.task)
     candidates, holdings = (*others, *roots), Holdings.of(system, population.task)
     counts, past = dict(population.selections), system.heads[population.task].commit
     first = None if population.members else best_probed(candidates, population.probed)
-    preparation = _preparation(population, space, seed) if first is None else usual_preparation(space)
+    given = proposed or ({},) * num_children
+    preparation = usual_preparation(space) if first is not None else _preparation(population, space, given[0], seed)
     weights = probed_weights(candidates, population.probed)
     plans: list[ChildPlan] = []
     for child in range(num_children):
@@ -104,14 +108,17 @@ def ask(
         if begun:
             plans.append(copied_whole(parent, space, structure, holdings, preparation, train))
         else:
-            plans.append(mutate(parent, space, structure, holdings, preparation, draw, train))
+            plans.append(mutate(parent, space, structure, holdings, preparation, draw, train, given[child]))
     return tuple(plans), replace(population, selections=counts)
 
 
-def _preparation(population: Population, space: SearchSpace, seed: int) -> Preparation:
-    """Returns how the next generation prepares its examples: drawn from what the best model does."""
+def _preparation(
+    population: Population, space: SearchSpace, given: Mapping[str, Hyperparameter], seed: int
+) -> Preparation:
+    """Returns how the next generation prepares its examples: drawn from what the best model does, unless ``given``."""
     leader = best(population)
-    return draw_preparation(None if leader is None else leader.model, space, rng(seed, "preparation"))
+    drawn = draw_preparation(None if leader is None else leader.model, space, rng(seed, "preparation"))
+    return replace(drawn, values={name: given.get(name, value) for name, value in drawn.values.items()})
 
 
 def tell(population: Population, kept: Collection[Member], *, cap: int) -> Population:

@@ -12,7 +12,7 @@ from mu2net_core.search.mutations import clonable
 from mu2net_core.search.parents import sample_parent, usable
 from mu2net_core.search.plan import ChildPlan, Member
 from mu2net_core.search.population import Population
-from mu2net_core.search.space import SearchSpace
+from mu2net_core.search.space import MU, SearchSpace, nearest
 from mu2net_core.search.structure import Structure
 from mu2net_core.seeds import derive_seed, rng
 
@@ -62,15 +62,16 @@ def _plan(
 ) -> ChildPlan:
     before = {**space.defaults, **root.model.hyperparameters}
     clones = clonable(root.model, structure, holdings)
+    held = {name: nearest(before[name], known) for name, known in space.values.items() if name != MU} | values
     moves = [
         Mutation(name=f"hp:{name}", before=before[name], after=value)
-        for name, value in values.items()
+        for name, value in held.items()
         if value != before[name]
     ]
     return ChildPlan(
         parent=root,
         clones=frozenset(clones),
-        hyperparameters=structure.settled({**before, **values}),
+        hyperparameters=structure.settled({**before, **held}),
         mutation_rates=root.model.mutation_rates,
         mutations=(*(Mutation(name=f"clone:{name}") for name in clones), *moves),
         seed=seed,

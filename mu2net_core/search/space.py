@@ -10,7 +10,7 @@ from random import Random
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["COPY_ALL", "MU", "SearchSpace", "neighbour"]
+__all__ = ["COPY_ALL", "MU", "SearchSpace", "nearest", "neighbour"]
 
 MU = "mu"
 """Name of the hyperparameter that every mutation probability starts from."""
@@ -57,6 +57,13 @@ class SearchSpace:
     def movable(self) -> tuple[str, ...]:
         """Names of the hyperparameters a mutation can move, sorted; ``mu`` moves per mutation instead."""
         return tuple(sorted(name for name, values in self.values.items() if len(values) > 1 and name != MU))
+
+
+def nearest(value: Hyperparameter, values: tuple[Hyperparameter, ...]) -> Hyperparameter:
+    """Returns ``value`` if it is in ``values``, else the nearest of them; of words that is the next in the alphabet."""
+    if value in values or isinstance(value, str):
+        return value if value in values else values[min(bisect_left(values, value), len(values) - 1)]
+    return min(values, key=lambda one: abs(float(one) - float(value)))
 
 
 def neighbour(value: Hyperparameter, values: tuple[Hyperparameter, ...], rng: Random) -> Hyperparameter:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mu2net_cli.parsing.completion import complete_task
+from mu2net_cli.parsing.completion import complete_preset, complete_task
 from mu2net_cli.parsing.options import JsonFlag, Seed, parse_budget
+from mu2net_cli.parsing.spaces import parse_space
 from mu2net_cli.printing.render import print_json
 from mu2net_cli.session import Session, session_of, warn_of_unknown_settings
 from mu2net_core.errors import InvalidInputError, SearchError
@@ -72,10 +73,25 @@ def evolve(
     ] = None,
     job: Annotated[Path | None, typer.Option("--job", hidden=True, help="Be an agent of a pool.")] = None,
     method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Plan generations by this method, e.g. mu2net-plus, random.")
+        str | None, typer.Option(metavar="NAME", help="Plan generations by this method, e.g. random, tpe.")
     ] = None,
     scorer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Score models by this formula, e.g. decay.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Make models of this preset, not of the task's; in a repository of auto.",
+            autocompletion=complete_preset,
+        ),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=V,V|FILE",
+            help="Values that a hyperparameter can have, or a .toml or .json file of lists; repeatable.",
+        ),
     ] = None,
     push: Annotated[
         bool | None, typer.Option("--push/--no-push", help="Push after every task iteration; --watch does if it can.")
@@ -116,6 +132,8 @@ def evolve(
     Example: mu2net evolve --all --iterations 2
 
     Example: mu2net evolve --all --agents 4 --watch
+
+    Example: mu2net evolve --all --method tpe --space learning_rate=0.01,0.03,0.1
     """
     from mu2net_core.api.iterations.options import EvolveOptions
 
@@ -140,6 +158,8 @@ def evolve(
         watch=watch,
         method=method,
         scorer=scorer,
+        preset=preset,
+        space=parse_space(space or [], session.path),
         barrier=barrier,
         push=push,
         leases=leases,

@@ -9,11 +9,11 @@ from threading import Event as Flag
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.agent import AgentSpec
+from mu2net_core.api.evolving.asked import preset_asked
 from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.api.evolving.pushing import Pusher
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.iterations.options import EvolveOptions
-from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine import IterationState
 from mu2net_core.events import Event
@@ -66,8 +66,8 @@ class Evolution:
         return is_good or self.out_of_time()
 
     def preset(self, task: Task) -> Preset:
-        """Returns what serves a task, with all settings in force now."""
-        return effective_preset(self.repo, self.context, self.asked.settings, task=task)
+        """Returns what the agent works on a task with, all settings in force now."""
+        return preset_asked(self.repo, self.context, self.asked, task)
 
     def claims(self) -> Claims:
         """Returns what takes tasks for the agent, and says so where its work is pushed to."""

@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mu2net_core.api.evolving.asked import make_root
 from mu2net_core.api.evolving.claims import Claim
 from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolved import IterationResult, Outcome, finished, result_of
+from mu2net_core.api.evolving.lines import winner_of
 from mu2net_core.api.evolving.publish import Published, publish
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.evolving.view import AsOf, Newest, View, head_of
@@ -23,7 +25,7 @@ from mu2net_core.events import IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import preset_values
 from mu2net_core.repo import load_system
-from mu2net_core.search import Member, best
+from mu2net_core.search import Member
 
 __all__ = ["iterate"]
 
@@ -41,6 +43,8 @@ def iterate(run: Evolution, claim: Claim, seed: int, begins: Mapping[str, str] |
     if begins is not None and left.state is not None and left.state.base != head.commit_id:
         left = Leftover(kind="none")  # of an iteration that others finished meanwhile
     runner = run.runner(left.preset or run.preset(head.task))
+    if make_root(run.repo, run.context, run.asked):
+        system = load_system(run.repo, heads=begins)
     usable = runner.parents.of(system, name)  # what cannot go on says so before data is read
     _check_root(runner, usable, name)
     view: View = Newest(repo=run.repo, task=name, usable=runner.parents.of)
@@ -80,7 +84,7 @@ def _check_root(runner: Runner, usable: System, task: str) -> None:
 
 def _publish(run: Evolution, runner: Runner, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
     """Measures the best model on the test split, unless it was before, and moves the head to it."""
-    winner = best(state.population)
+    winner = winner_of(run.repo, state)
     if winner is None:
         raise _without_a_model(run, runner, workspace, state)
     known = winner.model.test_quality

@@ -17,6 +17,8 @@ from mu2net_core.repo.remotes import LabelOf
 
 __all__ = ["ParentCheck"]
 
+_OTHER_PRESET = "it is of another preset"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentCheck:
@@ -44,19 +46,23 @@ class ParentCheck:
 
         Raises:
             NewerError, PluginError, DataError: this version cannot train ``task``.
-            CorruptObjectError: the model of ``task`` itself is one of them.
+            CorruptObjectError: the model of ``task`` itself is one of them, and not for being of another preset.
         """
         check_usable(system.heads[task].task, "evolve")
         heads = {name: self._head(name, head, task) for name, head in system.heads.items()}
         roots = {oid: model for oid, model in system.roots.items() if self._is_fit(oid, model, f"the root {oid[:10]}")}
         return replace(system, heads=heads, roots=roots)
 
+    def is_fit(self, oid: str, model: Model, task: Task) -> bool:
+        """Returns whether children can be made from an earlier model of ``task``; what is not is no news."""
+        return self._is_fit(oid, model, "", task=task, warn=False)
+
     def _head(self, name: str, head: Head, task: str) -> Head:
         if head.model is None or head.model_id is None:
             return head
         if self._is_fit(head.model_id, head.model, f"the model of {name}", task=head.task, warn=name != task):
             return head
-        if name == task:
+        if name == task and self._reasons[head.model_id] != _OTHER_PRESET:
             raise CorruptObjectError(
                 f"The model of {name} ({head.model_id[:10]}) cannot be trained further: {self._reasons[head.model_id]}",
                 hint=f"Go back to an earlier one: mu2net reflog {name}, then mu2net reset {name} ID",
@@ -66,7 +72,7 @@ class ParentCheck:
     def _is_fit(self, oid: str, model: Model, what: str, *, task: Task | None = None, warn: bool = True) -> bool:
         if oid not in self._reasons:
             foreign = self.is_one_of_several and self._is_foreign(model)
-            self._reasons[oid] = "it is of another preset" if foreign else self._why_unfit(model, task)
+            self._reasons[oid] = _OTHER_PRESET if foreign else self._why_unfit(model, task)
             if warn and not foreign and self._reasons[oid] is not None:
                 self.context.warn(f"{what} is not used as a parent: {self._reasons[oid]}")
         return self._reasons[oid] is None

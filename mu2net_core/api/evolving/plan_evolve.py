@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.asked import check_root, preset_asked
 from mu2net_core.api.evolving.checking import check_tasks
 from mu2net_core.api.evolving.evolve import ITS_OWN
 from mu2net_core.api.evolving.trying import Tried, try_preset
@@ -14,7 +15,6 @@ from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.resume import Leftover
 from mu2net_core.api.machine.runtime import stored_bytes
 from mu2net_core.api.quiet import ignore
-from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.engine import schedule_of
 from mu2net_core.errors import Mu2netError
 from mu2net_core.events import Event, Schedule
@@ -113,7 +113,8 @@ def plan_evolve(
     for name in tasks:
         head = system.heads[name]
         try:
-            preset = effective_preset(repo, context, options.settings, task=head.task)
+            preset = preset_asked(repo, context, options, head.task)
+            check_root(repo, options)
             schedule = schedule_of(head.task.splits["train"].num_examples, preset.training)
             key = f"{preset!r} {schedule.batch}"
             if key not in tried:
@@ -157,7 +158,7 @@ def _plan(
         generations=generations,
         children=training.children,
         schedule=schedule,
-        own_model=head.model is not None,
+        own_model=parents.heads[name].model is not None,
         other_tasks=tuple(
             other
             for other, one in sorted(parents.heads.items())

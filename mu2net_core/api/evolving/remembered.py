@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from mu2net_core.api.evolving.lines import earlier_models
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import NotFoundError, PluginError
 from mu2net_core.objects import MOST_TRIALS, Run, RunSetting, Trial, Trials
@@ -56,6 +57,8 @@ def trials_of(repo: Repository, state: IterationState, renamed: Mapping[str, str
         renamed: what models of the iteration are called once they are stored, where that is something else.
     """
     seen = _seen(repo, (state.snapshot, *(later.snapshot for later in state.seen)))
+    if any(trial.parent not in seen for trial in state.search.trials):
+        seen |= {oid for oid, _ in earlier_models(repo, state.base)}  # whoever reads the commit has its history
     named = (
         replace(
             trial,

@@ -21,6 +21,7 @@ from mu2net_core.api.evolving.comparison import (
     outcome_of,
     surroundings,
 )
+from mu2net_core.api.evolving.lines import winner_of
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.evolving.view import AsOf
@@ -36,7 +37,6 @@ from mu2net_core.objects import Commit, Run, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import resolve
-from mu2net_core.search import best
 
 __all__ = ["Difference", "Outcome", "ReplayReport", "Replayed", "replay"]
 
@@ -135,7 +135,7 @@ def _children(repo: Repository, commit: Commit, state: IterationState, now: Repl
     """Returns the first child of which something else became than the commit tells, if it tells."""
     if commit.trials is None:
         return ()
-    winner = best(state.population)
+    winner = winner_of(repo, state)
     renamed = {} if winner is None or now.model is None else {winner.id: now.model}
     return first_other_child(commit.trials.whole, trials_of(repo, state, renamed).whole)
 
@@ -220,7 +220,7 @@ def _again(
         checkpoint=lambda _state: None,
         on_event=on_event,
     )
-    winner = best(state.population)
+    winner = winner_of(runner.repo, state)
     if winner is None:
         return state, Replayed(model=None, manifest=None, children=state.counts)
     if winner.model.is_retained:  # none was better than the one there was

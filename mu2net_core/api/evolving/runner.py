@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.agent import AgentSpec
+from mu2net_core.api.evolving.lines import earlier_models
 from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.api.evolving.remembered import remembered
 from mu2net_core.api.iterations.recorded import changed_settings, digest_of
@@ -20,7 +22,7 @@ from mu2net_core.api.settings.settings import effective_machine
 from mu2net_core.engine import ComponentPool, IterationState, LoadedModel, Measured, Programs, Workshop, measure
 from mu2net_core.events import Compiled, Compiling, Event
 from mu2net_core.objectives import objective_of
-from mu2net_core.objects import Head, Run, System, encode, hash_bytes
+from mu2net_core.objects import Head, Run, System, encode, hardware_of, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import granted_rule
@@ -91,20 +93,37 @@ class Runner:
     def begin(self, system: System, task: str, base: str, workspace: Workspace) -> SearchState:
         """Returns what a search method knows when an iteration on a task begins at the commit ``base``.
 
-        A retained model that was scored on another number of validation examples is measured again on those of now.
+        A retained model that was scored on another number of validation examples is measured again on those of now, and
+        one that other hardware measured on this: children compete with what is measured as they are.
+        Where the task's model is of another preset, the newest before it that is of this one is the beginning.
         """
         scorer, head = self.preset.scorer, system.heads[task]
         population, before = start(system, task, scorer), remembered(self.repo, base, self.preset)
+        if head.model is None and head.model_id is not None:
+            population = replace(population, members=self._earlier(system, head, base))
         examples = min(head.task.splits["validation"].num_examples, self.preset.training.validation_cap)
         members = tuple(
             member
-            if member.model.validation_examples in {None, examples}
+            if member.model.validation_examples in {None, examples} and self._is_mine(member)
             else measured_as(member, self._quality(head, member, workspace, "validation", examples).quality, examples)
             for member in population.members
         )
         return SearchState(
             population=rescored(replace(population, members=members), system, scorer), scorer=scorer, before=before
         )
+
+    def _is_mine(self, member: Member) -> bool:
+        """Returns whether hardware as here measured a model, as far as that is told."""
+        return member.model.device_kind is None or member.model.hardware == hardware_of(self.provenance)
+
+    def _earlier(self, system: System, head: Head, base: str) -> tuple[Member, ...]:
+        """Returns the newest model in the history of the commit ``base`` that children can be made from, if any is."""
+        found = (
+            Member(id=oid, model=model)
+            for oid, model in earlier_models(self.repo, base)
+            if self.parents.is_fit(oid, model, head.task) and system.may_use(head.task.name, model)
+        )
+        return tuple(islice(found, 1))
 
     def workshop(self, head: Head, workspace: Workspace) -> Workshop:
         """Returns what trains children for the task of ``head``; trained arrays go to a workspace.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event as Flag
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mu2net_core.api.tasks.reset import ResetResult
     from mu2net_core.api.tasks.rows import RowOptions
     from mu2net_core.events import Event
-    from mu2net_core.objects import Head
+    from mu2net_core.objects import Head, Hyperparameter
     from mu2net_core.repo.remotes import Progress
 
 __all__ = ["Growing"]
@@ -202,6 +202,8 @@ class Growing(RepoBase):
         watch: bool = False,
         method: str | None = None,
         scorer: str | None = None,
+        preset: str | None = None,
+        space: Mapping[str, Sequence[Hyperparameter]] | None = None,
         push: bool | None = None,
         barrier: bool = False,
         leases: bool = True,
@@ -225,6 +227,8 @@ class Growing(RepoBase):
             watch: whether to go on for ever, each time with the task that promises most; pulls meanwhile.
             method: of the search; the repository's setting if None.
             scorer: of models; likewise.
+            preset: of the children, where each task has its own; that of the task if None.
+            space: by hyperparameter the values that children can have, in place of those of the settings.
             push: whether each task is pushed, to ``origin`` or the only remote, when an iteration of it is over; a push
                 that fails stops nothing: it is a warning, and told in the result. None: with ``watch``, if it can be.
             barrier: whether all tasks go in step: nobody begins an iteration of one before all have finished the one
@@ -257,6 +261,8 @@ class Growing(RepoBase):
             watch=watch,
             method=method,
             scorer=scorer,
+            preset=preset,
+            space=None if space is None else {name: tuple(values) for name, values in space.items()},
             push=push,
             barrier=barrier,
             leases=leases,

@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import Hyperparameter
 
 __all__ = ["EvolveOptions"]
 
@@ -19,7 +21,7 @@ _SETTINGS = {
     "method": "evolve.method",
     "scorer": "scorer.name",
 }
-_OF_AN_ITERATION = ("seed", *_SETTINGS)
+_OF_AN_ITERATION = ("seed", *_SETTINGS, "preset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,8 @@ class EvolveOptions:
             what others shared is pulled meanwhile.
         method: of the search; the repository's setting if None.
         scorer: of models; likewise.
+        preset: of the children of this agent, where each task has its own; that of the task if None.
+        space: by hyperparameter the values that children of this agent can have, in place of those of the settings.
         push: whether each task is pushed when an iteration of it is over; a push that fails stops nothing. None: where
             it watches and there is a remote. Agents elsewhere then see what is worked on.
         barrier: whether all tasks go in step: none begins an iteration before all have finished the one before.
@@ -66,6 +70,8 @@ class EvolveOptions:
     watch: bool = False
     method: str | None = None
     scorer: str | None = None
+    preset: str | None = None
+    space: Mapping[str, tuple[Hyperparameter, ...]] | None = None
     push: bool | None = None
     barrier: bool = False
     leases: bool = True
@@ -81,6 +87,11 @@ class EvolveOptions:
             raise InvalidInputError(
                 "Tasks that go in step end with an iteration: neither --watch nor --until go with that."
             )
+        for name, values in (self.space or {}).items():
+            if not isinstance(values, tuple) or len({isinstance(value, str) for value in values}) != 1:
+                raise InvalidInputError(
+                    f"space: expected some values of {name}, all numbers or all words, got {str(values)[:80]!r}."
+                )
         if self.agents is not None and not 0 <= self.slot < self.agents:
             raise InvalidInputError(f"Expected a slot below the number of agents, {self.agents}, got {self.slot}.")
 
@@ -90,12 +101,19 @@ class EvolveOptions:
         return 1 if self.iterations is None else self.iterations
 
     @property
-    def settings(self) -> dict[str, int | str | None]:
+    def settings(self) -> dict[str, Any]:
         """What stands in for settings, by their keys; None where the settings hold."""
-        return {key: getattr(self, name) for name, key in _SETTINGS.items()}
+        lists = {f"space.{name}": sorted(set(values)) for name, values in (self.space or {}).items()}
+        return {key: getattr(self, name) for name, key in _SETTINGS.items()} | lists
 
     @property
     def words(self) -> str:
         """What is asked of each iteration, as options of the command line, with a space before each."""
-        given = ((name, getattr(self, name)) for name in _OF_AN_ITERATION)
+        given = [(name, getattr(self, name)) for name in _OF_AN_ITERATION]
+        given += [("space", f"{name}={','.join(map(_word, values))}") for name, values in (self.space or {}).items()]
         return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in given if value is not None)
+
+
+def _word(value: Hyperparameter) -> str:
+    """Returns a value as the command line takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -128,12 +128,16 @@ def _difference(state: IterationState, preset: Preset, asked: EvolveOptions) -> 
         "validations": preset.training.validations,
         "method": preset.training.method,
         "scorer": preset.scorer.name,
+        "preset": state.preset,
     }
     changed = [
         f"{what} {was} then, {now} now"
         for what, was in began.items()
         if (now := getattr(asked, what)) is not None and now != was
     ]
+    for name, now in (asked.space or {}).items():
+        if set(was := preset.space.values.get(name, ())) != set(now):
+            changed.append(f"{name} {list(was)} then, {sorted(now)} now")
     if asked.generations is not None and asked.generations < state.generations:
         changed.insert(0, f"generations {state.generations} then, {asked.generations} now")
     return "; ".join(changed) or None

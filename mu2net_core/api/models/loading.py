@@ -9,7 +9,7 @@ from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.api.models.stored import StoredModel, stored_model
 from mu2net_core.api.models.usable import check_usable
 from mu2net_core.engine import LoadedModel, Programs, precision_of
-from mu2net_core.nn import family_named
+from mu2net_core.nn import Precision, family_named
 from mu2net_core.objectives import Objective
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Counter, Watch, bring_components
@@ -32,7 +32,15 @@ class UsedModel:
     objective: Objective
 
 
-def load_model(repo: Repository, context: Context, revision: str, verb: str, progress: Watch | None) -> UsedModel:
+def load_model(
+    repo: Repository,
+    context: Context,
+    revision: str,
+    verb: str,
+    progress: Watch | None,
+    *,
+    precision: Precision | None = None,
+) -> UsedModel:
     """Loads the model that ``revision`` (a task, commit or model) names.
 
     Args:
@@ -41,6 +49,7 @@ def load_model(repo: Repository, context: Context, revision: str, verb: str, pro
         revision: names it.
         verb: what is to be done with it, for errors.
         progress: told of every component that is brought.
+        precision: of products; that in which the model was trained if None.
 
     Raises:
         NotFoundError: no such revision, or no model there yet.
@@ -55,7 +64,7 @@ def load_model(repo: Repository, context: Context, revision: str, verb: str, pro
     loaded = LoadedModel.of(
         model,
         num_outputs=stored.task.output.size,
-        programs=Programs(family=family_named(model.architecture.name), precision=precision_of(model)),
+        programs=Programs(family=family_named(model.architecture.name), precision=precision or precision_of(model)),
         limits=repo.limits,
         load=repo.objects.component,
         bring=lambda refs: bring_components(repo, refs, what=stored.task.name, counter=counter),

@@ -17,13 +17,19 @@ ALL_VALUES = "All values and where they come from: mu2net config list --origin"
 def origin_text(setting: Setting, context: Context) -> str:
     """Returns where a value was set."""
     place = {
-        "option": f"the option --{setting.key.partition('.')[2].replace('_', '-')}",
+        "option": f"the option --{_option(setting.key)}",
         "environment": f"the environment variable {environment_name(setting.key)}",
         "repository": "the repository's settings",
         "user": f"the user's settings in {context.user_config}",
         "default": "the preset",
     }
     return f"{place[setting.origin]} ({setting.key} = {setting.value!r})"
+
+
+def _option(key: str) -> str:
+    """Returns the option that stands in for a setting."""
+    section, _, name = key.partition(".")
+    return {"default": "space", "space": "space", "scorer": "scorer"}.get(section, name.replace("_", "-"))
 
 
 def blaming(settings: Iterable[Setting], context: Context, check: Callable[[Setting], object]) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from mu2net_core.api.models.first_root import FirstRoot, first_root
 from mu2net_core.api.settings.serving import is_auto, preset_of
+from mu2net_core.api.settings.taking import check_takes
 from mu2net_core.data import Described
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Input, Table, Task
-from mu2net_core.presets import AUTO, Choice, Preset, choose, preset_named
+from mu2net_core.presets import AUTO, Choice, choose, preset_named
 from mu2net_core.repo import Repository
 
 __all__ = ["Chosen", "chosen_for", "with_root"]
@@ -50,40 +50,13 @@ def chosen_for(repo: Repository, described: Described, name: str | None) -> Choi
                 f"Every task of this repository has the preset {repo.config.preset}; expected no other, got {name}.",
                 hint="Where each has its own: mu2net init DIR",
             )
-        _check_takes(preset_of(repo, None), described.task)
+        check_takes(preset_of(repo, None), described.task)
         return None
     if name not in {None, AUTO}:
         preset = preset_named(str(name))
-        _check_takes(preset, described.task)
+        check_takes(preset, described.task)
         return Choice(preset=preset.name, why="as you said")
     return choose(described.task.input, described.typical_size)
-
-
-def _check_takes(preset: Preset, task: Task) -> None:
-    """Checks that models of a preset take what a task gives, and have room for it."""
-    from mu2net_core.nn import family_named  # jax comes along
-
-    taken = family_named(preset.architecture.name).input(preset.architecture.config, preset.space.defaults).kind
-    if taken != task.input.kind:
-        raise InvalidInputError(
-            f"Models of the preset {preset.name} take input of the kind {taken}; {task.name} gives {task.input.kind}.",
-            hint="Leave --preset out in a repository of the preset auto, which chooses one that fits: mu2net init DIR",
-        )
-    _check_room(preset, task.input)
-
-
-def _check_room(preset: Preset, given: Input) -> None:
-    """Checks that models of a preset for tables have room for all columns and values of one."""
-    room = preset.architecture.config
-    if not isinstance(given, Table) or preset.architecture.name != "table":
-        return
-    found = {"columns": len(given.columns), "values": given.num_values}
-    if any(count > int(room[name]) for name, count in found.items()):
-        raise InvalidInputError(
-            f"{preset.name} has room for {room['columns']} columns with {room['values']} values; the table has "
-            f"{found['columns']} with {found['values']}.",
-            hint="Leave some out: --leave-out COLUMN,COLUMN, or let auto choose",
-        )
 
 
 def with_root(repo: Repository, choice: Choice) -> Chosen:

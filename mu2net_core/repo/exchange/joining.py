@@ -33,6 +33,8 @@ class Policy:
         refuse_stone: returns why a remote's tombstone counts for nothing, or None.
         follow_purges: whether what others purged on the remote is dropped here, too.
         sign_stone: returns a tombstone with a signature, if those made here have one.
+        decide: returns what joins two heads where the commits that ``best`` goes by cannot tell which is the better, or
+            None: then they do.
         refuse: returns why a fetched commit may not be taken over, given our head's, if there is one; or None.
         refuse_tag: returns why a fetched tag may not be taken over, given its name and snapshot; or None.
     """
@@ -42,6 +44,7 @@ class Policy:
     now: str = ""
     command: str = "mu2net pull"
     sign: Callable[[Commit], Commit] = lambda commit: commit
+    decide: Callable[[str, str], Commit | None] = lambda _ours, _theirs: None
     refuse: Callable[[str, str | None], str | None] | None = None
     refuse_tag: Callable[[str, str], str | None] | None = None
     refuse_stone: Callable[[Tombstone], str | None] | None = None
@@ -131,6 +134,7 @@ def _merged(repo: Repository, ours: HeadState, theirs: str, policy: Policy, remo
                 f"{exc.message} {sides(repo.objects, ours.commit, theirs)}",
                 hint=policy.choice(remote, ours.task),
             ) from exc
+        commit = policy.decide(ours.commit, theirs) or commit
     else:
         keep, other = (ours.commit, theirs) if policy.on_conflict == "ours" else (theirs, ours.commit)
         commit = policy.sign(choose(repo.objects, keep=keep, other=other, agent=policy.agent, now=policy.now))

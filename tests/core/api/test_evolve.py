@@ -359,6 +359,19 @@ def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, 
     assert kept[0] == kept[1] != set()
 
 
+def test_a_model_that_other_hardware_measured_is_measured_again_before_children_compete(grown) -> None:
+    repo, (_, before) = grown.open(), head_model(grown.open())
+    head = load_system(repo).heads["digits"].commit
+    odd = replace(before, quality=0.001, score=0.001, device_kind="NVIDIA H200", versions={"precision": "bfloat16"})
+    commit = repo.objects.put(replace(head, model=repo.objects.put(odd)))
+    repo.refs.append("digits", commit, after=repo.refs.head("digits"))
+    runner = Runner.of(repo, grown.context, AgentSpec(tasks=("digits",)), effective_preset(repo, grown.context), ignore)
+    begun = runner.begin(load_system(repo), "digits", commit, Workspace.of(repo, "digits"))
+    assert [(one.manifest, one.model.quality, one.model.score) for one in begun.population.members] == [
+        (odd, before.quality, before.score)
+    ]
+
+
 def test_a_model_that_was_scored_on_other_validation_examples_is_measured_again_before_children_compete(
     grown, world
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -21,7 +23,7 @@ from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.events import GenerationFinished
+from mu2net_core.events import ChildFinished, GenerationFinished
 from mu2net_core.objects import Commit, Run, Seen, Snapshot
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.testing.building.samples import evolve_sample
@@ -130,6 +132,21 @@ def test_run_in_any_other_way_it_gives_another_and_that_is_seen(grown, changes, 
     assert report.outcome == "different"
     assert cause in {difference.what for difference in report.differences}
     assert report.step == 1 or cause == "children"
+
+
+def test_a_method_that_learns_plans_the_same_after_a_stop_and_when_it_is_repeated(grown, world) -> None:
+    shutil.copytree(grown.folder / "repo", grown.folder / "straight")
+    straight, repo, stop = grown.open("straight"), grown.open(), Event()
+    grown.evolve(straight, seed=2, method="tpe")
+    grown.evolve(
+        repo, seed=2, method="tpe", on_event=lambda one: isinstance(one, ChildFinished) and stop.set(), stop=stop
+    )
+    grown.evolve(repo)
+    expected, found = (commit_of(one, head_of(one)) for one in (straight, repo))
+    assert found.run is not None
+    assert found.run.settings["evolve.method"] == "tpe"
+    assert (found.model, found.trials) == (expected.model, expected.trials)
+    assert replay(repo, world().context, "digits").outcome == "same"
 
 
 @pytest.mark.parametrize(

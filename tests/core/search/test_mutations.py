@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from mu2net_core.objects import Mutation
 from mu2net_core.search import ChildPlan, Holdings, Member, Preparation, SearchSpace, candidates, mutate, rate
 from mu2net_core.search.mutations import draw_preparation
 from mu2net_core.testing.building.systems import SampleStructure, sample_member, sample_ref
@@ -142,3 +143,12 @@ def test_the_ends_of_probability_are_certain(probability: float) -> None:
     plan = mutate(member, space, STRUCTURE, HOLDINGS, Preparation(), Random(1), 0)
     assert len(plan.clones) == 2 * probability
     assert plan.mutation_rates == {}
+
+
+def test_a_value_that_the_space_has_not_becomes_the_nearest_that_it_has_and_that_is_told() -> None:
+    space = replace(
+        SPACE, values={**SPACE.values, "learning_rate": (0.05,)}, defaults={**SPACE.defaults, "learning_rate": 0.05}
+    )
+    for plan in (mutate(parent(), space, STRUCTURE, HOLDINGS, Preparation(), Random(seed), seed) for seed in range(5)):
+        assert plan.hyperparameters["learning_rate"] == 0.05
+        assert Mutation(name="hp:learning_rate", before=0.02, after=0.05) in plan.mutations

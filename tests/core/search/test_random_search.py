@@ -78,6 +78,14 @@ def test_there_is_no_memory_but_selections_are_counted() -> None:
     assert len({plan.seed for plan in plans}) == len(plans)
 
 
+def test_what_a_root_has_and_the_space_does_not_becomes_the_nearest_that_it_has() -> None:
+    plans = [plan for seed in range(10) for plan in asked(seed)[0]]
+    assert {plan.parent.model.hyperparameters["fixed"] for plan in plans} == {1, 2}
+    assert {plan.hyperparameters["fixed"] for plan in plans} == {1}
+    told = {mutation for plan in plans for mutation in plan.mutations if mutation.name == "hp:fixed"}
+    assert told == {Mutation(name="hp:fixed", before=2, after=1)}
+
+
 def test_without_a_root_there_is_no_start() -> None:
     image = SystemBuilder().task("a").build()
     with pytest.raises(SearchError, match="no root model"):

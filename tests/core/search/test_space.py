@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.search import SearchSpace, neighbour
+from mu2net_core.search import SearchSpace, nearest, neighbour
 
 VALUES = (0.1, 0.2, 0.3)
 
@@ -70,3 +70,19 @@ def test_a_space_that_cannot_be_searched_is_refused(values, defaults, complaint:
 def test_kinds_of_structure_are_sorted_and_distinct(kinds: tuple[str, ...]) -> None:
     with pytest.raises(InvalidInputError, match="expected sorted distinct kinds, got"):
         SearchSpace(values={"mu": (0.1,)}, defaults={"mu": 0.1}, structural=kinds)
+
+
+@pytest.mark.parametrize(
+    ("value", "values", "expected"),
+    [
+        (0.1, (0.1, 0.2), 0.1),
+        (0.3, (0.1, 0.2), 0.2),
+        (0.12, (0.1, 0.2), 0.1),
+        (1, (2, 5), 2),
+        (True, (False,), False),
+        ("lion", ("adamw", "sgd"), "sgd"),
+        ("zero", ("adamw", "sgd"), "sgd"),
+    ],
+)
+def test_the_nearest_value_of_a_list(value, values, expected) -> None:
+    assert nearest(value, values) == expected

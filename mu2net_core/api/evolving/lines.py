@@ -1,0 +1,52 @@
+"""Lines of models of several presets on one task: what each goes on from, and which of them the task keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from mu2net_core.engine import IterationState
+from mu2net_core.objects import Model
+from mu2net_core.repo import Repository
+from mu2net_core.search import Member, best, is_better
+
+__all__ = ["earlier_models", "winner_of"]
+
+_MOST_COMMITS = 256
+
+
+def earlier_models(repo: Repository, base: str) -> Iterator[tuple[str, Model]]:
+    """Yields the models, by id, that the history of the commit ``base`` retained for its task as it is defined there.
+
+    The newest first, each once. What a reset left behind is none of them. It follows from the commit alone.
+    """
+    task_id, seen = repo.objects.commit(base).task_id, set[str]()
+    for oid in islice(_wanted(repo, base), _MOST_COMMITS):
+        commit = repo.objects.commit(oid)
+        if commit.model is not None and commit.model not in seen and commit.task_id == task_id:
+            seen.add(commit.model)
+            yield commit.model, repo.objects.model(commit.model)
+
+
+def winner_of(repo: Repository, state: IterationState) -> Member | None:
+    """Returns the model that a task has after an iteration; None if it has none.
+
+    That is the best of its population; or the task's own, if it is as good and was not among it, as of another preset.
+    """
+    winner, kept = best(state.population), repo.objects.commit(state.base).model
+    if kept is None or any(member.id == kept for member in (*state.population.past, *state.population.members)):
+        return winner
+    own = Member(id=kept, model=repo.objects.model(kept))
+    return winner if winner is not None and is_better(winner.model, own.model) else own
+
+
+def _wanted(repo: Repository, base: str) -> Iterator[str]:
+    """Yields a commit and all before it, nearest first, but for what a reset went back behind."""
+    queue, seen = [base], {base}
+    for oid in queue:  # grows while it is walked
+        yield oid
+        commit = repo.objects.commit(oid)
+        parents = commit.parents if commit.reset_to is None else (commit.reset_to,)
+        fresh = [parent for parent in dict.fromkeys(parents) if parent not in seen]
+        seen.update(fresh)
+        queue.extend(fresh)

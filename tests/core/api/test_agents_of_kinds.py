@@ -1,0 +1,143 @@
+"""Agents that work in different ways on one task: with methods, spaces and presets of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mu2net_core.api.evolving.asked import check_root, preset_asked
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.evolving.evolved import IterationResult
+from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.setup.init import init
+from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
+from mu2net_core.objects import Commit, Task
+from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.testing.building.compiling import quick_compiler
+from mu2net_core.testing.building.tiny import tiny_presets
+
+
+@pytest.fixture
+def tiny() -> Iterator[None]:
+    with tiny_presets(), quick_compiler():
+        yield
+
+
+@pytest.fixture
+def here(world):
+    """Returns a world with a data set of dark and bright images of 8 pixels on a side."""
+    found = world()
+    labels = np.arange(60) % 2
+    noise = np.random.default_rng(8).integers(0, 120, (60, 8, 8))
+    np.savez(found.folder / "light.npz", x=(noise + 100 * labels[:, None, None]).astype(np.uint8), y=labels)
+    return found
+
+
+@pytest.fixture
+def repo(here) -> Repository:
+    init(Path("repo"), here.context)
+    repo = open_repository(here.folder / "repo")
+    add_task(repo, here.context, f"npz:{here.folder / 'light.npz'}")
+    return repo
+
+
+def task_of(repo: Repository) -> Task:
+    return load_system(repo).heads["light"].task
+
+
+def improved(repo: Repository, here, told: list[str], **asked: Any) -> tuple[IterationResult, Commit]:
+    """Returns what one iteration of an agent came to, and its commit."""
+    context = replace(here.context, warn=told.append)
+    options = EvolveOptions(generations=1, children=1, validations=1, seed=1, **asked)
+    (iteration,) = evolve(repo, context, ["light"], options).iterations
+    return iteration, repo.objects.commit(iteration.commit)
+
+
+IDLE: Mapping[str, Any] = {"space": {"learning_rate": (1e-12,)}}
+"""A space of which no child learns anything."""
+
+
+@pytest.mark.usefixtures("tiny")
+def test_agents_of_several_presets_improve_one_task_and_each_goes_on_with_its_own_line(here, repo: Repository) -> None:
+    told: list[str] = []
+    idle, first = improved(repo, here, told, **IDLE)
+    assert first.run is not None
+    assert (first.run.preset, first.run.settings["space.learning_rate"]) == ("convnet-8", (1e-12,))
+    assert repo.objects.model(idle.model).hyperparameters["learning_rate"] == 1e-12
+    assert told == []
+
+    asked = {"slot": 1, "preset": "convnet-16", "method": "random", "space": {"learning_rate": (0.01,)}}
+    better, second = improved(repo, here, told, **asked)
+    (made,) = (name for name in repo.refs.roots() if name.startswith("convnet-16-"))
+    assert told == [f"made the root {made}, which the preset convnet-16 begins from"]
+    assert second.run is not None
+    assert (second.run.preset, second.run.settings["evolve.method"]) == ("convnet-16", "random")
+    assert repo.objects.model(better.model).root == repo.refs.roots()[made]
+    assert better.improved
+    assert [commit.agent and commit.agent.slot for commit in (first, second)] == [0, 1]
+    assert {*first.selections[first.trials.each[0].parent]} == {f"{repo.agent_id}/0"}
+    assert {*second.selections[repo.refs.roots()[made]]} == {f"{repo.agent_id}/1"}
+
+    worse, third = improved(repo, here, told, **IDLE)
+    assert [trial.parent for trial in third.trials.each] == [idle.model]  # its own line, though the head is another's
+    assert (worse.improved, third.model, worse.validation) == (False, better.model, better.validation)
+    assert replay(repo, here.context, "light").outcome == "same"
+    assert replay(repo, here.context, better.commit).outcome == "same"
+    assert fsck(repo, here.context).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "complaint", "hint"),
+    [
+        ({"preset": "text-128"}, "text-128 take input of the kind text; light gives image", "Leave --preset out"),
+        ({"space": {"lerning_rate": (1.0,)}}, "the preset convnet-8 has no hyperparameter 'lerning_rate'", "learning_"),
+        ({"space": {"learning_rate": (-1.0,)}}, "space.learning_rate: expected numbers above 0, got -1.0", "None"),
+        ({"space": {"learning_rate": ("a",)}}, "space.learning_rate: expected a number, got 'a'", "None"),
+    ],
+)
+def test_a_preset_or_space_that_does_not_fit_is_refused(
+    here, repo: Repository, asked: dict[str, Any], complaint: str, hint: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=complaint) as raised:
+        preset_asked(repo, here.context, EvolveOptions(**asked), task_of(repo))
+    assert hint in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("values", [(), [0.1], (0.1, "b"), "0.1"])
+def test_a_space_is_of_some_values_of_one_kind(values: Any) -> None:
+    with pytest.raises(InvalidInputError, match="expected some values of learning_rate, all numbers or all words"):
+        EvolveOptions(space={"learning_rate": values})
+
+
+def test_values_are_sorted_and_a_root_begins_with_the_nearest(here, repo: Repository) -> None:
+    asked = EvolveOptions(space={"learning_rate": (0.5, 0.1, 0.5), "optimizer": ("sgd",)})
+    space = preset_asked(repo, here.context, asked, task_of(repo)).space
+    assert (space.values["learning_rate"], space.defaults["learning_rate"]) == ((0.1, 0.5), 0.1)
+    assert (space.values["optimizer"], space.defaults["optimizer"]) == (("sgd",), "sgd")
+
+
+def test_a_preset_of_ones_own_needs_a_repository_whose_tasks_have_such(here) -> None:
+    init(Path("chars"), here.context, preset="vit-mini")
+    repo = open_repository(here.folder / "chars")
+    add_task(repo, here.context, f"npz:{here.folder / 'light.npz'}")
+    with pytest.raises(InvalidInputError, match=r"has the preset vit-mini; expected no other, got convnet-8") as raised:
+        preset_asked(repo, here.context, EvolveOptions(preset="convnet-8"), task_of(repo))
+    assert raised.value.hint == "Where agents can have presets of their own: mu2net init DIR"
+    assert preset_asked(repo, here.context, EvolveOptions(preset="vit-mini"), task_of(repo)).name == "vit-mini"
+
+
+def test_a_preset_that_is_not_here_or_has_no_root_for_a_dry_run_is_told(here, repo: Repository) -> None:
+    with pytest.raises(NotFoundError, match="No preset 'convnet-9'"):
+        preset_asked(repo, here.context, EvolveOptions(preset="convnet-9"), task_of(repo))
+    check_root(repo, EvolveOptions(preset="convnet-8"))
+    with pytest.raises(SearchError, match="no root of the preset convnet-16 yet") as raised:
+        check_root(repo, EvolveOptions(preset="convnet-16"))
+    assert raised.value.hint == "mu2net add-root convnet-16 --preset convnet-16"
