@@ -65,7 +65,7 @@ FLOORS: dict[str, dict[str, set[str]]] = {
         "sharing": {"settings", "iterations", "looking", "models", "signing"},
         "tasks": {"settings", "looking", "models", "signing"},
         "evolving": {"settings", "machine", "iterations", "models", "signing", "sharing"},
-        "pool": {"iterations", "evolving"},
+        "pool": {"settings", "iterations", "sharing", "evolving"},
         "upkeep": {"iterations", "sharing", "signing"},
         "setup": {"settings", "machine", "looking", "models", "sharing", "signing"},
         "facade": {

@@ -25,6 +25,7 @@ from mu2net_core.events import IterationFinished
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
     from mu2net_core.api.iterations.options import EvolveOptions
+    from mu2net_core.api.pool.cluster import Cluster
     from mu2net_core.api.pool.pool import PoolResult
     from mu2net_core.repo import Repository
 
@@ -63,8 +64,9 @@ def run_agents(
     *,
     events: Path | None,
     as_json: bool,
+    cluster: Cluster | None = None,
 ) -> None:
-    """Runs a pool of agents, shows where they stand, and says at the end what they came to."""
+    """Runs a pool of agents, here or on a cluster, shows where they stand, and says at the end what they came to."""
     from mu2net_core.api.pool.pool import Stopping, run_pool
 
     stopping = Stopping()
@@ -83,9 +85,10 @@ def run_agents(
             session.context,
             tasks,
             options,
-            command=lambda file: _command(session, file),
+            program=_program(session, is_here=cluster is None),
             on_event=on_event,
             stopping=stopping,
+            cluster=cluster,
         )
     if as_json:
         print_json(result)
@@ -96,10 +99,10 @@ def _interrupt() -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _command(session: Session, file: Path) -> list[str]:
-    """Returns the command line of an agent of a pool; nothing of the working directory is imported by mistake."""
-    program = [sys.executable, "-P", "-m", "mu2net_cli.main"]
-    return [*program, *session.flags(), "-C", str(session.context.cwd), "evolve", "--job", str(file)]
+def _program(session: Session, *, is_here: bool) -> list[str]:
+    """Returns what Python is given to be an agent of a pool; nothing is imported from where it works."""
+    where = ["-C", str(session.context.cwd)] if is_here else []
+    return ["-P", "-m", "mu2net_cli.main", *session.flags(), *where, "evolve", "--job"]
 
 
 @contextmanager

@@ -28,17 +28,24 @@ def pool_line(event: PoolEvent, *, verbose: bool = False) -> str | None:
     match event:
         case AgentStarted():
             cores = f" on core {', '.join(map(str, event.cores))}" if event.cores else ""
-            said: str | None = f"process {event.process}{cores}"
+            host = "" if event.host is None else f" of {event.host}"
+            said: str | None = f"process {event.process}{host}{cores}"
         case AgentRemark():
             said = event.text
         case AgentFailed():
-            then = "given up" if event.again_s is None else f"starting it again in {duration(event.again_s)}"
+            then = _again(event.again_s)
             said = f"failed ({counted(event.failures, 'time')} in a row), {then}: {event.reason.rstrip('.')}"
         case AgentEnded():
             said = "stopped" if event.stopped else "nothing is left to do"
         case _:
             said = line_of(event, verbose=verbose)
     return None if said is None else f"{event.agent}: {said}"
+
+
+def _again(in_s: float | None) -> str:
+    if in_s is None:
+        return "given up"
+    return f"starting it again in {duration(in_s)}" if in_s else "starting it again"
 
 
 @dataclass(slots=True)
@@ -79,7 +86,7 @@ class Fleet:
                 row.state = "stopped" if event.stopped else "done"
             case AgentFailed():
                 row.state = "given up" if event.again_s is None else "failed"
-                row.again_at = None if event.again_s is None else self.clock() + event.again_s
+                row.again_at = self.clock() + event.again_s if event.again_s else None
             case _:
                 row.board.update(event)
                 row.state = None if isinstance(event, IterationStarted) else row.state

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mu2net_cli.watching.pushing import Pushes
     from mu2net_core.api.evolving.evolve import EvolveResult
     from mu2net_core.api.iterations.options import EvolveOptions
+    from mu2net_core.api.pool.cluster import Cluster
     from mu2net_core.repo import Repository
 
 __all__ = ["evolve"]
@@ -69,6 +70,18 @@ def evolve(
         int | None,
         typer.Option(
             "--agent", metavar="SLOT", min=0, help="Be the agent SLOT, from 0, of --agents N; print JSON lines."
+        ),
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where --agents run: local, this machine; ray, a Ray cluster.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", metavar="HOST:PORT", help="Of the head of the Ray cluster.")
+    ] = None,
+    agent_resources: Annotated[
+        str | None,
+        typer.Option(
+            "--agent-resources", metavar="A=N,B=N", help="What a cluster sets aside for each agent: gpu=1,cpu=2."
         ),
     ] = None,
     job: Annotated[Path | None, typer.Option("--job", hidden=True, help="Be an agent of a pool.")] = None,
@@ -134,14 +147,17 @@ def evolve(
     Example: mu2net evolve --all --agents 4 --watch
 
     Example: mu2net evolve --all --method tpe --space learning_rate=0.01,0.03,0.1
+
+    Example: mu2net evolve --all --agents 8 --executor ray --ray-address 10.0.0.1:6379 --agent-resources gpu=1,cpu=2
     """
     from mu2net_core.api.iterations.options import EvolveOptions
 
     session = session_of(ctx)
-    budget_s, repo = parse_budget(budget), session.repo()
     if job is not None:
-        _do_job(session, repo, job)
+        _do_job(session, job)
         return
+    budget_s, repo = parse_budget(budget), session.repo()
+    cluster = _cluster(executor, ray_address, agent_resources, agents=None if agent is not None else agents)
     _check_output(agent, agents, events=events, profile=profile)
     warn_of_unknown_settings(session, repo)
     options = EvolveOptions(
@@ -177,16 +193,44 @@ def evolve(
     if agent is not None:
         run_agent(session, repo, chosen, options)
     else:
-        run_agents(session, repo, chosen, options, events=events, as_json=as_json)
+        run_agents(session, repo, chosen, options, events=events, as_json=as_json, cluster=cluster)
 
 
-def _do_job(session: Session, repo: Repository, file: Path) -> None:
-    """Is an agent of a pool."""
+def _do_job(session: Session, file: Path) -> None:
+    """Is an agent of a pool: in its working copy, or in one of its own on another machine."""
     from mu2net_cli.watching.agents import run_agent
     from mu2net_core.api.pool.job import read_job
 
     job = read_job(session.path(file))
-    run_agent(session, repo, job.tasks, job.options)
+    if job.home is None:
+        run_agent(session, session.repo(), job.tasks, job.options)
+        return
+    from mu2net_core.api.pool.elsewhere import working_copy
+
+    with working_copy(job.home, session.context) as repo:
+        run_agent(session, repo, job.tasks, job.options)
+
+
+def _cluster(executor: str | None, address: str | None, resources: str | None, *, agents: int | None) -> Cluster | None:
+    """Returns the cluster that the agents of a pool run on; None for this machine."""
+    if executor not in {None, "local", "ray"}:
+        raise InvalidInputError(f"Expected local or ray as --executor, got {executor!r}.")
+    given = {"--ray-address": address, "--agent-resources": resources}
+    if executor != "ray":
+        if lone := next((name for name, value in given.items() if value is not None), None):
+            raise InvalidInputError(f"{lone} is of a cluster: expected --executor ray with it.")
+        return None
+    if agents is None:
+        raise InvalidInputError("Expected --agents N with --executor ray: how many agents run on the cluster.")
+    if address is None:
+        raise InvalidInputError(
+            "Expected --ray-address HOST:PORT with --executor ray.",
+            hint="ray start --head says it; inside a job of Ray it is $RAY_ADDRESS.",
+        )
+    from mu2net_core.api.pool.cluster import Cluster
+    from mu2net_core.api.pool.resources import AgentResources, parse_resources
+
+    return Cluster(address=address, resources=AgentResources() if resources is None else parse_resources(resources))
 
 
 def _check_output(agent: int | None, agents: int | None, *, events: Path | None, profile: Path | None) -> None:

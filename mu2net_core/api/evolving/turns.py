@@ -127,8 +127,12 @@ class Shared:
         wanted = self._wanted(system)
         for name in self._in_order(system, wanted):
             claim = self.claims.free(name)
-            if claim is not None:
+            if claim is not None and self._is_still_wanted(system, name):
                 return Turn(task=name, claim=partial(taken, claim))
+            if claim is not None:
+                with claim:
+                    pass  # it is given back: others did it meanwhile, which showed when it was taken
+                return self.next()
         return self._joined(system, wanted)
 
     def drop(self, task: str) -> None:
@@ -152,6 +156,13 @@ class Shared:
             return True
         goal = self.goals.setdefault(name, head.commit.iteration + self.asked.rounds)
         return head.commit.iteration < goal
+
+    def _is_still_wanted(self, system: System, name: str) -> bool:
+        """Returns whether a task that was taken wants an iteration where it is now: its head may have been pulled."""
+        head = self.claims.repo.refs.head(name)
+        if head is None or head.commit == system.heads[name].commit_id:
+            return True
+        return name in self._wanted(load_system(self.claims.repo))
 
     def _in_order(self, system: System, wanted: Sequence[str]) -> list[str]:
         begun = [name for name in self.first if name in wanted]

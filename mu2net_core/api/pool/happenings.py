@@ -11,10 +11,17 @@ __all__ = ["AgentEnded", "AgentFailed", "AgentRemark", "AgentStarted", "PoolEven
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStarted(Happening):
-    """The process ``process`` of an agent of a pool was started, for which ``cores`` are set aside."""
+    """The process of an agent of a pool was started.
+
+    Attributes:
+        process: its number.
+        cores: that are set aside for it.
+        host: the machine it runs on; None for the pool's.
+    """
 
     process: int
     cores: tuple[int, ...]
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

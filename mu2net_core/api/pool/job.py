@@ -1,4 +1,4 @@
-"""What one agent of a pool is to do: a file that the pool writes and the agent's process reads."""
+"""What one agent of a pool is to do: a file that whoever starts its process writes, and the process reads."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.pool.home import Home
 from mu2net_core.errors import NotFoundError
 from mu2net_core.objects import decode, encode
-from mu2net_core.repo import Repository
 from mu2net_core.storage import make_folder, read_if_there, replace_file
 
 __all__ = ["Job", "read_job", "write_job"]
@@ -21,16 +21,18 @@ class Job:
     Attributes:
         tasks: that it shares with others; None for all there are, and those to come.
         options: its slot included.
+        home: of its working copy, where that is not the pool's.
     """
 
     tasks: tuple[str, ...] | None
     options: EvolveOptions
+    home: Home | None = None
 
 
-def write_job(repo: Repository, job: Job) -> Path:
-    """Writes a job to the place of its slot, and returns where that is."""
-    file = repo.state / "agents" / f"{job.options.slot}.json"
-    make_folder(file.parent, sync=False)
+def write_job(folder: Path, job: Job) -> Path:
+    """Writes a job to the place of its agent in a folder, and returns where that is."""
+    file = folder / f"{job.options.slot if job.home is None else job.home.name}.json"
+    make_folder(folder, sync=False)
     replace_file(file, encode(job))
     return file
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["Placement", "gpus_of", "placements"]
+__all__ = ["Placement", "cores_here", "gpus_of", "memory_share", "placements"]
 
 T = TypeVar("T")
 
@@ -62,6 +63,16 @@ def gpus_of(environ: Mapping[str, str], *, folder: Path = _GPUS) -> tuple[str, .
     return tuple(str(number) for number, _ in enumerate(folder.glob("*")))
 
 
+def cores_here() -> tuple[int, ...]:
+    """Returns the cores that this process may use; of systems that do not tell, none."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+
+
+def memory_share(together: float) -> dict[str, str]:
+    """Returns what limits an agent to its part of a GPU's memory that so many share."""
+    return {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{_SHARED_MEMORY / together:.3f}"}
+
+
 def _shares(count: int, things: tuple[T, ...]) -> tuple[tuple[T, ...], ...]:
     """Returns ``count`` runs of ``things`` that are as equal as can be; one thing each, in turn, if there are fewer."""
     if len(things) < count:
@@ -75,6 +86,4 @@ def _environ(slot: int, agents: int, gpus: Sequence[str]) -> dict[str, str]:
         return {}
     shown = {"CUDA_VISIBLE_DEVICES": ",".join(_shares(agents, tuple(gpus))[slot])}
     together = -(-agents // len(gpus))
-    if together > 1:
-        shown["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{_SHARED_MEMORY / together:.3f}"
-    return shown
+    return shown | memory_share(together) if together > 1 else shown

@@ -1,14 +1,11 @@
-"""A pool of agents on this machine: one process watches over one process for each of them, and computes nothing."""
+"""A pool of agents: one process watches over one process for each of them, wherever that runs, and computes nothing."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from queue import Empty, Queue
 from threading import Event as Flag
 
 from mu2net_core.api.context import Context
@@ -16,12 +13,17 @@ from mu2net_core.api.evolving.checking import check_tasks
 from mu2net_core.api.evolving.pushing import Pusher, is_pushed
 from mu2net_core.api.evolving.turns import goals_of
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.pool.cluster import Cluster, meeting_place, share, take_in
+from mu2net_core.api.pool.executor import Executor, LocalExecutor, Running
 from mu2net_core.api.pool.happenings import PoolEvent
-from mu2net_core.api.pool.job import Job, write_job
-from mu2net_core.api.pool.placement import Placement, gpus_of, placements
-from mu2net_core.api.pool.process import AgentProcess, Said
+from mu2net_core.api.pool.home import home_of
+from mu2net_core.api.pool.job import Job
+from mu2net_core.api.pool.placement import cores_here, gpus_of, placements
+from mu2net_core.api.pool.ray_executor import RayExecutor
+from mu2net_core.api.pool.ray_package import load_ray
 from mu2net_core.api.pool.seat import AgentReport, Seat
 from mu2net_core.api.quiet import ignore
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.events import IterationFinished
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.storage import FileLock
@@ -65,9 +67,10 @@ def run_pool(
     tasks: Sequence[str] | None,
     options: EvolveOptions,
     *,
-    command: Callable[[Path], Sequence[str]],
+    program: Sequence[str],
     on_event: Callable[[PoolEvent], None] = ignore,
     stopping: Stopping | None = None,
+    cluster: Cluster | None = None,
 ) -> PoolResult:
     """Runs ``options.agents`` agents, each in a process of its own, until none has anything left to do.
 
@@ -79,31 +82,34 @@ def run_pool(
         context: of this process; agents get its environment and work in its folder.
         tasks: names that they share; None for all there are, and where they watch those to come.
         options: of all of them, and how many they are.
-        command: returns the command line of an agent whose job lies in a file.
+        program: what Python is given to be an agent, before the file that says which.
         on_event: told of everything that happens.
         stopping: set by whoever wants it to end.
+        cluster: where agents run; None for this machine.
 
     Raises:
         NotFoundError: no such task, or no remote to push to.
+        PluginError: a cluster of a kind whose package is not installed.
+        InvalidInputError: a cluster, and tasks that cannot go there.
         SearchError: no task at all, or no root.
         ConflictError: another pool runs in this working copy.
+        StorageError: the cluster cannot be reached.
     """
-    system, stopping = load_system(repo), Stopping() if stopping is None else stopping
-    names = tuple(system.heads) if tasks is None else tuple(tasks)
-    if names or not options.watch:
-        check_tasks(repo, names, system)
-    if is_pushed(repo, options):
-        Pusher.to_default(repo, context, ignore)
-    has_end = options.iterations is not None or not options.watch
-    asked = replace(options, goals=goals_of(system, names, options.rounds) if has_end else None)
+    stopping = Stopping() if stopping is None else stopping
+    if cluster is not None:
+        load_ray()
+        meeting_place(repo, context)
+        options = _pushing(options)
     with FileLock(repo.state / "pool.lock", what="the agents of this working copy"):
-        pool = _Pool(repo=repo, context=context, command=command)
-        seats = pool.seats(Job(tasks=None if tasks is None else names, options=asked), on_event)
+        job = _job(repo, context, tasks, options, is_elsewhere=cluster is not None)
+        executor = _executor(repo, context, options, program, cluster)
+        seats = _Pool(executor=executor).seats(job, on_event)
         try:
-            _watch_over(seats, pool.inbox, stopping)
+            _watch_over(seats, executor, stopping)
         finally:
-            for seat in seats:
-                seat.abandon()
+            _abandon(seats, executor)
+        if cluster is not None:
+            take_in(repo, context)
     return PoolResult(
         agents=tuple(seat.report for seat in seats if seat.report is not None),
         iterations=tuple(event for seat in seats for event in seat.finished),
@@ -111,45 +117,70 @@ def run_pool(
     )
 
 
+def _pushing(options: EvolveOptions) -> EvolveOptions:
+    """Returns the options of agents that have nothing in common but a remote."""
+    if options.push is False:
+        raise InvalidInputError("What agents on a cluster find comes back by the remote: expected no --no-push.")
+    return replace(options, push=True)
+
+
+def _job(
+    repo: Repository, context: Context, tasks: Sequence[str] | None, options: EvolveOptions, *, is_elsewhere: bool
+) -> Job:
+    """Returns what all agents are to do, once it is clear that it can be done."""
+    system = load_system(repo)
+    names = tuple(system.heads) if tasks is None else tuple(tasks)
+    if names or not options.watch:
+        check_tasks(repo, names, system)
+    if is_elsewhere:
+        names = share(repo, context, names)
+        system = load_system(repo)
+    elif is_pushed(repo, options):
+        Pusher.to_default(repo, context, ignore)
+    has_end = options.iterations is not None or not options.watch
+    goals = goals_of(system, names, options.rounds) if has_end else None
+    return Job(tasks=None if tasks is None else names, options=replace(options, goals=goals))
+
+
+def _executor(
+    repo: Repository, context: Context, options: EvolveOptions, program: Sequence[str], cluster: Cluster | None
+) -> Executor:
+    """Returns what starts agents, here or on a cluster."""
+    if cluster is None:
+        places = placements(options.agents or 1, cores_here(), gpus_of(context.environ))
+        return LocalExecutor(repo=repo, context=context, program=program, places=places)
+    remote = meeting_place(repo, context)
+    return RayExecutor.connect(
+        context, cluster, program=program, home_of=lambda slot: home_of(repo, context, remote, slot)
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool:
-    repo: Repository
-    context: Context
-    command: Callable[[Path], Sequence[str]]
-    inbox: Queue[Said] = field(default_factory=Queue)
+    executor: Executor
     began: float = field(default_factory=time.monotonic)
 
     def seats(self, job: Job, on_event: Callable[[PoolEvent], None]) -> list[Seat]:
         budget_s = job.options.budget_s
-        places = placements(job.options.agents or 1, _cores(), gpus_of(self.context.environ))
         return [
             Seat(
                 slot=slot,
-                cores=place.cores,
-                start=partial(self._start, job, slot, place),
+                start=partial(self._start, job, slot),
                 on_event=on_event,
                 clock=time.monotonic,
                 deadline=None if budget_s is None else self.began + budget_s,
             )
-            for slot, place in enumerate(places)
+            for slot in range(job.options.agents or 1)
         ]
 
-    def _start(self, job: Job, slot: int, place: Placement) -> AgentProcess:
+    def _start(self, job: Job, slot: int) -> Running:
         """Starts an agent; one that is started again has what is left of the time."""
         budget_s = job.options.budget_s
         left_s = None if budget_s is None else max(budget_s - (time.monotonic() - self.began), 0.0)
-        own = replace(job, options=replace(job.options, slot=slot, budget_s=left_s))
-        return AgentProcess(
-            slot,
-            self.command(write_job(self.repo, own)),
-            environ=self.context.environ,
-            cwd=self.context.cwd,
-            placement=place,
-            inbox=self.inbox,
-        )
+        return self.executor.start(replace(job, options=replace(job.options, slot=slot, budget_s=left_s)))
 
 
-def _watch_over(seats: Sequence[Seat], inbox: Queue[Said], stopping: Stopping) -> None:
+def _watch_over(seats: Sequence[Seat], executor: Executor, stopping: Stopping) -> None:
     """Starts the agents, and returns when all are over."""
     while True:
         for seat in seats:
@@ -161,13 +192,16 @@ def _watch_over(seats: Sequence[Seat], inbox: Queue[Said], stopping: Stopping) -
                 seat.go()
         if all(seat.report is not None for seat in seats):
             return
-        try:
-            said = inbox.get(timeout=_LOOK_S)
-        except Empty:
-            continue
-        seats[said.slot].hear(said)
+        for said in executor.hear(_LOOK_S):
+            seats[said.slot].hear(said)
 
 
-def _cores() -> tuple[int, ...]:
-    """Returns the cores that this process may use; of systems that do not tell, none."""
-    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+def _abandon(seats: Sequence[Seat], executor: Executor) -> None:
+    """Ends what is left of the agents."""
+    try:
+        for seat in seats:
+            seat.kill()
+        for seat in seats:
+            seat.abandon()
+    finally:
+        executor.close()

@@ -20,12 +20,22 @@ __all__ = ["AgentProcess", "Said"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What is heard of an agent: a line of its events, a line of its remarks, or, at last, its exit code."""
+    """What is heard of an agent.
+
+    Attributes:
+        slot: of the agent.
+        kind: ``start``, where its process runs; a line of its events or of its remarks; ``lost``, that the machine it
+            ran on is, and that it is started on another one; or, at last, its ``end``.
+        text: the line, the machine's name if it is not the pool's, or why it was lost.
+        code: the process's number, or its exit code.
+        cores: that it was started on.
+    """
 
     slot: int
-    kind: Literal["event", "remark", "end"]
+    kind: Literal["start", "event", "remark", "lost", "end"]
     text: str = ""
     code: int = 0
+    cores: tuple[int, ...] = ()
 
 
 class AgentProcess:
@@ -62,15 +72,11 @@ class AgentProcess:
                 cwd=cwd,
                 start_new_session=True,
             )
+        inbox.put(Said(slot=slot, kind="start", code=self._process.pid, cores=tuple(placement.cores)))
         self._remarks = Thread(target=self._hear, args=(self._process.stderr, "remark"), daemon=True)
         self._events = Thread(target=self._hear_all, daemon=True)
         self._remarks.start()
         self._events.start()
-
-    @property
-    def number(self) -> int:
-        """The process's own."""
-        return self._process.pid
 
     def stop(self) -> None:
         """Asks it to end with the generation at hand."""

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mu2net_core.api.evolving.event_log import event_of
+from mu2net_core.api.pool.executor import Running
 from mu2net_core.api.pool.happenings import AgentEnded, AgentFailed, AgentRemark, AgentStarted, PoolEvent
-from mu2net_core.api.pool.process import AgentProcess, Said
+from mu2net_core.api.pool.process import Said
 from mu2net_core.api.pool.restarts import Restarts
 from mu2net_core.errors import StorageError
 from mu2net_core.events import GenerationFinished, IterationFinished
 
 __all__ = ["AgentReport", "Seat"]
 
-_INTERRUPTED, _NOT_STARTED = 130, 1
+_INTERRUPTED, _NOT_STARTED, _LOST = 130, 1, 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,6 @@ class Seat:
 
     Attributes:
         slot: its number.
-        cores: that are set aside for it.
         start: starts a process for it.
         on_event: told of all it says, and of what becomes of it.
         clock: seconds.
@@ -55,12 +55,11 @@ class Seat:
     """
 
     slot: int
-    cores: tuple[int, ...]
-    start: Callable[[], AgentProcess]
+    start: Callable[[], Running]
     on_event: Callable[[PoolEvent], None]
     clock: Callable[[], float]
     deadline: float | None = None
-    process: AgentProcess | None = None
+    process: Running | None = None
     finished: list[IterationFinished] = field(default_factory=list)
     report: AgentReport | None = None
     _restarts: Restarts = field(default_factory=Restarts)
@@ -69,6 +68,7 @@ class Seat:
     _is_through: bool = False
     _left_out: tuple[str, ...] = ()
     _last_error: str = ""
+    _given_up: str | None = None
 
     @property
     def name(self) -> str:
@@ -88,8 +88,6 @@ class Seat:
         except (OSError, StorageError) as exc:  # no memory for one more, a full disk: the others go on
             self._last_error = f"it cannot be started: {exc}"
             self._fail(_NOT_STARTED)
-            return
-        self.on_event(AgentStarted(agent=self.name, process=self.process.number, cores=self.cores))
 
     def stop(self) -> None:
         """Has the agent end with the generation at hand; one that waits to be started again is over."""
@@ -114,11 +112,16 @@ class Seat:
     def hear(self, said: Said) -> None:
         """Takes in what the agent said."""
         match said.kind:
+            case "start":
+                place = said.text or None
+                self.on_event(AgentStarted(agent=self.name, process=said.code, cores=said.cores, host=place))
             case "event":
                 self._take(said.text)
             case "remark" if said.text != "Interrupted.":  # which is told by how it ended
                 self._last_error = said.text if said.text.startswith("error: ") else self._last_error
                 self.on_event(AgentRemark(agent=self.name, text=said.text))
+            case "lost":
+                self._lose(said.text)
             case "end":
                 self._end(said.code)
 
@@ -142,11 +145,23 @@ class Seat:
         except (KeyError, TypeError, ValueError):  # what a library printed
             return
 
+    def _lose(self, reason: str) -> None:
+        """Takes note that it goes on elsewhere, by itself; one that is lost again and again does not."""
+        self._restarts = self._restarts.failed(_LOST)
+        again_s = None if self._restarts.wait_s is None else 0.0
+        failed = AgentFailed(agent=self.name, reason=reason, failures=self._restarts.in_row, again_s=again_s)
+        self.on_event(failed)
+        if again_s is None and self.process is not None:
+            self._given_up = reason
+            self.process.kill()
+
     def _end(self, code: int) -> None:
         assert self.process is not None  # noqa: S101  only a process ends
         self.process.close()
         self.process = None
-        if self._is_stopping or code == _INTERRUPTED:
+        if self._given_up is not None:
+            self._conclude("failed", self._given_up)
+        elif self._is_stopping or code == _INTERRUPTED:
             self._conclude("stopped")
         elif self._is_through or code == 0:
             self._conclude("done")

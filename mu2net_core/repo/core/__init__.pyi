@@ -8,11 +8,13 @@ from .config import (
     environment_name,
     flatten,
     is_config,
+    is_shared,
     parse_toml,
     parse_value,
     read_user_config,
     read_user_table,
 )
+from .copy_id import be_agent
 from .create import check_empty, create_repository
 from .database import MANIFESTS, Manifest, ObjectDatabase, decode_manifest, label_of
 from .entry_chain import Run, chained, ending_in, proven
@@ -58,6 +60,7 @@ __all__ = [
     "Value",
     "Workers",
     "aside_name",
+    "be_agent",
     "begin_epoch",
     "begins_anew",
     "chained",
@@ -77,6 +80,7 @@ __all__ = [
     "is_current",
     "is_epoch_key",
     "is_purge",
+    "is_shared",
     "label_of",
     "new_epoch",
     "newest_snapshot",

@@ -26,6 +26,7 @@ __all__ = [
     "Value",
     "flatten",
     "is_config",
+    "is_shared",
     "parse_toml",
     "parse_value",
     "read_user_config",
@@ -107,7 +108,7 @@ class Config:
     @property
     def shared_settings(self) -> Mapping[str, Value]:
         """The settings that go along to other copies: not what is for this machine (``data.``, ``limits.`` ...)."""
-        return {key: value for key, value in self.settings.items() if not key.startswith(_LOCAL)}
+        return {key: value for key, value in self.settings.items() if is_shared(key)}
 
     def dump(self) -> bytes:
         """Returns the bytes of ``config.toml``."""
@@ -186,6 +187,11 @@ class Layers:
         """Returns the setting in force for every key that a layer other than the environment names, sorted."""
         keys = {*self.options, *self.repository, *self.user, *self.defaults}
         return tuple(setting for key in sorted(keys) if (setting := self.get(key)) is not None)
+
+
+def is_shared(key: str) -> bool:
+    """Returns whether a setting goes along to other copies, and is not for this machine."""
+    return not key.startswith(_LOCAL)
 
 
 def environment_name(key: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mu2net_core.errors import AlreadyExistsError, NotFoundError
 from mu2net_core.storage import LocalStore, make_folder, replace_file, translate
 
-__all__ = ["agent_id"]
+__all__ = ["agent_id", "be_agent"]
 
 _FILE = "agent"
 
@@ -32,6 +32,12 @@ def agent_id(state: Path) -> str:
     if not noted:
         raise NotFoundError(f"{state / _FILE} is gone again, right after it was written.")
     return noted[0]
+
+
+def be_agent(state: Path, agent: str) -> None:
+    """Makes the working copy whose local state is in ``state`` that of an agent whose id was given elsewhere."""
+    make_folder(state)
+    replace_file(state / _FILE, f"{agent}\n{_place(state)}\n".encode())
 
 
 def _noted(store: LocalStore) -> tuple[str, ...] | None:

@@ -110,7 +110,6 @@ def test_what_the_next_attempt_would_meet_as_well_is_not_tried_again(code: int) 
 class Fake:
     """A process that only notes what is done to it."""
 
-    number: int = 7
     done: list[str] = field(default_factory=list)
 
     def stop(self) -> None:
@@ -130,7 +129,6 @@ class Chair:
         self.now, self.events, self.processes = 0.0, list[PoolEvent](), list[Fake]()
         self.seat = Seat(
             slot=3,
-            cores=(1,),
             start=self.start,  # type: ignore[arg-type]
             on_event=self.events.append,
             clock=lambda: self.now,
@@ -139,6 +137,7 @@ class Chair:
 
     def start(self) -> Fake:
         self.processes.append(Fake())
+        self.hear("start", code=7)
         return self.processes[-1]
 
     def hear(self, kind: Any, text: str = "", code: int = 0) -> None:
@@ -260,11 +259,11 @@ STOPS = (
 )
 
 
-def agents_that(tmp_path: Path, then: str = "") -> Callable[[Path], Sequence[str]]:
-    """Returns the command line of agents that say where they are and do what is told ``then``."""
+def agents_that(tmp_path: Path, then: str = "") -> Sequence[str]:
+    """Returns what Python is given to be an agent that says where it is and does what is told ``then``."""
     script = tmp_path / "agent.py"
     script.write_text(AGENT + then + "\n")
-    return lambda file: [sys.executable, "-S", str(script), str(file)]
+    return ["-S", str(script)]
 
 
 @pytest.fixture
@@ -277,8 +276,8 @@ def pooled(repo: Repository, context: Context, tmp_path: Path) -> Callable[..., 
         events = list[PoolEvent]()
         listen = more.pop("on_event", events.append)
         asked = EvolveOptions(agents=2, iterations=3)
-        command = agents_that(tmp_path, then)
-        return run_pool(repo, context, None, asked, command=command, on_event=listen, **more), events
+        program = agents_that(tmp_path, then)
+        return run_pool(repo, context, None, asked, program=program, on_event=listen, **more), events
 
     return run
 
@@ -343,15 +342,14 @@ from mu2net_core.repo import open_repository
 def tell(event):
     if isinstance(event, AgentStarted):
         print(event.process, flush=True)
-command = lambda file: [sys.executable, "-S", sys.argv[2], str(file)]
 repo = open_repository(Path(sys.argv[1]))
-run_pool(repo, Context.default(), None, EvolveOptions(agents=2), command=command, on_event=tell)
+run_pool(repo, Context.default(), None, EvolveOptions(agents=2), program=["-S", sys.argv[2]], on_event=tell)
 """
 
 
 def test_kill_9_of_a_pool_ends_its_agents(repo: Repository, tmp_path: Path) -> None:
     add_sample_task(repo, "a")
-    script = agents_that(tmp_path, WAITS)(Path())[2]
+    script = agents_that(tmp_path, WAITS)[1]
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     command = [sys.executable, "-c", POOL, str(repo.path), script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True) as pool:
@@ -373,4 +371,4 @@ def test_a_second_pool_in_a_working_copy_is_told_of_the_first(pooled: Any, repo:
 
 def test_without_a_task_no_agent_is_started(repo: Repository, context: Context, tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="no task to evolve"):
-        run_pool(repo, context, None, EvolveOptions(agents=2), command=agents_that(tmp_path))
+        run_pool(repo, context, None, EvolveOptions(agents=2), program=agents_that(tmp_path))
