@@ -28,7 +28,7 @@ ROWS = {
     "pool": ("an idle agent: requests in 60 s, 2 tasks",),
     "fleet": ("a pool of 2 on 2 cores, 1 tasks",),
     "busy": ("device busy, an iteration of digits",),
-    "parallel": ("mean test accuracy after 1, 1 tasks", "8 agents in step, replayed"),
+    "parallel": ("mean test accuracy after 1, 1 tasks", "8 agents in step, all iterations, replayed"),
     "quality": ("test accuracy, digits",),
     "late": ("late task, digits",),
     "few": ("few examples, squares",),

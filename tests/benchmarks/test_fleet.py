@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from case_busy import covered
-from fleet import alone_s, free_s, in_step_s
+from fleet import alone_s, finished_s, free_s, in_step_s
 
 LENGTHS = {"a": [4.0, 1.0], "b": [1.0, 1.0], "c": [2.0, 1.0]}
 
@@ -21,6 +21,12 @@ def test_agents_that_wait_for_nobody_take_what_is_left_as_soon_as_they_are_free(
 def test_agents_in_step_wait_for_the_longest_of_each_iteration() -> None:
     assert in_step_s(LENGTHS, 3) == 4 + 1
     assert in_step_s(LENGTHS, 2) == 4 + 2
+
+
+def test_of_tasks_that_are_improved_for_ever_what_is_finished_by_then_counts() -> None:
+    # a: 0-4, 4-5, 5-9; b: one after the other; c: 0-2, 2-3, 3-5, 5-6
+    assert finished_s(LENGTHS, 3, 5) == 5 + 5 + 5
+    assert finished_s(LENGTHS, 3, 6) == 5 + 6 + 6
 
 
 def test_time_that_several_programs_run_in_counts_once() -> None:
