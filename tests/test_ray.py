@@ -46,10 +46,12 @@ ASKED = ("--iterations", "1", "--generations", "20", "--children", "1", "--valid
 NODES = """
 import json, sys
 from ray.cluster_utils import Cluster
-gcs, dashboard = map(int, sys.argv[1:])
+folder, gcs, dashboard = sys.argv[1], *map(int, sys.argv[2:])
+cache = lambda name: {"MU2NET_CACHE_DIR": f"{folder}/{name}"}  # what a machine has of its own
 small = {"num_cpus": 2, "object_store_memory": 80 * 2**20, "node_ip_address": "127.0.0.1", "include_dashboard": False}
-cluster = Cluster(True, head_node_args={**small, "gcs_server_port": gcs, "dashboard_port": dashboard})
-second = cluster.add_node(**small)
+head = {**small, "gcs_server_port": gcs, "dashboard_port": dashboard, "env_vars": cache("head")}
+cluster = Cluster(True, head_node_args=head)
+second = cluster.add_node(**small, env_vars=cache("second"))
 raylet = lambda node: node.all_processes["raylet"][0].process.pid
 print(json.dumps([cluster.address, raylet(cluster.head_node), raylet(second)]), flush=True)
 sys.stdin.read()
@@ -92,7 +94,7 @@ def nodes(folder: Path) -> Iterator[Nodes]:
     }
     quiet = {**environ, "RAY_USAGE_STATS_ENABLED": "0"}
     with free_ports(2) as ports, (folder / "nodes.log").open("wb") as log:
-        command = [sys.executable, "-c", NODES, *map(str, ports)]
+        command = [sys.executable, "-c", NODES, str(folder), *map(str, ports)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=quiet) as process:
             assert process.stdout is not None
             told = process.stdout.readline()
@@ -174,8 +176,12 @@ def test_what_a_killed_node_was_at_is_done_on_the_other_and_nothing_of_ray_is_le
     mu2net = [sys.executable, "-m", "mu2net_cli.main", "-C", str(work)]
     chosen = ["--executor", "ray", "--ray-address", nodes.address, "--agent-resources", "cpu=2"]
     command = [*mu2net, "evolve", "--all", "--agents", "2", *chosen, *ASKED, "--events", str(folder / "events")]
-    log = folder / "pool.log"
-    with log.open("wb") as out, subprocess.Popen(command, env=pool_environ, stdout=out, stderr=out) as pool:
+    log, printed = folder / "pool.log", folder / "printed"
+    with (
+        log.open("wb") as err,
+        printed.open("wb") as out,
+        subprocess.Popen(command, env=pool_environ, stdout=out, stderr=err) as pool,
+    ):
         told = Told(folder / "events", pool, log)
         told.wait(lambda: len(told.all("AgentStarted")) == 2)
         node = below(nodes.second)
@@ -191,7 +197,14 @@ def test_what_a_killed_node_was_at_is_done_on_the_other_and_nothing_of_ray_is_le
     again = told.all("AgentStarted", victim["agent"])
     assert [one["process"] == victim["process"] for one in again] == [True, False]
     assert sorted(one["task"] for one in told.all("IterationFinished")) == list(TASKS)
+    ends = [one["event"] for one in told.all("Agent") if one["event"] != "AgentRemark"]
+    assert ends == ["AgentStarted", "AgentStarted", "AgentEnded", "AgentFailed", "AgentStarted", "AgentEnded"], (
+        "two agents of two cores each never are on a node of two"
+    )
     assert [one["stopped"] for one in told.all("AgentEnded")] == [False, False]
+
+    lines = printed.read_text().splitlines()
+    assert sorted(line.split(": ")[0] for line in lines) == list(TASKS), "Ray prints nothing of its own"
 
     for copy in (work / ".mu2net", folder / "shared"):
         heads = load_system(open_repository(copy)).heads
@@ -205,5 +218,7 @@ def test_what_a_killed_node_was_at_is_done_on_the_other_and_nothing_of_ray_is_le
 
     left = [line for line in processes_of(folder) if "mu2net" in line and "-c" not in line.split()[1:2]]
     assert left == [], "agents and supervisors end with their pool"
-    assert [file.relative_to(folder) for file in (folder / "home").glob("*/*")] == [Path("home/.cache/mu2net")]
+    copies = [file for name in ("head", "second") for file in (folder / name / "agents").glob("*/.mu2net")]
+    assert len(copies) == 3, "the second attempt began in a working copy of its own"
+    assert list((folder / "home").rglob("*ray*")) == []
     assert list((folder / "tmp").rglob("usage_stats.json")) == [], "Ray tells nobody of itself"

@@ -14,15 +14,16 @@ import numpy as np
 
 from mu2net_core.objects import SPLITS
 
-__all__ = ["Census", "Shape"]
+__all__ = ["Census", "LabelCensus", "Shape", "balanced"]
 
 Shape = tuple[int, ...]
 """Of what goes in, as it is stored; () of an encoded file."""
 
 _FEW = 5
 _FEW_TO_SCORE = 10
-_UNEVEN = 100
+_UNEVEN = 20
 _TOLD = 5
+_WEIGH = " (to let the few count as much as the many: --class-weights balanced)"
 _KINDS = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -38,7 +39,7 @@ class Census:
         self._labels = {split: array("i") for split in SPLITS}
         self._hashes = {split: array("q") for split in SPLITS}
 
-    def add(self, split: str, label: int, shape: Shape, data: bytes) -> None:
+    def add(self, split: str, label: int | np.ndarray, shape: Shape, data: bytes) -> None:
         """Takes one example in.
 
         Args:
@@ -47,18 +48,34 @@ class Census:
             shape: of what goes in, as it is stored.
             data: what goes in, as it is stored.
         """
-        self._labels[split].append(label)
+        self._labels[split].append(int(label))
         self._hashes[split].append(hash((shape, data)))
 
-    def notes(self, classes: Sequence[str]) -> tuple[str, ...]:
-        """Returns what should be known, the worst first, one sentence each; nothing if all is well."""
-        counts = {
-            split: np.bincount(np.frombuffer(self._labels[split], np.int32), minlength=len(classes)).tolist()
-            for split in SPLITS
-        }
+    def notes(self, classes: Sequence[str], *, weighed: bool = False) -> tuple[str, ...]:
+        """Returns what should be known, the worst first, one sentence each; nothing if all is well.
+
+        Args:
+            classes: their names.
+            weighed: whether rare classes count as much in the loss as frequent ones.
+        """
+        counts = {split: self._counted(split, len(classes)) for split in SPLITS}
+        equal, copies = self.repeated(classes)
+        few = (*_few(counts, classes), *_uneven(counts, classes, weighed=weighed))
+        return (*equal, *_absent(counts, classes), *copies, *few)
+
+    def repeated(self, classes: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Returns what is equal altogether, and how many examples are copies of others."""
         equal = list(self._equal(classes))
-        copies = [] if equal and equal[0].startswith("all ") else list(self._copies(classes))
-        return (*equal, *_absent(counts, classes), *copies, *_few(counts, classes), *_uneven(counts, classes))
+        return equal, [] if equal and equal[0].startswith("all ") else list(self._copies(classes))
+
+    def weights(self, num_classes: int) -> tuple[float, ...]:
+        """Returns how much an example of each class counts, that all classes may count as much."""
+        return balanced(self._counted("train", num_classes))
+
+    def _counted(self, split: str, num_classes: int) -> list[int]:
+        """Returns how many examples of each class a split has."""
+        found: list[int] = np.bincount(np.frombuffer(self._labels[split], np.int32), minlength=num_classes).tolist()
+        return found
 
     def _equal(self, classes: Sequence[str]) -> Iterator[str]:
         """Yields whether all examples, or all of some classes, are one and the same."""
@@ -103,6 +120,60 @@ class Census:
         return np.concatenate(hashes), np.concatenate(labels), splits
 
 
+class LabelCensus:
+    """Takes in the several labels of the examples of each split, then says what is remarkable about them.
+
+    Args:
+        num_labels: K.
+        plural: what several examples are called.
+    """
+
+    def __init__(self, num_labels: int, plural: str = "examples") -> None:
+        self._examples = Census(plural)
+        self._having = {split: np.zeros(num_labels, np.int64) for split in SPLITS}
+        self._counts = dict.fromkeys(SPLITS, 0)
+
+    def add(self, split: str, label: np.ndarray, shape: Shape, data: bytes) -> None:
+        """Takes one example in, whose labels are uint8 [K]; the rest as in ``Census``."""
+        self._examples.add(split, 0, shape, data)
+        self._having[split] += label
+        self._counts[split] += 1
+
+    def notes(self, names: Sequence[str], *, weighed: bool = False) -> tuple[str, ...]:
+        """Returns what should be known, as ``Census`` does; of copies not whether their labels differ."""
+        having = {split: counts.tolist() for split, counts in self._having.items()}
+        equal, copies = self._examples.repeated(("any labels",))
+        few = (*_few(having, names, "labels", self._counts), *self._rare(names, weighed=weighed))
+        return (*equal[:1], *_absent(having, names, "labels"), *copies, *few)
+
+    def weights(self, _num_labels: int) -> tuple[float, ...]:
+        """Returns how many training examples lack each label for one that has it; 1 where all or none have it."""
+        having = self._having["train"]
+        lacking = self._counts["train"] - having
+        return _rounded(np.where((having > 0) & (lacking > 0), lacking / np.maximum(having, 1), 1.0))
+
+    def _rare(self, names: Sequence[str], *, weighed: bool) -> Iterator[str]:
+        having, count = self._having["train"], self._counts["train"]
+        rare = [
+            f"{name} ({one})" for name, one in zip(names, having.tolist(), strict=True) if 0 < _UNEVEN * one < count
+        ]
+        if rare:
+            told = f"{len(rare)} of {len(names)} labels are rare among {count} training examples: {_some(rare)}"
+            yield told + _WEIGH * (not weighed)
+
+
+def balanced(counts: Sequence[int]) -> tuple[float, ...]:
+    """Returns weights with which all classes that have examples count as much together: mean 1 over the examples."""
+    found = np.asarray(counts, np.float64)
+    each = found.sum() / max(int((found > 0).sum()), 1)
+    return _rounded(np.where(found > 0, each / np.maximum(found, 1), 1.0))
+
+
+def _rounded(weights: np.ndarray) -> tuple[float, ...]:
+    """Returns weights of six digits, as far as weights may go."""
+    return tuple(float(f"{weight:.6g}") for weight in np.clip(weights, 1e-6, 1e6))
+
+
 def _contradictions(groups: np.ndarray, labels: np.ndarray, classes: Sequence[str], plural: str) -> Iterator[str]:
     """Yields how many examples stand under more than one class."""
     pairs = np.unique(np.stack([groups, labels]), axis=1)
@@ -119,11 +190,11 @@ def _contradictions(groups: np.ndarray, labels: np.ndarray, classes: Sequence[st
     yield f"{int(several.sum())} {plural} occur with several labels, in {examples} examples: {_some(names)}"
 
 
-def _absent(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
-    """Yields which classes have no example at all, or none in a split."""
+def _absent(counts: Mapping[str, Sequence[int]], classes: Sequence[str], plural: str = "classes") -> Iterator[str]:
+    """Yields which classes, or labels, have no example at all, or none in a split."""
     nowhere = [name for label, name in enumerate(classes) if not any(counts[split][label] for split in SPLITS)]
     if nowhere:
-        yield f"no examples at all of {len(nowhere)} of {len(classes)} classes: {_some(nowhere)}"
+        yield f"no examples at all of {len(nowhere)} of {len(classes)} {plural}: {_some(nowhere)}"
     for split in SPLITS:
         others = [other for other in SPLITS if other != split]
         there = {
@@ -133,17 +204,29 @@ def _absent(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Iter
         }
         lacking = [f"{name} ({', '.join(elsewhere)})" for name, elsewhere in there.items() if elsewhere]
         if lacking:
-            yield f"no {_KINDS[split]} examples of {len(lacking)} of {len(classes)} classes: {_some(lacking)}"
+            yield f"no {_KINDS[split]} examples of {len(lacking)} of {len(classes)} {plural}: {_some(lacking)}"
 
 
-def _few(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
-    """Yields which classes have only a few examples to learn from, and which splits only a few to score by."""
+def _few(
+    counts: Mapping[str, Sequence[int]],
+    classes: Sequence[str],
+    plural: str = "classes",
+    totals: Mapping[str, int] | None = None,
+) -> Iterator[str]:
+    """Yields which classes have only a few examples to learn from, and which splits only a few to score by.
+
+    Args:
+        counts: of the examples of each class in each split.
+        classes: their names, or those of labels.
+        plural: what they are.
+        totals: examples of each split, where that is not the sum of the counts.
+    """
     rare = [(count, name) for count, name in zip(counts["train"], classes, strict=True) if 0 < count < _FEW]
     if rare:
         names = [f"{name} ({count})" for count, name in sorted(rare, key=lambda one: one[0])]
-        yield f"fewer than {_FEW} training examples of {len(rare)} of {len(classes)} classes: {_some(names)}"
+        yield f"fewer than {_FEW} training examples of {len(rare)} of {len(classes)} {plural}: {_some(names)}"
     for split in ("validation", "test"):
-        total = sum(counts[split])
+        total = sum(counts[split]) if totals is None else totals[split]
         if 0 < total < _FEW_TO_SCORE:
             steps = (
                 f"quality there moves in steps of {100 / total:.0f} %" if total > 1 else "quality there is 0 or 100 %"
@@ -151,15 +234,16 @@ def _few(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Iterato
             yield f"only {total} {split} example{'s' * (total > 1)}: {steps}"
 
 
-def _uneven(counts: Mapping[str, Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
+def _uneven(counts: Mapping[str, Sequence[int]], classes: Sequence[str], *, weighed: bool) -> Iterator[str]:
     """Yields whether one class is far more frequent than another."""
     there = [(count, name) for count, name in zip(counts["train"], classes, strict=True) if count]
     if not there:
         return
     (least, rare), (most, frequent) = min(there), max(there)
-    if most >= _UNEVEN * least:
+    if most > _UNEVEN * least:
         share = 100 * most / sum(counts["train"])
-        yield (f"very uneven classes: {most} training examples of {frequent} ({share:.0f} % of all), {least} of {rare}")
+        told = f"very uneven classes: {most} training examples of {frequent} ({share:.0f} % of all), {least} of {rare}"
+        yield told + _WEIGH * (not weighed)
 
 
 def _some(names: Sequence[str]) -> str:

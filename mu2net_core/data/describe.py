@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from mu2net_core.data.catalogue import default_name, open_source
-from mu2net_core.data.census import Census, Shape
+from mu2net_core.data.census import Census, LabelCensus
 from mu2net_core.data.labels import checked_label
 from mu2net_core.data.load import Fingerprint
 from mu2net_core.data.modality import Modality, Survey, modality_of
 from mu2net_core.data.source import Options, Source
 from mu2net_core.data.splits import resolve_splits
 from mu2net_core.data.wording import counted
-from mu2net_core.errors import DataError
-from mu2net_core.objects import PUBLIC, AccessRule, Classes, Output, Slice, Split, Task
+from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.objects import PUBLIC, AccessRule, Classes, Labels, Output, Slice, Split, Task
 
 __all__ = ["Described", "describe_task"]
+
+
+BALANCED = "balanced"
+"""The weights with which rare classes count as much as frequent ones."""
 
 
 def _nothing(_shape: tuple[int, ...]) -> str | None:
@@ -54,6 +57,7 @@ def describe_task(
     access: AccessRule = PUBLIC,
     options: Options | None = None,
     data_dir: str | None = None,
+    class_weights: str | None = None,
 ) -> Described:
     """Returns the task for a data set.
 
@@ -66,23 +70,26 @@ def describe_task(
         access: who may read what is learned from it.
         options: of the source.
         data_dir: where prepared catalogue data lies.
+        class_weights: ``balanced`` lets rare classes and labels count as much in the loss as frequent ones.
 
     Raises:
-        InvalidInputError: a name or split that cannot be read.
+        InvalidInputError: a name or split that cannot be read, or weights where there are neither classes nor labels.
         NotFoundError: no such data set.
         DataError: fewer than two classes, an empty split, examples that cannot be read or a label out of range.
         PluginError: nobody here works with inputs of its kind.
     """
     source = open_source(uri, options=options, data_dir=data_dir)
     info = source.info()
-    is_classes = isinstance(info.output, Classes)
-    if is_classes and len(info.classes) < 2:
+    if isinstance(info.output, Classes) and len(info.classes) < 2:
         left = f" without the {counted(len(info.skipped), 'broken image')}" if info.skipped else ""
         raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}{left}.")
+    if class_weights is not None:
+        _check_weights(class_weights, info.output)
     modality = modality_of(info.input)
-    survey, census = modality.survey({**info.options, **(options or {})}), Census(modality.plural)
+    census = _census_of(info.output, modality.plural)
+    survey = modality.survey({**info.options, **(options or {})})
     splits = {
-        split: _describe_split(source, info.output, split, spec, slices, modality, survey, partial(census.add, split))
+        split: _describe_split(source, info.output, split, spec, slices, modality, survey, census)
         for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
     }
     survey.check(source.uri)
@@ -95,14 +102,33 @@ def describe_task(
         output=info.output,
         metric=info.metric,
         access=access,
+        class_weights=None if class_weights is None or census is None else census.weights(info.output.size),
     )
     return Described(
         task=task,
         skipped=info.skipped,
-        notes=(*info.notes, *survey.notes(), *(census.notes(info.classes) if is_classes else ())),
+        notes=(
+            *info.notes,
+            *survey.notes(),
+            *(() if census is None else census.notes(info.classes, weighed=class_weights is not None)),
+        ),
         typical_size=survey.typical_size(),
         cut_off=survey.cut_off,
     )
+
+
+def _census_of(output: Output, plural: str) -> Census | LabelCensus | None:
+    """Returns what counts examples of such an output; None where numbers or something else come out."""
+    if isinstance(output, Labels):
+        return LabelCensus(output.size, plural)
+    return Census(plural) if isinstance(output, Classes) else None
+
+
+def _check_weights(wanted: str, output: Output) -> None:
+    if wanted != BALANCED:
+        raise InvalidInputError(f"No such weights of classes: {wanted!r}.", hint=f"Example: --class-weights {BALANCED}")
+    if not isinstance(output, Classes | Labels):
+        raise InvalidInputError(f"Weights are for classes and labels; {output.kind} comes out here.")
 
 
 def _describe_split(
@@ -113,14 +139,14 @@ def _describe_split(
     slices: Sequence[Slice],
     modality: Modality,
     survey: Survey,
-    count: Callable[[int, Shape, bytes], None],
+    census: Census | LabelCensus | None,
 ) -> Split:
     fingerprint = Fingerprint(modality)
     num_examples = 0
     for stored in source.read(slices):
         label = checked_label(stored, output)
         shape, data = fingerprint.add(stored, label)
-        if survey.look(stored, split) and isinstance(output, Classes):
-            count(int(label), shape, data)
+        if survey.look(stored, split) and census is not None:
+            census.add(split, label, shape, data)
         num_examples += 1
     return Split(spec=spec, slices=tuple(slices), num_examples=num_examples, fingerprint=fingerprint.hexdigest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add as add_numbers
@@ -12,10 +13,13 @@ import numpy as np
 from mu2net_core.engine.feeding import Feed
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.errors import InternalError
-from mu2net_core.objectives import Classify, Objective, Regress, Sums, add
+from mu2net_core.objectives import Classify, Multilabel, Objective, Regress, Sums, add
 from mu2net_core.scoring import is_chance
 
 __all__ = ["Answers", "Measured", "Tally", "answers", "measure", "numbers", "probabilities", "tallied"]
+
+See = Callable[[np.ndarray, np.ndarray], None]
+"""Told of a batch's outputs [B, C] and its labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +112,10 @@ def tallied(objective: Objective, outputs: jax.Array | np.ndarray, labels: np.nd
     return objective.tally(given, labels), np.isfinite(given).all(axis=(-2, -1))
 
 
-def measure(model: LoadedModel, objective: Objective, feed: Feed, *, limit: int | None = None) -> Measured:
-    """Returns what a model is worth on the first ``limit`` examples of a split, or on all.
+def measure(
+    model: LoadedModel, objective: Objective, feed: Feed, *, limit: int | None = None, see: See | None = None
+) -> Measured:
+    """Returns what a model is worth on the first ``limit`` examples of a split, or on all; ``see`` sees each batch.
 
     It is exact whatever the batch; memory is that of one batch.
     """
@@ -117,6 +123,8 @@ def measure(model: LoadedModel, objective: Objective, feed: Feed, *, limit: int 
     for examples, outputs in model.over(feed, limit=limit):
         labels = np.asarray(examples.labels)
         sums.append(tallied(objective, outputs, labels)[0])
+        if see is not None:
+            see(np.asarray(outputs)[: len(labels)], labels)
         if isinstance(objective, Classify):
             counted.append(_tally(objective.said(np.asarray(outputs))[: len(labels)], labels, outputs.shape[-1]))
     if not sums:
@@ -126,12 +134,17 @@ def measure(model: LoadedModel, objective: Objective, feed: Feed, *, limit: int 
     )
 
 
-def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
-    """Returns what a model says of every example of a split, exact whatever the batch; of inputs, one batch is held."""
+def answers(model: LoadedModel, objective: Classify, feed: Feed, *, see: See | None = None) -> Answers:
+    """Returns what a model says of every example of a split, exact whatever the batch; of inputs, one batch is held.
+
+    ``see`` sees each batch.
+    """
     labels, said, probability, sums = [], [], [], list[Sums]()
     for examples, outputs in model.over(feed):
         sums.append(tallied(objective, outputs, np.asarray(examples.labels))[0])
         chances = np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(examples)]
+        if see is not None:
+            see(np.asarray(outputs)[: len(examples)], np.asarray(examples.labels))
         labels.append(examples.labels)
         said.append(objective.said(np.asarray(outputs))[: len(examples)])
         probability.append(np.take_along_axis(chances, said[-1][:, None], axis=-1)[:, 0])
@@ -143,10 +156,11 @@ def answers(model: LoadedModel, objective: Classify, feed: Feed) -> Answers:
     )
 
 
-def probabilities(model: LoadedModel, objective: Classify, inputs: np.ndarray) -> np.ndarray:
-    """Returns float32 [N, C]: for each of the inputs [N, ...], N > 0, the probability of each class."""
+def probabilities(model: LoadedModel, objective: Classify | Multilabel, inputs: np.ndarray) -> np.ndarray:
+    """Returns float32 [N, C]: for each of the inputs [N, ...], N > 0, the probability of each class or label."""
+    what = "softmax" if isinstance(objective, Classify) else "sigmoid"
     chances = [
-        np.asarray(model.programs.run("softmax", objective.probabilities, outputs))[: len(part)]
+        np.asarray(model.programs.run(what, objective.probabilities, outputs))[: len(part)]
         for part, outputs in model.over_inputs(inputs)
     ]
     return np.concatenate(chances)

@@ -51,6 +51,7 @@ class IterationState:
         search: what the search method knows, the population included.
         counts: what became of the children so far.
         started_at: UTC, ISO 8601.
+        device_s: that the generations took so far, times the devices that worked on them.
     """
 
     task: str
@@ -70,6 +71,7 @@ class IterationState:
     search: SearchState
     counts: Children = Children()
     started_at: str
+    device_s: float = field(default=0.0, compare=False)  # repeated, it is the same iteration
 
     @property
     def population(self) -> Population:
@@ -122,6 +124,8 @@ def run_iteration(
         began = time.perf_counter()
         now = system(state.generation)
         state, children = _generation(_having_seen(state, record(now)), shop, now, on_event)
+        spent_s = (time.perf_counter() - began) * shop.programs.layout.num_devices
+        state = replace(state, device_s=state.device_s + spent_s)
         checkpoint(state)
         wall_s = time.perf_counter() - began
         leader = best(state.population)

@@ -1,6 +1,6 @@
 from .by_class import Auroc, BalancedAccuracy, MacroF1
 from .classify import Classify
-from .multilabel import Multilabel
+from .multilabel import MeanAveragePrecision, Multilabel, average_precisions
 from .objective import Objective, Sums, add
 from .registry import OBJECTIVES, objective_of
 from .regress import MeanError, Regress
@@ -11,11 +11,13 @@ __all__ = [
     "BalancedAccuracy",
     "Classify",
     "MacroF1",
+    "MeanAveragePrecision",
     "MeanError",
     "Multilabel",
     "Objective",
     "Regress",
     "Sums",
     "add",
+    "average_precisions",
     "objective_of",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import jax
@@ -20,9 +21,16 @@ _ABSENT = -1e8
 
 @dataclass(frozen=True, slots=True)
 class Classify:
-    """Labels are int32 [N], the number of each example's class; outputs are logits."""
+    """Labels are int32 [N], the number of each example's class; outputs are logits.
+
+    Attributes:
+        weights: how much an example of each class counts in the loss, in label order; None: all the same. Quality
+            knows nothing of it.
+    """
 
     ignores_absent: ClassVar[bool] = True
+
+    weights: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, output: Output) -> Self:
@@ -36,7 +44,12 @@ class Classify:
         own = -jnp.take_along_axis(likely, labels[:, None], axis=1)[:, 0]
         is_there = outputs > _ABSENT
         spread = -jnp.sum(jnp.where(is_there, likely, 0), axis=1) / jnp.maximum(is_there.sum(axis=1), 1)
-        return (1 - smoothing) * own + smoothing * spread
+        loss = (1 - smoothing) * own + smoothing * spread
+        return loss if self.weights is None else loss * jnp.asarray(self.weights, jnp.float32)[labels]
+
+    def weighted(self, weights: Sequence[float]) -> Self:
+        """Returns the same where examples of each class count so much in the loss."""
+        return replace(self, weights=tuple(weights))
 
     def tally(self, outputs: np.ndarray, labels: np.ndarray) -> Sums:
         """Returns how many examples are right, how many there are, and their loss."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mu2net_core.errors import PluginError
@@ -25,6 +25,7 @@ OBJECTIVES: Registry[Callable[[Output], Objective]] = Registry(
         "classes.balanced-accuracy": f"{_HERE}.by_class:BalancedAccuracy.of",
         "classes.macro-f1": f"{_HERE}.by_class:MacroF1.of",
         "labels.f1": f"{_HERE}.multilabel:Multilabel.of",
+        "labels.map": f"{_HERE}.multilabel:MeanAveragePrecision.of",
         "number.mae": f"{_HERE}.regress:MeanError.of",
         "number.r2": f"{_HERE}.regress:Regress.of",
     },
@@ -42,7 +43,8 @@ def objective_of(task: Task) -> Objective:
     """
     name = f"{task.output.kind}.{task.metric}"
     if name in OBJECTIVES:
-        return OBJECTIVES.load(name)(task.output)
+        objective = OBJECTIVES.load(name)(task.output)
+        return objective if task.class_weights is None else _weighted(objective, task.class_weights, name)
     cannot = f"Cannot tell what models of {task.name} are worth"
     what = f"its output is of the kind {task.output.kind!r} and its metric {task.metric!r}{_known(task.output.kind)}"
     if task.needs is not None and is_later(task.needs):
@@ -51,6 +53,15 @@ def objective_of(task: Task) -> Objective:
         f"{cannot}: {what}, and no installed package offers the objective {name}.",
         hint="Install the package that adds it, as whoever added the task has, or upgrade: pip install -U mu2net",
     )
+
+
+def _weighted(objective: Objective, weights: Sequence[float], name: str) -> Objective:
+    """Returns an objective in whose loss classes or labels count differently."""
+    weighted = getattr(objective, "weighted", None)
+    if weighted is None:
+        raise PluginError(f"The objective {name} knows no weights of classes.", hint="Add the task without them")
+    found: Objective = weighted(weights)
+    return found
 
 
 def _known(kind: str) -> str:

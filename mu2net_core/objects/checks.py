@@ -23,6 +23,8 @@ _OID = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}\+00:00")
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _MOST_KNOTS, _LONGEST_DATE = 256, 64
+_HEAVIEST = 1e6
+"""The largest weight of a class."""
 _MOST = 2**53
 """The largest count: beyond it, floats and other readers' numbers are no longer exact."""
 LARGEST_COUNT = 2**40
@@ -60,6 +62,16 @@ def _check_task(task: Task) -> None:
     _counts("slice", (part.stop for split in task.splits.values() for part in split.slices))
     _names("reader", task.access.readers or ())
     _names("preset", [] if task.preset is None else [task.preset])
+    _check_weights(task)
+
+
+def _check_weights(task: Task) -> None:
+    weights = task.class_weights
+    if weights is None:
+        return
+    size = task.output.size if isinstance(task.output, Classes | Labels) else 0
+    if len(weights) != size or not all(0 < weight <= _HEAVIEST for weight in weights):
+        raise ValueError(f"class_weights: expected {size} numbers above 0, up to {_HEAVIEST:g}, of {task.output.kind}")
 
 
 def _check_input(given: Input) -> None:
@@ -171,6 +183,8 @@ def _check_run(run: Run) -> None:
     _ids("digest and snapshots", (run.digest, *(later.snapshot for later in run.seen)))
     _counts("generations and children", (run.generations, run.children), least=1)
     _counts("cores", [run.cores], least=1)
+    if run.device_s is not None and not 0 <= run.device_s <= _MOST:
+        raise ValueError(f"device_s: expected seconds, got {run.device_s}")
     _counts("done", [run.done], most=run.generations)
     _counts("seed", [run.seed], least=-_MOST)
     generations = [later.generation for later in run.seen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from mu2net_core.objects.names import check_name, is_identity
@@ -132,6 +133,14 @@ class Commit:
         """The snapshots this commit names: of when the work began, and of what its generations saw later."""
         seen = () if self.run is None else (later.snapshot for later in self.run.seen)
         return tuple(dict.fromkeys(oid for oid in (self.snapshot, *seen) if oid is not None))
+
+    @property
+    def device_s(self) -> float:
+        """Seconds that devices worked on it, all together: as its run says, else from its beginning to its end."""
+        if self.run is not None and self.run.device_s is not None:
+            return self.run.device_s
+        began, ended = map(datetime.fromisoformat, (self.started_at, self.finished_at))
+        return max((ended - began).total_seconds(), 0.0)
 
     def times_selected(self, model: str) -> int:
         """Returns how often ``model`` was a parent for this task, over all agents."""

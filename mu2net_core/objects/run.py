@@ -34,6 +34,7 @@ class Run:
         done: how many generations were made; fewer than ``generations`` if time ran out.
         processor: of the machine; the last bits of what it computes depend on it.
         cores: CPU cores that could be used, likewise.
+        device_s: seconds that the generations took, times the devices that worked on them; None if it is not told.
         seen: the snapshots of the generations from which on the system was another; before the first of them it was
             the commit's.
     """
@@ -47,4 +48,5 @@ class Run:
     done: int
     processor: str
     cores: int
+    device_s: float | None = None
     seen: tuple[Seen, ...] = ()

@@ -54,11 +54,13 @@ class Task:
         metric: how quality, in [0, 1], is measured; which there are depends on the output.
         access: who may read what is learned from this task.
         preset: what serves it where tasks have presets of their own (repositories of ``auto``); None elsewhere.
+        class_weights: how much an example of each class counts in the loss, in label order; of several labels, how much
+            the examples that have one count in its loss, against 1 of the others. None: all the same.
         needs: the oldest version of mu2net that knows all kinds and keys in it, if that is not the first one.
         unknown_keys: dotted names of keys that were there when it was read, and that this version does not know.
     """
 
-    OMITTED_IF_NONE: ClassVar[tuple[str, ...]] = ("needs", "preset")
+    OMITTED_IF_NONE: ClassVar[tuple[str, ...]] = ("class_weights", "needs", "preset")
 
     format: int = FORMAT
     kind: Literal["task"] = "task"
@@ -71,6 +73,7 @@ class Task:
     metric: str
     access: AccessRule = PUBLIC
     preset: str | None = None
+    class_weights: tuple[float, ...] | None = None
     needs: str | None = None
     unknown_keys: tuple[str, ...] = ()
 

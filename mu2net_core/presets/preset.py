@@ -31,7 +31,7 @@ class TrainingConfig:
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
             of a new task, so that it rather begins from those that suit it; 0 tries none.
-        method: what plans generations: the papers' method, random search, or one that another package offers.
+        method: what plans generations: the papers' method, random search, tpe, or one that another package offers.
     """
 
     generations: int = 4

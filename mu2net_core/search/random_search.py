@@ -62,7 +62,8 @@ def _plan(
 ) -> ChildPlan:
     before = {**space.defaults, **root.model.hyperparameters}
     clones = clonable(root.model, structure, holdings)
-    held = {name: nearest(before[name], known) for name, known in space.values.items() if name != MU} | values
+    entered = {name: nearest(before[name], known) for name, known in space.values.items() if name != MU}
+    held = {**entered, **values}
     moves = [
         Mutation(name=f"hp:{name}", before=before[name], after=value)
         for name, value in held.items()

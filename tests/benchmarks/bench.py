@@ -20,7 +20,7 @@ from measure import Options, Row, table  # noqa: E402
 
 CASES = (
     "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "evolve", "frozen", "large",
-    "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few",
+    "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few", "methods",
 )  # fmt: skip
 
 

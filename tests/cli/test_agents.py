@@ -41,3 +41,27 @@ def test_a_pool_shares_the_tasks_among_its_agents(run, trained_repo: Path, monke
     ]
     assert "agent-0: process " in result.err
     assert run("-C", trained_repo, "fsck").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--agents 2 --executor slurm", "Expected local or ray as --executor, got 'slurm'."),
+        ("--agents 2 --ray-address h:1", "--ray-address is of a cluster: expected --executor ray with it."),
+        ("--agents 2 --executor local --agent-resources gpu=1", "--agent-resources is of a cluster"),
+        ("--executor ray --ray-address h:1", "Expected --agents N with --executor ray"),
+        ("--agent 0 --agents 2 --executor ray --ray-address h:1", "Expected --agents N with --executor ray"),
+        ("--agents 2 --executor ray", "hint: ray start --head says it; inside a job of Ray it is $RAY_ADDRESS."),
+        (
+            "--agents 2 --executor ray --ray-address auto",
+            "Expected the address of a Ray cluster, HOST:PORT, got 'auto'.",
+        ),
+        ("--agents 2 --executor ray --ray-address h:1 --agent-resources 2", "Expected NAME=NUMBER, got '2'."),
+    ],
+)
+def test_what_no_cluster_can_be_asked_for_is_refused_before_anything_is_done(
+    run, empty_repo: Path, options: str, message: str
+) -> None:
+    result = run("-C", empty_repo, "evolve", "--all", *options.split())
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err

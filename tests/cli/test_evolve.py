@@ -29,6 +29,8 @@ SMALL = ("--generations", "1", "--children", "1", "--validations", "1")
         (["--task", "digits"], 3, "There is no task 'digits'"),
         (["--all", "--iterations", "0"], 2, "--iterations"),
         (["--all", "--budget", "soon"], 2, "Not a duration: 'soon'"),
+        (["--all", "--space", "a.yaml"], 2, "'a.yaml' is no search space: expected NAME=VALUE,VALUE"),
+        (["--all", "--space", "mu="], 2, "space: expected some values of mu"),
         (["--all", "--push"], 3, "There is no remote to push to"),
         (["--all", "--agent", "0", "--events", "told"], 2, "expected no --events with --agent"),
         (["--all", "--agent", "0", "--profile", "told"], 2, "expected no --profile with --agents or --agent"),

@@ -55,6 +55,14 @@ def test_each_agent_has_a_row_that_says_what_it_is_at() -> None:
     )
 
 
+def test_an_agent_elsewhere_is_told_with_its_machine_and_one_that_goes_on_there_by_itself_is_not_waited_for() -> None:
+    there = replace(STARTED, agent="agent-0", host="node-7")
+    assert pool_line(there) == "agent-0: process 17 of node-7 on core 2, 3"
+    lost = replace(FAILED, agent="agent-0", reason="node-7 was lost", failures=1, again_s=0.0)
+    assert pool_line(lost) == "agent-0: failed (1 time in a row), starting it again: node-7 was lost"
+    assert fleet((0, there), (0, lost)).rows()[0][-1] == "failed"
+
+
 def test_an_agent_that_failed_says_when_it_is_started_again_and_one_that_is_given_up_says_so() -> None:
     at = [100.0]
     found = fleet((0, STARTED), (0, FAILED), (1, STARTED), (1, replace(FAILED, again_s=None)), at=at)

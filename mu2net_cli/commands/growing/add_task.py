@@ -42,7 +42,9 @@ def add_task(
         str | None,
         typer.Option("--range", metavar="LOW:HIGH", help="What is black and white in images of more than 8 bits."),
     ] = None,
-    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of rows: the column to learn.")] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of rows: the column to learn; A,B: a label each.")
+    ] = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B", help="Only these columns go in.")] = None,
     leave_out: Annotated[str | None, typer.Option(metavar="A,B", help="These columns do not go in.")] = None,
     kind: Annotated[
@@ -56,7 +58,11 @@ def add_task(
         str | None, typer.Option(metavar="COLUMN", help="Rows of one value of this column stay in one split.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option(metavar="KIND", help="What the target is: classes or number. Default: as it looks.")
+        str | None,
+        typer.Option(metavar="KIND", help="What the target is: classes, labels or number. Default: as it looks."),
+    ] = None,
+    label_separator: Annotated[
+        str | None, typer.Option(metavar="CHAR", help="Between several labels in a cell (--output labels).")
     ] = None,
     separator: Annotated[str | None, typer.Option(metavar="CHAR", help="Between the cells (csv:).")] = None,
     decimal: Annotated[str | None, typer.Option(metavar="CHAR", help="Before fractions: . or , (csv:).")] = None,
@@ -66,7 +72,11 @@ def add_task(
     ] = None,
     no_quotes: Annotated[bool, typer.Option("--no-quotes", help="Quotes are plain characters (csv:).")] = False,
     metric: Annotated[
-        str | None, typer.Option(metavar="NAME", help="How quality is measured. Default: accuracy, or r2 of numbers.")
+        str | None,
+        typer.Option(metavar="NAME", help="How quality is measured. Default: accuracy; map of labels, r2 of numbers."),
+    ] = None,
+    class_weights: Annotated[
+        str | None, typer.Option(metavar="NAME", help="balanced: rare classes count as much in the loss as others.")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
     preset: PresetOption = None,
@@ -82,7 +92,9 @@ def add_task(
 
     Example: mu2net add-task cmaterdb/bangla --private
 
-    Example: mu2net add-task adult.csv --target income
+    Example: mu2net add-task adult.csv --target income --class-weights balanced
+
+    Example: mu2net add-task films.csv --target genres --output labels
     """
     from mu2net_core.api.tasks.add_task import add_task as add_task_api
     from mu2net_core.api.tasks.add_task import was_purged
@@ -113,6 +125,7 @@ def add_task(
             split_by=split_by,
             group_by=group_by,
             output=output,
+            label_separator=label_separator,
             separator=separator,
             decimal=decimal,
             encoding=encoding,
@@ -120,6 +133,7 @@ def add_task(
             quotes=not no_quotes,
         ),
         metric=metric,
+        class_weights=class_weights,
         data_dir=str(session.path(data_dir)) if data_dir else None,
         preset=preset,
         on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),

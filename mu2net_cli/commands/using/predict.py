@@ -21,7 +21,7 @@ from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 if TYPE_CHECKING:
     from mu2net_core.api.models.predict import Prediction, Unreadable
 
-__all__ = ["UnusableImage", "predict"]
+__all__ = ["UnusableExample", "predict"]
 
 _STDIN = "-"
 _TITLES = ("example", "label", "probability")
@@ -46,13 +46,18 @@ def predict(
         ),
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="Show the N likeliest labels.")] = 1,
+    threshold: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, metavar="P", help="Of several labels, say those that are at least so likely."),
+    ] = 0.5,
     resize: Annotated[bool, typer.Option("--resize", help="Accept images of another size or mode.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask a model about images, texts or rows.
 
-    Results come in order and as soon as they are there, however many examples there are. An image that cannot be used
-    does not keep the others: it is told on stderr, with --json as an item with 'error', and the exit code is 6.
+    Results come in order and as soon as they are there, however many examples there are. An image or row that cannot be
+    used does not keep the others: it is told on stderr, with --json as an item with 'error', and the exit code is 6.
+    Where a task has several labels, those above --threshold are said; with --top N the N likeliest, whatever they are.
 
     Example: mu2net predict cmaterdb/bangla scan1.png scans --top 3
 
@@ -66,7 +71,9 @@ def predict(
     names = _named(session, examples or (), paths_from)
     repo = session.repo()
     with transfer_progress(session) as watch:
-        results = predict_api(repo, session.context, revision, names, top=top, resize=resize, progress=watch)
+        results = predict_api(
+            repo, session.context, revision, names, top=top, resize=resize, threshold=threshold, progress=watch
+        )
     outcome = _Outcome(results, on_unusable=(lambda _bad: None) if as_json else _tell)
     if as_json:
         print_json_items(map(_item, outcome))
@@ -104,12 +111,12 @@ def _names_in(data: bytes) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnusableImage:
-    """An image that could not be used.
+class UnusableExample:
+    """An image or a row that could not be used.
 
     Attributes:
-        name: what the user calls it: the path as it was given.
-        path: of the file; ``-`` for bytes.
+        name: what the user calls it: the path as it was given, or a row's file and number.
+        path: of the file; ``-`` for bytes and rows.
         error: why.
     """
 
@@ -120,9 +127,9 @@ class UnusableImage:
 
 @dataclass(slots=True)
 class _Outcome:
-    """The results, one after the other, and what became of images that could not be used.
+    """The results, one after the other, and what became of those that could not be used.
 
-    Of several images these are told as they come; if there is only one image, its error is the command's.
+    Of several these are told as they come; if there is only one example, its error is the command's.
     """
 
     results: Iterable[Prediction | Unreadable]
@@ -154,7 +161,8 @@ class _Outcome:
         good = self.count - len(self.unusable)
         rest = f"the other {good} {'was' if good == 1 else 'were'}" if good else "none could"
         raise DataError(
-            f"{len(self.unusable)} of {self.count} images could not be used; {rest}.", hint=" ".join(hints) or None
+            f"{len(self.unusable)} of {self.count} {self.unusable[0].what}s could not be used; {rest}.",
+            hint=" ".join(hints) or None,
         )
 
 
@@ -168,7 +176,7 @@ def _item(one: Prediction | Unreadable) -> object:
 
     if isinstance(one, Prediction):
         return one
-    return UnusableImage(name=one.name, path=one.path, error=Failure.of(one.error))
+    return UnusableExample(name=one.name, path=one.path, error=Failure.of(one.error))
 
 
 def _print_rows(results: Iterable[Prediction | Unreadable]) -> None:
@@ -189,7 +197,10 @@ def _print_rows(results: Iterable[Prediction | Unreadable]) -> None:
 
 def _said(one: Prediction) -> list[tuple[str, str]]:
     """Returns the likeliest labels, and how likely they are; of a number, itself."""
-    return [(one.label, "")] if one.value is not None else [(label, percent(share)) for label, share in one.top]
+    if one.value is not None:
+        return [(one.label, "")]
+    likely = one.top if one.labels is None or len(one.top) > 1 else one.labels
+    return [(label, percent(share)) for label, share in likely] or [("-", "")]
 
 
 def _print_aligned(cells: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from math import fsum
 
 from mu2net_core.api.looking.log import event_of
@@ -23,7 +22,7 @@ class Credits:
 
     Attributes:
         gain: by how much the scores of heads rose by models that are in the line of these heads now.
-        device_s: seconds from the beginning to the end of the iterations, one device each.
+        device_s: seconds that devices worked on iterations, all together.
         kept: children that were better than their parents.
         discarded: children that were not, or diverged.
         iterations: task iterations.
@@ -64,9 +63,8 @@ class Tally:
         if event_of(past) == "add":
             self.added.add(past.task)
             return
-        began, ended = map(datetime.fromisoformat, (past.started_at, past.finished_at))
         self.gains.append(gain)
-        self.device_s += max((ended - began).total_seconds(), 0.0)
+        self.device_s += past.device_s
         self.kept += past.kept
         self.discarded += sum(past.discarded.values())
         self.iterations += 1

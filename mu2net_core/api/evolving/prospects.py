@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import Commit, Head
@@ -52,8 +51,7 @@ class Prospects:
         before = self._score(self.repo.objects.commit(commit.parents[0]))
         after = self._score(commit)
         gained = 0.0 if after is None else max(after - (before or 0.0), 0.0)
-        began, ended = map(datetime.fromisoformat, (commit.started_at, commit.finished_at))
-        return Gain(score=gained, device_s=max((ended - began).total_seconds(), 0.0))
+        return Gain(score=gained, device_s=commit.device_s)
 
     def _score(self, commit: Commit) -> float | None:
         try:

@@ -176,5 +176,6 @@ class Runner:
             done=state.generation,
             processor=processor(),
             cores=num_cores(),
+            device_s=round(state.device_s, 3),
             seen=state.seen,
         )

@@ -73,6 +73,7 @@ class Growing(RepoBase):
         value_range: str | None = None,
         rows: RowOptions | None = None,
         metric: str | None = None,
+        class_weights: str | None = None,
         data_dir: str | None = None,
         preset: str | None = None,
         on_skipped: Callable[[str], None] = ignore,
@@ -97,6 +98,8 @@ class Growing(RepoBase):
             value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
             rows: how rows are read, and which of their columns are what.
             metric: by which quality is measured; None for the usual one of what comes out.
+            class_weights: ``balanced`` lets the examples of rare classes, or labels, count more in the loss; quality
+                stays what it is.
             data_dir: where prepared catalogue data lies.
             preset: that serves the task, in a repository of ``auto``; None lets its data say.
             on_skipped: called with the name of each broken image left out.
@@ -126,6 +129,7 @@ class Growing(RepoBase):
             value_range=value_range,
             rows=rows,
             metric=metric,
+            class_weights=class_weights,
             data_dir=data_dir,
             preset=preset,
             on_skipped=on_skipped,

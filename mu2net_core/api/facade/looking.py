@@ -162,6 +162,7 @@ class Looking(RepoBase):
         split: str = "test",
         by_class: bool = False,
         wrong: bool = False,
+        report: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> EvalResult:
         """Measures a stored model on every example of one of its task's splits.
@@ -169,12 +170,15 @@ class Looking(RepoBase):
         Args:
             revision: a task, commit or model.
             split: of the task: ``train``, ``validation`` or ``test``.
-            by_class: tell precision and recall of every class, and which are taken for which.
-            wrong: tell every example that the model gets wrong.
+            by_class: tell precision and recall of every class or label, and which classes are taken for which.
+            wrong: tell every example that the model gets wrong, of classes.
+            report: tell the same by class, whether probabilities mean what they say, how far numbers are from the
+                truth, and the examples that the model is most wrong about.
             progress: told of every component that is brought.
 
         Raises:
-            InvalidInputError: no such split, or the revision is a root model, which solves no task.
+            InvalidInputError: no such split, the revision is a root model, which solves no task, or what is to be told
+                cannot be told of what comes out.
             NotFoundError: no such revision, or the task has no model yet.
         """
         from mu2net_core.api.models.evaluate import evaluate
@@ -186,6 +190,7 @@ class Looking(RepoBase):
             split=split,
             by_class=by_class,
             wrong=wrong,
+            report=report,
             progress=progress,
         )
 
@@ -211,6 +216,7 @@ class Looking(RepoBase):
         *,
         top: int = 1,
         resize: bool = False,
+        threshold: float = 0.5,
         progress: Callable[[Progress], None] | None = None,
     ) -> Iterator[Prediction | Unreadable]:
         """Returns an iterator over what a model says of examples, in order; what cannot be read is told in its place.
@@ -224,6 +230,7 @@ class Looking(RepoBase):
                 objects, in bytes one on each line, and mappings.
             top: how many of the likeliest classes are told.
             resize: accept images of any size and mode, and convert them as training did.
+            threshold: how likely a label must be to be said, of a task with several.
             progress: told of every component that is brought.
 
         Raises:
@@ -232,4 +239,13 @@ class Looking(RepoBase):
         """
         from mu2net_core.api.models.predict import predict
 
-        return predict(self.repository, self.context, revision, examples, top=top, resize=resize, progress=progress)
+        return predict(
+            self.repository,
+            self.context,
+            revision,
+            examples,
+            top=top,
+            resize=resize,
+            threshold=threshold,
+            progress=progress,
+        )

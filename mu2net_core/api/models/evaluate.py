@@ -11,16 +11,21 @@ import numpy as np
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine.runtime import example_names, split_at
 from mu2net_core.api.models.cache import keep_bounded
+from mu2net_core.api.models.judging import Judge, judge_of
 from mu2net_core.api.models.loading import load_model
-from mu2net_core.api.models.scores import ClassScore, Confusion, class_scores, confusions, wilson
+from mu2net_core.api.models.report import Report, WorstExample
+from mu2net_core.api.models.scores import ClassScore, Confusion, wilson
 from mu2net_core.engine import Answers, answers, measure
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objectives import Classify
+from mu2net_core.objectives import Classify, Objective
 from mu2net_core.objects import SPLITS, Task
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Watch
 
-__all__ = ["ClassScore", "Confusion", "EvalResult", "WrongExample", "evaluate"]
+__all__ = ["ClassScore", "Confusion", "EvalResult", "Report", "WrongExample", "evaluate"]
+
+_MOST_WORST = 20
+"""Examples that a report tells of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +62,10 @@ class EvalResult:
             likewise.
         most_frequent: the accuracy of always saying the class that is most frequent in the split; likewise.
         at_chance: whether the model is no better than that, as far as so many examples can tell; likewise.
-        by_class: a score per class; None if it was not asked for.
-        confused: which classes are taken for which, the most frequent first; likewise.
-        wrong: every example that is not right, those the model is surest of first; likewise.
+        by_class: a score per class or label; None if it was not asked for, and of numbers.
+        confused: which classes are taken for which, the most frequent first; likewise, and of labels.
+        wrong: every example that is not right, those the model is surest of first; None if it was not asked for.
+        report: how far to trust it, and where it fails; likewise.
         wall_s: what it took.
     """
 
@@ -77,6 +83,7 @@ class EvalResult:
     by_class: tuple[ClassScore, ...] | None = None
     confused: tuple[Confusion, ...] | None = None
     wrong: tuple[WrongExample, ...] | None = None
+    report: Report | None = None
     wall_s: float
 
 
@@ -88,6 +95,7 @@ def evaluate(
     split: str = "test",
     by_class: bool = False,
     wrong: bool = False,
+    report: bool = False,
     progress: Watch | None = None,
 ) -> EvalResult:
     """Measures the model that ``revision`` names on every example of ``split``.
@@ -97,12 +105,15 @@ def evaluate(
         context: of the call.
         revision: a task, commit or model.
         split: of the task: ``train``, ``validation`` or ``test``.
-        by_class: tell precision and recall of every class, and which are taken for which.
-        wrong: tell every example that the model gets wrong.
+        by_class: tell precision and recall of every class or label, and which classes are taken for which.
+        wrong: tell every example that the model gets wrong, of classes.
+        report: tell the same by class, whether probabilities mean what they say, how far numbers are from the truth,
+            and the examples that the model is most wrong about.
         progress: told of every component that is brought.
 
     Raises:
-        InvalidInputError: no such split, or the revision is a root model, which solves no task.
+        InvalidInputError: no such split, the revision is a root model, which solves no task, or what is to be told
+            cannot be told of what comes out.
         NotFoundError: no such revision, or the task has no model yet.
     """
     if split not in SPLITS:
@@ -110,6 +121,7 @@ def evaluate(
     began = time.perf_counter()
     used = load_model(repo, context, revision, "measure", progress)
     task, objective = used.stored.task, used.objective
+    judge = _judge(task, objective, by_class=by_class, wrong=wrong, report=report)
     feed = split_at(repo, context, task, split, used.loaded.input_spec)
     measured = partial(
         EvalResult,
@@ -119,26 +131,64 @@ def evaluate(
         num_examples=feed.num_examples,
         metric=task.metric,
     )
-    if not isinstance(objective, Classify):
-        if by_class or wrong:
-            raise InvalidInputError(f"Only of classes can be told which are wrong; {task.output.kind} come out here.")
-        quality = measure(used.loaded, objective, feed).quality
-        keep_bounded(repo, context)
-        return measured(quality=quality, wall_s=time.perf_counter() - began)
-    found = answers(used.loaded, objective, feed)
-    classes, tally = task.output.labels, found.tally(task.output.size)
+    see = None if judge is None else judge.add
+    found = answers(used.loaded, objective, feed, see=see) if isinstance(objective, Classify) else None
+    quality = measure(used.loaded, objective, feed, see=see).quality if found is None else found.quality
     keep_bounded(repo, context)
+    measured = partial(
+        measured,
+        quality=quality,
+        by_class=None if judge is None else judge.by_class,
+        confused=None if judge is None else judge.confused,
+        report=_report(repo, context, task, split, judge) if judge is not None and report else None,
+    )
+    if found is None:
+        return measured(wall_s=time.perf_counter() - began)
+    tally = found.tally(task.output.size)
     return measured(
-        quality=found.quality,
         correct=tally.right,
         accuracy=tally.accuracy,
         interval=wilson(tally.right, feed.num_examples),
         most_frequent=tally.most_frequent,
         at_chance=tally.is_chance,
-        by_class=class_scores(found.labels, found.said, classes) if by_class else None,
-        confused=confusions(found.labels, found.said, classes) if by_class else None,
         wrong=_wrong(repo, context, task, split, found) if wrong else None,
         wall_s=time.perf_counter() - began,
+    )
+
+
+def _judge(task: Task, objective: Objective, *, by_class: bool, wrong: bool, report: bool) -> Judge | None:
+    """Returns what takes in all that is to be told beside quality, if something is.
+
+    Raises:
+        InvalidInputError: it cannot be told of what comes out.
+    """
+    if wrong and not isinstance(objective, Classify):
+        raise InvalidInputError(
+            f"Only of classes can be told which are wrong; {task.output.kind} come out here.",
+            hint=f"What the model is most wrong about: mu2net eval {task.name} --report",
+        )
+    if not (by_class or report):
+        return None
+    if by_class and not report and not task.output.labels:
+        raise InvalidInputError(f"Only classes and labels can be told one by one; {task.output.kind} come out here.")
+    judge = judge_of(objective, task.output.labels)
+    if judge is None:
+        raise InvalidInputError(f"Of outputs of the kind {task.output.kind} nothing but the quality can be told.")
+    return judge
+
+
+def _report(repo: Repository, context: Context, task: Task, split: str, judge: Judge) -> Report:
+    """Returns what is to be told of a model, once all outputs were seen."""
+    worst = judge.worst(_MOST_WORST)
+    names = example_names(repo, context, task, split, [place for place, _ in worst])
+    return Report(
+        calibration=judge.calibration,
+        residuals=judge.residuals,
+        worst=tuple(
+            WorstExample(name=name, label=label, said=said, loss=loss)
+            for (place, loss), name in zip(worst, names, strict=True)
+            for label, said in [judge.text(place)]
+        ),
     )
 
 

@@ -54,11 +54,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A picture of which nothing can be said, and why: the error that it met."""
+    """An example of which nothing can be said, and why: the error that it met; ``what`` it is, in a word."""
 
     name: str
     path: Path
     error: Mu2netError
+    what: str = "image"
 
 
 def find_pictures(

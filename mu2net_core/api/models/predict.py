@@ -22,12 +22,15 @@ from mu2net_core.api.models.stored import StoredModel
 from mu2net_core.data import Notices, Stored, fit, modality_of, range_of
 from mu2net_core.engine import numbers, probabilities
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
-from mu2net_core.objectives import Classify, Regress
+from mu2net_core.objectives import Classify, Multilabel, Regress
 from mu2net_core.objects import Image, Table, Text
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import Watch
 
 __all__ = ["Prediction", "Predictor", "Unreadable", "predict"]
+
+THRESHOLD = 0.5
+"""How likely a label must be to be said, where nobody says otherwise."""
 
 _Read = tuple[np.ndarray, tuple[str, ...]]
 """An example as the model takes it, and what is to be known of how it was read."""
@@ -42,11 +45,14 @@ class Prediction:
     Attributes:
         name: what the user calls it: the path of an image as it was given, a text itself, a row's file and number.
         path: of the file; ``-`` for bytes, texts and rows.
-        label: the likeliest class; the number, in six digits, where numbers come out.
-        label_index: its place among the task's classes; None where numbers come out.
+        label: the likeliest class; the number, in six digits, where numbers come out; of several labels those that are
+            said, joined by commas.
+        label_index: its place among the task's classes; None where numbers or several labels come out.
         probability: of it, in [0, 1]; likewise.
         value: the number where numbers come out, else None.
-        top: the likeliest classes with their probabilities, the likeliest first.
+        labels: where several labels come out those that are at least as likely as the threshold, with their
+            probabilities, the likeliest first; else None.
+        top: the likeliest classes or labels with their probabilities, the likeliest first.
         remarks: what is to be known of how the image was read: ``transparent`` (white lies behind parts), ``blank``
             (nothing but white then), ``first of several`` (in its file), ``cut off`` (values beyond the task's range),
             ``all but black``; of a text ``cut off`` (the end is not read), ``empty``, ``lost characters`` (no UTF-8).
@@ -58,6 +64,7 @@ class Prediction:
     label_index: int | None
     probability: float | None
     value: float | None = None
+    labels: tuple[tuple[str, float], ...] | None = None
     top: tuple[tuple[str, float], ...]
     remarks: tuple[str, ...]
 
@@ -86,13 +93,13 @@ class Predictor:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in label order."""
+        """Names of the classes or labels, in label order."""
         return self.stored.task.output.labels
 
     def probabilities(
         self, examples: np.ndarray | Sequence[str] | Sequence[Mapping[str, object]], *, resize: bool = False
     ) -> np.ndarray:
-        """Returns float32 [N, C]: the probability of each class for each example; float64 [N] where numbers come out.
+        """Returns float32 [N, C]: the probability of each class, or label, of each example; float64 [N] of numbers.
 
         Args:
             examples: texts, rows (cells by their columns), or images: uint8 [N, H, W], [N, H, W, 1] or [N, H, W, 3],
@@ -105,8 +112,8 @@ class Predictor:
         if isinstance(self.stored.task.input, Text):
             return self._of([self._numbers(passage.data) for passage in find_passages(_texts(examples))])
         if isinstance(self.stored.task.input, Table):
-            found = find_records(examples, self.stored.task, folder=Path())
-            return self._of([self._numbers(record.data) for record in found])
+            records = map(_readable, find_records(examples, self.stored.task, folder=Path()))
+            return self._of([self._numbers(record.data) for record in records])
         batch = np.asarray(examples)
         if batch.dtype != np.uint8 or batch.ndim not in {3, 4}:
             raise InvalidInputError(
@@ -117,13 +124,21 @@ class Predictor:
         return self._of([self._ready(pixels, f"image {i}", resize=resize) for i, pixels in enumerate(batch)])
 
     def predict(
-        self, examples: np.ndarray | Sequence[str] | Sequence[Mapping[str, object]], *, resize: bool = False
+        self,
+        examples: np.ndarray | Sequence[str] | Sequence[Mapping[str, object]],
+        *,
+        resize: bool = False,
+        threshold: float = THRESHOLD,
     ) -> np.ndarray:
         """Returns int64 [N]: the index of each example's likeliest class, or float64 [N]: its number.
 
-        Arguments as in ``probabilities``.
+        Of several labels bool [N, C]: which are at least as likely as ``threshold``. Other arguments as in
+        ``probabilities``.
         """
+        _check_threshold(threshold)
         said = self.probabilities(examples, resize=resize)
+        if isinstance(self._objective, Multilabel):
+            return said >= threshold
         return said if isinstance(self._objective, Regress) else np.argmax(said, axis=-1)
 
     def predict_files(self, paths: Sequence[Path], *, top: int = 1, resize: bool = False) -> tuple[Prediction, ...]:
@@ -141,7 +156,12 @@ class Predictor:
         return tuple(told)
 
     def _each(
-        self, examples: Iterable[_Example | Unreadable], *, top: int = 1, resize: bool = False
+        self,
+        examples: Iterable[_Example | Unreadable],
+        *,
+        top: int = 1,
+        resize: bool = False,
+        threshold: float = THRESHOLD,
     ) -> Iterator[Prediction | Unreadable]:
         """Yields, in order, a prediction for each example, or why there is none; memory is that of one batch.
 
@@ -151,7 +171,9 @@ class Predictor:
             examples: to be read, as many as there are.
             top: how many of the likeliest classes are told.
             resize: accept any size and number of channels, and convert as training did.
+            threshold: how likely a label must be to be said, of several.
         """
+        say = partial(self._describe, top=top, threshold=threshold)
         following, notices, num_read = iter(examples), (Notices(), PassageNotices()), 0
         while batch := list(islice(following, self._model.batch)):
             read = [self._read(example, *notices, resize=resize) for example in batch]
@@ -159,7 +181,7 @@ class Predictor:
             num_read += len(ready)
             rows = iter(self._of(ready) if ready else ())
             for example, one in zip(batch, read, strict=True):
-                yield one if isinstance(one, Unreadable) else self._describe(example, one[1], next(rows), top)
+                yield one if isinstance(one, Unreadable) else say(example, one[1], next(rows))
         pictures, passages = notices
         for note in (*pictures.of_shape(num_read), *pictures.of_values(num_read), *passages.of(num_read)):
             self._warn(note)
@@ -170,10 +192,16 @@ class Predictor:
         if isinstance(example, Unreadable):
             return example
         if isinstance(example, Record):
-            return self._numbers(example.data), ()
+            return self._read_record(example)
         if isinstance(example, Passage):
             return self._numbers(example.data), passages.see(example.name, self._num_bytes)
         return self._read_picture(example, pictures, resize=resize)
+
+    def _read_record(self, record: Record) -> _Read | Unreadable:
+        try:
+            return self._numbers(record.data), ()
+        except Mu2netError as exc:
+            return Unreadable(name=record.name, path=Path(STDIN), error=exc, what="row")
 
     def _read_picture(self, picture: Picture, notices: Notices, *, resize: bool) -> _Read | Unreadable:
         try:
@@ -203,23 +231,27 @@ class Predictor:
         return probabilities(self._model, self._objective, np.stack(ready))
 
     def _describe(
-        self, example: _Example | Unreadable, remarks: tuple[str, ...], row: np.ndarray, top: int
+        self,
+        example: _Example | Unreadable,
+        remarks: tuple[str, ...],
+        row: np.ndarray,
+        *,
+        top: int,
+        threshold: float,
     ) -> Prediction:
         path = Path(STDIN) if isinstance(example, (Passage, Record)) else example.path
+        said = partial(Prediction, name=example.name, path=path, remarks=remarks)
         if isinstance(self._objective, Regress):
-            said, value = partial(Prediction, name=example.name, path=path, remarks=remarks), float(row)
+            value = float(row)
             return said(label=f"{value:.6g}", label_index=None, probability=None, value=value, top=())
         order = np.argsort(-row, kind="stable")
+        ranked = tuple((self.classes[int(i)], float(row[int(i)])) for i in order)
+        if isinstance(self._objective, Multilabel):
+            labels = tuple((label, chance) for label, chance in ranked if chance >= threshold)
+            names = ", ".join(label for label, _ in labels)
+            return said(label=names, label_index=None, probability=None, labels=labels, top=ranked[:top])
         best = int(order[0])
-        return Prediction(
-            name=example.name,
-            path=path,
-            label=self.classes[best],
-            label_index=best,
-            probability=float(row[best]),
-            top=tuple((self.classes[int(i)], float(row[int(i)])) for i in order[:top]),
-            remarks=remarks,
-        )
+        return said(label=self.classes[best], label_index=best, probability=float(row[best]), top=ranked[:top])
 
 
 def predict(
@@ -230,6 +262,7 @@ def predict(
     *,
     top: int = 1,
     resize: bool = False,
+    threshold: float = THRESHOLD,
     progress: Watch | None = None,
 ) -> Iterator[Prediction | Unreadable]:
     """Returns an iterator over what a model says of examples, in order; what cannot be read is told in its place.
@@ -245,32 +278,46 @@ def predict(
             bytes one on each line, and mappings.
         top: how many of the likeliest classes are told.
         resize: accept images of any size and mode, and convert them as training did.
+        threshold: how likely a label must be to be said, of a task with several.
         progress: told of every component that is brought.
 
     Raises:
         NotFoundError: no such revision, or the task has no model yet.
-        InvalidInputError: the revision is a root model, which solves no task.
+        InvalidInputError: the revision is a root model, which solves no task, or the threshold is no probability.
     """
+    _check_threshold(threshold)
     predictor = Predictor(repo, context, revision, progress=progress)
     task = predictor.stored.task
     if isinstance(task.input, Table):
-        return predictor._each(find_records(examples, task, folder=context.cwd), top=top)
+        return predictor._each(find_records(examples, task, folder=context.cwd), top=top, threshold=threshold)
     plain: Any = examples
     if isinstance(task.input, Text):
-        return predictor._each(find_passages(plain), top=top)
-    return predictor._each(find_pictures(plain, folder=context.cwd, warn=context.warn), top=top, resize=resize)
+        return predictor._each(find_passages(plain), top=top, threshold=threshold)
+    pictures = find_pictures(plain, folder=context.cwd, warn=context.warn)
+    return predictor._each(pictures, top=top, resize=resize, threshold=threshold)
 
 
-def _askable(used: UsedModel) -> Classify | Regress:
+def _askable(used: UsedModel) -> Classify | Multilabel | Regress:
     """Returns what the outputs mean of a model that can be asked; raises DataError for any other."""
     task = used.stored.task
-    if isinstance(used.objective, (Classify, Regress)) and isinstance(task.input, (Image, Text, Table)):
+    if isinstance(used.objective, (Classify, Multilabel, Regress)) and isinstance(task.input, (Image, Text, Table)):
         return used.objective
     raise DataError(
         f"Cannot predict for {task.name}: {task.input.kind} goes in and {task.output.kind} come out of its models, and "
-        "predicting is for image, text or table and classes or number only.",
+        "predicting is for image, text or table and classes, labels or number only.",
         hint=f"How good it is: mu2net eval {task.name}",
     )
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 <= threshold <= 1:
+        raise InvalidInputError(f"threshold: expected a probability from 0 to 1, got {threshold}.")
+
+
+def _readable(record: Record | Unreadable) -> Record:
+    if isinstance(record, Unreadable):
+        raise record.error
+    return record
 
 
 def _texts(examples: np.ndarray | Sequence[object]) -> list[str]:

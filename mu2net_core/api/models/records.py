@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mu2net_core.api.models.pictures import STDIN, Unreadable
 from mu2net_core.data import is_of_rows, read_object, read_rows, split_uri
-from mu2net_core.errors import DataError, InvalidInputError
+from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
 from mu2net_core.objects import Table, Task
 
 __all__ = ["Given", "Record", "find_records"]
@@ -32,32 +33,38 @@ class Record:
     data: bytes
 
 
-def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) -> Iterator[Record]:
-    """Yields the rows that are given, one after the other.
+def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) -> Iterator[Record | Unreadable]:
+    """Yields the rows that are given, one after the other; what is none is told in its place.
+
+    A file of which nothing can be read is told once.
 
     Args:
         given: by the user.
         task: whose columns they have; files are written as its own.
         folder: from which relative paths start.
-
-    Raises:
-        DataError: a file cannot be read, or a row is none or lacks all columns.
-        InvalidInputError: what is given is no row.
     """
     single = isinstance(given, (Path, str, bytes, Mapping))
     for one in [given] if single else given:  # type: ignore[union-attr]
         if isinstance(one, Mapping):
             yield _of_object(json.dumps(dict(one), default=_plain), task)
         elif isinstance(one, bytes):
-            lines = map(str.strip, one.decode("utf-8", "replace").split("\n"))
-            yield from (_of_object(line, task) for line in lines if line)
+            lines = enumerate(map(str.strip, one.decode("utf-8", "replace").split("\n")), 1)
+            yield from (_of_object(line, task, f"line {number}") for number, line in lines if line)
         elif isinstance(one, str) and one.lstrip().startswith("{"):
             yield _of_object(one, task)
         else:
             yield from _of_file(str(one), task, folder)
 
 
-def _of_file(name: str, task: Task, folder: Path) -> Iterator[Record]:
+def _of_file(name: str, task: Task, folder: Path) -> Iterator[Record | Unreadable]:
+    """Yields the rows of a file, and what ended the reading of it, if something did."""
+    try:
+        yield from _rows_in(name, task, folder)
+    except Mu2netError as exc:
+        yield Unreadable(name=name, path=Path(name), error=exc, what="row")
+
+
+def _rows_in(name: str, task: Task, folder: Path) -> Iterator[Record | Unreadable]:
     scheme, rest = split_uri(name)
     if not is_of_rows(f"{scheme}:"):
         raise InvalidInputError(
@@ -65,12 +72,20 @@ def _of_file(name: str, task: Task, folder: Path) -> Iterator[Record]:
         )
     for place, columns, data in read_rows(scheme, folder / Path(rest).expanduser(), task.options):
         _check(columns, task, place)
-        yield Record(name=place, data=data)
+        if isinstance(data, DataError):
+            yield Unreadable(name=place, path=Path(STDIN), error=data, what="row")
+        else:
+            yield Record(name=place, data=data)
 
 
-def _of_object(text: str, task: Task) -> Record:
-    columns, data = read_object(text)
-    _check(columns, task, text[:80])
+def _of_object(text: str, task: Task, place: str | None = None) -> Record | Unreadable:
+    """Returns a row of JSON; of several, ``place`` says in messages which one it is."""
+    try:
+        columns, data = read_object(text)
+        _check(columns, task, text[:80])
+    except DataError as exc:
+        told = exc if place is None else DataError(f"{place}: {exc.message}", hint=exc.hint)
+        return Unreadable(name=place or text[:80], path=Path(STDIN), error=told, what="row")
     return Record(name=text, data=data)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ClassScore", "Confusion", "class_scores", "confusions", "wilson"]
+__all__ = ["ClassScore", "Confusion", "class_scores", "confusions", "label_scores", "wilson"]
 
 _Z_95 = 1.959963984540054
 """Of a standard normal variable, 95 % lie within so much of zero."""
@@ -28,6 +28,8 @@ class ClassScore:
         correct: how many of these are of it.
         precision: ``correct / num_said``; None if the model takes none for it.
         recall: ``correct / num_examples``; None if there is no example of it.
+        average_precision: of a label among several: the mean, over the examples that have it, of the precision down to
+            them in the order that the model gives; None if none has it, and of classes.
     """
 
     label: str
@@ -36,6 +38,7 @@ class ClassScore:
     correct: int
     precision: float | None
     recall: float | None
+    average_precision: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,32 @@ class Confusion:
     label: str
     said: str
     count: int
+
+
+def label_scores(
+    having: np.ndarray, said: np.ndarray, right: np.ndarray, precisions: np.ndarray, names: Sequence[str]
+) -> tuple[ClassScore, ...]:
+    """Returns a score for each of several labels, in order.
+
+    Args:
+        having: [C], how many examples have each.
+        said: [C], of how many the model says it.
+        right: [C], of how many rightly.
+        precisions: [C], its average precision; not a number where no example has it.
+        names: C names.
+    """
+    return tuple(
+        ClassScore(
+            label=name,
+            num_examples=int(are),
+            num_said=int(taken),
+            correct=int(good),
+            precision=_share(good, taken),
+            recall=_share(good, are),
+            average_precision=None if math.isnan(precision) else float(precision),
+        )
+        for name, are, taken, good, precision in zip(names, having, said, right, precisions, strict=True)
+    )
 
 
 def class_scores(labels: np.ndarray, said: np.ndarray, classes: Sequence[str]) -> tuple[ClassScore, ...]:

@@ -10,8 +10,8 @@ from mu2net_core.errors import PluginError
 
 __all__ = ["load_ray"]
 
-_SILENT = {"RAY_USAGE_STATS_ENABLED": "0"}
-"""What Ray reads of a process: it tells nobody of itself."""
+_SILENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "^"}
+"""What Ray reads of a process: it tells nobody of itself, and prints none of its remarks among what is printed here."""
 
 
 def load_ray() -> Any:

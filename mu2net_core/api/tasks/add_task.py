@@ -53,6 +53,7 @@ def add_task(
     value_range: str | None = None,
     rows: RowOptions | None = None,
     metric: str | None = None,
+    class_weights: str | None = None,
     data_dir: str | None = None,
     preset: str | None = None,
     on_skipped: Callable[[str], None] = ignore,
@@ -81,6 +82,8 @@ def add_task(
         value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
         rows: how rows are read, and which of their columns are what.
         metric: by which quality is measured; None for the usual one of what comes out.
+        class_weights: ``balanced`` lets the examples of rare classes, or labels, count more in the loss; quality stays
+            what it is.
         data_dir: where prepared catalogue data lies.
         preset: that serves the task, in a repository of ``auto``; None lets its data say.
         on_skipped: called with the name of each broken image left out.
@@ -112,6 +115,7 @@ def add_task(
             access=access,
             options=options,
             data_dir=data_folder(data_dir and str(context.cwd / data_dir), context.environ),
+            class_weights=class_weights,
         )
     except Mu2netError as exc:
         if split_uri(given)[0] == "tfds":

@@ -17,13 +17,15 @@ class RowOptions:
     """What is said of the rows of a file; what is not, is found.
 
     Attributes:
-        target: the column that is to be learned; None where one is called ``label``, ``target``, ``class`` or ``y``.
+        target: the column that is to be learned; None where one is called ``label``, ``labels``, ``target``, ``class``
+            or ``y``. Several columns of 0 and 1, each a label: as a sequence, or ``a,b``.
         columns: that go in; none for all others. Of a single one that holds text, a text goes in, no table.
         leave_out: columns that do not go in.
         kinds: what columns are, by name: ``number``, ``category``, ``date``, or ``none`` to leave one out.
         split_by: a column whose values are splits.
         group_by: a column of whose values each is in one split only, such as patients.
-        output: ``classes`` or ``number``.
+        output: ``classes``, ``labels`` (any number of several) or ``number``.
+        label_separator: between labels in a cell.
         separator: between the cells of CSV.
         decimal: what stands before the fraction of its numbers.
         encoding: of CSV and JSON Lines.
@@ -31,13 +33,14 @@ class RowOptions:
         quotes: whether double quotes enclose cells of CSV.
     """
 
-    target: str | None = None
+    target: str | Sequence[str] | None = None
     columns: Sequence[str] = ()
     leave_out: Sequence[str] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     split_by: str | None = None
     group_by: str | None = None
     output: str | None = None
+    label_separator: str | None = None
     separator: str | None = None
     decimal: str | None = None
     encoding: str | None = None
@@ -56,10 +59,13 @@ class RowOptions:
         if said and not is_of_rows(uri):
             names = " and ".join(f"--{_option(name)}" for name in said)
             raise InvalidInputError(f"{names}: for rows (csv:, jsonl:, parquet:), not for {uri}.")
-        if self.output not in {None, "classes", "number"}:
-            raise InvalidInputError(f"Not an output: {self.output!r}.", hint="Either classes or number")
+        if self.output not in {None, "classes", "labels", "number"}:
+            raise InvalidInputError(f"Not an output: {self.output!r}.", hint="Either classes, labels or number")
         lists = dict[str, int | str | bool]()
         lists |= {name: json.dumps(list(said[name])) for name in ("columns", "leave_out") if name in said}
+        if self.target is not None and not isinstance(self.target, str):
+            targets = list(self.target)
+            lists["target"] = targets[0] if len(targets) == 1 else json.dumps(targets, ensure_ascii=False)
         if self.kinds:
             lists["kinds"] = json.dumps(dict(self.kinds), sort_keys=True)
         return {**said, **lists}

@@ -15,6 +15,7 @@ from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
 from mu2net_core.data.rows.parquet import open_parquet
 from mu2net_core.data.rows.row import Row
 from mu2net_core.data.rows.separated import SeparatedFile, find_layout
+from mu2net_core.data.rows.target import USUAL, named_targets
 from mu2net_core.data.source import Options
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
@@ -80,6 +81,10 @@ class IndexedFile:
                 hint=f"Repair {'it' if len(bad) == 1 else 'them'}, or leave what is no row out: --skip-bad",
             )
         self._starts, self.count, self.skipped = starts, count, tuple(f"{self.path.name}: {what}" for what in bad)
+
+    def each(self) -> Iterator[Row | DataError]:
+        """Yields all rows in order, and in the place of what is none what is wrong with it."""
+        return (row for _, _, row in self._file.scan())
 
     def block(self, number: int) -> range:
         """Returns the numbers of the rows that are read together with one."""
@@ -156,7 +161,8 @@ def open_file(scheme: str, path: Path, options: Options) -> tuple[IndexedFile, t
     """
     skip_bad = bool(options.get("skip_bad", False))
     if scheme == "parquet":
-        rows, notes = open_parquet(path)
+        target = str(options["target"]) if "target" in options else None
+        rows, notes = open_parquet(path, lists=USUAL if target is None else (target, *named_targets(target)))
         return IndexedFile(path, rows, skip_bad=skip_bad), notes, {}
     content = open_content(path, str(options["encoding"]) if "encoding" in options else None)
     if scheme == "jsonl":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,12 @@ _TEXTS = {"string", "large_string", "string_view"}
 _encode = msgspec.json.Encoder().encode
 
 
-def open_parquet(path: Path) -> tuple[JsonLinesFile, tuple[str, ...]]:
+def open_parquet(path: Path, lists: Sequence[str] = ()) -> tuple[JsonLinesFile, tuple[str, ...]]:
     """Returns the rows of a Parquet file, and what should be known of how they are read.
+
+    Args:
+        path: of the file.
+        lists: columns that may hold lists, of labels; other nested ones are left out.
 
     Raises:
         DataError: it is none, is damaged, or what reads it is not installed.
@@ -41,7 +45,7 @@ def open_parquet(path: Path) -> tuple[JsonLinesFile, tuple[str, ...]]:
     try:
         schema = parquet.read_schema(path)
         check_columns(len(schema), str(path))
-        columns = [field.name for field in schema if _is_flat(arrow, field.type)]
+        columns = [field.name for field in schema if _is_read(arrow, field, lists)]
         if not columns or len(set(columns)) < len(columns):
             raise DataError(f"{path} has {'columns of the same name' if columns else 'none but nested columns'}.")
         texts = [field.name for field in schema if str(field.type) in _TEXTS]
@@ -50,7 +54,7 @@ def open_parquet(path: Path) -> tuple[JsonLinesFile, tuple[str, ...]]:
             content = written((_lines(part, arrow) for batch in batches for part in _parts(batch, arrow, path)), path)
     except (arrow.ArrowException, OSError, ValueError, OverflowError) as exc:
         raise DataError(f"Cannot read {path}: {exc}.", hint="It is damaged or not all there: get it again.") from exc
-    left_out = [field.name for field in schema if not _is_flat(arrow, field.type)]
+    left_out = [field.name for field in schema if not _is_read(arrow, field, lists)]
     notes = (f"columns that hold lists or other nested values are left out: {some(left_out)}",) if left_out else ()
     return JsonLinesFile(content=content, columns=tuple(columns)), notes
 
@@ -62,6 +66,12 @@ def _library() -> tuple[Any, Any]:
     except ImportError as exc:
         raise DataError("Reading Parquet needs a package.", hint="pip install pyarrow") from exc
     return pyarrow, pyarrow.parquet
+
+
+def _is_read(arrow: Any, field: Any, lists: Sequence[str]) -> bool:
+    kind, types = field.type, arrow.types
+    is_list = types.is_list(kind) or types.is_large_list(kind)
+    return _is_flat(arrow, kind) or (is_list and field.name in lists and _is_flat(arrow, kind.value_type))
 
 
 def _is_flat(arrow: Any, kind: Any) -> bool:
@@ -90,6 +100,8 @@ def _num_bytes(column: Any, arrow: Any) -> int:
     """Returns how many bytes the texts of a column have together, if it holds any."""
     from pyarrow import compute
 
+    if arrow.types.is_nested(column.type):
+        return int(column.nbytes)
     is_shared = arrow.types.is_dictionary(column.type)
     texts = column.dictionary if is_shared else column
     if str(texts.type) not in _TEXTS:
@@ -116,6 +128,8 @@ def _unpacked(column: Any, arrow: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     """Returns a value as JSON has it: dates as ISO 8601 writes them."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime.datetime | datetime.date | datetime.time):

@@ -15,8 +15,10 @@ from mu2net_core.errors import DataError
 __all__ = ["read_object", "read_rows"]
 
 
-def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, Sequence[str], bytes]]:
+def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, Sequence[str], bytes | DataError]]:
     """Yields what each row is called, the names of its columns, and its cells by these as a JSON object.
+
+    In the place of the cells of what is no row is what is wrong with it.
 
     Args:
         scheme: ``csv``, ``jsonl`` or ``parquet``.
@@ -29,8 +31,13 @@ def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, 
     """
     check_place(scheme, path)
     file, _, _ = open_file(scheme, path, options)
-    for number, row in enumerate(file.scan(), 1):
-        yield f"{path.name} row {number}", file.columns, encoded(file.columns, row)
+    for number, row in enumerate(file.each(), 1):
+        place = f"{path.name} row {number}"
+        if isinstance(row, DataError):
+            what = row.message.split(" ", 2)[2]  # behind the number that it has in the file, the header counted
+            yield place, file.columns, DataError(f"{place} {what}.")
+        else:
+            yield place, file.columns, encoded(file.columns, row)
 
 
 def read_object(text: str) -> tuple[Sequence[str], bytes]:

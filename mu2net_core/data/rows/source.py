@@ -1,4 +1,4 @@
-"""``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``: rows of which one column is learned from one or several others.
+"""``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``: rows of which columns are learned from others.
 
 A path is a file, or a folder of files called as splits (``train.csv``, ``test.csv``). Rows come out as JSON objects of
 the chosen columns' cells, for tables, or as the text of the one column that holds text.
@@ -15,13 +15,14 @@ import numpy as np
 
 from mu2net_core.data.rows.endings import ENDINGS
 from mu2net_core.data.rows.files import Files, IndexedFile, open_file
+from mu2net_core.data.rows.labels import NONE, Flags, LabelSets
 from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing, text_of
 from mu2net_core.data.rows.shares import fair_rows, grouped, parted, shares_of
-from mu2net_core.data.rows.target import NONE, Coded, Column, find_column, find_target
+from mu2net_core.data.rows.target import Coded, Column, find_column, find_targets
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError
-from mu2net_core.objects import SPLITS, Slice
+from mu2net_core.objects import SPLITS, Output, Slice
 
 __all__ = ["RowSource", "open_csv", "open_jsonl", "open_parquet"]
 
@@ -35,7 +36,7 @@ _WORDS = 3
 _MOST_SPLITS, _MOST_GROUPS = 1_000, 10_000_000
 """Different values of the columns that name splits, and groups."""
 
-_METRICS = {"classes": "accuracy", "number": "r2"}
+_METRICS = {"classes": "accuracy", "labels": "map", "number": "r2"}
 
 
 class RowSource:
@@ -44,28 +45,29 @@ class RowSource:
     Args:
         scheme: ``csv``, ``jsonl`` or ``parquet``.
         path: of the file or folder.
-        options: as a task keeps them: ``target``, ``columns`` and ``leave_out`` (JSON lists of names), ``split_by`` and
-            ``group_by`` (columns), ``output`` (``classes`` or ``number``), ``skip_bad``, and how CSV is written.
+        options: as a task keeps them: ``target`` (a column, or several of 0 and 1 as a JSON list), ``columns`` and
+            ``leave_out`` (JSON lists of names), ``split_by`` and ``group_by`` (columns), ``output`` (``classes``,
+            ``labels`` or ``number``), ``label_separator``, ``skip_bad``, and how CSV is written.
     """
 
     def __init__(self, scheme: str, path: Path, options: Options) -> None:
         self.uri = f"{scheme}:{path}"
         self._files = _files(scheme, path, options)
         columns = self._files.columns
-        target = find_target(_text(options, "target"), columns, str(path))
+        targets = find_targets(_text(options, "target"), columns, str(path))
         split_by, group_by = (_place(options, name, columns) for name in ("split_by", "group_by"))
-        self._places = _inputs(options, columns, {target, split_by, group_by})
+        self._places = _inputs(options, columns, {*targets, split_by, group_by})
         self._names = tuple(columns[place] for place in self._places)
-        found = _scan(
-            self._files, target, split_by, group_by, self._places, str(self._files.options.get("decimal", "."))
-        )
-        self._output, self._labels, note = found.target.output(_text(options, "output"))
+        decimal = str(self._files.options.get("decimal", "."))
+        learned = _target([columns[place] for place in targets], decimal, _text(options, "output"))
+        found = _scan(self._files, learned, targets, split_by, group_by, self._places)
+        self._output, self._labels, note, pinned = _learned(learned, _text(options, "label_separator"))
         self._rows, notes = _splits(found, self._labels)
         self._input = "text" if len(self._places) == 1 and _is_text(found.sample) else "table"
-        self._notes = tuple(
-            filter(None, (*self._files.notes, note, *notes, _unlabelled(self._labels, columns[target])))
-        )
-        self._options = {**options, **self._files.options, "target": columns[target]}
+        self._notes = tuple(filter(None, (*self._files.notes, note, *notes, _unlabelled(self._labels, learned.name))))
+        names = [columns[place] for place in targets]
+        target = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
+        self._options = {**options, **self._files.options, **pinned, "target": target}
         self._skipped = tuple(name for file in self._files.by_split.values() for name in file.skipped)
 
     def info(self) -> SourceInfo:
@@ -105,22 +107,55 @@ class RowSource:
 class _Scan:
     """What all rows were read for once."""
 
-    def __init__(self, target: Column, split: Coded, group: Coded | None) -> None:
-        self.target, self.split, self.group = target, split, group
+    def __init__(self, split: Coded, group: Coded | None) -> None:
+        self.split, self.group = split, group
         self.sample: list[Cell] = []
 
 
+def _target(names: Sequence[str], decimal: str, wanted: str | None) -> Column | Flags:
+    """Returns what takes in what is to be learned.
+
+    Raises:
+        InvalidInputError: several columns, of which something else than labels is wanted.
+    """
+    if len(names) == 1:
+        return Column(names[0], decimal, wanted)
+    if wanted not in {None, "labels"}:
+        raise InvalidInputError(f"Several columns are several labels, not {wanted}.", hint="--output labels")
+    return Flags(names, decimal)
+
+
+def _learned(
+    target: Column | Flags, separator: str | None
+) -> tuple[Output, np.ndarray | LabelSets, str | None, dict[str, str]]:
+    """Returns what comes out of models, the label of each row, what should be known of that, and what was found."""
+    sets = target.labels() if isinstance(target, Flags) else target.labels(separator)
+    if sets is not None:
+        pinned = {"output": "labels", **({} if sets.separator is None else {"label_separator": sets.separator})}
+        return sets.output, sets, sets.note, pinned
+    if separator is not None or isinstance(target, Flags):
+        raise InvalidInputError("A separator of labels is for labels.", hint="--output labels")
+    return *target.output(), {}
+
+
 def _scan(
-    files: Files, target: int, split_by: int | None, group_by: int | None, inputs: Sequence[int], decimal: str
+    files: Files,
+    target: Column | Flags,
+    targets: Sequence[int],
+    split_by: int | None,
+    group_by: int | None,
+    inputs: Sequence[int],
 ) -> _Scan:
     columns = files.columns
     found = _Scan(
-        Column(columns[target], decimal),
         Coded("of the splits" if split_by is None else columns[split_by], most=_MOST_SPLITS),
         None if group_by is None else Coded(columns[group_by], most=_MOST_GROUPS),
     )
     for file, row in files.scan():
-        found.target.add(row[target])
+        if isinstance(target, Flags):
+            target.add([row[place] for place in targets])
+        else:
+            target.add(row[targets[0]])
         found.split.add(file if split_by is None else row[split_by])
         if found.group is not None and group_by is not None:
             found.group.add(row[group_by])
@@ -129,10 +164,17 @@ def _scan(
     return found
 
 
-def _splits(found: _Scan, labels: np.ndarray) -> tuple[dict[str, np.ndarray], list[str]]:
+def _known(labels: np.ndarray | LabelSets) -> np.ndarray:
+    """Returns bool [N], of which rows the label is known."""
+    if isinstance(labels, LabelSets):
+        return labels.known
+    return np.asarray(labels != NONE if labels.dtype.kind == "i" else ~np.isnan(labels))
+
+
+def _splits(found: _Scan, labels: np.ndarray | LabelSets) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns the numbers of the rows of each split, and what should be known of how they were found."""
-    known = labels != NONE if labels.dtype.kind == "i" else ~np.isnan(labels)
-    order = fair_rows(len(labels))
+    known = _known(labels)
+    order = fair_rows(len(known))
     order = order[known[order]]
     codes = np.frombuffer(found.split.codes, np.int32)
     rows: dict[str, np.ndarray] = {}
@@ -151,7 +193,8 @@ def _splits(found: _Scan, labels: np.ndarray) -> tuple[dict[str, np.ndarray], li
     missing = tuple(name for name in ("test", "validation") if not len(rows.get(name, ())))
     shares = shares_of(len(shared), missing=missing)
     if found.group is None:
-        return {**rows, **parted(shared, labels, shares)}, notes
+        found_parts = labels.parted(shared, shares) if isinstance(labels, LabelSets) else parted(shared, labels, shares)
+        return {**rows, **found_parts}, notes
     groups = np.frombuffer(found.group.codes, np.int32)
     if not missing and (torn := _torn(groups, rows)):
         notes.append(
@@ -166,8 +209,8 @@ def _torn(groups: np.ndarray, rows: Mapping[str, np.ndarray]) -> int:
     return int((np.unique(np.concatenate(each), return_counts=True)[1] > 1).sum())
 
 
-def _unlabelled(labels: np.ndarray, name: str) -> str | None:
-    empty = int((labels == NONE).sum() if labels.dtype.kind == "i" else np.isnan(labels).sum())
+def _unlabelled(labels: np.ndarray | LabelSets, name: str) -> str | None:
+    empty = int((~_known(labels)).sum())
     return (
         f"{counted(empty, 'row')} without a value of {name} {'is' if empty == 1 else 'are'} left out" if empty else None
     )

@@ -1,27 +1,28 @@
-"""The column that is to be learned: which one it is, and whether its cells are classes or numbers."""
+"""What is to be learned: which columns say it, and whether their cells are classes, numbers or several labels."""
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Sequence
 from shlex import quote
 
 import numpy as np
 
+from mu2net_core.data.rows.labels import NONE, LabelSets, in_order, label_sets, list_in, looks_separated
 from mu2net_core.data.rows.row import Cell, is_missing, number_of, text_of
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import Classes, Number, Output
 
-__all__ = ["NONE", "Coded", "Column", "find_column", "find_target"]
+__all__ = ["USUAL", "Coded", "Column", "find_column", "find_targets", "named_targets"]
 
-NONE = -1
-"""The code of a cell that holds nothing."""
-
-_MOST_VALUES = 100_000
+_MOST_VALUES, _MOST_CELLS = 100_000, 2**20
+"""Classes, and different cells of several labels."""
 _MOST_WHOLE_CLASSES = 20
 """Whole numbers of more different values are numbers, not classes."""
-_USUAL = ("label", "target", "class", "y")
+USUAL = ("label", "labels", "target", "class", "y")
+"""What the column that is to be learned is mostly called."""
 
 
 def find_column(name: str, columns: Sequence[str], what: str) -> int:
@@ -38,22 +39,37 @@ def find_column(name: str, columns: Sequence[str], what: str) -> int:
     raise InvalidInputError(f"No column {name!r} for {what}; there are {some(columns, 40)}.")
 
 
-def find_target(wanted: str | None, columns: Sequence[str], path: str) -> int:
-    """Returns the place of the column that is to be learned; one of the usual names, if none is wanted.
+def named_targets(wanted: str) -> list[str]:
+    """Returns the names of several columns: a JSON list of them, or ``a,b``; of one the text itself."""
+    try:
+        names = json.loads(wanted)
+    except (ValueError, RecursionError):
+        names = None
+    if isinstance(names, list) and len(names) > 1 and all(isinstance(name, str) for name in names):
+        return names
+    return [part.strip() for part in wanted.split(",") if part.strip()] if "," in wanted else [wanted]
+
+
+def find_targets(wanted: str | None, columns: Sequence[str], path: str) -> tuple[int, ...]:
+    """Returns the places of the columns that are to be learned; of one of the usual names, if none is wanted.
 
     Raises:
         DataError: none has such a name; the message lists the columns.
-        InvalidInputError: there is none of the wanted name.
+        InvalidInputError: there is none of a wanted name, or one is named twice.
     """
     if wanted is not None:
-        return find_column(wanted, columns, "the target")
-    usual = [place for place, column in enumerate(columns) if column.casefold() in _USUAL]
+        names = [wanted] if wanted in columns else named_targets(wanted)
+        places = tuple(find_column(name, columns, "the target") for name in names)
+        if len(set(places)) < len(places):
+            raise InvalidInputError(f"A column is named twice as a target: {wanted}.")
+        return places
+    usual = [place for place, column in enumerate(columns) if column.casefold() in USUAL]
     if len(usual) != 1:
         raise DataError(
             f"Which column of {path} is to be learned? It has {some(columns, 40)}.",
             hint=f"Name it: --target {quote(columns[usual[0] if usual else -1])}",
         )
-    return usual[0]
+    return (usual[0],)
 
 
 class Coded:
@@ -84,10 +100,17 @@ class Coded:
 
 
 class Column:
-    """The target's cells, taken in one by one: as values that are told apart, and as numbers while all are."""
+    """The target's cells, taken in one by one: as values that are told apart, and as numbers while all are.
 
-    def __init__(self, name: str, decimal: str) -> None:
-        self.name, self._decimal = name, decimal
+    Args:
+        name: of the column.
+        decimal: what stands before the fraction of a number.
+        wanted: ``classes``, ``number`` or ``labels``, if somebody said it.
+    """
+
+    def __init__(self, name: str, decimal: str, wanted: str | None = None) -> None:
+        self.name, self._decimal, self._wanted = name, decimal, wanted
+        self._most = _MOST_CELLS if wanted == "labels" else _MOST_VALUES
         self._codes, self._numbers = array("i"), array("d")
         self._values: dict[str, int] = {}
         self._is_number = True
@@ -98,7 +121,7 @@ class Column:
         Raises:
             DataError: there are too many different ones.
         """
-        if is_missing(cell):
+        if is_missing(cell) and not (self._wanted == "labels" and cell == ""):
             self._codes.append(NONE)
             self._numbers.append(float("nan"))
             return
@@ -106,21 +129,30 @@ class Column:
             number = number_of(cell, self._decimal)
             self._is_number = number is not None
             self._numbers.append(number if number is not None else float("nan"))
-        if len(self._values) <= _MOST_VALUES:
+        if len(self._values) <= self._most:
             self._codes.append(self._values.setdefault(text_of(cell), len(self._values)))
         elif not self._is_number:
             raise DataError(
-                f"The column {self.name} has more than {_MOST_VALUES} different values, and they are no numbers.",
+                f"The column {self.name} has more than {self._most} different values, and they are no numbers.",
                 hint="Name the column that is to be learned: --target COLUMN",
             )
 
-    def output(self, wanted: str | None) -> tuple[Output, np.ndarray, str | None]:
+    def labels(self, separator: str | None) -> LabelSets | None:
+        """Returns the several labels of each row, if these are wanted or all cells are lists; else None.
+
+        Raises:
+            DataError: there are none, or too many.
+        """
+        is_list = self._wanted is None and bool(self._values) and all(map(_is_list, self._values))
+        if self._wanted != "labels" and not is_list:
+            return None
+        codes = np.frombuffer(self._codes, np.int32)
+        return label_sets(self._values, codes, self.name, separator, self._decimal)
+
+    def output(self) -> tuple[Output, np.ndarray, str | None]:
         """Returns what comes out of models, the label of each row, and what should be known of that.
 
         Of classes labels are int32, ``NONE`` where the cell is empty; of numbers float64, not a number there.
-
-        Args:
-            wanted: ``classes`` or ``number``, if somebody said it.
 
         Raises:
             DataError: there are no two different values, or they are no numbers where such are wanted.
@@ -131,6 +163,7 @@ class Column:
                 f"The column {self.name} has no two different values to learn, only {found}.",
                 hint="Name another: --target COLUMN",
             )
+        wanted = self._wanted
         if wanted == "number" and not self._is_number:
             odd = next(value for value in self._values if number_of(value, self._decimal) is None)
             raise DataError(f"The column {self.name} is no number in every row: there is {odd!r}.")
@@ -152,13 +185,17 @@ class Column:
     def _classes(self) -> tuple[Output, np.ndarray, str | None]:
         if len(self._values) > _MOST_VALUES:
             raise DataError(f"The column {self.name} has more than {_MOST_VALUES} different values: too many classes.")
-        numbers = [number_of(value, self._decimal) for value in self._values]
-        keys = list(zip(numbers, self._values, strict=True)) if None not in numbers else [(0, v) for v in self._values]
-        names = [name for _, name in sorted(keys)]
+        names = in_order(self._values, self._decimal)
         order = np.empty(len(names) + 1, np.int32)
         order[[self._values[name] for name in names]] = np.arange(len(names))
         order[NONE] = NONE
         folded: dict[str, str] = {}
         twins = [f"{twin} and {name}" for name in names if (twin := folded.setdefault(name.casefold(), name)) != name]
         note = f"classes that differ in case alone: {some(twins)}" if twins else None
+        if self._wanted is None and (separator := looks_separated(names)) is not None:
+            note = f"if the cells of {self.name} name several labels, separated by {separator!r}: --output labels"
         return Classes(names=tuple(names)), order[np.frombuffer(self._codes, np.int32)], note
+
+
+def _is_list(cell: str) -> bool:
+    return list_in(cell) is not None

@@ -33,7 +33,7 @@ class TableSurvey(Survey):
         super().__init__("table")
         self._kinds, self._decimal = kinds_of(options), str(options.get("decimal", "."))
         self._cells: dict[str, list[Cell]] = {}
-        self._labels: list[float] = []
+        self._labels: list[float | None] = []
         self._judged: dict[str, Judged] | None = None
 
     def look(self, stored: Stored, split: str = "train") -> bool:
@@ -42,7 +42,7 @@ class TableSurvey(Survey):
         if split == "train" and room:
             for name, cell in cells_of(stored).items():
                 self._cells.setdefault(name, []).append(cell)
-            self._labels.append(stored.label)  # type: ignore[arg-type]
+            self._labels.append(stored.label if isinstance(stored.label, int | float) else None)
         return True
 
     def check(self, uri: str) -> None:
@@ -81,7 +81,9 @@ class TableSurvey(Survey):
         if left_out:
             yield f"left out: {some(left_out, _TOLD)} (to have one: --kind COLUMN=category, or number)"
         yield from (one.note for one in judged.values() if one.note is not None)
-        yield from leaks(self.input().columns, self._cells, self._labels, self._decimal)
+        labels = [label for label in self._labels if label is not None]
+        if len(labels) == len(self._labels):  # of several labels each would have to be told alone
+            yield from leaks(self.input().columns, self._cells, labels, self._decimal)
 
     def _found(self) -> dict[str, Judged]:
         if self._judged is None:

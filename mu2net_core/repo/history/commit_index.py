@@ -15,7 +15,7 @@ from mu2net_core.repo.history.notes import HISTORY_FILE, Notes
 
 __all__ = ["History", "How", "Past"]
 
-_VERSION = b"mu2net-history-4"
+_VERSION = b"mu2net-history-5"
 _WORTH = 200
 
 
@@ -63,6 +63,7 @@ class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         quality: of its model on the validation split.
         test_quality: on the test split.
         sampled: children of the iteration; likewise ``kept`` and ``discarded``.
+        device_s: that devices worked on it.
         how: the iteration was run; None of what is none, or does not say.
 
     The others are those of the commit.
@@ -85,6 +86,7 @@ class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     agent: Agent | None
     started_at: str
     finished_at: str
+    device_s: float
     message: str
     removed: bool
     reset_to: str | None
@@ -142,6 +144,7 @@ class History:
             agent=commit.agent,
             started_at=commit.started_at,
             finished_at=commit.finished_at,
+            device_s=commit.device_s,
             message=commit.message,
             removed=commit.removed,
             reset_to=commit.reset_to,

@@ -31,6 +31,7 @@ class ObjectiveCase:
         labels: [N, ...], as the objective has them.
         best: float32 [N, C], outputs that cannot be better.
         worst: float32 [N, C], outputs that are as wrong as can be.
+        least: the quality of these; of most metrics 0.
     """
 
     objective: Objective
@@ -38,6 +39,7 @@ class ObjectiveCase:
     labels: np.ndarray
     best: np.ndarray
     worst: np.ndarray
+    least: float = 0.0
 
     def loss(self, outputs: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         """Returns the loss of outputs for a part of the examples, one number for each."""
@@ -108,8 +110,8 @@ class ObjectiveTests:
         np.testing.assert_allclose(qualities, [case.quality(one) for one in several], rtol=1e-9)
 
     def test_quality_lies_between_0_and_1_and_tells_good_from_bad(self, case: ObjectiveCase) -> None:
-        assert case.quality(case.worst) == 0
-        assert 0 < case.quality(case.outputs) < 1
+        assert abs(case.quality(case.worst) - case.least) <= 1e-9
+        assert case.least < case.quality(case.outputs) < 1
         assert abs(case.quality(case.best) - 1) <= 1e-9
         for index in range(len(case.labels)):
             own = slice(index, index + 1)

@@ -19,7 +19,7 @@ from mu2net_core.api.signing.signing import Signer
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import PUBLIC, AccessRule, Agent, Children, Commit, Scorer, hash_bytes
+from mu2net_core.objects import PUBLIC, AccessRule, Agent, Children, Commit, Run, Scorer, hash_bytes
 from mu2net_core.repo import HeadState, Repository, open_repository
 from mu2net_core.repo.history import contributions, forget_history
 from mu2net_core.repo.history.merging import merge
@@ -187,6 +187,17 @@ def test_a_commit_counts_once_where_histories_were_joined_and_a_merge_for_nobody
     evolve(repo, "dogs", 0.875, by("c"))
     found = totals(repo, context)
     assert (found["c"].gain, sum(one.gain for one in found.values())) == (0.125, 0.875)
+
+
+def test_the_pause_of_an_iteration_that_was_interrupted_is_no_time_of_a_device(
+    repo: Repository, context: Context
+) -> None:
+    run = Run(preset="p", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="x", cores=1)
+    add(repo, "dogs", by("a"))
+    evolve(repo, "dogs", 0.5, by("a", run=replace(run, device_s=12.5), started_at=EARLY["started_at"]))
+    assert totals(repo, context)["a"].device_s == 12.5
+    evolve(repo, "dogs", 0.75, by("b", run=run))
+    assert totals(repo, context)["b"].device_s == 60
 
 
 def test_gains_that_were_reset_count_no_more(repo: Repository, context: Context) -> None:

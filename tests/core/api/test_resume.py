@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def head_of(repo: Repository) -> Head:
     return load_system(repo).heads["a"]
 
 
-def found(workspace: Workspace, **asked: int) -> Leftover:
+def found(workspace: Workspace, **asked: Any) -> Leftover:
     return look(workspace.repo, workspace, head_of(workspace.repo), EvolveOptions(**asked))
 
 
@@ -95,6 +96,7 @@ def test_given_more_generations_it_is_as_if_it_had_begun_with_them(workspace: Wo
         ({"seed": 8}, "seed 7 then, 8 now"),
         ({"generations": 1, "children": 2}, "generations 2 then, 1 now; children 3 then, 2 now"),
         ({"validations": 9}, "validations 4 then, 9 now"),
+        ({"preset": "convnet-8"}, "preset vit-mini then, convnet-8 now"),
     ],
 )
 def test_asked_for_otherwise_it_is_refused_and_stays(
@@ -109,6 +111,19 @@ def test_asked_for_otherwise_it_is_refused_and_stays(
     assert "To go on with what it began with: mu2net -C here evolve --task a. " in hint
     assert hint.endswith(f"To drop what it trained and begin anew: mu2net -C here evolve --task a --restart{options}")
     assert workspace.load() == before
+
+
+def test_asked_for_another_space_it_is_refused_and_the_same_one_in_any_order_goes_on(
+    workspace: Workspace, context: Context
+) -> None:
+    rates = PRESET.space.values["learning_rate"]
+    assert found(workspace, space={"learning_rate": tuple(reversed(rates))}).kind == "ready"
+    asked = EvolveOptions(space={"learning_rate": (0.5, 0.1), "nesterov": (True,)})
+    left = look(workspace.repo, workspace, head_of(workspace.repo), asked)
+    assert f"learning_rate {list(rates)} then, [0.1, 0.5] now" in (left.reason or "")
+    with pytest.raises(ConflictError) as caught:
+        refuse(context, {"a": left}, asked)
+    assert str(caught.value.hint).endswith("--restart --space learning_rate=0.5,0.1 --space nesterov=true")
 
 
 def stuck(workspace: Workspace, context: Context) -> str:

@@ -11,7 +11,7 @@ import pytest
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.models.evaluate import evaluate
-from mu2net_core.api.models.predict import Predictor, predict
+from mu2net_core.api.models.predict import Predictor, Unreadable, predict
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
@@ -81,10 +81,19 @@ def test_tables_are_learned_measured_and_asked_and_a_clone_says_the_same_to_the_
     (number,) = predict(other, here.context, "years", asked[0])
     assert isinstance(head.task.output, Classes)
     assert (number.label, number.label_index, number.top) == (f"{number.value:.6g}", None, ())
-    with pytest.raises(DataError, match="has none of the columns of groups: age, colour"):
-        list(predict(repo, context, "groups", {"size": 3}))
-    with pytest.raises(InvalidInputError, match=r"Not rows: 'scan.png'"):
-        list(predict(repo, context, "groups", "scan.png"))
+
+    (here.folder / "spoiled.csv").write_text("colour,age\nred,3\nblue\nred,4\n")
+    given = ["spoiled.csv", {"size": 3}, "scan.png", b'{"age": 1}\nno JSON\n', {"age": 2}]
+    found = list(predict(other, here.context, "groups", given))
+    bad = {place: one for place, one in enumerate(found) if isinstance(one, Unreadable)}
+    assert [place for place in range(len(found)) if place not in bad] == [0, 2, 5, 7], "each is told in its place"
+    told = [(one.name, one.error.message) for one in bad.values()]
+    assert told[0] == ("spoiled.csv row 2", "spoiled.csv row 2 has 1 cells instead of 2.")
+    assert "has none of the columns of groups: age, colour" in told[1][1]
+    assert told[2] == ("scan.png", "Not rows: 'scan.png'.")
+    assert told[3][0] == "line 2"
+    with pytest.raises(DataError, match="has none of the columns"):
+        numbers.probabilities([{"size": 3}])
 
 
 def test_what_is_said_of_rows_must_fit_the_data(here) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.api.evolving.turns import Agenda, Shared, goals_of
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Agent
+from mu2net_core.objects import Agent, Run
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
@@ -132,6 +133,11 @@ def test_what_a_task_promises_is_read_from_its_commits(abc: Repository) -> None:
     assert [gain.score for gain in found.gains] == [0.25, 0.5, 0.0]
     assert all(gain.device_s > 0 for gain in found.gains)
     assert prospects.of(load_system(abc).heads["b"]).gains == ()
+    run = Run(
+        preset="p", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="x", cores=1, device_s=9
+    )
+    evolve_sample(abc, "b", score=0.5, sign=lambda commit: replace(commit, run=run))
+    assert [gain.device_s for gain in prospects.of(load_system(abc).heads["b"]).gains] == [9]
 
 
 @pytest.mark.parametrize(

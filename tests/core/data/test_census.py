@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mu2net_core.data import Stored, describe_task, modality_of
-from mu2net_core.data.census import Census
+from mu2net_core.data.census import Census, LabelCensus
 
 Example = tuple[int, int]
 """A class, and a number that stands for an image."""
@@ -107,8 +107,36 @@ def test_very_uneven_classes_are_told() -> None:
     train = fresh(0, 900) + fresh(1, 9)
     assert notes("ab", **{**GOOD, "train": train, "validation": fresh(0, 9, 950) + fresh(1, 9, 950), "test":
                           fresh(0, 9, 970) + fresh(1, 9, 970)}) == (
-        "very uneven classes: 900 training examples of a (99 % of all), 9 of b",
+        "very uneven classes: 900 training examples of a (99 % of all), 9 of b "
+        "(to let the few count as much as the many: --class-weights balanced)",
     )  # fmt: skip
+
+
+def test_balanced_weights_let_all_classes_count_as_much_and_are_not_advised_again() -> None:
+    census = Census()
+    for label, count in ((0, 90), (1, 9), (3, 1)):
+        for number in range(count):
+            census.add("train", label, (), b"%d %d" % (label, number))
+    weights = np.array(census.weights(4))
+    np.testing.assert_allclose(weights[[0, 1, 3]] * (90, 9, 1), 100 / 3, rtol=1e-5)
+    assert weights[2] == 1, "nobody knows what a class without examples should count"
+    assert "--class-weights" in " ".join(census.notes("abcd"))
+    assert "--class-weights" not in " ".join(census.notes("abcd", weighed=True))
+
+
+def test_labels_that_are_rare_absent_or_only_elsewhere_are_told_and_weighed() -> None:
+    census = LabelCensus(4, "rows")
+    for number in range(100):
+        labels = np.array([number % 2, number < 2, 0, number == 0], np.uint8)
+        census.add("train", labels if number else labels * [1, 1, 0, 0], (), b"%d" % number)
+    census.add("validation", np.array([1, 0, 0, 1]), (), b"0")
+    assert census.weights(4) == (1.0, 49.0, 1.0, 1.0)
+    told = census.notes("abcd")
+    assert told[0] == "no examples at all of 1 of 4 labels: c"
+    assert "no training examples of 1 of 4 labels: d (1 validation)" in told
+    assert "1 of 1 validation rows are exact copies of training rows: quality will look too good" in told
+    assert "fewer than 5 training examples of 1 of 4 labels: b (2)" in told
+    assert told[-1].startswith("1 of 4 labels are rare among 100 training examples: b (2) (to let")
 
 
 def test_arrays_of_equal_bytes_and_other_shapes_are_no_copies() -> None:

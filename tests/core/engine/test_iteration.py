@@ -80,6 +80,13 @@ def test_an_iteration_samples_all_children_and_counts_what_became_of_them(bench:
     assert sum(state.population.selections.values()) == 9
     assert watch.saved[-1] == state
     assert [saved.generation for saved in watch.saved] == [1, 2, 3]
+    spent = [saved.device_s for saved in watch.saved]
+    assert 0 < spent[0] < spent[1] < spent[2]
+
+
+def test_an_iteration_that_goes_on_has_spent_what_it_had_and_more(bench: Workbench, system: System) -> None:
+    state = run(bench, system, replace(begin(system, generations=1), device_s=1000.0))
+    assert state.device_s > 1000
 
 
 def test_the_best_never_gets_worse_and_children_never_start_below_a_parent_of_their_task(

@@ -11,6 +11,7 @@ import optax
 import pytest
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     balanced_accuracy_score,
     f1_score,
     log_loss,
@@ -27,6 +28,7 @@ from mu2net_core.objectives import (
     BalancedAccuracy,
     Classify,
     MacroF1,
+    MeanAveragePrecision,
     MeanError,
     Multilabel,
     Regress,
@@ -56,6 +58,21 @@ CASES = {
     ),
     "multilabel": ObjectiveCase(
         objective=Multilabel(), outputs=LOGITS, labels=MANY, best=20 * (2 * MANY - 1), worst=-20 * (2 * MANY - 1)
+    ),
+    "map": ObjectiveCase(
+        objective=MeanAveragePrecision(num_labels=C),
+        outputs=LOGITS,
+        labels=MANY,
+        best=20 * (2 * MANY - 1),
+        worst=-20 * (2 * MANY - 1),
+        least=float(average_precision_score(MANY, -MANY, average="macro")),
+    ),
+    "weighted labels": ObjectiveCase(
+        objective=Multilabel().weighted((0.5, 1.0, 2.0, 4.0)),
+        outputs=LOGITS,
+        labels=MANY,
+        best=20 * (2 * MANY - 1),
+        worst=-20 * (2 * MANY - 1),
     ),
     "regress": ObjectiveCase(objective=REGRESS, outputs=NEAR, labels=NUMBERS, best=EXACT, worst=-30 * EXACT),
     "mae": ObjectiveCase(
@@ -332,3 +349,39 @@ def test_the_suite_finds_a_wrong_objective(objective, named: str) -> None:
 def test_the_wrong_objectives_break_every_promise_of_the_suite() -> None:
     promises = [name for name in dir(ObjectiveTests) if name.startswith("test_")]
     assert all(any(named in name for _, named in WRONG.values()) for name in promises)
+
+
+def test_the_mean_average_precision_is_that_of_scikit_learn_and_leaves_out_labels_that_nobody_has() -> None:
+    rounded = np.round(LOGITS * 4) / 4  # ties, and each in a step of its own
+    objective = MeanAveragePrecision(num_labels=C)
+    expected = average_precision_score(MANY, rounded, average="macro")
+    np.testing.assert_allclose(quality(objective, rounded, MANY), expected, rtol=1e-12)
+    lacking = MANY * np.array([1, 1, 0, 1])
+    expected = average_precision_score(lacking[:, [0, 1, 3]], rounded[:, [0, 1, 3]], average="macro")
+    np.testing.assert_allclose(quality(objective, rounded, lacking), expected, rtol=1e-12)
+    assert quality(objective, rounded, 0 * MANY) == 0
+
+
+def test_weights_of_classes_multiply_the_loss_of_their_examples_and_leave_quality_alone() -> None:
+    weights = (0.5, 1.0, 2.0, 4.0)
+    plain, weighted = Classify(), objective_of(replace(sample_task("t"), class_weights=weights))
+    given = (jnp.asarray(LOGITS), jnp.asarray(LABELS), 0.1)
+    np.testing.assert_allclose(weighted.loss(*given), plain.loss(*given) * np.array(weights)[LABELS], rtol=1e-6)
+    assert quality(weighted, LOGITS, LABELS) == quality(plain, LOGITS, LABELS)
+    assert weighted != plain, "programs are kept by it"
+
+
+def test_weights_of_labels_multiply_what_the_examples_that_have_them_lose() -> None:
+    weights = np.array((0.5, 1.0, 2.0, 4.0), np.float32)
+    task = replace(
+        sample_task("t"), output=Labels(names=tuple("abcd")), metric="map", class_weights=(0.5, 1.0, 2.0, 4.0)
+    )
+    each = optax.sigmoid_binary_cross_entropy(LOGITS, MANY)
+    expected = (each * np.where(MANY > 0, weights, 1)).mean(axis=-1)
+    np.testing.assert_allclose(objective_of(task).loss(jnp.asarray(LOGITS), jnp.asarray(MANY)), expected, rtol=1e-5)
+
+
+def test_an_objective_that_knows_no_weights_is_said_to_know_none() -> None:
+    task = replace(sample_task("t"), output=Number(mean=0.0, deviation=1.0), metric="r2", class_weights=(1.0,))
+    with pytest.raises(PluginError, match=r"number\.r2 knows no weights of classes"):
+        objective_of(task)

@@ -95,6 +95,7 @@ REPEATABLE = replace(
         done=2,
         processor="Any 3 @ 2.5 GHz",
         cores=2,
+        device_s=61.25,
         seen=(Seen(generation=1, snapshot="1" * 64),),
     ),
 )
@@ -129,7 +130,7 @@ VALUES = [TASK, MODEL, COMMIT, REPEATABLE, TRIED, SNAPSHOT, ENTRY]
         (TASK, "de8d3bb5b0fc84321bfbf77dd7d6cf3726cf3753a264433847022b101402ebe0"),
         (MODEL, "eabf39ae94039020c5ccda971a34f1835e411cca20382b125d42a1738bb5095d"),
         (COMMIT, "9985fe9724886033e42dff36ba07b8f2b364b751e7d09ba0fe29d11216b9387b"),
-        (REPEATABLE, "5d7d30ac53559e2d44fbf4a737d08e7fdb255cde102d3ef3f4b7345df060855a"),
+        (REPEATABLE, "c20f7da1aa1df0d983a0b077fa09e7508f13fa4fd8ca4bdc4769c15b95186217"),
         (TRIED, "039a2e1f8e1842c187de2622f7ff41349d05ba4ea391a5fbc9abbe01d1ea7854"),
         (SNAPSHOT, "f3292b118d4d3b63dd2d32b54f7a8e6ce4eec3ee3e94142733e5f035496e0acf"),
         (ENTRY, "9e6dfefad14744dc3915a4a76466c4df7bd38b1741001698984dd05a94b97b22"),

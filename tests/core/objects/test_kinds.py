@@ -177,3 +177,16 @@ def test_a_kind_that_an_installed_package_adds_is_known(monkeypatch: pytest.Monk
 def test_versions_are_compared_number_by_number(version: str, *, later: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mu2net_core.objects.newer.__version__", "0.1.0")
     assert is_later(version) == later
+
+
+def test_weights_of_classes_are_one_for_each_and_can_be_weights() -> None:
+    names = {"output": {"kind": "classes", "names": ["no", "yes"]}}
+    task = read(newer_task("a", names | {"class_weights": [0.6, 3.5]}))
+    assert task.class_weights == (0.6, 3.5)
+    assert unknown_in(task) is None
+    assert b"class_weights" not in encode(replace(task, class_weights=None)), "the ids of other tasks stay"
+    for weights in ([1.0], [1.0, 0.0], [1.0, -2.0], [1.0, 1e7], ["1", "2"], 1.0):
+        with pytest.raises(CorruptObjectError):
+            read(newer_task("a", names | {"class_weights": weights}))
+    with pytest.raises(CorruptObjectError, match="expected 0 numbers"):
+        read(newer_task("a", {"output": {"kind": "number", "mean": 0.0, "deviation": 1.0}, "class_weights": [1.0]}))

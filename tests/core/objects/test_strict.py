@@ -275,6 +275,8 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (COMMIT, _run(generations=0), "generations and children: expected a number"),
         (COMMIT, _run(children=-1), "generations and children: expected a number"),
         (COMMIT, _run(cores=0), "cores: expected a number"),
+        (COMMIT, _run(device_s=-1.0), "device_s: expected seconds"),
+        (COMMIT, _run(device_s=1e300), "device_s: expected seconds"),
         (COMMIT, _run(done=4), "done: expected a number from 0 to 3"),
         (COMMIT, _run(seen=[{"generation": 1, "snapshot": "../x"}]), "64 hex digits"),
         (COMMIT, _run(seen=[{"generation": 3, "snapshot": OID}]), "generations of snapshots: expected"),
@@ -359,4 +361,5 @@ def test_any_value_in_any_place_is_an_error_of_ours_or_kept(value: Any, data: st
         found = decoded(text.encode(errors="surrogatepass"), type(value))
     except CorruptObjectError:
         return
-    assert decoded(encode(found), type(value)) == found
+    if not getattr(found, "unknown_keys", ()):  # what has some is kept as it is, never encoded anew
+        assert decoded(encode(found), type(value)) == found

@@ -248,7 +248,7 @@ def test_times_of_parquet_are_read_to_the_microsecond_and_those_that_no_calendar
 
 
 def test_a_parquet_file_of_nested_columns_alone_is_refused(tmp_path: Path) -> None:
-    parquet.write_table(pyarrow.table({"y": [[1], [2]]}), tmp_path / "made.parquet")
+    parquet.write_table(pyarrow.table({"y": [{"a": 1}, {"a": 2}]}), tmp_path / "made.parquet")
     with pytest.raises(DataError, match="none but nested columns"):
         read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
 
