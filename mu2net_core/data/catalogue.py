@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, place_of
-from mu2net_core.data.rows.endings import ENDINGS, scheme_of, without_ending
+from mu2net_core.data.archives.endings import without_archive_ending
+from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, named_scheme, place_of
+from mu2net_core.data.rows.endings import ENDINGS, without_ending
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.plugins import Registry
@@ -20,6 +21,7 @@ __all__ = [
     "is_bare",
     "is_catalogue",
     "is_file",
+    "is_of_images",
     "is_of_rows",
     "local_path",
     "open_source",
@@ -31,6 +33,7 @@ SOURCES: Registry[SourceFactory] = Registry(
     group="mu2net.sources",
     what="kind of data source",
     shipped={
+        "archive": "mu2net_core.data.sources.folder:open_archive",
         "csv": "mu2net_core.data.rows.source:open_csv",
         "folder": "mu2net_core.data.sources.folder:open_folder",
         "jsonl": "mu2net_core.data.rows.source:open_jsonl",
@@ -42,7 +45,10 @@ SOURCES: Registry[SourceFactory] = Registry(
     offers=("__call__",),
 )
 """What opens the sources there are, by the scheme of their URIs."""
-_FILE_SCHEMES = {"folder", "npz", *ENDINGS}
+_IMAGE_FILES = {"archive", "folder"}
+_FILE_SCHEMES = {*_IMAGE_FILES, "npz", *ENDINGS}
+_PATHS = ("/", ".", "~")
+"""What a path begins with that needs no ending to be known as one."""
 _CATALOGUES = {"sklearn", "tfds"}
 _VERSION = re.compile(r"[0-9*]+(\.[0-9*]+)*")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._+-]+")
@@ -54,18 +60,16 @@ def data_folder(option: str | None, environ: Mapping[str, str]) -> str | None:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Returns (scheme, rest) of a URI; a bare catalogue name gets the scheme ``tfds``.
+    """Returns (scheme, rest) of a URI; a bare catalogue name gets the scheme ``tfds``, a path what its ending says.
 
     Raises:
-        InvalidInputError: it is empty, or looks like a path.
+        InvalidInputError: it is empty.
         NotFoundError: nobody knows the scheme.
     """
     scheme, colon, rest = uri.partition(":")
-    if (kind := scheme_of(uri)) is not None and (not colon or uri.startswith(("/", ".", "~"))):
+    is_path = uri.startswith(_PATHS)
+    if (is_path or not colon) and (kind := named_scheme(uri) or ("folder" if is_path else None)):
         return kind, uri
-    if uri.startswith(("/", ".", "~")) or (uri.endswith(".npz") and not colon):
-        kind = "npz" if uri.endswith(".npz") else "folder"
-        raise InvalidInputError(f"Not a data set name: {uri!r}.", hint=f"For a path, write {kind}:{uri}")
     if not colon or (scheme not in SOURCES and _VERSION.fullmatch(rest)):
         scheme, rest = "tfds", uri
     if not rest:
@@ -131,6 +135,11 @@ def is_file(uri: str) -> bool:
     return uri.partition(":")[0] in _FILE_SCHEMES
 
 
+def is_of_images(uri: str) -> bool:
+    """Returns whether a URI names a folder or archive of images."""
+    return uri.partition(":")[0] in _IMAGE_FILES
+
+
 def is_of_rows(uri: str) -> bool:
     """Returns whether a URI names a file or folder of rows."""
     return uri.partition(":")[0] in ENDINGS
@@ -161,7 +170,9 @@ def default_name(uri: str) -> str:
     scheme, rest = split_uri(uri)
     if scheme in _FILE_SCHEMES:
         path = Path(rest)
-        stem = without_ending(path.name) if scheme in ENDINGS else path.stem if scheme == "npz" else path.name
+        stem = path.stem if scheme == "npz" else path.name
+        stem = without_ending(stem) if scheme in ENDINGS else stem
+        stem = without_archive_ending(stem) if scheme == "archive" else stem
         rest = stem or path.anchor
     elif scheme == "tfds":
         rest = rest.partition(":")[0]

@@ -7,31 +7,35 @@ import shlex
 import stat
 from dataclasses import dataclass
 from difflib import get_close_matches
-from itertools import count
 from pathlib import Path, PosixPath
 from unicodedata import normalize
 
+from mu2net_core.data.archives.archive import located
+from mu2net_core.data.archives.endings import is_archive
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
 from mu2net_core.data.rows.endings import ENDINGS, scheme_of
 from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.npz import open_npz
 from mu2net_core.objects import LIMITS
 
-__all__ = ["check_place", "elsewhere", "is_foreign", "mistyped", "place_of"]
+__all__ = ["check_place", "elsewhere", "is_foreign", "mistyped", "named_scheme", "place_of"]
 
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 _SHARE = re.compile(r"\\\\[^\\]+\\")
 _OTHER_MACHINE = re.compile(r"[\w.-]+@[\w.-]+:")
 _WEB_ADDRESS = re.compile(r"(www\.)?([\w-]+\.)+(ai|co|com|de|edu|gov|io|net|org)(/.*)?", re.IGNORECASE)
-_READS = "folder:PATH (images, a folder per class), npz:PATH (np.savez), csv:PATH, jsonl:PATH and parquet:PATH (rows)"
+_READS = (
+    "folder:PATH (images, a folder per class), archive:PATH (the same in a ZIP or tar archive), npz:PATH (np.savez), "
+    "csv:PATH, jsonl:PATH and parquet:PATH (rows)"
+)
 _PATTERN = re.compile(r"[*?]|\[.+\]")
-_TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_ARCHIVES = {"a tar archive", "a ZIP archive", "an empty ZIP archive"}
 _ELSEWHERE = {
     **dict.fromkeys(("hf", "huggingface", "datasets"), "a set of the Hugging Face hub"),
     **dict.fromkeys(("kaggle", "torchvision", "keras", "openml"), "a set of another collection"),
     **dict.fromkeys(("http", "https", "ftp", "s3", "gs", "abfs", "az"), "a URL"),
 }
-_KINDS = {"folder", "npz", *ENDINGS}
+_KINDS = {"archive", "folder", "npz", *ENDINGS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +46,22 @@ class _Place:
     hint: str | None
 
 
+def named_scheme(name: str) -> str | None:
+    """Returns the scheme that reads files called so, None if their name does not tell."""
+    kind = "npz" if name.lower().endswith(".npz") else "archive" if is_archive(name) else None
+    return kind or scheme_of(name)
+
+
 def check_place(scheme: str, path: Path) -> None:
-    """Checks that at ``path`` lies what ``folder:`` or ``npz:`` reads, or what rows can be looked for in.
+    """Checks that at ``path`` lies what its scheme reads, or what rows or images can be looked for in.
 
     Raises:
         NotFoundError: there is nothing.
         DataError: it is something else; the hint says how to name it, or how to make of it what can be read.
     """
+    outer = located(path)[0] if scheme == "archive" else path
     try:
-        mode = path.stat().st_mode
+        mode = outer.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise _nothing(scheme, path) from exc
     except (OSError, ValueError) as exc:
@@ -58,6 +69,9 @@ def check_place(scheme: str, path: Path) -> None:
     if scheme == "folder" and not stat.S_ISDIR(mode):
         place = _look_at(path, str(path))
         raise DataError(f"Expected a folder, found {place.what}: {path}.", hint=place.hint)
+    if scheme == "archive" and (not stat.S_ISREG(mode) or _is_npz(outer)):
+        place = _look_at(outer, str(outer))
+        raise DataError(f"Expected an archive (ZIP or tar), found {place.what}: {outer}.", hint=place.hint)
     if scheme in ENDINGS and not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise DataError(
             f"Expected a file of rows, found a device or a pipe: {path}.", hint="Copy it into a file first."
@@ -146,28 +160,14 @@ def _file(path: Path, text: str) -> _Place:
     what, helps = what_is_it(head) or "a file that is none of those mu2net reads", what_helps(head)
     if helps is not None:
         return _Place(what=what, hint=helps)
-    is_tar = what == "a tar archive" or text.lower().endswith(_TARS)
-    if is_tar or what == "a ZIP archive":
-        return _Place(what="a tar archive" if is_tar else what, hint=_unpack_hint(path, text, is_tar=is_tar))
+    if what in _ARCHIVES or is_archive(text):
+        what = what if what in _ARCHIVES else "an archive"
+        return _Place(what=what, hint=f"If it holds a folder of images per class: {_uri('archive', text)}")
     if what.startswith("a single NumPy array"):
         return _Place(what=what, hint='Store images and labels together: np.savez("data.npz", x=images, y=labels)')
     if what.endswith(" image"):
         return _Place(what=what, hint="Name the folder that has a folder of images for each class: folder:PATH")
     return _Place(what=what, hint=f"mu2net reads {_READS}.")
-
-
-def _unpack_hint(path: Path, text: str, *, is_tar: bool) -> str:
-    """Returns how to unpack an archive into a folder that is not there yet."""
-    plain = text.removesuffix("".join(Path(text).suffixes)) or "data"
-    names = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
-    folder = next(name for name in names if not path.with_name(Path(name).name).exists())
-    if is_tar:
-        command = f"{_command('mkdir', folder)} && {_command('tar -xf', text, '-C', folder)}"
-    else:
-        command = _command("python -m zipfile -e", text, folder)
-    unpacked = path.with_name(Path(plain).name)
-    again = f". If {plain} is the same, unpacked: {_uri('folder', plain)}" if unpacked.is_dir() else ""
-    return f"Unpack it: {command}. If it holds a folder per class: {_uri('folder', folder)}{again}"
 
 
 def _nothing(scheme: str, path: Path) -> NotFoundError:
@@ -191,7 +191,7 @@ def _instead(path: Path) -> str | None:
 
 
 def _named(path: Path) -> str:
-    return _uri("folder" if path.is_dir() else scheme_of(path.name) or "npz", str(path))
+    return _uri("folder" if path.is_dir() else named_scheme(path.name) or "npz", str(path))
 
 
 def _matches(path: Path) -> list[Path]:
@@ -200,8 +200,7 @@ def _matches(path: Path) -> list[Path]:
 
 
 def _is_readable(path: Path) -> bool:
-    named = path.suffix.lower() == ".npz" or scheme_of(path.name) is not None
-    return path.is_dir() or (path.is_file() and named)
+    return path.is_dir() or (path.is_file() and named_scheme(path.name) is not None)
 
 
 def _beside(path: Path) -> list[Path]:
@@ -238,7 +237,7 @@ def elsewhere(given: str, where: str = "a URL") -> InvalidInputError:
 
 
 def _drive_hint(given: str, letter: str) -> str:
-    kind = "npz" if given.lower().endswith(".npz") else scheme_of(given) or "folder"
+    kind = named_scheme(given) or "folder"
     mounted = f"/mnt/{letter}{given[2:]}".replace("\\", "/")
     if isinstance(Path(), PosixPath):
         return f"Only Windows has drives. Name the path as it is on this machine; under WSL: {_uri(kind, mounted)}"
@@ -272,7 +271,3 @@ def _head(path: Path) -> bytes:
 
 def _uri(scheme: str, text: str) -> str:
     return shlex.quote(f"{scheme}:{text}")
-
-
-def _command(*words: str) -> str:
-    return " ".join((words[0], *map(shlex.quote, words[1:])))

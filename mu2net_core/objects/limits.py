@@ -35,7 +35,7 @@ class Limits:
         json_depth: lists and objects inside one another.
         array_dims: dimensions of an array.
         members: files in a component's archive, tensors of a published model.
-        names: names in one listing of a server.
+        names: names in one listing of a server, files in an archive of images.
         refs: tasks, tags or roots of a repository, each.
         moves: entries of one head that are read when it is fetched.
         layers: of a model.
@@ -43,7 +43,7 @@ class Limits:
         activation_bytes: of what a layer computes for one batch of examples.
         flops: of one example's forward pass.
         image_side: pixels of a side of a model's images.
-        examples_bytes: of the images of one split at the size a model takes.
+        examples_bytes: of the images of one split at the size a model takes; of an archive or a file of rows, unpacked.
     """
 
     manifest_bytes: int = 16 * _MIB

@@ -33,7 +33,7 @@ def add_task(
     test: _Spec = None,
     private: Annotated[bool, typer.Option("--private", help="No other task may use what is learned.")] = False,
     readers: Annotated[str | None, typer.Option(metavar="A,B", help="Only these groups may use it.")] = None,
-    depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep (folder:).")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, metavar="N", help="Class folders lie N deep.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave broken images or rows out.")] = False,
     skip_stray: Annotated[
         bool, typer.Option("--skip-stray", help="Leave images at another depth, or beside the splits, out (folder:).")
@@ -84,8 +84,9 @@ def add_task(
 ) -> None:
     """Add a task: a data set the system shall learn.
 
-    DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, npz:PATH,
-    sklearn:digits, or a file of rows: csv:PATH, jsonl:PATH or parquet:PATH, or the path alone. Splits, counts and a
+    DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, archive:PATH with the
+    same in a ZIP or tar archive, npz:PATH, sklearn:digits, or a file of rows: csv:PATH, jsonl:PATH or parquet:PATH.
+    A path alone (./pets, pets.zip, data.csv) is read as its ending says. Splits, counts and a
     fingerprint of the examples are pinned in the task. A task that was removed takes up its last model again if its
     data, splits and readers are the same. In a repository of the preset auto it gets the preset that its data asks
     for, and that a root if there is none; --preset names another.

@@ -84,15 +84,15 @@ class Growing(RepoBase):
         In a repository of ``auto`` the task gets a preset, and that a root if it has none.
 
         Args:
-            uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``,
-                ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, or the path of a file of rows.
+            uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
+                ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, or a path (``data.csv``).
             name: of the task; None for the one the URI suggests.
             train: split specification, e.g. ``train[20%:]``; None for the default.
             validation: likewise.
             test: likewise.
             private: only the task itself may use what is learned from it.
             readers: groups that may use what is learned from it; none and not ``private`` means everybody.
-            depth: of class folders, for ``folder:``.
+            depth: of class folders, for ``folder:`` and ``archive:``.
             skip_bad: leave broken images of a folder, or what is no row of a file, out.
             skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
             value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.

@@ -19,6 +19,7 @@ from mu2net_core.data import (
     default_name,
     describe_task,
     is_catalogue,
+    is_of_images,
     is_of_rows,
     mistyped,
     shared_uri,
@@ -68,15 +69,15 @@ def add_task(
     Args:
         repo: where to add it.
         context: of this process.
-        uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``npz:PATH``, ``sklearn:digits``,
-            ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, or the path of a file of rows.
+        uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
+            ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, or a path (``data.csv``).
         name: of the task; None for the one the URI suggests.
         train: split specification, e.g. ``train[20%:]``; None for the default.
         validation: likewise.
         test: likewise.
         private: only the task itself may use what is learned from it.
         readers: groups that may use what is learned from it; none and not ``private`` means everybody.
-        depth: of class folders, for ``folder:``.
+        depth: of class folders, for ``folder:`` and ``archive:``.
         skip_bad: leave broken images of a folder, or what is no row of a file, out.
         skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
         value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
@@ -233,7 +234,7 @@ def _options(
         "skip_stray": skip_stray or None,
     }
     options = {name: value for name, value in given.items() if value is not None}
-    if options and not uri.startswith("folder:") and not (is_of_rows(uri) and options.keys() == {"skip_bad"}):
+    if options and not is_of_images(uri) and not (is_of_rows(uri) and options.keys() == {"skip_bad"}):
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise InvalidInputError(f"{names} are for folders of images (folder:PATH), not for {uri}.")
+        raise InvalidInputError(f"{names} are for folders of images (folder:PATH, archive:PATH), not for {uri}.")
     return options if value_range is None else {**options, RANGE: value_range}

@@ -1,18 +1,21 @@
 """``folder:PATH``: image files in class folders, ``PATH/<class>/<image>`` or ``PATH/<split>/<class>/<image>``.
 
+``archive:PATH`` reads the same out of a ZIP or tar archive.
+
 With ``depth`` 2 a class is two folders deep, ``PATH/<alphabet>/<character>/<image>``, and so on. Without folders that
 are splits there is one split ``all``. Every split comes in a fixed pseudo-random order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
+from mu2net_core.data.archives.tree import walk_archive
 from mu2net_core.data.formats import endings
-from mu2net_core.data.images import decode, read_regular
+from mu2net_core.data.images import decode
 from mu2net_core.data.order import fair_order
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.layout import Layout, arrange
@@ -24,10 +27,12 @@ from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import Classes, Slice
 
-__all__ = ["FolderSource", "open_folder"]
+__all__ = ["FolderSource", "open_archive", "open_folder"]
 
 _CLASS_FOLDERS = "Put the images of each class into a folder of its own: CLASS/IMAGE."
 _SPLITS_FIRST = "Put the images of each class into a folder of its own in each split: SPLIT/CLASS/IMAGE."
+
+_WALKS: Mapping[str, Callable[[Path, int], Tree]] = {"archive": walk_archive, "folder": lambda path, _: walk(path)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +45,26 @@ class _Listing:
 
 
 class FolderSource:
-    """The image files below a folder.
+    """The image files below a folder, or in an archive.
 
     Args:
+        scheme: of its URI.
         path: absolute.
         depth: how many folders deep a class is.
         skip_bad: leave broken images out; each image is decoded to find them.
         skip_stray: leave images out that lie at another depth, or beside the splits.
     """
 
-    def __init__(self, path: Path, *, depth: int = 1, skip_bad: bool = False, skip_stray: bool = False) -> None:
+    def __init__(
+        self, scheme: str, path: Path, *, depth: int = 1, skip_bad: bool = False, skip_stray: bool = False
+    ) -> None:
         if not 1 <= depth <= MAX_DEPTH:
             raise InvalidInputError(f"depth: expected 1 to {MAX_DEPTH}, got {depth}.")
-        if not path.is_dir():
+        if scheme == "folder" and not path.is_dir():
             raise NotFoundError(f"No such folder: {path}.")
         self.path = path
-        self.uri = f"folder:{path}"
+        self.uri = f"{scheme}:{path}"
+        self._walk = _WALKS[scheme]
         self.depth = depth
         self.skip_bad = skip_bad
         self.skip_stray = skip_stray
@@ -93,19 +102,19 @@ class FolderSource:
 
         def fetch(split: str, index: int) -> Stored:
             file = listing.files[split][index]
-            path = listing.tree.path(file)
-            return Stored(name=str(path), input=read_regular(path), label=labels[listing.layout.placed[file][1]])
+            label = labels[listing.layout.placed[file][1]]
+            return Stored(name=str(listing.tree.path(file)), input=listing.tree.read(file), label=label)
 
         return StoredExamples(slices, fetch)
 
     @cached_property
     def _listing(self) -> _Listing:
-        tree = walk(self.path)
+        tree = self._walk(self.path, self.depth)
         if not tree.files:
             found = f"; found {tree.left_out_text()}" if tree.left_out else ""
             raise DataError(
                 f"No images in {self.path}{found}; looked for {', '.join(sorted(endings()))}.",
-                hint=tree.link_hint,
+                hint=tree.hint,
             )
         layout = self._layout(tree)
         bad = frozenset(self._bad(tree, layout.placed)) if self.skip_bad else frozenset()
@@ -134,7 +143,7 @@ class FolderSource:
     def _bad(tree: Tree, files: Collection[str]) -> Iterator[str]:
         for file in files:
             try:
-                decode(read_regular(tree.path(file)), file)
+                decode(tree.read(file), file)
             except DataError:
                 yield file
 
@@ -169,19 +178,25 @@ def _notes(listing: _Listing, depth: int) -> Iterator[str]:
     yield from look_alikes(listing.classes)
 
 
-def open_folder(rest: str, *, options: Options, data_dir: str | None) -> FolderSource:  # noqa: ARG001
-    """Returns the source ``folder:<rest>``; options ``depth``, ``skip_bad`` and ``skip_stray``.
+def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> FolderSource:
+    """Returns the source ``<scheme>:<rest>``; options ``depth``, ``skip_bad`` and ``skip_stray``.
 
     Raises:
         NotFoundError: there is no such folder.
         InvalidInputError: an option is of another kind.
     """
+    del data_dir
     return FolderSource(
+        scheme,
         Path(rest),
         depth=_option(options, "depth", 1),
         skip_bad=bool(_option(options, "skip_bad", default=False)),
         skip_stray=bool(_option(options, "skip_stray", default=False)),
     )
+
+
+open_archive = partial(_open, "archive")
+open_folder = partial(_open, "folder")
 
 
 def _option(options: Options, name: str, default: int) -> int:

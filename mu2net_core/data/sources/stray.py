@@ -148,4 +148,4 @@ def _one_of(parts: Parts, way: _Way, tree: Tree) -> str:
 
 
 def _uri(tree: Tree, folder: str) -> str:
-    return quote(f"folder:{tree.root / tree.real_folder(folder)}")
+    return quote(f"{tree.scheme}:{tree.root / tree.real_folder(folder)}")

@@ -15,9 +15,10 @@ from pathlib import Path
 from unicodedata import normalize
 
 from mu2net_core.data.formats import HEIF_ENDINGS, endings
+from mu2net_core.data.images import read_regular
 from mu2net_core.errors import DataError
 
-__all__ = ["MAX_DEPTH", "Tree", "walk"]
+__all__ = ["MAX_DEPTH", "SPECIAL", "Tree", "known_name", "walk", "why_left_out", "why_not_entered"]
 
 MAX_DEPTH = 8
 """How many folders deep a class may lie."""
@@ -33,11 +34,12 @@ _SYSTEM_FOLDERS = {
     "lost+found",
     "system volume information",
 }
+_HIDDEN = "hidden"
 _MOST_KINDS = 10
 _LONGEST_ENDING = 12
 _NOWHERE, _OUT, _TO_FOLDER = "link that leads nowhere", "link out of the folder", "link to a folder"
 _ANNEX_NOWHERE, _ANNEX_OUT = "link of git-annex to what is not here", "link of git-annex out of the folder"
-_SPECIAL, _TOO_DEEP = "pipe, socket or device", f"folder more than {MAX_DEPTH + 1} deep"
+SPECIAL, _TOO_DEEP = "pipe, socket or device", f"folder more than {MAX_DEPTH + 1} deep"
 _ANNEX_COMMANDS = {_ANNEX_NOWHERE: ("annex", "get", "."), _ANNEX_OUT: ("annex", "unlock", ".")}
 _NO_LINKS = "Links out of the folder are not followed: name the folder where the images lie, or copy them."
 _PLURALS = {
@@ -46,7 +48,8 @@ _PLURALS = {
     _TO_FOLDER: "links to folders",
     _ANNEX_NOWHERE: "links of git-annex to what is not here",
     _ANNEX_OUT: "links of git-annex out of the folder",
-    _SPECIAL: "pipes, sockets or devices",
+    "link in the archive": "links in the archive",
+    SPECIAL: "pipes, sockets or devices",
     _TOO_DEEP: f"folders more than {MAX_DEPTH + 1} deep",
 }
 
@@ -61,9 +64,11 @@ class Tree:
         folders: all that were entered, in NFC.
         links: the images that are links to files in the folder.
         left_out: how many entries of each kind are no images.
+        scheme: of the URIs that name it.
     """
 
     root: Path
+    scheme: str = "folder"
     files: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
@@ -72,6 +77,14 @@ class Tree:
     def path(self, file: str) -> Path:
         """Returns where the image of that name lies."""
         return self.root / self.files[file]
+
+    def read(self, file: str) -> bytes:
+        """Returns the bytes of the image of that name.
+
+        Raises:
+            DataError: it cannot be read, is no file, or is larger than any image that is read.
+        """
+        return read_regular(self.path(file))
 
     def real_folder(self, name: str) -> str:
         """Returns the relative path of a folder, whose name is in NFC and which has images."""
@@ -85,8 +98,11 @@ class Tree:
         return tuple(sorted(folder for folder in empty if folder.count("/") < depth))
 
     @property
-    def link_hint(self) -> str | None:
-        """What makes images of the links that were left out, None if there are none that lead anywhere."""
+    def hint(self) -> str | None:
+        """What to do where there are no images; what makes some of the links that were left out, if any lead anywhere.
+
+        None where nothing helps.
+        """
         commands = [self._git(command) for kind, command in _ANNEX_COMMANDS.items() if self.left_out[kind]]
         if commands:
             return f"Have git-annex put the files there: {' && '.join(commands)}"
@@ -130,7 +146,7 @@ def walk(root: Path) -> Tree:
         DataError: a folder that cannot be read, an image whose name is no text, two entries of the same name.
     """
     tree = Tree(root=root)
-    _Walk(tree, Path(os.path.realpath(root)), endings()).enter("", "", 0)
+    _Walk(tree, Path(os.path.realpath(root))).enter("", "", 0)
     return tree
 
 
@@ -138,7 +154,6 @@ def walk(root: Path) -> Tree:
 class _Walk:
     tree: Tree
     real_root: Path
-    endings: frozenset[str]
 
     def enter(self, folder: str, name: str, depth: int) -> None:
         """Takes in what lies in ``folder``, a relative path; ``name`` is the same in NFC."""
@@ -170,22 +185,15 @@ class _Walk:
 
     def _kind(self, entry: os.DirEntry[str], depth: int) -> str | None:
         """Returns what an entry is that is left out, or None for an image or a folder to enter."""
-        if entry.name.startswith("."):
-            return "hidden"
         if entry.is_dir(follow_symlinks=False):
-            if entry.name.lower() in _SYSTEM_FOLDERS:
-                return f"folder {entry.name}"
-            return _TOO_DEEP if depth > MAX_DEPTH else None
+            return why_not_entered(entry.name, depth)
+        if entry.name.startswith("."):
+            return _HIDDEN
         return (self._link_kind(entry) if entry.is_symlink() else None) or self._file_kind(entry)
 
     def _file_kind(self, entry: os.DirEntry[str]) -> str | None:
         """Returns why what is no folder is left out, or None for an image."""
-        if not entry.is_file():
-            return _SPECIAL
-        ending = Path(entry.name).suffix.lower()
-        if ending in self.endings:
-            return None
-        return ending if 0 < len(ending) <= _LONGEST_ENDING and _is_text(ending) else "without an ending"
+        return why_left_out(entry.name) if entry.is_file() else SPECIAL
 
     def _link_kind(self, entry: os.DirEntry[str]) -> str | None:
         """Returns why a link is left out, or None for one to a file in the folder."""
@@ -200,13 +208,42 @@ class _Walk:
 
     def _check_name(self, folder: str, name: str, other: str) -> None:
         place = self.tree.root / folder
-        if not _is_text(name):
-            raise DataError(f"The name {name!r} in {place} is not UTF-8.", hint="Rename it.")
+        known_name(name, place)
         if name != other:
             raise DataError(
                 f"Two names in {place} look the same and differ in how accents are stored: {other!a}, {name!a}.",
                 hint="Make them one, or rename one of them.",
             )
+
+
+def why_not_entered(folder: str, depth: int) -> str | None:
+    """Returns why a folder of that name, so many folders deep, is left out; None for one that is read."""
+    if folder.startswith("."):
+        return _HIDDEN
+    if folder.lower() in _SYSTEM_FOLDERS:
+        return f"folder {folder}"
+    return _TOO_DEEP if depth > MAX_DEPTH else None
+
+
+def why_left_out(file: str) -> str | None:
+    """Returns why a file of that name is left out; None for an image."""
+    if file.startswith("."):
+        return _HIDDEN
+    ending = Path(file).suffix.lower()
+    if ending in endings():
+        return None
+    return ending if 0 < len(ending) <= _LONGEST_ENDING and _is_text(ending) else "without an ending"
+
+
+def known_name(name: str, place: Path) -> str:
+    """Returns a name in NFC.
+
+    Raises:
+        DataError: it is no text.
+    """
+    if not _is_text(name):
+        raise DataError(f"The name {name!r} in {place} is not UTF-8.", hint="Rename it.")
+    return normalize("NFC", name)
 
 
 def _above(file: str) -> Iterator[str]:

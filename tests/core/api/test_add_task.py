@@ -117,7 +117,7 @@ def test_a_removed_task_can_be_added_again_and_keeps_its_history(
         ("npz:numbers.npz", {"train": "all["}, InvalidInputError, "Not a split"),
         ("npz:numbers.npz", {"test": "all[:0]"}, DataError, "No examples for test"),
         ("sklearn:faces", {}, NotFoundError, "Unknown data set sklearn:faces"),
-        ("numbers.npz", {}, InvalidInputError, "Not a data set name"),
+        ("zip:numbers.npz", {}, InvalidInputError, "Not a data set name"),
     ],
 )
 def test_bad_input_leaves_nothing_behind(

@@ -25,15 +25,26 @@ def test_a_uri_has_a_scheme_and_the_rest(uri: str, expected: tuple[str, str]) ->
     assert split_uri(uri) == expected
 
 
-@pytest.mark.parametrize("uri", ["/data/cats", "./cats", "~/cats", "cats.npz", "folder:", ""])
-def test_a_path_or_nothing_is_no_name(uri: str) -> None:
+@pytest.mark.parametrize("uri", ["folder:", ""])
+def test_nothing_is_no_name(uri: str) -> None:
     with pytest.raises(InvalidInputError, match="Not a data set"):
         open_source(uri)
 
 
-def test_a_path_gets_the_scheme_it_lacks_as_a_hint() -> None:
-    with pytest.raises(InvalidInputError, match=r"write folder:./cats"):
-        open_source("./cats")
+@pytest.mark.parametrize(
+    ("uri", "scheme"),
+    [
+        ("/data/cats", "folder"),
+        ("./cats", "folder"),
+        ("~/cats", "folder"),
+        ("cats.npz", "npz"),
+        ("cats.tar.gz", "archive"),
+        ("/data/Cats.ZIP", "archive"),
+        ("./cats.csv.gz", "csv"),
+    ],
+)
+def test_a_path_is_read_as_its_ending_says(uri: str, scheme: str) -> None:
+    assert split_uri(uri) == (scheme, uri)
 
 
 def test_an_unknown_scheme_gets_near_names() -> None:

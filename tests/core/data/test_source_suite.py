@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -34,6 +35,16 @@ class TestArchive(SourceTests):
         pixels = np.arange(10 * 4, dtype=np.uint8).reshape(10, 2, 2)
         np.savez(tmp_path / "a.npz", x=pixels, y=np.arange(10) % 2)
         return lambda: open_source(f"npz:{tmp_path / 'a.npz'}")
+
+
+class TestZip(SourceTests):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path) -> Open:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(8):
+                with archive.open(f"{'ab'[number % 2]}/{number}.png", "w") as file:
+                    Image.new("L", (3, 3), number).save(file, "png")
+        return lambda: open_source(f"archive:{tmp_path / 'a.zip'}")
 
 
 class TestTable(SourceTests):
