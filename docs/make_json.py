@@ -16,8 +16,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mu2net_core.api.credits.contributors import ContributorsReport
 from mu2net_cli.commands.using.predict import UnusableExample
+from mu2net_core.api.credits.contributors import ContributorsReport
 from mu2net_core.api.evolving.evolve import EvolveResult
 from mu2net_core.api.evolving.replay import ReplayReport
 from mu2net_core.api.looking.ancestry import Ancestry

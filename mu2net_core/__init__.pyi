@@ -74,6 +74,7 @@ from .events import (
     Probe,
     Schedule,
     Spent,
+    TaskPushed,
 )
 from .version import __version__
 
@@ -149,6 +150,7 @@ __all__ = [
     "TagInfo",
     "TaskInfo",
     "TaskPlan",
+    "TaskPushed",
     "Unreadable",
     "UnreadableError",
     "VerifyReport",

@@ -25,6 +25,7 @@ __all__ = [
     "Probe",
     "Schedule",
     "Spent",
+    "TaskPushed",
 ]
 
 
@@ -281,6 +282,25 @@ class AgentWaiting(Happening):
     """There is nothing to do now: every task is good enough, or another agent is at it. Others are looked for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPushed(Happening):
+    """What became of a task at the remote that finished iterations are pushed to.
+
+    Attributes:
+        task: its name.
+        remote: the name of the remote.
+        outcome: as ``push`` reports it; ``failed`` if it did not come to that.
+        commit: where the head stands there now; None if nothing was sent.
+        reason: why it was not sent, or failed; None if all is well.
+    """
+
+    task: str
+    remote: str
+    outcome: str
+    commit: str | None = None
+    reason: str | None = None
+
+
 Event = (
     AgentWaiting
     | IterationsQueued
@@ -294,4 +314,5 @@ Event = (
     | IterationFinished
     | Compiling
     | Compiled
+    | TaskPushed
 )

@@ -12,7 +12,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -184,7 +184,7 @@ def test_the_job_of_kubernetes_is_what_its_parts_need_of_each_other(world: World
     assert spec["completionMode"] == "Indexed", "backoffLimitPerIndex needs it"
     assert (pod["restartPolicy"], spec["podReplacementPolicy"]) == ("Never", "Failed"), "podFailurePolicy needs both"
     ignored, failed = spec["podFailurePolicy"]["rules"]
-    assert (ignored["action"], ignored["onPodConditions"]) == ("Ignore", [{"type": "DisruptionTarget"}])
+    assert (ignored["action"], ignored["onPodConditions"][0]["type"]) == ("Ignore", "DisruptionTarget")
     again = [code for code in range(1, 131) if Restarts().failed(code).wait_s is None]
     assert (failed["action"], failed["onExitCodes"]) == ("FailIndex", {"operator": "In", "values": again})
     (container,) = pod["containers"]
@@ -198,25 +198,15 @@ def test_the_job_of_kubernetes_is_what_its_parts_need_of_each_other(world: World
     find_spec("kubernetes_validate") is None,
     reason="to check the manifest: pip install kubernetes-validate && pytest -n 0 tests/test_recipes.py",
 )
-@pytest.mark.parametrize(
-    ("change", "is_right"),
-    [
-        (lambda job: None, True),
-        (lambda job: job["spec"].update(backofLimitPerIndex=5), False),
-        (lambda job: job["spec"]["podFailurePolicy"]["rules"][1]["onExitCodes"].update(values=["2"]), False),
-    ],
-)
-def test_the_job_of_kubernetes_fits_its_schema(change: Callable[[Any], None], is_right: bool) -> None:
+def test_the_job_of_kubernetes_fits_its_schema() -> None:
     import kubernetes_validate
 
-    job = manifest()
-    change(job)
-    try:
-        kubernetes_validate.validate(job, "1.31", strict=True)
-    except kubernetes_validate.ValidationError:
-        assert not is_right
-    else:
-        assert is_right
+    kubernetes_validate.validate(manifest(), "1.31", strict=True)
+    for wrong in ({"backofLimitPerIndex": 5}, {"completions": "8"}):
+        job = manifest()
+        job["spec"] |= wrong
+        with pytest.raises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate(job, "1.31", strict=True)
 
 
 SKYPILOT = {

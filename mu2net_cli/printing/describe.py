@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mu2net_cli.printing.render import counted, percent, quantity, short
@@ -114,6 +114,8 @@ def _task_lines(task: Task, data_here: str | None, *, purged: bool) -> Iterator[
     listed = f": {', '.join(names[:12])}{', ...' * (len(names) > 12)}" if names else ""
     yield _field("output", output_text(task.output.kind, task.output.size) + listed)
     yield _field("metric", task.metric)
+    if task.class_weights is not None:
+        yield _field("class weights", _weights_text(names, task.class_weights))
     yield from _unknown_lines(task)
     for name, split in task.splits.items():
         yield _field(name, f"{split.num_examples} examples, {split.spec}")
@@ -122,6 +124,13 @@ def _task_lines(task: Task, data_here: str | None, *, purged: bool) -> Iterator[
 def output_text(kind: str, size: int) -> str:
     """Returns what comes out of a task's models in words: ``10 classes``, ``3 labels``, ``number``."""
     return f"{size} {kind}" if kind in {"classes", "labels"} else kind
+
+
+def _weights_text(names: Sequence[str], weights: Sequence[float]) -> str:
+    """Returns how much examples of classes count in the loss, of many classes the least and the greatest."""
+    pairs = sorted(zip(weights, names, strict=True))
+    listed = [f"{name} {weight:.4g}" for weight, name in pairs]
+    return ", ".join(listed) if len(listed) <= 6 else f"{listed[0]} ... {listed[-1]}"
 
 
 def _unknown_lines(value: Task | Model) -> Iterator[str]:

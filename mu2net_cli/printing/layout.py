@@ -9,7 +9,7 @@ from typing import TextIO
 
 from mu2net_cli.parsing.verbs import VERBS
 
-__all__ = ["cell_width", "column_widths", "terminal_width", "wrapped", "wrapped_cell"]
+__all__ = ["cell_width", "column_widths", "terminal_height", "terminal_width", "wrapped", "wrapped_cell"]
 
 _USUAL_WIDTH = 80
 _LONG_WORD = 32
@@ -22,6 +22,18 @@ _BEGINNING = re.compile(r"[ │├└─]*(?:[\w ]{1,16}: +)?")
 _BELOW = str.maketrans("├└─", "│  ")
 _MARKS = ("/", "/@", "/@=,:_-")
 """After which of these a word in a table is broken where there is no room for it: the first if that is enough."""
+
+
+def terminal_height(stream: TextIO) -> int | None:
+    """Returns how many lines the terminal behind ``stream`` has; None where there is none, or it does not say."""
+    if not stream.isatty():
+        return None
+    if (lines := os.environ.get("LINES", "")).isdecimal() and int(lines) > 0:
+        return int(lines)
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or None
+    except (OSError, ValueError):
+        return None
 
 
 def terminal_width(stream: TextIO) -> int | None:

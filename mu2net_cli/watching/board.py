@@ -22,6 +22,7 @@ from mu2net_core.events import (
     IterationFinished,
     IterationsQueued,
     IterationStarted,
+    TaskPushed,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Board:
                 self._compiling = event.what
             case Compiled():
                 self._compiling = None if event.what == self._compiling else self._compiling
-            case AgentWaiting() | IterationsQueued() | IterationDropped():
+            case AgentWaiting() | IterationsQueued() | IterationDropped() | TaskPushed():
                 pass
             case IterationStarted():
                 self._rows.pop(event.task, None)  # what goes on now is the last row

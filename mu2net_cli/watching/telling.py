@@ -17,6 +17,7 @@ from mu2net_core.events import (
     IterationsQueued,
     IterationStarted,
     Schedule,
+    TaskPushed,
 )
 
 __all__ = ["line_of", "often"]
@@ -79,6 +80,10 @@ def _detail(event: Event) -> str | None:
             score = "" if event.score == event.quality or event.score is None else f", score {percent(event.score)}"
             what = {"kept": "kept", "score": "discarded", "nan": "discarded: not finite"}[event.outcome]
             return f"{child}: validation {percent(event.quality)}{score}, {what}"
+        case TaskPushed(outcome="failed"):
+            return f"{event.task}: push to {event.remote} failed"
+        case TaskPushed():
+            return f"{event.task}: pushed to {event.remote}: {event.outcome}"
         case Compiled():
             return f"compiled {event.what} in {event.wall_s:.1f} s"
         case _:

@@ -20,7 +20,7 @@ from measure import Options, Row, table  # noqa: E402
 
 CASES = (
     "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "evolve", "frozen", "large",
-    "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few", "methods",
+    "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few", "methods", "chaos",
 )  # fmt: skip
 
 
@@ -43,12 +43,23 @@ def main() -> None:
         "--dir", type=Path, default=Path(tempfile.gettempdir()), help="where to write: the disk to test"
     )
     parser.add_argument("--kinds", action="store_true", help="of quality: texts and other kinds of data, not images")
+    parser.add_argument("--minutes", type=float, default=20.0, help="of chaos: how long")
+    parser.add_argument("--agents", type=int, default=8, help="of chaos: how many, at least 4")
+    parser.add_argument("--seed", type=int, default=1, help="of chaos: what is done to whom")
     chosen = parser.parse_args()
     unknown = set(chosen.cases) - set(CASES)
     if unknown or chosen.pairs < 1:
         parser.error(f"unknown case {', '.join(unknown)}" if unknown else "expected at least one pair")
     pairs = 1 if chosen.small else chosen.pairs
-    options = Options(folder=chosen.dir, pairs=pairs, small=chosen.small, kinds=chosen.kinds)
+    options = Options(
+        folder=chosen.dir,
+        pairs=pairs,
+        small=chosen.small,
+        kinds=chosen.kinds,
+        minutes=chosen.minutes,
+        agents=chosen.agents,
+        seed=chosen.seed,
+    )
     print(table([row for case in chosen.cases or CASES for row in measure(case, options)]))
 
 

@@ -39,7 +39,7 @@ def measure(options: Options) -> list[Row]:
     data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve()
     few = options.small or not data.is_dir()
     names = os.environ.get("MU2NET_METHODS_TASKS", "digits" if few else " ".join(TASKS)).split()
-    others = os.environ.get("MU2NET_METHODS", " ".join(OTHERS)).split()
+    others = os.environ.get("MU2NET_METHODS", "tpe" if options.small else " ".join(OTHERS)).split()
     rows: list[Row] = []
     for subject in (one for one in SUBJECTS if one.name in names):
         uri = subject.place(data, options.folder)

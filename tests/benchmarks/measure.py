@@ -40,12 +40,18 @@ class Options:
         pairs: how often each thing is timed.
         small: whether to do everything on the smallest scale, to see that it runs.
         kinds: whether quality is that of other kinds of data than images.
+        minutes: that chaos lasts.
+        agents: that it comes to.
+        seed: of what is done to them.
     """
 
     folder: Path
     pairs: int
     small: bool
     kinds: bool = False
+    minutes: float = 20.0
+    agents: int = 8
+    seed: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

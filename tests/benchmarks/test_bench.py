@@ -32,7 +32,8 @@ ROWS = {
     "quality": ("test accuracy, digits",),
     "late": ("late task, digits",),
     "few": ("few examples, squares",),
-    "methods": ("random on digits", "tpe on digits"),
+    "methods": ("tpe on digits",),
+    "chaos": ("chaos, 8 agents",),
     "large": ("time per step of evolve", "memory of evolve"),
 }
 
@@ -43,7 +44,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 GROUPS = (  # libraries are imported once in each
-    ("startup", "components", "pull", "push", "guards", "scale", "s3", "pool"),
+    ("startup", "components", "pull", "push", "guards", "scale", "s3", "pool", "chaos"),
     ("stream", "evolve", "quality", "late", "few", "fleet", "busy", "parallel", "methods"),
     ("frozen", "layouts", "agents", "large"),
 )

@@ -38,7 +38,7 @@ def offered(run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
         ("mu2net config list scorer.f", ["scorer.factor", "scorer.flops_scale"]),
         ("mu2net config set data.", ["data.digits", "data.digits/parity"]),
         ("mu2net config set architecture.", []),
-        ("mu2net config set evolve.method ", ["mu2net-plus", "random"]),
+        ("mu2net config set evolve.method ", ["mu2net-plus", "random", "tpe"]),
         ("mu2net config set machine.precision b", ["bfloat16"]),
         ("mu2net eval digits --split ", ["test", "train", "validation"]),
         ("mu2net eval --split v", ["validation"]),

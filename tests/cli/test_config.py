@@ -29,7 +29,7 @@ def test_an_unknown_beginning_gets_the_nearest_section(run) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "code", "message"),
     [
-        ("evolve.method", "randm", 2, "expected mu2net-plus or random, got 'randm'"),
+        ("evolve.method", "randm", 2, "expected mu2net-plus or random or tpe, got 'randm'"),
         ("scorer.name", "foo", 2, "expected decay"),
         ("sign.key", "/nope", 3, "There is no key /nope"),
         ("pull.require_signed", "/nope", 3, "no file of allowed keys /nope"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repo = sample_repository(folder)
 
     def by(host: str):
-        return lambda commit: replace(commit, agent=Agent(id="ab" * 16, host=host, device="cpu"))
+        return partial(replace, agent=Agent(id="ab" * 16, host=host, device="cpu"))
 
     add_sample_task(repo, "dogs", sign=by("zoe"))
     dogs = evolve_sample(repo, "dogs", score=0.5, trains=("encoderblock_0", "head"), sign=by("zoe"))
@@ -43,11 +44,20 @@ def names(outcome) -> list[str]:
 def test_a_row_per_person_by_name_with_every_column(run) -> None:
     result = run("contributors")
     hostile, bob, zoe = result.rows()
-    assert bob == ["bob", "unsigned", "0.2500", "60", "0", "0", "1", "1", "0", "-", "abababab" + "ab"]
-    assert zoe == ["zoe", "unsigned", "0.5000", "60", "0", "0", "1", "1", "1", "-", "abababab" + "ab"]
+    assert bob == ["bob", "unsigned", "0.2500", "60", "0", "0", "1", "1", "0", "-", "abababab"]
+    assert zoe == ["zoe", "unsigned", "0.5000", "60", "0", "0", "1", "1", "1", "-", "abababab"]
     assert hostile[2:4] == ["0.5000", "60"]
     assert result.err == "3 contributors\n"
     assert names(run("contributors", "dogs")) == ["zoe"]
+
+
+def test_working_copies_on_one_machine_are_told_apart(run, tmp_path: Path, monkeypatch) -> None:
+    repo = sample_repository(tmp_path / "lab")
+    for task, copy in (("dogs", "ab"), ("cats", "cd")):
+        agent = Agent(id=copy * 16, host="server", device="cpu")
+        add_sample_task(repo, task, sign=partial(replace, agent=agent))
+    monkeypatch.chdir(tmp_path / "lab")
+    assert names(run("contributors")) == ["server (abababab)", "server (cdcdcdcd)"]
 
 
 def test_a_hostile_name_is_harmless(run) -> None:
@@ -78,6 +88,8 @@ def test_a_row_per_person_and_task_if_asked_for(run) -> None:
         ("cats", "b", "0.2500"),
         ("dogs", "z", "0.5000"),
     ]
+    by_gain = run("contributors", "--by-task", "--sort", "gain").rows()
+    assert [(row[0], row[1][0]) for row in by_gain] == [("cats", "a"), ("dogs", "z"), ("cats", "b")]
 
 
 def test_a_terminal_of_80_columns_gets_what_fits_unless_all_is_asked_for(run, inside: Path, monkeypatch) -> None:
@@ -89,6 +101,9 @@ def test_a_terminal_of_80_columns_gets_what_fits_unless_all_is_asked_for(run, in
     assert all(len(line) <= 80 for line in drawn)
     assert [line.split()[0] for line in drawn[1:]] == ["a\\x1b[31m\\u202e\\...", "bob", "zoe"]
     assert "agents" in run("--no-color", "contributors", "--wide").out.splitlines()[0]
+    by_task = run("--no-color", "contributors", "--by-task").out.splitlines()
+    assert by_task[0].split() == ["task", "who", "identity", "gain", "device", "s", "iterations", "reuse"]
+    assert all(len(line) <= 80 for line in by_task)
 
 
 def test_a_mailmap_beside_the_repository_names_people_unless_another_does(run, inside: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from mu2net_core.api.pool.pool import PoolResult
 from mu2net_core.api.pool.seat import AgentReport
 from mu2net_core.errors import SearchError
 from mu2net_core.events import AgentWaiting
-from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, SAMPLED, child
+from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, PUSHED, SAMPLED, child
 
 STARTED = AgentStarted(process=17, cores=(2, 3))
 FAILED = AgentFailed(reason="The disk is full.", failures=2, again_s=4.0)
@@ -42,7 +42,7 @@ def test_each_agent_has_a_row_that_says_what_it_is_at() -> None:
     found = fleet(
         *((slot, STARTED) for slot in (10, 0, 1, 2, 3)),
         *((1, event) for event in (BEGUN, SAMPLED, child(0), child(1))),
-        *((2, event) for event in (BEGUN, SAMPLED, GENERATION, FINISHED, AgentWaiting())),
+        *((2, event) for event in (BEGUN, SAMPLED, GENERATION, FINISHED, PUSHED, AgentWaiting())),
         (3, AgentEnded(stopped=False)),
         (10, AgentEnded(stopped=True)),
     )
@@ -99,6 +99,7 @@ def test_the_table_fits_80_columns() -> None:
         (AgentEnded(stopped=False), "agent-1: nothing is left to do"),
         (AgentWaiting(), "agent-1: Nothing to do now; waiting for tasks."),
         (SAMPLED, None),
+        (PUSHED, None),
     ],
 )
 def test_in_a_pipe_each_line_names_its_agent(event, line: str | None) -> None:

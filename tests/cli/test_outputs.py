@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mu2net_core.api.models import evaluate, predict
@@ -11,8 +12,7 @@ from mu2net_core.api.models.judging import residuals_of
 from mu2net_core.api.models.report import Calibration, Reliability, Report, WorstExample
 from mu2net_core.api.models.scores import ClassScore
 from mu2net_core.errors import DataError
-
-import numpy as np  # isort: skip
+from mu2net_core.testing.building.tiny import tiny_presets
 
 
 def said(name: str, **fields):
@@ -86,3 +86,18 @@ def test_a_report_is_printed_with_what_there_is_of_each_output(run, trained_repo
     assert "Said less true: 0.3333 on average, 1 in absolute value (MAE), 1.291 root mean square" in out
     assert "5.00% are below -0.9" in out
     assert "1 to 1\t1\t0\t0" in out
+
+
+def test_the_command_line_says_what_several_labels_are_and_what_they_weigh(run, tmp_path: Path) -> None:
+    rows = [f"{n % 5},{'a b' if n % 6 == 0 else 'a' if n % 2 else ''}" for n in range(120)]
+    (tmp_path / "films.csv").write_text("\n".join(("n,tags", *rows)) + "\n")
+    assert run("init", tmp_path / "repo").code == 0
+    here = ("-C", tmp_path / "repo")
+    with tiny_presets():
+        added = run(*here, "add-task", "../films.csv", "--target", "tags", "--output", "labels",
+                    "--label-separator", " ", "--class-weights", "balanced")  # fmt: skip
+    assert "Added task films (public): 2 labels" in added.out
+    shown = run(*here, "show", "films").out
+    assert "output:          2 labels: a, b" in shown
+    assert "class weights:   a 0.5, b 5" in shown
+    assert "metric:          map" in shown

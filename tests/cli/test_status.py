@@ -150,6 +150,43 @@ def test_it_says_who_works_on_what_and_advises_the_rest(run, trained_repo: Path)
     assert "Working" not in run("-C", trained_repo, "status").out
 
 
+def test_several_who_work_are_told_in_columns_with_what_is_remarkable_of_each(run, trained_repo: Path) -> None:
+    with works(trained_repo).take("digits"), works(trained_repo, slot=12).take("digits/parity"):
+        lines = run("-C", trained_repo, "status").out.splitlines()
+        place = lines.index("Working: 2 agents, all by random")
+        title, one, other = lines[place + 1 : place + 4]
+        assert title.split() == ["task", "agent", "iteration", "generation", "best", "for"]
+        assert one.startswith("  digits         agent-1 of far\\x1b[31m   2          1           ")
+        assert other.startswith("  digits/parity  agent-12 of far\\x1b[31m  2          1           ")
+
+
+def test_a_low_terminal_that_is_watched_shows_the_tasks_that_agents_are_at(
+    run, trained_repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    with works(trained_repo).take("digits"):
+        monkeypatch.setenv("LINES", "100")
+        whole = run("-C", trained_repo, "status", "--watch").out.splitlines()
+        monkeypatch.setenv("LINES", str(len(whole) + 1))
+        assert len(run("-C", trained_repo, "status", "--watch").out.splitlines()) == len(whole)
+        monkeypatch.setenv("LINES", str(len(whole)))
+        low = run("-C", trained_repo, "status", "--watch").out.splitlines()
+        once = run("-C", trained_repo, "status").out
+    parity = [line for line in whole if line.startswith("  digits/parity ")]
+    assert len(parity) == 1
+    assert "  1 task more that no agent is at: mu2net tasks" in low
+    shown, was = ([line.split() for line in lines if line.startswith("  digits")] for lines in (low, whole))
+    assert shown == [line for line in was if line[0] == "digits"] != []
+    assert whole[-1].endswith(" UTC; again every 10 s, until Ctrl-C")
+    assert parity[0] in once
+    assert "Ctrl-C" not in once
+
+
 def test_it_asks_a_remote_who_works_there_if_it_is_told_to(run, trained_repo: Path, tmp_path: Path) -> None:
     run("-C", trained_repo, "remote", "add", "origin", tmp_path / "shared")
     run("-C", trained_repo, "push")

@@ -15,6 +15,7 @@ from mu2net_core.testing.building.happenings import (
     BEGUN,
     FINISHED,
     GENERATION,
+    PUSHED,
     RESUMED,
     SAMPLED,
     SCHEDULE,
@@ -61,6 +62,7 @@ HOW = "each child 4 cycles of 34 steps of 32 examples (1078 in all); seed 7"
             "Unfinished iterations go first: dup, b. Then: a (2 iterations), dup.",
         ),
         (SAMPLED, None),
+        (PUSHED, None),
         (cycle(0), None),
         (child(0), None),
         (Compiling(what="train"), None),
@@ -79,9 +81,11 @@ def test_a_pipe_gets_a_line_per_generation_and_iteration(event, line) -> None:
         (child(1, score=0.45), "digits: generation 1, child 2: validation 50.00%, score 45.00%, kept"),
         (child(2, "nan", None, None), "digits: generation 1, child 3: validation -, discarded: not finite"),
         (Compiled(what="train", wall_s=1.5), "compiled train in 1.5 s"),
+        (PUSHED, "digits: pushed to origin: updated"),
+        (replace(PUSHED, outcome="failed"), "digits: push to origin failed"),
     ],
 )
-def test_verbose_lines_tell_of_cycles_children_and_compilations(event, line) -> None:
+def test_verbose_lines_tell_of_cycles_children_compilations_and_pushes(event, line) -> None:
     assert line_of(event, verbose=True) == line
 
 

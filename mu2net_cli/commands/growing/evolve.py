@@ -102,8 +102,8 @@ def evolve(
     space: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=V,V|FILE",
-            help="Values that a hyperparameter can have, or a .toml or .json file of lists; repeatable.",
+            metavar="NAME=V,V",
+            help="Values that a hyperparameter can have, or the name of a .toml or .json file of lists; repeatable.",
         ),
     ] = None,
     push: Annotated[

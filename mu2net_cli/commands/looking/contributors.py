@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from operator import attrgetter
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +28,7 @@ __all__ = ["contributors"]
 _LONGEST_NAME, _LONGEST_WORD = 60, 19
 """Of the name of somebody in a table that has to fit 80 characters; a fingerprint does not."""
 
-_SHOWN_ID = 10
+_SHOWN_ID = 8
 _NUMBERS = (
     *(Column(title=title, align="right") for title in ("gain", "device s", "kept")),
     Column(title="discarded", align="right", is_wide=True),
@@ -38,8 +40,10 @@ _COLUMNS = (
     *_NUMBERS,
     *(Column(title=title, is_wide=True) for title in ("keys", "agents")),
 )
-
-
+_COLUMNS_BY_TASK = (
+    Column(title="task"),
+    *(replace(column, is_wide=column.is_wide or column.title in {"kept", "tasks"}) for column in _COLUMNS),
+)
 _SORTED_BY = {
     "gain": attrgetter("gain"),
     "seconds": attrgetter("device_s"),
@@ -102,13 +106,14 @@ def contributors(
     if as_json:
         print_json(report)
         return
-    called = _shortened if sys.stdout.isatty() and not wide else str
-    rows = [
-        (brought, (*task, called(one.name), *_cells(one, brought)))
-        for one in report.people
-        for *task, brought in (one.tasks.items() if by_task else [(one.total,)])
-    ]
-    print_table(session, (Column(title="task"), *_COLUMNS) if by_task else _COLUMNS, _sorted(rows, sort), wide=wide)
+    names = _names(report.people, is_short=sys.stdout.isatty() and not wide)
+    named = tuple(zip(names, report.people, strict=True))
+    if by_task:
+        each = sorted(((task, who, one, of) for who, one in named for task, of in one.tasks.items()), key=itemgetter(0))
+        rows = [(of, (task, who, *_cells(one, of))) for task, who, one, of in each]
+    else:
+        rows = [(one.total, (who, *_cells(one, one.total))) for who, one in named]
+    print_table(session, _COLUMNS_BY_TASK if by_task else _COLUMNS, _sorted(rows, sort), wide=wide)
     session.note(counted(len(report.people), "contributor"))
 
 
@@ -123,6 +128,15 @@ def _cells(one: Contributor, brought: Credits) -> tuple[str, ...]:
     numbers = (brought.kept, brought.discarded, brought.iterations, brought.tasks_added, brought.reuse)
     ids = (", ".join(one.keys) or "-", ", ".join(agent[:_SHOWN_ID] for agent in one.agents) or "-")
     return (one.identity, f"{brought.gain:.4f}", f"{brought.device_s:.0f}", *map(str, numbers), *ids)
+
+
+def _names(people: Sequence[Contributor], *, is_short: bool) -> Iterator[str]:
+    """Yields what people are called; working copies on machines of one name are told apart."""
+    times = Counter((one.name, one.identity) for one in people)
+    for one in people:
+        name = _shortened(one.name) if is_short else one.name
+        is_one_of_several = times[one.name, one.identity] > 1 and one.agents
+        yield f"{name} ({one.agents[0][:_SHOWN_ID]})" if is_one_of_several else name
 
 
 def _shortened(name: str) -> str:

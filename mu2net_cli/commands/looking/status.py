@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +12,13 @@ import typer
 from mu2net_cli.parsing.completion import complete_remote
 from mu2net_cli.parsing.options import JsonFlag
 from mu2net_cli.printing.describe import access_text
+from mu2net_cli.printing.layout import terminal_height, terminal_width, wrapped
 from mu2net_cli.printing.render import ago, counted, duration, percent, print_json, print_json_line, quantity, short
 from mu2net_cli.printing.text import print_lines
+from mu2net_cli.printing.working import working_lines
 from mu2net_cli.session import session_of
 
 if TYPE_CHECKING:
-    from mu2net_core.api.iterations.working import Working
     from mu2net_core.api.looking.next_steps import NextStep
     from mu2net_core.api.looking.status import RemoteStatus, StatusReport, TaskStatus, Unfinished
 
@@ -40,7 +42,8 @@ def status(
 
     Remotes are compared as they were last seen: 'mu2net fetch' looks again, and --remote asks which agents work there.
     What to do next comes in the order in which it is best done; each line can be run as it is. --watch looks every 10
-    seconds, with --remote every minute; with --json it prints a line of JSON each time.
+    seconds, with --remote every minute; on a terminal that is too low for all tasks it shows those that agents are at.
+    With --json it prints a line of JSON each time.
 
     Example: mu2net status
 
@@ -57,39 +60,48 @@ def status(
         if as_json:
             (print_json_line if watch else print_json)(report)
         else:
-            _print(report, session.context.now())
+            _print(report, session.context.now(), period_s if watch else None)
 
+    period_s = _PERIOD_S if remote is None else _REMOTE_PERIOD_S
     if watch:
-        again(look, _PERIOD_S if remote is None else _REMOTE_PERIOD_S, clears=not as_json)
+        again(look, period_s, clears=not as_json)
     else:
         look()
 
 
-def _print(report: StatusReport, now: datetime) -> None:
-    remotes = (_remote(remote, now) for remote in report.remotes)
-    print_lines((*_lines(report), *map(_works, report.working), *remotes, *_next_lines(report.next)))
+def _print(report: StatusReport, now: datetime, period_s: float | None = None) -> None:
+    """Prints where everything stands; where it is printed again and again, no more than fits a terminal, and when."""
+    remotes = [_remote(remote, now) for remote in report.remotes]
+    below = [*working_lines(report.working), *remotes, *_next_lines(report.next)]
+    if period_s is not None:
+        below.append(f"Looked at {now:%H:%M:%S} UTC; again every {duration(period_s)}, until Ctrl-C")
+    lines = [*_lines(report), *below]
+    if period_s is not None and not _fits(lines):
+        lines = [*_lines(report, busy_only=True), *below]
+    print_lines(lines)
 
 
-def _works(one: Working) -> str:
-    """Returns who works on a task, where, since when, and how far that is."""
-    where = "" if one.remote is None else f", seen at {one.remote}"
-    best = "" if one.score is None else f", best score {one.score:.4f}"
-    method = f" by {one.method}" if one.method else ""
-    how = f"iteration {one.iteration}, generation {one.generation + 1}{method}{best}"
-    silent = "" if one.is_living else f"; silent for {duration(one.silent_s)}, so the next agent takes it over"
-    return f"Working: {one.task}, {one.whole_name}{where}, for {duration(one.for_s)}: {how}{silent}"
+def _fits(lines: Sequence[str]) -> bool:
+    """Returns whether lines fit a terminal, if there is one, with the line that the cursor is in."""
+    height, width = terminal_height(sys.stdout), terminal_width(sys.stdout)
+    return height is None or sum(wrapped(line, width).count("\n") + 1 for line in lines) < height
 
 
-def _lines(report: StatusReport) -> Iterator[str]:
+def _lines(report: StatusReport, *, busy_only: bool = False) -> Iterator[str]:
+    """Yields how large the system is and where its tasks stand, all or only those that agents are at."""
     base = "" if report.based_on == report.preset else f", based on {report.based_on}"
     yield f"System {report.worktree} (preset {report.preset}{base})"
     size = f"{counted(report.num_components, 'component')}, {quantity(report.num_params)} parameters"
     yield f"{counted(len(report.tasks), 'task')}, {size}"
     if len(report.roots) > 1:
         yield f"Roots: {', '.join(f'{name} {short(oid)}' for name, oid in sorted(report.roots.items()))}"
-    width = max((len(task.task) for task in report.tasks), default=0)
-    for task in report.tasks:
+    busy = {one.task for one in report.working}
+    shown = [task for task in report.tasks if not busy_only or task.task in busy or task.process is not None]
+    width = max((len(task.task) for task in shown), default=0)
+    for task in shown:
         yield f"  {task.task:<{width}}  {_stands(task)}"
+    if len(shown) < len(report.tasks):
+        yield f"  {counted(len(report.tasks) - len(shown), 'task')} more that no agent is at: mu2net tasks"
     for state in report.unfinished:
         yield f"Unfinished: {_left(state)}"
     for name in report.set_aside:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +31,8 @@ class Contributor:
     """Somebody who added tasks or ran iterations.
 
     Attributes:
-        name: from the mailmap or the allowed keys; else the key's fingerprint, or what unsigned commits say.
+        name: from the mailmap or the allowed keys; else the key's fingerprint, or the machine that unsigned commits
+            name, of which each working copy is somebody.
         identity: ``signed``: by a key, and an allowed one if keys are given; ``unknown-key``: by another one;
             ``unchecked``: by a key, but the package cryptography is not here; ``unsigned``: as commits say, like
             anybody can; ``bad``: likewise, with a signature that does not fit.
@@ -159,7 +160,7 @@ class _Ledger:
 
     def rows(self) -> tuple[Contributor, ...]:
         """Returns what was counted, by name."""
-        by_name = sorted(self._rows.items(), key=lambda item: (item[0].name.lower(), item[0].name, item[0].identity))
+        by_name = sorted(self._rows.items(), key=lambda item: (item[0].name.lower(), astuple(item[0])))
         return tuple(
             Contributor(
                 name=person.name,

@@ -18,20 +18,22 @@ __all__ = ["Identity", "People", "Person"]
 Identity = Literal["signed", "unknown-key", "unchecked", "bad", "unsigned"]
 
 _KEY = "SHA256:"
-_SHOWN_ID = 10
+_SHOWN_ID = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody as far as it is known who: people are told apart by both.
+    """Somebody as far as it is known who: people are told apart by all of it.
 
     Attributes:
         name: by which they are shown.
         identity: what stands behind it.
+        copy: id of the working copy, of unsigned commits that no mailmap names: several people may use one machine.
     """
 
     name: str
     identity: Identity
+    copy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,5 +73,7 @@ class People:
         """Returns whom a commit names that nobody vouches for; what looks like a key there is no key."""
         addresses = [text for text in (agent.id, agent.host) if not text.startswith(_KEY)]
         proper = self.mailmap.proper(addresses, agent.host)
-        name = proper.name or proper.address or agent.host or agent.id[:_SHOWN_ID] or "unnamed"
-        return Person(name=name, identity="unsigned" if brought.key is None else "bad")
+        identity: Identity = "unsigned" if brought.key is None else "bad"
+        if name := proper.name or proper.address:
+            return Person(name=name, identity=identity)
+        return Person(name=agent.host or agent.id[:_SHOWN_ID] or "unnamed", identity=identity, copy=agent.id)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.models.first_root import first_root, root_of
-from mu2net_core.api.settings.serving import is_auto
+from mu2net_core.api.settings.serving import is_auto, presets_in
 from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.api.settings.taking import check_takes
-from mu2net_core.errors import AlreadyExistsError, InvalidInputError, SearchError
+from mu2net_core.errors import AlreadyExistsError, DataError, InvalidInputError, SearchError
 from mu2net_core.objects import Hyperparameter, Task
 from mu2net_core.presets import Preset, preset_named, with_settings
 from mu2net_core.repo import Repository
@@ -27,27 +27,44 @@ def preset_asked(repo: Repository, context: Context, asked: EvolveOptions, task:
 
     Raises:
         NotFoundError: there is no such preset here.
-        InvalidInputError: a preset that takes something else than the task gives, or is named where all tasks have the
-            same; or a value that cannot be right.
+        DataError: the preset takes something else than the task gives.
+        InvalidInputError: a preset is named where all tasks have the same; or a name or value cannot be right.
     """
     if asked.preset is not None:
         task = _served_by(repo, asked.preset, task)
-    settings, space = asked.settings, asked.space or {}
+    settings = asked.settings
     others = {key: value for key, value in settings.items() if not key.startswith("space.")}
     plain = effective_preset(repo, context, others, task=task)
-    for name in sorted(space):
-        _check_values(plain, name, settings[f"space.{name}"])
-        settings[f"default.{name}"] = nearest(plain.space.defaults[name], tuple(settings[f"space.{name}"]))
-    return effective_preset(repo, context, settings, task=task)
+    return effective_preset(repo, context, settings | _beginnings(repo, plain, asked), task=task)
 
 
-def _check_values(preset: Preset, name: str, values: Sequence[Hyperparameter]) -> None:
-    """Raises InvalidInputError unless ``preset`` has the hyperparameter, and it can have these values."""
-    if name not in preset.space.defaults:
+def _beginnings(repo: Repository, preset: Preset, asked: EvolveOptions) -> dict[str, Hyperparameter]:
+    """Returns what roots begin with in the space asked for, by setting; names of other tasks' presets are passed over.
+
+    Raises:
+        InvalidInputError: no preset has such a hyperparameter, or it can have no such values.
+    """
+    presets = (preset, *(presets_in(repo) if asked.preset is None else ()))
+    found, known = dict[str, Hyperparameter](), {name for one in presets for name in one.space.defaults}
+    for name, values in sorted((asked.space or {}).items()):
+        _check_name(name, preset, known)
+        if name in preset.space.defaults:
+            _check_values(preset, name, sorted(set(values)))
+            found[f"default.{name}"] = nearest(preset.space.defaults[name], tuple(sorted(set(values))))
+    return found
+
+
+def _check_name(name: str, preset: Preset, known: Collection[str]) -> None:
+    """Raises InvalidInputError unless a preset has the hyperparameter."""
+    if name not in known:
         raise InvalidInputError(
             f"space: the preset {preset.name} has no hyperparameter {name[:80]!r}.",
             hint=f"It has {', '.join(sorted(preset.space.defaults))}.",
         )
+
+
+def _check_values(preset: Preset, name: str, values: Sequence[Hyperparameter]) -> None:
+    """Raises InvalidInputError unless a hyperparameter of ``preset`` can have these values."""
     default = preset.space.defaults[name]
     are_alike = isinstance(default, str) == isinstance(values[0], str)
     with_settings(preset, {f"space.{name}": sorted({*values, default}) if are_alike else values})
@@ -87,5 +104,8 @@ def _served_by(repo: Repository, name: str, task: Task) -> Task:
             f"Every task of this repository has the preset {repo.config.preset}; expected no other, got {name}.",
             hint="Where agents can have presets of their own: mu2net init DIR",
         )
-    check_takes(preset_named(name), task)
+    try:
+        check_takes(preset_named(name), task)
+    except InvalidInputError as exc:  # of this task: others can be improved
+        raise DataError(exc.message, hint="Name tasks that it fits: --task TASK; or leave --preset out.") from exc
     return replace(task, preset=name)

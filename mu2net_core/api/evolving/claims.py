@@ -33,6 +33,9 @@ __all__ = ["Claim", "Claims", "HeldError"]
 _LOOK_PERIOD_S = 60.0
 """A remote is looked at so often, at most, for tasks to leave out: it is a few requests."""
 
+_SHORT_S = 60.0
+"""So long an outage of a remote may last that is waited for."""
+
 
 class HeldError(ConflictError):
     """Another agent works on the task.
@@ -136,6 +139,8 @@ class Claims:
     _busy_there: frozenset[str] = frozenset()
     _looked: float | None = None
     _said: set[str] = field(default_factory=set)
+    _away_since: float | None = None
+    _kept: Lease | None = None
 
     def __post_init__(self) -> None:
         self._here = leases_here(self.repo, self.agent)
@@ -172,6 +177,26 @@ class Claims:
                 self._busy_there |= {task}
             return None
 
+    @property
+    def stays_at(self) -> str | None:
+        """The task to stay with while the remote cannot be reached: it is this agent's there, whoever else looks.
+
+        Who cannot reach the remote could not give it back. What is worked on instead, others may be at, too, or have
+        done long ago.
+        """
+        is_away, kept = self._away_since is not None, self._kept
+        return kept.task if is_away and kept is not None and kept.is_heeded else None
+
+    def waits(self, task: str) -> bool:
+        """Returns whether to wait for the remote rather than to begin a task that others would not see is taken.
+
+        For a minute at most: most outages are short, and whoever is cut off for longer works on all the same.
+        """
+        if self._away_since is None or self.clock() - self._away_since >= _SHORT_S or task == self.stays_at:
+            return False
+        head = self.repo.refs.head(task)
+        return head is not None and self._may_tell(self.repo.objects.commit(head.commit))
+
     def log(self, task: str) -> Refs:
         """Returns whose log of a task's head is the one that all agents see."""
         there = self._connected()
@@ -202,7 +227,7 @@ class Claims:
         with suppress(NotFoundError):  # of the task's preset, which its iteration says
             method = self.method_of(self.repo.objects.task(commit.task_id))
         try:
-            return leases.acquire(
+            found = leases.acquire(
                 commit.task,
                 iteration=min(commit.iteration + 1, LARGEST_COUNT),
                 method=method,
@@ -214,6 +239,11 @@ class Claims:
             if not isinstance(exc, NotFoundError):  # a task that is not there yet is nobody else's
                 self._trouble(exc)
             return None
+        if leases is not self._here:
+            self._said.clear()
+            self._away_since = None
+            self._kept = found if isinstance(found, Lease) else self._kept
+        return found
 
     def _catch_up(self, leases: Iterable[Lease]) -> None:
         """Pulls a task whose head moved at the remote since that was last seen: nobody begins from what is over."""
@@ -230,10 +260,13 @@ class Claims:
     def _telling(self, commit: Commit) -> Leases | None:
         """Returns the leases on the remote, if its readers may learn of the task."""
         there = self._connected()
-        if there is None or self.remote is None:
-            return None
+        return there if there is not None and self._may_tell(commit) else None
+
+    def _may_tell(self, commit: Commit) -> bool:
+        if self.remote is None:
+            return False
         sender = Sender(self.repo, find_remote(self.repo.config, self.remote), load_rules(self.repo))
-        return there if sender.may_send(commit) else None
+        return sender.may_send(commit)
 
     def _connected(self) -> Leases | None:
         if self._there is None and self.remote is not None:
@@ -270,7 +303,7 @@ class Claims:
             raise HeldError(found, self.context, is_itself=is_itself)
 
     def _trouble(self, exc: Mu2netError) -> None:
-        text = f"agents elsewhere do not see what is worked on here: {exc.message}"
-        if text not in self._said:
-            self._said.add(text)
-            self.context.warn(text)
+        self._away_since = self.clock() if self._away_since is None else self._away_since
+        if exc.kind not in self._said:  # of which the words differ each time: how often and how long it was tried
+            self._said.add(exc.kind)
+            self.context.warn(f"agents elsewhere do not see what is worked on here: {exc.message}")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from threading import Event as Flag
 
 from mu2net_core.api.context import Context
@@ -33,6 +34,7 @@ from mu2net_core.errors import (
     NewerError,
     NotFoundError,
     SearchError,
+    StorageError,
 )
 from mu2net_core.events import Event
 from mu2net_core.objects import System
@@ -82,12 +84,13 @@ def evolve(
             interrupted iteration cannot go on, or not as asked.
     """
     deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
-    pusher = Pusher.to_default(repo, context, on_push) if is_pushed(repo, options) else None
     system = load_system(repo)
     names = tuple(system.heads) if tasks is None else tuple(tasks)
     if names or not options.watch:
         check_tasks(repo, names, system)
     agent = AgentSpec(slot=options.slot, tasks=names)
+    tell = agent.telling(on_event)
+    pusher = Pusher.to_default(repo, context, on_push, tell) if is_pushed(repo, options) else None
     unfinished = {} if options.restart else unfinished_of(repo, context, system, agent.tasks, options)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = Evolution(
@@ -97,7 +100,7 @@ def evolve(
         asked=options,
         deadline_s=deadline_s,
         stop=Flag() if stop is None else stop,
-        on_event=agent.telling(on_event if pusher is None else pusher.after(on_event)),
+        on_event=tell if pusher is None else pusher.after(tell),
         pusher=pusher,
     )
     _check_settings(run, system)
@@ -124,8 +127,16 @@ def _turns(
     turns = Shared(claims=claims, tasks=tasks, asked=asked, seed=seed, goals=goals, first=tuple(unfinished))
     if not asked.watch:
         return turns
-    keep_up = KeepingUp(repo, run.context, default_remote(repo)) if repo.config.remotes else ignore
-    return Watching(turns=turns, keep_up=keep_up, is_over=run.is_over, stop=run.stop, on_event=run.on_event)
+    push_rest = ignore if run.pusher is None else partial(run.pusher.push_rest, tasks)
+    keep_up = KeepingUp(repo, run.context, default_remote(repo), push_rest) if repo.config.remotes else ignore
+    return Watching(
+        turns=turns,
+        keep_up=keep_up,
+        is_over=run.is_over,
+        stop=run.stop,
+        on_event=run.on_event,
+        warn=run.context.warn,
+    )
 
 
 def _in_step(run: Evolution, claims: Claims, system: System) -> Turns:
@@ -135,7 +146,10 @@ def _in_step(run: Evolution, claims: Claims, system: System) -> Turns:
     turns = InStep(claims=claims, tasks=names, last=last, slot=asked.slot)
     return Watching(
         turns=turns,
-        keep_up=ignore if run.pusher is None else KeepingUp(run.repo, run.context, run.pusher.remote),
+        warn=run.context.warn,
+        keep_up=ignore
+        if run.pusher is None
+        else KeepingUp(run.repo, run.context, run.pusher.remote, partial(run.pusher.push_rest, names)),
         is_over=lambda: run.is_over() or turns.is_over(),
         stop=run.stop,
         on_event=run.on_event,
@@ -144,15 +158,16 @@ def _in_step(run: Evolution, claims: Claims, system: System) -> Turns:
 
 
 def _check_settings(run: Evolution, system: System) -> None:
-    """Finds out now about settings that cannot be right; a task whose preset is not here says so in its turn."""
+    """Finds out now about settings that cannot be right; what is wrong with one task alone is said in its turn."""
     for name in run.agent.tasks:
-        with suppress(NotFoundError):
+        with suppress(DataError, NotFoundError):
             run.runner(run.preset(system.heads[name].task))
 
 
 def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
     """Runs one iteration after the other; raises what is wrong with the first task if none can be improved."""
     results, failed, held = list[IterationResult](), dict[str, Mu2netError](), dict[str, HeldError]()
+    resting = set[str]()
     while not (results and run.out_of_time()) and not run.stop.is_set() and (turn := turns.next()) is not None:
         try:
             with turn.claim() as claim:
@@ -161,6 +176,13 @@ def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
             held[turn.task] = exc
             if turns.left() or results:
                 run.context.warn(exc.message)
+        except StorageError as exc:
+            if not run.asked.watch:
+                raise
+            turns.rest(turn.task)
+            if turn.task not in resting:
+                run.context.warn(f"{turn.task} is left out for a while: {exc.message}")
+            resting.add(turn.task)
         except ITS_OWN as exc:
             failed[turn.task] = exc
             turns.drop(turn.task)
@@ -169,6 +191,7 @@ def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
                 run.context.warn(" ".join([f"{turn.task} is left out: {exc.message}", *hint]))
         else:
             results += [] if result is None else [result]
+            resting.discard(turn.task)
     if failed and not results and not run.stop.is_set():
         raise next(iter(failed.values()))
     if held and not results and not run.is_over():

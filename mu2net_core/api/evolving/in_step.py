@@ -59,6 +59,10 @@ class InStep:
         if self._iteration(task) < self._step():
             self._dropped.add(task)
 
+    def rest(self, task: str) -> None:
+        """Leaves a task out to other agents, as ``drop`` does."""
+        self.drop(task)
+
     def left(self) -> tuple[str, ...]:
         """Returns the tasks that have not finished the last iteration."""
         return tuple(name for name in self.tasks if self._iteration(name) < self.last)

@@ -9,11 +9,13 @@ from threading import Event as Flag
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.turns import Turn, Turns
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.sharing.pull import pull
-from mu2net_core.errors import Mu2netError
+from mu2net_core.errors import Mu2netError, StorageError
 from mu2net_core.events import AgentWaiting, Event
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import connect, find_remote
+from mu2net_core.storage import translated
 
 __all__ = ["PULL_PERIOD_S", "KeepingUp", "Watching"]
 
@@ -26,7 +28,7 @@ _NOTE = "pulled"
 
 @dataclass(slots=True)
 class KeepingUp:
-    """Pulls now and then; what goes wrong with that stops nothing.
+    """Pulls now and then, and pushes what should have been pushed before; what goes wrong with that stops nothing.
 
     Refs are files that are never changed, so one listing of their names says whether anything is new.
 
@@ -34,11 +36,13 @@ class KeepingUp:
         repo: where to.
         context: of this process, warned of pulls that fail.
         remote: the name of the remote.
+        push_rest: pushes what the remote lacks, once that is known to be within reach.
     """
 
     repo: Repository
     context: Context
     remote: str
+    push_rest: Callable[[], None] = ignore
     _seen: frozenset[str] | None = None
     _said: str | None = None
 
@@ -53,9 +57,18 @@ class KeepingUp:
                 pull(self.repo, self.context, self.remote)
             self._seen, self._said = names, None
         except Mu2netError as exc:
-            if exc.message != self._said:
-                self.context.warn(f"nothing is pulled from {self.remote} for now: {exc.message}")
-            self._said = exc.message
+            self._say(exc)
+            if isinstance(exc, StorageError):
+                return  # which a push would meet as well
+        try:
+            self.push_rest()
+        except Mu2netError as exc:
+            self._say(exc)
+
+    def _say(self, exc: Mu2netError) -> None:
+        if exc.kind != self._said:  # of which the words differ each time: how often and how long it was tried
+            self.context.warn(f"nothing is pulled from {self.remote} for now: {exc.message}")
+        self._said = exc.kind
 
     def _is_due(self) -> bool:
         """Returns whether it is time; then it is noted before, so that no other agent does it at the same time."""
@@ -66,15 +79,16 @@ class KeepingUp:
             age_s = PULL_PERIOD_S
         if 0 <= age_s < PULL_PERIOD_S:
             return False
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.touch()
-        os.utime(note, (now_s, now_s))  # a disk of another machine has a clock of its own
+        with translated("write", note):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.touch()
+            os.utime(note, (now_s, now_s))  # a disk of another machine has a clock of its own
         return True
 
 
 @dataclass(slots=True, kw_only=True)
 class Watching:
-    """Turns that never end: where there is nothing to do, they wait until there is, or until it is over.
+    """Turns that never end: where there is nothing to do, or the disk fails, they wait until it is otherwise, or over.
 
     Attributes:
         turns: that there are now.
@@ -82,6 +96,7 @@ class Watching:
         is_over: whether to wait no longer.
         stop: set by whoever wants this process to end.
         on_event: told when it begins to wait.
+        warn: told what keeps it from beginning anything.
         period_s: between two looks while it waits.
     """
 
@@ -90,14 +105,15 @@ class Watching:
     is_over: Callable[[], bool]
     stop: Flag
     on_event: Callable[[Event], None]
+    warn: Callable[[str], None] = ignore
     period_s: float = _LOOK_PERIOD_S
+    _is_told: bool = False
 
     def next(self) -> Turn | None:
         """Returns the next iteration; None only when it is over."""
         is_waiting = False
         while not self.is_over():
-            self.keep_up()
-            turn = self.turns.next()
+            turn = self._next()
             if turn is not None:
                 return turn
             if not is_waiting:
@@ -106,9 +122,26 @@ class Watching:
             self.stop.wait(self.period_s)
         return None
 
+    def _next(self) -> Turn | None:
+        """Returns the next iteration; None if there is none now, or the disk fails."""
+        try:
+            self.keep_up()
+            turn = self.turns.next()
+        except StorageError as exc:
+            if not self._is_told:
+                self.warn(f"nothing can be begun for now: {exc.message}")
+            self._is_told = True
+            return None
+        self._is_told = False
+        return turn
+
     def drop(self, task: str) -> None:
         """Leaves a task out until its head moves."""
         self.turns.drop(task)
+
+    def rest(self, task: str) -> None:
+        """Leaves a task out for a while."""
+        self.turns.rest(task)
 
     def left(self) -> tuple[str, ...]:
         """Returns the tasks that want an iteration."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.failures import Failure
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.sharing.push import default_remote, push
-from mu2net_core.errors import Mu2netError, NotFoundError
-from mu2net_core.events import Event, IterationFinished
+from mu2net_core.errors import Mu2netError, NotFoundError, StorageError
+from mu2net_core.events import Event, IterationFinished, TaskPushed
 from mu2net_core.repo import Repository
-from mu2net_core.repo.remotes import Exchange
+from mu2net_core.repo.history import contains, load_rules
+from mu2net_core.repo.remotes import Exchange, Sender, find_remote, read_tracking
 
 __all__ = ["Pushed", "Pusher", "is_pushed"]
+
+_NOTHING_NEW = frozenset({"up-to-date", "unchanged"})
 
 
 def is_pushed(repo: Repository, asked: EvolveOptions) -> bool:
@@ -38,6 +42,16 @@ class Pushed:
     exchange: Exchange | None = None
     error: Failure | None = None
 
+    def events(self) -> Iterator[TaskPushed]:
+        """Yields what is told of it: of each task to which anything happened."""
+        if self.error is not None:
+            yield TaskPushed(task=self.task, remote=self.remote, outcome="failed", reason=self.error.message)
+        for one in () if self.exchange is None else self.exchange.tasks:
+            if one.outcome not in _NOTHING_NEW:
+                yield TaskPushed(
+                    task=one.task, remote=self.remote, outcome=one.outcome, commit=one.commit, reason=one.reason
+                )
+
 
 @dataclass(slots=True)
 class Pusher:
@@ -48,6 +62,7 @@ class Pusher:
         context: of this process, warned of pushes that fail.
         remote: the name of the remote.
         on_push: told what became of each push.
+        on_event: told the same, task by task.
         pushed: the same, in order.
     """
 
@@ -55,10 +70,18 @@ class Pusher:
     context: Context
     remote: str
     on_push: Callable[[Pushed], None]
+    on_event: Callable[[Event], None] = ignore
     pushed: list[Pushed] = field(default_factory=list)
+    _in_vain: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def to_default(cls, repo: Repository, context: Context, on_push: Callable[[Pushed], None]) -> Pusher:
+    def to_default(
+        cls,
+        repo: Repository,
+        context: Context,
+        on_push: Callable[[Pushed], None],
+        on_event: Callable[[Event], None] = ignore,
+    ) -> Pusher:
         """Returns one that pushes to ``origin``, or the only remote.
 
         Raises:
@@ -69,7 +92,7 @@ class Pusher:
             raise NotFoundError(
                 "There is no remote to push to.", hint=f"Add one: {context.program} remote add origin FOLDER"
             )
-        return cls(repo, context, default_remote(repo), on_push)
+        return cls(repo, context, default_remote(repo), on_push, on_event)
 
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
         """Returns ``on_event`` that also pushes a task whose iteration is over."""
@@ -83,8 +106,42 @@ class Pusher:
 
     def push(self, task: str) -> None:
         """Pushes a task whose iteration is over."""
-        self.pushed.append(self._push(task))
-        self.on_push(self.pushed[-1])
+        pushed = self._push(task)
+        self.pushed.append(pushed)
+        self.on_push(pushed)
+        for event in pushed.events():
+            self.on_event(event)
+
+    def push_rest(self, tasks: Sequence[str] | None = None) -> None:
+        """Pushes those of ``tasks`` of which the remote lacks iterations: their push failed, or its process was killed.
+
+        What cannot be joined there, or is not taken, is not sent again before its head moves.
+
+        Args:
+            tasks: names; None for all there are.
+        """
+        for task, commit in tuple(self._unsent(tasks)):
+            self.push(task)
+            pushed = self.pushed[-1]
+            if pushed.error is not None and pushed.error.kind == StorageError.kind:
+                return  # which the next one would meet as well
+            self._in_vain[task] = commit
+
+    def _unsent(self, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
+        """Yields tasks with iterations that the remote lacks as far as is known here, and where their heads are."""
+        remote = find_remote(self.repo.config, self.remote)
+        there = read_tracking(self.repo.state, remote).heads
+        sender = Sender(self.repo, remote, load_rules(self.repo))
+        for task in self.repo.refs.tasks() if tasks is None else tasks:
+            head, seen = self.repo.refs.head(task), there.get(task)
+            if head is None or (seen is not None and seen.commit == head.commit):
+                continue
+            commit = self.repo.objects.commit(head.commit)
+            if commit.removed or not commit.iteration or self._in_vain.get(task) == head.commit:
+                continue
+            is_behind = seen is not None and contains(self.repo.objects, seen.commit, head.commit)
+            if not is_behind and sender.may_send(commit) and not sender.purged_there(head.commit):
+                yield task, head.commit
 
     def _push(self, task: str) -> Pushed:
         try:

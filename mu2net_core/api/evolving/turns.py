@@ -45,6 +45,10 @@ class Turns(Protocol):
         """Takes note that a task cannot be improved."""
         ...
 
+    def rest(self, task: str) -> None:
+        """Takes note that a task cannot be improved for now, as a storage fails."""
+        ...
+
     def left(self) -> tuple[str, ...]:
         """Returns the tasks whose turn is to come, each as often as that is so."""
         ...
@@ -87,9 +91,31 @@ class Agenda:
         """Takes all turns of a task off the list."""
         self.pending = [other for other in self.pending if other != task]
 
+    def rest(self, task: str) -> None:
+        """Does likewise: there is nothing to wait for."""
+        self.drop(task)
+
     def left(self) -> tuple[str, ...]:
         """Returns the rest of the list."""
         return tuple(self.pending)
+
+
+_FIRST_REST_S, _LONGEST_REST_S = 15.0, 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """A task that is left out until a moment, or until its head is no more at a commit, for the so-manieth time."""
+
+    commit: str
+    until: float
+    times: int
+
+    @classmethod
+    def after(cls, before: _Rest | None, commit: str, now: float) -> _Rest:
+        """Returns the rest after the one before: twice as long, if the task is where it was."""
+        times = 1 if before is None or before.commit != commit else before.times + 1
+        return cls(commit=commit, until=now + min(_FIRST_REST_S * 2 ** (times - 1), _LONGEST_REST_S), times=times)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,6 +142,7 @@ class Shared:
     first: tuple[str, ...] = ()
     _prospects: Prospects = field(init=False)
     _dropped: dict[str, str] = field(default_factory=dict)
+    _resting: dict[str, _Rest] = field(default_factory=dict)
     _turn: count[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
@@ -125,20 +152,43 @@ class Shared:
         """Returns an iteration on a task that wants one and that nobody is at."""
         system = load_system(self.claims.repo)
         wanted = self._wanted(system)
+        is_asked = False  # whether the remote is back
         for name in self._in_order(system, wanted):
-            claim = self.claims.free(name)
-            if claim is not None and self._is_still_wanted(system, name):
-                return Turn(task=name, claim=partial(taken, claim))
-            if claim is not None:
-                with claim:
-                    pass  # it is given back: others did it meanwhile, which showed when it was taken
+            if is_asked and self.asked.watch and self.claims.waits(name):
+                continue
+            is_asked, claim = True, self.claims.free(name)
+            if claim is not None and not self._is_still_wanted(system, name):
+                claim.__exit__(None, None, None)  # others did it meanwhile, which showed when it was taken
                 return self.next()
+            turn = None if claim is None else self._or_as_before(name, claim, wanted)
+            if turn is not None:
+                return turn
         return self._joined(system, wanted)
+
+    def _or_as_before(self, name: str, claim: Claim, wanted: Sequence[str]) -> Turn | None:
+        """Returns a turn at a task that was taken; if the remote turned out to be away, at the one before, or none."""
+        before = self.claims.stays_at
+        if before is not None and before != name and before in wanted:
+            other = self.claims.free(before)
+            if other is not None:
+                claim.__exit__(None, None, None)
+                name, claim = before, other
+        if self.asked.watch and self.claims.waits(name):
+            claim.__exit__(None, None, None)
+            return None
+        return Turn(task=name, claim=partial(taken, claim))
 
     def drop(self, task: str) -> None:
         """Leaves a task out until its head moves."""
         head = self.claims.repo.refs.head(task)
         self._dropped[task] = "" if head is None else head.commit
+
+    def rest(self, task: str) -> None:
+        """Leaves a task out for a while: for longer each time, unless its head moved."""
+        head = self.claims.repo.refs.head(task)
+        self._resting[task] = _Rest.after(
+            self._resting.get(task), "" if head is None else head.commit, self.claims.clock()
+        )
 
     def left(self) -> tuple[str, ...]:
         """Returns the tasks that want an iteration."""
@@ -151,6 +201,9 @@ class Shared:
     def _is_wanted(self, head: Head) -> bool:
         name = head.task.name
         if self._dropped.get(name) == head.commit_id or has_reached(head, self.asked.until):
+            return False
+        rest = self._resting.get(name)
+        if rest is not None and rest.commit == head.commit_id and self.claims.clock() < rest.until:
             return False
         if self.goals is None:
             return True
@@ -165,7 +218,8 @@ class Shared:
         return name in self._wanted(load_system(self.claims.repo))
 
     def _in_order(self, system: System, wanted: Sequence[str]) -> list[str]:
-        begun = [name for name in self.first if name in wanted]
+        stays_at = self.claims.stays_at
+        begun = [name for name in self.first if name in wanted] + [name for name in wanted if name == stays_at]
         self.first = ()
         if self.asked.watch:
             prospects = [self._prospects.of(system.heads[name]) for name in wanted]

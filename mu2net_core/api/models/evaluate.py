@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
+from shlex import quote
 
 import numpy as np
 
@@ -162,16 +163,16 @@ def _judge(task: Task, objective: Objective, *, by_class: bool, wrong: bool, rep
     Raises:
         InvalidInputError: it cannot be told of what comes out.
     """
+    judge = judge_of(objective, task.output.labels)
     if wrong and not isinstance(objective, Classify):
         raise InvalidInputError(
             f"Only of classes can be told which are wrong; {task.output.kind} come out here.",
-            hint=f"What the model is most wrong about: mu2net eval {task.name} --report",
+            hint=None if judge is None else f"What is most wrong: mu2net eval {quote(task.name)} --report",
         )
     if not (by_class or report):
         return None
     if by_class and not report and not task.output.labels:
         raise InvalidInputError(f"Only classes and labels can be told one by one; {task.output.kind} come out here.")
-    judge = judge_of(objective, task.output.labels)
     if judge is None:
         raise InvalidInputError(f"Of outputs of the kind {task.output.kind} nothing but the quality can be told.")
     return judge

@@ -65,7 +65,7 @@ def _sizes(needs: np.ndarray, parts: np.ndarray, count: int) -> np.ndarray:
     """Returns int64 [S] that sum to ``count``, in the ratio of what is needed, or of the shares where nothing is."""
     weights = needs if needs.sum() > 0 else parts
     exact = weights * count / weights.sum()
-    sizes = np.floor(exact).astype(np.int64)
+    sizes: np.ndarray = np.floor(exact).astype(np.int64)
     for place in np.argsort(-(exact - sizes), kind="stable")[: count - int(sizes.sum())]:
         sizes[place] += 1
     return sizes

@@ -32,6 +32,7 @@ _MEANT = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _LOOKED_AT = 500
+_AT_ONCE = 4_096
 _WORDS = 3
 _MOST_SPLITS, _MOST_GROUPS = 1_000, 10_000_000
 """Different values of the columns that name splits, and groups."""
@@ -94,9 +95,14 @@ class RowSource:
     def _many(self, split: str, indices: Sequence[int]) -> Iterator[Stored]:
         rows = self._rows[split]
         numbers = rows[indices.start : indices.stop] if isinstance(indices, range) else rows[list(indices)]
-        labels = self._labels[numbers].tolist()
+        labels = self._labels_of(numbers)
         for (name, row), label in zip(self._files.rows(numbers.tolist()), labels, strict=True):
             yield Stored(name=name, input=self._taken(row), label=label)
+
+    def _labels_of(self, numbers: np.ndarray) -> Iterator[float | list[float]]:
+        """Yields the labels of rows; of several labels each, those of a few rows are held."""
+        for start in range(0, len(numbers), _AT_ONCE):
+            yield from self._labels[numbers[start : start + _AT_ONCE]].tolist()
 
     def _taken(self, row: Row) -> bytes:
         if self._input == "text":

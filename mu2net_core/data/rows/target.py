@@ -134,7 +134,7 @@ class Column:
         elif not self._is_number:
             raise DataError(
                 f"The column {self.name} has more than {self._most} different values, and they are no numbers.",
-                hint="Name the column that is to be learned: --target COLUMN",
+                hint="Name the column that is to be learned: --target COLUMN; if cells hold several: --output labels",
             )
 
     def labels(self, separator: str | None) -> LabelSets | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 from threading import Lock
 
 from mu2net_core.errors import (
@@ -256,7 +257,16 @@ class Lease:
     k: int
     entry: LeaseEntry
     taken_by: Held | None = None
+    _said_at: float = field(init=False, repr=False)
     _busy: Lock = field(default_factory=Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self._said_at = self.leases.observer.clock()
+
+    @property
+    def is_heeded(self) -> bool:
+        """Whether others leave the task alone: it was neither given back nor taken over, nor silent for too long."""
+        return self.taken_by is None and self.leases.observer.clock() - self._said_at < self.entry.ttl_s
 
     def renew(self, *, generation: int | None = None, score: float | None = None) -> bool:
         """Says that the work goes on, and how far it is; returns False once somebody else has taken the task over.
@@ -289,6 +299,7 @@ class Lease:
                 self.leases.remove(self.task, self.number)
             if self.leases.store.exists(lease_key(self.task, self.number, self.k)):
                 self._append(replace(self.entry, ttl_s=0.0))
+            self._said_at = -inf
 
     def _append(self, entry: LeaseEntry) -> bool:
         if self.taken_by is not None:
@@ -301,5 +312,5 @@ class Lease:
         if isinstance(claimed, Held):
             self.taken_by = claimed
             return False
-        self.k, self.entry = claimed, entry
+        self.k, self.entry, self._said_at = claimed, entry, self.leases.observer.clock()
         return True

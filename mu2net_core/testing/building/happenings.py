@@ -13,10 +13,11 @@ from mu2net_core.events import (
     IterationStarted,
     Schedule,
     Spent,
+    TaskPushed,
 )
 from mu2net_core.objects import ChildOutcome
 
-__all__ = ["BEGUN", "FINISHED", "GENERATION", "RESUMED", "SAMPLED", "SCHEDULE", "SPENT", "child", "cycle"]
+__all__ = ["BEGUN", "FINISHED", "GENERATION", "PUSHED", "RESUMED", "SAMPLED", "SCHEDULE", "SPENT", "child", "cycle"]
 
 SCHEDULE = Schedule(examples=1078, batch=32, steps=34, cycles=4)
 BEGUN = IterationStarted(
@@ -55,6 +56,8 @@ FINISHED = IterationFinished(
     model_id="cd" * 32,
     wall_s=33.0,
 )
+
+PUSHED = TaskPushed(task="digits", remote="origin", outcome="updated", commit="ab" * 32)
 
 
 def cycle(number: int, child: int = 0, quality: float | None = 0.5) -> CycleFinished:

@@ -11,16 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.asked import check_root, preset_asked
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.evolved import IterationResult
 from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.pool.job import Job, read_job, write_job
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
-from mu2net_core.errors import InvalidInputError, NotFoundError, SearchError
+from mu2net_core.errors import DataError, InvalidInputError, NotFoundError, SearchError
 from mu2net_core.objects import Commit, Task
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.testing.building.compiling import quick_compiler
@@ -38,7 +42,7 @@ def tiny() -> Iterator[None]:
 @pytest.fixture
 def here(world):
     """Returns a world with a data set of dark and bright images of 8 pixels on a side."""
-    found = world()
+    found = world(MU2NET_EVOLVE_PROBES="0", MU2NET_EVOLVE_MIN_STEPS="30")
     labels = np.arange(60) % 2
     noise = np.random.default_rng(8).integers(0, 120, (60, 8, 8))
     np.savez(found.folder / "light.npz", x=(noise + 100 * labels[:, None, None]).astype(np.uint8), y=labels)
@@ -90,19 +94,24 @@ def test_agents_of_several_presets_improve_one_task_and_each_goes_on_with_its_ow
     assert {*first.selections[first.trials.each[0].parent]} == {f"{repo.agent_id}/0"}
     assert {*second.selections[repo.refs.roots()[made]]} == {f"{repo.agent_id}/1"}
 
-    worse, third = improved(repo, here, told, **IDLE)
-    assert [trial.parent for trial in third.trials.each] == [idle.model]  # its own line, though the head is another's
-    assert (worse.improved, third.model, worse.validation) == (False, better.model, better.validation)
-    assert replay(repo, here.context, "light").outcome == "same"
+    system = load_system(repo)
+    preset = preset_asked(repo, here.context, EvolveOptions(**IDLE), system.heads["light"].task)
+    runner = Runner.of(repo, here.context, AgentSpec(tasks=("light",)), preset, ignore)
+    usable = runner.parents.of(system, "light")
+    begun = runner.begin(usable, "light", better.commit, Workspace.of(repo, "light"))
+    assert [member.id for member in begun.population.members] == [idle.model]  # though the head is of another line
     if NIGHTLY:
-        assert replay(repo, here.context, better.commit).outcome == "same"
+        assert replay(repo, here.context, "light").outcome == "same"
+        worse, third = improved(repo, here, told, **IDLE)
+        assert [trial.parent for trial in third.trials.each] == [idle.model]
+        assert (worse.improved, third.model, worse.validation) == (False, better.model, better.validation)
+        assert replay(repo, here.context, "light").outcome == "same"
     assert fsck(repo, here.context).problems == ()
 
 
 @pytest.mark.parametrize(
     ("asked", "complaint", "hint"),
     [
-        ({"preset": "text-128"}, "text-128 take input of the kind text; light gives image", "Leave --preset out"),
         ({"space": {"lerning_rate": (1.0,)}}, "the preset convnet-8 has no hyperparameter 'lerning_rate'", "learning_"),
         ({"space": {"learning_rate": (-1.0,)}}, "space.learning_rate: expected numbers above 0, got -1.0", "None"),
         ({"space": {"learning_rate": ("a",)}}, "space.learning_rate: expected a number, got 'a'", "None"),
@@ -120,6 +129,26 @@ def test_a_preset_or_space_that_does_not_fit_is_refused(
 def test_a_space_is_of_some_values_of_one_kind(values: Any) -> None:
     with pytest.raises(InvalidInputError, match="expected some values of learning_rate, all numbers or all words"):
         EvolveOptions(space={"learning_rate": values})
+
+
+def test_a_task_that_a_preset_does_not_fit_is_left_out(here, repo: Repository) -> None:
+    asked = EvolveOptions(generations=1, children=1, validations=1, preset="text-128")
+    with pytest.raises(DataError, match="text-128 take input of the kind text; light gives image") as raised:
+        evolve(repo, here.context, ["light"], asked)
+    assert raised.value.hint == "Name tasks that it fits: --task TASK; or leave --preset out."
+
+
+def test_a_space_may_have_what_only_other_tasks_have(here, repo: Repository) -> None:
+    rows = here.folder / "rows.csv"
+    rows.write_text("text,label\n" + "".join(f"word {number} more,{number % 2}\n" for number in range(40)))
+    add_task(repo, here.context, f"csv:{rows}")
+    asked = EvolveOptions(space={"text_length": (64,), "learning_rate": (0.01,)})
+    presets = {
+        name: preset_asked(repo, here.context, asked, head.task) for name, head in load_system(repo).heads.items()
+    }
+    assert presets["rows"].space.values["text_length"] == (64,)
+    assert "text_length" not in presets["light"].space.values
+    assert presets["light"].space.values["learning_rate"] == (0.01,)
 
 
 def test_values_are_sorted_and_a_root_begins_with_the_nearest(here, repo: Repository) -> None:

@@ -262,13 +262,29 @@ def test_who_claims_the_name_of_a_key_is_somebody_else(repo: Repository, context
     evolve(repo, "dogs", 0.5, by("ann-laptop"))
     evolve(repo, "dogs", 0.75, by("Ann", copy=fingerprint(ANN)))
     evolve(repo, "dogs", 0.875, by(fingerprint(ANN)))
-    found = people(repo, context)
-    assert {name: (one.total.tasks_added, one.total.iterations) for name, one in found.items()} == {
-        "Ann signed": (1, 0),
-        "Ann unsigned": (0, 2),
-        f"{fingerprint(ANN)} unsigned": (0, 1),  # what looks like a key is none
-    }
-    assert found["Ann unsigned"].keys == ()
+    found = contributors(repo, context).people
+    assert [(one.name, one.identity, one.total.tasks_added, one.total.iterations) for one in found] == [
+        ("Ann", "signed", 1, 0),
+        ("Ann", "unsigned", 0, 1),  # whom the mailmap calls so
+        ("Ann", "unsigned", 0, 1),
+        (fingerprint(ANN), "unsigned", 0, 1),  # what looks like a key is none
+    ]
+    assert {one.keys for one in found[1:]} == {()}
+
+
+def test_two_working_copies_on_one_machine_may_be_two_people_unless_the_mailmap_says_not(
+    repo: Repository, context: Context
+) -> None:
+    add(repo, "dogs", by("server", copy="a" * 32))
+    evolve(repo, "dogs", 0.5, by("server", copy="b" * 32))
+    apart = contributors(repo, context).people
+    assert [(one.name, one.agents, one.total.iterations) for one in apart] == [
+        ("server", ("a" * 32,), 0),
+        ("server", ("b" * 32,), 1),
+    ]
+    (repo.worktree / ".mailmap").write_text("The lab <server>\n")
+    (one,) = contributors(repo, context).people
+    assert (one.name, len(one.agents), one.total.iterations, one.total.tasks_added) == ("The lab", 2, 1, 1)
 
 
 def test_a_signature_that_does_not_fit_is_no_key(repo: Repository, context: Context) -> None:

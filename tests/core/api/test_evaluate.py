@@ -103,6 +103,6 @@ def test_a_model_that_says_no_more_than_the_most_frequent_class_does_is_told_so(
     labels = np.repeat(np.int32([3, 4, 5]), [40, 30, 10])
     said = np.where(np.arange(80) < right, labels, 9)
     found = Answers(labels=labels, said=said, probability=np.ones(80, np.float32), quality=right / 80)
-    monkeypatch.setattr("mu2net_core.api.models.evaluate.answers", lambda *_: found)
+    monkeypatch.setattr("mu2net_core.api.models.evaluate.answers", lambda *_args, **_kwargs: found)
     result = evaluate(grown.open(), grown.context, "digits")
     assert (result.most_frequent, result.at_chance) == (0.5, at_chance)

@@ -198,7 +198,7 @@ def test_where_it_is_not_installed_that_is_said_and_all_else_goes_on(
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: ())
     see(monkeypatch, seen, *REGISTRIES)  # as a process that has loaded nothing of it
     for variable, complaint in (
-        ("MU2NET_EVOLVE_METHOD", r"evolve\.method: expected mu2net-plus or random, got 'greedy'"),
+        ("MU2NET_EVOLVE_METHOD", r"evolve\.method: expected mu2net-plus or random or tpe, got 'greedy'"),
         ("MU2NET_SCORER_NAME", r"scorer\.name: expected decay, got 'bits'"),
     ):
         context = replace(grown.context, environ={**grown.context.environ, variable: SETTINGS[variable]})

@@ -101,7 +101,10 @@ def test_sizes_of_images_follow_the_architecture_unless_they_are_given(user, tab
         ('mine = { base = "vit-b", architecture = { image = true } }', r"architecture\.image: expected a whole number"),
         ('mine = { base = "vit-b", evolve = { children = 0 } }', r"evolve\.children: expected a positive number"),
         ('mine = { base = "vit-b", scorer = { factor = 2.0 } }', "factor must lie in"),
-        ('mine = { base = "vit-b", evolve = { method = "randm" } }', "expected mu2net-plus or random, got 'randm'"),
+        (
+            'mine = { base = "vit-b", evolve = { method = "randm" } }',
+            "expected mu2net-plus or random or tpe, got 'randm'",
+        ),
         ('mine = { base = "vit-b", default = { mu = 0.123 } }', "is not one of"),
         ('mine = { base = "vit-b", default = { mu = 2026-01-01 } }', r"default\.mu: expected a number"),
         ('mine = { base = "vit-b", default = { image_size = 48 } }', r"default\.image_size is 48 and .*image is 80"),

@@ -101,6 +101,23 @@ def test_a_task_that_could_not_be_improved_is_left_out_until_its_head_moves(abc:
     assert turns.left() == ("a", "b", "c")
 
 
+def test_a_task_whose_storage_fails_rests_longer_each_time_until_its_head_moves(abc: Repository) -> None:
+    turns, now = shared(abc, rounds=5), [0.0]
+    turns.claims.clock = lambda: now[0]
+    for pause in (15.0, 30.0, 60.0):
+        turns.rest("b")
+        now[0] += pause - 1
+        assert turns.left() == ("a", "c")
+        now[0] += 1
+        assert turns.left() == ("a", "b", "c")
+    turns.rest("b")
+    evolve_sample(abc, "b", score=0.5)
+    assert turns.left() == ("a", "b", "c")
+    turns.rest("b")
+    now[0] += 15.0
+    assert turns.left() == ("a", "b", "c")
+
+
 def test_who_watches_all_tasks_finds_those_that_come_later_and_fresh_ones_first(abc: Repository) -> None:
     for task in "abc":
         evolve_sample(abc, task, score=0.5)

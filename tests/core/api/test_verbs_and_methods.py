@@ -44,7 +44,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "dataset": "uri",
         "no_quotes": "rows",
         **dict.fromkeys(("target", "columns", "leave_out", "kind", "split_by", "group_by", "output"), "rows"),
-        **dict.fromkeys(("separator", "decimal", "encoding", "header"), "rows"),
+        **dict.fromkeys(("separator", "label_separator", "decimal", "encoding", "header"), "rows"),
     },
     "clone": REACHING,
     "evolve": {"task": "tasks", "every": "tasks", "budget": "budget_s"},

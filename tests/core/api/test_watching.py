@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
+from pathlib import Path
 from threading import Event as Flag
 
 import pytest
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.claims import Claim
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.keeping_up import PULL_PERIOD_S, KeepingUp, Watching
 from mu2net_core.api.evolving.pushing import is_pushed
@@ -16,8 +19,10 @@ from mu2net_core.api.evolving.turns import Turn
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.push import push
+from mu2net_core.errors import StorageError
 from mu2net_core.events import AgentWaiting, Event
 from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo.remotes import connect
 from mu2net_core.testing.building.samples import add_sample_task
 from mu2net_core.testing.servers.wrappers import DistantStore, Watched
 
@@ -50,6 +55,8 @@ class Turns:
         return None if name is None else Turn(task=name, claim=Flag())  # type: ignore[arg-type]
 
     def drop(self, task: str) -> None: ...
+
+    def rest(self, task: str) -> None: ...
 
     def left(self) -> tuple[str, ...]:
         return ()
@@ -117,6 +124,91 @@ def test_a_remote_that_cannot_be_reached_is_told_once_and_stops_nothing(repo: Re
         now[0] += timedelta(seconds=PULL_PERIOD_S + 5)
     (warning,) = warnings
     assert warning.startswith("nothing is pulled from origin for now: ")
+
+
+def test_a_remote_that_fails_in_other_words_each_time_is_told_once_until_it_is_back(
+    ann: Repository, bob: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    now, failures = [datetime.now(UTC)], iter([1, 2, None, 3])
+
+    def reached(*args: object, **options: object) -> object:
+        if (number := next(failures)) is not None:
+            raise StorageError(f"It is away ({number} attempts).")
+        return connect(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("mu2net_core.api.evolving.keeping_up.connect", reached)
+    pushed: list[int] = []
+    clock = replace(context, warn=warnings.append, now=lambda: now[0])
+    keep_up = KeepingUp(bob, clock, "origin", lambda: pushed.append(len(warnings)))
+    for _ in range(4):
+        keep_up()
+        now[0] += timedelta(seconds=PULL_PERIOD_S + 5)
+    assert warnings == [f"nothing is pulled from origin for now: It is away ({number} attempts)." for number in (1, 3)]
+    assert pushed == [1], "what waits to be pushed is tried where the remote was reached"
+
+
+def test_a_disk_that_fails_is_told_once_and_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, warnings, turns = Impatient(most=9), list[str](), Turns("a")
+    failures = iter([StorageError("No space left."), StorageError("No space left."), None])
+    look = turns.next
+
+    def fail() -> Turn | None:
+        if (failure := next(failures)) is not None:
+            raise failure
+        return look()
+
+    monkeypatch.setattr(turns, "next", fail)
+    turn = replace(watching(turns, stop, [], []), warn=warnings.append).next()
+    assert turn is not None
+    assert turn.task == "a"
+    assert warnings == ["nothing can be begun for now: No space left."]
+    assert len(stop.waited) == 2
+
+
+def test_a_disk_without_room_for_the_note_of_a_pull_is_waited_for(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", fail)
+    stop, warnings, events = Impatient(most=2), list[str](), list[Event]()
+    keep_up = KeepingUp(ann, context, "origin")
+    turns = Watching(
+        turns=Turns("a"),
+        keep_up=keep_up,
+        is_over=stop.is_set,
+        stop=stop,
+        on_event=events.append,
+        warn=warnings.append,
+    )
+    assert turns.next() is None
+    (warning,) = warnings
+    assert "No space left on device" in warning
+
+
+@pytest.mark.parametrize("watch", [True, False])
+def test_a_task_whose_storage_fails_is_left_out_for_a_while_by_who_watches_and_ends_any_other_run(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch, watch: bool
+) -> None:
+    tried, warnings, stop = list[str](), list[str](), Impatient(most=2)
+
+    def fail(_run: object, claim: Claim, *_: object) -> None:
+        tried.append(claim.task)
+        raise StorageError(f"Cannot bring what {claim.task} needs.")
+
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", fail)
+    asked = EvolveOptions(watch=watch, push=False, agents=1)
+    told = replace(context, warn=warnings.append)
+    if not watch:
+        with pytest.raises(StorageError):
+            evolve(ann, told, None, asked, stop=stop)
+        assert len(tried) == 1
+        return
+    evolve(ann, told, None, asked, stop=stop)
+    assert sorted(tried) == ["a", "b", "c"], "each once, then it waits"
+    assert sorted(warnings) == [f"{task} is left out for a while: Cannot bring what {task} needs." for task in "abc"]
 
 
 def test_who_watches_pushes_where_there_is_a_remote_unless_told_otherwise(ann: Repository, repo: Repository) -> None:

@@ -137,6 +137,7 @@ def test_labels_that_are_rare_absent_or_only_elsewhere_are_told_and_weighed() ->
     assert "1 of 1 validation rows are exact copies of training rows: quality will look too good" in told
     assert "fewer than 5 training examples of 1 of 4 labels: b (2)" in told
     assert told[-1].startswith("1 of 4 labels are rare among 100 training examples: b (2) (to let")
+    assert census.notes("abcd", weighed=True)[-1] == "1 of 4 labels are rare among 100 training examples: b (2)"
 
 
 def test_arrays_of_equal_bytes_and_other_shapes_are_no_copies() -> None:
