@@ -41,6 +41,7 @@ from mu2net_core.api.sharing.purge import PurgeReport
 from mu2net_core.api.sharing.remote import RemoteInfo
 from mu2net_core.api.sharing.tag import TagInfo
 from mu2net_core.api.signing.verify import VerifyReport
+from mu2net_core.api.tasks.previewed import Preview
 from mu2net_core.api.tasks.reset import ResetResult
 from mu2net_core.api.upkeep.fsck import FsckReport
 from mu2net_core.api.upkeep.gc import GcReport
@@ -56,7 +57,7 @@ OUTPUTS: dict[str, Any] = {
     "init": InitResult,
     "clone": CloneResult,
     "add-root": RootResult,
-    "add-task": Head,
+    "add-task": Head | Preview,
     "rm-task": Head | PurgeReport,
     "tasks": tuple[TaskInfo, ...],
     "evolve": EvolveResult | PoolResult,

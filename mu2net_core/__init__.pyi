@@ -34,6 +34,7 @@ from .api.sharing.remote import RemoteInfo
 from .api.sharing.tag import TagInfo
 from .api.signing.verify import VerifyReport
 from .api.tasks.choosing import Chosen
+from .api.tasks.previewed import Preview, PreviewSample, PreviewSplit
 from .api.tasks.reset import ResetResult
 from .api.tasks.rows import RowOptions
 from .errors import (
@@ -126,6 +127,9 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Predictor",
+    "Preview",
+    "PreviewSample",
+    "PreviewSplit",
     "Probe",
     "Progress",
     "PruneReport",

@@ -1,11 +1,12 @@
 """Agents that improve one system through S3 while they are killed, stopped, cut off and told wrong times.
 
-``MU2NET_TEST_PROFILE=nightly`` does that to four of them for some minutes; ``bench.py chaos`` to eight, for twenty.
-The default only looks at what would be done.
+``MU2NET_TEST_CHAOS=N`` does that to four of them for N seconds, ``MU2NET_TEST_PROFILE=nightly`` for four minutes, and
+``bench.py chaos`` to eight, for twenty. The default only looks at what would be done.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 from mu2net_core.testing.servers.servers import Server
 from mu2net_core.testing.worlds.blows import KINDS, blows
 from mu2net_core.testing.worlds.schedules import NIGHTLY
+
+SECONDS = float(os.environ.get("MU2NET_TEST_CHAOS", "240" if NIGHTLY else "0"))
 
 
 def test_a_seed_says_what_is_done_to_whom_and_all_of_it_ends_before_the_run_does() -> None:
@@ -37,7 +40,7 @@ def test_in_short_runs_nothing_is_planned_that_there_is_no_time_for() -> None:
     assert {one.kind for one in blows(1, seconds=240.0, agents=4)} == set(KINDS) - {"coma"}
 
 
-if NIGHTLY:
+if SECONDS:
 
     @pytest.mark.timeout(3_600)
     @pytest.mark.filterwarnings("default")
@@ -47,7 +50,7 @@ if NIGHTLY:
         from mu2net_core.testing.worlds.chaos import Chaos
         from mu2net_core.testing.worlds.reckoning import reckon
 
-        chaos = Chaos(folder=tmp_path, server=s3_server, seed=1, seconds=240.0, agents=4)
+        chaos = Chaos(folder=tmp_path, server=s3_server, seed=1, seconds=SECONDS, agents=4)
         with chaos.prepared():
             ran = chaos.run()
             found = reckon(chaos)

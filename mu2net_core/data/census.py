@@ -24,6 +24,8 @@ _FEW_TO_SCORE = 10
 _UNEVEN = 20
 _TOLD = 5
 _WEIGH = " (to let the few count as much as the many: --class-weights balanced)"
+_COMPARED = 2**21
+"""Examples that are looked at for copies, about: of more, those whose hash is a multiple of a number."""
 _KINDS = {"train": "training", "validation": "validation", "test": "test"}
 
 
@@ -79,21 +81,35 @@ class Census:
 
     def _equal(self, classes: Sequence[str]) -> Iterator[str]:
         """Yields whether all examples, or all of some classes, are one and the same."""
-        hashes, labels, _ = self._together()
-        if len(hashes) > 1 and (hashes == hashes[0]).all():
-            yield f"all {len(hashes)} {self._plural} are equal: nothing can be learned from them"
+        first, equal = np.zeros(len(classes), np.int64), np.ones(len(classes), bool)
+        counts = np.zeros(len(classes), np.int64)
+        for hashes, labels in self._parts():
+            found, where = np.unique(labels, return_index=True)
+            new = counts[found] == 0
+            first[found[new]] = hashes[where[new]]
+            equal[labels[hashes != first[labels]]] = False
+            counts += np.bincount(labels, minlength=len(classes))
+        there = counts > 0
+        if counts.sum() > 1 and equal[there].all() and len(set(first[there].tolist())) == 1:
+            yield f"all {counts.sum()} {self._plural} are equal: nothing can be learned from them"
             return
-        order = np.argsort(labels, kind="stable")
-        found, starts = np.unique(labels[order], return_index=True)
-        alike = []
-        for label, part in zip(found.tolist(), np.split(hashes[order], starts[1:]), strict=True):
-            if len(part) > 1 and (part == part[0]).all():
-                alike.append(f"{classes[label]} ({len(part)})")
+        alike = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(equal & (counts > 1)).tolist()]
         if alike:
             yield f"all {self._plural} of a class are equal, in {len(alike)} of {len(classes)} classes: {_some(alike)}"
 
+    def _parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields hashes and labels of all examples, not too many at once."""
+        for split in SPLITS:
+            hashes, labels = np.frombuffer(self._hashes[split], np.int64), np.frombuffer(self._labels[split], np.int32)
+            for start in range(0, len(hashes), _COMPARED):
+                yield hashes[start : start + _COMPARED], labels[start : start + _COMPARED]
+
     def _copies(self, classes: Sequence[str]) -> Iterator[str]:
         """Yields how many examples are copies of others: with other labels, across splits, within training."""
+        of = f" (one in {self._share} of all were compared)" if self._share > 1 else ""
+        yield from (f"{told}{of}" for told in self._copied(classes))
+
+    def _copied(self, classes: Sequence[str]) -> Iterator[str]:
         hashes, labels, splits = self._together()
         _, groups = np.unique(hashes, return_inverse=True)
         yield from _contradictions(groups, labels, classes, self._plural)
@@ -113,11 +129,20 @@ class Census:
             yield f"{extra} of {len(inside)} training {self._plural} are exact copies of others"
 
     def _together(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Returns hashes, labels and numbers of splits of all examples."""
+        """Returns hashes, labels and numbers of splits of all examples, or of every n-th hash where they are many."""
         hashes = [np.frombuffer(self._hashes[split], np.int64) for split in SPLITS]
         labels = [np.frombuffer(self._labels[split], np.int32) for split in SPLITS]
-        splits = np.repeat(np.arange(len(SPLITS)), [len(part) for part in labels])
+        if self._share > 1:
+            kept = [part % self._share == 0 for part in hashes]
+            hashes = [part[which] for part, which in zip(hashes, kept, strict=True)]
+            labels = [part[which] for part, which in zip(labels, kept, strict=True)]
+        splits = np.repeat(np.arange(len(SPLITS), dtype=np.int8), [len(part) for part in labels])
         return np.concatenate(hashes), np.concatenate(labels), splits
+
+    @property
+    def _share(self) -> int:
+        """One of how many hashes is compared: all copies of an example are, or none, and memory stays bounded."""
+        return 1 + sum(map(len, self._hashes.values())) // _COMPARED
 
 
 class LabelCensus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mu2net_core.data.catalogue import default_name, open_source
@@ -12,9 +12,10 @@ from mu2net_core.data.load import Fingerprint
 from mu2net_core.data.modality import Modality, Survey, modality_of
 from mu2net_core.data.source import Options, Source
 from mu2net_core.data.splits import resolve_splits
+from mu2net_core.data.tally import Tally
 from mu2net_core.data.wording import counted
 from mu2net_core.errors import DataError, InvalidInputError
-from mu2net_core.objects import PUBLIC, AccessRule, Classes, Labels, Output, Slice, Split, Task
+from mu2net_core.objects import PUBLIC, SPLITS, AccessRule, Classes, Labels, Output, Slice, Split, Task
 
 __all__ = ["Described", "describe_task"]
 
@@ -37,6 +38,8 @@ class Described:
         notes: how the data was read and what is remarkable about it, one sentence each.
         typical_size: (H, W) in pixels: half of the images are lower, half are narrower; of texts the bytes that nine of
             ten do not exceed; None of what has no size.
+        tallies: the labels of each split.
+        source: that was read.
         cut_off: returns what a model that takes examples of a shape reads nothing of, in a sentence, if there is any.
     """
 
@@ -44,6 +47,8 @@ class Described:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     typical_size: tuple[int, ...] | None
+    tallies: Mapping[str, Tally]
+    source: Source
     cut_off: Callable[[tuple[int, ...]], str | None] = _nothing
 
 
@@ -86,10 +91,10 @@ def describe_task(
     if class_weights is not None:
         _check_weights(class_weights, info.output)
     modality = modality_of(info.input)
-    census = _census_of(info.output, modality.plural)
-    survey = modality.survey({**info.options, **(options or {})})
+    survey, census = modality.survey({**info.options, **(options or {})}), _census_of(info.output, modality.plural)
+    tallies = {split: Tally(info.output) for split in SPLITS}
     splits = {
-        split: _describe_split(source, info.output, split, spec, slices, modality, survey, census)
+        split: _describe_split(source, info.output, split, spec, slices, modality, survey, census, tallies[split])
         for split, (spec, slices) in resolve_splits(info, source.uri, train, validation, test).items()
     }
     survey.check(source.uri)
@@ -113,6 +118,8 @@ def describe_task(
             *(() if census is None else census.notes(info.classes, weighed=class_weights is not None)),
         ),
         typical_size=survey.typical_size(),
+        tallies=tallies,
+        source=source,
         cut_off=survey.cut_off,
     )
 
@@ -140,12 +147,14 @@ def _describe_split(
     modality: Modality,
     survey: Survey,
     census: Census | LabelCensus | None,
+    tally: Tally,
 ) -> Split:
     fingerprint = Fingerprint(modality)
     num_examples = 0
     for stored in source.read(slices):
         label = checked_label(stored, output)
         shape, data = fingerprint.add(stored, label)
+        tally.add(label)
         if survey.look(stored, split) and census is not None:
             census.add(split, label, shape, data)
         num_examples += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,10 +13,13 @@ from mu2net_cli.parsing.options import JsonFlag, PresetOption, parse_columns, pa
 from mu2net_cli.printing.describe import access_text, output_text
 from mu2net_cli.printing.render import percent, print_json, quantity, short
 from mu2net_cli.session import session_of
+from mu2net_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from mu2net_cli.session import Session
     from mu2net_core.api.tasks.choosing import Chosen
     from mu2net_core.objects import Head
+    from mu2net_core.repo import Repository
 
 __all__ = ["add_task"]
 
@@ -26,6 +29,9 @@ _Spec = Annotated[str | None, typer.Option(metavar="SPEC", help="Examples to use
 def add_task(
     ctx: typer.Context,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="cmaterdb/bangla, folder:PATH, data.csv, ...")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Of --preview: a page (.html), or a contact sheet (.png).")
+    ] = None,
     *,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Default: what DATASET suggests.")] = None,
     train: _Spec = None,
@@ -57,6 +63,10 @@ def add_task(
     group_by: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Rows of one value of this column stay in one split.")
     ] = None,
+    time_by: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of this column the newest rows test, those before validate.")
+    ] = None,
+    image: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column of paths of images.")] = None,
     output: Annotated[
         str | None,
         typer.Option(metavar="KIND", help="What the target is: classes, labels or number. Default: as it looks."),
@@ -80,6 +90,9 @@ def add_task(
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Where prepared data sets lie.")] = None,
     preset: PresetOption = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show what it would be, in FILE if there is one; add nothing.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Add a task: a data set the system shall learn.
@@ -89,42 +102,44 @@ def add_task(
     A path alone (./pets, pets.zip, data.csv) is read as its ending says. Splits, counts and a
     fingerprint of the examples are pinned in the task. A task that was removed takes up its last model again if its
     data, splits and readers are the same. In a repository of the preset auto it gets the preset that its data asks
-    for, and that a root if there is none; --preset names another.
+    for, and that a root if there is none; --preset names another. --preview shows all of that and adds nothing.
 
     Example: mu2net add-task cmaterdb/bangla --private
 
     Example: mu2net add-task adult.csv --target income --class-weights balanced
 
     Example: mu2net add-task films.csv --target genres --output labels
+
+    Example: mu2net add-task pets.zip --preview pets.html
     """
     from mu2net_core.api.tasks.add_task import add_task as add_task_api
     from mu2net_core.api.tasks.add_task import was_purged
     from mu2net_core.api.tasks.rows import RowOptions
 
     session = session_of(ctx)
+    _check_file(file, preview=preview)
     repo = session.repo()
     choices: list[Chosen] = []
-    head = add_task_api(
-        repo,
-        session.context,
-        dataset,
-        name=name,
-        train=train,
-        validation=validation,
-        test=test,
-        private=private,
-        readers=parse_readers(readers),
-        depth=depth,
-        skip_bad=skip_bad,
-        skip_stray=skip_stray,
-        value_range=value_range,
-        rows=RowOptions(
+    options: dict[str, Any] = {
+        "name": name,
+        "train": train,
+        "validation": validation,
+        "test": test,
+        "private": private,
+        "readers": parse_readers(readers),
+        "depth": depth,
+        "skip_bad": skip_bad,
+        "skip_stray": skip_stray,
+        "value_range": value_range,
+        "rows": RowOptions(
             target=target,
             columns=parse_columns(columns),
             leave_out=parse_columns(leave_out),
             kinds=parse_kinds(kind or ()),
             split_by=split_by,
             group_by=group_by,
+            time_by=time_by,
+            image=image,
             output=output,
             label_separator=label_separator,
             separator=separator,
@@ -133,10 +148,19 @@ def add_task(
             header=header,
             quotes=not no_quotes,
         ),
-        metric=metric,
-        class_weights=class_weights,
-        data_dir=str(session.path(data_dir)) if data_dir else None,
-        preset=preset,
+        "metric": metric,
+        "class_weights": class_weights,
+        "data_dir": str(session.path(data_dir)) if data_dir else None,
+        "preset": preset,
+    }
+    if preview:
+        _preview(session, repo, dataset, file, options, as_json=as_json)
+        return
+    head = add_task_api(
+        repo,
+        session.context,
+        dataset,
+        **options,
         on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),
         on_choice=choices.append,
     )
@@ -153,6 +177,31 @@ def add_task(
     if head.commit.parents:
         session.say(_again(head, purged=was_purged(repo, head)))
     session.note(f"Next: mu2net evolve --task {shlex.quote(task.name)}")
+
+
+def _check_file(file: Path | None, *, preview: bool) -> None:
+    if file is not None and not preview:
+        raise InvalidInputError(f"One data set at a time: {file} is one too many.", hint="A FILE goes with --preview")
+
+
+def _preview(
+    session: Session, repo: Repository, dataset: str, file: Path | None, options: dict[str, Any], *, as_json: bool
+) -> None:
+    from mu2net_cli.printing.previewing import preview_lines
+    from mu2net_core.api.tasks.preview import preview_task
+
+    where = None if file is None else session.path(file)
+    found = preview_task(repo, session.context, dataset, file=where, **options)
+    if as_json:
+        print_json(found)
+        return
+    for line in preview_lines(found):
+        session.say(line)
+    for image in found.skipped:
+        session.note(f"warning: left out {image}: it cannot be read")
+    for remark in found.remarks:
+        session.note(f"warning: {remark}")
+    session.note(f"Nothing was added{'' if where is None else f'; {where} shows it'}")
 
 
 def _choice(chosen: Chosen) -> Iterator[str]:

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.signing.signing import committer, put_commit
-from mu2net_core.api.tasks.choosing import Chosen, chosen_for, with_root
-from mu2net_core.api.tasks.remarks import remarks
+from mu2net_core.api.tasks.choosing import Chosen, with_root
+from mu2net_core.api.tasks.examine import examine, exists
 from mu2net_core.api.tasks.rows import RowOptions
-from mu2net_core.data import (
-    RANGE,
-    Described,
-    absolute_uri,
-    data_folder,
-    default_name,
-    describe_task,
-    is_catalogue,
-    is_of_images,
-    is_of_rows,
-    mistyped,
-    shared_uri,
-    split_uri,
-)
-from mu2net_core.errors import AlreadyExistsError, ConflictError, InvalidInputError, Mu2netError
-from mu2net_core.objectives import OBJECTIVES
-from mu2net_core.objects import PUBLIC, AccessRule, Commit, Head, check_name
+from mu2net_core.data import is_catalogue
+from mu2net_core.errors import ConflictError, InvalidInputError
+from mu2net_core.objects import Commit, Head
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.core import DATA
-from mu2net_core.repo.exchange import is_group
-from mu2net_core.repo.history import ancestry, check_new_name, is_at_purge
-from mu2net_core.storage import check_no_secret_in_uri
+from mu2net_core.repo.history import ancestry, is_at_purge
 
 __all__ = ["add_task", "was_purged"]
 
@@ -96,39 +79,32 @@ def add_task(
         NotFoundError: no such data set, or preset.
         DataError: the data cannot be used as it is.
     """
-    check_no_secret_in_uri(uri)
-    given, uri = uri, absolute_uri(uri, context.cwd)
-    name = check_new_name(repo, name if name is not None else default_name(uri), "task")
-    access = _access(name, private=private, readers=readers)
-    _check_no_group(repo, name, access)
-    before = _removed_head(repo, name)
+    found = examine(
+        repo,
+        context,
+        uri,
+        name=name,
+        train=train,
+        validation=validation,
+        test=test,
+        private=private,
+        readers=readers,
+        depth=depth,
+        skip_bad=skip_bad,
+        skip_stray=skip_stray,
+        value_range=value_range,
+        rows=rows,
+        metric=metric,
+        class_weights=class_weights,
+        data_dir=data_dir,
+        preset=preset,
+    )
+    task, before, place, choice = found.described.task, found.before, found.place, found.choice
+    name = task.name
     removal = repo.objects.commit(before.commit) if before is not None else None
-    options = _options(uri, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray, value_range=value_range)
-    options |= (rows or RowOptions()).options(uri)
-    started_at = context.timestamp()
-    try:
-        described = describe_task(
-            uri,
-            name=name,
-            train=train,
-            validation=validation,
-            test=test,
-            access=access,
-            options=options,
-            data_dir=data_folder(data_dir and str(context.cwd / data_dir), context.environ),
-            class_weights=class_weights,
-        )
-    except Mu2netError as exc:
-        if split_uri(given)[0] == "tfds":
-            raise mistyped(given, context.cwd, exc) from exc
-        raise
-    described = _measured_by(described, metric)
-    for skipped in described.skipped:
+    for skipped in found.described.skipped:
         on_skipped(skipped)
-    place, choice = described.task.source, chosen_for(repo, described, preset)
-    task = replace(described.task, source=shared_uri(place), preset=None if choice is None else choice.preset)
-    found, sizes = replace(described, task=task), choice is None or preset is not None
-    for remark in (*described.notes, *remarks(repo, context, given, found, sizes=sizes)):
+    for remark in found.remarks:
         context.warn(remark)
     if choice is not None:
         on_choice(with_root(repo, choice))
@@ -143,7 +119,7 @@ def add_task(
         iteration=removal.iteration if removal is not None else 0,
         selections=removal.selections if removal is not None else {},
         agent=committer(repo, context),
-        started_at=started_at,
+        started_at=found.started_at,
         finished_at=context.timestamp(),
         message=f"add task {name}" + (" again, with its last model" if model is not None else ""),
     )
@@ -151,7 +127,7 @@ def add_task(
     try:
         repo.refs.append(name, commit_id, after=before)
     except ConflictError as exc:
-        raise _exists(name) from exc
+        raise exists(name) from exc
     if not is_catalogue(place):
         _keep_place(repo, context, name, place)
     return Head(
@@ -162,53 +138,9 @@ def add_task(
     )
 
 
-def _measured_by(described: Described, metric: str | None) -> Described:
-    """Returns what was described, with another metric than the usual one."""
-    if metric is None:
-        return described
-    kind = described.task.output.kind
-    known = sorted(name.removeprefix(f"{kind}.") for name in OBJECTIVES.names() if name.startswith(f"{kind}."))
-    if metric not in known:
-        raise InvalidInputError(f"No metric {metric!r} of {kind}; there are {', '.join(known)}.")
-    return replace(described, task=replace(described.task, metric=metric))
-
-
 def was_purged(repo: Repository, head: Head) -> bool:
     """Returns whether a task that was just added is one that was purged before."""
     return any(is_at_purge(repo.objects, parent) for parent in head.commit.parents)
-
-
-def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
-    if private and readers:
-        raise InvalidInputError("A task is either private or has readers, not both.")
-    if private:
-        return AccessRule.only([name])
-    return AccessRule.only(check_name(reader, "reader name") for reader in readers) if readers else PUBLIC
-
-
-def _check_no_group(repo: Repository, name: str, access: AccessRule) -> None:
-    """Refuses a private task that is called as a group: whoever belongs to that would not, any more."""
-    user = is_group(repo, name) if name in (access.readers or ()) else None
-    if user is not None:
-        raise InvalidInputError(
-            f"Cannot call a private task {name}: the task {user} names a group that is called so as a reader.",
-            hint="Choose another name with --name",
-        )
-
-
-def _removed_head(repo: Repository, name: str) -> HeadState | None:
-    """Returns where the head of a removed task of this name stands; None if there never was one."""
-    state = repo.refs.head(name)
-    if state is not None and not repo.objects.commit(state.commit).removed:
-        raise _exists(name)
-    return state
-
-
-def _exists(name: str) -> AlreadyExistsError:
-    return AlreadyExistsError(
-        f"There is a task {name} already.",
-        hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
-    )
 
 
 def _last_model(repo: Repository, before: HeadState, task_id: str) -> str | None:
@@ -223,18 +155,3 @@ def _keep_place(repo: Repository, context: Context, name: str, source: str) -> N
         repo.update_config(lambda config: config.with_setting(f"{DATA}{name}", source))
     except (ConflictError, InvalidInputError) as exc:
         context.warn(f"where the data of {name} lies could not be noted: {exc.message}")
-
-
-def _options(
-    uri: str, *, depth: int | None, skip_bad: bool, skip_stray: bool, value_range: str | None
-) -> dict[str, int | str | bool]:
-    given: dict[str, int | str | bool | None] = {
-        "depth": depth,
-        "skip_bad": skip_bad or None,
-        "skip_stray": skip_stray or None,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    if options and not is_of_images(uri) and not (is_of_rows(uri) and options.keys() == {"skip_bad"}):
-        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise InvalidInputError(f"{names} are for folders of images (folder:PATH, archive:PATH), not for {uri}.")
-    return options if value_range is None else {**options, RANGE: value_range}

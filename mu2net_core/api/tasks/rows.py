@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-from mu2net_core.data import is_of_rows
+from mu2net_core.data import is_of_images, is_of_rows
 from mu2net_core.errors import InvalidInputError
 
 __all__ = ["RowOptions"]
@@ -24,6 +24,8 @@ class RowOptions:
         kinds: what columns are, by name: ``number``, ``category``, ``date``, or ``none`` to leave one out.
         split_by: a column whose values are splits.
         group_by: a column of whose values each is in one split only, such as patients.
+        time_by: a column of dates or numbers, the newest of whose rows test; those before validate.
+        image: the column that names images, which go in; none lets the cells say.
         output: ``classes``, ``labels`` (any number of several) or ``number``.
         label_separator: between labels in a cell.
         separator: between the cells of CSV.
@@ -39,6 +41,8 @@ class RowOptions:
     kinds: Mapping[str, str] = field(default_factory=dict)
     split_by: str | None = None
     group_by: str | None = None
+    time_by: str | None = None
+    image: str | None = None
     output: str | None = None
     label_separator: str | None = None
     separator: str | None = None
@@ -56,7 +60,7 @@ class RowOptions:
         said = {one.name: value for one in fields(self) if (value := getattr(self, one.name)) not in (None, (), [], {})}
         if self.quotes:
             del said["quotes"]
-        if said and not is_of_rows(uri):
+        if said and not (is_of_rows(uri) or is_of_images(uri)):  # the latter may have a file of rows beside them
             names = " and ".join(f"--{_option(name)}" for name in said)
             raise InvalidInputError(f"{names}: for rows (csv:, jsonl:, parquet:), not for {uri}.")
         if self.output not in {None, "classes", "labels", "number"}:

@@ -22,7 +22,7 @@ _BLOCK, _CHUNK = 512, 2**20
 _BROKEN = (OSError, EOFError, ValueError, OverflowError, RecursionError, struct.error, tarfile.TarError)
 
 DECOMPRESSED: Mapping[bytes, Callable[[IO[bytes]], Any]] = {
-    b"\x1f\x8b": lambda file: igzip.open(file, "rb"),
+    b"\x1f\x8b": lambda file: igzip.open(file, "rb"),  # type: ignore[no-untyped-call]
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
@@ -53,7 +53,7 @@ def tar_entries(path: Path, file: Shared, size: int) -> Iterator[Entry]:
     try:
         with tarfile.open(fileobj=Opened(file, size), mode="r:", errors="surrogateescape") as archive:
             while (member := archive.next()) is not None:
-                archive.members = []  # which would keep all of them
+                archive.members = []  # type: ignore[attr-defined] # which would keep all of them
                 yield Entry(
                     name=member.name,
                     what=_what(member),

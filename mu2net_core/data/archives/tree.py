@@ -11,7 +11,7 @@ from mu2net_core.data.archives.archive import Archive, located, open_archive
 from mu2net_core.data.archives.entries import Entry, refused
 from mu2net_core.data.rows.endings import scheme_of
 from mu2net_core.data.sources.layout import split_named
-from mu2net_core.data.sources.tree import SPECIAL, Tree, known_name, why_left_out, why_not_entered
+from mu2net_core.data.sources.tree import SPECIAL, Tree, is_metadata, known_name, why_left_out, why_not_entered
 from mu2net_core.errors import NotFoundError
 
 __all__ = ["walk_archive"]
@@ -29,6 +29,10 @@ class _ArchiveTree(Tree):
     def read(self, file: str) -> bytes:
         """Returns the bytes of an image."""
         return self.archive.read(self.entries[file])
+
+    def table(self, name: str) -> bytes:
+        """Returns the bytes of a file of metadata."""
+        return self.archive.read(self.entries[name])
 
     @property
     def hint(self) -> str | None:
@@ -80,6 +84,8 @@ def _taken(archive: Archive, found: list[Entry], inner: str) -> _ArchiveTree:
         why = _KINDS.get(entry.what) or why_left_out(last)
         if why is not None:
             left[why] += 1
+            if entry.what == "file" and is_metadata(last):
+                tree.tables[name], tree.entries[name] = real, entry
         elif name in tree.files:
             raise refused(archive.path, f"it has two files called {name}", "Remove or rename one of them.")
         else:

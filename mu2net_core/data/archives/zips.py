@@ -21,6 +21,7 @@ _DEFLATED_MOST = 1032
 """How many bytes one byte can stand for."""
 _ENCRYPTED, _UTF_8 = 0x01, 0x800
 _METHODS = {zipfile.ZIP_STORED: False, zipfile.ZIP_DEFLATED: True}
+_OTHER_METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _DOS = 0
 _BROKEN = (
     OSError, EOFError, ValueError, OverflowError, RuntimeError, NotImplementedError, KeyError, IndexError,
@@ -58,7 +59,7 @@ def _check(path: Path, member: zipfile.ZipInfo, end: int) -> None:
     if member.flag_bits & _ENCRYPTED:
         raise refused(path, f"{name} in it is encrypted", "Unpack it with its password, and name the folder.")
     if member.compress_type not in _METHODS:
-        how = zipfile.compressor_names.get(member.compress_type, f"method {member.compress_type}")
+        how = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
         raise refused(path, f"{name} in it is packed by {how}", "Unpack it, and name the folder: folder:PATH")
     if member.header_offset + _HEADER.size + member.compress_size > end:
         raise refused(path, f"files in it overlap, or lie beyond its end: {name}", "Get it again.")

@@ -146,12 +146,22 @@ def _check_known(encoding: str | None) -> None:
 def _check_text(head: bytes, path: Path) -> None:
     what = what_is_it(head)
     if what not in _READABLE:
-        raise DataError(f"Expected rows of text in {path}, found {what}.", hint=what_helps(head))
+        raise DataError(f"Expected rows of text in {path}, found {what}.", hint=what_helps(head) or _helps(what, path))
     if b"\x00" in head:
         raise DataError(
             f"Expected text in {path}, found bytes of zero.",
             hint="If it is UTF-16 without a byte order mark: --encoding utf-16-le, or utf-16-be",
         )
+
+
+def _helps(what: str | None, path: Path) -> str | None:
+    """Returns how to have the rows of what is no text, if it may hold some."""
+    return {
+        "a Parquet file": f"If you mean its rows: parquet:{path}",
+        "a ZIP archive": "If it is a spreadsheet, save it as CSV; if an archive, unpack it and name the file in it.",
+        "a tar archive": "Unpack it, and name the file in it.",
+        "a gzip file": "It is packed twice: gunzip it once.",
+    }.get(what or "")
 
 
 def _chunks(content: Content) -> Iterator[bytes]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from mu2net_core.data.rows.content import Content, open_content
 from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
 from mu2net_core.data.rows.parquet import open_parquet
+from mu2net_core.data.rows.pictures import Pictures
 from mu2net_core.data.rows.row import Row
 from mu2net_core.data.rows.separated import SeparatedFile, find_layout
 from mu2net_core.data.rows.target import USUAL, named_targets
@@ -86,6 +87,14 @@ class IndexedFile:
         """Yields all rows in order, and in the place of what is none what is wrong with it."""
         return (row for _, _, row in self._file.scan())
 
+    def first(self, count: int) -> list[Row]:
+        """Returns the first rows."""
+        return list(islice((row for row in self.each() if not isinstance(row, DataError)), count))
+
+    def changed(self, change: Callable[[_File], _File], path: Path | None = None) -> IndexedFile:
+        """Returns the same with its rows changed, or called by another path."""
+        return IndexedFile(path or self.path, change(self._file), skip_bad=self._skip_bad)
+
     def block(self, number: int) -> range:
         """Returns the numbers of the rows that are read together with one."""
         begin = number // self._stride * self._stride
@@ -110,11 +119,15 @@ class Files:
         by_split: by the name of the split that each is; of one file by the empty string.
         notes: how they are read.
         options: what was found of how they are written, to be kept with the task.
+        image: the column that names images, which go in; None if none does.
+        pictures: where these are.
     """
 
     by_split: Mapping[str, IndexedFile]
     notes: tuple[str, ...]
     options: Options
+    image: int | None = None
+    pictures: Pictures | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:

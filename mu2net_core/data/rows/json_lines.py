@@ -16,7 +16,7 @@ from mu2net_core.errors import DataError
 
 __all__ = ["JsonLinesFile", "cell_of", "find_columns", "object_in"]
 
-_LOOKED_AT = 1_000
+_LOOKED_AT, _BEGINNING = 1_000, 100
 _LARGEST_INTEGER = 2**63
 _decoder = msgspec.json.Decoder()
 
@@ -66,11 +66,21 @@ def find_columns(content: Content) -> tuple[str, ...]:
     if not keys:
         raise DataError(
             f"Expected a JSON object in each line of {content.file.name}: line 1 {found}.",
-            hint="Of one list of objects, make lines: jq -c '.[]' data.json > data.jsonl",
+            hint=_what_helps(content),
         )
     if broken := [key for key in keys if key != _whole(key)]:
         raise DataError(f"{content.file.name} has a key with half a character in it: {broken[0]!r}.")
     return tuple(keys)
+
+
+def _what_helps(content: Content) -> str:
+    """Returns what to do about a file whose first line is no object."""
+    head = content.read(content.start, content.start + _BEGINNING).lstrip()
+    if head.startswith(b"["):
+        return "Of one list of objects, make lines: jq -c '.[]' data.json > data.jsonl"
+    if head.startswith(b"{"):
+        return "Of objects over several lines, make lines: jq -c . data.json > data.jsonl"
+    return f"If it is CSV: csv:{content.file.name}"
 
 
 def object_in(line: bytes, encoding: str) -> dict[str, Any] | str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from mu2net_core.data.rows.content import ROW_BYTES, Content
+from mu2net_core.data.rows.json_lines import object_in
 from mu2net_core.data.rows.row import Row, check_columns, number_of
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError, InvalidInputError
@@ -23,6 +24,7 @@ __all__ = ["Layout", "SeparatedFile", "find_layout"]
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _LOOKED_AT = 200
+_MARK = "\ufeff"
 _EXCEL = re.compile(r"sep=(.)\s*", re.IGNORECASE)
 _COMMA, _POINT = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+"), re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
 
@@ -75,6 +77,8 @@ class SeparatedFile:
         extra = cells[len(self.columns) :]
         if len(cells) < len(self.columns) or any(extra):
             return DataError(f"{name} has {len(cells)} cells instead of {len(self.columns)}")
+        if self.layout.header and cells[0].lstrip(_MARK) == self.columns[0] and tuple(cells[1:]) == self.columns[1:]:
+            return DataError(f"{name} is the header again")
         return cells[: len(self.columns)]
 
 
@@ -101,6 +105,11 @@ def find_layout(
     """
     _check_signs(separator, decimal)
     head = _head(content)
+    if head and isinstance(object_in(head[0], content.encoding), dict):
+        raise DataError(
+            f"Expected rows of cells in {content.file.name}, found lines of JSON objects.",
+            hint=f"If you mean these: jsonl:{content.file.name}",
+        )
     named = _EXCEL.fullmatch(head[0].decode(content.encoding, "replace")) if head else None
     rows = {
         sign: _first_rows(head[bool(named) :], content, Layout(separator=sign, quotes=quotes))
@@ -111,7 +120,7 @@ def find_layout(
     if not best or (len(best[0]) < 2 and separator is None):
         raise DataError(
             f"Expected rows of two cells or more in {content.file.name}, found {_brief(best)}.",
-            hint="Name what stands between the cells, such as: --separator ':'",
+            hint=_what_helps(head),
         )
     check_columns(len(best[0]), content.file.name)
     has_header = _has_header(best) if header is None else header
@@ -126,6 +135,13 @@ def find_layout(
     if not has_header and header is None:
         notes.append("there is no header: columns are called column_1, column_2, ... (if there is one: --header)")
     return layout, columns, tuple(notes)
+
+
+def _what_helps(head: list[bytes]) -> str:
+    """Returns what to do about a file in which no separator parts cells."""
+    if head and head[0].lstrip().startswith((b"#", b"%")):
+        return "Remove the lines of remarks before the header."
+    return "Name what stands between the cells, such as: --separator ':'"
 
 
 def _check_signs(separator: str | None, decimal: str | None) -> None:

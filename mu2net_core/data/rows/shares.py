@@ -2,8 +2,8 @@
 
 In an order that hangs on nothing but how many rows there are, each class gives its share to every split (numbers:
 every part of their range does), and so does no class that has a single row. Where rows belong to groups (the same
-patient), all of a group go into one split. What is no more than that is the rows of a column's values, or of files
-called as splits.
+patient), all of a group go into one split; where they have a time, the newest test. What is no more than that is the
+rows of a column's values, or of files called as splits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-__all__ = ["fair_rows", "grouped", "parted", "shares_of"]
+__all__ = ["fair_rows", "grouped", "parted", "shares_of", "timed"]
 
 _ORDERED_ALONE = 2**20
 """Of more rows, neighbours stay together in the order, so that they are read together."""
@@ -99,3 +99,32 @@ def grouped(rows: np.ndarray, groups: np.ndarray, shares: Mapping[str, int]) -> 
             size, at = size + counts[order[at]], at + 1
     names = split_of[inverse]
     return {split: rows[names == split] for split in ("train", *shares)}
+
+
+def timed(rows: np.ndarray, times: np.ndarray, shares: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Returns likewise: the newest rows test, those before validate, and the rest, and rows without a time, train.
+
+    Rows of one time are in one split, so there are about as many as are wanted, and none where no time is left.
+
+    Args:
+        rows: numbers of rows in a fair order.
+        times: of all rows of the file; not a number where there is none.
+        shares: how many rows of each other split.
+    """
+    own = times[rows]
+    rest, parts = np.ones(len(rows), bool), dict[str, np.ndarray]()
+    for split in (name for name in ("test", "validation") if name in shares):
+        since = _since(own[rest & ~np.isnan(own)], shares[split])
+        newest = rest & (own >= since)
+        parts[split] = rows[newest]
+        rest &= ~newest
+    return {"train": rows[rest], **parts}
+
+
+def _since(times: np.ndarray, wanted: int) -> float:
+    """Returns from when on there are about ``wanted`` times; infinity where all are the same."""
+    found, counts = np.unique(times, return_counts=True)
+    newer = np.cumsum(counts[::-1])[::-1]  # as many from each time on
+    if len(found) < 2:
+        return float("inf")
+    return float(found[1:][np.argmin(np.abs(newer[1:] - wanted))])

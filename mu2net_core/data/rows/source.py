@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,12 @@ import numpy as np
 
 from mu2net_core.data.rows.endings import ENDINGS
 from mu2net_core.data.rows.files import Files, IndexedFile, open_file
+from mu2net_core.data.rows.images import with_images
 from mu2net_core.data.rows.labels import NONE, Flags, LabelSets
 from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing, text_of
-from mu2net_core.data.rows.shares import fair_rows, grouped, parted, shares_of
+from mu2net_core.data.rows.shares import fair_rows, grouped, parted, shares_of, timed
 from mu2net_core.data.rows.target import Coded, Column, find_column, find_targets
+from mu2net_core.data.rows.times import Times
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError
@@ -47,26 +50,32 @@ class RowSource:
         scheme: ``csv``, ``jsonl`` or ``parquet``.
         path: of the file or folder.
         options: as a task keeps them: ``target`` (a column, or several of 0 and 1 as a JSON list), ``columns`` and
-            ``leave_out`` (JSON lists of names), ``split_by`` and ``group_by`` (columns), ``output`` (``classes``,
-            ``labels`` or ``number``), ``label_separator``, ``skip_bad``, and how CSV is written.
+            ``leave_out`` (JSON lists of names), ``split_by``, ``group_by``, ``time_by`` and ``image`` (columns),
+            ``output`` (``classes``, ``labels`` or ``number``), ``label_separator``, ``skip_bad``, and how CSV is
+            written.
+        files: that rows are read from, if somebody opened them already.
     """
 
-    def __init__(self, scheme: str, path: Path, options: Options) -> None:
+    def __init__(self, scheme: str, path: Path, options: Options, *, files: Files | None = None) -> None:
         self.uri = f"{scheme}:{path}"
-        self._files = _files(scheme, path, options)
+        self._files = files or with_images(_files(scheme, path, options), path, options)
         columns = self._files.columns
-        targets = find_targets(_text(options, "target"), columns, str(path))
-        split_by, group_by = (_place(options, name, columns) for name in ("split_by", "group_by"))
-        self._places = _inputs(options, columns, {*targets, split_by, group_by})
-        self._names = tuple(columns[place] for place in self._places)
+        places = _places_of(options, columns, str(path))
+        names = [columns[place] for place in places.targets]
         decimal = str(self._files.options.get("decimal", "."))
-        learned = _target([columns[place] for place in targets], decimal, _text(options, "output"))
-        found = _scan(self._files, learned, targets, split_by, group_by, self._places)
+        learned = _target(names, decimal, _text(options, "output"))
+        time = None if places.time_by is None else Times(columns[places.time_by], decimal)
+        self._image = self._files.image
+        self._places = _inputs(options, columns, places.others()) if self._image is None else (self._image,)
+        self._names = tuple(columns[place] for place in self._places)
+        found = _scan(self._files, learned, time, places, self._places[0])
         self._output, self._labels, note, pinned = _learned(learned, _text(options, "label_separator"))
         self._rows, notes = _splits(found, self._labels)
-        self._input = "text" if len(self._places) == 1 and _is_text(found.sample) else "table"
-        self._notes = tuple(filter(None, (*self._files.notes, note, *notes, _unlabelled(self._labels, learned.name))))
-        names = [columns[place] for place in targets]
+        is_text = len(self._places) == 1 and _is_text(found.sample)
+        self._input = "image" if self._image is not None else "text" if is_text else "table"
+        of_images = self._files.pictures.note() if self._files.pictures else None
+        unlabelled = _unlabelled(self._labels, learned.name)
+        self._notes = tuple(filter(None, (*self._files.notes, of_images, note, *notes, unlabelled)))
         target = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
         self._options = {**options, **self._files.options, **pinned, "target": target}
         self._skipped = tuple(name for file in self._files.by_split.values() for name in file.skipped)
@@ -97,7 +106,12 @@ class RowSource:
         numbers = rows[indices.start : indices.stop] if isinstance(indices, range) else rows[list(indices)]
         labels = self._labels_of(numbers)
         for (name, row), label in zip(self._files.rows(numbers.tolist()), labels, strict=True):
-            yield Stored(name=name, input=self._taken(row), label=label)
+            if self._image is None or self._files.pictures is None:
+                yield Stored(name=name, input=self._taken(row), label=label)
+            else:
+                key = str(row[self._image])
+                place = str(self._files.pictures.path(key))
+                yield Stored(name=place, input=self._files.pictures.read(key), label=label)
 
     def _labels_of(self, numbers: np.ndarray) -> Iterator[float | list[float]]:
         """Yields the labels of rows; of several labels each, those of a few rows are held."""
@@ -110,11 +124,46 @@ class RowSource:
         return encoded(self._names, [row[place] for place in self._places])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Which columns say something of rows, besides those that go in.
+
+    Attributes:
+        targets: to be learned.
+        split_by: of whose values each is a split.
+        group_by: of whose values each is in one split only.
+        time_by: by which the newest rows test.
+    """
+
+    targets: tuple[int, ...]
+    split_by: int | None
+    group_by: int | None
+    time_by: int | None
+
+    def others(self) -> set[int | None]:
+        """Returns all of them: none goes in."""
+        return {*self.targets, self.split_by, self.group_by, self.time_by}
+
+
+def _places_of(options: Options, columns: Sequence[str], path: str) -> _Places:
+    """Returns the columns that options name.
+
+    Raises:
+        InvalidInputError: there is none of such a name, or rows are to be split by groups and by time.
+        DataError: it is not said which is to be learned, and none is called so.
+    """
+    targets = find_targets(_text(options, "target"), columns, path)
+    split_by, group_by, time_by = (_place(options, name, columns) for name in ("split_by", "group_by", "time_by"))
+    if group_by is not None and time_by is not None:
+        raise InvalidInputError("Rows are split either by groups or by time: --group-by or --time-by, not both.")
+    return _Places(targets=targets, split_by=split_by, group_by=group_by, time_by=time_by)
+
+
 class _Scan:
     """What all rows were read for once."""
 
-    def __init__(self, split: Coded, group: Coded | None) -> None:
-        self.split, self.group = split, group
+    def __init__(self, split: Coded, group: Coded | None, time: Times | None) -> None:
+        self.split, self.group, self.time = split, group, time
         self.sample: list[Cell] = []
 
 
@@ -144,29 +193,34 @@ def _learned(
     return *target.output(), {}
 
 
-def _scan(
-    files: Files,
-    target: Column | Flags,
-    targets: Sequence[int],
-    split_by: int | None,
-    group_by: int | None,
-    inputs: Sequence[int],
-) -> _Scan:
-    columns = files.columns
+def _scan(files: Files, target: Column | Flags, time: Times | None, places: _Places, sampled: int) -> _Scan:
+    """Reads all rows once, and returns what they say besides what is to be learned, which ``target`` takes in.
+
+    Args:
+        files: of the rows.
+        target: takes in what is to be learned.
+        time: takes in when rows are of; None where that does not matter.
+        places: of the columns.
+        sampled: the place of a column some of whose cells are returned.
+    """
+    columns, split_by, group_by = files.columns, places.split_by, places.group_by
     found = _Scan(
         Coded("of the splits" if split_by is None else columns[split_by], most=_MOST_SPLITS),
         None if group_by is None else Coded(columns[group_by], most=_MOST_GROUPS),
+        time,
     )
     for file, row in files.scan():
         if isinstance(target, Flags):
-            target.add([row[place] for place in targets])
+            target.add([row[place] for place in places.targets])
         else:
-            target.add(row[targets[0]])
+            target.add(row[places.targets[0]])
         found.split.add(file if split_by is None else row[split_by])
         if found.group is not None and group_by is not None:
             found.group.add(row[group_by])
-        if len(found.sample) < _LOOKED_AT and inputs:
-            found.sample.append(row[inputs[0]])
+        if time is not None and places.time_by is not None:
+            time.add(row[places.time_by])
+        if len(found.sample) < _LOOKED_AT:
+            found.sample.append(row[sampled])
     return found
 
 
@@ -198,6 +252,9 @@ def _splits(found: _Scan, labels: np.ndarray | LabelSets) -> tuple[dict[str, np.
         return rows, notes
     missing = tuple(name for name in ("test", "validation") if not len(rows.get(name, ())))
     shares = shares_of(len(shared), missing=missing)
+    if found.time is not None:
+        by_time = timed(shared, found.time.values(), shares)
+        return {**rows, **by_time}, [*notes, *_time_notes(found.time, by_time)]
     if found.group is None:
         found_parts = labels.parted(shared, shares) if isinstance(labels, LabelSets) else parted(shared, labels, shares)
         return {**rows, **found_parts}, notes
@@ -206,7 +263,35 @@ def _splits(found: _Scan, labels: np.ndarray | LabelSets) -> tuple[dict[str, np.
         notes.append(
             f"{counted(torn, 'value')} of {found.group.name} in more than one split: quality will look too good"
         )
-    return {**rows, **grouped(shared, groups, shares)}, notes
+    by_group = grouped(shared, groups, shares)
+    if shares:
+        parts = {split: by_group[split] for split in SPLITS if len(by_group.get(split, ()))}
+        counts = ", ".join(f"{len(np.unique(groups[part]))} {split}" for split, part in parts.items())
+        notes.append(f"rows of one value of {found.group.name} stay together: {counts}")
+    return {**rows, **by_group}, notes
+
+
+def _time_notes(time: Times, parts: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yields from when on rows test and validate.
+
+    Raises:
+        DataError: there are too few different times for that.
+    """
+    values = time.values()
+    if empty := [split for split, part in parts.items() if not len(part)]:
+        raise DataError(
+            f"The column {time.name} has too few different values to split by: none is left for {' and '.join(empty)}.",
+            hint="Name another, or leave --time-by out",
+        )
+    begins = [
+        f"{split} has {counted(len(parts[split]), 'row')} from {time.told(float(values[parts[split]].min()))} on"
+        for split in ("validation", "test")
+        if len(parts.get(split, ()))
+    ]
+    if begins:
+        yield f"split by {time.name}: {', '.join(begins)}"
+    if untimed := int(np.isnan(values[parts["train"]]).sum()):
+        yield f"{counted(untimed, 'row')} without a value of {time.name} {'is' if untimed == 1 else 'are'} trained"
 
 
 def _torn(groups: np.ndarray, rows: Mapping[str, np.ndarray]) -> int:

@@ -8,17 +8,19 @@ are splits there is one split ``all``. Every split comes in a fixed pseudo-rando
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 from mu2net_core.data.archives.tree import walk_archive
+from mu2net_core.data.deep import RANGE
 from mu2net_core.data.formats import endings
 from mu2net_core.data.images import decode
 from mu2net_core.data.order import fair_order
-from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
+from mu2net_core.data.source import Options, Source, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.layout import Layout, arrange
+from mu2net_core.data.sources.metadata import rows_of_images
 from mu2net_core.data.sources.names import look_alikes
 from mu2net_core.data.sources.parts import parts_of
 from mu2net_core.data.sources.stray import advice
@@ -32,7 +34,7 @@ __all__ = ["FolderSource", "open_archive", "open_folder"]
 _CLASS_FOLDERS = "Put the images of each class into a folder of its own: CLASS/IMAGE."
 _SPLITS_FIRST = "Put the images of each class into a folder of its own in each split: SPLIT/CLASS/IMAGE."
 
-_WALKS: Mapping[str, Callable[[Path, int], Tree]] = {"archive": walk_archive, "folder": lambda path, _: walk(path)}
+_OPTIONS = {"depth", "skip_bad", "skip_stray", RANGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +50,19 @@ class FolderSource:
     """The image files below a folder, or in an archive.
 
     Args:
-        scheme: of its URI.
         path: absolute.
+        tree: what lies there.
         depth: how many folders deep a class is.
         skip_bad: leave broken images out; each image is decoded to find them.
         skip_stray: leave images out that lie at another depth, or beside the splits.
     """
 
     def __init__(
-        self, scheme: str, path: Path, *, depth: int = 1, skip_bad: bool = False, skip_stray: bool = False
+        self, path: Path, tree: Tree, *, depth: int = 1, skip_bad: bool = False, skip_stray: bool = False
     ) -> None:
-        if not 1 <= depth <= MAX_DEPTH:
-            raise InvalidInputError(f"depth: expected 1 to {MAX_DEPTH}, got {depth}.")
-        if scheme == "folder" and not path.is_dir():
-            raise NotFoundError(f"No such folder: {path}.")
         self.path = path
-        self.uri = f"{scheme}:{path}"
-        self._walk = _WALKS[scheme]
+        self.uri = f"{tree.scheme}:{path}"
+        self._tree = tree
         self.depth = depth
         self.skip_bad = skip_bad
         self.skip_stray = skip_stray
@@ -109,7 +107,7 @@ class FolderSource:
 
     @cached_property
     def _listing(self) -> _Listing:
-        tree = self._walk(self.path, self.depth)
+        tree = self._tree
         if not tree.files:
             found = f"; found {tree.left_out_text()}" if tree.left_out else ""
             raise DataError(
@@ -178,21 +176,34 @@ def _notes(listing: _Listing, depth: int) -> Iterator[str]:
     yield from look_alikes(listing.classes)
 
 
-def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> FolderSource:
-    """Returns the source ``<scheme>:<rest>``; options ``depth``, ``skip_bad`` and ``skip_stray``.
+def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> Source:
+    """Returns the source ``<scheme>:<rest>``.
+
+    Options are ``depth``, ``skip_bad`` and ``skip_stray``; with metadata those of rows.
 
     Raises:
         NotFoundError: there is no such folder.
-        InvalidInputError: an option is of another kind.
+        DataError: what is there cannot be read.
+        InvalidInputError: an option is of another kind, or for rows where no metadata is.
     """
     del data_dir
-    return FolderSource(
-        scheme,
-        Path(rest),
-        depth=_option(options, "depth", 1),
-        skip_bad=bool(_option(options, "skip_bad", default=False)),
-        skip_stray=bool(_option(options, "skip_stray", default=False)),
-    )
+    path, depth = Path(rest), _option(options, "depth", 1)
+    skip_bad = bool(_option(options, "skip_bad", default=False))
+    skip_stray = bool(_option(options, "skip_stray", default=False))
+    if not 1 <= depth <= MAX_DEPTH:
+        raise InvalidInputError(f"depth: expected 1 to {MAX_DEPTH}, got {depth}.")
+    if scheme == "folder" and not path.is_dir():
+        raise NotFoundError(f"No such folder: {path}.")
+    tree = walk_archive(path, depth) if scheme == "archive" else walk(path)
+    of_rows = sorted(options.keys() - _OPTIONS)
+    if tree.tables and (source := rows_of_images(scheme, path, tree, options)) is not None:
+        return source
+    if of_rows:
+        raise InvalidInputError(
+            f"{', '.join(of_rows)}: for rows, and {path} has no metadata (metadata.csv, .jsonl or .parquet with a "
+            "column file_name) that says what its images are."
+        )
+    return FolderSource(path, tree, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray)
 
 
 open_archive = partial(_open, "archive")

@@ -18,7 +18,7 @@ from mu2net_core.data.formats import HEIF_ENDINGS, endings
 from mu2net_core.data.images import read_regular
 from mu2net_core.errors import DataError
 
-__all__ = ["MAX_DEPTH", "SPECIAL", "Tree", "known_name", "walk", "why_left_out", "why_not_entered"]
+__all__ = ["MAX_DEPTH", "SPECIAL", "Tree", "is_metadata", "known_name", "walk", "why_left_out", "why_not_entered"]
 
 MAX_DEPTH = 8
 """How many folders deep a class may lie."""
@@ -34,6 +34,7 @@ _SYSTEM_FOLDERS = {
     "lost+found",
     "system volume information",
 }
+_METADATA = {"metadata.csv", "metadata.jsonl", "metadata.parquet"}
 _HIDDEN = "hidden"
 _MOST_KINDS = 10
 _LONGEST_ENDING = 12
@@ -65,6 +66,7 @@ class Tree:
         links: the images that are links to files in the folder.
         left_out: how many entries of each kind are no images.
         scheme: of the URIs that name it.
+        tables: where each file of metadata lies, likewise: it may say what the images are.
     """
 
     root: Path
@@ -73,6 +75,7 @@ class Tree:
     folders: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
     left_out: Counter[str] = field(default_factory=Counter)
+    tables: dict[str, str] = field(default_factory=dict)
 
     def path(self, file: str) -> Path:
         """Returns where the image of that name lies."""
@@ -85,6 +88,14 @@ class Tree:
             DataError: it cannot be read, is no file, or is larger than any image that is read.
         """
         return read_regular(self.path(file))
+
+    def table(self, name: str) -> bytes:
+        """Returns the bytes of a file of metadata.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return read_regular(self.root / self.tables[name])
 
     def real_folder(self, name: str) -> str:
         """Returns the relative path of a folder, whose name is in NFC and which has images."""
@@ -167,6 +178,10 @@ class _Walk:
             kind = self._kind(entry, depth)
             if kind is not None:
                 self.tree.left_out[kind] += 1
+                if is_metadata(entry.name) and entry.is_file(follow_symlinks=False):
+                    self.tree.tables["/".join(filter(None, (name, entry.name)))] = "/".join(
+                        filter(None, (folder, entry.name))
+                    )
                 continue
             known = normalize("NFC", entry.name)
             self._check_name(folder, entry.name, real_names.setdefault(known, entry.name))
@@ -233,6 +248,11 @@ def why_left_out(file: str) -> str | None:
     if ending in endings():
         return None
     return ending if 0 < len(ending) <= _LONGEST_ENDING and _is_text(ending) else "without an ending"
+
+
+def is_metadata(file: str) -> bool:
+    """Returns whether a file of that name says what images beside it are."""
+    return file.lower() in _METADATA
 
 
 def known_name(name: str, place: Path) -> str:

@@ -15,7 +15,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.looking.show import show
 from mu2net_core.api.machine.runtime import split_at
 from mu2net_core.api.setup import config
-from mu2net_core.api.tasks import add_task as add_task_module
+from mu2net_core.api.tasks import examine as examine_module
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.data import Described, Resident, absolute_uri, describe_task, shared_uri
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
@@ -123,7 +123,7 @@ def test_data_that_moved_away_names_the_kind_of_place_to_set(
 def test_a_setting_that_names_no_data_is_blamed(repo: Repository, context: Context, tmp_path: Path) -> None:
     place = save_photos(tmp_path / "photos")
     task = add_task(repo, context, "folder:photos").task
-    repo.update_config(lambda found: found.with_setting("data.photos", str(place)))
+    repo.update_config(lambda found: found.with_setting("data.photos", f"dir:{place}"))
     with pytest.raises(DataError, match=r"The setting data\.photos names no data") as error:
         split_at(repo, context, task, "test", SMALL)
     assert str(error.value.hint).endswith(f"folder:{place}")
@@ -177,7 +177,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
         def describe(uri: str, *, name: str, **_: object) -> Described:
             return replace(known, notes=(), task=replace(known.task, source=source, name=name))
 
-        monkeypatch.setattr(add_task_module, "describe_task", describe)
+        monkeypatch.setattr(examine_module, "describe_task", describe)
 
     return know
 
@@ -223,7 +223,7 @@ def test_a_path_that_is_there_wins_over_near_names_of_the_catalogue(
     def fail(*_: object, **__: object) -> Described:
         raise error
 
-    monkeypatch.setattr(add_task_module, "describe_task", fail)
+    monkeypatch.setattr(examine_module, "describe_task", fail)
     for name in ("photos", "dat/f3"):
         save_photos(tmp_path / name, count=2)
     with pytest.raises(kind) as caught:

@@ -52,8 +52,12 @@ def test_every_setting_takes_what_it_has(repo: Repository, context: Context, key
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("evolve.method", "randm", r"evolve\.method: expected mu2net-plus or random, got 'randm'(.|\n)*mean random\?"),
-        ("evolve.method", "''", r"evolve\.method: expected mu2net-plus or random, got ''"),
+        (
+            "evolve.method",
+            "randm",
+            r"evolve\.method: expected mu2net-plus or random or tpe, got 'randm'(.|\n)*mean random\?",
+        ),
+        ("evolve.method", "''", r"evolve\.method: expected mu2net-plus or random or tpe, got ''"),
         ("scorer.name", "foo", r"scorer\.name: expected decay, got 'foo'"),
         ("machine.precision", "float16", r"machine\.precision: expected one of auto, float32, bfloat16"),
         ("space.image_size", "[32, 33]", "No model can be built with image_size = 33(.|\n)*multiple of patch 16"),
@@ -88,7 +92,7 @@ def test_what_is_refused_says_what_would_be_right(
 def test_a_method_of_another_package_can_be_set(repo: Repository, context: Context, monkeypatch) -> None:
     offer(monkeypatch, METHODS, theirs=RANDOM)
     assert config.set_(repo, context, "evolve.method", "theirs").value == "theirs"
-    assert config.choices("evolve.method") == ("mu2net-plus", "random", "theirs")
+    assert config.choices("evolve.method") == ("mu2net-plus", "random", "theirs", "tpe")
 
 
 def test_a_scorer_of_another_package_can_be_set(repo: Repository, context: Context, monkeypatch) -> None:
@@ -144,7 +148,7 @@ def test_every_setting_is_described_in_a_line(name: str) -> None:
 def test_settings_are_listed_by_how_they_begin(repo: Repository, context: Context) -> None:
     assert {found.key.partition(".")[0] for found in config.list_(repo, context, "evolve")} == {"evolve"}
     (found,) = config.list_(repo, context, "evolve.method")
-    assert (found.value, found.choices) == ("mu2net-plus", ("mu2net-plus", "random"))
+    assert (found.value, found.choices) == ("mu2net-plus", ("mu2net-plus", "random", "tpe"))
     assert "random search" in found.description
     with pytest.raises(NotFoundError, match=r"No setting begins with 'evlove'(.|\n)*Did you mean evolve"):
         config.list_(repo, context, "evlove")

@@ -19,6 +19,7 @@ FUNCTIONS = ("clone", "doctor", "init", "open")
 METHODS = {
     "cache info": ("cache",),
     "cache prune": ("prune_cache",),
+    "add-task": ("add_task", "preview_task"),
     "config get": ("config",),
     "config list": ("settings",),
     "config set": ("set_config",),
@@ -44,6 +45,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "dataset": "uri",
         "no_quotes": "rows",
         **dict.fromkeys(("target", "columns", "leave_out", "kind", "split_by", "group_by", "output"), "rows"),
+        **dict.fromkeys(("time_by", "image"), "rows"),
         **dict.fromkeys(("separator", "label_separator", "decimal", "encoding", "header"), "rows"),
     },
     "clone": REACHING,
@@ -58,7 +60,13 @@ RENAMED: dict[str, dict[str, str]] = {
 }
 """Parameters of Python that stand for options of another name."""
 
-CHOOSING = {"evolve": {"dry_run"}, "rm-task": {"purge", "undo"}, "push": {"dry_run"}, "tag": {"delete"}}
+CHOOSING = {
+    "add-task": {"preview"},
+    "evolve": {"dry_run"},
+    "rm-task": {"purge", "undo"},
+    "push": {"dry_run"},
+    "tag": {"delete"},
+}
 """Options that choose among several methods."""
 
 FOR_A_TERMINAL = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mu2net_core.data import Stored, describe_task, modality_of
+from mu2net_core.data import Stored, census, describe_task, modality_of
 from mu2net_core.data.census import Census, LabelCensus
 
 Example = tuple[int, int]
@@ -16,11 +16,11 @@ Example = tuple[int, int]
 
 
 def notes(classes: str, **splits: list[Example]) -> tuple[str, ...]:
-    census = Census("images")
+    counted = Census("images")
     for split, examples in splits.items():
         for label, number in examples:
-            census.add(split, label, (8, 8, 1), number.to_bytes(4))
-    return census.notes(tuple(classes))
+            counted.add(split, label, (8, 8, 1), number.to_bytes(4))
+    return counted.notes(tuple(classes))
 
 
 def fresh(label: int, count: int, start: int = 0) -> list[Example]:
@@ -101,6 +101,19 @@ def test_a_class_of_equal_images_is_told() -> None:
     same = {split: [(label, number if label else 7) for label, number in examples] for split, examples in GOOD.items()}
     first, *_ = notes("ab", **same)
     assert first == "all images of a class are equal, in 1 of 2 classes: a (32)"
+
+
+def test_of_very_many_examples_a_part_is_compared_in_which_all_copies_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(census, "_COMPARED", 30)
+    monkeypatch.setattr(census, "hash", lambda example: int.from_bytes(example[1]), raising=False)
+    twice = [one for one in [*fresh(0, 24), *fresh(1, 24)] for _ in range(2)]
+    assert notes("ab", train=twice, validation=fresh(0, 12, 100), test=fresh(1, 12, 100)) == (
+        "no validation examples of 1 of 2 classes: b (48 training, 12 test)",
+        "no test examples of 1 of 2 classes: a (48 training, 12 validation)",
+        "10 of 20 training images are exact copies of others (one in 5 of all were compared)",
+    )
+    told = notes("ab", train=[(0, 7)] * 40 + [(1, 7)] * 40, validation=[(0, 7)] * 10, test=[(1, 7)] * 10)
+    assert told[0] == "all 100 images are equal: nothing can be learned from them"
 
 
 def test_very_uneven_classes_are_told() -> None:

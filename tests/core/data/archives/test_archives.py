@@ -212,7 +212,7 @@ def flipped(path: Path) -> Path:
     pytest.param((lambda at: cut(make_tar(at, PICTURES, "w:gz"), 200), "Cannot read the archive", "get it again"),
                  id="half a gzip"),
     pytest.param((lambda at: encrypted(make_zip(at, PICTURES)), "encrypted", "password"), id="a password"),
-    pytest.param((lambda at: make_zip(at, PICTURES, zipfile.ZIP_LZMA), "packed by lzma", "folder:"), id="LZMA"),
+    pytest.param((lambda at: make_zip(at, PICTURES, zipfile.ZIP_LZMA), "packed by LZMA", "folder:"), id="LZMA"),
     pytest.param((lambda at: flipped(make_zip(at, PICTURES, 0)), "not those that were packed", None), id="a flip"),
     pytest.param((lambda at: make_zip(at, {"train.csv": b"a,b\n"}), "found 1 .csv", "csv:PATH"), id="rows"),
     pytest.param((lambda at: make_zip(at, {}), "No images", None), id="nothing"),

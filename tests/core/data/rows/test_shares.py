@@ -11,7 +11,7 @@ import pytest
 from mu2net_core.data import open_source
 from mu2net_core.data.rows import files
 from mu2net_core.data.rows.shares import fair_rows, parted
-from mu2net_core.errors import DataError
+from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import Number, Slice
 
 
@@ -104,3 +104,56 @@ def test_the_order_of_many_rows_keeps_neighbours_together(monkeypatch: pytest.Mo
     assert sorted(rows) == list(range(64))
     assert all(np.diff(block).tolist() == [1, 1, 1] for block in np.split(rows.astype(int), 16))
     assert list(rows) != list(range(64))
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (lambda day: f"2024-{1 + day // 28:02}-{1 + day % 28:02}", "validation has 20 rows from 2024-03-05 on"),
+        (lambda day: f"{1 + day % 28}.{1 + day // 28}.2024", "test has 20 rows from 2024-03-25 on"),
+        (lambda day: f"2024-01-01T00:{day // 60:02}:{day % 60:02}", "test has 20 rows from 2024-01-01 00:01:20 on"),
+        (lambda day: str(1000 + day), "test has 20 rows from 1080 on"),
+    ],
+)
+def test_the_newest_rows_test_and_those_before_validate(tmp_path: Path, write, told: str) -> None:
+    lines = [f"{day},{write(day)},{day % 2}" for day in (37 * number % 100 for number in range(100))]
+    source = table(tmp_path, ["a,when,y", *lines], time_by="when")
+    days = {split: sorted(int(one.input.split(b'"')[3]) for one in rows) for split, rows in rows_of(source).items()}
+    assert days == {"train": [*range(60)], "validation": [*range(60, 80)], "test": [*range(80, 100)]}
+    assert rows_of(source)["train"][0].input.count(b":") == 1  # nothing but a goes in
+    assert told in source.info().notes[0]
+
+
+def test_rows_of_one_time_stay_together_and_those_without_train(tmp_path: Path) -> None:
+    lines = [f"{number},{2000 + number // 25},{number % 2}" for number in range(100)] + ["7,,1"]
+    source = table(tmp_path, ["a,year,y", *lines], time_by="year")
+    assert source.info().splits == {"train": 51, "validation": 25, "test": 25}
+    assert "1 row without a value of year is trained" in source.info().notes
+
+
+def test_time_splits_only_what_no_column_or_file_splits(tmp_path: Path) -> None:
+    lines = [f"{number},{number},{'test' if number < 20 else 'train'},{number % 2}" for number in range(100)]
+    source = table(tmp_path, ["a,when,part,y", *lines], time_by="when", split_by="part")
+    whens = {split: [int(one.input.split(b'"')[3]) for one in rows] for split, rows in rows_of(source).items()}
+    assert (max(whens["test"]), min(whens["validation"]), max(whens["train"])) == (19, 84, 83)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        (["2024-01-01"] * 40, "too few different values to split by"),
+        (["2024-01-01", "soon"] * 20, "found 'soon'"),
+        ([f"2024-01-{day % 28 + 1:02}" for day in range(1_200)] + ["3.1.2024"], "found '3.1.2024'"),
+    ],
+)
+def test_times_that_do_not_order_rows_are_refused(tmp_path: Path, times: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        table(tmp_path, ["a,when,y", *(f"{n},{when},{n % 2}" for n, when in enumerate(times))], time_by="when")
+
+
+def test_how_groups_were_shared_out_is_told(tmp_path: Path) -> None:
+    lines = [f"{number},p{number % 30},{number % 2}" for number in range(600)]
+    notes = table(tmp_path, ["a,patient,y", *lines], group_by="patient").info().notes
+    assert notes == ("rows of one value of patient stay together: 18 train, 6 validation, 6 test",)
+    with pytest.raises(InvalidInputError, match="not both"):
+        table(tmp_path, ["a,patient,y", *lines], group_by="patient", time_by="a")

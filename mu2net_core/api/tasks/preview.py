@@ -1,0 +1,123 @@
+"""``add-task --preview``: what a data set would be as a task, and some of its examples; nothing is added."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.tasks.contact_sheet import contact_sheet
+from mu2net_core.api.tasks.examine import examine
+from mu2net_core.api.tasks.preview_page import preview_page
+from mu2net_core.api.tasks.previewed import Preview, PreviewSplit
+from mu2net_core.api.tasks.rows import RowOptions
+from mu2net_core.api.tasks.sampling import some_of
+from mu2net_core.data import Described
+from mu2net_core.errors import InvalidInputError, StorageError
+from mu2net_core.objects import SPLITS, Image
+from mu2net_core.repo import Repository
+
+__all__ = ["Preview", "PreviewSplit", "preview_task"]
+
+_PAGES, _SHEET = (".html", ".htm"), ".png"
+
+
+def preview_task(
+    repo: Repository,
+    context: Context,
+    uri: str,
+    *,
+    file: Path | None = None,
+    name: str | None = None,
+    train: str | None = None,
+    validation: str | None = None,
+    test: str | None = None,
+    private: bool = False,
+    readers: Sequence[str] = (),
+    depth: int | None = None,
+    skip_bad: bool = False,
+    skip_stray: bool = False,
+    value_range: str | None = None,
+    rows: RowOptions | None = None,
+    metric: str | None = None,
+    class_weights: str | None = None,
+    data_dir: str | None = None,
+    preset: str | None = None,
+) -> Preview:
+    """Returns what a data set would be as a task; all of it is read and checked, and nothing is added.
+
+    Arguments and errors are those of ``add_task``, and ``file``: where it is written to be looked at, as a page that
+    holds everything it shows (``.html``), or as a contact sheet of images (``.png``).
+
+    Raises:
+        InvalidInputError: also where the file can be neither.
+        StorageError: it cannot be written.
+    """
+    if file is not None and file.suffix.lower() not in {*_PAGES, _SHEET}:
+        raise InvalidInputError(f"A preview is written as .html or .png, not as {file.name}.")
+    found = examine(
+        repo,
+        context,
+        uri,
+        name=name,
+        train=train,
+        validation=validation,
+        test=test,
+        private=private,
+        readers=readers,
+        depth=depth,
+        skip_bad=skip_bad,
+        skip_stray=skip_stray,
+        value_range=value_range,
+        rows=rows,
+        metric=metric,
+        class_weights=class_weights,
+        data_dir=data_dir,
+        preset=preset,
+    )
+    described, task = found.described, found.described.task
+    shown = some_of(described)
+    preview = Preview(
+        name=task.name,
+        source=found.place,
+        input=task.input,
+        output=task.output,
+        metric=task.metric,
+        class_weights=task.class_weights,
+        preset=None if found.choice is None else found.choice.preset,
+        typical_size=described.typical_size,
+        splits=tuple(_split(name, described) for name in SPLITS),
+        samples=tuple(one.sample for one in shown),
+        skipped=described.skipped,
+        remarks=found.remarks,
+    )
+    if file is not None:
+        if file.suffix.lower() == _SHEET and not isinstance(task.input, Image):
+            raise InvalidInputError(
+                f"A contact sheet is for images; {task.name} has input of the kind {task.input.kind}.",
+                hint=f"Write a page: --preview {file.with_suffix('.html').name}",
+            )
+        is_sheet = file.suffix.lower() == _SHEET
+        _write(file, contact_sheet(preview, shown) if is_sheet else preview_page(preview, shown).encode())
+    return preview
+
+
+def _split(name: str, described: Described) -> PreviewSplit:
+    split, tally = described.task.splits[name], described.tallies[name]
+    is_number = tally.least <= tally.most
+    return PreviewSplit(
+        name=name,
+        spec=split.spec,
+        num_examples=split.num_examples,
+        counts=tuple(tally.counts.tolist()),
+        least=tally.least if is_number else None,
+        mean=tally.total / split.num_examples if is_number else None,
+        most=tally.most if is_number else None,
+    )
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.write_bytes(data)
+    except OSError as exc:
+        raise StorageError(f"Cannot write {file}: {exc.strerror or exc}.") from exc
