@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+CLUSTER = "requirements-cluster.txt"
+"""What is installed beside either for the tests of a Ray cluster."""
 _REQUIREMENT = re.compile(r"([a-z0-9-]+)(?:\[[a-z,]+\])?>=([0-9.]+)")
 
 
@@ -35,12 +37,12 @@ def number(version: str) -> tuple[int, ...]:
 
 
 def test_the_lowest_versions_tested_are_the_lowest_allowed() -> None:
-    tested = locked("requirements-lowest.txt")
+    tested = {**locked("requirements-lowest.txt"), **locked(CLUSTER)}
     assert {name: number(tested[name]) for name in lowest_allowed()} == {
         name: number(bound) for name, bound in lowest_allowed().items()
     }
 
 
 def test_the_locked_versions_are_allowed() -> None:
-    newest = locked("requirements-ci.txt")
+    newest = {**locked("requirements-ci.txt"), **locked(CLUSTER)}
     assert [name for name, bound in lowest_allowed().items() if number(newest[name]) < number(bound)] == []

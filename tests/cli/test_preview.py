@@ -50,11 +50,12 @@ def test_a_preview_tells_splits_classes_examples_and_warnings_and_adds_nothing(r
 def test_a_page_holds_its_images_asks_no_server_and_runs_nothing(run, photos: Path) -> None:
     assert run("add-task", "./photos", "--preview", "out.html").code == 0
     page = Path("out.html").read_text()
-    assert page.count('src="data:image/png;base64,') == 10
+    assert page.count('src="data:image/png;base64,') == 11
     assert "<script" not in page
     assert "&lt;script&gt;x" in page
     assert "default-src 'none'" in page
     assert "://" not in page
+    assert str(photos.parent) not in page
     assert "all images of a class are equal" in page
 
 

@@ -86,11 +86,11 @@ def evolve(
     deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
     system = load_system(repo)
     names = tuple(system.heads) if tasks is None else tuple(tasks)
-    if names or not options.watch:
-        check_tasks(repo, names, system)
     agent = AgentSpec(slot=options.slot, tasks=names)
     tell = agent.telling(on_event)
     pusher = Pusher.to_default(repo, context, on_push, tell) if is_pushed(repo, options) else None
+    if names or not options.watch:
+        check_tasks(repo, names, system)
     unfinished = {} if options.restart else unfinished_of(repo, context, system, agent.tasks, options)
     signer_of(repo, context)  # a key that cannot be used shows now, not after hours
     run = Evolution(

@@ -358,6 +358,8 @@ class Growing(RepoBase):
         children: int | None = None,
         validations: int | None = None,
         restart: bool = False,
+        preset: str | None = None,
+        space: Mapping[str, Sequence[Hyperparameter]] | None = None,
         on_event: Callable[[Event], None] = ignore,
     ) -> EvolvePlan:
         """Returns what ``evolve`` would do, and about what it would cost on this machine; changes nothing.
@@ -371,6 +373,8 @@ class Growing(RepoBase):
             children: per generation; likewise.
             validations: training cycles per child; likewise.
             restart: whether interrupted iterations of ``tasks`` would begin anew.
+            preset: of the children, where each task has its own; that of the task if None.
+            space: by hyperparameter the values that children could have, in place of those of the settings.
             on_event: told of what happens meanwhile.
 
         Raises:
@@ -390,6 +394,8 @@ class Growing(RepoBase):
             children=children,
             validations=validations,
             restart=restart,
+            preset=preset,
+            space=None if space is None else {name: tuple(values) for name, values in space.items()},
         )
         names = [info.name for info in every(self.repository)] if tasks is None else tasks
         return plan_evolve(self.repository, self.context, names, options, on_event=on_event)

@@ -8,6 +8,7 @@ from html import escape
 
 from mu2net_core.api.tasks.previewed import Preview
 from mu2net_core.api.tasks.sampling import Shown
+from mu2net_core.data import shared_uri
 
 __all__ = ["preview_page"]
 
@@ -32,7 +33,8 @@ def _lines(preview: Preview, shown: Sequence[Shown]) -> Iterator[str]:
     name = escape(preview.name)
     yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><style>{_STYLE}</style></head><body>'
-    yield f"<h1>{name}</h1><p>{escape(preview.source)}: {escape(preview.input.kind)}, {escape(preview.metric)}</p>"
+    source = escape(shared_uri(preview.source))
+    yield f"<h1>{name}</h1><p>{source}: {escape(preview.input.kind)}, {escape(preview.metric)}</p>"
     yield from (f'<p class="warning">{escape(remark)}</p>' for remark in preview.remarks)
     yield from (f'<p class="warning">left out: {escape(name)}</p>' for name in preview.skipped)
     yield "<h2>Splits</h2>" + _table(["split", "examples", "which"], _splits(preview))
@@ -73,8 +75,13 @@ def _samples(shown: Sequence[Shown]) -> Iterator[str]:
 
 def _figure(one: Shown) -> str:
     data = b64encode(one.picture or b"").decode()
-    said = f"<b>{escape(one.sample.label)}</b> {escape(one.sample.text)}<br>{escape(one.sample.name[-60:])}"
+    said = f"<b>{escape(one.sample.label)}</b> {escape(one.sample.text)}<br>{escape(_short(one.sample.name))}"
     return f'<figure><img alt="" src="data:image/png;base64,{data}"><figcaption>{said}</figcaption></figure>'
+
+
+def _short(name: str) -> str:
+    """Returns the end of a path: where all of it lies is nobody's business who is shown the page."""
+    return "/".join(name.split("/")[-2:])
 
 
 def _table(titles: Sequence[str], rows: Iterator[Sequence[str]]) -> str:

@@ -60,7 +60,7 @@ def parted(rows: np.ndarray, labels: np.ndarray, shares: Mapping[str, int]) -> d
         shares: how many rows of each other split.
     """
     own = labels[rows]
-    order, free = np.argsort(own, kind="stable"), np.ones(len(rows), bool)
+    order, free = np.argsort(own, kind="stable").astype(np.uint32), np.ones(len(rows), bool)
     if own.dtype.kind in "iu":
         found, counts = np.unique(own, return_counts=True)
         free[np.isin(own, found[counts < 2])] = False  # a class of one row is there to be learned

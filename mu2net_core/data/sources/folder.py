@@ -3,7 +3,7 @@
 ``archive:PATH`` reads the same out of a ZIP or tar archive.
 
 With ``depth`` 2 a class is two folders deep, ``PATH/<alphabet>/<character>/<image>``, and so on. Without folders that
-are splits there is one split ``all``. Every split comes in a fixed pseudo-random order.
+are splits there is one split ``all``. Every split comes in a fixed pseudo-random order, with each class spread evenly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mu2net_core.data.archives.tree import walk_archive
 from mu2net_core.data.deep import RANGE
 from mu2net_core.data.formats import endings
 from mu2net_core.data.images import decode
-from mu2net_core.data.order import fair_order
+from mu2net_core.data.order import stratified_order
 from mu2net_core.data.source import Options, Source, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.layout import Layout, arrange
 from mu2net_core.data.sources.metadata import rows_of_images
@@ -116,9 +116,11 @@ class FolderSource:
             )
         layout = self._layout(tree)
         bad = frozenset(self._bad(tree, layout.placed)) if self.skip_bad else frozenset()
-        files: dict[str, list[str]] = {}
-        for file in fair_order(file for file in layout.placed if file not in bad):
-            files.setdefault(layout.placed[file][0], []).append(file)
+        by_split: dict[str, dict[str, str]] = {}
+        for file, (split, name) in layout.placed.items():
+            if file not in bad:
+                by_split.setdefault(split, {})[file] = name
+        files = {split: stratified_order(inside) for split, inside in by_split.items()}
         classes = sorted({layout.placed[file][1] for split in files.values() for file in split})
         return _Listing(tree=tree, layout=layout, bad=bad, classes=tuple(classes), files=files)
 

@@ -18,13 +18,18 @@ _SHORTEST = 8
 
 def days_of(cell: Cell, form: str) -> float | None:
     """Returns the days from 1970 to a date of a form, None if it is none; without a zone it is taken for UTC."""
-    if not isinstance(cell, str) or len(cell) < _SHORTEST:
+    if not isinstance(cell, str) or len(cell) < _SHORTEST or not _names_a_year(form):
         return None
     try:
         when = datetime.fromisoformat(cell) if form == _ISO else datetime.strptime(cell, form)  # noqa: DTZ007
     except (ValueError, re.error):  # the latter of a form that names a part twice
         return None
     return ((when if when.tzinfo else when.replace(tzinfo=UTC)) - _START).total_seconds() / 86_400
+
+
+def _names_a_year(form: str) -> bool:
+    """Returns whether a form says which year it is; what Python makes of others changes from version to version."""
+    return form == _ISO or "%Y" in form or "%y" in form
 
 
 def form_of(cells: Iterable[str]) -> str | None:

@@ -162,7 +162,7 @@ def test_the_agents_of_a_pool_are_asked_for_the_same(repo: Repository) -> None:
     asked = EvolveOptions(
         slot=2, preset="convnet-16", method="tpe", space={"learning_rate": (0.1, 1), "nesterov": (True,)}
     )
-    assert read_job(write_job(repo, Job(tasks=("light",), options=asked))).options == asked
+    assert read_job(write_job(repo.state, Job(tasks=("light",), options=asked))).options == asked
 
 
 def test_a_preset_of_ones_own_needs_a_repository_whose_tasks_have_such(here) -> None:

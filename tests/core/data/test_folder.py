@@ -43,6 +43,16 @@ def test_any_slice_is_a_fair_sample_and_the_same_every_time(cats: Path) -> None:
     assert np.array_equal(train.inputs, again.inputs)
 
 
+def test_each_class_gives_its_share_to_every_split_and_a_class_of_one_image_trains(tmp_path: Path) -> None:
+    for name, count in (("often", 100), ("seldom", 10), ("thrice", 3), ("once", 1), ("unique", 1)):
+        for index in range(count):
+            put_image(tmp_path / name / f"{index}.png", index)
+    described = describe_task(f"folder:{tmp_path}")
+    counts = {split: tally.counts.tolist() for split, tally in described.tallies.items()}
+    assert described.task.output.labels == ("often", "once", "seldom", "thrice", "unique")
+    assert counts == {"train": [59, 1, 6, 2, 1], "validation": [21, 0, 2, 0, 0], "test": [20, 0, 2, 1, 0]}
+
+
 def test_deeper_classes_are_named_by_their_path(tmp_path: Path) -> None:
     for alphabet, character in [("greek", "a"), ("greek", "b"), ("latin", "a")]:
         for index in range(5):

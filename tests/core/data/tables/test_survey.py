@@ -100,7 +100,7 @@ def test_a_very_wide_table_is_looked_at_in_fewer_rows(monkeypatch: pytest.Monkey
 
 
 def test_a_form_of_dates_that_nobody_could_have_meant_makes_cells_empty() -> None:
-    for form in ("%d%d", "%", "%Y-%Y"):
+    for form in ("%d%d", "%d.%m.", "%", "%Y-%Y"):
         given = Table(columns=(Column(name="born", values=None, knots=(0.0, 1.0), date=form),))
         read = modality_of("table").reader(given, (1, 4), {})
         assert read(Stored(name="x", input=b'{"born":"2000-01-01"}', label=0)).tolist() == [[0.0, 0.0, 1.0, 1.0]]
