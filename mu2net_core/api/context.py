@@ -29,6 +29,7 @@ class Context:
         cwd: the folder relative paths are relative to.
         warn: told what works less well than it could.
         program: how the command line is called here, so that the commands in hints work where the user is.
+        is_stopping: whether this process was asked to end, so that what can be left out is.
     """
 
     now: Callable[[], datetime]
@@ -38,6 +39,7 @@ class Context:
     cwd: Path
     warn: Callable[[str], None] = lambda _text: None
     program: str = "mu2net"
+    is_stopping: Callable[[], bool] = lambda: False
 
     @classmethod
     def default(cls) -> Context:

@@ -19,9 +19,9 @@ from mu2net_core.api.evolving.in_step import LOOK_PERIOD_S, InStep
 from mu2net_core.api.evolving.iterate import iterate
 from mu2net_core.api.evolving.keeping_up import KeepingUp, Watching
 from mu2net_core.api.evolving.pushing import Pushed, Pusher, is_pushed
-from mu2net_core.api.evolving.turns import Agenda, Shared, Turns, goals_of
+from mu2net_core.api.evolving.turns import Agenda, Shared, Turns
 from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
-from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.iterations.options import EvolveOptions, goals_of
 from mu2net_core.api.iterations.resume import Leftover
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.quiet import ignore
@@ -84,6 +84,8 @@ def evolve(
             interrupted iteration cannot go on, or not as asked.
     """
     deadline_s = None if options.budget_s is None else time.monotonic() + options.budget_s
+    stop = Flag() if stop is None else stop
+    context = replace(context, is_stopping=stop.is_set)
     system = load_system(repo)
     names = tuple(system.heads) if tasks is None else tuple(tasks)
     agent = AgentSpec(slot=options.slot, tasks=names)
@@ -99,7 +101,7 @@ def evolve(
         agent=agent,
         asked=options,
         deadline_s=deadline_s,
-        stop=Flag() if stop is None else stop,
+        stop=stop,
         on_event=tell if pusher is None else pusher.after(tell),
         pusher=pusher,
     )

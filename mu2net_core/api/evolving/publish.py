@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.iterations.workspace import Workspace
-from mu2net_core.api.sharing.rechecking import decided
+from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import ConflictError
@@ -132,7 +132,7 @@ def _joined(repo: Repository, context: Context, head: HeadState, commit_id: str)
         agent = committer(repo, context)
         kept = choose(repo.objects, keep=head.commit, other=commit_id, agent=agent, now=context.timestamp())
         return put_commit(repo, context, kept), f"While {head.task} evolved, its head moved. {exc.message}"
-    if (decision := decided(repo, context, head.commit, commit_id)) is not None:
+    if (decision := Rechecking(repo=repo, context=context).decided(head.commit, commit_id)) is not None:
         return repo.objects.put(decision), None
     repo.objects.put(merged)
     lost = commit_id in merged.parents and commit_id not in contenders(repo.objects, merged.parents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -16,7 +16,7 @@ from mu2net_core.repo import load_system
 from mu2net_core.search import ranked
 from mu2net_core.seeds import rng
 
-__all__ = ["Agenda", "Shared", "Turn", "Turns", "goals_of", "has_reached", "taken"]
+__all__ = ["Agenda", "Shared", "Turn", "Turns", "has_reached", "taken"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +57,6 @@ class Turns(Protocol):
 def has_reached(head: Head, until: float | None) -> bool:
     """Returns whether the model of a task is good enough."""
     return until is not None and head.model is not None and (head.model.score or 0.0) >= until
-
-
-def goals_of(system: System, tasks: Collection[str], rounds: int) -> dict[str, int]:
-    """Returns by task the iterations that it has behind it when ``rounds`` more are done."""
-    return {name: system.heads[name].commit.iteration + rounds for name in tasks}
 
 
 @dataclass(slots=True)

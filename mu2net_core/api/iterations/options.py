@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Hyperparameter
+from mu2net_core.objects import Hyperparameter, System
 
-__all__ = ["EvolveOptions"]
+__all__ = ["EvolveOptions", "goals_of"]
 
 _LARGEST_SEED = 2**53
 _SETTINGS = {
@@ -112,6 +112,11 @@ class EvolveOptions:
         given = [(name, getattr(self, name)) for name in _OF_AN_ITERATION]
         given += [("space", f"{name}={','.join(map(_word, values))}") for name, values in (self.space or {}).items()]
         return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in given if value is not None)
+
+
+def goals_of(system: System, tasks: Collection[str], rounds: int) -> dict[str, int]:
+    """Returns by task the iterations that it has behind it when ``rounds`` more are done."""
+    return {name: system.heads[name].commit.iteration + rounds for name in tasks}
 
 
 def _word(value: Hyperparameter) -> str:

@@ -11,8 +11,7 @@ from threading import Event as Flag
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.checking import check_tasks
 from mu2net_core.api.evolving.pushing import Pusher, is_pushed
-from mu2net_core.api.evolving.turns import goals_of
-from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.iterations.options import EvolveOptions, goals_of
 from mu2net_core.api.pool.cluster import Cluster, meeting_place, share, take_in
 from mu2net_core.api.pool.executor import Executor, LocalExecutor, Running
 from mu2net_core.api.pool.happenings import PoolEvent

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings.settings import effective_follow_purges
-from mu2net_core.api.sharing.rechecking import decided
+from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.signing.signing import commit_signer, committer, tombstone_signer
 from mu2net_core.api.signing.trust import Trust, trust_of
 from mu2net_core.repo import Repository
@@ -50,7 +50,7 @@ def policy_for(
         command=f"{context.program} {verb}",
         follow_purges=effective_follow_purges(repo.config.settings, context),
         sign_stone=partial(_signed, repo, context),
-        decide=partial(decided, repo, context),
+        decide=Rechecking(repo=repo, context=context).decided,
     )
     policy = replace(policy, sign=commit_signer(repo, context)) if decides else policy
     return requiring(policy, trust_of(repo, context, require_signed))

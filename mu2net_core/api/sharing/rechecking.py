@@ -2,26 +2,33 @@
 
 A merge goes by what manifests tell, so that it is the same whoever makes it. Another kind of device, or products in
 bfloat16, tell a few examples otherwise. Where that could turn the order round, whoever joins the heads measures both
-models in float32. If the order then is the other one, that is his decision: a commit with an author, as with ``ours``.
+models in float32 on the CPU. If the order then is the other one, that is his decision: a commit with an author, as with
+``ours``. Each model is measured once in a working copy, and all of one exchange together take no longer than so long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.models.apart import measured_apart
 from mu2net_core.api.signing.signing import commit_signer, committer
-from mu2net_core.errors import Mu2netError, PluginError
+from mu2net_core.errors import DeviceError, Mu2netError, PluginError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import choose, contenders, merge
+from mu2net_core.repo.history import MEASURED_FILE, Notes, choose, contenders, merge
 from mu2net_core.scoring import rank_key, score
 
-__all__ = ["could_differ", "decided"]
+__all__ = ["MOST_S", "Rechecking", "could_differ"]
+
+MOST_S = 120.0
+"""So long all measurements of one exchange may take: what hardware differs by is not worth more."""
 
 _SAME_PRECISION, _OTHER_PRECISION = 0.001, 0.01
+_VERSION = b"measured 1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,53 +36,102 @@ class _Side:
     commit: str
     model_id: str
     model: Model
+    num_examples: int
 
 
-def decided(repo: Repository, context: Context, ours: str, theirs: str) -> Commit | None:
-    """Returns what joins two heads if measuring both models again turns round which is better; None if it does not.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """The quality of a model that was measured again; ``oid`` is its id and the number of examples."""
 
-    So it is where the same hardware measured both, where they are further apart than that could be, and where they
-    cannot be measured here, which the context is told.
+    oid: str
+    quality: float
 
-    Args:
-        repo: which has both.
-        context: of this process.
-        ours: a head's commit.
-        theirs: the other one's.
+
+@dataclass(slots=True, kw_only=True)
+class Rechecking:
+    """Measures models again where heads are joined, in one exchange.
+
+    Attributes:
+        repo: which has both sides.
+        context: of this process, told of every measurement before it begins.
+        left_s: how long measurements may still take.
+        clock: seconds.
     """
-    try:
-        sides = _in_doubt(repo, ours, theirs)
-    except PluginError:  # a rule that is not here: the one that both were scored by, as far as that is known
-        return None
-    if sides is None:
-        return None
-    winner, loser = sides
-    task = repo.objects.commit(ours).task
-    try:
-        found = [_measured_again(repo, context, side) for side in sides]
-    except Mu2netError as exc:
-        context.warn(
-            f"{task}: {_named(winner)} is better than {_named(loser)} by less than hardware may differ, and they "
-            f"cannot be measured again here: {exc.message.rstrip('.')}. What was told of them counts."
+
+    repo: Repository
+    context: Context
+    left_s: float = MOST_S
+    clock: Callable[[], float] = time.monotonic
+    _notes: Notes[_Known] | None = field(default=None, init=False)
+
+    def decided(self, ours: str, theirs: str) -> Commit | None:
+        """Returns what joins two heads if measuring both models again turns round which is better; else None.
+
+        So it is where the same hardware measured both, where they are further apart than that could be, and where they
+        cannot be measured here, or not in time, which the context is told.
+
+        Args:
+            ours: a head's commit.
+            theirs: the other one's.
+        """
+        try:
+            sides = _in_doubt(self.repo, ours, theirs)
+        except PluginError:  # a rule that is not here: the one that both were scored by, as far as that is known
+            return None
+        if sides is None:
+            return None
+        winner, loser = sides
+        task = self.repo.objects.commit(ours).task
+        try:
+            found = self._qualities(task, sides)
+        except Mu2netError as exc:
+            self.context.warn(
+                f"{task}: {_named(winner)} is better than {_named(loser)} by less than hardware may differ, and they "
+                f"cannot be measured again here: {exc.message.rstrip('.')}. What was told of them counts."
+            )
+            return None
+        again, other = (
+            rank_key(_scored(side.model, quality, winner.model)) for side, quality in zip(sides, found, strict=True)
         )
-        return None
-    again, other = (
-        rank_key(_scored(side.model, quality, winner.model)) for side, quality in zip(sides, found, strict=True)
-    )
-    if other <= again:
-        return None
-    context.warn(
-        f"{task}: measured again in float32, {_named(loser)} has {found[1]:.2%} and {_named(winner)} {found[0]:.2%}: "
-        "the first is kept, though the second was told to be better."
-    )
-    kept = choose(
-        repo.objects,
-        keep=loser.commit,
-        other=winner.commit,
-        agent=committer(repo, context),
-        now=context.timestamp(),
-    )
-    return commit_signer(repo, context)(kept)
+        if other <= again:
+            return None
+        self.context.warn(
+            f"{task}: measured again in float32, {_named(loser)} has {found[1]:.2%} and {_named(winner)} "
+            f"{found[0]:.2%}: the first is kept, though the second was told to be better."
+        )
+        kept = choose(
+            self.repo.objects,
+            keep=loser.commit,
+            other=winner.commit,
+            agent=committer(self.repo, self.context),
+            now=self.context.timestamp(),
+        )
+        return commit_signer(self.repo, self.context)(kept)
+
+    def _qualities(self, task: str, sides: Sequence[_Side]) -> list[float]:
+        """Returns what both models are worth, as far as it is not noted by measuring; says so before."""
+        if self._notes is None:
+            self._notes = Notes(self.repo.path / MEASURED_FILE, _VERSION, _Known)
+        new = [side for side in sides if self._notes.get(_key(side)) is None]
+        if new and self.left_s > 0:
+            models = " and ".join(_named(side) for side in new)
+            self.context.warn(
+                f"{task}: measuring {models} again in float32 on {new[0].num_examples} examples, as what is on both "
+                f"sides differs by less than hardware may; for {self.left_s:.0f} s at most"
+            )
+        for side in new:
+            self._notes.add(_Known(oid=_key(side), quality=self._quality(side)))
+            self._notes.keep(1)
+        return [known.quality for side in sides if (known := self._notes.get(_key(side))) is not None]
+
+    def _quality(self, side: _Side) -> float:
+        if self.left_s <= 0:
+            raise DeviceError(f"What this exchange measured took {MOST_S:.0f} s, as long as it may.")
+        began = self.clock()
+        try:
+            return measured_apart(self.repo, self.context, side.model_id, side.num_examples, self.left_s)
+        finally:
+            self.left_s -= self.clock() - began
 
 
 def could_differ(one: Model, other: Model, num_examples: int) -> float:
@@ -90,20 +146,17 @@ def could_differ(one: Model, other: Model, num_examples: int) -> float:
     return ceil(share * num_examples) / num_examples
 
 
-def _in_doubt(repo: Repository, ours: str, theirs: str) -> Sequence[_Side] | None:
+def _in_doubt(repo: Repository, ours: str, theirs: str) -> tuple[_Side, _Side] | None:
     """Returns the winner of two heads and the other one, if it may have won by what measured it alone."""
     commits = [repo.objects.commit(oid) for oid in (ours, theirs)]
     if len({commit.task_id for commit in commits}) > 1 or any(one.model is None or one.removed for one in commits):
         return None
     if len(contenders(repo.objects, (ours, theirs))) < 2:
         return None
-    sides = [
-        _Side(commit=oid, model_id=str(commit.model), model=repo.objects.model(str(commit.model)))
-        for oid, commit in zip((ours, theirs), commits, strict=True)
-    ]
-    examples = _num_examples(repo, sides[0].model, commits[0].task_id)
+    sides = [_side(repo, oid, commit) for oid, commit in zip((ours, theirs), commits, strict=True)]
+    examples = sides[0].num_examples
     bound = could_differ(sides[0].model, sides[1].model, examples)
-    if not bound or examples != _num_examples(repo, sides[1].model, commits[1].task_id):
+    if not bound or examples != sides[1].num_examples:
         return None
     kept = merge(repo.objects, [ours, theirs])[1].model
     winner, loser = sorted(sides, key=lambda side: side.model_id != kept)
@@ -113,15 +166,14 @@ def _in_doubt(repo: Repository, ours: str, theirs: str) -> Sequence[_Side] | Non
     return (winner, loser) if least <= rank_key(_scored(loser.model, loser.model.quality, winner.model)) else None
 
 
-def _num_examples(repo: Repository, model: Model, task_id: str) -> int:
-    return model.validation_examples or repo.objects.task(task_id).splits["validation"].num_examples
+def _side(repo: Repository, oid: str, commit: Commit) -> _Side:
+    model = repo.objects.model(str(commit.model))
+    examples = model.validation_examples or repo.objects.task(commit.task_id).splits["validation"].num_examples
+    return _Side(commit=oid, model_id=str(commit.model), model=model, num_examples=examples)
 
 
-def _measured_again(repo: Repository, context: Context, side: _Side) -> float:
-    from mu2net_core.api.models.remeasure import remeasured  # jax comes along
-
-    examples = _num_examples(repo, side.model, repo.objects.commit(side.commit).task_id)
-    return remeasured(repo, context, side.model_id, examples)
+def _key(side: _Side) -> str:
+    return f"{side.model_id} {side.num_examples}"
 
 
 def _scored(model: Model, quality: float | None, by: Model) -> float | None:

@@ -2,7 +2,7 @@ from .commit_index import History, How, Past
 from .contributions import Contribution, Contributions, component_mark
 from .in_step import head_at
 from .merging import Manifests, ancestry, choose, contains, is_at_purge, is_canonical_merge, merge, news
-from .notes import forget_history
+from .notes import MEASURED_FILE, Notes, forget_history
 from .plausibility import ISOLATED, Arrivals, check, check_parts
 from .revisions import Resolved, check_new_name, near, resolve
 from .system import (
@@ -19,12 +19,14 @@ from .wording import arrived, by_whom, sides
 
 __all__ = [
     "ISOLATED",
+    "MEASURED_FILE",
     "Arrivals",
     "Contribution",
     "Contributions",
     "History",
     "How",
     "Manifests",
+    "Notes",
     "Past",
     "Resolved",
     "ancestry",

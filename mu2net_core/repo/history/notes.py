@@ -1,7 +1,7 @@
-"""What follows from commits, noted in a local file so that it need not be found again.
+"""What follows from commits or models, noted in a local file so that it need not be found again.
 
 Such a file is derived and may be deleted at any time. It cannot be wrong, only incomplete: what it holds is keyed by
-the ids of commits, which never change; which of them count, the heads decide each time; a file that was damaged or made
+the ids of objects, which never change; which of them count, the heads decide each time; a file that was damaged or made
 by another version is ignored; and a purge deletes it.
 """
 
@@ -18,23 +18,24 @@ from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import hash_bytes
 from mu2net_core.storage import Store, replace_file, translated
 
-__all__ = ["CREDITS_FILE", "HISTORY_FILE", "Notes", "forget_history"]
+__all__ = ["CREDITS_FILE", "HISTORY_FILE", "MEASURED_FILE", "Notes", "forget_history"]
 
 HISTORY_FILE = "state/history"
 CREDITS_FILE = "state/credits"
+MEASURED_FILE = "state/measured"
 
 
 class _Noted(Protocol):
     @property
     def oid(self) -> str:
-        """The id of the commit that it is of."""
+        """The id of the object that it is of."""
 
 
 T = TypeVar("T", bound=_Noted)
 
 
 class Notes(Generic[T]):
-    """Values by the id of a commit, read from a file as far as that has them.
+    """Values by the id of a commit or model, read from a file as far as that has them.
 
     Attributes:
         file: where.
@@ -48,7 +49,7 @@ class Notes(Generic[T]):
         self._num_new = 0
 
     def get(self, oid: str) -> T | None:
-        """Returns what is noted of a commit; None if nothing is."""
+        """Returns what is noted of an object; None if nothing is."""
         return self._known.get(oid)
 
     def add(self, value: T) -> T:
@@ -69,7 +70,7 @@ class Notes(Generic[T]):
 
 def forget_history(store: Store) -> None:
     """Deletes what was noted of the commits in ``store``, because some of them may have been deleted."""
-    for key in (HISTORY_FILE, CREDITS_FILE):
+    for key in (HISTORY_FILE, CREDITS_FILE, MEASURED_FILE):
         file = store.local_path(key)
         if file is not None:
             with translated("delete", file):
@@ -77,7 +78,7 @@ def forget_history(store: Store) -> None:
 
 
 def _read(file: Path, version: bytes, kind: type[T]) -> dict[str, T]:
-    """Returns what was noted, by commit id; nothing if there is no whole file of this version."""
+    """Returns what was noted, by id; nothing if there is no whole file of this version."""
     try:
         head, _, body = file.read_bytes().partition(b"\n")
         if head != b"%b %b" % (version, hash_bytes(body).encode()):

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import pytest
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving import publish
 from mu2net_core.api.evolving.publish import move_head
-from mu2net_core.api.models import remeasure
+from mu2net_core.api.models import apart, remeasure
+from mu2net_core.api.models.apart import measured_apart
 from mu2net_core.api.models.remeasure import remeasured
+from mu2net_core.api.sharing import rechecking, remote
+from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.merge import merge
 from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
-from mu2net_core.api.sharing.rechecking import could_differ
+from mu2net_core.api.sharing.rechecking import MOST_S, Rechecking, could_differ
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine import LoadedModel, Measured, measure
+from mu2net_core.errors import DeviceError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.testing.building.samples import evolve_sample
@@ -25,8 +35,6 @@ from mu2net_core.testing.building.samples import evolve_sample
 BF16 = {"precision": "bfloat16"}
 EXAMPLES = 8
 """Of the validation split of a sample task: hardware may take one of them for another."""
-
-Again = Callable[..., None]
 
 
 def head_of(repo: Repository) -> Commit:
@@ -43,18 +51,40 @@ def improve(repo: Repository, score: float, device: str | None = "cpu", versions
     return str(repo.objects.commit(evolve_sample(repo, "a", score=score, sign=made).commit).model)
 
 
+@dataclass
+class Again:
+    """Says which quality models have when they are measured again, and notes who was; any other must not be."""
+
+    qualities: dict[str, float] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    takes_s: float = 1.0
+    has_data: bool = True
+
+    def __call__(self, **qualities: float) -> None:
+        self.qualities = qualities
+        self.asked.clear()
+
+
 @pytest.fixture
 def again(monkeypatch: pytest.MonkeyPatch) -> Again:
-    """Returns what decides which quality models have when they are measured again; any other must not be asked for."""
+    found, now = Again(), [0.0]
 
-    def make(**qualities: float) -> None:
-        def look_up(_repo: Repository, _context: Context, model_id: str, num_examples: int) -> float:
-            assert num_examples == EXAMPLES
-            return qualities[model_id]
+    def look_up(_repo: Repository, _context: Context, model_id: str, num_examples: int, most_s: float) -> float:
+        assert num_examples == EXAMPLES
+        assert 0 < most_s <= MOST_S
+        found.asked.append(model_id)
+        now[0] += found.takes_s
+        if not found.has_data:
+            raise DeviceError("Where its data lies is not known here.")
+        return found.qualities[model_id]
 
-        monkeypatch.setattr(remeasure, "remeasured", look_up)
+    def clocked(**options: Any) -> Rechecking:
+        return Rechecking(**options, clock=lambda: now[0])
 
-    return make
+    monkeypatch.setattr(rechecking, "measured_apart", look_up)
+    for user in ("sharing.exchanges", "evolving.publish"):
+        monkeypatch.setattr(f"mu2net_core.api.{user}.Rechecking", clocked)
+    return found
 
 
 @pytest.fixture
@@ -75,8 +105,10 @@ def test_if_measuring_again_turns_the_order_round_that_is_a_decision_and_the_sam
     joined = head_of(bob)
     assert (joined.model, joined.agent and joined.agent.id, len(joined.parents)) == (cpu, bob.agent_id, 2)
     assert lines == [
+        f"a: measuring the model {gpu[:10]} (NVIDIA H200, bfloat16) and the model {cpu[:10]} (cpu, float32) again in "
+        "float32 on 8 examples, as what is on both sides differs by less than hardware may; for 120 s at most",
         f"a: measured again in float32, the model {cpu[:10]} (cpu, float32) has 65.00% and the model {gpu[:10]} "
-        "(NVIDIA H200, bfloat16) 60.00%: the first is kept, though the second was told to be better."
+        "(NVIDIA H200, bfloat16) 60.00%: the first is kept, though the second was told to be better.",
     ]
     again()
     push(bob, context)
@@ -96,10 +128,12 @@ def test_one_who_knows_nothing_of_a_decision_joins_as_told_and_yields_to_it_late
     assert theirs is not None
     ann.objects.put(bob.objects.model(cpu))
     side = ann.objects.put(bob.objects.commit(theirs.commit))
+    again.has_data = False
     move_head(ann, context, "a", side)
     assert (head_of(ann).model, head_of(ann).agent) == (gpu, None)
-    assert "cannot be measured again here" in lines[0]
-    assert "What was told of them counts." in lines[0]
+    assert "cannot be measured again here" in lines[1]
+    assert "What was told of them counts." in lines[1]
+    again.has_data = True
     again(**{gpu: 0.6, cpu: 0.65})
     pull(bob, context)
     push(bob, context)
@@ -121,7 +155,7 @@ def test_an_iteration_whose_head_moved_meanwhile_is_joined_in_the_same_way(
     again(**{gpu: 0.6, cpu: 0.65})
     move_head(ann, context, "a", mine)
     assert (head_of(ann).model, head_of(ann).agent and ann.agent_id) == (cpu, ann.agent_id)
-    assert len(lines) == 1
+    assert len(lines) == 2
 
 
 @pytest.mark.parametrize("now", [0.66, 0.65])
@@ -133,7 +167,7 @@ def test_if_the_order_holds_or_both_are_as_good_the_merge_is_as_anybodys(
     push(ann, context)
     again(**{gpu: now, improve(bob, 0.65): 0.65})
     pull(bob, context)
-    assert (head_of(bob).model, head_of(bob).agent, lines) == (gpu, None, [])
+    assert (head_of(bob).model, head_of(bob).agent, len(lines)) == (gpu, None, 1)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +239,76 @@ def test_by_how_much_hardware_may_differ(
     assert could_differ(model, replace(model, **hardware), num_examples) == expected
 
 
+# Once for each model, and not for ever
+
+
+def diverge(ann: Repository, bob: Repository, context: Context, task: str, seed: int) -> tuple[str, str]:
+    """Has a GPU and a CPU improve a task on both sides, nearly alike; returns the models."""
+
+    def made(device: str, versions: dict[str, str], repo: Repository, score: float) -> str:
+        def sign(commit: Commit) -> Commit:
+            model = replace(repo.objects.model(str(commit.model)), device_kind=device, versions=versions)
+            return replace(commit, model=repo.objects.put(model))
+
+        return str(repo.objects.commit(evolve_sample(repo, task, score=score, seed=seed, sign=sign).commit).model)
+
+    gpu = made("NVIDIA H200", BF16, ann, 0.7)
+    push(ann, context)
+    return gpu, made("cpu", {}, bob, 0.65)
+
+
+def test_each_model_is_measured_once_in_a_working_copy(
+    ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
+) -> None:
+    context, lines = told
+    first = dict.fromkeys(diverge(ann, bob, context, "a", 11), 0.6)
+    again(**first)
+    pull(bob, context)
+    assert sorted(again.asked) == sorted(first)
+    number = len(lines)
+    tracked = bob.refs.head("a")
+    assert tracked is not None
+    ours, theirs = bob.objects.commit(tracked.commit).parents
+    again()
+    assert Rechecking(repo=bob, context=context).decided(ours, theirs) is None
+    assert (again.asked, len(lines)) == ([], number)
+
+
+def test_a_purge_forgets_what_was_measured(
+    ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
+) -> None:
+    context, _ = told
+    again(**dict.fromkeys(diverge(ann, bob, context, "a", 11), 0.6))
+    pull(bob, context)
+    assert (bob.path / "state" / "measured").is_file()
+    purge(bob, context, "c")
+    assert not (bob.path / "state" / "measured").exists()
+
+
+def test_all_measurements_of_one_exchange_take_no_longer_than_they_may(
+    ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
+) -> None:
+    context, lines = told
+    again(**{model: 0.6 for task in "abc" for model in diverge(ann, bob, context, task, ord(task))})
+    again.takes_s = MOST_S / 3
+    pull(bob, context)
+    assert len(again.asked) == 3
+    assert [line.partition(":")[0] for line in lines if ": measuring " in line] == ["a", "b"]
+    assert "for 40 s at most" in lines[1]
+    assert "took 120 s, as long as it may. What was told of them counts." in lines[-1]
+    assert load_system(bob).heads["c"].commit.agent is None
+
+
+# What measures
+
+
+def test_who_exchanges_loads_nothing_that_computes() -> None:
+    """A program that pulls or watches over agents holds no device, whatever is measured for it."""
+    program = "import mu2net_core.api.sharing.pull, mu2net_core.api.pool.pool, sys; print('jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def test_a_model_of_bfloat16_is_measured_in_float32(grown, monkeypatch: pytest.MonkeyPatch) -> None:
     precisions = list[str]()
 
@@ -220,3 +324,97 @@ def test_a_model_of_bfloat16_is_measured_in_float32(grown, monkeypatch: pytest.M
     told = repo.objects.put(replace(model, versions={**model.versions, **BF16}))
     assert remeasured(repo, grown.context, told, model.validation_examples) == model.quality
     assert precisions == ["float32"]
+
+
+def test_a_model_that_was_trained_and_measured_in_bfloat16_meets_one_of_float32(planted, world) -> None:
+    """Both begin alike and have one seed: what differs is how products were computed, and that is little."""
+    whole, half, lines = planted, world(MU2NET_MACHINE_PRECISION="bfloat16"), list[str]()
+    ours, told = whole.open(), replace(half.context, warn=lines.append, environ={**os.environ, **half.context.environ})
+    remote.add(ours, whole.context, "origin", "shared")
+    push(ours, whole.context)
+    clone("shared", "theirs", whole.context)
+    theirs = half.open("theirs")
+    whole.evolve(ours, seed=1)
+    half.evolve(theirs, seed=1)
+    push(ours, whole.context)
+    ids = [str(load_system(one).heads["digits"].model_id) for one in (ours, theirs)]
+    models = [one.objects.model(oid) for one, oid in zip((ours, theirs), ids, strict=True)]
+    assert [model.hardware for model in models] == [("cpu", "float32", ""), ("cpu", "bfloat16", "")]
+    pull(theirs, told)
+    again = {oid: remeasured(theirs, half.context, oid, 360) for oid in ids}
+    assert again[ids[0]] == models[0].quality
+    assert again[ids[1]] == pytest.approx(models[1].quality, abs=could_differ(*models, 360))
+    assert f"the model {ids[1][:10]} (cpu, bfloat16)" in lines[0]
+    assert "again in float32 on 360 examples" in lines[0]
+    assert again[str(load_system(theirs).heads["digits"].model_id)] == max(again.values())
+
+
+WAITS = """
+import threading
+from mu2net_core.api.models import remeasure
+remeasure.remeasured = lambda *_: threading.Event().wait()
+remeasure.open_repository = lambda _: None
+remeasure.main("", "", "1")
+"""
+
+
+def test_it_is_measured_in_a_process_of_its_own_that_has_nothing_but_the_cpu(grown) -> None:
+    repo = grown.open()
+    oid = str(load_system(repo).heads["digits"].model_id)
+    model = repo.objects.model(oid)
+    assert model.validation_examples is not None
+    context = replace(grown.context, environ={**os.environ, **grown.context.environ, "JAX_PLATFORMS": "nothing"})
+    assert measured_apart(repo, context, oid, model.validation_examples, 300) == model.quality
+
+
+def test_why_it_cannot_be_measured_comes_back(ann: Repository, context: Context) -> None:
+    there = replace(context, environ=dict(os.environ))
+    with pytest.raises(DeviceError, match="The model cannot be built"):
+        measured_apart(ann, there, str(head_of(ann).model), EXAMPLES, 300)
+    with pytest.raises(DeviceError, match=r"ended with 1: ValueError: invalid literal"):
+        measured_apart(ann, there, str(head_of(ann).model), "x", 300)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Has what measures never come to an end; returns a pipe that it keeps open."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    program = f"import os; os.close(1); os.open({str(pipe)!r}, os.O_WRONLY); os.read(0, 1)"
+    monkeypatch.setattr(apart, "_PROGRAM", ("-c", program))
+    return pipe
+
+
+@pytest.mark.parametrize(
+    ("most_s", "is_stopping", "message"), [(0.0, False, "takes longer than it may"), (600.0, True, "is to end")]
+)
+def test_a_measurement_is_given_up_when_its_time_or_the_process_ends(
+    ann: Repository, context: Context, endless: Path, most_s: float, is_stopping: bool, message: str
+) -> None:
+    handle = os.open(endless, os.O_RDONLY | os.O_NONBLOCK)
+    there = replace(context, environ=dict(os.environ), is_stopping=lambda: is_stopping)
+    with pytest.raises(DeviceError, match=message):
+        measured_apart(ann, there, "m", EXAMPLES, most_s)
+    assert os.read(handle, 1) == b""  # nobody has the other end: it is gone
+
+
+def test_an_agent_that_is_to_end_measures_no_more(grown, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, seen = Flag(), list[bool]()
+
+    def moved(repo: Repository, context: Context, task: str, commit_id: str) -> str:
+        seen.append(context.is_stopping())
+        stop.set()
+        seen.append(context.is_stopping())
+        return move_head(repo, context, task, commit_id)
+
+    monkeypatch.setattr(publish, "move_head", moved)
+    grown.evolve(grown.open(), stop=stop, generations=1, children=1)
+    assert seen == [False, True]
+
+
+def test_a_measurement_ends_with_whoever_asked_for_it() -> None:
+    read, write = os.pipe()
+    process = subprocess.Popen([sys.executable, "-c", WAITS], stdin=read)
+    os.close(read)
+    os.close(write)
+    assert process.wait(60) == 1

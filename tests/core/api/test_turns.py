@@ -10,8 +10,8 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.claims import Claims
-from mu2net_core.api.evolving.turns import Agenda, Shared, goals_of
-from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.evolving.turns import Agenda, Shared
+from mu2net_core.api.iterations.options import EvolveOptions, goals_of
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Agent, Run
 from mu2net_core.repo import Repository, load_system
