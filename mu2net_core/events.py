@@ -240,7 +240,8 @@ class IterationFinished(Happening):
         test: likewise on the test split.
         improved: whether it is better than the one there was.
         only_class: the one class that a new model says of every test example; None if it says several.
-        at_chance: whether a new model is, on the test split, no better than always saying the most frequent class.
+        at_chance: whether a new model is, on the test split and by the task's metric, no better than always saying one
+            class.
         schedule: how each child was trained.
         commit_id: where the head stands.
         model_id: of the best model.

@@ -15,9 +15,9 @@ from mu2net_core.errors import SearchError
 from mu2net_core.objects import ComponentRef, Costs, Model, Scorer
 from mu2net_core.plugins import Registry
 
-__all__ = ["SCORERS", "ScorerFn", "account", "accounted_params", "decay", "is_chance", "rank_key", "score"]
+__all__ = ["SCORERS", "SURE", "ScorerFn", "account", "accounted_params", "decay", "is_chance", "rank_key", "score"]
 
-_SURE = 1.645
+SURE = 1.645
 """So many standard deviations above what chance gives happen to it once in 20 times."""
 
 _EXACT = Context(prec=40, traps=[])
@@ -45,7 +45,7 @@ def is_chance(right: float, total: int, share: float) -> bool:
         total: how many there are.
         share: of these that is right on average if one label is always said, or any at random.
     """
-    return share < 1 and right <= total * share + _SURE * sqrt(total * share * (1 - share))
+    return share < 1 and right <= total * share + SURE * sqrt(total * share * (1 - share))
 
 
 def score(quality: float, costs: Costs, scorer: Scorer) -> float:

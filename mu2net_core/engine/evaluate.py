@@ -14,7 +14,6 @@ from mu2net_core.engine.feeding import Feed
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.errors import InternalError
 from mu2net_core.objectives import Classify, Multilabel, Objective, Regress, Sums, add
-from mu2net_core.scoring import is_chance
 
 __all__ = ["Answers", "Measured", "Tally", "answers", "measure", "numbers", "probabilities", "tallied"]
 
@@ -27,14 +26,19 @@ class Tally:
     """What a model says of the examples of a split.
 
     Attributes:
-        right: how many get their label.
+        hits: by class how many of its examples get it.
         truth: how many there are of each class.
         said: of how many it says each class.
     """
 
-    right: int
+    hits: tuple[int, ...]
     truth: tuple[int, ...]
     said: tuple[int, ...]
+
+    @property
+    def right(self) -> int:
+        """How many get their label."""
+        return sum(self.hits)
 
     @property
     def accuracy(self) -> float:
@@ -44,7 +48,7 @@ class Tally:
     def plus(self, other: Tally) -> Tally:
         """Returns what is said of the examples of both."""
         return Tally(
-            right=self.right + other.right,
+            hits=tuple(map(add_numbers, self.hits, other.hits)),
             truth=tuple(map(add_numbers, self.truth, other.truth)),
             said=tuple(map(add_numbers, self.said, other.said)),
         )
@@ -59,11 +63,6 @@ class Tally:
         """The label it says of every example, although there are several; None if it says several, too."""
         spoken = [label for label, count in enumerate(self.said) if count]
         return spoken[0] if len(spoken) == 1 < sum(count > 0 for count in self.truth) else None
-
-    @property
-    def is_chance(self) -> bool:
-        """Whether it is right no more often than the most frequent label is, as far as the examples can tell."""
-        return is_chance(self.right, sum(self.truth), self.most_frequent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,5 +171,7 @@ def numbers(model: LoadedModel, objective: Regress, inputs: np.ndarray) -> np.nd
 
 
 def _tally(said: np.ndarray, labels: np.ndarray, num_classes: int) -> Tally:
-    truth, spoken = (np.bincount(each, minlength=num_classes) for each in (labels, said))
-    return Tally(right=int(np.sum(said == labels)), truth=tuple(map(int, truth)), said=tuple(map(int, spoken)))
+    hits, truth, spoken = (
+        tuple(map(int, np.bincount(each, minlength=num_classes))) for each in (labels[said == labels], labels, said)
+    )
+    return Tally(hits=hits, truth=truth, said=spoken)

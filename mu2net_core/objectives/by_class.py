@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Self
 
 import numpy as np
@@ -14,6 +16,7 @@ from mu2net_core.objectives.classify import Classify
 from mu2net_core.objectives.objective import Sums
 from mu2net_core.objectives.steps import STEPS, counted, mean_of, ranked
 from mu2net_core.objects import Output
+from mu2net_core.scoring import SURE
 
 __all__ = ["Auroc", "BalancedAccuracy", "MacroF1"]
 
@@ -28,6 +31,15 @@ class _ByClass(Classify):
     def of(cls, output: Output) -> Self:
         """Returns the objective of tasks with that output."""
         return cls(num_classes=output.size)
+
+    def is_chance(self, right: Sequence[int], truth: Sequence[int], said: Sequence[int], quality: float) -> bool:
+        """Returns likewise whether classes get their answers no more often than if these were dealt at random."""
+        del quality
+        counts = [one for one in zip(right, truth, said, strict=True) if one[1]]
+        dealt = [spoken / sum(said) for _, _, spoken in counts]  # of each class so many would be right by luck
+        found = sum(hits / there for hits, there, _ in counts)
+        variance = sum(share * (1 - share) / there for share, (_, there, _) in zip(dealt, counts, strict=True))
+        return len(counts) > 1 and found <= sum(dealt) + SURE * sqrt(variance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +84,14 @@ class Auroc(_ByClass):
         logits = _logits(np.asarray(outputs, np.float64)[..., : self.num_classes])
         is_own = np.asarray(labels)[:, None] == np.arange(self.num_classes)
         return {**_loss_of(self, outputs, labels), **ranked(logits, is_own)}
+
+    def is_chance(self, right: Sequence[int], truth: Sequence[int], said: Sequence[int], quality: float) -> bool:
+        """Returns likewise whether examples are in no better order than a random one."""
+        del right, said
+        total = sum(truth)
+        parts = [there for there in truth if 0 < there < total]
+        spread = [sqrt((total + 1) / (12 * there * (total - there))) for there in parts]
+        return bool(parts) and quality <= 0.5 + SURE * sum(spread) / len(parts)
 
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the mean area of the classes of which there are examples, and of others; 1/2 if there is none."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from mu2net_core.objectives.objective import Sums
 from mu2net_core.objects import Output
+from mu2net_core.scoring import is_chance
 
 __all__ = ["Classify"]
 
@@ -60,6 +61,18 @@ class Classify:
     def quality(self, sums: Sums) -> np.ndarray:
         """Returns the accuracy."""
         return np.asarray(sums["right"] / sums["count"])
+
+    def is_chance(self, right: Sequence[int], truth: Sequence[int], said: Sequence[int], quality: float) -> bool:
+        """Returns whether answers are no better than always saying one class, as far as so many examples can tell.
+
+        Args:
+            right: by class how many of its examples get it.
+            truth: how many there are of each class.
+            said: of how many each class is said.
+            quality: of the answers.
+        """
+        del said, quality
+        return is_chance(sum(right), sum(truth), max(truth) / sum(truth))
 
     def said(self, outputs: np.ndarray) -> np.ndarray:
         """Returns int64 [..., N]: the likeliest class of each example; of equal ones the first."""

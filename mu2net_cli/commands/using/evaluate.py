@@ -79,5 +79,7 @@ def _print(session: Session, result: EvalResult) -> None:
     fields["correct"] = f"{result.correct} of {examples}"
     print_fields({**fields, "accuracy": percent(result.accuracy), "95% interval": f"{low} to {high}"})
     if result.at_chance and result.most_frequent is not None:
-        session.note(f"warning: no better than always saying the most frequent class, {percent(result.most_frequent)}")
+        frequent = f"the most frequent class, {percent(result.most_frequent)}"
+        said = frequent if result.metric == "accuracy" else f"one class, by {result.metric}"
+        session.note(f"warning: no better than always saying {said}")
     print_details(session, result)

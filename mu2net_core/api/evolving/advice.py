@@ -43,7 +43,7 @@ def advice_on(event: Event, context: Context) -> Advice | None:
         case IterationFinished(only_class=str(name)):
             found = f"the model says {name!r} of every test example"
         case IterationFinished(at_chance=True):
-            found = "the model is no better than always saying the most frequent class"
+            found = "the model is no better than always saying one class"
         case _:
             return None
     return Advice(warning=f"{event.task}: {found}", hint=_hint(event, context))

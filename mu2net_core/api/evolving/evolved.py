@@ -10,6 +10,7 @@ from mu2net_core.api.evolving.pushing import Pushed
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.engine import IterationState, Tally, schedule_of
 from mu2net_core.events import IterationFinished, Schedule
+from mu2net_core.objectives import Classify, objective_of
 from mu2net_core.objects import Task
 from mu2net_core.search import Member
 
@@ -32,8 +33,9 @@ class IterationResult:
         validation: its accuracy, in [0, 1].
         test: likewise on the test split.
         improved: whether it is better than the one there was.
-        only_class: the one class that a new model says of every test example; None if it says several.
-        at_chance: whether a new model is, on the test split, no better than always saying the most frequent class.
+        only_class: the one class that a new model at chance says of every test example; None if it says several.
+        at_chance: whether a new model is, on the test split and by the task's metric, no better than always saying one
+            class.
         sampled: children.
         kept: of these.
         discarded: of these, by reason.
@@ -95,7 +97,13 @@ class Outcome:
 def result_of(runner: Runner, state: IterationState, task: Task, outcome: Outcome, wall_s: float) -> IterationResult:
     """Returns what an iteration on ``task`` came to."""
     model, tally = outcome.winner.model, outcome.tally
-    label = None if tally is None else tally.only_label
+    objective = objective_of(task)
+    at_chance = (
+        tally is not None
+        and isinstance(objective, Classify)
+        and objective.is_chance(tally.hits, tally.truth, tally.said, outcome.test)
+    )
+    label = tally.only_label if tally is not None and at_chance else None
     num_examples, parts = task.splits["train"].num_examples, runner.programs.layout.batch_parts
     return IterationResult(
         task=state.task,
@@ -110,7 +118,7 @@ def result_of(runner: Runner, state: IterationState, task: Task, outcome: Outcom
         test=outcome.test,
         improved=outcome.published.improved,
         only_class=None if label is None else task.output.labels[label],
-        at_chance=tally is not None and tally.is_chance,
+        at_chance=at_chance,
         sampled=state.counts.sampled,
         kept=state.counts.kept,
         discarded=state.counts.discarded,

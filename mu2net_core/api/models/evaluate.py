@@ -62,7 +62,8 @@ class EvalResult:
         interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show;
             likewise.
         most_frequent: the accuracy of always saying the class that is most frequent in the split; likewise.
-        at_chance: whether the model is no better than that, as far as so many examples can tell; likewise.
+        at_chance: whether the model is, by the task's metric, no better than always saying one class, as far as so many
+            examples can tell; likewise.
         by_class: a score per class or label; None if it was not asked for, and of numbers.
         confused: which classes are taken for which, the most frequent first; likewise, and of labels.
         wrong: every example that is not right, those the model is surest of first; None if it was not asked for.
@@ -143,7 +144,7 @@ def evaluate(
         confused=None if judge is None else judge.confused,
         report=_report(repo, context, task, split, judge) if judge is not None and report else None,
     )
-    if found is None:
+    if found is None or not isinstance(objective, Classify):
         return measured(wall_s=time.perf_counter() - began)
     tally = found.tally(task.output.size)
     return measured(
@@ -151,7 +152,7 @@ def evaluate(
         accuracy=tally.accuracy,
         interval=wilson(tally.right, feed.num_examples),
         most_frequent=tally.most_frequent,
-        at_chance=tally.is_chance,
+        at_chance=objective.is_chance(tally.hits, tally.truth, tally.said, quality),
         wrong=_wrong(repo, context, task, split, found) if wrong else None,
         wall_s=time.perf_counter() - began,
     )

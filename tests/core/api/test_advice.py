@@ -32,12 +32,12 @@ ONE_STEP = Schedule(examples=240, batch=240, steps=1, cycles=4)
         ),
         (
             replace(FINISHED, at_chance=True),
-            "digits: the model is no better than always saying the most frequent class",
+            "digits: the model is no better than always saying one class",
             "a child is trained for 136 steps; for more of them: mu2net -C here evolve --task digits --validations 16",
         ),
         (
             replace(FINISHED, at_chance=True, schedule=replace(SCHEDULE, steps=1000)),
-            "digits: the model is no better than always saying the most frequent class",
+            "digits: the model is no better than always saying one class",
             "a child is trained for 4000 steps; for more children: mu2net -C here evolve --task digits --generations 6",
         ),
     ],

@@ -9,6 +9,7 @@ from mu2net_core.api.models.predict import Predictor
 from mu2net_core.engine import Answers
 from mu2net_core.errors import CorruptObjectError, InvalidInputError, NotFoundError
 from mu2net_core.nn import InputSpec
+from mu2net_core.objectives import BalancedAccuracy
 from mu2net_core.objects import object_key
 from mu2net_core.repo import load_system
 from mu2net_core.testing.building.samples import evolve_sample
@@ -106,3 +107,16 @@ def test_a_model_that_says_no_more_than_the_most_frequent_class_does_is_told_so(
     monkeypatch.setattr("mu2net_core.api.models.evaluate.answers", lambda *_args, **_kwargs: found)
     result = evaluate(grown.open(), grown.context, "digits")
     assert (result.most_frequent, result.at_chance) == (0.5, at_chance)
+
+
+def test_whether_a_model_is_at_chance_goes_by_the_tasks_metric(grown, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a rare class is found, and more than as many of the other are taken for it."""
+    labels = np.repeat(np.int32([3, 4]), [90, 10])
+    said = np.where(np.arange(100) < 75, 3, 4)
+    said[95:] = 3
+    found = Answers(labels=labels, said=said, probability=np.ones(100, np.float32), quality=0.67)
+    monkeypatch.setattr("mu2net_core.api.models.evaluate.answers", lambda *_args, **_kwargs: found)
+    repo = grown.open()
+    assert evaluate(repo, grown.context, "digits").at_chance
+    monkeypatch.setattr("mu2net_core.api.models.loading.check_usable", lambda *_: BalancedAccuracy(num_classes=10))
+    assert not evaluate(repo, grown.context, "digits").at_chance

@@ -30,6 +30,7 @@ from mu2net_core.events import (
     IterationFinished,
     IterationStarted,
 )
+from mu2net_core.objectives import Classify
 from mu2net_core.objects import Children, Model
 from mu2net_core.repo import Repository, create_repository, load_system, open_repository
 from mu2net_core.repo.history.merging import ancestry
@@ -49,6 +50,16 @@ def head_model(repo: Repository, task: str = "digits") -> tuple[str, Model]:
 def copy_of(world, name: str = "copy") -> Repository:
     shutil.copytree(world.folder / "repo", world.folder / name)
     return world.open(name)
+
+
+@pytest.mark.parametrize("at_chance", [True, False])
+def test_a_model_at_chance_by_the_tasks_metric_is_told_of(
+    planted, monkeypatch: pytest.MonkeyPatch, *, at_chance: bool
+) -> None:
+    monkeypatch.setattr(Classify, "is_chance", lambda *_: at_chance)
+    monkeypatch.setattr("mu2net_core.engine.evaluate.Tally.only_label", 3)
+    (iteration,) = planted.evolve(planted.open(), generations=1, children=1).iterations
+    assert (iteration.at_chance, iteration.only_class) == (at_chance, "3" if at_chance else None)
 
 
 def test_the_first_child_of_a_random_root_trains_every_layer_and_so_do_later_ones_of_the_task_alone(planted) -> None:

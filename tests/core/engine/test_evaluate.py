@@ -50,7 +50,7 @@ def test_a_tally_counts_labels_and_what_the_model_says(trained, count: int) -> N
     said = probabilities(trained[1], CLASSIFY, examples.inputs).argmax(axis=1)
     found = measure(trained[1], CLASSIFY, Resident(examples))
     assert found.tally == Tally(
-        right=int(np.sum(said == examples.labels)),
+        hits=tuple(np.bincount(said[said == examples.labels], minlength=3).tolist()),
         truth=tuple(np.bincount(examples.labels, minlength=3).tolist()),
         said=tuple(np.bincount(said, minlength=3).tolist()),
     )
@@ -69,23 +69,23 @@ def test_other_outputs_than_classes_are_measured_too_and_have_no_tally(trained) 
 
 
 @pytest.mark.parametrize(
-    ("right", "truth", "said", "only", "chance"),
+    ("hits", "truth", "said", "only", "chance"),
     [
-        (40, (40, 40, 40, 40), (0, 160, 0, 0), 1, True),
-        (48, (40, 40, 40, 40), (40, 80, 20, 20), None, True),
-        (60, (40, 40, 40, 40), (40, 80, 20, 20), None, False),
-        (95, (95, 5), (100, 0), 0, True),
-        (96, (95, 5), (98, 2), None, True),
-        (100, (95, 5), (95, 5), None, False),
-        (5, (5, 0), (5, 0), None, False),
-        (1, (5, 0), (1, 4), None, False),
-        (0, (3, 3), (3, 3), None, True),
+        ((0, 40, 0, 0), (40, 40, 40, 40), (0, 160, 0, 0), 1, True),
+        ((8, 30, 5, 5), (40, 40, 40, 40), (40, 80, 20, 20), None, True),
+        ((15, 30, 10, 5), (40, 40, 40, 40), (40, 80, 20, 20), None, False),
+        ((95, 0), (95, 5), (100, 0), 0, True),
+        ((95, 1), (95, 5), (98, 2), None, True),
+        ((95, 5), (95, 5), (95, 5), None, False),
+        ((5, 0), (5, 0), (5, 0), None, False),
+        ((1, 0), (5, 0), (1, 4), None, False),
+        ((0, 0), (3, 3), (3, 3), None, True),
     ],
     ids=["one class", "chance", "better", "imbalanced", "hardly better", "all right", "one", "one, bad", "none right"],
 )
-def test_what_learned_nothing_is_told_from_what_did(right: int, truth, said, only: int | None, *, chance: bool) -> None:
-    found = Tally(right=right, truth=truth, said=said)
-    assert (found.only_label, found.is_chance) == (only, chance)
+def test_what_learned_nothing_is_told_from_what_did(hits, truth, said, only: int | None, *, chance: bool) -> None:
+    found = Tally(hits=hits, truth=truth, said=said)
+    assert (found.only_label, CLASSIFY.is_chance(hits, truth, said, 0.0)) == (only, chance)
 
 
 @pytest.mark.parametrize("count", [1, EVALUATION_BATCH - 1, EVALUATION_BATCH, EVALUATION_BATCH + 1])
