@@ -205,9 +205,10 @@ def _do_job(session: Session, file: Path) -> None:
     if job.home is None:
         run_agent(session, session.repo(), job.tasks, job.options)
         return
-    from mu2net_core.api.pool.elsewhere import working_copy
+    from mu2net_core.api.pool.elsewhere import drop_refused, working_copy
 
     with working_copy(job.home, session.context) as repo:
+        drop_refused(repo, session.context, job.tasks, job.options)
         run_agent(session, repo, job.tasks, job.options)
 
 

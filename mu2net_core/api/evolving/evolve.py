@@ -20,7 +20,7 @@ from mu2net_core.api.evolving.iterate import iterate
 from mu2net_core.api.evolving.keeping_up import KeepingUp, Watching
 from mu2net_core.api.evolving.pushing import Pushed, Pusher, is_pushed
 from mu2net_core.api.evolving.turns import Agenda, Shared, Turns
-from mu2net_core.api.iterations.agenda import agenda_of, queued, unfinished_of
+from mu2net_core.api.iterations.agenda import agenda_of, drop_unfinished, queued, unfinished_of
 from mu2net_core.api.iterations.options import EvolveOptions, goals_of
 from mu2net_core.api.iterations.resume import Leftover
 from mu2net_core.api.models.cache import keep_bounded
@@ -28,6 +28,7 @@ from mu2net_core.api.quiet import ignore
 from mu2net_core.api.sharing.push import default_remote
 from mu2net_core.api.signing.signing import signer_of
 from mu2net_core.errors import (
+    ConflictError,
     CorruptObjectError,
     DataError,
     Mu2netError,
@@ -36,14 +37,14 @@ from mu2net_core.errors import (
     SearchError,
     StorageError,
 )
-from mu2net_core.events import Event
+from mu2net_core.events import Event, IterationDropped
 from mu2net_core.objects import System
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["ITS_OWN", "EvolveResult", "IterationResult", "evolve"]
 
-ITS_OWN = (CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
+ITS_OWN = (ConflictError, CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
 """What is wrong with one task, its data or its model, and keeps no other from being improved."""
 _AS_SET = EvolveOptions()
 
@@ -106,6 +107,8 @@ def evolve(
         pusher=pusher,
     )
     _check_settings(run, system)
+    if options.restart:
+        _drop(run, system)
     used = _seed(run, unfinished) if options.seed is None else options.seed
     result = _run_all(run, _turns(run, tasks, system, unfinished, used), used)
     keep_bounded(repo, context)
@@ -164,6 +167,14 @@ def _check_settings(run: Evolution, system: System) -> None:
     for name in run.agent.tasks:
         with suppress(DataError, NotFoundError):
             run.runner(run.preset(system.heads[name].task))
+
+
+def _drop(run: Evolution, system: System) -> None:
+    """Drops what is unfinished: once, and not what this process, or the next one that does its work, leaves."""
+    kinds = {"ready", "other", "stuck"}
+    for name, left in drop_unfinished(run.repo, system, run.agent.tasks, run.asked, kinds=kinds):
+        if (dropped := left.state) is not None:
+            run.on_event(IterationDropped(task=name, iteration=dropped.iteration, generations=dropped.generation))
 
 
 def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:

@@ -21,7 +21,6 @@ from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import SearchError
-from mu2net_core.events import IterationDropped
 from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import preset_values
 from mu2net_core.repo import load_system
@@ -120,13 +119,11 @@ def _without_a_model(run: Evolution, runner: Runner, workspace: Workspace, state
 
 
 def _left(run: Evolution, workspace: Workspace, head: Head) -> Leftover:
-    """Returns what goes on, if anything does; says under which settings, and what is dropped where that was asked."""
+    """Returns what goes on, if anything does; says under which settings."""
     name = head.task.name
     left = look(run.repo, workspace, head, run.asked)
-    if run.asked.restart and left.kind not in {"none", "published"}:
-        if left.state is not None:
-            dropped = left.state
-            run.on_event(IterationDropped(task=name, iteration=dropped.iteration, generations=dropped.generation))
+    if run.asked.watch and left.kind == "stuck":  # as the task was reset meanwhile: nobody is there to say so
+        run.context.warn(f"{name} begins anew, as its unfinished iteration cannot go on: {left.reason}")
         return Leftover(kind="none")
     refuse(run.context, {name: left}, run.asked)
     if left.kind != "ready" or left.preset is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -11,6 +12,7 @@ from typing import Protocol
 from mu2net_core.api.evolving.claims import Claim, Claims
 from mu2net_core.api.evolving.prospects import Prospects
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.errors import Mu2netError
 from mu2net_core.objects import Head, System
 from mu2net_core.repo import load_system
 from mu2net_core.search import ranked
@@ -145,6 +147,9 @@ class Shared:
 
     def next(self) -> Turn | None:
         """Returns an iteration on a task that wants one and that nobody is at."""
+        if self.asked.watch:
+            with suppress(Mu2netError):  # whoever writes them is told; what was read before holds
+                self.claims.repo.read_settings()  # those of tasks that are new among them
         system = load_system(self.claims.repo)
         wanted = self._wanted(system)
         is_asked = False  # whether the remote is back

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.options import EvolveOptions
@@ -12,7 +12,7 @@ from mu2net_core.events import IterationsQueued
 from mu2net_core.objects import System
 from mu2net_core.repo import Repository
 
-__all__ = ["agenda_of", "queued", "unfinished_of"]
+__all__ = ["agenda_of", "drop_unfinished", "queued", "unfinished_of"]
 
 
 def unfinished_of(
@@ -20,16 +20,37 @@ def unfinished_of(
 ) -> dict[str, Leftover]:
     """Returns what is left of an iteration of each of ``tasks`` in the slot asked for that will go on.
 
+    Where it watches, what can never go on is left to its turn, which begins anew.
+
     Raises:
         ConflictError: one cannot go on as asked, or is running; nothing was changed.
     """
     spaces = {name: Workspace.of(repo, name, asked.slot) for name in tasks}
     lefts = {name: look(repo, space, system.heads[name], asked) for name, space in spaces.items()}
+    if asked.watch:
+        lefts = {name: left for name, left in lefts.items() if left.kind != "stuck"}
     for name in (name for name, left in lefts.items() if left.is_refused):
         with spaces[name].lock(name):
             pass  # one that is running says so instead
     refuse(context, lefts, asked)
     return {name: left for name, left in lefts.items() if left.kind == "ready"}
+
+
+def drop_unfinished(
+    repo: Repository, system: System, tasks: Iterable[str], asked: EvolveOptions, *, kinds: Collection[str]
+) -> Iterator[tuple[str, Leftover]]:
+    """Drops what is left of iterations of ``tasks`` in the slot asked for, if it is of ``kinds``; yields what that was.
+
+    Raises:
+        ConflictError: one is running.
+    """
+    for name in tasks:
+        space = Workspace.of(repo, name, asked.slot)
+        left = look(repo, space, system.heads[name], asked)
+        if left.kind in kinds:
+            with space.lock(name):
+                space.clear()
+            yield name, left
 
 
 def agenda_of(tasks: Sequence[str], iterations: int, unfinished: Mapping[str, Leftover]) -> tuple[str, ...]:

@@ -98,8 +98,9 @@ def refuse(context: Context, lefts: Mapping[str, Leftover], asked: EvolveOptions
     if not bad:
         return
     others = [task for task, left in bad.items() if left.kind == "other"]
-    drop = f"{_command(context, tuple(bad))} --restart{asked.words}"
-    go_on = f"To go on with what it began with: {_command(context, others)}. " if others else ""
+    agents = "" if asked.agents is None else f" --agents {asked.agents}"
+    drop = f"{_command(context, tuple(bad))}{agents} --restart{asked.words}"
+    go_on = f"To go on with what it began with: {_command(context, others)}{agents}. " if others else ""
     raise ConflictError(
         " ".join(_refusal(task, left) for task, left in bad.items()) + " Nothing was changed.",
         hint=f"{go_on}To drop what it trained and begin anew: {drop}",

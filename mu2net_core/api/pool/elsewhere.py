@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from mu2net_core.api.context import Context, cache_folder
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.pool.home import Home
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.errors import ConflictError, Mu2netError, NotFoundError
-from mu2net_core.repo import Config, Repository, open_repository
+from mu2net_core.repo import Config, Repository, load_system, open_repository
 from mu2net_core.repo.core import CONFIG, FOLDER, Value, be_agent, clone_marker, is_shared
 from mu2net_core.storage import FileLock
 
-__all__ = ["agents_folder", "working_copy"]
+__all__ = ["agents_folder", "drop_refused", "working_copy"]
 
 
 def agents_folder(context: Context) -> Path:
@@ -80,6 +81,19 @@ def _catch_up(repo: Repository, context: Context) -> None:
         pull(repo, context)
     except Mu2netError as exc:
         context.warn(f"it begins with what it knew before: {exc.message}")
+
+
+def drop_refused(repo: Repository, context: Context, tasks: Sequence[str] | None, asked: EvolveOptions) -> None:
+    """Drops unfinished iterations of ``tasks``, all if None, that cannot go on as asked: nobody is there to decide.
+
+    They are those of an earlier pool that was asked for something else, or of tasks that were reset meanwhile.
+    """
+    from mu2net_core.api.iterations.agenda import drop_unfinished  # the engine comes along, which no supervisor needs
+
+    system = load_system(repo)
+    names = [name for name in (system.heads if tasks is None else tasks) if name in system.heads]
+    for name, left in drop_unfinished(repo, system, names, asked, kinds={"other", "stuck"}):
+        context.warn(f"{name} begins anew here, as the unfinished iteration of before does not go on: {left.reason}")
 
 
 def _with_settings(config: Config, settings: Mapping[str, Value]) -> Config:

@@ -157,6 +157,7 @@ def _executor(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pool:
     executor: Executor
+    started: set[int] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
 
     def seats(self, job: Job, on_event: Callable[[PoolEvent], None]) -> list[Seat]:
@@ -173,10 +174,14 @@ class _Pool:
         ]
 
     def _start(self, job: Job, slot: int) -> Running:
-        """Starts an agent; one that is started again has what is left of the time."""
+        """Starts an agent; one that is started again has what is left of the time, and keeps what it trained."""
+        restart = job.options.restart and slot not in self.started
+        self.started.add(slot)
         budget_s = job.options.budget_s
         left_s = None if budget_s is None else max(budget_s - (time.monotonic() - self.began), 0.0)
-        return self.executor.start(replace(job, options=replace(job.options, slot=slot, budget_s=left_s)))
+        return self.executor.start(
+            replace(job, options=replace(job.options, slot=slot, budget_s=left_s, restart=restart))
+        )
 
 
 def _watch_over(seats: Sequence[Seat], executor: Executor, stopping: Stopping) -> None:

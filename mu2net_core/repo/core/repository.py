@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -78,6 +79,17 @@ class Repository:
             replace_file(file, changed.dump())
         self.config = changed
         return changed
+
+    def read_settings(self) -> None:
+        """Takes over settings that other processes changed since; remotes stay what they were.
+
+        Raises:
+            StorageError, InvalidInputError: they cannot be read; nothing is changed.
+        """
+        file = self.path / CONFIG
+        with translated("read", file):
+            data = file.read_bytes()
+        self.config = replace(self.config, settings=Config.parse(data, what=str(file)).settings)
 
     def set_aside(self, key: str) -> None:
         """Moves a damaged file to ``state/corrupt``, so that a good copy can take its place; missing is fine."""

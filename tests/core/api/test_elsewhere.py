@@ -17,7 +17,9 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.api.evolving.turns import Shared
 from mu2net_core.api.iterations.options import EvolveOptions
-from mu2net_core.api.pool.elsewhere import agents_folder, working_copy
+from mu2net_core.api.iterations.recorded import digest_of, recorded_preset
+from mu2net_core.api.iterations.workspace import Workspace
+from mu2net_core.api.pool.elsewhere import agents_folder, drop_refused, working_copy
 from mu2net_core.api.pool.home import Home, home_of
 from mu2net_core.api.pool.job import Job
 from mu2net_core.api.pool.own_cores import own_cores
@@ -26,10 +28,12 @@ from mu2net_core.api.pool.resources import AgentResources
 from mu2net_core.api.pool.sink import Wish
 from mu2net_core.api.pool.supervisor import Order, supervise
 from mu2net_core.api.sharing.push import push
+from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Agent
-from mu2net_core.repo import Repository
+from mu2net_core.objects import Agent, Head
+from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.leases import Held
+from mu2net_core.search import SearchState, start
 from mu2net_core.testing.building.samples import evolve_sample
 
 # Its working copy
@@ -82,6 +86,45 @@ def test_a_working_copy_is_kept_and_begins_with_all_that_was_shared_meanwhile(
     with working_copy(home(ann, context), node) as repo:
         assert repo.refs.head("a").commit == newest
         assert (repo.state / "unfinished").read_text() == "generation 3"
+
+
+def test_what_an_earlier_pool_left_there_and_does_not_fit_this_one_begins_anew(
+    ann: Repository, context: Context, node: Context
+) -> None:
+    """Nobody is there to decide; what fits goes on."""
+    warnings = list[str]()
+    with working_copy(home(ann, context), node) as repo:
+        for task in ("a", "b"):
+            head = load_system(repo).heads[task]
+            Workspace.of(repo, task, 1).save(interrupted_at(repo, head))
+        drop_refused(repo, node, None, EvolveOptions(slot=1, agents=2))
+        assert Workspace.of(repo, "a", 1).load() is not None
+        told = replace(node, warn=warnings.append)
+        drop_refused(repo, told, ["a", "gone"], EvolveOptions(slot=1, agents=2, children=5))
+        assert [Workspace.of(repo, task, 1).load() is None for task in ("a", "b")] == [True, False]
+    assert warnings == [
+        "a begins anew here, as the unfinished iteration of before does not go on: children 3 then, 5 now"
+    ]
+
+
+def interrupted_at(repo: Repository, head: Head) -> IterationState:
+    preset = recorded_preset("vit-mini", {"evolve.children": 3})
+    return IterationState(
+        task=head.task.name,
+        task_id=head.commit.task_id,
+        base=head.commit_id,
+        snapshot=head.commit.snapshot or "",
+        iteration=2,
+        seed=7,
+        slot=1,
+        generations=preset.training.generations,
+        children=3,
+        preset="vit-mini",
+        changed={"evolve.children": 3},
+        settings=digest_of(preset),
+        search=SearchState(population=start(load_system(repo), head.task.name)),
+        started_at="2026-02-01T00:00:00.000000+00:00",
+    )
 
 
 def test_who_was_taken_for_dead_keeps_its_working_copy_and_its_successor_has_another(

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
+from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.claims import Claim, Claims
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.reset import reset
 from mu2net_core.api.upkeep.fsck import fsck
-from mu2net_core.errors import ConflictError
+from mu2net_core.errors import ConflictError, StorageError
 from mu2net_core.events import (
     ChildFinished,
     GenerationFinished,
     GenerationStarted,
     IterationDropped,
+    IterationFinished,
     IterationsQueued,
     IterationStarted,
 )
 from mu2net_core.repo import Repository, load_system, open_repository
+
+SMALL = {"generations": 2, "children": 2, "validations": 1}
 
 
 def interrupt_at(kind: type, generation: int):
@@ -109,6 +119,75 @@ def test_asked_for_otherwise_it_is_refused_and_nothing_is_lost(planted, options)
     assert events[0] == IterationDropped(task="digits", iteration=1, generations=1, agent="agent-0")
     assert events[1].resumed_generation == 0
     assert Workspace.of(repo, "digits").load() is None
+
+
+def test_what_a_restart_begins_anew_is_not_dropped_a_second_time(planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A storage that fails in the midst leaves an iteration that goes on, in the same process."""
+    repo, events, warnings, clock = planted.open(), [], [], count(0, 60)
+    interrupted(planted, repo, seed=1)
+
+    def fail_once(event) -> None:
+        events.append(event)
+        if isinstance(event, GenerationStarted) and event.generation == 1 and not warnings:
+            raise StorageError("The disk is full.")
+
+    claims = partial(Claims, clock=lambda: float(next(clock)))
+    monkeypatch.setattr("mu2net_core.api.evolving.evolution.Claims", claims)
+    context = replace(planted.context, warn=warnings.append)
+    asked = EvolveOptions(**SMALL, seed=2, restart=True, watch=True, iterations=1)
+    evolve(repo, context, ["digits"], asked, on_event=fail_once, stop=StopAfter(events))
+    assert [type(event) for event in events].count(IterationDropped) == 1
+    assert [event.resumed_generation for event in events if isinstance(event, IterationStarted)] == [0, 1]
+
+
+@pytest.mark.parametrize("watch", [True, False])
+def test_what_can_never_go_on_is_refused_or_begun_anew_by_who_watches(planted, *, watch: bool) -> None:
+    repo, events, warnings = planted.open(), [], []
+    planted.evolve(repo, generations=1, children=1)
+    interrupted(planted, repo, seed=1)
+    reset(repo, planted.context, "digits", "@{0}~1")
+    context = replace(planted.context, warn=warnings.append)
+    asked = EvolveOptions(**SMALL, seed=1, watch=watch, iterations=1)
+    if not watch:
+        with pytest.raises(ConflictError, match="the task was reset since"):
+            evolve(repo, context, ["digits"], asked)
+        return
+    evolve(repo, context, ["digits"], asked, on_event=events.append, stop=StopAfter(events))
+    assert warnings == ["digits begins anew, as its unfinished iteration cannot go on: the task was reset since"]
+    assert [event.resumed_generation for event in events if isinstance(event, IterationStarted)] == [0]
+
+
+def test_a_task_that_is_purged_while_it_evolves_keeps_no_other_from_being_improved(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried, warnings = list[str](), list[str]()
+
+    def fail(_run: object, claim: Claim, *_: object) -> object:
+        tried.append(claim.task)
+        if claim.task == "a":
+            raise ConflictError("The task a was purged while it evolved.", hint="To begin anew, add it again.")
+        return SimpleNamespace(task=claim.task)
+
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", fail)
+    asked = EvolveOptions(leases=False)
+    result = evolve(ann, replace(context, warn=warnings.append), ["a", "b"], asked)
+    assert (tried, result.left_out) == (["a", "b"], ("a",))
+    assert warnings == ["a is left out: The task a was purged while it evolved. To begin anew, add it again."]
+
+
+class StopAfter(Event):
+    """A flag that is set once an iteration is over, and that nobody waits for."""
+
+    def __init__(self, events: list[object]) -> None:
+        super().__init__()
+        self.events = events
+
+    def wait(self, timeout: float | None = None) -> bool:
+        del timeout
+        return self.is_set()
+
+    def is_set(self) -> bool:
+        return any(isinstance(event, IterationFinished) for event in self.events)
 
 
 def kept(repo: Repository) -> dict[str, bytes]:

@@ -293,6 +293,21 @@ def test_agents_have_slots_and_cores_of_their_own_and_the_same_goals(pooled: Any
     assert (job.tasks, job.options.slot, job.options.agents) == (None, 1, 2)
 
 
+def test_an_agent_that_is_started_again_keeps_what_it_trained_since_a_restart(
+    repo: Repository, context: Context, tmp_path: Path
+) -> None:
+    add_sample_task(repo, "a")
+    then = """
+print("restart", job["options"]["restart"], file=sys.stderr, flush=True)
+if job["options"]["restart"]: sys.exit(1)
+"""
+    events = list[PoolEvent]()
+    asked = EvolveOptions(agents=1, restart=True)
+    run_pool(repo, context, None, asked, program=agents_that(tmp_path, then), on_event=events.append)
+    said = [event.text for event in events if isinstance(event, AgentRemark)]
+    assert [text for text in said if text.startswith("restart")] == ["restart True", "restart False"]
+
+
 def test_one_agent_that_cannot_go_on_keeps_no_other_from_its_work(pooled: Any) -> None:
     result, _ = pooled("if slot: sys.exit(3)")
     assert [report.outcome for report in result.agents] == ["done", "failed"]

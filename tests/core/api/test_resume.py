@@ -126,6 +126,18 @@ def test_asked_for_another_space_it_is_refused_and_the_same_one_in_any_order_goe
     assert str(caught.value.hint).endswith("--restart --space learning_rate=0.5,0.1 --space nesterov=true")
 
 
+def test_what_an_agent_of_several_left_is_dropped_by_a_command_that_finds_it(
+    workspace: Workspace, context: Context
+) -> None:
+    asked = EvolveOptions(children=2, slot=2, agents=4)
+    with pytest.raises(ConflictError) as caught:
+        refuse(context, {"a": found(workspace, children=2)}, asked)
+    assert caught.value.hint == (
+        "To go on with what it began with: mu2net evolve --task a --agents 4. To drop what it trained and begin anew: "
+        "mu2net evolve --task a --agents 4 --restart --children 2"
+    )
+
+
 def stuck(workspace: Workspace, context: Context) -> str:
     """Returns why what is left cannot go on, as the error says it."""
     left = found(workspace)

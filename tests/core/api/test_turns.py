@@ -14,7 +14,7 @@ from mu2net_core.api.evolving.turns import Agenda, Shared
 from mu2net_core.api.iterations.options import EvolveOptions, goals_of
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Agent, Run
-from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo import Remote, Repository, load_system, open_repository
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
@@ -54,6 +54,29 @@ def test_agents_spread_over_tasks_and_one_without_a_task_of_its_own_is_through(a
         found = [taken(stack, shared(abc, slot=slot, agents=3)) for slot in range(3)]
         assert sorted(map(str, found)) == ["a", "b", "c"]
         assert shared(abc, slot=0, agents=3).next() is None
+
+
+def test_who_watches_heeds_settings_that_others_change_meanwhile_and_keeps_its_remotes(abc: Repository) -> None:
+    """A task that is added later brings one: where its data lies."""
+    turns = shared(abc, rounds=None, watch=True)
+    other = open_repository(abc.path)
+    other.update_config(
+        lambda one: replace(one.with_setting("data.d", "npz:/d.npz"), remotes={"new": Remote(name="new", url="x")})
+    )
+    with ExitStack() as stack:
+        assert taken(stack, turns) is not None
+        assert (abc.config.settings["data.d"], abc.config.remotes) == ("npz:/d.npz", {})
+        (abc.path / "config.toml").write_text("format = ")
+        assert taken(stack, turns) is not None
+        assert abc.config.settings["data.d"] == "npz:/d.npz"
+
+
+def test_who_does_not_watch_keeps_the_settings_it_began_with(abc: Repository) -> None:
+    turns = shared(abc)
+    open_repository(abc.path).update_config(lambda one: one.with_setting("data.d", "npz:/d.npz"))
+    with ExitStack() as stack:
+        assert taken(stack, turns) is not None
+    assert abc.config.settings == {}
 
 
 def test_a_task_that_was_given_back_can_be_taken_again(abc: Repository) -> None:
