@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from mu2net_cli.printing.text import diverted, print_line
 from mu2net_cli.watching.fleet import Fleet, pool_line
 from mu2net_cli.watching.observing import observed
 from mu2net_cli.watching.signals import heeded, when_stdin_ends
-from mu2net_cli.watching.telling import line_of
+from mu2net_cli.watching.telling import MOST_TOLD, line_of
 from mu2net_core.api.evolving.event_log import event_line
 from mu2net_core.api.pool.happenings import AgentEnded, AgentFailed, AgentRemark, PoolEvent
 from mu2net_core.errors import SearchError
@@ -72,13 +73,13 @@ def run_agents(
     stopping = Stopping()
 
     def stop() -> None:
-        stopping.soon.set()
+        stopping.ask()
         print_line("Stopping: each agent ends with the generation it is at. Once more to stop at once.", err=True)
 
     with (
         _shown(session, results=not as_json) as show,
         observed(session, show, events=events, profile=None) as on_event,
-        heeded(stop, stopping.now.set),
+        heeded(stop, stopping.ask),
     ):
         result = run_pool(
             repo,
@@ -109,7 +110,7 @@ def _program(session: Session, *, is_here: bool) -> list[str]:
 def _shown(session: Session, *, results: bool) -> Iterator[Callable[[Any], None]]:
     """Yields what shows events: a live table on a terminal, else lines; those of results go to stdout."""
     fleet = Fleet()
-    finished: list[IterationFinished] = []
+    finished = deque[IterationFinished](maxlen=MOST_TOLD)
 
     def take(event: PoolEvent) -> None:
         fleet.update(event)

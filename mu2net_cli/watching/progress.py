@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from mu2net_cli.printing.render import console
 from mu2net_cli.printing.text import diverted, print_line
 from mu2net_cli.watching.board import Board
-from mu2net_cli.watching.telling import line_of
+from mu2net_cli.watching.telling import MOST_TOLD, line_of
 from mu2net_core.api.evolving.advice import advice_on
 from mu2net_core.events import Event, IterationDropped, IterationFinished, IterationsQueued
 
@@ -51,7 +52,7 @@ def _live(session: Session, *, results: bool, advice: bool) -> Iterator[Callable
     from rich.text import Text
 
     board, screen = Board(), console(session, stderr=True)
-    finished: list[IterationFinished] = []
+    finished = deque[IterationFinished](maxlen=MOST_TOLD)
 
     def on_event(event: Event) -> None:
         board.update(event)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from mu2net_cli.printing.exchange import exit_if_missing, exit_unless_whole, report
+from mu2net_cli.watching.telling import MOST_TOLD
 
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
@@ -25,7 +27,7 @@ class Pushes:
     """
 
     session: Session
-    _pushed: list[Pushed] = field(default_factory=list)
+    _pushed: deque[Pushed] = field(default_factory=lambda: deque(maxlen=MOST_TOLD))
 
     def take(self, pushed: Pushed) -> None:
         """Takes note of a push."""

@@ -20,7 +20,10 @@ from mu2net_core.events import (
     TaskPushed,
 )
 
-__all__ = ["line_of", "often"]
+__all__ = ["MOST_TOLD", "line_of", "often"]
+
+MOST_TOLD = 10_000
+"""Of so many results, the last ones, it is told once more at the end: an agent that watches has no end of them."""
 
 
 def line_of(event: Event, *, verbose: bool = False) -> str | None:

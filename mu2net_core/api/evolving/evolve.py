@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -91,7 +92,7 @@ def evolve(
     names = tuple(system.heads) if tasks is None else tuple(tasks)
     agent = AgentSpec(slot=options.slot, tasks=names)
     tell = agent.telling(on_event)
-    pusher = Pusher.to_default(repo, context, on_push, tell) if is_pushed(repo, options) else None
+    pusher = Pusher.to_default(repo, context, on_push, tell, kept=options.kept) if is_pushed(repo, options) else None
     if names or not options.watch:
         check_tasks(repo, names, system)
     unfinished = {} if options.restart else unfinished_of(repo, context, system, agent.tasks, options)
@@ -179,7 +180,8 @@ def _drop(run: Evolution, system: System) -> None:
 
 def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
     """Runs one iteration after the other; raises what is wrong with the first task if none can be improved."""
-    results, failed, held = list[IterationResult](), dict[str, Mu2netError](), dict[str, HeldError]()
+    results = deque[IterationResult](maxlen=run.asked.kept)
+    failed, held = dict[str, Mu2netError](), dict[str, HeldError]()
     resting = set[str]()
     while not (results and run.out_of_time()) and not run.stop.is_set() and (turn := turns.next()) is not None:
         try:

@@ -67,11 +67,11 @@ class EvolveResult:
 
     Attributes:
         seed: of the iterations that began now.
-        iterations: all that were finished, in order.
+        iterations: all that were finished, in order; of one that watches the last 1,000.
         not_begun: the tasks whose turn never came, since time was up; each as often as that is so.
         left_out: the tasks that could not be improved, or not as often as asked.
         held: the tasks that other agents worked on whenever their turn came.
-        pushes: what became of every push that was asked for, in order.
+        pushes: what became of every push that was asked for, in order; likewise.
         stopped: whether it ended since that was asked for from outside; what is unfinished can go on.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -63,7 +64,7 @@ class Pusher:
         remote: the name of the remote.
         on_push: told what became of each push.
         on_event: told the same, task by task.
-        pushed: the same, in order.
+        pushed: the same, in order; the last ones if so many are not kept.
     """
 
     repo: Repository
@@ -71,7 +72,7 @@ class Pusher:
     remote: str
     on_push: Callable[[Pushed], None]
     on_event: Callable[[Event], None] = ignore
-    pushed: list[Pushed] = field(default_factory=list)
+    pushed: deque[Pushed] = field(default_factory=deque)
     _in_vain: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -81,8 +82,10 @@ class Pusher:
         context: Context,
         on_push: Callable[[Pushed], None],
         on_event: Callable[[Event], None] = ignore,
+        *,
+        kept: int | None = None,
     ) -> Pusher:
-        """Returns one that pushes to ``origin``, or the only remote.
+        """Returns one that pushes to ``origin``, or the only remote, and keeps what became of the last ``kept`` pushes.
 
         Raises:
             NotFoundError: there is no remote.
@@ -92,7 +95,7 @@ class Pusher:
             raise NotFoundError(
                 "There is no remote to push to.", hint=f"Add one: {context.program} remote add origin FOLDER"
             )
-        return cls(repo, context, default_remote(repo), on_push, on_event)
+        return cls(repo, context, default_remote(repo), on_push, on_event, deque(maxlen=kept))
 
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
         """Returns ``on_event`` that also pushes a task whose iteration is over."""
@@ -112,23 +115,24 @@ class Pusher:
         for event in pushed.events():
             self.on_event(event)
 
-    def push_rest(self, tasks: Sequence[str] | None = None) -> None:
+    def push_rest(self, tasks: Sequence[str] | None = None, *, new: bool = False) -> None:
         """Pushes those of ``tasks`` of which the remote lacks iterations: their push failed, or its process was killed.
 
         What cannot be joined there, or is not taken, is not sent again before its head moves.
 
         Args:
             tasks: names; None for all there are.
+            new: whether tasks without an iteration are pushed, too.
         """
-        for task, commit in tuple(self._unsent(tasks)):
+        for task, commit in tuple(self._unsent(tasks, new=new)):
             self.push(task)
             pushed = self.pushed[-1]
             if pushed.error is not None and pushed.error.kind == StorageError.kind:
                 return  # which the next one would meet as well
             self._in_vain[task] = commit
 
-    def _unsent(self, tasks: Sequence[str] | None) -> Iterator[tuple[str, str]]:
-        """Yields tasks with iterations that the remote lacks as far as is known here, and where their heads are."""
+    def _unsent(self, tasks: Sequence[str] | None, *, new: bool) -> Iterator[tuple[str, str]]:
+        """Yields tasks with work that the remote lacks as far as is known here, and where their heads are."""
         remote = find_remote(self.repo.config, self.remote)
         there = read_tracking(self.repo.state, remote).heads
         sender = Sender(self.repo, remote, load_rules(self.repo))
@@ -137,7 +141,7 @@ class Pusher:
             if head is None or (seen is not None and seen.commit == head.commit):
                 continue
             commit = self.repo.objects.commit(head.commit)
-            if commit.removed or not commit.iteration or self._in_vain.get(task) == head.commit:
+            if commit.removed or not (commit.iteration or new) or self._in_vain.get(task) == head.commit:
                 continue
             is_behind = seen is not None and contains(self.repo.objects, seen.commit, head.commit)
             if not is_behind and sender.may_send(commit) and not sender.purged_there(head.commit):

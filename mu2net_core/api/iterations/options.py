@@ -14,6 +14,8 @@ from mu2net_core.objects import Hyperparameter, System
 __all__ = ["EvolveOptions", "goals_of"]
 
 _LARGEST_SEED = 2**53
+_KEPT = 1000
+"""Who watches for weeks does not remember every iteration: they are events, and commits."""
 _SETTINGS = {
     "generations": "evolve.generations",
     "children": "evolve.children",
@@ -99,6 +101,11 @@ class EvolveOptions:
     def rounds(self) -> int:
         """Iterations per task, where they have an end."""
         return 1 if self.iterations is None else self.iterations
+
+    @property
+    def kept(self) -> int | None:
+        """Of how many iterations it is told at the end what they came to: the last ones; None for all."""
+        return _KEPT if self.watch else None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mu2net_core.errors import InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import find_remote, read_tracking
 
-__all__ = ["Cluster", "meeting_place", "share", "take_in"]
+__all__ = ["Cluster", "meeting_place", "not_taken_in", "share", "take_in"]
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.-]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 
@@ -89,4 +89,11 @@ def take_in(repo: Repository, context: Context) -> None:
     try:
         pull(repo, context, meeting_place(repo, context))
     except Mu2netError as exc:
-        context.warn(f"what agents found is at the remote, and not here yet: {exc.message} Try: {context.program} pull")
+        not_taken_in(context, exc.message)
+    except KeyboardInterrupt:
+        not_taken_in(context)
+
+
+def not_taken_in(context: Context, why: str = "this was ended before.") -> None:
+    """Says that what the agents found is to be brought here later."""
+    context.warn(f"what agents found is at the remote, and not here yet: {why} Try: {context.program} pull")

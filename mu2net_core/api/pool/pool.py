@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event as Flag
@@ -12,7 +14,8 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.checking import check_tasks
 from mu2net_core.api.evolving.pushing import Pusher, is_pushed
 from mu2net_core.api.iterations.options import EvolveOptions, goals_of
-from mu2net_core.api.pool.cluster import Cluster, meeting_place, share, take_in
+from mu2net_core.api.pool.cluster import Cluster, meeting_place, not_taken_in, share, take_in
+from mu2net_core.api.pool.exchanging import Exchanging
 from mu2net_core.api.pool.executor import Executor, LocalExecutor, Running
 from mu2net_core.api.pool.happenings import PoolEvent
 from mu2net_core.api.pool.home import home_of
@@ -38,7 +41,8 @@ class PoolResult:
 
     Attributes:
         agents: what became of each, by slot.
-        iterations: all that were finished, as their agents told of them, in no order that means anything.
+        iterations: all that were finished, as their agents told of them, in no order that means anything; where they
+            watch, the last 1,000 of each agent.
         stopped: whether it ended since that was asked for from outside; what is unfinished can go on.
     """
 
@@ -47,7 +51,7 @@ class PoolResult:
     stopped: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stopping:
     """How a pool is told to end, by a signal's handler or another thread.
 
@@ -58,6 +62,26 @@ class Stopping:
 
     soon: Flag = field(default_factory=Flag)
     now: Flag = field(default_factory=Flag)
+    _is_interrupted: bool = False
+
+    def ask(self) -> None:
+        """Takes note of a signal: the first one means soon, any other now.
+
+        Raises:
+            KeyboardInterrupt: this process itself is at work, which ends with that; nothing is lost.
+        """
+        (self.now if self.soon.is_set() else self.soon).set()
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Has ``ask`` interrupt the block, which is what this process does before or after agents work."""
+        self._is_interrupted = True
+        try:
+            yield
+        finally:
+            self._is_interrupted = False
 
 
 def run_pool(
@@ -93,6 +117,7 @@ def run_pool(
         SearchError: no task at all, or no root.
         ConflictError: another pool runs in this working copy.
         StorageError: the cluster cannot be reached.
+        KeyboardInterrupt: it was asked to end before any agent was started on a cluster.
     """
     stopping = Stopping() if stopping is None else stopping
     if cluster is not None:
@@ -100,15 +125,20 @@ def run_pool(
         meeting_place(repo, context)
         options = _pushing(options)
     with FileLock(repo.state / "pool.lock", what="the agents of this working copy"):
-        job = _job(repo, context, tasks, options, is_elsewhere=cluster is not None)
-        executor = _executor(repo, context, options, program, cluster)
+        with nullcontext() if cluster is None else stopping.interrupting():
+            job = _job(repo, context, tasks, options, is_elsewhere=cluster is not None)
+            executor = _executor(repo, context, options, program, cluster)
         seats = _Pool(executor=executor).seats(job, on_event)
-        try:
-            _watch_over(seats, executor, stopping)
-        finally:
-            _abandon(seats, executor)
-        if cluster is not None:
-            take_in(repo, context)
+        with _exchanging(repo, context, job, cluster) as exchange:
+            try:
+                _watch_over(seats, executor, stopping, exchange)
+            finally:
+                _abandon(seats, executor)
+        if cluster is not None and not stopping.now.is_set():
+            with stopping.interrupting():
+                take_in(repo, context)
+        elif cluster is not None:
+            not_taken_in(context)
     return PoolResult(
         agents=tuple(seat.report for seat in seats if seat.report is not None),
         iterations=tuple(event for seat in seats for event in seat.finished),
@@ -168,6 +198,7 @@ class _Pool:
                 start=partial(self._start, job, slot),
                 on_event=on_event,
                 clock=time.monotonic,
+                finished=deque(maxlen=job.options.kept),
                 deadline=None if budget_s is None else self.began + budget_s,
             )
             for slot in range(job.options.agents or 1)
@@ -184,9 +215,21 @@ class _Pool:
         )
 
 
-def _watch_over(seats: Sequence[Seat], executor: Executor, stopping: Stopping) -> None:
+def _exchanging(
+    repo: Repository, context: Context, job: Job, cluster: Cluster | None
+) -> AbstractContextManager[Exchanging | None]:
+    """Returns what exchanges with agents that have working copies of their own and go on for ever."""
+    if cluster is None or not job.options.watch:
+        return nullcontext()
+    return Exchanging(repo=repo, context=context, tasks=job.tasks)
+
+
+def _watch_over(seats: Sequence[Seat], executor: Executor, stopping: Stopping, exchange: Exchanging | None) -> None:
     """Starts the agents, and returns when all are over."""
     while True:
+        if exchange is not None and exchange.has_news():
+            for seat in seats:
+                seat.renew()
         for seat in seats:
             if stopping.now.is_set():
                 seat.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -52,6 +53,7 @@ class Seat:
         on_event: told of all it says, and of what becomes of it.
         clock: seconds.
         deadline: on that clock; later it is not started again.
+        finished: the iterations that it told of; the last ones if so many are not kept.
     """
 
     slot: int
@@ -60,11 +62,13 @@ class Seat:
     clock: Callable[[], float]
     deadline: float | None = None
     process: Running | None = None
-    finished: list[IterationFinished] = field(default_factory=list)
+    finished: deque[IterationFinished] = field(default_factory=deque)
     report: AgentReport | None = None
+    _num_finished: int = 0
     _restarts: Restarts = field(default_factory=Restarts)
     _due: float | None = None
     _is_stopping: bool = False
+    _is_renewed: bool = False
     _is_through: bool = False
     _left_out: tuple[str, ...] = ()
     _last_error: str = ""
@@ -96,6 +100,12 @@ class Seat:
         elif self.process is None and self.report is None:
             self._conclude("stopped")
         self._is_stopping = True
+
+    def renew(self) -> None:
+        """Has the agent go on in another process, which knows what is known by now, after the generation at hand."""
+        if self.process is not None and not self._is_stopping:
+            self._is_renewed = True
+            self.process.stop()
 
     def kill(self) -> None:
         """Ends the agent's process now."""
@@ -134,6 +144,7 @@ class Seat:
             self._restarts = self._restarts.got_on()
         if isinstance(event, IterationFinished):
             self.finished.append(event)
+            self._num_finished += 1
         self.on_event(event)
 
     def _take_result(self, line: str) -> None:
@@ -159,6 +170,9 @@ class Seat:
         assert self.process is not None  # noqa: S101  only a process ends
         self.process.close()
         self.process = None
+        is_renewed, self._is_renewed = self._is_renewed and code == _INTERRUPTED, False
+        if is_renewed and not self._is_stopping and self._given_up is None:
+            return
         if self._given_up is not None:
             self._conclude("failed", self._given_up)
         elif self._is_stopping or code == _INTERRUPTED:
@@ -183,7 +197,7 @@ class Seat:
         self.report = AgentReport(
             agent=self.name,
             outcome=outcome,
-            iterations=len(self.finished),
+            iterations=self._num_finished,
             failures=self._restarts.in_all,
             reason=reason,
             left_out=self._left_out,

@@ -7,18 +7,24 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.keeping_up import PULL_PERIOD_S
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.pool.cluster import Cluster, meeting_place, share, take_in
+from mu2net_core.api.pool.exchanging import Exchanging
 from mu2net_core.api.pool.happenings import AgentEnded, AgentFailed, AgentStarted, PoolEvent
-from mu2net_core.api.pool.home import Home
+from mu2net_core.api.pool.home import Home, home_of
 from mu2net_core.api.pool.job import Job
-from mu2net_core.api.pool.pool import run_pool
+from mu2net_core.api.pool.pool import Stopping, run_pool
+from mu2net_core.api.pool.pool import _watch_over as watch_over
 from mu2net_core.api.pool.process import Said
 from mu2net_core.api.pool.ray_executor import RayExecutor
 from mu2net_core.api.pool.ray_package import load_ray
@@ -28,9 +34,12 @@ from mu2net_core.api.pool.restarts import MOST_FAILURES
 from mu2net_core.api.pool.seat import Seat
 from mu2net_core.api.pool.sink import Heard, Sink
 from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.push import push
 from mu2net_core.errors import InvalidInputError, NotFoundError, PluginError, StorageError
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, open_repository
+from mu2net_core.repo.remotes import Exchange
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 CLUSTER = Cluster(address="10.0.0.1:6379")
@@ -177,6 +186,128 @@ def test_what_agents_found_is_brought_here_and_one_is_told_if_that_fails(
     take_in(ann, replace(context, warn=warned.append))
     assert len(warned) == 1
     assert warned[0].endswith("Try: mu2net pull")
+
+
+def test_what_cannot_be_waited_for_any_more_is_brought_here_later(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned = list[str]()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mu2net_core.api.pool.cluster.pull", interrupted)
+    take_in(ann, replace(context, warn=warned.append))
+    assert warned == ["what agents found is at the remote, and not here yet: this was ended before. Try: mu2net pull"]
+
+
+@pytest.mark.usefixtures("ray_is_there")
+@pytest.mark.parametrize("signals", [1, 2])
+def test_signals_end_what_the_pool_exchanges_before_and_after_agents_work(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch, signals: int
+) -> None:
+    """The first one comes before any agent; of two the second one comes while the pool pulls at its end."""
+    stopping, pulls, warned = Stopping(), list[int](), list[str]()
+
+    def ask(*_: object) -> Exchange:
+        pulls.append(1)
+        if signals == 1 or len(pulls) == 2:
+            stopping.ask()
+        return pull(ann, context)
+
+    monkeypatch.setattr("mu2net_core.api.pool.cluster.pull", ask)
+    monkeypatch.setattr("mu2net_core.api.pool.pool.RayExecutor.connect", lambda *_, **__: Nobody(stopping))
+    told = replace(context, warn=warned.append)
+    if signals == 1:
+        with pytest.raises(KeyboardInterrupt):
+            run_pool(ann, told, None, EvolveOptions(agents=1), program=[], cluster=CLUSTER, stopping=stopping)
+        assert len(pulls) == 1
+        return
+    result = run_pool(ann, told, None, EvolveOptions(agents=1), program=[], cluster=CLUSTER, stopping=stopping)
+    assert (result.stopped, len(pulls)) == (True, 2)
+    assert warned == ["what agents found is at the remote, and not here yet: this was ended before. Try: mu2net pull"]
+
+
+class Nobody:
+    """Runs agents that end when they are asked to; asks the pool to end as soon as one was started."""
+
+    def __init__(self, stopping: Stopping) -> None:
+        self.stopping, self.said = stopping, list[Said]()
+
+    def start(self, job: Job) -> Nobody:
+        self.stopping.ask()
+        return self
+
+    def hear(self, timeout_s: float) -> list[Said]:
+        del timeout_s
+        heard, self.said = self.said, []
+        return heard
+
+    def stop(self) -> None:
+        self.said.append(said("end", code=130))
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+# What the pool exchanges while agents work
+
+
+@pytest.fixture
+def now() -> list[datetime]:
+    return [datetime.now(UTC)]
+
+
+def test_tasks_that_are_added_later_reach_agents_that_watch_and_what_these_find_comes_here(
+    ann: Repository, bob: Repository, context: Context, tmp_path: Path, now: list[datetime]
+) -> None:
+    exchange = Exchanging(repo=ann, context=replace(context, now=lambda: now[0]), tasks=None)
+    exchange.step()
+    add_sample_task(ann, "late")
+    add_sample_task(ann, "mine", access=AccessRule(readers=frozenset()))
+    found = evolve_sample(bob, "a", score=0.9, seed=9).commit
+    push(bob, context)
+    now[0] += timedelta(seconds=PULL_PERIOD_S + 1)
+    exchange.step()
+    shared = open_repository(tmp_path / "shared")
+    assert (shared.refs.head("late") is not None, shared.refs.head("mine")) == (True, None)
+    assert ann.refs.head("a").commit == found
+
+
+def test_where_the_data_of_a_later_task_lies_is_news_once(ann: Repository, context: Context) -> None:
+    exchange = Exchanging(repo=ann, context=context, tasks=None)
+    open_repository(ann.path).update_config(lambda one: one.with_setting("evolve.children", 3))
+    exchange.step()
+    assert not exchange.has_news()
+    open_repository(ann.path).update_config(lambda one: one.with_setting("data.late", "npz:/late.npz"))
+    exchange.step()
+    assert [exchange.has_news(), exchange.has_news()] == [True, False]
+    assert home_of(ann, context, "origin", 0).settings["data.late"] == "npz:/late.npz"
+
+
+def test_agents_that_watch_are_renewed_when_there_is_news_for_them(ann: Repository, context: Context) -> None:
+    seats, news = [Mock(report=None), Mock(report=None)], [True, False]
+
+    def hear(_timeout_s: float) -> list[Said]:
+        for seat in seats:
+            seat.report = "over"
+        return []
+
+    watch_over(seats, Mock(hear=hear), Stopping(), Mock(has_news=lambda: news.pop(0)))
+    assert [seat.renew.call_count for seat in seats] == [1, 1]
+
+
+def test_a_pool_that_watches_exchanges_until_its_end(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, steps = Flag(), list[int]()
+    monkeypatch.setattr("mu2net_core.api.pool.exchanging._LOOK_S", 0.0)
+    monkeypatch.setattr(Exchanging, "step", lambda _self: (steps.append(1), began.set()))
+    exchange = Exchanging(repo=ann, context=context, tasks=None)
+    with exchange:
+        assert began.wait(60)
+    assert not exchange._thread.is_alive()
 
 
 # What supervisors tell

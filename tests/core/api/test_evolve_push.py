@@ -31,7 +31,7 @@ def told_of(repo: Repository, context: Context) -> list[Pushed]:
     listen(replace(GENERATION, task="a"))
     assert told == []
     listen(replace(FINISHED, task="a"))
-    assert pusher.pushed == told
+    assert list(pusher.pushed) == told
     return told
 
 

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -219,6 +220,37 @@ def test_an_agent_that_waits_to_be_started_again_is_over_when_it_is_stopped() ->
     assert chair.seat.report is not None
 
 
+def test_an_agent_that_is_renewed_goes_on_in_another_process_and_one_that_is_stopped_does_not() -> None:
+    chair = Chair()
+    chair.seat.go()
+    chair.seat.renew()
+    chair.hear("end", code=130)
+    chair.seat.go()
+    assert (chair.processes[0].done, len(chair.processes), chair.seat.report) == (["stop", "close"], 2, None)
+    chair.seat.renew()
+    chair.hear("end", code=-9)
+    assert isinstance(chair.events[-1], AgentFailed)
+    chair.now += 100
+    chair.seat.go()
+    chair.seat.renew()
+    chair.seat.stop()
+    chair.hear("end", code=130)
+    assert chair.seat.report is not None
+    assert chair.seat.report.outcome == "stopped"
+
+
+def test_of_an_agent_that_watches_for_weeks_only_the_last_iterations_are_kept_and_all_are_counted() -> None:
+    chair = Chair()
+    chair.seat.finished = deque(maxlen=2)
+    chair.seat.go()
+    for number in range(5):
+        chair.hear("event", event_line(replace(FINISHED, iteration=number), "2026-01-02"))
+    chair.hear("end", code=0)
+    assert [event.iteration for event in chair.seat.finished] == [3, 4]
+    assert chair.seat.report is not None
+    assert chair.seat.report.iterations == 5
+
+
 def test_once_the_time_is_up_nothing_is_started_again() -> None:
     chair = Chair(deadline=10.0)
     chair.seat.go()
@@ -329,6 +361,15 @@ def test_a_pool_that_is_stopped_leaves_no_process(pooled: Any, then: str, how: s
     for process in processes:
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
+
+
+def test_the_second_signal_means_now_and_what_the_pool_itself_does_is_interrupted() -> None:
+    stopping = Stopping()
+    with stopping.interrupting(), pytest.raises(KeyboardInterrupt):
+        stopping.ask()
+    assert (stopping.soon.is_set(), stopping.now.is_set()) == (True, False)
+    stopping.ask()
+    assert stopping.now.is_set()
 
 
 def test_what_breaks_in_the_pool_itself_leaves_no_process_either(pooled: Any) -> None:

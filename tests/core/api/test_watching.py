@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from pathlib import Path
 from threading import Event as Flag
+from types import SimpleNamespace
 
 import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.claims import Claim
+from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.keeping_up import PULL_PERIOD_S, KeepingUp, Watching
 from mu2net_core.api.evolving.pushing import is_pushed
@@ -209,6 +211,29 @@ def test_a_task_whose_storage_fails_is_left_out_for_a_while_by_who_watches_and_e
     evolve(ann, told, None, asked, stop=stop)
     assert sorted(tried) == ["a", "b", "c"], "each once, then it waits"
     assert sorted(warnings) == [f"{task} is left out for a while: Cannot bring what {task} needs." for task in "abc"]
+
+
+@pytest.mark.parametrize(("watch", "kept"), [(True, 2), (False, 3)])
+def test_who_watches_remembers_the_last_iterations_and_pushes_only(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch, watch: bool, kept: int
+) -> None:
+    """Agents run for weeks."""
+    monkeypatch.setattr("mu2net_core.api.iterations.options._KEPT", 2)
+    stop, done = Flag(), list[str]()
+
+    def finish(run: Evolution, claim: Claim, *_: object) -> SimpleNamespace:
+        done.append(claim.task)
+        if len(done) == 3:
+            stop.set()
+        assert run.pusher is not None
+        run.pusher.push(claim.task)
+        return SimpleNamespace(task=claim.task)
+
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", finish)
+    result = evolve(ann, context, None, EvolveOptions(watch=watch, push=True, agents=None), stop=stop)
+    assert len(done) == 3
+    assert [one.task for one in result.iterations] == done[-kept:]
+    assert [one.task for one in result.pushes] == done[-kept:]
 
 
 def test_who_watches_pushes_where_there_is_a_remote_unless_told_otherwise(ann: Repository, repo: Repository) -> None:
