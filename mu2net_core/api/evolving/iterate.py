@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from mu2net_core.api.evolving.asked import make_root
 from mu2net_core.api.evolving.claims import Claim
@@ -83,7 +84,7 @@ def _check_root(runner: Runner, usable: System, task: str) -> None:
 
 def _publish(run: Evolution, runner: Runner, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
     """Measures the best model on the test split, unless it was before, and moves the head to it."""
-    winner = winner_of(run.repo, state)
+    winner = winner_of(run.repo, state, partial(runner.as_here, head, workspace=workspace))
     if winner is None:
         raise _without_a_model(run, runner, workspace, state)
     known = winner.model.test_quality

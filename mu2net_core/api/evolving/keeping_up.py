@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event as Flag
+from typing import TYPE_CHECKING
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.turns import Turn, Turns
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.errors import Mu2netError, StorageError
@@ -16,6 +16,9 @@ from mu2net_core.events import AgentWaiting, Event
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.storage import translated
+
+if TYPE_CHECKING:
+    from mu2net_core.api.evolving.turns import Turn, Turns  # the engine comes along, which a pool does without
 
 __all__ = ["PULL_PERIOD_S", "KeepingUp", "Watching"]
 

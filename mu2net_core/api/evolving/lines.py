@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from mu2net_core.engine import IterationState
@@ -28,16 +28,21 @@ def earlier_models(repo: Repository, base: str) -> Iterator[tuple[str, Model]]:
             yield commit.model, repo.objects.model(commit.model)
 
 
-def winner_of(repo: Repository, state: IterationState) -> Member | None:
+def winner_of(repo: Repository, state: IterationState, as_here: Callable[[Member], Member]) -> Member | None:
     """Returns the model that a task has after an iteration; None if it has none.
 
     That is the best of its population; or the task's own, if it is as good and was not among it, as of another preset.
+
+    Args:
+        repo: whose task.
+        state: after the iteration's last generation.
+        as_here: returns a model as it is measured where the iteration ran, on the examples that children were.
     """
     winner, kept = best(state.population), repo.objects.commit(state.base).model
     if kept is None or any(member.id == kept for member in (*state.population.past, *state.population.members)):
         return winner
     own = Member(id=kept, model=repo.objects.model(kept))
-    return winner if winner is not None and is_better(winner.model, own.model) else own
+    return winner if winner is not None and is_better(winner.model, as_here(own).model) else own
 
 
 def _wanted(repo: Repository, base: str) -> Iterator[str]:

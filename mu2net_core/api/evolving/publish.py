@@ -12,7 +12,7 @@ from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import LARGEST_COUNT, Agent, Commit, Model, Run
+from mu2net_core.objects import LARGEST_COUNT, Agent, Commit, Run
 from mu2net_core.repo import HeadState, Repository, load_system
 from mu2net_core.repo.history import choose, contains, contenders, merge, visible_models
 from mu2net_core.repo.remotes import purges_here
@@ -62,7 +62,7 @@ def publish(
     _check_not_purged(repo, workspace, state)
     base = repo.objects.commit(state.base)
     model_id = None if winner is None else _publish_model(repo, workspace, state, winner, test_quality)
-    improved = winner is not None and is_better(winner.model, _before(repo, state, base))
+    improved = winner is not None and _is_better(state, base, winner)
     renamed = {} if winner is None or model_id is None else {winner.id: model_id}
     commit = Commit(
         task=state.task,
@@ -87,10 +87,15 @@ def publish(
     return Published(commit_id=commit_id, model_id=model_id, improved=improved)
 
 
-def _before(repo: Repository, state: IterationState, base: Commit) -> Model | None:
-    """Returns the model that the task had, as it was scored last in the iteration; None if there was none."""
+def _is_better(state: IterationState, base: Commit, winner: Member) -> bool:
+    """Returns whether a winner is better than the model that the task had, as that was scored last in the iteration.
+
+    One that is not among those, as of another preset, was compared with when the winner was chosen.
+    """
     known = {member.id: member.model for member in (*state.population.past, *state.population.members)}
-    return None if base.model is None else known.get(base.model) or repo.objects.model(base.model)
+    if base.model is None or base.model in known:
+        return is_better(winner.model, known.get(base.model or ""))
+    return winner.id != base.model
 
 
 def _message(state: IterationState, winner: Member | None, test_quality: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -107,7 +108,7 @@ def replay(
     tell = agent.telling(on_event)
     runner = Runner.of(repo, context, agent, preset, tell)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
-        state, now = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, agent), tell)
+        state, now, winner = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, agent), tell)
     keep_bounded(repo, context)
     manifest = repo.objects.model(commit.model) if commit.model is not None else None
     then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
@@ -115,7 +116,8 @@ def replay(
     line = line_of(then.manifest, repo.objects.model)
     step, differences = first_difference(line, line_of(now.manifest, members.get))
     outcome = outcome_of(then, now)
-    children = _children(repo, commit, state, now) if outcome == "same" else ()
+    renamed = {} if winner is None or now.model is None else {winner: now.model}
+    children = _children(repo, commit, state, renamed) if outcome == "same" else ()
     return ReplayReport(
         commit=commit_id,
         task=commit.task,
@@ -131,12 +133,12 @@ def replay(
     )
 
 
-def _children(repo: Repository, commit: Commit, state: IterationState, now: Replayed) -> tuple[Difference, ...]:
+def _children(
+    repo: Repository, commit: Commit, state: IterationState, renamed: Mapping[str, str]
+) -> tuple[Difference, ...]:
     """Returns the first child of which something else became than the commit tells, if it tells."""
     if commit.trials is None:
         return ()
-    winner = winner_of(repo, state)
-    renamed = {} if winner is None or now.model is None else {winner.id: now.model}
     return first_other_child(commit.trials.whole, trials_of(repo, state, renamed).whole)
 
 
@@ -192,8 +194,8 @@ def _check_amount(commit_id: str, run: Run, preset: Preset) -> None:
 
 def _again(
     runner: Runner, workspace: Workspace, what: tuple[Commit, Run, AgentSpec], on_event: Callable[[Event], None]
-) -> tuple[IterationState, Replayed]:
-    """Returns the state after the last generation, and what came out, with the test split measured."""
+) -> tuple[IterationState, Replayed, str | None]:
+    """Returns the state after the last generation, what came out, with the test split measured, and which that was."""
     commit, run, agent = what
     view = AsOf.replayed(runner.repo, commit, runner.parents.of)
     first = view.system(0)
@@ -220,10 +222,11 @@ def _again(
         checkpoint=lambda _state: None,
         on_event=on_event,
     )
-    winner = winner_of(runner.repo, state)
+    winner = winner_of(runner.repo, state, partial(runner.as_here, head, workspace=workspace))
     if winner is None:
-        return state, Replayed(model=None, manifest=None, children=state.counts)
+        return state, Replayed(model=None, manifest=None, children=state.counts), None
     if winner.model.is_retained:  # none was better than the one there was
-        return state, Replayed(model=winner.id, manifest=runner.repo.objects.model(winner.id), children=state.counts)
+        kept = runner.repo.objects.model(winner.id)
+        return state, Replayed(model=winner.id, manifest=kept, children=state.counts), winner.id
     model = replace(winner.model, test_quality=runner.test(head, winner, workspace).quality)
-    return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
+    return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts), winner.id

@@ -20,9 +20,11 @@ from mu2net_core.api.settings.buildable import check_buildable
 from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.settings.settings import effective_machine
 from mu2net_core.engine import ComponentPool, IterationState, LoadedModel, Measured, Programs, Workshop, measure
+from mu2net_core.errors import Mu2netError
 from mu2net_core.events import Compiled, Compiling, Event
+from mu2net_core.nn import family_named
 from mu2net_core.objectives import objective_of
-from mu2net_core.objects import Head, Run, System, encode, hardware_of, hash_bytes
+from mu2net_core.objects import Head, Model, Run, System, encode, hardware_of, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
 from mu2net_core.repo.history import granted_rule
@@ -101,16 +103,30 @@ class Runner:
         population, before = start(system, task, scorer), remembered(self.repo, base, self.preset)
         if head.model is None and head.model_id is not None:
             population = replace(population, members=self._earlier(system, head, base))
-        examples = min(head.task.splits["validation"].num_examples, self.preset.training.validation_cap)
-        members = tuple(
-            member
-            if member.model.validation_examples in {None, examples} and self._is_mine(member)
-            else measured_as(member, self._quality(head, member, workspace, "validation", examples).quality, examples)
-            for member in population.members
-        )
+        members = tuple(self._as_here(head, member, workspace) for member in population.members)
         return SearchState(
             population=rescored(replace(population, members=members), system, scorer), scorer=scorer, before=before
         )
+
+    def as_here(self, head: Head, member: Member, workspace: Workspace) -> Member:
+        """Returns a retained model of whatever preset as it is measured here, on as many examples as children are.
+
+        Where it cannot be measured, what was told of it counts, and the context is told.
+        """
+        try:
+            return self._as_here(head, member, workspace)
+        except Mu2netError as exc:
+            self.context.warn(
+                f"{head.task.name}: its model {member.id[:10]} was measured elsewhere, and cannot be here: "
+                f"{exc.message.rstrip('.')}. What was told of it counts."
+            )
+            return member
+
+    def _as_here(self, head: Head, member: Member, workspace: Workspace) -> Member:
+        examples = min(head.task.splits["validation"].num_examples, self.preset.training.validation_cap)
+        if member.model.validation_examples in {None, examples} and self._is_mine(member):
+            return member
+        return measured_as(member, self._quality(head, member, workspace, "validation", examples).quality, examples)
 
     def _is_mine(self, member: Member) -> bool:
         """Returns whether hardware as here measured a model, as far as that is told."""
@@ -156,13 +172,20 @@ class Runner:
         model = LoadedModel.of(
             member.model,
             num_outputs=head.task.output.size,
-            programs=self.programs,
+            programs=self._programs_for(member.model),
             limits=self.repo.limits,
             load=workspace.component,
             bring=workspace.bring,
         )
         feed = split_at(self.repo, self.context, head.task, split, model.input_spec)
         return measure(model, objective_of(head.task), feed, limit=limit)
+
+    def _programs_for(self, model: Model) -> Programs:
+        """Returns what runs a model: the programs of the preset, or others where the model is of another family."""
+        if model.architecture.name == self.preset.architecture.name:
+            return self.programs
+        family, own = family_named(model.architecture.name), self.programs
+        return Programs(family=family, layout=own.layout, precision=own.precision)
 
     def account_of(self, state: IterationState) -> Run:
         """Returns what a commit says of how an iteration was run here, so that it can be repeated."""

@@ -27,6 +27,7 @@ from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError, SearchError
 from mu2net_core.objects import Commit, Task
 from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.search import Member, measured_as
 from mu2net_core.testing.building.compiling import quick_compiler
 from mu2net_core.testing.building.tiny import tiny_presets
 
@@ -71,6 +72,45 @@ def improved(repo: Repository, here, told: list[str], **asked: Any) -> tuple[Ite
 
 IDLE: Mapping[str, Any] = {"space": {"learning_rate": (1e-12,)}}
 """A space of which no child learns anything."""
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("preset", ["convnet-16", "vit-mini"])
+def test_lines_of_several_presets_compare_as_one_machine_measures_them(here, repo: Repository, preset: str) -> None:
+    """The head was told to be perfect by other hardware, and is not."""
+    told: list[str] = []
+    own, commit = improved(repo, here, told)
+    model = replace(repo.objects.model(own.model), device_kind="NVIDIA H200", quality=1.0, score=1.0)
+    head = repo.refs.head("light")
+    forged = repo.objects.put(replace(commit, model=repo.objects.put(model), parents=(own.commit,), iteration=2))
+    repo.refs.append("light", forged, after=head)
+    system = load_system(repo)
+    asked = preset_asked(repo, here.context, EvolveOptions(preset=preset), system.heads["light"].task)
+    runner = Runner.of(repo, replace(here.context, warn=told.append), AgentSpec(tasks=("light",)), asked, ignore)
+    workspace, member = Workspace.of(repo, "light"), Member(id=system.heads["light"].model_id, model=model)
+    found = runner.as_here(system.heads["light"], member, workspace)
+    assert (found.id, found.model.quality) == (member.id, own.validation)
+    mine = Member(id=own.model, model=repo.objects.model(own.model))
+    assert runner.as_here(system.heads["light"], mine, workspace) is mine
+    assert told == []
+    for file in (repo.path / "objects" / "component").rglob("*.*"):
+        file.unlink()
+    assert runner.as_here(system.heads["light"], member, workspace) == member
+    assert told[0].endswith("What was told of it counts.")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_was_told_of_a_head_of_another_preset_does_not_keep_a_better_model_out(
+    here, repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    improved(repo, here, told, **IDLE)
+    monkeypatch.setattr(Runner, "as_here", lambda _self, _head, member, *, workspace: measured_as(member, 0.0, 12))
+    better, commit = improved(repo, here, told, slot=1, preset="convnet-16", space={"learning_rate": (0.01,)})
+    assert (better.improved, commit.improved, commit.model) == (True, True, better.model)
+    monkeypatch.setattr(Runner, "as_here", lambda _self, _head, member, *, workspace: measured_as(member, 1.0, 12))
+    worse, commit = improved(repo, here, told, **IDLE)
+    assert (worse.improved, commit.improved, commit.model) == (False, False, better.model)
 
 
 @pytest.mark.usefixtures("tiny")

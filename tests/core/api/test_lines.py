@@ -9,8 +9,12 @@ from mu2net_core.api.evolving.lines import earlier_models, winner_of
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine import IterationState
 from mu2net_core.repo import Repository, load_system
-from mu2net_core.search import Member, Population, SearchState
+from mu2net_core.search import Member, Population, SearchState, measured_as
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+
+
+def as_told(member: Member) -> Member:
+    return member
 
 
 def model_of(repo: Repository) -> str:
@@ -61,14 +65,29 @@ def test_a_task_keeps_its_model_unless_what_was_not_made_from_it_is_better(
 ) -> None:
     repo, (first, second, third) = evolved
     known = {oid: Member(id=oid, model=repo.objects.model(oid)) for oid in (first, second, third)}
-    assert winner_of(repo, state_of(repo)) == known[third]
-    assert winner_of(repo, state_of(repo, known[first], known[second])) == known[third]
-    assert winner_of(repo, state_of(repo, known[third], known[first])) == known[third]
+    assert winner_of(repo, state_of(repo), as_told) == known[third]
+    assert winner_of(repo, state_of(repo, known[first], known[second]), as_told) == known[third]
+    assert winner_of(repo, state_of(repo, known[third], known[first]), as_told) == known[third]
     reset(repo, Context.default(), "a", "a~1")
-    assert winner_of(repo, state_of(repo, known[third])) == known[third]
-    assert winner_of(repo, state_of(repo, known[second])) == known[second]
+    assert winner_of(repo, state_of(repo, known[third]), as_told) == known[third]
+    assert winner_of(repo, state_of(repo, known[second]), as_told) == known[second]
 
 
 def test_a_task_without_a_model_has_the_best_of_the_population_if_any(repo: Repository) -> None:
     add_sample_task(repo, "a")
-    assert winner_of(repo, state_of(repo)) is None
+    assert winner_of(repo, state_of(repo), as_told) is None
+
+
+def test_the_tasks_own_model_is_judged_as_it_is_measured_where_the_iteration_ran(
+    evolved: tuple[Repository, list[str]],
+) -> None:
+    """Other hardware, or other examples, tell something else of it than what children are compared by."""
+    repo, (_, second, third) = evolved
+    mine = Member(id=second, model=repo.objects.model(second))
+
+    def worse(member: Member) -> Member:
+        assert member.id == third
+        return measured_as(member, 0.55, 8)
+
+    assert winner_of(repo, state_of(repo, mine), as_told).id == third
+    assert winner_of(repo, state_of(repo, mine), worse) == mine
