@@ -199,9 +199,10 @@ def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
                 run.context.warn(f"{turn.task} is left out for a while: {exc.message}")
             resting.add(turn.task)
         except ITS_OWN as exc:
-            failed[turn.task] = exc
+            before, failed[turn.task] = failed.get(turn.task), exc
             turns.drop(turn.task)
-            if run.asked.watch or turns.left() or results:
+            is_news = before is None or before.message != exc.message
+            if is_news and (run.asked.watch or turns.left() or results):
                 hint = [exc.hint] if exc.hint else []
                 run.context.warn(" ".join([f"{turn.task} is left out: {exc.message}", *hint]))
         else:

@@ -20,19 +20,20 @@ def unfinished_of(
 ) -> dict[str, Leftover]:
     """Returns what is left of an iteration of each of ``tasks`` in the slot asked for that will go on.
 
-    Where it watches, what can never go on is left to its turn, which begins anew.
+    Where agents share tasks nothing is refused here, but in its turn: others can be improved meanwhile. Where one
+    watches, what can never go on is left to its turn, too, which begins anew.
 
     Raises:
         ConflictError: one cannot go on as asked, or is running; nothing was changed.
     """
     spaces = {name: Workspace.of(repo, name, asked.slot) for name in tasks}
     lefts = {name: look(repo, space, system.heads[name], asked) for name, space in spaces.items()}
-    if asked.watch:
-        lefts = {name: left for name, left in lefts.items() if left.kind != "stuck"}
-    for name in (name for name, left in lefts.items() if left.is_refused):
-        with spaces[name].lock(name):
-            pass  # one that is running says so instead
-    refuse(context, lefts, asked)
+    here = {name: left for name, left in lefts.items() if not (asked.watch and left.kind == "stuck")}
+    if asked.agents is None:
+        for name in (name for name, left in here.items() if left.is_refused):
+            with spaces[name].lock(name):
+                pass  # one that is running says so instead
+        refuse(context, here, asked)
     return {name: left for name, left in lefts.items() if left.kind == "ready"}
 
 

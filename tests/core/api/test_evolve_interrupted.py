@@ -14,7 +14,9 @@ import pytest
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.claims import Claim, Claims
+from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.evolving.iterate import iterate
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.workspace import Workspace
@@ -32,6 +34,7 @@ from mu2net_core.events import (
     IterationStarted,
 )
 from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 SMALL = {"generations": 2, "children": 2, "validations": 1}
 
@@ -149,8 +152,9 @@ def test_what_can_never_go_on_is_refused_or_begun_anew_by_who_watches(planted, *
     context = replace(planted.context, warn=warnings.append)
     asked = EvolveOptions(**SMALL, seed=1, watch=watch, iterations=1)
     if not watch:
-        with pytest.raises(ConflictError, match="the task was reset since"):
-            evolve(repo, context, ["digits"], asked)
+        for agents in (None, 1):
+            with pytest.raises(ConflictError, match="the task was reset since"):
+                evolve(repo, context, ["digits"], replace(asked, agents=agents))
         return
     evolve(repo, context, ["digits"], asked, on_event=events.append, stop=StopAfter(events))
     assert warnings == ["digits begins anew, as its unfinished iteration cannot go on: the task was reset since"]
@@ -173,6 +177,32 @@ def test_a_task_that_is_purged_while_it_evolves_keeps_no_other_from_being_improv
     result = evolve(ann, replace(context, warn=warnings.append), ["a", "b"], asked)
     assert (tried, result.left_out) == (["a", "b"], ("a",))
     assert warnings == ["a is left out: The task a was purged while it evolved. To begin anew, add it again."]
+
+
+def test_what_an_agent_of_several_left_otherwise_keeps_it_from_that_task_alone_and_is_told_once(
+    planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo, warnings, tried = planted.open(), [], []
+    interrupted(planted, repo, seed=1)
+    add_sample_task(repo, "other")
+
+    def other_is_done(run: Evolution, claim: Claim, *more: object) -> object:
+        tried.append(claim.task)
+        if claim.task == "digits":
+            return iterate(run, claim, *more)
+        evolve_sample(repo, "digits", score=0.5 + len(tried) / 100)  # by somebody else: it may be tried again
+        evolve_sample(repo, "other", score=0.5 + len(tried) / 100)
+        return SimpleNamespace(task=claim.task)
+
+    monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", other_is_done)
+    asked = EvolveOptions(agents=2, iterations=4, children=5)
+    result = evolve(repo, replace(planted.context, warn=warnings.append), None, asked)
+    assert tried.count("other") == 4
+    assert tried.count("digits") > 1
+    assert result.left_out == ("digits",)
+    (warning,) = warnings
+    assert "began otherwise: children 2 then, 5 now" in warning
+    assert "--agents 2 --restart --children 5" in warning
 
 
 class StopAfter(Event):
