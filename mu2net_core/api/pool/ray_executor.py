@@ -20,7 +20,7 @@ from mu2net_core.api.pool.ray_package import load_ray
 from mu2net_core.api.pool.ray_task import carry_out
 from mu2net_core.api.pool.sink import Heard, Sink, Wish
 from mu2net_core.api.pool.supervisor import Order
-from mu2net_core.errors import StorageError
+from mu2net_core.errors import Mu2netError, StorageError
 from mu2net_core.objects import encode
 from mu2net_core.version import __version__
 
@@ -188,8 +188,15 @@ class RayExecutor:
         except self.ray.exceptions.TaskCancelledError:
             return [Said(slot=run.slot, kind="end", code=_CANCELLED)]
         except self.ray.exceptions.RayError as exc:
-            text = f"error: {_last_line(exc)}"
-            return [Said(slot=run.slot, kind="remark", text=text), Said(slot=run.slot, kind="end", code=_FAILED)]
+            cause = getattr(
+                exc, "cause", None
+            )  # such as a node with another version, which the next attempt meets, too
+            is_ours = isinstance(cause, Mu2netError)
+            text, code = (cause.message, cause.exit_code) if is_ours else (_last_line(exc), _FAILED)
+            return [
+                Said(slot=run.slot, kind="remark", text=f"error: {text}"),
+                Said(slot=run.slot, kind="end", code=code),
+            ]
 
     def _wish(self, number: int, wish: Wish) -> None:
         with suppress(StorageError):  # a cluster that is lost has no agents

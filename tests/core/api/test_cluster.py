@@ -488,6 +488,16 @@ def test_a_supervisor_that_fails_says_why_in_its_last_line() -> None:
     ]
 
 
+def test_what_is_wrong_with_a_node_is_said_in_our_words_and_the_next_attempt_would_meet_it_as_well() -> None:
+    stage, failed = Stage(), RayError("Traceback ...")
+    failed.cause = InvalidInputError("node-7 has mu2net 0.0; expected 9.9, as the pool has.")  # type: ignore[attr-defined]
+    stage.ray.values[stage.run.ref] = failed
+    assert stage.hear() == [
+        ("remark", "error: node-7 has mu2net 0.0; expected 9.9, as the pool has.", 0),
+        ("end", "", 2),
+    ]
+
+
 def test_a_cluster_that_is_lost_ends_the_pool_with_what_to_do() -> None:
     stage = Stage()
     stage.tell("x", said("start"))
