@@ -20,7 +20,9 @@ from mu2net_cli.session import session_of
 
 if TYPE_CHECKING:
     from mu2net_core.api.looking.next_steps import NextStep
-    from mu2net_core.api.looking.status import RemoteStatus, StatusReport, TaskStatus, Unfinished
+    from mu2net_core.api.looking.remote_status import RemoteStatus
+    from mu2net_core.api.looking.status import StatusReport, TaskStatus
+    from mu2net_core.api.looking.unfinished import Unfinished
 
 __all__ = ["status"]
 

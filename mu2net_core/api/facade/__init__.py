@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.facade.evolving import Evolving
 from mu2net_core.api.facade.growing import Growing
 from mu2net_core.api.facade.looking import Looking
 from mu2net_core.api.facade.sharing import Sharing
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Repo", "clone", "doctor", "init", "open"]
 
 
-class Repo(Growing, Looking, Sharing, Upkeep):
+class Repo(Growing, Evolving, Looking, Sharing, Upkeep):
     """An open repository: what the command line does, as methods.
 
     Attributes:

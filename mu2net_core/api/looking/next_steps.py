@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from mu2net_core.repo.exchange import GONE
 
 if TYPE_CHECKING:
-    from mu2net_core.api.looking.status import RemoteStatus, StatusReport, Unfinished
+    from mu2net_core.api.looking.remote_status import RemoteStatus
+    from mu2net_core.api.looking.status import StatusReport
+    from mu2net_core.api.looking.unfinished import Unfinished
 
 __all__ = ["NextStep", "next_steps"]
 

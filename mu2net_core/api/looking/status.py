@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
-
-import msgspec
+from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.leased import leases_here, leases_there
-from mu2net_core.api.iterations.leftover import is_published, why_stuck
-from mu2net_core.api.iterations.running import evolving, folders_of
+from mu2net_core.api.iterations.running import evolving
 from mu2net_core.api.iterations.working import Working, working
 from mu2net_core.api.looking.next_steps import NextStep, next_steps
+from mu2net_core.api.looking.remote_status import RemoteStatus, remote_status
+from mu2net_core.api.looking.unfinished import Unfinished, unfinished
 from mu2net_core.api.settings.preset_note import own_preset
-from mu2net_core.errors import ConflictError
 from mu2net_core.objects import AccessRule, Agent, Classes, Commit, Model, Task
 from mu2net_core.repo import HeadState, Repository
-from mu2net_core.repo.core import Purged
-from mu2net_core.repo.history import contains, load_rules, merge
-from mu2net_core.repo.remotes import Pending, Sender, Tracking, find_remote, read_tracking
+from mu2net_core.repo.history import load_rules
+from mu2net_core.repo.remotes import Sender, find_remote
 from mu2net_core.repo.upkeep import in_effect
 from mu2net_core.scoring import is_chance
-from mu2net_core.storage import read_if_there
 
-__all__ = ["RemoteStatus", "StatusReport", "TaskStatus", "Unfinished", "status"]
-
-Relation = Literal[
-    "same", "ahead", "behind", "diverged", "conflict", "only-here", "only-there", "purged", "purged-there", "outlived"
-]
+__all__ = ["StatusReport", "TaskStatus", "status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,61 +51,6 @@ class TaskStatus:
     at_chance: bool
     finished_at: str
     process: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteStatus:
-    """How the heads here compare with a remote as it was last seen.
-
-    Attributes:
-        name: of the remote.
-        url: of the remote.
-        seen: whether it was ever fetched from or pushed to.
-        seen_at: when all of it was last looked at, UTC and ISO 8601; None for never.
-        relations: by task: ``ahead`` is what a push would bring there, ``behind`` what a pull would bring here;
-            ``diverged`` moved on both sides, and a pull joins it; ``conflict`` did, and somebody has to choose;
-            ``purged`` here, and not there; ``purged-there`` by others, and not sent there any more: it stays here,
-            unless a pull follows purges; ``outlived`` is the same with work on it here that was never there.
-        to_push: what a push would move, of all that its readers may see.
-        lost: what was seen of it and was gone when it was last looked at, in words.
-        is_other: whether another repository was there when it was last looked at, so that nothing was exchanged.
-    """
-
-    name: str
-    url: str
-    seen: bool
-    seen_at: str | None = None
-    relations: Mapping[str, Relation] = field(default_factory=dict)
-    to_push: Pending = field(default_factory=Pending)
-    lost: tuple[str, ...] = ()
-    is_other: bool = False
-
-    def tasks(self, *relations: Relation) -> tuple[str, ...]:
-        """Returns the tasks in one of ``relations``, sorted."""
-        return tuple(sorted(task for task, relation in self.relations.items() if relation in relations))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unfinished:
-    """An iteration that was interrupted or is running.
-
-    Attributes:
-        task: it improves.
-        iteration: its number; None, as the next three, if what it left cannot be read.
-        generation: how many generations are over.
-        generations: how many there will be.
-        seed: every random decision of it derives from that.
-        stuck: why it cannot go on, in words; None if it can.
-        command: goes on with it as it began; if it is stuck, drops it and begins anew.
-    """
-
-    task: str
-    iteration: int | None = None
-    generation: int | None = None
-    generations: int | None = None
-    seed: int | None = None
-    stuck: str | None
-    command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,10 +134,10 @@ def _report(repo: Repository, context: Context) -> StatusReport:
         num_components=len(sizes),
         num_params=sum(sizes.values()),
         remotes=tuple(
-            _remote(repo, Sender(repo, remote, rules), heads, commits)
+            remote_status(repo, Sender(repo, remote, rules), heads, commits)
             for _, remote in sorted(repo.config.remotes.items())
         ),
-        unfinished=_unfinished(repo, context, heads, alive),
+        unfinished=unfinished(repo, context, heads, alive),
         set_aside=tuple(sorted(task for task in commits.keys() - alive.keys() if in_effect(repo, task))),
     )
 
@@ -235,102 +170,3 @@ def _guesses(task: Task, model: Model) -> bool:
 
 def _sizes(models: Iterable[Model]) -> dict[str, int]:
     return {ref.id: ref.num_params for model in models for ref in model.components}
-
-
-def _remote(
-    repo: Repository, sender: Sender, heads: Mapping[str, HeadState], commits: Mapping[str, Commit]
-) -> RemoteStatus:
-    remote = sender.remote
-    known = read_tracking(repo.state, remote)
-    names = sorted({*heads, *known.heads})
-    relations = {task: _relation(repo, heads.get(task), known, task, sender) for task in names}
-    moved = {task: commits[task] for task, relation in relations.items() if relation in {"ahead", "only-here"}}
-    return RemoteStatus(
-        name=remote.name,
-        url=remote.url,
-        seen=bool(known.heads or known.roots),
-        seen_at=known.seen_at or None,
-        relations=relations,
-        to_push=sender.pending(known, moved),
-        lost=known.lost,
-        is_other=known.identity not in {None, repo.identity},
-    )
-
-
-def _relation(repo: Repository, here: HeadState | None, known: Tracking, task: str, sender: Sender) -> Relation:
-    there = known.heads.get(task)
-    if here is not None and (there is None or here.commit != there.commit) and sender.purged_there(here.commit):
-        had = known.purged_heads.get(task)
-        return "purged-there" if had is not None and contains(repo.objects, had, here.commit) else "outlived"
-    if here is None or there is None:
-        return "only-here" if there is None else "only-there"
-    if here.commit == there.commit:
-        return "same"
-    if not repo.objects.has("commit", there.commit) and task in Purged.read(repo.refs).tasks:
-        return "purged"
-    return _compared(repo, here.commit, there.commit)
-
-
-def _compared(repo: Repository, here: str, there: str) -> Relation:
-    """Returns how two commits of a task that are both here stand to each other."""
-    if contains(repo.objects, here, there):
-        return "ahead"
-    if contains(repo.objects, there, here):
-        return "behind"
-    try:
-        merge(repo.objects, [here, there])
-    except ConflictError:
-        return "conflict"
-    return "diverged"
-
-
-class _State(msgspec.Struct):
-    """The part of a running iteration's state that is shown, or decides whether it can go on."""
-
-    task: str
-    task_id: str
-    base: str
-    iteration: int
-    seed: int
-    generation: int
-    generations: int
-    started_at: str
-    slot: int = 0
-
-
-def _unfinished(
-    repo: Repository, context: Context, heads: Mapping[str, HeadState], alive: Mapping[str, Commit]
-) -> tuple[Unfinished, ...]:
-    found = []
-    left = folders_of(repo, sorted(alive))
-    for task, file in ((name, folder / "state.json") for name, folders in left.items() for folder in folders):
-        data = read_if_there(file)
-        if data is None:
-            continue
-        try:
-            state = msgspec.json.decode(data, type=_State)
-        except msgspec.MsgspecError:
-            stuck = "its state is damaged"
-            found.append(Unfinished(task=task, stuck=stuck, command=_command(context, task, stuck)))
-            continue
-        if not is_published(repo, state):
-            why = why_stuck(repo, state, heads[task].commit, alive[task].task_id)
-            found.append(_told(context, state, why))
-    return tuple(found)
-
-
-def _told(context: Context, state: _State, stuck: str | None) -> Unfinished:
-    return Unfinished(
-        task=state.task,
-        iteration=state.iteration,
-        generation=state.generation,
-        generations=state.generations,
-        seed=state.seed,
-        stuck=stuck,
-        command=_command(context, state.task, stuck),
-    )
-
-
-def _command(context: Context, task: str, stuck: str | None) -> str:
-    restart = "" if stuck is None else " --restart"
-    return f"{context.program} evolve --task {shlex.quote(task)}{restart}"

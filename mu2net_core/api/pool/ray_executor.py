@@ -188,11 +188,7 @@ class RayExecutor:
         except self.ray.exceptions.TaskCancelledError:
             return [Said(slot=run.slot, kind="end", code=_CANCELLED)]
         except self.ray.exceptions.RayError as exc:
-            cause = getattr(
-                exc, "cause", None
-            )  # such as a node with another version, which the next attempt meets, too
-            is_ours = isinstance(cause, Mu2netError)
-            text, code = (cause.message, cause.exit_code) if is_ours else (_last_line(exc), _FAILED)
+            text, code = _why(exc)
             return [
                 Said(slot=run.slot, kind="remark", text=f"error: {text}"),
                 Said(slot=run.slot, kind="end", code=code),
@@ -257,6 +253,14 @@ def _own_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _why(exc: BaseException) -> tuple[str, int]:
+    """Returns why a supervisor failed, and the exit code that says whether the next attempt would, too."""
+    cause = getattr(exc, "cause", None)
+    if isinstance(cause, Mu2netError):  # another version on that node, say
+        return cause.message, cause.exit_code
+    return _last_line(exc), _FAILED
 
 
 def _last_line(exc: BaseException) -> str:

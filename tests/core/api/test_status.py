@@ -12,7 +12,8 @@ import pytest
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.running import folder_of
 from mu2net_core.api.iterations.workspace import Workspace
-from mu2net_core.api.looking.status import Unfinished, status
+from mu2net_core.api.looking.status import status
+from mu2net_core.api.looking.unfinished import Unfinished
 from mu2net_core.api.models.add_root import add_root
 from mu2net_core.api.sharing import pull, push, remote, tag
 from mu2net_core.api.sharing.clone import clone
@@ -178,6 +179,19 @@ def test_an_interrupted_iteration_that_cannot_go_on_says_so_and_how_to_drop_it(
     (unfinished,) = status(repo, context).unfinished
     assert unfinished.stuck == "the task was reset since"
     assert unfinished.command == "mu2net evolve --task a --restart"
+
+
+def test_what_an_agent_of_a_pool_left_goes_on_with_a_pool_that_has_its_slot(repo: Repository, context: Context) -> None:
+    add_sample_task(repo, "a")
+    for slot, state in ((0, state_of(repo, "a")), (2, state_of(repo, "a")), (10, "{")):
+        folder = folder_of(repo, "a", slot)
+        folder.mkdir(parents=True)
+        (folder / "state.json").write_text(state)
+    assert [one.command for one in status(repo, context).unfinished] == [
+        "mu2net evolve --task a",
+        "mu2net evolve --task a --agents 3",
+        "mu2net evolve --task a --agents 11 --restart",
+    ]
 
 
 def test_it_can_be_printed_as_json(repo: Repository, context: Context) -> None:
