@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.objects import Agent
 from mu2net_core.repo import open_repository
 from mu2net_core.testing.building.samples import evolve_sample
@@ -127,11 +127,11 @@ def test_as_json(run, trained_repo: Path) -> None:
     assert all(step["why"] for step in report["next"])
 
 
-def works(repo: Path, slot: int = 1) -> Claims:
+def works(repo: Path, slot: int = 1, remote: str | None = None) -> Claims:
     """Returns what takes tasks as another agent of a working copy."""
     own = open_repository(repo)
     agent = Agent(id=own.agent_id, host="far\x1b[31m", device="cpu", slot=slot)
-    return Claims(repo=own, context=Context.default(), agent=agent, method_of=lambda _task: "random")
+    return Claims(remote=remote, repo=own, context=Context.default(), agent=agent, method_of=lambda _task: "random")
 
 
 def test_it_says_who_works_on_what_and_advises_the_rest(run, trained_repo: Path) -> None:
@@ -191,8 +191,7 @@ def test_it_asks_a_remote_who_works_there_if_it_is_told_to(run, trained_repo: Pa
     run("-C", trained_repo, "remote", "add", "origin", tmp_path / "shared")
     run("-C", trained_repo, "push")
     run("clone", "shared", "copy")
-    claims = works(tmp_path / "copy")
-    claims.remote = "origin"
+    claims = works(tmp_path / "copy", remote="origin")
     with claims.take("digits"):
         assert "Working" not in run("-C", trained_repo, "status").out
         result = run("-C", trained_repo, "status", "--remote", "origin")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event as Flag
 
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.asked import preset_asked
-from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.api.evolving.pushing import Pusher
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.iterations.options import EvolveOptions

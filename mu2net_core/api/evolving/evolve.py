@@ -10,10 +10,11 @@ from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
 
+from mu2net_core.api.claiming.claims import Claims
+from mu2net_core.api.claiming.held import HeldError
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.checking import check_tasks
-from mu2net_core.api.evolving.claims import Claims, HeldError
 from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolved import EvolveResult, IterationResult
 from mu2net_core.api.evolving.in_step import LOOK_PERIOD_S, InStep

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from mu2net_core.api.evolving.claims import Claims
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.evolving.turns import Turn, taken
 from mu2net_core.errors import NotFoundError
 from mu2net_core.repo.history import head_at

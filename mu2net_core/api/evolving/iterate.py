@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from mu2net_core.api.claiming.claim import Claim
 from mu2net_core.api.evolving.asked import make_root
-from mu2net_core.api.evolving.claims import Claim
 from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolved import IterationResult, Outcome, finished, result_of
 from mu2net_core.api.evolving.lines import winner_of

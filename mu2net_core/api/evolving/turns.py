@@ -9,7 +9,8 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
-from mu2net_core.api.evolving.claims import Claim, Claims
+from mu2net_core.api.claiming.claim import Claim
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.evolving.prospects import Prospects
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.errors import Mu2netError

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.evolve import EvolveResult, evolve
 from mu2net_core.api.iterations.options import EvolveOptions
@@ -26,7 +27,9 @@ from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.errors import NotFoundError
 from mu2net_core.events import Event
+from mu2net_core.objects import Agent, Task
 from mu2net_core.repo import Repository, open_repository
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
@@ -53,6 +56,24 @@ def bob(ann: Repository, context: Context, tmp_path: Path) -> Repository:
 def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets syncing return at once: it changes nothing a test here can see, and takes most of its time."""
     monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+def method_of(task: Task) -> str:
+    if task.name == "c":
+        raise NotFoundError("no such preset")
+    return "random"
+
+
+@pytest.fixture
+def claims(context: Context) -> Callable[..., Claims]:
+    """Returns what makes an agent's claims in a working copy."""
+
+    def make(repo: Repository, slot: int = 0, **chosen: object) -> Claims:
+        agent = Agent(id=repo.agent_id, host=f"host-of-{repo.worktree.name}", device="none", slot=slot)
+        given = {"context": context, **chosen}
+        return Claims(repo=repo, agent=agent, method_of=method_of, **given)  # type: ignore[arg-type]
+
+    return make
 
 
 ONE_DEPTH = {"MU2NET_SPACE_NUM_LAYERS": "[1]", "MU2NET_DEFAULT_NUM_LAYERS": "1"}

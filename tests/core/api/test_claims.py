@@ -3,61 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mu2net_core.api.claiming.claim import Claim
+from mu2net_core.api.claiming.held import HeldError
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.claims import Claim, Claims, HeldError
 from mu2net_core.api.evolving.turns import Shared
-from mu2net_core.api.iterations.leased import leases_there
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.looking.status import status
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.rm_task import rm_task
-from mu2net_core.errors import ConflictError, NotFoundError, SearchError, StorageError
+from mu2net_core.errors import ConflictError, SearchError
 from mu2net_core.events import Event
-from mu2net_core.objects import AccessRule, Agent, Task
+from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.storage import LocalStore
 from mu2net_core.testing.building.happenings import GENERATION
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
-from mu2net_core.testing.servers.interception import stepping_in
-
-
-def method_of(task: Task) -> str:
-    if task.name == "c":
-        raise NotFoundError("no such preset")
-    return "random"
-
-
-@pytest.fixture
-def claims(context: Context) -> Callable[..., Claims]:
-    """Returns what makes an agent's claims in a working copy."""
-
-    def make(repo: Repository, slot: int = 0, **chosen: object) -> Claims:
-        agent = Agent(id=repo.agent_id, host=f"host-of-{repo.worktree.name}", device="none", slot=slot)
-        return Claims(repo=repo, context=context, agent=agent, method_of=method_of, **chosen)  # type: ignore[arg-type]
-
-    return make
 
 
 def shared(tmp_path: Path) -> Repository:
     return open_repository(tmp_path / "shared")
-
-
-def away(tmp_path: Path) -> Callable[..., object]:
-    """Returns what answers for storage while the shared repository cannot be reached."""
-
-    def answer(_method: str, store: LocalStore, _key: str, call: Callable[[], object]) -> object:
-        if store.root == tmp_path / "shared":
-            raise StorageError("It is away.")
-        return call()
-
-    return answer
 
 
 def leases(repo: Repository) -> list[str]:
@@ -152,9 +121,9 @@ def test_a_remote_is_looked_at_now_and_then_only(ann, bob, claims) -> None:
     claim = looking.free("b")
     claim.__exit__(None, None, None)
     with claims(ann, remote="origin").take("a"):
-        assert looking._seen_busy() == frozenset(), "not asked yet"
+        assert looking._there.busy() == frozenset(), "not asked yet"
         now[0] = 60.0
-        assert looking._seen_busy() == {"a"}
+        assert looking._there.busy() == {"a"}
 
 
 def test_a_task_that_was_found_taken_at_the_remote_is_not_tried_again_before_the_next_look(ann, bob, claims) -> None:
@@ -180,7 +149,7 @@ def test_a_task_whose_head_moves_while_its_holder_is_looked_up_is_taken(
             evolve_sample(ann, "a", score=0.9)
             push(ann, context)
 
-        monkeypatch.setattr("mu2net_core.api.evolving.claims.told", over)
+        monkeypatch.setattr("mu2net_core.api.claiming.claims.told", over)
         copy, places = (ann, 1) if where is None else (bob, 2)
         with claims(copy, remote=where).take("a") as claim:
             assert len(claim._keeper.leases) == places
@@ -210,127 +179,16 @@ def test_who_takes_a_task_that_moved_at_the_remote_meanwhile_begins_from_there(a
         assert bob.refs.head("b").commit != ann.refs.head("b").commit, "who does not push asks nobody"
 
 
-def test_what_is_not_at_the_remote_yet_is_taken_here_alone(ann, claims, tmp_path: Path) -> None:
+def test_what_is_not_at_the_remote_yet_is_taken_here_alone(ann, claims, context: Context, tmp_path: Path) -> None:
     add_sample_task(ann, "new")
     warned: list[str] = []
-    own = claims(ann, remote="origin")
-    own.context = replace(own.context, warn=warned.append)
+    own = claims(ann, remote="origin", context=replace(context, warn=warned.append))
     with own.take("new"):
         assert leases(shared(tmp_path)) == []
     shutil.rmtree(tmp_path / "shared")
     with own.take("new"), claims(ann, remote="origin").take("a"):
         pass
     assert warned == []
-
-
-def test_a_remote_that_fails_stops_nothing_and_is_told_once(ann, claims, context: Context, tmp_path: Path) -> None:
-    warned: list[str] = []
-    own = claims(ann, remote="origin")
-    own.context = replace(context, warn=warned.append)
-    (tmp_path / "shared" / "config.toml").write_text(
-        (tmp_path / "shared" / "config.toml").read_text().replace(ann.identity, "0" * 32)
-    )
-    for name in ("a", "b"):
-        with own.take(name):
-            pass
-    assert len(warned) == 1
-    assert warned[0].startswith("agents elsewhere do not see what is worked on here: The remote origin")
-    assert leases(shared(tmp_path)) == []
-
-
-def test_a_remote_that_fails_in_other_words_each_time_is_told_once_until_it_is_back(
-    ann, claims, context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warned: list[str] = []
-    own = claims(ann, remote="origin")
-    own.context = replace(context, warn=warned.append)
-    failures = iter([1, 2, None, 3])
-
-    def reached(*args: object) -> object:
-        if (number := next(failures)) is not None:
-            raise StorageError(f"It is away ({number} attempts).")
-        return leases_there(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("mu2net_core.api.evolving.claims.leases_there", reached)
-    for name in ("a", "b", "a", "b"):
-        own._there = None
-        with own.take(name):
-            pass
-    words = "agents elsewhere do not see what is worked on here: It is away"
-    assert warned == [f"{words} (1 attempts).", f"{words} (3 attempts)."]
-
-
-def test_while_a_remote_is_away_an_agent_stays_with_the_task_that_others_leave_to_it(ann, claims, tmp_path) -> None:
-    """What it would do instead, others may be doing, or did since it last looked."""
-    now = [0.0]
-    own = claims(ann, remote="origin", clock=lambda: now[0])
-    own._connected().observer.clock = lambda: now[0]
-    turns = Shared(claims=own, tasks=None, asked=EvolveOptions(watch=True), seed=1, goals=None, first=("c",))
-
-    def work() -> str:
-        turn = turns.next()
-        with turn.claim():
-            evolve_sample(ann, turn.task, score=0.1, seed=int(now[0]) + 1)
-        return turn.task
-
-    claim = turns.next().claim()
-    assert claim.task == "c"
-    with stepping_in(away(tmp_path)):
-        claim.__exit__(None, None, None)
-        assert [work() for _ in range(4)] == ["c"] * 4
-        now[0] = 180.0
-        assert {work() for _ in range(4)} != {"c"}, "others count it for gone by now"
-
-
-def test_a_task_that_was_given_back_at_a_remote_is_nothing_to_stay_with(ann, claims, context: Context) -> None:
-    own = claims(ann, remote="origin")
-    with own.take("a"):
-        evolve_sample(ann, "a", score=0.9)
-        push(ann, context)
-    own._trouble(StorageError("It is away."))
-    assert own.stays_at is None
-
-
-def test_an_agent_waits_out_a_short_outage_before_it_begins_what_others_would_not_see_and_works_on_in_a_long_one(
-    ann, claims, tmp_path
-) -> None:
-    now, own = [0.0], claims(ann, remote="origin", clock=lambda: now[0])
-    own._connected()
-    turns = Shared(claims=own, tasks=None, asked=EvolveOptions(watch=True), seed=1, goals=None)
-    with stepping_in(away(tmp_path)):
-        assert turns.next() is None
-        assert own._here.all() == (), "it was given back"
-    turn = turns.next()
-    assert turn is not None, "the remote is back"
-    turn.claim().__exit__(None, None, None)
-    with stepping_in(away(tmp_path)):
-        now[0] = 100.0
-        assert turns.next() is None
-        now[0] = 160.0
-        turn = turns.next()
-        assert turn is not None
-        turn.claim().__exit__(None, None, None)
-
-
-def test_while_an_agent_waits_for_a_remote_it_does_what_it_would_not_tell_there(ann, claims, tmp_path) -> None:
-    add_sample_task(ann, "secret", AccessRule.only(["secret"]))
-    own = claims(ann, remote="origin")
-    own._connected()
-    tasks = ("a", "b", "secret")
-    turns = Shared(claims=own, tasks=tasks, asked=EvolveOptions(watch=True), seed=1, goals=None, first=("a",))
-    with stepping_in(away(tmp_path)):
-        turn = turns.next()
-        assert turn is not None
-        assert turn.task == "secret"
-        turn.claim().__exit__(None, None, None)
-
-
-def test_nobody_waits_for_a_remote_that_is_away_to_begin_what_it_may_not_know_of(ann, claims, tmp_path) -> None:
-    add_sample_task(ann, "secret", AccessRule.only(["secret"]))
-    own = claims(ann, remote="origin")
-    own._trouble(StorageError("It is away."))
-    assert own.waits("a")
-    assert not own.waits("secret")
 
 
 def test_a_task_that_is_gone_can_be_taken_for_its_iteration_says_so(ann, claims, context: Context) -> None:
@@ -346,12 +204,11 @@ def test_a_task_whose_preset_is_not_here_can_be_taken(ann, claims) -> None:
 
 def test_an_agent_that_was_overtaken_is_told_once_and_goes_on(ann, bob, claims, context: Context) -> None:
     warned: list[str] = []
-    own = claims(ann, remote="origin")
-    own.context = replace(context, warn=warned.append)
+    own = claims(ann, remote="origin", context=replace(context, warn=warned.append))
     with own.take("a") as claim:
         other = claims(bob, remote="origin")
         other.free("b").__exit__(None, None, None)
-        other._there.observer.clock = lambda: 1e12
+        other._there.leases.observer.clock = lambda: 1e12
         with other.take("a"):
             claim._keeper.clock = lambda: 1e12
             claim._keeper.step()

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.api.evolving.turns import Shared
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.recorded import digest_of, recorded_preset
@@ -183,7 +183,7 @@ def test_an_agent_that_goes_on_elsewhere_waits_for_no_lease_of_its_own(
             with successor.claim():
                 pass
     with working_copy(home(ann, context, 1), other) as another:
-        held = turns_of(another, 1, goals).claims._telling(another.objects.commit(another.refs.head("a").commit))
+        held = turns_of(another, 1, goals).claims._there.telling(another.objects.commit(another.refs.head("a").commit))
         assert held is not None
         assert not isinstance(held.acquire("a", iteration=1, method="random"), Held)
 

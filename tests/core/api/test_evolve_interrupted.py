@@ -12,8 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from mu2net_core.api.claiming.claim import Claim
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.claims import Claim, Claims
 from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.iterate import iterate

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mu2net_core.api.evolving.claims import Claims
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.evolving.in_step import InStep
 from mu2net_core.api.evolving.turns import Turn
 from mu2net_core.api.iterations.options import EvolveOptions

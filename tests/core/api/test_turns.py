@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.claims import Claims
 from mu2net_core.api.evolving.turns import Agenda, Shared
 from mu2net_core.api.iterations.options import EvolveOptions, goals_of
 from mu2net_core.errors import InvalidInputError

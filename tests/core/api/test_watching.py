@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from mu2net_core.api.claiming.claim import Claim
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving.claims import Claim
 from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.keeping_up import PULL_PERIOD_S, KeepingUp, Watching
