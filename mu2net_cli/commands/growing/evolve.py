@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mu2net_cli.parsing.clusters import parse_cluster
 from mu2net_cli.parsing.completion import complete_preset, complete_task
 from mu2net_cli.parsing.options import JsonFlag, Seed, parse_budget
 from mu2net_cli.parsing.spaces import parse_space
 from mu2net_cli.printing.render import print_json
 from mu2net_cli.session import Session, session_of, warn_of_unknown_settings
-from mu2net_core.errors import InvalidInputError, SearchError
+from mu2net_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from mu2net_cli.watching.pushing import Pushes
-    from mu2net_core.api.evolving.evolve import EvolveResult
     from mu2net_core.api.iterations.options import EvolveOptions
-    from mu2net_core.api.pool.cluster import Cluster
     from mu2net_core.repo import Repository
 
 __all__ = ["evolve"]
@@ -154,10 +151,12 @@ def evolve(
 
     session = session_of(ctx)
     if job is not None:
-        _do_job(session, job)
+        from mu2net_cli.watching.agents import do_job
+
+        do_job(session, job)
         return
     budget_s, repo = parse_budget(budget), session.repo()
-    cluster = _cluster(executor, ray_address, agent_resources, agents=None if agent is not None else agents)
+    cluster = parse_cluster(executor, ray_address, agent_resources, agents=None if agent is not None else agents)
     _check_output(agent, agents, events=events, profile=profile)
     warn_of_unknown_settings(session, repo)
     options = EvolveOptions(
@@ -186,7 +185,9 @@ def evolve(
         return
     chosen = None if every and watch else names
     if agents is None and agent is None:
-        _run(session, repo, names, chosen, options, events=events, profile=profile, as_json=as_json)
+        from mu2net_cli.watching.alone import run_here
+
+        run_here(session, repo, names, chosen, options, events=events, profile=profile, as_json=as_json)
         return
     from mu2net_cli.watching.agents import run_agent, run_agents
 
@@ -194,44 +195,6 @@ def evolve(
         run_agent(session, repo, chosen, options)
     else:
         run_agents(session, repo, chosen, options, events=events, as_json=as_json, cluster=cluster)
-
-
-def _do_job(session: Session, file: Path) -> None:
-    """Is an agent of a pool: in its working copy, or in one of its own on another machine."""
-    from mu2net_cli.watching.agents import run_agent
-    from mu2net_core.api.pool.job import read_job
-
-    job = read_job(session.path(file))
-    if job.home is None:
-        run_agent(session, session.repo(), job.tasks, job.options)
-        return
-    from mu2net_core.api.pool.elsewhere import drop_refused, working_copy
-
-    with working_copy(job.home, session.context) as repo:
-        drop_refused(repo, session.context, job.tasks, job.options)
-        run_agent(session, repo, job.tasks, job.options)
-
-
-def _cluster(executor: str | None, address: str | None, resources: str | None, *, agents: int | None) -> Cluster | None:
-    """Returns the cluster that the agents of a pool run on; None for this machine."""
-    if executor not in {None, "local", "ray"}:
-        raise InvalidInputError(f"Expected local or ray as --executor, got {executor!r}.")
-    given = {"--ray-address": address, "--agent-resources": resources}
-    if executor != "ray":
-        if lone := next((name for name, value in given.items() if value is not None), None):
-            raise InvalidInputError(f"{lone} is of a cluster: expected --executor ray with it.")
-        return None
-    if agents is None:
-        raise InvalidInputError("Expected --agents N with --executor ray: how many agents run on the cluster.")
-    if address is None:
-        raise InvalidInputError(
-            "Expected --ray-address HOST:PORT with --executor ray.",
-            hint="ray start --head says it; inside a job of Ray it is $RAY_ADDRESS.",
-        )
-    from mu2net_core.api.pool.cluster import Cluster
-    from mu2net_core.api.pool.resources import AgentResources, parse_resources
-
-    return Cluster(address=address, resources=AgentResources() if resources is None else parse_resources(resources))
 
 
 def _check_output(agent: int | None, agents: int | None, *, events: Path | None, profile: Path | None) -> None:
@@ -245,48 +208,6 @@ def _check_output(agent: int | None, agents: int | None, *, events: Path | None,
 def _number_of_agents(slot: int | None, agents: int | None) -> int | None:
     """Returns how many agents share the tasks, as far as it is known: at least one up to the slot that was named."""
     return agents if slot is None or agents is not None else slot + 1
-
-
-def _run(
-    session: Session,
-    repo: Repository,
-    names: tuple[str, ...],
-    chosen: tuple[str, ...] | None,
-    options: EvolveOptions,
-    *,
-    events: Path | None,
-    profile: Path | None,
-    as_json: bool,
-) -> None:
-    """Improves tasks in this process, shows how far it is, and prints what came of it."""
-    from mu2net_cli.watching.observing import observed
-    from mu2net_cli.watching.progress import evolve_progress
-    from mu2net_cli.watching.pushing import Pushes
-    from mu2net_cli.watching.story import Story
-    from mu2net_core.api.evolving.evolve import evolve as evolve_api
-
-    pushes = Pushes(session=session)
-    again = (
-        *(["--push"] * bool(options.push)),
-        *(["--barrier"] * options.barrier),
-        *(["--no-leases"] * (not options.leases)),
-        *(["--events", str(events)] if events is not None else []),
-    )
-    story = Story(session=session, repo=repo, tasks=names, restart=options.restart, options=again)
-    try:
-        with (
-            evolve_progress(session, results=not as_json) as show,
-            observed(session, story.after(show), events=events, profile=profile) as on_event,
-        ):
-            result = evolve_api(repo, session.context, chosen, options, on_event=on_event, on_push=pushes.take)
-    except KeyboardInterrupt:
-        for line in story.stopped():
-            session.note(line)
-        raise typer.Exit(130) from None
-    finally:
-        if not as_json:
-            pushes.tell()
-    _conclude(session, result, pushes, as_json=as_json)
 
 
 def _plan(session: Session, repo: Repository, tasks: Sequence[str], options: EvolveOptions, *, as_json: bool) -> None:
@@ -314,23 +235,3 @@ def _chosen(repo: Repository, names: Sequence[str], *, every: bool) -> tuple[str
             "Which tasks? Expected --task TASK (repeatable) or --all.", hint="Which there are: mu2net tasks"
         )
     return tuple(info.name for info in tasks_api(repo)) if every else tuple(dict.fromkeys(names))
-
-
-def _conclude(session: Session, result: EvolveResult, pushes: Pushes, *, as_json: bool) -> None:
-    """Prints what there is to say at the end; ends with the error of a push that failed, or of tasks left out."""
-    from mu2net_cli.watching.telling import often
-
-    if as_json:
-        print_json(result)
-    if result.not_begun:
-        session.note(f"Time is up. Not begun: {often(result.not_begun)}.")
-    if result.held:
-        session.note(f"Left to the agents that work on them: {often(result.held)}.")
-    seeds = dict.fromkeys(str(one.seed) for one in result.iterations)
-    word, program = "Seed" if len(seeds) == 1 else "Seeds", session.context.program
-    if result.iterations:
-        ancestry = f"{program} ancestry {shlex.quote(result.iterations[-1].task)}"
-        session.note(f"{word} {', '.join(seeds)}. Next: {program} leaderboard; {program} log; {ancestry}")
-    pushes.conclude(as_json=as_json)
-    if result.left_out:
-        raise SearchError(f"Not improved, as told above: {often(result.left_out)}. All else was done.")
