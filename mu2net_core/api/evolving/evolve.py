@@ -30,6 +30,7 @@ from mu2net_core.api.quiet import ignore
 from mu2net_core.api.sharing.push import default_remote
 from mu2net_core.api.signing.signing import signer_of
 from mu2net_core.errors import (
+    AccessDeniedError,
     ConflictError,
     CorruptObjectError,
     DataError,
@@ -48,6 +49,8 @@ __all__ = ["ITS_OWN", "EvolveResult", "IterationResult", "evolve"]
 
 ITS_OWN = (ConflictError, CorruptObjectError, DataError, NewerError, NotFoundError, SearchError)
 """What is wrong with one task, its data or its model, and keeps no other from being improved."""
+_AWAY = (AccessDeniedError, StorageError)
+"""What may be otherwise in a while: a disk or remote that fails, credentials that expired."""
 _AS_SET = EvolveOptions()
 
 
@@ -192,13 +195,6 @@ def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
             held[turn.task] = exc
             if turns.left() or results:
                 run.context.warn(exc.message)
-        except StorageError as exc:
-            if not run.asked.watch:
-                raise
-            turns.rest(turn.task)
-            if turn.task not in resting:
-                run.context.warn(f"{turn.task} is left out for a while: {exc.message}")
-            resting.add(turn.task)
         except ITS_OWN as exc:
             before, failed[turn.task] = failed.get(turn.task), exc
             turns.drop(turn.task)
@@ -206,6 +202,13 @@ def _run_all(run: Evolution, turns: Turns, seed: int) -> EvolveResult:
             if is_news and (run.asked.watch or turns.left() or results):
                 hint = [exc.hint] if exc.hint else []
                 run.context.warn(" ".join([f"{turn.task} is left out: {exc.message}", *hint]))
+        except _AWAY as exc:
+            if not run.asked.watch:
+                raise
+            turns.rest(turn.task)
+            if turn.task not in resting:
+                run.context.warn(f"{turn.task} is left out for a while: {exc.message}")
+            resting.add(turn.task)
         else:
             results += [] if result is None else [result]
             resting.discard(turn.task)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mu2net_core.api.context import Context
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.sharing.pull import pull
-from mu2net_core.errors import Mu2netError, StorageError
+from mu2net_core.errors import AccessDeniedError, Mu2netError, StorageError
 from mu2net_core.events import AgentWaiting, Event
 from mu2net_core.repo import Repository
 from mu2net_core.repo.remotes import connect, find_remote
@@ -130,7 +130,7 @@ class Watching:
         try:
             self.keep_up()
             turn = self.turns.next()
-        except StorageError as exc:
+        except (AccessDeniedError, StorageError) as exc:
             if not self._is_told:
                 self.warn(f"nothing can be begun for now: {exc.message}")
             self._is_told = True

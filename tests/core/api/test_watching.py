@@ -21,7 +21,7 @@ from mu2net_core.api.evolving.turns import Turn
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.push import push
-from mu2net_core.errors import StorageError
+from mu2net_core.errors import AccessDeniedError, CredentialsExpiredError, Mu2netError, StorageError
 from mu2net_core.events import AgentWaiting, Event
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.remotes import connect
@@ -152,7 +152,7 @@ def test_a_remote_that_fails_in_other_words_each_time_is_told_once_until_it_is_b
 
 def test_a_disk_that_fails_is_told_once_and_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     stop, warnings, turns = Impatient(most=9), list[str](), Turns("a")
-    failures = iter([StorageError("No space left."), StorageError("No space left."), None])
+    failures = iter([StorageError("No space left."), AccessDeniedError("No space left."), None])
     look = turns.next
 
     def fail() -> Turn | None:
@@ -190,21 +190,22 @@ def test_a_disk_without_room_for_the_note_of_a_pull_is_waited_for(
     assert "No space left on device" in warning
 
 
+@pytest.mark.parametrize("error", [StorageError, CredentialsExpiredError])
 @pytest.mark.parametrize("watch", [True, False])
 def test_a_task_whose_storage_fails_is_left_out_for_a_while_by_who_watches_and_ends_any_other_run(
-    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch, watch: bool
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch, watch: bool, error: type[Mu2netError]
 ) -> None:
     tried, warnings, stop = list[str](), list[str](), Impatient(most=2)
 
     def fail(_run: object, claim: Claim, *_: object) -> None:
         tried.append(claim.task)
-        raise StorageError(f"Cannot bring what {claim.task} needs.")
+        raise error(f"Cannot bring what {claim.task} needs.")
 
     monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", fail)
     asked = EvolveOptions(watch=watch, push=False, agents=1)
     told = replace(context, warn=warnings.append)
     if not watch:
-        with pytest.raises(StorageError):
+        with pytest.raises(error):
             evolve(ann, told, None, asked, stop=stop)
         assert len(tried) == 1
         return
