@@ -56,7 +56,7 @@ class Pushed:
 
 @dataclass(slots=True)
 class Pusher:
-    """Pushes each task whose iteration is over; a push that fails stops nothing.
+    """Pushes each task whose iteration is over; a push that fails stops nothing, and is warned of once for each task.
 
     Attributes:
         repo: whose tasks.
@@ -74,6 +74,7 @@ class Pusher:
     on_event: Callable[[Event], None] = ignore
     pushed: deque[Pushed] = field(default_factory=deque)
     _in_vain: dict[str, str] = field(default_factory=dict)
+    _said: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def to_default(
@@ -151,6 +152,9 @@ class Pusher:
         try:
             exchange = push(self.repo, self.context, self.remote, (task,))
         except Mu2netError as exc:
-            self.context.warn(f"{task} is not pushed: {exc.message}")
+            if exc.kind not in self._said.setdefault(task, set()):  # every iteration else says so again, for days
+                self._said[task].add(exc.kind)
+                self.context.warn(f"{task} is not pushed: {exc.message}")
             return Pushed(task=task, remote=self.remote, error=Failure.of(exc))
+        self._said.pop(task, None)
         return Pushed(task=task, remote=self.remote, exchange=exchange)

@@ -14,11 +14,11 @@ from mu2net_core.api.evolving.pushing import Pushed, Pusher
 from mu2net_core.api.failures import Failure, as_error
 from mu2net_core.api.sharing.fetch import fetch
 from mu2net_core.api.sharing.push import push
-from mu2net_core.errors import ConflictError, NotFoundError, StorageError
+from mu2net_core.errors import ConflictError, Mu2netError, NotFoundError, StorageError
 from mu2net_core.events import Event, TaskPushed
 from mu2net_core.objects import AccessRule
 from mu2net_core.repo import Repository, open_repository
-from mu2net_core.repo.remotes import forget_tracking
+from mu2net_core.repo.remotes import Exchange, forget_tracking
 from mu2net_core.testing.building.happenings import FINISHED, GENERATION
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
@@ -57,6 +57,27 @@ def test_a_push_that_fails_is_told_and_warned_of_and_raises_nothing(
     assert pushed.error is not None
     assert (pushed.error.kind, pushed.error.exit_code) == ("invalid-input", 2)
     assert warned == [f"a is not pushed: {pushed.error.message}"]
+
+
+def test_a_push_that_fails_each_time_is_warned_of_once_until_one_does_not(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remote that is full stays so for days, and an agent finishes an iteration every minute."""
+    full, conflict = StorageError("It is full."), ConflictError("It is another one.")
+    failures: list[Mu2netError | None] = [full, full, conflict, full, None, full]
+
+    def fail(*_: object) -> Exchange:
+        if (failure := failures.pop(0)) is not None:
+            raise failure
+        return Exchange(remote="origin", url="")
+
+    monkeypatch.setattr("mu2net_core.api.evolving.pushing.push", fail)
+    warned, told = list[str](), list[Pushed]()
+    pusher = Pusher.to_default(ann, replace(context, warn=warned.append), told.append)
+    while failures:
+        pusher.push("a")
+    assert [one.error is None for one in told] == [False] * 4 + [True, False]
+    assert warned == [f"a is not pushed: It is {why}." for why in ("full", "another one", "full")]
 
 
 def test_what_became_of_a_push_is_an_event_of_each_task_it_moved(ann: Repository, context: Context) -> None:
