@@ -165,8 +165,10 @@ def _conclude(session: Session, result: PoolResult) -> None:
     if failed:
         said = "; ".join(dict.fromkeys(f"{one.reason}".rstrip(".") for one in failed))
         names = ", ".join(one.agent for one in failed)
+        hints = " ".join(dict.fromkeys(one.hint for one in failed if one.hint))
         raise SearchError(
-            f"Given up: {names}. {said}.", hint=f"Where all stands: {program} status. The same command goes on."
+            f"Given up: {names}. {said}.",
+            hint=hints or f"Where all stands: {program} status. The same command goes on.",
         )
     left_out = sorted({name for one in result.agents for name in one.left_out})
     if left_out:

@@ -19,8 +19,8 @@ from unittest import mock
 
 from measure import Options, Row, megabytes, times
 
-from mu2net_core.api.context import Context
 from mu2net_core.api.claiming.claims import Claims
+from mu2net_core.api.context import Context
 from mu2net_core.api.evolving.keeping_up import PULL_PERIOD_S, KeepingUp
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.push import push

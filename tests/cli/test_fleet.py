@@ -120,16 +120,27 @@ def report(outcome, **more) -> AgentReport:
 
 
 @pytest.mark.parametrize(
-    ("agent", "message"),
+    ("agent", "message", "hint"),
     [
-        (report("failed", reason="The disk is full."), "Given up: agent-1. The disk is full."),
-        (report("done", left_out=("b",)), "Not improved, as told above: b. All else was done."),
+        (
+            report("failed", reason="The disk is full."),
+            "Given up: agent-1. The disk is full.",
+            "Where all stands: mu2net status. The same command goes on.",
+        ),
+        (
+            report("failed", reason="No preset 'x'.", hint="Presets: a, b."),
+            "Given up: agent-1. No preset 'x'.",
+            "Presets: a, b.",
+        ),
+        (report("done", left_out=("b",)), "Not improved, as told above: b. All else was done.", None),
     ],
 )
-def test_a_pool_that_could_not_do_all_ends_with_an_error(context: Context, agent: AgentReport, message: str) -> None:
+def test_a_pool_that_could_not_do_all_ends_with_an_error(
+    context: Context, agent: AgentReport, message: str, hint: str | None
+) -> None:
     with pytest.raises(SearchError) as failure:
         _conclude(Session(context=context), PoolResult(agents=(agent,), iterations=(), stopped=False))
-    assert failure.value.message == message
+    assert (failure.value.message, failure.value.hint) == (message, hint)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ class AgentReport:
         iterations: that it finished.
         failures: how often its process ended as it should not.
         reason: why it was given up; None if it was not.
+        hint: what to do about that, if its process said so.
         left_out: tasks that it could not improve.
     """
 
@@ -40,6 +41,7 @@ class AgentReport:
     iterations: int
     failures: int
     reason: str | None = None
+    hint: str | None = None
     left_out: tuple[str, ...] = ()
 
 
@@ -72,6 +74,7 @@ class Seat:
     _is_through: bool = False
     _left_out: tuple[str, ...] = ()
     _last_error: str = ""
+    _last_hint: str | None = None
     _given_up: str | None = None
 
     @property
@@ -86,7 +89,7 @@ class Seat:
         if self._due is not None and self.deadline is not None and self.clock() >= self.deadline:
             self._conclude("done")
             return
-        self._is_through, self._last_error = False, ""
+        self._is_through, self._last_error, self._last_hint = False, "", None
         try:
             self.process = self.start()
         except (OSError, StorageError) as exc:  # no memory for one more, a full disk: the others go on
@@ -128,12 +131,19 @@ class Seat:
             case "event":
                 self._take(said.text)
             case "remark" if said.text != "Interrupted.":  # which is told by how it ended
-                self._last_error = said.text if said.text.startswith("error: ") else self._last_error
+                self._note(said.text)
                 self.on_event(AgentRemark(agent=self.name, text=said.text))
             case "lost":
                 self._lose(said.text)
             case "end":
                 self._end(said.code)
+
+    def _note(self, remark: str) -> None:
+        """Takes note of the last error that is told, and of the hint that follows it."""
+        if remark.startswith("error: "):
+            self._last_error, self._last_hint = remark, None
+        elif remark.startswith("hint: ") and self._last_error:
+            self._last_hint = remark.removeprefix("hint: ")
 
     def _take(self, line: str) -> None:
         event = event_of(line)
@@ -200,6 +210,7 @@ class Seat:
             iterations=self._num_finished,
             failures=self._restarts.in_all,
             reason=reason,
+            hint=self._last_hint if outcome == "failed" else None,
             left_out=self._left_out,
         )
         if outcome != "failed":

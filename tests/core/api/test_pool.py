@@ -220,6 +220,22 @@ def test_an_agent_that_waits_to_be_started_again_is_over_when_it_is_stopped() ->
     assert chair.seat.report is not None
 
 
+def test_what_to_do_about_an_agent_that_is_given_up_is_what_its_process_said_last() -> None:
+    chair = Chair()
+    chair.seat.go()
+    chair.hear("remark", "hint: of nothing")
+    chair.hear("remark", "error: The disk is full.")
+    chair.hear("remark", "hint: Make room.")
+    chair.hear("end", code=5)
+    chair.now += 100
+    chair.seat.go()
+    chair.hear("remark", "error: No preset 'x'.")
+    chair.hear("remark", "hint: Presets: a, b.")
+    chair.hear("end", code=3)
+    assert chair.seat.report is not None
+    assert (chair.seat.report.reason, chair.seat.report.hint) == ("No preset 'x'.", "Presets: a, b.")
+
+
 def test_an_agent_that_is_renewed_goes_on_in_another_process_and_one_that_is_stopped_does_not() -> None:
     chair = Chair()
     chair.seat.go()
