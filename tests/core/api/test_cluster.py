@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from mu2net_core.api.pool.exchanging import Exchanging
 from mu2net_core.api.pool.happenings import AgentEnded, AgentFailed, AgentStarted, PoolEvent
 from mu2net_core.api.pool.home import Home, home_of
 from mu2net_core.api.pool.job import Job
-from mu2net_core.api.pool.pool import Stopping, run_pool
+from mu2net_core.api.pool.pool import Stopping, _Pool, run_pool
 from mu2net_core.api.pool.pool import _watch_over as watch_over
 from mu2net_core.api.pool.process import Said
 from mu2net_core.api.pool.ray_executor import RayExecutor
@@ -296,6 +296,27 @@ def test_agents_that_watch_are_renewed_when_there_is_news_for_them(ann: Reposito
 
     watch_over(seats, Mock(hear=hear), Stopping(), Mock(has_news=lambda: news.pop(0)))
     assert [seat.renew.call_count for seat in seats] == [1, 1]
+
+
+@pytest.mark.usefixtures("ray_is_there")
+@pytest.mark.parametrize("watch", [True, False])
+def test_only_a_pool_that_watches_exchanges_while_agents_work(
+    ann: Repository, context: Context, monkeypatch: pytest.MonkeyPatch, *, watch: bool
+) -> None:
+    began, stopping = list[Sequence[str] | None](), Stopping()
+    monkeypatch.setattr(Exchanging, "__enter__", lambda self: (began.append(self.tasks), self)[1])
+    monkeypatch.setattr(Exchanging, "__exit__", lambda *_: None)
+    monkeypatch.setattr("mu2net_core.api.pool.pool.RayExecutor.connect", lambda *_, **__: Nobody(stopping))
+    asked = EvolveOptions(agents=1, watch=watch)
+    run_pool(ann, context, None, asked, program=[], cluster=CLUSTER, stopping=stopping)
+    assert began == ([None] if watch else [])
+
+
+def test_of_agents_that_watch_a_pool_remembers_the_last_iterations_only() -> None:
+    for watch, kept in ((True, 1000), (False, None)):
+        job = Job(tasks=None, options=EvolveOptions(agents=2, watch=watch))
+        seats = _Pool(executor=Mock()).seats(job, lambda _event: None)
+        assert [seat.finished.maxlen for seat in seats] == [kept, kept]
 
 
 def test_a_pool_that_watches_exchanges_until_its_end(

@@ -18,7 +18,7 @@ from mu2net_core.objects import AccessRule, Classes, Run, Scorer, Trial, Trials
 from mu2net_core.presets import PRESETS_ADDED, Preset, preset_named, with_settings
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.history.merging import merge
-from mu2net_core.search import Member, Population, SearchState
+from mu2net_core.search import Member, Population, SearchState, start
 from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 from mu2net_core.testing.worlds.sharing import model_of
@@ -194,9 +194,9 @@ def test_an_iteration_says_whether_it_found_something_better(
     before = model_of(repo, "a")
     child = replace(repo.objects.model(before), parent=before, quality=score, score=score, test_quality=None)
     winner = Member(id="e" * 64, model=child)
-    published = publish(
-        repo, context, Workspace.of(repo, "a"), state_of(repo, ()), winner, 0.5, RUN, agent=committer(repo, context)
-    )
+    begun = SearchState(population=start(load_system(repo), "a"))
+    state = replace(state_of(repo, ()), search=begun)
+    published = publish(repo, context, Workspace.of(repo, "a"), state, winner, 0.5, RUN, agent=committer(repo, context))
     commit = repo.objects.commit(published.commit_id)
     assert (published.improved, commit.improved, commit.trials) == (improved, improved, None)
 
