@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mu2net_core.data.archives.endings import without_archive_ending
-from mu2net_core.data.places import check_place, elsewhere, is_foreign, mistyped, named_scheme, place_of
+from mu2net_core.data.places import (
+    check_place,
+    elsewhere,
+    is_foreign,
+    mistyped,
+    named_scheme,
+    place_of,
+    told_by_content,
+)
 from mu2net_core.data.rows.endings import ENDINGS, without_ending
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
@@ -35,6 +43,7 @@ SOURCES: Registry[SourceFactory] = Registry(
     shipped={
         "archive": "mu2net_core.data.sources.folder:open_archive",
         "csv": "mu2net_core.data.rows.source:open_csv",
+        "datasets": "mu2net_core.data.rows.source:open_datasets",
         "folder": "mu2net_core.data.sources.folder:open_folder",
         "jsonl": "mu2net_core.data.rows.source:open_jsonl",
         "npz": "mu2net_core.data.sources.npz:open_arrays",
@@ -119,7 +128,8 @@ def absolute_uri(uri: str, cwd: Path) -> str:
     if is_foreign(rest) and place_of(rest, cwd) is None:
         raise mistyped(rest, cwd, NotFoundError(f"No such place: {rest}."))
     try:
-        return f"{scheme}:{(cwd / Path(rest).expanduser()).resolve()}"
+        path = (cwd / Path(rest).expanduser()).resolve()
+        return f"{scheme if rest != uri else told_by_content(scheme, path)}:{path}"
     except (OSError, ValueError, RuntimeError) as exc:
         raise InvalidInputError(f"Not a path: {rest!r} ({exc}).") from exc
 

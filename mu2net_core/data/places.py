@@ -14,11 +14,12 @@ from mu2net_core.data.archives.archive import located
 from mu2net_core.data.archives.endings import is_archive
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
 from mu2net_core.data.rows.endings import ENDINGS, scheme_of
+from mu2net_core.data.rows.folders import scheme_in
 from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.npz import open_npz
 from mu2net_core.objects import LIMITS
 
-__all__ = ["check_place", "elsewhere", "is_foreign", "mistyped", "named_scheme", "place_of"]
+__all__ = ["check_place", "elsewhere", "is_foreign", "mistyped", "named_scheme", "place_of", "told_by_content"]
 
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 _SHARE = re.compile(r"\\\\[^\\]+\\")
@@ -26,7 +27,7 @@ _OTHER_MACHINE = re.compile(r"[\w.-]+@[\w.-]+:")
 _WEB_ADDRESS = re.compile(r"(www\.)?([\w-]+\.)+(ai|co|com|de|edu|gov|io|net|org)(/.*)?", re.IGNORECASE)
 _READS = (
     "folder:PATH (images, a folder per class), archive:PATH (the same in a ZIP or tar archive), npz:PATH (np.savez), "
-    "csv:PATH, jsonl:PATH and parquet:PATH (rows)"
+    "csv:PATH, jsonl:PATH, parquet:PATH (rows) and datasets:PATH (a folder that `datasets` saved)"
 )
 _PATTERN = re.compile(r"[*?]|\[.+\]")
 _ARCHIVES = {"a tar archive", "a ZIP archive", "an empty ZIP archive"}
@@ -50,6 +51,15 @@ def named_scheme(name: str) -> str | None:
     """Returns the scheme that reads files called so, None if their name does not tell."""
     kind = "npz" if name.lower().endswith(".npz") else "archive" if is_archive(name) else None
     return kind or scheme_of(name)
+
+
+def told_by_content(scheme: str, path: Path) -> str:
+    """Returns the scheme of a path that was given alone: what its ending says, or what lies there says better.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    return (scheme_in(path) or scheme) if scheme == "folder" and path.is_dir() else scheme
 
 
 def check_place(scheme: str, path: Path) -> None:
@@ -142,6 +152,8 @@ def _look_at(path: Path, text: str) -> _Place:
     """Returns what lies at ``path``, which the user calls ``text``."""
     if path.is_dir():
         archives = sorted(path.glob("*.npz"))
+        if (scheme := scheme_in(path)) is not None:
+            return _Place(what="a folder of rows", hint=f"If you mean its rows: {_uri(scheme, text)}")
         hint = f"If you mean the folder of images: {_uri('folder', text)}"
         if archives and not any(child.is_dir() for child in path.iterdir()):
             hint = f"If you mean the archive in it: {_uri('npz', str(Path(text) / archives[0].name))}"

@@ -10,6 +10,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "csv": (".csv", ".tsv", ".csv.gz", ".tsv.gz"),
     "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
     "parquet": (".parquet", ".pq"),
+    "datasets": (".arrow",),
 }
 """By the scheme that reads them."""
 

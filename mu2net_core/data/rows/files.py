@@ -5,23 +5,27 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from mu2net_core.data.rows.arrow import Columns
 from mu2net_core.data.rows.content import Content, open_content
+from mu2net_core.data.rows.embedded import Embedded
+from mu2net_core.data.rows.features import Features
 from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
 from mu2net_core.data.rows.parquet import open_parquet
 from mu2net_core.data.rows.pictures import Pictures
 from mu2net_core.data.rows.row import Row
+from mu2net_core.data.rows.saved import open_arrow
 from mu2net_core.data.rows.separated import SeparatedFile, find_layout
 from mu2net_core.data.rows.target import USUAL, named_targets
 from mu2net_core.data.source import Options
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
 
-__all__ = ["Files", "IndexedFile", "open_file"]
+__all__ = ["Files", "IndexedFile", "Opened", "open_file"]
 
 _LAYOUT_OPTIONS: Mapping[str, type] = {"separator": str, "quotes": bool, "header": bool, "decimal": str}
 """Those of CSV alone, as a task's options call them, and of what kind each is."""
@@ -116,34 +120,40 @@ class Files:
     """Several files of the same columns, one after the other.
 
     Attributes:
-        by_split: by the name of the split that each is; of one file by the empty string.
+        parts: each with the name of the split that it is of, or a part of; of all rows the empty string.
         notes: how they are read.
         options: what was found of how they are written, to be kept with the task.
+        names: of the classes of columns that say them in their order, by the name of the column.
+        holding: the columns that hold images, which need no file of their own.
+        embedded: where these are.
         image: the column that names images, which go in; None if none does.
         pictures: where these are.
     """
 
-    by_split: Mapping[str, IndexedFile]
+    parts: Sequence[tuple[str, IndexedFile]]
     notes: tuple[str, ...]
     options: Options
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    holding: tuple[str, ...] = ()
+    embedded: Embedded | None = None
     image: int | None = None
     pictures: Pictures | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns."""
-        return next(iter(self.by_split.values())).columns
+        return self.parts[0][1].columns
 
     def scan(self) -> Iterator[tuple[str, Row]]:
         """Yields all rows in order, each with the split of its file."""
-        for split, file in self.by_split.items():
+        for split, file in self.parts:
             order = _order(file, self.columns)
             for row in file.scan():
                 yield split, row if order is None else [row[place] for place in order]
 
     def rows(self, numbers: Sequence[int]) -> Iterator[tuple[str, Row]]:
         """Yields the rows of some numbers, counted from 0 over all files, each with what it is called."""
-        files = list(self.by_split.values())
+        files = [file for _, file in self.parts]
         starts = [0, *accumulate(file.count for file in files)]
         orders = [_order(file, self.columns) for file in files]
         held: tuple[int, range, list[Row]] = (-1, range(0), [])
@@ -165,24 +175,68 @@ def _order(file: IndexedFile, columns: Sequence[str]) -> list[int] | None:
     return [places[name] for name in columns]
 
 
-def open_file(scheme: str, path: Path, options: Options) -> tuple[IndexedFile, tuple[str, ...], Options]:
-    """Returns the rows of a file, how they are read, and what was found of how they are written.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file whose rows were opened.
+
+    Attributes:
+        rows: of it.
+        notes: how they are read.
+        options: what was found of how they are written.
+        names: of the classes of columns that say them in their order.
+        holding: the columns that hold images.
+    """
+
+    rows: IndexedFile
+    notes: tuple[str, ...] = ()
+    options: Options = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    holding: tuple[str, ...] = ()
+
+
+def open_file(
+    scheme: str,
+    path: Path,
+    options: Options,
+    *,
+    features: Features | None = None,
+    embedded: Embedded | None = None,
+) -> Opened:
+    """Returns the rows of a file, and how they are read.
+
+    Args:
+        scheme: ``csv``, ``jsonl``, ``parquet``, or ``datasets`` of a file of Arrow.
+        path: of the file.
+        options: of the source.
+        features: what is said of its columns elsewhere.
+        embedded: takes in images that columns hold; None leaves them out.
 
     Raises:
         DataError: it is no such file.
         InvalidInputError: an option that cannot be right.
     """
     skip_bad = bool(options.get("skip_bad", False))
-    if scheme == "parquet":
+    if scheme in {"parquet", "datasets"}:
         target = str(options["target"]) if "target" in options else None
-        rows, notes = open_parquet(path, lists=USUAL if target is None else (target, *named_targets(target)))
-        return IndexedFile(path, rows, skip_bad=skip_bad), notes, {}
+        lists = USUAL if target is None else (target, *named_targets(target))
+        open_it = open_parquet if scheme == "parquet" else open_arrow
+        rows, columns = open_it(path, lists, features=features, embedded=embedded)
+        return _opened(path, rows, columns, skip_bad=skip_bad)
     content = open_content(path, str(options["encoding"]) if "encoding" in options else None)
     if scheme == "jsonl":
         file: _File = JsonLinesFile(content=content, columns=find_columns(content))
-        return IndexedFile(path, file, skip_bad=skip_bad), content.notes, {}
+        return Opened(rows=IndexedFile(path, file, skip_bad=skip_bad), notes=content.notes)
     known: dict[str, Any] = {name: kind(options[name]) for name, kind in _LAYOUT_OPTIONS.items() if name in options}
-    layout, columns, notes = find_layout(content, **known)
+    layout, names, notes = find_layout(content, **known)
     found: Options = {name: getattr(layout, name) for name in _LAYOUT_OPTIONS}
-    file = SeparatedFile(content=content, layout=layout, columns=columns)
-    return IndexedFile(path, file, skip_bad=skip_bad), (*content.notes, *notes), found
+    file = SeparatedFile(content=content, layout=layout, columns=names)
+    return Opened(rows=IndexedFile(path, file, skip_bad=skip_bad), notes=(*content.notes, *notes), options=found)
+
+
+def _opened(path: Path, rows: JsonLinesFile, columns: Columns, *, skip_bad: bool) -> Opened:
+    return Opened(
+        rows=IndexedFile(path, rows, skip_bad=skip_bad),
+        notes=columns.notes,
+        names=columns.kept.names,
+        holding=columns.kept.images,
+    )

@@ -30,11 +30,14 @@ def with_images(files: Files, path: Path, options: Options) -> Files:
     Raises:
         InvalidInputError: there is no such column, or several name images.
     """
+    columns = files.columns
+    if files.holding:
+        return _held(files, options)
     root = path if path.is_dir() else path.parent
-    pictures, columns = Beside(root), files.columns
+    pictures = Beside(root)
     if "image" in options:
         return pictured(files, find_column(str(options["image"]), columns, "--image"), pictures, options)
-    rows = [] if "columns" in options else next(iter(files.by_split.values())).first(_LOOKED_AT)
+    rows = [] if "columns" in options else files.parts[0][1].first(_LOOKED_AT)
     named = columns_of_images(columns, rows)
     there = [place for place in named if any(pictures.find(str(row[place])) for row in rows)]
     if len(there) > 1:
@@ -54,6 +57,27 @@ def with_images(files: Files, path: Path, options: Options) -> Files:
     return files
 
 
+def _held(files: Files, options: Options) -> Files:
+    """Returns rows with the images that a column holds, unless others are said to go in.
+
+    Raises:
+        InvalidInputError: there is no such column, or several hold images.
+    """
+    if files.embedded is None or ("columns" in options and "image" not in options):
+        return files
+    if "image" in options:
+        return pictured(files, find_column(str(options["image"]), files.columns, "--image"), files.embedded, options)
+    if len(files.holding) > 1:
+        raise InvalidInputError(
+            f"Several columns hold images: {some(files.holding)}.",
+            hint=f"Say which goes in: --image {files.holding[0]}",
+        )
+    (name,) = files.holding
+    note = f"images go in, which the column {name} holds, and no other column (for a table of cells: --columns A,B)"
+    found = pictured(files, files.columns.index(name), files.embedded, options)
+    return replace(found, notes=(*files.notes, note), options={**files.options, "image": name})
+
+
 def pictured(
     files: Files, image: int, pictures: Pictures, options: Options, folders: Mapping[str, str] | None = None
 ) -> Files:
@@ -68,8 +92,8 @@ def pictured(
     """
     check = bool(options.get("skip_bad", False))
     change = partial(PicturedFile, place=image, pictures=pictures, check=check)
-    by_split = {
-        split: file.changed(lambda rows, split=split: change(file=rows, folder=(folders or {}).get(split, "")))  # type: ignore[misc]
-        for split, file in files.by_split.items()
-    }
-    return replace(files, by_split=by_split, image=image, pictures=pictures)
+    parts = [
+        (split, file.changed(lambda rows, split=split: change(file=rows, folder=(folders or {}).get(split, ""))))  # type: ignore[misc]
+        for split, file in files.parts
+    ]
+    return replace(files, parts=parts, image=image, pictures=pictures)

@@ -37,8 +37,8 @@ class Pictures(Protocol):
         """
         ...
 
-    def path(self, key: str, /) -> Path:
-        """Returns where it lies."""
+    def path(self, key: str, /) -> Path | None:
+        """Returns where it lies; None of one that stands in its row."""
         ...
 
     def note(self) -> str | None:
@@ -187,7 +187,7 @@ class PicturedFile:
         if key is None:
             return DataError(f"there is no image {cell[:200]}")
         if key in self.broken:
-            return DataError(f"{self.pictures.path(key)} cannot be read")
+            return DataError(f"{self.pictures.path(key) or 'an image'} cannot be read")
         return [*row[: self.place], key, *row[self.place + 1 :]]
 
     def _is_broken(self, key: str) -> bool:

@@ -30,7 +30,7 @@ def read_rows(scheme: str, path: Path, options: Options) -> Iterator[tuple[str, 
         DataError: it cannot be read.
     """
     check_place(scheme, path)
-    file, _, _ = open_file(scheme, path, options)
+    file = open_file(scheme, path, options).rows
     for number, row in enumerate(file.each(), 1):
         place = f"{path.name} row {number}"
         if isinstance(row, DataError):

@@ -1,6 +1,6 @@
-"""``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``: rows of which columns are learned from others.
+"""``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``: rows of which columns are learned from others.
 
-A path is a file, or a folder of files called as splits (``train.csv``, ``test.csv``). Rows come out as JSON objects of
+A path is a file, or a folder of files called as splits (``folders.py``). Rows come out as JSON objects of
 the chosen columns' cells, for tables, or as the text of the one column that holds text.
 """
 
@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mu2net_core.data.rows.endings import ENDINGS
-from mu2net_core.data.rows.files import Files, IndexedFile, open_file
+from mu2net_core.data.rows.files import Files
+from mu2net_core.data.rows.folders import MEANT, open_files
 from mu2net_core.data.rows.images import with_images
 from mu2net_core.data.rows.labels import NONE, Flags, LabelSets
 from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing, text_of
@@ -27,13 +27,8 @@ from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import SPLITS, Output, Slice
 
-__all__ = ["RowSource", "open_csv", "open_jsonl", "open_parquet"]
+__all__ = ["RowSource", "open_csv", "open_datasets", "open_jsonl", "open_parquet"]
 
-_MEANT = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 _LOOKED_AT = 500
 _AT_ONCE = 4_096
 _WORDS = 3
@@ -47,7 +42,7 @@ class RowSource:
     """The rows of a file, or of a folder of files.
 
     Args:
-        scheme: ``csv``, ``jsonl`` or ``parquet``.
+        scheme: ``csv``, ``jsonl``, ``parquet`` or ``datasets``.
         path: of the file or folder.
         options: as a task keeps them: ``target`` (a column, or several of 0 and 1 as a JSON list), ``columns`` and
             ``leave_out`` (JSON lists of names), ``split_by``, ``group_by``, ``time_by`` and ``image`` (columns),
@@ -58,12 +53,12 @@ class RowSource:
 
     def __init__(self, scheme: str, path: Path, options: Options, *, files: Files | None = None) -> None:
         self.uri = f"{scheme}:{path}"
-        self._files = files or with_images(_files(scheme, path, options), path, options)
+        self._files = files or with_images(open_files(scheme, path, options), path, options)
         columns = self._files.columns
         places = _places_of(options, columns, str(path))
         names = [columns[place] for place in places.targets]
         decimal = str(self._files.options.get("decimal", "."))
-        learned = _target(names, decimal, _text(options, "output"))
+        learned = _target(names, decimal, _text(options, "output"), self._files.names)
         time = None if places.time_by is None else Times(columns[places.time_by], decimal)
         self._image = self._files.image
         self._places = _inputs(options, columns, places.others()) if self._image is None else (self._image,)
@@ -78,7 +73,7 @@ class RowSource:
         self._notes = tuple(filter(None, (*self._files.notes, of_images, note, *notes, unlabelled)))
         target = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
         self._options = {**options, **self._files.options, **pinned, "target": target}
-        self._skipped = tuple(name for file in self._files.by_split.values() for name in file.skipped)
+        self._skipped = tuple(name for _, file in self._files.parts for name in file.skipped)
 
     def info(self) -> SourceInfo:
         """Returns splits, what is learned, and how the rows were read."""
@@ -110,8 +105,8 @@ class RowSource:
                 yield Stored(name=name, input=self._taken(row), label=label)
             else:
                 key = str(row[self._image])
-                place = str(self._files.pictures.path(key))
-                yield Stored(name=place, input=self._files.pictures.read(key), label=label)
+                place = self._files.pictures.path(key)
+                yield Stored(name=str(place or name), input=self._files.pictures.read(key), label=label)
 
     def _labels_of(self, numbers: np.ndarray) -> Iterator[float | list[float]]:
         """Yields the labels of rows; of several labels each, those of a few rows are held."""
@@ -167,14 +162,16 @@ class _Scan:
         self.sample: list[Cell] = []
 
 
-def _target(names: Sequence[str], decimal: str, wanted: str | None) -> Column | Flags:
-    """Returns what takes in what is to be learned.
+def _target(
+    names: Sequence[str], decimal: str, wanted: str | None, known: Mapping[str, tuple[str, ...]]
+) -> Column | Flags:
+    """Returns what takes in what is to be learned; ``known`` are the classes of columns that say them.
 
     Raises:
         InvalidInputError: several columns, of which something else than labels is wanted.
     """
     if len(names) == 1:
-        return Column(names[0], decimal, wanted)
+        return Column(names[0], decimal, wanted, known.get(names[0]))
     if wanted not in {None, "labels"}:
         raise InvalidInputError(f"Several columns are several labels, not {wanted}.", hint="--output labels")
     return Flags(names, decimal)
@@ -239,7 +236,7 @@ def _splits(found: _Scan, labels: np.ndarray | LabelSets) -> tuple[dict[str, np.
     codes = np.frombuffer(found.split.codes, np.int32)
     rows: dict[str, np.ndarray] = {}
     for value, code in found.split.values.items():
-        meant = _MEANT.get(value.casefold(), value)
+        meant = MEANT.get(value.casefold(), value)
         both = (rows[meant], order[codes[order] == code]) if meant in rows else (order[codes[order] == code],)
         rows[meant] = np.concatenate(both)
     notes = []
@@ -353,52 +350,12 @@ def _is_text(cells: Sequence[Cell]) -> bool:
     return bool(texts) and 2 * words > len(texts) and 2 * len(set(texts)) > len(texts)
 
 
-def _files(scheme: str, path: Path, options: Options) -> Files:
-    """Returns the file at ``path``, or those in the folder there that are called as splits.
-
-    Raises:
-        DataError: the folder has none, several for one split, or their columns differ.
-    """
-    if not path.is_dir():
-        file, notes, found = open_file(scheme, path, options)
-        return Files(by_split={"": file}, notes=notes, options=found)
-    by_split: dict[str, IndexedFile] = {}
-    notes, found = (), {}
-    for split, inside in sorted(_called_as_splits(scheme, path).items(), key=lambda one: SPLITS.index(one[0])):
-        by_split[split], more, here = open_file(scheme, inside, options)
-        notes, found = (*notes, *(f"{inside.name}: {note}" for note in more)), found or here
-    first = next(iter(by_split.values()))
-    for file in by_split.values():
-        if set(file.columns) != set(first.columns):
-            odd = sorted(set(file.columns) ^ set(first.columns))
-            raise DataError(
-                f"{first.path.name} and {file.path.name} differ in their columns: {some(odd)} not in both.",
-                hint=f"Name one file: {scheme}:{first.path}",
-            )
-    return Files(by_split=by_split, notes=notes, options=found)
-
-
-def _called_as_splits(scheme: str, folder: Path) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        stem = path.name.partition(".")[0].casefold()
-        if stem in _MEANT and path.name.lower().endswith(ENDINGS[scheme]):
-            other = found.setdefault(_MEANT[stem], path)
-            if other != path:
-                raise DataError(f"{folder} has two files for one split: {other.name} and {path.name}.")
-    if not found:
-        raise DataError(
-            f"Expected files called train, validation or test ({', '.join(ENDINGS[scheme])}) in the folder {folder}.",
-            hint=f"Name a file: {scheme}:{folder / 'FILE'}",
-        )
-    return found
-
-
 def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> RowSource:
     del data_dir
     return RowSource(scheme, Path(rest), options)
 
 
 open_csv = partial(_open, "csv")
+open_datasets = partial(_open, "datasets")
 open_jsonl = partial(_open, "jsonl")
 open_parquet = partial(_open, "parquet")

@@ -106,10 +106,11 @@ class Column:
         name: of the column.
         decimal: what stands before the fraction of a number.
         wanted: ``classes``, ``number`` or ``labels``, if somebody said it.
+        known: the classes in their order, if the data says them: cells are their names, and no name is an empty cell.
     """
 
-    def __init__(self, name: str, decimal: str, wanted: str | None = None) -> None:
-        self.name, self._decimal, self._wanted = name, decimal, wanted
+    def __init__(self, name: str, decimal: str, wanted: str | None = None, known: Sequence[str] | None = None) -> None:
+        self.name, self._decimal, self._wanted, self._known = name, decimal, wanted, known
         self._most = _MOST_CELLS if wanted == "labels" else _MOST_VALUES
         self._codes, self._numbers = array("i"), array("d")
         self._values: dict[str, int] = {}
@@ -121,7 +122,7 @@ class Column:
         Raises:
             DataError: there are too many different ones.
         """
-        if is_missing(cell) and not (self._wanted == "labels" and cell == ""):
+        if cell is None if self._known else is_missing(cell) and not (self._wanted == "labels" and cell == ""):
             self._codes.append(NONE)
             self._numbers.append(float("nan"))
             return
@@ -167,7 +168,7 @@ class Column:
         if wanted == "number" and not self._is_number:
             odd = next(value for value in self._values if number_of(value, self._decimal) is None)
             raise DataError(f"The column {self.name} is no number in every row: there is {odd!r}.")
-        if wanted == "number" or (wanted is None and self._is_number and self._are_many()):
+        if wanted == "number" or (wanted is None and not self._known and self._is_number and self._are_many()):
             return self._number(told=wanted is None)
         return self._classes()
 
@@ -185,14 +186,15 @@ class Column:
     def _classes(self) -> tuple[Output, np.ndarray, str | None]:
         if len(self._values) > _MOST_VALUES:
             raise DataError(f"The column {self.name} has more than {_MOST_VALUES} different values: too many classes.")
-        names = in_order(self._values, self._decimal)
-        order = np.empty(len(names) + 1, np.int32)
-        order[[self._values[name] for name in names]] = np.arange(len(names))
+        names = list(self._known or in_order(self._values, self._decimal))
+        there = [place for place, name in enumerate(names) if name in self._values]
+        order = np.empty(len(self._values) + 1, np.int32)
+        order[[self._values[names[place]] for place in there]] = there
         order[NONE] = NONE
         folded: dict[str, str] = {}
         twins = [f"{twin} and {name}" for name in names if (twin := folded.setdefault(name.casefold(), name)) != name]
         note = f"classes that differ in case alone: {some(twins)}" if twins else None
-        if self._wanted is None and (separator := looks_separated(names)) is not None:
+        if self._wanted is None and not self._known and (separator := looks_separated(names)) is not None:
             note = f"if the cells of {self.name} name several labels, separated by {separator!r}: --output labels"
         return Classes(names=tuple(names)), order[np.frombuffer(self._codes, np.int32)], note
 

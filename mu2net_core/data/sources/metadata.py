@@ -6,11 +6,12 @@ It lies in the folder (or archive) itself, or in each of its folders that are sp
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mu2net_core.data.rows.endings import scheme_of
-from mu2net_core.data.rows.files import Files, IndexedFile, open_file
+from mu2net_core.data.rows.files import Files, Opened, open_file
 from mu2net_core.data.rows.images import pictured
 from mu2net_core.data.rows.pictures import Within
 from mu2net_core.data.rows.source import RowSource
@@ -41,16 +42,16 @@ def rows_of_images(scheme: str, path: Path, tree: Tree, options: Options) -> Row
     """
     tables = _tables(tree)
     opened = {split: _opened(tree, name, options) for split, name in tables.items()}
-    files = [file for file, _, _ in opened.values()]
+    files = [one.rows for one in opened.values()]
     columns = files[0].columns if files else ()
     if _FILE_NAME not in columns or not (_has_target(columns, options, tree) or _all_lie_bare(tree, tables)):
         return None
     if odd := next((file for file in files if set(file.columns) != set(columns)), None):
         raise DataError(f"{files[0].path} and {odd.path} differ in their columns.", hint="Give both the same.")
     rows = Files(
-        by_split={split: file for split, (file, _, _) in opened.items()},
-        notes=tuple(note for _, notes, _ in opened.values() for note in notes),
-        options=next(iter(opened.values()))[2],
+        parts=[(split, one.rows) for split, one in opened.items()],
+        notes=tuple(note for one in opened.values() for note in one.notes),
+        options=next(iter(opened.values())).options,
     )
     folders = {split: name.rpartition("/")[0] for split, name in tables.items()}
     images = pictured(rows, columns.index(_FILE_NAME), Within(tree), options, folders)
@@ -71,17 +72,17 @@ def _tables(tree: Tree) -> dict[str, str]:
     return found if len(found) == len(names) else {}
 
 
-def _opened(tree: Tree, name: str, options: Options) -> tuple[IndexedFile, tuple[str, ...], Options]:
-    """Returns the rows of metadata, how they are read, and what was found of how they are written."""
+def _opened(tree: Tree, name: str, options: Options) -> Opened:
+    """Returns the rows of metadata, and how they are read."""
     path = tree.root / tree.tables[name]
     with TemporaryDirectory() as folder:
         copy = Path(folder, path.name)
         copy.write_bytes(tree.table(name))
         try:
-            file, notes, found = open_file(str(scheme_of(path.name)), copy, options)
+            opened = open_file(str(scheme_of(path.name)), copy, options)
         except DataError as exc:
             raise DataError(exc.message.replace(str(copy), str(path)), hint=exc.hint) from exc
-    return file.changed(lambda rows: rows, path), notes, found
+    return replace(opened, rows=opened.rows.changed(lambda rows: rows, path))
 
 
 def _has_target(columns: tuple[str, ...], options: Options, tree: Tree) -> bool:

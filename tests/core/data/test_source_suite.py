@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
 
@@ -61,6 +62,17 @@ class TestNumbersOfRows(SourceTests):
         rows = [{"a": number % 7, "b": None if number % 5 else "x", "y": number / 3} for number in range(40)]
         (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
         return lambda: open_source(f"jsonl:{tmp_path / 'rows.jsonl'}")
+
+
+class TestSaved(SourceTests):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path) -> Open:
+        rows = pyarrow.table({"a": range(40), "b": [f"{number % 5}" for number in range(40)], "y": ["u", "v"] * 20})
+        with pyarrow.OSFile(str(tmp_path / "x.arrow"), "wb") as file, pyarrow.ipc.new_stream(file, rows.schema) as sink:
+            sink.write_table(rows)
+        (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": "x.arrow"}]}))
+        (tmp_path / "dataset_info.json").write_text("{}")
+        return lambda: open_source(f"datasets:{tmp_path}")
 
 
 class TestFolder(SourceTests):

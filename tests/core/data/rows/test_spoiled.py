@@ -13,7 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from mu2net_core.data import SourceInfo, open_source
-from mu2net_core.data.rows import parquet as reading
+from mu2net_core.data.rows import arrow
 from mu2net_core.errors import DataError, Mu2netError
 from mu2net_core.objects import Slice
 
@@ -189,7 +189,7 @@ def test_the_same_rows_come_out_of_every_kind_of_file(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({**columns, "nested": [[1]] * len(ROWS)}), tmp_path / "made.parquet")
     info, rows = read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
     assert rows == read(tmp_path, LINES.encode(), "data.jsonl")[1]
-    assert info.notes == ("columns that hold lists or other nested values are left out: nested",)
+    assert info.notes == ("columns that hold lists, bytes or other nested values are left out: nested",)
 
 
 def test_numbers_and_texts_that_json_can_say_and_few_programs_can_read_become_what_can_be_read(tmp_path: Path) -> None:
@@ -232,15 +232,17 @@ def test_a_text_that_a_parquet_file_holds_once_for_many_rows_is_unpacked_a_few_r
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: pyarrow.DataType
 ) -> None:
     unpacked = list[int]()
-    monkeypatch.setattr(reading, "ROW_BYTES", 1_000)
-    lines = reading._lines
-    monkeypatch.setattr(reading, "_lines", lambda part, arrow: unpacked.append(part.num_rows) or lines(part, arrow))
+    monkeypatch.setattr(arrow, "ROW_BYTES", 1_000)
+    lines = arrow.Columns.lines
+    monkeypatch.setattr(
+        arrow.Columns, "lines", lambda self, part, of: unpacked.append(part.num_rows) or lines(self, part, of)
+    )
     texts = pyarrow.array(["x" * 300] * 20 + [None], pyarrow.string()).cast(kind)
     parquet.write_table(pyarrow.table({"text": texts, "y": [0, 1, 2] * 7}), tmp_path / "made.parquet")
     _, rows = read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
     assert [row["text"] for row in rows] == ["x" * 300] * 20 + [None]
     assert max(unpacked) <= 4
-    monkeypatch.setattr(reading, "ROW_BYTES", 200)
+    monkeypatch.setattr(arrow, "ROW_BYTES", 200)
     with pytest.raises(DataError, match="has a row of more than 200 bytes"):
         read(tmp_path, (tmp_path / "made.parquet").read_bytes(), "data.parquet")
 
