@@ -17,6 +17,7 @@ from mu2net_core.data.places import (
     told_by_content,
 )
 from mu2net_core.data.rows.endings import ENDINGS, without_ending
+from mu2net_core.data.rows.shards import name_of
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.plugins import Registry
@@ -50,6 +51,7 @@ SOURCES: Registry[SourceFactory] = Registry(
         "parquet": "mu2net_core.data.rows.source:open_parquet",
         "sklearn": "mu2net_core.data.sources.digits:open_digits",
         "tfds": "mu2net_core.data.sources.tfds:open_tfds",
+        "webdataset": "mu2net_core.data.rows.source:open_webdataset",
     },
     offers=("__call__",),
 )
@@ -183,6 +185,7 @@ def default_name(uri: str) -> str:
         stem = path.stem if scheme == "npz" else path.name
         stem = without_ending(stem) if scheme in ENDINGS else stem
         stem = without_archive_ending(stem) if scheme == "archive" else stem
+        stem = name_of(path) if scheme == "webdataset" else stem
         rest = stem or path.anchor
     elif scheme == "tfds":
         rest = rest.partition(":")[0]

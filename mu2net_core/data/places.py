@@ -14,7 +14,7 @@ from mu2net_core.data.archives.archive import located
 from mu2net_core.data.archives.endings import is_archive
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
 from mu2net_core.data.rows.endings import ENDINGS, scheme_of
-from mu2net_core.data.rows.folders import scheme_in
+from mu2net_core.data.rows.folders import scheme_at
 from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.npz import open_npz
 from mu2net_core.objects import LIMITS
@@ -27,7 +27,8 @@ _OTHER_MACHINE = re.compile(r"[\w.-]+@[\w.-]+:")
 _WEB_ADDRESS = re.compile(r"(www\.)?([\w-]+\.)+(ai|co|com|de|edu|gov|io|net|org)(/.*)?", re.IGNORECASE)
 _READS = (
     "folder:PATH (images, a folder per class), archive:PATH (the same in a ZIP or tar archive), npz:PATH (np.savez), "
-    "csv:PATH, jsonl:PATH, parquet:PATH (rows) and datasets:PATH (a folder that `datasets` saved)"
+    "csv:PATH, jsonl:PATH, parquet:PATH (rows), datasets:PATH (a folder that `datasets` saved) and webdataset:PATH "
+    "(tar files of samples)"
 )
 _PATTERN = re.compile(r"[*?]|\[.+\]")
 _ARCHIVES = {"a tar archive", "a ZIP archive", "an empty ZIP archive"}
@@ -59,7 +60,7 @@ def told_by_content(scheme: str, path: Path) -> str:
     Raises:
         OSError: it cannot be looked at.
     """
-    return (scheme_in(path) or scheme) if scheme == "folder" and path.is_dir() else scheme
+    return (scheme_at(path) or scheme) if scheme in {"folder", "archive"} else scheme
 
 
 def check_place(scheme: str, path: Path) -> None:
@@ -69,6 +70,8 @@ def check_place(scheme: str, path: Path) -> None:
         NotFoundError: there is nothing.
         DataError: it is something else; the hint says how to name it, or how to make of it what can be read.
     """
+    if scheme == "webdataset":  # a pattern is no place
+        return
     outer = located(path)[0] if scheme == "archive" else path
     try:
         mode = outer.stat().st_mode
@@ -152,7 +155,7 @@ def _look_at(path: Path, text: str) -> _Place:
     """Returns what lies at ``path``, which the user calls ``text``."""
     if path.is_dir():
         archives = sorted(path.glob("*.npz"))
-        if (scheme := scheme_in(path)) is not None:
+        if (scheme := scheme_at(path)) is not None:
             return _Place(what="a folder of rows", hint=f"If you mean its rows: {_uri(scheme, text)}")
         hint = f"If you mean the folder of images: {_uri('folder', text)}"
         if archives and not any(child.is_dir() for child in path.iterdir()):

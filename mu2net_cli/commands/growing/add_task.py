@@ -98,10 +98,10 @@ def add_task(
     """Add a task: a data set the system shall learn.
 
     DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, archive:PATH with the
-    same in a ZIP or tar archive, npz:PATH, sklearn:digits, a file of rows: csv:PATH, jsonl:PATH or parquet:PATH, or
-    datasets:PATH, a folder that Hugging Face's datasets saved. A path alone (./pets, pets.zip, data.csv) is read as its
-    ending says, a folder as what lies in it. Splits, counts and a
-    fingerprint of the examples are pinned in the task. A task that was removed takes up its last model again if its
+    same in a ZIP or tar archive, npz:PATH, sklearn:digits, a file of rows: csv:PATH, jsonl:PATH or parquet:PATH,
+    datasets:PATH, a folder that Hugging Face's datasets saved, or webdataset:PATH, tar files of samples. A path alone
+    (./pets, pets.zip, data.csv, 'train-{000000..000012}.tar') is read as its ending and what lies there say.
+    Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed takes up its last model again if its
     data, splits and readers are the same. In a repository of the preset auto it gets the preset that its data asks
     for, and that a root if there is none; --preset names another. --preview shows all of that and adds nothing.
 

@@ -81,8 +81,8 @@ class Growing(RepoBase):
 
         Args:
             uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
-                ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``, or a path
-            (``data.csv``).
+                ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``,
+            ``webdataset:PATH``, or a path (``data.csv``).
             name: of the task; None for the one the URI suggests.
             train: split specification, e.g. ``train[20%:]``; None for the default.
             validation: likewise.
@@ -158,8 +158,8 @@ class Growing(RepoBase):
 
         Args:
             uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
-                ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``, or a path
-            (``data.csv``).
+                ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``,
+            ``webdataset:PATH``, or a path (``data.csv``).
             file: where it is written to be looked at: a page that holds all it shows (``.html``), or a contact sheet of
                 images (``.png``); None for nowhere.
             name: of the task; None for the one the URI suggests.

@@ -53,8 +53,8 @@ def add_task(
         repo: where to add it.
         context: of this process.
         uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
-            ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``, or a path
-            (``data.csv``).
+            ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``,
+            ``webdataset:PATH``, or a path (``data.csv``).
         name: of the task; None for the one the URI suggests.
         train: split specification, e.g. ``train[20%:]``; None for the default.
         validation: likewise.

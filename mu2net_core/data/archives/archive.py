@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mu2net_core.data.archives.entries import Entry, believed, refused
@@ -14,7 +14,7 @@ from mu2net_core.data.images import MAX_FILE_BYTES
 from mu2net_core.data.rows.content import Shared
 from mu2net_core.errors import DataError
 
-__all__ = ["Archive", "located", "open_archive"]
+__all__ = ["Archive", "listed", "located", "open_archive"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Archive:
 
     path: Path
     file: Shared
-    entries: Sequence[Entry]
+    entries: Iterable[Entry]
 
     def read(self, entry: Entry) -> bytes:
         """Returns the bytes of one of its files.
@@ -58,24 +58,34 @@ def located(path: Path) -> tuple[Path, str]:
 
 
 def open_archive(path: Path) -> Archive:
-    """Returns the archive at ``path``, whatever it is called.
+    """Returns the archive at ``path``, whatever it is called, with all its entries listed.
 
     Raises:
         DataError: it is none, is damaged, or was made to do harm.
+    """
+    archive, _ = listed(path)
+    return replace(archive, entries=tuple(archive.entries))
+
+
+def listed(path: Path) -> tuple[Archive, bool]:
+    """Returns the archive at ``path``, whose entries are found as they are asked for, and whether it is compressed.
+
+    Raises:
+        DataError: it is none, is damaged, or was made to do harm; that may show only with its entries.
     """
     try:
         with path.open("rb") as opened:
             head = opened.read(HEAD_BYTES)
             file, size = Shared(opened, str(path)), path.stat().st_size
             opened.seek(0)
-            if head.startswith(tuple(DECOMPRESSED)):
+            if is_packed := head.startswith(tuple(DECOMPRESSED)):
                 file, size = decompressed(path, opened, head)
                 head = file.read(0, HEAD_BYTES)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            return Archive(path=path, file=file, entries=tuple(believed(path, zip_entries(path, file, size))))
+            return Archive(path=path, file=file, entries=believed(path, zip_entries(path, file, size))), True
         if what_is_it(head) not in {"a tar archive", None}:
             found = what_is_it(head)
             raise refused(path, f"it is {found}, neither ZIP nor tar", what_helps(head))
-        return Archive(path=path, file=file, entries=tuple(believed(path, tar_entries(path, file, size))))
+        return Archive(path=path, file=file, entries=believed(path, tar_entries(path, file, size))), is_packed
     except OSError as exc:
         raise DataError(f"Cannot read the archive {path}: {exc.strerror or exc}.") from exc

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,18 +13,19 @@ from typing import Any
 
 import msgspec
 
-from mu2net_core.data.rows.content import ROW_BYTES
-from mu2net_core.data.rows.embedded import Embedded, Place
-from mu2net_core.data.rows.features import Features
+from mu2net_core.data.rows.content import ROW_BYTES, written
+from mu2net_core.data.rows.embedded import Embedded
+from mu2net_core.data.rows.features import Features, of_schema
+from mu2net_core.data.rows.json_lines import JsonLinesFile
 from mu2net_core.data.rows.row import check_columns
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
 
-__all__ = ["Columns", "Kept", "columns_of", "lines_of", "pyarrow"]
+__all__ = ["Columns", "Kept", "Opened", "pyarrow", "read_files"]
 
 _TEXTS = frozenset({"string", "large_string", "string_view"})
 _BYTES = frozenset({"binary", "large_binary"})
-_AT_ONCE = 4_096
+_AT_ONCE, _IMAGES_AT_ONCE = 4_096, 64
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,7 +44,7 @@ def pyarrow() -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What of a file is kept beside its rows.
+    """What is kept of columns beside their cells.
 
     Attributes:
         names: of the classes of columns.
@@ -104,7 +106,22 @@ class Columns:
         return names[cell]
 
 
-def columns_of(schema: Any, path: Path, features: Features | None, *, lists: Sequence[str], images: bool) -> Columns:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file of Arrow's columns.
+
+    Attributes:
+        schema: of its columns.
+        batches: returns its rows, of some columns, so many at once or as many as lie together.
+        whole: Arrow's buffer of all of it, if it is mapped into memory.
+    """
+
+    schema: Any
+    batches: Callable[[list[str], int], Iterable[Any]]
+    whole: Any = None
+
+
+def _columns_of(schema: Any, path: Path, features: Features | None, *, lists: Sequence[str], images: bool) -> Columns:
     """Returns the columns of a file that are read: those with a plain value in each cell, and some others.
 
     Args:
@@ -129,29 +146,70 @@ def columns_of(schema: Any, path: Path, features: Features | None, *, lists: Seq
     return Columns(path=path, read=read, left_out=left_out, kept=Kept(names=names, images=pictures))
 
 
-def lines_of(batches: Iterable[Any], columns: Columns, embedded: Embedded | None, place: Place) -> Iterator[bytes]:
-    """Yields the rows of batches as lines of JSON.
+def read_files(
+    paths: Sequence[Path],
+    opened: Callable[[Path], AbstractContextManager[Opened]],
+    *,
+    lists: Sequence[str],
+    features: Features | None,
+    embedded: Embedded | None,
+) -> tuple[JsonLinesFile, Columns]:
+    """Returns the rows of files, one after the other, as one of JSON Lines, and which of their columns these are.
 
     Args:
-        batches: of Arrow, whose columns are those that are read.
-        columns: of the file.
-        embedded: takes in the images that columns hold, if any do.
-        place: where these are.
+        paths: of the files.
+        opened: opens one of them.
+        lists: columns that may hold lists, of labels; other nested ones are left out.
+        features: what is said of the columns elsewhere; None lets the files say.
+        embedded: takes in the images that columns hold; None leaves these out.
+
+    Raises:
+        DataError: one cannot be read, or they differ in their columns.
+    """
+
+    def columns_in(path: Path, schema: Any) -> Columns:
+        said = features or of_schema(schema.metadata)
+        return _columns_of(schema, path, said, lists=lists, images=embedded is not None)
+
+    def lines() -> Iterator[bytes]:
+        for path in paths:
+            with opened(path) as file:
+                columns = columns_in(path, file.schema)
+                _check_same(first, columns)
+                yield from _lines(file, columns, embedded)
+
+    try:
+        with opened(paths[0]) as file:
+            first = columns_in(paths[0], file.schema)
+        content = written(lines(), paths[0])
+    except (pyarrow().ArrowException, OSError, ValueError, OverflowError) as exc:
+        where = paths[0] if len(paths) == 1 else paths[0].parent
+        raise DataError(f"Cannot read {where}: {exc}.", hint="It is damaged or not all there: get it again.") from exc
+    return JsonLinesFile(content=content, columns=first.read), first
+
+
+def _check_same(first: Columns, other: Columns) -> None:
+    if odd := sorted(set(first.read) ^ set(other.read)):
+        raise DataError(f"{first.path} and {other.path} differ in their columns: {some(odd)} not in both.")
+    if first.kept != other.kept:
+        raise DataError(f"{first.path} and {other.path} differ in what their columns are.", hint="Get both again.")
+
+
+def _lines(file: Opened, columns: Columns, embedded: Embedded | None) -> Iterator[bytes]:
+    """Yields the rows of a file as lines of JSON.
 
     Raises:
         DataError: a row is too long, or a class has no name.
     """
-    for batch in batches:
+    place = None
+    if embedded is not None and columns.kept.images:
+        place = embedded.place(columns.path, file.whole, is_copied=file.whole is None)
+    for batch in file.batches(list(columns.read), _IMAGES_AT_ONCE if columns.kept.images else _AT_ONCE):
         batch.validate(full=True)  # what a file says of itself is not believed: it could lead anywhere in memory
         for start in range(0, batch.num_rows, _AT_ONCE):
             for part in _short(batch.slice(start, _AT_ONCE), columns):
-                images = {
-                    name: [] if embedded is None else list(embedded.keys(part.column(name), place))
-                    for name in columns.kept.images
-                }
+                images = {} if place is None else {name: place.keys(part.column(name)) for name in columns.kept.images}
                 yield columns.lines(part, images)
-    if embedded is not None and columns.kept.images:
-        embedded.add(place)
 
 
 def _short(batch: Any, columns: Columns) -> Iterator[Any]:

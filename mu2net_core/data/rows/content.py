@@ -64,6 +64,13 @@ class Shared:
                 left -= len(part)
         return b"".join(parts)
 
+    def write(self, start: int, data: memoryview) -> None:
+        """Writes a part of a temporary file."""
+        with self._lock:
+            os.lseek(self._number, start, os.SEEK_SET)
+            while data:
+                data = data[os.write(self._number, data) :]
+
     def __del__(self) -> None:
         os.close(self._number)
 

@@ -11,6 +11,7 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
     "jsonl": (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz"),
     "parquet": (".parquet", ".pq"),
     "datasets": (".arrow",),
+    "webdataset": (),
 }
 """By the scheme that reads them."""
 

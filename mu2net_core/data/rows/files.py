@@ -10,25 +10,28 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from mu2net_core.data.rows.arrow import Columns
+from mu2net_core.data.rows.arrow import read_files
 from mu2net_core.data.rows.content import Content, open_content
 from mu2net_core.data.rows.embedded import Embedded
 from mu2net_core.data.rows.features import Features
 from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
-from mu2net_core.data.rows.parquet import open_parquet
+from mu2net_core.data.rows.parquet import opened_parquet
 from mu2net_core.data.rows.pictures import Pictures
 from mu2net_core.data.rows.row import Row
-from mu2net_core.data.rows.saved import open_arrow
+from mu2net_core.data.rows.saved import opened_arrow
 from mu2net_core.data.rows.separated import SeparatedFile, find_layout
 from mu2net_core.data.rows.target import USUAL, named_targets
 from mu2net_core.data.source import Options
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
 
-__all__ = ["Files", "IndexedFile", "Opened", "open_file"]
+__all__ = ["COLUMNAR", "Files", "IndexedFile", "Opened", "open_columns", "open_file"]
 
 _LAYOUT_OPTIONS: Mapping[str, type] = {"separator": str, "quotes": bool, "header": bool, "decimal": str}
 """Those of CSV alone, as a task's options call them, and of what kind each is."""
+
+COLUMNAR = {"parquet": opened_parquet, "datasets": opened_arrow}
+"""What opens files of columns, by the scheme that reads them."""
 
 _MOST_PLACES = 2**20
 """Places in a file that are kept, of 8 bytes each: of every row, or of every second, fourth, ..."""
@@ -126,6 +129,8 @@ class Files:
         names: of the classes of columns that say them in their order, by the name of the column.
         holding: the columns that hold images, which need no file of their own.
         embedded: where these are.
+        target: the column that is to be learned if nobody says which; None lets its name say.
+        skipped: rows that were left out on request before they were rows.
         image: the column that names images, which go in; None if none does.
         pictures: where these are.
     """
@@ -136,6 +141,8 @@ class Files:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holding: tuple[str, ...] = ()
     embedded: Embedded | None = None
+    target: str | None = None
+    skipped: tuple[str, ...] = ()
     image: int | None = None
     pictures: Pictures | None = None
 
@@ -177,7 +184,7 @@ def _order(file: IndexedFile, columns: Sequence[str]) -> list[int] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A file whose rows were opened.
+    """A file whose rows were opened, or several of one split.
 
     Attributes:
         rows: of it.
@@ -194,34 +201,21 @@ class Opened:
     holding: tuple[str, ...] = ()
 
 
-def open_file(
-    scheme: str,
-    path: Path,
-    options: Options,
-    *,
-    features: Features | None = None,
-    embedded: Embedded | None = None,
-) -> Opened:
-    """Returns the rows of a file, and how they are read.
+def open_file(scheme: str, path: Path, options: Options) -> Opened:
+    """Returns the rows of a file, and how they are read; columns of images in them are left out.
 
     Args:
         scheme: ``csv``, ``jsonl``, ``parquet``, or ``datasets`` of a file of Arrow.
         path: of the file.
         options: of the source.
-        features: what is said of its columns elsewhere.
-        embedded: takes in images that columns hold; None leaves them out.
 
     Raises:
         DataError: it is no such file.
         InvalidInputError: an option that cannot be right.
     """
+    if scheme in COLUMNAR:
+        return open_columns(scheme, [path], path, options)
     skip_bad = bool(options.get("skip_bad", False))
-    if scheme in {"parquet", "datasets"}:
-        target = str(options["target"]) if "target" in options else None
-        lists = USUAL if target is None else (target, *named_targets(target))
-        open_it = open_parquet if scheme == "parquet" else open_arrow
-        rows, columns = open_it(path, lists, features=features, embedded=embedded)
-        return _opened(path, rows, columns, skip_bad=skip_bad)
     content = open_content(path, str(options["encoding"]) if "encoding" in options else None)
     if scheme == "jsonl":
         file: _File = JsonLinesFile(content=content, columns=find_columns(content))
@@ -233,9 +227,33 @@ def open_file(
     return Opened(rows=IndexedFile(path, file, skip_bad=skip_bad), notes=(*content.notes, *notes), options=found)
 
 
-def _opened(path: Path, rows: JsonLinesFile, columns: Columns, *, skip_bad: bool) -> Opened:
+def open_columns(
+    scheme: str,
+    paths: Sequence[Path],
+    name: Path,
+    options: Options,
+    *,
+    features: Features | None = None,
+    embedded: Embedded | None = None,
+) -> Opened:
+    """Returns the rows of files of columns, one after the other, and how they are read.
+
+    Args:
+        scheme: ``parquet`` or ``datasets``.
+        paths: of the files, which are of one split.
+        name: what they are called together.
+        options: of the source.
+        features: what is said of their columns elsewhere.
+        embedded: takes in images that columns hold; None leaves them out.
+
+    Raises:
+        DataError: one is no such file, or they differ in their columns.
+    """
+    target = str(options["target"]) if "target" in options else None
+    lists = USUAL if target is None else (target, *named_targets(target))
+    file, columns = read_files(paths, COLUMNAR[scheme], lists=lists, features=features, embedded=embedded)
     return Opened(
-        rows=IndexedFile(path, rows, skip_bad=skip_bad),
+        rows=IndexedFile(name, file, skip_bad=bool(options.get("skip_bad", False))),
         notes=columns.notes,
         names=columns.kept.names,
         holding=columns.kept.images,

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mu2net_core.data.rows.embedded import Embedded
 from mu2net_core.data.rows.endings import ENDINGS, without_ending
 from mu2net_core.data.rows.features import Features, beside
-from mu2net_core.data.rows.files import Files, Opened, open_file
+from mu2net_core.data.rows.files import COLUMNAR, Files, IndexedFile, Opened, open_columns, open_file
+from mu2net_core.data.rows.samples import looks_sampled, read_samples
 from mu2net_core.data.rows.saved import arrow_files, is_saved, script_in
+from mu2net_core.data.rows.shards import is_pattern, shards_of
 from mu2net_core.data.source import Options
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
 from mu2net_core.objects import SPLITS
 
-__all__ = ["MEANT", "open_files", "scheme_in"]
+__all__ = ["MEANT", "open_files", "scheme_at"]
 
 MEANT: Mapping[str, str] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -32,7 +35,7 @@ MEANT: Mapping[str, str] = {
 _PART = re.compile(r"(?P<split>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?")
 _MOST_FILES, _MOST_SETS = 100_000, 100
 
-_Parts = Sequence[tuple[str, Path]]
+_BySplit = Sequence[tuple[str, Sequence[Path]]]
 
 
 def open_files(scheme: str, path: Path, options: Options) -> Files:
@@ -42,28 +45,25 @@ def open_files(scheme: str, path: Path, options: Options) -> Files:
         DataError: the folder has none, several for one split, a part of one is missing, or their columns differ.
     """
     embedded = Embedded(path if path.is_dir() else path.parent)
+    if scheme == "webdataset":
+        return _sampled(path, embedded, options)
     if not path.is_dir():
-        parts: _Parts = [("", path)]
+        by_split: _BySplit = [("", [path])]
     else:
-        parts = arrow_files(path) if scheme == "datasets" else _called_as_splits(scheme, path)
+        by_split = arrow_files(path) if scheme == "datasets" else _called_as_splits(scheme, path)
     opened: list[tuple[str, Opened]] = []
-    notes: dict[str, None] = {}
-    for split, inside in parts:
-        one = open_file(scheme, inside, options, features=_said(inside, path), embedded=embedded)
-        opened.append((split, one))
-        notes.update(
-            (
-                note if len(parts) == 1 or _PART.fullmatch(without_ending(inside.name)) else f"{inside.name}: {note}",
-                None,
-            )
-            for note in one.notes
-        )
+    for split, paths in by_split:
+        if scheme in COLUMNAR:
+            name, said = paths[0] if len(paths) == 1 else path / (split or path.name), _said(paths[0], path)
+            opened.append((split, open_columns(scheme, paths, name, options, features=said, embedded=embedded)))
+        else:
+            opened.extend((split, open_file(scheme, inside, options)) for inside in paths)
     first = opened[0][1]
     for _, one in opened:
         _check_same(scheme, first, one)
     return Files(
         parts=[(split, one.rows) for split, one in opened],
-        notes=tuple(notes),
+        notes=_notes([one for _, one in opened]),
         options=next((one.options for _, one in opened if one.options), {}),
         names=first.names,
         holding=first.holding,
@@ -71,15 +71,54 @@ def open_files(scheme: str, path: Path, options: Options) -> Files:
     )
 
 
-def scheme_in(folder: Path) -> str | None:
-    """Returns the scheme that reads a folder of rows: one saved by ``datasets``, or laid out as the Hub does it."""
-    if is_saved(folder):
+def _sampled(path: Path, embedded: Embedded, options: Options) -> Files:
+    """Returns the samples of the shards that a pattern names."""
+    skip_bad = bool(options.get("skip_bad", False))
+    found = [(split, read_samples(shards, embedded, skip_bad=skip_bad)) for split, shards in shards_of(path)]
+    columns = tuple(dict.fromkeys(name for _, one in found for name in one.file.columns))
+    files = [(split, replace(one.file, columns=columns)) for split, one in found]
+    return Files(
+        parts=[(split, IndexedFile(path / split, file, skip_bad=skip_bad)) for split, file in files],
+        notes=tuple(dict.fromkeys(note for _, one in found for note in one.notes)),
+        options={},
+        holding=tuple(dict.fromkeys(name for _, one in found for name in one.holding)),
+        embedded=embedded,
+        target=found[0][1].target,
+        skipped=tuple(name for _, one in found for name in one.skipped),
+    )
+
+
+def _notes(opened: Sequence[Opened]) -> tuple[str, ...]:
+    """Returns how files are read: what holds of all of them once."""
+    common = [note for note in opened[0].notes if all(note in one.notes for one in opened)]
+    own = (f"{one.rows.path.name}: {note}" for one in opened for note in one.notes if note not in common)
+    return (*common, *own)
+
+
+def scheme_at(path: Path) -> str | None:
+    """Returns the scheme that reads what lies at a path as rows, if its content says so.
+
+    It is a folder saved by ``datasets`` or laid out as the Hub does it, or shards of samples, or a pattern of these.
+    """
+    if is_pattern(path):
+        return "webdataset"
+    if not path.is_dir():
+        return "webdataset" if path.name.lower().endswith(".tar") and _is_shard(path) else None
+    if is_saved(path):
         return "datasets"
-    if any(
-        _PART.fullmatch(without_ending(path.name)) for place in _places(folder) for path in _named(place, "parquet")
-    ):
+    if any(_PART.fullmatch(without_ending(file.name)) for place in _places(path) for file in _named(place, "parquet")):
         return "parquet"
-    return "datasets" if script_in(folder) else None
+    if script_in(path):
+        return "datasets"
+    tars = [one for one in sorted(path.iterdir()) if one.name.lower().endswith(".tar")]
+    return "webdataset" if tars and _is_shard(tars[0]) else None
+
+
+def _is_shard(path: Path) -> bool:
+    try:
+        return path.is_file() and looks_sampled(path)
+    except DataError:
+        return False  # whoever reads it says what is wrong with it
 
 
 def _check_same(scheme: str, first: Opened, other: Opened) -> None:
@@ -108,8 +147,8 @@ def _places(folder: Path) -> list[Path]:
     return [folder, *sorted(inside, key=lambda path: path.name != "data")]
 
 
-def _called_as_splits(scheme: str, folder: Path) -> _Parts:
-    """Returns the files of a folder, each with the split that it is of.
+def _called_as_splits(scheme: str, folder: Path) -> _BySplit:
+    """Returns the files of each split of a folder, in order.
 
     Raises:
         DataError: there are none, two for one split, a part is missing, or several folders in it have some.
@@ -128,7 +167,7 @@ def _called_as_splits(scheme: str, folder: Path) -> _Parts:
             f"Expected files called train, validation or test ({', '.join(ENDINGS[scheme])}) in the folder {folder}.",
             hint=f"Name a file: {scheme}:{folder / 'FILE'}",
         )
-    found = _parts_in(chosen[0], scheme) or [(split, path) for split, path in _whole_in(chosen[0], scheme).items()]
+    found = _parts_in(chosen[0], scheme) or [(split, [path]) for split, path in _whole_in(chosen[0], scheme).items()]
     return sorted(found, key=lambda one: SPLITS.index(one[0]) if one[0] in SPLITS else len(SPLITS))
 
 
@@ -143,8 +182,8 @@ def _whole_in(folder: Path, scheme: str) -> dict[str, Path]:
     return found
 
 
-def _parts_in(folder: Path, scheme: str) -> list[tuple[str, Path]]:
-    """Returns the numbered parts in a folder, those of each split in order.
+def _parts_in(folder: Path, scheme: str) -> list[tuple[str, list[Path]]]:
+    """Returns the numbered parts of each split in a folder, in order.
 
     Raises:
         DataError: one is missing, or there twice.
@@ -166,7 +205,7 @@ def _parts_in(folder: Path, scheme: str) -> list[tuple[str, Path]]:
             raise DataError(
                 f"{folder} is not all there: of {split}, part {parts} of {count} missing.", hint="Get it again."
             )
-    return [(split, there[number]) for (split, _), there in by_split.items() for number in sorted(there)]
+    return [(split, [there[number] for number in sorted(there)]) for (split, _), there in by_split.items()]
 
 
 def _named(folder: Path, scheme: str) -> list[Path]:

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
-from mu2net_core.data.rows.arrow import Columns, columns_of, lines_of, pyarrow
-from mu2net_core.data.rows.content import written
-from mu2net_core.data.rows.embedded import Copied, Embedded
-from mu2net_core.data.rows.features import Features, of_schema
-from mu2net_core.data.rows.json_lines import JsonLinesFile
+from mu2net_core.data.rows.arrow import Opened, pyarrow
 from mu2net_core.errors import DataError
 
-__all__ = ["open_parquet"]
+__all__ = ["opened_parquet"]
 
-_BATCH, _IMAGES = 4_096, 64
 _BUFFER = 2**20
+_TEXTS = {"string", "large_string", "string_view"}
 
 
-def open_parquet(
-    path: Path,
-    lists: Sequence[str] = (),
-    *,
-    features: Features | None = None,
-    embedded: Embedded | None = None,
-) -> tuple[JsonLinesFile, Columns]:
-    """Returns the rows of a Parquet file, and which of its columns these are.
-
-    Args:
-        path: of the file.
-        lists: columns that may hold lists, of labels; other nested ones are left out.
-        features: what is said of the columns elsewhere; None lets the file say.
-        embedded: takes in the images that columns hold; None leaves these out.
+@contextmanager
+def opened_parquet(path: Path) -> Iterator[Opened]:
+    """Opens a Parquet file.
 
     Raises:
-        DataError: it is none, is damaged, or what reads it is not installed.
+        DataError: it is none, or what reads it is not installed.
     """
-    arrow = pyarrow()
+    pyarrow()
     from pyarrow import parquet
 
     with path.open("rb") as file:
@@ -46,16 +33,12 @@ def open_parquet(
         raise DataError(
             f"Expected a Parquet file, found {what_is_it(head) or 'another'}: {path}.", hint=what_helps(head)
         )
-    try:
-        schema = parquet.read_schema(path)
-        said = features or of_schema(schema.metadata)
-        columns = columns_of(schema, path, said, lists=lists, images=embedded is not None)
-        texts = [field.name for field in schema if str(field.type) in {"string", "large_string", "string_view"}]
-        size, buffer = (_IMAGES, _BUFFER) if columns.kept.images else (_BATCH, 0)
-        opened = parquet.ParquetFile(path, read_dictionary=texts, coerce_int96_timestamp_unit="us", buffer_size=buffer)
-        with opened as file, Copied(path) as images:
-            batches = file.iter_batches(batch_size=size, columns=list(columns.read))
-            content = written(lines_of(batches, columns, embedded, images), path)
-    except (arrow.ArrowException, OSError, ValueError, OverflowError) as exc:
-        raise DataError(f"Cannot read {path}: {exc}.", hint="It is damaged or not all there: get it again.") from exc
-    return JsonLinesFile(content=content, columns=columns.read), columns
+    schema = parquet.read_schema(path)
+    texts = [field.name for field in schema if str(field.type) in _TEXTS]
+
+    def batches(columns: list[str], rows: int) -> Iterable[Any]:
+        options = {"read_dictionary": texts, "coerce_int96_timestamp_unit": "us", "buffer_size": _BUFFER}
+        with parquet.ParquetFile(path, **options) as file:
+            yield from file.iter_batches(batch_size=rows, columns=columns)
+
+    yield Opened(schema=schema, batches=batches)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
-from mu2net_core.data.rows.arrow import Columns, columns_of, lines_of, pyarrow
-from mu2net_core.data.rows.content import written
-from mu2net_core.data.rows.embedded import Embedded, InPlace
-from mu2net_core.data.rows.features import Features, of_schema
-from mu2net_core.data.rows.json_lines import JsonLinesFile
+from mu2net_core.data.rows.arrow import Opened, pyarrow
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
 
-__all__ = ["arrow_files", "is_saved", "open_arrow", "script_in"]
+__all__ = ["arrow_files", "is_saved", "opened_arrow", "script_in"]
 
 _DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 _MOST_BYTES, _MOST_SPLITS = 2**24, 1_000
@@ -29,18 +26,18 @@ def is_saved(folder: Path) -> bool:
     return (folder / _DICT).is_file() or ((folder / _STATE).is_file() and (folder / _INFO).is_file())
 
 
-def arrow_files(folder: Path) -> list[tuple[str, Path]]:
-    """Returns the Arrow files of a folder in order, each with the split it is of; ``""`` where there are none.
+def arrow_files(folder: Path) -> list[tuple[str, list[Path]]]:
+    """Returns the Arrow files of each split of a folder, in order; of ``""`` where there are no splits.
 
     Raises:
         DataError: it is no such folder, or something in it is missing.
     """
     if not (folder / _DICT).is_file():
-        return [("", path) for path in _shards(folder)]
+        return [("", _shards(folder))]
     splits = _described(folder / _DICT).get("splits")
     if not isinstance(splits, list) or not splits or len(splits) > _MOST_SPLITS:
         raise DataError(f"{folder / _DICT} names no splits.", hint=_AGAIN)
-    return [(split, path) for split in splits for path in _shards(folder / _plain(split, folder / _DICT))]
+    return [(split, _shards(folder / _plain(split, folder / _DICT))) for split in splits]
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -99,35 +96,25 @@ def _described(path: Path) -> dict[str, Any]:
     return found
 
 
-def open_arrow(
-    path: Path,
-    lists: Sequence[str] = (),
-    *,
-    features: Features | None = None,
-    embedded: Embedded | None = None,
-) -> tuple[JsonLinesFile, Columns]:
-    """Returns the rows of an Arrow file (of its streaming format), and which of its columns these are.
-
-    Arguments are those of ``open_parquet``.
+@contextmanager
+def opened_arrow(path: Path) -> Iterator[Opened]:
+    """Opens an Arrow file (of its streaming format), mapped into memory.
 
     Raises:
-        DataError: it is none, is damaged, or what reads it is not installed.
+        DataError: it is none, or what reads it is not installed.
     """
     arrow = pyarrow()
-    with path.open("rb") as opened:
-        head = opened.read(HEAD_BYTES)
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
     if not head.startswith(_STREAM):
         raise DataError(
             f"Expected a stream of Arrow, found {what_is_it(head) or 'another file'}: {path}.", hint=what_helps(head)
         )
-    try:
-        with arrow.memory_map(str(path)) as mapped:
-            whole = mapped.read_buffer()
-            with arrow.ipc.open_stream(whole) as stream:
-                said = features or of_schema(stream.schema.metadata)
-                columns = columns_of(stream.schema, path, said, lists=lists, images=embedded is not None)
-                batches = (batch.select(list(columns.read)) for batch in stream)
-                content = written(lines_of(batches, columns, embedded, InPlace(path, whole)), path)
-    except (arrow.ArrowException, OSError, ValueError, OverflowError) as exc:
-        raise DataError(f"Cannot read {path}: {exc}.", hint="It is damaged or not all there: get it again.") from exc
-    return JsonLinesFile(content=content, columns=columns.read), columns
+    with arrow.memory_map(str(path)) as mapped:
+        whole = mapped.read_buffer()
+        with arrow.ipc.open_stream(whole) as stream:
+
+            def batches(columns: list[str], _rows: int) -> Iterable[Any]:
+                return (batch.select(columns) for batch in stream)
+
+            yield Opened(schema=stream.schema, batches=batches, whole=whole)

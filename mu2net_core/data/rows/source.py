@@ -1,4 +1,4 @@
-"""``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``: rows of which columns are learned from others.
+"""Rows of which columns are learned from others: ``csv:``, ``jsonl:``, ``parquet:``, ``datasets:``, ``webdataset:``.
 
 A path is a file, or a folder of files called as splits (``folders.py``). Rows come out as JSON objects of
 the chosen columns' cells, for tables, or as the text of the one column that holds text.
@@ -27,7 +27,7 @@ from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import SPLITS, Output, Slice
 
-__all__ = ["RowSource", "open_csv", "open_datasets", "open_jsonl", "open_parquet"]
+__all__ = ["RowSource", "open_csv", "open_datasets", "open_jsonl", "open_parquet", "open_webdataset"]
 
 _LOOKED_AT = 500
 _AT_ONCE = 4_096
@@ -42,7 +42,7 @@ class RowSource:
     """The rows of a file, or of a folder of files.
 
     Args:
-        scheme: ``csv``, ``jsonl``, ``parquet`` or ``datasets``.
+        scheme: ``csv``, ``jsonl``, ``parquet``, ``datasets`` or ``webdataset``.
         path: of the file or folder.
         options: as a task keeps them: ``target`` (a column, or several of 0 and 1 as a JSON list), ``columns`` and
             ``leave_out`` (JSON lists of names), ``split_by``, ``group_by``, ``time_by`` and ``image`` (columns),
@@ -55,7 +55,7 @@ class RowSource:
         self.uri = f"{scheme}:{path}"
         self._files = files or with_images(open_files(scheme, path, options), path, options)
         columns = self._files.columns
-        places = _places_of(options, columns, str(path))
+        places = _places_of(options, columns, self._files.target, str(path))
         names = [columns[place] for place in places.targets]
         decimal = str(self._files.options.get("decimal", "."))
         learned = _target(names, decimal, _text(options, "output"), self._files.names)
@@ -73,7 +73,8 @@ class RowSource:
         self._notes = tuple(filter(None, (*self._files.notes, of_images, note, *notes, unlabelled)))
         target = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
         self._options = {**options, **self._files.options, **pinned, "target": target}
-        self._skipped = tuple(name for _, file in self._files.parts for name in file.skipped)
+        skipped = (name for _, file in self._files.parts for name in file.skipped)
+        self._skipped = (*self._files.skipped, *skipped)
 
     def info(self) -> SourceInfo:
         """Returns splits, what is learned, and how the rows were read."""
@@ -140,14 +141,14 @@ class _Places:
         return {*self.targets, self.split_by, self.group_by, self.time_by}
 
 
-def _places_of(options: Options, columns: Sequence[str], path: str) -> _Places:
-    """Returns the columns that options name.
+def _places_of(options: Options, columns: Sequence[str], target: str | None, path: str) -> _Places:
+    """Returns the columns that options name; ``target`` is learned if they say nothing.
 
     Raises:
         InvalidInputError: there is none of such a name, or rows are to be split by groups and by time.
         DataError: it is not said which is to be learned, and none is called so.
     """
-    targets = find_targets(_text(options, "target"), columns, path)
+    targets = find_targets(_text(options, "target") or target, columns, path)
     split_by, group_by, time_by = (_place(options, name, columns) for name in ("split_by", "group_by", "time_by"))
     if group_by is not None and time_by is not None:
         raise InvalidInputError("Rows are split either by groups or by time: --group-by or --time-by, not both.")
@@ -359,3 +360,4 @@ open_csv = partial(_open, "csv")
 open_datasets = partial(_open, "datasets")
 open_jsonl = partial(_open, "jsonl")
 open_parquet = partial(_open, "parquet")
+open_webdataset = partial(_open, "webdataset")

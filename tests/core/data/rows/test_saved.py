@@ -146,7 +146,7 @@ def test_numbers_lists_of_classes_and_tables_are_read_as_their_columns_say(tmp_p
 
 
 def test_images_in_the_rows_are_read_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.Copied, "put", None)
+    monkeypatch.setattr(embedded, "_Copy", None)
     save(tmp_path / "set", PICTURES, {"image": IMAGE, "label": LABEL}, 3)
     info, found = read(tmp_path / "set")
     assert (info.input, info.classes, info.options["image"]) == ("image", tuple(NAMES), "image")
