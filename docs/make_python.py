@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -67,6 +67,14 @@ What `on_event` of `repo.evolve` and `repo.replay` is told, one after the other.
 attributes, or tell them apart with `isinstance` or `match`. The last three are parts of them.
 """
 
+OPTIONS = """
+## Options of a task
+
+What `repo.add_task` and `repo.preview_task` are told, in one value:
+`repo.add_task("adult.csv", m.TaskOptions(target="income"))`.
+
+"""
+
 RESULTS = """
 ## Results
 
@@ -90,12 +98,21 @@ def page() -> str:
     for part in m.Repo.__bases__:
         parts.append(f"\n## {first_line(part).removesuffix('.')}\n")
         parts += [entry(f"repo.{name}", function) for name, function in own_methods(part)]
+    parts += [OPTIONS, *options()]
     parts.append("\n## A model\n\n`repo.model(...)` returns one: a `Predictor`.\n")
     parts += [entry(f"model.{name}", function) for name, function in own_methods(m.Predictor)]
     parts += [f"\nIts attributes: {', '.join(f'`{each}`' for each in attributes(m.Predictor))}.\n"]
     parts += [ERRORS, *map(error_row, errors.__all__), EVENTS, *map(event_entry, event_names()), RESULTS]
     parts += [result_row(name) for name in m.__all__ if is_result(name)]
     return "".join(parts)
+
+
+def options() -> Iterator[str]:
+    """Yields what a task's options are, each with what it means."""
+    told = described(m.TaskOptions)
+    for each in fields(m.TaskOptions):
+        default = "" if each.default is MISSING or each.default in {None, ()} else f" = {each.default!r}"
+        yield f"- `{each.name}: {each.type}{default}`: {code(told[each.name])}\n"
 
 
 def event_names() -> list[str]:
@@ -201,7 +218,7 @@ def cell(text: str) -> str:
 
 def is_result(name: str) -> bool:
     """Returns whether a name is that of a result."""
-    return inspect.isclass(getattr(m, name)) and name not in {*errors.__all__, *events.__all__, "Repo"}
+    return inspect.isclass(getattr(m, name)) and name not in {*errors.__all__, *events.__all__, "Repo", "TaskOptions"}
 
 
 if __name__ == "__main__":

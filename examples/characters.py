@@ -115,7 +115,7 @@ class Run:
     def _repo(self, name: str, tasks: Sequence[str] | dict[str, Any]) -> m.Repo:
         repo = m.init(self.folder / name, preset=PRESET, seed=self.seed)
         for task in tasks:
-            repo.add_task(task, **self.tasks[task])
+            repo.add_task(task, m.TaskOptions(**self.tasks[task]))
         return repo
 
     def _evolve(

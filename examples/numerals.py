@@ -26,7 +26,7 @@ def run(seed: int, iterations: int, validations: int | None, folder: Path) -> di
     """Returns what one run measured."""
     repo = m.init(folder, preset="vit-ti0", seed=seed)
     for task in TASKS:
-        repo.add_task(task, private=task == "cmaterdb/telugu")
+        repo.add_task(task, m.TaskOptions(private=task == "cmaterdb/telugu"))
     compiled, began = [], time.perf_counter()
     result = repo.evolve(
         tasks=TASKS,

@@ -34,9 +34,9 @@ from .api.sharing.remote import RemoteInfo
 from .api.sharing.tag import TagInfo
 from .api.signing.verify import VerifyReport
 from .api.tasks.choosing import Chosen
+from .api.tasks.options import TaskOptions
 from .api.tasks.previewed import Preview, PreviewSample, PreviewSplit
 from .api.tasks.reset import ResetResult
-from .api.tasks.rows import RowOptions
 from .errors import (
     AccessDeniedError,
     AlreadyExistsError,
@@ -143,7 +143,6 @@ __all__ = [
     "Repo",
     "ResetResult",
     "RootResult",
-    "RowOptions",
     "Schedule",
     "SearchError",
     "Setting",
@@ -153,6 +152,7 @@ __all__ = [
     "StorageError",
     "TagInfo",
     "TaskInfo",
+    "TaskOptions",
     "TaskPlan",
     "TaskPushed",
     "Unreadable",

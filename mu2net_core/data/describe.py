@@ -63,6 +63,7 @@ def describe_task(
     options: Options | None = None,
     data_dir: str | None = None,
     class_weights: str | None = None,
+    check: Callable[[Output], None] = lambda _: None,
 ) -> Described:
     """Returns the task for a data set.
 
@@ -76,6 +77,7 @@ def describe_task(
         options: of the source.
         data_dir: where prepared catalogue data lies.
         class_weights: ``balanced`` lets rare classes and labels count as much in the loss as frequent ones.
+        check: called with what comes out of models before any example is read: what it raises ends it.
 
     Raises:
         InvalidInputError: a name or split that cannot be read, or weights where there are neither classes nor labels.
@@ -88,6 +90,7 @@ def describe_task(
     if isinstance(info.output, Classes) and len(info.classes) < 2:
         left = f" without the {counted(len(info.skipped), 'broken image')}" if info.skipped else ""
         raise DataError(f"Expected at least two classes in {source.uri}, found {len(info.classes)}{left}.")
+    check(info.output)
     if class_weights is not None:
         _check_weights(class_weights, info.output)
     modality = modality_of(info.input)

@@ -63,7 +63,7 @@ def begin(folder: Path, subject: Subject, data: Path, is_small: bool) -> None:
     """Makes a repository whose task had one small iteration."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     repo = m.init(folder, preset="vit-mini") if is_small else m.init(folder)
-    repo.add_task(subject.place(data, folder.parent / "data"), name=subject.name)
+    repo.add_task(subject.place(data, folder.parent / "data"), m.TaskOptions(name=subject.name))
     repo.evolve(iterations=1, seed=0, **SMALL)
 
 

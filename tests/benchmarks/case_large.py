@@ -29,6 +29,7 @@ from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.setup.open import open_repo
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.data import describe_task, load_split
 from mu2net_core.engine.programs import Programs
 from mu2net_core.presets import preset_named
@@ -190,7 +191,9 @@ def ours(folder: Path, scale: Scale) -> Spent:
     shutil.rmtree(folder / "work", ignore_errors=True)
     context = _context(folder, scale)
     init(folder / "work", context, preset=scale.preset)
-    name = add_task(open_repo(folder / "work", context), context, scale.dataset, **_splits(scale)).task.name
+    name = add_task(
+        open_repo(folder / "work", context), context, scale.dataset, TaskOptions(**_splits(scale))
+    ).task.name
     sizes = {"generations": 1, "children": scale.children, "validations": scale.cycles, "seed": 1}
     with mock.patch.object(Programs, "train", timed):
         done = spent(lambda: evolve(open_repo(folder / "work", context), context, [name], EvolveOptions(**sizes)))

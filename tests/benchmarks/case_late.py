@@ -105,7 +105,7 @@ def make_system(
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     repo = m.init(folder, preset=preset, seed=seed)
     for subject in others:
-        repo.add_task(subject.place(data, folder.parent), name=subject.name)
+        repo.add_task(subject.place(data, folder.parent), m.TaskOptions(name=subject.name))
         repo.evolve(tasks=[subject.name], iterations=1, seed=seed, **sizes)
 
 
@@ -117,7 +117,7 @@ def join(
     repo = m.open(folder)
     for key, value in settings.items():
         repo.set_config(key, value)
-    repo.add_task(uri, name=name)
+    repo.add_task(uri, m.TaskOptions(name=name))
     line = list[str]()
 
     def note(event: m.Event) -> None:

@@ -57,7 +57,7 @@ def came_to(folder: Path, uri: str, data: Path, method: str, seed: int, small: b
     """Returns what an iteration with a method came to in a new repository."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     repo = m.init(folder, **({"preset": "vit-mini"} if small else {}), seed=0)
-    repo.add_task(uri, name="task")
+    repo.add_task(uri, m.TaskOptions(name="task"))
     steps = 1 if small else int(os.environ.get("MU2NET_METHODS_STEPS", STEPS))
     repo.set_config("evolve.min_steps", steps)
     repo.set_config("evolve.samples_cap", 32 * steps)

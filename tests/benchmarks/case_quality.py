@@ -87,7 +87,7 @@ def ours(folder: Path, uri: str, data: Path, sizes: dict[str, int], seed: int) -
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     preset = SMALL_PRESET if sizes == SMALL else os.environ.get("MU2NET_QUALITY_PRESET")
     repo = m.init(folder, **({"preset": preset} if preset else {}), seed=seed)
-    repo.add_task(uri, name="task")
+    repo.add_task(uri, m.TaskOptions(name="task"))
     return improved(repo, sizes, seed)
 
 

@@ -26,6 +26,7 @@ from worker_stream import context_of, epoch
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.setup.open import open_repo
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.data import describe_task
 from mu2net_core.objects import encode
 
@@ -87,8 +88,8 @@ def make_data_set(data_dir: Path, size: int, images: Sequence[bytes]) -> None:
     (data_dir / "task").write_bytes(encode(task.task))
     context = context_of(data_dir)
     init(Path("repo"), context, preset="vit-ti0")
-    add_task(open_repo(data_dir / "repo", context), context, "generated", validation="train[:10]", test="train[:10]",
-             train="train")  # fmt: skip
+    options = TaskOptions(validation="train[:10]", test="train[:10]", train="train")
+    add_task(open_repo(data_dir / "repo", context), context, "generated", options)
 
 
 def _records(images: Sequence[bytes]) -> list[bytes]:

@@ -41,7 +41,7 @@ def begin(folder: Path, tasks: Sequence[Subject], data: Path, is_small: bool) ->
     for key, value in (BRIEF if is_small else CYCLE).items():
         repo.set_config(key, value)
     for subject in tasks:
-        repo.add_task(subject.place(data, folder.parent / "data"), name=subject.name)
+        repo.add_task(subject.place(data, folder.parent / "data"), m.TaskOptions(name=subject.name))
 
 
 def run_of(folder: Path) -> Run:

@@ -87,7 +87,7 @@ def ours(folder: Path, source: Path, root: str, sizes: dict[str, int], seed: int
     """Returns what one iteration of a new repository spent; test accuracy, and the time of compilations."""
     given = {} if root == "random" else {"preset": "bert-s", "root": root}
     repo = m.init(folder, **given, seed=seed)
-    repo.add_task(f"jsonl:{source}", name="task")
+    repo.add_task(f"jsonl:{source}", m.TaskOptions(name="task"))
     return improved(repo, sizes, seed)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from mu2net_core.api.tasks import preview
+from mu2net_core.api.tasks.options import TaskOptions
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +50,35 @@ def test_a_preview_tells_splits_classes_examples_and_warnings_and_adds_nothing(r
     assert "Nothing was added" in ran.err
     assert run("tasks").rows() == []
     assert run("add-task", "./photos").code == 0
+
+
+def test_every_option_of_the_command_line_arrives_in_what_is_said_of_the_data(run, monkeypatch) -> None:
+    said = list[TaskOptions]()
+    monkeypatch.setattr(preview, "examine", lambda repo, context, uri, options: said.append(options) or sys.exit(9))
+    names = "name train validation test target split_by group_by time_by image output label_separator separator decimal"
+    wanted = {name: f"<{name}>" for name in [*names.split(), "encoding", "metric", "class_weights", "preset"]}
+    given = {f"--{name.replace('_', '-')}": value for name, value in wanted.items()}
+    plural = {"--readers": "r,q", "--columns": "a,b", "--leave-out": "c,d", "--kind": "a=date"}
+    words = [
+        str(word)
+        for option, value in {**given, **plural, "--depth": 2, "--range": "0:9"}.items()
+        for word in (option, value)
+    ]
+    switches = ["--private", "--skip-bad", "--skip-stray", "--no-header", "--no-quotes", "--data-dir", "/data"]
+    run("add-task", "x.csv", "--preview", *words, *switches)
+    several = {"readers": ("r", "q"), "columns": ("a", "b"), "leave_out": ("c", "d")}
+    switched = {"private": True, "skip_bad": True, "skip_stray": True, "header": False, "quotes": False}
+    (options,) = said
+    found = {one.name: getattr(options, one.name) for one in fields(options)}
+    assert {key: tuple(found.pop(key)) for key in several} == several
+    assert found == {
+        **wanted,
+        **switched,
+        "depth": 2,
+        "value_range": "0:9",
+        "kinds": {"a": "date"},
+        "data_dir": "/data",
+    }
 
 
 def test_a_page_holds_its_images_asks_no_server_and_runs_nothing(run, photos: Path) -> None:

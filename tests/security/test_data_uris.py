@@ -9,6 +9,7 @@ import pytest
 from mu2net_core.api.context import Context
 from mu2net_core.api.setup.config import set_
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.data import describe
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.errors import InvalidInputError
@@ -47,7 +48,7 @@ def test_a_secret_is_neither_shared_nor_kept_nor_repeated(
     add_sample_task(repo, "cats")
     before = {path: path.read_bytes() for path in repo.path.rglob("*") if path.is_file()}
     with pytest.raises(InvalidInputError) as adding:
-        add_task(repo, context, uri, name="dogs")
+        add_task(repo, context, uri, TaskOptions(name="dogs"))
     with pytest.raises(InvalidInputError) as setting:
         set_(repo, context, "data.cats", uri)
     for error in (adding.value, setting.value):
@@ -68,4 +69,4 @@ def test_what_holds_none_is_let_pass(
     monkeypatch.setattr(describe, "open_source", opened)
     offer(monkeypatch, SOURCES, warehouse=opened)
     with pytest.raises(OpenedError):
-        add_task(repo, context, uri, name="dogs")
+        add_task(repo, context, uri, TaskOptions(name="dogs"))

@@ -11,6 +11,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import AccessRule, Task
 from mu2net_core.repo import Repository, load_system, open_repository
@@ -106,4 +107,4 @@ def test_a_private_task_whose_name_is_no_groups_is_taken(bob: Repository, evil: 
 
 def test_nobody_calls_a_private_task_so_by_mistake(bob: Repository, context: Context) -> None:
     with pytest.raises(InvalidInputError, match="cats names a group that is called so as a reader"):
-        add_task(bob, context, "npz:none.npz", name=TEAM, private=True)
+        add_task(bob, context, "npz:none.npz", TaskOptions(name=TEAM, private=True))

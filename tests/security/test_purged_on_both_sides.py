@@ -14,6 +14,7 @@ from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task, was_purged
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.checking.fsck_run import fsck
 from mu2net_core.repo.remotes.reports import Exchange
@@ -107,5 +108,5 @@ def test_what_was_set_aside_because_of_it_comes_back_and_goes_on(
 def test_whoever_adds_it_again_is_told_that_it_was_purged_before(
     joined: Exchange, ann: Repository, later: Context
 ) -> None:
-    assert was_purged(ann, add_task(ann, later, "sklearn:digits", name="digits"))
-    assert not was_purged(ann, add_task(ann, later, "sklearn:digits", name="fresh"))
+    assert was_purged(ann, add_task(ann, later, "sklearn:digits", TaskOptions(name="digits")))
+    assert not was_purged(ann, add_task(ann, later, "sklearn:digits", TaskOptions(name="fresh")))

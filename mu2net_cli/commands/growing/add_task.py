@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from mu2net_core.errors import InvalidInputError
 if TYPE_CHECKING:
     from mu2net_cli.session import Session
     from mu2net_core.api.tasks.choosing import Chosen
+    from mu2net_core.api.tasks.options import TaskOptions
     from mu2net_core.objects import Head
     from mu2net_core.repo import Repository
 
@@ -100,10 +101,11 @@ def add_task(
     DATASET is a TensorFlow Datasets name, folder:PATH with one sub-folder of images per class, archive:PATH with the
     same in a ZIP or tar archive, npz:PATH, sklearn:digits, a file of rows: csv:PATH, jsonl:PATH or parquet:PATH,
     datasets:PATH, a folder that Hugging Face's datasets saved, or webdataset:PATH, tar files of samples. A path alone
-    (./pets, pets.zip, data.csv, 'train-{000000..000012}.tar') is read as its ending and what lies there say.
-    Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed takes up its last model again if its
-    data, splits and readers are the same. In a repository of the preset auto it gets the preset that its data asks
-    for, and that a root if there is none; --preset names another. --preview shows all of that and adds nothing.
+    (./pets, pets.zip, data.csv, 'train-*.tar') is read as its ending and what lies there say.
+    Splits, counts and a fingerprint of the examples are pinned in the task. A task that was removed takes up its last
+    model again if its data, splits and readers are the same. In a repository of the preset auto it gets the preset that
+    its data asks for, and that a root if there is none; --preset names another. --preview shows all of that and adds
+    nothing.
 
     Example: mu2net add-task cmaterdb/bangla --private
 
@@ -115,45 +117,43 @@ def add_task(
     """
     from mu2net_core.api.tasks.add_task import add_task as add_task_api
     from mu2net_core.api.tasks.add_task import was_purged
-    from mu2net_core.api.tasks.rows import RowOptions
+    from mu2net_core.api.tasks.options import TaskOptions
 
     session = session_of(ctx)
     _check_file(file, preview=preview)
     repo = session.repo()
     choices: list[Chosen] = []
-    options: dict[str, Any] = {
-        "name": name,
-        "train": train,
-        "validation": validation,
-        "test": test,
-        "private": private,
-        "readers": parse_readers(readers),
-        "depth": depth,
-        "skip_bad": skip_bad,
-        "skip_stray": skip_stray,
-        "value_range": value_range,
-        "rows": RowOptions(
-            target=target,
-            columns=parse_columns(columns),
-            leave_out=parse_columns(leave_out),
-            kinds=parse_kinds(kind or ()),
-            split_by=split_by,
-            group_by=group_by,
-            time_by=time_by,
-            image=image,
-            output=output,
-            label_separator=label_separator,
-            separator=separator,
-            decimal=decimal,
-            encoding=encoding,
-            header=header,
-            quotes=not no_quotes,
-        ),
-        "metric": metric,
-        "class_weights": class_weights,
-        "data_dir": str(session.path(data_dir)) if data_dir else None,
-        "preset": preset,
-    }
+    options = TaskOptions(
+        name=name,
+        train=train,
+        validation=validation,
+        test=test,
+        private=private,
+        readers=parse_readers(readers),
+        depth=depth,
+        skip_bad=skip_bad,
+        skip_stray=skip_stray,
+        value_range=value_range,
+        target=target,
+        columns=parse_columns(columns),
+        leave_out=parse_columns(leave_out),
+        kinds=parse_kinds(kind or ()),
+        split_by=split_by,
+        group_by=group_by,
+        time_by=time_by,
+        image=image,
+        output=output,
+        label_separator=label_separator,
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        header=header,
+        quotes=not no_quotes,
+        metric=metric,
+        class_weights=class_weights,
+        data_dir=str(session.path(data_dir)) if data_dir else None,
+        preset=preset,
+    )
     if preview:
         _preview(session, repo, dataset, file, options, as_json=as_json)
         return
@@ -161,7 +161,7 @@ def add_task(
         repo,
         session.context,
         dataset,
-        **options,
+        options,
         on_skipped=lambda image: session.note(f"warning: left out {image}: it cannot be read"),
         on_choice=choices.append,
     )
@@ -186,13 +186,13 @@ def _check_file(file: Path | None, *, preview: bool) -> None:
 
 
 def _preview(
-    session: Session, repo: Repository, dataset: str, file: Path | None, options: dict[str, Any], *, as_json: bool
+    session: Session, repo: Repository, dataset: str, file: Path | None, options: TaskOptions, *, as_json: bool
 ) -> None:
     from mu2net_cli.printing.previewing import preview_lines
     from mu2net_core.api.tasks.preview import preview_task
 
     where = None if file is None else session.path(file)
-    found = preview_task(repo, session.context, dataset, file=where, **options)
+    found = preview_task(repo, session.context, dataset, options, file=where)
     if as_json:
         print_json(found)
         return

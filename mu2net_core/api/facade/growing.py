@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from mu2net_core.api.models.add_root import RootResult
     from mu2net_core.api.sharing.purge import PurgeReport
     from mu2net_core.api.tasks.choosing import Chosen
+    from mu2net_core.api.tasks.options import TaskOptions
     from mu2net_core.api.tasks.preview import Preview
     from mu2net_core.api.tasks.reset import ResetResult
-    from mu2net_core.api.tasks.rows import RowOptions
     from mu2net_core.objects import Head
     from mu2net_core.repo.remotes import Progress
 
@@ -56,22 +56,8 @@ class Growing(RepoBase):
     def add_task(
         self,
         uri: str,
+        options: TaskOptions | None = None,
         *,
-        name: str | None = None,
-        train: str | None = None,
-        validation: str | None = None,
-        test: str | None = None,
-        private: bool = False,
-        readers: Sequence[str] = (),
-        depth: int | None = None,
-        skip_bad: bool = False,
-        skip_stray: bool = False,
-        value_range: str | None = None,
-        rows: RowOptions | None = None,
-        metric: str | None = None,
-        class_weights: str | None = None,
-        data_dir: str | None = None,
-        preset: str | None = None,
         on_skipped: Callable[[str], None] = ignore,
         on_choice: Callable[[Chosen], None] = ignore,
     ) -> Head:
@@ -82,23 +68,8 @@ class Growing(RepoBase):
         Args:
             uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
                 ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``,
-            ``webdataset:PATH``, or a path (``data.csv``).
-            name: of the task; None for the one the URI suggests.
-            train: split specification, e.g. ``train[20%:]``; None for the default.
-            validation: likewise.
-            test: likewise.
-            private: only the task itself may use what is learned from it.
-            readers: groups that may use what is learned from it; none and not ``private`` means everybody.
-            depth: of class folders, for ``folder:`` and ``archive:``.
-            skip_bad: leave broken images of a folder, or what is no row of a file, out.
-            skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
-            value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
-            rows: how rows are read, and which of their columns are what.
-            metric: by which quality is measured; None for the usual one of what comes out.
-            class_weights: ``balanced`` lets the examples of rare classes, or labels, count more in the loss; quality
-                stays what it is.
-            data_dir: where prepared catalogue data lies.
-            preset: that serves the task, in a repository of ``auto``; None lets its data say.
+                ``webdataset:PATH``, or a path (``data.csv``).
+            options: what is said of it, such as ``m.TaskOptions(private=True)``; what is not, is found.
             on_skipped: called with the name of each broken image left out.
             on_choice: told which preset the task got in a repository of ``auto``, and why.
 
@@ -109,104 +80,30 @@ class Growing(RepoBase):
             DataError: the data cannot be used as it is.
         """
         from mu2net_core.api.tasks.add_task import add_task
+        from mu2net_core.api.tasks.options import TaskOptions
 
-        return add_task(
-            self.repository,
-            self.context,
-            uri,
-            name=name,
-            train=train,
-            validation=validation,
-            test=test,
-            private=private,
-            readers=readers,
-            depth=depth,
-            skip_bad=skip_bad,
-            skip_stray=skip_stray,
-            value_range=value_range,
-            rows=rows,
-            metric=metric,
-            class_weights=class_weights,
-            data_dir=data_dir,
-            preset=preset,
-            on_skipped=on_skipped,
-            on_choice=on_choice,
-        )
+        said = options or TaskOptions()
+        return add_task(self.repository, self.context, uri, said, on_skipped=on_skipped, on_choice=on_choice)
 
-    def preview_task(
-        self,
-        uri: str,
-        *,
-        file: Path | str | None = None,
-        name: str | None = None,
-        train: str | None = None,
-        validation: str | None = None,
-        test: str | None = None,
-        private: bool = False,
-        readers: Sequence[str] = (),
-        depth: int | None = None,
-        skip_bad: bool = False,
-        skip_stray: bool = False,
-        value_range: str | None = None,
-        rows: RowOptions | None = None,
-        metric: str | None = None,
-        class_weights: str | None = None,
-        data_dir: str | None = None,
-        preset: str | None = None,
-    ) -> Preview:
+    def preview_task(self, uri: str, options: TaskOptions | None = None, *, file: Path | str | None = None) -> Preview:
         """Returns what a data set would be as a task; all of it is read and checked, and nothing is added.
 
         Args:
-            uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
-                ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``,
-            ``webdataset:PATH``, or a path (``data.csv``).
+            uri: of the data set, as ``add_task`` takes it.
+            options: likewise.
             file: where it is written to be looked at: a page that holds all it shows (``.html``), or a contact sheet of
                 images (``.png``); None for nowhere.
-            name: of the task; None for the one the URI suggests.
-            train: split specification, e.g. ``train[20%:]``; None for the default.
-            validation: likewise.
-            test: likewise.
-            private: only the task itself may use what is learned from it.
-            readers: groups that may use what is learned from it; none and not ``private`` means everybody.
-            depth: of class folders, for ``folder:`` and ``archive:``.
-            skip_bad: leave broken images of a folder, or what is no row of a file, out.
-            skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
-            value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
-            rows: how rows are read, and which of their columns are what.
-            metric: by which quality is measured; None for the usual one of what comes out.
-            class_weights: ``balanced`` lets the examples of rare classes, or labels, count more in the loss; quality
-                stays what it is.
-            data_dir: where prepared catalogue data lies.
-            preset: that serves the task, in a repository of ``auto``; None lets its data say.
 
         Raises:
             AlreadyExistsError, InvalidInputError, NotFoundError, DataError: as by ``add_task``; also where the file can
                 be neither.
             StorageError: the file cannot be written.
         """
+        from mu2net_core.api.tasks.options import TaskOptions
         from mu2net_core.api.tasks.preview import preview_task
 
-        return preview_task(
-            self.repository,
-            self.context,
-            uri,
-            file=None if file is None else self.context.cwd / file,
-            name=name,
-            train=train,
-            validation=validation,
-            test=test,
-            private=private,
-            readers=readers,
-            depth=depth,
-            skip_bad=skip_bad,
-            skip_stray=skip_stray,
-            value_range=value_range,
-            rows=rows,
-            metric=metric,
-            class_weights=class_weights,
-            data_dir=data_dir,
-            preset=preset,
-        )
+        where = None if file is None else self.context.cwd / file
+        return preview_task(self.repository, self.context, uri, options or TaskOptions(), file=where)
 
     def remove_task(self, task: str, *, dry_run: bool = False) -> Head:
         """Removes a task and returns its last head; its history stays, and models that build on it keep its layers.

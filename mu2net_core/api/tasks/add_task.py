@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.api.tasks.choosing import Chosen, with_root
 from mu2net_core.api.tasks.examine import examine, exists
-from mu2net_core.api.tasks.rows import RowOptions
+from mu2net_core.api.tasks.options import NOTHING_SAID, TaskOptions
 from mu2net_core.data import is_catalogue
 from mu2net_core.errors import ConflictError, InvalidInputError
 from mu2net_core.objects import Commit, Head
@@ -24,22 +24,8 @@ def add_task(
     repo: Repository,
     context: Context,
     uri: str,
+    options: TaskOptions = NOTHING_SAID,
     *,
-    name: str | None = None,
-    train: str | None = None,
-    validation: str | None = None,
-    test: str | None = None,
-    private: bool = False,
-    readers: Sequence[str] = (),
-    depth: int | None = None,
-    skip_bad: bool = False,
-    skip_stray: bool = False,
-    value_range: str | None = None,
-    rows: RowOptions | None = None,
-    metric: str | None = None,
-    class_weights: str | None = None,
-    data_dir: str | None = None,
-    preset: str | None = None,
     on_skipped: Callable[[str], None] = ignore,
     on_choice: Callable[[Chosen], None] = ignore,
 ) -> Head:
@@ -55,22 +41,7 @@ def add_task(
         uri: of the data set: ``cmaterdb/bangla``, ``folder:PATH``, ``archive:PATH``, ``npz:PATH``,
             ``sklearn:digits``, ``csv:PATH``, ``jsonl:PATH``, ``parquet:PATH``, ``datasets:PATH``,
             ``webdataset:PATH``, or a path (``data.csv``).
-        name: of the task; None for the one the URI suggests.
-        train: split specification, e.g. ``train[20%:]``; None for the default.
-        validation: likewise.
-        test: likewise.
-        private: only the task itself may use what is learned from it.
-        readers: groups that may use what is learned from it; none and not ``private`` means everybody.
-        depth: of class folders, for ``folder:`` and ``archive:``.
-        skip_bad: leave broken images of a folder, or what is no row of a file, out.
-        skip_stray: leave images of a folder out that lie at another depth, or beside its splits.
-        value_range: ``LOW:HIGH``, what becomes black and white in images of more than 8 bits; None for the usual.
-        rows: how rows are read, and which of their columns are what.
-        metric: by which quality is measured; None for the usual one of what comes out.
-        class_weights: ``balanced`` lets the examples of rare classes, or labels, count more in the loss; quality stays
-            what it is.
-        data_dir: where prepared catalogue data lies.
-        preset: that serves the task, in a repository of ``auto``; None lets its data say.
+        options: what is said of it.
         on_skipped: called with the name of each broken image left out.
         on_choice: told which preset the task got, and why, in a repository of ``auto``.
 
@@ -80,26 +51,7 @@ def add_task(
         NotFoundError: no such data set, or preset.
         DataError: the data cannot be used as it is.
     """
-    found = examine(
-        repo,
-        context,
-        uri,
-        name=name,
-        train=train,
-        validation=validation,
-        test=test,
-        private=private,
-        readers=readers,
-        depth=depth,
-        skip_bad=skip_bad,
-        skip_stray=skip_stray,
-        value_range=value_range,
-        rows=rows,
-        metric=metric,
-        class_weights=class_weights,
-        data_dir=data_dir,
-        preset=preset,
-    )
+    found = examine(repo, context, uri, options)
     task, before, place, choice = found.described.task, found.before, found.place, found.choice
     name = task.name
     removal = repo.objects.commit(before.commit) if before is not None else None

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.tasks.choosing import chosen_for
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.remarks import remarks
-from mu2net_core.api.tasks.rows import RowOptions
 from mu2net_core.data import (
-    RANGE,
     Described,
     absolute_uri,
     data_folder,
     default_name,
     describe_task,
-    is_of_images,
-    is_of_rows,
     mistyped,
     shared_uri,
     split_uri,
@@ -55,78 +51,61 @@ class Examined:
     started_at: str
 
 
-def examine(
-    repo: Repository,
-    context: Context,
-    uri: str,
-    *,
-    name: str | None,
-    train: str | None,
-    validation: str | None,
-    test: str | None,
-    private: bool,
-    readers: Sequence[str],
-    depth: int | None,
-    skip_bad: bool,
-    skip_stray: bool,
-    value_range: str | None,
-    rows: RowOptions | None,
-    metric: str | None,
-    class_weights: str | None,
-    data_dir: str | None,
-    preset: str | None,
-) -> Examined:
+def examine(repo: Repository, context: Context, uri: str, options: TaskOptions) -> Examined:
     """Returns what a data set is as a task of a repository; arguments and errors as those of ``add_task``."""
     check_no_secret_in_uri(uri)
     given, uri = uri, absolute_uri(uri, context.cwd)
-    name = check_new_name(repo, name if name is not None else default_name(uri), "task")
-    access = _access(name, private=private, readers=readers)
+    name = check_new_name(repo, default_name(uri) if options.name is None else options.name, "task")
+    access = _access(name, options)
     _check_no_group(repo, name, access)
     before = _removed_head(repo, name)
-    options = _options(uri, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray, value_range=value_range)
-    options |= (rows or RowOptions()).options(uri)
+    said = options.of_source(uri)
+    _check_metric(options, options.output)
     started_at = context.timestamp()
     try:
         described = describe_task(
             uri,
             name=name,
-            train=train,
-            validation=validation,
-            test=test,
+            train=options.train,
+            validation=options.validation,
+            test=options.test,
             access=access,
-            options=options,
-            data_dir=data_folder(data_dir and str(context.cwd / data_dir), context.environ),
-            class_weights=class_weights,
+            options=said,
+            data_dir=data_folder(options.data_dir and str(context.cwd / options.data_dir), context.environ),
+            class_weights=options.class_weights,
+            check=lambda output: _check_metric(options, output.kind),
         )
     except Mu2netError as exc:
         if split_uri(given)[0] == "tfds":
             raise mistyped(given, context.cwd, exc) from exc
         raise
-    described = _measured_by(described, metric)
-    place, choice = described.task.source, chosen_for(repo, described, preset)
-    task = replace(described.task, source=shared_uri(place), preset=None if choice is None else choice.preset)
-    found, sizes = replace(described, task=task), choice is None or preset is not None
+    place, choice = described.task.source, chosen_for(repo, described, options.preset)
+    task = replace(
+        described.task,
+        source=shared_uri(place),
+        metric=options.metric or described.task.metric,
+        preset=None if choice is None else choice.preset,
+    )
+    found, sizes = replace(described, task=task), choice is None or options.preset is not None
     told = (*described.notes, *remarks(repo, context, given, found, sizes=sizes))
     return Examined(described=found, place=place, choice=choice, before=before, remarks=told, started_at=started_at)
 
 
-def _measured_by(described: Described, metric: str | None) -> Described:
-    """Returns what was described, with another metric than the usual one."""
-    if metric is None:
-        return described
-    kind = described.task.output.kind
-    known = sorted(name.removeprefix(f"{kind}.") for name in OBJECTIVES.names() if name.startswith(f"{kind}."))
-    if metric not in known:
-        raise InvalidInputError(f"No metric {metric!r} of {kind}; there are {', '.join(known)}.")
-    return replace(described, task=replace(described.task, metric=metric))
+def _check_metric(options: TaskOptions, kind: str | None) -> None:
+    """Checks that a metric that was named is one of a kind of output; of any, as long as it is not known."""
+    names = [name.partition(".") for name in OBJECTIVES.names() if kind in {None, name.partition(".")[0]}]
+    if options.metric is not None and options.metric not in {metric for _, _, metric in names}:
+        there = ", ".join(sorted({metric for _, _, metric in names}))
+        raise InvalidInputError(f"No metric {options.metric!r}{f' of {kind}' if kind else ''}; there are {there}.")
 
 
-def _access(name: str, *, private: bool, readers: Sequence[str]) -> AccessRule:
-    if private and readers:
+def _access(name: str, options: TaskOptions) -> AccessRule:
+    if options.private and options.readers:
         raise InvalidInputError("A task is either private or has readers, not both.")
-    if private:
+    if options.private:
         return AccessRule.only([name])
-    return AccessRule.only(check_name(reader, "reader name") for reader in readers) if readers else PUBLIC
+    readers = [check_name(reader, "reader name") for reader in options.readers]
+    return AccessRule.only(readers) if readers else PUBLIC
 
 
 def _check_no_group(repo: Repository, name: str, access: AccessRule) -> None:
@@ -153,18 +132,3 @@ def exists(name: str) -> AlreadyExistsError:
         f"There is a task {name} already.",
         hint=f"Choose another name with --name, or remove it: mu2net rm-task {name}",
     )
-
-
-def _options(
-    uri: str, *, depth: int | None, skip_bad: bool, skip_stray: bool, value_range: str | None
-) -> dict[str, int | str | bool]:
-    given: dict[str, int | str | bool | None] = {
-        "depth": depth,
-        "skip_bad": skip_bad or None,
-        "skip_stray": skip_stray or None,
-    }
-    options = {name: value for name, value in given.items() if value is not None}
-    if options and not is_of_images(uri) and not (is_of_rows(uri) and options.keys() == {"skip_bad"}):
-        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise InvalidInputError(f"{names} are for folders of images (folder:PATH, archive:PATH), not for {uri}.")
-    return options if value_range is None else {**options, RANGE: value_range}

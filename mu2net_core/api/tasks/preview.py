@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.tasks.contact_sheet import contact_sheet
 from mu2net_core.api.tasks.examine import examine
+from mu2net_core.api.tasks.options import NOTHING_SAID, TaskOptions
 from mu2net_core.api.tasks.preview_page import preview_page
 from mu2net_core.api.tasks.previewed import Preview, PreviewSplit
-from mu2net_core.api.tasks.rows import RowOptions
 from mu2net_core.api.tasks.sampling import some_of
 from mu2net_core.data import Described
 from mu2net_core.errors import InvalidInputError, StorageError
@@ -26,23 +25,9 @@ def preview_task(
     repo: Repository,
     context: Context,
     uri: str,
+    options: TaskOptions = NOTHING_SAID,
     *,
     file: Path | None = None,
-    name: str | None = None,
-    train: str | None = None,
-    validation: str | None = None,
-    test: str | None = None,
-    private: bool = False,
-    readers: Sequence[str] = (),
-    depth: int | None = None,
-    skip_bad: bool = False,
-    skip_stray: bool = False,
-    value_range: str | None = None,
-    rows: RowOptions | None = None,
-    metric: str | None = None,
-    class_weights: str | None = None,
-    data_dir: str | None = None,
-    preset: str | None = None,
 ) -> Preview:
     """Returns what a data set would be as a task; all of it is read and checked, and nothing is added.
 
@@ -55,26 +40,7 @@ def preview_task(
     """
     if file is not None and file.suffix.lower() not in {*_PAGES, _SHEET}:
         raise InvalidInputError(f"A preview is written as .html or .png, not as {file.name}.")
-    found = examine(
-        repo,
-        context,
-        uri,
-        name=name,
-        train=train,
-        validation=validation,
-        test=test,
-        private=private,
-        readers=readers,
-        depth=depth,
-        skip_bad=skip_bad,
-        skip_stray=skip_stray,
-        value_range=value_range,
-        rows=rows,
-        metric=metric,
-        class_weights=class_weights,
-        data_dir=data_dir,
-        preset=preset,
-    )
+    found = examine(repo, context, uri, options)
     described, task = found.described, found.described.task
     shown = some_of(described)
     preview = Preview(

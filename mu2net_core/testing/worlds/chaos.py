@@ -20,6 +20,7 @@ from unittest import mock
 import numpy as np
 
 from mu2net_core.api import facade as m
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.testing.building.compiling import QUICK
 from mu2net_core.testing.servers.proxy import FaultProxy, Faults
 from mu2net_core.testing.servers.servers import Bucket, Server
@@ -185,7 +186,7 @@ class Chaos:
         """Makes the system, with a model of two of the tasks, so that all programs are compiled."""
         repo = m.init(copy, preset="vit-mini")
         for number, task in enumerate(self.tasks):
-            repo.add_task(f"npz:{self._data(number)}", name=task, readers=[LAB] if task == SECRET else [])
+            repo.add_task(f"npz:{self._data(number)}", TaskOptions(name=task, readers=[LAB] if task == SECRET else []))
         repo.add_remote("origin", self.shared.url, options=self._options(copy))
         repo.add_remote(LAB, self.lab.url, readers=[LAB], options=self._options(copy))
         subprocess.run(

@@ -11,7 +11,9 @@ from PIL import Image
 from mu2net_core.api.context import Context
 from mu2net_core.api.looking.tasks import tasks
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.rm_task import rm_task
+from mu2net_core.data.rows.source import RowSource
 from mu2net_core.errors import AlreadyExistsError, DataError, InvalidInputError, NotFoundError
 from mu2net_core.objects import PUBLIC, AccessRule
 from mu2net_core.repo import HeadState, Repository, load_system, open_repository
@@ -45,7 +47,7 @@ def test_a_task_is_stored_with_a_head_and_no_model(repo: Repository, context: Co
 
 def test_the_same_data_set_may_be_two_tasks_of_other_splits(repo: Repository, context: Context, numbers: str) -> None:
     add_task(repo, context, numbers)
-    head = add_task(repo, context, numbers, name="team/small", train="all[:10]", validation="all[20:30]")
+    head = add_task(repo, context, numbers, TaskOptions(name="team/small", train="all[:10]", validation="all[20:30]"))
     assert [(s.spec, s.num_examples) for s in head.task.splits.values()] == [
         ("all[:10]", 10),
         ("all[20:30]", 10),
@@ -63,7 +65,7 @@ def test_the_same_data_set_may_be_two_tasks_of_other_splits(repo: Repository, co
     ],
 )
 def test_who_may_read(repo: Repository, context: Context, numbers: str, options: dict, rule: AccessRule) -> None:
-    assert add_task(repo, context, numbers, **options).task.access == rule
+    assert add_task(repo, context, numbers, TaskOptions(**options)).task.access == rule
     (info,) = tasks(repo)
     assert (info.readers, info.private) == (rule.readers, "private" in options)
 
@@ -93,12 +95,32 @@ def test_a_task_that_is_added_twice_at_once_exists_already(
 def test_a_removed_task_can_be_added_again_and_keeps_its_history(
     repo: Repository, context: Context, numbers: str
 ) -> None:
-    add_task(repo, context, numbers, private=True)
+    add_task(repo, context, numbers, TaskOptions(private=True))
     removed = rm_task(repo, context, "numbers")
     again = add_task(repo, context, numbers)
     assert again.commit.parents == (removed.commit_id,)
     assert [state.number for state in repo.refs.log("numbers")] == [1, 2, 3]
     assert load_system(repo).rules["numbers"] == AccessRule.only(["numbers"])
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"metric": "acuracy"}, r"No metric 'acuracy'; there are accuracy, auroc, balanced-accuracy, f1, mac"),
+        ({"metric": "r2"}, "No metric 'r2' of classes; there are accuracy, auroc"),
+        ({"metric": "accuracy", "output": "number"}, "No metric 'accuracy' of number; there are mae, r2"),
+    ],
+)
+def test_a_metric_is_checked_before_any_example_is_read(
+    repo: Repository, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict, match: str
+) -> None:
+    (tmp_path / "rows.csv").write_text("size,label\n" + "1,a\n2,b\n" * 20)
+    monkeypatch.setattr(RowSource, "read", None)
+    with pytest.raises(InvalidInputError, match=match):
+        add_task(repo, replace(context, cwd=tmp_path), "rows.csv", TaskOptions(**options))
+    if options["metric"] == "acuracy":
+        with pytest.raises(InvalidInputError, match=match):
+            add_task(repo, replace(context, cwd=tmp_path), "gone.csv", TaskOptions(**options))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +135,8 @@ def test_a_removed_task_can_be_added_again_and_keeps_its_history(
         ("npz:numbers.npz", {"skip_stray": True}, InvalidInputError, "are for folders of images"),
         ("npz:numbers.npz", {"value_range": "0:4095"}, InvalidInputError, "images of more than 8 bits"),
         ("npz:numbers.npz", {"value_range": "4095"}, InvalidInputError, "Not a range of values: '4095'"),
+        ("npz:numbers.npz", {"output": "class"}, InvalidInputError, "Not an output: 'class'"),
+        ("npz:numbers.npz", {"target": "a"}, InvalidInputError, "--target: for rows"),
         ("npz:numbers.npz", {"validation": "dev"}, DataError, "No split 'dev'"),
         ("npz:numbers.npz", {"train": "all["}, InvalidInputError, "Not a split"),
         ("npz:numbers.npz", {"test": "all[:0]"}, DataError, "No examples for test"),
@@ -124,7 +148,7 @@ def test_bad_input_leaves_nothing_behind(
     repo: Repository, context: Context, numbers: str, uri: str, options: dict, error: type[Exception], match: str
 ) -> None:
     with pytest.raises(error, match=match):
-        add_task(repo, context, uri, **options)
+        add_task(repo, context, uri, TaskOptions(**options))
     assert repo.refs.tasks() == ()
     assert list(repo.objects.ids("task")) == []
 
@@ -136,9 +160,9 @@ def test_broken_images_are_told_when_left_out(repo: Repository, context: Context
             Image.new("L", (4, 4), index).save(tmp_path / "images" / "x" / name / f"{index}.png")
     (tmp_path / "images" / "x" / "a" / "bad.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"Cannot read the image .*bad\.png"):
-        add_task(repo, context, "folder:images", depth=2)
+        add_task(repo, context, "folder:images", TaskOptions(depth=2))
     skipped: list[str] = []
-    head = add_task(repo, context, "folder:images", depth=2, skip_bad=True, on_skipped=skipped.append)
+    head = add_task(repo, context, "folder:images", TaskOptions(depth=2, skip_bad=True), on_skipped=skipped.append)
     assert head.task.output.labels == ("x/a", "x/b")
     assert head.task.options == {"depth": 2, "skip_bad": True}
     assert skipped == [str(tmp_path / "images" / "x" / "a" / "bad.png")]
@@ -155,7 +179,9 @@ def test_what_was_left_out_of_a_folder_is_told_and_options_are_kept(
     Image.new("L", (4, 4)).save(tmp_path / "images" / "overview.png")
     (tmp_path / "images" / "notes.txt").write_text("x")
     told: list[str] = []
-    head = add_task(repo, replace(context, warn=told.append), "folder:images", skip_stray=True, value_range="0:4095.0")
+    head = add_task(
+        repo, replace(context, warn=told.append), "folder:images", TaskOptions(skip_stray=True, value_range="0:4095.0")
+    )
     assert head.task.options == {"skip_stray": True, "range": "0:4095"}
     assert told[:3] == [
         "left out what is not read: 1 .txt",
@@ -180,4 +206,4 @@ def test_data_is_looked_for_where_the_environment_says(
     with pytest.raises(DataError, match=f"cmaterdb/bangla is not prepared in {tmp_path / 'm'}"):
         add_task(repo, elsewhere, "cmaterdb/bangla")
     with pytest.raises(DataError, match=f"cmaterdb/bangla is not prepared in {tmp_path / 'o'}"):
-        add_task(repo, elsewhere, "cmaterdb/bangla", data_dir="o")
+        add_task(repo, elsewhere, "cmaterdb/bangla", TaskOptions(data_dir="o"))

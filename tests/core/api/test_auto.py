@@ -17,6 +17,7 @@ from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.models.add_root import add_root
 from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.quiet import ignore
 from mu2net_core.api.settings.settings import effective_preset, unknown_settings
 from mu2net_core.api.setup import config
 from mu2net_core.api.setup.init import init
@@ -26,6 +27,7 @@ from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.choosing import Chosen
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SearchError
 from mu2net_core.events import CandidatesProbed, Event
@@ -55,8 +57,9 @@ def repo(here) -> Repository:
     return open_repository(here.folder / "repo")
 
 
-def add(repo: Repository, here, side: int, **options) -> Head:
-    return add_task(repo, here.context, f"npz:{here.folder / f'light{side}.npz'}", **options)
+def add(repo: Repository, here, side: int, *, on_choice=ignore, **options) -> Head:
+    uri = f"npz:{here.folder / f'light{side}.npz'}"
+    return add_task(repo, here.context, uri, TaskOptions(**options), on_choice=on_choice)
 
 
 def test_a_repository_of_auto_has_no_root_and_is_made_once(here, repo: Repository) -> None:
@@ -230,6 +233,6 @@ def test_a_preset_that_takes_something_else_is_refused_before_anything_is_added(
     init(tmp_path / "chars", context, preset="auto" if is_auto else "text-128")
     repo = open_repository(tmp_path / "chars")
     with pytest.raises(InvalidInputError, match="text-128 take input of the kind text; digits gives image") as info:
-        add_task(repo, context, "sklearn:digits", preset="text-128" if is_auto else None)
+        add_task(repo, context, "sklearn:digits", TaskOptions(preset="text-128" if is_auto else None))
     assert "Leave --preset out" in str(info.value.hint)
     assert load_system(repo).heads == {}

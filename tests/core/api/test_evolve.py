@@ -19,6 +19,7 @@ from mu2net_core.api.quiet import ignore
 from mu2net_core.api.settings.settings import effective_preset
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import ConflictError, DataError, InvalidInputError, NotFoundError, SearchError
@@ -233,7 +234,7 @@ def test_a_task_that_is_removed_while_it_evolves_ends_the_evolution(grown) -> No
 
 def test_private_knowledge_never_reaches_another_task(planted) -> None:
     repo = planted.open()
-    add_task(repo, planted.context, "sklearn:digits", name="secret", private=True)
+    add_task(repo, planted.context, "sklearn:digits", TaskOptions(name="secret", private=True))
     planted.evolve(repo, tasks=["secret", "digits", "secret"], seed=1)
     assert head_model(repo)[1].trained_by == {"digits"}
     assert "secret" in head_model(repo, "secret")[1].trained_by

@@ -22,6 +22,7 @@ from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import ConflictError, StorageError
@@ -266,7 +267,7 @@ def test_one_without_a_finished_generation_begins_anew(planted) -> None:
 def test_unfinished_iterations_go_first_and_count(planted) -> None:
     repo, events = planted.open(), []
     for name in ("a", "b"):
-        add_task(repo, planted.context, "sklearn:digits", name=name)
+        add_task(repo, planted.context, "sklearn:digits", TaskOptions(name=name))
     with pytest.raises(KeyboardInterrupt):
         planted.evolve(repo, tasks=["b"], seed=5, on_event=interrupt_at(ChildFinished, 1))
     with pytest.raises(KeyboardInterrupt):
@@ -283,7 +284,7 @@ def test_unfinished_iterations_go_first_and_count(planted) -> None:
 
 def test_of_several_tasks_one_that_is_refused_lets_none_begin(planted) -> None:
     repo, events = planted.open(), []
-    add_task(repo, planted.context, "sklearn:digits", name="a")
+    add_task(repo, planted.context, "sklearn:digits", TaskOptions(name="a"))
     interrupted(planted, repo, seed=1)
     with pytest.raises(ConflictError, match="iteration 1 of digits"):
         planted.evolve(repo, tasks=["a", "digits"], seed=2, on_event=events.append)

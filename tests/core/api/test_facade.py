@@ -64,8 +64,8 @@ def test_what_cannot_go_on_is_dropped_only_when_that_is_asked(here: Path) -> Non
 
 def test_a_whole_life(here: Path) -> None:
     repo = m.init("fresh", preset="vit-mini", seed=3)
-    repo.add_task("sklearn:digits", name="a")
-    repo.add_task("sklearn:digits/parity", name="b")
+    repo.add_task("sklearn:digits", m.TaskOptions(name="a"))
+    repo.add_task("sklearn:digits/parity", m.TaskOptions(name="b"))
     repo.remove_task("b")
     assert [task.name for task in repo.tasks()] == ["a"]
     result = repo.evolve(generations=1, children=1, validations=1, seed=1)
@@ -102,5 +102,7 @@ def test_what_is_remarkable_about_new_data_is_a_warning_of_python(
     np.savez(tmp_path / "ones.npz", x=images, y=np.arange(60) % 2 + 1)
     with pytest.warns(UserWarning, match="the labels begin at 1") as told:
         head = m.open("work").add_task("npz:ones.npz")
+    preview = m.open("work").preview_task("npz:ones.npz", m.TaskOptions(name="again", metric="macro-f1"))
+    assert (preview.name, preview.metric) == ("again", "macro-f1")
     assert head.task.output.labels == ("1", "2")
     assert [Path(one.filename).name for one in told] == ["test_facade.py"]

@@ -14,6 +14,7 @@ from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.tag import create as tag
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.api.upkeep.fsck import fsck, parse_share
 from mu2net_core.errors import ConflictError, CorruptObjectError, InvalidInputError, NotFoundError
@@ -190,13 +191,13 @@ def test_a_tombstone_comes_back_from_a_copy(ann: Repository, context: Context, t
 
 
 def test_a_rule_made_narrower_later_is_a_warning(repo: Repository, context: Context, tmp_path: Path) -> None:
-    add_task(repo, context, "sklearn:digits", name="a")
+    add_task(repo, context, "sklearn:digits", TaskOptions(name="a"))
     evolve_sample(repo, "a", score=0.5, seed=1)
     add_sample_task(repo, "b")
     model = load_system(repo).heads["a"].commit.model
     evolve_sample(repo, "b", score=0.6, parent=model, trains=("embedding",), seed=2)
     rm_task(repo, context, "a")
-    add_task(repo, context, "sklearn:digits", name="a", private=True)
+    add_task(repo, context, "sklearn:digits", TaskOptions(name="a", private=True))
     report = fsck(repo, context)
     assert (report.is_clean, report.problems) == (True, ())
     assert report.warnings

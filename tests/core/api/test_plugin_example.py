@@ -25,6 +25,7 @@ from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.remote import add as add_remote
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.data import MODALITIES, Source, describe_task, modality_of, open_source
 from mu2net_core.data.catalogue import SOURCES
@@ -155,7 +156,9 @@ def test_from_python_a_kind_of_input_and_of_output_is_trained_shared_and_measure
     here = world(**SETTINGS)
     init(Path("repo"), here.context, preset="outlines")
     repo = here.open()
-    add_task(repo, here.context, "shapes:turned", name="turned", validation="train[:25%]", train="train[25%:]")
+    add_task(
+        repo, here.context, "shapes:turned", TaskOptions(name="turned", validation="train[:25%]", train="train[25%:]")
+    )
     evolve(
         repo, here.context, ["turned"], EvolveOptions(seed=1, generations=2, children=2, validations=2, iterations=2)
     )

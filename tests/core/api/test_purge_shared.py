@@ -20,6 +20,7 @@ from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.tag import create as tag
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.api.upkeep.gc import gc
 from mu2net_core.repo import Repository, load_system, open_repository
@@ -123,7 +124,7 @@ def test_work_that_was_never_sent_is_purged_here_too_and_the_task_is_shared_agai
     purge_there(ann, later, "a")
     pull(bob, later)
     purge(bob, later, "a")
-    add_task(fresh(bob), later, "sklearn:digits", name="a")
+    add_task(fresh(bob), later, "sklearn:digits", TaskOptions(name="a"))
     assert status(fresh(bob), later).remotes[0].relations["a"] == "conflict"
     pull(fresh(bob), later, on_conflict="ours")
     assert outcomes(push(fresh(bob), later))["a"] == "updated"
@@ -133,7 +134,7 @@ def test_work_that_was_never_sent_is_purged_here_too_and_the_task_is_shared_agai
 
 def test_purged_here_only_and_added_again_it_is_not_compared_with_what_is_gone(ann: Repository, later: Context) -> None:
     purge(ann, later, "a")
-    add_task(fresh(ann), later, "sklearn:digits", name="a")
+    add_task(fresh(ann), later, "sklearn:digits", TaskOptions(name="a"))
     assert status(fresh(ann), later).remotes[0].relations["a"] == "purged"
 
 
@@ -164,7 +165,7 @@ def test_purged_here_it_does_not_come_back_with_a_pull(ann: Repository, later: C
 def test_the_same_data_may_be_added_and_shared_again(
     ann: Repository, bob: Repository, later: Context, tmp_path: Path
 ) -> None:
-    add_task(ann, later, "sklearn:digits", name="d")
+    add_task(ann, later, "sklearn:digits", TaskOptions(name="d"))
     evolve_sample(ann, "d", score=0.5, seed=4)
     push(ann, later)
     bob = follow(bob)
@@ -172,7 +173,7 @@ def test_the_same_data_may_be_added_and_shared_again(
     purge(ann, later, "d")
     purge_there(fresh(ann), later, "d")
     ann = fresh(ann)
-    add_task(ann, later, "sklearn:digits", name="d")
+    add_task(ann, later, "sklearn:digits", TaskOptions(name="d"))
     evolve_sample(ann, "d", score=0.7, seed=44)
     assert outcomes(push(ann, later))["d"] == "updated"
     pull(bob, later)

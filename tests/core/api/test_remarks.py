@@ -17,6 +17,7 @@ from mu2net_core.api.machine.runtime import split_at
 from mu2net_core.api.setup import config
 from mu2net_core.api.tasks import examine as examine_module
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.data import Described, Resident, absolute_uri, describe_task, shared_uri
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
 from mu2net_core.nn import InputSpec
@@ -134,9 +135,9 @@ def test_the_same_examples_as_another_task_are_told(
 ) -> None:
     save_photos(tmp_path / "photos")
     add_task(repo, listening, "folder:photos")
-    add_task(repo, listening, "folder:photos", name="again")
+    add_task(repo, listening, "folder:photos", TaskOptions(name="again"))
     assert told == ["the task photos has the same examples in the same splits"]
-    add_task(repo, listening, "folder:photos", name="other", train="all[:10]")
+    add_task(repo, listening, "folder:photos", TaskOptions(name="other", train="all[:10]"))
     assert len(told) == 1
 
 
@@ -162,7 +163,7 @@ def test_pictures_much_larger_than_models_see_are_told_with_what_sees_more(
     if "config set" in told[0]:
         value = told[0].partition("space.image_size '")[2].partition("'")[0]
         config.set_(repo, listening, "space.image_size", value)
-        add_task(repo, listening, "folder:photos", name="again")
+        add_task(repo, listening, "folder:photos", TaskOptions(name="again"))
         assert told[1:] == ["the task photos has the same examples in the same splits"]
 
 

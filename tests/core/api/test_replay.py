@@ -19,6 +19,7 @@ from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError, NotFoundError
@@ -169,7 +170,7 @@ def test_a_system_that_moves_between_generations_is_seen_again_as_it_was(grown) 
 
     def move(event) -> None:
         if isinstance(event, GenerationFinished) and event.generation == 0:
-            add_task(grown.open(), grown.context, "sklearn:digits", name="other")
+            add_task(grown.open(), grown.context, "sklearn:digits", TaskOptions(name="other"))
             evolve(
                 grown.open(), grown.context, ["other"], EvolveOptions(generations=1, children=1, validations=1, seed=5)
             )
@@ -226,7 +227,7 @@ def test_a_clone_repeats_what_was_pushed_to_it(grown) -> None:
 
 def test_private_models_count_for_nothing_that_a_public_task_pays_or_trains_so_it_is_repeated(planted) -> None:
     repo = planted.open()
-    add_task(repo, planted.context, "sklearn:digits", name="secret", private=True)
+    add_task(repo, planted.context, "sklearn:digits", TaskOptions(name="secret", private=True))
     planted.evolve(repo, seed=1, generations=1, children=1)
     _, public = planted.evolve(repo, tasks=["secret", "digits"], seed=SEED).iterations
     assert public.improved

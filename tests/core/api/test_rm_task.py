@@ -8,6 +8,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.looking.log import log
 from mu2net_core.api.looking.tasks import tasks
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import NotFoundError
@@ -52,12 +53,12 @@ def test_how_often_models_were_selected_outlives_a_removal(repo: Repository, con
     before = repo.objects.commit(evolve_sample(repo, "cats", score=0.5).commit)
     assert before.selections
     assert rm_task(repo, context, "cats").commit.selections == before.selections
-    again = add_task(repo, context, "sklearn:digits", name="cats").commit
+    again = add_task(repo, context, "sklearn:digits", TaskOptions(name="cats")).commit
     assert (again.selections, again.iteration) == (before.selections, before.iteration)
 
 
 def test_the_same_task_added_again_takes_up_its_last_model(repo: Repository, context: Context) -> None:
-    add = partial(add_task, repo, context, "sklearn:digits", name="cats")
+    add = partial(add_task, repo, context, "sklearn:digits", TaskOptions(name="cats"))
     first = add()
     evolve_sample(repo, "cats", score=0.5)
     last = repo.objects.commit(evolve_sample(repo, "cats", score=0.75).commit)
@@ -74,10 +75,10 @@ def test_the_same_task_added_again_takes_up_its_last_model(repo: Repository, con
 
 @pytest.mark.parametrize("other", [{"train": "all[:100]"}, {"private": True}], ids=["other data", "other readers"])
 def test_another_task_of_the_name_starts_without_a_model(repo: Repository, context: Context, other: dict) -> None:
-    add_task(repo, context, "sklearn:digits", name="cats")
+    add_task(repo, context, "sklearn:digits", TaskOptions(name="cats"))
     kept = evolve_sample(repo, "cats", score=0.5)
     rm_task(repo, context, "cats")
-    assert add_task(repo, context, "sklearn:digits", name="cats", **other).model_id is None
+    assert add_task(repo, context, "sklearn:digits", TaskOptions(name="cats", **other)).model_id is None
     rm_task(repo, context, "cats")
-    back = add_task(repo, context, "sklearn:digits", name="cats")
+    back = add_task(repo, context, "sklearn:digits", TaskOptions(name="cats"))
     assert back.model_id == repo.objects.commit(kept.commit).model

@@ -15,7 +15,7 @@ from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.models.predict import Predictor, predict
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
-from mu2net_core.api.tasks.rows import RowOptions
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import Labels
 from mu2net_core.repo import open_repository
@@ -39,7 +39,7 @@ def here(world):
 def test_several_labels_are_learned_measured_reported_on_and_asked(here) -> None:
     repo, told = open_repository(here.folder / "repo"), list[str]()
     context = replace(here.context, warn=told.append)
-    head = add_task(repo, context, "tags.jsonl", class_weights="balanced")
+    head = add_task(repo, context, "tags.jsonl", TaskOptions(class_weights="balanced"))
     assert head.task.output == Labels(names=("even", "rare", "third"))
     assert head.task.metric == "map"
     assert head.task.class_weights == (1.0, 35.0, 2.0)
@@ -70,7 +70,7 @@ def test_several_labels_are_learned_measured_reported_on_and_asked(here) -> None
 def test_weights_are_for_classes_and_labels_and_have_a_name(here) -> None:
     repo = open_repository(here.folder / "repo")
     with pytest.raises(InvalidInputError, match="No such weights of classes: 'even'"):
-        add_task(repo, here.context, "tags.jsonl", class_weights="even")
+        add_task(repo, here.context, "tags.jsonl", TaskOptions(class_weights="even"))
     (here.folder / "numbers.csv").write_text("a,y\n" + "".join(f"{n},{n / 7}\n" for n in range(50)))
     with pytest.raises(InvalidInputError, match="Weights are for classes and labels; number comes out here"):
-        add_task(repo, here.context, "numbers.csv", rows=RowOptions(target="y"), class_weights="balanced")
+        add_task(repo, here.context, "numbers.csv", TaskOptions(target="y", class_weights="balanced"))

@@ -17,7 +17,7 @@ from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
-from mu2net_core.api.tasks.rows import RowOptions
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.errors import DataError, InvalidInputError
 from mu2net_core.objects import Classes, Number
 from mu2net_core.repo import open_repository
@@ -41,12 +41,13 @@ def here(world):
 def test_tables_are_learned_measured_and_asked_and_a_clone_says_the_same_to_the_last_bit(here) -> None:
     repo, told = open_repository(here.folder / "repo"), list[str]()
     context = replace(here.context, warn=told.append)
-    rows = RowOptions(target="group", leave_out=("years",))
-    head = add_task(repo, context, "people.csv", name="groups", rows=rows, metric="macro-f1")
+    head = add_task(
+        repo, context, "people.csv", TaskOptions(name="groups", target="group", leave_out=("years",), metric="macro-f1")
+    )
     assert (head.task.source, head.task.preset, head.task.metric) == ("csv:people.csv", "table-8", "macro-f1")
     assert head.task.output == Classes(names=("old", "young"))
     assert [column.name for column in head.task.input.columns] == ["age", "colour"]
-    add_task(repo, context, "people.csv", name="years", rows=RowOptions(target="years", columns=("age", "colour")))
+    add_task(repo, context, "people.csv", TaskOptions(name="years", target="years", columns=("age", "colour")))
     evolve(repo, here.context, ["groups", "years"], ONE)
     measured = evaluate(repo, here.context, "groups", wrong=True)
     assert (measured.metric, measured.correct is None) == ("macro-f1", False)
@@ -104,11 +105,11 @@ def test_what_is_said_of_rows_must_fit_the_data(here) -> None:
         add_task(repo, here.context, "people.csv")
     assert caught.value.hint == "Name it: --target years"
     with pytest.raises(InvalidInputError, match="--target: for rows"):
-        add_task(repo, here.context, "sklearn:digits", rows=RowOptions(target="y"))
+        add_task(repo, here.context, "sklearn:digits", TaskOptions(target="y"))
     with pytest.raises(InvalidInputError, match=r"No metric 'r2' of classes; there are accuracy, auroc"):
-        add_task(repo, here.context, "people.csv", rows=RowOptions(target="group"), metric="r2")
-    rows = RowOptions(target="colour", kinds=dict.fromkeys(("age", "years"), "category"))
+        add_task(repo, here.context, "people.csv", TaskOptions(target="group", metric="r2"))
+    kinds = dict.fromkeys(("age", "years"), "category")
     with pytest.raises(InvalidInputError, match="table-8 has room for 8 columns with 64 values; the table has 3 with"):
-        add_task(repo, here.context, "people.csv", rows=rows, preset="table-8")
-    head = add_task(repo, here.context, "people.csv", rows=RowOptions(target="age", output="number"))
+        add_task(repo, here.context, "people.csv", TaskOptions(target="colour", kinds=kinds, preset="table-8"))
+    head = add_task(repo, here.context, "people.csv", TaskOptions(target="age", output="number"))
     assert isinstance(head.task.output, Number)

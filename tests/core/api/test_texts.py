@@ -21,6 +21,7 @@ from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import CorruptObjectError, DataError, InvalidInputError
 from mu2net_core.nn import family_named
@@ -63,7 +64,7 @@ def here(world):
 def test_texts_are_learned_measured_and_asked_and_a_clone_says_the_same_to_the_last_bit(here) -> None:
     repo, told = open_repository(here.folder / "repo"), list[str]()
     context = replace(here.context, warn=told.append)
-    head = add_task(repo, context, f"jsonl:{here.folder / 'data'}", name="reviews")
+    head = add_task(repo, context, f"jsonl:{here.folder / 'data'}", TaskOptions(name="reviews"))
     assert (head.task.input.kind, head.task.preset, head.task.output.labels) == ("text", "text-128", ("bad", "good"))
     assert told == []
     evolve(repo, here.context, ["reviews"], ONE)
@@ -111,7 +112,7 @@ def test_an_encoder_of_hugging_face_is_a_root_whose_tokenizer_goes_along(here) -
     assert root.architecture.config["vocabulary"] == 30
     assert root.origin is not None
     assert root.origin.source == "mini"
-    add_task(repo, context, f"jsonl:{here.folder / 'data'}", name="reviews")
+    add_task(repo, context, f"jsonl:{here.folder / 'data'}", TaskOptions(name="reviews"))
     evolve(repo, here.context, ["reviews"], ONE)
     remote.add(repo, here.context, "origin", "shared")
     push(repo, here.context)

@@ -32,7 +32,7 @@ def told(event: m.Event) -> None:
 
 
 repo = m.open("x")
-head: m.Head = repo.add_task("sklearn:digits", private=True)
+head: m.Head = repo.add_task("sklearn:digits", m.TaskOptions(private=True))
 done = repo.evolve(tasks=["a"], seed=1, push=True, on_event=told, on_push=lambda pushed: print(pushed.remote))
 for push in done.pushes:
     print(push.error.hint if push.error is not None else push.exchange)
@@ -51,7 +51,8 @@ print(m.nonsense)  # wrong
 m.open(path=1)  # wrong
 m.init("y", presets="vit-mini")  # wrong
 repo.nonsense()  # wrong
-repo.add_task("sklearn:digits", privat=True)  # wrong
+repo.add_task("sklearn:digits", m.TaskOptions(privat=True))  # wrong
+repo.add_task("sklearn:digits", private=True)  # wrong
 repo.add_task()  # wrong
 repo.evolve(seed="one")  # wrong
 repo.evolve(on_event=lambda event, more: None)  # wrong

@@ -41,13 +41,7 @@ METHODS = {
 REACHING = dict.fromkeys(("endpoint", "region", "profile", "anonymous", "account", "project"), "options")
 NAMES = {"names": "remote tasks"}
 RENAMED: dict[str, dict[str, str]] = {
-    "add-task": {
-        "dataset": "uri",
-        "no_quotes": "rows",
-        **dict.fromkeys(("target", "columns", "leave_out", "kind", "split_by", "group_by", "output"), "rows"),
-        **dict.fromkeys(("time_by", "image"), "rows"),
-        **dict.fromkeys(("separator", "label_separator", "decimal", "encoding", "header"), "rows"),
-    },
+    "add-task": {"dataset": "uri", "kind": "kinds", "no_quotes": "quotes"},
     "clone": REACHING,
     "evolve": {"task": "tasks", "every": "tasks", "budget": "budget_s"},
     "fetch": NAMES,
@@ -130,9 +124,13 @@ def methods_of(words: str) -> tuple[str, ...]:
 
 
 def parameters_of(name: str) -> dict[str, inspect.Parameter]:
-    """Returns what a function or method of Python takes."""
+    """Returns what a function or method of Python takes, each of several options in one value by itself."""
     function = getattr(m.Repo, name, None) or getattr(m, name)
-    return {key: one for key, one in inspect.signature(function).parameters.items() if key != "self"}
+    taken = {key: one for key, one in inspect.signature(function).parameters.items() if key != "self"}
+    if str(getattr(taken.get("options"), "annotation", "")).startswith("TaskOptions"):
+        del taken["options"]
+        taken |= inspect.signature(m.TaskOptions).parameters
+    return taken
 
 
 def as_written(words: str, param: Any) -> str:
