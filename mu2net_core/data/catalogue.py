@@ -20,6 +20,7 @@ from mu2net_core.data.rows.endings import ENDINGS, without_ending
 from mu2net_core.data.rows.shards import name_of
 from mu2net_core.data.source import Options, Source, SourceFactory
 from mu2net_core.errors import InvalidInputError, NotFoundError
+from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.plugins import Registry
 
 __all__ = [
@@ -94,13 +95,16 @@ def split_uri(uri: str) -> tuple[str, str]:
     return scheme, rest
 
 
-def open_source(uri: str, *, options: Options | None = None, data_dir: str | None = None) -> Source:
+def open_source(
+    uri: str, *, options: Options | None = None, data_dir: str | None = None, limits: Limits = LIMITS
+) -> Source:
     """Returns the source a URI names.
 
     Args:
         uri: as given by a user, or as stored in a task.
         options: of the source, e.g. ``{"depth": 2}``.
         data_dir: where prepared catalogue data lies; None means the catalogue's default.
+        limits: of this machine.
 
     Raises:
         NotFoundError: unknown scheme, data set, file or folder; a PluginError if what reads it cannot be imported.
@@ -109,7 +113,7 @@ def open_source(uri: str, *, options: Options | None = None, data_dir: str | Non
     scheme, rest = split_uri(uri)
     if scheme in _FILE_SCHEMES:
         check_place(scheme, Path(rest))
-    return SOURCES.load(scheme)(rest, options=dict(options or {}), data_dir=data_dir)
+    return SOURCES.load(scheme)(rest, options=dict(options or {}), data_dir=data_dir, limits=limits)
 
 
 def absolute_uri(uri: str, cwd: Path) -> str:

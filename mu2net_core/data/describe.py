@@ -15,7 +15,7 @@ from mu2net_core.data.splits import resolve_splits
 from mu2net_core.data.tally import Tally
 from mu2net_core.data.wording import counted
 from mu2net_core.errors import DataError, InvalidInputError
-from mu2net_core.objects import PUBLIC, SPLITS, AccessRule, Classes, Labels, Output, Slice, Split, Task
+from mu2net_core.objects import LIMITS, PUBLIC, SPLITS, AccessRule, Classes, Labels, Limits, Output, Slice, Split, Task
 
 __all__ = ["Described", "describe_task"]
 
@@ -63,6 +63,7 @@ def describe_task(
     options: Options | None = None,
     data_dir: str | None = None,
     class_weights: str | None = None,
+    limits: Limits = LIMITS,
     check: Callable[[Output], None] = lambda _: None,
 ) -> Described:
     """Returns the task for a data set.
@@ -77,6 +78,7 @@ def describe_task(
         options: of the source.
         data_dir: where prepared catalogue data lies.
         class_weights: ``balanced`` lets rare classes and labels count as much in the loss as frequent ones.
+        limits: of this machine.
         check: called with what comes out of models before any example is read: what it raises ends it.
 
     Raises:
@@ -85,7 +87,7 @@ def describe_task(
         DataError: fewer than two classes, an empty split, examples that cannot be read or a label out of range.
         PluginError: nobody here works with inputs of its kind.
     """
-    source = open_source(uri, options=options, data_dir=data_dir)
+    source = open_source(uri, options=options, data_dir=data_dir, limits=limits)
     info = source.info()
     if isinstance(info.output, Classes) and len(info.classes) < 2:
         left = f" without the {counted(len(info.skipped), 'broken image')}" if info.skipped else ""

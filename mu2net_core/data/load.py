@@ -13,7 +13,7 @@ from mu2net_core.data.labels import checked_label, empty_labels
 from mu2net_core.data.modality import Modality, modality_of
 from mu2net_core.data.source import Examples, Options, Source, Stored
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import Split, Task
+from mu2net_core.objects import LIMITS, Limits, Split, Task
 
 __all__ = ["Fingerprint", "checked", "load_split", "open_split"]
 
@@ -52,6 +52,7 @@ def load_split(
     uri: str | None = None,
     verify: bool = True,
     brought: Options | None = None,
+    limits: Limits = LIMITS,
 ) -> Examples:
     """Returns the examples of one of a task's splits, in the task's order.
 
@@ -63,11 +64,14 @@ def load_split(
         uri: where the data lies on this machine, if not where the task says.
         verify: check the fingerprint.
         brought: further options of how examples are read, which the model brings.
+        limits: of this machine.
 
     Raises:
         DataError: the data changed under the task, cannot be found or cannot be read.
     """
-    source = open_split(task, split, data_dir=data_dir, uri=uri)  # first of all: it checks that there are so many
+    source = open_split(
+        task, split, data_dir=data_dir, uri=uri, limits=limits
+    )  # first of all: it checks that there are so many
     wanted = task.splits[split]
     modality = modality_of(task.input.kind)
     read = modality.reader(task.input, shape, {**task.options, **(brought or {})})
@@ -78,7 +82,7 @@ def load_split(
     return Examples(inputs=inputs, labels=labels)
 
 
-def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None) -> Source:
+def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None, limits: Limits = LIMITS) -> Source:
     """Returns the source of a task, which has the task's classes and all examples that the split names.
 
     Raises:
@@ -91,7 +95,7 @@ def open_split(task: Task, split: str, *, data_dir: str | None, uri: str | None)
             f"The split {split} of the task {task.name} names {named} examples and counts {wanted.num_examples}."
         )
     try:
-        source = open_source(uri or task.source, options=task.options, data_dir=data_dir)
+        source = open_source(uri or task.source, options=task.options, data_dir=data_dir, limits=limits)
     except NotFoundError as exc:
         raise DataError(
             f"The data of task {task.name} is not here: {exc.message}",

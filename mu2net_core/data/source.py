@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mu2net_core.objects import Output, Slice
+from mu2net_core.objects import Limits, Output, Slice
 
 __all__ = ["Examples", "Options", "RandomAccess", "Source", "SourceFactory", "SourceInfo", "Stored", "StoredExamples"]
 
@@ -161,8 +161,15 @@ class Source(Protocol):
 class SourceFactory(Protocol):
     """What an entry point of ``mu2net.sources`` names: a function or class that opens a source."""
 
-    def __call__(self, rest: str, *, options: Options, data_dir: str | None) -> Source:
-        """Returns the source for the URI ``<scheme>:<rest>``."""
+    def __call__(self, rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> Source:
+        """Returns the source for the URI ``<scheme>:<rest>``.
+
+        Args:
+            rest: of the URI.
+            options: of the task; whoever shares it can write anything there.
+            data_dir: where prepared data of catalogues lies; None for the catalogue's default.
+            limits: how much this machine takes: bytes unpacked or in memory (``examples_bytes``), files (``names``).
+        """
         ...
 
 

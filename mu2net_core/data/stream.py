@@ -19,7 +19,7 @@ from mu2net_core.data.labels import checked_label, empty_labels
 from mu2net_core.data.load import checked, open_split
 from mu2net_core.data.modality import modality_of
 from mu2net_core.data.source import Examples, Options
-from mu2net_core.objects import Task
+from mu2net_core.objects import LIMITS, Limits, Task
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["ExampleStream", "ReadAhead"]
@@ -69,6 +69,7 @@ class ExampleStream:
         verify: check the fingerprint.
         brought: further options of how examples are read, which the model brings.
         ahead: how much is read ahead, by how many threads.
+        limits: of this machine.
 
     Raises:
         DataError: the data is not here or changed under the task.
@@ -85,6 +86,7 @@ class ExampleStream:
         verify: bool = True,
         brought: Options | None = None,
         ahead: ReadAhead | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.num_examples = task.splits[split].num_examples
         modality = modality_of(task.input.kind)
@@ -93,7 +95,7 @@ class ExampleStream:
         self._task, self._split = task, split
         self._read = modality.reader(task.input, shape, {**task.options, **(brought or {})})
         self._ahead = ahead or ReadAhead()
-        self._source = open_split(task, split, data_dir=data_dir, uri=uri)
+        self._source = open_split(task, split, data_dir=data_dir, uri=uri, limits=limits)
         self._examples = self._source.examples(task.splits[split].slices)
         self._to_verify = verify
 

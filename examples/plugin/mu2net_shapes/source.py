@@ -8,7 +8,7 @@ import numpy as np
 
 from mu2net_core.data import Options, Source, SourceInfo, Stored
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Other, Slice
+from mu2net_core.objects import Limits, Other, Slice
 from mu2net_core.seeds import derive_seed
 
 _SPLITS, _POINTS = {"train": 256, "test": 64}, 16
@@ -37,9 +37,9 @@ def _draw(split: str, number: int) -> Stored:
     return Stored(name=f"{split}[{number}]", input=distances.astype(np.float32), label=round(angle, 3))
 
 
-def open_shapes(rest: str, *, options: Options, data_dir: str | None) -> Source:
+def open_shapes(rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> Source:
     """Returns the source that the URI ``shapes:<rest>`` names."""
-    del options, data_dir  # there is nothing to choose, and nothing lies anywhere
+    del options, data_dir, limits  # there is nothing to choose, and nothing lies anywhere
     if rest != "turned":
         raise NotFoundError(f"There are no shapes {rest!r}.", hint="Try: shapes:turned")
     return Turned()

@@ -122,14 +122,26 @@ def split_at(
     folder, uri, brought = data_folder(None, context.environ), _here(repo, task), brought_options(repo, input_spec)
     if streams:
         return ExampleStream(
-            task, split, shape=input_spec.shape, data_dir=folder, uri=uri, brought=brought, ahead=_AHEAD
+            task,
+            split,
+            shape=input_spec.shape,
+            data_dir=folder,
+            uri=uri,
+            brought=brought,
+            ahead=_AHEAD,
+            limits=repo.limits,
         )
-    return Resident(load_split(task, split, shape=input_spec.shape, data_dir=folder, uri=uri, brought=brought))
+    examples = load_split(
+        task, split, shape=input_spec.shape, data_dir=folder, uri=uri, brought=brought, limits=repo.limits
+    )
+    return Resident(examples)
 
 
 def example_names(repo: Repository, context: Context, task: Task, split: str, numbers: Sequence[int]) -> list[str]:
     """Returns what the task's source calls some examples of a split, by their place in it."""
-    source = open_split(task, split, data_dir=data_folder(None, context.environ), uri=_here(repo, task))
+    source = open_split(
+        task, split, data_dir=data_folder(None, context.environ), uri=_here(repo, task), limits=repo.limits
+    )
     return [stored.name for stored in source.examples(task.splits[split].slices).take(numbers)]
 
 

@@ -84,7 +84,7 @@ class Predictor:
         used = load_model(repo, context, revision, "predict for", progress)
         self.stored: StoredModel = used.stored
         self._model, self._objective = used.loaded, _askable(used)
-        self._warn = context.warn
+        self._warn, self._limits = context.warn, repo.limits
         taken = used.loaded.input_spec
         self._reader = modality_of(taken.kind).reader(
             self.stored.task.input, taken.shape, {**self.stored.task.options, **brought_options(repo, taken)}
@@ -112,7 +112,7 @@ class Predictor:
         if isinstance(self.stored.task.input, Text):
             return self._of([self._numbers(passage.data) for passage in find_passages(_texts(examples))])
         if isinstance(self.stored.task.input, Table):
-            records = map(_readable, find_records(examples, self.stored.task, folder=Path()))
+            records = map(_readable, find_records(examples, self.stored.task, folder=Path(), limits=self._limits))
             return self._of([self._numbers(record.data) for record in records])
         batch = np.asarray(examples)
         if batch.dtype != np.uint8 or batch.ndim not in {3, 4}:
@@ -289,7 +289,9 @@ def predict(
     predictor = Predictor(repo, context, revision, progress=progress)
     task = predictor.stored.task
     if isinstance(task.input, Table):
-        return predictor._each(find_records(examples, task, folder=context.cwd), top=top, threshold=threshold)
+        return predictor._each(
+            find_records(examples, task, folder=context.cwd, limits=repo.limits), top=top, threshold=threshold
+        )
     plain: Any = examples
     if isinstance(task.input, Text):
         return predictor._each(find_passages(plain), top=top, threshold=threshold)

@@ -12,7 +12,7 @@ import numpy as np
 from mu2net_core.api.models.pictures import STDIN, Unreadable
 from mu2net_core.data import is_of_rows, read_object, read_rows, split_uri
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
-from mu2net_core.objects import Table, Task
+from mu2net_core.objects import Limits, Table, Task
 
 __all__ = ["Given", "Record", "find_records"]
 
@@ -33,7 +33,9 @@ class Record:
     data: bytes
 
 
-def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) -> Iterator[Record | Unreadable]:
+def find_records(
+    given: Given | Iterable[Given], task: Task, *, folder: Path, limits: Limits
+) -> Iterator[Record | Unreadable]:
     """Yields the rows that are given, one after the other; what is none is told in its place.
 
     A file of which nothing can be read is told once.
@@ -42,6 +44,7 @@ def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) ->
         given: by the user.
         task: whose columns they have; files are written as its own.
         folder: from which relative paths start.
+        limits: of this machine.
     """
     single = isinstance(given, (Path, str, bytes, Mapping))
     for one in [given] if single else given:  # type: ignore[union-attr]
@@ -53,24 +56,24 @@ def find_records(given: Given | Iterable[Given], task: Task, *, folder: Path) ->
         elif isinstance(one, str) and one.lstrip().startswith("{"):
             yield _of_object(one, task)
         else:
-            yield from _of_file(str(one), task, folder)
+            yield from _of_file(str(one), task, folder, limits)
 
 
-def _of_file(name: str, task: Task, folder: Path) -> Iterator[Record | Unreadable]:
+def _of_file(name: str, task: Task, folder: Path, limits: Limits) -> Iterator[Record | Unreadable]:
     """Yields the rows of a file, and what ended the reading of it, if something did."""
     try:
-        yield from _rows_in(name, task, folder)
+        yield from _rows_in(name, task, folder, limits)
     except Mu2netError as exc:
         yield Unreadable(name=name, path=Path(name), error=exc, what="row")
 
 
-def _rows_in(name: str, task: Task, folder: Path) -> Iterator[Record | Unreadable]:
+def _rows_in(name: str, task: Task, folder: Path, limits: Limits) -> Iterator[Record | Unreadable]:
     scheme, rest = split_uri(name)
     if not is_of_rows(f"{scheme}:"):
         raise InvalidInputError(
             f"Not rows: {name!r}.", hint="Name a file of rows, such as new.csv, or give a JSON object of one."
         )
-    for place, columns, data in read_rows(scheme, folder / Path(rest).expanduser(), task.options):
+    for place, columns, data in read_rows(scheme, folder / Path(rest).expanduser(), task.options, limits):
         _check(columns, task, place)
         if isinstance(data, DataError):
             yield Unreadable(name=place, path=Path(STDIN), error=data, what="row")

@@ -73,6 +73,7 @@ def examine(repo: Repository, context: Context, uri: str, options: TaskOptions) 
             options=said,
             data_dir=data_folder(options.data_dir and str(context.cwd / options.data_dir), context.environ),
             class_weights=options.class_weights,
+            limits=repo.limits,
             check=lambda output: _check_metric(options, output.kind),
         )
     except Mu2netError as exc:

@@ -11,8 +11,9 @@ from mu2net_core.data.archives.tars import DECOMPRESSED, decompressed, tar_entri
 from mu2net_core.data.archives.zips import inflated, zip_entries
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
 from mu2net_core.data.images import MAX_FILE_BYTES
-from mu2net_core.data.rows.content import Shared
+from mu2net_core.data.rows.content import Scratch, Shared
 from mu2net_core.errors import DataError
+from mu2net_core.objects import Limits
 
 __all__ = ["Archive", "listed", "located", "open_archive"]
 
@@ -57,17 +58,17 @@ def located(path: Path) -> tuple[Path, str]:
     return outer, "/".join(path.relative_to(outer).parts)
 
 
-def open_archive(path: Path) -> Archive:
+def open_archive(path: Path, limits: Limits) -> Archive:
     """Returns the archive at ``path``, whatever it is called, with all its entries listed.
 
     Raises:
         DataError: it is none, is damaged, or was made to do harm.
     """
-    archive, _ = listed(path)
+    archive, _ = listed(path, Scratch(limits))
     return replace(archive, entries=tuple(archive.entries))
 
 
-def listed(path: Path) -> tuple[Archive, bool]:
+def listed(path: Path, scratch: Scratch) -> tuple[Archive, bool]:
     """Returns the archive at ``path``, whose entries are found as they are asked for, and whether it is compressed.
 
     Raises:
@@ -79,13 +80,17 @@ def listed(path: Path) -> tuple[Archive, bool]:
             file, size = Shared(opened, str(path)), path.stat().st_size
             opened.seek(0)
             if is_packed := head.startswith(tuple(DECOMPRESSED)):
-                file, size = decompressed(path, opened, head)
+                file, size = decompressed(path, opened, head, scratch)
                 head = file.read(0, HEAD_BYTES)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            return Archive(path=path, file=file, entries=believed(path, zip_entries(path, file, size))), True
+            return Archive(
+                path=path, file=file, entries=believed(path, zip_entries(path, file, size), scratch.limits)
+            ), True
         if what_is_it(head) not in {"a tar archive", None}:
             found = what_is_it(head)
             raise refused(path, f"it is {found}, neither ZIP nor tar", what_helps(head))
-        return Archive(path=path, file=file, entries=believed(path, tar_entries(path, file, size))), is_packed
+        return Archive(
+            path=path, file=file, entries=believed(path, tar_entries(path, file, size), scratch.limits)
+        ), is_packed
     except OSError as exc:
         raise DataError(f"Cannot read the archive {path}: {exc.strerror or exc}.") from exc

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mu2net_core.data.rows.content import Shared
 from mu2net_core.errors import DataError
-from mu2net_core.objects import LIMITS
+from mu2net_core.objects import Limits
 
 __all__ = ["Entry", "Opened", "believed", "broken", "refused"]
 
@@ -99,7 +99,7 @@ def broken(path: Path, why: object) -> DataError:
     return refused(path, said, "It is damaged or not all there: get it again.")
 
 
-def believed(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
+def believed(path: Path, entries: Iterable[Entry], limits: Limits) -> Iterator[Entry]:
     """Yields the entries of an archive with plain names, checked.
 
     Raises:
@@ -107,12 +107,12 @@ def believed(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
     """
     size = 0
     for number, entry in enumerate(entries, 1):
-        if number > LIMITS.names:
-            raise refused(path, f"it holds more than {LIMITS.names} files (limits.names)")
+        if number > limits.names:
+            raise refused(path, f"it holds more than {limits.names} files (limits.names)")
         size += entry.size
-        if size > LIMITS.examples_bytes:
+        if size > limits.examples_bytes:
             raise refused(
-                path, f"it would take more than {LIMITS.examples_bytes} bytes unpacked (limits.examples_bytes)"
+                path, f"it would take more than {limits.examples_bytes} bytes unpacked (limits.examples_bytes)"
             )
         parts = [part for part in entry.name.split("/") if part not in {"", "."}]
         if entry.name.startswith("/") or ".." in parts or (parts and _DRIVE.match(parts[0])):

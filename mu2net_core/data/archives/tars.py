@@ -14,31 +14,59 @@ from typing import IO, Any
 from isal import igzip, isal_zlib
 
 from mu2net_core.data.archives.entries import Entry, Opened, broken
-from mu2net_core.data.rows.content import Shared, written
+from mu2net_core.data.rows.content import Scratch, Shared
 
 __all__ = ["DECOMPRESSED", "decompressed", "tar_entries"]
 
 _BLOCK, _CHUNK = 512, 2**20
 _BROKEN = (OSError, EOFError, ValueError, OverflowError, RecursionError, struct.error, tarfile.TarError)
 
-DECOMPRESSED: Mapping[bytes, Callable[[IO[bytes]], Any]] = {
-    b"\x1f\x8b": lambda file: igzip.open(file, "rb"),  # type: ignore[no-untyped-call]
-    b"BZh": bz2.open,
-    b"\xfd7zXZ\x00": lzma.open,
+_XZ_MEMORY = 2**28
+"""Bytes of memory that unpacking xz may take: four times what its strongest preset does."""
+
+
+def _opened_by(opener: Callable[[IO[bytes]], Any]) -> Callable[[IO[bytes]], Iterator[bytes]]:
+    """Returns what yields the bytes that are packed in a file, for what opens it."""
+
+    def chunks(file: IO[bytes]) -> Iterator[bytes]:
+        with opener(file) as packed:
+            yield from iter(lambda: packed.read(_CHUNK), b"")
+
+    return chunks
+
+
+def _of_xz(file: IO[bytes]) -> Iterator[bytes]:
+    """Yields the bytes that are packed in an xz file, in bounded memory, whatever it asks for."""
+    packed = file.read(_CHUNK)
+    while packed:  # one stream after the other
+        inner = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        while not inner.eof:
+            yield inner.decompress(packed, _CHUNK)
+            packed = file.read(_CHUNK) if inner.needs_input else b""
+            if inner.needs_input and not packed:
+                raise EOFError("Compressed file ended before its end was reached")
+        packed = inner.unused_data.lstrip(b"\x00")
+        while not packed and (more := file.read(_CHUNK)):  # zeros may stand between streams
+            packed = more.lstrip(b"\x00")
+
+
+DECOMPRESSED: Mapping[bytes, Callable[[IO[bytes]], Iterator[bytes]]] = {
+    b"\x1f\x8b": _opened_by(lambda file: igzip.open(file, "rb")),  # type: ignore[no-untyped-call]
+    b"BZh": _opened_by(bz2.open),
+    b"\xfd7zXZ\x00": _of_xz,
 }
-"""What opens compressed files, by how they begin."""
+"""What yields the bytes of compressed files, by how they begin."""
 
 
-def decompressed(path: Path, file: IO[bytes], head: bytes) -> tuple[Shared, int]:
+def decompressed(path: Path, file: IO[bytes], head: bytes, scratch: Scratch) -> tuple[Shared, int]:
     """Returns the bytes that are packed in a compressed file, and how many there are.
 
     Raises:
         DataError: it is damaged, or they are more than a limit allows.
     """
-    opener = next(opener for beginning, opener in DECOMPRESSED.items() if head.startswith(beginning))
+    unpacked = next(unpacked for beginning, unpacked in DECOMPRESSED.items() if head.startswith(beginning))
     try:
-        with opener(file) as packed:
-            content = written(iter(lambda: packed.read(_CHUNK), b""), path)
+        content = scratch.written(unpacked(file), path)
     except (isal_zlib.error, zlib.error, lzma.LZMAError, OSError, EOFError) as exc:  # type: ignore[misc]
         raise broken(path, exc) from exc
     return content.file, content.size

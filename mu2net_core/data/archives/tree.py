@@ -13,6 +13,7 @@ from mu2net_core.data.rows.endings import scheme_of
 from mu2net_core.data.sources.layout import split_named
 from mu2net_core.data.sources.tree import SPECIAL, Tree, is_metadata, known_name, why_left_out, why_not_entered
 from mu2net_core.errors import NotFoundError
+from mu2net_core.objects import Limits
 
 __all__ = ["walk_archive"]
 
@@ -30,9 +31,11 @@ class _ArchiveTree(Tree):
         """Returns the bytes of an image."""
         return self.archive.read(self.entries[file])
 
-    def table(self, name: str) -> bytes:
-        """Returns the bytes of a file of metadata."""
-        return self.archive.read(self.entries[name])
+    def table(self, name: str, folder: Path) -> Path:
+        """Returns a copy of a file of metadata, in a folder."""
+        copy = folder / name.rpartition("/")[2]
+        copy.write_bytes(self.archive.read(self.entries[name]))
+        return copy
 
     @property
     def hint(self) -> str | None:
@@ -41,7 +44,7 @@ class _ArchiveTree(Tree):
         return f"Unpack it, and name the file of rows in it: {inside}:PATH" if inside else None
 
 
-def walk_archive(path: Path, depth: int) -> Tree:
+def walk_archive(path: Path, depth: int, limits: Limits) -> Tree:
     """Returns what lies in an archive, or in a folder of it (``photos.zip/cats``).
 
     If all lies in one folder that is no split, as most archives are packed, it is read from there.
@@ -49,13 +52,14 @@ def walk_archive(path: Path, depth: int) -> Tree:
     Args:
         path: of the archive, and of the folder in it.
         depth: how many folders deep a class is.
+        limits: of this machine.
 
     Raises:
         DataError: the archive cannot be read, or two files in it have the same name.
         NotFoundError: it has no such folder.
     """
     outer, inner = located(path)
-    archive = open_archive(outer)
+    archive = open_archive(outer, limits)
     found = [entry for entry in archive.entries if not inner or entry.name.startswith(f"{inner}/")]
     if not found and inner:
         raise NotFoundError(f"No folder {inner} in the archive {outer}.")

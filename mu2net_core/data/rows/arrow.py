@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from mu2net_core.data.rows.content import ROW_BYTES, written
+from mu2net_core.data.rows.content import ROW_BYTES, Scratch
 from mu2net_core.data.rows.embedded import Embedded
 from mu2net_core.data.rows.features import Features, of_schema
 from mu2net_core.data.rows.json_lines import JsonLinesFile
@@ -149,6 +149,7 @@ def _columns_of(schema: Any, path: Path, features: Features | None, *, lists: Se
 def read_files(
     paths: Sequence[Path],
     opened: Callable[[Path], AbstractContextManager[Opened]],
+    scratch: Scratch,
     *,
     lists: Sequence[str],
     features: Features | None,
@@ -159,6 +160,7 @@ def read_files(
     Args:
         paths: of the files.
         opened: opens one of them.
+        scratch: where their rows are written to.
         lists: columns that may hold lists, of labels; other nested ones are left out.
         features: what is said of the columns elsewhere; None lets the files say.
         embedded: takes in the images that columns hold; None leaves these out.
@@ -181,7 +183,7 @@ def read_files(
     try:
         with opened(paths[0]) as file:
             first = columns_in(paths[0], file.schema)
-        content = written(lines(), paths[0])
+        content = scratch.written(lines(), paths[0])
     except (pyarrow().ArrowException, OSError, ValueError, OverflowError) as exc:
         where = paths[0] if len(paths) == 1 else paths[0].parent
         raise DataError(f"Cannot read {where}: {exc}.", hint="It is damaged or not all there: get it again.") from exc

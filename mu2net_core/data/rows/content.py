@@ -11,9 +11,10 @@ import os
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from threading import Lock
 from typing import IO
 
@@ -21,9 +22,9 @@ from isal import igzip, isal_zlib
 
 from mu2net_core.data.foreign import HEAD_BYTES, what_helps, what_is_it
 from mu2net_core.errors import DataError, InvalidInputError
-from mu2net_core.objects import LIMITS
+from mu2net_core.objects import Limits
 
-__all__ = ["ROW_BYTES", "Content", "Shared", "open_content", "written"]
+__all__ = ["ROW_BYTES", "Content", "Scratch", "Shared", "finding_room", "open_content"]
 
 ROW_BYTES = 2**24
 """Of one row at most, as it stands in its file."""
@@ -114,11 +115,12 @@ class Content:
             yield rest
 
 
-def open_content(path: Path, encoding: str | None = None) -> Content:
+def open_content(path: Path, scratch: Scratch, encoding: str | None = None) -> Content:
     """Returns the bytes of a text file.
 
     Args:
         path: of the file.
+        scratch: where it is written to if it cannot be read as it lies.
         encoding: of its text; None lets its bytes say: UTF-8, UTF-16 or UTF-32 with a mark, else Windows-1252.
 
     Raises:
@@ -127,16 +129,16 @@ def open_content(path: Path, encoding: str | None = None) -> Content:
     """
     _check_known(encoding)
     try:
-        content = _unpacked(path)
+        content = _unpacked(path, scratch)
         head = content.read(0, HEAD_BYTES)
         mark, marked = next(((mark, name) for mark, name in _MARKS if head.startswith(mark)), (b"", None))
         content = replace(content, start=len(mark), encoding=encoding or marked or "utf-8")
         if _WIDE.match(content.encoding):
-            content = _narrow(replace(content, start=0 if marked else content.start), path)
+            content = _narrow(replace(content, start=0 if marked else content.start), path, scratch)
         else:
             _check_text(head, path)
         content = content if encoding else _of_what_encoding(content, path)
-        return _with_line_ends(content)
+        return _with_line_ends(content, scratch)
     except OSError as exc:
         raise DataError(f"Cannot read {path}: {exc.strerror or exc}.") from exc
 
@@ -176,7 +178,7 @@ def _chunks(content: Content) -> Iterator[bytes]:
         yield content.read(start, min(start + _CHUNK, content.size))
 
 
-def _unpacked(path: Path) -> Content:
+def _unpacked(path: Path, scratch: Scratch) -> Content:
     """Returns the bytes of a file, those that are packed in it if it is a gzip file."""
     with path.open("rb") as opened:
         file = Shared(opened, str(path))
@@ -184,33 +186,74 @@ def _unpacked(path: Path) -> Content:
         return Content(file=file, start=0, size=path.stat().st_size, encoding="")
     try:
         with igzip.open(path, "rb") as packed:  # type: ignore[no-untyped-call]
-            return written(iter(lambda: packed.read(_CHUNK), b""), path)
+            return scratch.written(iter(lambda: packed.read(_CHUNK), b""), path)
     except (isal_zlib.error, zlib.error, EOFError) as exc:  # type: ignore[misc]
         raise DataError(f"Cannot unpack {path}: {exc}.", hint="It is damaged or not all there: get it again.") from exc
 
 
-def written(chunks: Iterator[bytes], path: Path) -> Content:
-    """Returns bytes as those of a temporary file without a name.
+class Scratch:
+    """Temporary files without a name, which together have no more bytes than a limit allows.
 
     Args:
-        chunks: of UTF-8, if they are text.
-        path: of the file that they come from.
+        limits: of this machine; ``examples_bytes`` is that of the files.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._size = 0
+
+    def take(self, num_bytes: int, path: Path) -> None:
+        """Counts bytes in that are about to be written.
+
+        Raises:
+            DataError: they are more than the limit allows.
+        """
+        self._size += num_bytes
+        if self._size > self.limits.examples_bytes:
+            raise DataError(
+                f"{path} would take more than {self.limits.examples_bytes} bytes unpacked (limits.examples_bytes).",
+                hint="If it is as large as that in truth: mu2net config set limits.examples_bytes NUMBER",
+            )
+
+    def written(self, chunks: Iterator[bytes], path: Path) -> Content:
+        """Returns bytes as those of a temporary file.
+
+        Args:
+            chunks: of UTF-8, if they are text.
+            path: of the file that they come from.
+
+        Raises:
+            DataError: they are more than the limit allows, or than there is room for.
+        """
+        size = 0
+        with TemporaryFile() as file:
+            for chunk in chunks:
+                self.take(len(chunk), path)
+                size += len(chunk)
+                with finding_room(path):
+                    file.write(chunk)
+            with finding_room(path):
+                file.flush()
+            return Content(file=Shared(file, str(path)), start=0, size=size, encoding="utf-8")
+
+
+@contextmanager
+def finding_room(path: Path) -> Iterator[None]:
+    """Raises a clear error where there is no room to unpack a file.
 
     Raises:
-        DataError: they are more than a limit allows.
+        DataError: there is none.
     """
-    size = 0
-    with TemporaryFile() as file:
-        for chunk in chunks:
-            size += len(chunk)
-            if size > LIMITS.examples_bytes:
-                raise DataError(f"{path} would take more than {LIMITS.examples_bytes} bytes unpacked.")
-            file.write(chunk)
-        file.flush()
-        return Content(file=Shared(file, str(path)), start=0, size=size, encoding="utf-8")
+    try:
+        yield
+    except OSError as exc:
+        raise DataError(
+            f"No room to unpack {path} in {gettempdir()}: {exc.strerror or exc}.",
+            hint="Name a folder that has room in the variable TMPDIR.",
+        ) from exc
 
 
-def _narrow(content: Content, path: Path) -> Content:
+def _narrow(content: Content, path: Path, scratch: Scratch) -> Content:
     """Returns text of UTF-16 or UTF-32 as UTF-8."""
 
     def chunks() -> Iterator[bytes]:
@@ -220,7 +263,7 @@ def _narrow(content: Content, path: Path) -> Content:
         yield decoder.decode(b"", final=True).encode()
 
     try:
-        narrow = written(chunks(), path)
+        narrow = scratch.written(chunks(), path)
     except UnicodeError as exc:
         raise DataError(f"{path} is not all {content.encoding}: {exc}.", hint="Name another: --encoding") from exc
     start = 3 if narrow.read(0, 3) == codecs.BOM_UTF8 else 0
@@ -273,10 +316,10 @@ def _kind_of(line: bytes) -> str:
     return ""
 
 
-def _with_line_ends(content: Content) -> Content:
+def _with_line_ends(content: Content, scratch: Scratch) -> Content:
     """Returns content whose lines end in newlines: old Macs had carriage returns."""
     head = content.read(content.start, content.start + _CHUNK)
     if b"\n" in head or b"\r" not in head:
         return content
-    ended = written((chunk.replace(b"\r", b"\n") for chunk in _chunks(content)), Path(content.file.name))
+    ended = scratch.written((chunk.replace(b"\r", b"\n") for chunk in _chunks(content)), Path(content.file.name))
     return replace(ended, encoding=content.encoding, notes=content.notes)

@@ -11,10 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from mu2net_core.data.images import MAX_FILE_BYTES
-from mu2net_core.data.rows.content import Shared
+from mu2net_core.data.rows.content import Scratch, Shared, finding_room
 from mu2net_core.data.rows.pictures import Beside
 from mu2net_core.errors import DataError
-from mu2net_core.objects import LIMITS
 
 __all__ = ["Embedded", "Place"]
 
@@ -34,10 +33,11 @@ class Embedded:
 
     Args:
         root: the folder.
+        scratch: where those are copied to that are not read as they lie.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root, self._beside = root, Beside(root)
+    def __init__(self, root: Path, scratch: Scratch) -> None:
+        self._root, self._beside, self._scratch = root, Beside(root), scratch
         self._readers: list[tuple[_Reader, Path]] = []
         self._copy: _Copy | None = None
 
@@ -50,7 +50,7 @@ class Embedded:
             is_copied: whether they are copied, as they do not lie in the file as they are.
         """
         if is_copied and self._copy is None:
-            self._copy = _Copy(self._root)
+            self._copy = _Copy(self._root, self._scratch)
         copy = self._copy if is_copied else None
         self._readers.append((copy.file if copy else _Again(path), path))
         return Place(path, len(self._readers) - 1, whole, copy)
@@ -162,8 +162,8 @@ class _Again:
 class _Copy:
     """Images one after the other, in a temporary file without a name."""
 
-    def __init__(self, root: Path) -> None:
-        self._root, self._size = root, 0
+    def __init__(self, root: Path, scratch: Scratch) -> None:
+        self._root, self._scratch, self._size = root, scratch, 0
         with TemporaryFile() as file:
             self.file = Shared(file, str(root))
 
@@ -174,7 +174,7 @@ class _Copy:
             DataError: they are more than a limit allows.
         """
         start, self._size = self._size, self._size + len(data)
-        if self._size > LIMITS.examples_bytes:
-            raise DataError(f"The images in {self._root} take more than {LIMITS.examples_bytes} bytes.")
-        self.file.write(start, data)
+        self._scratch.take(len(data), self._root)
+        with finding_room(self._root):
+            self.file.write(start, data)
         return start

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mu2net_core.data.rows.arrow import read_files
-from mu2net_core.data.rows.content import Content, open_content
+from mu2net_core.data.rows.content import Content, Scratch, open_content
 from mu2net_core.data.rows.embedded import Embedded
 from mu2net_core.data.rows.features import Features
 from mu2net_core.data.rows.json_lines import JsonLinesFile, find_columns
@@ -201,22 +201,23 @@ class Opened:
     holding: tuple[str, ...] = ()
 
 
-def open_file(scheme: str, path: Path, options: Options) -> Opened:
+def open_file(scheme: str, path: Path, options: Options, scratch: Scratch) -> Opened:
     """Returns the rows of a file, and how they are read; columns of images in them are left out.
 
     Args:
         scheme: ``csv``, ``jsonl``, ``parquet``, or ``datasets`` of a file of Arrow.
         path: of the file.
         options: of the source.
+        scratch: where it is written to if it cannot be read as it lies.
 
     Raises:
         DataError: it is no such file.
         InvalidInputError: an option that cannot be right.
     """
     if scheme in COLUMNAR:
-        return open_columns(scheme, [path], path, options)
+        return open_columns(scheme, [path], path, options, scratch)
     skip_bad = bool(options.get("skip_bad", False))
-    content = open_content(path, str(options["encoding"]) if "encoding" in options else None)
+    content = open_content(path, scratch, str(options["encoding"]) if "encoding" in options else None)
     if scheme == "jsonl":
         file: _File = JsonLinesFile(content=content, columns=find_columns(content))
         return Opened(rows=IndexedFile(path, file, skip_bad=skip_bad), notes=content.notes)
@@ -232,6 +233,7 @@ def open_columns(
     paths: Sequence[Path],
     name: Path,
     options: Options,
+    scratch: Scratch,
     *,
     features: Features | None = None,
     embedded: Embedded | None = None,
@@ -243,6 +245,7 @@ def open_columns(
         paths: of the files, which are of one split.
         name: what they are called together.
         options: of the source.
+        scratch: where their rows are written to.
         features: what is said of their columns elsewhere.
         embedded: takes in images that columns hold; None leaves them out.
 
@@ -251,7 +254,7 @@ def open_columns(
     """
     target = str(options["target"]) if "target" in options else None
     lists = USUAL if target is None else (target, *named_targets(target))
-    file, columns = read_files(paths, COLUMNAR[scheme], lists=lists, features=features, embedded=embedded)
+    file, columns = read_files(paths, COLUMNAR[scheme], scratch, lists=lists, features=features, embedded=embedded)
     return Opened(
         rows=IndexedFile(name, file, skip_bad=bool(options.get("skip_bad", False))),
         notes=columns.notes,

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mu2net_core.data.rows.content import Scratch
 from mu2net_core.data.rows.embedded import Embedded
 from mu2net_core.data.rows.endings import ENDINGS, without_ending
 from mu2net_core.data.rows.features import Features, beside
@@ -21,7 +22,7 @@ from mu2net_core.data.rows.shards import is_pattern, shards_of
 from mu2net_core.data.source import Options
 from mu2net_core.data.wording import some
 from mu2net_core.errors import DataError
-from mu2net_core.objects import SPLITS
+from mu2net_core.objects import SPLITS, Limits
 
 __all__ = ["MEANT", "open_files", "scheme_at"]
 
@@ -38,15 +39,16 @@ _MOST_FILES, _MOST_SETS = 100_000, 100
 _BySplit = Sequence[tuple[str, Sequence[Path]]]
 
 
-def open_files(scheme: str, path: Path, options: Options) -> Files:
+def open_files(scheme: str, path: Path, options: Options, limits: Limits) -> Files:
     """Returns the file at ``path``, or those in the folder there that are called as splits.
 
     Raises:
         DataError: the folder has none, several for one split, a part of one is missing, or their columns differ.
     """
-    embedded = Embedded(path if path.is_dir() else path.parent)
+    scratch = Scratch(limits)
+    embedded = Embedded(path if path.is_dir() else path.parent, scratch)
     if scheme == "webdataset":
-        return _sampled(path, embedded, options)
+        return _sampled(path, embedded, options, scratch)
     if not path.is_dir():
         by_split: _BySplit = [("", [path])]
     else:
@@ -55,9 +57,11 @@ def open_files(scheme: str, path: Path, options: Options) -> Files:
     for split, paths in by_split:
         if scheme in COLUMNAR:
             name, said = paths[0] if len(paths) == 1 else path / (split or path.name), _said(paths[0], path)
-            opened.append((split, open_columns(scheme, paths, name, options, features=said, embedded=embedded)))
+            opened.append(
+                (split, open_columns(scheme, paths, name, options, scratch, features=said, embedded=embedded))
+            )
         else:
-            opened.extend((split, open_file(scheme, inside, options)) for inside in paths)
+            opened.extend((split, open_file(scheme, inside, options, scratch)) for inside in paths)
     first = opened[0][1]
     for _, one in opened:
         _check_same(scheme, first, one)
@@ -71,10 +75,10 @@ def open_files(scheme: str, path: Path, options: Options) -> Files:
     )
 
 
-def _sampled(path: Path, embedded: Embedded, options: Options) -> Files:
+def _sampled(path: Path, embedded: Embedded, options: Options, scratch: Scratch) -> Files:
     """Returns the samples of the shards that a pattern names."""
     skip_bad = bool(options.get("skip_bad", False))
-    found = [(split, read_samples(shards, embedded, skip_bad=skip_bad)) for split, shards in shards_of(path)]
+    found = [(split, read_samples(shards, embedded, scratch, skip_bad=skip_bad)) for split, shards in shards_of(path)]
     columns = tuple(dict.fromkeys(name for _, one in found for name in one.file.columns))
     files = [(split, replace(one.file, columns=columns)) for split, one in found]
     return Files(

@@ -21,12 +21,13 @@ import msgspec
 from mu2net_core.data.archives.archive import Archive, listed
 from mu2net_core.data.archives.entries import Entry, refused
 from mu2net_core.data.formats import endings
-from mu2net_core.data.rows.content import ROW_BYTES, written
+from mu2net_core.data.rows.content import ROW_BYTES, Scratch
 from mu2net_core.data.rows.embedded import Embedded, Place
 from mu2net_core.data.rows.json_lines import JsonLinesFile, cell_of, object_in
 from mu2net_core.data.rows.row import check_columns
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError
+from mu2net_core.objects import LIMITS
 
 __all__ = ["Samples", "looks_sampled", "read_samples"]
 
@@ -72,7 +73,7 @@ def looks_sampled(path: Path) -> bool:
         if file.read(2) in {b"\x1f\x8b", b"BZ", b"\xfd7"}:  # all before the second file would be decompressed
             return False
     kinds: dict[str, set[str]] = {}
-    for entry in islice(listed(path)[0].entries, _LOOKED_AT):
+    for entry in islice(listed(path, Scratch(LIMITS))[0].entries, _LOOKED_AT):
         if entry.what == "file" and (found := _NAME.fullmatch(entry.name)) is not None:
             kinds.setdefault(found[1], set()).add(found[2].lower())
     several = [one for one in kinds.values() if len(one) > 1]
@@ -81,19 +82,20 @@ def looks_sampled(path: Path) -> bool:
     return any(one & wanted for one in several)
 
 
-def read_samples(paths: Sequence[Path], embedded: Embedded, *, skip_bad: bool) -> Samples:
+def read_samples(paths: Sequence[Path], embedded: Embedded, scratch: Scratch, *, skip_bad: bool) -> Samples:
     """Returns the samples of some shards, one shard after the other.
 
     Args:
         paths: of the shards.
         embedded: takes their images in.
+        scratch: where their rows are written to, and what is compressed.
         skip_bad: leave out samples that cannot be read.
 
     Raises:
         DataError: a shard is damaged or was made to do harm, or a sample cannot be read.
     """
     reading = _Reading()
-    content = written(reading.lines(paths, embedded), paths[0])
+    content = scratch.written(reading.lines(paths, embedded, scratch), paths[0])
     if reading.bad and not skip_bad:
         raise DataError(f"{some(reading.bad)}.", hint="Repair the shards, or leave out what cannot be read: --skip-bad")
     if not reading.columns:
@@ -121,10 +123,10 @@ class _Reading:
     kinds: Counter[frozenset[str]] = field(default_factory=Counter)
     firsts: dict[frozenset[str], str] = field(default_factory=dict)
 
-    def lines(self, paths: Sequence[Path], embedded: Embedded) -> Iterator[bytes]:
+    def lines(self, paths: Sequence[Path], embedded: Embedded, scratch: Scratch) -> Iterator[bytes]:
         """Yields the samples of shards as lines of JSON."""
         for path in paths:
-            archive, is_packed = listed(path)
+            archive, is_packed = listed(path, scratch)
             place = embedded.place(path, is_copied=is_packed)
             named = filter(None, map(self._part, archive.entries))
             for key, parts in groupby(named, key=itemgetter(0)):

@@ -25,7 +25,7 @@ from mu2net_core.data.rows.times import Times
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError
-from mu2net_core.objects import SPLITS, Output, Slice
+from mu2net_core.objects import SPLITS, Limits, Output, Slice
 
 __all__ = ["RowSource", "open_csv", "open_datasets", "open_jsonl", "open_parquet", "open_webdataset"]
 
@@ -48,12 +48,15 @@ class RowSource:
             ``leave_out`` (JSON lists of names), ``split_by``, ``group_by``, ``time_by`` and ``image`` (columns),
             ``output`` (``classes``, ``labels`` or ``number``), ``label_separator``, ``skip_bad``, and how CSV is
             written.
+        limits: of this machine.
         files: that rows are read from, if somebody opened them already.
     """
 
-    def __init__(self, scheme: str, path: Path, options: Options, *, files: Files | None = None) -> None:
+    def __init__(
+        self, scheme: str, path: Path, options: Options, limits: Limits, *, files: Files | None = None
+    ) -> None:
         self.uri = f"{scheme}:{path}"
-        self._files = files or with_images(open_files(scheme, path, options), path, options)
+        self._files = files or with_images(open_files(scheme, path, options, limits), path, options)
         columns = self._files.columns
         places = _places_of(options, columns, self._files.target, str(path))
         names = [columns[place] for place in places.targets]
@@ -351,9 +354,9 @@ def _is_text(cells: Sequence[Cell]) -> bool:
     return bool(texts) and 2 * words > len(texts) and 2 * len(set(texts)) > len(texts)
 
 
-def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> RowSource:
+def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> RowSource:
     del data_dir
-    return RowSource(scheme, Path(rest), options)
+    return RowSource(scheme, Path(rest), options, limits)
 
 
 open_csv = partial(_open, "csv")

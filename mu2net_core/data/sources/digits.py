@@ -14,7 +14,7 @@ import numpy as np
 from mu2net_core.data.order import fair_permutation
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Classes, Slice
+from mu2net_core.objects import Classes, Limits, Slice
 
 __all__ = ["DigitsSource", "check_digits", "open_digits"]
 
@@ -81,7 +81,7 @@ def check_digits(rest: str) -> None:
         )
 
 
-def open_digits(rest: str, *, options: Options, data_dir: str | None) -> DigitsSource:  # noqa: ARG001
+def open_digits(rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> DigitsSource:  # noqa: ARG001
     """Returns the source ``sklearn:<rest>``.
 
     Raises:

@@ -27,7 +27,7 @@ from mu2net_core.data.sources.stray import advice
 from mu2net_core.data.sources.tree import MAX_DEPTH, Tree, walk
 from mu2net_core.data.wording import counted, some
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import Classes, Slice
+from mu2net_core.objects import Classes, Limits, Slice
 
 __all__ = ["FolderSource", "open_archive", "open_folder"]
 
@@ -52,17 +52,25 @@ class FolderSource:
     Args:
         path: absolute.
         tree: what lies there.
+        notes: what should be known of how it is read.
         depth: how many folders deep a class is.
         skip_bad: leave broken images out; each image is decoded to find them.
         skip_stray: leave images out that lie at another depth, or beside the splits.
     """
 
     def __init__(
-        self, path: Path, tree: Tree, *, depth: int = 1, skip_bad: bool = False, skip_stray: bool = False
+        self,
+        path: Path,
+        tree: Tree,
+        notes: Sequence[str] = (),
+        *,
+        depth: int = 1,
+        skip_bad: bool = False,
+        skip_stray: bool = False,
     ) -> None:
         self.path = path
         self.uri = f"{tree.scheme}:{path}"
-        self._tree = tree
+        self._tree, self._notes = tree, tuple(notes)
         self.depth = depth
         self.skip_bad = skip_bad
         self.skip_stray = skip_stray
@@ -86,7 +94,7 @@ class FolderSource:
             output=Classes(names=listing.classes),
             options=options,
             skipped=tuple(str(listing.tree.path(file)) for file in sorted(listing.bad)),
-            notes=tuple(_notes(listing, self.depth)),
+            notes=(*self._notes, *_notes(listing, self.depth)),
         )
 
     def read(self, slices: Sequence[Slice]) -> Iterator[Stored]:
@@ -178,7 +186,7 @@ def _notes(listing: _Listing, depth: int) -> Iterator[str]:
     yield from look_alikes(listing.classes)
 
 
-def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> Source:
+def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> Source:
     """Returns the source ``<scheme>:<rest>``.
 
     Options are ``depth``, ``skip_bad`` and ``skip_stray``; with metadata those of rows.
@@ -196,16 +204,17 @@ def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None) -> 
         raise InvalidInputError(f"depth: expected 1 to {MAX_DEPTH}, got {depth}.")
     if scheme == "folder" and not path.is_dir():
         raise NotFoundError(f"No such folder: {path}.")
-    tree = walk_archive(path, depth) if scheme == "archive" else walk(path)
+    tree = walk_archive(path, depth, limits) if scheme == "archive" else walk(path)
     of_rows = sorted(options.keys() - _OPTIONS)
-    if tree.tables and (source := rows_of_images(scheme, path, tree, options)) is not None:
+    source, notes = rows_of_images(scheme, path, tree, options, limits) if tree.tables else (None, ())
+    if source is not None:
         return source
     if of_rows:
         raise InvalidInputError(
             f"{', '.join(of_rows)}: for rows, and {path} has no metadata (metadata.csv, .jsonl or .parquet with a "
             "column file_name) that says what its images are."
         )
-    return FolderSource(path, tree, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray)
+    return FolderSource(path, tree, notes, depth=depth, skip_bad=skip_bad, skip_stray=skip_stray)
 
 
 open_archive = partial(_open, "archive")

@@ -20,7 +20,7 @@ from mu2net_core.data.sources.npz_names import described, find_pairs
 from mu2net_core.data.sources.npz_pixels import read_pixels
 from mu2net_core.errors import CorruptObjectError, DataError
 from mu2net_core.npz import Npz, open_npz
-from mu2net_core.objects import LIMITS, Classes, Slice
+from mu2net_core.objects import Classes, Limits, Slice
 
 __all__ = ["NpzSource", "open_arrays"]
 
@@ -37,10 +37,10 @@ class _Content:
 class NpzSource:
     """The splits of one archive, each in a fixed pseudo-random order."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self.path = path
         self.uri = f"npz:{path}"
-        self._content = _read(path)
+        self._content = _read(path, limits)
 
     def info(self) -> SourceInfo:
         """Returns splits and classes."""
@@ -64,17 +64,17 @@ class NpzSource:
         return StoredExamples(slices, fetch)
 
 
-def _read(path: Path) -> _Content:
+def _read(path: Path, limits: Limits) -> _Content:
     try:
-        with open_npz(path, limits=LIMITS) as archive:
-            return _content(archive, str(path))
+        with open_npz(path, limits=limits) as archive:
+            return _content(archive, str(path), limits)
     except CorruptObjectError as exc:
         raise DataError(exc.message, hint=exc.hint) from exc
     except MemoryError as exc:
         raise DataError(f"The arrays in {path} do not fit into memory.") from exc
 
 
-def _content(archive: Npz, what: str) -> _Content:
+def _content(archive: Npz, what: str, limits: Limits) -> _Content:
     headers = {name: archive.outline(name) for name in archive.names}
     pairs = find_pairs(headers, what)
     wanted = [name for pair in pairs.splits.values() for name in pair] + ([pairs.classes] if pairs.classes else [])
@@ -82,9 +82,10 @@ def _content(archive: Npz, what: str) -> _Content:
         if headers[name].dtype.hasobject:
             raise _objects(name, described([name], headers), what, images=name in {x for x, _ in pairs.splits.values()})
     size_bytes = sum(headers[name].num_bytes for name in wanted)
-    if size_bytes > LIMITS.examples_bytes:
+    if size_bytes > limits.examples_bytes:
         raise DataError(
-            f"{what}: the arrays would take {size_bytes} bytes of memory; at most {LIMITS.examples_bytes} do."
+            f"{what}: the arrays would take {size_bytes} bytes of memory; at most {limits.examples_bytes} do "
+            "(limits.examples_bytes)."
         )
     arrays = {name: archive.read(name) for name in wanted}
     names = None if pairs.classes is None else read_classes(arrays[pairs.classes], what)
@@ -106,11 +107,11 @@ def _objects(name: str, found: str, what: str, *, images: bool) -> DataError:
     return DataError(f"{what}: {found} holds Python objects, and those are never unpickled.", hint=hint)
 
 
-def open_arrays(rest: str, *, options: Options, data_dir: str | None) -> NpzSource:  # noqa: ARG001
+def open_arrays(rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> NpzSource:  # noqa: ARG001
     """Returns the source ``npz:<rest>``.
 
     Raises:
         NotFoundError: there is no such file.
         DataError: it does not hold images and labels as expected.
     """
-    return NpzSource(Path(rest))
+    return NpzSource(Path(rest), limits)

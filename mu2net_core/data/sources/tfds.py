@@ -18,7 +18,7 @@ import numpy as np
 from mu2net_core.data.source import Options, SourceInfo, Stored, StoredExamples
 from mu2net_core.data.sources.prepare import import_tfds, prepare
 from mu2net_core.errors import DataError, InvalidInputError, NotFoundError
-from mu2net_core.objects import Classes, Slice
+from mu2net_core.objects import Classes, Limits, Slice
 
 __all__ = ["TfdsSource", "open_tfds"]
 
@@ -130,7 +130,7 @@ def _keys(tfds: Any, features: Any, uri: str) -> tuple[str, str]:
     return image, label
 
 
-def open_tfds(rest: str, *, options: Options, data_dir: str | None) -> TfdsSource:  # noqa: ARG001
+def open_tfds(rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> TfdsSource:  # noqa: ARG001
     """Returns the source ``tfds:<rest>``, prepared first if it is not and TensorFlow is there.
 
     Raises:

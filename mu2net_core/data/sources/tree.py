@@ -89,13 +89,13 @@ class Tree:
         """
         return read_regular(self.path(file))
 
-    def table(self, name: str) -> bytes:
-        """Returns the bytes of a file of metadata.
+    def table(self, name: str, folder: Path) -> Path:  # noqa: ARG002
+        """Returns where a file of metadata can be read: where it lies, or a copy in ``folder``.
 
         Raises:
             DataError: it cannot be read.
         """
-        return read_regular(self.root / self.tables[name])
+        return self.root / self.tables[name]
 
     def real_folder(self, name: str) -> str:
         """Returns the relative path of a folder, whose name is in NFC and which has images."""

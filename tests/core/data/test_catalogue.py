@@ -7,7 +7,7 @@ import pytest
 from mu2net_core.data import absolute_uri, data_folder, default_name, open_source
 from mu2net_core.data.catalogue import SOURCES, split_uri
 from mu2net_core.errors import InvalidInputError, NotFoundError
-from mu2net_core.objects import check_name
+from mu2net_core.objects import LIMITS, check_name
 from mu2net_core.testing.building.plugins import offer
 
 
@@ -54,13 +54,13 @@ def test_an_unknown_scheme_gets_near_names() -> None:
 
 
 def test_other_packages_can_add_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    offer(monkeypatch, SOURCES, mine=lambda rest, *, options, data_dir: (rest, options, data_dir))
-    assert open_source("mine:a/b", options={"k": 1}, data_dir="/d") == ("a/b", {"k": 1}, "/d")
+    offer(monkeypatch, SOURCES, mine=lambda rest, *, options, data_dir, limits: (rest, options, data_dir, limits))
+    assert open_source("mine:a/b", options={"k": 1}, data_dir="/d") == ("a/b", {"k": 1}, "/d", LIMITS)
 
 
 def test_what_looks_like_a_version_is_one_unless_a_package_offers_the_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     assert split_uri("mnist:3.0.1") == ("tfds", "mnist:3.0.1")
-    offer(monkeypatch, SOURCES, mnist=lambda rest, *, options, data_dir: rest)
+    offer(monkeypatch, SOURCES, mnist=lambda rest, *, options, data_dir, limits: rest)
     assert split_uri("mnist:3.0.1") == ("mnist", "3.0.1")
     assert split_uri("tfds:mnist:3.0.1") == ("tfds", "mnist:3.0.1")
 

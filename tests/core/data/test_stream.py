@@ -18,7 +18,7 @@ from mu2net_core.data import ExampleStream, ReadAhead, Source, SourceInfo, Store
 from mu2net_core.data.catalogue import SOURCES
 from mu2net_core.data.source import Options
 from mu2net_core.errors import DataError
-from mu2net_core.objects import Classes, Slice, Task
+from mu2net_core.objects import Classes, Limits, Slice, Task
 from mu2net_core.testing.building.plugins import offer
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ class Numbers(Source):
 def numbers(monkeypatch: pytest.MonkeyPatch) -> Numbers:
     source = Numbers(1000)
 
-    def factory(rest: str, *, options: Options, data_dir: str | None) -> Source:
+    def factory(rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> Source:
         return source
 
     offer(monkeypatch, SOURCES, numbers=factory)

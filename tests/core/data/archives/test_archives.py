@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
+import lzma
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +17,9 @@ import pytest
 from PIL import Image
 
 from mu2net_core.data import describe_task, open_source
-from mu2net_core.data.archives import entries
+from mu2net_core.data.archives import tars
+from mu2net_core.data.rows import content
+from mu2net_core.data.rows.content import Scratch
 from mu2net_core.errors import DataError, Mu2netError, NotFoundError
 from mu2net_core.objects import Limits, Slice
 
@@ -168,12 +173,57 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_not_unpacked_any_further(tm
         (Limits(examples_bytes=500), "more than 500 bytes unpacked (limits.examples_bytes)"),
     ],
 )
-def test_too_many_or_too_large_files_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits, message: str
-) -> None:
-    monkeypatch.setattr(entries, "LIMITS", limits)
+def test_too_many_or_too_large_files_are_refused(tmp_path: Path, limits: Limits, message: str) -> None:
     for path in (make_zip(tmp_path / "a.zip", PICTURES), make_tar(tmp_path / "a.tar", PICTURES)):
-        assert message in refused(path).message
+        with pytest.raises(DataError) as caught:
+            open_source(f"archive:{path}", limits=limits)
+        assert message in caught.value.message
+
+
+@pytest.mark.parametrize("packed", ["gz", "bz2", "xz"])
+def test_a_compressed_archive_that_unpacks_to_more_than_a_limit_is_refused_with_little_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: str
+) -> None:
+    path = make_tar(tmp_path / "a.tar", {"a/x.png": bytes(200 * 2**20)}, f"w:{packed}")
+    assert path.stat().st_size < 2**20
+    taken, take = list[int](), Scratch.take
+    monkeypatch.setattr(Scratch, "take", lambda self, size, of: taken.append(size) or take(self, size, of))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"would take more than 10000000 bytes unpacked") as caught:
+        open_source(f"archive:{path}", limits=Limits(examples_bytes=10_000_000))
+    peak, _ = tracemalloc.get_traced_memory()[::-1][:2]
+    tracemalloc.stop()
+    assert "limits.examples_bytes" in str(caught.value.hint)
+    assert sum(taken) < 12_000_000
+    assert peak < 40_000_000
+
+
+def test_an_xz_archive_that_asks_for_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_tar(tmp_path / "a.tar.xz", PICTURES, "w:xz")
+    monkeypatch.setattr(tars, "_XZ_MEMORY", 2**20)
+    assert "Memory usage limit exceeded" in refused(path).message
+
+
+def test_an_xz_archive_of_several_streams_is_read_whole(tmp_path: Path) -> None:
+    data = make_tar(tmp_path / "a.tar", PICTURES).read_bytes()
+    path = tmp_path / "b.tar.xz"
+    parts = [lzma.compress(data[start : start + 3_000]) for start in range(0, len(data), 3_000)]
+    path.write_bytes(bytes(4).join(parts))
+    assert open_source(f"archive:{path}").info().splits == {"all": 12}
+    path.write_bytes(b"".join(parts)[:-20])
+    assert "It is damaged or not all there" in str(refused(path).hint)
+
+
+def test_no_room_to_unpack_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, *_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(content, "TemporaryFile", Full)
+    error = refused(make_tar(tmp_path / "a.tar.gz", PICTURES, "w:gz"))
+    assert "No room to unpack" in error.message
+    assert "No space left on device" in error.message
+    assert "TMPDIR" in str(error.hint)
 
 
 def cut(path: Path, keep: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from mu2net_core.data import SourceInfo, describe_task, open_source
+from mu2net_core.data.sources import metadata
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
 from mu2net_core.objects import Slice
 
@@ -100,12 +102,39 @@ def test_a_number_is_learned_from_images_and_groups_stay_together(tmp_path: Path
 def test_folders_are_the_classes_where_metadata_names_none(tmp_path: Path) -> None:
     put(tmp_path, inside="cat")
     put(tmp_path, inside="dog")
-    (tmp_path / "metadata.csv").write_text("file_name,camera\ncat/0.png,x\n")
-    assert open_source(f"folder:{tmp_path}").info().classes == ("cat", "dog")
-    (tmp_path / "metadata.csv").write_text("colour,label\nred,x\n")
-    assert open_source(f"folder:{tmp_path}").info().classes == ("cat", "dog")
+    for data, told in (
+        (b"file_name,camera\ncat/0.png,x\n", "folders of images are their classes, not metadata.csv: it has no column"),
+        (b"colour,label\nred,x\n", "not read, as no column of it is called file_name: metadata.csv"),
+        (b"\x89HDF of something else", "not read, as no column of it is called file_name: metadata.csv"),
+        (
+            b"file_name,label\ncat/0.png\xe9,x\ndog/0.png\xc3\xa9,y\n",
+            "folders of images are their classes: .* no one enc",
+        ),
+    ):
+        (tmp_path / "metadata.csv").write_bytes(data)
+        info = open_source(f"folder:{tmp_path}").info()
+        assert info.classes == ("cat", "dog")
+        assert any(re.search(told, note) for note in info.notes)
+    (tmp_path / "metadata.csv").write_bytes(b"colour,label\nred,x\n")
     with pytest.raises(InvalidInputError, match=r"target: for rows, and .* has no metadata"):
         open_source(f"folder:{tmp_path}", options={"target": "x"})
+
+
+def test_metadata_that_is_not_about_images_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, inside="cat")
+    put(tmp_path, inside="dog")
+    (tmp_path / "metadata.csv").write_text("colour,label\nred,x\n")
+    monkeypatch.setattr(metadata, "open_file", None)
+    assert open_source(f"folder:{tmp_path}").info().classes == ("cat", "dog")
+
+
+def test_metadata_that_cannot_be_read_is_an_error_where_nothing_else_tells_images_apart(tmp_path: Path) -> None:
+    put(tmp_path)
+    (tmp_path / "metadata.csv").write_bytes(b"file_name,label\n0.png\xe9,x\n1.png\xc3\xa9,y\n")
+    with pytest.raises(DataError, match="is of no one encoding"):
+        open_source(f"folder:{tmp_path}")
+    (tmp_path / "metadata.csv").write_text(manifest(), encoding="utf-16")
+    assert told(f"folder:{tmp_path}")[1] == LABELS
 
 
 def test_metadata_without_a_class_asks_for_the_column(tmp_path: Path) -> None:

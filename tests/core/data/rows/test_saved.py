@@ -251,14 +251,13 @@ def test_names_of_classes_that_stand_beside_the_parts_are_found(tmp_path: Path, 
     assert read(tmp_path / "set")[0].classes == tuple(NAMES)
 
 
-def test_images_of_parquet_are_read_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_of_parquet_are_read_within_limits(tmp_path: Path) -> None:
     write_hub(tmp_path / "set", rows=PICTURES, first=IMAGE)
     info, found = read(tmp_path / "set")
     assert info.input == "image"
     assert every(found) == sorted(((png(number), number % 3) for number in range(12)), key=str)
-    monkeypatch.setattr(embedded, "LIMITS", Limits(examples_bytes=600))
     with pytest.raises(DataError, match="take more than 600 bytes"):
-        read(tmp_path / "set")
+        open_source(f"parquet:{tmp_path / 'set'}", limits=Limits(examples_bytes=600))
 
 
 def test_a_folder_in_the_folder_is_found_and_of_several_one_must_be_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mu2net_core.data import SourceInfo, absolute_uri, default_name, open_source
-from mu2net_core.data.rows import content, embedded, samples
+from mu2net_core.data.rows import embedded, samples
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError, NotFoundError
 from mu2net_core.objects import Limits, Slice
 
@@ -95,11 +96,12 @@ def test_images_are_read_in_place_and_those_of_packed_shards_are_copied(
         list(source.read([Slice(split="train", start=0, stop=1)]))
 
 
-def test_images_of_packed_shards_are_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_of_packed_shards_are_within_limits(tmp_path: Path) -> None:
     packed = write(tmp_path / "a-0.tar.gz", of_images(range(10)), "w:gz")
-    monkeypatch.setattr(embedded, "LIMITS", Limits(examples_bytes=300))
-    with pytest.raises(DataError, match="take more than 300 bytes"):
-        read(f"webdataset:{packed}", skip_bad=True)
+    source = partial(open_source, f"webdataset:{packed}", options={"skip_bad": True})
+    with pytest.raises(DataError, match=r"take more than 20000 bytes unpacked \(limits\.examples_bytes\)"):
+        source(limits=Limits(examples_bytes=20_000))
+    assert source(limits=Limits(examples_bytes=50_000)).info().splits
 
 
 @pytest.mark.parametrize("names", [("train-{}", "val-{}", "test-{}"), ("train/{}", "dev/{}", "test/{}")])
@@ -232,8 +234,7 @@ def test_links_in_shards_are_left_out_and_shards_that_are_cut_off_refused(tmp_pa
     assert "Cannot read the archive" in spoiled(Path(f"{tmp_path}/a-{{0..0}}.tar")).message
 
 
-def test_the_cells_of_all_samples_are_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "LIMITS", Limits(examples_bytes=200))
+def test_the_cells_of_all_samples_are_within_limits(tmp_path: Path) -> None:
     path = write(tmp_path / "a-0.tar", of_images(range(30)))
     with pytest.raises(DataError, match="would take more than 200 bytes"):
-        read(path)
+        open_source(f"webdataset:{path}", limits=Limits(examples_bytes=200))
