@@ -52,7 +52,7 @@ def test_a_limit_of_the_number_of_files_reaches_archives(run, monkeypatch) -> No
 
 
 def test_a_limit_reaches_the_data_of_a_task_that_was_added(run) -> None:
-    Path("rows.csv.gz").write_bytes(gzip.compress(b"a,y,z\n" + b"1,u,%b\n2,v,%b\n" % (b"x" * 80, b"x" * 80) * 500))
+    Path("rows.csv.gz").write_bytes(gzip.compress(b"a,y,z\n" + b"1,u,%b\n2,v,%b\n" % ((b"x" * 160,) * 2) * 500))
     run("init", "auto")
     assert run("-C", "auto", "add-task", str(Path("rows.csv.gz").resolve()), "--target", "y").code == 0
     assert run("-C", "auto", "config", "set", "limits.examples_bytes", "100000").code == 0
