@@ -15,6 +15,7 @@ from .oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_ke
 from .preparation import PREPARATION
 from .run import Run, RunSetting, Seen
 from .signed import SignedKind, signed_bytes
+from .stored_report import StoredReport
 from .strict import decode_strict
 from .system import Head, System
 from .task import SPLITS, Slice, Split, Task
@@ -68,6 +69,7 @@ __all__ = [
     "Slice",
     "Snapshot",
     "Split",
+    "StoredReport",
     "System",
     "Table",
     "Task",

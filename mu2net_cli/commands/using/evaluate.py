@@ -42,6 +42,7 @@ def evaluate(
     models whose intervals overlap widely, it is not known which is better. A model that is no better than always saying
     the most frequent class is said to be so. A report tells whether probabilities mean what they say (in the bin of 0.9
     to 1 about 95 of 100 should be right; ECE is how far they are off), or how far numbers are from the truth.
+    It is stored beside the model's commit, travels with it, and is told again without measuring anything.
 
     Example: mu2net eval cmaterdb/bangla --report
 
@@ -66,6 +67,8 @@ def evaluate(
         print_json(result)
         return
     _print(session, result)
+    if result.stored:
+        session.note("It was measured before, and is told as it was stored beside the commit")
 
 
 def _print(session: Session, result: EvalResult) -> None:

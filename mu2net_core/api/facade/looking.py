@@ -173,7 +173,8 @@ class Looking(RepoBase):
             by_class: tell precision and recall of every class or label, and which classes are taken for which.
             wrong: tell every example that the model gets wrong, of classes.
             report: tell the same by class, whether probabilities mean what they say, how far numbers are from the
-                truth, and the examples that the model is most wrong about.
+                truth, and the examples that the model is most wrong about. It is stored beside the commit; one that is
+                there already is returned without measuring anything, unless ``wrong`` asks for more.
             progress: told of every component that is brought.
 
         Raises:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from shlex import quote
 
@@ -14,7 +15,8 @@ from mu2net_core.api.machine.runtime import example_names, split_at
 from mu2net_core.api.models.cache import keep_bounded
 from mu2net_core.api.models.judging import Judge, judge_of
 from mu2net_core.api.models.loading import load_model
-from mu2net_core.api.models.report import Report, WorstExample
+from mu2net_core.api.models.report import EvalResult, Report, WorstExample, WrongExample
+from mu2net_core.api.models.reporting import store_report, stored_report
 from mu2net_core.api.models.scores import ClassScore, Confusion, wilson
 from mu2net_core.engine import Answers, answers, measure
 from mu2net_core.errors import InvalidInputError
@@ -27,66 +29,6 @@ __all__ = ["ClassScore", "Confusion", "EvalResult", "Report", "WrongExample", "e
 
 _MOST_WORST = 20
 """Examples that a report tells of."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongExample:
-    """An example that the model takes for another class.
-
-    Attributes:
-        name: what its source calls it: a file's path, or e.g. ``train[17]``.
-        label: the class it is of.
-        said: the class the model takes it for.
-        probability: that the model gives to ``said``, in [0, 1].
-    """
-
-    name: str
-    label: str
-    said: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvalResult:
-    """What a model is worth, and on what.
-
-    Attributes:
-        task: the model's.
-        model: its id.
-        split: of the task.
-        num_examples: of the split.
-        metric: the task's.
-        quality: by that, in [0, 1].
-        correct: how many of them the model gets right; None where not classes come out.
-        accuracy: their share, in [0, 1]; likewise.
-        interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show;
-            likewise.
-        most_frequent: the accuracy of always saying the class that is most frequent in the split; likewise.
-        at_chance: whether the model is, by the task's metric, no better than always saying one class, as far as so many
-            examples can tell; likewise.
-        by_class: a score per class or label; None if it was not asked for, and of numbers.
-        confused: which classes are taken for which, the most frequent first; likewise, and of labels.
-        wrong: every example that is not right, those the model is surest of first; None if it was not asked for.
-        report: how far to trust it, and where it fails; likewise.
-        wall_s: what it took.
-    """
-
-    task: str
-    model: str
-    split: str
-    num_examples: int
-    metric: str
-    quality: float
-    correct: int | None = None
-    accuracy: float | None = None
-    interval: tuple[float, float] | None = None
-    most_frequent: float | None = None
-    at_chance: bool | None = None
-    by_class: tuple[ClassScore, ...] | None = None
-    confused: tuple[Confusion, ...] | None = None
-    wrong: tuple[WrongExample, ...] | None = None
-    report: Report | None = None
-    wall_s: float
 
 
 def evaluate(
@@ -110,7 +52,8 @@ def evaluate(
         by_class: tell precision and recall of every class or label, and which classes are taken for which.
         wrong: tell every example that the model gets wrong, of classes.
         report: tell the same by class, whether probabilities mean what they say, how far numbers are from the truth,
-            and the examples that the model is most wrong about.
+            and the examples that the model is most wrong about. It is stored beside the commit; one that is there
+            already is returned without measuring anything, unless ``wrong`` asks for more.
         progress: told of every component that is brought.
 
     Raises:
@@ -121,6 +64,9 @@ def evaluate(
     if split not in SPLITS:
         raise InvalidInputError(f"No split {split!r}: expected one of {', '.join(SPLITS)}.")
     began = time.perf_counter()
+    before = stored_report(repo, revision, split) if report and not wrong else None
+    if before is not None:
+        return before
     used = load_model(repo, context, revision, "measure", progress)
     task, objective = used.stored.task, used.objective
     judge = _judge(task, objective, by_class=by_class, wrong=wrong, report=report)
@@ -145,15 +91,30 @@ def evaluate(
         report=_report(repo, context, task, split, judge) if judge is not None and report else None,
     )
     if found is None or not isinstance(objective, Classify):
-        return measured(wall_s=time.perf_counter() - began)
+        result = measured(wall_s=time.perf_counter() - began)
+    else:
+        result = _of_classes(measured, found, feed.num_examples, task, objective, began)
+        result = replace(result, wrong=_wrong(repo, context, task, split, found)) if wrong else result
+    if report:
+        store_report(repo, context, revision, result)
+    return result
+
+
+def _of_classes(
+    measured: Callable[..., EvalResult],
+    found: Answers,
+    num_examples: int,
+    task: Task,
+    objective: Classify,
+    began: float,
+) -> EvalResult:
     tally = found.tally(task.output.size)
     return measured(
         correct=tally.right,
         accuracy=tally.accuracy,
-        interval=wilson(tally.right, feed.num_examples),
+        interval=wilson(tally.right, num_examples),
         most_frequent=tally.most_frequent,
-        at_chance=objective.is_chance(tally.hits, tally.truth, tally.said, quality),
-        wrong=_wrong(repo, context, task, split, found) if wrong else None,
+        at_chance=objective.is_chance(tally.hits, tally.truth, tally.said, found.quality),
         wall_s=time.perf_counter() - began,
     )
 

@@ -1,10 +1,12 @@
-"""What ``eval --report`` tells of a model beside its quality: how far to trust it, and where it fails. Values."""
+"""What ``eval`` tells of a model: its quality, how far to trust it, and where it fails. Values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Calibration", "Part", "Reliability", "Report", "Residuals", "WorstExample"]
+from mu2net_core.api.models.scores import ClassScore, Confusion
+
+__all__ = ["Calibration", "EvalResult", "Part", "Reliability", "Report", "Residuals", "WorstExample", "WrongExample"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +111,64 @@ class Report:
     calibration: Calibration | None
     residuals: Residuals | None
     worst: tuple[WorstExample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongExample:
+    """An example that the model takes for another class.
+
+    Attributes:
+        name: what its source calls it: a file's path, or e.g. ``train[17]``.
+        label: the class it is of.
+        said: the class the model takes it for.
+        probability: that the model gives to ``said``, in [0, 1].
+    """
+
+    name: str
+    label: str
+    said: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalResult:
+    """What a model is worth, and on what.
+
+    Attributes:
+        task: the model's.
+        model: its id.
+        split: of the task.
+        num_examples: of the split.
+        metric: the task's.
+        quality: by that, in [0, 1].
+        correct: how many of them the model gets right; None where not classes come out.
+        accuracy: their share, in [0, 1]; likewise.
+        interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show;
+            likewise.
+        most_frequent: the accuracy of always saying the class that is most frequent in the split; likewise.
+        at_chance: whether the model is no better than that, as far as so many examples can tell; likewise.
+        by_class: a score per class or label; None if it was not asked for, and of numbers.
+        confused: which classes are taken for which, the most frequent first; likewise, and of labels.
+        wrong: every example that is not right, those the model is surest of first; None if it was not asked for.
+        report: how far to trust it, and where it fails; likewise.
+        stored: whether it was measured before, and is told as it was stored beside the commit.
+        wall_s: what it took, when it was measured.
+    """
+
+    task: str
+    model: str
+    split: str
+    num_examples: int
+    metric: str
+    quality: float
+    correct: int | None = None
+    accuracy: float | None = None
+    interval: tuple[float, float] | None = None
+    most_frequent: float | None = None
+    at_chance: bool | None = None
+    by_class: tuple[ClassScore, ...] | None = None
+    confused: tuple[Confusion, ...] | None = None
+    wrong: tuple[WrongExample, ...] | None = None
+    report: Report | None = None
+    stored: bool = False
+    wall_s: float

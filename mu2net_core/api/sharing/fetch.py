@@ -8,6 +8,7 @@ from pathlib import Path
 from mu2net_core.api.context import Context
 from mu2net_core.api.sharing.exchanges import policy_for
 from mu2net_core.repo import Repository
+from mu2net_core.repo.exchange import bring_reports
 from mu2net_core.repo.exchange import fetch as fetch_refs
 from mu2net_core.repo.remotes import Counter, Exchange, Watch, connect, find_remote
 
@@ -44,4 +45,6 @@ def fetch(
     policy = policy_for(repo, context, "best", verb="fetch", require_signed=require_signed)
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     counter = Counter(progress)
-    return fetch_refs(repo, reached, tasks=tasks, counter=counter, clock=context.now, policy=policy)
+    fetched = fetch_refs(repo, reached, tasks=tasks, counter=counter, clock=context.now, policy=policy)
+    bring_reports(repo, reached, [one.task for one in fetched.tasks if one.outcome in {"new", "updated"}])
+    return fetched

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from mu2net_core.api.context import Context
 from mu2net_core.api.sharing.exchanges import policy_for
 from mu2net_core.repo import Repository
-from mu2net_core.repo.core import CONFIG
-from mu2net_core.repo.exchange import OnConflict, preview
+from mu2net_core.repo.core import CONFIG, REPORTS
+from mu2net_core.repo.exchange import OnConflict, preview, send_reports
 from mu2net_core.repo.exchange import push as push_refs
 from mu2net_core.repo.probing import check_vetted
 from mu2net_core.repo.remotes import Counter, Exchange, PushPlan, Watch, connect, find_remote
 from mu2net_core.storage import who_may
 
 __all__ = ["default_remote", "plan_push", "push"]
+
+_NOT_THERE = {"skipped", "refused", "conflict", "broken", "removed"}
+"""Outcomes of tasks whose reports stay here."""
 
 
 def push(
@@ -30,7 +33,7 @@ def push(
     """Sends our work to a remote and returns what happened; makes a repository in a new or empty folder.
 
     Whoever moved the same task meanwhile loses nothing: the heads are joined, here and there. Tasks that the
-    remote's readers may not see are skipped and reported.
+    remote's readers may not see are skipped and reported. Reports go with the commits that they lie beside.
 
     Args:
         repo: where from.
@@ -49,7 +52,7 @@ def push(
     """
     to = find_remote(repo.config, remote)
     check_vetted(repo.state, to, now=context.now)
-    return push_refs(
+    sent = push_refs(
         repo,
         to,
         tasks=tasks,
@@ -57,6 +60,10 @@ def push(
         counter=Counter(progress),
         clock=context.now,
     )
+    there = [one.task for one in sent.tasks if one.outcome not in _NOT_THERE]
+    if next(repo.store.list(REPORTS), None) is not None:
+        send_reports(repo, connect(to, limits=repo.limits), there)
+    return sent
 
 
 def plan_push(

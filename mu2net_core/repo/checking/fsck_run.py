@@ -14,6 +14,7 @@ from mu2net_core.repo.checking.check_logs import check_logs
 from mu2net_core.repo.checking.check_objects import Scan, Share, Watch, scan_objects
 from mu2net_core.repo.checking.check_plausible import check_plausible
 from mu2net_core.repo.checking.check_refs import RefScan, scan_refs
+from mu2net_core.repo.checking.check_reports import check_reports
 from mu2net_core.repo.checking.check_seen import check_seen
 from mu2net_core.repo.checking.check_walk import Walk
 from mu2net_core.repo.checking.patient import Patient, patient_here
@@ -73,7 +74,7 @@ def examine(
     problems = _noted(patient, scan, refs, walk)
     check_plausible(walk, refs, Arrivals.at(patient.identity, now), patient.objects.limits)
     return FsckReport(
-        problems=tuple(sorted(problems, key=_order)),
+        problems=tuple(sorted({*problems, *check_reports(patient, scan)}, key=_order)),
         warnings=tuple(sorted([*scan.warnings, *walk.warnings], key=_order)),
         repaired=tuple(dict.fromkeys(repaired)),
         counts=_counts(scan, refs, walk),

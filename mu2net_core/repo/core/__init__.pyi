@@ -24,6 +24,15 @@ from .hints import repair_hint, repairing
 from .ref_files import entry_key, parse_entry_key, parse_tombstone_key
 from .refs import MOST_STONES, HeadState, Refs
 from .remote_config import Remote, check_endpoint
+from .report_files import (
+    REPORTS,
+    dead_reports,
+    delete_reports,
+    find_report,
+    parse_report_key,
+    put_report,
+    read_report,
+)
 from .repository import CONFIG, FOLDER, LEASES, PROBE, Repository, aside_name, clone_marker, is_bare
 from .snapshots import complete, newest_snapshot, shorten, snapshot_chain
 from .tombstones import PURGED_SOURCE, Purged, Tombstone, begins_anew, is_purge, purged_commits, redacted_task
@@ -39,6 +48,7 @@ __all__ = [
     "MOST_STONES",
     "PROBE",
     "PURGED_SOURCE",
+    "REPORTS",
     "Config",
     "FsckReport",
     "HeadState",
@@ -70,10 +80,13 @@ __all__ = [
     "complete",
     "create_repository",
     "current_epoch",
+    "dead_reports",
     "decode_manifest",
+    "delete_reports",
     "ending_in",
     "entry_key",
     "environment_name",
+    "find_report",
     "flatten",
     "is_bare",
     "is_config",
@@ -85,11 +98,14 @@ __all__ = [
     "new_epoch",
     "newest_snapshot",
     "parse_entry_key",
+    "parse_report_key",
     "parse_tombstone_key",
     "parse_toml",
     "parse_value",
     "proven",
     "purged_commits",
+    "put_report",
+    "read_report",
     "read_user_config",
     "read_user_table",
     "redacted_task",

@@ -11,6 +11,7 @@ from mu2net_core.errors import AlreadyExistsError, InvalidInputError
 from mu2net_core.objects import LIMITS, Limits
 from mu2net_core.repo.core.config import Config, flatten
 from mu2net_core.repo.core.epoch import begin_epoch
+from mu2net_core.repo.core.report_files import REPORTS
 from mu2net_core.repo.core.repository import CONFIG, FOLDER, LEASES, PROBE, Repository
 from mu2net_core.storage import LocalStore, keep_from_others, make_folder, translate
 
@@ -66,7 +67,7 @@ def check_empty(path: Path) -> None:
 
     ``config.toml`` is let pass: the caller saw none, so somebody else has made the repository in the meantime.
     """
-    ours = {*_PARTS, LEASES, PROBE, CONFIG}
+    ours = {*_PARTS, LEASES, PROBE, REPORTS, CONFIG}
     other = sorted(entry.name for entry in path.iterdir() if entry.name not in ours and entry.name[0] != ".")
     if other:
         raise InvalidInputError(

@@ -1,4 +1,5 @@
 from .adopting import adopt
+from .carrying import bring_reports, send_reports
 from .continuity import check_forward
 from .fetching import check_known, fetch, unknown_task
 from .intake import incoming_of
@@ -15,6 +16,7 @@ __all__ = [
     "OnConflict",
     "Policy",
     "adopt",
+    "bring_reports",
     "check_forward",
     "check_known",
     "fetch",
@@ -23,5 +25,6 @@ __all__ = [
     "is_group",
     "preview",
     "push",
+    "send_reports",
     "unknown_task",
 ]

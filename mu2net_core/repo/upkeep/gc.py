@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mu2net_core.errors import AccessDeniedError, NotFoundError
 from mu2net_core.objects import object_key
-from mu2net_core.repo.core import Workers, new_epoch
+from mu2net_core.repo.core import Workers, dead_reports, new_epoch
 from mu2net_core.repo.leases import dead_leases, remove_leases
 from mu2net_core.repo.remotes import Node
 from mu2net_core.repo.upkeep.dropped import GRACE, Aside, aside_tips, asides
@@ -60,7 +60,8 @@ class GcReport:
         num_objects: objects deleted, or that would be.
         size_bytes: of these.
         kinds: how many of each kind.
-        num_leftovers: unfinished files, damaged copies, and leases on what is over, deleted, or that would be.
+        num_leftovers: unfinished files, damaged copies, leases on what is over, and reports beside commits that are
+            gone, deleted, or that would be.
         set_aside: what stays for a while, and can be brought back until then.
     """
 
@@ -117,6 +118,8 @@ def collect(
     watch("looking at ages", len(unreached))
     old = _old(place, unreached, limit)
     stale, over = list(leftovers(place.store, limit)), list(dead_leases(place.store, place.refs))
+    alive = {oid for kind, oid in there if kind == "commit" and (kind, oid) not in old}
+    stray = [key for key in dead_reports(place.store, alive.__contains__) if place.store.modified(key) < limit]
     purged = place.purged()
     waiting = tuple(_waiting(place, also, set(there), limit=limit, grace=grace))
     if not dry_run and any(purged.lists(node) for node in old):
@@ -128,6 +131,8 @@ def collect(
     if not dry_run:
         _tidy(stale)
         remove_leases(place.store, over)
+        for key in stray:
+            place.store.delete(key)
     return GcReport(
         url=place.store.url,
         dry_run=dry_run,
@@ -137,7 +142,7 @@ def collect(
         num_objects=len(gone),
         size_bytes=sum(gone.values()),
         kinds=dict(sorted(Counter(kind for kind, _ in gone).items())),
-        num_leftovers=len(stale) + len(over),
+        num_leftovers=len(stale) + len(over) + len(stray),
         set_aside=waiting,
     )
 

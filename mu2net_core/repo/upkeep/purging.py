@@ -15,7 +15,7 @@ from functools import partial
 
 from mu2net_core.errors import AccessDeniedError, ConflictError, NotFoundError
 from mu2net_core.objects import Agent, Commit, object_key
-from mu2net_core.repo.core import Purged, Tombstone, Workers, new_epoch, redacted_task
+from mu2net_core.repo.core import Purged, Tombstone, Workers, delete_reports, new_epoch, redacted_task
 from mu2net_core.repo.history import forget_history
 from mu2net_core.repo.leases import delete_leases
 from mu2net_core.repo.remotes import Node
@@ -197,6 +197,7 @@ def bury(
         forget_history(place.store)
         _delete(place, found.doomed)
         delete_leases(place.store, task)
+        delete_reports(place.store, task)
         place.objects.forget()
     except AccessDeniedError as exc:
         raise AccessDeniedError(
@@ -236,6 +237,7 @@ def follow(
     found = burial.look()
     if not found.is_moved:
         burial.move_head(found)
+    delete_reports(place.store, task)
     burial.settled(found, found.roots | {oid for stone in burial.inherited for oid in stone.roots})
     forget_history(place.store)
     place.objects.forget()

@@ -1,0 +1,168 @@
+"""Reports are stored beside the commits of their models, travel with them, obey their readers and go when they go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mu2net_core.api.context import Context
+from mu2net_core.api.models import evaluate as evaluating
+from mu2net_core.api.models import reporting
+from mu2net_core.api.models.evaluate import EvalResult, Report, evaluate
+from mu2net_core.api.models.report import Calibration, WorstExample, WrongExample
+from mu2net_core.api.models.reporting import store_report, stored_report
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.pull import pull
+from mu2net_core.api.sharing.purge import purge
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.upkeep.fsck import fsck
+from mu2net_core.api.upkeep.gc import gc
+from mu2net_core.errors import AccessDeniedError
+from mu2net_core.objects import AccessRule, StoredReport
+from mu2net_core.repo import Repository, load_system, open_repository
+from mu2net_core.repo.core import REPORTS, put_report
+from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
+
+
+def result_of(repo: Repository, task: str) -> EvalResult:
+    worst = WorstExample(name="/home/ann/photos/cat.png", label="no", said="yes", loss=2.5)
+    return EvalResult(
+        task=task,
+        model=str(load_system(repo).heads[task].model_id),
+        split="test",
+        num_examples=8,
+        metric="accuracy",
+        quality=0.75,
+        correct=6,
+        interval=(0.4, 0.9),
+        report=Report(calibration=Calibration(ece=0.1, bins=()), residuals=None, worst=(worst,)),
+        wrong=(WrongExample(name="/home/ann/photos/cat.png", label="no", said="yes", probability=0.9),),
+        wall_s=1.5,
+    )
+
+
+def store(repo: Repository, context: Context, task: str) -> None:
+    store_report(repo, context, task, result_of(repo, task))
+
+
+def keys(repo: Repository) -> list[str]:
+    return sorted(repo.store.list(REPORTS))
+
+
+@pytest.fixture
+def reported(repo: Repository, context: Context) -> Repository:
+    """Returns a repository with a report of a public task, and one of a private one."""
+    add_sample_task(repo, "a")
+    add_sample_task(repo, "hush", AccessRule.only(["hush"]))
+    for task in ("a", "hush"):
+        evolve_sample(repo, task, score=0.5)
+        store(repo, context, task)
+    remote.add(repo, context, "origin", "shared")
+    return repo
+
+
+def test_a_report_is_told_again_as_it_was_found_without_a_place_of_this_machine(
+    reported: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_system(reported).heads["a"]
+    monkeypatch.setattr(evaluating, "load_model", None)
+    found = evaluate(reported, context, "a", report=True)
+    assert found.report is not None
+    assert [one.name for one in found.report.worst] == ["cat.png"]
+    assert (found.stored, found.wrong, found.quality, found.interval, found.wall_s) == (
+        True,
+        None,
+        0.75,
+        (0.4, 0.9),
+        1.5,
+    )
+    assert evaluate(reported, context, before.commit_id, report=True) == found
+    assert stored_report(reported, "a", "validation") is None
+    assert load_system(reported).heads["a"] == before
+    assert b"/home/ann" not in b"".join(reported.store.read(key, limit=10**6) for key in keys(reported))
+    with pytest.raises(TypeError):
+        evaluate(reported, context, "a", report=True, wrong=True)
+    evolve_sample(reported, "a", score=0.75)
+    assert stored_report(reported, "a", "test") is None
+    assert stored_report(reported, "a~1", "test") is not None
+
+
+def test_reports_travel_with_their_commits_and_private_ones_stay(reported: Repository, context: Context) -> None:
+    push(reported, context)
+    shared = open_repository(context.cwd / "shared")
+    assert [key.split("/")[1] for key in keys(shared)] == ["a"]
+    other = open_repository(reported.worktree)
+    for key in keys(other):
+        if "/a/" in key:
+            other.store.delete(key)
+    pull(other, context)  # nothing moved, so nothing was asked
+    evolve_sample(other, "a", score=0.75)
+    store(other, context, "a")
+    push(other, context)
+    assert len(keys(shared)) == 2
+    assert fsck(shared, context).problems == ()
+
+
+def test_a_clone_that_pulls_gets_the_reports_and_none_that_is_not_of_its_commit(
+    ann: Repository, bob: Repository, context: Context
+) -> None:
+    evolve_sample(ann, "a", score=0.9, seed=7)
+    store(ann, context, "a")
+    push(ann, context)
+    shared = open_repository(Path(ann.config.remotes["origin"].url))
+    head = load_system(ann).heads["a"]
+    forged = StoredReport(task="a", commit=head.commit_id, model="0" * 64, split="test", result={})
+    put_report(shared.store, forged)
+    key = f"{REPORTS}/a/{head.commit_id}/{'1' * 64}.json"
+    shared.store.create(key, b"{}")
+    pull(bob, context)
+    assert [one for one in keys(bob) if head.commit_id in one] == [one for one in keys(ann) if head.commit_id in one]
+    assert stored_report(bob, "a", "test") is not None
+    kinds = {problem.object: problem.kind for problem in fsck(shared, context).problems}
+    assert sorted(kinds.values()) == ["damaged-object", "wrong-reference"]
+    assert kinds[key] == "damaged-object"
+
+
+def test_garbage_collection_keeps_a_report_while_its_commit_lives(reported: Repository, context: Context) -> None:
+    put_report(reported.store, StoredReport(task="a", commit="1" * 64, model="2" * 64, split="test", result={}))
+    assert len(keys(reported)) == 3
+    assert gc(reported, context, grace=timedelta(days=1), dry_run=False).num_leftovers == 0
+    assert len(keys(reported)) == 3
+    assert gc(reported, context, grace=timedelta(0), dry_run=True).num_leftovers == 1
+    gc(reported, context, grace=timedelta(0), dry_run=False)
+    assert sorted(key.split("/")[1] for key in keys(reported)) == ["a", "hush"]
+
+
+def test_a_purge_takes_reports_away(reported: Repository, context: Context) -> None:
+    purge(reported, context, "a")
+    assert [key.split("/")[1] for key in keys(reported)] == ["hush"]
+
+
+def test_a_report_that_cannot_be_stored_or_read_is_no_harm(
+    reported: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (key,) = (one for one in keys(reported) if "/a/" in one)
+    reported.store.delete(key)
+    reported.store.create(key, b"{}")
+    assert stored_report(reported, "a", "test") is None
+    assert "its bytes have another hash" in fsck(reported, context).problems[0].message
+    odd = StoredReport(
+        task="a",
+        commit=load_system(reported).heads["a"].commit_id,
+        model=str(load_system(reported).heads["a"].model_id),
+        split="test",
+        result={"of": "another version"},
+    )
+    put_report(reported.store, odd)
+    assert stored_report(reported, "a", "test") is None
+    told = list[str]()
+    monkeypatch.setattr(reporting, "put_report", refuse)
+    store_report(reported, replace(context, warn=told.append), "a", result_of(reported, "a"))
+    assert told == ["the report could not be stored: not allowed"]
+
+
+def refuse(*_: object) -> None:
+    raise AccessDeniedError("not allowed")
