@@ -16,9 +16,10 @@ import numpy as np
 
 from mu2net_core.data.rows.files import Files
 from mu2net_core.data.rows.folders import MEANT, open_files
+from mu2net_core.data.rows.guessing import LONGEST, LOOKED_AT, guessed
 from mu2net_core.data.rows.images import with_images
 from mu2net_core.data.rows.labels import NONE, Flags, LabelSets
-from mu2net_core.data.rows.row import Cell, Row, encoded, is_missing, text_of
+from mu2net_core.data.rows.row import Cell, Row, encoded, text_of
 from mu2net_core.data.rows.shares import fair_rows, grouped, parted, shares_of, timed
 from mu2net_core.data.rows.target import Coded, Column, find_column, find_targets
 from mu2net_core.data.rows.times import Times
@@ -29,9 +30,7 @@ from mu2net_core.objects import SPLITS, Limits, Output, Slice
 
 __all__ = ["RowSource", "open_csv", "open_datasets", "open_jsonl", "open_parquet", "open_webdataset"]
 
-_LOOKED_AT = 500
 _AT_ONCE = 4_096
-_WORDS = 3
 _MOST_SPLITS, _MOST_GROUPS = 1_000, 10_000_000
 """Different values of the columns that name splits, and groups."""
 
@@ -66,16 +65,24 @@ class RowSource:
         self._image = self._files.image
         self._places = _inputs(options, columns, places.others()) if self._image is None else (self._image,)
         self._names = tuple(columns[place] for place in self._places)
-        found = _scan(self._files, learned, time, places, self._places[0])
+        found = _scan(self._files, learned, time, places)
         self._output, self._labels, note, pinned = _learned(learned, _text(options, "label_separator"))
         self._rows, notes = _splits(found, self._labels)
-        is_text = len(self._places) == 1 and _is_text(found.sample)
-        self._input = "image" if self._image is not None else "text" if is_text else "table"
+        guess = guessed(self._names, [found.sample[place] for place in self._places], said="columns" in options)
+        if self._image is None and guess.text is not None:
+            self._places, self._names = (self._places[guess.text],), (self._names[guess.text],)
+        self._input = "image" if self._image is not None else "table" if guess.text is None else "text"
+        hint = guess.note if self._image is None else None
         of_images = self._files.pictures.note() if self._files.pictures else None
         unlabelled = _unlabelled(self._labels, learned.name)
-        self._notes = tuple(filter(None, (*self._files.notes, of_images, note, *notes, unlabelled)))
+        self._notes = tuple(filter(None, (*self._files.notes, of_images, hint, note, *notes, unlabelled)))
         target = names[0] if len(names) == 1 else json.dumps(names, ensure_ascii=False)
-        self._options = {**options, **self._files.options, **pinned, "target": target}
+        alone = (
+            {}
+            if self._image is not None or guess.note is None or guess.text is None
+            else {"columns": json.dumps(list(self._names), ensure_ascii=False)}
+        )
+        self._options = {**options, **self._files.options, **pinned, **alone, "target": target}
         skipped = (name for _, file in self._files.parts for name in file.skipped)
         self._skipped = (*self._files.skipped, *skipped)
 
@@ -163,7 +170,7 @@ class _Scan:
 
     def __init__(self, split: Coded, group: Coded | None, time: Times | None) -> None:
         self.split, self.group, self.time = split, group, time
-        self.sample: list[Cell] = []
+        self.sample: Sequence[list[Cell]] = ()
 
 
 def _target(
@@ -194,7 +201,7 @@ def _learned(
     return *target.output(), {}
 
 
-def _scan(files: Files, target: Column | Flags, time: Times | None, places: _Places, sampled: int) -> _Scan:
+def _scan(files: Files, target: Column | Flags, time: Times | None, places: _Places) -> _Scan:
     """Reads all rows once, and returns what they say besides what is to be learned, which ``target`` takes in.
 
     Args:
@@ -202,7 +209,6 @@ def _scan(files: Files, target: Column | Flags, time: Times | None, places: _Pla
         target: takes in what is to be learned.
         time: takes in when rows are of; None where that does not matter.
         places: of the columns.
-        sampled: the place of a column some of whose cells are returned.
     """
     columns, split_by, group_by = files.columns, places.split_by, places.group_by
     found = _Scan(
@@ -210,7 +216,8 @@ def _scan(files: Files, target: Column | Flags, time: Times | None, places: _Pla
         None if group_by is None else Coded(columns[group_by], most=_MOST_GROUPS),
         time,
     )
-    for file, row in files.scan():
+    found.sample = [[] for _ in columns]
+    for number, (file, row) in enumerate(files.scan()):
         if isinstance(target, Flags):
             target.add([row[place] for place in places.targets])
         else:
@@ -220,8 +227,9 @@ def _scan(files: Files, target: Column | Flags, time: Times | None, places: _Pla
             found.group.add(row[group_by])
         if time is not None and places.time_by is not None:
             time.add(row[places.time_by])
-        if len(found.sample) < _LOOKED_AT:
-            found.sample.append(row[sampled])
+        if number < LOOKED_AT:
+            for cells, cell in zip(found.sample, row, strict=True):
+                cells.append(cell[:LONGEST] if isinstance(cell, str) else cell)
     return found
 
 
@@ -345,13 +353,6 @@ def _place(options: Options, name: str, columns: Sequence[str]) -> int | None:
 
 def _as_text(cell: Cell) -> str:
     return "" if cell is None else text_of(cell)
-
-
-def _is_text(cells: Sequence[Cell]) -> bool:
-    """Returns whether cells are free text: mostly several words, and mostly different."""
-    texts = [cell for cell in cells if isinstance(cell, str) and not is_missing(cell)]
-    words = sum(len(text.split()) >= _WORDS for text in texts)
-    return bool(texts) and 2 * words > len(texts) and 2 * len(set(texts)) > len(texts)
 
 
 def _open(scheme: str, rest: str, *, options: Options, data_dir: str | None, limits: Limits) -> RowSource:

@@ -9,6 +9,7 @@ from shlex import quote
 
 import numpy as np
 
+from mu2net_core.data.rows.guessing import LOOKED_AT, is_text
 from mu2net_core.data.rows.labels import NONE, LabelSets, in_order, label_sets, list_in, looks_separated
 from mu2net_core.data.rows.row import Cell, is_missing, number_of, text_of
 from mu2net_core.data.wording import some
@@ -19,7 +20,7 @@ __all__ = ["USUAL", "Coded", "Column", "find_column", "find_targets", "named_tar
 
 _MOST_VALUES, _MOST_CELLS = 100_000, 2**20
 """Classes, and different cells of several labels."""
-_MOST_WHOLE_CLASSES = 20
+_MOST_WHOLE_CLASSES, _ENOUGH_ROWS = 20, 20
 """Whole numbers of more different values are numbers, not classes."""
 USUAL = ("label", "labels", "target", "class", "y")
 """What the column that is to be learned is mostly called."""
@@ -183,9 +184,25 @@ class Column:
         note = f"{self.name} is learned as a number (as classes: --output classes)"
         return output, labels, note if told else None
 
+    def _check_told_apart(self) -> None:
+        """Checks that classes that nobody named such are no texts: each would be a class of its own.
+
+        Raises:
+            DataError: they look so.
+        """
+        values, rows = list(self._values), sum(code != NONE for code in self._codes)
+        is_said = self._wanted is not None or self._known is not None
+        if not is_said and rows >= _ENOUGH_ROWS and 2 * len(values) > rows and is_text(values[:LOOKED_AT]):
+            raise DataError(
+                f"The column {self.name} looks like text: {len(values)} different ones in {rows} rows. Texts are read, "
+                "and none is written.",
+                hint="Name the column to learn: --target COLUMN. If each is a class all the same: --output classes",
+            )
+
     def _classes(self) -> tuple[Output, np.ndarray, str | None]:
         if len(self._values) > _MOST_VALUES:
             raise DataError(f"The column {self.name} has more than {_MOST_VALUES} different values: too many classes.")
+        self._check_told_apart()
         names = list(self._known or in_order(self._values, self._decimal))
         there = [place for place, name in enumerate(names) if name in self._values]
         order = np.empty(len(self._values) + 1, np.int32)

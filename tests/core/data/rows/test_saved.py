@@ -352,3 +352,43 @@ def test_images_in_packed_columns_are_refused_with_what_to_do(tmp_path: Path) ->
     error = spoiled(tmp_path / "set")
     assert "are packed" in error.message
     assert "save_to_disk" in str(error.hint)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
+PART, FILE = "data/test-00000-of-00001.parquet", "data-00000-of-00001.arrow"
+PAGE = b"---\nlicense: [mit\n---\n# A page for people\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data", "told"),
+    [
+        pytest.param("hub", PART, POINTER, "found a Git LFS pointer", id="a pointer instead of Parquet"),
+        pytest.param("hub", PART, b"PAR1" + bytes(20), "Cannot read", id="Parquet cut off"),
+        pytest.param("hub", "README.md", PAGE, NAMES, id="a page that is no YAML"),
+        pytest.param("hub", "dataset_infos.json", b"[" * 10_000, "is no JSON", id="a description nested too deeply"),
+        pytest.param("saved", FILE, b"", "found an empty file", id="nothing instead of Arrow"),
+        pytest.param("saved", FILE, b"<!doctype html><p>Log in", "found a web page", id="a web page instead of Arrow"),
+        pytest.param("saved", FILE, b"ARROW1" + bytes(20), "found an Arrow file", id="another format of Arrow"),
+        pytest.param("saved", "dataset_info.json", b"[]", NAMES, id="a description that is a list"),
+        pytest.param("saved", "state.json", b"[]", "is no JSON object", id="a state that is a list"),
+        pytest.param("saved", "dataset_dict.json", b'{"splits": ["x"]}', "set/x has no state.json", id="a split gone"),
+    ],
+)
+def test_spoiled_folders_are_refused_with_a_reason_or_read_as_they_were_meant(
+    tmp_path: Path, kind: str, name: str, data: bytes, told: str | list[str]
+) -> None:
+    if kind == "hub":
+        write_hub(tmp_path / "set")
+    else:
+        save(tmp_path / "set", TEXTS, {"text": TEXT, "label": LABEL})
+    (tmp_path / "set" / name).write_bytes(data)
+    if isinstance(told, list):
+        assert list(read(tmp_path / "set")[0].classes) == told
+    else:
+        assert told in spoiled(tmp_path / "set").message
+
+
+def test_classes_that_are_texts_already_are_read_as_they_are(tmp_path: Path) -> None:
+    rows = [{**row, "label": NAMES[row["label"]]} for row in TEXTS if row["label"] < 2]
+    save(tmp_path / "set", rows, {"text": TEXT, "label": LABEL})
+    assert read(tmp_path / "set")[0].classes == ("ant", "zebra")

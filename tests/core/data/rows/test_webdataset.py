@@ -238,3 +238,13 @@ def test_the_cells_of_all_samples_are_within_limits(tmp_path: Path) -> None:
     path = write(tmp_path / "a-0.tar", of_images(range(30)))
     with pytest.raises(DataError, match="would take more than 200 bytes"):
         open_source(f"webdataset:{path}", limits=Limits(examples_bytes=200))
+
+
+def test_shards_with_capitals_are_read_and_pointers_and_empty_classes_refused(tmp_path: Path) -> None:
+    files = of_images(range(20))
+    capitals = {name.replace("png", "PNG").replace("cls", "CLS"): data for name, data in files.items()}
+    assert read(write(tmp_path / "a-0.tar", capitals))[1] == wanted(range(20))
+    empty = {name: b"" if name.endswith("cls") else data for name, data in files.items()}
+    assert "cls has no two different values" in spoiled(write(tmp_path / "b-0.tar", empty)).message
+    (tmp_path / "c-0.tar").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert "it is a Git LFS pointer" in spoiled(Path(f"{tmp_path}/c-{{0..0}}.tar")).message
