@@ -10,7 +10,7 @@ from mu2net_cli.printing.render import counted, percent, quantity, short
 if TYPE_CHECKING:
     from mu2net_core.api.looking.log import HowRun, LogEntry
     from mu2net_core.api.looking.show import Shown, ShownComponent
-    from mu2net_core.objects import Agent, Image, Input, Model, Mutation, Snapshot, Task, Training, Trials
+    from mu2net_core.objects import Agent, Image, Input, Merge, Model, Mutation, Snapshot, Task, Training, Trials
 
 __all__ = ["access_text", "commit_lines", "component_lines", "named", "output_text", "shown_lines"]
 
@@ -186,14 +186,18 @@ def _model_lines(model: Model) -> Iterator[str]:
     if model.seed is not None:
         yield _field("seed", f"{model.seed} on {model.device_kind or 'an unknown device'}")
     yield ""
+    merges = model.merges or {}
     for ref in model.components:
         state = "trained" if ref.trainable else "frozen" if model.task else "root"
         size = quantity(ref.num_params).rjust(8)
-        yield f"  {short(ref.id)}  {ref.name:<20}{size}  {state:<8}{ref.operation}{_from(ref.parent)}"
+        made = f"{ref.operation}{_from(ref.parent, merges.get(ref.name))}"
+        yield f"  {short(ref.id)}  {ref.name:<20}{size}  {state:<8}{made}"
 
 
-def _from(parent: str | None) -> str:
-    return f" of {short(parent)}" if parent else ""
+def _from(parent: str | None, merge: Merge | None) -> str:
+    """Returns what a component came from."""
+    second = f" with {percent(merge.weight)} of {short(merge.component)} in model {short(merge.model)}" if merge else ""
+    return f" of {short(parent)}{second}" if parent else ""
 
 
 def _in_brackets(config: Mapping[str, object]) -> str:
@@ -219,7 +223,7 @@ def component_lines(component: ShownComponent) -> Iterator[str]:
     yield ""
     if component.num_params is not None:
         yield _field("size", f"{quantity(component.num_params)} parameters, {quantity(component.size_bytes)}B")
-        yield _field("made by", f"{component.operation}{_from(component.parent)}")
+        yield _field("made by", f"{component.operation}{_from(component.parent, component.merge)}")
         yield _field("trained by", _training_text(component.training) or "nothing yet")
     yield _field("present", "yes" if component.present else "no: it is fetched when something needs it")
     for use in component.used_by:

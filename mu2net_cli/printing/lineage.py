@@ -59,9 +59,16 @@ def shares_text(shares: Mapping[str, float]) -> str:
 def _step_text(step: Step) -> str:
     trained = ", ".join(f"+{steps} steps on {task}" for task, steps in step.added.items())
     made = f"{step.operation} by {step.task}" if step.task else "root"
-    return f"{made} [{short(step.component)}]{'  ' + trained if trained else ''}"
+    return f"{made} [{short(step.component)}]{_merged(step)}{'  ' + trained if trained else ''}"
+
+
+def _merged(step: Step) -> str:
+    """Returns what else a component was merged from, and which share of it that is."""
+    if step.merged is None:
+        return ""
+    return f" with {percent(step.merged.weight)} of {step.merged_task or 'a model'} [{short(step.merged.component)}]"
 
 
 def _line(layer: ComponentLineage) -> str:
-    names = [step.task or "root" for step in layer.steps]
+    names = [(step.task or "root") + (f" + {step.merged_task or '?'}" if step.merged else "") for step in layer.steps]
     return " <- ".join(names) + ("" if layer.complete else " <- ...")

@@ -75,7 +75,15 @@ def _begin(
         return arrays, {}
     if not layer.trainable:
         return component.params, {}
+    if layer.merging is not None:
+        other = pool.component(layer.merging.partner.ref.id).params
+        return _mean(component.params, other, layer.merging.weight), {}
     return component.params, component.opt_state
+
+
+def _mean(one: Arrays, other: Arrays, weight: float) -> Arrays:
+    """Returns the mean of two layers' arrays, ``weight`` that of the other; numbers that are the same stay so."""
+    return {name: array + np.asarray(weight, array.dtype) * (other[name] - array) for name, array in one.items()}
 
 
 def _sized(arrays: Arrays, shapes: Shapes, filled: Callable[[str], float] = lambda _name: 0.0) -> Arrays:

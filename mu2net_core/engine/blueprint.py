@@ -10,8 +10,8 @@ from math import prod
 from mu2net_core.engine.slots import LayerPlan, Room, Slot, SlotRow, own_row, shared_row
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
-from mu2net_core.objects import Architecture, ComponentRef, Model, Operation
-from mu2net_core.search import ChildPlan
+from mu2net_core.objects import Architecture, ComponentRef, Model, Operation, Training
+from mu2net_core.search import ChildPlan, Partner
 
 __all__ = ["Blueprint", "draw_blueprint", "lineage", "num_params", "provisional_ref"]
 
@@ -44,16 +44,18 @@ def draw_blueprint(
     ancestors: Iterable[Model],
     usable: Callable[[ComponentRef], bool],
     owned: Callable[[ComponentRef], bool] = lambda _ref: False,
+    spec_of: Callable[[Partner], LayerSpec | None] = lambda _partner: None,
     room: Room = Room(),  # noqa: B008 - frozen
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
-    A layer the parent has is cloned if the plan says so, if every child trains it, if nobody has trained it yet or if
-    it is the task's own, otherwise frozen, the parent's own. The head comes from the parent if the parent solves the
-    same task, else from the nearest ancestor that does, else it is new; so do other layers ``of_task``. A layer the
-    parent lacks, or has in another size, comes from the nearest ancestor that had it; else the parent's is made to
-    fit, as layers of its kind are (positions are interpolated, a block grows); else it is new. What a change of
-    structure adds is new in any case, and passes on what it gets.
+    A layer the parent has is merged with another model's if the plan says so and both are of one kind and size. It is
+    cloned if the plan says so, if every child trains it, if nobody has trained it yet or if it is the task's own,
+    otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same task, else from
+    the nearest ancestor that does, else it is new; so do other layers ``of_task``. A layer the parent lacks, or has in
+    another size, comes from the nearest ancestor that had it; else the parent's is made to fit, as layers of its kind
+    are (positions are interpolated, a block grows); else it is new. What a change of structure adds is new in any case,
+    and passes on what it gets.
 
     Args:
         plan: from the search.
@@ -63,12 +65,13 @@ def draw_blueprint(
         ancestors: models on the parent's lineage whose arrays still exist, the parent first.
         usable: whether the active task may read a component.
         owned: whether a component of the parent is the active task's alone.
+        spec_of: returns what layer a partner of a merge is, None if nobody knows.
         room: what other children should be trained by the same program.
     """
     architecture: Architecture = plan.parent.model.architecture
     specs = family.layers(architecture.config, plan.hyperparameters, num_outputs)
     parents = tuple(ancestors)
-    layers = tuple(_layer(spec, plan, task, family, parents, usable, owned) for spec in specs)
+    layers = tuple(_layer(spec, plan, task, family, parents, usable, owned, spec_of) for spec in specs)
     placed = {layer.spec.name: layer for layer in layers}
     roomy = family.slots(specs, room.kinds)
     if not room.outputs:
@@ -126,12 +129,16 @@ def _layer(
     ancestors: tuple[Model, ...],
     usable: Callable[[ComponentRef], bool],
     owned: Callable[[ComponentRef], bool],
+    spec_of: Callable[[Partner], LayerSpec | None],
 ) -> LayerPlan:
     is_of_task = spec.name == family.head or spec.name in family.of_task
     own = None if is_of_task else plan.parent.model.component(spec.name)
     if own is not None and not usable(own):
         own = None
     if own is not None and own.num_params == num_params(family, spec):
+        merging = plan.merges.get(spec.name)
+        if merging is not None and usable(merging.partner.ref) and _is_alike(spec_of(merging.partner), spec):
+            return LayerPlan(spec=spec, source=own, trainable=True, operation="merge", merging=merging)
         trainable = spec.name in plan.clones | family.always_trainable or own.is_untrained or owned(own)
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
     added = next((m for m in plan.mutations if family.added(m.name, plan.hyperparameters) == spec.name), None)
@@ -142,6 +149,11 @@ def _layer(
         return LayerPlan(spec=spec, source=own, trainable=True, operation=family.kind(spec).fitted)
     operation: Operation = "grow" if added is not None and added.name.startswith("grow:") else "new"
     return LayerPlan(spec=spec, source=None, trainable=True, operation=operation, identity=added is not None)
+
+
+def _is_alike(partner: LayerSpec | None, spec: LayerSpec) -> bool:
+    """Returns whether two layers are of one kind and size, and compute alike."""
+    return partner is not None and partner.config == spec.config
 
 
 def _lines(ancestors: tuple[Model, ...], task: str | None) -> list[Model]:
@@ -174,5 +186,12 @@ def provisional_ref(family: ArchitectureFamily, layer: LayerPlan) -> ComponentRe
         trainable=True,
         operation=layer.operation,
         parent=None if layer.source is None else layer.source.id,
-        training={} if layer.source is None else layer.source.training,
+        training=_training(layer),
     )
+
+
+def _training(layer: LayerPlan) -> Mapping[str, Training]:
+    """Returns what all that a layer starts from was trained with."""
+    if layer.merging is not None:
+        return layer.merging.partner.training
+    return {} if layer.source is None else layer.source.training

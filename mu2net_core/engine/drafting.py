@@ -12,10 +12,10 @@ from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.optimizer import ADAMW, optimizer_of
 from mu2net_core.engine.slots import LayerPlan, Room
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.nn import InputSpec
+from mu2net_core.nn import InputSpec, LayerSpec
 from mu2net_core.objects import Costs, Hyperparameter, System, may_read
 from mu2net_core.scoring import score
-from mu2net_core.search import ChildPlan, Holdings, Population
+from mu2net_core.search import ChildPlan, Holdings, Partner, Population
 
 __all__ = ["Draft", "bring_sources", "draft_all", "grouped"]
 
@@ -63,6 +63,13 @@ def draft_all(
     deepest = max((int(plan.hyperparameters.get(depth, 0)) for plan in plans), default=0)
     room = Room.of(shop.preset, shop.programs.family, shop.objective).enough(deepest)
 
+    def spec_of(partner: Partner) -> LayerSpec | None:
+        model = manifests.get(partner.model)
+        if model is None:
+            return None
+        specs = shop.programs.family.layers(model.architecture.config, model.hyperparameters, 1)
+        return next((spec for spec in specs if spec.name == partner.ref.name), None)
+
     def draw(child: int, plan: ChildPlan) -> Draft:
         blueprint = draw_blueprint(
             plan,
@@ -72,6 +79,7 @@ def draft_all(
             ancestors=lineage(plan.parent.model, manifests, lambda oid: oid in alive or system.keeps(oid)),
             usable=lambda ref: may_read(shop.task.name, ref.training, system.rules),
             owned=lambda ref: holdings.owns(plan.parent.model, ref),
+            spec_of=spec_of,
             room=room,
         )
         plan, costs = _as_built(plan, blueprint), _costs(shop, blueprint, holdings)
@@ -94,7 +102,7 @@ def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:
     Raises:
         CorruptObjectError: one is not of its layer, and of none that can be made to fit.
     """
-    found = [(layer, layer.source) for layer in layers if layer.source is not None]
+    found = [(layer, source) for layer in layers for source in layer.sources]
     shop.pool.prepare(source for _, source in found)
     for layer, source in found:
         check = check_adaptable if layer.is_adapted else check_component
@@ -102,11 +110,13 @@ def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:
 
 
 def _as_built(plan: ChildPlan, blueprint: Blueprint) -> ChildPlan:
-    """Returns the plan without copies of layers that it also removes."""
+    """Returns the plan without copies and merges of layers that it also removes, or that cannot be merged after all."""
     gone = plan.clones - {spec.name for spec in blueprint.specs}
-    lost = {f"clone:{name}" for name in gone}
+    merged = {layer.spec.name for layer in blueprint.layers if layer.merging is not None}
+    lost = {f"clone:{name}" for name in gone} | {f"merge:{name}" for name in plan.merges.keys() - merged}
     left = tuple(mutation for mutation in plan.mutations if mutation.name not in lost)
-    return replace(plan, clones=plan.clones - gone, mutations=left)
+    merges = {name: merging for name, merging in plan.merges.items() if name in merged}
+    return replace(plan, clones=plan.clones - gone, mutations=left, merges=merges)
 
 
 def _job(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, costs: Costs) -> Job:

@@ -15,6 +15,7 @@ from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objectives import Objective
 from mu2net_core.objects import ComponentRef, Operation
 from mu2net_core.presets import Preset
+from mu2net_core.search import Merging
 
 __all__ = ["LayerPlan", "Room", "Slot", "SlotRow", "own_row", "shared_row"]
 
@@ -37,6 +38,8 @@ class LayerPlan:
         operation: how a trained layer came to be; after ``interpolate`` and ``grow`` it has another size than
             ``source``, and so starts without its optimizer's state.
         identity: whether a layer without source begins by passing on what it gets.
+        merging: what ``source`` is merged with, None if with nothing; such a layer starts without its optimizer's
+            state, which is of another point.
     """
 
     spec: LayerSpec
@@ -44,6 +47,13 @@ class LayerPlan:
     trainable: bool
     operation: Operation
     identity: bool = False
+    merging: Merging | None = None
+
+    @property
+    def sources(self) -> tuple[ComponentRef, ...]:
+        """The components that it shares or starts from."""
+        first = () if self.source is None else (self.source,)
+        return first if self.merging is None else (*first, self.merging.partner.ref)
 
     @property
     def is_adapted(self) -> bool:

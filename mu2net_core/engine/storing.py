@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
@@ -77,6 +78,7 @@ def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
         mutation_rates=one.plan.mutation_rates,
         parent=one.plan.parent.id,
         mutations=one.plan.mutations,
+        merges={name: merging.told for name, merging in one.plan.merges.items()} or None,
         validation_curve=trained.curve,
         quality=quality,
         validation_examples=shop.validation_examples,
@@ -103,7 +105,8 @@ def _store_layer(
     shop: Workshop, layer: LayerPlan, made: tuple[Arrays, Arrays] | None, trained: Trained
 ) -> ComponentRef:
     ref = provisional_ref(shop.programs.family, layer)
-    before = Label() if layer.source is None else shop.pool.component(layer.source.id).label
+    labels = (shop.pool.component(source.id).label for source in layer.sources)
+    before = reduce(Label.with_knowledge_of, labels, Label())
     if made is None:
         return replace(ref, training=_told(ref, before))
     component = Component(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mu2net_core.objects import ComponentRef, Model, Mutation, Operation, Training
+from mu2net_core.objects import ComponentRef, Merge, Model, Mutation, Operation, Training
 
 __all__ = ["Ancestor", "Chain", "ComponentLineage", "Step", "ancestors", "component_lineages", "model_chain"]
 
@@ -25,6 +25,8 @@ class Step:
     Attributes:
         operation: how the component came to be.
         component: its id.
+        merged: the second source, if it was merged from two.
+        merged_task: whose model that is a layer of; None too if that is not known here.
         layer: what it was called in the model that made it.
         model: the model that made it.
         task: whose model that was; None for a root.
@@ -39,6 +41,8 @@ class Step:
     task: str | None
     added: Mapping[str, int]
     training: Mapping[str, Training]
+    merged: Merge | None = None
+    merged_task: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +98,25 @@ def ancestors(chain: Chain) -> tuple[Ancestor, ...]:
     )
 
 
-def component_lineages(chain: Chain) -> tuple[ComponentLineage, ...]:
-    """Returns the line of each layer of the newest model in ``chain``, in the model's order."""
+def component_lineages(chain: Chain, model_fn: Callable[[str], Model | None]) -> tuple[ComponentLineage, ...]:
+    """Returns the line of each layer of the newest model in ``chain``, in the model's order.
+
+    It is that of first sources: where a layer was merged, the step tells the second one.
+
+    Args:
+        chain: of the model.
+        model_fn: returns a manifest by id, or None if it is not here.
+    """
     refs = [{ref.id: ref for ref in model.components} for _, model in chain]
-    return tuple(_lineage(ref, chain, refs) for ref in chain[0][1].components)
+    return tuple(_lineage(ref, chain, refs, model_fn) for ref in chain[0][1].components)
 
 
-def _lineage(ref: ComponentRef, chain: Chain, refs: Sequence[Mapping[str, ComponentRef]]) -> ComponentLineage:
+def _lineage(
+    ref: ComponentRef,
+    chain: Chain,
+    refs: Sequence[Mapping[str, ComponentRef]],
+    model_fn: Callable[[str], Model | None],
+) -> ComponentLineage:
     steps: list[Step] = []
     made = ref
     following: str | None = ref.id
@@ -112,7 +128,7 @@ def _lineage(ref: ComponentRef, chain: Chain, refs: Sequence[Mapping[str, Compon
             break
         place, made = found
         before = _parent_ref(made, refs, place)
-        steps.append(_step(made, before, *chain[place]))
+        steps.append(_step(made, before, *chain[place], model_fn))
         following = made.parent
     return ComponentLineage(
         layer=ref.name,
@@ -140,7 +156,15 @@ def _parent_ref(made: ComponentRef, refs: Sequence[Mapping[str, ComponentRef]], 
     return next((refs[k][made.parent] for k in range(place, len(refs)) if made.parent in refs[k]), None)
 
 
-def _step(made: ComponentRef, before: ComponentRef | None, model_id: str, model: Model) -> Step:
+def _step(
+    made: ComponentRef,
+    before: ComponentRef | None,
+    model_id: str,
+    model: Model,
+    model_fn: Callable[[str], Model | None],
+) -> Step:
+    merged = (model.merges or {}).get(made.name)
+    other = None if merged is None else model_fn(merged.model)
     earlier = before.training if before is not None else {}
     added = {
         task: training.steps - (earlier[task].steps if task in earlier else 0)
@@ -154,4 +178,6 @@ def _step(made: ComponentRef, before: ComponentRef | None, model_id: str, model:
         task=model.task,
         added={task: steps for task, steps in added.items() if steps},
         training=made.training,
+        merged=merged,
+        merged_task=None if other is None else other.task,
     )

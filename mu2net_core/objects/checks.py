@@ -120,6 +120,10 @@ def _check_model(model: Model) -> None:
     _ids("origin", (model.origin.blake3,) if model.origin is not None else ())
     for ref in model.components:
         _check_ref(ref)
+    for merge in (model.merges or {}).values():
+        _ids("merged component and its model", (merge.component, merge.model))
+        if not 0 < merge.weight < 1:
+            raise ValueError(f"the weight of a merge: expected a number above 0 and below 1, got {merge.weight}")
     _check_values({**model.hyperparameters, **model.architecture.config})
     _shares("µ", model.mutation_rates.values())
     _shares("validation curve", model.validation_curve)

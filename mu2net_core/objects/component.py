@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Component", "ComponentRef", "Label", "Operation", "Training", "hidden_training", "narrowest"]
 
-Operation = Literal["root", "new", "clone", "insert", "interpolate", "grow"]
+Operation = Literal["root", "new", "clone", "insert", "interpolate", "grow", "merge"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,11 @@ class Label:
         """Returns the label of what a task whose rule is ``access`` makes of a component with this one."""
         rule = intersect([self.rule, access])
         return Label(trained_by=tuple(sorted({*self.trained_by, task})), readers=rule.readers)
+
+    def with_knowledge_of(self, other: Label) -> Label:
+        """Returns the label of what holds the knowledge of both: who may read it was allowed to read either."""
+        rule = intersect([self.rule, other.rule])
+        return Label(trained_by=tuple(sorted({*self.trained_by, *other.trained_by})), readers=rule.readers)
 
     def hidden_by(self, training: Iterable[str]) -> tuple[str, ...]:
         """Returns the tasks of this label that a manifest leaves out which names those in ``training``."""

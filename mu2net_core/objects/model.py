@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from mu2net_core.objects.component import ComponentRef
 from mu2net_core.version import FORMAT
 
-__all__ = ["Architecture", "Costs", "Hyperparameter", "Model", "Mutation", "Origin", "Scorer", "hardware_of"]
+__all__ = ["Architecture", "Costs", "Hyperparameter", "Merge", "Model", "Mutation", "Origin", "Scorer", "hardware_of"]
 
 Hyperparameter = bool | int | float | str
 
@@ -62,6 +62,21 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """The second source of a layer that began as the weighted mean of two components; the first is its ``parent``.
+
+    Attributes:
+        component: its id.
+        model: a retained model that has it, as a layer of the same name.
+        weight: its share of the mean, above 0 and below 1; the rest is that of the first.
+    """
+
+    component: str
+    model: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """The checkpoint a root model was made from.
 
@@ -88,6 +103,8 @@ class Model:
         mutation_rates: µ(δ) by mutation name, where it differs from the hyperparameter ``mu``.
         parent: the model it was mutated from; None for a root model.
         mutations: what was changed.
+        merges: by layer, the second source of those whose operation is ``merge`` and which this model trained; None if
+            there are none.
         validation_curve: quality after each training cycle, in [0, 1].
         quality: the best of the curve, which is the one kept; None for a root model.
         score: of that quality under ``scorer`` and ``costs``.
@@ -103,7 +120,7 @@ class Model:
         unknown_keys: dotted names of keys that were there when it was read, and that this version does not know.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("origin", "validation_examples")
+    OMITTED_IF_NONE: ClassVar = ("merges", "origin", "validation_examples")
 
     format: int = FORMAT
     kind: Literal["model"] = "model"
@@ -127,6 +144,7 @@ class Model:
     versions: Mapping[str, str] = field(default_factory=dict)
     validation_examples: int | None = None
     origin: Origin | None = None
+    merges: Mapping[str, Merge] | None = None
     unknown_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -137,11 +155,20 @@ class Model:
             raise ValueError("exactly the root models have neither task nor parent")
         if self.task is not None and self.origin is not None:
             raise ValueError("only root models have an origin")
+        made = {ref.name for ref in self.components if ref.operation == "merge" and ref.trainable}
+        if made != (self.merges or {}).keys() or self.merges == {}:
+            raise ValueError("exactly the layers that a model merged and trained have a second source")
 
     @property
     def is_retained(self) -> bool:
         """Whether the repository keeps its arrays: roots, and the best model of each iteration."""
         return self.task is None or self.test_quality is not None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The models that it was made from, each once: its parent, and those that layers were merged with."""
+        merged = [merge.model for _, merge in sorted((self.merges or {}).items())]
+        return tuple(dict.fromkeys([*([] if self.parent is None else [self.parent]), *merged]))
 
     @property
     def hardware(self) -> tuple[str, str, str]:

@@ -37,6 +37,9 @@ ARCHITECTURE = "architecture."
 STRUCTURAL_KEY = "space.structural"
 """The setting that lists the enabled kinds of changes of structure."""
 
+MERGING_KEY = "space.merging"
+"""The setting that lists the shares of another model's layer in merges."""
+
 _NAMES: Mapping[str, Registry[Any]] = {"evolve.method": METHODS, "scorer.name": SCORERS}
 """The settings that name something which other packages can add to."""
 
@@ -62,7 +65,7 @@ def preset_values(preset: Preset) -> dict[str, Any]:
     values |= {f"space.{name}": list(choices) for name, choices in space.values.items()}
     values |= {f"default.{name}": value for name, value in space.defaults.items()}
     values |= {f"{ARCHITECTURE}{name}": value for name, value in _sizes(preset).items()}
-    return {**values, STRUCTURAL_KEY: list(space.structural)}
+    return {**values, STRUCTURAL_KEY: list(space.structural), MERGING_KEY: list(space.merging)}
 
 
 def preset_descriptions(preset: Preset) -> dict[str, str]:
@@ -74,6 +77,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
         texts[f"space.{name}"] = f"values of: {meaning.text}"
         texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
     texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit or convnet adapter, block, heads, mlp"
+    texts[MERGING_KEY] = "shares that layers of other models may have in merges, e.g. [0.25, 0.5, 0.75]; [] merges none"
     return {key: texts.get(key, "") for key in preset_keys(preset)}
 
 
@@ -102,7 +106,8 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         InvalidInputError: a key of ours that does not exist, or a value of the wrong type or range.
     """
     values, defaults = dict(preset.space.values), dict(preset.space.defaults)
-    structural, sizes = preset.space.structural, dict(preset.architecture.config)
+    structural, merging = preset.space.structural, preset.space.merging
+    sizes = dict(preset.architecture.config)
     training: dict[str, Any] = {}
     scorer: dict[str, Any] = {}
     for key, value in settings.items():
@@ -114,6 +119,8 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
             scorer[name] = _checked(key, name, value, preset.scorer)
         elif key == STRUCTURAL_KEY:
             structural = _listed(key, value, "")
+        elif key == MERGING_KEY:
+            merging = tuple(map(float, _listed(key, value, 0.5)))
         elif section == "space":
             _check_ranges(key, name, value)
             values[name] = _listed(key, value, _known(key, name, preset.space.defaults))
@@ -126,7 +133,7 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         return replace(
             preset,
             architecture=Architecture(name=preset.architecture.name, config=sizes),
-            space=SearchSpace(values=values, defaults=defaults, structural=structural),
+            space=SearchSpace(values=values, defaults=defaults, structural=structural, merging=merging),
             training=replace(preset.training, **training),
             scorer=replace(preset.scorer, **scorer),
         )

@@ -1,9 +1,10 @@
 from .holdings import Holdings
+from .kinship import Kinship
 from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod, plan_generation
 from .mutations import Preparation, as_it_is, candidates, mutate, rate
 from .next_task import Gain, Prospect, promise, ranked
 from .parents import sample_parent
-from .plan import ChildPlan, Member
+from .plan import ChildPlan, Member, Merging, Partner
 from .population import Population, ask, best, is_better, measured_as, rescored, start, tell
 from .probing import probed_weights, to_probe
 from .random_search import ask_random
@@ -19,7 +20,10 @@ __all__ = [
     "ChildPlan",
     "Gain",
     "Holdings",
+    "Kinship",
     "Member",
+    "Merging",
+    "Partner",
     "Population",
     "Preparation",
     "Prospect",

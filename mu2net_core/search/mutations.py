@@ -16,7 +16,8 @@ from random import Random
 
 from mu2net_core.objects import Hyperparameter, Model, Mutation
 from mu2net_core.search.holdings import Holdings
-from mu2net_core.search.plan import ChildPlan, Member
+from mu2net_core.search.kinship import Kinship
+from mu2net_core.search.plan import ChildPlan, Member, Merging
 from mu2net_core.search.space import COPY_ALL, MU, SearchSpace, nearest, neighbour
 from mu2net_core.search.structure import Structure
 
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 
+_NO_KIN = Kinship()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
     """How one generation prepares its examples: the values of hyperparameters, and µ(δ) of their moves by δ."""
@@ -41,15 +45,19 @@ class Preparation:
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
-def candidates(parent: Model, space: SearchSpace, structure: Structure, holdings: Holdings) -> tuple[str, ...]:
+def candidates(
+    parent: Model, space: SearchSpace, structure: Structure, holdings: Holdings, kinship: Kinship = _NO_KIN
+) -> tuple[str, ...]:
     """Returns the names δ of the mutations ``parent`` can undergo, sorted.
 
     ``clone:<component>`` for each component that is not trained in any case (``clonable``), ``hp:<name>`` for each
-    hyperparameter with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure.
+    hyperparameter with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure,
+    ``merge:<component>`` for each that can be merged with one of another model.
     """
     clones = [f"clone:{name}" for name in clonable(parent, structure, holdings)]
     moves = [f"hp:{name}" for name in space.movable]
-    return tuple(sorted([*clones, *moves, *_changes(parent, space, structure)]))
+    merges = [f"merge:{name}" for name in kinship.partners(parent, structure)]
+    return tuple(sorted([*clones, *moves, *merges, *_changes(parent, space, structure)]))
 
 
 def clonable(parent: Model, structure: Structure, holdings: Holdings) -> tuple[str, ...]:
@@ -116,6 +124,7 @@ def mutate(
     rng: Random,
     seed: int,
     given: Mapping[str, Hyperparameter] | None = None,
+    kinship: Kinship = _NO_KIN,
 ) -> ChildPlan:
     """Returns a child of ``parent`` with a freshly drawn set of mutations.
 
@@ -129,11 +138,12 @@ def mutate(
         seed: stored in the plan for the engine's own draws.
         given: values of hyperparameters that are decided already, and so move no more; None if there are none. How
             examples are prepared ``preparation`` says alone.
+        kinship: which layers can be merged with those of other models.
     """
-    draft = _Draft(parent.model, space, structure)
+    draft = _Draft(parent.model, space, structure, kinship)
     decided = {f"hp:{name}": value for name, value in (given or {}).items() if name not in preparation.values}
     copied = _copied(parent.model, space, clonable(parent.model, structure, holdings), rng)
-    for name in candidates(parent.model, space, structure, holdings):
+    for name in candidates(parent.model, space, structure, holdings, kinship):
         if name in preparation.rates or name in decided or (copied is not None and name.startswith("clone:")):
             continue
         probability = _moved_rate(parent.model, name, space, rng)
@@ -187,12 +197,14 @@ def _copied(parent: Model, space: SearchSpace, layers: tuple[str, ...], rng: Ran
 class _Draft:
     """A child in the making: what it inherits, and everything that was changed so far."""
 
-    def __init__(self, parent: Model, space: SearchSpace, structure: Structure) -> None:
+    def __init__(self, parent: Model, space: SearchSpace, structure: Structure, kinship: Kinship = _NO_KIN) -> None:
         self._parent, self._space, self._structure = parent, space, structure
         self._changes = _changes(parent, space, structure)
+        self._partners = kinship.partners(parent, structure)
         self._values: dict[str, Hyperparameter] = {**space.defaults, **parent.hyperparameters}
         self._rates = dict(parent.mutation_rates)
         self._clones: set[str] = set()
+        self._merges: dict[str, Merging] = {}
         self._structured: set[str] = set()
         self._applied: list[Mutation] = []
 
@@ -205,6 +217,8 @@ class _Draft:
             return  # what a change of structure set is not moved on: growth by a block would be no growth
         elif kind == "clone":
             self.copy(name)
+        elif kind == "merge":
+            self._merge(name, rng)
         else:
             self._set(mutation, {name: neighbour(self._values[name], self._space.values[name], rng)})
 
@@ -245,7 +259,15 @@ class _Draft:
             mutation_rates=self._rates,
             mutations=tuple(mutation for mutation in self._applied if mutation.name not in undone),
             seed=seed,
+            merges=self._merges,
         )
+
+    def _merge(self, name: str, rng: Random) -> None:
+        """Draws evenly what a layer is merged with, and with which share of it."""
+        partners, shares = self._partners[name], self._space.merging
+        partner, share = partners[int(rng.random() * len(partners))], shares[int(rng.random() * len(shares))]
+        self._merges[name] = Merging(partner=partner, weight=share)
+        self._applied.append(Mutation(name=f"merge:{name}", after=share))
 
     def _set(self, mutation: str, sets: Mapping[str, Hyperparameter]) -> None:
         name, after = next(iter(sets.items()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mu2net_core.objects import Hyperparameter, Model, Mutation
+from mu2net_core.objects import ComponentRef, Hyperparameter, Merge, Model, Mutation, Training
 
-__all__ = ["ChildPlan", "Member"]
+__all__ = ["ChildPlan", "Member", "Merging", "Partner"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,39 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """A layer of another model that one of a parent can be merged with.
+
+    Attributes:
+        model: the other model's id.
+        ref: the layer's place in it.
+        training: what the lines of both layers were trained with.
+    """
+
+    model: str
+    ref: ComponentRef
+    training: Mapping[str, Training]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merging:
+    """A layer of a child that begins as the weighted mean of its parent's and of a partner.
+
+    Attributes:
+        partner: the second source.
+        weight: its share of the mean, above 0 and below 1.
+    """
+
+    partner: Partner
+    weight: float
+
+    @property
+    def told(self) -> Merge:
+        """What the child's manifest tells of it."""
+        return Merge(component=self.partner.ref.id, model=self.partner.model, weight=self.weight)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildPlan:
     """A child to build and train.
 
@@ -43,6 +76,7 @@ class ChildPlan:
         mutation_rates: the child's µ(δ), where they differ from ``mu``.
         mutations: everything that was changed.
         seed: for the child's random initialisation and shuffling.
+        merges: by name, the parent's components that the child merges with another model's; it trains what comes out.
     """
 
     parent: Member
@@ -51,3 +85,4 @@ class ChildPlan:
     mutation_rates: Mapping[str, float]
     mutations: tuple[Mutation, ...]
     seed: int
+    merges: Mapping[str, Merging] = field(default_factory=dict)

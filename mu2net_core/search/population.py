@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from mu2net_core.objects import Hyperparameter, Model, Scorer, System
 from mu2net_core.scoring import rank_key, score
 from mu2net_core.search.holdings import Holdings
+from mu2net_core.search.kinship import Kinship
 from mu2net_core.search.mutations import Preparation, copied_whole, draw_preparation, mutate, usual_preparation
 from mu2net_core.search.parents import sample_parent, usable
 from mu2net_core.search.plan import ChildPlan, Member
@@ -92,6 +93,8 @@ def ask(
     """
     others, roots = usable(system, population.task)
     candidates, holdings = (*others, *roots), Holdings.of(system, population.task)
+    members = (*population.past, *population.members)
+    kinship = Kinship.of(system, population.task, members) if space.merging else Kinship()
     counts, past = dict(population.selections), system.heads[population.task].commit
     first = None if population.members else best_probed(candidates, population.probed)
     given = proposed or ({},) * num_children
@@ -101,14 +104,14 @@ def ask(
     for child in range(num_children):
         draw, train = rng(seed, "child", child), derive_seed(seed, "train", child)
         begun = first if child == 0 else None
-        members = {member.id: past.times_selected(member.id) for member in (*population.members, *candidates)}
-        totals = {oid: times + counts.get(oid, 0) for oid, times in members.items()}
+        before = {member.id: past.times_selected(member.id) for member in (*population.members, *candidates)}
+        totals = {oid: times + counts.get(oid, 0) for oid, times in before.items()}
         parent = begun or sample_parent(population.members, candidates, totals, draw, weights=weights)
         counts[parent.id] = counts.get(parent.id, 0) + 1
         if begun:
             plans.append(copied_whole(parent, space, structure, holdings, preparation, train))
         else:
-            plans.append(mutate(parent, space, structure, holdings, preparation, draw, train, given[child]))
+            plans.append(mutate(parent, space, structure, holdings, preparation, draw, train, given[child], kinship))
     return tuple(plans), replace(population, selections=counts)
 
 

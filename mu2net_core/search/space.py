@@ -27,6 +27,8 @@ class SearchSpace:
         values: sorted, distinct values; a single one never moves.
         defaults: what a root model starts with; each is one of its values.
         structural: enabled kinds of changes of structure, of those that the architecture knows, sorted.
+        merging: shares, sorted, that another model's layer may have in a merge with one of the parent's; layers are not
+            merged if there are none.
         shared: names of those that say how examples are prepared, in this space or not. All children of a generation
             have the same, and so share the prepared examples; which they are, the architecture and the kind of input
             say.
@@ -35,6 +37,7 @@ class SearchSpace:
     values: Mapping[str, tuple[Hyperparameter, ...]]
     defaults: Mapping[str, Hyperparameter]
     structural: tuple[str, ...] = ()
+    merging: tuple[float, ...] = ()
     shared: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -52,6 +55,10 @@ class SearchSpace:
             raise InvalidInputError(f"Hyperparameter mu: expected probabilities, got {list(self.values[MU])}.")
         if list(self.structural) != sorted(set(self.structural)):
             raise InvalidInputError(f"space.structural: expected sorted distinct kinds, got {list(self.structural)}.")
+        if list(self.merging) != sorted(set(self.merging)) or not all(0 < share < 1 for share in self.merging):
+            raise InvalidInputError(
+                f"space.merging: expected sorted distinct shares above 0 and below 1, got {list(self.merging)}."
+            )
 
     @property
     def movable(self) -> tuple[str, ...]:

@@ -127,7 +127,8 @@ def _tips(repo: Repository, state: _State, models: list[Model]) -> Tips:
     nodes: set[Node] = {("task", state.task_id), ("snapshot", state.snapshot), ("commit", state.base)}
     nodes |= {("snapshot", later.snapshot) for later in state.seen}
     for model in models:
-        named: list[tuple[Kind, str | None]] = [("model", model.parent), ("model", model.root), ("task", model.task_id)]
+        named: list[tuple[Kind, str | None]] = [("model", model.root), ("task", model.task_id)]
+        named += [("model", source) for source in model.sources]
         nodes |= {(kind, oid) for kind, oid in named if oid is not None}
     members = {member.id for member in state.members}
     return Tips(

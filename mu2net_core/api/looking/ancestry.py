@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from mu2net_core.api.looking.names import find_model
 from mu2net_core.errors import NotFoundError
@@ -50,12 +51,13 @@ def ancestry(repo: Repository, revision: str) -> Ancestry:
         InvalidInputError: it names something that has no one model.
     """
     found = find_model(repo, revision)
-    chain = model_chain(found.id, lambda oid: _model(repo, oid))
+    model_fn = partial(_model, repo)
+    chain = model_chain(found.id, model_fn)
     return Ancestry(
         task=found.model.task,
         model=found.id,
         root=found.model.root or found.id,
-        components=component_lineages(chain),
+        components=component_lineages(chain, model_fn),
         ancestors=ancestors(chain),
         transfer=transfer(found.model),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mu2net_core.api.looking.log import LogEntry, log_entry
-from mu2net_core.objects import Commit, Kind, Model, Operation, Snapshot, Task, Training
+from mu2net_core.objects import Commit, Kind, Merge, Model, Operation, Snapshot, Task, Training
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.core import DATA, PURGED_SOURCE
 from mu2net_core.repo.history import resolve
@@ -32,6 +32,7 @@ class ShownComponent:
     size_bytes: int | None
     operation: Operation | None
     parent: str | None
+    merge: Merge | None
     training: dict[str, Training] = field(default_factory=dict)
     present: bool
     used_by: tuple[ComponentUse, ...]
@@ -126,11 +127,13 @@ def _component(repo: Repository, oid: str) -> ShownComponent:
     models = {**system.ancestors, **retained}
     refs = [(model_id, model, ref) for model_id, model in models.items() for ref in model.components if ref.id == oid]
     first = refs[0][2] if refs else None
+    merges = ((model.merges or {}).get(ref.name) for _, model, ref in refs)
     return ShownComponent(
         num_params=first.num_params if first else None,
         size_bytes=first.size_bytes if first else None,
         operation=first.operation if first else None,
         parent=first.parent if first else None,
+        merge=next(filter(None, merges), None),
         training=dict(first.training) if first else {},
         present=repo.objects.has("component", oid),
         used_by=tuple(

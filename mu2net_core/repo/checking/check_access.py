@@ -106,9 +106,11 @@ def _check_training(walk: Walk) -> None:
         for ref in model.components:
             shared = parent.component(ref.name) if parent else None
             sources = [shared] if shared is not None and shared.id == ref.id else known.get(ref.parent or "", [])
-            if sources and not any(_covers(ref, source) for source in sources):
-                message = f"Its {ref.name} names fewer tasks or steps than the component it came from."
-                walk.report("access", f"model/{model_id}", message)
+            merge = (model.merges or {}).get(ref.name)
+            for told in (sources, known.get(merge.component, []) if merge is not None else []):
+                if told and not any(_covers(ref, source) for source in told):
+                    message = f"Its {ref.name} names fewer tasks or steps than the component it came from."
+                    walk.report("access", f"model/{model_id}", message)
 
 
 def _check_labels(walk: Walk) -> None:

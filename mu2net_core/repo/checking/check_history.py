@@ -135,14 +135,16 @@ def _heads(walk: Walk, snapshot_id: str, by: str) -> Collection[tuple[str, str]]
 
 
 def _model(walk: Walk, model_id: str, by: str) -> bool:
-    """Follows the line of a model's parents to its root; returns whether the model itself is there."""
-    current: str | None = model_id
-    while current is not None and walk.need("model", current, by):
-        model = walk.scan.models[current]
-        if model.task_id is not None:
-            walk.need("task", model.task_id, f"model {current[:16]}")
-        walk.reached |= {("component", ref.id) for ref in model.components if ref.id in walk.scan.components}
-        by, current = f"model {current[:16]}", model.parent
+    """Follows a model's sources to their roots; returns whether the model itself is there."""
+    pending = [(model_id, by)]
+    while pending:
+        current, by = pending.pop()
+        if walk.need("model", current, by):
+            model = walk.scan.models[current]
+            if model.task_id is not None:
+                walk.need("task", model.task_id, f"model {current[:16]}")
+            walk.reached |= {("component", ref.id) for ref in model.components if ref.id in walk.scan.components}
+            pending += [(source, f"model {current[:16]}") for source in model.sources]
     return model_id in walk.scan.models
 
 

@@ -43,7 +43,7 @@ def _teachers(objects: ObjectDatabase, tip: str) -> set[str]:
         if model_id is not None and model_id not in seen:
             model = objects.model(model_id)
             names |= model.trained_by
-            pending.append(model.parent)
+            pending += model.sources
         seen.add(model_id)
     return names
 

@@ -62,8 +62,8 @@ def relied_on(plans: Sequence[Plan]) -> frozenset[Node]:
     for value in manifests.values():
         if isinstance(value, Commit):
             nodes.update(("commit", parent) for parent in value.parents)
-        elif isinstance(value, Model) and value.parent is not None:
-            nodes.add(("model", value.parent))
+        elif isinstance(value, Model):
+            nodes.update(("model", source) for source in value.sources)
     return frozenset(nodes - manifests.keys())
 
 

@@ -187,6 +187,10 @@ def _check_model(model: Model, objects: Manifests) -> None:
         parent = objects.model(model.parent)
         if objects.model(model.root).task is not None or (parent.root or model.parent) != model.root:
             raise _wrong(f"the root it names, {model.root[:10]}, is none or not that of its parent")
+    for name, merge in (model.merges or {}).items():
+        other = objects.model(merge.model).component(name)
+        if other is None or other.id != merge.component:
+            raise _wrong(f"it says that its {name} was merged with a layer that {merge.model[:10]} does not have")
     _check_score(model)
     _check_texts(model.device_kind or "", *model.versions, *model.versions.values())
     check_parts(model.components, objects)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from mu2net_core.errors import NotFoundError
@@ -132,11 +133,12 @@ def _ancestors(repo: Repository, models: Mapping[str, Model]) -> dict[str, Model
     """Returns the manifests that lineages of ``models`` pass through, as far as they are here."""
     found: dict[str, Model] = {}
     for model in models.values():
-        parent = model.parent
-        while parent is not None and parent not in models and parent not in found:
-            try:
-                found[parent] = repo.objects.model(parent)
-            except NotFoundError:
-                break
-            parent = found[parent].parent
+        pending = list(model.sources)
+        while pending:
+            source = pending.pop()
+            if source in models or source in found:
+                continue
+            with suppress(NotFoundError):
+                found[source] = repo.objects.model(source)
+                pending += found[source].sources
     return found

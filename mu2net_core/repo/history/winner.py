@@ -133,10 +133,14 @@ class _Reset:
         return commit.task_id in self.tasks or self._descends(manifests, commit.model)
 
     def _descends(self, manifests: Manifests, model_id: str | None) -> bool:
-        while model_id is not None and model_id not in self.again:
-            if model_id in self.models:
+        pending, seen = [model_id], set[str | None]([None])
+        for oid in pending:  # grows while it is walked
+            if oid is None or oid in seen or oid in self.again:
+                continue
+            if oid in self.models:
                 return True
-            model_id = manifests.model(model_id).parent
+            seen.add(oid)
+            pending += manifests.model(oid).sources
         return False
 
 

@@ -1,9 +1,9 @@
 """What an object needs, and what a remote already has, so that transfers send all that is missing and little else.
 
-Strong edges: a commit needs its task, model, parents and snapshots; a model its parent's and root's manifests and its
-task; a snapshot its roots and its base. A commit's model and every root are *retained*: their components are needed
-too. The heads a snapshot names are needed only by a tag. Objects come out in the order that keeps a repository whole if
-a transfer stops anywhere: nothing before what it needs.
+Strong edges: a commit needs its task, model, parents and snapshots; a model the manifests of its parent, of the models
+that layers were merged with, and of its root, and its task; a snapshot its roots and its base. A commit's model and
+every root are *retained*: their components are needed too. The heads a snapshot names are needed only by a tag. Objects
+come out in the order that keeps a repository whole if a transfer stops anywhere: nothing before what it needs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def needs(value: Manifest) -> tuple[Node, ...]:
         nodes += [("snapshot", oid) for oid in value.snapshots]
         nodes += [("commit", parent) for parent in value.parents]
     elif isinstance(value, Model):
-        nodes = [("model", value.parent), ("model", value.root), ("task", value.task_id)]
+        nodes = [*(("model", oid) for oid in value.sources), ("model", value.root), ("task", value.task_id)]
     elif isinstance(value, Snapshot):
         nodes = [("model", model_id) for _, model_id in sorted(value.roots.items())] + [("snapshot", value.base)]
     return tuple((kind, oid) for kind, oid in nodes if oid is not None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,9 @@ from mu2net_core.objects import (
     Costs,
     Image,
     Label,
+    Merge,
     Model,
+    Operation,
     Scorer,
     Slice,
     Split,
@@ -131,6 +133,7 @@ def evolve_sample(
     trains: Sequence[str] = ("head",),
     seed: int | None = None,
     sign: Callable[[Commit], Commit] = _unsigned,
+    merges: Mapping[str, str] | None = None,
 ) -> HeadState:
     """Retains a new model for ``task``, as one iteration does, and returns the task's new head.
 
@@ -142,6 +145,7 @@ def evolve_sample(
         trains: the components it gets new copies of; the others it shares with the parent.
         seed: of the new arrays; by default the number of the head's new entry.
         sign: returns the commit with a signature.
+        merges: by component among those that it trains, the model whose component it is merged with.
     """
     state = repo.refs.head(task)
     if state is None:
@@ -150,7 +154,9 @@ def evolve_sample(
     parent = parent or before.model or next(iter(repo.refs.roots().values()))
     number = state.number if seed is None else seed
     access = granted_rule(repo, state.commit)
-    child = sample_child(repo, before, parent, score=score, trains=trains, seed=number, access=access)
+    child = sample_child(
+        repo, before, parent, score=score, trains=trains, seed=number, access=access, merges=merges or {}
+    )
     model_id = repo.objects.put(child)
     commit = replace(
         before,
@@ -182,21 +188,28 @@ def sample_child(
     trains: Sequence[str],
     seed: int,
     access: AccessRule | None = None,
+    merges: Mapping[str, str] = {},
 ) -> Model:
     """Returns a retained model for the task of the commit ``before``; its components are stored, it is not.
 
     Who may read what it learns is ``access``, by default that of the commit's task object.
     """
     parent, access = repo.objects.model(parent_id), access or repo.objects.task(before.task_id).access
-    components = []
+    components, seconds = [], dict[str, Merge]()
     for place, ref in enumerate(parent.components):
         if ref.name not in trains:
             components.append(replace(ref, trainable=False))
             continue
         training = {**ref.training, before.task: _more(ref.training.get(before.task))}
         label = (repo.objects.label(ref.id) or _told(repo, ref)).taught(before.task, access)
+        if ref.name in merges:
+            other = next(one for one in repo.objects.model(merges[ref.name]).components if one.name == ref.name)
+            seconds[ref.name] = Merge(component=other.id, model=merges[ref.name], weight=0.25)
+            label = label.with_knowledge_of(repo.objects.label(other.id) or _told(repo, other))
+            training = {**other.training, **training}
         stored = _stored(repo, sample_component(ref.name, 1000 * (seed + 1) + place, label=label))
-        components.append(replace(stored, operation="clone", parent=ref.id, training=training))
+        operation: Operation = "merge" if ref.name in merges else "clone"
+        components.append(replace(stored, operation=operation, parent=ref.id, training=training))
     return replace(
         parent,
         task=before.task,
@@ -204,6 +217,7 @@ def sample_child(
         root=parent.root or parent_id,
         parent=parent_id,
         components=tuple(components),
+        merges=seconds or None,
         validation_curve=(score / 2, score),
         quality=score,
         score=score,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,8 @@ from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Room, Slot, SlotRow
 from mu2net_core.nn import InputSpec
 from mu2net_core.objectives import Classify
-from mu2net_core.objects import Hyperparameter
-from mu2net_core.search import ChildPlan, Member
+from mu2net_core.objects import Hyperparameter, Mutation
+from mu2net_core.search import ChildPlan, Member, Merging
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
@@ -40,14 +40,21 @@ def bench(cache_dir: Path) -> Workbench:
 def plan_of() -> Callable[..., ChildPlan]:
     """Returns what makes plans by hand: ``plan_of(parent, clones=..., learning_rate=...)``."""
 
-    def make(parent: Member, clones: tuple[str, ...] = (), seed: int = 1, **changed: Hyperparameter) -> ChildPlan:
+    def make(
+        parent: Member,
+        clones: tuple[str, ...] = (),
+        seed: int = 1,
+        merges: Mapping[str, Merging] | None = None,
+        **changed: Hyperparameter,
+    ) -> ChildPlan:
         return ChildPlan(
             parent=parent,
             clones=frozenset(clones),
             hyperparameters={**BENCH_PRESET.space.defaults, **parent.model.hyperparameters, **changed},
             mutation_rates={},
-            mutations=(),
+            mutations=tuple(Mutation(name=f"merge:{name}", after=one.weight) for name, one in (merges or {}).items()),
             seed=seed,
+            merges=merges or {},
         )
 
     return make

@@ -68,7 +68,7 @@ def test_the_line_of_parents_ends_at_the_root() -> None:
 
 
 def test_every_layer_is_traced_to_the_models_that_made_it() -> None:
-    embedding, block, head = component_lineages(model_chain("m3", MODELS.get))
+    embedding, block, head = component_lineages(model_chain("m3", MODELS.get), MODELS.get)
     assert [(s.operation, s.component, s.model, s.task) for s in embedding.steps] == [("root", "e0", "root", None)]
     assert [(s.operation, s.component, s.layer, s.model, s.task, s.added) for s in block.steps] == [
         ("clone", "b2", "block_1", "m2", "b", {"b": 7}),
@@ -82,7 +82,7 @@ def test_every_layer_is_traced_to_the_models_that_made_it() -> None:
 
 def test_a_line_that_leads_to_a_missing_manifest_says_so() -> None:
     here = {oid: found for oid, found in MODELS.items() if oid in {"m2", "m3"}}
-    embedding, block, head = component_lineages(model_chain("m3", here.get))
+    embedding, block, head = component_lineages(model_chain("m3", here.get), here.get)
     assert not embedding.complete  # frozen in the oldest manifest here: made by one that is not
     assert not block.complete
     assert [s.component for s in block.steps] == ["b2"]
@@ -91,7 +91,7 @@ def test_a_line_that_leads_to_a_missing_manifest_says_so() -> None:
 
 
 def test_a_root_is_its_own_ancestry() -> None:
-    (embedding,) = component_lineages(model_chain("root", MODELS.get))
+    (embedding,) = component_lineages(model_chain("root", MODELS.get), MODELS.get)
     assert embedding.complete
     assert embedding.steps[0].model == "root"
 
@@ -103,5 +103,5 @@ def test_a_layer_may_be_inserted_again_after_it_was_dropped() -> None:
         "m2": model("m1", "a", frozen(E0), frozen(H1)),
         "m3": model("m2", "a", frozen(E0), ref("b9", "block_0", "insert", "b1", a=6), frozen(H1)),
     }
-    block = component_lineages(model_chain("m3", models.get))[1]
+    block = component_lineages(model_chain("m3", models.get), models.get)[1]
     assert [(s.component, s.model, s.added) for s in block.steps] == [("b9", "m3", {"a": 1}), ("b1", "m1", {"a": 5})]

@@ -24,6 +24,7 @@ from mu2net_core.objects import (
     Costs,
     HeadEntry,
     Limits,
+    Merge,
     Model,
     Origin,
     Run,
@@ -73,6 +74,11 @@ MODEL = Model(
     seed=7,
     versions={"jax": "0.1"},
 )
+MERGED = replace(
+    MODEL,
+    components=(replace(MODEL.components[0], operation="merge"),),
+    merges={"head": Merge(component=OID, model=OTHER, weight=0.25)},
+)
 ROOT = Model(
     architecture=MODEL.architecture,
     components=(replace(MODEL.components[0], training={}),),
@@ -118,7 +124,7 @@ DISCARDED = replace(TRIAL, values={"mu": 0.1, "momentum": 0.9}, outcome="score",
 TRIED = replace(COMMIT, improved=True, trials=Trials.of([TRIAL, DISCARDED], Scorer()))
 SNAPSHOT = Snapshot(heads={"cats": OID}, roots={"tiny": OTHER})
 ENTRY = HeadEntry(commit=OID, previous=OTHER)
-VALUES: list[Any] = [TASK, MODEL, COMMIT, REPEATABLE, TRIED, SNAPSHOT, ENTRY]
+VALUES: list[Any] = [TASK, MODEL, MERGED, COMMIT, REPEATABLE, TRIED, SNAPSHOT, ENTRY]
 
 
 def decoded(data: bytes, kind: type[Any], limits: Limits = LIMITS) -> Any:
@@ -223,6 +229,10 @@ def _trial(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda table: table["trials"]["each"][0].update(values)
 
 
+def _merge(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda table: table["merges"]["head"].update(values)
+
+
 def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda table: table["components"][0].update(values)
 
@@ -254,6 +264,16 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (MODEL, _set(quality=-0.5), "share from 0 to 1"),
         (MODEL, _set(costs={"params": -1, "accounted_params": 1.0, "flops": 1}), "costs"),
         (MODEL, _set(costs={"params": 1, "accounted_params": -1.0, "flops": 1}), "accounted_params"),
+        (MERGED, _merge(component="x"), "64 hex digits"),
+        (MERGED, _merge(model="../x"), "64 hex digits"),
+        (MERGED, _merge(weight=0.0), "weight of a merge: expected a number above 0 and below 1"),
+        (MERGED, _merge(weight=1.0), "weight of a merge"),
+        (MERGED, _merge(weight="all"), "weight"),
+        (MERGED, lambda table: table.pop("merges"), "exactly the layers that a model merged"),
+        (MERGED, _set(merges={}), "exactly the layers that a model merged"),
+        (MERGED, _ref(operation="clone"), "exactly the layers that a model merged"),
+        (MERGED, _ref(trainable=False), "exactly the layers that a model merged"),
+        (MODEL, _set(merges={}), "exactly the layers that a model merged"),
         (MODEL, _set(seed=1.5), "seed"),
         (MODEL, _set(origin={"source": "x", "blake3": OID}), "only root models have an origin"),
         (ROOT, _set(origin={"source": "x", "blake3": "y"}), "64 hex digits"),

@@ -32,6 +32,7 @@ class Move:
     task: int
     parent: int | None
     layers: frozenset[str]
+    merged_with: int | None
 
 
 moves = st.lists(
@@ -40,6 +41,7 @@ moves = st.lists(
         task=st.integers(0, len(TASKS) - 1),
         parent=st.none() | st.integers(0, 9),
         layers=st.frozensets(st.sampled_from(LAYERS), min_size=1),
+        merged_with=st.none() | st.integers(0, 9),
     ),
     max_size=7,
 )
@@ -69,8 +71,15 @@ def grown(folder: Path, task_rules: list[tuple[str, ...] | str | None], history:
     models: list[str] = []
     for number, move in enumerate(history):
         parent = models[move.parent % len(models)] if models and move.parent is not None else None
+        donor = models[move.merged_with % len(models)] if models and move.merged_with is not None else None
         state = evolve_sample(
-            repo, TASKS[move.task], score=0.5, parent=parent, trains=sorted(move.layers), seed=1000 + number
+            repo,
+            TASKS[move.task],
+            score=0.5,
+            parent=parent,
+            trains=sorted(move.layers),
+            seed=1000 + number,
+            merges={} if donor is None else {min(move.layers): donor},
         )
         models.append(repo.objects.commit(state.commit).model or "")
     heads = {task: state.commit for task, state in repo.refs.heads().items()}
@@ -121,6 +130,7 @@ def test_nothing_is_sent_that_a_reader_may_not_see(
             assert (plan.num_objects, plan.size_bytes) == (result.num_objects, result.size_bytes)
             shared = open_repository(Path(remote.url))
             assert {(p.kind, p.object) for p in fsck(shared).problems} <= forbidden
-            if all(move.parent is None for move in history):  # nobody learned from anybody: nothing stands in the way
+            alone = all(move.parent is None and move.merged_with is None for move in history)
+            if alone:  # nobody learned from anybody: nothing stands in the way
                 granted = load_system(repo).rules
                 assert set(shared.refs.tasks()) == {task for task in TASKS if granted[task].allows_all(audience)}

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mu2net_core.objects import Agent, Architecture, Commit, ComponentRef, Model, Scorer, Task, encode, hash_bytes
+from mu2net_core.objects import (
+    Agent,
+    Architecture,
+    Commit,
+    ComponentRef,
+    Merge,
+    Model,
+    Scorer,
+    Task,
+    encode,
+    hash_bytes,
+)
 from mu2net_core.repo.history.merging import ancestry, choose, merge
 from mu2net_core.repo.history.winner import contenders
 
@@ -48,14 +59,19 @@ class Line:
         self.values[oid] = value
         return oid
 
-    def work(self, *parents: str, score: float, from_root: bool = False, task_id: str = TASK) -> str:
+    def work(
+        self, *parents: str, score: float, from_root: bool = False, task_id: str = TASK, merged_with: str | None = None
+    ) -> str:
+        donor = None if merged_with is None else self.commit(merged_with).model
+        merged = {} if donor is None else {"head": Merge(component=REF.id, model=donor, weight=0.5)}
         before = self.commit(parents[0]).model if parents and not from_root else None
         model = Model(
             task="t",
             task_id=task_id,
             parent=before or self.root,
             architecture=Architecture(name="vit", config={}),
-            components=(REF,),
+            components=(replace(REF, operation="merge" if merged else "clone"),),
+            merges=merged or None,
             hyperparameters={},
             score=score,
             scorer=Scorer(),
@@ -100,6 +116,17 @@ class TestReset:
         merged = line.join(back, meanwhile)
         assert line.kept(merged) == 0.5
         assert line.kept(line.join(line.work(merged, score=0.6), line.work(meanwhile, score=1.0))) == 0.6
+
+    def test_what_was_merged_with_the_model_left_behind_does_not_win_either(self, line: Line) -> None:
+        good = line.work(score=0.5)
+        bad = line.work(good, score=0.9)
+        back = line.reset(bad, good)
+        beside = line.work(bad, score=0.99, from_root=True, merged_with=good)
+        assert line.kept(line.join(back, beside)) == 0.99
+        tainted = line.work(bad, score=1.0, from_root=True, merged_with=bad)
+        assert line.kept(line.join(back, tainted)) == 0.5
+        later = line.work(tainted, score=1.0, from_root=True, merged_with=tainted)
+        assert line.kept(line.join(back, later)) == 0.5
 
     def test_the_head_that_was_left_behind_is_no_news(self, line: Line) -> None:
         good = line.work(score=0.5)

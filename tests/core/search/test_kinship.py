@@ -1,0 +1,226 @@
+"""Which layers can be merged: those of lines that part at a layer which somebody trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from mu2net_core.errors import InvalidInputError
+from mu2net_core.objects import LARGEST_COUNT, PUBLIC, AccessRule, ComponentRef, Merge, Training
+from mu2net_core.search import Holdings, Kinship, Member, Preparation, SearchSpace, ask, candidates, mutate, start
+from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
+
+STRUCTURE = SampleStructure()
+MU = (0.1, 0.2, 0.3)
+SHARES = (0.25, 0.5, 0.75)
+SPACE = SearchSpace(values={"mu": MU}, defaults={"mu": 0.2}, merging=SHARES)
+LAYERS = ("block_0", "block_1")
+
+
+def ref_of(name: str, oid: str, parent: str | None = None, size: int = 10, **steps: int) -> ComponentRef:
+    training = {task: Training(steps=count, examples=8 * count) for task, count in steps.items()}
+    return replace(sample_ref(name, *steps, oid=oid, num_params=size), parent=parent, training=training)
+
+
+def member(task: str | None, *refs: ComponentRef, parent: str | None = None) -> Member:
+    heads = [] if task is None else [ref_of("norm", f"norm-{task}", "norm", **{task: 1}), sample_ref("head", task)]
+    return sample_member(task, [*refs, *heads], parent=parent, hyperparameters={"mu": 0.2})
+
+
+ROOT = member(None, *(ref_of(name, name) for name in (*LAYERS, "norm")))
+FIRST = member(
+    "first",
+    ref_of("block_0", "F0", "block_0", first=5),
+    ref_of("block_1", "F1", "block_1", first=5),
+    parent=ROOT.id,
+)
+"""What all lines below began with."""
+MINE = member(
+    "a", ref_of("block_0", "A0", "F0", first=5, a=20), ref_of("block_1", "A1", "F1", first=5, a=20), parent=FIRST.id
+)
+OTHER = member(
+    "b", ref_of("block_0", "B0", "F0", first=5, b=30), ref_of("block_1", "B1", "F1", first=5, b=30), parent=FIRST.id
+)
+THIRD = member(
+    "c", ref_of("block_0", "C0", "F0", first=5, c=3), ref_of("block_1", "C1", "F1", first=5, c=3), parent=FIRST.id
+)
+
+
+def beginning(root: Member | None = None) -> SystemBuilder:
+    public = dict.fromkeys(("first", "b", "c", "far", "s"), PUBLIC)
+    return SystemBuilder(ancestors={FIRST.id: FIRST.model}, rules=public).root(root or ROOT)
+
+
+def builder(*heads: Member, readers: list[str] | None = None) -> SystemBuilder:
+    made = beginning().task("a", MINE)
+    for head in heads:
+        made.task(str(head.model.task), head, readers=readers)
+    return made
+
+
+def mates(made: SystemBuilder, parent: Member = MINE) -> dict[str, list[str]]:
+    kinship = Kinship.of(made.build(), "a", (MINE,))
+    return {
+        layer: [one.ref.id for one in partners] for layer, partners in kinship.partners(parent.model, STRUCTURE).items()
+    }
+
+
+def test_a_layer_can_be_merged_with_those_of_other_models_that_grew_from_the_same_or_from_itself() -> None:
+    assert mates(builder()) == {}
+    assert mates(builder(OTHER)) == {"block_0": ["B0"], "block_1": ["B1"]}
+    assert mates(builder(OTHER, THIRD)) == {"block_0": ["B0", "C0"], "block_1": ["B1", "C1"]}
+    further = member("c", ref_of("block_0", "C9", "A0", first=5, a=20, c=3), parent=MINE.id)
+    assert mates(builder(further)) == {"block_0": ["C9"]}
+    assert mates(builder(OTHER), OTHER) == {"block_0": ["A0"], "block_1": ["A1"]}  # a child of theirs, with my own
+
+
+def test_no_layer_is_merged_with_one_that_it_came_from() -> None:
+    assert mates(builder(FIRST)) == {}
+    assert mates(builder(), member("a", ref_of("block_0", "A9", "A0", first=5, a=21), parent=MINE.id)) == {}
+
+
+def test_nothing_is_merged_that_has_only_random_numbers_in_common() -> None:
+    drawn = member(None, *(replace(ref_of(name, name), operation="new") for name in (*LAYERS, "norm")))
+    for root, expected in ((ROOT, {"block_0": ["D0"]}), (drawn, {})):  # a checkpoint's layer holds something
+        apart = member("d", ref_of("block_0", "D0", "block_0", d=9), parent=root.id)
+        mine = member("a", ref_of("block_0", "A0", "block_0", a=9), parent=root.id)
+        assert mates(beginning(root).task("a", mine).task("d", apart), mine) == expected
+
+
+def test_nothing_is_merged_with_what_has_another_size_or_name_or_no_common_ancestor() -> None:
+    grown = member("d", ref_of("block_0", "D0", "F0", size=11, d=9), ref_of("block_9", "D1", "F1", d=9))
+    alone = member("d", ref_of("block_0", "D0", d=9))
+    for other in (grown, alone):
+        assert mates(builder(other)) == {}
+
+
+def test_what_every_child_trains_is_never_merged() -> None:
+    heads = [replace(ref, id=f"{ref.id}-too", parent="head") for ref in MINE.model.components if ref.name == "head"]
+    also = member("b", *OTHER.model.components[:2], parent=FIRST.id)
+    assert heads
+    assert set(mates(builder(also))) == {"block_0", "block_1"}
+
+
+def test_what_a_task_may_not_use_or_not_name_is_never_merged() -> None:
+    assert mates(builder(OTHER, readers=["b"])) == {}
+    lab = beginning()
+    lab.task("b", OTHER, readers=["lab"]).task("a", MINE, readers=["lab", "shop"])
+    assert lab.build().may_use("a", OTHER.model)
+    assert mates(lab) == {}
+
+
+def test_its_own_model_is_no_partner_where_it_holds_what_is_private_by_now() -> None:
+    secret = member("a", ref_of("block_0", "A9", "F0", first=5, a=20, s=1), parent=FIRST.id)
+    for rule, expected in ((PUBLIC, {"block_0": ["A9"]}), (AccessRule.only(["s"]), {})):
+        made = beginning().task("a", secret).task("b", OTHER)
+        made.rules["s"] = rule
+        assert mates(made, OTHER) == expected
+
+
+def test_a_private_model_does_not_change_which_lines_meet() -> None:
+    apart = member("d", ref_of("block_0", "D0", d=9))
+    forged = member("s", ref_of("block_0", "D0", "F0", d=9, s=1))
+    made = builder(apart).task("s", forged, readers=["s"])
+    assert mates(made) == {}
+    assert mates(builder(apart).task("s", forged)) == {"block_0": ["D0", "D0"]}
+
+
+def test_lines_go_on_through_what_was_merged_before() -> None:
+    far = member("far", ref_of("block_0", "X0", far=4), parent=ROOT.id)
+    plain = member("a", ref_of("block_0", "M0", "A0", first=5, a=20, far=4), parent=MINE.id)
+    merged = replace(plain.model.components[0], operation="merge")
+    second = {"block_0": Merge(component="X0", model=far.id, weight=0.5)}
+    model = replace(plain.model, components=(merged, *plain.model.components[1:]), merges=second)
+    mine = Member(id="mine", model=model)
+    beyond = member("d", ref_of("block_0", "D0", "X0", far=4, d=2), parent=far.id)
+    made = builder(OTHER).task("a", mine).task("far", far).task("d", beyond)
+    made.ancestors[MINE.id] = MINE.model
+    assert mates(made, mine) == {"block_0": ["B0", "D0"]}
+
+
+@pytest.mark.parametrize(
+    ("common", "expected"),
+    [("F0", {"first": 5, "a": 20, "b": 30}), ("A0", {"first": 5, "a": 20, "b": 30})],
+)
+def test_what_both_lines_were_trained_with_counts_and_what_they_have_in_common_counts_once(common, expected) -> None:
+    training = {"first": 5, "b": 30} | ({"a": 20} if common == "A0" else {})
+    theirs = member("b", ref_of("block_0", "B0", common, **training), parent=FIRST.id)
+    ((partner,),) = Kinship.of(builder(theirs).build(), "a", (MINE,)).partners(MINE.model, STRUCTURE).values()
+    assert {task: told.steps for task, told in partner.training.items()} == expected
+    assert {task: told.examples for task, told in partner.training.items()} == {t: 8 * n for t, n in expected.items()}
+
+
+def test_a_count_never_grows_beyond_what_honest_work_comes_to_nor_falls_below_either_lines() -> None:
+    huge = {"first": LARGEST_COUNT // 8, "b": LARGEST_COUNT // 8}
+    theirs = member("b", ref_of("block_0", "B0", "F0", **huge), parent=FIRST.id)
+    mine = member("a", ref_of("block_0", "A0", "F0", b=LARGEST_COUNT // 8, a=1), parent=FIRST.id)
+    made = beginning().task("a", mine).task("b", theirs)
+    ((partner,),) = Kinship.of(made.build(), "a", (mine,)).partners(mine.model, STRUCTURE).values()
+    assert partner.training["b"] == Training(steps=LARGEST_COUNT // 4, examples=LARGEST_COUNT)
+    assert partner.training["first"].steps == LARGEST_COUNT // 8  # mine tells of none, so there is nothing in common
+
+
+def test_without_shares_nothing_is_merged_and_nothing_else_changes() -> None:
+    still, system = replace(SPACE, merging=()), builder(OTHER, THIRD).build()
+    population = start(system, "a")
+    for seed in range(200):
+        (plan,), _ = ask(population, system, still, num_children=1, structure=STRUCTURE, seed=seed)
+        assert plan.merges == {}
+        assert not any("merge:" in mutation.name for mutation in plan.mutations)
+        draw = Random(seed)
+        holdings = Holdings.of(system, "a")
+        plain = mutate(MINE, still, STRUCTURE, holdings, Preparation(), draw, seed)
+        again = mutate(MINE, still, STRUCTURE, holdings, Preparation(), Random(seed), seed, None, Kinship())
+        assert plain == again
+    assert not any(name.startswith("merge:") for name in candidates(MINE.model, still, STRUCTURE, holdings))
+
+
+def test_of_10000_children_as_many_merge_a_layer_as_its_rate_says_and_partners_and_shares_are_drawn_evenly() -> None:
+    mine = replace(MINE, model=replace(MINE.model, mutation_rates={"merge:block_0": 0.3}))
+    system, children = builder(OTHER, THIRD).build(), 10_000
+    kinship, holdings = Kinship.of(system, "a", (mine,)), Holdings.of(system, "a")
+    assert {"merge:block_0", "merge:block_1"} == set(candidates(mine.model, SPACE, STRUCTURE, holdings, kinship))
+    found, moved, donors = Counter[tuple[str, str, float]](), Counter[str](), {OTHER.id: OTHER, THIRD.id: THIRD}
+    for seed in range(children):
+        plan = mutate(mine, SPACE, STRUCTURE, holdings, Preparation(), Random(seed), seed, None, kinship)
+        named = {m.name.removeprefix("merge:"): m.after for m in plan.mutations if m.name.startswith("merge:")}
+        assert named == {name: merging.weight for name, merging in plan.merges.items()}
+        moved.update(m.name for m in plan.mutations if m.name.startswith("mu:merge:"))
+        for name, merging in plan.merges.items():
+            told = merging.told
+            assert donors[told.model].model.component(name).id == told.component == merging.partner.ref.id
+            found.update([(name, told.model, told.weight)])
+    # the moved rate decides; at the end of the list half of the moves stay
+    for name, probability in (("block_0", 0.8 * 0.3 + 0.2 * 0.25), ("block_1", 0.2)):
+        happened = {key: times for key, times in found.items() if key[0] == name}
+        assert_near(sum(happened.values()), children, probability)
+        assert happened.keys() == {(name, oid, share) for oid in donors for share in SHARES}
+        for times in happened.values():
+            assert_near(times, sum(happened.values()), 1 / 6)
+    assert_near(moved["mu:merge:block_0"], children, 0.2 / 2)
+    assert_near(moved["mu:merge:block_1"], children, 0.2)
+
+
+def assert_near(found: int, draws: int, probability: float) -> None:
+    assert abs(found - draws * probability) <= 3 * (draws * probability * (1 - probability)) ** 0.5
+
+
+def test_search_methods_that_plan_by_evolution_merge_and_the_same_seed_merges_the_same() -> None:
+    system = builder(OTHER, THIRD).build()
+    merged = 0
+    for seed in range(100):
+        first, again = (
+            ask(start(system, "a"), system, SPACE, num_children=2, structure=STRUCTURE, seed=seed)[0] for _ in range(2)
+        )
+        assert first == again
+        merged += sum(len(plan.merges) for plan in first)
+    assert 20 < merged < 200
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.25), (0.5, 0.5), (0.0, 0.5), (0.5, 1.0), (float("nan"),)])
+def test_shares_that_are_no_sorted_parts_of_a_whole_are_refused(shares: tuple[float, ...]) -> None:
+    with pytest.raises(InvalidInputError, match=r"space\.merging: expected sorted distinct shares above 0 and below 1"):
+        replace(SPACE, merging=shares)
