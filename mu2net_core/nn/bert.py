@@ -14,7 +14,7 @@ from typing import Any
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.inputs import InputSpec
 from mu2net_core.nn.kind import by_name
-from mu2net_core.nn.kinds import Adapter, EncoderNorm, Head, PostNormBlock, TokenEmbedding, TokenPooling
+from mu2net_core.nn.kinds import Adapter, EncoderNorm, Head, Lora, PostNormBlock, TokenEmbedding, TokenPooling
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
 from mu2net_core.nn.transformer import TokenFamily
@@ -32,7 +32,7 @@ class Bert(TokenFamily):
 
     name = "bert"
     title = "BERT"
-    kinds = by_name(TokenEmbedding(), Adapter(), PostNormBlock(), TokenPooling(), EncoderNorm(), Head())
+    kinds = by_name(TokenEmbedding(), Adapter(), Lora(), PostNormBlock(), TokenPooling(), EncoderNorm(), Head())
     block_kind = "post_norm_block"
     vocabulary = replace(
         TokenFamily.vocabulary, input="text_length", structural=TokenFamily.vocabulary.structural - {"block"}

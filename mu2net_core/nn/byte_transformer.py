@@ -14,7 +14,7 @@ from typing import Any
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.inputs import InputSpec
 from mu2net_core.nn.kind import by_name
-from mu2net_core.nn.kinds import Adapter, ByteEmbedding, EncoderBlock, Head, TokenPooling
+from mu2net_core.nn.kinds import Adapter, ByteEmbedding, EncoderBlock, Head, Lora, TokenPooling
 from mu2net_core.nn.kinds.byte_embedding import BYTES_PER_TOKEN
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
@@ -32,7 +32,7 @@ class ByteTransformer(TokenFamily):
 
     name = "bytes"
     title = "byte transformer"
-    kinds = by_name(ByteEmbedding(), Adapter(), EncoderBlock(), TokenPooling(), Head())
+    kinds = by_name(ByteEmbedding(), Adapter(), Lora(), EncoderBlock(), TokenPooling(), Head())
     vocabulary = replace(TokenFamily.vocabulary, input="text_length")
 
     def input(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> InputSpec:

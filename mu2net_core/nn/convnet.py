@@ -9,7 +9,7 @@ them a model has.
 In a model's hyperparameters is what it has beyond ``num_residual_blocks`` and ``num_layers`` plain blocks, too:
 ``attention_<k>`` makes block k an encoder block of so many heads, ``mlp_<k>`` is the size of an MLP that grew,
 ``adapter_<k>`` and ``residual_adapter_<k>`` are the widths of residual adapters before blocks of the second stage and
-of the first.
+of the first; ``lora_<k>`` is the rank of the change of the matrices of block k of the second stage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block
+from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block, lora_changes
 from mu2net_core.nn.kind import by_name
 from mu2net_core.nn.kinds import (
     Adapter,
@@ -28,6 +28,7 @@ from mu2net_core.nn.kinds import (
     Downsampling,
     EncoderBlock,
     Head,
+    Lora,
     Pooling,
     PositionEmbedding,
     ResidualBlock,
@@ -44,7 +45,7 @@ _KERNEL = 7
 """The side of a ConvNeXt block's convolution."""
 
 _RESIDUAL = "num_residual_blocks"
-_STRUCTURE = re.compile(r"(adapter|mlp|attention|residual_adapter)_(0|[1-9][0-9]{0,4})")
+_STRUCTURE = re.compile(r"(adapter|lora|mlp|attention|residual_adapter)_(0|[1-9][0-9]{0,4})")
 _ADAPTERS = {"residual_block": "residual_adapter", "convnext_block": "adapter", "encoder_block": "adapter"}
 
 
@@ -61,6 +62,7 @@ class ConvNet(BlockFamily):
         ConvStem(),
         PositionEmbedding(),
         Adapter(),
+        Lora(),
         ResidualBlock(),
         Downsampling(),
         ConvNextBlock(),
@@ -113,6 +115,8 @@ class ConvNet(BlockFamily):
             names = [f"adapter_{k}" for k in range(sizes.blocks)]
             names += [f"residual_adapter_{k}" for k in _residuals(sizes)]
             found |= {f"add:{name}": {name: dim} for name in names if name not in hyperparameters}
+        if "lora" in kinds:
+            found |= lora_changes(sizes)
         if "block" in kinds:
             more = {"num_layers": sizes.blocks + 1}
             found["grow:block"] = more

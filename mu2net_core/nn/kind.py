@@ -45,6 +45,10 @@ class LayerKind(ABC):
     in_float32: bool = False
     """Whether it computes in float32 whatever the precision of products is."""
 
+    changes_above: bool = False
+    """Whether it changes the arrays of the layer above it (``changed``) and passes on what it gets: both are run
+    together, whatever is trained."""
+
     is_residual: bool = False
     """Whether one with ``identity`` passes on what it gets: only such a layer can be added to a model."""
 
@@ -95,6 +99,17 @@ class LayerKind(ABC):
             dtype: of its products.
             first_only: of the tokens it returns only the first is read: the others may be left out.
         """
+
+    def changed(self, spec: LayerSpec, params: Params, above: Params) -> Params:
+        """Returns the arrays that the layer above is run with in place of ``above``, its own; of one that changes it.
+
+        Args:
+            spec: of this layer.
+            params: of this layer.
+            above: of the layer above.
+        """
+        del spec, params
+        return above
 
     @abstractmethod
     def flops(self, spec: LayerSpec, *, first_only: bool = False) -> int:

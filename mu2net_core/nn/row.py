@@ -49,11 +49,16 @@ def run(
     ``present``, bool [L], says at run time which of the layers that may be absent are there; None if all are.
     """
     each = zip(specs, params, _first_only(kinds, specs, above), strict=True)
+    change: Callable[[Params], Params] | None = None
     for index, (spec, layer, first_only) in enumerate(each):
         kind = kind_of(kinds, spec)
         dtype = jnp.dtype("float32" if kind.in_float32 else precision)
         there = present[index] if present is not None and kind.may_be_absent else None
-        x = _applied(layer, x, there, kind=kind, spec=spec.nameless, dtype=dtype, first_only=first_only)
+        if kind.changes_above:
+            change = partial(_changed, layer, present=there, kind=kind, spec=spec.nameless)
+            continue
+        own, change = layer if change is None else change(layer), None
+        x = _applied(own, x, there, kind=kind, spec=spec.nameless, dtype=dtype, first_only=first_only)
         if first_only:
             x = x[:, 0]
     return x
@@ -78,8 +83,12 @@ def cuts(kinds: Kinds, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
 
 def stages(kinds: Kinds, specs: Sequence[LayerSpec]) -> tuple[int, ...]:
     """Returns where a row is cut to be run piece by piece: equal pieces share a program; 0 first, ascending."""
-    inside = (index for index in range(1, len(specs)) if kind_of(kinds, specs[index]).joined != "below")
-    return (0, *inside)
+
+    def may_cut(index: int) -> bool:
+        below, above = (kind_of(kinds, spec) for spec in specs[index - 1 : index + 1])
+        return above.joined != "below" and not below.changes_above
+
+    return (0, *filter(may_cut, range(1, len(specs))))
 
 
 @partial(jax.jit, static_argnames=("kind", "spec", "dtype", "first_only"))
@@ -96,6 +105,16 @@ def _applied(
     """Returns what a layer makes of ``x``, if it is there: traced and differentiated once for all that are alike."""
     run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
     return run(params, x) if present is None else _if_present(run, dtype)(present, params, x)
+
+
+@partial(jax.jit, static_argnames=("kind", "spec"))
+def _changed(params: Params, above: Params, *, present: jax.Array | None, kind: LayerKind, spec: LayerSpec) -> Params:
+    """Returns the arrays of the layer above as one that changes it makes them, if that is there."""
+    run = partial(kind.changed, spec)
+    if present is None:
+        return run(params, above)
+    made: Params = jax.lax.cond(present, run, lambda _params, above: above, params, above)
+    return made
 
 
 def _if_present(run: Callable[[Params, jax.Array], jax.Array], dtype: jnp.dtype) -> Callable[..., jax.Array]:

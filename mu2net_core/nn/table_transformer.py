@@ -13,7 +13,7 @@ from typing import Any
 
 from mu2net_core.nn.inputs import InputSpec
 from mu2net_core.nn.kind import by_name
-from mu2net_core.nn.kinds import Adapter, ColumnEmbedding, EncoderBlock, Head, TokenPooling
+from mu2net_core.nn.kinds import Adapter, ColumnEmbedding, EncoderBlock, Head, Lora, TokenPooling
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
 from mu2net_core.nn.transformer import TokenFamily
@@ -27,7 +27,7 @@ class TableTransformer(TokenFamily):
 
     name = "table"
     title = "table transformer"
-    kinds = by_name(ColumnEmbedding(), Adapter(), EncoderBlock(), TokenPooling(), Head())
+    kinds = by_name(ColumnEmbedding(), Adapter(), Lora(), EncoderBlock(), TokenPooling(), Head())
     always_trainable = TokenFamily.always_trainable | {"column_embedding"}
     of_task = frozenset({"column_embedding"})
     vocabulary = replace(TokenFamily.vocabulary, input="")

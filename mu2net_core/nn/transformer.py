@@ -1,7 +1,8 @@
 """What families share whose models are embeddings, ``num_layers`` encoder blocks and what is read from their tokens.
 
 What a model has beyond plain blocks is in its hyperparameters, too: ``adapter_<k>`` is the width of the residual
-adapter before block k, ``mlp_<k>`` and ``heads_<k>`` the sizes of a block that grew.
+adapter before block k, ``lora_<k>`` the rank of the change of its matrices, ``mlp_<k>`` and ``heads_<k>`` the sizes of
+a block that grew.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block
+from mu2net_core.nn.blocks import LEAST_DIM, MOST_GROWTH, BlockFamily, encoder_block, lora_changes
 from mu2net_core.nn.kinds import Head
 from mu2net_core.nn.kinds.padding import PADDED
 from mu2net_core.nn.sizes import Sizes
@@ -22,7 +23,7 @@ from mu2net_core.objects import Hyperparameter
 
 __all__ = ["TokenFamily", "TransformerFamily", "grown_block"]
 
-_STRUCTURE = re.compile(r"(adapter|mlp|heads)_(0|[1-9][0-9]{0,4})")
+_STRUCTURE = re.compile(r"(adapter|lora|mlp|heads)_(0|[1-9][0-9]{0,4})")
 
 
 class TransformerFamily(BlockFamily):
@@ -31,7 +32,7 @@ class TransformerFamily(BlockFamily):
     def structural(
         self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], kinds: Collection[str]
     ) -> Mapping[str, Mapping[str, Hyperparameter]]:
-        """Returns by name: an adapter before each block without one, and growth of blocks by half or by a block."""
+        """Returns by name: an adapter and a change of each block without one, and what can grow."""
         sizes, found = self.sizes(config, hyperparameters), dict[str, Mapping[str, Hyperparameter]]()
         for k in range(sizes.blocks):
             if "adapter" in kinds and f"adapter_{k}" not in hyperparameters:
@@ -40,6 +41,8 @@ class TransformerFamily(BlockFamily):
                 grown = sizes.chosen(f"{name}_{k}", default=sizes.fixed(name)) + max(step, 1)
                 if name in kinds and grown <= MOST_GROWTH * sizes.fixed(name):
                     found[f"grow:{name}_{k}"] = {f"{name}_{k}": grown}
+        if "lora" in kinds:
+            found |= lora_changes(sizes)
         if "block" in kinds:
             found["grow:block"] = {"num_layers": sizes.blocks + 1}
         return found

@@ -76,7 +76,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
     for name, meaning in HYPERPARAMETERS.items():
         texts[f"space.{name}"] = f"values of: {meaning.text}"
         texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
-    texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit or convnet adapter, block, heads, mlp"
+    texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit or convnet adapter, block, heads, lora, mlp"
     texts[MERGING_KEY] = "shares that layers of other models may have in merges, e.g. [0.25, 0.5, 0.75]; [] merges none"
     return {key: texts.get(key, "") for key in preset_keys(preset)}
 

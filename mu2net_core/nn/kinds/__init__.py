@@ -10,6 +10,7 @@ from mu2net_core.nn.kinds.downsampling import Downsampling
 from mu2net_core.nn.kinds.encoder_block import EncoderBlock
 from mu2net_core.nn.kinds.encoder_norm import EncoderNorm, MeanNorm
 from mu2net_core.nn.kinds.head import Head
+from mu2net_core.nn.kinds.lora import Lora
 from mu2net_core.nn.kinds.patch_embedding import PatchEmbedding
 from mu2net_core.nn.kinds.pooling import Pooling
 from mu2net_core.nn.kinds.position_embedding import PositionEmbedding
@@ -29,6 +30,7 @@ __all__ = [
     "EncoderBlock",
     "EncoderNorm",
     "Head",
+    "Lora",
     "MeanNorm",
     "PatchEmbedding",
     "Pooling",

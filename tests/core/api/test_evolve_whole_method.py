@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mu2net_cli.printing.lineage import tree_lines
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.looking.ancestry import ancestry
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.models.predict import Predictor
 from mu2net_core.api.quiet import ignore
@@ -100,6 +102,35 @@ def test_adapters_are_added_trained_stored_and_shared_on(small) -> None:
     assert again.hyperparameters["adapter_0"] == 8
     adapters = {m.component("adapter_0").id for m in lineage(repo, again)}
     assert len(adapters) == len(lineage(repo, again)) > 1  # µ is 1: each child trained a copy of its parent's
+
+
+def test_matrices_are_changed_with_low_rank_and_what_they_are_beside_stays_shared(small) -> None:
+    world, repo = small(space_structural='["lora"]')
+    first = evolved(world, repo)
+    assert first.hyperparameters["lora_0"] == 2
+    assert [m.after for m in first.mutations if m.name == "add:lora_0"] == [2]
+    assert refs(first)["lora_0"] == (True, "new")
+    sizes = 4 * (16 + 16) + 2 * (16 + 16)  # of four products of attention and two of the MLP
+    assert first.component("lora_0").num_params == 2 * sizes
+    assert sum(ref.num_params for ref in first.components) == first.costs.params
+    add_task(repo, world.context, f"npz:{world.folder / 'light.npz'}", name="dark")
+    few = {"MU2NET_SPACE_MU": "[0.0]", "MU2NET_DEFAULT_MU": "0.0"}  # nothing is copied, and nothing changed
+    still = _with(world.context, environ={**world.context.environ, **few})
+    held = load_system(repo).heads["light"].model
+    child, seed = None, 0
+    while child is None or child.component("lora_0") is None:  # one whose parent is not the root
+        seed += 1
+        evolve(repo, still, ["dark"], EvolveOptions(generations=1, children=1, validations=1, seed=seed))
+        child = load_system(repo).heads["dark"].model
+    assert child.component("lora_0").id == held.component("lora_0").id
+    assert not child.component("lora_0").trainable
+    assert replay(repo, world.context, "light").outcome == "same"
+    grown = evolved(world, repo, seed=2)
+    assert grown.hyperparameters["lora_0"] in {2, 4}
+    (line,) = (line for line in ancestry(repo, "light").components if line.layer == "lora_0")
+    assert line.steps[-1].operation == "new"
+    assert any("lora_0  " in text for text in tree_lines(ancestry(repo, "light"), transfer=False))
+    assert evaluate(repo, world.context, "light").accuracy == grown.test_quality
 
 
 @pytest.mark.parametrize(

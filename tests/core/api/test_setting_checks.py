@@ -25,8 +25,8 @@ KEYS = known_keys(preset_named("vit-ti0"))
 @pytest.mark.parametrize("key", KEYS)
 def test_no_setting_takes_nonsense(repo: Repository, context: Context, key: str) -> None:
     for nonsense in ("nonsense", "[[1]]", '["x"]', "-7", "[]"):
-        if key == "space.structural" and nonsense == "[]":
-            continue  # no change of structure at all: that makes sense
+        if key in {"space.structural", "space.merging"} and nonsense == "[]":
+            continue  # no change of structure, and no merge, at all: that makes sense
         if key == "commit.host" and nonsense == "nonsense":
             continue  # a machine may be called so
         with pytest.raises(Mu2netError) as error:
@@ -36,9 +36,8 @@ def test_no_setting_takes_nonsense(repo: Repository, context: Context, key: str)
 
 
 def test_a_change_of_structure_is_one_that_the_architecture_knows(repo: Repository, context: Context) -> None:
-    told = (
-        r"space\.structural: expected kinds of changes that vit knows \(adapter, block, heads, mlp\), got \['wings'\]"
-    )
+    known = r"\(adapter, block, heads, lora, mlp\)"
+    told = rf"space\.structural: expected kinds of changes that vit knows {known}, got \['wings'\]"
     with pytest.raises(InvalidInputError, match=told):
         config.set_(repo, context, "space.structural", '["wings"]')
 

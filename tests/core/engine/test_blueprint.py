@@ -244,3 +244,37 @@ def test_a_head_has_room_for_more_outputs_where_absent_ones_are_ignored(
     blueprint = draw(plan_of(root), room=Room.of(mini, vit, objective), family=vit)
     assert blueprint.slots[-1].spec.size("classes") == size
     assert blueprint.specs[-1].size("classes") == 3
+
+
+def vit_root() -> Member:
+    """Returns a root of the smallest preset of vision transformers."""
+    mini, vit = PRESETS["vit-mini"], VisionTransformer()
+    specs = vit.layers(mini.architecture.config, {"num_layers": 2}, 1)[:-1]
+    refs = [sample_ref(spec.name, num_params=num_params(vit, spec)) for spec in specs]
+    root = sample_member(None, refs, hyperparameters={**mini.space.defaults, "num_layers": 2})
+    return replace(root, model=replace(root.model, architecture=mini.architecture))
+
+
+def test_children_with_and_without_changes_of_matrices_of_any_rank_share_a_program_where_there_can_be_any(
+    plan_of,
+) -> None:
+    vit, root = VisionTransformer(), vit_root()
+    room = Room(kinds=("lora",), blocks=2)
+    plain = draw(plan_of(root, ("encoderblock_0",)), room=room, family=vit)
+    for rank in (2, 16):
+        changed = draw(plan_of(root, lora_0=rank), room=room, family=vit)
+        assert changed.row.shape(together=False) == plain.row.shape(together=False)
+        assert layer(changed, "lora_0") == (None, True, "new")
+        assert layer(changed, "encoderblock_0") == ("encoderblock_0", False, "root")
+        assert [one.spec.name for one in changed.frozen] == [one.spec.name for one in plain.frozen]
+    own = draw(plan_of(root, lora_0=2), room=replace(room, batch=10**9), family=vit)
+    assert own.row.is_own
+    assert [slot.spec.kind for slot in own.slots] == ["lora", *["encoder_block"] * 2, "encoder_norm", "head"]
+
+
+def test_where_no_matrices_can_be_changed_programs_are_those_that_they_were(plan_of) -> None:
+    vit, root = VisionTransformer(), vit_root()
+    row = draw(plan_of(root, ("encoderblock_0",)), room=Room(kinds=("adapter",), blocks=2), family=vit).row
+    assert {slot.spec.kind for slot in row.slots} == {"adapter", "encoder_block", "encoder_norm", "head"}
+    assert PRESETS["vit-mini"].space.structural == ()
+    assert not any("lora" in preset.space.structural for preset in PRESETS.values())

@@ -14,6 +14,7 @@ from mu2net_core.nn import (
     TableTransformer,
     VisionTransformer,
 )
+from mu2net_core.nn.kinds import Lora
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
@@ -99,7 +100,7 @@ class Small(NamedTuple):
     family: ArchitectureFamily
     config: dict[str, object]
     hyperparameters: dict[str, int]
-    structure: tuple[str, ...] = ("adapter", "block", "heads", "mlp")
+    structure: tuple[str, ...] = ("adapter", "block", "heads", "lora", "mlp")
 
 
 ADAPTED = {"num_layers": 1, "adapter_dim": 2}
@@ -119,7 +120,7 @@ FAMILIES = (
         BERT,
         {"vocabulary": 8, "positions": 6, "width": 4, "heads": 2, "mlp": 6, "pooling": "mean"},
         {**ADAPTED, "text_length": 5},
-        ("adapter", "heads", "mlp"),
+        ("adapter", "heads", "lora", "mlp"),
     ),
     Small(TABLE, {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}, ADAPTED),
     Small(DENSE, {"image": 2, "width": 4}, {"num_layers": 1}, ()),
@@ -149,5 +150,5 @@ class TestFamilies(FamilyTests):
 
 
 def test_every_kind_of_a_shipped_family_is_among_those_that_are_tested() -> None:
-    tested = {type(one.kind) for one in CASES}
+    tested = {type(one.kind) for one in CASES} | {Lora}  # which computes nothing by itself: test_lora.py
     assert tested == {type(kind) for small in FAMILIES for kind in small.family.kinds.values()}
