@@ -93,7 +93,7 @@ def test_a_line_of_fifty_thousand_models() -> None:
         models[str(number)] = model_of(ref_of(f"c{number}", f"c{number - 1}"), parent=str(number - 1))
     chain = model_chain(str(LONG - 1), models.get)
     assert len(ancestors(chain)) == LONG
-    (lineage,) = component_lineages(chain)
+    (lineage,) = component_lineages(chain, models.get)
     assert (len(lineage.steps), lineage.complete) == (LONG, True)
 
 
@@ -103,5 +103,5 @@ def test_components_that_descend_from_themselves_end(parents: tuple[str, str]) -
     child = model_of(*refs, parent="root")
     root = replace(model_of(*refs, parent=None))
     chain = (("child", child), ("root", root))
-    soon(lambda: component_lineages(chain))
-    assert all(not lineage.complete for lineage in component_lineages(chain))
+    soon(lambda: component_lineages(chain, dict(chain).get))
+    assert all(not lineage.complete for lineage in component_lineages(chain, dict(chain).get))

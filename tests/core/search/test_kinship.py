@@ -141,6 +141,15 @@ def test_lines_go_on_through_what_was_merged_before() -> None:
     assert mates(made, mine) == {"block_0": ["B0", "D0"]}
 
 
+@pytest.mark.timeout(60)
+def test_lines_that_manifests_tell_in_circles_end() -> None:
+    mine = member("a", ref_of("block_0", "A0", "B0", a=1), parent=FIRST.id)
+    theirs = member("b", ref_of("block_0", "B0", "C0", b=1), parent=FIRST.id)
+    thirds = member("c", ref_of("block_0", "C0", "A0", c=1), parent=FIRST.id)
+    made = beginning().task("a", mine).task("b", theirs).task("c", thirds)
+    assert mates(made, mine) == {}  # each came from all others
+
+
 @pytest.mark.parametrize(
     ("common", "expected"),
     [("F0", {"first": 5, "a": 20, "b": 30}), ("A0", {"first": 5, "a": 20, "b": 30})],
