@@ -46,6 +46,9 @@ def run(
 ) -> jax.Array:
     """Returns what the layers make of ``x`` [B, ...] for those ``above``, products in ``precision``.
 
+    Products in float32 are that on every device, and neither TF32 as on GPUs nor bfloat16 as on TPUs, which are JAX's
+    defaults there: models are compared across machines by what they are worth in float32.
+
     ``present``, bool [L], says at run time which of the layers that may be absent are there; None if all are.
     """
     each = zip(specs, params, _first_only(kinds, specs, above), strict=True)
@@ -103,7 +106,11 @@ def _applied(
     first_only: bool,
 ) -> jax.Array:
     """Returns what a layer makes of ``x``, if it is there: traced and differentiated once for all that are alike."""
-    run = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
+
+    def run(params: Params, x: jax.Array) -> jax.Array:
+        with jax.default_matmul_precision("highest" if dtype == jnp.float32 else None):  # accelerators round otherwise
+            return kind.apply(spec, params, x, dtype=dtype, first_only=first_only)
+
     return run(params, x) if present is None else _if_present(run, dtype)(present, params, x)
 
 

@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from measure import Options, Row, apart, spread
+from measure import Options, Row, apart, python_path, spread
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
 LETTERS, PER_LETTER, TEST_PER_LETTER = 20, 12, 80
 CLOTHES, PER_GARMENT, TEST_PER_GARMENT = ("hat", "pants", "shoes"), 24, 90
 GREYS, NOISE, PER_GREY, TEST_PER_GREY = (70, 170), 40, 36, 200
@@ -108,7 +107,7 @@ def _mu2net(folder: Path, *args: str, inline: bool) -> dict:
             code = main(command)
         out, err = said.getvalue(), ""
     else:
-        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environ = {**os.environ, "PYTHONPATH": python_path()}
         run = [sys.executable, "-m", "mu2net_cli.main", *command]
         done = subprocess.run(run, capture_output=True, text=True, check=False, env=environ)
         code, out, err = done.returncode, done.stdout, done.stderr

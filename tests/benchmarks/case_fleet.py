@@ -17,12 +17,10 @@ from pathlib import Path
 
 from fleet import alone_s, free_s
 from grown import SIZES, SMALL, begin, run_of
-from measure import Options, Row, apart, seconds, times
+from measure import Options, Row, apart, python_path, seconds, times
 from quality_tasks import CHARACTERS, SUBJECTS, Subject
 
 import mu2net_core as m
-
-ROOT = Path(__file__).parents[2]
 
 
 def measure(options: Options) -> list[Row]:
@@ -76,7 +74,7 @@ def _agents(folder: Path, data: Path, agents: int) -> None:
     cores = os.sched_getaffinity(0)
     if len(cores) < agents:
         raise SystemExit(f"case parallel needs {agents} cores, found {len(cores)}")
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "MU2NET_DATA_DIR": str(data / "tfds")}
+    environ = {**os.environ, "PYTHONPATH": python_path(), "MU2NET_DATA_DIR": str(data / "tfds")}
     try:
         os.sched_setaffinity(0, sorted(cores)[:agents])
         subprocess.run([*command, *sizes, *(["--agents", str(agents)] if agents > 1 else [])], env=environ, check=True)

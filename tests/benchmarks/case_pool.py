@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from measure import Options, Row, megabytes, times
+from measure import Options, Row, megabytes, python_path, times
 
 from mu2net_core.api.claiming.claims import Claims
 from mu2net_core.api.context import Context
@@ -28,7 +28,6 @@ from mu2net_core.objects import Agent
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.servers.wrappers import DistantStore, Watched
 
-ROOT = Path(__file__).parents[2]
 TASKS = ("digits-0", "digits-1")
 SIZES = ("--generations", "2", "--children", "4", "--seed", "1")
 IDLE_S = 60.0
@@ -42,7 +41,7 @@ def measure(options: Options) -> list[Row]:
         return rows
     environ = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": python_path(),
         "MU2NET_CACHE_DIR": str(options.folder / "cache"),
         "XDG_CONFIG_HOME": str(options.folder),
     }

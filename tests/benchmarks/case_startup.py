@@ -12,11 +12,10 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
-from measure import Options, Row, interleave, milliseconds
+from measure import Options, Row, interleave, milliseconds, python_path
 
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 
-ROOT = Path(__file__).parents[2]
 VERBS = ("--help", "log", "status", "tasks")
 FLOOR = "import typer, rich"
 PROGRAM = "import sys; from mu2net_cli.main import main; sys.exit(main())"
@@ -61,4 +60,4 @@ def make_system(folder: Path, num_tasks: int, num_iterations: int) -> None:
 def environment(folder: Path) -> dict[str, str]:
     """Returns the environment of a process that runs this code from byte code, without the user's settings."""
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return {**environ, "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(folder)}
+    return {**environ, "PYTHONPATH": python_path(), "XDG_CONFIG_HOME": str(folder)}

@@ -22,6 +22,7 @@ __all__ = [
     "interleave_spent",
     "megabytes",
     "milliseconds",
+    "python_path",
     "real_data",
     "seconds",
     "spent",
@@ -153,6 +154,11 @@ def real_data() -> Path | None:
     """Returns the folder of prepared data sets, None where there is none."""
     folder = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve() / "tfds"
     return folder if folder.is_dir() else None
+
+
+def python_path() -> str:
+    """Returns the ``PYTHONPATH`` of other processes: this code, and what is on this one's."""
+    return os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _turns(names: list[str], rounds: int) -> Iterator[str]:

@@ -17,16 +17,32 @@ __all__ = ["import_tfds", "prepare"]
 
 
 def import_tfds() -> Any:
-    """Returns the module ``tensorflow_datasets``, imported without its warnings about optional packages."""
+    """Returns the module ``tensorflow_datasets``, imported without its warnings about optional packages.
+
+    Raises:
+        DataError: it does not start here: what it imports is missing, which it logs and goes on without its parts.
+    """
     absl = logging.getLogger("absl")
     level = absl.level
     absl.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module("tensorflow_datasets")
+            tfds = importlib.import_module("tensorflow_datasets")
+    except ImportError as exc:
+        raise _does_not_start(f": {exc}") from exc
     finally:
         absl.setLevel(level)
+    if not hasattr(tfds, "builder_from_directory"):
+        raise _does_not_start("")
+    return tfds
+
+
+def _does_not_start(why: str) -> DataError:
+    return DataError(
+        f"The package tensorflow-datasets does not start here{why}.",
+        hint="python -c 'import tensorflow_datasets' says why; pip install --force-reinstall tensorflow-datasets",
+    )
 
 
 def prepare(name: str, data_dir: Path) -> None:

@@ -38,6 +38,19 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "tensorflow" else find_spec(n, *a))
 
 
+@pytest.mark.parametrize("found", [SimpleNamespace(), ImportError("No module named 'six'")])
+def test_a_catalogue_that_does_not_start_here_is_no_broken_data_set(found, data_dir, monkeypatch) -> None:
+    def start(_name: str) -> SimpleNamespace:
+        if isinstance(found, ImportError):
+            raise found
+        return found
+
+    monkeypatch.setattr(preparing.importlib, "import_module", start)
+    with pytest.raises(DataError, match="tensorflow-datasets does not start here") as caught:
+        describe_task("cmaterdb/telugu", data_dir=data_dir)
+    assert "says why" in (caught.value.hint or "")
+
+
 def test_a_prepared_data_set_is_read_without_tensorflow(telugu: Task) -> None:
     assert (telugu.name, telugu.source) == ("cmaterdb/telugu", "tfds:cmaterdb/telugu:1.0.0")
     assert telugu.input == Image(height=32, width=32, channels=3)

@@ -54,6 +54,7 @@ def test_on_two_devices_children_learn_what_they_learn_on_one(cache_dir: Path) -
     environ = {
         **os.environ,
         **QUICK,
+        "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": " ".join([*filter(None, [QUICK.get("XLA_FLAGS")]), "--xla_force_host_platform_device_count=2"]),
         "MU2NET_CACHE_DIR": str(cache_dir / "two-devices"),
         "PYTHONPATH": os.pathsep.join(sys.path),

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
+from jax.lax import Precision
 
 from mu2net_core.nn import LayerSpec
 from mu2net_core.nn.kinds import Adapter
@@ -22,3 +24,25 @@ def test_layers_that_are_alike_are_traced_once_whatever_they_are_called() -> Non
     row = tuple(kind.init(spec, np.random.default_rng(0)) for spec in specs)
     jax.make_jaxpr(jax.grad(lambda row: run({"adapter": kind}, specs, row, np.ones((1, 2, 2), np.float32)).sum()))(row)
     assert [spec.size("dim") for spec in traced] == [1, 3]
+
+
+@pytest.mark.parametrize("present", [None, np.array([True])])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_products_in_float32_are_that_on_every_device_and_so_are_their_gradients(precision, present) -> None:
+    spec = LayerSpec.of("adapter_0", "adapter", flow={"tokens": 2}, dim=3, width=2)
+    row, x = (Adapter().init(spec, np.random.default_rng(0)),), np.ones((1, 2, 2), np.float32)
+
+    def loss(row, x):
+        return run({"adapter": Adapter()}, [spec], row, x, precision=precision, present=present).sum()
+
+    found = _products(jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(row, x).jaxpr)
+    assert len(found) >= 4
+    assert found == {"float32": [(Precision.HIGHEST,) * 2], "bfloat16": [None]}[precision] * len(found)
+
+
+def _products(jaxpr) -> list[object]:
+    """Returns how exact each product of matrices in a program shall be."""
+    found = [one.params["precision"] for one in jaxpr.eqns if one.primitive.name == "dot_general"]
+    values = [value for one in jaxpr.eqns for value in jax.tree.leaves(tuple(one.params.values()), is_leaf=callable)]
+    inner = [getattr(value, "jaxpr", value) for value in values]
+    return found + [each for one in inner if hasattr(one, "eqns") for each in _products(one)]
