@@ -1,14 +1,15 @@
 """How the children of a generation lie on the devices of this machine.
 
-A mesh has an axis of children and an axis of the batch. One device: one child after the other. Several devices, or an
-accelerator that one small child does not fill: children that share a program are trained by it together, spread over
-the first axis. A model too large for that: every device works on a part of each child's batch, along the second.
+A mesh has an axis of children and an axis of the batch. One device: one child after the other. Several devices:
+children that share a program are trained by it together, one on each, along the first axis. A model too large for that:
+every device works on a part of each child's batch, along the second. Several children on one device only where that is
+asked for: each number of them is another program, which takes longer to compile than it saves (docs/experiments.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import jax
@@ -81,8 +82,9 @@ def choose_layout(
     """Returns the layout for children that each take ``child_bytes`` while they are trained.
 
     Args:
-        strategy: ``auto`` trains one after the other on a single CPU device, spreads the batch if a child does not fit
-            into a quarter of a device's memory, and spreads the children in every other case.
+        strategy: ``auto`` trains one after the other on a single device, spreads the batch over several if a child does
+            not fit into a quarter of a device's memory, and has one child on each in every other case; ``children``
+            has as many on each accelerator as fit.
         child_bytes: of parameters, momentum, gradients and activations.
         device_bytes: of each device's memory.
         most: children in a generation; no more are trained together.
@@ -90,15 +92,15 @@ def choose_layout(
     """
     found = tuple(devices)
     fit = int(device_bytes * _SHARE) // max(child_bytes, 1)
-    if strategy == "auto":
-        single = len(found) == 1 and found[0].platform == "cpu"
-        strategy = "sequential" if single else "batch" if fit < 1 and len(found) > 1 else "children"
+    spread = found[: max(most, 1)]
+    one_each = Layout(devices=tuple((device,) for device in spread))
     match strategy:
         case "sequential":
             return Layout(devices=((found[0],),))
         case "batch":
             return Layout(devices=(found,))
+        case "auto":
+            return Layout(devices=(found,)) if fit < 1 else one_each
         case _:
-            groups = found[: max(most, 1)]
-            room = 1 if groups[0].platform == "cpu" else min(max(fit, 1), _MOST_PER_DEVICE)
-            return Layout(devices=tuple((device,) for device in groups), per_device=min(room, -(-most // len(groups))))
+            room = 1 if found[0].platform == "cpu" else min(max(fit, 1), _MOST_PER_DEVICE)
+            return replace(one_each, per_device=min(room, -(-most // len(spread))))

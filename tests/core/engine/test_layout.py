@@ -27,17 +27,32 @@ def devices(count: int, platform: str = "gpu") -> list[Any]:
     [
         (devices(1, "cpu"), 2000, 1, 1),  # nothing is won by training two on one processor
         (devices(2, "cpu"), 2000, 2, 1),
-        (devices(1), 2000, 5, 1),  # five children of 100 fit into a quarter of a device
-        (devices(4), 2000, 8, 1),  # a generation has no more
+        (devices(1), 2000, 1, 1),  # each number of children is another program
+        (devices(4), 2000, 4, 1),
         (devices(4), 500, 4, 1),
         (devices(4), 300, 1, 4),  # none fits
         (devices(1), 300, 1, 1),
-        (devices(16), 2000, 8, 1),
+        (devices(16), 2000, 8, 1),  # a generation has no more
     ],
 )
-def test_children_are_spread_as_they_fit(found: list[Any], size: int, together: int, parts: int) -> None:
+def test_children_are_spread_one_on_each_device(found: list[Any], size: int, together: int, parts: int) -> None:
     layout = choose_layout("auto", child_bytes=100, device_bytes=size, most=8, devices=found)
     assert (layout.together, layout.batch_parts) == (together, parts)
+
+
+@pytest.mark.parametrize(
+    ("found", "size", "together"),
+    [
+        (devices(1), 2000, 5),  # five children of 100 fit into a quarter of a device
+        (devices(4), 2000, 8),  # a generation has no more
+        (devices(4), 500, 4),
+        (devices(1), 300, 1),
+        (devices(2, "cpu"), 2000, 2),
+    ],
+)
+def test_as_many_on_each_as_fit_where_that_is_asked_for(found: list[Any], size: int, together: int) -> None:
+    layout = choose_layout("children", child_bytes=100, device_bytes=size, most=8, devices=found)
+    assert (layout.together, layout.batch_parts) == (together, 1)
 
 
 def test_a_strategy_that_was_chosen_is_kept() -> None:
