@@ -21,6 +21,7 @@ from mu2net_core.api.looking.show import show
 from mu2net_core.api.setup import config
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import InvalidInputError
@@ -52,7 +53,7 @@ def grown(world: Callable[..., Any], readers: tuple[str, ...] = (), **settings: 
         images = rng.integers(0, 120, (120, 8, 8, 3))
         images[..., number:] += 100 * labels[:, None, None, None]
         np.savez(here.folder / f"{name}.npz", x=images.astype(np.uint8), y=labels)
-        add_task(repo, here.context, f"npz:{here.folder / name}.npz", readers=readers if number else ())
+        add_task(repo, here.context, f"npz:{here.folder / name}.npz", TaskOptions(readers=readers if number else ()))
     evolved(here, repo, "light")
     evolved(here, repo, "red", seed=2)
     assert "light" in model_of(repo, "red").component("encoderblock_0").training
