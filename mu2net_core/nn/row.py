@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,9 @@ __all__ = ["Kinds", "cuts", "deciding", "flops", "kind_of", "run", "stages"]
 
 Kinds = Mapping[str, LayerKind]
 """By name."""
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 def kind_of(kinds: Kinds, spec: LayerSpec) -> LayerKind:
@@ -106,22 +109,29 @@ def _applied(
     first_only: bool,
 ) -> jax.Array:
     """Returns what a layer makes of ``x``, if it is there: traced and differentiated once for all that are alike."""
-
-    def run(params: Params, x: jax.Array) -> jax.Array:
-        with jax.default_matmul_precision("highest" if dtype == jnp.float32 else None):  # accelerators round otherwise
-            return kind.apply(spec, params, x, dtype=dtype, first_only=first_only)
-
+    run: Callable[[Params, jax.Array], jax.Array] = partial(kind.apply, spec, dtype=dtype, first_only=first_only)
+    run = _in_float32(run) if dtype == jnp.float32 else run
     return run(params, x) if present is None else _if_present(run, dtype)(present, params, x)
 
 
 @partial(jax.jit, static_argnames=("kind", "spec"))
 def _changed(params: Params, above: Params, *, present: jax.Array | None, kind: LayerKind, spec: LayerSpec) -> Params:
     """Returns the arrays of the layer above as one that changes it makes them, if that is there."""
-    run = partial(kind.changed, spec)
+    run = _in_float32(partial(kind.changed, spec))
     if present is None:
         return run(params, above)
     made: Params = jax.lax.cond(present, run, lambda _params, above: above, params, above)
     return made
+
+
+def _in_float32(run: Callable[[Params, _T], _U]) -> Callable[[Params, _T], _U]:
+    """Returns ``run`` with products in float32 on every device: accelerators round them unless that is asked for."""
+
+    def exact(params: Params, x: _T) -> _U:
+        with jax.default_matmul_precision("highest"):
+            return run(params, x)
+
+    return exact
 
 
 def _if_present(run: Callable[[Params, jax.Array], jax.Array], dtype: jnp.dtype) -> Callable[..., jax.Array]:

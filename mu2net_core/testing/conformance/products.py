@@ -1,14 +1,14 @@
-"""Counting the dense products that a function of arrays computes."""
+"""The dense products that a function of arrays computes: how many, and how exact."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any
 
 import jax
 
-__all__ = ["dense_flops"]
+__all__ = ["dense_flops", "precisions"]
 
 
 def dense_flops(function: Callable[..., Any], *args: Any) -> int:
@@ -16,15 +16,27 @@ def dense_flops(function: Callable[..., Any], *args: Any) -> int:
     return _counted(jax.make_jaxpr(function)(*args).jaxpr)
 
 
+def precisions(function: Callable[..., Any], *args: Any) -> list[Any]:
+    """Returns how exact each dense product and convolution is asked to be, as JAX has it; None for its default."""
+    return [
+        equation.params["precision"]
+        for equation, _times in _equations(jax.make_jaxpr(function)(*args).jaxpr)
+        if equation.primitive.name in {"dot_general", "conv_general_dilated"}
+    ]
+
+
 def _counted(jaxpr: Any) -> int:
-    total = 0
+    return sum(times * 2 * prod(one.outvars[0].aval.shape) * _depth(one) for one, times in _equations(jaxpr))
+
+
+def _equations(jaxpr: Any, times: int = 1) -> Iterator[tuple[Any, int]]:
+    """Yields all equations, those within others too, and how often each is computed."""
     for equation in jaxpr.eqns:
-        times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
-        for value in equation.params.values():
+        yield equation, times
+        within = times * (equation.params.get("length", 1) if equation.primitive.name == "scan" else 1)
+        for value in jax.tree.leaves(tuple(equation.params.values()), is_leaf=lambda one: hasattr(one, "jaxpr")):
             inner = getattr(value, "jaxpr", value)
-            total += times * _counted(inner) if hasattr(inner, "eqns") else 0
-        total += 2 * prod(equation.outvars[0].aval.shape) * _depth(equation)
-    return total
+            yield from _equations(inner, within) if hasattr(inner, "eqns") else ()
 
 
 def _depth(equation: Any) -> int:

@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.lax import Precision
 
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import ArchitectureFamily, Arrays, Bert, ByteTransformer, ConvNet, LayerSpec, VisionTransformer
 from mu2net_core.nn.kinds import Lora
 from mu2net_core.testing.conformance.kinds import padded_array, random_arrays, random_examples
+from mu2net_core.testing.conformance.products import precisions
 
 VIT, CONVNET, BYTES, BERT = VisionTransformer(), ConvNet(), ByteTransformer(), Bert()
 PICTURES = {"image": 6, "patch": 2, "width": 8, "heads": 2, "mlp": 12, "channels": 3}
@@ -124,6 +126,17 @@ def test_one_program_serves_where_it_is_and_where_it_is_not_and_there_nothing_of
         made = np.asarray(run(arrays, x, present))[:, :3]
         np.testing.assert_allclose(made, computed(family, own, there, x), rtol=1e-4, atol=1e-4)
     assert run._cache_size() == 1
+
+
+@pytest.mark.parametrize("present", [None, np.array([True, True, True, True, True, True, True])])
+def test_what_it_adds_is_computed_in_float32_on_every_device(present: Any) -> None:
+    family, config, plain = CASES[0]
+    specs, changed = with_lora(family, config, plain)
+    _, row, x = rows_of(family, specs, changed)
+    there = None if present is None else present[: len(changed)]
+    found = precisions(jax.grad(lambda row: family.apply(changed, row, x, present=there).sum()), row)
+    assert found
+    assert set(found) == {(Precision.HIGHEST,) * 2}
 
 
 def test_it_and_its_block_are_run_together_and_cut_from_each_other_nowhere() -> None:

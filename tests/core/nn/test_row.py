@@ -8,6 +8,7 @@ from jax.lax import Precision
 from mu2net_core.nn import LayerSpec
 from mu2net_core.nn.kinds import Adapter
 from mu2net_core.nn.row import run
+from mu2net_core.testing.conformance.products import precisions
 
 
 def test_layers_that_are_alike_are_traced_once_whatever_they_are_called() -> None:
@@ -35,14 +36,6 @@ def test_products_in_float32_are_that_on_every_device_and_so_are_their_gradients
     def loss(row, x):
         return run({"adapter": Adapter()}, [spec], row, x, precision=precision, present=present).sum()
 
-    found = _products(jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(row, x).jaxpr)
+    found = precisions(jax.grad(loss, argnums=(0, 1)), row, x)
     assert len(found) >= 4
     assert found == {"float32": [(Precision.HIGHEST,) * 2], "bfloat16": [None]}[precision] * len(found)
-
-
-def _products(jaxpr) -> list[object]:
-    """Returns how exact each product of matrices in a program shall be."""
-    found = [one.params["precision"] for one in jaxpr.eqns if one.primitive.name == "dot_general"]
-    values = [value for one in jaxpr.eqns for value in jax.tree.leaves(tuple(one.params.values()), is_leaf=callable)]
-    inner = [getattr(value, "jaxpr", value) for value in values]
-    return found + [each for one in inner if hasattr(one, "eqns") for each in _products(one)]
