@@ -146,7 +146,8 @@ class EvalResult:
         interval: Wilson's 95 % interval: what the accuracy on all data like these may be, for all that so many show;
             likewise.
         most_frequent: the accuracy of always saying the class that is most frequent in the split; likewise.
-        at_chance: whether the model is no better than that, as far as so many examples can tell; likewise.
+        at_chance: whether the model is, by the task's metric, no better than always saying one class, as far as so many
+            examples can tell; likewise.
         by_class: a score per class or label; None if it was not asked for, and of numbers.
         confused: which classes are taken for which, the most frequent first; likewise, and of labels.
         wrong: every example that is not right, those the model is surest of first; None if it was not asked for.
