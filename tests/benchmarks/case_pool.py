@@ -72,7 +72,7 @@ def requests(options: Options) -> Row:
         for _ in range(2):  # the first finds out what is there
             before = watched.calls
             (repo.state / "pulled").unlink(missing_ok=True)
-            claims._looked = None
+            claims._there._looked = None
             keep_up()
             claims.free("no-such-task")
     calls = watched.calls - before

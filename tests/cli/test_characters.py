@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import mu2net_core as m
 from mu2net_core.api.context import Context
 from mu2net_core.api.settings.settings import preset_in_force
 from mu2net_core.presets import Preset, preset_named
@@ -37,8 +38,8 @@ class FakeRepo:
         self.seed = seed
         self.names: list[str] = []
 
-    def add_task(self, uri: str, **options: Any) -> None:
-        self.names.append(options.get("name", uri))
+    def add_task(self, uri: str, options: m.TaskOptions) -> None:
+        self.names.append(options.name or uri)
 
     def tasks(self) -> list[SimpleNamespace]:
         return [SimpleNamespace(name=name) for name in self.names]

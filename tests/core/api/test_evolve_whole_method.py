@@ -23,6 +23,7 @@ from mu2net_core.api.models.predict import Predictor
 from mu2net_core.api.quiet import ignore
 from mu2net_core.api.setup.init import init
 from mu2net_core.api.tasks.add_task import add_task
+from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.events import Event
@@ -113,7 +114,7 @@ def test_matrices_are_changed_with_low_rank_and_what_they_are_beside_stays_share
     sizes = 4 * (16 + 16) + 2 * (16 + 16)  # of four products of attention and two of the MLP
     assert first.component("lora_0").num_params == 2 * sizes
     assert sum(ref.num_params for ref in first.components) == first.costs.params
-    add_task(repo, world.context, f"npz:{world.folder / 'light.npz'}", name="dark")
+    add_task(repo, world.context, f"npz:{world.folder / 'light.npz'}", TaskOptions(name="dark"))
     few = {"MU2NET_SPACE_MU": "[0.0]", "MU2NET_DEFAULT_MU": "0.0"}  # nothing is copied, and nothing changed
     still = _with(world.context, environ={**world.context.environ, **few})
     held = load_system(repo).heads["light"].model
