@@ -24,6 +24,8 @@ from mu2net_core.errors import AccessDeniedError
 from mu2net_core.objects import AccessRule, StoredReport
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.core import REPORTS, put_report
+from mu2net_core.repo.exchange import send_reports
+from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
@@ -104,6 +106,14 @@ def test_reports_travel_with_their_commits_and_private_ones_stay(reported: Repos
     push(other, context)
     assert len(keys(shared)) == 2
     assert fsck(shared, context).problems == ()
+
+
+def test_a_private_report_stays_though_its_commit_got_there(reported: Repository, context: Context) -> None:
+    push(reported, context)
+    shared, commit = open_repository(context.cwd / "shared"), load_system(reported).heads["hush"].commit_id
+    shared.objects.put_bytes("commit", reported.objects.read("commit", commit))
+    assert send_reports(reported, connect(find_remote(reported.config)), ["a", "hush"]) == 0
+    assert [key.split("/")[1] for key in keys(shared)] == ["a"]
 
 
 def test_a_clone_that_pulls_gets_the_reports_and_none_that_is_not_of_its_commit(
