@@ -128,6 +128,12 @@ def test_metadata_that_is_not_about_images_is_not_opened(tmp_path: Path, monkeyp
     assert open_source(f"folder:{tmp_path}").info().classes == ("cat", "dog")
 
 
+def test_metadata_of_utf_16_beside_folders_is_found_to_name_images(tmp_path: Path) -> None:
+    put(tmp_path, inside="x")
+    (tmp_path / "metadata.csv").write_text(manifest(inside="x/"), encoding="utf-16")
+    assert told(f"folder:{tmp_path}")[1] == LABELS
+
+
 def test_metadata_that_cannot_be_read_is_an_error_where_nothing_else_tells_images_apart(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "metadata.csv").write_bytes(b"file_name,label\n0.png\xe9,x\n1.png\xc3\xa9,y\n")
