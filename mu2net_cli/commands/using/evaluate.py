@@ -34,6 +34,9 @@ def evaluate(
         bool,
         typer.Option("--report", help="By class or label, calibration or residuals, and the worst examples."),
     ] = False,
+    stored: Annotated[
+        bool, typer.Option("--stored", help="Tell the report that is stored, whoever measured it; measure nothing.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Measure a model on a split of its task.
@@ -42,7 +45,7 @@ def evaluate(
     models whose intervals overlap widely, it is not known which is better. A model that is no better than always saying
     the most frequent class is said to be so. A report tells whether probabilities mean what they say (in the bin of 0.9
     to 1 about 95 of 100 should be right; ECE is how far they are off), or how far numbers are from the truth.
-    It is stored beside the model's commit, travels with it, and is told again without measuring anything.
+    It is stored beside the model's commit and travels with it; --stored tells it without measuring anything.
 
     Example: mu2net eval cmaterdb/bangla --report
 
@@ -61,6 +64,7 @@ def evaluate(
             by_class=by_class,
             wrong=wrong,
             report=report,
+            stored=stored,
             progress=watch,
         )
     if as_json:
@@ -68,7 +72,7 @@ def evaluate(
         return
     _print(session, result)
     if result.stored:
-        session.note("It was measured before, and is told as it was stored beside the commit")
+        session.note("As somebody stored it beside the commit: a claim, until `mu2net eval` measures it")
 
 
 def _print(session: Session, result: EvalResult) -> None:

@@ -163,6 +163,7 @@ class Looking(RepoBase):
         by_class: bool = False,
         wrong: bool = False,
         report: bool = False,
+        stored: bool = False,
         progress: Callable[[Progress], None] | None = None,
     ) -> EvalResult:
         """Measures a stored model on every example of one of its task's splits.
@@ -173,14 +174,14 @@ class Looking(RepoBase):
             by_class: tell precision and recall of every class or label, and which classes are taken for which.
             wrong: tell every example that the model gets wrong, of classes.
             report: tell the same by class, whether probabilities mean what they say, how far numbers are from the
-                truth, and the examples that the model is most wrong about. It is stored beside the commit; one that is
-                there already is returned without measuring anything, unless ``wrong`` asks for more.
+                truth, and the examples that the model is most wrong about. It is stored beside the commit.
+            stored: tell the report that is stored, as whoever measured it left it, and measure nothing.
             progress: told of every component that is brought.
 
         Raises:
             InvalidInputError: no such split, the revision is a root model, which solves no task, or what is to be told
                 cannot be told of what comes out.
-            NotFoundError: no such revision, or the task has no model yet.
+            NotFoundError: no such revision, the task has no model yet, or no report of it is stored.
         """
         from mu2net_core.api.models.evaluate import evaluate
 
@@ -192,6 +193,7 @@ class Looking(RepoBase):
             by_class=by_class,
             wrong=wrong,
             report=report,
+            stored=stored,
             progress=progress,
         )
 

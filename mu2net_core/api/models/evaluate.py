@@ -40,6 +40,7 @@ def evaluate(
     by_class: bool = False,
     wrong: bool = False,
     report: bool = False,
+    stored: bool = False,
     progress: Watch | None = None,
 ) -> EvalResult:
     """Measures the model that ``revision`` names on every example of ``split``.
@@ -52,21 +53,22 @@ def evaluate(
         by_class: tell precision and recall of every class or label, and which classes are taken for which.
         wrong: tell every example that the model gets wrong, of classes.
         report: tell the same by class, whether probabilities mean what they say, how far numbers are from the truth,
-            and the examples that the model is most wrong about. It is stored beside the commit; one that is there
-            already is returned without measuring anything, unless ``wrong`` asks for more.
+            and the examples that the model is most wrong about. It is stored beside the commit.
+        stored: tell the report that is stored, as whoever measured it left it, and measure nothing.
         progress: told of every component that is brought.
 
     Raises:
         InvalidInputError: no such split, the revision is a root model, which solves no task, or what is to be told
             cannot be told of what comes out.
-        NotFoundError: no such revision, or the task has no model yet.
+        NotFoundError: no such revision, the task has no model yet, or no report of it is stored.
     """
     if split not in SPLITS:
         raise InvalidInputError(f"No split {split!r}: expected one of {', '.join(SPLITS)}.")
     began = time.perf_counter()
-    before = stored_report(repo, revision, split) if report and not wrong else None
-    if before is not None:
-        return before
+    if stored and wrong:
+        raise InvalidInputError("A stored report does not list what is wrong: leave out one of the two.")
+    if stored:
+        return stored_report(repo, context, revision, split)
     used = load_model(repo, context, revision, "measure", progress)
     task, objective = used.stored.task, used.objective
     judge = _judge(task, objective, by_class=by_class, wrong=wrong, report=report)

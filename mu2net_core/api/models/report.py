@@ -152,8 +152,8 @@ class EvalResult:
         confused: which classes are taken for which, the most frequent first; likewise, and of labels.
         wrong: every example that is not right, those the model is surest of first; None if it was not asked for.
         report: how far to trust it, and where it fails; likewise.
-        stored: whether it was measured before, and is told as it was stored beside the commit.
-        wall_s: what it took, when it was measured.
+        stored: whether it is told as somebody stored it beside the commit, and nothing was measured.
+        wall_s: what it took; 0 of one that was stored.
     """
 
     task: str

@@ -1,9 +1,10 @@
-"""Reports of models as they are stored beside the commits that retain these, and told again without measuring."""
+"""Reports of models as they are stored beside the commits that retain these, and told without measuring."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import PurePath
+from shlex import quote
 
 import msgspec
 
@@ -11,7 +12,7 @@ from mu2net_core.api.context import Context
 from mu2net_core.api.looking.names import find_model
 from mu2net_core.api.models.report import EvalResult
 from mu2net_core.api.models.stored import stored_model
-from mu2net_core.errors import AccessDeniedError, StorageError
+from mu2net_core.errors import AccessDeniedError, NotFoundError, StorageError
 from mu2net_core.objects import StoredReport, to_document
 from mu2net_core.repo import Repository
 from mu2net_core.repo.core import find_report, put_report
@@ -19,19 +20,26 @@ from mu2net_core.repo.core import find_report, put_report
 __all__ = ["store_report", "stored_report"]
 
 
-def stored_report(repo: Repository, revision: str, split: str) -> EvalResult | None:
-    """Returns what was found of a model on a split before, with its report; None if nothing is stored that is known.
+def stored_report(repo: Repository, context: Context, revision: str, split: str) -> EvalResult:
+    """Returns what somebody found of a model on a split before, with its report: a claim, like every score.
 
     Raises:
-        NotFoundError, InvalidInputError: as for whoever measures it.
+        NotFoundError: no such model, or nothing is stored of it on that split that this version knows.
+        InvalidInputError: as for whoever measures it.
     """
     model = stored_model(repo, revision)
     found = find_report(repo.store, model.task.name, model.model_id, split, repo.limits)
     try:
         result = None if found is None else msgspec.convert(found.result, EvalResult)
     except msgspec.ValidationError:  # of another version
-        return None
-    return None if result is None or result.report is None else replace(result, stored=True)
+        result = None
+    if result is None or result.report is None:
+        where = "" if split == "test" else f" --split {split}"
+        raise NotFoundError(
+            f"No report of {revision} on the split {split} is stored.",
+            hint=f"Measure it, which stores one: {context.program} eval {quote(revision)} --report{where}",
+        )
+    return replace(result, stored=True)
 
 
 def store_report(repo: Repository, context: Context, revision: str, result: EvalResult) -> None:
@@ -42,7 +50,7 @@ def store_report(repo: Repository, context: Context, revision: str, result: Eval
     commit = find_model(repo, revision).commit or _head_of(repo, result)
     if commit is None:
         return
-    told = to_document(replace(_without_places(result), wrong=None))
+    told = to_document(replace(_without_places(result), wrong=None, wall_s=0.0))  # the same again is the same file
     report = StoredReport(task=result.task, commit=commit, model=result.model, split=result.split, result=told)
     try:
         put_report(repo.store, report)

@@ -20,7 +20,7 @@ from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.api.upkeep.gc import gc
-from mu2net_core.errors import AccessDeniedError
+from mu2net_core.errors import AccessDeniedError, InvalidInputError, NotFoundError
 from mu2net_core.objects import AccessRule, StoredReport
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.core import REPORTS, put_report
@@ -66,12 +66,20 @@ def reported(repo: Repository, context: Context) -> Repository:
     return repo
 
 
-def test_a_report_is_told_again_as_it_was_found_without_a_place_of_this_machine(
+def told(repo: Repository, context: Context, revision: str, split: str = "test") -> bool:
+    """Returns whether a report of it is stored that is known."""
+    try:
+        return stored_report(repo, context, revision, split).report is not None
+    except NotFoundError:
+        return False
+
+
+def test_a_stored_report_is_told_as_it_was_found_without_a_place_of_this_machine(
     reported: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = load_system(reported).heads["a"]
     monkeypatch.setattr(evaluating, "load_model", None)
-    found = evaluate(reported, context, "a", report=True)
+    found = evaluate(reported, context, "a", stored=True)
     assert found.report is not None
     assert [one.name for one in found.report.worst] == ["cat.png"]
     assert (found.stored, found.wrong, found.quality, found.interval, found.wall_s) == (
@@ -79,17 +87,33 @@ def test_a_report_is_told_again_as_it_was_found_without_a_place_of_this_machine(
         None,
         0.75,
         (0.4, 0.9),
-        1.5,
+        0.0,
     )
-    assert evaluate(reported, context, before.commit_id, report=True) == found
-    assert stored_report(reported, "a", "validation") is None
+    assert evaluate(reported, context, before.commit_id, stored=True) == found
+    with pytest.raises(NotFoundError, match="No report of a on the split validation is stored") as caught:
+        evaluate(reported, context, "a", split="validation", stored=True)
+    assert "mu2net eval a --report --split validation" in (caught.value.hint or "")
+    with pytest.raises(InvalidInputError, match="does not list what is wrong"):
+        evaluate(reported, context, "a", stored=True, wrong=True)
     assert load_system(reported).heads["a"] == before
     assert b"/home/ann" not in b"".join(reported.store.read(key, limit=10**6) for key in keys(reported))
-    with pytest.raises(TypeError):
-        evaluate(reported, context, "a", report=True, wrong=True)
     evolve_sample(reported, "a", score=0.75)
-    assert stored_report(reported, "a", "test") is None
-    assert stored_report(reported, "a~1", "test") is not None
+    assert not told(reported, context, "a")
+    assert told(reported, context, "a~1")
+
+
+def test_what_somebody_stored_is_a_claim_and_a_report_is_measured(
+    reported: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluating, "load_model", None)
+    with pytest.raises(TypeError):  # what measures is gone, and what is stored does not stand in for it
+        evaluate(reported, context, "a", report=True)
+
+
+def test_the_same_found_again_is_the_same_file(reported: Repository, context: Context) -> None:
+    before = keys(reported)
+    store_report(reported, context, "a", replace(result_of(reported, "a"), wall_s=9.0))
+    assert keys(reported) == before
 
 
 def test_reports_travel_with_their_commits_and_private_ones_stay(reported: Repository, context: Context) -> None:
@@ -130,7 +154,7 @@ def test_a_clone_that_pulls_gets_the_reports_and_none_that_is_not_of_its_commit(
     shared.store.create(key, b"{}")
     pull(bob, context)
     assert [one for one in keys(bob) if head.commit_id in one] == [one for one in keys(ann) if head.commit_id in one]
-    assert stored_report(bob, "a", "test") is not None
+    assert told(bob, context, "a")
     kinds = {problem.object: problem.kind for problem in fsck(shared, context).problems}
     assert sorted(kinds.values()) == ["damaged-object", "wrong-reference"]
     assert kinds[key] == "damaged-object"
@@ -157,7 +181,7 @@ def test_a_report_that_cannot_be_stored_or_read_is_no_harm(
     (key,) = (one for one in keys(reported) if "/a/" in one)
     reported.store.delete(key)
     reported.store.create(key, b"{}")
-    assert stored_report(reported, "a", "test") is None
+    assert not told(reported, context, "a")
     assert "its bytes have another hash" in fsck(reported, context).problems[0].message
     odd = StoredReport(
         task="a",
@@ -167,11 +191,11 @@ def test_a_report_that_cannot_be_stored_or_read_is_no_harm(
         result={"of": "another version"},
     )
     put_report(reported.store, odd)
-    assert stored_report(reported, "a", "test") is None
-    told = list[str]()
+    assert not told(reported, context, "a")
+    warned = list[str]()
     monkeypatch.setattr(reporting, "put_report", refuse)
-    store_report(reported, replace(context, warn=told.append), "a", result_of(reported, "a"))
-    assert told == ["the report could not be stored: not allowed"]
+    store_report(reported, replace(context, warn=warned.append), "a", result_of(reported, "a"))
+    assert warned == ["the report could not be stored: not allowed"]
 
 
 def refuse(*_: object) -> None:
