@@ -108,6 +108,7 @@ def test_the_good_ones_are_good() -> None:
         b"PK\5\6" + bytes(18),
         b"PK\5\6" + b"\xff" * 18,
     ],
+    ids=lambda data: f"{len(data)} bytes",  # an archive's bytes hold the time, and every process shall call it the same
 )
 def test_what_is_no_component_is_refused_without_harm(data: bytes) -> None:
     tracemalloc.start()
