@@ -17,6 +17,7 @@ def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Pa
         result = run("demo", "--seed", "1")
         assert run("-C", "mu2net-demo/clone", "fsck").code == 0
     assert result.code == 0, result.err
+    assert "left out" not in result.out + result.err
     typed = [line for line in result.out.splitlines() if line.startswith("$ ")]
     verbs = [line.split()[2] for line in typed if line.startswith("$ mu2net ")]
     assert verbs == [

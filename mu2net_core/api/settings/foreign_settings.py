@@ -36,8 +36,9 @@ def fitting_settings(config: Config, context: Context, limits: Limits = LIMITS) 
     """Returns another repository's ``config`` with only the settings that mean something here and stay in bounds.
 
     Where its data lies and what it accepts is its own business. A setting that is unknown here, or asks for more work
-    than anybody means, is left out; where they do not fit the preset, all are, but for the sizes of its models. The
-    context is told so.
+    than anybody means, is left out; where they do not fit the preset, all are, but for the sizes of its models. Of a
+    repository of ``auto`` they have to fit one of the presets, as they did there: what they do not fit says so when it
+    is used. The context is told what is left out.
 
     Args:
         config: of the other repository.
@@ -55,14 +56,12 @@ def fitting_settings(config: Config, context: Context, limits: Limits = LIMITS) 
             known[key] = value
         else:
             context.warn(f"left out the setting {key} of that repository: {reason}")
-    try:
-        for preset in presets:
-            with_settings(preset, known)
-    except InvalidInputError as exc:
+    misfits = [misfit for preset in presets if (misfit := _misfit(preset, known)) is not None]
+    if len(misfits) == len(presets):
         sizes = {key: value for key, value in known.items() if key.startswith(ARCHITECTURE)}
-        known = sizes if all(_fits(preset, sizes) for preset in presets) else {}
+        known = sizes if all(_misfit(preset, sizes) is None for preset in presets) else {}
         left = "all settings of that repository" + (f" but {', '.join(known)}" if known else "")
-        context.warn(f"left out {left}: {exc.message}")
+        context.warn(f"left out {left}: {misfits[0]}")
     return replace(config, settings=known)
 
 
@@ -82,9 +81,10 @@ def _why_too_large(key: str, value: Value, limits: Limits) -> str | None:
     return None
 
 
-def _fits(preset: Preset, settings: Mapping[str, Value]) -> bool:
+def _misfit(preset: Preset, settings: Mapping[str, Value]) -> str | None:
+    """Returns why settings do not fit a preset; None if they do."""
     try:
         with_settings(preset, settings)
-    except InvalidInputError:
-        return False
-    return True
+    except InvalidInputError as exc:
+        return exc.message
+    return None

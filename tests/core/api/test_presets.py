@@ -221,6 +221,17 @@ def test_sizes_survive_other_settings_that_do_not_fit_here(context: Context) -> 
     assert fitting_settings(Config(identity=SAMPLE_IDENTITY, preset="vit-ti0", settings=wrong), context).settings == {}
 
 
+def test_settings_of_auto_that_fit_one_of_its_presets_are_taken_over(context: Context) -> None:
+    told: list[str] = []
+    context = replace(context, warn=told.append)
+    images = {"space.num_layers": [2], "space.structural": []}  # a preset for tables begins with 3
+    theirs = Config(identity=SAMPLE_IDENTITY, preset="auto", settings=images)
+    assert (fitting_settings(theirs, context).settings, told) == (images, [])
+    wrong = replace(theirs, settings={"space.num_layers": [99]})
+    assert fitting_settings(wrong, context).settings == {}
+    assert len(told) == 1
+
+
 def test_errors_of_presets_are_ours_whatever_the_file_holds(user) -> None:
     for text in (
         "",
