@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mu2net_core.data.wording import counted, some
 from mu2net_core.objects import SPLITS
 
 __all__ = ["Census", "LabelCensus", "Shape", "balanced"]
@@ -95,7 +96,8 @@ class Census:
             return
         alike = [f"{classes[label]} ({counts[label]})" for label in np.flatnonzero(equal & (counts > 1)).tolist()]
         if alike:
-            yield f"all {self._plural} of a class are equal, in {len(alike)} of {len(classes)} classes: {_some(alike)}"
+            of = f"{len(alike)} of {len(classes)} classes"
+            yield f"all {self._plural} of a class are equal, in {of}: {some(alike, _TOLD)}"
 
     def _parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields hashes and labels of all examples, not too many at once."""
@@ -183,7 +185,7 @@ class LabelCensus:
             f"{name} ({one})" for name, one in zip(names, having.tolist(), strict=True) if 0 < _UNEVEN * one < count
         ]
         if rare:
-            told = f"{len(rare)} of {len(names)} labels are rare among {count} training examples: {_some(rare)}"
+            told = f"{len(rare)} of {len(names)} labels are rare among {count} training examples: {some(rare, _TOLD)}"
             yield told + _WEIGH * (not weighed)
 
 
@@ -212,14 +214,16 @@ def _contradictions(groups: np.ndarray, labels: np.ndarray, classes: Sequence[st
     )
     names = [f"{' / '.join(some)} ({count})" for some, count in mixed.most_common()]
     examples = int(np.isin(groups, found[several]).sum())
-    yield f"{int(several.sum())} {plural} occur with several labels, in {examples} examples: {_some(names)}"
+    number = int(several.sum())
+    occur = f"{counted(number, plural.removesuffix('s'))} occur{'s' * (number == 1)}"
+    yield f"{occur} with several labels, in {examples} examples: {some(names, _TOLD)}"
 
 
 def _absent(counts: Mapping[str, Sequence[int]], classes: Sequence[str], plural: str = "classes") -> Iterator[str]:
     """Yields which classes, or labels, have no example at all, or none in a split."""
     nowhere = [name for label, name in enumerate(classes) if not any(counts[split][label] for split in SPLITS)]
     if nowhere:
-        yield f"no examples at all of {len(nowhere)} of {len(classes)} {plural}: {_some(nowhere)}"
+        yield f"no examples at all of {len(nowhere)} of {len(classes)} {plural}: {some(nowhere, _TOLD)}"
     for split in SPLITS:
         others = [other for other in SPLITS if other != split]
         there = {
@@ -229,7 +233,7 @@ def _absent(counts: Mapping[str, Sequence[int]], classes: Sequence[str], plural:
         }
         lacking = [f"{name} ({', '.join(elsewhere)})" for name, elsewhere in there.items() if elsewhere]
         if lacking:
-            yield f"no {_KINDS[split]} examples of {len(lacking)} of {len(classes)} {plural}: {_some(lacking)}"
+            yield f"no {_KINDS[split]} examples of {len(lacking)} of {len(classes)} {plural}: {some(lacking, _TOLD)}"
 
 
 def _few(
@@ -249,7 +253,7 @@ def _few(
     rare = [(count, name) for count, name in zip(counts["train"], classes, strict=True) if 0 < count < _FEW]
     if rare:
         names = [f"{name} ({count})" for count, name in sorted(rare, key=lambda one: one[0])]
-        yield f"fewer than {_FEW} training examples of {len(rare)} of {len(classes)} {plural}: {_some(names)}"
+        yield f"fewer than {_FEW} training examples of {len(rare)} of {len(classes)} {plural}: {some(names, _TOLD)}"
     for split in ("validation", "test"):
         total = sum(counts[split]) if totals is None else totals[split]
         if 0 < total < _FEW_TO_SCORE:
@@ -269,7 +273,3 @@ def _uneven(counts: Mapping[str, Sequence[int]], classes: Sequence[str], *, weig
         share = 100 * most / sum(counts["train"])
         told = f"very uneven classes: {most} training examples of {frequent} ({share:.0f} % of all), {least} of {rare}"
         yield told + _WEIGH * (not weighed)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_TOLD]) + (f" and {len(names) - _TOLD} more" if len(names) > _TOLD else "")

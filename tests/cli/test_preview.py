@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mu2net_core.api.tasks import preview
+from mu2net_core.api.tasks import contact_sheet, preview
 from mu2net_core.api.tasks.options import TaskOptions
 
 
@@ -99,6 +99,16 @@ def test_a_contact_sheet_has_the_images_of_each_class(run, photos: Path) -> None
         colours = {colour: count for count, colour in sheet.convert("RGB").getcolors(2**20) or []}
     assert colours[(255, 0, 0)] == 8 * 96 * 72
     assert colours[(0, 0, 255)] % (96 * 72) == 0 < colours[(0, 0, 255)]
+
+
+def test_a_long_remark_takes_as_many_lines_of_a_contact_sheet_as_it_needs(run, photos: Path, monkeypatch) -> None:
+    heights = list[int]()
+    for longest in (90, 20):
+        monkeypatch.setattr(contact_sheet, "_LONGEST", longest)
+        assert run("add-task", "./photos", "--preview", "out.png").code == 0
+        with Image.open("out.png") as sheet:
+            heights.append(sheet.height)
+    assert heights[1] >= heights[0] + 3 * 16
 
 
 def test_texts_and_tables_are_shown_as_rows(run, texts: Path) -> None:

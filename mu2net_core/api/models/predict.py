@@ -112,7 +112,9 @@ class Predictor:
         if isinstance(self.stored.task.input, Text):
             return self._of([self._numbers(passage.data) for passage in find_passages(_texts(examples))])
         if isinstance(self.stored.task.input, Table):
-            records = map(_readable, find_records(examples, self.stored.task, folder=Path(), limits=self._limits))
+            records = map(
+                _readable, find_records(examples, self.stored.task, folder=Path(), limits=self._limits, warn=self._warn)
+            )
             return self._of([self._numbers(record.data) for record in records])
         batch = np.asarray(examples)
         if batch.dtype != np.uint8 or batch.ndim not in {3, 4}:
@@ -290,7 +292,9 @@ def predict(
     task = predictor.stored.task
     if isinstance(task.input, Table):
         return predictor._each(
-            find_records(examples, task, folder=context.cwd, limits=repo.limits), top=top, threshold=threshold
+            find_records(examples, task, folder=context.cwd, limits=repo.limits, warn=context.warn),
+            top=top,
+            threshold=threshold,
         )
     plain: Any = examples
     if isinstance(task.input, Text):

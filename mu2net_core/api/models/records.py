@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Record:
 
 
 def find_records(
-    given: Given | Iterable[Given], task: Task, *, folder: Path, limits: Limits
+    given: Given | Iterable[Given], task: Task, *, folder: Path, limits: Limits, warn: Callable[[str], None]
 ) -> Iterator[Record | Unreadable]:
     """Yields the rows that are given, one after the other; what is none is told in its place.
 
@@ -45,6 +45,7 @@ def find_records(
         task: whose columns they have; files are written as its own.
         folder: from which relative paths start.
         limits: of this machine.
+        warn: told which columns a file has not.
     """
     single = isinstance(given, (Path, str, bytes, Mapping))
     for one in [given] if single else given:  # type: ignore[union-attr]
@@ -56,25 +57,33 @@ def find_records(
         elif isinstance(one, str) and one.lstrip().startswith("{"):
             yield _of_object(one, task)
         else:
-            yield from _of_file(str(one), task, folder, limits)
+            yield from _of_file(str(one), task, folder, limits, warn)
 
 
-def _of_file(name: str, task: Task, folder: Path, limits: Limits) -> Iterator[Record | Unreadable]:
+def _of_file(
+    name: str, task: Task, folder: Path, limits: Limits, warn: Callable[[str], None]
+) -> Iterator[Record | Unreadable]:
     """Yields the rows of a file, and what ended the reading of it, if something did."""
     try:
-        yield from _rows_in(name, task, folder, limits)
+        yield from _rows_in(name, task, folder, limits, warn)
     except Mu2netError as exc:
         yield Unreadable(name=name, path=Path(name), error=exc, what="row")
 
 
-def _rows_in(name: str, task: Task, folder: Path, limits: Limits) -> Iterator[Record | Unreadable]:
+def _rows_in(
+    name: str, task: Task, folder: Path, limits: Limits, warn: Callable[[str], None]
+) -> Iterator[Record | Unreadable]:
     scheme, rest = split_uri(name)
     if not is_of_rows(f"{scheme}:"):
         raise InvalidInputError(
             f"Not rows: {name!r}.", hint="Name a file of rows, such as new.csv, or give a JSON object of one."
         )
+    told = False
     for place, columns, data in read_rows(scheme, folder / Path(rest).expanduser(), task.options, limits):
         _check(columns, task, place)
+        if not told and (lacking := [column for column in _wanted(task) if column not in columns]):
+            warn(f"{name} has no column {', '.join(lacking[:10])}: empty in every row")
+        told = True
         if isinstance(data, DataError):
             yield Unreadable(name=place, path=Path(STDIN), error=data, what="row")
         else:
@@ -99,6 +108,10 @@ def _plain(value: object) -> object:
 
 def _check(columns: Iterable[str], task: Task, place: str) -> None:
     """Checks that a row has some of the columns that count; one that it has not is an empty cell."""
-    wanted = [column.name for column in task.input.columns] if isinstance(task.input, Table) else []
+    wanted = _wanted(task)
     if not set(wanted) & set(columns):
         raise DataError(f"{place} has none of the columns of {task.name}: {', '.join(wanted[:10])}.")
+
+
+def _wanted(task: Task) -> list[str]:
+    return [column.name for column in task.input.columns] if isinstance(task.input, Table) else []

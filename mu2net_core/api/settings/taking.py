@@ -17,7 +17,7 @@ def check_takes(preset: Preset, task: Task) -> None:
     if taken != task.input.kind:
         raise InvalidInputError(
             f"Models of the preset {preset.name} take input of the kind {taken}; {task.name} gives {task.input.kind}.",
-            hint="Leave --preset out in a repository of the preset auto, which chooses one that fits: mu2net init DIR",
+            hint="Leave --preset out: a repository of the preset auto (mu2net init DIR) chooses one that fits.",
         )
     _check_room(preset, task.input)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import wrap
 
 from PIL import Image, ImageDraw
 
@@ -22,7 +23,8 @@ def contact_sheet(preview: Preview, shown: Sequence[Shown]) -> bytes:
     rows = [(label, list(group)) for label, group in groupby(shown, key=lambda one: _heading(one, preview))]
     columns = max((len(group) for _, group in rows), default=1)
     counts = ", ".join(f"{split.num_examples} {split.name}" for split in preview.splits)
-    lines = [f"{preview.name}: {counts}", *(f"! {remark}" for remark in preview.remarks)]
+    told = [f"{preview.name}: {counts}", *(f"! {remark}" for remark in preview.remarks)]
+    lines = [line for one in told for line in wrap(one, _LONGEST, subsequent_indent="  ")]
     width = max(columns * (_CELL + _GAP) + _GAP, 640)
     height = len(lines) * _LINE + len(rows) * (_LINE + _CELL + _GAP) + 2 * _GAP
     sheet = Image.new("RGB", (width, height), "white")

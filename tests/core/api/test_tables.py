@@ -79,6 +79,10 @@ def test_tables_are_learned_measured_and_asked_and_a_clone_says_the_same_to_the_
         "new.csv row 1", "new.csv row 2", '{"age": 3, "colour": "red"}', '{"age": 1}', '{"age": 2}',
     ]  # fmt: skip
     assert (found[0].label, found[0].probability) == (found[2].label, found[2].probability)
+    told = list[str]()
+    (Path(here.folder) / "short.csv").write_text("colour\nred\nblue\n")
+    assert len(list(predict(other, replace(here.context, warn=told.append), "groups", "short.csv"))) == 2
+    assert told == ["short.csv has no column age: empty in every row"]
     (number,) = predict(other, here.context, "years", asked[0])
     assert isinstance(head.task.output, Classes)
     assert (number.label, number.label_index, number.top) == (f"{number.value:.6g}", None, ())

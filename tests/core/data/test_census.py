@@ -162,6 +162,13 @@ def test_arrays_of_equal_bytes_and_other_shapes_are_no_copies() -> None:
     assert "3 images occur with several labels, in 18 examples: a / b (3)" in census.notes(("a", "b"))
 
 
+def test_one_that_occurs_with_several_labels_is_told_as_one() -> None:
+    census = Census("rows")
+    for label, content in ((0, b"a"), (1, b"a"), (1, b"b")):
+        census.add("train", label, (1,), content)
+    assert "1 row occurs with several labels, in 2 examples: a / b (1)" in census.notes(("a", "b"))
+
+
 def save(path: Path, **arrays: Any) -> str:
     np.savez(path / "a.npz", **arrays)
     return f"npz:{path / 'a.npz'}"
