@@ -19,7 +19,7 @@ from mu2net_core.errors import AlreadyExistsError, CredentialsExpiredError, Inva
 from mu2net_core.objects import Limits, hash_bytes, parse_object_key
 from mu2net_core.repo import Config, Remote, Repository, create_repository, open_repository
 from mu2net_core.repo.core import CONFIG, FOLDER, Value, check_endpoint, clone_marker
-from mu2net_core.repo.exchange import Policy, adopt, fetch
+from mu2net_core.repo.exchange import Policy, adopt, bring_reports, fetch
 from mu2net_core.repo.remotes import (
     Counter,
     NameReport,
@@ -131,6 +131,7 @@ def clone(
             fetched = fetch(repo, reached, counter=counter, clock=context.now, policy=policy)
             tracking = read_tracking(repo.state, remote)
             adopted = adopt(repo, tracking, sorted(tracking.heads), policy, remote=remote)
+            bring_reports(repo, reached, tracking.heads)
     tasks = broken_wins(fetched.tasks, adopted)
     if not (tasks or fetched.roots):
         context.warn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
@@ -45,20 +45,25 @@ def bring_reports(repo: Repository, there: RemoteRepository, tasks: Collection[s
 
 
 def _carry(source: Store, repo: Repository, target: Store, objects: ObjectDatabase, tasks: Collection[str]) -> int:
-    keys = list(_keys(source, tasks))
-    there = set(_keys(target, tasks)) if keys else set[str]()
-    count = 0
-    for key in [key for key in keys if key not in there][:_MOST]:
-        with suppress(CorruptObjectError, NotFoundError):
-            report, data = read_report(source, key, repo.limits)
-            if objects.has("commit", report.commit) and _is_beside(report, repo):
-                count += target.create(key, data)
+    found, count = _keys(source, tasks), 0
+    there = _keys(target, tasks) if found else {}
+    for task, keys in found.items():
+        for key in sorted(keys - there.get(task, set()))[:_MOST]:
+            with suppress(CorruptObjectError, NotFoundError):
+                report, data = read_report(source, key, repo.limits)
+                if objects.has("commit", report.commit) and _is_beside(report, repo):
+                    count += target.create(key, data)
     return count
 
 
-def _keys(store: Store, tasks: Collection[str]) -> Iterator[str]:
-    if tasks:
-        yield from (key for key in sorted(store.list(REPORTS)) if (parse_report_key(key) or ("",))[0] in tasks)
+def _keys(store: Store, tasks: Collection[str]) -> dict[str, set[str]]:
+    """Returns by task the keys of its reports; nothing is asked for where there are no tasks."""
+    found: dict[str, set[str]] = {}
+    for key in store.list(REPORTS) if tasks else ():
+        place = parse_report_key(key)
+        if place is not None and place[0] in tasks:
+            found.setdefault(place[0], set()).add(key)
+    return found
 
 
 def _is_beside(report: StoredReport, repo: Repository) -> bool:

@@ -15,6 +15,7 @@ from mu2net_core.api.models.evaluate import EvalResult, Report, evaluate
 from mu2net_core.api.models.report import Calibration, WorstExample, WrongExample
 from mu2net_core.api.models.reporting import store_report, stored_report
 from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
@@ -24,7 +25,7 @@ from mu2net_core.errors import AccessDeniedError, InvalidInputError, NotFoundErr
 from mu2net_core.objects import AccessRule, StoredReport
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.repo.core import REPORTS, put_report
-from mu2net_core.repo.exchange import send_reports
+from mu2net_core.repo.exchange import carrying, send_reports
 from mu2net_core.repo.remotes import connect, find_remote
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
@@ -158,6 +159,24 @@ def test_a_clone_that_pulls_gets_the_reports_and_none_that_is_not_of_its_commit(
     kinds = {problem.object: problem.kind for problem in fsck(shared, context).problems}
     assert sorted(kinds.values()) == ["damaged-object", "wrong-reference"]
     assert kinds[key] == "damaged-object"
+
+
+def test_a_clone_has_the_reports_of_every_task_and_as_many_of_each_as_may_come_at_once(
+    reported: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_sample_task(reported, "b")
+    evolve_sample(reported, "b", score=0.5)
+    for task in ("a", "b"):
+        store(reported, context, task)
+        store_report(reported, context, task, replace(result_of(reported, task), split="train"))
+    push(reported, context)
+    made = clone("shared", "all", context)
+    other = open_repository(made.worktree)
+    assert len(keys(other)) == 4
+    assert told(other, context, "b", "train")
+    monkeypatch.setattr(carrying, "_MOST", 1)
+    few = open_repository(clone("shared", "few", context).worktree)
+    assert [key.split("/")[1] for key in keys(few)] == ["a", "b"]
 
 
 def test_garbage_collection_keeps_a_report_while_its_commit_lives(reported: Repository, context: Context) -> None:
