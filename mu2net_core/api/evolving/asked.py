@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mu2net_core.api.context import Context
@@ -32,35 +32,35 @@ def preset_asked(repo: Repository, context: Context, asked: EvolveOptions, task:
     """
     if asked.preset is not None:
         task = _served_by(repo, asked.preset, task)
-    settings = asked.settings
+    settings, space = asked.settings, asked.space or {}
+    if not space:
+        return effective_preset(repo, context, settings, task=task)
     others = {key: value for key, value in settings.items() if not key.startswith("space.")}
     plain = effective_preset(repo, context, others, task=task)
-    return effective_preset(repo, context, settings | _beginnings(repo, plain, asked), task=task)
+    beginnings = dict(_beginnings(repo, plain, space, is_own=asked.preset is not None))
+    return effective_preset(repo, context, settings | beginnings, task=task)
 
 
-def _beginnings(repo: Repository, preset: Preset, asked: EvolveOptions) -> dict[str, Hyperparameter]:
-    """Returns what roots begin with in the space asked for, by setting; names of other tasks' presets are passed over.
+def _beginnings(
+    repo: Repository, preset: Preset, space: Mapping[str, Sequence[Hyperparameter]], *, is_own: bool
+) -> Iterator[tuple[str, Hyperparameter]]:
+    """Yields what roots begin with in a space, by setting.
+
+    Names of other tasks' presets are passed over, unless the preset is the agent's own.
 
     Raises:
         InvalidInputError: no preset has such a hyperparameter, or it can have no such values.
     """
-    presets = (preset, *(presets_in(repo) if asked.preset is None else ()))
-    found, known = dict[str, Hyperparameter](), {name for one in presets for name in one.space.defaults}
-    for name, values in sorted((asked.space or {}).items()):
-        _check_name(name, preset, known)
+    for name, values in sorted(space.items()):
         if name in preset.space.defaults:
-            _check_values(preset, name, sorted(set(values)))
-            found[f"default.{name}"] = nearest(preset.space.defaults[name], tuple(sorted(set(values))))
-    return found
-
-
-def _check_name(name: str, preset: Preset, known: Collection[str]) -> None:
-    """Raises InvalidInputError unless a preset has the hyperparameter."""
-    if name not in known:
-        raise InvalidInputError(
-            f"space: the preset {preset.name} has no hyperparameter {name[:80]!r}.",
-            hint=f"It has {', '.join(sorted(preset.space.defaults))}.",
-        )
+            allowed = sorted(set(values))
+            _check_values(preset, name, allowed)
+            yield f"default.{name}", nearest(preset.space.defaults[name], tuple(allowed))
+        elif is_own or not any(name in other.space.defaults for other in presets_in(repo)):
+            raise InvalidInputError(
+                f"space: the preset {preset.name} has no hyperparameter {name[:80]!r}.",
+                hint=f"It has {', '.join(sorted(preset.space.defaults))}.",
+            )
 
 
 def _check_values(preset: Preset, name: str, values: Sequence[Hyperparameter]) -> None:
