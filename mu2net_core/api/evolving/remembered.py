@@ -57,7 +57,8 @@ def trials_of(repo: Repository, state: IterationState, renamed: Mapping[str, str
         renamed: what models of the iteration are called once they are stored, where that is something else.
     """
     seen = _seen(repo, (state.snapshot, *(later.snapshot for later in state.seen)))
-    if any(trial.parent not in seen for trial in state.search.trials):
+    trials = state.search.trials
+    if not {trial.parent for trial in trials} <= seen | {trial.model for trial in trials}:
         seen |= {oid for oid, _ in earlier_models(repo, state.base)}  # whoever reads the commit has its history
     named = (
         replace(
@@ -65,7 +66,7 @@ def trials_of(repo: Repository, state: IterationState, renamed: Mapping[str, str
             parent=renamed.get(trial.parent, trial.parent),
             model=None if trial.model is None else renamed.get(trial.model, trial.model),
         )
-        for trial in tellable(state.search.trials, seen)
+        for trial in tellable(trials, seen)
     )
     return Trials.of(tuple(named), state.search.scorer)
 
