@@ -24,6 +24,7 @@ __all__ = [
     "lock_of",
     "running",
     "running_tips",
+    "slot_of",
 ]
 
 
@@ -93,6 +94,11 @@ def folder_of(repo: Repository, task: str, slot: int = 0) -> Path:
     """Returns where an agent keeps what is not published yet of a task's iteration; its name does not tell the task."""
     name = file_name(task)
     return repo.state / "iterations" / (f"{name}-{slot}" if slot else name)
+
+
+def slot_of(folder: Path) -> int:
+    """Returns the slot of the agent whose ``folder`` it is."""
+    return int(folder.name.partition("-")[2] or 0)
 
 
 def folders_of(repo: Repository, tasks: Iterable[str]) -> Mapping[str, tuple[Path, ...]]:

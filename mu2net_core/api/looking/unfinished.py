@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.iterations.leftover import is_published, why_stuck
-from mu2net_core.api.iterations.running import folders_of
+from mu2net_core.api.iterations.running import folders_of, slot_of
 from mu2net_core.objects import Commit
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.storage import read_if_there
@@ -77,11 +76,11 @@ def unfinished(
             state = msgspec.json.decode(data, type=_State)
         except msgspec.MsgspecError:
             stuck = "its state is damaged"
-            found.append(Unfinished(task=task, stuck=stuck, command=_command(context, task, _slot(folder), stuck)))
+            found.append(Unfinished(task=task, stuck=stuck, command=_command(context, task, slot_of(folder), stuck)))
             continue
         if not is_published(repo, state):
             why = why_stuck(repo, state, heads[task].commit, alive[task].task_id)
-            found.append(_told(context, state, _slot(folder), why))
+            found.append(_told(context, state, slot_of(folder), why))
     return tuple(found)
 
 
@@ -95,11 +94,6 @@ def _told(context: Context, state: _State, slot: int, stuck: str | None) -> Unfi
         stuck=stuck,
         command=_command(context, state.task, slot, stuck),
     )
-
-
-def _slot(folder: Path) -> int:
-    """Returns the slot of the agent whose folder it is."""
-    return int(folder.name.partition("-")[2] or 0)
 
 
 def _command(context: Context, task: str, slot: int, stuck: str | None) -> str:
