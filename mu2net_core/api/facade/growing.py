@@ -97,7 +97,7 @@ class Growing(RepoBase):
         Raises:
             AlreadyExistsError, InvalidInputError, NotFoundError, DataError: as by ``add_task``; also where the file can
                 be neither.
-            StorageError: the file cannot be written.
+            AccessDeniedError, StorageError: the file cannot be written.
         """
         from mu2net_core.api.tasks.options import TaskOptions
         from mu2net_core.api.tasks.preview import preview_task

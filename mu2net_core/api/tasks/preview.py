@@ -12,13 +12,14 @@ from mu2net_core.api.tasks.preview_page import preview_page
 from mu2net_core.api.tasks.previewed import Preview, PreviewSplit
 from mu2net_core.api.tasks.sampling import some_of
 from mu2net_core.data import Described
-from mu2net_core.errors import InvalidInputError, StorageError
+from mu2net_core.errors import InvalidInputError
 from mu2net_core.objects import SPLITS, Image
 from mu2net_core.repo import Repository
+from mu2net_core.storage import translated
 
 __all__ = ["Preview", "PreviewSplit", "preview_task"]
 
-_PAGES, _SHEET = (".html", ".htm"), ".png"
+_PAGES, _SHEET = {".html", ".htm"}, ".png"
 
 
 def preview_task(
@@ -36,12 +37,18 @@ def preview_task(
 
     Raises:
         InvalidInputError: also where the file can be neither.
-        StorageError: it cannot be written.
+        AccessDeniedError, StorageError: it cannot be written.
     """
-    if file is not None and file.suffix.lower() not in {*_PAGES, _SHEET}:
+    ending = None if file is None else file.suffix.lower()
+    if file is not None and ending not in {*_PAGES, _SHEET}:
         raise InvalidInputError(f"A preview is written as .html or .png, not as {file.name}.")
     found = examine(repo, context, uri, options)
     described, task = found.described, found.described.task
+    if file is not None and ending == _SHEET and not isinstance(task.input, Image):
+        raise InvalidInputError(
+            f"A contact sheet is for images; {task.name} has input of the kind {task.input.kind}.",
+            hint=f"Write a page: --preview {file.with_suffix('.html').name}",
+        )
     shown = some_of(described)
     preview = Preview(
         name=task.name,
@@ -58,13 +65,9 @@ def preview_task(
         remarks=found.remarks,
     )
     if file is not None:
-        if file.suffix.lower() == _SHEET and not isinstance(task.input, Image):
-            raise InvalidInputError(
-                f"A contact sheet is for images; {task.name} has input of the kind {task.input.kind}.",
-                hint=f"Write a page: --preview {file.with_suffix('.html').name}",
-            )
-        is_sheet = file.suffix.lower() == _SHEET
-        _write(file, contact_sheet(preview, shown) if is_sheet else preview_page(preview, shown).encode())
+        data = contact_sheet(preview, shown) if ending == _SHEET else preview_page(preview, shown).encode()
+        with translated("write", file):
+            file.write_bytes(data)
     return preview
 
 
@@ -80,10 +83,3 @@ def _split(name: str, described: Described) -> PreviewSplit:
         mean=tally.total / split.num_examples if is_number else None,
         most=tally.most if is_number else None,
     )
-
-
-def _write(file: Path, data: bytes) -> None:
-    try:
-        file.write_bytes(data)
-    except OSError as exc:
-        raise StorageError(f"Cannot write {file}: {exc.strerror or exc}.") from exc
