@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from shlex import quote
 
 import numpy as np
@@ -73,51 +71,41 @@ def evaluate(
     task, objective = used.stored.task, used.objective
     judge = _judge(task, objective, by_class=by_class, wrong=wrong, report=report)
     feed = split_at(repo, context, task, split, used.loaded.input_spec)
-    measured = partial(
-        EvalResult,
+    see = None if judge is None else judge.add
+    found = answers(used.loaded, objective, feed, see=see) if isinstance(objective, Classify) else None
+    quality = measure(used.loaded, objective, feed, see=see).quality if found is None else found.quality
+    keep_bounded(repo, context)
+    result = EvalResult(
         task=task.name,
         model=used.stored.model_id,
         split=split,
         num_examples=feed.num_examples,
         metric=task.metric,
-    )
-    see = None if judge is None else judge.add
-    found = answers(used.loaded, objective, feed, see=see) if isinstance(objective, Classify) else None
-    quality = measure(used.loaded, objective, feed, see=see).quality if found is None else found.quality
-    keep_bounded(repo, context)
-    measured = partial(
-        measured,
         quality=quality,
         by_class=None if judge is None else judge.by_class,
         confused=None if judge is None else judge.confused,
         report=_report(repo, context, task, split, judge) if judge is not None and report else None,
+        wall_s=time.perf_counter() - began,
     )
-    if found is None or not isinstance(objective, Classify):
-        result = measured(wall_s=time.perf_counter() - began)
-    else:
-        result = _of_classes(measured, found, feed.num_examples, task, objective, began)
-        result = replace(result, wrong=_wrong(repo, context, task, split, found)) if wrong else result
+    if found is not None and isinstance(objective, Classify):
+        result = _of_classes(result, found, task, objective)
+    if found is not None and wrong:
+        result = replace(result, wrong=_wrong(repo, context, task, split, found))
     if report:
         store_report(repo, context, revision, result)
     return result
 
 
-def _of_classes(
-    measured: Callable[..., EvalResult],
-    found: Answers,
-    num_examples: int,
-    task: Task,
-    objective: Classify,
-    began: float,
-) -> EvalResult:
+def _of_classes(result: EvalResult, found: Answers, task: Task, objective: Classify) -> EvalResult:
+    """Returns a result that also tells how many classes are right, and how far to trust that."""
     tally = found.tally(task.output.size)
-    return measured(
+    return replace(
+        result,
         correct=tally.right,
         accuracy=tally.accuracy,
-        interval=wilson(tally.right, num_examples),
+        interval=wilson(tally.right, result.num_examples),
         most_frequent=tally.most_frequent,
         at_chance=objective.is_chance(tally.hits, tally.truth, tally.said, found.quality),
-        wall_s=time.perf_counter() - began,
     )
 
 
