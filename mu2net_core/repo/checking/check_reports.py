@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mu2net_core.errors import CorruptObjectError, Mu2netError, NewerError, NotFoundError
+from mu2net_core.errors import Mu2netError, NewerError, NotFoundError
 from mu2net_core.repo.checking.check_objects import Scan
 from mu2net_core.repo.checking.patient import Patient
 from mu2net_core.repo.core import REPORTS, Problem, parse_report_key, read_report
@@ -25,7 +25,7 @@ def check_reports(patient: Patient, scan: Scan) -> Iterator[Problem]:
             continue
         except NewerError as exc:
             yield Problem(kind="newer", object=key, message=exc.message)
-        except (CorruptObjectError, Mu2netError) as exc:
+        except Mu2netError as exc:
             yield Problem(kind="damaged-object", object=key, message=exc.message)
         else:
             commit = scan.commits.get(report.commit)

@@ -32,6 +32,7 @@ from .report_files import (
     parse_report_key,
     put_report,
     read_report,
+    reports_of,
 )
 from .repository import CONFIG, FOLDER, LEASES, PROBE, Repository, aside_name, clone_marker, is_bare
 from .snapshots import complete, newest_snapshot, shorten, snapshot_chain
@@ -111,6 +112,7 @@ __all__ = [
     "redacted_task",
     "repair_hint",
     "repairing",
+    "reports_of",
     "shorten",
     "snapshot_chain",
     "told_link",

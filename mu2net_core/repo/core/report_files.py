@@ -7,14 +7,23 @@ rule says of who may see it holds for them, too. Once the commit is gone, anyone
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 
 from mu2net_core.errors import CorruptObjectError, Mu2netError, NotFoundError
 from mu2net_core.objects import Limits, StoredReport, decode_strict, encode, hash_bytes, is_name
 from mu2net_core.storage import Store
 
-__all__ = ["REPORTS", "dead_reports", "delete_reports", "find_report", "parse_report_key", "put_report", "read_report"]
+__all__ = [
+    "REPORTS",
+    "dead_reports",
+    "delete_reports",
+    "find_report",
+    "parse_report_key",
+    "put_report",
+    "read_report",
+    "reports_of",
+]
 
 REPORTS = "reports"
 _KEY = re.compile(rf"{REPORTS}/(.+)/([0-9a-f]{{64}})/([0-9a-f]{{64}})\.json")
@@ -32,6 +41,13 @@ def parse_report_key(key: str) -> tuple[str, str] | None:
     """Returns task and commit for the key of a report, None for any other key."""
     match = _KEY.fullmatch(key)
     return (match[1], match[2]) if match is not None and is_name(match[1]) else None
+
+
+def reports_of(store: Store, tasks: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Returns the keys of the reports of some tasks, sorted, each with its task and commit."""
+    below = REPORTS if len(tasks) > 1 else "/".join((REPORTS, *tasks))
+    places = {key: parse_report_key(key) for key in sorted(store.list(below))} if tasks else {}
+    return {key: place for key, place in places.items() if place is not None and place[0] in tasks}
 
 
 def read_report(store: Store, key: str, limits: Limits) -> tuple[StoredReport, bytes]:
@@ -52,12 +68,11 @@ def read_report(store: Store, key: str, limits: Limits) -> tuple[StoredReport, b
 
 def find_report(store: Store, task: str, model: str, split: str, limits: Limits) -> StoredReport | None:
     """Returns a report of a model on a split; None if there is none that can be read."""
-    for key in sorted(store.list(f"{REPORTS}/{task}")):
+    for key in reports_of(store, [task]):
         with suppress(Mu2netError):
-            if (parse_report_key(key) or ("",))[0] == task:
-                report, _ = read_report(store, key, limits)
-                if (report.model, report.split) == (model, split):
-                    return report
+            report, _ = read_report(store, key, limits)
+            if (report.model, report.split) == (model, split):
+                return report
     return None
 
 
@@ -71,7 +86,6 @@ def dead_reports(store: Store, is_alive: Callable[[str], bool]) -> Iterator[str]
 
 def delete_reports(store: Store, task: str) -> None:
     """Deletes all reports of a task."""
-    for key in list(store.list(f"{REPORTS}/{task}")):
-        if (parse_report_key(key) or ("",))[0] == task:
-            with suppress(NotFoundError):
-                store.delete(key)
+    for key in reports_of(store, [task]):
+        with suppress(NotFoundError):
+            store.delete(key)

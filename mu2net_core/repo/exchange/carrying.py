@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
 
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.objects import StoredReport
-from mu2net_core.repo.core import REPORTS, ObjectDatabase, Repository, parse_report_key, read_report
+from mu2net_core.repo.core import ObjectDatabase, Repository, read_report, reports_of
 from mu2net_core.repo.history import load_rules
 from mu2net_core.repo.remotes import RemoteRepository, refused_task
 from mu2net_core.storage import Store
@@ -15,7 +16,7 @@ from mu2net_core.storage import Store
 __all__ = ["bring_reports", "send_reports"]
 
 _MOST = 100
-"""Reports of a task that are taken over at once."""
+"""Reports of a task, beside commits that both sides have, that are read at once."""
 
 
 def send_reports(repo: Repository, there: RemoteRepository, tasks: Collection[str]) -> int:
@@ -45,25 +46,18 @@ def bring_reports(repo: Repository, there: RemoteRepository, tasks: Collection[s
 
 
 def _carry(source: Store, repo: Repository, target: Store, objects: ObjectDatabase, tasks: Collection[str]) -> int:
-    found, count = _keys(source, tasks), 0
-    there = _keys(target, tasks) if found else {}
-    for task, keys in found.items():
-        for key in sorted(keys - there.get(task, set()))[:_MOST]:
-            with suppress(CorruptObjectError, NotFoundError):
-                report, data = read_report(source, key, repo.limits)
-                if objects.has("commit", report.commit) and _is_beside(report, repo):
-                    count += target.create(key, data)
+    wanted, count, looked_at = set(tasks), 0, Counter[str]()
+    found = reports_of(source, wanted)
+    there = reports_of(target, wanted) if found else {}
+    for key, (task, commit) in found.items():
+        if key in there or looked_at[task] == _MOST or not objects.has("commit", commit):
+            continue
+        looked_at[task] += 1
+        with suppress(CorruptObjectError, NotFoundError):
+            report, data = read_report(source, key, repo.limits)
+            if _is_beside(report, repo):
+                count += target.create(key, data)
     return count
-
-
-def _keys(store: Store, tasks: Collection[str]) -> dict[str, set[str]]:
-    """Returns by task the keys of its reports; nothing is asked for where there are no tasks."""
-    found: dict[str, set[str]] = {}
-    for key in store.list(REPORTS) if tasks else ():
-        place = parse_report_key(key)
-        if place is not None and place[0] in tasks:
-            found.setdefault(place[0], set()).add(key)
-    return found
 
 
 def _is_beside(report: StoredReport, repo: Repository) -> bool:

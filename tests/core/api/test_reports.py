@@ -179,6 +179,20 @@ def test_a_clone_has_the_reports_of_every_task_and_as_many_of_each_as_may_come_a
     assert [key.split("/")[1] for key in keys(few)] == ["a", "b"]
 
 
+def test_reports_beside_commits_that_are_not_here_and_of_other_tasks_keep_none_from_coming(
+    ann: Repository, bob: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying, "_MOST", 1)
+    for task in ("a", "b"):
+        evolve_sample(ann, task, score=0.9, seed=7)
+        store(ann, context, task)
+    push(ann, context)
+    shared = open_repository(Path(ann.config.remotes["origin"].url))
+    put_report(shared.store, StoredReport(task="a", commit="0" * 64, model="2" * 64, split="test", result={}))
+    pull(bob, context)
+    assert keys(bob) == keys(ann)
+
+
 def test_garbage_collection_keeps_a_report_while_its_commit_lives(reported: Repository, context: Context) -> None:
     put_report(reported.store, StoredReport(task="a", commit="1" * 64, model="2" * 64, split="test", result={}))
     assert len(keys(reported)) == 3
