@@ -214,7 +214,7 @@ with own_cores(int(sys.argv[1]), range(90_000, 90_004)) as cores:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="cores can only be set aside on Linux")
 def test_agents_that_a_cluster_starts_on_one_machine_have_cores_of_their_own_until_they_die() -> None:
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     command = [sys.executable, "-c", HOLDS, "2"]
     with subprocess.Popen(command, stdin=-1, stdout=-1, env=environ, text=True) as other:
         assert other.stdout is not None
