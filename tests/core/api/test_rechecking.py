@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from threading import Event as Flag
 from typing import Any
 
 import pytest
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.evolving import publish
 from mu2net_core.api.evolving.publish import move_head
-from mu2net_core.api.models import apart, remeasure
-from mu2net_core.api.models.apart import measured_apart
-from mu2net_core.api.models.remeasure import remeasured
-from mu2net_core.api.sharing import rechecking, remote
-from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing import rechecking
 from mu2net_core.api.sharing.merge import merge
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.rechecking import MOST_S, Rechecking, could_differ
 from mu2net_core.api.tasks.reset import reset
-from mu2net_core.engine import LoadedModel, Measured, measure
 from mu2net_core.errors import DeviceError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository, load_system
@@ -41,14 +30,27 @@ def head_of(repo: Repository) -> Commit:
     return load_system(repo).heads["a"].commit
 
 
-def improve(repo: Repository, score: float, device: str | None = "cpu", versions: dict[str, str] | None = None) -> str:
-    """Improves a by a model that a device made; returns its id."""
+def improve(
+    repo: Repository,
+    score: float,
+    device: str | None = "cpu",
+    versions: dict[str, str] | None = None,
+    task: str = "a",
+) -> str:
+    """Improves a task by a model that a device made; returns its id."""
 
     def made(commit: Commit) -> Commit:
         model = replace(repo.objects.model(str(commit.model)), device_kind=device, versions=versions or {})
         return replace(commit, model=repo.objects.put(model))
 
-    return str(repo.objects.commit(evolve_sample(repo, "a", score=score, sign=made).commit).model)
+    return str(repo.objects.commit(evolve_sample(repo, task, score=score, sign=made).commit).model)
+
+
+def diverge(ann: Repository, bob: Repository, context: Context, task: str = "a") -> tuple[str, str]:
+    """Has a GPU improve a task at ann's, who shares it, and a CPU at bob's, nearly alike; returns the models."""
+    gpu = improve(ann, 0.7, "NVIDIA H200", BF16, task)
+    push(ann, context)
+    return gpu, improve(bob, 0.65, task=task)
 
 
 @dataclass
@@ -97,9 +99,7 @@ def test_if_measuring_again_turns_the_order_round_that_is_a_decision_and_the_sam
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
 ) -> None:
     context, lines = told
-    gpu = improve(ann, 0.7, "NVIDIA H200", BF16)
-    push(ann, context)
-    cpu = improve(bob, 0.65)
+    gpu, cpu = diverge(ann, bob, context)
     again(**{gpu: 0.6, cpu: 0.65})
     pull(bob, context)
     joined = head_of(bob)
@@ -121,9 +121,7 @@ def test_one_who_knows_nothing_of_a_decision_joins_as_told_and_yields_to_it_late
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
 ) -> None:
     context, lines = told
-    gpu = improve(ann, 0.7, "NVIDIA H200", BF16)
-    push(ann, context)
-    cpu = improve(bob, 0.65)
+    gpu, cpu = diverge(ann, bob, context)
     theirs = bob.refs.head("a")
     assert theirs is not None
     ann.objects.put(bob.objects.model(cpu))
@@ -154,7 +152,8 @@ def test_an_iteration_whose_head_moved_meanwhile_is_joined_in_the_same_way(
     mine = ann.objects.put(replace(head_of(ann), model=cpu, parents=(before.commit,), message="mine"))
     again(**{gpu: 0.6, cpu: 0.65})
     move_head(ann, context, "a", mine)
-    assert (head_of(ann).model, head_of(ann).agent and ann.agent_id) == (cpu, ann.agent_id)
+    joined = head_of(ann)
+    assert (joined.model, joined.agent and joined.agent.id) == (cpu, ann.agent_id)
     assert len(lines) == 2
 
 
@@ -163,9 +162,8 @@ def test_if_the_order_holds_or_both_are_as_good_the_merge_is_as_anybodys(
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again, now: float
 ) -> None:
     context, lines = told
-    gpu = improve(ann, 0.7, "NVIDIA H200", BF16)
-    push(ann, context)
-    again(**{gpu: now, improve(bob, 0.65): 0.65})
+    gpu, cpu = diverge(ann, bob, context)
+    again(**{gpu: now, cpu: 0.65})
     pull(bob, context)
     assert (head_of(bob).model, head_of(bob).agent, len(lines)) == (gpu, None, 1)
 
@@ -211,9 +209,7 @@ def test_somebodys_own_choice_is_not_questioned(
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
 ) -> None:
     context, lines = told
-    gpu = improve(ann, 0.7, "NVIDIA H200", BF16)
-    push(ann, context)
-    improve(bob, 0.65)
+    gpu, _ = diverge(ann, bob, context)
     again()
     pull(bob, context, on_conflict="theirs")
     merge(bob, context)
@@ -242,26 +238,11 @@ def test_by_how_much_hardware_may_differ(
 # Once for each model, and not for ever
 
 
-def diverge(ann: Repository, bob: Repository, context: Context, task: str, seed: int) -> tuple[str, str]:
-    """Has a GPU and a CPU improve a task on both sides, nearly alike; returns the models."""
-
-    def made(device: str, versions: dict[str, str], repo: Repository, score: float) -> str:
-        def sign(commit: Commit) -> Commit:
-            model = replace(repo.objects.model(str(commit.model)), device_kind=device, versions=versions)
-            return replace(commit, model=repo.objects.put(model))
-
-        return str(repo.objects.commit(evolve_sample(repo, task, score=score, seed=seed, sign=sign).commit).model)
-
-    gpu = made("NVIDIA H200", BF16, ann, 0.7)
-    push(ann, context)
-    return gpu, made("cpu", {}, bob, 0.65)
-
-
 def test_each_model_is_measured_once_in_a_working_copy(
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
 ) -> None:
     context, lines = told
-    first = dict.fromkeys(diverge(ann, bob, context, "a", 11), 0.6)
+    first = dict.fromkeys(diverge(ann, bob, context), 0.6)
     again(**first)
     pull(bob, context)
     assert sorted(again.asked) == sorted(first)
@@ -278,7 +259,7 @@ def test_a_purge_forgets_what_was_measured(
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
 ) -> None:
     context, _ = told
-    again(**dict.fromkeys(diverge(ann, bob, context, "a", 11), 0.6))
+    again(**dict.fromkeys(diverge(ann, bob, context), 0.6))
     pull(bob, context)
     assert (bob.path / "state" / "measured").is_file()
     purge(bob, context, "c")
@@ -289,7 +270,7 @@ def test_all_measurements_of_one_exchange_take_no_longer_than_they_may(
     ann: Repository, bob: Repository, told: tuple[Context, list[str]], again: Again
 ) -> None:
     context, lines = told
-    again(**{model: 0.6 for task in "abc" for model in diverge(ann, bob, context, task, ord(task))})
+    again(**{model: 0.6 for task in "abc" for model in diverge(ann, bob, context, task)})
     again.takes_s = MOST_S / 3
     pull(bob, context)
     assert len(again.asked) == 3
@@ -297,124 +278,3 @@ def test_all_measurements_of_one_exchange_take_no_longer_than_they_may(
     assert "for 40 s at most" in lines[1]
     assert "took 120 s, as long as it may. What was told of them counts." in lines[-1]
     assert load_system(bob).heads["c"].commit.agent is None
-
-
-# What measures
-
-
-def test_who_exchanges_loads_nothing_that_computes() -> None:
-    """A program that pulls or watches over agents holds no device, whatever is measured for it."""
-    program = "import mu2net_core.api.sharing.pull, mu2net_core.api.pool.pool, sys; print('jax' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-
-
-def test_a_model_of_bfloat16_is_measured_in_float32(grown, monkeypatch: pytest.MonkeyPatch) -> None:
-    precisions = list[str]()
-
-    def spied(model: LoadedModel, *args: Any, **options: Any) -> Measured:
-        precisions.append(model.programs.precision)
-        return measure(model, *args, **options)
-
-    monkeypatch.setattr(remeasure, "measure", spied)
-    repo = grown.open()
-    model = repo.objects.model(str(load_system(repo).heads["digits"].model_id))
-    assert model.validation_examples is not None
-    assert model.hardware == ("cpu", "float32", "")
-    told = repo.objects.put(replace(model, versions={**model.versions, **BF16}))
-    assert remeasured(repo, grown.context, told, model.validation_examples) == model.quality
-    assert precisions == ["float32"]
-
-
-def test_a_model_that_was_trained_and_measured_in_bfloat16_meets_one_of_float32(planted, world) -> None:
-    """Both begin alike and have one seed: what differs is how products were computed, and that is little."""
-    whole, half, lines = planted, world(MU2NET_MACHINE_PRECISION="bfloat16"), list[str]()
-    ours, told = whole.open(), replace(half.context, warn=lines.append, environ={**os.environ, **half.context.environ})
-    remote.add(ours, whole.context, "origin", "shared")
-    push(ours, whole.context)
-    clone("shared", "theirs", whole.context)
-    theirs = half.open("theirs")
-    whole.evolve(ours, seed=1)
-    half.evolve(theirs, seed=1)
-    push(ours, whole.context)
-    ids = [str(load_system(one).heads["digits"].model_id) for one in (ours, theirs)]
-    models = [one.objects.model(oid) for one, oid in zip((ours, theirs), ids, strict=True)]
-    assert [model.hardware for model in models] == [("cpu", "float32", ""), ("cpu", "bfloat16", "")]
-    pull(theirs, told)
-    again = {oid: remeasured(theirs, half.context, oid, 360) for oid in ids}
-    assert again[ids[0]] == models[0].quality
-    assert again[ids[1]] == pytest.approx(models[1].quality, abs=could_differ(*models, 360))
-    assert f"the model {ids[1][:10]} (cpu, bfloat16)" in lines[0]
-    assert "again in float32 on 360 examples" in lines[0]
-    assert again[str(load_system(theirs).heads["digits"].model_id)] == max(again.values())
-
-
-WAITS = """
-import threading
-from mu2net_core.api.models import remeasure
-remeasure.remeasured = lambda *_: threading.Event().wait()
-remeasure.open_repository = lambda _: None
-remeasure.main("", "", "1")
-"""
-
-
-def test_it_is_measured_in_a_process_of_its_own_that_has_nothing_but_the_cpu(grown) -> None:
-    repo = grown.open()
-    oid = str(load_system(repo).heads["digits"].model_id)
-    model = repo.objects.model(oid)
-    assert model.validation_examples is not None
-    context = replace(grown.context, environ={**os.environ, **grown.context.environ, "JAX_PLATFORMS": "nothing"})
-    assert measured_apart(repo, context, oid, model.validation_examples, 300) == model.quality
-
-
-def test_why_it_cannot_be_measured_comes_back(ann: Repository, context: Context) -> None:
-    there = replace(context, environ=dict(os.environ))
-    with pytest.raises(DeviceError, match="The model cannot be built"):
-        measured_apart(ann, there, str(head_of(ann).model), EXAMPLES, 300)
-    with pytest.raises(DeviceError, match=r"ended with 1: ValueError: invalid literal"):
-        measured_apart(ann, there, str(head_of(ann).model), "x", 300)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def endless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Has what measures never come to an end; returns a pipe that it keeps open."""
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    program = f"import os; os.close(1); os.open({str(pipe)!r}, os.O_WRONLY); os.read(0, 1)"
-    monkeypatch.setattr(apart, "_PROGRAM", ("-c", program))
-    return pipe
-
-
-@pytest.mark.parametrize(
-    ("most_s", "is_stopping", "message"), [(0.0, False, "takes longer than it may"), (600.0, True, "is to end")]
-)
-def test_a_measurement_is_given_up_when_its_time_or_the_process_ends(
-    ann: Repository, context: Context, endless: Path, most_s: float, is_stopping: bool, message: str
-) -> None:
-    handle = os.open(endless, os.O_RDONLY | os.O_NONBLOCK)
-    there = replace(context, environ=dict(os.environ), is_stopping=lambda: is_stopping)
-    with pytest.raises(DeviceError, match=message):
-        measured_apart(ann, there, "m", EXAMPLES, most_s)
-    assert os.read(handle, 1) == b""  # nobody has the other end: it is gone
-
-
-def test_an_agent_that_is_to_end_measures_no_more(grown, monkeypatch: pytest.MonkeyPatch) -> None:
-    stop, seen = Flag(), list[bool]()
-
-    def moved(repo: Repository, context: Context, task: str, commit_id: str) -> str:
-        seen.append(context.is_stopping())
-        stop.set()
-        seen.append(context.is_stopping())
-        return move_head(repo, context, task, commit_id)
-
-    monkeypatch.setattr(publish, "move_head", moved)
-    grown.evolve(grown.open(), stop=stop, generations=1, children=1)
-    assert seen == [False, True]
-
-
-def test_a_measurement_ends_with_whoever_asked_for_it() -> None:
-    read, write = os.pipe()
-    process = subprocess.Popen([sys.executable, "-c", WAITS], stdin=read)
-    os.close(read)
-    os.close(write)
-    assert process.wait(60) == 1
