@@ -19,6 +19,8 @@ __all__ = ["Features", "beside", "of_info", "of_schema"]
 
 _MOST_BYTES = 16 * 2**20
 """Of a file that describes a data set: one class for each of a million names has as many."""
+_MOST_HEAD_BYTES = 2**20
+"""Of what a page begins with: a mebibyte of YAML takes a core one to two seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +93,24 @@ def _only(infos: list[Mapping[str, Any]]) -> Features | None:
 
 
 def _head(text: bytes) -> Mapping[str, Any]:
-    """Returns the YAML that a page begins with, between two lines of dashes."""
+    """Returns the YAML that a page begins with, between two lines of dashes.
+
+    None of it where a part stands for another one: a few such lines can come to more than any memory holds.
+    """
     import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("alias")
+            return super().compose_node(parent, index)
 
     begin, _, rest = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").partition(b"---\n")
     head, found, _ = rest.partition(b"\n---")
-    if begin.strip() or not found:
+    if begin.strip() or not found or len(head) > _MOST_HEAD_BYTES:
         return {}
     try:
-        return _object(yaml.safe_load(head))
+        return _object(yaml.load(head, Loader))  # noqa: S506
     except (yaml.YAMLError, ValueError, RecursionError):  # a page is written for people first
         return {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,21 @@ def test_names_of_classes_that_stand_beside_the_parts_are_found(tmp_path: Path, 
     assert read(tmp_path / "set")[0].classes == ("0", "1", "2")
     (tmp_path / "set" / name).write_bytes(text.encode())
     assert read(tmp_path / "set")[0].classes == tuple(NAMES)
+
+
+STEPS = tuple(pairwise("abcdefghijklmnop"))
+BOMBS = {
+    "lists of lists": "\n".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in STEPS),
+    "merged keys": "\n".join(f"{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 9)}]}}" for a, b in STEPS),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
+def test_a_page_whose_parts_stand_for_others_says_nothing_of_columns(tmp_path: Path, bomb: str) -> None:
+    write_hub(tmp_path / "set", told=False)
+    page = f"a: &a {{x: 1}}\n{bomb}\ndataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n"
+    (tmp_path / "set" / "README.md").write_text(f"---\n{page}        names: [*p, ant, zebra]\n---\n")
+    assert read(tmp_path / "set")[0].classes == ("0", "1", "2")
 
 
 def test_images_of_parquet_are_read_within_limits(tmp_path: Path) -> None:
