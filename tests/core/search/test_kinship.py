@@ -98,9 +98,11 @@ def test_nothing_is_merged_with_what_has_another_size_or_name_or_no_common_ances
 
 
 def test_what_every_child_trains_is_never_merged() -> None:
-    heads = [replace(ref, id=f"{ref.id}-too", parent="head") for ref in MINE.model.components if ref.name == "head"]
-    also = member("b", *OTHER.model.components[:2], parent=FIRST.id)
-    assert heads
+    own = MINE.model.component("head")
+    assert own is not None
+    head = replace(own, id="B-head", parent=own.id)
+    norm = ref_of("norm", "B-norm", "norm", b=1)
+    also = sample_member("b", [*OTHER.model.components[:2], norm, head], parent=MINE.id, hyperparameters={"mu": 0.2})
     assert set(mates(builder(also))) == {"block_0", "block_1"}
 
 

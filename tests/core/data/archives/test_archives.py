@@ -10,14 +10,14 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from mu2net_core.data import describe_task, open_source
-from mu2net_core.data.archives import tars
+from mu2net_core.data.archives import archive, tars
 from mu2net_core.data.rows import content
 from mu2net_core.data.rows.content import Scratch
 from mu2net_core.errors import DataError, Mu2netError, NotFoundError
@@ -34,18 +34,18 @@ PICTURES = {f"{name}/{number}.png": png(10 * number + len(name)) for name in ("c
 
 
 def make_zip(path: Path, files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(path, "w", method) as archive:
+    with zipfile.ZipFile(path, "w", method) as packed:
         for name, data in files.items():
-            archive.writestr(name, data)
+            packed.writestr(name, data)
     return path
 
 
 def make_tar(path: Path, files: Mapping[str, bytes], mode: str = "w") -> Path:
-    with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(path, mode) as packed:  # type: ignore[call-overload]
         for name, data in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
+            packed.addfile(member, io.BytesIO(data))
     return path
 
 
@@ -131,16 +131,21 @@ def test_links_and_devices_are_left_out_and_told(tmp_path: Path) -> None:
     assert (info.splits, info.notes) == ({"all": 12}, ("left out what is not read: 1 link in the archive",))
 
 
-@pytest.mark.parametrize("name", ["../cat/x.png", "/cat/x.png", "cat/../../x.png", "C:/cat/x.png", "..\\x.png"])
+@pytest.mark.parametrize("name", ["../cat/x.png", "/cat/x.png", "cat/../../x.png", "C:/cat/x.png", "../x.png"])
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, make: object) -> None:
-    if make is make_zip:
-        path = make_zip(tmp_path / "a", {**PICTURES, name.replace("\\", "/"): png(1)})
-    else:
-        path = make_tar(tmp_path / "a", {**PICTURES, name.replace("\\", "/"): png(1)})
-    error = refused(path)
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str, make: Callable[..., Path]) -> None:
+    error = refused(make(tmp_path / "a", {**PICTURES, name: png(1)}))
     assert "leads elsewhere" in error.message
     assert "Do not unpack it" in str(error.hint)
+
+
+@pytest.mark.parametrize("name", ["..\\x.png", "cat\\..\\..\\x.png", "\\cat\\x.png", "C:\\cat\\x.png"])
+def test_names_that_lead_elsewhere_by_backslashes_are_refused_where_these_part_them(tmp_path: Path, name: str) -> None:
+    member = zipfile.ZipInfo("x.png")
+    member.filename, member.create_system = name, 0  # as old programs of Windows wrote it
+    with zipfile.ZipFile(make_zip(tmp_path / "a.zip", PICTURES), "a") as archive:
+        archive.writestr(member, png(1))
+    assert "leads elsewhere" in refused(tmp_path / "a.zip").message
 
 
 def central(data: bytes, at: int, value: int) -> bytes:
@@ -164,6 +169,16 @@ def test_a_file_that_unpacks_to_more_than_it_says_is_not_unpacked_any_further(tm
     data = make_zip(tmp_path / "a.zip", {"cat/0.png": bytes(10**6), **dict(list(PICTURES.items())[1:])}).read_bytes()
     (tmp_path / "b.zip").write_bytes(central(data, 24, 100))
     assert "not those that were packed" in refused(tmp_path / "b.zip").message
+
+
+def test_a_small_file_that_takes_much_room_in_its_archive_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "MAX_FILE_BYTES", 2_000)
+    files = {"cat/0.png": bytes(3_000), **dict(list(PICTURES.items())[1:])}
+    data = make_zip(tmp_path / "a.zip", files, zipfile.ZIP_STORED).read_bytes()
+    (tmp_path / "b.zip").write_bytes(central(data, 24, 100))
+    assert "0.png: expected at most" in refused(tmp_path / "b.zip").message
 
 
 @pytest.mark.parametrize(
@@ -191,7 +206,7 @@ def test_a_compressed_archive_that_unpacks_to_more_than_a_limit_is_refused_with_
     tracemalloc.start()
     with pytest.raises(DataError, match=r"would take more than 10000000 bytes unpacked") as caught:
         open_source(f"archive:{path}", limits=Limits(examples_bytes=10_000_000))
-    peak, _ = tracemalloc.get_traced_memory()[::-1][:2]
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert "limits.examples_bytes" in str(caught.value.hint)
     assert sum(taken) < 12_000_000

@@ -84,7 +84,7 @@ def test_a_single_shard_is_known_by_what_is_in_it(tmp_path: Path) -> None:
 def test_images_are_read_in_place_and_those_of_packed_shards_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packed = write(tmp_path / "a-{0..0}.tar.gz".replace("{0..0}", "0"), of_images(range(10)), "w:gz")
+    packed = write(tmp_path / "a-0.tar.gz", of_images(range(10)), "w:gz")
     assert read(f"webdataset:{packed}")[1] == wanted(range(10))
     monkeypatch.setattr(embedded, "_Copy", None)
     path = write(tmp_path / "a-0.tar", of_images(range(10)))
