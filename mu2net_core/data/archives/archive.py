@@ -39,7 +39,7 @@ class Archive:
             DataError: they are damaged, or more than of any image that is read.
         """
         name = self.path / entry.name
-        if entry.size > MAX_FILE_BYTES:
+        if max(entry.size, entry.packed) > MAX_FILE_BYTES:
             raise DataError(f"Cannot read {name}: expected at most {MAX_FILE_BYTES >> 20} MiB, found more.")
         try:
             if entry.checksum is not None:
