@@ -43,9 +43,10 @@ class Claim(AbstractContextManager["Claim"]):
             self._lock.__exit__(None, None, None)
 
     def after(self, on_event: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Returns ``on_event`` that also has the leases say how far the work is, after each generation."""
+        """Returns ``on_event`` that also has the leases say how far the work is, and that it goes on."""
 
         def on_event_and_tell(event: Event) -> None:
+            self._keeper.hear()
             on_event(event)
             if isinstance(event, GenerationFinished):
                 self._keeper.tell(event.generation + 1, event.best_score)

@@ -15,6 +15,9 @@ __all__ = ["Keeper"]
 
 _SHARE = 3
 _GAP = 12
+PATIENCE_S = 6 * 3600.0
+"""So long an agent may be heard nothing of at first: it may read data, or compile."""
+_SLOWER = 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +26,10 @@ class Keeper(AbstractContextManager["Keeper"]):
 
     A file is made for every generation, if they are not shorter than a twelfth of ``ttl_s``, and in any case after a
     third of that. A storage that fails is asked again then.
+
+    This thread also lives on in an agent that hangs, say in a network drive that does not answer. So it does not renew
+    what it has heard nothing of for ``PATIENCE_S``, and ten times longer than between any two signs before: others take
+    the task then. Once the agent is heard of again, its leases are.
 
     Attributes:
         leases: of one task, in several places.
@@ -36,12 +43,14 @@ class Keeper(AbstractContextManager["Keeper"]):
     _told: tuple[int, float | None] = (0, None)
     _said: tuple[int, float | None] = (0, None)
     _last: float = 0.0
+    _heard: float = 0.0
+    _patience_s: float = PATIENCE_S
     _wake: Event = field(default_factory=Event)
     _over: bool = False
     _thread: Thread | None = None
 
     def __post_init__(self) -> None:
-        self._last = self.clock()
+        self._last = self._heard = self.clock()
 
     @property
     def lost(self) -> tuple[Lease, ...]:
@@ -53,6 +62,11 @@ class Keeper(AbstractContextManager["Keeper"]):
         self._told = (generation, score)
         self._wake.set()
 
+    def hear(self) -> None:
+        """Notes that the agent is at work."""
+        now = self.clock()
+        self._patience_s, self._heard = max(self._patience_s, _SLOWER * (now - self._heard)), now
+
     def step(self) -> float:
         """Renews the leases if it is time; returns in how many seconds it is again."""
         ttl_s = min((lease.entry.ttl_s for lease in self.leases), default=0.0)
@@ -60,6 +74,8 @@ class Keeper(AbstractContextManager["Keeper"]):
         due = self._last + ttl_s / (_SHARE if told == self._said else _GAP)
         if now < due:
             return due - now
+        if now - self._heard > self._patience_s:
+            return ttl_s / _SHARE
         for lease in self.leases:
             self._renew(lease, *told)
         self._last, self._said = now, told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,8 +42,8 @@ def gone(repo: Repository) -> None:
 def test_agents_of_a_working_copy_see_each_other_and_how_far_they_are(ann, claims, context: Context) -> None:
     with claims(ann, 1).take("a") as claim:
         events: list[Event] = []
+        claim._keeper.clock = lambda: 1e12  # nothing was heard of it for long, then it finishes a generation
         claim.after(events.append)(replace(GENERATION, task="a", generation=4, best_score=0.75))
-        claim._keeper.clock = lambda: 1e12
         claim._keeper.step()
         with pytest.raises(HeldError) as error:
             claims(ann).take("a")
@@ -210,7 +211,7 @@ def test_an_agent_that_was_overtaken_is_told_once_and_goes_on(ann, bob, claims, 
         other.free("b").__exit__(None, None, None)
         other._there.leases.observer.clock = lambda: 1e12
         with other.take("a"):
-            claim._keeper.clock = lambda: 1e12
+            claim._keeper.clock = lambda: time.monotonic() + 1000.0
             claim._keeper.step()
             tell = claim.after(lambda _event: None)
             tell(GENERATION), tell(GENERATION)

@@ -56,6 +56,28 @@ def test_a_storage_that_fails_is_told_and_asked_again(ann: Machine) -> None:
     assert (keeper.trouble, lease.k) == ({}, 2)
 
 
+def test_the_lease_of_an_agent_that_hangs_runs_out_and_is_renewed_once_it_is_heard_of(
+    ann: Machine, ben: Machine
+) -> None:
+    lease, clock = taken(ann.leases()), ann.clock
+    keeper = Keeper(leases=(lease,), clock=clock)
+    kept(keeper, clock, 5 * 3600.0)
+    keeper.hear()  # a step of five hours: it may be fifty until the next
+    kept(keeper, clock, 49 * 3600.0)
+    before = lease.k
+    kept(keeper, clock, 2 * 3600.0)
+    assert lease.k - before == 60, "an hour of them"
+    ben.clock.now += 1.0
+    watch = ben.leases()
+    assert watch.living()
+    ben.clock.now += 181.0
+    assert not watch.living()
+    keeper.hear()
+    keeper.step()
+    assert (lease.k - before, lease.taken_by) == (61, None)
+    assert watch.living()
+
+
 def test_leases_are_renewed_while_the_agent_is_busy_and_given_back_at_the_end(ann: Machine, ben: Machine) -> None:
     renewed = threading.Event()
 
