@@ -30,7 +30,7 @@ def measure(options: Options) -> list[Row]:
     size = f"{num_tasks} tasks, {num_tasks * num_iterations:,} models"
     try:
         with serve() as server:
-            program = Program({**environment(options.folder), **server.environ})
+            program = Program({**environment(options.folder), **server.environ}, inline=options.small)
             return [
                 row
                 for latency in (LATENCIES_S[:1] if options.small else LATENCIES_S)

@@ -8,19 +8,24 @@ to the largest, without what starting the program costs: 1 is linear.
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from unittest.mock import patch
 
 from case_startup import environment
 from measure import Options, Row, seconds
 
+from mu2net_cli.main import run as run_here
 from mu2net_cli.parsing.verbs import VERBS
 from mu2net_core.repo import open_repository
 from mu2net_core.repo.exchange.pushing import push
@@ -74,9 +79,8 @@ class Measured:
 
 def measure(options: Options) -> list[Row]:
     sizes, iterations = (SMALL_SIZES, SMALL_ITERATIONS) if options.small else (SIZES, ITERATIONS)
-    program = Program(environment(options.folder))
-    if not options.small:
-        program("--version", folder=options.folder)  # writes the byte code
+    program = Program(environment(options.folder), inline=options.small)
+    Program(environment(options.folder))("--version", folder=options.folder)  # writes the byte code
     start = median(program("--version", folder=options.folder).seconds for _ in range(options.pairs))
     systems = {
         size: measure_system(options.folder / str(size), size, iterations, program, options.pairs) for size in sizes
@@ -85,14 +89,18 @@ def measure(options: Options) -> list[Row]:
 
 
 class Program:
-    """Runs the command line, each time in a new process."""
+    """Runs the command line, each time in a new process, or in this one if ``inline``."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: dict[str, str], *, inline: bool = False) -> None:
+        self._environ, self._inline = environ, inline
 
     def __call__(self, *args: str, folder: Path) -> Run:
         """Returns what one command line took; it must succeed."""
         began = perf_counter()
+        if self._inline:
+            with chdir(folder), patch.dict(os.environ, self._environ), redirect_stdout(StringIO()):
+                run_here(args)
+            return Run(perf_counter() - began, megabytes=0.0)
         command = [sys.executable, "-c", PROGRAM, *args]
         done = subprocess.run(command, cwd=folder, env=self._environ, capture_output=True, text=True, check=False)
         took = perf_counter() - began
