@@ -45,7 +45,8 @@ def evaluate(
     models whose intervals overlap widely, it is not known which is better. A model that is no better than always saying
     the most frequent class is said to be so. A report tells whether probabilities mean what they say (in the bin of 0.9
     to 1 about 95 of 100 should be right; ECE is how far they are off), or how far numbers are from the truth.
-    It is stored beside the model's commit and travels with it; --stored tells it without measuring anything.
+    It is stored beside the model's commit and travels with it, or later (pull origin TASK);
+    --stored tells it without measuring anything.
 
     Example: mu2net eval cmaterdb/bangla --report
 

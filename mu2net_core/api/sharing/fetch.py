@@ -26,7 +26,8 @@ def fetch(
 ) -> Exchange:
     """Copies the history and manifests of a remote's heads, its roots and tags; returns what is new.
 
-    What is damaged there, foreign or cannot be right is reported as ``broken``, and keeps nothing else from coming.
+    Reports come with heads that moved, and those of ``tasks`` in any case. What is damaged there, foreign or cannot be
+    right is reported as ``broken``, and keeps nothing else from coming.
 
     Args:
         repo: where to.
@@ -46,5 +47,6 @@ def fetch(
     reached = connect(find_remote(repo.config, remote), limits=repo.limits)
     counter = Counter(progress)
     fetched = fetch_refs(repo, reached, tasks=tasks, counter=counter, clock=context.now, policy=policy)
-    bring_reports(repo, reached, [one.task for one in fetched.tasks if one.outcome in {"new", "updated"}])
+    moved = {one.task for one in fetched.tasks if one.outcome in {"new", "updated"}}
+    bring_reports(repo, reached, moved.union(tasks))  # who names a task wants what was measured since, too
     return fetched

@@ -161,6 +161,23 @@ def test_a_clone_that_pulls_gets_the_reports_and_none_that_is_not_of_its_commit(
     assert kinds[key] == "damaged-object"
 
 
+def test_a_report_that_was_made_later_comes_when_its_task_is_named(
+    ann: Repository, bob: Repository, context: Context
+) -> None:
+    for task in ("a", "b"):
+        evolve_sample(ann, task, score=0.9, seed=7)
+    push(ann, context)
+    pull(bob, context)
+    before = keys(bob)
+    for task in ("a", "b"):
+        store(ann, context, task)
+    push(ann, context)
+    pull(bob, context)
+    assert keys(bob) == before, "no head moved: nothing is looked for"
+    pull(bob, context, tasks=["a"])
+    assert [key.split("/")[1] for key in keys(bob) if key not in before] == ["a"]
+
+
 def test_a_clone_has_the_reports_of_every_task_and_as_many_of_each_as_may_come_at_once(
     reported: Repository, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
