@@ -1,7 +1,8 @@
 """``auto``: which preset serves a task, by what its examples are. A pure function: it is the same on every machine.
 
 How many examples and classes there are changes how long models are trained and how large their heads are, not the
-preset; nor does the device: what one person's machine computes, another's must be able to go on with.
+preset, but where a number is learned from few rows; nor does the device: what one person's machine computes, another's
+must be able to go on with.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import Image, Input, Table, Text
-from mu2net_core.presets.tables import TABLE_PRESETS, VALUES_A_COLUMN
+from mu2net_core.objects import Image, Input, Number, Output, Table, Text
+from mu2net_core.presets.tables import CURVES_PRESETS, TABLE_PRESETS, VALUES_A_COLUMN
 
 __all__ = ["AUTO", "AUTO_PRESETS", "Choice", "choose"]
 
@@ -34,7 +35,10 @@ _GREY, _GREY_SIDE = "convnet-32", 128
 _BY_LENGTH: Mapping[str, int | None] = {"text-128": 128, "text-256": None}
 """By preset the bytes that nine of ten of the texts that it is for do not exceed; the last is for all longer ones."""
 
-AUTO_PRESETS = (*_BY_SIDE, *_BY_LENGTH, *TABLE_PRESETS.values())
+_FEW_ROWS = 2_000
+"""So many rows for training are few: a number is learned better from them by curves alone (docs/experiments.md)."""
+
+AUTO_PRESETS = (*_BY_SIDE, *_BY_LENGTH, *TABLE_PRESETS.values(), *CURVES_PRESETS.values())
 """The presets that ``auto`` may choose."""
 
 
@@ -46,12 +50,14 @@ class Choice:
     why: str
 
 
-def choose(given: Input, typical_size: tuple[int, ...] | None) -> Choice:
+def choose(given: Input, output: Output, typical_size: tuple[int, ...] | None, num_examples: int) -> Choice:
     """Returns the preset for a task.
 
     Args:
         given: what goes into its models.
+        output: what comes out.
         typical_size: of its examples, as their kind says it: (H, W) in pixels, (bytes,) of texts; None if it says none.
+        num_examples: of its training split.
 
     Raises:
         InvalidInputError: no preset that comes with mu2net takes such examples.
@@ -62,7 +68,7 @@ def choose(given: Input, typical_size: tuple[int, ...] | None) -> Choice:
         case Text(), (length,):
             return Choice(preset=_first(_BY_LENGTH, length), why=f"nine of ten texts have at most {length} bytes")
         case Table(), _:
-            return _for_table(given)
+            return _for_table(given, output, num_examples)
     raise InvalidInputError(
         f"auto has no preset for examples of the kind {given.kind}.",
         hint="Name one, e.g. of the package that adds the kind: mu2net add-task DATASET --preset NAME",
@@ -77,11 +83,13 @@ def _for_images(given: Image, height: int, width: int) -> Choice:
     return Choice(preset=name, why=typical)
 
 
-def _for_table(given: Table) -> Choice:
+def _for_table(given: Table, output: Output, num_examples: int) -> Choice:
     columns, values = len(given.columns), given.num_values
-    for most, name in TABLE_PRESETS.items():
+    is_few = isinstance(output, Number) and num_examples <= _FEW_ROWS
+    few = f"; a number is learned from {num_examples} rows" if is_few else ""
+    for most, name in (CURVES_PRESETS if is_few else TABLE_PRESETS).items():
         if columns <= most and values <= VALUES_A_COLUMN * most:
-            return Choice(preset=name, why=f"{columns} columns go in, with {values} values to be told apart")
+            return Choice(preset=name, why=f"{columns} columns go in, with {values} values to be told apart{few}")
     raise InvalidInputError(
         f"No preset has room for {columns} columns with {values} values to be told apart.",
         hint="Leave some out: --leave-out COLUMN,COLUMN, or name those that go in: --columns COLUMN,COLUMN",

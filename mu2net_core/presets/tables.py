@@ -1,14 +1,20 @@
-"""The presets for tables: each has room for more columns; their blocks are as large as those of ConvNets."""
+"""The presets for tables: each has room for more columns; their blocks are as large as those of ConvNets.
+
+There are two for each room. Models usually begin with two blocks, in which columns meet. Those that learn a number from
+few rows begin with none: they add up one curve for each column (a generalized additive model; Agarwal et al., 2021), as
+few rows teach blocks mostly what is chance. Both have the same layers, and each can grow blocks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.presets.preset import Preset, short_cycles
 from mu2net_core.search import SearchSpace
 
-__all__ = ["TABLE_PRESETS", "VALUES_A_COLUMN", "table_presets"]
+__all__ = ["CURVES_PRESETS", "TABLE_PRESETS", "VALUES_A_COLUMN", "table_presets"]
 
 VALUES_A_COLUMN = 16
 """That are told apart, on average, there is room for."""
@@ -17,9 +23,12 @@ _STEPS = {8: 150, 16: 150, 32: 100, 64: 60, 128: 40, 256: 30}
 """By the columns that a preset has room for: the steps of a training cycle."""
 
 TABLE_PRESETS: Mapping[int, str] = {columns: f"table-{columns}" for columns in _STEPS}
-"""What each is called, by the columns that it has room for, ascending."""
+"""What the usual ones are called, by the columns that they have room for, ascending."""
 
-_BATCH = 64
+CURVES_PRESETS: Mapping[int, str] = {columns: f"curves-{columns}" for columns in _STEPS}
+"""What those for a number and few rows are called; likewise."""
+
+_BATCH, _CURVES_STEPS = 64, 50
 _VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
     "learning_rate": (2e-4, 5e-4, 1e-3, 2e-3),
     "label_smoothing": (0.0, 0.05),
@@ -34,25 +43,32 @@ _DEFAULTS: Mapping[str, Hyperparameter] = {
     "adapter_dim": 32,
     "num_layers": 2,
 }
+_CURVES: Mapping[str, Hyperparameter] = {"learning_rate": 1e-3, "cell_dropout": 0.2, "num_layers": 0}
+"""What a number is learned with from few rows; chosen on parts of training splits (docs/experiments.md)."""
 
 
 def table_presets(
     values: Mapping[str, tuple[Hyperparameter, ...]], defaults: Mapping[str, Hyperparameter]
 ) -> Iterator[Preset]:
-    """Yields the presets, from small tables to large ones.
+    """Yields the presets, from small tables to large ones, the usual one first.
 
     Args:
         values: of all hyperparameters of training, where they may move.
         defaults: of the same.
     """
+    space = SearchSpace(
+        values={**values, **_VALUES}, defaults={**defaults, **_DEFAULTS}, structural=("adapter", "block")
+    )
+    curves = replace(space, values={**space.values, "num_layers": (0, 1, 2)}, defaults={**space.defaults, **_CURVES})
+    brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH)
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
-        yield Preset(
+        usual = Preset(
             name=TABLE_PRESETS[columns],
             summary=f"A transformer of tables of up to {columns} columns.",
             architecture=Architecture(name="table", config=sizes),
-            space=SearchSpace(
-                values={**values, **_VALUES}, defaults={**defaults, **_DEFAULTS}, structural=("adapter", "block")
-            ),
+            space=space,
             training=short_cycles(steps, batch_size=_BATCH),
         )
+        summary = f"Curves of up to {columns} columns, added up, for a number and few rows."
+        yield from (usual, replace(usual, name=CURVES_PRESETS[columns], summary=summary, space=curves, training=brief))

@@ -86,7 +86,7 @@ def ours(folder: Path, uri: str, data: Path, sizes: dict[str, int], seed: int) -
     """Returns what one iteration of a new repository spent; test accuracy, and the time of compilations."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     preset = SMALL_PRESET if sizes == SMALL else os.environ.get("MU2NET_QUALITY_PRESET")
-    repo = m.init(folder, **({"preset": preset} if preset else {}), seed=seed)
+    repo = m.init(folder, **({"preset": preset, "seed": seed} if preset else {}))  # roots of auto have no seed
     repo.add_task(uri, m.TaskOptions(name="task"))
     return improved(repo, sizes, seed)
 

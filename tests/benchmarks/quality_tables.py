@@ -120,7 +120,7 @@ def _split(count: int) -> list[str]:
 
 def ours(folder: Path, source: Path, target: str, sizes: dict[str, int], seed: int) -> Spent:
     """Returns what one iteration of a new repository spent; quality on the test split, and the time of compilations."""
-    repo = m.init(folder, seed=seed)
+    repo = m.init(folder)
     repo.add_task(str(source), m.TaskOptions(name="task", target=target, split_by=SPLIT))
     return improved(repo, sizes, seed)
 

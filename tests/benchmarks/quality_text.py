@@ -86,7 +86,7 @@ def _bar(subject: Texts, root: str) -> str:
 def ours(folder: Path, source: Path, root: str, sizes: dict[str, int], seed: int) -> Spent:
     """Returns what one iteration of a new repository spent; test accuracy, and the time of compilations."""
     given = {} if root == "random" else {"preset": "bert-s", "root": root}
-    repo = m.init(folder, **given, seed=seed)
+    repo = m.init(folder, **given)
     repo.add_task(f"jsonl:{source}", m.TaskOptions(name="task"))
     return improved(repo, sizes, seed)
 

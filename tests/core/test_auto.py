@@ -5,8 +5,10 @@ import pytest
 from mu2net_core.engine import schedule_of
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import family_named
-from mu2net_core.objects import Column, Image, Input, Table, Text
+from mu2net_core.objects import Classes, Column, Image, Input, Number, Table, Text
 from mu2net_core.presets import AUTO, AUTO_PRESETS, PRESETS, choose, preset_named
+
+CLASSES, NUMBER = Classes(names=("no", "yes")), Number(mean=0.0, deviation=1.0)
 
 
 def image(channels: int = 3) -> Image:
@@ -31,19 +33,20 @@ def image(channels: int = 3) -> Image:
     ],
 )
 def test_what_images_look_like_chooses_the_preset(what: str, size: tuple[int, int], channels: int, preset: str) -> None:
-    choice = choose(image(channels), size)
+    choice = choose(image(channels), CLASSES, size, 60_000)
     assert choice.preset == preset, what
     assert f"{size[1]} x {size[0]} pixels" in choice.why
 
 
 def test_characters_of_28_and_32_pixels_share_a_preset_so_that_they_share_layers() -> None:
-    assert choose(image(1), (28, 28)).preset == choose(image(3), (32, 32)).preset == choose(image(1), (105, 105)).preset
+    kinds = ((image(1), (28, 28)), (image(3), (32, 32)), (image(1), (105, 105)))
+    assert len({choose(given, CLASSES, size, 60_000).preset for given, size in kinds}) == 1
 
 
 @pytest.mark.parametrize("given", [Text(max_length=80), image()])
 def test_what_no_preset_takes_is_told_with_the_way_out(given: Input) -> None:
     with pytest.raises(InvalidInputError, match=f"no preset for examples of the kind {given.kind}") as info:
-        choose(given, None)
+        choose(given, CLASSES, None, 60_000)
     assert "add-task DATASET --preset NAME" in str(info.value.hint)
 
 
@@ -56,7 +59,7 @@ SIDES = {(8, 8): 1, (28, 28): 1, (64, 64): 3, (800, 1000): 3}
 def test_more_examples_never_get_fewer_steps_few_get_enough_and_very_many_a_bounded_number(
     size: tuple[int, int], examples: int
 ) -> None:
-    training = preset_named(choose(image(SIDES[size]), size).preset).training
+    training = preset_named(choose(image(SIDES[size]), CLASSES, size, 60_000).preset).training
     least = 150 if size == (28, 28) else 80
     found = [schedule_of(count, training) for count in (examples, 2 * examples)]
     assert {schedule.batch for schedule in found} == {32}
@@ -67,7 +70,7 @@ def test_more_examples_never_get_fewer_steps_few_get_enough_and_very_many_a_boun
 @pytest.mark.parametrize("classes", [2, 20, 1_000])
 @pytest.mark.parametrize("size", SIDES)
 def test_every_number_of_classes_gets_a_model_that_is_within_the_limits(size: tuple[int, int], classes: int) -> None:
-    preset = preset_named(choose(image(SIDES[size]), size).preset)
+    preset = preset_named(choose(image(SIDES[size]), CLASSES, size, 60_000).preset)
     family = family_named(preset.architecture.name)
     specs = family.layers(preset.architecture.config, preset.space.defaults, classes)
     assert family.num_outputs(specs) == classes
@@ -77,6 +80,7 @@ def test_every_number_of_classes_gets_a_model_that_is_within_the_limits(size: tu
 
 STEPS = {
     **dict.fromkeys(("table-8", "table-16"), 150),
+    **dict.fromkeys((name for name in AUTO_PRESETS if name.startswith("curves-")), 50),
     "text-128": 100,
     "text-256": 50,
     "table-32": 100,
@@ -99,14 +103,29 @@ STEPS = {
 )
 def test_what_a_table_has_room_in_chooses_the_preset(columns: int, values: int, preset: str) -> None:
     told = tuple(map(str, range(values))) or None
-    choice = choose(Table(columns=tuple(Column(name=str(n), values=told) for n in range(columns))), None)
-    assert choice.preset == preset
-    assert f"{columns} columns go in" in choice.why
+    table = Table(columns=tuple(Column(name=str(n), values=told) for n in range(columns)))
+    for output, rows in ((CLASSES, 60), (NUMBER, 2_001)):
+        choice = choose(table, output, None, rows)
+        assert choice.preset == preset
+        assert choice.why.endswith("values to be told apart")
+        assert f"{columns} columns go in" in choice.why
+    few = choose(table, NUMBER, None, 2_000)
+    assert few.preset == preset.replace("table", "curves")
+    assert "a number is learned from 2000 rows" in few.why
+
+
+@pytest.mark.parametrize("name", [name for name in AUTO_PRESETS if name.startswith("curves-")])
+def test_models_of_curves_have_no_blocks_at_first_and_all_layers_in_common_with_the_usual_ones(name: str) -> None:
+    few, usual = preset_named(name), preset_named(name.replace("curves", "table"))
+    assert few.architecture == usual.architecture
+    specs = family_named("table").layers(few.architecture.config, few.space.defaults, 2)
+    assert [spec.name for spec in specs] == ["column_embedding", "token_pooling", "head"]
+    assert "block" in few.space.structural
 
 
 def test_a_table_of_more_columns_than_any_preset_has_room_for_is_told_with_the_way_out() -> None:
     with pytest.raises(InvalidInputError, match="No preset has room for 257 columns") as info:
-        choose(Table(columns=tuple(Column(name=str(n), values=None) for n in range(257))), None)
+        choose(Table(columns=tuple(Column(name=str(n), values=None) for n in range(257))), CLASSES, None, 9)
     assert "--leave-out" in str(info.value.hint)
 
 

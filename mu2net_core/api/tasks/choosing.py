@@ -56,7 +56,8 @@ def chosen_for(repo: Repository, described: Described, name: str | None) -> Choi
         preset = preset_named(str(name))
         check_takes(preset, described.task)
         return Choice(preset=preset.name, why="as you said")
-    return choose(described.task.input, described.typical_size)
+    task = described.task
+    return choose(task.input, task.output, described.typical_size, task.splits["train"].num_examples)
 
 
 def with_root(repo: Repository, choice: Choice) -> Chosen:

@@ -23,14 +23,15 @@ _ENCODER_SIZES = {"width": 16, "heads": 2, "mlp": 24}
 
 @contextmanager
 def tiny_presets() -> Iterator[None]:
-    """Makes some presets tiny: ``convnet-8``, ``convnet-16``, ``text-128``, ``table-8`` and ``bert-s``.
+    """Makes some presets tiny.
 
-    They have one block, and nothing that mutations could change.
+    These are ``convnet-8``, ``convnet-16``, ``text-128``, ``table-8``, ``curves-8`` and ``bert-s``. They have one
+    block, and nothing that mutations could change.
     """
     small = {name: _tiny(preset_named(name), {**_SIZES, "patch": size}, {}) for name, size in _PATCHES.items()}
     small["text-128"] = _tiny(preset_named("text-128"), _TEXT_SIZES, {"text_length": 32})
     small["bert-s"] = _tiny(preset_named("bert-s"), _ENCODER_SIZES, {"text_length": 12})
-    small["table-8"] = _tiny(preset_named("table-8"), _TABLE_SIZES, {})
+    small |= {name: _tiny(preset_named(name), _TABLE_SIZES, {}) for name in ("table-8", "curves-8")}
     with patch.dict(PRESETS, small):
         yield
 

@@ -116,4 +116,4 @@ def test_what_is_said_of_rows_must_fit_the_data(here) -> None:
     with pytest.raises(InvalidInputError, match="table-8 has room for 8 columns with 64 values; the table has 3 with"):
         add_task(repo, here.context, "people.csv", TaskOptions(target="colour", kinds=kinds, preset="table-8"))
     head = add_task(repo, here.context, "people.csv", TaskOptions(target="age", output="number"))
-    assert isinstance(head.task.output, Number)
+    assert (type(head.task.output), head.task.preset) == (Number, "curves-8")
