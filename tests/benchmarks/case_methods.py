@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import Options, Row, Spent, apart, spent, spread
+from quality_tables import SUBJECTS as TABLES
+from quality_tables import options_of, written
 from quality_tasks import SUBJECTS
 
 import mu2net_core as m
 
-TASKS = ("az", "kannada", "fashion")
+TASKS = ("digits", "emnist", "wine")
 FLOOR, OTHERS = "mu2net-plus", ("random", "tpe")
 SIZES = {"generations": 4, "children": 4, "validations": 2}
 SMALL = {"generations": 1, "children": 1, "validations": 1}
-STEPS = 50
+STEPS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +43,37 @@ def measure(options: Options) -> list[Row]:
     names = os.environ.get("MU2NET_METHODS_TASKS", "digits" if few else " ".join(TASKS)).split()
     others = os.environ.get("MU2NET_METHODS", "tpe" if options.small else " ".join(OTHERS)).split()
     rows: list[Row] = []
-    for subject in (one for one in SUBJECTS if one.name in names):
-        uri = subject.place(data, options.folder)
+    for name in names:
+        uri, asked = _task(name, data, options.folder)
         found: dict[str, list[Found]] = {method: [] for method in (FLOOR, *others)}
         for seed in range(options.pairs):
             for method, known in found.items():
-                folder = options.folder / f"{subject.name}-{method}-{seed}"
-                known.append(apart(came_to, folder, uri, data, method, seed, options.small, inline=options.small))
-                print(f"{subject.name}, {method}, seed {seed}: {known[-1]}", file=sys.stderr, flush=True)
-        rows += [_row(subject.name, method, found) for method in others]
+                folder = options.folder / f"{name}-{method}-{seed}"
+                known.append(
+                    apart(came_to, folder, uri, asked, data, method, seed, options.small, inline=options.small)
+                )
+                print(f"{name}, {method}, seed {seed}: {known[-1]}", file=sys.stderr, flush=True)
+        rows += [_row(name, method, found) for method in others]
     return rows
 
 
-def came_to(folder: Path, uri: str, data: Path, method: str, seed: int, small: bool) -> Found:
+def _task(name: str, data: Path, folder: Path) -> tuple[str, m.TaskOptions]:
+    """Returns where the data of a task lies, and how it is added."""
+    table = next((one for one in TABLES if one.name == name), None)
+    if table is not None:
+        return str(written(table, data / "tabular", folder)), options_of(table.target)
+    (subject,) = (one for one in SUBJECTS if one.name == name)
+    return subject.place(data, folder), m.TaskOptions(name="task")
+
+
+def came_to(folder: Path, uri: str, asked: m.TaskOptions, data: Path, method: str, seed: int, small: bool) -> Found:
     """Returns what an iteration with a method came to in a new repository."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
-    repo = m.init(folder, **({"preset": "vit-mini"} if small else {}), seed=0)
-    repo.add_task(uri, m.TaskOptions(name="task"))
+    repo = m.init(folder, **({"preset": "vit-mini"} if small else {}))
+    repo.add_task(uri, asked)
     steps = 1 if small else int(os.environ.get("MU2NET_METHODS_STEPS", STEPS))
     repo.set_config("evolve.min_steps", steps)
-    repo.set_config("evolve.samples_cap", 32 * steps)
+    repo.set_config("evolve.samples_cap", (64 if asked.target else 32) * steps)  # batches of tables have 64 rows
     done: Spent = spent(lambda: repo.evolve(seed=seed, method=method, **(SMALL if small else SIZES)))
     (iteration,) = done.result.iterations
     return Found(validation=iteration.validation, test=iteration.test, cpu_s=done.cpu_s)

@@ -17,8 +17,8 @@ __all__ = ["SIZES", "SMALL", "Run", "begin", "run_of"]
 
 SIZES = {"generations": 2, "children": 2, "validations": 2}
 SMALL = {"generations": 1, "children": 1, "validations": 1}
-CYCLE = {"evolve.min_steps": 100, "evolve.samples_cap": 100 * 32}
-"""A cycle of 100 steps on every task: the preset's has 150 to 1,200."""
+CYCLE = {"evolve.min_steps": 60, "evolve.samples_cap": 60 * 32}
+"""A cycle of 60 steps on every task: the preset's has 150 to 1,200."""
 BRIEF = {"evolve.min_steps": 1, "evolve.samples_cap": 64}
 
 

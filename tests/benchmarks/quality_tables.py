@@ -89,9 +89,7 @@ def measure(options: Options) -> list[Row]:
 def _row(subject: Table, data: Path, options: Options) -> Row:
     header, *rows = subject.read(data)
     split = _split(len(rows))
-    source = options.folder / f"{subject.name}.csv"
-    with source.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([[*header, SPLIT], *([*row, said] for row, said in zip(rows, split, strict=True))])
+    source = written(subject, data, options.folder)
     mine = list[Spent]()
     for seed in range(options.pairs):
         folder = options.folder / f"{subject.name}-{seed}"
@@ -110,6 +108,16 @@ def _row(subject: Table, data: Path, options: Options) -> Row:
     )
 
 
+def written(subject: Table, data: Path, folder: Path) -> Path:
+    """Returns a CSV file of a data set, with a column that says which rows are for the test."""
+    header, *rows = subject.read(data)
+    path = folder / f"{subject.name}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        said = zip(rows, _split(len(rows)), strict=True)
+        csv.writer(file).writerows([[*header, SPLIT], *([*row, split] for row, split in said)])
+    return path
+
+
 def _split(count: int) -> list[str]:
     from sklearn.model_selection import train_test_split
 
@@ -121,8 +129,13 @@ def _split(count: int) -> list[str]:
 def ours(folder: Path, source: Path, target: str, sizes: dict[str, int], seed: int) -> Spent:
     """Returns what one iteration of a new repository spent; quality on the test split, and the time of compilations."""
     repo = m.init(folder)
-    repo.add_task(str(source), m.TaskOptions(name="task", target=target, split_by=SPLIT))
+    repo.add_task(str(source), options_of(target))
     return improved(repo, sizes, seed)
+
+
+def options_of(target: str) -> m.TaskOptions:
+    """Returns how ``written`` files are added."""
+    return m.TaskOptions(name="task", target=target, split_by=SPLIT)
 
 
 def floor(header: Sequence[str], rows: Rows, split: Sequence[str], target: str) -> tuple[str, float]:
