@@ -59,7 +59,7 @@ def table_presets(
     space = SearchSpace(
         values={**values, **_VALUES}, defaults={**defaults, **_DEFAULTS}, structural=("adapter", "block")
     )
-    curves = replace(space, values={**space.values, "num_layers": (0, 1, 2)}, defaults={**space.defaults, **_CURVES})
+    curves = replace(space, values={**space.values, "num_layers": (0, 1, 2, 3)}, defaults={**space.defaults, **_CURVES})
     brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH)
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
