@@ -23,7 +23,8 @@ __all__ = ["init"]
 _PRESETS = (
     "auto: each task gets what its data asks for. Or a model family and defaults for all: vit-mini, vit-ti0, vit-ti3, "
     "vit-b, vit-l, convnet-8, convnet-16, convnet-32, convnet-64, convnet-128, bert-s, bert-b, text-128, "
-    "text-256, table-8, table-16, table-32, table-64, table-128, table-256, curves-8 to curves-256, or one of your own."
+    "text-256, table-8, table-16, table-32, table-64, table-128, table-256, curves-8, curves-16, curves-32, curves-64, "
+    "curves-128, curves-256, or one of your own."
 )
 
 
