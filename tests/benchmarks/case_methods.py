@@ -16,7 +16,7 @@ from pathlib import Path
 
 from measure import Options, Row, Spent, apart, spent, spread
 from quality_tables import SUBJECTS as TABLES
-from quality_tables import options_of, written
+from quality_tables import options_of, prepared
 from quality_tasks import SUBJECTS
 
 import mu2net_core as m
@@ -61,7 +61,7 @@ def _task(name: str, data: Path, folder: Path) -> tuple[str, m.TaskOptions]:
     """Returns where the data of a task lies, and how it is added."""
     table = next((one for one in TABLES if one.name == name), None)
     if table is not None:
-        return str(written(table, data / "tabular", folder)), options_of(table.target)
+        return str(prepared(table, data / "tabular", folder)), options_of(table.target)
     (subject,) = (one for one in SUBJECTS if one.name == name)
     return subject.place(data, folder), m.TaskOptions(name="task")
 

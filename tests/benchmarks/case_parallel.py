@@ -1,7 +1,7 @@
 """The papers' experiment: a task after the other, each with what the others found, against all of them in step.
 
-Eight character tasks with the preset ``auto`` and few, short cycles, so that an iteration is about thirty seconds of a
-core. *In sequence* an agent improves one task after the other, and each begins from the newest models of all. *In step*
+Eight character tasks with the preset ``auto`` and few, short cycles, so that an iteration takes a minute of a core or
+so. *In sequence* an agent improves one task after the other, and each begins from the newest models of all. *In step*
 (``evolve --barrier``) iteration n of every task begins from what all had after iteration n - 1, whoever runs it: one
 process with one core makes here what eight agents would. Both have the same tasks, sizes and seed; each round has
 another one. Test accuracy is that which each commit says: nobody chose by it.

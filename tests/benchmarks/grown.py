@@ -1,4 +1,4 @@
-"""The eight character tasks with few, short cycles, so that an iteration is about thirty seconds of a core."""
+"""The eight character tasks with few, short cycles, so that an iteration takes a minute of a core or so."""
 
 from __future__ import annotations
 

@@ -88,8 +88,8 @@ def measure(options: Options) -> list[Row]:
 
 def _row(subject: Table, data: Path, options: Options) -> Row:
     header, *rows = subject.read(data)
-    split = _split(len(rows))
-    source = written(subject, data, options.folder)
+    split = split_of(len(rows))
+    source = written([header, *rows], split, options.folder / f"{subject.name}.csv")
     mine = list[Spent]()
     for seed in range(options.pairs):
         folder = options.folder / f"{subject.name}-{seed}"
@@ -108,17 +108,21 @@ def _row(subject: Table, data: Path, options: Options) -> Row:
     )
 
 
-def written(subject: Table, data: Path, folder: Path) -> Path:
+def prepared(subject: Table, data: Path, folder: Path) -> Path:
     """Returns a CSV file of a data set, with a column that says which rows are for the test."""
-    header, *rows = subject.read(data)
-    path = folder / f"{subject.name}.csv"
+    rows = subject.read(data)
+    return written(rows, split_of(len(rows) - 1), folder / f"{subject.name}.csv")
+
+
+def written(rows: Rows, split: Sequence[str], path: Path) -> Path:
+    """Writes rows, names first, to a CSV file with a column that says the split of each; returns its path."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        said = zip(rows, _split(len(rows)), strict=True)
-        csv.writer(file).writerows([[*header, SPLIT], *([*row, split] for row, split in said)])
+        csv.writer(file).writerows([*row, said] for row, said in zip(rows, [SPLIT, *split], strict=True))
     return path
 
 
-def _split(count: int) -> list[str]:
+def split_of(count: int) -> list[str]:
+    """Returns the split of each row: a fifth is for the test, drawn with seed 0."""
     from sklearn.model_selection import train_test_split
 
     _, test = train_test_split(np.arange(count), test_size=0.2, random_state=0)
@@ -134,7 +138,7 @@ def ours(folder: Path, source: Path, target: str, sizes: dict[str, int], seed: i
 
 
 def options_of(target: str) -> m.TaskOptions:
-    """Returns how ``written`` files are added."""
+    """Returns how such a file is added."""
     return m.TaskOptions(name="task", target=target, split_by=SPLIT)
 
 

@@ -20,7 +20,7 @@ __all__ = ["Features", "beside", "of_info", "of_schema"]
 _MOST_BYTES = 16 * 2**20
 """Of a file that describes a data set: one class for each of a million names has as many."""
 _MOST_HEAD_BYTES = 2**20
-"""Of what a page begins with: a mebibyte of YAML takes a core one to two seconds."""
+"""Of what a page begins with: a mebibyte of YAML takes a core up to nine seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

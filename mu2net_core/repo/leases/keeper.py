@@ -15,7 +15,7 @@ __all__ = ["Keeper"]
 
 _SHARE = 3
 _GAP = 12
-PATIENCE_S = 6 * 3600.0
+_PATIENCE_S = 6 * 3600.0
 """So long an agent may be heard nothing of at first: it may read data, or compile."""
 _SLOWER = 10
 
@@ -28,7 +28,7 @@ class Keeper(AbstractContextManager["Keeper"]):
     third of that. A storage that fails is asked again then.
 
     This thread also lives on in an agent that hangs, say in a network drive that does not answer. So it does not renew
-    what it has heard nothing of for ``PATIENCE_S``, and ten times longer than between any two signs before: others take
+    what it has heard nothing of for six hours, and for ten times longer than between any two signs before: others take
     the task then. Once the agent is heard of again, its leases are.
 
     Attributes:
@@ -44,7 +44,7 @@ class Keeper(AbstractContextManager["Keeper"]):
     _said: tuple[int, float | None] = (0, None)
     _last: float = 0.0
     _heard: float = 0.0
-    _patience_s: float = PATIENCE_S
+    _patience_s: float = _PATIENCE_S
     _wake: Event = field(default_factory=Event)
     _over: bool = False
     _thread: Thread | None = None

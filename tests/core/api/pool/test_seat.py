@@ -230,18 +230,9 @@ class Place:
     """Where an agent runs that goes on elsewhere by itself."""
 
     def __init__(self) -> None:
-        self.events, self.done = list[PoolEvent](), list[str]()
-        self.seat = Seat(slot=0, start=lambda: self, on_event=self.events.append, clock=lambda: 0.0)
+        self.events, self.process = list[PoolEvent](), Fake()
+        self.seat = Seat(slot=0, start=lambda: self.process, on_event=self.events.append, clock=lambda: 0.0)
         self.seat.go()
-
-    def stop(self) -> None:
-        self.done.append("stop")
-
-    def kill(self) -> None:
-        self.done.append("kill")
-
-    def close(self) -> None:
-        self.done.append("close")
 
     def hear(self, kind: Any, text: str = "", code: int = 0) -> None:
         self.seat.hear(Said(slot=0, kind=kind, text=text, code=code))
@@ -267,7 +258,7 @@ def test_an_agent_that_is_lost_again_and_again_takes_no_more_nodes_with_it() -> 
     place = Place()
     for _ in range(MOST_FAILURES):
         place.hear("lost", "node-7 was lost")
-    assert place.done == ["kill"]
+    assert place.process.done == ["kill"]
     place.hear("end", code=-9)
     assert place.seat.report is not None
     assert (place.seat.report.outcome, place.seat.report.reason) == ("failed", "node-7 was lost")

@@ -1,0 +1,61 @@
+"""``python tests/benchmarks/table_parts.py TABLE PRESET ...``: a table's presets compared without its test split.
+
+The rows for training are cut into four parts (scikit-learn's ``KFold(4, shuffle=True, random_state=1)``); each is
+predicted by one iteration that learned from the others, and by the floor. Presets of tables are chosen by this.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from measure import apart, spread
+from quality_ours import improved
+from quality_tables import SUBJECTS, Rows, Table, floor, options_of, split_of, written
+
+import mu2net_core as m
+
+PARTS = 4
+
+
+def main(name: str, presets: Sequence[str]) -> None:
+    (table,) = (one for one in SUBJECTS if one.name == name)
+    data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve() / "tabular"
+    header, *rows = table.read(data)
+    rows = [row for row, said in zip(rows, split_of(len(rows)), strict=True) if said == "train"]
+    splits = parts(len(rows))
+    floors = [floor(header, rows, split, table.target) for split in splits]
+    print(f"{floors[0][0]}: {spread([found for _, found in floors])}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for preset in presets:
+            found = [
+                apart(quality, Path(folder) / f"{preset}-{number}", table, [header, *rows], split, preset, number)
+                for number, split in enumerate(splits)
+            ]
+            print(f"{preset}: {spread(found)}, each {', '.join(f'{one:.3f}' for one in found)}", flush=True)
+
+
+def parts(count: int) -> list[list[str]]:
+    """Returns the split of each row, once for each part that is predicted."""
+    from sklearn.model_selection import KFold
+
+    found = []
+    for _, tested in KFold(PARTS, shuffle=True, random_state=1).split(range(count)):
+        held = set(tested.tolist())
+        found.append(["test" if row in held else "train" for row in range(count)])
+    return found
+
+
+def quality(folder: Path, table: Table, rows: Rows, split: Sequence[str], preset: str, seed: int) -> float:
+    """Returns what an iteration with a preset came to on the part that it did not see."""
+    source = written(rows, split, folder.with_suffix(".csv"))
+    repo = m.init(folder, preset=preset)
+    repo.add_task(str(source), options_of(table.target))
+    return float(improved(repo, {}, seed).result["test"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
