@@ -70,5 +70,5 @@ def table_presets(
             space=space,
             training=short_cycles(steps, batch_size=_BATCH),
         )
-        summary = f"Curves of up to {columns} columns, added up, for a number and few rows."
+        summary = f"A sum of curves, one for each of up to {columns} columns."
         yield from (usual, replace(usual, name=CURVES_PRESETS[columns], summary=summary, space=curves, training=brief))

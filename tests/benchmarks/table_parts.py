@@ -14,7 +14,7 @@ from pathlib import Path
 
 from measure import apart, spread
 from quality_ours import improved
-from quality_tables import SUBJECTS, Rows, Table, floor, options_of, split_of, written
+from quality_tables import SUBJECTS, Rows, floor, options_of, split_of, written
 
 import mu2net_core as m
 
@@ -32,7 +32,9 @@ def main(name: str, presets: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for preset in presets:
             found = [
-                apart(quality, Path(folder) / f"{preset}-{number}", table, [header, *rows], split, preset, number)
+                apart(
+                    quality, Path(folder) / f"{preset}-{number}", table.target, [header, *rows], split, preset, number
+                )
                 for number, split in enumerate(splits)
             ]
             print(f"{preset}: {spread(found)}, each {', '.join(f'{one:.3f}' for one in found)}", flush=True)
@@ -49,11 +51,11 @@ def parts(count: int) -> list[list[str]]:
     return found
 
 
-def quality(folder: Path, table: Table, rows: Rows, split: Sequence[str], preset: str, seed: int) -> float:
+def quality(folder: Path, target: str, rows: Rows, split: Sequence[str], preset: str, seed: int) -> float:
     """Returns what an iteration with a preset came to on the part that it did not see."""
     source = written(rows, split, folder.with_suffix(".csv"))
     repo = m.init(folder, preset=preset)
-    repo.add_task(str(source), options_of(table.target))
+    repo.add_task(str(source), options_of(target))
     return float(improved(repo, {}, seed).result["test"])
 
 

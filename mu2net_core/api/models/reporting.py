@@ -35,10 +35,14 @@ def stored_report(repo: Repository, context: Context, revision: str, split: str)
         result = None
     if result is None or result.report is None:
         where = "" if split == "test" else f" --split {split}"
-        raise NotFoundError(
-            f"No report of {revision} on the split {split} is stored.",
-            hint=f"Measure it, which stores one: {context.program} eval {quote(revision)} --report{where}",
-        )
+        hint = f"Measure it, which stores one: {context.program} eval {quote(revision)} --report{where}"
+        if repo.config.remotes:
+            remote, task = (
+                quote(min(repo.config.remotes, key=lambda name: (name != "origin", name))),
+                quote(model.task.name),
+            )
+            hint += f"; or look whether somebody did since you pulled: {context.program} pull {remote} {task}"
+        raise NotFoundError(f"No report of {revision} on the split {split} is stored.", hint=hint)
     return replace(result, stored=True)
 
 
