@@ -196,8 +196,14 @@ def _model_lines(model: Model) -> Iterator[str]:
 
 def _from(parent: str | None, merge: Merge | None) -> str:
     """Returns what a component came from."""
-    second = f" with {percent(merge.weight)} of {short(merge.component)} in model {short(merge.model)}" if merge else ""
-    return f" of {short(parent)}{second}" if parent else ""
+    if parent is None:
+        return ""
+    if merge is None:
+        return f" of {short(parent)}"
+    if merge.component == parent:
+        return f" of {short(parent)} in model {short(merge.model)}"
+    second = f"with {percent(merge.weight)} of {short(merge.component)} in model {short(merge.model)}"
+    return f" of {short(parent)} {second}"
 
 
 def _in_brackets(config: Mapping[str, object]) -> str:

@@ -63,12 +63,20 @@ def _step_text(step: Step) -> str:
 
 
 def _merged(step: Step) -> str:
-    """Returns what else a component was merged from, and which share of it that is."""
+    """Returns what else a component was merged from, and which share of it that is; or whose layer it was."""
     if step.merged is None:
         return ""
-    return f" with {percent(step.merged.weight)} of {step.merged_task or 'a model'} [{short(step.merged.component)}]"
+    whose = step.merged_task or "a model"
+    if step.operation == "cross":
+        return f" from {whose}"
+    return f" with {percent(step.merged.weight)} of {whose} [{short(step.merged.component)}]"
 
 
 def _line(layer: ComponentLineage) -> str:
-    names = [(step.task or "root") + (f" + {step.merged_task or '?'}" if step.merged else "") for step in layer.steps]
+    names = [(step.task or "root") + _second(step) for step in layer.steps]
     return " <- ".join(names) + ("" if layer.complete else " <- ...")
+
+
+def _second(step: Step) -> str:
+    is_merged = step.merged is not None and step.operation != "cross"
+    return f" + {step.merged_task or '?'}" if is_merged else ""

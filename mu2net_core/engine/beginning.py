@@ -75,6 +75,8 @@ def _begin(
         return arrays, {}
     if not layer.trainable:
         return component.params, {}
+    if layer.merging is not None and layer.merging.is_crossing:
+        return component.params, {}
     if layer.merging is not None:
         other = pool.component(layer.merging.partner.ref.id).params
         return _mean(component.params, other, layer.merging.weight), {}

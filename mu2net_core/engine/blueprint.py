@@ -49,7 +49,8 @@ def draw_blueprint(
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
-    A layer the parent has is merged with another model's if the plan says so and both are of one kind and size. It is
+    A layer the parent has is merged with another model's, or replaced by it, if the plan says so and both are of one kind
+    and size. It is
     cloned if the plan says so, if every child trains it, if nobody has trained it yet or if it is the task's own,
     otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same task, else from
     the nearest ancestor that does, else it is new; so do other layers ``of_task``. A layer the parent lacks, or has in
@@ -135,9 +136,13 @@ def _layer(
     own = None if is_of_task else plan.parent.model.component(spec.name)
     if own is not None and not usable(own):
         own = None
+    merging = plan.merges.get(spec.name)
+    if merging is not None and not (usable(merging.partner.ref) and _is_alike(spec_of(merging.partner), spec)):
+        merging = None
+    if merging is not None and merging.is_crossing:
+        return LayerPlan(spec=spec, source=merging.partner.ref, trainable=True, operation="cross", merging=merging)
     if own is not None and own.num_params == num_params(family, spec):
-        merging = plan.merges.get(spec.name)
-        if merging is not None and usable(merging.partner.ref) and _is_alike(spec_of(merging.partner), spec):
+        if merging is not None:
             return LayerPlan(spec=spec, source=own, trainable=True, operation="merge", merging=merging)
         trainable = spec.name in plan.clones | family.always_trainable or own.is_untrained or owned(own)
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)

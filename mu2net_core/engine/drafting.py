@@ -12,7 +12,7 @@ from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.optimizer import ADAMW, optimizer_of
 from mu2net_core.engine.slots import LayerPlan, Room
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.nn import InputSpec, LayerSpec
+from mu2net_core.nn import InputSpec, LayerSpec, family_named
 from mu2net_core.objects import Costs, Hyperparameter, System, may_read
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Holdings, Partner, Population
@@ -55,7 +55,8 @@ def draft_all(
 ) -> tuple[Draft, ...]:
     """Returns how the children of a generation are built, and what their scores will account; reads no array."""
     own = (*population.past, *population.members)
-    manifests = {**system.ancestors, **system.retained(), **{member.id: member.model for member in own}}
+    others = {**system.ancestors, **system.retained(), **system.strangers}
+    manifests = {**others, **{member.id: member.model for member in own}}
     alive = {member.id for member in population.members}
     shared = sorted(shop.space.shared)
     holdings = Holdings.of(system, shop.task.name)
@@ -67,7 +68,9 @@ def draft_all(
         model = manifests.get(partner.model)
         if model is None:
             return None
-        specs = shop.programs.family.layers(model.architecture.config, model.hyperparameters, 1)
+        own, name = shop.programs.family, model.architecture.name
+        family = own if name == own.name else family_named(name)
+        specs = family.layers(model.architecture.config, model.hyperparameters, 1)
         return next((spec for spec in specs if spec.name == partner.ref.name), None)
 
     def draw(child: int, plan: ChildPlan) -> Draft:
@@ -110,10 +113,11 @@ def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:
 
 
 def _as_built(plan: ChildPlan, blueprint: Blueprint) -> ChildPlan:
-    """Returns the plan without copies and merges of layers that it also removes, or that cannot be merged after all."""
+    """Returns the plan without copies and merges of layers that it also removes, or that do not fit after all."""
     gone = plan.clones - {spec.name for spec in blueprint.specs}
     merged = {layer.spec.name for layer in blueprint.layers if layer.merging is not None}
-    lost = {f"clone:{name}" for name in gone} | {f"merge:{name}" for name in plan.merges.keys() - merged}
+    lost = {f"clone:{name}" for name in gone}
+    lost |= {f"{kind}:{name}" for name in plan.merges.keys() - merged for kind in ("merge", "cross")}
     left = tuple(mutation for mutation in plan.mutations if mutation.name not in lost)
     merges = {name: merging for name, merging in plan.merges.items() if name in merged}
     return replace(plan, clones=plan.clones - gone, mutations=left, merges=merges)

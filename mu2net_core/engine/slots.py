@@ -38,8 +38,8 @@ class LayerPlan:
         operation: how a trained layer came to be; after ``interpolate`` and ``grow`` it has another size than
             ``source``, and so starts without its optimizer's state.
         identity: whether a layer without source begins by passing on what it gets.
-        merging: what ``source`` is merged with, None if with nothing; such a layer starts without its optimizer's
-            state, which is of another point.
+        merging: what ``source`` is merged with, or that it was taken over from another architecture's model; None if
+            neither. Such a layer starts without its optimizer's state, which is of another point, or another row.
     """
 
     spec: LayerSpec
@@ -53,7 +53,7 @@ class LayerPlan:
     def sources(self) -> tuple[ComponentRef, ...]:
         """The components that it shares or starts from."""
         first = () if self.source is None else (self.source,)
-        return first if self.merging is None else (*first, self.merging.partner.ref)
+        return first if self.merging is None or self.merging.is_crossing else (*first, self.merging.partner.ref)
 
     @property
     def is_adapted(self) -> bool:

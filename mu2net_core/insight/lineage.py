@@ -25,7 +25,8 @@ class Step:
     Attributes:
         operation: how the component came to be.
         component: its id.
-        merged: the second source, if it was merged from two.
+        merged: the second source, if it was merged from two; the only one, if it was taken over from another
+            architecture's model.
         merged_task: whose model that is a layer of; None too if that is not known here.
         layer: what it was called in the model that made it.
         model: the model that made it.
@@ -101,14 +102,19 @@ def ancestors(chain: Chain) -> tuple[Ancestor, ...]:
 def component_lineages(chain: Chain, model_fn: Callable[[str], Model | None]) -> tuple[ComponentLineage, ...]:
     """Returns the line of each layer of the newest model in ``chain``, in the model's order.
 
-    It is that of first sources: where a layer was merged, the step tells the second one.
+    It is that of first sources: where a layer was merged, the step tells the second one. Where it was taken over, the
+    line goes on in the model that it is from.
 
     Args:
         chain: of the model.
         model_fn: returns a manifest by id, or None if it is not here.
     """
-    refs = [{ref.id: ref for ref in model.components} for _, model in chain]
+    refs = _refs(chain)
     return tuple(_lineage(ref, chain, refs, model_fn) for ref in chain[0][1].components)
+
+
+def _refs(chain: Chain) -> list[dict[str, ComponentRef]]:
+    return [{ref.id: ref for ref in model.components} for _, model in chain]
 
 
 def _lineage(
@@ -127,8 +133,12 @@ def _lineage(
         if found is None:
             break
         place, made = found
-        before = _parent_ref(made, refs, place)
-        steps.append(_step(made, before, *chain[place], model_fn))
+        maker_id, maker = chain[place]
+        taken_over = (maker.merges or {}).get(made.name) if made.operation == "cross" else None
+        if taken_over is not None:
+            chain, place = model_chain(taken_over.model, model_fn), 0
+            refs = _refs(chain)
+        steps.append(_step(made, _parent_ref(made, refs, place), maker_id, maker, model_fn))
         following = made.parent
     return ComponentLineage(
         layer=ref.name,
@@ -136,7 +146,7 @@ def _lineage(
         size_bytes=ref.size_bytes,
         trainable=ref.trainable,
         steps=tuple(steps),
-        complete=following is None and (made.trainable or chain[place][1].parent is None),
+        complete=following is None and (made.trainable or not chain or chain[place][1].parent is None),
     )
 
 

@@ -14,7 +14,7 @@ from .pretrained.reading import PublishedModel, open_published
 from .pretrained.text import PublishedText, is_text, open_published_text
 from .registry import family_named
 from .spec import Arrays, LayerSpec, Params, Precision, Shapes
-from .table_transformer import TableTransformer
+from .table_transformer import Curves, TableTransformer
 from .vit import VisionTransformer
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ByteTransformer",
     "Checkpoint",
     "ConvNet",
+    "Curves",
     "Head",
     "InputSpec",
     "LayerKind",

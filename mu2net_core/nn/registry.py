@@ -17,6 +17,7 @@ FAMILIES: Registry[Callable[[], ArchitectureFamily]] = Registry(
         "bert": "mu2net_core.nn.bert:Bert",
         "bytes": "mu2net_core.nn.byte_transformer:ByteTransformer",
         "convnet": "mu2net_core.nn.convnet:ConvNet",
+        "curves": "mu2net_core.nn.table_transformer:Curves",
         "table": "mu2net_core.nn.table_transformer:TableTransformer",
         "vit": "mu2net_core.nn.vit:VisionTransformer",
     },

@@ -1,8 +1,9 @@
-"""A transformer of tables as a row of components (the FT-Transformer of Gorishniy et al., 2021, but for what is said).
+"""Models of tables as rows of components: transformers (Gorishniy et al., 2021, but for what is said) and sums of curves.
 
-Every column of a row becomes a token (``kinds/column_embedding.py``), the blocks are those of vision transformers, and
-the mean of all tokens is read at the end: of a model without blocks that is a sum of one curve for each column. A model
-has room for so many columns and values as its architecture says; those that a table has not are padding.
+Every column of a row becomes a token (``kinds/column_embedding.py``), and the blocks are those of vision transformers. At
+the end a transformer reads the mean of all tokens, a sum of curves their sum: as long as it has no blocks, each column
+adds what a curve of its own says, whatever the others are. A model has room for so many columns and values as its
+architecture says; those that a table has not are padding.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any
 
 from mu2net_core.nn.inputs import InputSpec
 from mu2net_core.nn.kind import by_name
-from mu2net_core.nn.kinds import Adapter, ColumnEmbedding, EncoderBlock, Head, Lora, TokenPooling
+from mu2net_core.nn.kinds import Adapter, ColumnEmbedding, EncoderBlock, Head, Lora, TokenPooling, TokenSum
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
 from mu2net_core.nn.transformer import TokenFamily
 from mu2net_core.objects import Hyperparameter
 
-__all__ = ["TableTransformer"]
+__all__ = ["Curves", "TableTransformer"]
 
 
 class TableTransformer(TokenFamily):
@@ -41,3 +42,16 @@ class TableTransformer(TokenFamily):
         """Returns the embedding of a row's cells."""
         columns, values, width = (sizes.fixed(name) for name in ("columns", "values", "width"))
         return LayerSpec.of("column_embedding", "column_embedding", columns=columns, values=values, width=width)
+
+
+class Curves(TableTransformer):
+    """The family ``curves``, a generalized additive model until it grows blocks. Config as that of ``table``."""
+
+    name = "curves"
+    title = "sum of curves"
+    kinds = by_name(ColumnEmbedding(), Adapter(), Lora(), EncoderBlock(), TokenSum(), Head())
+    always_trainable = frozenset({"token_sum", "head", "column_embedding"})
+
+    def pooling(self, tokens: int, sizes: Sizes) -> LayerSpec:
+        """Returns the layer that adds the tokens up."""
+        return LayerSpec.of("token_sum", "token_sum", flow={"tokens": tokens}, width=sizes.fixed("width"))

@@ -120,10 +120,9 @@ def _check_model(model: Model) -> None:
     _ids("origin", (model.origin.blake3,) if model.origin is not None else ())
     for ref in model.components:
         _check_ref(ref)
-    for merge in (model.merges or {}).values():
+    for name, merge in (model.merges or {}).items():
         _ids("merged component and its model", (merge.component, merge.model))
-        if not 0 < merge.weight < 1:
-            raise ValueError(f"the weight of a merge: expected a number above 0 and below 1, got {merge.weight}")
+        _check_merge(model.component(name), merge)
     _check_values({**model.hyperparameters, **model.architecture.config})
     _shares("µ", model.mutation_rates.values())
     _shares("validation curve", model.validation_curve)
@@ -133,6 +132,14 @@ def _check_model(model: Model) -> None:
         raise ValueError(f"score: expected a number, got {model.score}")
     if model.costs is not None:
         _check_costs(model.costs)
+
+
+def _check_merge(made: ComponentRef | None, merge: Merge) -> None:
+    if made is not None and made.operation == "cross":
+        if merge.weight != 1 or merge.component != made.parent:
+            raise ValueError("a layer that was taken over: expected all of the component that it came from")
+    elif not 0 < merge.weight < 1:
+        raise ValueError(f"the weight of a merge: expected a number above 0 and below 1, got {merge.weight}")
 
 
 def _check_ref(ref: ComponentRef) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Component", "ComponentRef", "Label", "Operation", "Training", "hidden_training", "narrowest"]
 
-Operation = Literal["root", "new", "clone", "insert", "interpolate", "grow", "merge"]
+Operation = Literal["root", "new", "clone", "insert", "interpolate", "grow", "merge", "cross"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,12 +63,13 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """The second source of a layer that began as the weighted mean of two components; the first is its ``parent``.
+    """Another model's layer that one began with: as the weighted mean of both, the first being its ``parent``, or alone.
 
     Attributes:
         component: its id.
         model: a retained model that has it, as a layer of the same name.
-        weight: its share of the mean, above 0 and below 1; the rest is that of the first.
+        weight: its share of the mean, above 0 and below 1, the rest being that of the first; 1 of a layer that was taken
+            over as it is, whose ``parent`` it is.
     """
 
     component: str
@@ -103,8 +104,8 @@ class Model:
         mutation_rates: µ(δ) by mutation name, where it differs from the hyperparameter ``mu``.
         parent: the model it was mutated from; None for a root model.
         mutations: what was changed.
-        merges: by layer, the second source of those whose operation is ``merge`` and which this model trained; None if
-            there are none.
+        merges: by layer, another model's layer that those came from whose operation is ``merge`` or ``cross`` and which
+            this model trained; None if there are none.
         validation_curve: quality after each training cycle, in [0, 1].
         quality: the best of the curve, which is the one kept; None for a root model.
         score: of that quality under ``scorer`` and ``costs``.
@@ -155,9 +156,9 @@ class Model:
             raise ValueError("exactly the root models have neither task nor parent")
         if self.task is not None and self.origin is not None:
             raise ValueError("only root models have an origin")
-        made = {ref.name for ref in self.components if ref.operation == "merge" and ref.trainable}
+        made = {ref.name for ref in self.components if ref.operation in {"merge", "cross"} and ref.trainable}
         if made != (self.merges or {}).keys() or self.merges == {}:
-            raise ValueError("exactly the layers that a model merged and trained have a second source")
+            raise ValueError("exactly the layers that a model merged or took over, and trained, have a second source")
 
     @property
     def is_retained(self) -> bool:

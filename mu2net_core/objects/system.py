@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mu2net_core.objects.access import PUBLIC, AccessRule, component_rule, may_read
 from mu2net_core.objects.commit import Commit
@@ -38,6 +38,8 @@ class System:
         rules: access rule by task name, of every task the history knows (removed ones too).
         ancestors: further manifests by id: those that lineages of the heads' models pass through.
         kept: ids of the models that commits of the history retain, older ones than the heads' too.
+        strangers: models of other architectures by id, which have no children here, but layers that children of the
+            active task may take over, and its commits may name.
     """
 
     heads: Mapping[str, Head]
@@ -45,6 +47,7 @@ class System:
     rules: Mapping[str, AccessRule]
     ancestors: Mapping[str, Model]
     kept: frozenset[str] = frozenset()
+    strangers: Mapping[str, Model] = field(default_factory=dict)
 
     def model(self, model_id: str) -> Model | None:
         """Returns the manifest of a retained model, a root or a known ancestor, or None."""

@@ -40,6 +40,9 @@ STRUCTURAL_KEY = "space.structural"
 MERGING_KEY = "space.merging"
 """The setting that lists the shares of another model's layer in merges."""
 
+CROSSING_KEY = "space.crossing"
+"""The setting that says whether layers of other architectures may be taken over."""
+
 _NAMES: Mapping[str, Registry[Any]] = {"evolve.method": METHODS, "scorer.name": SCORERS}
 """The settings that name something which other packages can add to."""
 
@@ -65,7 +68,8 @@ def preset_values(preset: Preset) -> dict[str, Any]:
     values |= {f"space.{name}": list(choices) for name, choices in space.values.items()}
     values |= {f"default.{name}": value for name, value in space.defaults.items()}
     values |= {f"{ARCHITECTURE}{name}": value for name, value in _sizes(preset).items()}
-    return {**values, STRUCTURAL_KEY: list(space.structural), MERGING_KEY: list(space.merging)}
+    ways = {STRUCTURAL_KEY: list(space.structural), MERGING_KEY: list(space.merging), CROSSING_KEY: space.crossing}
+    return {**values, **ways}
 
 
 def preset_descriptions(preset: Preset) -> dict[str, str]:
@@ -78,6 +82,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
         texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
     texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit or convnet adapter, block, heads, lora, mlp"
     texts[MERGING_KEY] = "shares that layers of other models may have in merges, e.g. [0.25, 0.5, 0.75]; [] merges none"
+    texts[CROSSING_KEY] = "whether layers of models of other kinds of data may be taken over"
     return {key: texts.get(key, "") for key in preset_keys(preset)}
 
 
@@ -106,7 +111,7 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         InvalidInputError: a key of ours that does not exist, or a value of the wrong type or range.
     """
     values, defaults = dict(preset.space.values), dict(preset.space.defaults)
-    structural, merging = preset.space.structural, preset.space.merging
+    structural, merging, crossing = preset.space.structural, preset.space.merging, preset.space.crossing
     sizes = dict(preset.architecture.config)
     training: dict[str, Any] = {}
     scorer: dict[str, Any] = {}
@@ -121,6 +126,8 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
             structural = _listed(key, value, "")
         elif key == MERGING_KEY:
             merging = tuple(map(float, _listed(key, value, 0.5)))
+        elif key == CROSSING_KEY:
+            crossing = _alike(key, value, False)
         elif section == "space":
             _check_ranges(key, name, value)
             values[name] = _listed(key, value, _known(key, name, preset.space.defaults))
@@ -133,7 +140,14 @@ def with_settings(preset: Preset, settings: Mapping[str, Any]) -> Preset:
         return replace(
             preset,
             architecture=Architecture(name=preset.architecture.name, config=sizes),
-            space=SearchSpace(values=values, defaults=defaults, structural=structural, merging=merging),
+            space=replace(
+                preset.space,
+                values=values,
+                defaults=defaults,
+                structural=structural,
+                merging=merging,
+                crossing=crossing,
+            ),
             training=replace(preset.training, **training),
             scorer=replace(preset.scorer, **scorer),
         )

@@ -2,7 +2,7 @@
 
 There are two for each room. Models usually begin with two blocks, in which columns meet. Those that learn a number from
 few rows begin with none: they add up one curve for each column (a generalized additive model; Agarwal et al., 2021), as
-few rows teach blocks mostly what is chance. Both have the same layers, and each can grow blocks.
+few rows teach blocks mostly what is chance. They can grow blocks, or take over those of others.
 """
 
 from __future__ import annotations
@@ -71,4 +71,11 @@ def table_presets(
             training=short_cycles(steps, batch_size=_BATCH),
         )
         summary = f"A sum of curves, one for each of up to {columns} columns."
-        yield from (usual, replace(usual, name=CURVES_PRESETS[columns], summary=summary, space=curves, training=brief))
+        yield usual
+        yield Preset(
+            name=CURVES_PRESETS[columns],
+            summary=summary,
+            architecture=Architecture(name="curves", config=sizes),
+            space=curves,
+            training=brief,
+        )

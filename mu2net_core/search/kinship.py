@@ -1,8 +1,11 @@
-"""Which layers of other models a layer can be merged with: those that grew from the same layer as it did.
+"""Which layers of other models a layer can be merged with, and which can take its place.
 
-The mean of two layers computes something only where both are near each other: where both were trained on from the same
+It can be merged with those that grew from the same layer as it did. The mean of two layers computes something only where both are near each other: where both were trained on from the same
 trained layer (Frankle et al., 2020; Wortsman et al., 2022). Layers that have nothing in common but the random numbers
 they began with are not.
+
+Its place can be taken by one of another architecture, as of a model of images in one of tables. Both are of one kind and
+size, and called the same; they need nothing in common, as the one goes and the other comes.
 """
 
 from __future__ import annotations
@@ -19,15 +22,17 @@ __all__ = ["Kinship"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kinship:
-    """Whose layers those of a model can be merged with.
+    """Whose layers those of a model can be merged with, and whose can take their place.
 
     Attributes:
         donors: retained models, in a fixed order, that the active task may use and its commits may name.
+        strangers: likewise, those of other architectures.
         known: by component id, what manifests tell of it.
         sources: by component id, the components that it was made from.
     """
 
     donors: tuple[Member, ...] = ()
+    strangers: tuple[Member, ...] = ()
     known: Mapping[str, ComponentRef] = field(default_factory=dict)
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -55,7 +60,8 @@ class Kinship:
                 made_from = (*sources.get(ref.id, ()), ref.parent, None if merge is None else merge.component)
                 known[ref.id] = ref
                 sources[ref.id] = tuple(oid for oid in dict.fromkeys(made_from) if oid is not None)
-        return cls(donors=donors, known=known, sources=sources)
+        strangers = tuple(Member(id=oid, model=model) for oid, model in sorted(system.strangers.items()))
+        return cls(donors=donors, strangers=strangers, known=known, sources=sources)
 
     def partners(self, parent: Model, structure: Structure) -> dict[str, tuple[Partner, ...]]:
         """Returns by layer of ``parent`` what it can be merged with; layers that can be merged with nothing are not in.
@@ -69,6 +75,27 @@ class Kinship:
                 continue
             line = list(self._line(ref.id))
             mates = tuple(mate for donor in self.donors if (mate := self._partner(ref, line, donor)) is not None)
+            if mates:
+                found[ref.name] = mates
+        return found
+
+    def crossings(self, parent: Model, structure: Structure) -> dict[str, tuple[Partner, ...]]:
+        """Returns by layer of ``parent`` what can take its place; layers that nothing can replace are not in.
+
+        Such a layer is called the same in a model of another architecture, has as many numbers, and was trained. What
+        every child trains is of its task alone, and never replaced. Whether it computes alike shows where it is built.
+        """
+        found: dict[str, tuple[Partner, ...]] = {}
+        for ref in parent.components:
+            if ref.name in structure.always_trainable:
+                continue
+            others = ((donor.id, donor.model.component(ref.name)) for donor in self.strangers)
+            mates = tuple(
+                Partner(model=oid, ref=other, training=other.training)
+                for oid, other in others
+                if other is not None and other.num_params == ref.num_params
+                if other.id != ref.id and not other.is_untrained
+            )
             if mates:
                 found[ref.name] = mates
         return found

@@ -17,7 +17,7 @@ from random import Random
 from mu2net_core.objects import Hyperparameter, Model, Mutation
 from mu2net_core.search.holdings import Holdings
 from mu2net_core.search.kinship import Kinship
-from mu2net_core.search.plan import ChildPlan, Member, Merging
+from mu2net_core.search.plan import ChildPlan, Member, Merging, Partner
 from mu2net_core.search.space import COPY_ALL, MU, SearchSpace, nearest, neighbour
 from mu2net_core.search.structure import Structure
 
@@ -52,12 +52,13 @@ def candidates(
 
     ``clone:<component>`` for each component that is not trained in any case (``clonable``), ``hp:<name>`` for each
     hyperparameter with somewhere to go, ``add:<...>`` and ``grow:<...>`` for each change of structure,
-    ``merge:<component>`` for each that can be merged with one of another model.
+    ``merge:<component>`` for each that can be merged with one of another model, ``cross:<component>`` for each whose
+    place one of another architecture can take.
     """
     clones = [f"clone:{name}" for name in clonable(parent, structure, holdings)]
     moves = [f"hp:{name}" for name in space.movable]
-    merges = [f"merge:{name}" for name in kinship.partners(parent, structure)]
-    return tuple(sorted([*clones, *moves, *merges, *_changes(parent, space, structure)]))
+    partners, changes = _partners(parent, space, structure, kinship), _changes(parent, space, structure)
+    return tuple(sorted([*clones, *moves, *partners, *changes]))
 
 
 def clonable(parent: Model, structure: Structure, holdings: Holdings) -> tuple[str, ...]:
@@ -200,7 +201,7 @@ class _Draft:
     def __init__(self, parent: Model, space: SearchSpace, structure: Structure, kinship: Kinship = _NO_KIN) -> None:
         self._parent, self._space, self._structure = parent, space, structure
         self._changes = _changes(parent, space, structure)
-        self._partners = kinship.partners(parent, structure)
+        self._partners = _partners(parent, space, structure, kinship)
         self._values: dict[str, Hyperparameter] = {**space.defaults, **parent.hyperparameters}
         self._rates = dict(parent.mutation_rates)
         self._clones: set[str] = set()
@@ -217,6 +218,8 @@ class _Draft:
             return  # what a change of structure set is not moved on: growth by a block would be no growth
         elif kind == "clone":
             self.copy(name)
+        elif kind == "cross":
+            self._cross(name, rng)
         elif kind == "merge":
             self._merge(name, rng)
         else:
@@ -234,8 +237,9 @@ class _Draft:
             self._set(mutation, {name: value})
 
     def copy(self, name: str) -> None:
-        self._clones.add(name)
-        self._applied.append(Mutation(name=f"clone:{name}"))
+        if not self._is_gone(name):
+            self._clones.add(name)
+            self._applied.append(Mutation(name=f"clone:{name}"))
 
     def set_rate(self, mutation: str, after: float) -> None:
         before = rate(self._parent, mutation, self._space)
@@ -264,10 +268,24 @@ class _Draft:
 
     def _merge(self, name: str, rng: Random) -> None:
         """Draws evenly what a layer is merged with, and with which share of it."""
-        partners, shares = self._partners[name], self._space.merging
+        if self._is_gone(name):
+            return
+        partners, shares = self._partners[f"merge:{name}"], self._space.merging
         partner, share = partners[int(rng.random() * len(partners))], shares[int(rng.random() * len(shares))]
         self._merges[name] = Merging(partner=partner, weight=share)
         self._applied.append(Mutation(name=f"merge:{name}", after=share))
+
+    def _cross(self, name: str, rng: Random) -> None:
+        """Draws evenly what takes the place of a layer, of which no copy is made then."""
+        partners = self._partners[f"cross:{name}"]
+        self._merges[name] = Merging(partner=partners[int(rng.random() * len(partners))], weight=1.0)
+        self._clones.discard(name)
+        self._applied = [mutation for mutation in self._applied if mutation.name != f"clone:{name}"]
+        self._applied.append(Mutation(name=f"cross:{name}"))
+
+    def _is_gone(self, name: str) -> bool:
+        """Returns whether another layer took the place of the parent's."""
+        return name in self._merges and self._merges[name].is_crossing
 
     def _set(self, mutation: str, sets: Mapping[str, Hyperparameter]) -> None:
         name, after = next(iter(sets.items()))
@@ -284,4 +302,16 @@ def _changes(parent: Model, space: SearchSpace, structure: Structure) -> Mapping
         name: sets
         for name, sets in found.items()
         if all(key not in space.values or value in space.values[key] for key, value in sets.items())
+    }
+
+
+def _partners(
+    parent: Model, space: SearchSpace, structure: Structure, kinship: Kinship
+) -> Mapping[str, tuple[Partner, ...]]:
+    """Returns by mutation the layers of other models that one of ``parent`` can be merged with or replaced by."""
+    merges = kinship.partners(parent, structure) if space.merging else {}
+    crossings = kinship.crossings(parent, structure) if space.crossing else {}
+    return {
+        **{f"merge:{name}": partners for name, partners in merges.items()},
+        **{f"cross:{name}": partners for name, partners in crossings.items()},
     }

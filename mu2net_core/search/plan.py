@@ -32,12 +32,12 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partner:
-    """A layer of another model that one of a parent can be merged with.
+    """A layer of another model that one of a parent can be merged with, or that can take its place.
 
     Attributes:
         model: the other model's id.
         ref: the layer's place in it.
-        training: what the lines of both layers were trained with.
+        training: what the lines of all layers were trained with that a child's begins as.
     """
 
     model: str
@@ -47,15 +47,20 @@ class Partner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merging:
-    """A layer of a child that begins as the weighted mean of its parent's and of a partner.
+    """A layer of a child that begins as the weighted mean of its parent's and of a partner, or as the partner.
 
     Attributes:
         partner: the second source.
-        weight: its share of the mean, above 0 and below 1.
+        weight: its share of the mean, above 0; 1 where the partner's layer takes the place of the parent's.
     """
 
     partner: Partner
     weight: float
+
+    @property
+    def is_crossing(self) -> bool:
+        """Whether nothing of the parent's layer is left."""
+        return self.weight == 1
 
     @property
     def told(self) -> Merge:
@@ -76,7 +81,8 @@ class ChildPlan:
         mutation_rates: the child's µ(δ), where they differ from ``mu``.
         mutations: everything that was changed.
         seed: for the child's random initialisation and shuffling.
-        merges: by name, the parent's components that the child merges with another model's; it trains what comes out.
+        merges: by name, the parent's components that the child merges with another model's, or that another model's
+            takes the place of; it trains what comes out.
     """
 
     parent: Member

@@ -25,7 +25,7 @@ def check_takes(preset: Preset, task: Task) -> None:
 def _check_room(preset: Preset, given: Input) -> None:
     """Checks that models of a preset for tables have room for all columns and values of one."""
     room = preset.architecture.config
-    if not isinstance(given, Table) or preset.architecture.name != "table":
+    if not isinstance(given, Table) or not {"columns", "values"} <= room.keys():
         return
     found = {"columns": len(given.columns), "values": given.num_values}
     if any(count > int(room[name]) for name, count in found.items()):

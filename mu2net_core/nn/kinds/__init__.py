@@ -18,6 +18,7 @@ from mu2net_core.nn.kinds.post_norm_block import PostNormBlock
 from mu2net_core.nn.kinds.residual_block import ResidualBlock
 from mu2net_core.nn.kinds.token_embedding import TokenEmbedding
 from mu2net_core.nn.kinds.token_pooling import TokenPooling
+from mu2net_core.nn.kinds.token_sum import TokenSum
 
 __all__ = [
     "Adapter",
@@ -39,4 +40,5 @@ __all__ = [
     "ResidualBlock",
     "TokenEmbedding",
     "TokenPooling",
+    "TokenSum",
 ]

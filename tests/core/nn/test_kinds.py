@@ -9,6 +9,7 @@ from mu2net_core.nn import (
     Bert,
     ByteTransformer,
     ConvNet,
+    Curves,
     LayerKind,
     LayerSpec,
     TableTransformer,
@@ -20,7 +21,7 @@ from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
 
 VIT, CONVNET, BYTES, BERT, DENSE = VisionTransformer(), ConvNet(), ByteTransformer(), Bert(), DenseFamily()
-TABLE = TableTransformer()
+TABLE, CURVES = TableTransformer(), Curves()
 FLOW = {"tokens": 5}
 PADDED = {"tokens": 5, "padded": 1}
 
@@ -65,6 +66,7 @@ CASES = (
     case(BERT.kinds["token_embedding"], flow=PADDED, vocabulary=3, positions=6, width=4, tokenizer=2),
     case(BERT.kinds["post_norm_block"], flow=PADDED, heads=2, mlp=6, width=4, larger={"mlp": 8}),
     case(TABLE.kinds["column_embedding"], flow={}, columns=3, values=5, width=4),
+    case(CURVES.kinds["token_sum"], width=4),
     case(DENSE.kinds["dense"], flow={}, inputs=12, outputs=4),
     case(DENSE.kinds["block"], flow={}, inputs=4, outputs=4),
     case(DENSE.kinds["norm"], flow={}, inputs=4, outputs=4),
@@ -123,6 +125,7 @@ FAMILIES = (
         ("adapter", "heads", "lora", "mlp"),
     ),
     Small(TABLE, {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}, ADAPTED),
+    Small(CURVES, {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}, ADAPTED),
     Small(DENSE, {"image": 2, "width": 4}, {"num_layers": 1}, ()),
 )
 
