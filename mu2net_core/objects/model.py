@@ -67,7 +67,7 @@ class Merge:
 
     Attributes:
         component: its id.
-        model: a retained model that has it, as a layer of the same name.
+        model: a retained model that has it, as a layer of the same name if it was merged.
         weight: its share of the mean, above 0 and below 1, the rest being that of the first; 1 of a layer that was taken
             over as it is, whose ``parent`` it is.
     """

@@ -69,10 +69,11 @@ class System:
         follows from these heads alone, or it would tell of what it may not name.
         """
         head = self.heads[other]
-        if other == task or head.model is None:
+        model = self.strangers.get(head.model_id or "") if head.model is None else head.model
+        if other == task or model is None:
             return other == task
-        rule = component_rule({*head.model.trained_by, other}, self.rules)
-        return self.may_use(task, head.model) and rule.allows_all(self.rules.get(task, PUBLIC))
+        rule = component_rule({*model.trained_by, other}, self.rules)
+        return self.may_use(task, model) and rule.allows_all(self.rules.get(task, PUBLIC))
 
     def keeps(self, model_id: str) -> bool:
         """Returns whether the arrays of a model exist; of other ancestors only the manifest may be here."""

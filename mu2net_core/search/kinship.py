@@ -4,8 +4,8 @@ It can be merged with those that grew from the same layer as it did. The mean of
 trained layer (Frankle et al., 2020; Wortsman et al., 2022). Layers that have nothing in common but the random numbers
 they began with are not.
 
-Its place can be taken by one of another architecture, as of a model of images in one of tables. Both are of one kind and
-size, and called the same; they need nothing in common, as the one goes and the other comes.
+A block's place can be taken by one of another architecture, as of a model of images in one of tables. Both are of one
+kind and size; they need nothing in common, as the one goes and the other comes.
 """
 
 from __future__ import annotations
@@ -80,20 +80,19 @@ class Kinship:
         return found
 
     def crossings(self, parent: Model, structure: Structure) -> dict[str, tuple[Partner, ...]]:
-        """Returns by layer of ``parent`` what can take its place; layers that nothing can replace are not in.
+        """Returns by block of ``parent`` what can take its place; blocks that nothing can replace are not in.
 
-        Such a layer is called the same in a model of another architecture, has as many numbers, and was trained. What
-        every child trains is of its task alone, and never replaced. Whether it computes alike shows where it is built.
+        Such a block is one of a model of another architecture, wherever it stands there, is called alike but for its
+        number, has as many numbers, and was trained. Whether it computes alike shows where it is built.
         """
         found: dict[str, tuple[Partner, ...]] = {}
         for ref in parent.components:
-            if ref.name in structure.always_trainable:
-                continue
-            others = ((donor.id, donor.model.component(ref.name)) for donor in self.strangers)
+            stem = _stem(ref.name)
             mates = tuple(
-                Partner(model=oid, ref=other, training=other.training)
-                for oid, other in others
-                if other is not None and other.num_params == ref.num_params
+                Partner(model=donor.id, ref=other, training=other.training)
+                for donor in (self.strangers if stem and ref.name not in structure.always_trainable else ())
+                for other in donor.model.components
+                if _stem(other.name) == stem and other.num_params == ref.num_params
                 if other.id != ref.id and not other.is_untrained
             )
             if mates:
@@ -149,3 +148,9 @@ def _together(one: ComponentRef, other: ComponentRef, common: ComponentRef) -> d
 def _sum(mine: int, theirs: int, shared: int) -> int:
     """Returns a count of both lines, never less than that of one, whatever manifests say."""
     return min(mine + theirs - min(shared, mine, theirs), LARGEST_COUNT)
+
+
+def _stem(name: str) -> str:
+    """Returns what a block is called without its number; nothing for a layer without one."""
+    stem = name.rstrip("0123456789")
+    return "" if stem == name else stem

@@ -188,8 +188,9 @@ def _check_model(model: Model, objects: Manifests) -> None:
         if objects.model(model.root).task is not None or (parent.root or model.parent) != model.root:
             raise _wrong(f"the root it names, {model.root[:10]}, is none or not that of its parent")
     for name, merge in (model.merges or {}).items():
-        other = objects.model(merge.model).component(name)
-        if other is None or other.id != merge.component:
+        others, made = objects.model(merge.model).components, model.component(name)
+        crossed = made is not None and made.operation == "cross"
+        if not any(other.id == merge.component and (crossed or other.name == name) for other in others):
             raise _wrong(f"it says that its {name} was merged with a layer that {merge.model[:10]} does not have")
     _check_score(model)
     _check_texts(model.device_kind or "", *model.versions, *model.versions.values())
