@@ -168,6 +168,7 @@ def _convnet(
                 "image_size": image,
             },
             structural=_STRUCTURE,
+            crossing=True,
         ),
         training=short_cycles(steps, batch_size=_BATCH, longest=_LONGEST),
     )
@@ -197,6 +198,7 @@ def _bytes(name: str, summary: str, *, length: int, steps: int) -> Preset:
                 "text_length": length,
             },
             structural=("adapter",),
+            crossing=True,
         ),
         training=short_cycles(steps, batch_size=_BATCH),
     )

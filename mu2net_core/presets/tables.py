@@ -57,7 +57,10 @@ def table_presets(
         defaults: of the same.
     """
     space = SearchSpace(
-        values={**values, **_VALUES}, defaults={**defaults, **_DEFAULTS}, structural=("adapter", "block")
+        values={**values, **_VALUES},
+        defaults={**defaults, **_DEFAULTS},
+        structural=("adapter", "block"),
+        crossing=True,
     )
     curves = replace(space, values={**space.values, "num_layers": (0, 1, 2, 3)}, defaults={**space.defaults, **_CURVES})
     brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH)

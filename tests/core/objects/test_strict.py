@@ -79,6 +79,11 @@ MERGED = replace(
     components=(replace(MODEL.components[0], operation="merge"),),
     merges={"head": Merge(component=OID, model=OTHER, weight=0.25)},
 )
+CROSSED = replace(
+    MODEL,
+    components=(replace(MODEL.components[0], operation="cross", parent=OID),),
+    merges={"head": Merge(component=OID, model=OTHER, weight=1.0)},
+)
 ROOT = Model(
     architecture=MODEL.architecture,
     components=(replace(MODEL.components[0], training={}),),
@@ -273,6 +278,10 @@ def _ref(**values: Any) -> Callable[[dict[str, Any]], None]:
         (MERGED, _set(merges={}), "exactly the layers that a model merged"),
         (MERGED, _ref(operation="clone"), "exactly the layers that a model merged"),
         (MERGED, _ref(trainable=False), "exactly the layers that a model merged"),
+        (CROSSED, _merge(weight=0.5), "all of the component that it came from"),
+        (CROSSED, _ref(parent=OTHER), "all of the component that it came from"),
+        (CROSSED, lambda table: table.pop("merges"), "exactly the layers that a model merged"),
+        (CROSSED, _ref(operation="merge"), "weight of a merge"),
         (MODEL, _set(merges={}), "exactly the layers that a model merged"),
         (MODEL, _set(seed=1.5), "seed"),
         (MODEL, _set(origin={"source": "x", "blake3": OID}), "only root models have an origin"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -201,6 +202,17 @@ def test_one_that_names_a_second_source_which_is_none_is_not_taken_over(two: Rep
     forged = replace(found, merges={"embedding": replace(found.merges["embedding"], **changed)})
     with pytest.raises(CorruptObjectError, match=r"its embedding was merged with a layer that .* does not have"):
         check(forged, objects, Arrivals(identity=SAMPLE_IDENTITY))
+
+
+def test_one_that_was_taken_over_may_have_stood_elsewhere_in_the_model_it_is_from(two: Repository) -> None:
+    found, donor = model(two), two.objects.model(donor_of(two))
+    ref, *others = found.components
+    for taken, fits in ((donor.components[1].id, True), ("0" * 64, False)):
+        crossed = replace(ref, operation="cross", parent=taken)
+        merge = Merge(component=taken, model=donor_of(two), weight=1.0)
+        one = replace(found, components=(crossed, *others), merges={ref.name: merge})
+        with nullcontext() if fits else pytest.raises(CorruptObjectError, match="with a layer that .* does not have"):
+            check(one, two.objects, Arrivals(identity=SAMPLE_IDENTITY))
 
 
 def test_models_without_merged_layers_have_the_bytes_that_they_always_had(two: Repository) -> None:

@@ -235,3 +235,49 @@ def test_search_methods_that_plan_by_evolution_merge_and_the_same_seed_merges_th
 def test_shares_that_are_no_sorted_parts_of_a_whole_are_refused(shares: tuple[float, ...]) -> None:
     with pytest.raises(InvalidInputError, match=r"space\.merging: expected sorted distinct shares above 0 and below 1"):
         replace(SPACE, merging=shares)
+
+
+STRANGER = member("t", ref_of("block_4", "T4", t=7), ref_of("block_5", "T5", size=11, t=7), ref_of("block", "T", t=7))
+CROSSING = replace(SPACE, merging=(), crossing=True)
+
+
+def with_stranger(other: Member = STRANGER) -> Kinship:
+    return Kinship.of(replace(builder(OTHER).build(), strangers={other.id: other.model}), "a", (MINE,))
+
+
+def test_a_blocks_place_can_be_taken_by_one_of_another_architecture_that_is_called_alike_as_large_and_trained() -> None:
+    for parent in (MINE, ROOT):
+        found = with_stranger().crossings(parent.model, STRUCTURE)
+        assert {layer: [one.ref.id for one in mates] for layer, mates in found.items()} == {
+            "block_0": ["T4"],
+            "block_1": ["T4"],
+        }
+    assert found["block_0"][0].model == STRANGER.id
+    assert found["block_0"][0].training == STRANGER.model.components[0].training
+    drawn = replace(STRANGER.model.components[0], training={}, operation="new")
+    assert with_stranger(member("t", drawn)).crossings(MINE.model, STRUCTURE) == {}
+    assert with_stranger(member("t", ref_of("block_4", "A0", t=7))).crossings(MINE.model, STRUCTURE).keys() == {
+        "block_1"
+    }
+    assert with_stranger().crossings(MINE.model, SampleStructure(frozenset({"block_0", "head"}))).keys() == {"block_1"}
+
+
+def test_of_10000_children_as_many_take_a_block_over_as_its_rate_says_and_none_copies_the_one_that_is_gone() -> None:
+    mine = replace(MINE, model=replace(MINE.model, mutation_rates={"cross:block_0": 0.3}))
+    kinship, holdings = with_stranger(), Holdings.of(builder(OTHER).build(), "a")
+    space, children = replace(CROSSING, merging=SHARES), 10_000
+    assert {"cross:block_0", "cross:block_1"} <= set(candidates(mine.model, space, STRUCTURE, holdings, kinship))
+    assert not any("cross" in one for one in candidates(mine.model, SPACE, STRUCTURE, holdings, kinship))
+    taken, expected = 0, 0.0
+    for seed in range(children):
+        plan = mutate(mine, space, STRUCTURE, holdings, Preparation(), Random(seed), seed, None, kinship)
+        names = [mutation.name for mutation in plan.mutations]
+        crossed = [name for name, merging in plan.merges.items() if merging.is_crossing]
+        assert crossed == [name.removeprefix("cross:") for name in names if name.startswith("cross:")]
+        expected += plan.mutation_rates["cross:block_0"]  # moved before it decided
+        if "block_0" in crossed:
+            taken += 1
+            assert plan.merges["block_0"].told == Merge(component="T4", model=STRANGER.id, weight=1.0)
+            assert not {"clone:block_0", "merge:block_0"} & {*names}
+            assert "block_0" not in plan.clones
+    assert abs(taken - expected) < 4 * (0.3 * 0.7 * children) ** 0.5
