@@ -11,6 +11,7 @@ from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.slots import LayerPlan, Slot, SlotRow
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import ArchitectureFamily, Arrays, LayerSpec, Shapes
+from mu2net_core.search import Merging
 from mu2net_core.seeds import derive_seed
 
 __all__ = ["begin", "begun_layer", "padded"]
@@ -75,12 +76,15 @@ def _begin(
         return arrays, {}
     if not layer.trainable:
         return component.params, {}
-    if layer.merging is not None and layer.merging.is_crossing:
-        return component.params, {}
-    if layer.merging is not None:
-        other = pool.component(layer.merging.partner.ref.id).params
-        return _mean(component.params, other, layer.merging.weight), {}
-    return component.params, component.opt_state
+    if layer.merging is None:
+        return component.params, component.opt_state
+    return _merged(layer.merging, component.params, pool), {}
+
+
+def _merged(merging: Merging, own: Arrays, pool: ComponentPool) -> Arrays:
+    if merging.is_crossing:
+        return own
+    return _mean(own, pool.component(merging.partner.ref.id).params, merging.weight)
 
 
 def _mean(one: Arrays, other: Arrays, weight: float) -> Arrays:

@@ -49,14 +49,13 @@ def draw_blueprint(
 ) -> Blueprint:
     """Returns how to build the child that ``plan`` asks for.
 
-    A layer the parent has is merged with another model's, or replaced by it, if the plan says so and both are of one kind
-    and size. It is
-    cloned if the plan says so, if every child trains it, if nobody has trained it yet or if it is the task's own,
-    otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same task, else from
-    the nearest ancestor that does, else it is new; so do other layers ``of_task``. A layer the parent lacks, or has in
-    another size, comes from the nearest ancestor that had it; else the parent's is made to fit, as layers of its kind
-    are (positions are interpolated, a block grows); else it is new. What a change of structure adds is new in any case,
-    and passes on what it gets.
+    A layer the parent has is merged with another model's, or replaced by it, if the plan says so and both are of one
+    kind and size. It is cloned if the plan says so, if every child trains it, if nobody has trained it yet or if it is
+    the task's own, otherwise frozen, the parent's own. The head comes from the parent if the parent solves the same
+    task, else from the nearest ancestor that does, else it is new; so do other layers ``of_task``. A layer the parent
+    lacks, or has in another size, comes from the nearest ancestor that had it; else the parent's is made to fit, as
+    layers of its kind are (positions are interpolated, a block grows); else it is new. What a change of structure adds
+    is new in any case, and passes on what it gets.
 
     Args:
         plan: from the search.

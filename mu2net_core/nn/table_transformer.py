@@ -1,9 +1,9 @@
-"""Models of tables as rows of components: transformers (Gorishniy et al., 2021, but for what is said) and sums of curves.
+"""Models of tables as rows of components: transformers (as of Gorishniy et al., 2021) and sums of curves.
 
-Every column of a row becomes a token (``kinds/column_embedding.py``), and the blocks are those of vision transformers. At
-the end a transformer reads the mean of all tokens, a sum of curves their sum: as long as it has no blocks, each column
-adds what a curve of its own says, whatever the others are. A model has room for so many columns and values as its
-architecture says; those that a table has not are padding.
+Every column of a row becomes a token (``kinds/column_embedding.py``), and the blocks are those of vision transformers.
+At the end a transformer reads the mean of all tokens, a sum of curves their sum: as long as it has no blocks, each
+column adds what a curve of its own says, whatever the others are. A model has room for so many columns and values as
+its architecture says; those that a table has not are padding.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from math import isfinite
 from mu2net_core.objects.commit import Commit, HeadEntry, Snapshot
 from mu2net_core.objects.component import ComponentRef
 from mu2net_core.objects.kinds import Classes, Image, Input, Labels, Number, Output, Table, Text
-from mu2net_core.objects.model import Costs, Model
+from mu2net_core.objects.model import Costs, Merge, Model
 from mu2net_core.objects.names import is_name
 from mu2net_core.objects.newer import is_version
 from mu2net_core.objects.run import Run

@@ -63,13 +63,13 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Another model's layer that one began with: as the weighted mean of both, the first being its ``parent``, or alone.
+    """Another model's layer that one began with: as the weighted mean of it and the ``parent``, or alone.
 
     Attributes:
         component: its id.
         model: a retained model that has it, as a layer of the same name if it was merged.
-        weight: its share of the mean, above 0 and below 1, the rest being that of the first; 1 of a layer that was taken
-            over as it is, whose ``parent`` it is.
+        weight: its share of the mean, above 0 and below 1, the rest being that of the first; 1 of a layer that was
+            taken over as it is, whose ``parent`` it is.
     """
 
     component: str

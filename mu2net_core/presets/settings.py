@@ -18,7 +18,7 @@ from mu2net_core.plugins import Registry
 from mu2net_core.presets.hyperparameters import HYPERPARAMETERS, SIZES
 from mu2net_core.presets.preset import Preset, TrainingConfig
 from mu2net_core.scoring import SCORERS
-from mu2net_core.search import METHODS, SearchSpace
+from mu2net_core.search import METHODS
 
 __all__ = [
     "ARCHITECTURE",

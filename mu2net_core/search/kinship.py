@@ -1,8 +1,8 @@
 """Which layers of other models a layer can be merged with, and which can take its place.
 
-It can be merged with those that grew from the same layer as it did. The mean of two layers computes something only where both are near each other: where both were trained on from the same
-trained layer (Frankle et al., 2020; Wortsman et al., 2022). Layers that have nothing in common but the random numbers
-they began with are not.
+It can be merged with those that grew from the same layer as it did. The mean of two layers computes something only
+where both are near each other: where both were trained on from the same trained layer (Frankle et al., 2020; Wortsman
+et al., 2022). Layers that have nothing in common but the random numbers they began with are not.
 
 A block's place can be taken by one of another architecture, as of a model of images in one of tables. Both are of one
 kind and size; they need nothing in common, as the one goes and the other comes.

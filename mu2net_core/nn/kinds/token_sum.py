@@ -1,7 +1,7 @@
 """The sum of all tokens, not normalised: of tokens that know nothing of each other it is a sum of what each adds.
 
-That makes a model without blocks a generalized additive model (Hastie and Tibshirani, 1986): what a column adds to the
-output is the same whatever the other columns are. A normalisation, which divides by what all of them are, would undo it.
+That makes a model without blocks a generalized additive model (Hastie and Tibshirani, 1986): what a column adds is the
+same whatever the other columns are. A normalisation, which divides by what all of them are, would undo it.
 """
 
 from __future__ import annotations

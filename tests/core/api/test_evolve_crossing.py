@@ -36,7 +36,7 @@ KINDS = {"texts": "text-128", "rows": "table-8"}
 
 @pytest.fixture
 def begin(world):
-    """Returns what makes a repository of small presets whose blocks have the same sizes, and that mutate all they can."""
+    """Returns what makes a repository of small presets with blocks of the same sizes, that mutate all they can."""
 
     def begun(*, crossing: bool = True, readers: tuple[str, ...] = (), mlp: int = 16) -> tuple[Any, Repository]:
         sizes = {"text-128": 16, "table-8": mlp}

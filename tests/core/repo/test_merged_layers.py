@@ -211,7 +211,7 @@ def test_one_that_was_taken_over_may_have_stood_elsewhere_in_the_model_it_is_fro
         crossed = replace(ref, operation="cross", parent=taken)
         merge = Merge(component=taken, model=donor_of(two), weight=1.0)
         one = replace(found, components=(crossed, *others), merges={ref.name: merge})
-        with nullcontext() if fits else pytest.raises(CorruptObjectError, match="with a layer that .* does not have"):
+        with nullcontext() if fits else pytest.raises(CorruptObjectError, match=r"with a layer that .* does not have"):
             check(one, two.objects, Arrivals(identity=SAMPLE_IDENTITY))
 
 
