@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 from measure import Options, Row, table  # noqa: E402
 
 CASES = (
-    "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "evolve", "frozen", "large",
-    "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few", "methods", "chaos",
+    "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "rows", "evolve", "frozen",
+    "large", "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few", "methods", "chaos",
 )  # fmt: skip
 
 

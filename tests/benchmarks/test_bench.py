@@ -21,6 +21,7 @@ ROWS = {
     "scale": ("clone, 4 tasks", "log, 4 tasks", "fsck, 4 tasks", "requests of a push, k = 1, 4 tasks"),
     "s3": ("first push, S3, 2 tasks", "clone, S3, 2 tasks"),
     "stream": ("stream, 300 images, peak", "stream, 300 images, time", "evolve, one child of one cycle, 300 images"),
+    "rows": ("csv, 0.00 GB, 400 rows: memory", "parquet, 0.00 GB, 400 rows: described"),
     "evolve": ("evolve digits", "programs of evolve digits"),
     "frozen": ("step with the lower half", "step with an empty adapter"),
     "layouts": ("four children, vit-mini, together",),
@@ -45,7 +46,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 GROUPS = (  # libraries are imported once in each
     ("startup", "components", "pull", "push", "guards", "scale", "s3", "pool", "chaos"),
-    ("stream", "evolve", "quality", "late", "few", "fleet", "busy", "parallel", "methods"),
+    ("stream", "rows", "evolve", "quality", "late", "few", "fleet", "busy", "parallel", "methods"),
     ("frozen", "layouts", "agents", "large"),
 )
 
