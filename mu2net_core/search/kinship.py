@@ -11,7 +11,7 @@ kind and size; they need nothing in common, as the one goes and the other comes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mu2net_core.objects import LARGEST_COUNT, ComponentRef, Model, System, Training
 from mu2net_core.search.plan import Member, Partner
@@ -60,8 +60,13 @@ class Kinship:
                 made_from = (*sources.get(ref.id, ()), ref.parent, None if merge is None else merge.component)
                 known[ref.id] = ref
                 sources[ref.id] = tuple(oid for oid in dict.fromkeys(made_from) if oid is not None)
-        strangers = tuple(Member(id=oid, model=model) for oid, model in sorted(system.strangers.items()))
-        return cls(donors=donors, strangers=strangers, known=known, sources=sources)
+        return cls(donors=donors, known=known, sources=sources)
+
+    def with_strangers(self, system: System) -> Kinship:
+        """Returns the same, and that the blocks of models of other architectures in ``system`` can be taken over."""
+        return replace(
+            self, strangers=tuple(Member(id=oid, model=one) for oid, one in sorted(system.strangers.items()))
+        )
 
     def partners(self, parent: Model, structure: Structure) -> dict[str, tuple[Partner, ...]]:
         """Returns by layer of ``parent`` what it can be merged with; layers that can be merged with nothing are not in.

@@ -57,7 +57,7 @@ def candidates(
     """
     clones = [f"clone:{name}" for name in clonable(parent, structure, holdings)]
     moves = [f"hp:{name}" for name in space.movable]
-    partners, changes = _partners(parent, space, structure, kinship), _changes(parent, space, structure)
+    partners, changes = _partners(parent, structure, kinship), _changes(parent, space, structure)
     return tuple(sorted([*clones, *moves, *partners, *changes]))
 
 
@@ -201,7 +201,7 @@ class _Draft:
     def __init__(self, parent: Model, space: SearchSpace, structure: Structure, kinship: Kinship = _NO_KIN) -> None:
         self._parent, self._space, self._structure = parent, space, structure
         self._changes = _changes(parent, space, structure)
-        self._partners = _partners(parent, space, structure, kinship)
+        self._partners = _partners(parent, structure, kinship)
         self._values: dict[str, Hyperparameter] = {**space.defaults, **parent.hyperparameters}
         self._rates = dict(parent.mutation_rates)
         self._clones: set[str] = set()
@@ -305,13 +305,9 @@ def _changes(parent: Model, space: SearchSpace, structure: Structure) -> Mapping
     }
 
 
-def _partners(
-    parent: Model, space: SearchSpace, structure: Structure, kinship: Kinship
-) -> Mapping[str, tuple[Partner, ...]]:
+def _partners(parent: Model, structure: Structure, kinship: Kinship) -> Mapping[str, tuple[Partner, ...]]:
     """Returns by mutation the layers of other models that one of ``parent`` can be merged with or replaced by."""
-    merges = kinship.partners(parent, structure) if space.merging else {}
-    crossings = kinship.crossings(parent, structure) if space.crossing else {}
     return {
-        **{f"merge:{name}": partners for name, partners in merges.items()},
-        **{f"cross:{name}": partners for name, partners in crossings.items()},
+        **{f"merge:{name}": partners for name, partners in kinship.partners(parent, structure).items()},
+        **{f"cross:{name}": partners for name, partners in kinship.crossings(parent, structure).items()},
     }

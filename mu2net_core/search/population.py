@@ -94,7 +94,8 @@ def ask(
     others, roots = usable(system, population.task)
     candidates, holdings = (*others, *roots), Holdings.of(system, population.task)
     members = (*population.past, *population.members)
-    kinship = Kinship.of(system, population.task, members) if space.merging or space.crossing else Kinship()
+    kinship = Kinship.of(system, population.task, members) if space.merging else Kinship()
+    kinship = kinship.with_strangers(system) if space.crossing else kinship
     counts, past = dict(population.selections), system.heads[population.task].commit
     first = None if population.members else best_probed(candidates, population.probed)
     given = proposed or ({},) * num_children

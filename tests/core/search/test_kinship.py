@@ -238,11 +238,11 @@ def test_shares_that_are_no_sorted_parts_of_a_whole_are_refused(shares: tuple[fl
 
 
 STRANGER = member("t", ref_of("block_4", "T4", t=7), ref_of("block_5", "T5", size=11, t=7), ref_of("block", "T", t=7))
-CROSSING = replace(SPACE, merging=(), crossing=True)
 
 
 def with_stranger(other: Member = STRANGER) -> Kinship:
-    return Kinship.of(replace(builder(OTHER).build(), strangers={other.id: other.model}), "a", (MINE,))
+    system = replace(builder(OTHER).build(), strangers={other.id: other.model})
+    return Kinship.of(system, "a", (MINE,)).with_strangers(system)
 
 
 def test_a_blocks_place_can_be_taken_by_one_of_another_architecture_that_is_called_alike_as_large_and_trained() -> None:
@@ -265,9 +265,10 @@ def test_a_blocks_place_can_be_taken_by_one_of_another_architecture_that_is_call
 def test_of_10000_children_as_many_take_a_block_over_as_its_rate_says_and_none_copies_the_one_that_is_gone() -> None:
     mine = replace(MINE, model=replace(MINE.model, mutation_rates={"cross:block_0": 0.3}))
     kinship, holdings = with_stranger(), Holdings.of(builder(OTHER).build(), "a")
-    space, children = replace(CROSSING, merging=SHARES), 10_000
+    space, children = replace(SPACE, crossing=True), 10_000
     assert {"cross:block_0", "cross:block_1"} <= set(candidates(mine.model, space, STRUCTURE, holdings, kinship))
-    assert not any("cross" in one for one in candidates(mine.model, SPACE, STRUCTURE, holdings, kinship))
+    alone = Kinship.of(builder(OTHER).build(), "a", (MINE,))
+    assert not any("cross" in one for one in candidates(mine.model, space, STRUCTURE, holdings, alone))
     taken, expected = 0, 0.0
     for seed in range(children):
         plan = mutate(mine, space, STRUCTURE, holdings, Preparation(), Random(seed), seed, None, kinship)
@@ -281,3 +282,11 @@ def test_of_10000_children_as_many_take_a_block_over_as_its_rate_says_and_none_c
             assert not {"clone:block_0", "merge:block_0"} & {*names}
             assert "block_0" not in plan.clones
     assert abs(taken - expected) < 4 * (0.3 * 0.7 * children) ** 0.5
+
+
+def test_only_where_crossing_is_on_are_blocks_of_other_architectures_looked_at() -> None:
+    system = replace(builder(OTHER).build(), strangers={STRANGER.id: STRANGER.model})
+    for crossing in (False, True):
+        space = replace(SPACE, values={"mu": (1.0,)}, defaults={"mu": 1.0}, merging=(), crossing=crossing)
+        (plan,), _ = ask(start(system, "a"), system, space, num_children=1, structure=STRUCTURE, seed=1)
+        assert bool(plan.merges) == crossing
