@@ -1,7 +1,8 @@
-"""``python tests/benchmarks/table_parts.py TABLE PRESET ...``: a table's presets compared without its test split.
+"""``python tests/benchmarks/table_parts.py TABLE ROUNDS PRESET ...``: a table's presets without its test split.
 
-The rows for training are cut into four parts (scikit-learn's ``KFold(4, shuffle=True, random_state=1)``); each is
-predicted by one iteration that learned from the others, and by the floor. Presets of tables are chosen by this.
+The rows for training are cut into four parts, in each round others (scikit-learn's ``KFold(4, shuffle=True,
+random_state=ROUND)``, from 1); each part is predicted by one iteration that learned from the others, and by the floor.
+Presets of tables are chosen by this.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import mu2net_core as m
 PARTS = 4
 
 
-def main(name: str, presets: Sequence[str]) -> None:
+def main(name: str, rounds: int, presets: Sequence[str]) -> None:
     (table,) = (one for one in SUBJECTS if one.name == name)
     data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve() / "tabular"
     header, *rows = table.read(data)
     rows = [row for row, said in zip(rows, split_of(len(rows)), strict=True) if said == "train"]
-    splits = parts(len(rows))
+    splits = [split for number in range(rounds) for split in parts(len(rows), number + 1)]
     floors = [floor(header, rows, split, table.target) for split in splits]
     print(f"{floors[0][0]}: {spread([found for _, found in floors])}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -38,14 +39,16 @@ def main(name: str, presets: Sequence[str]) -> None:
                 for number, split in enumerate(splits)
             ]
             print(f"{preset}: {spread(found)}, each {', '.join(f'{one:.3f}' for one in found)}", flush=True)
+            gaps = [one - reached for one, (_, reached) in zip(found, floors, strict=True)]
+            print(f"more than the floor: {spread(gaps)}", flush=True)
 
 
-def parts(count: int) -> list[list[str]]:
+def parts(count: int, seed: int) -> list[list[str]]:
     """Returns the split of each row, once for each part that is predicted."""
     from sklearn.model_selection import KFold
 
     found = []
-    for _, tested in KFold(PARTS, shuffle=True, random_state=1).split(range(count)):
+    for _, tested in KFold(PARTS, shuffle=True, random_state=seed).split(range(count)):
         held = set(tested.tolist())
         found.append(["test" if row in held else "train" for row in range(count)])
     return found
@@ -60,4 +63,4 @@ def quality(folder: Path, target: str, rows: Rows, split: Sequence[str], preset:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
