@@ -10,7 +10,7 @@ import codecs
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,8 +72,8 @@ class Shared:
             while data:
                 data = data[os.write(self._number, data) :]
 
-    def __del__(self) -> None:
-        os.close(self._number)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at its end a process has no modules any more
+        close(self._number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
