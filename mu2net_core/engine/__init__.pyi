@@ -2,7 +2,7 @@ from .blueprint import num_params
 from .cycle import schedule_of
 from .evaluate import Answers, Measured, Tally, answers, measure, numbers, probabilities
 from .feeding import Feed, TaskData
-from .fitting import model_specs, unfit_parent
+from .fitting import can_give_blocks, unfit_parent
 from .iteration import IterationState, run_iteration
 from .layout import choose_layout
 from .loaded import LoadedModel, precision_of
@@ -24,9 +24,9 @@ __all__ = [
     "TaskData",
     "Workshop",
     "answers",
+    "can_give_blocks",
     "choose_layout",
     "measure",
-    "model_specs",
     "num_params",
     "numbers",
     "precision_of",

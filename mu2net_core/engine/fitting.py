@@ -15,12 +15,12 @@ from mu2net_core.engine.blueprint import num_params
 from mu2net_core.engine.optimizer import SGD, misshapen
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, Mu2netError
-from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec
+from mu2net_core.nn import ArchitectureFamily, InputSpec, LayerSpec, family_named
 from mu2net_core.objects import LIMITS, Component, Hyperparameter, Limits, Model
 from mu2net_core.presets import HYPERPARAMETERS
-from mu2net_core.search import SearchSpace
+from mu2net_core.search import SearchSpace, block_stem
 
-__all__ = ["check_adaptable", "check_component", "model_specs", "unfit_parent"]
+__all__ = ["can_give_blocks", "check_adaptable", "check_component", "model_specs", "unfit_parent"]
 
 _BYTES = 4
 
@@ -131,13 +131,43 @@ def unfit_parent(
     if (reason := _unfit_values(model, space)) is not None:
         return reason
     try:
-        specs = model_specs(model, family, num_outputs, limits)
+        _specs_as_large_as_told(model, family, num_outputs, limits)
     except Mu2netError as exc:
         return exc.message
+    return _unfit_children(model, family, space, num_outputs, limits)
+
+
+def can_give_blocks(
+    model: Model, family: ArchitectureFamily, width: int, num_outputs: int, limits: Limits = LIMITS
+) -> bool:
+    """Returns whether blocks of ``model`` may fit into models of another architecture; looks at its manifest alone.
+
+    Args:
+        model: of any task.
+        family: of the models that may take its blocks over.
+        width: of their blocks.
+        num_outputs: of models of the model's task.
+        limits: of what is built.
+    """
+    try:
+        specs = _specs_as_large_as_told(model, family_named(model.architecture.name), num_outputs, limits)
+    except Mu2netError:
+        return False
+    blocks = (spec for spec in specs if block_stem(spec.name) and spec.kind in family.kinds)
+    return any(spec.size("width", 0) == width for spec in blocks)
+
+
+def _specs_as_large_as_told(
+    model: Model, family: ArchitectureFamily, num_outputs: int, limits: Limits
+) -> tuple[LayerSpec, ...]:
+    """Returns the layers of a stored model; raises also CorruptObjectError if one is larger or smaller than told."""
+    specs = model_specs(model, family, num_outputs, limits)
     for ref, spec in zip(model.components, specs, strict=True):
         if spec.name != family.head and ref.num_params != num_params(family, spec):  # heads are chosen by size
-            return f"its {ref.name} has {ref.num_params} parameters, expected {num_params(family, spec)}"
-    return _unfit_children(model, family, space, num_outputs, limits)
+            raise CorruptObjectError(
+                f"its {ref.name} has {ref.num_params} parameters, expected {num_params(family, spec)}"
+            )
+    return specs
 
 
 def _unfit_values(model: Model, space: SearchSpace) -> str | None:

@@ -146,7 +146,7 @@ def _lineage(
         size_bytes=ref.size_bytes,
         trainable=ref.trainable,
         steps=tuple(steps),
-        complete=following is None and (made.trainable or not chain or chain[place][1].parent is None),
+        complete=following is None and (made.trainable or chain[place][1].parent is None),
     )
 
 

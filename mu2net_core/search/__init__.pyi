@@ -1,5 +1,5 @@
 from .holdings import Holdings
-from .kinship import Kinship
+from .kinship import Kinship, block_stem
 from .methods import DEFAULT_METHOD, METHODS, MU2NET_PLUS, RANDOM, SearchMethod, plan_generation
 from .mutations import Preparation, as_it_is, candidates, mutate, rate
 from .next_task import Gain, Prospect, promise, ranked
@@ -35,6 +35,7 @@ __all__ = [
     "ask",
     "ask_random",
     "best",
+    "block_stem",
     "candidates",
     "is_better",
     "measured_as",

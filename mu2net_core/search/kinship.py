@@ -17,7 +17,7 @@ from mu2net_core.objects import LARGEST_COUNT, ComponentRef, Model, System, Trai
 from mu2net_core.search.plan import Member, Partner
 from mu2net_core.search.structure import Structure
 
-__all__ = ["Kinship"]
+__all__ = ["Kinship", "block_stem"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +92,12 @@ class Kinship:
         """
         found: dict[str, tuple[Partner, ...]] = {}
         for ref in parent.components:
-            stem = _stem(ref.name)
+            stem = block_stem(ref.name)
             mates = tuple(
                 Partner(model=donor.id, ref=other, training=other.training)
                 for donor in (self.strangers if stem and ref.name not in structure.always_trainable else ())
                 for other in donor.model.components
-                if _stem(other.name) == stem and other.num_params == ref.num_params
+                if block_stem(other.name) == stem and other.num_params == ref.num_params
                 if other.id != ref.id and not other.is_untrained
             )
             if mates:
@@ -155,7 +155,7 @@ def _sum(mine: int, theirs: int, shared: int) -> int:
     return min(mine + theirs - min(shared, mine, theirs), LARGEST_COUNT)
 
 
-def _stem(name: str) -> str:
-    """Returns what a block is called without its number; nothing for a layer without one."""
+def block_stem(name: str) -> str:
+    """Returns what a block is called without its number; nothing for a layer that is no block, as an adapter is."""
     stem = name.rstrip("0123456789")
-    return "" if stem == name else stem
+    return stem if stem.endswith("block_") and stem != name else ""

@@ -135,8 +135,8 @@ def described(uri: str) -> Described:
     from mu2net_core.data import ExampleStream, ReadAhead, describe_task
 
     before = spent(lambda: None).peak_mb
-    described = spent(lambda: describe_task(uri, options={"target": "label"}).task)
-    task = described.result
+    describing = spent(lambda: describe_task(uri, options={"target": "label"}).task)
+    task = describing.result
     stream = ExampleStream(task, "train", shape=(len(COLUMNS) - 1, 4), data_dir="", ahead=ReadAhead())
 
     def read() -> int:
@@ -145,9 +145,9 @@ def described(uri: str) -> Described:
 
     reading = spent(read)
     return Described(
-        cpu_s=described.cpu_s,
+        cpu_s=describing.cpu_s,
         read_s=reading.cpu_s,
         before_mb=before,
-        peak_mb=max(described.peak_mb, reading.peak_mb),
+        peak_mb=max(describing.peak_mb, reading.peak_mb),
         rows=sum(split.num_examples for split in task.splits.values()),
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.models.usable import check_usable
-from mu2net_core.engine import model_specs, num_params, unfit_parent
+from mu2net_core.engine import can_give_blocks, unfit_parent
 from mu2net_core.errors import CorruptObjectError, DataError, NewerError, PluginError
-from mu2net_core.nn import PUBLISHED, ArchitectureFamily, family_named
+from mu2net_core.nn import PUBLISHED, ArchitectureFamily
 from mu2net_core.objects import Head, Hyperparameter, Limits, Model, System, Task, hidden_training, unknown_in
 from mu2net_core.presets import Preset
 from mu2net_core.repo.remotes import LabelOf
@@ -40,10 +40,10 @@ class ParentCheck:
     label_of: LabelOf
     is_one_of_several: bool = False
     _reasons: dict[str, str | None] = field(default_factory=dict)
-    _strange: dict[str, str | None] = field(default_factory=dict)
+    _giving: dict[str, bool] = field(default_factory=dict)
 
     def of(self, system: System, task: str) -> System:
-        """Returns ``system`` without the models that cannot be parents; those whose layers can cross are its strangers.
+        """Returns ``system`` without the models that cannot be parents; those whose blocks can cross are its strangers.
 
         Raises:
             NewerError, PluginError, DataError: this version cannot train ``task``.
@@ -60,31 +60,24 @@ class ParentCheck:
         return self._is_fit(oid, model, "", task=task, warn=False)
 
     def _strangers(self, system: System, task: str) -> dict[str, Model]:
-        """Returns the models of other architectures whose layers children of ``task`` may take over."""
+        """Returns the models of other architectures whose blocks children of ``task`` may take over."""
         return {
             head.model_id: head.model
             for name, head in system.heads.items()
             if head.model is not None and head.model_id is not None
-            if head.model.architecture.name != self.family.name and system.may_name(task, name)
-            if self._why_no_stranger(head.model_id, head.model, head.task) is None
+            if self._can_give(head.model_id, head.model, head.task) and system.may_name(task, name)
         }
 
-    def _why_no_stranger(self, oid: str, model: Model, task: Task) -> str | None:
-        if oid not in self._strange:
-            self._strange[oid] = self._why_unbuildable(model, task)
-        return self._strange[oid]
-
-    def _why_unbuildable(self, model: Model, task: Task) -> str | None:
-        if (unknown := unknown_in(model)) is not None:
-            return unknown
-        try:
-            family = family_named(model.architecture.name)
-            specs = model_specs(model, family, task.output.size, self.limits)
-        except (CorruptObjectError, PluginError) as exc:
-            return exc.message
-        sizes = zip(model.components, specs, strict=True)
-        wrong = next((ref.name for ref, spec in sizes if ref.num_params != num_params(family, spec)), None)
-        return self._why_forged(model) if wrong is None else f"its {wrong} has another size"
+    def _can_give(self, oid: str, model: Model, task: Task) -> bool:
+        width = int(self.preset.architecture.config.get("width", 0))
+        if oid not in self._giving:
+            self._giving[oid] = (
+                model.architecture.name != self.family.name
+                and unknown_in(model) is None
+                and can_give_blocks(model, self.family, width, task.output.size, self.limits)
+                and self._why_forged(model) is None
+            )
+        return self._giving[oid]
 
     def _head(self, name: str, head: Head, task: str) -> Head:
         if head.model is None or head.model_id is None:

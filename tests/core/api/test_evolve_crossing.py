@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,15 @@ from mu2net_core.testing.building.compiling import quick_compiler
 from mu2net_core.testing.building.tiny import tiny_presets
 
 BLOCK = "encoderblock_0"
-KINDS = {"texts": "text-128", "rows": "table-8"}
 
 
 @pytest.fixture
 def begin(world):
     """Returns what makes a repository of small presets with blocks of the same sizes, that mutate all they can."""
 
-    def begun(*, crossing: bool = True, readers: tuple[str, ...] = (), mlp: int = 16) -> tuple[Any, Repository]:
-        sizes = {"text-128": 16, "table-8": mlp}
-        patched.update({name: certain(name, mlp, crossing=crossing) for name, mlp in sizes.items()})
+    def begun(*, crossing: bool = True, readers: tuple[str, ...] = (), **sizes: int) -> tuple[Any, Repository]:
+        patched["text-128"] = certain("text-128", {}, crossing=crossing)
+        patched["table-8"] = certain("table-8", sizes, crossing=crossing)
         here = world()
         texts = [{"text": f"film {n} is {('fine', 'dull')[n % 2]}", "label": "ab"[n % 2]} for n in range(60)]
         rows = [{"a": n % 2, "b": n % 3, "label": "xy"[n % 2]} for n in range(60)]
@@ -57,11 +57,11 @@ def begin(world):
         yield begun
 
 
-def certain(name: str, mlp: int, *, crossing: bool) -> Preset:
+def certain(name: str, sizes: Mapping[str, int], *, crossing: bool) -> Preset:
     """Returns a tiny preset whose mutations are all applied."""
     preset = preset_named(name)
     sure = {"values": {**preset.space.values, "mu": (1.0,)}, "defaults": {**preset.space.defaults, "mu": 1.0}}
-    architecture = replace(preset.architecture, config={**preset.architecture.config, "mlp": mlp})
+    architecture = replace(preset.architecture, config={**preset.architecture.config, **sizes})
     return replace(preset, architecture=architecture, space=replace(preset.space, **sure, crossing=crossing))
 
 
@@ -123,7 +123,17 @@ def test_a_private_tasks_block_never_crosses_to_a_public_ones(begin) -> None:
     assert evolved(here, repo, "rows", generations=2, children=2).merges is None
 
 
-def test_a_block_of_another_size_stays_where_it_is(begin) -> None:
-    here, repo = begin(mlp=24)
+@pytest.mark.parametrize("sizes", [{"mlp": 24}, {"heads": 4}, {"width": 32}], ids=str)
+def test_a_block_of_other_sizes_stays_where_it_is_and_nothing_tells_of_it(begin, sizes: dict[str, int]) -> None:
+    here, repo = begin(**sizes)
     model = evolved(here, repo, "rows", generations=2, children=2)
     assert model.merges is None
+    assert not any(mutation.name == f"cross:{BLOCK}" for mutation in model.mutations)
+
+
+@pytest.mark.parametrize(("sizes", "named"), [({}, {"rows", "texts"}), ({"width": 32}, {"rows"})], ids=str)
+def test_a_snapshot_names_models_of_other_kinds_only_if_they_have_blocks_that_could_cross(begin, sizes, named) -> None:
+    here, repo = begin(**sizes)
+    evolved(here, repo, "rows")
+    commit = load_system(repo).heads["rows"].commit
+    assert repo.objects.snapshot(commit.snapshot).heads.keys() == named

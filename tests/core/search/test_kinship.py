@@ -254,6 +254,9 @@ def test_a_blocks_place_can_be_taken_by_one_of_another_architecture_that_is_call
         }
     assert found["block_0"][0].model == STRANGER.id
     assert found["block_0"][0].training == STRANGER.model.components[0].training
+    adapter = ref_of("adapter_1", "T1", t=7)
+    mine = member("a", ref_of("adapter_1", "A1", a=3))
+    assert with_stranger(member("t", adapter)).crossings(mine.model, STRUCTURE) == {}  # it changes its own block
     drawn = replace(STRANGER.model.components[0], training={}, operation="new")
     assert with_stranger(member("t", drawn)).crossings(MINE.model, STRUCTURE) == {}
     assert with_stranger(member("t", ref_of("block_4", "A0", t=7))).crossings(MINE.model, STRUCTURE).keys() == {
