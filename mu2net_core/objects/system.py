@@ -38,7 +38,7 @@ class System:
         rules: access rule by task name, of every task the history knows (removed ones too).
         ancestors: further manifests by id: those that lineages of the heads' models pass through.
         kept: ids of the models that commits of the history retain, older ones than the heads' too.
-        strangers: models of other architectures by id, which have no children here, but layers that children of the
+        strangers: models of other architectures by id, which have no children here, but blocks that children of the
             active task may take over, and its commits may name.
     """
 

@@ -41,7 +41,7 @@ MERGING_KEY = "space.merging"
 """The setting that lists the shares of another model's layer in merges."""
 
 CROSSING_KEY = "space.crossing"
-"""The setting that says whether layers of other architectures may be taken over."""
+"""The setting that says whether blocks of other architectures may be taken over."""
 
 _NAMES: Mapping[str, Registry[Any]] = {"evolve.method": METHODS, "scorer.name": SCORERS}
 """The settings that name something which other packages can add to."""
@@ -82,7 +82,7 @@ def preset_descriptions(preset: Preset) -> dict[str, str]:
         texts[f"default.{name}"] = f"what roots begin with: {meaning.text}"
     texts[STRUCTURAL_KEY] = "kinds of changes of structure; of a vit or convnet adapter, block, heads, lora, mlp"
     texts[MERGING_KEY] = "shares that layers of other models may have in merges, e.g. [0.25, 0.5, 0.75]; [] merges none"
-    texts[CROSSING_KEY] = "whether layers of models of other kinds of data may be taken over"
+    texts[CROSSING_KEY] = "whether blocks of models of other architectures may be taken over"
     return {key: texts.get(key, "") for key in preset_keys(preset)}
 
 

@@ -29,8 +29,8 @@ class SearchSpace:
         structural: enabled kinds of changes of structure, of those that the architecture knows, sorted.
         merging: shares, sorted, that another model's layer may have in a merge with one of the parent's; layers are not
             merged if there are none.
-        crossing: whether layers of models of other architectures, that other kinds of data trained, may take the place
-            of the parent's where they are of one kind and size.
+        crossing: whether blocks of models of other architectures may take the place of the parent's where they are of
+            one kind and size.
         shared: names of those that say how examples are prepared, in this space or not. All children of a generation
             have the same, and so share the prepared examples; which they are, the architecture and the kind of input
             say.
