@@ -1,8 +1,8 @@
 """A transformer of texts as a row of components, which needs no vocabulary and learns from random numbers.
 
 Bytes become tokens, one for each word or sign (``kinds/byte_embedding.py``), the blocks are those of vision
-transformers, and the mean of all tokens is read at the end. A text has as many tokens as it has words and signs: the
-others are padding.
+transformers, and the mean and the peaks of all tokens are read at the end. A text has as many tokens as it has words
+and signs: the others are padding.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn.inputs import InputSpec
 from mu2net_core.nn.kind import by_name
-from mu2net_core.nn.kinds import Adapter, ByteEmbedding, EncoderBlock, Head, Lora, TokenPooling
+from mu2net_core.nn.kinds import Adapter, ByteEmbedding, EncoderBlock, Head, Lora, PeakPooling
 from mu2net_core.nn.kinds.byte_embedding import BYTES_PER_TOKEN
 from mu2net_core.nn.sizes import Sizes
 from mu2net_core.nn.spec import LayerSpec
@@ -32,7 +32,7 @@ class ByteTransformer(TokenFamily):
 
     name = "bytes"
     title = "byte transformer"
-    kinds = by_name(ByteEmbedding(), Adapter(), Lora(), EncoderBlock(), TokenPooling(), Head())
+    kinds = by_name(ByteEmbedding(), Adapter(), Lora(), EncoderBlock(), PeakPooling(), Head())
     vocabulary = replace(TokenFamily.vocabulary, input="text_length")
 
     def input(self, config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter]) -> InputSpec:
@@ -51,6 +51,10 @@ class ByteTransformer(TokenFamily):
             positions=sizes.fixed("positions"),
             width=sizes.fixed("width"),
         )
+
+    def pooling(self, tokens: int, sizes: Sizes) -> LayerSpec:
+        """Returns the layer that makes of so many tokens what the head reads: their mean and their peaks."""
+        return replace(super().pooling(tokens, sizes), kind="peak_pooling")
 
 
 def _length(sizes: Sizes) -> int:

@@ -65,7 +65,7 @@ class TransformerFamily(BlockFamily):
 
 
 class TokenFamily(TransformerFamily):
-    """A family whose examples have tokens of different numbers: an embedding, blocks, and the mean of all tokens."""
+    """A family whose examples have tokens of different numbers: embedding, blocks, and what is read of all tokens."""
 
     always_trainable = frozenset({"token_pooling", "head"})
     block_kind = "encoder_block"

@@ -176,7 +176,7 @@ def _convnet(
 
 def _bytes(name: str, summary: str, *, length: int, steps: int) -> Preset:
     """Returns a preset for texts of which the first ``length`` bytes are read, with ``steps`` in a training cycle."""
-    sizes = {"rows": 2**14, "row_width": 64, "positions": 64, "width": 192, "heads": 3, "mlp": 768}
+    sizes = {"rows": 2**16, "row_width": 64, "positions": 64, "width": 192, "heads": 3, "mlp": 768}
     return Preset(
         name=name,
         summary=summary,
@@ -186,7 +186,7 @@ def _bytes(name: str, summary: str, *, length: int, steps: int) -> Preset:
                 **_VALUES,
                 **_ADAMW_VALUES,
                 "adapter_dim": _WHOLE_VALUES["adapter_dim"],
-                "num_layers": (1, 2, 3),
+                "num_layers": (0, 1, 2, 3),
                 "text_length": (64, 128, 192, 256),
             },
             defaults={
@@ -194,10 +194,10 @@ def _bytes(name: str, summary: str, *, length: int, steps: int) -> Preset:
                 **_ADAMW_DEFAULTS,
                 **_TEXT_DEFAULTS,
                 "adapter_dim": 32,
-                "num_layers": 3,
+                "num_layers": 0,
                 "text_length": length,
             },
-            structural=("adapter",),
+            structural=_STRUCTURE,
             crossing=True,
         ),
         training=short_cycles(steps, batch_size=_BATCH),

@@ -1,7 +1,7 @@
 """``python tests/benchmarks/crossing.py SEED``: blocks that texts trained, in models of images.
 
 A new repository of trec6 and sklearn:digits. The digits have ``vit-ti3``, whose blocks are as large as those that texts
-have, with short cycles, so that models which begin with random numbers learn something in them.
+have, here three from the start, with short cycles, so that models which begin with random numbers learn in them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ import numpy as np
 
 import mu2net_core as m
 
-SETTINGS = {"MU2NET_SPACE_CROSSING": "true", "MU2NET_EVOLVE_BATCH_SIZE": "32", "MU2NET_EVOLVE_MIN_STEPS": "60"}
+SETTINGS = {
+    "MU2NET_SPACE_CROSSING": "true",
+    "MU2NET_DEFAULT_NUM_LAYERS": "3",
+    "MU2NET_EVOLVE_BATCH_SIZE": "32",
+    "MU2NET_EVOLVE_MIN_STEPS": "60",
+}
 TEXTS = {"generations": 1, "children": 1}
 IMAGES = {"generations": 4, "children": 4, "validations": 2}
 

@@ -12,6 +12,7 @@ from mu2net_core.nn.kinds.encoder_norm import EncoderNorm, MeanNorm
 from mu2net_core.nn.kinds.head import Head
 from mu2net_core.nn.kinds.lora import Lora
 from mu2net_core.nn.kinds.patch_embedding import PatchEmbedding
+from mu2net_core.nn.kinds.peak_pooling import PeakPooling
 from mu2net_core.nn.kinds.pooling import Pooling
 from mu2net_core.nn.kinds.position_embedding import PositionEmbedding
 from mu2net_core.nn.kinds.post_norm_block import PostNormBlock
@@ -34,6 +35,7 @@ __all__ = [
     "Lora",
     "MeanNorm",
     "PatchEmbedding",
+    "PeakPooling",
     "Pooling",
     "PositionEmbedding",
     "PostNormBlock",

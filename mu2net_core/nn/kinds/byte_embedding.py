@@ -1,9 +1,10 @@
 """Bytes of a text as tokens, one for each word, number, sign or character of a script that has no spaces.
 
-There is no vocabulary: a token is the sum of what a table knows of its whole word and of the pieces of one, three and
-four bytes that end in it, each at the row that its hash says. fastText (Bojanowski et al., 2017) and the Byte Latent
-Transformer (Pagnoni et al., 2024) have such embeddings, and the latter can end patches at spaces, too. Upper case of
-ASCII counts as lower case, but of single bytes.
+There is no vocabulary: a token is the sum of what a table knows of its whole word, of that after the one before it,
+and of the pieces of one, three and four bytes that end in it, each at the row that its hash says. fastText (Bojanowski
+et al., 2017, of pieces; Joulin et al., 2017, of pairs of words) and the Byte Latent Transformer (Pagnoni et al., 2024)
+have such embeddings, and the latter can end patches at spaces, too. Upper case of ASCII counts as lower case, but of
+single bytes.
 
 ``B`` is the batch, ``L`` the bytes of a text, ``T`` its tokens, ``R`` the rows of the table, ``E`` their width, ``D``
 that of tokens.
@@ -30,7 +31,10 @@ BYTES_PER_TOKEN = 4
 """A text of L bytes has room for L / 4 tokens: few English ones have more (docs/texts.md)."""
 
 _PIECES = (1, 3, 4)
-_ROW_STD, _POSITION_STD = 0.3, 0.1
+_ROW_STD, _POSITION_STD = 0.03, 0.1
+_GAIN = 10
+"""What is looked up is so many times a row. Few examples ever name a row, and AdamW moves it by about the learning rate
+each time: with rows ten times as small, what they say changes ten times as fast (docs/experiments.md)."""
 _MULTIPLIER = 0x01000193  # of FNV-1a
 _WITHOUT_SPACES = 0xE3
 """Bytes from here on begin characters of scripts that set no spaces, as Chinese and Japanese: each is a token."""
@@ -104,7 +108,8 @@ class _Bytes(nn.Module):
         size = jnp.sum(belongs, axis=-1)  # bytes in each token, [B, T]
         pieces = jnp.einsum("btl,ble->bte", belongs.astype(jnp.float32), _rows_of(table, _pieces(x, within)))
         made = pieces / jnp.sqrt(jnp.maximum(size * len(_PIECES), 1))[..., None]
-        made += _rows_of(table, _whole_words(x, belongs, within))
+        words = _whole_words(x, belongs, within)
+        made += _rows_of(table, jnp.stack([words, _pairs(words)], axis=-1))
         made = made.astype(self.dtype) @ kernel.astype(self.dtype) + bias.astype(self.dtype)
         made += places[: self.tokens].astype(self.dtype)
         return of_present(made, size > 0)
@@ -149,11 +154,17 @@ def _pieces(x: jax.Array, within: jax.Array) -> jax.Array:
 
 
 def _whole_words(x: jax.Array, belongs: jax.Array, within: jax.Array) -> jax.Array:
-    """Returns the hash of each token's bytes, uint32 [B, T, 1]: the sum of every byte times a power for its place."""
+    """Returns the hash of each token's bytes, uint32 [B, T]: the sum of every byte times a power for its place."""
     powers = jnp.asarray(_powers(x.shape[1]))[within]
     each = (_folded(x).astype(jnp.uint32) + 1) * powers
     summed = jnp.sum(jnp.where(belongs, each[:, None, :], 0), axis=-1, dtype=jnp.uint32)
-    return _mixed(summed, 0)[..., None]
+    return _mixed(summed, 0)
+
+
+def _pairs(words: jax.Array) -> jax.Array:
+    """Returns the hash of each token and the one before it, uint32 [B, T]; before the first one is 0."""
+    before = jnp.pad(words[:, :-1], ((0, 0), (1, 0)))
+    return _mixed(words * jnp.uint32(_MULTIPLIER) + before, max(_PIECES) + 1)
 
 
 def _powers(count: int) -> np.ndarray:
@@ -170,6 +181,6 @@ def _mixed(hashes: jax.Array, seed: int) -> jax.Array:
 
 
 def _rows_of(table: jax.Array, hashes: jax.Array) -> jax.Array:
-    """Returns the sum of the rows that hashes [B, N, K] name, [B, N, E]."""
+    """Returns the sum of what the rows that hashes [B, N, K] name say, [B, N, E]."""
     rows = (hashes % jnp.uint32(len(table))).astype(jnp.int32)
-    return jnp.sum(table[rows], axis=-2)
+    return _GAIN * jnp.sum(table[rows], axis=-2)
