@@ -1,8 +1,8 @@
 """The presets for tables: each has room for more columns; their blocks are as large as those of ConvNets.
 
 There are two for each room. Models usually begin with two blocks, in which columns meet. Those that learn a number from
-few rows begin with none: they add up one curve for each column (a generalized additive model; Agarwal et al., 2021), as
-few rows teach blocks mostly what is chance. They can grow blocks, or take over those of others.
+few rows have none: they add up one curve for each column (a generalized additive model; Agarwal et al., 2021), as few
+rows teach blocks mostly what is chance, and validate them so, too.
 """
 
 from __future__ import annotations
@@ -43,8 +43,18 @@ _DEFAULTS: Mapping[str, Hyperparameter] = {
     "adapter_dim": 32,
     "num_layers": 2,
 }
-_CURVES: Mapping[str, Hyperparameter] = {"learning_rate": 1e-3, "cell_dropout": 0.2, "num_layers": 0}
-"""What a number is learned with from few rows; chosen on parts of training splits (docs/experiments.md)."""
+_CURVES_VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
+    "weight_decay": (0.5, 1.0, 2.0, 5.0),
+    "num_layers": (0,),
+}
+_CURVES: Mapping[str, Hyperparameter] = {
+    "learning_rate": 1e-3,
+    "weight_decay": 5.0,
+    "cell_dropout": 0.05,
+    "num_layers": 0,
+}
+"""What a number is learned with from few rows, whose curves should not bend without need: a hundred times the usual
+decay; chosen on parts of training splits (docs/experiments.md)."""
 
 
 def table_presets(
@@ -62,7 +72,7 @@ def table_presets(
         structural=("adapter", "block"),
         crossing=True,
     )
-    curves = replace(space, values={**space.values, "num_layers": (0, 1, 2, 3)}, defaults={**space.defaults, **_CURVES})
+    curves = SearchSpace(values={**space.values, **_CURVES_VALUES}, defaults={**space.defaults, **_CURVES})
     brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH)
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}

@@ -115,20 +115,12 @@ def test_what_a_table_has_room_in_chooses_the_preset(columns: int, values: int, 
 
 
 @pytest.mark.parametrize("name", [name for name in AUTO_PRESETS if name.startswith("curves-")])
-def test_models_of_curves_have_no_blocks_at_first_and_later_such_as_the_usual_ones(name: str) -> None:
+def test_models_of_curves_have_no_blocks_and_grow_none(name: str) -> None:
     few, usual = preset_named(name), preset_named(name.replace("curves", "table"))
-    config = few.architecture.config
-    assert config == usual.architecture.config
-    first, grown = (
-        family_named("curves").layers(config, {**few.space.defaults, "num_layers": blocks}, 2)
-        for blocks in (few.space.defaults["num_layers"], 2)
-    )
-    assert [spec.name for spec in first] == ["column_embedding", "token_sum", "head"]
-    assert "block" in few.space.structural
-    usually = family_named("table").layers(config, usual.space.defaults, 2)
-    assert [spec for spec in grown if spec.name != "token_sum"] == [
-        spec for spec in usually if spec.name != "token_pooling"
-    ]
+    assert few.architecture.config == usual.architecture.config
+    layers = family_named("curves").layers(few.architecture.config, few.space.defaults, 2)
+    assert [spec.name for spec in layers] == ["column_embedding", "token_sum", "head"]
+    assert (few.space.structural, few.space.values["num_layers"], few.space.crossing) == ((), (0,), False)
 
 
 def test_a_table_of_more_columns_than_any_preset_has_room_for_is_told_with_the_way_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mu2net_core.engine.optimizer import decays
 from mu2net_core.nn import ArchitectureFamily, Curves, TableTransformer
 
 CONFIG = {"columns": 3, "values": 5, "width": 4, "heads": 2, "mlp": 4}
@@ -41,3 +42,13 @@ def gap(family: ArchitectureFamily, other) -> float:
 def test_what_a_column_adds_does_not_depend_on_the_others(other) -> None:
     assert gap(Curves(), other) < 1e-5
     assert gap(TableTransformer(), other) > 0.01
+
+
+def test_all_weights_between_a_column_and_the_output_decay_so_that_curves_stay_flat_without_examples() -> None:
+    arrays = {
+        f"{spec.name}/{name}"
+        for spec in Curves().layers(CONFIG, {"num_layers": 0}, 1)
+        for name in Curves().kind(spec).shapes(spec)
+    }
+    kept = {name for name in arrays if not decays(name)}
+    assert kept == {"column_embedding/bias", "column_embedding/values", "head/bias"}
