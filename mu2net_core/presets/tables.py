@@ -8,7 +8,6 @@ rows teach blocks mostly what is chance, and validate them so, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.presets.preset import Preset, short_cycles
