@@ -1,7 +1,7 @@
 """``python tests/benchmarks/crossing.py SEED``: blocks that texts trained, in models of images.
 
-A new repository of trec6 and sklearn:digits. The digits have ``vit-ti3``, whose blocks are as large as those that texts
-have, here three from the start, with short cycles, so that models which begin with random numbers learn in them.
+A new repository of trec6 and sklearn:digits. The digits have ``vit-ti3``, whose blocks are as large as those of texts,
+of which the root has three here, with short cycles, so that models which begin with random numbers learn in them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def main(seed: int) -> None:
     data = Path(os.environ.get("MU2NET_TEST_DATA", "../shared/data")).resolve()
     with tempfile.TemporaryDirectory() as folder:
         repo = m.init(Path(folder) / "system")
+        repo.add_root("deep", preset="text-128", seed=seed)
         repo.add_task(f"jsonl:{data / 'text' / 'trec6'}", m.TaskOptions(name="questions"))
         repo.add_task("sklearn:digits", m.TaskOptions(name="digits", preset="vit-ti3"))
         for task, sizes in (("questions", TEXTS), ("digits", IMAGES)):
