@@ -45,7 +45,7 @@ class TableTransformer(TokenFamily):
 
 
 class Curves(TableTransformer):
-    """The family ``curves``, a generalized additive model without blocks. Config as that of ``table``."""
+    """The family ``curves``, a generalized additive model where there are no blocks. Config as that of ``table``."""
 
     name = "curves"
     title = "sum of curves"

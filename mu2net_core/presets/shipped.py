@@ -322,8 +322,8 @@ PRESETS: Mapping[str, Preset] = {
         _bert(
             "bert-b", "An encoder of texts as BERT is, 12 blocks of 768: for --root.", blocks=12, width=768, heads=12
         ),
-        _bytes("text-128", "A transformer of the bytes of short texts: 128, up to 256.", length=128, steps=100),
-        _bytes("text-256", "A transformer of the bytes of texts: 256.", length=256, steps=50),
+        _bytes("text-128", "Words of short texts and their pieces: 128 bytes, up to 256.", length=128, steps=100),
+        _bytes("text-256", "Words of texts and their pieces: 256 bytes.", length=256, steps=50),
         *table_presets({**_VALUES, **_ADAMW_VALUES}, {**_DEFAULTS, **_ADAMW_DEFAULTS}),
     )
 }

@@ -85,10 +85,14 @@ def _bar(subject: Texts, root: str) -> str:
 
 def ours(folder: Path, source: Path, root: str, sizes: dict[str, int], seed: int) -> Spent:
     """Returns what one iteration of a new repository spent; test accuracy, and the time of compilations."""
-    given = {} if root == "random" else {"preset": "bert-s", "root": root}
-    repo = m.init(folder, **given)
+    repo = begun(folder, root)
     repo.add_task(f"jsonl:{source}", m.TaskOptions(name="task"))
     return improved(repo, sizes, seed)
+
+
+def begun(folder: Path, root: str) -> m.Repo:
+    """Returns a new repository of ``auto``, or of ``bert-s`` where ``root`` is a folder and not ``random``."""
+    return m.init(folder) if root == "random" else m.init(folder, preset="bert-s", root=root)
 
 
 def floor(source: Path) -> float:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from measure import apart, spread
+from quality_text import begun
 
 import mu2net_core as m
 
@@ -32,8 +33,7 @@ def main(seeds: list[int]) -> None:
 
 def reached(folder: Path, data: Path, names: tuple[str, ...], seed: int) -> tuple[float, list[str]]:
     """Returns the test accuracy of the last task, and the other tasks that trained layers of its model."""
-    model, last = os.environ.get("MU2NET_TEXT_MODEL", ""), names[-1]
-    repo = m.init(folder, **({"preset": "bert-s", "root": model} if model else {}))
+    repo, last = begun(folder, os.environ.get("MU2NET_TEXT_MODEL", "random")), names[-1]
     for name in names:
         repo.add_task(f"jsonl:{data / name}", m.TaskOptions(name=name))
         repo.evolve(tasks=[name], iterations=1, seed=seed)

@@ -44,7 +44,7 @@ def test_what_a_column_adds_does_not_depend_on_the_others(other) -> None:
     assert gap(TableTransformer(), other) > 0.01
 
 
-def test_all_weights_between_a_column_and_the_output_decay_so_that_curves_stay_flat_without_examples() -> None:
+def test_all_products_between_a_number_and_the_output_decay_so_that_curves_stay_flat_without_examples() -> None:
     arrays = {
         f"{spec.name}/{name}"
         for spec in Curves().layers(CONFIG, {"num_layers": 0}, 1)
