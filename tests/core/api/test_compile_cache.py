@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.evolve import evolve
+from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.machine.compile_cache import CompileCache, why_not_writable
 from mu2net_core.errors import InvalidInputError
+from mu2net_core.repo import open_repository
 
 
 def cache_of(context: Context, **environ: str) -> CompileCache:
@@ -89,3 +94,24 @@ def test_what_another_process_deletes_meanwhile_is_passed_over(context: Context,
     monkeypatch.setattr(Path, "unlink", first_the_other)
     assert cache_of(context, MU2NET_COMPILE_CACHE_SIZE="0").trim() == 0
     assert left(folder) == set()
+
+
+@pytest.fixture
+def fresh_cache():
+    """Lets JAX look anew where compiled programs are kept, before a test and after it: it does so once a process."""
+    compilation_cache.reset_cache()
+    yield
+    compilation_cache.reset_cache()
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, planted_folder: Path, tmp_path) -> None:
+    cache = tmp_path / "cache"
+    kept: list[set[str]] = []
+    for name in ("ann", "bob"):
+        shutil.copytree(planted_folder, tmp_path / name)
+        here = world(MU2NET_CACHE_DIR=str(cache))
+        repo = open_repository(tmp_path / name / "repo" / ".mu2net")
+        evolve(repo, here.context, ["digits"], EvolveOptions(seed=1, generations=1, children=2, validations=1))
+        kept.append({path.name for path in (cache / "xla").iterdir() if not path.name.endswith("-atime")})
+    assert kept[0] == kept[1] != set()

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from mu2net_core.api.evolving.agent import AgentSpec
 from mu2net_core.api.evolving.evolve import evolve
@@ -348,27 +347,6 @@ def test_an_iteration_without_a_better_model_keeps_the_head_and_counts_its_selec
     assert commit.times_selected(before.model_id) > before.commit.times_selected(before.model_id)
     assert 0 <= result.seed < 2**31
     assert grown.is_clean(repo)
-
-
-@pytest.fixture
-def fresh_cache():
-    """Lets JAX look anew where compiled programs are kept, before a test and after it: it does so once a process."""
-    compilation_cache.reset_cache()
-    yield
-    compilation_cache.reset_cache()
-
-
-@pytest.mark.usefixtures("fresh_cache")
-def test_what_one_agent_compiled_no_other_on_this_machine_compiles_again(world, planted_folder: Path, tmp_path) -> None:
-    cache = tmp_path / "cache"
-    kept: list[set[str]] = []
-    for name in ("ann", "bob"):
-        shutil.copytree(planted_folder, tmp_path / name)
-        here = world(MU2NET_CACHE_DIR=str(cache))
-        repo = open_repository(tmp_path / name / "repo" / ".mu2net")
-        evolve(repo, here.context, ["digits"], EvolveOptions(seed=1, generations=1, **SMALL))
-        kept.append({path.name for path in (cache / "xla").iterdir() if not path.name.endswith("-atime")})
-    assert kept[0] == kept[1] != set()
 
 
 def test_a_model_that_other_hardware_measured_is_measured_again_before_children_compete(grown) -> None:

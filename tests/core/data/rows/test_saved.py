@@ -2,89 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow
 import pytest
-from PIL import Image
-from pyarrow import parquet
 
-from mu2net_core.data import SourceInfo, absolute_uri, open_source
 from mu2net_core.data.rows import embedded
 from mu2net_core.errors import DataError, InvalidInputError, Mu2netError
-from mu2net_core.objects import Labels, Limits, Slice
-
-NAMES = ["zebra", "ant", "NA"]
-"""Not in alphabetical order, and one that is nothing in other files."""
-
-LABEL = {"names": NAMES, "_type": "ClassLabel"}
-TEXT = {"dtype": "string", "_type": "Value"}
-IMAGE = {"_type": "Image"}
-STRUCT = pyarrow.struct({"bytes": pyarrow.binary(), "path": pyarrow.string()})
-TEXTS = [{"text": f"this is the text {number}", "label": number % 3} for number in range(30)]
-
-
-def png(value: int) -> bytes:
-    file = io.BytesIO()
-    Image.new("L", (4, 4), value).save(file, "png")
-    return file.getvalue()
-
-
-PICTURES = [{"image": {"bytes": png(number), "path": f"{number}.png"}, "label": number % 3} for number in range(12)]
-
-
-def table(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any], *, told: bool = True) -> pyarrow.Table:
-    """Returns rows as ``datasets`` has them: what their columns are stands in the metadata of the schema."""
-    kinds = {name: STRUCT if said.get("_type") == "Image" else None for name, said in features.items()}
-    columns = {name: pyarrow.array([row[name] for row in rows], kinds[name]) for name in features}
-    said = {b"huggingface": json.dumps({"info": {"features": features}}).encode()}
-    return pyarrow.table(columns).replace_schema_metadata(said if told else None)
-
-
-def save(
-    folder: Path, rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any], shards: int = 1, **state: object
-) -> Path:
-    """Saves rows as ``Dataset.save_to_disk`` does it, and returns the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [f"data-{number:05}-of-{shards:05}.arrow" for number in range(shards)]
-    for number, name in enumerate(names):
-        part = table(rows[number * len(rows) // shards : (number + 1) * len(rows) // shards], features)
-        with pyarrow.OSFile(str(folder / name), "wb") as file, pyarrow.ipc.new_stream(file, part.schema) as writer:
-            writer.write_table(part, max_chunksize=7)
-    said = {"_data_files": [{"filename": name} for name in names], "_fingerprint": "0", "_format_columns": None,
-            "_format_kwargs": {}, "_format_type": None, "_output_all_columns": False, "_split": None}  # fmt: skip
-    (folder / "state.json").write_text(json.dumps({**said, **state}))
-    info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
-    (folder / "dataset_info.json").write_text(json.dumps(info))
-    return folder
-
-
-def save_splits(folder: Path, splits: Mapping[str, Sequence[Mapping[str, Any]]], features: Mapping[str, Any]) -> Path:
-    """Saves rows as ``DatasetDict.save_to_disk`` does it, and returns the folder."""
-    for split, rows in splits.items():
-        save(folder / split, rows, features)
-    (folder / "dataset_dict.json").write_text(json.dumps({"splits": list(splits)}))
-    return folder
-
-
-def read(path: Path, **options: str | bool) -> tuple[SourceInfo, dict[str, list[tuple[Any, Any]]]]:
-    """Returns what a folder given by its path alone holds, and input and label of each row by split."""
-    source = open_source(absolute_uri(str(path), path.parent), options=options)
-    info = source.info()
-    return info, {
-        split: [(one.input, one.label) for one in source.read([Slice(split=split, start=0, stop=count)])]
-        for split, count in info.splits.items()
-    }
-
-
-def every(found: Mapping[str, list[tuple[Any, Any]]]) -> list[tuple[Any, Any]]:
-    return sorted((one for rows in found.values() for one in rows), key=lambda one: str(one[0]))
+from mu2net_core.objects import Labels
+from mu2net_core.testing.building.saved import (
+    IMAGE,
+    LABEL,
+    NAMES,
+    PICTURES,
+    TEXT,
+    TEXTS,
+    every,
+    png,
+    read,
+    save,
+    save_splits,
+    table,
+    write_hub,
+)
 
 
 @pytest.mark.parametrize("shards", [1, 4])
@@ -197,94 +139,6 @@ def test_a_table_of_other_columns_is_read_beside_images(tmp_path: Path) -> None:
     info, found = read(tmp_path / "set", columns='["size"]')
     assert info.input == "table"
     assert msgspec.json.decode(every(found)[0][0]) == {"size": 0.0}
-
-
-def write_hub(folder: Path, *, told: bool = True, rows: Sequence[Mapping[str, Any]] = TEXTS, first: Any = TEXT) -> Path:
-    """Writes parts of Parquet as the Hub has them, and returns the folder."""
-    (folder / "data").mkdir(parents=True)
-    column = next(iter(rows[0]))
-    parts = {"train-00000-of-00002": rows[:10], "train-00001-of-00002": rows[10:20], "test-00000-of-00001": rows[20:]}
-    for name, some in parts.items():
-        if some:
-            part = table(some, {column: first, "label": LABEL}, told=told)
-            parquet.write_table(part, folder / "data" / f"{name}.parquet")
-    return folder
-
-
-def test_parts_of_parquet_of_the_hub_are_read_by_their_path_with_their_splits_and_classes(tmp_path: Path) -> None:
-    write_hub(tmp_path / "set")
-    info, found = read(tmp_path / "set")
-    assert (info.input, info.classes) == ("text", tuple(NAMES))
-    assert info.splits == {"train": 16, "test": 10, "validation": 4}
-    assert every(found) == sorted(((row["text"].encode(), row["label"]) for row in TEXTS), key=str)
-
-
-README = """---
-license: mit
-dataset_info:
-  features:
-  - name: text
-    dtype: string
-  - name: label
-    dtype:
-      class_label:
-        names:
-          '0': zebra
-          '1': ant
-          '2': NA
----
-# A data set
-"""
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("README.md", README),
-        ("README.md", README.replace("\n", "\r\n")),
-        ("dataset_infos.json", json.dumps({"default": {"features": {"text": TEXT, "label": LABEL}}})),
-    ],
-)
-def test_names_of_classes_that_stand_beside_the_parts_are_found(tmp_path: Path, name: str, text: str) -> None:
-    write_hub(tmp_path / "set", told=False)
-    assert read(tmp_path / "set")[0].classes == ("0", "1", "2")
-    (tmp_path / "set" / name).write_bytes(text.encode())
-    assert read(tmp_path / "set")[0].classes == tuple(NAMES)
-
-
-STEPS = tuple(pairwise("abcdefghijklmnop"))
-BOMBS = {
-    "lists of lists": "\n".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in STEPS),
-    "merged keys": "\n".join(f"{b}: &{b} {{<<: [{', '.join([f'*{a}'] * 9)}]}}" for a, b in STEPS),
-}
-
-
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_a_page_whose_parts_stand_for_others_says_nothing_of_columns(tmp_path: Path, bomb: str) -> None:
-    write_hub(tmp_path / "set", told=False)
-    page = f"a: &a {{x: 1}}\n{bomb}\ndataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n"
-    (tmp_path / "set" / "README.md").write_text(f"---\n{page}        names: [*p, ant, zebra]\n---\n")
-    assert read(tmp_path / "set")[0].classes == ("0", "1", "2")
-
-
-def test_images_of_parquet_are_read_within_limits(tmp_path: Path) -> None:
-    write_hub(tmp_path / "set", rows=PICTURES, first=IMAGE)
-    info, found = read(tmp_path / "set")
-    assert info.input == "image"
-    assert every(found) == sorted(((png(number), number % 3) for number in range(12)), key=str)
-    with pytest.raises(DataError, match="take more than 600 bytes"):
-        open_source(f"parquet:{tmp_path / 'set'}", limits=Limits(examples_bytes=600))
-
-
-def test_a_folder_in_the_folder_is_found_and_of_several_one_must_be_named(tmp_path: Path) -> None:
-    write_hub(tmp_path / "set" / "plain_text")
-    (tmp_path / "set" / "plain_text" / "data").rename(tmp_path / "set" / "text")
-    assert read(tmp_path / "set")[0].splits["test"] == 10
-    write_hub(tmp_path / "set" / "x")
-    (tmp_path / "set" / "x" / "data").rename(tmp_path / "set" / "other")
-    with pytest.raises(DataError, match="has several data sets: other, text") as caught:
-        read(tmp_path / "set")
-    assert "parquet:" in str(caught.value.hint)
 
 
 def spoiled(path: Path) -> Mu2netError:
