@@ -8,7 +8,7 @@ import pytest
 
 from mu2net_core.objects import Mutation
 from mu2net_core.search import ChildPlan, Holdings, Member, Preparation, SearchSpace, candidates, mutate, rate
-from mu2net_core.search.mutations import draw_preparation
+from mu2net_core.search.mutations import as_it_is, copied_whole, draw_preparation, usual_preparation
 from mu2net_core.testing.building.systems import SampleStructure, sample_member, sample_ref
 
 MU = tuple(round(0.02 * step, 2) for step in range(1, 16))
@@ -152,3 +152,34 @@ def test_a_value_that_the_space_has_not_becomes_the_nearest_that_it_has_and_that
     for plan in (mutate(parent(), space, STRUCTURE, HOLDINGS, Preparation(), Random(seed), seed) for seed in range(5)):
         assert plan.hyperparameters["learning_rate"] == 0.05
         assert Mutation(name="hp:learning_rate", before=0.02, after=0.05) in plan.mutations
+
+
+def test_examples_are_prepared_as_by_default_with_the_rates_that_moves_begin_with() -> None:
+    values = {"mu": (0.1, 0.2), "hue": (0.0, 0.1, 0.2), "jpeg": (0.5,), "learning_rate": (0.01, 0.02)}
+    defaults = {"mu": 0.2, "hue": 0.1, "jpeg": 0.5, "learning_rate": 0.01}
+    space = SearchSpace(values=values, defaults=defaults, shared=frozenset({"hue", "jpeg", "of another kind of data"}))
+    assert usual_preparation(space) == Preparation(values={"hue": 0.1, "jpeg": 0.5}, rates={"hp:hue": 0.2})
+
+
+def test_a_whole_copy_has_the_seed_that_it_was_given_and_the_parents_rates() -> None:
+    plan = copied_whole(parent(clone__embedding=0.3), SPACE, STRUCTURE, HOLDINGS, Preparation(), 7)
+    assert plan.seed == 7
+    assert plan.mutation_rates == {"clone:embedding": 0.3}
+    assert plan.clones == {"embedding", "encoderblock_0"}
+
+
+def test_a_child_as_its_parent_is_has_its_values_but_examples_prepared_as_by_default() -> None:
+    of = sample_member(
+        None,
+        REFS,
+        hyperparameters={"learning_rate": 0.05, "image_size": 48, "its_own": 1},
+        mutation_rates={"hp:num_layers": 0.3},
+    )
+    assert as_it_is(of, SPACE, 7) == ChildPlan(
+        parent=of,
+        clones=frozenset(),
+        hyperparameters={**MIDDLE, "learning_rate": 0.05, "its_own": 1},
+        mutation_rates={"hp:num_layers": 0.3},
+        mutations=(),
+        seed=7,
+    )

@@ -30,6 +30,11 @@ def test_a_task_that_takes_longer_promises_less() -> None:
     assert promise(prospect("a", 0.1, device_s=10)) > promise(prospect("a", 0.1, device_s=20))
 
 
+@pytest.mark.parametrize("score", [None, 0.0])
+def test_a_task_that_nobody_knows_anything_of_promises_all_that_there_is_to_gain(score: float | None) -> None:
+    assert promise(Prospect(task="a", score=score, gains=())) == pytest.approx(0.2 * 1.0 / 1e-3)
+
+
 @pytest.mark.parametrize("device_s", [0.0, 1e-9])
 def test_an_iteration_that_took_no_time_promises_something_finite(device_s: float) -> None:
     assert 0 < promise(prospect("a", 0.5, device_s=device_s)) < 1e9

@@ -13,13 +13,14 @@ from mu2net_core.search import (
     ask,
     best,
     is_better,
+    measured_as,
     plan_generation,
     rescored,
     start,
     taken_in,
     tell,
 )
-from mu2net_core.search.population import QUALITY_ONLY
+from mu2net_core.search.population import QUALITY_ONLY, scored_by
 from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 SPACE = SearchSpace(
@@ -309,6 +310,46 @@ def test_a_model_is_better_only_if_its_score_by_the_same_rule_is_higher() -> Non
     assert not is_better(scored(0.4), scored(0.5))
     assert is_better(scored(0.6, thrifty), scored(0.5))  # .3 against .25, though that says .5
     assert is_better(replace(scored(0.4), scorer=None), scored(0.5))  # nothing says that it is not
+
+
+def test_a_model_measured_on_other_examples_than_the_one_there_was_replaces_it_as_that_lost_to_others_on_them() -> None:
+    def measured(score: float, examples: int | None) -> Model:
+        model = sample_member("a", [sample_ref("layer", "a")], score=score).model
+        return replace(model, validation_examples=examples)
+
+    assert is_better(measured(0.4, 20), measured(0.5, 10))
+    assert not is_better(measured(0.4, 20), measured(0.5, 20))
+    assert not is_better(measured(0.4, 20), measured(0.5, None))  # nothing says that they were others
+
+
+def test_a_model_is_scored_by_another_rule_from_what_its_manifest_says_and_as_it_is_where_that_is_too_little() -> None:
+    costs = Costs(params=10, accounted_params=10.0, flops=0)
+    thrifty = Scorer(factor=0.5, params_scale=10.0)
+    model = replace(sample_member("a", [sample_ref("layer", "a")], score=0.8).model, costs=costs)
+    now = scored_by(thrifty, model)
+    assert (now.score, now.scorer) == (0.4, thrifty)
+    assert replace(now, score=model.score, scorer=model.scorer) == model
+    assert scored_by(thrifty, replace(model, costs=None)).score == 0.8
+    assert scored_by(thrifty, replace(model, quality=None)).score == 0.8
+    told = replace(model, score=0.7)  # by the same rule: what was said stands
+    assert scored_by(told.scorer, told) is told
+
+
+def test_a_member_that_is_measured_again_keeps_its_id_and_what_is_stored_of_it() -> None:
+    before = model_of("a")
+    after = measured_as(before, 0.25, 12)
+    assert (after.id, after.manifest) == (before.id, before.manifest)
+    assert after.model == replace(before.model, quality=0.25, validation_examples=12)
+
+
+def test_a_method_is_asked_with_the_seed_of_the_generation() -> None:
+    system = SystemBuilder().root(ROOT).task("a", model_of("a")).task("b", model_of("b")).build()
+    state = SearchState(population=start(system, "a"))
+    for seed in (1, 2):
+        plans, _ = plan_generation(
+            "mu2net-plus", state, system, SPACE, num_children=8, structure=STRUCTURE, seed=seed
+        )
+        assert plans == asked(start(system, "a"), system, seed=seed)[0]
 
 
 def test_only_the_newest_trials_are_kept_in_mind() -> None:

@@ -40,6 +40,14 @@ def test_whom_a_task_may_begin_from_is_probed_the_root_too_and_nobody_else() -> 
     assert set(found) == READABLE
 
 
+def test_a_task_that_has_a_model_probes_others_and_not_its_own_and_what_is_private_is_for_its_readers() -> None:
+    assert {member.id for member in to_probe(SYSTEM, "b", most=8, seed=1)} == READABLE - {OTHERS["b"].id}
+    alone = sample_member(None, [sample_ref("block", "secret")])
+    system = SystemBuilder().root(ROOT).root(alone).task("new").task("secret", readers=["secret"]).build()
+    assert {member.id for member in to_probe(system, "secret", most=8, seed=1)} == {ROOT.id, alone.id}
+    assert {member.id for member in to_probe(system, "new", most=8, seed=1)} == {ROOT.id}
+
+
 def test_where_there_are_too_many_chance_decides_evenly_who_is_probed_and_the_seed_who_it_is() -> None:
     found = Counter(member.id for seed in range(400) for member in to_probe(SYSTEM, "new", most=2, seed=seed))
     assert set(found) == READABLE

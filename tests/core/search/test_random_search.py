@@ -40,6 +40,19 @@ def test_every_child_trains_all_layers_of_a_root_whatever_was_learned() -> None:
     assert {plan.clones for plan in plans} == {frozenset({"embedding", "block"})}  # the norm is trained in any case
 
 
+def test_a_root_that_a_private_task_trained_is_for_its_readers() -> None:
+    private = sample_member(None, [sample_ref("embedding", "secret"), sample_ref("norm")])
+    image = SystemBuilder().root(private).root(ROOTS[0]).task("a").task("secret", readers=["secret"]).build()
+
+    def parents(task: str) -> set[str]:
+        structure = SampleStructure()
+        plans, _ = ask_random(start(image, task), image, SPACE, num_children=40, structure=structure, seed=1)
+        return {plan.parent.id for plan in plans}
+
+    assert parents("secret") == {private.id, ROOTS[0].id}
+    assert parents("a") == {ROOTS[0].id}
+
+
 def test_values_are_uniform_and_those_of_preparation_shared_by_a_generation() -> None:
     generations = [asked(seed)[0] for seed in range(300)]
     assert all(len({plan.hyperparameters["image_size"] for plan in plans}) == 1 for plans in generations)
