@@ -29,7 +29,7 @@ def main(name: str, rounds: int, presets: Sequence[str]) -> None:
     rows = [row for row, said in zip(rows, split_of(len(rows)), strict=True) if said == "train"]
     splits = [split for number in range(rounds) for split in parts(len(rows), number + 1)]
     floors = [floor(header, rows, split, table.target) for split in splits]
-    print(f"{floors[0][0]}: {spread([found for _, found in floors])}", flush=True)
+    print(f"{floors[0][0]}: {spread([found for _, found, _ in floors])}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for preset in presets:
             found = [
@@ -39,7 +39,7 @@ def main(name: str, rounds: int, presets: Sequence[str]) -> None:
                 for number, split in enumerate(splits)
             ]
             print(f"{preset}: {spread(found)}, each {', '.join(f'{one:.3f}' for one in found)}", flush=True)
-            gaps = [one - reached for one, (_, reached) in zip(found, floors, strict=True)]
+            gaps = [one - reached for one, (_, reached, _) in zip(found, floors, strict=True)]
             print(f"more than the floor: {spread(gaps)}", flush=True)
 
 

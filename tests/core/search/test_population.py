@@ -346,9 +346,7 @@ def test_a_method_is_asked_with_the_seed_of_the_generation() -> None:
     system = SystemBuilder().root(ROOT).task("a", model_of("a")).task("b", model_of("b")).build()
     state = SearchState(population=start(system, "a"))
     for seed in (1, 2):
-        plans, _ = plan_generation(
-            "mu2net-plus", state, system, SPACE, num_children=8, structure=STRUCTURE, seed=seed
-        )
+        plans, _ = plan_generation("mu2net-plus", state, system, SPACE, num_children=8, structure=STRUCTURE, seed=seed)
         assert plans == asked(start(system, "a"), system, seed=seed)[0]
 
 
