@@ -293,3 +293,19 @@ def test_only_where_crossing_is_on_are_blocks_of_other_architectures_looked_at()
         space = replace(SPACE, values={"mu": (1.0,)}, defaults={"mu": 1.0}, merging=(), crossing=crossing)
         (plan,), _ = ask(start(system, "a"), system, space, num_children=1, structure=STRUCTURE, seed=1)
         assert bool(plan.merges) == crossing
+
+
+def test_a_copy_that_was_drawn_is_undone_where_another_block_takes_its_place_and_others_are_drawn_evenly() -> None:
+    twins = member("t", ref_of("block_4", "T4", t=7), ref_of("block_6", "T6", t=7))
+    space = SearchSpace(values={"mu": (1.0,)}, defaults={"mu": 1.0}, crossing=True)  # all that can be is done
+    parent = replace(OTHER, model=replace(OTHER.model, hyperparameters={"mu": 1.0}))
+    holdings, kinship, seeds = Holdings.of(builder(OTHER).build(), "a"), with_stranger(twins), 400
+    assert {"clone:block_0", "cross:block_0"} <= set(candidates(parent.model, space, STRUCTURE, holdings, kinship))
+    taken = Counter[str]()
+    for seed in range(seeds):
+        plan = mutate(parent, space, STRUCTURE, holdings, Preparation(), Random(seed), seed, None, kinship)
+        assert {"cross:block_0", "cross:block_1"} == {mutation.name for mutation in plan.mutations}
+        assert plan.clones == frozenset()
+        taken.update(merging.partner.ref.id for merging in plan.merges.values())
+    assert set(taken) == {"T4", "T6"}
+    assert_near(taken["T4"], 2 * seeds, 0.5)

@@ -356,3 +356,11 @@ def test_only_the_newest_trials_are_kept_in_mind() -> None:
     ]
     state = taken_in(SearchState(population=Population(task="a")), trials[:-1], [], cap=3)
     assert taken_in(state, trials[-1:], [], cap=3).trials == tuple(trials[2:])
+
+
+def test_of_what_is_taken_in_the_best_stay_beside_those_that_were_there() -> None:
+    a, b, c = (
+        sample_member("a", [sample_ref(name, "a")], score=score) for name, score in (("a", 0.3), ("b", 0.6), ("c", 0.5))
+    )
+    state = taken_in(SearchState(population=Population(task="a", members=(a,))), [], [b, c], cap=2)
+    assert state.population.members == (b, c)

@@ -103,3 +103,16 @@ def test_without_a_root_there_is_no_start() -> None:
     image = SystemBuilder().task("a").build()
     with pytest.raises(SearchError, match="no root model"):
         ask_random(start(image, "a"), image, SPACE, num_children=1, structure=SampleStructure(), seed=1)
+
+
+def test_a_recorded_search() -> None:
+    # Recorded once: if this changes, old seeds no longer repeat old results, which needs a reason.
+    told = [
+        (plan.hyperparameters["momentum"], plan.hyperparameters["image_size"], plan.seed) for plan in asked(2024)[0]
+    ]
+    assert told == [
+        (0.8, 48, 1753030726308140213),
+        (0.7, 48, 1145298198671062634),
+        (0.8, 48, 5851497513421476152),
+        (0.9, 48, 7998698042591576365),
+    ]
