@@ -4,12 +4,14 @@ The servers start with the first test that asks for one and are killed after the
 tests are skipped, or fail if MU2NET_TEST_SERVERS is "required"; ``mu2net_core/testing/servers`` says where it is
 sought.
 
-What is compiled is kept for all processes of a run, and for the runs after it.
+What is compiled is kept for all processes of a run, and for the runs after it. What tests write lies in memory where
+there is a file system for that, and is deleted when a test has passed: a run makes 170,000 files, most of them durable.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -36,8 +38,13 @@ settings.register_profile(
 settings.load_profile("same")
 
 
+MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Says where compiled programs are kept, here and by all processes that tests start, before there is one."""
+    """Says where tests write, and where programs are kept that they compile, or processes that they start."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if not config.pluginmanager.hasplugin("cacheprovider"):
         return
     cache: dict[str, str | float] = {
