@@ -28,14 +28,14 @@ MANY, LONG = ("d", 1100), ("x" * 200, 30)
 
 
 @pytest.fixture(params=[MANY, LONG], ids=["many", "long names"])
-def dig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+def dig(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[[Path], None]]:
     """Returns what makes folders in a folder, deeper than can be named or than calls go."""
     name, depth = request.param
-    made = []
 
     def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        made.append(folder / name)
         with monkeypatch.context() as inside:
             inside.chdir(folder)
             for _ in range(depth):
@@ -43,7 +43,7 @@ def dig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
                 os.chdir(name)
 
     yield make
-    subprocess.run(["rm", "-rf", *made], check=True)  # no folder is too deep for it, unlike for Python
+    subprocess.run(["rm", "-rf", *tmp_path.iterdir()], check=True)  # no folder is too deep for it, unlike for Python
 
 
 @pytest.mark.parametrize(
