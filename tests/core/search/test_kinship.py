@@ -309,3 +309,24 @@ def test_a_copy_that_was_drawn_is_undone_where_another_block_takes_its_place_and
         taken.update(merging.partner.ref.id for merging in plan.merges.values())
     assert set(taken) == {"T4", "T6"}
     assert_near(taken["T4"], 2 * seeds, 0.5)
+
+
+def test_who_shares_with_a_group_merges_with_what_the_group_has_and_others_do_not() -> None:
+    def found(mine: list[str] | None) -> dict[str, list[str]]:
+        return mates(beginning().task("a", MINE, readers=mine).task("b", OTHER, readers=["lab"]))
+
+    assert found(["lab"]) == {"block_0": ["B0"], "block_1": ["B1"]}
+    assert found(["shop"]) == {}
+    assert found(None) == {}
+
+
+def test_layers_whose_common_beginning_no_manifest_tells_of_are_not_merged() -> None:
+    made = beginning()
+    made.ancestors.clear()
+    assert mates(made.task("a", MINE).task("b", OTHER)) == {}
+
+
+def test_what_lines_have_in_common_counts_once_and_never_for_more_than_a_manifest_says_of_either() -> None:
+    fewer = member("b", ref_of("block_0", "B0", "F0", first=2, b=30), parent=FIRST.id)  # than what it came from
+    (partner,) = Kinship.of(builder(fewer).build(), "a", (MINE,)).partners(MINE.model, STRUCTURE)["block_0"]
+    assert {task: one.steps for task, one in partner.training.items()} == {"first": 5, "a": 20, "b": 30}
