@@ -9,8 +9,19 @@ from random import Random
 import pytest
 
 from mu2net_core.errors import InvalidInputError
-from mu2net_core.objects import LARGEST_COUNT, PUBLIC, AccessRule, ComponentRef, Merge, Training
-from mu2net_core.search import Holdings, Kinship, Member, Preparation, SearchSpace, ask, candidates, mutate, start
+from mu2net_core.objects import LARGEST_COUNT, PUBLIC, AccessRule, ComponentRef, Merge, System, Training
+from mu2net_core.search import (
+    Holdings,
+    Kinship,
+    Member,
+    Population,
+    Preparation,
+    SearchSpace,
+    ask,
+    candidates,
+    mutate,
+    start,
+)
 from mu2net_core.testing.building.systems import SampleStructure, SystemBuilder, sample_member, sample_ref
 
 STRUCTURE = SampleStructure()
@@ -330,3 +341,34 @@ def test_what_lines_have_in_common_counts_once_and_never_for_more_than_a_manifes
     fewer = member("b", ref_of("block_0", "B0", "F0", first=2, b=30), parent=FIRST.id)  # than what it came from
     (partner,) = Kinship.of(builder(fewer).build(), "a", (MINE,)).partners(MINE.model, STRUCTURE)["block_0"]
     assert {task: one.steps for task, one in partner.training.items()} == {"first": 5, "a": 20, "b": 30}
+
+
+def test_where_all_layers_are_copied_at_once_the_one_that_is_gone_is_not() -> None:
+    values = {"mu": (1.0,), "copy_all": (1.0,)}
+    space = SearchSpace(values=values, defaults={"mu": 1.0, "copy_all": 1.0}, crossing=True)
+    far = member("far", ref_of("embedding", "E", "embedding", far=3), *OTHER.model.components[:2], parent=FIRST.id)
+    parent = replace(far, model=replace(far.model, hyperparameters={"mu": 1.0, "copy_all": 1.0}))
+    holdings = Holdings.of(builder(OTHER).build(), "a")
+    plan = mutate(parent, space, STRUCTURE, holdings, Preparation(), Random(1), 1, None, with_stranger())
+    assert {name for name, merging in plan.merges.items() if merging.is_crossing} == set(LAYERS)
+    assert plan.clones == {"embedding"}
+
+
+def merged(system: System, population: Population) -> set[str]:
+    """Returns what layers of the children of many generations are merged with."""
+    found = set[str]()
+    for seed in range(60):
+        for plan in ask(population, system, SPACE, num_children=2, structure=STRUCTURE, seed=seed)[0]:
+            found |= {merging.partner.ref.id for merging in plan.merges.values()}
+    return found
+
+
+def test_children_of_an_iteration_that_no_head_names_are_merged_as_those_that_they_came_from() -> None:
+    child = member("a", ref_of("block_0", "X0", "A0", first=5, a=25), parent=MINE.id)
+    system = builder(OTHER).build()
+    assert "B0" in merged(system, replace(start(system, "a"), members=(child,), past=start(system, "a").members))
+
+
+def test_a_search_merges_with_what_its_task_may_use_and_name() -> None:
+    system = beginning().task("a", MINE, readers=["lab"]).task("b", OTHER, readers=["lab"]).build()
+    assert {"B0", "B1"} <= merged(system, start(system, "a"))

@@ -183,3 +183,41 @@ def test_a_child_as_its_parent_is_has_its_values_but_examples_prepared_as_by_def
         mutations=(),
         seed=7,
     )
+
+
+EVERYTHING = SearchSpace(
+    values={"mu": (1.0,), "learning_rate": (0.01, 0.02, 0.05), "momentum": (0.8, 0.9, 0.95), "copy_all": (1.0,)},
+    defaults={"mu": 1.0, "learning_rate": 0.02, "momentum": 0.9, "copy_all": 1.0},
+)
+"""Where whatever can change does."""
+
+
+def test_a_parent_without_mu_has_that_of_the_space() -> None:
+    of = sample_member(None, REFS, hyperparameters={"learning_rate": 0.02, "momentum": 0.9})
+    plan = mutate(of, EVERYTHING, STRUCTURE, HOLDINGS, Preparation(), Random(1), 1)
+    assert {"hp:learning_rate", "hp:momentum"} <= {mutation.name for mutation in plan.mutations}
+
+
+def test_what_is_decided_already_keeps_nothing_else_from_being_drawn() -> None:
+    of, given = sample_member(None, REFS, hyperparameters=EVERYTHING.defaults), {"learning_rate": 0.05}
+    for preparation, decided in (
+        (Preparation(values={"learning_rate": 0.05}, rates={"hp:learning_rate": 1.0}), None),
+        (Preparation(), given),
+    ):
+        plan = mutate(of, EVERYTHING, STRUCTURE, HOLDINGS, preparation, Random(1), 1, decided)
+        assert plan.hyperparameters["learning_rate"] == 0.05
+        assert plan.hyperparameters["momentum"] != 0.9
+        assert plan.clones == {"embedding", "encoderblock_0"}
+
+
+def test_none_of_several_layers_that_grew_is_moved_on() -> None:
+    sizes: tuple[int, ...] = (4, 8, 16, 32)
+    space = SearchSpace(
+        values={"mu": (1.0,), "num_layers": (2,), "mlp_0": sizes, "mlp_1": sizes},
+        defaults={"mu": 1.0, "num_layers": 2, "mlp_0": 4, "mlp_1": 8},
+        structural=("mlp",),
+    )
+    of = sample_member(None, REFS, hyperparameters=space.defaults)
+    for seed in range(10):
+        plan = mutate(of, space, STRUCTURE, HOLDINGS, Preparation(), Random(seed), seed)
+        assert (plan.hyperparameters["mlp_0"], plan.hyperparameters["mlp_1"]) == (8, 16)

@@ -35,7 +35,8 @@ def assert_like(found: dict[str, float], exact: dict[str, float]) -> None:
 
 
 def test_a_model_never_selected_is_always_accepted_and_the_best_comes_first() -> None:
-    assert_like(frequencies([LOW, HIGH], [B, ROOT]), {"high": 1})
+    for active in ([LOW, HIGH], [HIGH, LOW]):
+        assert_like(frequencies(active, [B, ROOT]), {"high": 1})
 
 
 def test_the_active_population_is_visited_by_decreasing_score() -> None:
@@ -87,3 +88,8 @@ def test_without_any_model_there_is_no_parent() -> None:
     with pytest.raises(SearchError, match="no root model") as caught:
         sample_parent([], [], {}, Random(1))
     assert "mu2net init" in (caught.value.hint or "")
+
+
+def test_who_has_no_weight_weighs_one_beside_those_that_have() -> None:
+    found = Counter(sample_parent([], [B, C], {}, Random(seed), weights={"b": 1.0}).id for seed in range(2_000))
+    assert abs(found["b"] - 1_000) <= 3.5 * 500**0.5

@@ -106,3 +106,17 @@ def test_a_recorded_draw() -> None:
     # Recorded once: if this changes, old seeds no longer repeat old results, which needs a reason.
     names = {ROOT.id: "root", **{member.id: name for name, member in OTHERS.items()}}
     assert [names[member.id] for member in to_probe(SYSTEM, "new", most=8, seed=2024)] == ["d", "b", "root", "c"]
+
+
+def test_a_recorded_first_generation() -> None:
+    # Recorded once: if this changes, old seeds no longer repeat old results, which needs a reason.
+    found = []
+    for population in (Population(task="new", probed=FOUND), Population(task="new")):
+        plans, _ = ask(population, SYSTEM, MOVING, num_children=2, structure=SampleStructure(), seed=2024)
+        found += [(plan.hyperparameters["shift"], plan.seed) for plan in plans]
+    assert found == [
+        (0.5, 1753030726308140213),
+        (0.5, 1145298198671062634),
+        (0.0, 1753030726308140213),
+        (0.0, 1145298198671062634),
+    ]
