@@ -39,6 +39,7 @@ settings.load_profile("same")
 
 
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
+"""Where tests write if so many bytes are free there."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
