@@ -24,22 +24,10 @@ from measure import apart, spent
 from quality_tasks import CHARACTERS
 
 import mu2net_core as m
+from mu2net_core.objects import PREPARATION
 
 TASKS = ("devanagari", "emnist", "omniglot")
-STILL: Mapping[str, Any] = {
-    "shift": 0.0,
-    "rotation": 0.0,
-    "scale": 0.0,
-    "shear": 0.0,
-    "crop_area_min": 1.0,
-    "crop_aspect_min": 1.0,
-    "flip_left_right": False,
-    "brightness": 0.0,
-    "contrast": 0.0,
-    "saturation": 0.0,
-    "hue": 0.0,
-    "jpeg_quality": 0.0,
-}
+STILL = {**{name: off for name, (off, _least, _most) in PREPARATION.items()}, "flip_left_right": False}
 """Hyperparameters by the values with which images are learned from as they are."""
 SGD: Mapping[str, Any] = {"optimizer": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.0}
 """What the papers train with."""
@@ -121,7 +109,7 @@ def old_rate_decides() -> Sequence[Any]:
 
 ARMS: Mapping[str, Arm] = {
     "as it is": Arm(),
-    "family: a ViT, trained as ConvNets are": Arm(
+    "family: a ViT with AdamW and batches of 32": Arm(
         preset="vit-ti3",
         settings={"evolve.batch_size": 32, "evolve.probes": 8},
         fixed={

@@ -102,8 +102,9 @@ def _row(subject: Table, data: Path, options: Options) -> Row:
     compiling_s = statistics.mean(one.result["compiling_s"] for one in mine)
     points = f"{100 * (statistics.mean(found) - floored):+.1f} points"
     if guessed is not None:
-        truth = [float(row[header.index(subject.target)]) for row in _tested(rows, split)]
-        least, most = limits(truth, [one.result["said"] for one in mine], guessed)
+        tested, place = np.array(split) == "test", header.index(subject.target)
+        truth = np.array([float(row[place]) for row in rows])[tested]
+        least, most = limits(truth, [np.array(one.result["said"])[tested] for one in mine], np.array(guessed))
         points += f" ({100 * least:+.1f} to {100 * most:+.1f})"
     return Row(
         case=f"test {mine[0].result['metric']}, {subject.name}, {len(mine)} seeds",
@@ -137,34 +138,28 @@ def split_of(count: int) -> list[str]:
 
 
 def ours(folder: Path, source: Path, target: str, sizes: dict[str, int], seed: int) -> Spent:
-    """Returns what one iteration of a new repository spent; quality on the test split, what it says, compilations."""
+    """Returns what one iteration of a new repository spent; quality on the test split, the time of compilations, and of
+    numbers what it says of every row.
+    """
     repo = m.init(folder)
     repo.add_task(str(source), options_of(target))
     measured = improved(repo, sizes, seed)
-    with source.open(encoding="utf-8", newline="") as file:
-        tested = [row for row in csv.DictReader(file) if row[SPLIT] == "test"]
-    rows = [{name: cell for name, cell in row.items() if name not in {SPLIT, target}} for row in tested]
-    said = [one.value for one in repo.predict("task", rows)] if measured.result["metric"] == "r2" else None
+    said = [one.value for one in repo.predict("task", source)] if measured.result["metric"] == "r2" else None
     return replace(measured, result={**measured.result, "said": said})
 
 
-def limits(truth: Sequence[float], ours_: Sequence[Sequence[float]], guessed: Sequence[float]) -> tuple[float, float]:
+def limits(truth: np.ndarray, ours_: Sequence[np.ndarray], guessed: np.ndarray) -> tuple[float, float]:
     """Returns between what R² of ours is above that of ``guessed`` in 95 % of draws of the rows, with replacement."""
     from sklearn.metrics import r2_score
 
-    y, rng = np.array(truth), np.random.default_rng(0)
-    draws = rng.integers(0, len(y), (2_000, len(y)))
+    draws = np.random.default_rng(0).integers(0, len(truth), (2_000, len(truth)))
 
     def above(rows: np.ndarray) -> float:
-        mean = statistics.mean(r2_score(y[rows], np.array(said)[rows]) for said in ours_)
-        return float(mean - r2_score(y[rows], np.array(guessed)[rows]))
+        mean = statistics.mean(r2_score(truth[rows], said[rows]) for said in ours_)
+        return float(mean - r2_score(truth[rows], guessed[rows]))
 
     least, most = np.percentile([above(rows) for rows in draws], [2.5, 97.5])
     return float(least), float(most)
-
-
-def _tested(rows: Rows, split: Sequence[str]) -> Rows:
-    return [row for row, said in zip(rows, split, strict=True) if said == "test"]
 
 
 def options_of(target: str) -> m.TaskOptions:
