@@ -67,7 +67,10 @@ def _live(session: Session, *, results: bool, advice: bool) -> Iterator[Callable
     try:
         live = Live(get_renderable=lambda: board.view(screen.height), console=screen, refresh_per_second=4)
         with live, diverted(lambda line: screen.print(Text(line))):
-            yield on_event
+            try:
+                yield on_event
+            finally:
+                live.transient = board.newest() is None  # an empty table above an error says nothing
     finally:
         for event in finished if results else ():
             print_line(line_of(event) or "")

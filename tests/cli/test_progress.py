@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from mu2net_cli.session import Session
+from mu2net_cli.watching import progress
 from mu2net_cli.watching.board import Board
 from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
+from mu2net_core.errors import NotFoundError
 from mu2net_core.events import Compiled, Compiling, IterationDropped
 from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle
 
@@ -144,3 +147,19 @@ def test_warnings_go_to_stderr_and_results_to_stdout(session: Session, capsys, *
     said = capsys.readouterr()
     assert said.out.startswith("digits: iteration 1 finished: ")
     assert [line.partition(":")[0] for line in said.err.splitlines()] == ["warning", "hint"] * advice
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_table_stays_on_a_terminal_unless_nothing_was_begun(
+    session: Session, monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(progress, "console", lambda *_, **__: Console(file=stream, force_terminal=True, width=80))
+    live = contextmanager(progress._live)
+    with suppress(NotFoundError), live(session, results=False, advice=False) as take:
+        if begun:
+            take(BEGUN)
+        raise NotFoundError("No such task.")
+    left = stream.getvalue().rpartition("\x1b[2K")[-1]  # what was written after the last line was erased
+    assert ("digits" in left) == begun
+    assert ("task" in left) == begun
