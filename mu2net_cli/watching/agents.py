@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 from mu2net_cli.printing.render import console, print_json
-from mu2net_cli.printing.text import diverted, print_line
+from mu2net_cli.printing.text import print_line
 from mu2net_cli.watching.fleet import Fleet, pool_line
 from mu2net_cli.watching.observing import observed
+from mu2net_cli.watching.progress import drawn
 from mu2net_cli.watching.signals import heeded, when_stdin_ends
 from mu2net_cli.watching.telling import MOST_TOLD, line_of
 from mu2net_core.api.evolving.event_log import event_line
@@ -141,13 +142,9 @@ def _shown(session: Session, *, results: bool) -> Iterator[Callable[[Any], None]
     if not session.live:
         yield take
         return
-    from rich.live import Live
-    from rich.text import Text
-
     screen = console(session, stderr=True)
-    live = Live(get_renderable=fleet.view, console=screen, refresh_per_second=_TIMES_A_SECOND)
     try:
-        with live, diverted(lambda line: screen.print(Text(line))):
+        with drawn(screen, fleet.view, is_empty=lambda: not fleet.rows(), per_second=_TIMES_A_SECOND):
             yield take
     finally:
         for event in finished:

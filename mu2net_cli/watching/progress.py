@@ -19,9 +19,11 @@ from mu2net_core.api.evolving.advice import advice_on
 from mu2net_core.events import Event, IterationDropped, IterationFinished, IterationsQueued
 
 if TYPE_CHECKING:
+    from rich.console import Console, Group
+
     from mu2net_cli.session import Session
 
-__all__ = ["Lines", "evolve_progress"]
+__all__ = ["Lines", "drawn", "evolve_progress"]
 
 _SILENCE_S = 20.0
 """Who reads lines is told where everything stands after so long without one."""
@@ -48,9 +50,6 @@ def evolve_progress(session: Session, *, results: bool, advice: bool = True) -> 
 
 
 def _live(session: Session, *, results: bool, advice: bool) -> Iterator[Callable[[Event], None]]:
-    from rich.live import Live
-    from rich.text import Text
-
     board, screen = Board(), console(session, stderr=True)
     finished = deque[IterationFinished](maxlen=MOST_TOLD)
 
@@ -65,15 +64,34 @@ def _live(session: Session, *, results: bool, advice: bool) -> Iterator[Callable
             print_line(line, err=True)
 
     try:
-        live = Live(get_renderable=lambda: board.view(screen.height), console=screen, refresh_per_second=4)
-        with live, diverted(lambda line: screen.print(Text(line))):
-            try:
-                yield on_event
-            finally:
-                live.transient = board.newest() is None  # an empty table above an error says nothing
+        with drawn(screen, lambda: board.view(screen.height), is_empty=lambda: board.newest() is None, per_second=4):
+            yield on_event
     finally:
         for event in finished if results else ():
             print_line(line_of(event) or "")
+
+
+@contextmanager
+def drawn(
+    screen: Console, view: Callable[[], Group], *, is_empty: Callable[[], bool], per_second: float
+) -> Iterator[None]:
+    """Draws what ``view`` returns at the end of a terminal, below the lines that are printed meanwhile.
+
+    Args:
+        screen: of the terminal.
+        view: what is to be seen now.
+        is_empty: whether nothing of it is worth staying, as a table without a row above an error.
+        per_second: how often it is drawn anew.
+    """
+    from rich.live import Live
+    from rich.text import Text
+
+    live = Live(get_renderable=view, console=screen, refresh_per_second=per_second)
+    with live, diverted(lambda line: screen.print(Text(line))):
+        try:
+            yield
+        finally:
+            live.transient = is_empty()
 
 
 @dataclass(slots=True)

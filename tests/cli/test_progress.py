@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from mu2net_cli.session import Session
-from mu2net_cli.watching import progress
+from mu2net_cli.watching import agents, progress
 from mu2net_cli.watching.board import Board
 from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
@@ -150,16 +149,25 @@ def test_warnings_go_to_stderr_and_results_to_stdout(session: Session, capsys, *
 
 
 @pytest.mark.parametrize("begun", [True, False])
-def test_a_table_stays_on_a_terminal_unless_nothing_was_begun(
-    session: Session, monkeypatch: pytest.MonkeyPatch, *, begun: bool
-) -> None:
-    stream = io.StringIO()
-    monkeypatch.setattr(progress, "console", lambda *_, **__: Console(file=stream, force_terminal=True, width=80))
-    live = contextmanager(progress._live)
-    with suppress(NotFoundError), live(session, results=False, advice=False) as take:
-        if begun:
-            take(BEGUN)
+def test_a_table_stays_on_a_terminal_unless_nothing_was_begun(*, begun: bool) -> None:
+    stream, board = io.StringIO(), seen(*[BEGUN] * begun)
+    screen = Console(file=stream, force_terminal=True, width=80)
+    shown = progress.drawn(screen, board.view, is_empty=lambda: board.newest() is None, per_second=1)
+    with pytest.raises(NotFoundError), shown:
         raise NotFoundError("No such task.")
     left = stream.getvalue().rpartition("\x1b[2K")[-1]  # what was written after the last line was erased
-    assert ("digits" in left) == begun
-    assert ("task" in left) == begun
+    assert ("task" in left) == ("digits" in left) == begun
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_who_ends_before_anything_began_leaves_no_table(
+    session: Session, monkeypatch: pytest.MonkeyPatch, *, pool: bool
+) -> None:
+    stream, room = io.StringIO(), agents if pool else progress
+    monkeypatch.setattr(room, "console", lambda *_, **__: Console(file=stream, force_terminal=True, width=80))
+    monkeypatch.setattr(Session, "live", True)
+    shown = agents._shown(session, results=True) if pool else progress.evolve_progress(session, results=True)
+    with pytest.raises(NotFoundError), shown:
+        raise NotFoundError("No such task.")
+    assert "task" in stream.getvalue()
+    assert "task" not in stream.getvalue().rpartition("\x1b[2K")[-1]
