@@ -7,8 +7,9 @@ looked at once, at the end.
 ``MU2NET_LATE`` chooses late tasks by name, ``MU2NET_LATE_SOURCES`` those that are there before them (default: all
 the others; ``none``: the late task begins from the root), ``MU2NET_LATE_PRESET`` the preset. The late iteration has the
 sizes of ``MU2NET_LATE_SIZES`` and the settings of ``MU2NET_LATE_SETTINGS``, ``KEY=VALUE ...``; with ``generations=1
-children=1`` it is the first child alone. ``MU2NET_LATE_CACHE`` is a folder in which the systems of the others are kept,
-which take long to make.
+children=1`` it is the first child alone. The iterations of the others have the sizes of ``MU2NET_LATE_BEFORE``, and
+``MU2NET_LATE_CACHE`` is a folder in which their systems are kept, which take long to make: one for each beginning of
+the list of others, so that late tasks share what they can.
 
 What the late iteration runs is compiled before, on a copy, because nobody knows what a compilation costs on a busy
 machine: it runs beside the training.
@@ -70,41 +71,48 @@ def measure(options: Options) -> list[Row]:
         digits = next(subject for subject in SUBJECTS if subject.name == "digits")
         return [_row(digits, [_round(digits, (replace(digits, name="before"),), data, options, seed=0)])]
     late, asked = _words("MU2NET_LATE", " ".join(LATE)), _words("MU2NET_LATE_SOURCES")
+    in_turn = sorted(CHARACTERS, key=lambda one: one.name in late)  # first those that are there before every late task
     rows = []
     for subject in (one for one in CHARACTERS if one.name in late):
-        others = tuple(one for one in CHARACTERS if one != subject and (not asked or one.name in asked))
+        others = tuple(one for one in in_turn if one != subject and (not asked or one.name in asked))
         rows.append(_row(subject, [_round(subject, others, data, options, seed) for seed in range(options.pairs)]))
     return rows
 
 
 def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Options, seed: int) -> Round:
     preset = "vit-mini" if options.small else os.environ.get("MU2NET_LATE_PRESET", "convnet-32")
-    kept = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder))
-    system = kept / "-".join(["late", preset, str(seed), *(one.name for one in others)])
-    if not system.exists():
-        making = options.folder / "making"
-        apart(make_system, making, others, data, preset, SMALL if options.small else {}, seed, inline=options.small)
-        shutil.move(making, system)
+    system = _system(others, data, options, preset, seed)
     folder, warm = options.folder / f"{subject.name}-{seed}", options.folder / f"{subject.name}-{seed}-compiling"
     shutil.copytree(system, folder)
     shutil.copytree(system, warm)
     uri, settings = subject.place(data, options.folder), dict(map(_setting, _words("MU2NET_LATE_SETTINGS")))
     if not options.small:
         apart(join, warm, uri, subject.name, data, SMALL, settings | BRIEF, seed)
-    sizes = SMALL if options.small else {key: int(n) for key, n in map(_setting, _words("MU2NET_LATE_SIZES"))}
+    sizes = _sizes("MU2NET_LATE_SIZES", options)
     mine: Spent = apart(join, folder, uri, subject.name, data, sizes, settings, seed, inline=options.small)
     training_s = 0.2 if options.small else mine.cpu_s
     recipe = apart(floor, folder, uri, data, subject, training_s, seed, inline=options.small)
     return Round(joined=mine.result, recipe=recipe, training_s=training_s)
 
 
-def make_system(
-    folder: Path, others: Sequence[Subject], data: Path, preset: str, sizes: dict[str, int], seed: int
-) -> None:
-    """Makes a repository in which each of ``others`` had one iteration."""
+def _system(others: Sequence[Subject], data: Path, options: Options, preset: str, seed: int) -> Path:
+    """Returns a repository in which each of ``others`` had one iteration, in their order: that kept, or a new one."""
+    kept = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder))
+    system = kept / "-".join(["late", preset, str(seed), *(one.name for one in others)])
+    if not system.exists():
+        making, sizes = options.folder / "making", _sizes("MU2NET_LATE_BEFORE", options)
+        if others[:-1]:
+            shutil.copytree(_system(others[:-1], data, options, preset, seed), making)
+        apart(grow, making, others[-1:], data, preset, sizes, seed, inline=options.small)
+        shutil.move(making, system)
+    return system
+
+
+def grow(folder: Path, tasks: Sequence[Subject], data: Path, preset: str, sizes: dict[str, int], seed: int) -> None:
+    """Gives a repository, which is made if it is not there, tasks that each have one iteration."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
-    repo = m.init(folder, preset=preset, seed=seed)
-    for subject in others:
+    repo = m.open(folder) if folder.exists() else m.init(folder, preset=preset, seed=seed)
+    for subject in tasks:
         repo.add_task(subject.place(data, folder.parent), m.TaskOptions(name=subject.name))
         repo.evolve(tasks=[subject.name], iterations=1, seed=seed, **sizes)
 
@@ -140,6 +148,10 @@ def join(
 
 def _words(variable: str, default: str = "") -> list[str]:
     return os.environ.get(variable, default).split()
+
+
+def _sizes(variable: str, options: Options) -> dict[str, int]:
+    return SMALL if options.small else {key: int(n) for key, n in map(_setting, _words(variable))}
 
 
 def _setting(word: str) -> tuple[str, Any]:
