@@ -17,15 +17,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
+from threading import Lock
+from typing import Any
 from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from mu2net_core.api.context import Context
-from mu2net_core.testing.building.compiling import kept_programs
 from mu2net_core.testing.servers.ceph import ceph
 from mu2net_core.testing.servers.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
 
@@ -42,6 +43,8 @@ settings.load_profile("same")
 
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 """Where tests write if so many bytes are free there."""
+OF_ARRAYS, MOST_KEPT = ("weak_type", "sharding"), 128
+"""What of arrays beside shape and type decides a program, and how many of these are kept."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,7 +83,36 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(autouse=True, scope="session")
 def _kept_programs() -> Iterator[None]:
-    with kept_programs():
+    """Makes a program once for all repositories of this process, and tells each of them that it was compiled.
+
+    What a program is says its function with all that is compiled in, its arguments' shapes, how JAX is set, and which
+    compiler makes it: so it is the one that would be made again.
+    """
+    import jax  # some workers have no test that needs it before
+    from jax._src.config import trace_context  # there is no public way to ask for all that a program depends on
+
+    from mu2net_core.engine import cache as programs
+
+    lower, kept, lock = programs._lower, dict[Any, programs.Lowered](), Lock()
+
+    @wraps(lower)
+    def lowered(program: programs.Program, args: Any) -> programs.Lowered:
+        leaves, tree = jax.tree.flatten(args)
+        function = [getattr(program.function, name, program.function) for name in ("__func__", "__self__")]
+        shapes = [(leaf.shape, leaf.dtype, *(getattr(leaf, name, None) for name in OF_ARRAYS)) for leaf in leaves]
+        compiler = jax.config.read("jax_disable_most_optimizations"), jax.config.jax_compilation_cache_dir
+        key = (*function, *program.static.items(), program.donate, tree, *shapes, trace_context(), *compiler)
+        with lock:
+            made = kept.pop(key, None)
+        made = made or lower(program, args)  # it keeps what was compiled of it
+        with lock:
+            kept[key] = made
+            while len(kept) > MOST_KEPT:
+                del kept[next(iter(kept))]  # what was not asked for for longest
+        return made
+
+    small = mock.patch.object(programs, "give_back_freed", return_value=None)  # of so little, looking takes longer
+    with mock.patch.object(programs, "_lower", lowered), small:
         yield
 
 

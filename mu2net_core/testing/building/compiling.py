@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cache
-from threading import Lock
-from typing import Any, cast
+from typing import Any
 from unittest import mock
 
-__all__ = ["QUICK", "kept_programs", "quick_compiler"]
+__all__ = ["QUICK", "quick_compiler"]
 
 _AS_SHIPPED = os.environ.get("MU2NET_TEST_PROFILE") == "nightly"
 _VARIABLES = {
@@ -23,9 +21,6 @@ _VARIABLES = {
 }
 QUICK: Mapping[str, str] = {} if _AS_SHIPPED else _VARIABLES
 """The environment of a process that compiles so."""
-
-_OF_ARRAYS = ("weak_type", "sharding")
-_MOST_KEPT = 128
 
 _OVERRIDES = {"xla_cpu_use_fusion_emitters": False}  # what generates code for fused operations takes most of the time
 
@@ -52,62 +47,6 @@ def quick_compiler() -> Iterator[None]:
             yield
     finally:
         jax.config.update("jax_disable_most_optimizations", before)
-
-
-@contextmanager
-def kept_programs() -> Iterator[None]:
-    """Makes a program once for all repositories of this process, and tells each of them that it was compiled.
-
-    What a program is says its function with all that is compiled in, its arguments' shapes, how JAX is set, and which
-    compiler makes it: so it is the one that would be made again.
-    """
-    if _AS_SHIPPED:
-        yield
-        return
-    import jax
-    from jax._src.config import trace_context  # there is no public way to ask for all that a program depends on
-
-    from mu2net_core.engine import cache as programs
-
-    lower, kept, lock = programs._lower, dict[Any, programs.Lowered](), Lock()
-
-    def lowered(program: programs.Program, args: Any) -> programs.Lowered:
-        leaves, tree = jax.tree.flatten(args)
-        function = [getattr(program.function, name, program.function) for name in ("__func__", "__self__")]
-        shapes = [(leaf.shape, leaf.dtype, *(getattr(leaf, name, None) for name in _OF_ARRAYS)) for leaf in leaves]
-        key = (*function, *program.static.items(), program.donate, tree, *shapes, trace_context())
-        with lock:
-            found = kept.get(key)
-        made = found or lower(program, args)
-        with lock:
-            kept.pop(key, None)
-            kept[key] = found or replace(made, stage=cast("Any", _Once(made.stage)))
-            while len(kept) > _MOST_KEPT:
-                del kept[next(iter(kept))]  # what was not asked for for longest
-            return kept[key]
-
-    small = mock.patch.object(programs, "give_back_freed", return_value=None)  # of so little, looking takes longer
-    with mock.patch.object(programs, "_lower", lowered), small:
-        yield
-
-
-class _Once:
-    """A lowered program that is compiled once by each compiler, for each folder in which compiled ones are kept."""
-
-    def __init__(self, stage: Any) -> None:
-        self._stage = stage
-        self._made: dict[Any, Any] = {}
-
-    def compile(self, compiler_options: Mapping[str, Any] | None = None) -> Any:
-        """Returns what the stage of JAX would."""
-        import jax
-
-        is_quick = jax.config.read("jax_disable_most_optimizations")
-        folder = getattr(jax.config, "jax_compilation_cache_dir")  # noqa: B009  no type checker knows of it
-        by = (str(compiler_options), is_quick, folder)
-        if by not in self._made:
-            self._made[by] = self._stage.compile(compiler_options=compiler_options)
-        return self._made[by]
 
 
 @cache
