@@ -1,4 +1,7 @@
-"""What training costs on this machine: some steps of one child, in a folder that is deleted again."""
+"""What training costs on this machine: some steps of two children, in folders that are deleted again.
+
+The first one waits for programs, files and memory that no other waits for, so the second one is timed, for more steps.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from mu2net_core.repo import Repository
 
 __all__ = ["Tried", "try_preset"]
 
-_STEPS = 8
+_FIRST_STEPS, _STEPS = 8, 24
 _SEED = 0
 
 
@@ -30,7 +33,7 @@ class Tried:
 
     Attributes:
         compile_s: waiting for programs, the first time here.
-        step_s: a gradient step, with the examples for it.
+        step_s: a gradient step, with the examples for it, and what a child waits for beside them.
         validate_s: validating once on one example.
         memory_bytes: in use on the device at most; a CPU's is this process's; None where nobody knows.
         parents: says which models children of the preset can come from.
@@ -52,7 +55,7 @@ def try_preset(
     batch: int,
     on_event: Callable[[Event], None],
 ) -> Tried:
-    """Returns what a few steps of one child of a task cost; nothing of it is kept.
+    """Returns what a few steps of a child of a task cost; nothing of it is kept.
 
     Args:
         repo: whose task.
@@ -66,9 +69,6 @@ def try_preset(
     Raises:
         Mu2netError: the task cannot be trained.
     """
-    short = replace(preset.training, generations=1, children=1, validations=1, probes=0)
-    short = replace(short, batch_size=batch, samples_cap=_STEPS * batch, min_steps=_STEPS)
-    preset = replace(preset, training=short)
     spent, name = list[Spent](), head.task.name
 
     def listen(event: Event) -> None:
@@ -76,10 +76,31 @@ def try_preset(
             spent.append(event.spent)
         on_event(event)
 
-    runner = Runner.of(repo, context, AgentSpec(tasks=(name,)), preset, listen)
+    runner = Runner.of(repo, context, AgentSpec(tasks=(name,)), _brief(preset, batch, _FIRST_STEPS), listen)
+    _train(runner, head, system, listen)
+    _train(replace(runner, preset=_brief(preset, batch, _STEPS)), head, system, listen)
+    first, cost = spent
+    examples = min(head.task.splits["validation"].num_examples, preset.training.validation_cap)
+    return Tried(
+        compile_s=first.compile_s + cost.compile_s,
+        step_s=(cost.train_s + cost.wait_s) / _STEPS,
+        validate_s=cost.validate_s / examples,
+        memory_bytes=cost.device_bytes,
+        parents=runner.parents,
+    )
+
+
+def _brief(preset: Preset, batch: int, steps: int) -> Preset:
+    """Returns a preset by which an iteration is one child of so many steps."""
+    short = replace(preset.training, generations=1, children=1, validations=1, probes=0)
+    return replace(preset, training=replace(short, batch_size=batch, samples_cap=steps * batch, min_steps=steps))
+
+
+def _train(runner: Runner, head: Head, system: System, on_event: Callable[[Event], None]) -> None:
+    name = head.task.name
     usable = runner.parents.of(system, name)
     with TemporaryDirectory(prefix="mu2net-plan-") as folder:
-        workspace = Workspace.at(repo, Path(folder))
+        workspace = Workspace.at(runner.repo, Path(folder))
         state = IterationState(
             task=name,
             task_id=head.commit.task_id,
@@ -90,7 +111,7 @@ def try_preset(
             generations=1,
             children=1,
             search=runner.begin(usable, name, head.commit_id, workspace),
-            started_at=context.timestamp(),
+            started_at=runner.context.timestamp(),
         )
         run_iteration(
             state,
@@ -98,14 +119,5 @@ def try_preset(
             system=lambda _generation: usable,
             record=lambda _system: "",
             checkpoint=lambda _state: None,
-            on_event=listen,
+            on_event=on_event,
         )
-    (cost,) = spent
-    examples = min(head.task.splits["validation"].num_examples, preset.training.validation_cap)
-    return Tried(
-        compile_s=cost.compile_s,
-        step_s=(cost.train_s + cost.wait_s) / _STEPS,
-        validate_s=cost.validate_s / examples,
-        memory_bytes=cost.device_bytes,
-        parents=runner.parents,
-    )

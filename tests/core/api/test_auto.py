@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving import trying
 from mu2net_core.api.evolving.evolve import evolve
 from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.api.evolving.plan_evolve import plan_evolve
@@ -30,7 +32,7 @@ from mu2net_core.api.tasks.choosing import Chosen
 from mu2net_core.api.tasks.options import TaskOptions
 from mu2net_core.api.tasks.rm_task import rm_task
 from mu2net_core.errors import AlreadyExistsError, InvalidInputError, NotFoundError, SearchError
-from mu2net_core.events import CandidatesProbed, Event
+from mu2net_core.events import CandidatesProbed, Event, GenerationFinished
 from mu2net_core.nn import family_named
 from mu2net_core.objects import Head, encode
 from mu2net_core.presets import PRESETS, preset_named
@@ -200,6 +202,26 @@ def test_what_an_evolution_would_cost_is_told_and_changes_nothing(here, repo: Re
     assert (task.own_model, task.other_tasks, task.roots) == (False, (), tuple(repo.refs.roots()))
     assert plan.train_s == task.train_s > 0
     assert task.most_bytes == 6 * task.kept_bytes // 2
+
+
+@pytest.mark.usefixtures("tiny")
+def test_what_only_a_first_child_waits_for_is_not_expected_of_the_others(here, repo: Repository, monkeypatch) -> None:
+    add(repo, here, 8)
+    run, costs = trying.run_iteration, iter([(7.0, 100.0, 50.0, 10.0), (1.0, 2.0, 0.0, 0.4)])
+
+    def timed(*args: Any, on_event: Callable[[Event], None], **others: Any) -> Any:
+        def listen(event: Event) -> None:
+            if isinstance(event, GenerationFinished):
+                names = ("compile_s", "train_s", "validate_s", "wait_s")
+                event = replace(event, spent=replace(event.spent, **dict(zip(names, next(costs), strict=True))))
+            on_event(event)
+
+        return run(*args, on_event=listen, **others)
+
+    monkeypatch.setattr(trying, "run_iteration", timed)
+    plan = plan_evolve(repo, here.context, ["light8"], ONE)
+    assert plan.compile_s == 8.0
+    assert plan.train_s == pytest.approx(80 * 2.4 / 24)
 
 
 @pytest.mark.usefixtures("tiny")
