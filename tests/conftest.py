@@ -70,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Looks for garbage more seldom: among all that is imported it took a tenth of the time."""
+    """Looks for garbage more seldom: each time it would go through all that was imported."""
     gc.set_threshold(100_000, 50, 100)
 
 

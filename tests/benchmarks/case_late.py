@@ -97,10 +97,11 @@ def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Opt
 
 def _system(others: Sequence[Subject], data: Path, options: Options, preset: str, seed: int) -> Path:
     """Returns a repository in which each of ``others`` had one iteration, in their order: that kept, or a new one."""
-    kept = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder))
-    system = kept / "-".join(["late", preset, str(seed), *(one.name for one in others)])
+    kept, sizes = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder)), _sizes("MU2NET_LATE_BEFORE", options)
+    made = [f"{name}{size}" for name, size in sizes.items()]
+    system = kept / "-".join(["late", preset, str(seed), *made, *(one.name for one in others)])
     if not system.exists():
-        making, sizes = options.folder / "making", _sizes("MU2NET_LATE_BEFORE", options)
+        making = options.folder / "making"
         if others[:-1]:
             shutil.copytree(_system(others[:-1], data, options, preset, seed), making)
         apart(grow, making, others[-1:], data, preset, sizes, seed, inline=options.small)

@@ -135,8 +135,8 @@ def evolve(
     seed and settings that the iteration began with. Of several tasks those with an unfinished iteration go first, and
     it counts. It can be given more --generations; any other option that contradicts is refused, and nothing is dropped
     without --restart. When --budget is up, the iteration at hand ends with the best it has. docs/method.md says what
-    the lines of --events hold. --dry-run trains a few steps of two children of each preset to find out what they cost, and
-    throws them away. docs/parallel.md tells of --agents, --agent and --watch,
+    the lines of --events hold. --dry-run trains two children of each preset for a few steps, to find out what they
+    cost, and throws them away. docs/parallel.md tells of --agents, --agent and --watch,
     docs/agents.md of leases: tasks that other agents work on, here or where this pushes to, are left to them.
 
     Example: mu2net evolve --all --iterations 2
@@ -216,7 +216,7 @@ def _plan(session: Session, repo: Repository, tasks: Sequence[str], options: Evo
     from mu2net_cli.printing.text import print_lines
     from mu2net_core.api.evolving.plan_evolve import plan_evolve
 
-    session.note("Training a few steps of two children of each preset, to see what they cost; nothing of it is kept ...")
+    session.note("Training two children of each preset for a few steps, to see what they cost; nothing is kept ...")
     plan = plan_evolve(repo, session.context, tasks, options)
     if as_json:
         print_json(plan)

@@ -90,7 +90,7 @@ def plan_evolve(
 ) -> EvolvePlan:
     """Returns what ``evolve`` with the same arguments would do; changes nothing in the repository.
 
-    Of each preset that serves one of the tasks a few steps of two children are trained, and thrown away.
+    Of each preset that serves one of the tasks two children are trained for a few steps, and thrown away.
 
     Args:
         repo: to improve.

@@ -120,7 +120,7 @@ class Evolving(RepoBase):
     ) -> EvolvePlan:
         """Returns what ``evolve`` would do, and about what it would cost on this machine; changes nothing.
 
-        Of each preset that serves one of the tasks a few steps of two children are trained, and thrown away.
+        Of each preset that serves one of the tasks two children are trained for a few steps, and thrown away.
 
         Args:
             tasks: names; all tasks if None.

@@ -29,6 +29,7 @@ __all__ = ["ceph"]
 
 _ID = "11111111-2222-3333-4444-555555555555"
 _CONF = """
+# Two lines of paxos: a monitor otherwise waits a second for each of the maps that others wait for.
 [global]
 fsid = {id}
 mon initial members = a
