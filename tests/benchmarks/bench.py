@@ -20,7 +20,8 @@ from measure import Options, Row, table  # noqa: E402
 
 CASES = (
     "startup", "components", "pull", "push", "guards", "scale", "s3", "stream", "rows", "evolve", "frozen",
-    "large", "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "few", "methods", "chaos",
+    "large", "layouts", "agents", "pool", "fleet", "busy", "parallel", "quality", "late", "system", "few",
+    "methods", "chaos",
 )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Opt
     folder, warm = options.folder / f"{subject.name}-{seed}", options.folder / f"{subject.name}-{seed}-compiling"
     shutil.copytree(system, folder)
     shutil.copytree(system, warm)
-    uri, settings = subject.place(data, options.folder), dict(map(_setting, _words("MU2NET_LATE_SETTINGS")))
+    uri, settings = subject.place(data, options.folder), settings_of("MU2NET_LATE_SETTINGS")
     if not options.small:
         apart(join, warm, uri, subject.name, data, SMALL, settings | BRIEF, seed)
     sizes = _sizes("MU2NET_LATE_SIZES", options)
@@ -152,7 +152,12 @@ def _words(variable: str, default: str = "") -> list[str]:
 
 
 def _sizes(variable: str, options: Options) -> dict[str, int]:
-    return SMALL if options.small else {key: int(n) for key, n in map(_setting, _words(variable))}
+    return SMALL if options.small else {key: int(n) for key, n in settings_of(variable).items()}
+
+
+def settings_of(variable: str) -> dict[str, Any]:
+    """Returns what a variable of the environment says, ``KEY=VALUE ...``, values as JSON."""
+    return dict(map(_setting, _words(variable)))
 
 
 def _setting(word: str) -> tuple[str, Any]:

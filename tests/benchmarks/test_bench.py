@@ -32,6 +32,7 @@ ROWS = {
     "parallel": ("mean test accuracy after 1, 1 tasks", "8 agents in step, all iterations, replayed"),
     "quality": ("test accuracy, digits",),
     "late": ("late task, digits",),
+    "system": ("one system, digits", "one system, mean"),
     "few": ("few examples, squares",),
     "methods": ("tpe on digits",),
     "chaos": ("chaos, 8 agents",),
@@ -46,7 +47,7 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 GROUPS = (  # libraries are imported once in each
     ("startup", "components", "pull", "push", "guards", "scale", "s3", "pool", "chaos"),
-    ("stream", "rows", "evolve", "quality", "late", "few", "fleet", "busy", "parallel", "methods"),
+    ("stream", "rows", "evolve", "quality", "late", "system", "few", "fleet", "busy", "parallel", "methods"),
     ("frozen", "layouts", "agents", "large"),
 )
 
