@@ -2,8 +2,8 @@
 
 Every column of a row becomes a token (``kinds/column_embedding.py``), and the blocks are those of vision transformers.
 At the end a transformer reads the mean of all tokens, a sum of curves their sum: as long as it has no blocks, each
-column adds what a curve of its own says, whatever the others are. A model has room for so many columns and values as
-its architecture says; those that a table has not are padding.
+column adds what a curve of its own says, whatever the others are. Curves bend less easily than they rise. A model has
+room for so many columns and values as its architecture says; those that a table has not are padding.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ from mu2net_core.nn.transformer import TokenFamily
 from mu2net_core.objects import Hyperparameter
 
 __all__ = ["Curves", "TableTransformer"]
+
+_BEND = 0.25
+"""The size of a curve's pieces, beside a number in units of its deviation: smaller ones are learned more slowly, and
+cost more under decay, so that a curve is a straight line where few examples say otherwise. Smoothing splines punish
+bends, and not slopes, for the same reason (Wood, 2017); chosen on parts of training splits (docs/experiments.md)."""
 
 
 class TableTransformer(TokenFamily):
@@ -51,6 +56,10 @@ class Curves(TableTransformer):
     title = "sum of curves"
     kinds = by_name(ColumnEmbedding(), Adapter(), Lora(), EncoderBlock(), TokenSum(), Head())
     always_trainable = frozenset({"token_sum", "head", "column_embedding"})
+
+    def embedding(self, sizes: Sizes) -> LayerSpec:
+        """Returns an embedding whose pieces are small."""
+        return super().embedding(sizes).computing({"bend": _BEND})
 
     def pooling(self, tokens: int, sizes: Sizes) -> LayerSpec:
         """Returns the layer that adds the tokens up."""

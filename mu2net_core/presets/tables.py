@@ -8,6 +8,7 @@ rows teach blocks mostly what is chance, and validate them so, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.presets.preset import Preset, short_cycles
@@ -27,7 +28,7 @@ TABLE_PRESETS: Mapping[int, str] = {columns: f"table-{columns}" for columns in _
 CURVES_PRESETS: Mapping[int, str] = {columns: f"curves-{columns}" for columns in _STEPS}
 """What those for a number and few rows are called; likewise."""
 
-_BATCH, _CURVES_STEPS = 64, 50
+_BATCH, _CURVES_STEPS = 64, 600
 _VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
     "learning_rate": (2e-4, 5e-4, 1e-3, 2e-3),
     "label_smoothing": (0.0, 0.05),
@@ -43,17 +44,19 @@ _DEFAULTS: Mapping[str, Hyperparameter] = {
     "num_layers": 2,
 }
 _CURVES_VALUES: Mapping[str, tuple[Hyperparameter, ...]] = {
-    "weight_decay": (0.5, 1.0, 2.0, 5.0),
+    "weight_decay": (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0),
+    "cell_dropout": (0.0, 0.05, 0.1),
     "num_layers": (0,),
 }
 _CURVES: Mapping[str, Hyperparameter] = {
     "learning_rate": 1e-3,
     "weight_decay": 5.0,
-    "cell_dropout": 0.05,
+    "cell_dropout": 0.0,
     "num_layers": 0,
 }
 """What a number is learned with from few rows, whose curves should not bend without need: a hundred times the usual
-decay; chosen on parts of training splits (docs/experiments.md)."""
+decay, which moves by small steps, and one validation of what has come to its end, as the best of several on few rows is
+the luckiest; chosen on parts of training splits (docs/experiments.md)."""
 
 
 def table_presets(
@@ -72,7 +75,7 @@ def table_presets(
         crossing=True,
     )
     curves = SearchSpace(values={**space.values, **_CURVES_VALUES}, defaults={**space.defaults, **_CURVES})
-    brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH)
+    brief = replace(short_cycles(_CURVES_STEPS, batch_size=_BATCH), validations=1)
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
         usual = Preset(

@@ -3,7 +3,8 @@
 A number is multiplied by a row of its column's kernel, as it is and by the parts of its rank in each of eight pieces
 of the range (Gorishniy et al., 2022), so that the first layer can already bend; a value is looked up in a table that
 has rows for all columns' values, for values that are not known and for empty cells. Every column has a bias of its
-own. What the four numbers of a cell are, ``data/tables/reading.py`` says. A column that the table has not is padding.
+own. Pieces have the size of the option ``bend``, usually 1. What the four numbers of a cell are,
+``data/tables/reading.py`` says. A column that the table has not is padding.
 
 ``B`` is the batch, ``F`` the columns, ``D`` the width, ``V`` the rows of the table of values.
 """
@@ -43,7 +44,8 @@ class ColumnEmbedding(ModuleKind):
     def module(self, spec: LayerSpec, *, dtype: jnp.dtype, first_only: bool) -> nn.Module:
         """Returns products of numbers, and a table of values."""
         del first_only
-        return _Columns(spec.size("columns"), spec.size("values"), spec.size("width"), dtype)
+        bend = float(spec.option("bend", 1.0))
+        return _Columns(spec.size("columns"), spec.size("values"), spec.size("width"), bend, dtype)
 
     def received(self, x: jax.Array, dtype: jnp.dtype) -> jax.Array:
         """Returns cells in float32: the rows of values are whole numbers, and bfloat16 has not all of them."""
@@ -74,6 +76,7 @@ class _Columns(nn.Module):
     columns: int
     values: int
     width: int
+    bend: float
     dtype: Any
 
     @nn.compact
@@ -82,7 +85,7 @@ class _Columns(nn.Module):
         table = self.param("values", ZEROS, (self.values, self.width), jnp.float32)
         bias = self.param("bias", ZEROS, (self.columns, self.width), jnp.float32)
         place = x[..., 2].astype(jnp.int32)
-        pieces = jnp.clip(x[..., 1:2] * _PIECES - jnp.arange(_PIECES), 0, 1)
+        pieces = self.bend * jnp.clip(x[..., 1:2] * _PIECES - jnp.arange(_PIECES), 0, 1)
         numbers = jnp.where((place == 0)[..., None], jnp.concatenate([x[..., :1], pieces], axis=-1), 0)
         tokens = jnp.einsum("bfk,fkd->bfd", numbers.astype(self.dtype), kernel.astype(self.dtype))
         looked_up = table[jnp.clip(place - 1, 0, self.values - 1)].astype(self.dtype)

@@ -52,3 +52,20 @@ def test_all_products_between_a_number_and_the_output_decay_so_that_curves_stay_
     }
     kept = {name for name in arrays if not decays(name)}
     assert kept == {"column_embedding/bias", "column_embedding/values", "head/bias"}
+
+
+def rise(family: ArchitectureFamily, *, standard: float, rank: float) -> float:
+    """Returns by how much the embedding of a first column, of ones, rises as a number does."""
+    spec = family.layers(CONFIG, {"num_layers": 0}, 1)[0]
+    ones = {name: np.ones(shape, np.float32) for name, (shape, _) in family.kind(spec).shapes(spec).items()}
+    low, high = (
+        np.asarray(family.apply([spec], [ones], np.array([[(*cell, 0.0, 1.0), NONE, NONE]], np.float32)))
+        for cell in ((0.0, 0.0), (standard, rank))
+    )
+    return float((high - low)[0, 0, 0])
+
+
+def test_a_curve_bends_a_quarter_as_far_as_it_rises_for_the_same_numbers() -> None:
+    assert rise(Curves(), standard=1.0, rank=0.0) == rise(TableTransformer(), standard=1.0, rank=0.0) == 1.0
+    assert rise(TableTransformer(), standard=0.0, rank=1.0) == 8.0  # all its eight pieces
+    assert rise(Curves(), standard=0.0, rank=1.0) == 2.0
