@@ -85,10 +85,10 @@ def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Opt
     folder, warm = options.folder / f"{subject.name}-{seed}", options.folder / f"{subject.name}-{seed}-compiling"
     shutil.copytree(system, folder)
     shutil.copytree(system, warm)
-    uri, settings = subject.place(data, options.folder), settings_of("MU2NET_LATE_SETTINGS")
+    uri, settings = subject.place(data, options.folder), dict(map(_setting, _words("MU2NET_LATE_SETTINGS")))
     if not options.small:
         apart(join, warm, uri, subject.name, data, SMALL, settings | BRIEF, seed)
-    sizes = _sizes("MU2NET_LATE_SIZES", options)
+    sizes = sizes_of("MU2NET_LATE_SIZES", options)
     mine: Spent = apart(join, folder, uri, subject.name, data, sizes, settings, seed, inline=options.small)
     training_s = 0.2 if options.small else mine.cpu_s
     recipe = apart(floor, folder, uri, data, subject, training_s, seed, inline=options.small)
@@ -97,7 +97,7 @@ def _round(subject: Subject, others: Sequence[Subject], data: Path, options: Opt
 
 def _system(others: Sequence[Subject], data: Path, options: Options, preset: str, seed: int) -> Path:
     """Returns a repository in which each of ``others`` had one iteration, in their order: that kept, or a new one."""
-    kept, sizes = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder)), _sizes("MU2NET_LATE_BEFORE", options)
+    kept, sizes = Path(os.environ.get("MU2NET_LATE_CACHE", options.folder)), sizes_of("MU2NET_LATE_BEFORE", options)
     made = [f"{name}{size}" for name, size in sizes.items()]
     system = kept / "-".join(["late", preset, str(seed), *made, *(one.name for one in others)])
     if not system.exists():
@@ -151,13 +151,9 @@ def _words(variable: str, default: str = "") -> list[str]:
     return os.environ.get(variable, default).split()
 
 
-def _sizes(variable: str, options: Options) -> dict[str, int]:
-    return SMALL if options.small else {key: int(n) for key, n in settings_of(variable).items()}
-
-
-def settings_of(variable: str) -> dict[str, Any]:
-    """Returns what a variable of the environment says, ``KEY=VALUE ...``, values as JSON."""
-    return dict(map(_setting, _words(variable)))
+def sizes_of(variable: str, options: Options) -> dict[str, int]:
+    """Returns the sizes of iterations that a variable of the environment says, ``KEY=VALUE ...``, or the smallest."""
+    return SMALL if options.small else {key: int(n) for key, n in map(_setting, _words(variable))}
 
 
 def _setting(word: str) -> tuple[str, Any]:

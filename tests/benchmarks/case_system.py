@@ -6,7 +6,7 @@ splits are looked at once, at the end.
 
 ``MU2NET_SYSTEM`` chooses tasks by name (default: the eight of characters), ``MU2NET_SYSTEM_SIZES`` the sizes of
 iterations, ``KEY=VALUE ...`` (default: the defaults), and ``MU2NET_SYSTEM_CACHE`` is a folder in which systems are kept
-as they grow: what was interrupted goes on there after its last iteration.
+as they grow, and what was found: what was interrupted goes on there.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from case_late import SMALL, floor, settings_of
+from case_late import floor, sizes_of
+from case_quality import SMALL_PRESET
 from measure import Options, Row, Spent, apart, spread
 from quality_ours import trained
 from quality_tasks import CHARACTERS, SUBJECTS, Subject
@@ -33,10 +35,10 @@ class Grown:
     """What became of one task of a system, and what it cost.
 
     Attributes:
-        test: accuracy on the test split; of ours, and of the recipe in as many seconds.
-        recipe: of the recipe.
+        test: accuracy on the test split.
+        recipe: that of the recipe, after as many seconds.
         training_s: processor seconds of its iterations, without compilations.
-        given: the share of the gradient steps behind its model that other tasks gave.
+        given: the share of the gradient steps behind its model that other tasks gave, by parameters.
     """
 
     test: float
@@ -60,35 +62,40 @@ def measure(options: Options) -> list[Row]:
 
 def _round(tasks: Sequence[Subject], data: Path, options: Options, seed: int) -> dict[str, Grown]:
     """Returns what became of each task in a system of one seed."""
-    sizes = SMALL if options.small else {key: int(n) for key, n in settings_of("MU2NET_SYSTEM_SIZES").items()}
-    made = "-".join(["system", str(seed), *(f"{name}{size}" for name, size in sizes.items())])
-    kept = Path(os.environ.get("MU2NET_SYSTEM_CACHE", options.folder)) / made
+    sizes = sizes_of("MU2NET_SYSTEM_SIZES", options)
+    made = [*(f"{name}{size}" for name, size in sizes.items()), *(task.name for task in tasks)]
+    kept = Path(os.environ.get("MU2NET_SYSTEM_CACHE", options.folder)) / "-".join(["system", str(seed), *made])
     kept.mkdir(parents=True, exist_ok=True)
-    told = kept / "spent.json"
-    spent_s: dict[str, list[float]] = json.loads(told.read_text()) if told.exists() else {}
-    for number in range(1 if options.small else ROUNDS):
+    spent_s: dict[str, list[float]] = _read(kept / "spent.json")
+    rounds = 1 if options.small else ROUNDS
+    for number in range(rounds):
         for task in tasks:
             if len(spent_s.setdefault(task.name, [])) == number:
-                mine: Spent = apart(grow, kept, task, data, options.small, sizes, seed + number, inline=options.small)
+                drawn = rounds * seed + number
+                mine: Spent = apart(grow, kept, task, data, options.small, sizes, drawn, inline=options.small)
                 spent_s[task.name].append(mine.cpu_s - mine.result)
-                told.write_text(json.dumps(spent_s))
-    grown = {}
+                (kept / "spent.json").write_text(json.dumps(spent_s))
+    grown = {name: Grown(**one) for name, one in _read(kept / "found.json").items()}
     for task in tasks:
-        training_s = 0.2 if options.small else sum(spent_s[task.name])
-        test, given = apart(asked, kept / "repo", task.name, data, inline=options.small)
-        uri = task.place(data, kept)
-        recipe = apart(floor, kept / "repo", uri, data, task, training_s, seed, inline=options.small)
-        grown[task.name] = Grown(test=test, recipe=recipe, training_s=training_s, given=given)
-        (kept / "found.json").write_text(json.dumps({name: asdict(one) for name, one in grown.items()}, indent=1))
+        if task.name not in grown:
+            training_s = 0.2 if options.small else sum(spent_s[task.name])
+            test, given = apart(asked, kept / "repo", task.name, data, inline=options.small)
+            uri = task.place(data, kept)
+            recipe = apart(floor, kept / "repo", uri, data, task, training_s, seed, inline=options.small)
+            grown[task.name] = Grown(test=test, recipe=recipe, training_s=training_s, given=given)
+            (kept / "found.json").write_text(json.dumps({name: asdict(one) for name, one in grown.items()}))
     return grown
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def grow(kept: Path, task: Subject, data: Path, small: bool, sizes: Mapping[str, int], seed: int) -> Spent:
     """Returns what one iteration of a task spent, which is added to the system if it is not there."""
     os.environ["MU2NET_DATA_DIR"] = str(data / "tfds")
     folder = kept / "repo"
-    preset = {"preset": "vit-mini"} if small else {}
-    repo = m.open(folder) if folder.exists() else m.init(folder, **preset)
+    repo = m.open(folder) if folder.exists() else m.init(folder, preset=SMALL_PRESET if small else "auto")
     if task.name not in [info.name for info in repo.tasks()]:
         repo.add_task(task.place(data, kept), m.TaskOptions(name=task.name))
     return trained(repo, task.name, sizes, seed)

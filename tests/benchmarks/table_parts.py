@@ -16,12 +16,13 @@ import random
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from measure import apart, spread
 from quality_ours import improved
-from quality_tables import SPLIT, SUBJECTS, Rows, column_of, floor, split_of, written
+from quality_tables import SUBJECTS, Rows, column_of, floor, options_of, split_of, written
 
 import mu2net_core as m
 
@@ -36,7 +37,9 @@ def main(asked: str, rounds: int, presets: Sequence[str]) -> None:
     header, *rows = table.read(data)
     rows = [row for row, said in zip(rows, split_of(len(rows)), strict=True) if said == "train"]
     target = column or table.target
+    options = options_of(target)
     if column:
+        options = replace(options, output="number")
         rows = [row for row in rows if row[header.index(column)] not in {"", "?", "NA"}]
         rows = random.Random(0).sample(rows, min(MOST_ROWS, len(rows)))
     splits = [split for number in range(rounds) for split in parts(len(rows), number + 1)]
@@ -48,7 +51,7 @@ def main(asked: str, rounds: int, presets: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for preset in presets:
             found = [
-                apart(quality, Path(folder) / f"{preset}-{number}", target, [header, *rows], split, preset, number)
+                apart(quality, Path(folder) / f"{preset}-{number}", options, [header, *rows], split, preset, number)
                 for number, split in enumerate(splits)
             ]
             print(f"{preset}: {spread(found)}, each {', '.join(f'{one:.3f}' for one in found)}", flush=True)
@@ -75,10 +78,8 @@ def ridge(header: Sequence[str], rows: Rows, split: Sequence[str], target: str) 
     at = header.index(target)
     y = np.array([float(row[at]) for row in rows])
     columns = list[np.ndarray]()
-    for place in range(len(header)):
+    for place in (place for place in range(len(header)) if place != at):
         numbers, is_named = column_of([row[place] for row in rows])
-        if place == at:
-            continue
         if is_named:
             columns.extend(numbers == value for value in np.unique(numbers[~np.isnan(numbers)]))
         else:
@@ -89,12 +90,11 @@ def ridge(header: Sequence[str], rows: Rows, split: Sequence[str], target: str) 
     return float(machine.score(scale.transform(x[~train]), y[~train]))
 
 
-def quality(folder: Path, target: str, rows: Rows, split: Sequence[str], preset: str, seed: int) -> float:
+def quality(folder: Path, options: m.TaskOptions, rows: Rows, split: Sequence[str], preset: str, seed: int) -> float:
     """Returns what an iteration with a preset came to on the part that it did not see."""
     source = written(rows, split, folder.with_suffix(".csv"))
     repo = m.init(folder, preset=preset)
-    numbers = {"output": "number"} if preset.startswith("curves") else {}
-    repo.add_task(str(source), m.TaskOptions(name="task", target=target, split_by=SPLIT, **numbers))
+    repo.add_task(str(source), options)
     return float(improved(repo, {}, seed).result["test"])
 
 
