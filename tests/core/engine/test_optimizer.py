@@ -49,10 +49,12 @@ def steps_of_both(ours, remembered, theirs, chosen: OptimizerSettings, *, clip_n
 
 def layers() -> tuple[dict[str, jax.Array], ...]:
     rng = np.random.default_rng(1)
-    return tuple(
-        {"kernel": jnp.asarray(rng.normal(size=(4, 3)), jnp.float32), "norm/scale": jnp.ones(3), "bias": jnp.ones(3)}
-        for _ in range(2)
-    )
+
+    def layer() -> dict[str, jax.Array]:
+        kernels = {name: jnp.asarray(rng.normal(size=(4, 3)), jnp.float32) for name in ("kernel", "query/kernel")}
+        return {**kernels, "norm/scale": jnp.ones(3), "bias": jnp.ones(3)}
+
+    return layer(), layer()
 
 
 @pytest.mark.parametrize("adaptive", [False, True], ids=["its own program", "a program for both"])
@@ -85,7 +87,7 @@ def test_steps_of_adamw_are_those_of_optax_where_only_kernels_decay(
         weight_decay=weight_decay,
         nesterov=nesterov,
     )
-    kernels = lambda row: [{name: name == "kernel" for name in layer} for layer in row]  # noqa: E731
+    kernels = lambda row: [{name: name.endswith("kernel") for name in layer} for layer in row]  # noqa: E731
     theirs = optax.chain(
         optax.clip_by_global_norm(clip_norm),
         optax.adamw(

@@ -21,22 +21,32 @@ def probing(bench: Workbench, probes: int = 8) -> Workshop:
     return bench.workshop("a", preset=replace(BENCH_PRESET, training=replace(BENCH_PRESET.training, probes=probes)))
 
 
-def test_a_linear_probe_counts_whom_a_model_of_all_others_gives_its_label() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(60) % 3
-    features = rng.normal(size=(60, 5)) + 1.2 * np.eye(5)[labels]
-    right = 0
-    for left in range(60):
-        x = features - features.mean(axis=0)
-        others = np.arange(60) != left
-        gram = x.T @ x
-        penalty = 1e-2 * np.trace(gram) / 5 * np.eye(5)
-        targets = np.eye(3)[labels] - 1 / 3
+def accuracy_left_out(features: np.ndarray, labels: np.ndarray) -> float:
+    """Returns how often a ridge regression on all other examples says an example's label, of three; one by one."""
+    x, count = features - features.mean(axis=0), len(labels)
+    penalty = 1e-2 * np.trace(x.T @ x) / x.shape[1] * np.eye(x.shape[1])
+    targets, right = np.eye(3)[labels] - 1 / 3, 0
+    for left in range(count):
+        others = np.arange(count) != left
         weights = np.linalg.solve(x[others].T @ x[others] + penalty, x[others].T @ targets[others])
         right += int((x[left] @ weights).argmax() == labels[left])
-    assert linear_probe(features, labels, 3) == pytest.approx(right / 60)
-    assert 0.5 < right / 60 < 1
-    assert linear_probe(np.ones((60, 5)), labels, 3) <= 0.5  # nothing to tell them by
+    return right / count
+
+
+@pytest.mark.parametrize("width", [5, 40, 70])  # the more features, the more the penalty decides
+@pytest.mark.parametrize("size", [1.0, 1e-3])
+def test_a_linear_probe_counts_whom_a_model_of_all_others_gives_its_label(width: int, size: float) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    for _ in range(5):
+        features = size * (rng.normal(size=(60, width)) + 1.2 * np.eye(width)[labels])
+        expected = accuracy_left_out(features, labels)
+        assert linear_probe(features, labels, 3) == pytest.approx(expected)
+        assert 1 / 3 < expected < 1
+
+
+def test_a_linear_probe_of_features_that_are_all_the_same_tells_nothing() -> None:
+    assert linear_probe(np.ones((60, 5)), np.arange(60) % 3, 3) <= 0.5
 
 
 @pytest.fixture
