@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -58,9 +59,15 @@ def mu2net(  # the session reads these from the context: see session_of
 
 def run(args: Sequence[str]) -> None:
     """Runs one command line in this process; errors propagate, a non-zero exit raises ``typer.Exit``."""
-    code = typer.main.get_command(app).main(list(args), prog_name="mu2net", standalone_mode=False)
+    code = _command().main(list(args), prog_name="mu2net", standalone_mode=False)
     if isinstance(code, int) and code:
         raise typer.Exit(code)
+
+
+@cache
+def _command() -> Any:
+    """Returns what understands command lines, made once for all that this process runs."""
+    return typer.main.get_command(app)
 
 
 def main(args: Sequence[str] | None = None) -> int:

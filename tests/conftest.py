@@ -27,6 +27,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mu2net_core.api.context import Context
+from mu2net_core.repo.probing import place_probe, races
 from mu2net_core.testing.servers.ceph import ceph
 from mu2net_core.testing.servers.servers import Bucket, MissingServerError, Server, azurite, gcs_emulator, moto
 
@@ -43,8 +44,12 @@ settings.load_profile("same")
 
 MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 """Where tests write if so many bytes are free there."""
+LONGEST = ("tests/benchmarks/test_bench.py", "tests/test_product.py", "tests/test_crash.py", "tests/test_writers.py")
+"""Tests of 10 to 50 s each, most of it in processes of their own."""
 OF_ARRAYS, MOST_KEPT = ("weak_type", "sharding"), 128
 """What of arrays beside shape and type decides a program, and how many of these are kept."""
+ALL_RACES = (place_probe, "_ROUNDS", place_probe._ROUNDS), (races, "_WRITERS", races._WRITERS)
+"""How places are probed by whoever shares through them: how often, and by how many writers at once."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,6 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if "jax" in sys.modules:  # it read the environment when it was imported, by the conftest of some folder
         for name, value in cache.items():
             sys.modules["jax"].config.update(name, value)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the longest tests, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:
@@ -114,6 +124,23 @@ def _kept_programs() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _short_races() -> Iterator[None]:
+    """Lets two writers race once where a place is probed on the way to something else, instead of many several times.
+
+    Tests of the races themselves ask for ``all_races``.
+    """
+    with mock.patch.object(place_probe, "_ROUNDS", 1), mock.patch.object(races, "_WRITERS", 2):
+        yield
+
+
+@pytest.fixture
+def all_races(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probes places as everybody does."""
+    for module, name, number in ALL_RACES:
+        monkeypatch.setattr(module, name, number)
+
+
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     """Returns a context with a fixed clock, an empty environment and no user settings."""
@@ -145,22 +172,28 @@ def _bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 @pytest.fixture(scope="session")
-def _one_loader() -> Iterator[None]:
-    """Lets all S3 clients share what botocore knows of S3: each new one would read that anew, for 0.2 s."""
+def _light_clients() -> Iterator[None]:
+    """Lets all S3 clients share what botocore knows of S3: each new one would read that anew, for 0.2 s.
+
+    And they read no certificates of authorities, of which servers that speak plain HTTP need none.
+    """
     import botocore.session  # most tests need none of it
 
-    with mock.patch("botocore.session.create_loader", cache(botocore.session.create_loader)):
+    with (
+        mock.patch("botocore.session.create_loader", cache(botocore.session.create_loader)),
+        mock.patch("aiobotocore.httpsession.get_cert_path", lambda given: None if given is True else given),
+    ):
         yield
 
 
 @pytest.fixture(scope="session")
-def s3_server(_one_loader: None) -> Iterator[Server]:
+def s3_server(_light_clients: None) -> Iterator[Server]:
     """Returns a running Ceph gateway: the real S3 server of the tests."""
     yield from _serve(ceph)
 
 
 @pytest.fixture(scope="session")
-def moto_server(_one_loader: None) -> Iterator[Server]:
+def moto_server(_light_clients: None) -> Iterator[Server]:
     """Returns a running moto: an S3 emulator with AWS's own words."""
     yield from _serve(moto)
 

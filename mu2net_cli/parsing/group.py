@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from typing import Any, cast
 
@@ -18,8 +19,9 @@ from mu2net_core.errors import Mu2netError
 __all__ = ["VerbGroup", "load_verb"]
 
 
+@cache
 def load_verb(name: str) -> TyperCommand | TyperGroup:
-    """Returns the command behind the verb ``name``, importing its module."""
+    """Returns the command behind the verb ``name``, importing its module; the same one each time."""
     verb = VERBS[name]
     entry = getattr(import_module(f"mu2net_cli.commands.{verb.path}"), verb.module)
     app = entry if isinstance(entry, typer.Typer) else _single(verb.name, entry)

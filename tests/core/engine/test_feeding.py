@@ -88,6 +88,7 @@ def test_a_cycle_is_an_epoch_rounded_up_to_batches_whose_size_no_other_number_of
         (72, {"batch_size": 512, "min_steps": 16}, 16, 32),
         (20, {"batch_size": 32, "min_steps": 16}, 16, 16),
         (5, {"batch_size": 32, "min_steps": 16}, 16, 4),
+        (7, {"batch_size": 7}, 1, 7),
         (50_000, {"batch_size": 32, "min_steps": 16, "samples_cap": 64}, 16, 32),
     ],
 )

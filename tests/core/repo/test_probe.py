@@ -63,6 +63,9 @@ class Racy(Server):
             return True
 
 
+pytestmark = pytest.mark.usefixtures("all_races")
+
+
 @pytest.fixture
 def inner(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "place")

@@ -13,6 +13,8 @@ from mu2net_core.repo.probing.place_probe import ProbeReport, probe, refusal
 from mu2net_core.storage import open_store
 from mu2net_core.testing.servers.servers import Bucket
 
+pytestmark = pytest.mark.usefixtures("all_races")
+
 
 def probed(bucket: Bucket) -> ProbeReport:
     return probe(open_store(bucket.url, bucket.options), now=lambda: datetime.now(UTC))
