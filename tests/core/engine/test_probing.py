@@ -7,12 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mu2net_core.engine import probing as probing_of
+from mu2net_core.engine.drafting import Draft, draft_all
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.probing import linear_probe, probed
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.events import CandidatesProbed, GenerationStarted
-from mu2net_core.objects import decode, encode
-from mu2net_core.search import Population, SearchState, start
+from mu2net_core.objects import Labels, System, decode, encode
+from mu2net_core.search import Member, Population, SearchState, start
+from mu2net_core.search.mutations import as_it_is
+from mu2net_core.seeds import derive_seed
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
@@ -117,3 +121,50 @@ def test_a_probe_sees_what_a_child_would_stand_on(bench: Workbench, joined) -> N
     found = probed(probing(bench), Population(task="a"), system, seed=3)
     assert set(found) == {root.id, other.id}
     assert found[other.id] > 0.34  # three classes, and layers that have learned them from other images
+
+
+def draft_of(shop: Workshop, member: Member, system: System) -> Draft:
+    (draft,) = draft_all(shop, (as_it_is(member, shop.space, 3),), Population(task="a"), system)
+    return draft
+
+
+def test_what_is_probed_is_what_the_layers_below_the_head_make_of_the_examples(bench: Workbench, joined) -> None:
+    _, other, system = joined
+    shop = probing(bench)
+    draft = draft_of(shop, other, system)
+    features, labels = probing_of._features(shop, draft, 3)
+    (examples,) = shop.data.at(draft.input_spec).train.shuffled(48, chunk=48, seed=derive_seed(3, "probe"))
+    specs = [layer.spec for layer in draft.blueprint.layers]
+    params = [bench.components[layer.source.id].params for layer in draft.blueprint.layers[:-1] if layer.source]
+    plain = bench.programs.family.apply(specs[:-1], params, examples.inputs, above=specs[-1:])
+    np.testing.assert_allclose(features, np.asarray(plain), rtol=1e-4, atol=1e-5)
+    assert np.array_equal(labels, examples.labels)
+
+
+def test_of_many_examples_some_are_looked_at_which_ones_the_seed_says(
+    bench: Workbench, joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing_of, "MOST_EXAMPLES", 20)
+    _, other, system = joined
+    shop = probing(bench)
+    draft = draft_of(shop, other, system)
+    found = [probing_of._features(shop, draft, seed)[0] for seed in (3, 3, 4)]
+    assert [len(features) for features in found] == [20, 20, 20]
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_no_more_are_probed_than_was_said_and_which_ones_the_seed_says(bench: Workbench, joined) -> None:
+    root, other, system = joined
+    chosen = [tuple(probed(probing(bench, probes=1), Population(task="a"), system, seed=seed)) for seed in range(8)]
+    assert set(chosen) == {(root.id,), (other.id,)}
+    twice = [tuple(probed(probing(bench, probes=1), Population(task="a"), system, seed=seed)) for seed in range(8)]
+    assert twice == chosen
+
+
+def test_a_task_that_tells_no_classes_apart_probes_nobody(bench: Workbench, joined) -> None:
+    _, _, system = joined
+    shop = probing(bench)
+    labels = replace(shop, task=replace(shop.task, output=Labels(names=shop.task.output.labels), metric="map"))
+    assert probed(shop, Population(task="a"), system, seed=3)
+    assert probed(labels, Population(task="a"), system, seed=3) == {}

@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from mu2net_core.codec import encode_component
 from mu2net_core.engine import storing
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import LayerPlan
-from mu2net_core.engine.storing import Writer, _cropped
+from mu2net_core.engine.storing import Writer, _cropped, _told, stored
 from mu2net_core.nn import VisionTransformer
+from mu2net_core.objects import ComponentRef, Costs, Label, Training
 from mu2net_core.presets import PRESETS
 from mu2net_core.testing.building.workbench import Workbench
 
@@ -65,6 +68,29 @@ def test_what_could_not_be_stored_shows_before_all_are_trained(writer: Writer) -
     writer.submit(fail, 60)
     with pytest.raises(OSError, match="no space left"):
         writer.submit(lambda: None, 60)  # type: ignore[arg-type,return-value]
+
+
+def test_a_model_tells_whose_it_is_what_it_was_made_with_and_how_large_each_layer_of_it_is(
+    bench: Workbench, plan_of, train_one, blueprint_of
+) -> None:
+    shop, plan = bench.workshop(), plan_of(bench.root(), ("block_0",))
+    plan = replace(plan, mutation_rates={"learning_rate": 0.3})
+    trained, blueprint = train_one(bench, plan), blueprint_of(plan)
+    one = SimpleNamespace(plan=plan, blueprint=blueprint, costs=Costs(params=2, accounted_params=1.5, flops=1))
+    model = stored(shop, one, trained).model  # type: ignore[arg-type]
+    assert (model.task, model.task_id, model.device_kind) == ("a", shop.task_id, "bench")
+    assert model.versions == {"jax": shop.provenance["jax"]}
+    assert model.mutation_rates == {"learning_rate": 0.3}
+    for ref in model.components:
+        assert ref.size_bytes == len(encode_component(bench.components[ref.id]))
+    assert {ref.name for ref in model.components if "a" in ref.training} == {"block_0", "norm", "head"}
+
+
+def test_a_task_that_a_layers_manifest_leaves_out_is_told_without_numbers() -> None:
+    ref = ComponentRef(id="0" * 64, name="x", num_params=1, size_bytes=1, trainable=False, operation="share")
+    known = replace(ref, training={"a": Training(steps=3, examples=9)})
+    label = Label(trained_by=("a", "b"))
+    assert _told(known, label) == {"a": Training(steps=3, examples=9), "b": Training(steps=0, examples=0)}
 
 
 def test_what_an_optimizer_remembers_is_stored_without_the_room_that_other_tasks_need(bench: Workbench) -> None:
