@@ -58,17 +58,20 @@ class TrainingConfig:
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
 
-def short_cycles(steps: int, *, batch_size: int, longest: int = 1) -> TrainingConfig:
+def short_cycles(steps: int, *, batch_size: int, longest: int = 1, validations: int = 4) -> TrainingConfig:
     """Returns how small models are trained that begin with random numbers: few children, and probes for the first.
 
     Args:
         steps: of a training cycle, at least; where an epoch has more, that many, up to ``longest`` times as many.
         batch_size: examples per step.
         longest: how many times as long a cycle may be.
+        validations: training cycles per child. The best of several on few examples is often only the luckiest, and
+            before the last the learning rate is still high.
     """
     return TrainingConfig(
         generations=3,
         children=2,
+        validations=validations,
         batch_size=batch_size,
         samples_cap=longest * steps * batch_size,
         min_steps=steps,

@@ -136,7 +136,7 @@ def _convnet(
     patch: int,
     images: tuple[int, ...],
     image: int,
-    steps: int = 150,
+    steps: int = 600,
     shift: float = 0.05,
 ) -> Preset:
     """Returns a preset for images whose sides are eight to 28 times ``patch``.
@@ -170,7 +170,7 @@ def _convnet(
             structural=_STRUCTURE,
             crossing=True,
         ),
-        training=short_cycles(steps, batch_size=_BATCH, longest=_LONGEST),
+        training=short_cycles(steps, batch_size=_BATCH, longest=_LONGEST, validations=1),
     )
 
 
@@ -289,7 +289,7 @@ PRESETS: Mapping[str, Preset] = {
             patch=1,
             images=(8,),
             image=8,
-            steps=80,
+            steps=320,
             shift=0.1,  # less is no whole pixel
         ),
         _convnet("convnet-16", "A ConvNet for small images of 16x16.", patch=2, images=(16, 20), image=16),
@@ -306,7 +306,7 @@ PRESETS: Mapping[str, Preset] = {
             patch=4,
             images=(48, 64, 96),
             image=64,
-            steps=80,
+            steps=320,
         ),
         _convnet(
             "convnet-128",
@@ -314,7 +314,7 @@ PRESETS: Mapping[str, Preset] = {
             patch=8,
             images=(128, 160, 192, 224),
             image=128,
-            steps=80,
+            steps=320,
         ),
         _bert(
             "bert-s", "An encoder of texts as MiniLM is, 6 blocks of 384: for --root.", blocks=6, width=384, heads=12

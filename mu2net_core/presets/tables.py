@@ -8,8 +8,6 @@ rows teach blocks mostly what is chance, and validate them so, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.presets.preset import Preset, short_cycles
 from mu2net_core.search import SearchSpace
@@ -75,7 +73,7 @@ def table_presets(
         crossing=True,
     )
     curves = SearchSpace(values={**space.values, **_CURVES_VALUES}, defaults={**space.defaults, **_CURVES})
-    brief = replace(short_cycles(_CURVES_STEPS, batch_size=_BATCH), validations=1)
+    brief = short_cycles(_CURVES_STEPS, batch_size=_BATCH, validations=1)
     for columns, steps in _STEPS.items():
         sizes = {"columns": columns, "values": VALUES_A_COLUMN * columns, "width": 128, "heads": 4, "mlp": 384}
         usual = Preset(

@@ -198,7 +198,7 @@ def test_what_an_evolution_would_cost_is_told_and_changes_nothing(here, repo: Re
     assert not any(isinstance(event, CandidatesProbed) for event in told)  # their time is no child's
     assert {file: file.read_bytes() for file in repo.path.rglob("*") if file.is_file()} == files
     assert (task.iterations, task.generations, task.children, task.done) == (2, 3, 2, 0)
-    assert (task.schedule.steps, task.schedule.cycles) == (80, 4)
+    assert (task.schedule.steps, task.schedule.cycles) == (320, 1)
     assert (task.own_model, task.other_tasks, task.roots) == (False, (), tuple(repo.refs.roots()))
     assert plan.train_s == task.train_s > 0
     assert task.most_bytes == 6 * task.kept_bytes // 2
@@ -221,7 +221,7 @@ def test_what_only_a_first_child_waits_for_is_not_expected_of_the_others(here, r
     monkeypatch.setattr(trying, "run_iteration", timed)
     plan = plan_evolve(repo, here.context, ["light8"], ONE)
     assert plan.compile_s == 8.0
-    assert plan.train_s == pytest.approx(80 * 2.4 / 24)
+    assert plan.train_s == pytest.approx(320 * 2.4 / 24)
 
 
 @pytest.mark.usefixtures("tiny")
