@@ -21,7 +21,7 @@ __all__ = ["demo"]
 _TASKS = ("sklearn:digits", "sklearn:digits/parity", "sklearn:digits/five-or-more")
 _NO_ADDED_LAYERS = {"space.structural": "[]", "space.num_layers": "[2]"}
 """Keeps models to the layers of their root: added ones would need programs of their own."""
-_AMOUNT = ("--generations", "2", "--children", "2")
+_AMOUNT = ("--generations", "2", "--children", "1")
 """Enough for these digits, and over within a minute on two cores."""
 _NUM_IMAGES = 20
 
