@@ -8,6 +8,7 @@ rows teach blocks mostly what is chance, and validate them so, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+
 from mu2net_core.objects import Architecture, Hyperparameter
 from mu2net_core.presets.preset import Preset, short_cycles
 from mu2net_core.search import SearchSpace
