@@ -89,6 +89,7 @@ def test_in_a_larger_slot_arrays_have_its_type_and_what_pads_them_changes_nothin
     head = list(SMALL.values())[-1]
     slot = VIT.roomy(head)
     arrays = {name: array.astype(np.float64) + 1 for name, array in VIT.init(head, np.random.default_rng(0)).items()}
+    assert {array.dtype for array in padded(arrays, head, VIT).values()} == {np.dtype(np.float32)}
     found = padded(arrays, slot, VIT)
     for name, (shape, dtype) in VIT.shapes(slot).items():
         inside = tuple(slice(size) for size in arrays[name].shape)
