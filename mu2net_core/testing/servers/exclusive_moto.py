@@ -31,13 +31,10 @@ def one_at_a_time(application: Application) -> Application:
 def main() -> None:
     """Runs the server that the command line asks for."""
     from moto.server import main as serve
-    from werkzeug.serving import WSGIRequestHandler, run_simple
+    from werkzeug.serving import run_simple
 
     def run_one_at_a_time(host: str, port: int, application: Application, **options: Any) -> None:
-        handler = options.pop("request_handler", WSGIRequestHandler)
-        own = {"protocol_version": "HTTP/1.1", "log_request": lambda *_: None}  # connections stay open, as S3's do
-        quiet = type("Quiet", (handler,), own)
-        run_simple(host, port, one_at_a_time(application), request_handler=quiet, **options)
+        run_simple(host, port, one_at_a_time(application), **options)
 
     with mock.patch("moto.server.run_simple", run_one_at_a_time):
         serve(sys.argv[1:])
