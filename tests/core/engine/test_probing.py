@@ -154,6 +154,17 @@ def test_of_many_examples_some_are_looked_at_which_ones_the_seed_says(
     assert not np.array_equal(found[0], found[2])
 
 
+def test_each_candidate_is_told_apart_by_the_examples_that_the_seed_says(
+    bench: Workbench, joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing_of, "MOST_EXAMPLES", 20)
+    _, other, system = joined
+    shop = probing(bench)
+    expected = [linear_probe(*probing_of._features(shop, draft_of(shop, other, system), seed), 3) for seed in range(6)]
+    assert [probed(shop, Population(task="a"), system, seed=seed)[other.id] for seed in range(6)] == expected
+    assert len(set(expected)) > 1
+
+
 def test_no_more_are_probed_than_was_said_and_which_ones_the_seed_says(bench: Workbench, joined) -> None:
     root, other, system = joined
     chosen = [tuple(probed(probing(bench, probes=1), Population(task="a"), system, seed=seed)) for seed in range(8)]
