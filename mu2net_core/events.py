@@ -25,6 +25,7 @@ __all__ = [
     "Probe",
     "Schedule",
     "Spent",
+    "StepsFinished",
     "TaskPushed",
 ]
 
@@ -123,6 +124,22 @@ class GenerationStarted(Happening):
     task: str
     iteration: int
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepsFinished(Happening):
+    """A child is a tenth of a training cycle further, or more if so many steps are one dispatch; not told at its end.
+
+    ``steps`` are those of the cycle that are done, and ``loss`` is the mean over the examples of the last dispatch.
+    """
+
+    task: str
+    iteration: int
+    generation: int
+    child: int
+    cycle: int
+    steps: int
+    loss: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +326,7 @@ Event = (
     | IterationStarted
     | CandidatesProbed
     | GenerationStarted
+    | StepsFinished
     | CycleFinished
     | ChildFinished
     | GenerationFinished

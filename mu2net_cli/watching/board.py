@@ -22,6 +22,7 @@ from mu2net_core.events import (
     IterationFinished,
     IterationsQueued,
     IterationStarted,
+    StepsFinished,
     TaskPushed,
 )
 
@@ -41,17 +42,22 @@ class _Row:
     generations: int = 0
     children: int = 0
     cycles: int = 0
+    steps: int = 0
     generation: int = 0
     children_done: int = 0
     cycle: int = 0
+    step: int = 0
     best: float | None = None
     state: str = "starting"
     ends_at: float | None = None
 
     @property
     def doing(self) -> str:
-        """What the task is at; of the cycles the one that is trained now."""
-        return f"cycle {self.cycle}/{self.cycles}" if self.state == "training" else self.state
+        """What the task is at; which of the cycles, if there are several, and how much of it is done."""
+        if self.state != "training":
+            return self.state
+        which = "training" if self.cycles == 1 else f"cycle {self.cycle}/{self.cycles},"
+        return f"{which} {100 * self.step // max(self.steps, 1)}%"
 
 
 class Board:
@@ -80,6 +86,7 @@ class Board:
                     generations=event.generations,
                     children=event.children,
                     cycles=event.schedule.cycles,
+                    steps=event.schedule.steps,
                     generation=event.resumed_generation,
                 )
             case _:
@@ -88,11 +95,15 @@ class Board:
     def _note(self, row: _Row, event: Event) -> None:
         match event:
             case GenerationStarted():
-                row.generation, row.children_done, row.cycle, row.state = event.generation + 1, 0, 1, "training"
+                row.generation, row.children_done, row.state = event.generation + 1, 0, "training"
+                row.cycle, row.step = 1, 0
+            case StepsFinished():
+                row.cycle, row.step = event.cycle + 1, event.steps
             case CycleFinished():
-                row.cycle = min(event.cycle + 2, row.cycles)
+                row.cycle, row.step = min(event.cycle + 2, row.cycles), 0
             case ChildFinished():
-                row.children_done, row.cycle, row.best = row.children_done + 1, 1, event.best_quality
+                row.children_done, row.best = row.children_done + 1, event.best_quality
+                row.cycle, row.step = 1, 0
                 row.state = "training" if row.children_done < row.children else "storing"
             case GenerationFinished():
                 row.best, row.ends_at = event.best_quality, self._clock() + event.eta_s

@@ -17,6 +17,7 @@ from mu2net_core.events import (
     IterationsQueued,
     IterationStarted,
     Schedule,
+    StepsFinished,
     TaskPushed,
 )
 
@@ -75,14 +76,8 @@ def often(tasks: tuple[str, ...]) -> str:
 
 def _detail(event: Event) -> str | None:
     match event:
-        case CycleFinished():
-            child = f"{event.task}: generation {event.generation + 1}, child {event.child + 1}"
-            return f"{child}: validation {percent(event.quality)} after cycle {event.cycle + 1}"
-        case ChildFinished():
-            child = f"{event.task}: generation {event.generation + 1}, child {event.child + 1}"
-            score = "" if event.score == event.quality or event.score is None else f", score {percent(event.score)}"
-            what = {"kept": "kept", "score": "discarded", "nan": "discarded: not finite"}[event.outcome]
-            return f"{child}: validation {percent(event.quality)}{score}, {what}"
+        case StepsFinished() | CycleFinished() | ChildFinished():
+            return f"{event.task}: generation {event.generation + 1}, child {event.child + 1}: {_of_child(event)}"
         case TaskPushed(outcome="failed"):
             return f"{event.task}: push to {event.remote} failed"
         case TaskPushed():
@@ -91,3 +86,15 @@ def _detail(event: Event) -> str | None:
             return f"compiled {event.what} in {event.wall_s:.1f} s"
         case _:
             return None
+
+
+def _of_child(event: StepsFinished | CycleFinished | ChildFinished) -> str:
+    match event:
+        case StepsFinished():
+            return f"step {event.steps} of cycle {event.cycle + 1}, loss {event.loss:.3g}"
+        case CycleFinished():
+            return f"validation {percent(event.quality)} after cycle {event.cycle + 1}"
+        case ChildFinished():
+            score = "" if event.score == event.quality or event.score is None else f", score {percent(event.score)}"
+            what = {"kept": "kept", "score": "discarded", "nan": "discarded: not finite"}[event.outcome]
+            return f"validation {percent(event.quality)}{score}, {what}"

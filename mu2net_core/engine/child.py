@@ -33,8 +33,11 @@ from mu2net_core.objects import Hyperparameter
 from mu2net_core.presets import TrainingConfig
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["Job", "Trained", "Trainer"]
+__all__ = ["DEAF", "Job", "Listener", "Trained", "Trainer"]
 
+
+_SIGNS = 10
+"""So often at most something is heard of a training cycle before its end."""
 
 _LARGE_BYTES = 2**27
 """Parameters that take more are given back to the machine where they were only on their way."""
@@ -94,6 +97,36 @@ class Trained:
         return sum(array.nbytes for layer in (*self.params, *self.opt_state) for array in layer.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Is told of children by number.
+
+    Attributes:
+        on_steps: within a cycle, of the child, the cycle, the steps of it that are done, and the loss of the last ones.
+        on_cycle: after a cycle, of the child, the cycle, and the validation quality, None if it diverged.
+    """
+
+    on_steps: Callable[[int, int, int, float], None] = lambda _child, _cycle, _steps, _loss: None
+    on_cycle: Callable[[int, int, float | None], None] = lambda _child, _cycle, _quality: None
+
+    def of(self, children: Sequence[int]) -> Listener:
+        """Returns what is told of ``children`` by their places among these; those beyond only fill a program."""
+
+        def on_steps(index: int, cycle: int, steps: int, loss: float) -> None:
+            if index < len(children):
+                self.on_steps(children[index], cycle, steps, loss)
+
+        def on_cycle(index: int, cycle: int, quality: float | None) -> None:
+            if index < len(children):
+                self.on_cycle(children[index], cycle, quality)
+
+        return Listener(on_steps=on_steps, on_cycle=on_cycle)
+
+
+DEAF = Listener()
+"""Does nothing."""
+
+
 @dataclass(slots=True)
 class _Child:
     """A child on its way: what it reached so far."""
@@ -129,7 +162,7 @@ class Trainer:
         jobs: Sequence[Job],
         *,
         seed: int,
-        on_cycle: Callable[[int, int, float | None], None] = lambda _index, _cycle, _quality: None,
+        listener: Listener = DEAF,
     ) -> list[Trained]:
         """Returns each child after ``config.validations`` cycles, as long as ``cycle_of`` says.
 
@@ -139,13 +172,13 @@ class Trainer:
         Args:
             jobs: children that share the shapes of all their slots and their frozen part.
             seed: of what the children of a generation share: preprocessing, and which examples a dispatch has.
-            on_cycle: told after each cycle of each job's index, the cycle, and the quality, None if it diverged.
+            listener: told how each job goes, by its index.
         """
         supply = self._supply(jobs)
         state = self._begun(jobs)
         children = [_Child(job=job, curve=[]) for job in jobs]
         for number in range(self.config.validations):
-            state, losses = self._cycle(jobs, supply, state, number, seed)
+            state, losses = self._cycle(jobs, supply, state, number, seed, listener)
             self.programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
             with self.programs.meter.timing("validate"):
                 quality, loss, finite = self._validate(jobs, supply, state[0])
@@ -153,7 +186,7 @@ class Trainer:
             for index, child in enumerate(children):
                 reached = float(quality[index]) if finite[index] and math.isfinite(losses[index]) else None
                 _note(child, reached, float(loss[index]), state, index if len(jobs) > 1 else None, last=last)
-                on_cycle(index, number, reached)
+                listener.on_cycle(index, number, reached)
             if not any(child.finite for child in children):
                 break
         return [_trained(child, supply.cycle) for child in children]
@@ -233,17 +266,25 @@ class Trainer:
         return begin(row, job.seed, self.pool, family, optimizer=job.optimizer, adaptive=job.adaptive)
 
     def _cycle(
-        self, jobs: Sequence[Job], supply: Supply, state: State, number: int, seed: int
+        self, jobs: Sequence[Job], supply: Supply, state: State, number: int, seed: int, listener: Listener
     ) -> tuple[State, np.ndarray]:
-        """Returns the state after one cycle, and float32 [K] mean losses."""
-        row, losses = jobs[0].blueprint.row, []
+        """Returns the state after one cycle, and float32 [K] mean losses.
+
+        Of a dispatch is told when the next one is on its way, so that the device never waits for it.
+        """
+        row, losses, done, told = jobs[0].blueprint.row, list[jax.Array](), 0, 0
         shape = row.shape(together=len(jobs) > 1)
         with self.programs.meter.timing("train"):
             for dispatch in supply.dispatches(derive_seed(seed, "examples", number), variant=row.variant):
                 owns = [self._own(job, supply, dispatch, number) for job in jobs]
                 own = self.programs.placement.put_all(owns)
                 state, loss = self.programs.train(shape, state, own, dispatch.chunk, objective=self.objective)
+                if losses and (tenths := _SIGNS * done // supply.cycle.steps) > told:
+                    told = tenths
+                    for index, last in enumerate(np.reshape(losses[-1], -1)):
+                        listener.on_steps(index, number, done, float(last))
                 losses.append(loss)
+                done += dispatch.steps
             return state, np.mean([np.asarray(loss) for loss in losses], axis=0).reshape(-1)
 
     def _own(self, job: Job, supply: Supply, dispatch: Dispatch, number: int) -> Own:

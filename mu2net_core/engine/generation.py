@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from mu2net_core.engine.child import Job, Trained
+from mu2net_core.engine.child import DEAF, Job, Listener, Trained
 from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored
@@ -68,9 +68,6 @@ class ChildResult:
         )
 
 
-_OnCycle = Callable[[int, int, float | None], None]
-
-
 def train_generation(
     shop: Workshop,
     plans: tuple[ChildPlan, ...],
@@ -78,7 +75,7 @@ def train_generation(
     system: System,
     *,
     seed: int,
-    on_cycle: _OnCycle = lambda _child, _cycle, _quality: None,
+    listener: Listener = DEAF,
 ) -> Iterator[ChildResult]:
     """Yields the result of each plan as it is trained; nothing a parent holds is ever changed.
 
@@ -91,14 +88,14 @@ def train_generation(
         population: that they are sampled from.
         system: as it is now.
         seed: of what the children share.
-        on_cycle: told after each cycle of the child, the cycle, and the quality, None if it diverged.
+        listener: told how training goes, by the number of the child.
     """
     groups = grouped(draft_all(shop, plans, population, system), shop.programs.layout.together)
     with _background(shop.programs.meter) as (reader, compiler, writer):
         reader.submit(shop.data.at(groups[0][0].input_spec).read)
         _compile_ahead(shop, groups, compiler)
         for group in groups:
-            yield from _train(shop, group, writer, derive_seed(seed, "shared"), on_cycle)
+            yield from _train(shop, group, writer, derive_seed(seed, "shared"), listener)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:
@@ -123,15 +120,11 @@ def _background(meter: Meter) -> Iterator[tuple[Executor, Executor, Writer]]:
         writer.close()
 
 
-def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, on_cycle: _OnCycle) -> Iterator[ChildResult]:
-    def of_child(index: int, cycle: int, quality: float | None) -> None:
-        if index < len(group):  # those beyond only fill the program
-            on_cycle(group[index].child, cycle, quality)
-
+def _train(shop: Workshop, group: list[Draft], writer: Writer, seed: int, listener: Listener) -> Iterator[ChildResult]:
     began = time.perf_counter()
     bring_sources(shop, [layer for one in group for layer in one.blueprint.layers])
     jobs, trainer = _jobs(shop, group), shop.trainer(group[0].input_spec)
-    results = trainer.train(jobs, seed=seed, on_cycle=of_child)
+    results = trainer.train(jobs, seed=seed, listener=listener.of([one.child for one in group]))
     wall_s = (time.perf_counter() - began) / len(group)
     for one, trained in zip(group, results, strict=False):
         yield _result(shop, one, trained, writer, wall_s)

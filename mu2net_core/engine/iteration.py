@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from mu2net_core.engine.child import Listener
 from mu2net_core.engine.cycle import schedule_of
 from mu2net_core.engine.generation import ChildResult, train_generation
 from mu2net_core.engine.probing import probed
@@ -20,6 +21,7 @@ from mu2net_core.events import (
     GenerationStarted,
     IterationStarted,
     Probe,
+    StepsFinished,
 )
 from mu2net_core.objects import Children, RunSetting, Seen, System
 from mu2net_core.scoring import rank_key
@@ -163,7 +165,7 @@ def _generation(
     )
     on_event(GenerationStarted(task=state.task, iteration=state.iteration, generation=state.generation))
     counts, results, population = state.counts, list[ChildResult](), search.population
-    for result in train_generation(shop, plans, population, system, seed=seed, on_cycle=_telling(state, on_event)):
+    for result in train_generation(shop, plans, population, system, seed=seed, listener=_telling(state, on_event)):
         counts = _count(counts, result)
         results.append(result)
         best_score, best_quality = _best_so_far(population, results)
@@ -257,19 +259,14 @@ def _best_so_far(population: Population, results: list[ChildResult]) -> tuple[fl
     return max(reversed(scored), key=lambda pair: rank_key(pair[0]), default=(None, None))
 
 
-def _telling(state: IterationState, on_event: Callable[[Event], None]) -> Callable[[int, int, float | None], None]:
-    """Returns what tells of the cycles of a generation."""
+def _telling(state: IterationState, on_event: Callable[[Event], None]) -> Listener:
+    """Returns what tells of the training of a generation."""
+    where = {"task": state.task, "iteration": state.iteration, "generation": state.generation}
+
+    def on_steps(child: int, cycle: int, steps: int, loss: float) -> None:
+        on_event(StepsFinished(**where, child=child, cycle=cycle, steps=steps, loss=loss))  # type: ignore[arg-type]
 
     def on_cycle(child: int, cycle: int, quality: float | None) -> None:
-        on_event(
-            CycleFinished(
-                task=state.task,
-                iteration=state.iteration,
-                generation=state.generation,
-                child=child,
-                cycle=cycle,
-                quality=quality,
-            )
-        )
+        on_event(CycleFinished(**where, child=child, cycle=cycle, quality=quality))  # type: ignore[arg-type]
 
-    return on_cycle
+    return Listener(on_steps=on_steps, on_cycle=on_cycle)

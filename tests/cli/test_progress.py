@@ -15,7 +15,7 @@ from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
 from mu2net_core.errors import NotFoundError
 from mu2net_core.events import Compiled, Compiling, IterationDropped
-from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle
+from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle, steps
 
 LONG = "sklearn-digits/five-or-more"
 
@@ -53,10 +53,12 @@ def test_the_board_follows_an_iteration() -> None:
     assert row(board) == ["digits", "1", "0/3", "0/4", "-", "starting"]
     for event in (SAMPLED, cycle(0), cycle(1)):
         board.update(event)
-    assert row(board) == ["digits", "1", "1/3", "0/4", "-", "cycle", "3/4"]
+    assert row(board) == ["digits", "1", "1/3", "0/4", "-", "cycle", "3/4,", "0%"]
+    board.update(steps(17, cycle=2))
+    assert row(board)[-3:] == ["cycle", "3/4,", "50%"]
     for event in (cycle(3), child(0), child(1)):
         board.update(event)
-    assert row(board) == ["digits", "1", "1/3", "2/4", "50.00%", "cycle", "1/4"]
+    assert row(board) == ["digits", "1", "1/3", "2/4", "50.00%", "cycle", "1/4,", "0%"]
     for event in (child(2), child(3)):
         board.update(event)
     assert row(board)[-1] == "storing"
@@ -74,7 +76,16 @@ def test_the_board_says_when_training_waits_for_a_compiler_and_that_time_passes(
     assert row(board)[-1] == "compiling"
     assert drawn(board)[-1] == "42 s"
     board.update(Compiled(what="train", wall_s=42.0))
-    assert row(board)[-2:] == ["cycle", "1/4"]
+    assert row(board)[-3:] == ["cycle", "1/4,", "0%"]
+
+
+def test_the_board_says_how_much_of_the_only_cycle_of_a_child_is_done() -> None:
+    board = seen(replace(BEGUN, schedule=replace(BEGUN.schedule, steps=600, cycles=1)), SAMPLED)
+    assert row(board)[-2:] == ["training", "0%"]
+    board.update(steps(184))
+    assert row(board)[-2:] == ["training", "30%"]
+    board.update(cycle(0))
+    assert row(board)[-2:] == ["training", "0%"]
 
 
 def test_the_board_shows_where_a_resumed_iteration_stands() -> None:
@@ -94,7 +105,7 @@ def test_everything_fits_80_columns(width: int) -> None:
     assert max(map(len, lines)) <= 80
     assert lines[0].split() == ["task", "iter.", "gen.", "children", "best", "now"]
     assert lines[1].split() == [LONG, "100", "16/16", "63/64", "95.00%", "test", "94.31%"]
-    assert lines[2].split() == ["b", "100", "16/16", "63/64", "50.00%", "cycle", "1/4"]
+    assert lines[2].split() == ["b", "100", "16/16", "63/64", "50.00%", "cycle", "1/4,", "0%"]
 
 
 def test_a_name_that_is_too_long_is_continued_below_and_cuts_nothing_off() -> None:
@@ -136,7 +147,7 @@ def test_a_pipe_is_told_where_everything_stands_when_nothing_was_said_for_long(s
     lines.tick()
     lines.tick()
     assert capsys.readouterr().err == (
-        "digits: iteration 1, generation 1 of 3, child 1 of 4: cycle 2/4, compiling (45 s so far)\n"
+        "digits: iteration 1, generation 1 of 3, child 1 of 4: cycle 2/4, 0%, compiling (45 s so far)\n"
     )
 
 

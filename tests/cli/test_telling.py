@@ -21,6 +21,7 @@ from mu2net_core.testing.building.happenings import (
     SCHEDULE,
     child,
     cycle,
+    steps,
 )
 
 
@@ -63,6 +64,7 @@ HOW = "each child 4 cycles of 34 steps of 32 examples (1078 in all); seed 7"
         ),
         (SAMPLED, None),
         (PUSHED, None),
+        (steps(240), None),
         (cycle(0), None),
         (child(0), None),
         (Compiling(what="train"), None),
@@ -76,6 +78,7 @@ def test_a_pipe_gets_a_line_per_generation_and_iteration(event, line) -> None:
 @pytest.mark.parametrize(
     ("event", "line"),
     [
+        (steps(240), "digits: generation 1, child 1: step 240 of cycle 1, loss 0.7"),
         (cycle(1, 2, 0.25), "digits: generation 1, child 3: validation 25.00% after cycle 2"),
         (child(1), "digits: generation 1, child 2: validation 50.00%, kept"),
         (child(1, score=0.45), "digits: generation 1, child 2: validation 50.00%, score 45.00%, kept"),
@@ -85,7 +88,7 @@ def test_a_pipe_gets_a_line_per_generation_and_iteration(event, line) -> None:
         (replace(PUSHED, outcome="failed"), "digits: push to origin failed"),
     ],
 )
-def test_verbose_lines_tell_of_cycles_children_compilations_and_pushes(event, line) -> None:
+def test_verbose_lines_tell_of_steps_cycles_children_compilations_and_pushes(event, line) -> None:
     assert line_of(event, verbose=True) == line
 
 

@@ -13,6 +13,7 @@ from mu2net_core.events import (
     IterationStarted,
     Schedule,
     Spent,
+    StepsFinished,
     TaskPushed,
 )
 from mu2net_core.objects import ChildOutcome
@@ -58,6 +59,11 @@ FINISHED = IterationFinished(
 )
 
 PUSHED = TaskPushed(task="digits", remote="origin", outcome="updated", commit="ab" * 32)
+
+
+def steps(number: int, cycle: int = 0) -> StepsFinished:
+    """Returns the event of so many steps of a cycle."""
+    return StepsFinished(task="digits", iteration=1, generation=0, child=0, cycle=cycle, steps=number, loss=0.7)
 
 
 def cycle(number: int, child: int = 0, quality: float | None = 0.5) -> CycleFinished:

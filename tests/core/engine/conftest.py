@@ -15,7 +15,7 @@ import pytest
 from mu2net_core.api.context import Context
 from mu2net_core.api.machine.runtime import prepare_jax
 from mu2net_core.engine.blueprint import Blueprint, draw_blueprint
-from mu2net_core.engine.child import Job, Trained, Trainer
+from mu2net_core.engine.child import DEAF, Job, Listener, Trained, Trainer
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
@@ -140,6 +140,7 @@ def _train(
     floor: float = 0.0,
     seed: int = 3,
     room: Room = PLAIN,
+    listener: Listener = DEAF,
     **config: Any,
 ) -> list[Trained]:
     """Returns children trained together, with what is not given as the bench has it; ``config`` of the training."""
@@ -150,7 +151,8 @@ def _train(
         config=replace(BENCH_PRESET.training, **config),
         objective=Classify(),
     )
-    return trainer.train([_job_of(plan, boundary=boundary, floor=floor, room=room) for plan in plans], seed=seed)
+    jobs = [_job_of(plan, boundary=boundary, floor=floor, room=room) for plan in plans]
+    return trainer.train(jobs, seed=seed, listener=listener)
 
 
 def _train_one(bench: Workbench, plan: ChildPlan, **options: Any) -> Trained:

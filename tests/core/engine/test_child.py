@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mu2net_core.engine.beginning import begin
+from mu2net_core.engine.child import Listener
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Room
 from mu2net_core.objects import Component
@@ -157,3 +158,25 @@ def test_children_of_every_depth_are_trained_by_one_program(bench: Workbench, pl
         found = [layer for layer in roomy.params if layer]
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, list(exact.params))
     assert [what for what in told if what.startswith("train")] == ["train dense..head"]
+
+
+def test_each_tenth_of_a_cycle_is_told_of_with_the_loss_and_the_end_by_its_validation(
+    bench: Workbench, plan_of, scripted, train_one
+) -> None:
+    said = list[tuple[object, ...]]()
+    listener = Listener(on_steps=lambda *what: said.append(what), on_cycle=lambda *what: said.append(what))
+    train_one(
+        bench, plan_of(bench.root()), programs=scripted((0.75, 24)), min_steps=104, validations=2, listener=listener
+    )
+    told = (16, 24, 32, 48, 56, 64, 80, 88, 96)  # dispatches are of 8 steps
+    one = [*((0, 0, steps, 0.75) for steps in told), (0, 0, 0.8)]
+    assert said == [*one, *((0, 1, *rest) for _, _, *rest in one)]
+
+
+def test_of_children_trained_together_each_is_told_of_by_its_number(bench: Workbench, plan_of, train) -> None:
+    said = list[tuple[int, int, int, float]]()
+    listener = Listener(on_steps=lambda *what: said.append(what)).of([7, 5])
+    plans = [plan_of(bench.root(), seed=1), plan_of(bench.root(), seed=2), plan_of(bench.root(), seed=2)]
+    train(bench, *plans, programs=Programs(family=DenseFamily()), min_steps=24, validations=1, listener=listener)
+    assert [(child, cycle, steps) for child, cycle, steps, _ in said] == [(7, 0, 8), (5, 0, 8), (7, 0, 16), (5, 0, 16)]
+    assert said[0][3] != said[1][3]
