@@ -119,6 +119,7 @@ def run_iteration(
             ),
         )
     )
+    shop.programs.meter.take()  # what was done before is no generation's
     first = state.generation
     while state.generation < state.generations and not is_stopped():
         if state.generation > first and is_enough(state):

@@ -133,6 +133,12 @@ def test_an_iteration_says_beforehand_how_each_child_is_trained(bench: Workbench
     assert watch.events[-1].spent.examples == 3 * schedule.total_steps * schedule.batch
 
 
+def test_what_programs_did_before_an_iteration_is_none_of_its_spending(bench: Workbench, system: System) -> None:
+    watch, bench.programs.meter.examples = Watch(), 1000
+    run(bench, system, begin(system, generations=1), watch)
+    assert watch.events[-1].spent.examples == 3 * 2 * 48
+
+
 def test_a_generation_reports_every_child_and_where_its_time_went(bench: Workbench, system: System) -> None:
     watch = Watch()
     state = run(bench, system, begin(system, generations=2), watch)
