@@ -50,6 +50,7 @@ class _Row:
     best: float | None = None
     state: str = "starting"
     ends_at: float | None = None
+    measured: bool = False
 
     @property
     def doing(self) -> str:
@@ -105,8 +106,11 @@ class Board:
                 row.children_done, row.best = row.children_done + 1, event.best_quality
                 row.cycle, row.step = 1, 0
                 row.state = "training" if row.children_done < row.children else "storing"
+                if not row.measured:  # the first one compiled, too: rather too much than nothing
+                    to_come = row.children * (row.generations - row.generation + 1) - row.children_done
+                    row.ends_at = self._clock() + event.wall_s * to_come
             case GenerationFinished():
-                row.best, row.ends_at = event.best_quality, self._clock() + event.eta_s
+                row.best, row.ends_at, row.measured = event.best_quality, self._clock() + event.eta_s, True
             case IterationFinished():
                 row.best, row.state, row.ends_at = event.validation, f"test {percent(event.test)}", None
 

@@ -88,6 +88,19 @@ def test_the_board_says_how_much_of_the_only_cycle_of_a_child_is_done() -> None:
     assert row(board)[-2:] == ["training", "0%"]
 
 
+def test_the_board_says_after_the_first_child_how_long_it_will_take_and_after_a_generation_what_that_took() -> None:
+    clock = Clock()
+    board = seen(BEGUN, SAMPLED, clock=clock)
+    assert drawn(board)[-1] == "0 s"
+    board.update(replace(child(0), wall_s=6.0))
+    assert drawn(board)[-1] == "0 s, about 1 min 06 s left"  # eleven of three generations of four
+    board.update(replace(child(1), wall_s=3.0))
+    assert drawn(board)[-1] == "0 s, about 30 s left"
+    for event in (GENERATION, replace(SAMPLED, generation=1), replace(child(0), wall_s=50.0)):
+        board.update(event)
+    assert drawn(board)[-1] == "0 s, about 1 min 10 s left"
+
+
 def test_the_board_shows_where_a_resumed_iteration_stands() -> None:
     assert "2/3" in row(seen(RESUMED))
 
