@@ -48,7 +48,7 @@ def test_each_agent_has_a_row_that_says_what_it_is_at() -> None:
     )
     assert found.rows() == (
         ("agent-0", "-", "-", "-", "-", "-", "starting"),
-        ("agent-1", "digits", "1", "1/3", "2/4", "50.00%", "cycle 1/4"),
+        ("agent-1", "digits", "1", "1/3", "2/4", "50.00%", "cycle 1/4, 0%"),
         ("agent-2", "digits", "1", "1/3", "0/4", "95.00%", "waiting"),
         ("agent-3", "-", "-", "-", "-", "-", "done"),
         ("agent-10", "-", "-", "-", "-", "-", "stopped"),
