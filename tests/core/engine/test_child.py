@@ -139,7 +139,7 @@ def test_a_child_that_diverges_takes_no_other_with_it(bench: Workbench, plan_of,
 def test_a_child_whose_row_is_its_own_is_trained_as_one_that_shares_its_program(
     bench: Workbench, plan_of, clones, blueprint_of, train_one
 ) -> None:
-    plan, large = plan_of(bench.root(), clones), Room(batch=2**40)
+    plan, large = plan_of(bench.root(), clones, weight_decay=0.1), Room(batch=2**40)
     shared, own = train_one(bench, plan), train_one(bench, plan, room=large)
     slots = blueprint_of(plan, room=large).slots
     assert own.curve == shared.curve

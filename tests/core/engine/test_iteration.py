@@ -16,6 +16,7 @@ from mu2net_core.events import (
     GenerationFinished,
     GenerationStarted,
     IterationStarted,
+    StepsFinished,
 )
 from mu2net_core.objects import Seen, System, Trial, decode, encode
 from mu2net_core.search import METHODS, MU2NET_PLUS, SearchSpace, SearchState, best, start
@@ -115,11 +116,29 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
     assert finished[-1].eta_s == 0 < finished[0].eta_s
     children = [event for event in watch.events if isinstance(event, ChildFinished)]
     assert [(event.generation, event.child) for event in children] == [(g, c) for g in (0, 1) for c in (0, 1, 2)]
+    assert [event.best_score for event in children] == sorted(event.best_score for event in children)
     assert children[-1].best_score == finished[-1].best_score == best(state.population).model.score
     assert children[-1].best_quality == finished[-1].best_quality == best(state.population).model.quality
     cycles = [event for event in watch.events if isinstance(event, CycleFinished)]
     assert [(event.child, event.cycle) for event in cycles[:6]] == [(c, n) for c in (0, 1, 2) for n in (0, 1)]
     assert [event.quality for event in cycles[:2]] == list(finished[0].children[0].curve)
+
+
+def test_steps_of_a_cycle_are_told_of_beside_its_end(bench: Workbench, system: System) -> None:
+    watch, shop = Watch(), bench.workshop("a")
+    preset = replace(shop.preset, training=replace(shop.preset.training, min_steps=24))
+    run(bench, system, begin(system, generations=2, children=2), watch, shop=replace(shop, preset=preset))
+    steps = [event for event in watch.events if isinstance(event, StepsFinished)]
+    where = [(event.task, event.iteration, event.generation, event.child, event.cycle, event.steps) for event in steps]
+    assert where == [
+        ("a", 1, generation, child, cycle, done)
+        for generation in (0, 1)
+        for child in (0, 1)
+        for cycle in (0, 1)
+        for done in (8, 16)
+    ]
+    assert all(0 < event.loss < 10 for event in steps)
+    assert len({event.loss for event in steps}) > len(steps) / 2
 
 
 def test_an_iteration_says_beforehand_how_each_child_is_trained(bench: Workbench, system: System) -> None:
