@@ -75,6 +75,7 @@ from .events import (
     Probe,
     Schedule,
     Spent,
+    StepsFinished,
     TaskPushed,
 )
 from .version import __version__
@@ -149,6 +150,7 @@ __all__ = [
     "Shown",
     "Spent",
     "StatusReport",
+    "StepsFinished",
     "StorageError",
     "TagInfo",
     "TaskInfo",

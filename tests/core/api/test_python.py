@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import mu2net_core as m
+from mu2net_core import events
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.tasks.options import TaskOptions
 
@@ -109,6 +111,11 @@ def test_the_page_tells_of_everything_that_is_public() -> None:
     ]
     wanted += [f"`{field.name}: " for one in values for field in fields(one)]
     assert [one for one in wanted if one not in page] == []
+
+
+def test_whatever_happens_has_a_name_that_is_public() -> None:
+    happened = {event.__name__ for event in get_args(events.Event)}
+    assert happened <= set(m.__all__)
 
 
 def test_what_it_returns_can_be_named() -> None:
