@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mu2net_core.data import Examples, Resident
-from mu2net_core.engine.evaluate import Tally, measure, probabilities
+from mu2net_core.engine.evaluate import Tally, answers, measure, numbers, probabilities
 from mu2net_core.engine.loaded import LoadedModel
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, NewerError
-from mu2net_core.objectives import Classify, Regress
+from mu2net_core.objectives import Classify, Multilabel, Regress
 from mu2net_core.objects import LIMITS, Component, Model
 from mu2net_core.testing.building.workbench import Workbench, coloured_images
 
@@ -66,6 +66,46 @@ def test_other_outputs_than_classes_are_measured_too_and_have_no_tally(trained) 
     assert found.quality == pytest.approx(np.corrcoef(outputs, examples.labels)[0, 1] ** 2, rel=1e-5)
     assert found.quality > 0.1
     assert found.tally is None
+
+
+def test_of_a_limited_measurement_the_first_examples_count_and_who_sees_it_sees_these(trained) -> None:
+    count, limit, seen = EVALUATION_BATCH + 9, EVALUATION_BATCH + 3, list[tuple[np.ndarray, np.ndarray]]()
+    examples = coloured_images(count, 3, seed=8)
+    found = measure(trained[1], CLASSIFY, Resident(examples), limit=limit, see=lambda *what: seen.append(what))
+    outputs, labels = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    np.testing.assert_array_equal(labels, examples.labels[:limit])
+    said = probabilities(trained[1], CLASSIFY, examples.inputs[:limit]).argmax(axis=1)
+    np.testing.assert_array_equal(outputs.argmax(axis=1), said)
+    assert found.quality == np.mean(said == labels) != measure(trained[1], CLASSIFY, Resident(examples)).quality
+
+
+@pytest.mark.parametrize("count", [1, EVALUATION_BATCH + 3])
+def test_answers_are_those_of_every_example_in_order(trained, count: int) -> None:
+    examples, seen = coloured_images(count, 3, seed=8), list[tuple[np.ndarray, np.ndarray]]()
+    chances = probabilities(trained[1], CLASSIFY, examples.inputs)
+    measured = measure(trained[1], CLASSIFY, Resident(examples))
+    found = answers(trained[1], CLASSIFY, Resident(examples), see=lambda *what: seen.append(what))
+    np.testing.assert_array_equal(found.labels, examples.labels)
+    np.testing.assert_array_equal(found.said, chances.argmax(axis=1))
+    np.testing.assert_array_equal(found.probability, chances.max(axis=1))
+    assert (found.quality, found.tally(3)) == (measured.quality, measured.tally)
+    outputs, labels = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    np.testing.assert_array_equal(labels, examples.labels)
+    np.testing.assert_array_equal(outputs.argmax(axis=1), found.said)
+    np.testing.assert_array_equal(answers(trained[1], CLASSIFY, Resident(examples)).said, found.said)
+
+
+def test_numbers_are_in_the_units_of_the_task(trained) -> None:
+    images = coloured_images(EVALUATION_BATCH + 3, 3, seed=8).inputs
+    outputs = [np.asarray(made)[: len(part), 0] for part, made in trained[1].over_inputs(images)]
+    found = numbers(trained[1], Regress(mean=100.0, deviation=2.0), images)
+    np.testing.assert_allclose(found, 100 + 2 * np.concatenate(outputs), rtol=1e-6)
+
+
+def test_every_label_has_a_probability_of_its_own(trained) -> None:
+    images = coloured_images(EVALUATION_BATCH + 3, 3, seed=8).inputs
+    outputs = np.concatenate([np.asarray(made)[: len(part)] for part, made in trained[1].over_inputs(images)])
+    np.testing.assert_allclose(probabilities(trained[1], Multilabel(), images), 1 / (1 + np.exp(-outputs)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ import pytest
 
 from mu2net_core.api.evolving.parents import ParentCheck
 from mu2net_core.engine.blueprint import num_params
-from mu2net_core.engine.fitting import check_adaptable, check_component, model_specs, unfit_parent
+from mu2net_core.engine.fitting import can_give_blocks, check_adaptable, check_component, model_specs, unfit_parent
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.nn import family_named
 from mu2net_core.objects import Architecture, Component, ComponentRef, Label, Limits, Model
 from mu2net_core.presets import preset_named
 from mu2net_core.search import Member
+from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
@@ -242,3 +243,30 @@ def test_a_parent_whose_children_could_not_be_built_is_none(
     reason = unfit_parent(root_of({**sizes, **config}, **hyperparameters), VIT, TI0.space, 1)
     assert reason is not None
     assert complaint in reason
+
+
+def test_blocks_are_given_to_models_that_have_their_kind_and_their_width() -> None:
+    sizes = dict(TI0.architecture.config)
+    donor, texts = root_of(sizes, num_layers=2), family_named("bytes")
+    assert can_give_blocks(donor, texts, sizes["width"], 1)
+    assert not can_give_blocks(donor, texts, sizes["width"] + 1, 1)
+    assert not can_give_blocks(root_of(sizes), texts, sizes["width"], 1), "it has no block"
+    assert not can_give_blocks(donor, DenseFamily(), sizes["width"], 1), "it has no such kind"
+
+
+def test_nobody_takes_blocks_of_what_cannot_be_built() -> None:
+    sizes = dict(TI0.architecture.config)
+    donor, texts = root_of(sizes, num_layers=2), family_named("bytes")
+    lies = tuple(replace(ref, num_params=ref.num_params + 1) for ref in donor.components)
+    assert not can_give_blocks(replace(donor, components=lies), texts, sizes["width"], 1)
+    assert not can_give_blocks(replace(donor, components=donor.components[1:]), texts, sizes["width"], 1)
+    assert not can_give_blocks(donor, texts, sizes["width"], 1, Limits(layers=1))
+    unknown = replace(donor, architecture=Architecture(name="unknown", config=sizes))
+    assert not can_give_blocks(unknown, texts, sizes["width"], 1)
+
+
+def test_the_limits_of_parents_can_be_set() -> None:
+    root = root_of(dict(TI0.architecture.config))
+    reason = unfit_parent(root, VIT, TI0.space, 1, Limits(layers=2))
+    assert reason is not None
+    assert reason.startswith("The model is too large: layers ")
