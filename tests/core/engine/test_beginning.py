@@ -11,7 +11,7 @@ from mu2net_core.engine.beginning import begin, begun_layer, padded
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.slots import LayerPlan, Slot, SlotRow
 from mu2net_core.errors import CorruptObjectError
-from mu2net_core.nn import LayerSpec, VisionTransformer
+from mu2net_core.nn import Arrays, LayerSpec, VisionTransformer
 from mu2net_core.objects import Component, ComponentRef
 from mu2net_core.presets import PRESETS
 from mu2net_core.testing.building.dense import DenseFamily
@@ -58,6 +58,26 @@ def adapted(spec: LayerSpec, source: LayerSpec) -> tuple[LayerPlan, ComponentPoo
     ref = ComponentRef(id="0" * 64, name=source.name, num_params=1, size_bytes=1, trainable=True, operation="clone")
     layer = LayerPlan(spec=spec, source=ref, trainable=True, operation="interpolate")
     return layer, ComponentPool(lambda _oid: component), component
+
+
+class Drawing(DenseFamily):
+    """Makes what is stored fit by drawing it anew."""
+
+    def adapted(self, spec: LayerSpec, arrays: Arrays, rng: np.random.Generator) -> Arrays:
+        return {name: rng.normal(size=array.shape).astype("f4") for name, array in arrays.items()}
+
+
+def test_what_making_a_layer_fit_draws_is_decided_by_the_seed_and_the_layers_name() -> None:
+    component = Component(name="a", config={}, params=DenseFamily().init(block("a"), np.random.default_rng(3)))
+    ref = ComponentRef(id="0" * 64, name="a", num_params=1, size_bytes=1, trainable=True, operation="clone")
+
+    def kernel(name: str, seed: int) -> bytes:
+        layer = LayerPlan(spec=block(name), source=ref, trainable=True, operation="interpolate")
+        return begun_layer(layer, seed, ComponentPool(lambda _oid: component), Drawing())["kernel"].tobytes()
+
+    found = [kernel(name, seed) for name, seed in (("a", 1), ("a", 1), ("a", 2), ("b", 1))]
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
 
 
 def test_what_is_of_another_size_is_made_to_fit_and_its_optimizer_remembers_nothing() -> None:

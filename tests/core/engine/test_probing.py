@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -11,8 +13,10 @@ from mu2net_core.engine import probing as probing_of
 from mu2net_core.engine.drafting import Draft, draft_all
 from mu2net_core.engine.iteration import IterationState, run_iteration
 from mu2net_core.engine.probing import linear_probe, probed
+from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.events import CandidatesProbed, GenerationStarted
+from mu2net_core.nn import LayerSpec
 from mu2net_core.objects import Labels, System, decode, encode
 from mu2net_core.search import Member, Population, SearchState, start
 from mu2net_core.search.mutations import as_it_is
@@ -171,6 +175,32 @@ def test_no_more_are_probed_than_was_said_and_which_ones_the_seed_says(bench: Wo
     assert set(chosen) == {(root.id,), (other.id,)}
     twice = [tuple(probed(probing(bench, probes=1), Population(task="a"), system, seed=seed)) for seed in range(8)]
     assert twice == chosen
+
+
+@pytest.mark.parametrize(("readers", "is_probed"), [(("b",), False), (("a", "b"), True)], ids=str)
+def test_only_models_that_the_task_may_use_are_probed(
+    bench: Workbench, joined, readers: tuple[str, ...], *, is_probed: bool
+) -> None:
+    root, other, _ = joined
+    system = SystemBuilder().root(root).task("a", readers=("a",)).task("b", other, readers=readers).build()
+    found = probed(probing(bench), Population(task="a"), system, seed=3)
+    assert set(found) == ({root.id, other.id} if is_probed else {root.id})
+
+
+def test_layers_below_the_head_are_computed_as_the_head_takes_them(
+    bench: Workbench, joined, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, other, system = joined
+    shop, above = probing(bench), list[tuple[LayerSpec, ...]]()
+    draft, made = draft_of(shop, other, system), Programs.activations
+
+    def activations(programs: Programs, *given: Any, **others: Any) -> jax.Array:
+        above.append(others["above"])
+        return made(programs, *given, **others)
+
+    monkeypatch.setattr(Programs, "activations", activations)
+    probing_of._features(shop, draft, 3)
+    assert set(above) == {tuple(layer.spec for layer in draft.blueprint.layers[-1:])}
 
 
 def test_a_task_that_tells_no_classes_apart_probes_nobody(bench: Workbench, joined) -> None:
