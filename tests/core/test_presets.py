@@ -60,7 +60,7 @@ def test_presets_of_the_papers(name: str, sizes, blocks, images, training) -> No
 
 @pytest.mark.parametrize(
     ("name", "first", "second"),
-    [("convnet-8", 64, 16), ("convnet-16", 64, 16), ("convnet-32", 64, 16), ("convnet-64", 256, 64)],
+    [("convnet-8", 64, 16), ("convnet-16", 64, 16), ("convnet-32", 64, 16), ("convnet-64", 144, 36)],
 )
 def test_convnets_begin_with_as_many_tokens_as_fit_their_images_and_the_same_layers(
     name: str, first: int, second: int
