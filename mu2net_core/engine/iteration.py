@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mu2net_core.engine.child import Listener
 from mu2net_core.engine.cycle import schedule_of
@@ -262,12 +263,13 @@ def _best_so_far(population: Population, results: list[ChildResult]) -> tuple[fl
 
 def _telling(state: IterationState, on_event: Callable[[Event], None]) -> Listener:
     """Returns what tells of the training of a generation."""
-    where = {"task": state.task, "iteration": state.iteration, "generation": state.generation}
+    steps_of = partial(StepsFinished, task=state.task, iteration=state.iteration, generation=state.generation)
+    cycle_of = partial(CycleFinished, task=state.task, iteration=state.iteration, generation=state.generation)
 
     def on_steps(child: int, cycle: int, steps: int, loss: float) -> None:
-        on_event(StepsFinished(**where, child=child, cycle=cycle, steps=steps, loss=loss))  # type: ignore[arg-type]
+        on_event(steps_of(child=child, cycle=cycle, steps=steps, loss=loss))
 
     def on_cycle(child: int, cycle: int, quality: float | None) -> None:
-        on_event(CycleFinished(**where, child=child, cycle=cycle, quality=quality))  # type: ignore[arg-type]
+        on_event(cycle_of(child=child, cycle=cycle, quality=quality))
 
     return Listener(on_steps=on_steps, on_cycle=on_cycle)
