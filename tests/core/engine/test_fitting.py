@@ -270,3 +270,30 @@ def test_the_limits_of_parents_can_be_set() -> None:
     reason = unfit_parent(root, VIT, TI0.space, 1, Limits(layers=2))
     assert reason is not None
     assert reason.startswith("The model is too large: layers ")
+
+
+def test_the_largest_children_of_a_parent_have_to_be_within_the_limits() -> None:
+    sizes = dict(TI0.architecture.config)
+    deepest = {"num_layers": 3, **{f"adapter_{block}": TI0.space.defaults["adapter_dim"] for block in range(3)}}
+    layers = len(VIT.layers(sizes, {**TI0.space.defaults, **deepest}, 1))
+    assert unfit_parent(root_of(sizes), VIT, TI0.space, 1, Limits(layers=layers)) is None
+    reason = unfit_parent(root_of(sizes), VIT, TI0.space, 1, Limits(layers=layers - 1))
+    assert reason is not None
+    assert f"layers {layers}, over the limit" in reason
+
+
+@pytest.mark.parametrize(("mu", "is_fit"), [(0.0, True), (1.0, True), (1.5, False), (-0.1, False)])
+def test_a_rate_of_mutations_is_a_probability(bench: Workbench, mu: float, *, is_fit: bool) -> None:
+    root = bench.root().model
+    model = replace(root, hyperparameters={**root.hyperparameters, "mu": mu})
+    assert (unfit_parent(model, bench.programs.family, BENCH_PRESET.space, 3) is None) is is_fit
+
+
+def test_a_model_of_a_task_is_a_parent_and_gives_blocks() -> None:
+    sizes, outputs = dict(TI0.architecture.config), 10
+    root = root_of(sizes, num_layers=2)
+    head = VIT.layers(sizes, root.hyperparameters, outputs)[-1]
+    own = replace(root.components[0], id="f" * 64, name=head.name, num_params=num_params(VIT, head))
+    model = replace(root, task="b", parent="0" * 64, components=(*root.components, own))
+    assert unfit_parent(model, VIT, TI0.space, outputs) is None
+    assert can_give_blocks(model, family_named("bytes"), sizes["width"], outputs)
