@@ -35,7 +35,7 @@ def _task_lines(task: TaskPlan) -> Iterator[str]:
     )
     yield (
         f"  each child {counted(schedule.cycles, 'cycle')} of {counted(schedule.steps, 'step')} of {schedule.batch} "
-        f"examples ({schedule.examples} in all): about {duration(task.train_s)}"
+        f"examples ({schedule.examples} in all); all children take about {duration(task.train_s)}"
     )
     own = ["its own model"] if task.own_model else []
     models = [

@@ -79,7 +79,7 @@ def test_a_dry_run_says_what_would_be_done_and_at_what_cost(run, trained_repo: P
     assert result.code == 0
     task, child, parents, *_ = lines = result.out.splitlines()
     assert task == "digits (preset vit-mini): 1 iteration of 1 generation of 1 child"
-    assert child.startswith("  each child 1 cycle of 34 steps of 32 examples (1078 in all): about ")
+    assert child.startswith("  each child 1 cycle of 34 steps of 32 examples (1078 in all); all children take about ")
     assert parents == "  children come from its own model, the root default"
     assert lines[3].startswith("digits/parity (preset vit-mini)")
     assert lines[5] == "  children come from its own model, the model of digits, the root default"
