@@ -38,7 +38,7 @@ def _cells(one: Working, *, tells_method: bool) -> tuple[str, ...]:
     remarks += [f"seen at {one.remote}"] if one.remote is not None else []
     remarks += [f"silent for {duration(one.silent_s)}"] if not one.is_living else []
     best = "-" if one.score is None else f"{one.score:.4f}"
-    numbers = (str(one.iteration), str(one.generation + 1), best, duration(one.for_s))
+    numbers = (str(one.iteration), str(one.generation + 1), best, duration(one.for_s) if one.how_long else "-")
     return (one.task, one.whole_name, *numbers, ", ".join(remarks))
 
 
@@ -48,4 +48,4 @@ def _sentence(one: Working) -> str:
     method = f" by {one.method}" if one.method else ""
     how = f"iteration {one.iteration}, generation {one.generation + 1}{method}{best}"
     silent = "" if one.is_living else f"; silent for {duration(one.silent_s)}, so the next agent takes it over"
-    return f"Working: {one.task}, {one.whole_name}{where}, for {duration(one.for_s)}: {how}{silent}"
+    return f"Working: {one.task}, {one.whole_name}{where}{one.how_long}: {how}{silent}"

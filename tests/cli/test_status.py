@@ -138,14 +138,14 @@ def test_it_says_who_works_on_what_and_advises_the_rest(run, trained_repo: Path)
     run("-C", trained_repo, "add-task", "sklearn:digits", "--name", "new")
     with works(trained_repo).take("new"):
         result = run("-C", trained_repo, "status")
-        assert "\nWorking: new, agent-1 of far\\x1b[31m, for 0 s: iteration 1, generation 1 by random\n" in result.out
+        assert "\nWorking: new, agent-1 of far\\x1b[31m: iteration 1, generation 1 by random\n" in result.out
         assert "evolve" not in "".join(advice(result))
         (told,) = run("-C", trained_repo, "status", "--json").json()["working"]
         assert (told["task"], told["slot"], told["host"], told["remote"]) == ("new", 1, "far\x1b[31m", None)
         assert told["since"].endswith("+00:00")
         held = run("-C", trained_repo, "evolve", "--task", "new")
         assert (held.code, held.out) == (4, "")
-        assert "new is being improved by agent-1 of far\\x1b[31m, for" in held.err
+        assert "new is being improved by agent-1 of far\\x1b[31m: iteration 1" in held.err
         assert "evolve --task new --no-leases" in held.err
     assert "Working" not in run("-C", trained_repo, "status").out
 
@@ -195,7 +195,7 @@ def test_it_asks_a_remote_who_works_there_if_it_is_told_to(run, trained_repo: Pa
     with claims.take("digits"):
         assert "Working" not in run("-C", trained_repo, "status").out
         result = run("-C", trained_repo, "status", "--remote", "origin")
-        assert "\nWorking: digits, agent-1 of far\\x1b[31m, seen at origin, for 0 s: iteration 2," in result.out
+        assert "\nWorking: digits, agent-1 of far\\x1b[31m, seen at origin: iteration 2," in result.out
     assert run("-C", trained_repo, "status", "--remote", "nowhere").code == 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from mu2net_core.api.context import Context
-from mu2net_core.api.iterations.working import Working, in_words
+from mu2net_core.api.iterations.working import Working
 from mu2net_core.errors import ConflictError
 
 __all__ = ["HeldError"]
@@ -22,7 +22,7 @@ class HeldError(ConflictError):
         where = "" if working.remote is None else f" (seen at {working.remote})"
         best = "" if working.score is None else f", best score {working.score:.4f}"
         super().__init__(
-            f"{working.task} is being improved by {working.whole_name}{where}, for {in_words(working.for_s)}: "
+            f"{working.task} is being improved by {working.whole_name}{where}{working.how_long}: "
             f"iteration {working.iteration}, generation {working.generation + 1}{best}.",
             hint="Wait for it, or improve another task."
             if is_itself

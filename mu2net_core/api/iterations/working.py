@@ -54,6 +54,11 @@ class Working:
         """What messages call the agent."""
         return f"agent-{self.slot} of {self.host}"
 
+    @property
+    def how_long(self) -> str:
+        """What messages add of the time it has worked; nothing before its second word, as none is known then."""
+        return f", for {in_words(self.for_s)}" if self.for_s >= 1 else ""
+
 
 def working(leases: Leases, remote: str | None = None) -> Iterator[Working]:
     """Yields who works on what in one place, by task, those that have been silent for too long included."""

@@ -39,6 +39,16 @@ def gone(repo: Repository) -> None:
     shutil.rmtree(repo.state / "iterations")
 
 
+@pytest.mark.parametrize(("for_s", "known"), [(0.0, ""), (1.0, ", for 1 s"), (185.0, ", for 3 min")])
+def test_how_long_an_agent_has_worked_is_said_if_it_is_known(
+    ann, claims, context: Context, for_s: float, known
+) -> None:
+    with claims(ann, 1).take("a"):
+        (working,) = status(ann, context).working
+        error = HeldError(replace(working, for_s=for_s), context, is_itself=True)
+        assert error.message.startswith(f"a is being improved by agent-1 of host-of-work{known}: iteration")
+
+
 def test_agents_of_a_working_copy_see_each_other_and_how_far_they_are(ann, claims, context: Context) -> None:
     with claims(ann, 1).take("a") as claim:
         events: list[Event] = []
@@ -48,7 +58,7 @@ def test_agents_of_a_working_copy_see_each_other_and_how_far_they_are(ann, claim
         with pytest.raises(HeldError) as error:
             claims(ann).take("a")
         assert error.value.message == (
-            "a is being improved by agent-1 of host-of-work, for 0 s: iteration 2, generation 6, best score 0.7500."
+            "a is being improved by agent-1 of host-of-work: iteration 2, generation 6, best score 0.7500."
         )
         assert error.value.hint is not None
         assert error.value.hint.endswith("mu2net evolve --task a --no-leases")
@@ -244,7 +254,7 @@ def test_evolve_leaves_tasks_to_whoever_works_on_them_and_says_who(
         with pytest.raises(HeldError, match=r"digits is being improved by agent-5") as error:
             quiet.evolve(repo, tasks=("digits", "other"))
         assert error.value.exit_code == 4
-        assert [text.partition(",")[0] for text in warned] == ["digits is being improved by agent-5 of host-of-repo"]
+        assert [text.partition(":")[0] for text in warned] == ["digits is being improved by agent-5 of host-of-repo"]
         monkeypatch.setattr("mu2net_core.api.evolving.evolve.iterate", begun)
         with pytest.raises(SearchError, match="digits begins"):
             planted.evolve(repo, leases=False)
