@@ -23,6 +23,7 @@ __all__ = [
     "IterationStarted",
     "IterationsQueued",
     "Probe",
+    "RefitStarted",
     "Schedule",
     "Spent",
     "StepsFinished",
@@ -245,6 +246,15 @@ class GenerationFinished(Happening):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefitStarted(Happening):
+    """An iteration's best model is trained once more, on validation ``examples``, too; so many all together."""
+
+    task: str
+    iteration: int
+    examples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IterationFinished(Happening):
     """The best model is retained and the head has moved.
 
@@ -330,6 +340,7 @@ Event = (
     | CycleFinished
     | ChildFinished
     | GenerationFinished
+    | RefitStarted
     | IterationFinished
     | Compiling
     | Compiled

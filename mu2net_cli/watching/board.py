@@ -22,6 +22,7 @@ from mu2net_core.events import (
     IterationFinished,
     IterationsQueued,
     IterationStarted,
+    RefitStarted,
     StepsFinished,
     TaskPushed,
 )
@@ -111,6 +112,8 @@ class Board:
                     row.ends_at = self._clock() + event.wall_s * to_come
             case GenerationFinished():
                 row.best, row.ends_at, row.measured = event.best_quality, self._clock() + event.eta_s, True
+            case RefitStarted():
+                row.state = f"refit on {event.examples}"
             case IterationFinished():
                 row.best, row.state, row.ends_at = event.validation, f"test {percent(event.test)}", None
 

@@ -16,6 +16,7 @@ from mu2net_core.events import (
     IterationFinished,
     IterationsQueued,
     IterationStarted,
+    RefitStarted,
     Schedule,
     StepsFinished,
     TaskPushed,
@@ -78,6 +79,8 @@ def _detail(event: Event) -> str | None:
     match event:
         case StepsFinished() | CycleFinished() | ChildFinished():
             return f"{event.task}: generation {event.generation + 1}, child {event.child + 1}: {_of_child(event)}"
+        case RefitStarted():
+            return f"{event.task}: trained once more, on all {event.examples} examples"
         case TaskPushed(outcome="failed"):
             return f"{event.task}: push to {event.remote} failed"
         case TaskPushed():

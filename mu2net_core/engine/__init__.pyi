@@ -3,6 +3,7 @@ from .cycle import schedule_of
 from .evaluate import Answers, Measured, Tally, answers, measure, numbers, probabilities
 from .feeding import Feed, TaskData
 from .fitting import can_give_blocks, unfit_parent
+from .generation import refit
 from .iteration import IterationState, run_iteration
 from .layout import choose_layout
 from .loaded import LoadedModel, precision_of
@@ -31,6 +32,7 @@ __all__ = [
     "numbers",
     "precision_of",
     "probabilities",
+    "refit",
     "run_iteration",
     "schedule_of",
     "unfit_parent",

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
+from typing import Any
 
 from mu2net_core.engine.slots import LayerPlan, Room, Slot, SlotRow, own_row, shared_row
 from mu2net_core.errors import InvalidInputError
 from mu2net_core.nn import ArchitectureFamily, LayerSpec
-from mu2net_core.objects import Architecture, ComponentRef, Model, Operation, Training
-from mu2net_core.search import ChildPlan, Partner
+from mu2net_core.objects import ComponentRef, Hyperparameter, Model, Mutation, Operation, Training
+from mu2net_core.search import ChildPlan, Merging, Partner
 
-__all__ = ["Blueprint", "draw_blueprint", "lineage", "num_params", "provisional_ref"]
+__all__ = ["Blueprint", "draw_blueprint", "lineage", "num_params", "provisional_ref", "redraw_blueprint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,69 @@ def draw_blueprint(
         spec_of: returns what layer a partner of a merge is, None if nobody knows.
         room: what other children should be trained by the same program.
     """
-    architecture: Architecture = plan.parent.model.architecture
-    specs = family.layers(architecture.config, plan.hyperparameters, num_outputs)
-    parents = tuple(ancestors)
+    config = plan.parent.model.architecture.config
+    specs, parents = family.layers(config, plan.hyperparameters, num_outputs), tuple(ancestors)
     layers = tuple(_layer(spec, plan, task, family, parents, usable, owned, spec_of) for spec in specs)
+    return _assembled(layers, config, plan.hyperparameters, family, room)
+
+
+def redraw_blueprint(
+    model: Model,
+    *,
+    num_outputs: int,
+    family: ArchitectureFamily,
+    known: Mapping[str, ComponentRef],
+    room: Room = Room(),  # noqa: B008 - frozen
+) -> Blueprint | None:
+    """Returns how a stored model was built; None if a component that it was made from is not known.
+
+    Args:
+        model: as it is stored.
+        num_outputs: of its task's models.
+        family: of its architecture.
+        known: components by id, those of the models it descends from among them.
+        room: what other children should be trained by the same program.
+    """
+    needed = [ref.parent for ref in model.components if ref.trainable and ref.parent is not None]
+    needed += [merge.component for merge in (model.merges or {}).values()]
+    if not known.keys() >= set(needed):
+        return None
+    specs = family.layers(model.architecture.config, model.hyperparameters, num_outputs)
+    pairs = zip(specs, model.components, strict=True)
+    layers = tuple(_as_before(spec, ref, model, family, known) for spec, ref in pairs)
+    return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
+
+
+def _as_before(
+    spec: LayerSpec, ref: ComponentRef, model: Model, family: ArchitectureFamily, known: Mapping[str, ComponentRef]
+) -> LayerPlan:
+    """Returns how a layer of a stored model was made."""
+    if not ref.trainable:
+        return LayerPlan(spec=spec, source=ref, trainable=False, operation=ref.operation)
+    merge = (model.merges or {}).get(spec.name)
+    merging = None
+    if merge is not None:
+        partner = Partner(model=merge.model, ref=known[merge.component], training=ref.training)
+        merging = Merging(partner=partner, weight=merge.weight)
+    return LayerPlan(
+        spec=spec,
+        source=None if ref.parent is None else known[ref.parent],
+        trainable=True,
+        operation=ref.operation,
+        identity=ref.parent is None and _addition(spec, model.mutations, model.hyperparameters, family) is not None,
+        merging=merging,
+    )
+
+
+def _assembled(
+    layers: tuple[LayerPlan, ...],
+    config: Mapping[str, Any],
+    hyperparameters: Mapping[str, Hyperparameter],
+    family: ArchitectureFamily,
+    room: Room,
+) -> Blueprint:
+    """Returns a child of these layers, in the row of slots that it is trained in."""
+    specs = [layer.spec for layer in layers]
     placed = {layer.spec.name: layer for layer in layers}
     roomy = family.slots(specs, room.kinds)
     if not room.outputs:
@@ -82,7 +142,7 @@ def draw_blueprint(
     below = {slot.spec.name for slot in slots[:boundary]}
     above = slots[boundary:]
     if room.pays(family, [slot.layer.spec for slot in above if slot.layer is not None]):
-        group, at = _block(plan, family, room)
+        group, at = _block(config, hyperparameters, family, room)
         row = shared_row(above, group, at - boundary, room.blocks or 0)
     else:
         row = own_row(above)
@@ -90,15 +150,17 @@ def draw_blueprint(
     return Blueprint(layers=layers, frozen=frozen, row=row)
 
 
-def _block(plan: ChildPlan, family: ArchitectureFamily, room: Room) -> tuple[tuple[LayerSpec, ...], int]:
+def _block(
+    config: Mapping[str, Any], hyperparameters: Mapping[str, Hyperparameter], family: ArchitectureFamily, room: Room
+) -> tuple[tuple[LayerSpec, ...], int]:
     """Returns the slots that one more block takes, and where in the row of a whole model blocks begin.
 
     No slots where there is no model without blocks.
     """
 
     def slots(blocks: int) -> tuple[LayerSpec, ...]:
-        deep = {**plan.hyperparameters, family.vocabulary.depth: blocks}
-        return family.slots(family.layers(plan.parent.model.architecture.config, deep, 1), room.kinds)
+        deep = {**hyperparameters, family.vocabulary.depth: blocks}
+        return family.slots(family.layers(config, deep, 1), room.kinds)
 
     if not room.blocks:
         return (), 0
@@ -145,7 +207,7 @@ def _layer(
             return LayerPlan(spec=spec, source=own, trainable=True, operation="merge", merging=merging)
         trainable = spec.name in plan.clones | family.always_trainable or own.is_untrained or owned(own)
         return LayerPlan(spec=spec, source=own, trainable=trainable, operation="clone" if trainable else own.operation)
-    added = next((m for m in plan.mutations if family.added(m.name, plan.hyperparameters) == spec.name), None)
+    added = _addition(spec, plan.mutations, plan.hyperparameters, family)
     source = None if added else _inherited(spec, family, _lines(ancestors, task if is_of_task else None), usable)
     if source is not None:
         return LayerPlan(spec=spec, source=source, trainable=True, operation="clone" if is_of_task else "insert")
@@ -153,6 +215,16 @@ def _layer(
         return LayerPlan(spec=spec, source=own, trainable=True, operation=family.kind(spec).fitted)
     operation: Operation = "grow" if added is not None and added.name.startswith("grow:") else "new"
     return LayerPlan(spec=spec, source=None, trainable=True, operation=operation, identity=added is not None)
+
+
+def _addition(
+    spec: LayerSpec,
+    mutations: Iterable[Mutation],
+    hyperparameters: Mapping[str, Hyperparameter],
+    family: ArchitectureFamily,
+) -> Mutation | None:
+    """Returns the mutation that added a layer, None if none did."""
+    return next((one for one in mutations if family.added(one.name, hyperparameters) == spec.name), None)
 
 
 def _is_alike(partner: LayerSpec | None, spec: LayerSpec) -> bool:

@@ -163,6 +163,7 @@ class Trainer:
         *,
         seed: int,
         listener: Listener = DEAF,
+        only: int | None = None,
     ) -> list[Trained]:
         """Returns each child after ``config.validations`` cycles, as long as ``cycle_of`` says.
 
@@ -173,19 +174,22 @@ class Trainer:
             jobs: children that share the shapes of all their slots and their frozen part.
             seed: of what the children of a generation share: preprocessing, and which examples a dispatch has.
             listener: told how each job goes, by its index.
+            only: the index of the cycle to keep, whatever its validation says, where that is known; it is the last one.
         """
         supply = self._supply(jobs)
         state = self._begun(jobs)
         children = [_Child(job=job, curve=[]) for job in jobs]
-        for number in range(self.config.validations):
+        cycles = self.config.validations if only is None else only + 1
+        for number in range(cycles):
             state, losses = self._cycle(jobs, supply, state, number, seed, listener)
             self.programs.meter.examples += supply.cycle.examples * len({id(job) for job in jobs})
             with self.programs.meter.timing("validate"):
                 quality, loss, finite = self._validate(jobs, supply, state[0])
-            last = number == self.config.validations - 1
+            last = number == cycles - 1
             for index, child in enumerate(children):
                 reached = float(quality[index]) if finite[index] and math.isfinite(losses[index]) else None
-                _note(child, reached, float(loss[index]), state, index if len(jobs) > 1 else None, last=last)
+                place = index if len(jobs) > 1 else None
+                _note(child, reached, float(loss[index]), state, place, last=last, may_keep=last or only is None)
                 listener.on_cycle(index, number, reached)
             if not any(child.finite for child in children):
                 break
@@ -330,7 +334,16 @@ def _full(jobs: Sequence[Job]) -> list[int]:
     ]
 
 
-def _note(child: _Child, quality: float | None, loss: float, state: State, index: int | None, *, last: bool) -> None:
+def _note(
+    child: _Child,
+    quality: float | None,
+    loss: float,
+    state: State,
+    index: int | None,
+    *,
+    last: bool,
+    may_keep: bool = True,
+) -> None:
     """Takes in the quality and loss that a cycle reached, None if it diverged, and its numbers if they are kept.
 
     They are copied, because the next cycle consumes the state; after the ``last`` there is none.
@@ -340,7 +353,7 @@ def _note(child: _Child, quality: float | None, loss: float, state: State, index
         return
     child.curve.append(quality)
     reached = (quality, -loss)
-    if child.job.worth_keeping(quality) and (child.best is None or reached >= child.best):
+    if may_keep and child.job.worth_keeping(quality) and (child.best is None or reached >= child.best):
         child.best, child.best_cycle = reached, len(child.curve) - 1
         child.kept = ((), ())  # lets go of the old ones before the new ones are made
         full = [slot.layer is not None for slot in child.job.blueprint.slots]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref
+from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref, redraw_blueprint
 from mu2net_core.engine.child import Job
 from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.optimizer import ADAMW, optimizer_of
 from mu2net_core.engine.slots import LayerPlan, Room
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import InputSpec, LayerSpec, family_named
-from mu2net_core.objects import Costs, Hyperparameter, System, may_read
+from mu2net_core.objects import ComponentRef, Costs, Hyperparameter, Model, System, may_read
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Holdings, Partner, Population
 
-__all__ = ["Draft", "bring_sources", "draft_all", "grouped"]
+__all__ = ["Draft", "bring_sources", "draft_all", "grouped", "redraft"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,40 @@ def draft_all(
     return tuple(draw(child, plan) for child, plan in enumerate(plans))
 
 
+def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -> Job | None:
+    """Returns the training of a stored model once more; None if not all is known that it was made from.
+
+    Args:
+        shop: of its task.
+        model: as it is stored.
+        find: returns the manifest of a model that it descends from, None if it is gone.
+    """
+    known, line, seen = dict[str, ComponentRef](), [model], set[str]()
+    for one in line:  # grows while it is walked
+        known |= {ref.id: ref for ref in one.components}
+        fresh = [oid for oid in one.sources if oid not in seen]
+        seen.update(fresh)
+        line += filter(None, map(find, fresh))
+    family = shop.programs.family
+    room = Room.of(shop.preset, family, shop.objective)
+    blueprint = redraw_blueprint(
+        model,
+        num_outputs=shop.task.output.size,
+        family=family,
+        known=known,
+        room=room.enough(int(model.hyperparameters.get(family.vocabulary.depth, 0))),
+    )
+    if blueprint is None or model.seed is None:
+        return None
+    return Job(
+        blueprint=blueprint,
+        hyperparameters=model.hyperparameters,
+        seed=model.seed,
+        adaptive=_is_adaptive(shop, blueprint, model.hyperparameters),
+        worth_keeping=lambda _quality: True,
+    )
+
+
 def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:
     """Gets the components ready that layers start from, all together, and checks each.
 
@@ -126,16 +160,21 @@ def _as_built(plan: ChildPlan, blueprint: Blueprint) -> ChildPlan:
 def _job(shop: Workshop, plan: ChildPlan, blueprint: Blueprint, costs: Costs) -> Job:
     parent, scorer = plan.parent.model, shop.preset.scorer
     floor = parent.score if parent.task == shop.task.name and parent.scorer == scorer else None
-    optimizers = {optimizer_of(plan.hyperparameters)}
-    if not blueprint.row.is_own:  # it shares its program with children of other optimizers
-        optimizers.update(map(str, shop.preset.space.values.get("optimizer", ())))
     return Job(
         blueprint=blueprint,
         hyperparameters=plan.hyperparameters,
         seed=plan.seed,
-        adaptive=ADAMW in optimizers,
+        adaptive=_is_adaptive(shop, blueprint, plan.hyperparameters),
         worth_keeping=lambda quality: floor is None or score(quality, costs, scorer) >= floor,
     )
+
+
+def _is_adaptive(shop: Workshop, blueprint: Blueprint, hyperparameters: Mapping[str, Hyperparameter]) -> bool:
+    """Returns whether a child's program keeps what AdamW remembers."""
+    optimizers = {optimizer_of(hyperparameters)}
+    if not blueprint.row.is_own:  # it shares its program with children of other optimizers
+        optimizers.update(map(str, shop.preset.space.values.get("optimizer", ())))
+    return ADAMW in optimizers
 
 
 def grouped(drawn: Sequence[Draft], together: int) -> list[list[Draft]]:

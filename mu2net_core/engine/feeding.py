@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
@@ -113,6 +113,23 @@ class TaskData:
     def at(self, input_spec: InputSpec) -> SizedData:
         """Returns the examples as models of that input take them; none is read before it is needed."""
         return SizedData(input_spec=input_spec, task=self)
+
+    def pooled(self) -> TaskData:
+        """Returns the task's examples with those of the validation among those to train on, too."""
+        counts, train = self.num_examples, self.num_examples["train"] + self.num_examples["validation"]
+
+        def load(name: str, input_spec: InputSpec) -> Feed:
+            if name != "train":
+                return self.split(name, input_spec)
+            whole = [next(self.split(one, input_spec).in_order(chunk=counts[one])) for one in ("train", "validation")]
+            inputs, labels = ([getattr(one, name) for one in whole] for name in ("inputs", "labels"))
+            return Resident(Examples(inputs=np.concatenate(inputs), labels=np.concatenate(labels)))
+
+        return replace(self, load=load, num_examples={**counts, "train": train})
+
+    def fits(self, input_spec: InputSpec) -> bool:
+        """Returns whether all of its examples to train on fit in the memory that there is for a split."""
+        return self.num_examples["train"] * input_spec.size_bytes <= self.resident_bytes
 
     def split(self, name: str, input_spec: InputSpec) -> Feed:
         """Returns a split, read now or before; those of another input give way if there is no room for all.

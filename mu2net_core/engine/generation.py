@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from mu2net_core.engine.child import DEAF, Job, Listener, Trained
-from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped
+from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped, redraft
 from mu2net_core.engine.meter import Meter
-from mu2net_core.engine.storing import Writer, stored
+from mu2net_core.engine.storing import Writer, stored, stored_refit
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import ChildOutcome, System, Trial
+from mu2net_core.objects import REFIT, ChildOutcome, Model, System, Trial
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.seeds import derive_seed
 
-__all__ = ["ChildResult", "train_generation"]
+__all__ = ["ChildResult", "refit", "train_generation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,31 @@ def train_generation(
         _compile_ahead(shop, groups, compiler)
         for group in groups:
             yield from _train(shop, group, writer, derive_seed(seed, "shared"), listener)
+
+
+def refit(shop: Workshop, member: Member, find: Callable[[str], Model | None]) -> Model | None:
+    """Returns a stored model trained anew, in as many steps, on validation examples, too; its components are stored.
+
+    That is how scikit-learn's searches end, and AutoGluon's ``refit_full``. None where a loss is not finite, where
+    there are more examples than memory for a split, and where what the model was made from is gone.
+
+    Args:
+        shop: of its task.
+        member: the model; it stays as it is.
+        find: returns the manifest of a model that it descends from, None if it is gone.
+    """
+    model, family, training = member.manifest, shop.programs.family, shop.preset.training
+    job, input_spec = redraft(shop, model, find), family.input(model.architecture.config, model.hyperparameters)
+    data, examples = shop.data.pooled(), shop.data.num_examples["train"]
+    if job is None or not data.fits(input_spec):
+        return None
+    training = replace(training, samples_cap=min(training.samples_cap, examples))
+    pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
+    bring_sources(shop, job.blueprint.layers)
+    curve = model.validation_curve
+    kept = max((at for at, quality in enumerate(curve) if quality == model.quality), default=len(curve) - 1)
+    (trained,) = pooled.trainer(input_spec).train([job], seed=derive_seed(job.seed, REFIT), only=kept)
+    return stored_refit(shop, member, job.blueprint, trained) if trained.finite else None
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:

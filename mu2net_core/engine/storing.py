@@ -18,11 +18,11 @@ from mu2net_core.engine.placement import give_back_freed
 from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.engine.workshop import Workshop
 from mu2net_core.nn import Arrays
-from mu2net_core.objects import LARGEST_COUNT, Component, ComponentRef, Label, Model, Training
+from mu2net_core.objects import LARGEST_COUNT, REFIT, Component, ComponentRef, Label, Model, Mutation, Training
 from mu2net_core.scoring import score
 from mu2net_core.search import Member
 
-__all__ = ["Writer", "stored"]
+__all__ = ["Writer", "stored", "stored_refit"]
 
 _WAITING_BYTES = 2**28
 """Of children that are trained and wait to be stored, at most."""
@@ -90,6 +90,20 @@ def stored(shop: Workshop, one: Draft, trained: Trained) -> Member:
         versions={name: version for name, version in shop.provenance.items() if name != "device"},
     )
     return Member(id=shop.model_id(model), model=model)
+
+
+def stored_refit(shop: Workshop, member: Member, blueprint: Blueprint, trained: Trained) -> Model:
+    """Returns what a model became that was trained anew, its components stored; of validations it says what it did."""
+    provenance = shop.provenance
+    return replace(
+        member.manifest,
+        components=_store(shop, blueprint, trained),
+        parent=member.id,
+        mutations=(Mutation(name=REFIT),),
+        test_quality=None,
+        device_kind=provenance["device"],
+        versions={name: version for name, version in provenance.items() if name != "device"},
+    )
 
 
 def _store(shop: Workshop, blueprint: Blueprint, trained: Trained) -> tuple[ComponentRef, ...]:

@@ -103,10 +103,10 @@ def _row(system: System, name: str, head: Head, users: Mapping[str, set[str]]) -
         return Row(task=name, model=None, iterations=head.commit.iteration, readers=readers)
     return Row(
         task=name,
-        model=head.model_id,
+        model=head.commit.model,
         iterations=head.commit.iteration,
         validation=model.quality,
-        test=model.test_quality,
+        test=(head.refit or model).test_quality,
         score=model.score,
         params=sum(ref.num_params for ref in model.components),
         accounted_params=sum(ref.num_params / len(users[ref.id]) for ref in model.components),

@@ -8,7 +8,7 @@ from .kinds import Classes, Column, Image, Input, Labels, Number, Other, Output,
 from .lease import LeaseEntry
 from .limits import LIMITS, LIMITS_PREFIX, Limits
 from .machine import MACHINE_PREFIX, MachineConfig
-from .model import Architecture, Costs, Hyperparameter, Merge, Model, Mutation, Origin, Scorer, hardware_of
+from .model import REFIT, Architecture, Costs, Hyperparameter, Merge, Model, Mutation, Origin, Scorer, hardware_of
 from .names import check_name, file_name, is_identity, is_name
 from .newer import is_later, is_version, made_by_newer, unknown_in
 from .oid import KINDS, Kind, check_oid, hash_bytes, object_key, parse_object_key
@@ -30,6 +30,7 @@ __all__ = [
     "MOST_TRIALS",
     "PREPARATION",
     "PUBLIC",
+    "REFIT",
     "SPLITS",
     "AccessRule",
     "Agent",

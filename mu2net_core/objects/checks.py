@@ -157,7 +157,7 @@ def _check_costs(costs: Costs) -> None:
 
 def _check_commit(commit: Commit) -> None:
     _ids("task object, model and snapshot", (commit.task_id, commit.model, commit.snapshot))
-    _ids("parent and reset_to", (*commit.parents, commit.reset_to))
+    _ids("parent, reset_to and refit_of", (*commit.parents, commit.reset_to, commit.refit_of))
     _ids("selected model", commit.selections)
     _counts("slot", [] if commit.agent is None else [commit.agent.slot])
     _counts("selections", (times for agents in commit.selections.values() for times in agents.values()))

@@ -87,13 +87,15 @@ class Commit:
         reset_to: the ancestor this commit goes back to; None if it is no reset.
         run: how the iteration was run; None if the commit is none, or does not say.
         improved: whether an iteration's best model is better than the one there was; None if the commit is none.
+        refit_of: the model that ``model`` is a refit of, in the commit of a refit, which follows that of the iteration
+            whose best model it is; None if the commit is none.
         trials: what the iteration tried, as far as all who may read the task may see it; None if the commit is none.
         identity: of the repository, in a commit without parents: so that a whole history is of one repository; None in
             others, which their parents bind to it.
         signature: of the commit without it; None if nobody signed.
     """
 
-    OMITTED_IF_NONE: ClassVar = ("identity", "improved", "reset_to", "run", "signature", "trials")
+    OMITTED_IF_NONE: ClassVar = ("identity", "improved", "refit_of", "reset_to", "run", "signature", "trials")
 
     format: int = FORMAT
     kind: Literal["commit"] = "commit"
@@ -113,6 +115,7 @@ class Commit:
     reset_to: str | None = None
     run: Run | None = None
     improved: bool | None = None
+    refit_of: str | None = None
     trials: Trials | None = None
     identity: str | None = None
     signature: Signature | None = None

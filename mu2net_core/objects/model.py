@@ -9,9 +9,23 @@ from typing import ClassVar, Literal
 from mu2net_core.objects.component import ComponentRef
 from mu2net_core.version import FORMAT
 
-__all__ = ["Architecture", "Costs", "Hyperparameter", "Merge", "Model", "Mutation", "Origin", "Scorer", "hardware_of"]
+__all__ = [
+    "REFIT",
+    "Architecture",
+    "Costs",
+    "Hyperparameter",
+    "Merge",
+    "Model",
+    "Mutation",
+    "Origin",
+    "Scorer",
+    "hardware_of",
+]
 
 Hyperparameter = bool | int | float | str
+
+REFIT = "refit"
+"""The mutation of a model that is its parent trained anew, on validation examples, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +178,14 @@ class Model:
     def is_retained(self) -> bool:
         """Whether the repository keeps its arrays: roots, and the best model of each iteration."""
         return self.task is None or self.test_quality is not None
+
+    @property
+    def refit_of(self) -> str | None:
+        """The model that this one is trained anew from, as it was, but on validation examples, too; None if it is none.
+
+        What it says of validations is that model's: they would tell nothing of this one.
+        """
+        return self.parent if any(mutation.name == REFIT for mutation in self.mutations) else None
 
     @property
     def sources(self) -> tuple[str, ...]:

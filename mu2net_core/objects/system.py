@@ -15,17 +15,26 @@ __all__ = ["Head", "System"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """Where one task stands: its newest commit, and the task and model that commit names."""
+    """Where one task stands: its newest commit, and the task and model that commit names.
+
+    Attributes:
+        commit_id: the commit's id.
+        commit: the newest one.
+        task: it names.
+        model: that children are made from: the one it names, or the one that this is a refit of; None before the first.
+        refit: the model it names, where that is a refit: it is used, and nothing is made from it.
+    """
 
     commit_id: str
     commit: Commit
     task: Task
     model: Model | None
+    refit: Model | None = None
 
     @property
     def model_id(self) -> str | None:
-        """The retained model's id, None before the first one."""
-        return self.commit.model
+        """The id of ``model``, None before the first one."""
+        return self.commit.model if self.refit is None else self.refit.refit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

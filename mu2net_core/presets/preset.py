@@ -31,6 +31,8 @@ class TrainingConfig:
         population_cap: models of the task alive during an iteration, at most: the best stay.
         probes: models of others and roots, at most, whose layers are tried on some examples before the first generation
             of a new task, so that it rather begins from those that suit it; 0 tries none.
+        refit: whether an iteration's best model is trained once more as it was, on validation examples, too; that is
+            the one which is used, and children are still made from the one that did not see them.
         method: what plans generations: the papers' method, random search, tpe, or one that another package offers.
     """
 
@@ -44,6 +46,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     population_cap: int = 64
     probes: int = 0
+    refit: bool = False
     method: str = DEFAULT_METHOD
 
     def __post_init__(self) -> None:
@@ -52,13 +55,15 @@ class TrainingConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             is_off = value == 0 and field.name in _CAN_BE_ZERO
-            if not isinstance(value, str) and not is_off and not 0 < value <= _LARGEST:
+            if not isinstance(value, (str, bool)) and not is_off and not 0 < value <= _LARGEST:
                 least = "0 or a positive number" if field.name in _CAN_BE_ZERO else "a positive number"
                 expected = f"at most {_LARGEST}" if value > _LARGEST else least
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
 
-def short_cycles(steps: int, *, batch_size: int, longest: int = 1, validations: int = 4) -> TrainingConfig:
+def short_cycles(
+    steps: int, *, batch_size: int, longest: int = 1, validations: int = 4, refit: bool = False
+) -> TrainingConfig:
     """Returns how small models are trained that begin with random numbers: few children, and probes for the first.
 
     Args:
@@ -67,6 +72,7 @@ def short_cycles(steps: int, *, batch_size: int, longest: int = 1, validations: 
         longest: how many times as long a cycle may be.
         validations: training cycles per child. The best of several on few examples is often only the luckiest, and
             before the last the learning rate is still high.
+        refit: whether the best model learns from validation examples, too, in the end.
     """
     return TrainingConfig(
         generations=3,
@@ -76,6 +82,7 @@ def short_cycles(steps: int, *, batch_size: int, longest: int = 1, validations: 
         samples_cap=longest * steps * batch_size,
         min_steps=steps,
         probes=8,
+        refit=refit,
     )
 
 

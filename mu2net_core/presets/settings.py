@@ -209,6 +209,4 @@ def _checked(key: str, name: str, value: object, target: TrainingConfig | Scorer
     if name not in names:
         raise InvalidInputError(f"Unknown setting {key}.", hint=f"Known: {', '.join(names)}")
     wanted = type(getattr(target, name))
-    if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
-        raise InvalidInputError(f"{key}: expected {_KINDS[wanted]}, got {repr(value)[:80]}.")
-    return wanted(value)
+    return wanted(_alike(key, value, getattr(target, name)))

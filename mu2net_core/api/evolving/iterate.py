@@ -12,7 +12,7 @@ from mu2net_core.api.evolving.asked import make_root
 from mu2net_core.api.evolving.evolution import Evolution
 from mu2net_core.api.evolving.evolved import IterationResult, Outcome, finished, result_of
 from mu2net_core.api.evolving.lines import winner_of
-from mu2net_core.api.evolving.publish import Published, publish
+from mu2net_core.api.evolving.publish import Published, Refit, publish
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.evolving.view import AsOf, Newest, View, head_of
 from mu2net_core.api.iterations.recorded import changed_settings
@@ -20,9 +20,10 @@ from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.signing.signing import committer
-from mu2net_core.engine import IterationState, run_iteration
+from mu2net_core.engine import IterationState, Measured, Workshop, run_iteration
 from mu2net_core.errors import SearchError
-from mu2net_core.objects import LARGEST_COUNT, Head, System
+from mu2net_core.events import RefitStarted
+from mu2net_core.objects import LARGEST_COUNT, Head, Model, System
 from mu2net_core.presets import preset_values
 from mu2net_core.repo import load_system
 from mu2net_core.search import Member
@@ -66,7 +67,7 @@ def iterate(run: Evolution, claim: Claim, seed: int, begins: Mapping[str, str] |
     )
     if state.generation < state.generations and run.stop.is_set() and not run.is_enough(state):
         return None
-    outcome = _publish(run, runner, workspace, state, head)
+    outcome = _publish(run, runner, workspace, workshop, state, head)
     result = result_of(runner, state, head.task, outcome, time.perf_counter() - began)
     run.on_event(finished(result))
     return result
@@ -82,25 +83,58 @@ def _check_root(runner: Runner, usable: System, task: str) -> None:
         )
 
 
-def _publish(run: Evolution, runner: Runner, workspace: Workspace, state: IterationState, head: Head) -> Outcome:
-    """Measures the best model on the test split, unless it was before, and moves the head to it."""
+def _publish(
+    run: Evolution, runner: Runner, workspace: Workspace, workshop: Workshop, state: IterationState, head: Head
+) -> Outcome:
+    """Measures the best model on the test split, unless it was before, and moves the head to it, or to its refit."""
     winner = winner_of(run.repo, state, partial(runner.as_here, head, workspace=workspace))
     if winner is None:
         raise _without_a_model(run, runner, workspace, state)
     known = winner.model.test_quality
     measured = runner.test(head, winner, workspace) if known is None else None
     test = measured.quality if measured is not None else known or 0.0
-    published = _end(run, runner, workspace, state, winner, test)
-    tally = None if measured is None else measured.tally
-    return Outcome(winner=winner, published=published, test=test, tally=tally)
+    began = run.context.timestamp()
+    refit = _refit(run, runner, workspace, workshop, state, head, winner)
+    if refit is None:
+        published = _end(run, runner, workspace, state, winner, test)
+        tally = None if measured is None else measured.tally
+        return Outcome(winner=winner, published=published, test=test, tally=tally)
+    model, measured = refit
+    again = Refit(model=model, started_at=began)
+    published = _end(run, runner, workspace, state, winner, test, again)
+    return Outcome(winner=winner, published=published, test=measured.quality, tally=measured.tally)
+
+
+def _refit(
+    run: Evolution,
+    runner: Runner,
+    workspace: Workspace,
+    workshop: Workshop,
+    state: IterationState,
+    head: Head,
+    winner: Member,
+) -> tuple[Model, Measured] | None:
+    """Returns the refit of the best model, and what it is worth on the test split; None if there is none, or was."""
+    if not runner.preset.training.refit or (winner.id == head.model_id and head.refit is not None):
+        return None
+    examples = sum(head.task.splits[name].num_examples for name in ("train", "validation"))
+    run.on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples))
+    return runner.refit(head, winner, workshop, workspace, state)
 
 
 def _end(
-    run: Evolution, runner: Runner, workspace: Workspace, state: IterationState, winner: Member | None, test: float
+    run: Evolution,
+    runner: Runner,
+    workspace: Workspace,
+    state: IterationState,
+    winner: Member | None,
+    test: float,
+    refit: Refit | None = None,
 ) -> Published:
     spec = replace(run.agent, slot=state.slot)  # all agents are as one, where tasks go in step
     agent = spec.of(committer(run.repo, run.context), runner.provenance["device"])
-    return publish(run.repo, run.context, workspace, state, winner, test, runner.account_of(state), agent=agent)
+    account = runner.account_of(state)
+    return publish(run.repo, run.context, workspace, state, winner, test, account, agent=agent, refit=refit)
 
 
 def _without_a_model(run: Evolution, runner: Runner, workspace: Workspace, state: IterationState) -> SearchError:

@@ -8,6 +8,7 @@ from itertools import islice
 from mu2net_core.engine import IterationState
 from mu2net_core.objects import Model
 from mu2net_core.repo import Repository
+from mu2net_core.repo.history import basis_of
 from mu2net_core.search import Member, best, is_better
 
 __all__ = ["earlier_models", "winner_of"]
@@ -18,14 +19,17 @@ _MOST_COMMITS = 256
 def earlier_models(repo: Repository, base: str) -> Iterator[tuple[str, Model]]:
     """Yields the models, by id, that the history of the commit ``base`` retained for its task as it is defined there.
 
-    The newest first, each once. What a reset left behind is none of them. It follows from the commit alone.
+    The newest first, each once. What a reset left behind is none of them, and no refit is: nothing is made from it. It
+    follows from the commit alone.
     """
     task_id, seen = repo.objects.commit(base).task_id, set[str]()
     for oid in islice(_wanted(repo, base), _MOST_COMMITS):
         commit = repo.objects.commit(oid)
         if commit.model is not None and commit.model not in seen and commit.task_id == task_id:
             seen.add(commit.model)
-            yield commit.model, repo.objects.model(commit.model)
+            model = repo.objects.model(commit.model)
+            if model.refit_of is None:
+                yield commit.model, model
 
 
 def winner_of(repo: Repository, state: IterationState, as_here: Callable[[Member], Member]) -> Member | None:
@@ -38,7 +42,7 @@ def winner_of(repo: Repository, state: IterationState, as_here: Callable[[Member
         state: after the iteration's last generation.
         as_here: returns a model as it is measured where the iteration ran, on the examples that children were.
     """
-    winner, kept = best(state.population), repo.objects.commit(state.base).model
+    winner, kept = best(state.population), basis_of(repo, repo.objects.commit(state.base))
     if kept is None or any(member.id == kept for member in (*state.population.past, *state.population.members)):
         return winner
     own = Member(id=kept, model=repo.objects.model(kept))

@@ -12,13 +12,21 @@ from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.signing.signing import committer, put_commit
 from mu2net_core.engine import IterationState
 from mu2net_core.errors import ConflictError
-from mu2net_core.objects import LARGEST_COUNT, Agent, Commit, Run
+from mu2net_core.objects import LARGEST_COUNT, Agent, Commit, Model, Run
 from mu2net_core.repo import HeadState, Repository, load_system
-from mu2net_core.repo.history import choose, contains, contenders, merge, visible_models
+from mu2net_core.repo.history import basis_of, choose, contains, contenders, merge, visible_models
 from mu2net_core.repo.remotes import purges_here
 from mu2net_core.search import Member, is_better
 
-__all__ = ["Published", "move_head", "publish"]
+__all__ = ["Published", "Refit", "move_head", "publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refit:
+    """A winner trained anew on validation examples, too: its manifest, its test included, and when that began."""
+
+    model: Model
+    started_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +48,13 @@ def publish(
     run: Run,
     *,
     agent: Agent,
+    refit: Refit | None = None,
 ) -> Published:
     """Stores the winner with its lineage and moves the head of the task.
 
     Components come first, then manifests, then the commit, then the head: whoever dies in between leaves nothing but
-    unreferenced objects. An iteration that has no winner, or none that is better, is recorded as such.
+    unreferenced objects. An iteration that has no winner, or none that is better, is recorded as such. A refit has a
+    commit of its own after that: the head moves once, to it.
 
     Args:
         repo: to publish in.
@@ -55,6 +65,7 @@ def publish(
         test_quality: of the winner.
         run: how the iteration was run.
         agent: who did it: what it selected is counted as its.
+        refit: of the winner, if there is one.
 
     Raises:
         ConflictError: the task was purged meanwhile; what the iteration trained is dropped.
@@ -62,8 +73,9 @@ def publish(
     _check_not_purged(repo, workspace, state)
     base = repo.objects.commit(state.base)
     model_id = None if winner is None else _publish_model(repo, workspace, state, winner, test_quality)
-    improved = winner is not None and _is_better(state, base, winner)
-    renamed = {} if winner is None or model_id is None else {winner.id: model_id}
+    improved = winner is not None and _is_better(repo, state, base, winner)
+    is_new = winner is not None and not winner.model.is_retained
+    renamed = {winner.id: model_id} if winner is not None and model_id is not None and is_new else {}
     commit = Commit(
         task=state.task,
         task_id=state.task_id,
@@ -82,20 +94,24 @@ def publish(
         trials=trials_of(repo, state, renamed) if state.search.trials else None,
     )
     commit_id = put_commit(repo, context, commit)
+    if refit is not None and winner is not None and model_id is not None:
+        model_id = _publish_refit(repo, workspace, refit, model_id)
+        commit_id = put_commit(repo, context, _refitted(context, commit, commit_id, refit, model_id))
     move_head(repo, context, state.task, commit_id)
     workspace.clear()
     return Published(commit_id=commit_id, model_id=model_id, improved=improved)
 
 
-def _is_better(state: IterationState, base: Commit, winner: Member) -> bool:
+def _is_better(repo: Repository, state: IterationState, base: Commit, winner: Member) -> bool:
     """Returns whether a winner is better than the model that the task had, as that was scored last in the iteration.
 
     One that is not among those, as of another preset, was compared with when the winner was chosen.
     """
     known = {member.id: member.model for member in (*state.population.past, *state.population.members)}
-    if base.model is None or base.model in known:
-        return is_better(winner.model, known.get(base.model or ""))
-    return winner.id != base.model
+    before = basis_of(repo, base)
+    if before is None or before in known:
+        return is_better(winner.model, known.get(before or ""))
+    return winner.id != before
 
 
 def _message(state: IterationState, winner: Member | None, test_quality: float) -> str:
@@ -158,10 +174,13 @@ def _check_not_purged(repo: Repository, workspace: Workspace, state: IterationSt
 def _publish_model(
     repo: Repository, workspace: Workspace, state: IterationState, winner: Member, test_quality: float
 ) -> str:
-    """Stores a child's arrays, then the manifests of ancestors that were not retained, then its own; returns its id."""
-    model = winner.model
+    """Stores a child's arrays, then the manifests of ancestors that were not retained, then its own; returns its id.
+
+    Of a model that was retained before, what the task has: that may be a refit of it.
+    """
+    model, base = winner.model, repo.objects.commit(state.base)
     if model.is_retained:
-        return winner.id
+        return base.model if base.model is not None and winner.id == basis_of(repo, base) else winner.id
     for ref in model.components:
         workspace.publish_component(ref.id)
     population = state.population
@@ -171,6 +190,31 @@ def _publish_model(
         repo.objects.put(models[oid])
         oid = models[oid].parent
     return repo.objects.put(replace(model, test_quality=test_quality))
+
+
+def _publish_refit(repo: Repository, workspace: Workspace, refit: Refit, model_id: str) -> str:
+    """Stores the refit of the model ``model_id``; returns its id."""
+    for ref in refit.model.components:
+        workspace.publish_component(ref.id)
+    return repo.objects.put(replace(refit.model, parent=model_id))
+
+
+def _refitted(context: Context, commit: Commit, commit_id: str, refit: Refit, model_id: str) -> Commit:
+    """Returns the commit that follows that of an iteration, and retains the refit of its model."""
+    test = refit.model.test_quality or 0.0
+    return Commit(
+        task=commit.task,
+        task_id=commit.task_id,
+        model=model_id,
+        parents=(commit_id,),
+        iteration=commit.iteration,
+        selections=commit.selections,
+        refit_of=commit.model,
+        agent=commit.agent,
+        started_at=refit.started_at,
+        finished_at=context.timestamp(),
+        message=f"iteration {commit.iteration}: trained anew on validation examples, too, test {test:.2%}",
+    )
 
 
 def _selections(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,10 +34,11 @@ from mu2net_core.api.settings.foreign_settings import MOST_CYCLES
 from mu2net_core.engine import IterationState, run_iteration
 from mu2net_core.errors import InvalidInputError, NotFoundError
 from mu2net_core.events import Event
-from mu2net_core.objects import Commit, Run, encode, hash_bytes
+from mu2net_core.objects import Children, Commit, Head, Model, Run, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import resolve
+from mu2net_core.repo.history import basis_of, resolve
+from mu2net_core.search import Member
 
 __all__ = ["Difference", "Outcome", "ReplayReport", "Replayed", "replay"]
 
@@ -85,6 +86,8 @@ def replay(
 ) -> ReplayReport:
     """Runs an iteration again as it was run, and says whether the same came out; no head and no state changes.
 
+    Of the commit of a refit the iteration before it and the refit are both done again.
+
     Settings, seed and the system that every generation saw are those the commit names; the settings of now do not
     count, but for ``limits.*`` and ``data.*``.
 
@@ -100,7 +103,7 @@ def replay(
         DataError: the task's examples are missing or are not those of then.
     """
     began = time.perf_counter()
-    commit_id, commit, run = _iteration(repo, revision)
+    commit_id, commit, run, refit = _iteration(repo, revision)
     _check_present(repo, commit_id, commit)
     preset = recorded_preset(run.preset, run.settings)
     _check_amount(commit_id, run, preset)
@@ -108,15 +111,16 @@ def replay(
     tell = agent.telling(on_event)
     runner = Runner.of(repo, context, agent, preset, tell)
     with TemporaryDirectory(prefix="mu2net-replay-") as folder:
-        state, now, winner = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, agent), tell)
+        again = _again(runner, Workspace.at(repo, Path(folder)), (commit, run, agent), tell, refit=refit is not None)
     keep_bounded(repo, context)
-    manifest = repo.objects.model(commit.model) if commit.model is not None else None
-    then = Replayed(model=commit.model, manifest=manifest, children=commit.children)
+    state, winner, came_out = again.state, again.winner, again.models
+    found = [_as_told(repo, one, commit.children) for one in (commit, refit) if one is not None]
+    then, now = found[-1], came_out[-1]
     members = {member.id: member.manifest for member in state.population.members}
-    line = line_of(then.manifest, repo.objects.model)
-    step, differences = first_difference(line, line_of(now.manifest, members.get))
+    line = (*line_of(found[0].manifest, repo.objects.model), *_manifests(found[1:]))
+    step, differences = first_difference(line, (*line_of(came_out[0].manifest, members.get), *_manifests(came_out[1:])))
     outcome = outcome_of(then, now)
-    renamed = {} if winner is None or now.model is None else {winner: now.model}
+    renamed = {} if winner is None or came_out[0].model is None else {winner: came_out[0].model}
     children = _children(repo, commit, state, renamed) if outcome == "same" else ()
     return ReplayReport(
         commit=commit_id,
@@ -133,6 +137,25 @@ def replay(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Again:
+    """What came of an iteration now: its state, which child won, its model, and that model's refit if asked for."""
+
+    state: IterationState
+    winner: str | None
+    models: tuple[Replayed, ...]
+
+
+def _as_told(repo: Repository, commit: Commit, children: Children) -> Replayed:
+    """Returns what a commit says that an iteration with these ``children`` came to."""
+    manifest = repo.objects.model(commit.model) if commit.model is not None else None
+    return Replayed(model=commit.model, manifest=manifest, children=children)
+
+
+def _manifests(found: Sequence[Replayed]) -> tuple[Model, ...]:
+    return tuple(one.manifest for one in found if one.manifest is not None)
+
+
 def _children(
     repo: Repository, commit: Commit, state: IterationState, renamed: Mapping[str, str]
 ) -> tuple[Difference, ...]:
@@ -142,14 +165,17 @@ def _children(
     return first_other_child(commit.trials.whole, trials_of(repo, state, renamed).whole)
 
 
-def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run]:
-    """Returns the id, the commit and how it was run; raises where there is no such thing."""
+def _iteration(repo: Repository, revision: str) -> tuple[str, Commit, Run, Commit | None]:
+    """Returns the id, the commit, how it was run, and that of a refit if one is named; raises where there is none."""
     found = resolve(repo, revision)
     if found.kind != "commit":
         raise InvalidInputError(f"{revision!r} is a {found.kind}; expected a task or the commit of an iteration.")
-    commit = repo.objects.commit(found.id)
+    oid, commit, refit = found.id, repo.objects.commit(found.id), None
+    if commit.refit_of is not None and len(commit.parents) == 1:
+        (oid,), refit = commit.parents, commit
+        commit = repo.objects.commit(oid)
     if commit.run is not None and commit.snapshot is not None and len(commit.parents) == 1:
-        return found.id, commit, commit.run
+        return oid, commit, commit.run, refit
     raise InvalidInputError(
         f"The commit {found.id[:10]} ({commit.message or 'no message'}) cannot be repeated: {_why_not(commit)}.",
         hint=f"Iterations are in: mu2net log {commit.task}",
@@ -193,9 +219,14 @@ def _check_amount(commit_id: str, run: Run, preset: Preset) -> None:
 
 
 def _again(
-    runner: Runner, workspace: Workspace, what: tuple[Commit, Run, AgentSpec], on_event: Callable[[Event], None]
-) -> tuple[IterationState, Replayed, str | None]:
-    """Returns the state after the last generation, what came out, with the test split measured, and which that was."""
+    runner: Runner,
+    workspace: Workspace,
+    what: tuple[Commit, Run, AgentSpec],
+    on_event: Callable[[Event], None],
+    *,
+    refit: bool,
+) -> _Again:
+    """Returns what came out, with the test split measured; with a ``refit``, if asked for."""
     commit, run, agent = what
     view = AsOf.replayed(runner.repo, commit, runner.parents.of)
     first = view.system(0)
@@ -214,19 +245,36 @@ def _again(
         started_at=commit.started_at,
     )
     head = first.heads[commit.task]
+    workshop = runner.workshop(head, workspace)
     state = run_iteration(
         state,
-        runner.workshop(head, workspace),
+        workshop,
         system=view.system,
         record=view.record,
         checkpoint=lambda _state: None,
         on_event=on_event,
     )
     winner = winner_of(runner.repo, state, partial(runner.as_here, head, workspace=workspace))
+    found = _came_out(runner, workspace, head, state, winner)
+    made = None
+    if refit and winner is not None:
+        made = runner.refit(head, winner, workshop, workspace, state)
+    if made is None:
+        return _Again(state=state, winner=None if winner is None else winner.id, models=(found,) * (1 + refit))
+    model = replace(made[0], parent=found.model)
+    second = Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
+    return _Again(state=state, winner=None if winner is None else winner.id, models=(found, second))
+
+
+def _came_out(
+    runner: Runner, workspace: Workspace, head: Head, state: IterationState, winner: Member | None
+) -> Replayed:
+    """Returns the model that an iteration came to, as a commit would name it."""
     if winner is None:
-        return state, Replayed(model=None, manifest=None, children=state.counts), None
+        return Replayed(model=None, manifest=None, children=state.counts)
+    objects, base = runner.repo.objects, runner.repo.objects.commit(state.base)
     if winner.model.is_retained:  # none was better than the one there was
-        kept = runner.repo.objects.model(winner.id)
-        return state, Replayed(model=winner.id, manifest=kept, children=state.counts), winner.id
+        kept = base.model if base.model is not None and winner.id == basis_of(runner.repo, base) else winner.id
+        return Replayed(model=kept, manifest=objects.model(kept), children=state.counts)
     model = replace(winner.model, test_quality=runner.test(head, winner, workspace).quality)
-    return state, Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts), winner.id
+    return Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)

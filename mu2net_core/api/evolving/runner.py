@@ -19,7 +19,16 @@ from mu2net_core.api.machine.runtime import prepare_jax, programs_of, provenance
 from mu2net_core.api.settings.buildable import check_buildable
 from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.settings.settings import effective_machine
-from mu2net_core.engine import ComponentPool, IterationState, LoadedModel, Measured, Programs, Workshop, measure
+from mu2net_core.engine import (
+    ComponentPool,
+    IterationState,
+    LoadedModel,
+    Measured,
+    Programs,
+    Workshop,
+    measure,
+    refit,
+)
 from mu2net_core.errors import Mu2netError
 from mu2net_core.events import Compiled, Compiling, Event
 from mu2net_core.nn import family_named
@@ -164,6 +173,26 @@ class Runner:
     def test(self, head: Head, winner: Member, workspace: Workspace) -> Measured:
         """Returns what an iteration's best model is worth on the test split; no program is needed but training's."""
         return self._quality(head, winner, workspace, "test")
+
+    def refit(
+        self, head: Head, winner: Member, workshop: Workshop, workspace: Workspace, state: IterationState
+    ) -> tuple[Model, Measured] | None:
+        """Returns the refit of a model that is alive in an iteration, and what it is worth on the test split.
+
+        None if there can be none: another preset's model, and as ``engine.refit`` says.
+        """
+        members = {member.id: member for member in (*state.population.past, *state.population.members)}
+
+        def find(oid: str) -> Model | None:
+            if oid in members:
+                return members[oid].manifest
+            return self.repo.objects.model(oid) if self.repo.objects.has("model", oid) else None
+
+        model = refit(workshop, winner, find) if winner.id in members else None
+        if model is None:
+            return None
+        measured = self._quality(head, Member(id=winner.id, model=model), workspace, "test")
+        return replace(model, test_quality=measured.quality), measured
 
     def _quality(
         self, head: Head, member: Member, workspace: Workspace, split: str, limit: int | None = None

@@ -18,7 +18,7 @@ from mu2net_core.repo.history import History, How, Past
 
 __all__ = ["CommitKind", "HowRun", "LogEntry", "event_of", "log", "log_entry", "parse_since"]
 
-CommitKind = Literal["add", "iteration", "merge", "purge", "remove", "reset"]
+CommitKind = Literal["add", "iteration", "merge", "purge", "refit", "remove", "reset"]
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|min|h|d|w|seconds?|minutes?|hours?|days?|weeks?)( ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -146,6 +146,8 @@ def event_of(commit: Commit | Past) -> CommitKind:
         return "remove" if commit.parents else "purge"
     if commit.is_merge:
         return "merge"
+    if commit.refit_of is not None:
+        return "refit"
     return "add" if commit.snapshot is None else "iteration"
 
 

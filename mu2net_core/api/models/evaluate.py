@@ -70,6 +70,11 @@ def evaluate(
     used = load_model(repo, context, revision, "measure", progress)
     task, objective = used.stored.task, used.objective
     judge = _judge(task, objective, by_class=by_class, wrong=wrong, report=report)
+    if split == "validation" and (basis := used.stored.model.refit_of) is not None:
+        context.warn(
+            f"The model of {task.name} has learned from its validation examples, too: what it says of them tells "
+            f"nothing of others. The one it is a refit of has not: mu2net eval {basis[:10]} --split validation"
+        )
     feed = split_at(repo, context, task, split, used.loaded.input_spec)
     see = None if judge is None else judge.add
     found = answers(used.loaded, objective, feed, see=see) if isinstance(objective, Classify) else None

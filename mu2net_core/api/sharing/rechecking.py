@@ -38,6 +38,11 @@ class _Side:
     model: Model
     num_examples: int
 
+    @property
+    def measured_id(self) -> str:
+        """The model to measure: what a refit is one of, as validation examples tell nothing of the refit."""
+        return self.model.refit_of or self.model_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
@@ -129,7 +134,7 @@ class Rechecking:
             raise DeviceError(f"What this exchange measured took {MOST_S:.0f} s, as long as it may.")
         began = self.clock()
         try:
-            return measured_apart(self.repo, self.context, side.model_id, side.num_examples, self.left_s)
+            return measured_apart(self.repo, self.context, side.measured_id, side.num_examples, self.left_s)
         finally:
             self.left_s -= self.clock() - began
 
@@ -173,7 +178,7 @@ def _side(repo: Repository, oid: str, commit: Commit) -> _Side:
 
 
 def _key(side: _Side) -> str:
-    return f"{side.model_id} {side.num_examples}"
+    return f"{side.measured_id} {side.num_examples}"
 
 
 def _scored(model: Model, quality: float | None, by: Model) -> float | None:

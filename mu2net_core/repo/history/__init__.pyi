@@ -6,6 +6,7 @@ from .notes import MEASURED_FILE, Notes, forget_history
 from .plausibility import ISOLATED, Arrivals, check, check_parts
 from .revisions import Resolved, check_new_name, near, resolve
 from .system import (
+    basis_of,
     granted_rule,
     load_rules,
     load_system,
@@ -31,6 +32,7 @@ __all__ = [
     "Resolved",
     "ancestry",
     "arrived",
+    "basis_of",
     "by_whom",
     "check",
     "check_new_name",

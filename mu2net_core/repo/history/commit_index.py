@@ -15,7 +15,7 @@ from mu2net_core.repo.history.notes import HISTORY_FILE, Notes
 
 __all__ = ["History", "How", "Past"]
 
-_VERSION = b"mu2net-history-5"
+_VERSION = b"mu2net-history-6"
 _WORTH = 200
 
 
@@ -83,6 +83,7 @@ class Past(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     discarded: Mapping[str, int]
     how: How | None
     improved: bool | None
+    refit_of: str | None
     agent: Agent | None
     started_at: str
     finished_at: str
@@ -141,6 +142,7 @@ class History:
             discarded=commit.children.discarded,
             how=How.of(commit.run) if commit.run is not None else None,
             improved=commit.improved,
+            refit_of=commit.refit_of,
             agent=commit.agent,
             started_at=commit.started_at,
             finished_at=commit.finished_at,

@@ -132,6 +132,8 @@ def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> Non
     _check_all_of(commit.task, "task object", [objects.task(commit.task_id).name])
     if commit.model is not None:
         _check_all_of(commit.task, "model", [objects.model(commit.model).task])
+    if commit.refit_of is not None:
+        _check_refit(commit, parents, objects)
     if commit.reset_to is not None:
         _check_reset(commit.task, commit.reset_to, objects)
     children = commit.children
@@ -162,6 +164,13 @@ def _check_trials(trials: Trials, children: Children) -> None:
     _check_texts(trials.scorer.name)
 
 
+def _check_refit(commit: Commit, parents: list[Commit], objects: Manifests) -> None:
+    """Checks that a refit is one of the model that the commit before it retains."""
+    made = None if commit.model is None else objects.model(commit.model).refit_of
+    if [parent.model for parent in parents] != [commit.refit_of] or made != commit.refit_of:
+        raise _wrong("it says that its model is a refit of the one before it, which is not so")
+
+
 def _check_reset(task: str, target: str, objects: Manifests) -> None:
     """Checks that a commit goes back to one of its task; its history is here, so that one that is not is none of it."""
     if not objects.has("commit", target) or objects.commit(target).task != task:
@@ -187,6 +196,8 @@ def _check_model(model: Model, objects: Manifests) -> None:
         parent = objects.model(model.parent)
         if objects.model(model.root).task is not None or (parent.root or model.parent) != model.root:
             raise _wrong(f"the root it names, {model.root[:10]}, is none or not that of its parent")
+        if model.refit_of is not None and (parent.task, parent.refit_of) != (model.task, None):
+            raise _wrong(f"it says that it is a refit of {model.parent[:10]}, which is none of {model.task} to refit")
     for name, merge in (model.merges or {}).items():
         others, made = objects.model(merge.model).components, model.component(name)
         crossed = made is not None and made.operation == "cross"

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import AccessRule, Head, Model, Snapshot, System, intersect
+from mu2net_core.objects import AccessRule, Commit, Head, Model, Snapshot, System, intersect
 from mu2net_core.repo.core import Purged, Repository, newest_snapshot, shorten
 from mu2net_core.repo.history.commit_index import History, Past
 
 __all__ = [
+    "basis_of",
     "granted_rule",
     "load_rules",
     "load_system",
@@ -55,6 +56,11 @@ def load_system_then(repo: Repository, snapshot_id: str) -> System:
     rules = _granted(repo, History(repo).walk(snapshot.heads.values()))
     roots = {model_id: repo.objects.model(model_id) for model_id in sorted(set(snapshot.roots.values()))}
     return replace(system, rules={**system.rules, **rules}, roots=roots)
+
+
+def basis_of(repo: Repository, commit: Commit) -> str | None:
+    """Returns the model that children are made from where ``commit`` is the head: never a refit."""
+    return None if commit.model is None else repo.objects.model(commit.model).refit_of or commit.model
 
 
 def load_rules(repo: Repository) -> Mapping[str, AccessRule]:
@@ -112,7 +118,10 @@ def record_snapshot(repo: Repository, system: System, task: str) -> str:
 def _head(repo: Repository, commit_id: str) -> Head:
     commit = repo.objects.commit(commit_id)
     model = repo.objects.model(commit.model) if commit.model is not None else None
-    return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
+    head = Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
+    if model is None or model.refit_of is None:
+        return head
+    return replace(head, model=repo.objects.model(model.refit_of), refit=model)
 
 
 def _rules(repo: Repository, history: Iterable[Past]) -> dict[str, AccessRule]:
