@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mu2net_core.engine.blueprint import provisional_ref
 from mu2net_core.engine.child import DEAF, Job, Listener, Trained
+from mu2net_core.engine.cycle import schedule_of
 from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped, redraft
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored, stored_refit
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import REFIT, ChildOutcome, Model, System, Trial
+from mu2net_core.objects import REFIT, ChildOutcome, Model, System, Training, Trial
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.seeds import derive_seed
@@ -117,10 +119,23 @@ def refit(shop: Workshop, member: Member, find: Callable[[str], Model | None]) -
     training = replace(training, samples_cap=min(training.samples_cap, examples))
     pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
     bring_sources(shop, job.blueprint.layers)
-    curve = model.validation_curve
-    kept = max((at for at, quality in enumerate(curve) if quality == model.quality), default=len(curve) - 1)
+    kept = _cycle_kept(shop, job, model)
     (trained,) = pooled.trainer(input_spec).train([job], seed=derive_seed(job.seed, REFIT), only=kept)
     return stored_refit(shop, member, job.blueprint, trained) if trained.finite else None
+
+
+def _cycle_kept(shop: Workshop, job: Job, model: Model) -> int:
+    """Returns the index of the training cycle that a stored model is from, as the steps of its layers tell."""
+    task, none = shop.task.name, Training(steps=0, examples=0)
+    before = [provisional_ref(shop.programs.family, layer) for layer in job.blueprint.layers if layer.merging is None]
+    done = [
+        ref.training.get(task, none).steps - old.training.get(task, none).steps
+        for old in before
+        if old.trainable and (ref := model.component(old.name)) is not None
+    ]
+    training = shop.preset.training
+    cycle = schedule_of(shop.data.num_examples["train"], training, parts=shop.programs.layout.batch_parts)
+    return min(max(max(done, default=0) // cycle.steps - 1, 0), training.validations - 1)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:

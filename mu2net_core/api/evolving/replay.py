@@ -139,7 +139,7 @@ def replay(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Again:
-    """What came of an iteration now: its state, which child won, its model, and that model's refit if asked for."""
+    """What came of an iteration now: its state, which child won if one did, its model, and, if asked for, the refit."""
 
     state: IterationState
     winner: str | None
@@ -256,14 +256,13 @@ def _again(
     )
     winner = winner_of(runner.repo, state, partial(runner.as_here, head, workspace=workspace))
     found = _came_out(runner, workspace, head, state, winner)
-    made = None
-    if refit and winner is not None:
-        made = runner.refit(head, winner, workshop, workspace, state)
+    made = runner.refit(head, winner, workshop, workspace, state) if refit and winner is not None else None
+    new = None if winner is None or winner.model.is_retained else winner.id
     if made is None:
-        return _Again(state=state, winner=None if winner is None else winner.id, models=(found,) * (1 + refit))
+        return _Again(state=state, winner=new, models=(found,) * (1 + refit))
     model = replace(made[0], parent=found.model)
     second = Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)
-    return _Again(state=state, winner=None if winner is None else winner.id, models=(found, second))
+    return _Again(state=state, winner=new, models=(found, second))
 
 
 def _came_out(

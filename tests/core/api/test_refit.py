@@ -1,0 +1,226 @@
+"""``evolve.refit``: what is used has learned from validation examples, too; what evolution goes on from has not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mu2net_core.api.evolving.plan_evolve import plan_evolve
+from mu2net_core.api.evolving.replay import replay
+from mu2net_core.api.iterations.options import EvolveOptions
+from mu2net_core.api.looking.leaderboard import leaderboard
+from mu2net_core.api.looking.log import log
+from mu2net_core.api.models.evaluate import evaluate
+from mu2net_core.api.sharing import remote
+from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.push import push
+from mu2net_core.api.sharing.rechecking import Rechecking
+from mu2net_core.api.tasks.reset import reset
+from mu2net_core.errors import CorruptObjectError
+from mu2net_core.events import Event, RefitStarted
+from mu2net_core.objects import Commit
+from mu2net_core.repo import Repository, load_system
+from mu2net_core.repo.history import Arrivals, check
+
+
+@pytest.fixture
+def refitting(world, planted):
+    """Returns a world whose ``repo`` has the task digits, whose models are refit after an iteration."""
+    del planted
+    return world(MU2NET_EVOLVE_REFIT="true")
+
+
+def head_commit(repo: Repository) -> Commit:
+    return load_system(repo).heads["digits"].commit
+
+
+def test_what_is_used_is_the_refit_and_what_children_are_made_from_is_what_was_validated(refitting) -> None:
+    repo, told = refitting.open(), list[Event]()
+    (first,) = refitting.evolve(repo, seed=1, on_event=told.append).iterations
+    (began,) = [event for event in told if isinstance(event, RefitStarted)]
+    sizes = load_system(repo).heads["digits"].task.splits
+    assert began.examples == sizes["train"].num_examples + sizes["validation"].num_examples
+    assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
+    refit, iteration = (repo.objects.commit(entry.commit) for entry in list(log(repo, "digits"))[:2])
+    made, validated = repo.objects.model(str(refit.model)), repo.objects.model(str(iteration.model))
+    assert refit.refit_of == made.refit_of == iteration.model
+    assert (first.model, first.test, first.validation) == (refit.model, made.test_quality, validated.quality)
+    assert (refit.iteration, refit.selections) == (1, iteration.selections)
+    head = load_system(repo).heads["digits"]
+    assert (head.model_id, head.model, head.refit) == (iteration.model, validated, made)
+    assert refit.model not in load_system(repo).retained()  # no other task is made from it either
+    (row,) = leaderboard(repo).rows
+    assert (row.model, row.test, row.validation) == (refit.model, made.test_quality, validated.quality)
+    refitting.evolve(repo, seed=2)
+    newest = head_commit(repo)
+    line, oid = [], newest.model
+    while oid is not None:
+        line.append(oid)
+        oid = repo.objects.model(oid).parent
+    assert refit.model not in line
+    assert refitting.is_clean(repo)
+
+
+def test_both_are_done_again_by_replay(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    refitting.evolve(repo, seed=2)
+    for named in ("digits", "digits~1", "digits~2"):
+        report = replay(repo, refitting.context, named)
+        assert (report.outcome, report.differences) == ("same", ()), named
+        assert report.now.model == report.then.model
+    assert replay(repo, refitting.context, "digits").iteration == 2
+
+
+def test_where_no_child_is_better_the_task_keeps_its_refit(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    commit, perfect = head_commit(repo), {"quality": 1.0, "score": 1.0, "validation_curve": (1.0,)}
+    raised = repo.objects.put(replace(repo.objects.model(str(commit.refit_of)), **perfect))
+    made = repo.objects.put(replace(repo.objects.model(str(commit.model)), parent=raised, **perfect))
+    iteration = repo.objects.put(replace(repo.objects.commit(commit.parents[0]), model=raised))
+    refit = repo.objects.put(replace(commit, model=made, refit_of=raised, parents=(iteration,)))
+    repo.refs.append("digits", refit, after=repo.refs.head("digits"))
+    told = list[Event]()
+    (result,) = refitting.evolve(repo, seed=3, on_event=told.append).iterations
+    assert (result.improved, result.model, head_commit(repo).model) == (False, made, made)
+    assert not any(isinstance(event, RefitStarted) for event in told)
+    report = replay(repo, refitting.context, "digits")
+    assert (report.outcome, report.differences) == ("same", ())
+
+
+def test_a_kill_before_the_refit_loses_nothing(refitting) -> None:
+    repo = refitting.open()
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, RefitStarted):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refitting.evolve(repo, seed=1, on_event=interrupt)
+    assert [entry.event for entry in log(repo, "digits")] == ["add"]
+    told = list[Event]()
+    (result,) = refitting.evolve(repo, on_event=told.append).iterations
+    assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
+    assert result.seed == 1
+    assert refitting.is_clean(repo)
+
+
+def test_a_model_that_was_not_refit_is_at_the_end_of_the_next_iteration(refitting, planted) -> None:
+    repo = planted.open()
+    planted.evolve(repo, seed=1)
+    assert head_commit(repo).refit_of is None
+    refitting.evolve(repo, seed=2)
+    assert head_commit(repo).refit_of is not None
+
+
+def test_a_clone_has_both_and_goes_on_alike(refitting, tmp_path: Path) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    remote.add(repo, refitting.context, "origin", str(tmp_path / "shared"))
+    push(repo, refitting.context)
+    there = clone(str(tmp_path / "shared"), "elsewhere", refitting.context)
+    other = refitting.open("elsewhere")
+    assert there is not None
+    assert head_commit(other) == head_commit(repo)
+    mine, theirs = (evaluate(one, refitting.context, "digits") for one in (repo, other))
+    assert mine.quality == theirs.quality
+    for one in (repo, other):
+        refitting.evolve(one, seed=2)
+    assert head_commit(other).model == head_commit(repo).model
+
+
+def test_what_validation_examples_say_of_a_refit_is_told_to_be_worth_nothing(refitting, monkeypatch) -> None:
+    repo, warned = refitting.open(), list[str]()
+    refitting.evolve(repo, seed=1)
+    monkeypatch.setattr(type(refitting.context), "warn", lambda _self, message: warned.append(message))
+    evaluate(repo, refitting.context, "digits", split="test")
+    assert warned == []
+    evaluate(repo, refitting.context, "digits", split="validation")
+    (message,) = warned
+    basis = str(head_commit(repo).refit_of)
+    assert f"mu2net eval {basis[:10]} --split validation" in message
+    warned.clear()
+    validated = evaluate(repo, refitting.context, basis, split="validation")
+    assert validated.quality == pytest.approx(repo.objects.model(basis).quality)
+    assert warned == []
+
+
+def test_where_two_sides_are_measured_again_it_is_what_was_validated(refitting, monkeypatch) -> None:
+    repo, asked = refitting.open(), list[str]()
+    refitting.evolve(repo, seed=1)
+    base = head_commit(repo)
+
+    def look_up(_repo, _context, model: str, _examples: int, _left_s: float) -> float:
+        asked.append(model)
+        return 0.5
+
+    monkeypatch.setattr("mu2net_core.api.sharing.rechecking.measured_apart", look_up)
+    basis = repo.objects.model(str(base.refit_of))
+    elsewhere = replace(basis, device_kind="NVIDIA H200", seed=99)
+    other = repo.objects.put(
+        replace(base, model=repo.objects.put(elsewhere), refit_of=None, parents=(base.parents[0],), message="x")
+    )
+    ours = load_system(repo).heads["digits"].commit_id
+    Rechecking(repo=repo, context=refitting.context).decided(ours, other)
+    assert base.refit_of in asked
+    assert base.model not in asked
+
+
+def test_a_reset_to_before_the_refit_uses_what_was_validated(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    basis = head_commit(repo).refit_of
+    reset(repo, refitting.context, "digits", "digits~1")
+    head = load_system(repo).heads["digits"]
+    assert (head.commit.model, head.model_id, head.refit) == (basis, basis, None)
+
+
+def test_a_plan_counts_the_refit(refitting, planted) -> None:
+    repo, options = refitting.open(), EvolveOptions(generations=2, children=2, validations=1)
+    with_it, without = (plan_evolve(repo, one.context, ["digits"], options).tasks[0] for one in (refitting, planted))
+    assert with_it.kept_bytes == 2 * without.kept_bytes
+
+
+@pytest.mark.parametrize("change", ["another", "no refit", "not the one before"])
+def test_a_commit_that_says_what_is_not_so_is_refused(refitting, change: str) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    commit, arrivals = head_commit(repo), Arrivals.at(repo.identity, None)
+    check(commit, repo.objects, arrivals)
+    changed = {
+        "another": replace(commit, refit_of=commit.model),
+        "no refit": replace(commit, model=commit.refit_of),
+        "not the one before": replace(commit, parents=repo.objects.commit(commit.parents[0]).parents),
+    }
+    with pytest.raises(CorruptObjectError, match="a refit of the one before it"):
+        check(changed[change], repo.objects, arrivals)
+
+
+def test_a_model_that_is_a_refit_of_another_tasks_is_refused(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    made = repo.objects.model(str(head_commit(repo).model))
+    root = repo.objects.model(str(made.root))
+    assert root.task is None
+    check(made, repo.objects, Arrivals.at(repo.identity, None))
+    with pytest.raises(CorruptObjectError, match="refit of"):
+        check(replace(made, parent=made.root), repo.objects, Arrivals.at(repo.identity, None))
+
+
+def test_predictions_come_from_the_refit(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    commit = head_commit(repo)
+    used, basis = (evaluate(repo, refitting.context, str(oid)) for oid in (commit.model, commit.refit_of))
+    named = evaluate(repo, refitting.context, "digits")
+    assert named.model == commit.model
+    assert named.quality == used.quality
+    arrays = [
+        repo.objects.component(repo.objects.model(one.model).components[-1].id).params["kernel"]
+        for one in (used, basis)
+    ]
+    assert not np.array_equal(*arrays)

@@ -1,0 +1,125 @@
+"""A model that is trained anew: as it was, but on validation examples, too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mu2net_core.data import Resident
+from mu2net_core.engine import refit
+from mu2net_core.engine.feeding import TaskData
+from mu2net_core.engine.generation import train_generation
+from mu2net_core.engine.workshop import Workshop
+from mu2net_core.objects import REFIT, Model, System
+from mu2net_core.search import ChildPlan, Member, Population
+from mu2net_core.testing.building.systems import SystemBuilder
+from mu2net_core.testing.building.workbench import Workbench, coloured_images
+
+
+def trained(shop: Workshop, plan: ChildPlan, system: System, *members: Member) -> Member:
+    population = Population(task=shop.task.name, members=members)
+    (result,) = train_generation(shop, (plan,), population, system, seed=1)
+    assert result.member is not None
+    return result.member
+
+
+def again(shop: Workshop, child: Member, *others: Member) -> Model:
+    models = {one.id: one.model for one in others}
+    found = refit(shop, child, models.get)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def system(bench: Workbench) -> System:
+    return SystemBuilder().root(bench.root()).task("a").build()
+
+
+@pytest.mark.parametrize(
+    ("clones", "values"),
+    [((), {}), (("block_0",), {}), (("embedding", "block_0"), {"momentum": 0.8}), ((), {"num_layers": 2})],
+    ids=["head", "a block", "all", "deeper"],
+)
+def test_on_the_same_examples_it_comes_out_bit_by_bit(bench: Workbench, plan_of, system, monkeypatch, clones, values):
+    shop, root = bench.workshop(), bench.root()
+    child = trained(shop, plan_of(root, clones=clones, **values), system)
+    monkeypatch.setattr(TaskData, "pooled", lambda self: self)
+    assert again(shop, child, root).components == child.model.components
+
+
+def test_a_child_of_ones_own_model_goes_on_from_that(bench: Workbench, plan_of, system, monkeypatch) -> None:
+    shop, root = bench.workshop(), bench.root()
+    first = trained(shop, plan_of(root, clones=("block_0",)), system)
+    second = trained(shop, plan_of(first, clones=("block_0",), seed=2), system, first)
+    monkeypatch.setattr(TaskData, "pooled", lambda self: self)
+    assert again(shop, second, first, root).components == second.model.components
+
+
+def test_it_learns_from_validation_examples_in_as_many_steps_and_says_what_the_first_one_said(
+    bench: Workbench, plan_of, system
+) -> None:
+    shop, root = bench.workshop(), bench.root()
+    child = trained(shop, plan_of(root, clones=("block_0",)), system)
+    made = again(shop, child, root)
+    assert (made.parent, made.refit_of) == (child.id, child.id)
+    assert [mutation.name for mutation in made.mutations] == [REFIT]
+    same = ("quality", "score", "validation_curve", "costs", "hyperparameters", "seed", "root", "task")
+    assert all(getattr(made, name) == getattr(child.model, name) for name in same)
+    assert not made.is_retained
+    for before, after in zip(child.model.components, made.components, strict=True):
+        assert (before.id == after.id) == (not before.trainable)
+        assert (before.parent, before.operation, before.training) == (after.parent, after.operation, after.training)
+
+
+def test_all_examples_are_there_to_train_on_and_validation_stays(bench: Workbench) -> None:
+    shop = bench.workshop()
+    spec = shop.programs.family.input(shop.preset.architecture.config, shop.preset.space.defaults)
+    data, pooled = shop.data, shop.data.pooled()
+    assert pooled.num_examples == {"train": 78, "validation": 30}
+    (whole,) = pooled.split("train", spec).in_order(chunk=78)
+    parts = [next(data.split(name, spec).in_order(chunk=48)) for name in ("train", "validation")]
+    np.testing.assert_array_equal(whole.inputs, np.concatenate([part.inputs for part in parts]))
+    np.testing.assert_array_equal(whole.labels, np.concatenate([part.labels for part in parts]))
+    assert pooled.split("validation", spec).num_examples == 30
+
+
+def test_the_cycle_that_was_kept_is_the_last_one_whatever_its_validation_says(
+    bench: Workbench, plan_of, scripted, system
+) -> None:
+    plan = plan_of(bench.root(), clones=("block_0",))
+    shop = replace(bench.workshop(), programs=scripted((1, 20), (1, 25)))
+    child = trained(shop, plan, system)
+    assert child.model.validation_curve == (20 / 30, 25 / 30)
+    programs = scripted((1, 29), (1, 3))
+    made = again(replace(shop, programs=programs), child, bench.root())
+    assert len(programs.calls) == 2
+    assert made.quality == 25 / 30
+    shop = replace(shop, programs=scripted((1, 25), (1, 20)))
+    early = trained(shop, plan, system)
+    programs = scripted((1, 3), (1, 29))
+    made = again(replace(shop, programs=programs), early, bench.root())
+    assert len(programs.calls) == 1
+    assert made.components[-1].training == early.model.components[-1].training
+
+
+def test_there_is_none_where_it_cannot_be_done(bench: Workbench, plan_of, scripted, system) -> None:
+    shop, root = bench.workshop(), bench.root()
+    child = trained(shop, plan_of(root, clones=("block_0",)), system)
+    assert refit(shop, child, {root.id: root.model}.get) is not None
+    assert refit(shop, child, lambda _oid: None) is None  # what it was made from was purged
+    small = replace(shop, data=bench.data(resident_bytes=48 * 2 * 2 * 3))
+    assert refit(small, child, {root.id: root.model}.get) is None
+    diverging = replace(shop, programs=scripted((float("nan"), 3)))
+    assert refit(diverging, child, {root.id: root.model}.get) is None
+
+
+def test_more_examples_than_a_cycle_takes_are_not_more_steps(bench: Workbench, plan_of, system) -> None:
+    splits = {"train": coloured_images(64, 3, 1), "validation": coloured_images(64, 3, 2)}
+    load = lambda split, _input_spec: Resident(splits[split])  # noqa: E731
+    data = replace(bench.data(), load=load, num_examples=dict.fromkeys(splits, 64))
+    shop, root = replace(bench.workshop(), data=data), bench.root()
+    child = trained(shop, plan_of(root), system)
+    made = again(shop, child, root)
+    assert made.components[-1].training == child.model.components[-1].training
