@@ -243,7 +243,7 @@ def seed_words(seed: int) -> np.ndarray:
 
 
 def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Cycle:
-    """Returns a cycle of min(1 epoch, ``samples_cap``) examples, rounded up to whole batches, ``min_steps`` at least.
+    """Returns a cycle of min(``epochs``, ``samples_cap``) examples, rounded up to whole batches, ``min_steps`` at least.
 
     A batch has as many examples as was asked for, whatever the task, so that tasks share programs. It is halved until
     examples fill one, and while that gives steps which are missing and leaves 32: still smaller ones cost time and
@@ -257,14 +257,15 @@ def cycle_of(num_examples: int, config: TrainingConfig, *, parts: int = 1) -> Cy
     Raises:
         InvalidInputError: there are fewer examples than parts.
     """
-    per_cycle = min(num_examples, config.samples_cap)
-    if per_cycle < parts:
+    different = min(num_examples, config.samples_cap)
+    per_cycle = min(config.epochs * num_examples, config.samples_cap)
+    if different < parts:
         raise InvalidInputError(
-            f"A cycle of {per_cycle} examples cannot be spread over {parts} devices.",
+            f"A cycle of {different} examples cannot be spread over {parts} devices.",
             hint="Train it on one: mu2net config set machine.strategy sequential",
         )
     batch = max(config.batch_size // parts, 1)
-    while batch * parts > per_cycle or (
+    while batch * parts > different or (
         batch * parts >= 2 * _SMALL_BATCH and -(-per_cycle // (batch * parts)) < config.min_steps
     ):
         batch //= 2

@@ -11,7 +11,7 @@ from functools import partial
 
 from mu2net_core.engine.blueprint import provisional_ref
 from mu2net_core.engine.child import DEAF, Job, Listener, Trained
-from mu2net_core.engine.cycle import schedule_of
+from mu2net_core.engine.cycle import Cycle, cycle_of
 from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped, redraft
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored, stored_refit
@@ -113,10 +113,11 @@ def refit(shop: Workshop, member: Member, find: Callable[[str], Model | None]) -
     """
     model, family, training = member.manifest, shop.programs.family, shop.preset.training
     job, input_spec = redraft(shop, model, find), family.input(model.architecture.config, model.hyperparameters)
-    data, examples = shop.data.pooled(), shop.data.num_examples["train"]
+    data = shop.data.pooled()
     if job is None or not data.fits(input_spec):
         return None
-    training = replace(training, samples_cap=min(training.samples_cap, examples))
+    cycle = _cycle(shop)
+    training = replace(training, batch_size=cycle.batch, min_steps=cycle.steps, samples_cap=cycle.examples)
     pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
     bring_sources(shop, job.blueprint.layers)
     kept = _cycle_kept(shop, job, model)
@@ -133,9 +134,14 @@ def _cycle_kept(shop: Workshop, job: Job, model: Model) -> int:
         for old in before
         if old.trainable and (ref := model.component(old.name)) is not None
     ]
-    training = shop.preset.training
-    cycle = schedule_of(shop.data.num_examples["train"], training, parts=shop.programs.layout.batch_parts)
-    return min(max(max(done, default=0) // cycle.steps - 1, 0), training.validations - 1)
+    cycles = max(done, default=0) // _cycle(shop).steps
+    return min(max(cycles, 1), shop.preset.training.validations) - 1
+
+
+def _cycle(shop: Workshop) -> Cycle:
+    """Returns what a training cycle of the task's children consists of."""
+    training, parts = shop.preset.training, shop.programs.layout.batch_parts
+    return cycle_of(shop.data.num_examples["train"], training, parts=parts)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:

@@ -25,7 +25,8 @@ class TrainingConfig:
         batch_size: examples per gradient step, at most.
         min_steps: gradient steps per cycle, at least: where an epoch has fewer, batches are halved, down to 32
             examples, and then a cycle is several epochs.
-        samples_cap: examples per cycle, at most, of one epoch; only min_steps makes it more.
+        epochs: passes over all training examples that a cycle is, as far as samples_cap and min_steps allow.
+        samples_cap: examples per cycle, at most; only min_steps makes it more.
         validation_cap: validation examples used to score, at most.
         clip_norm: gradients are scaled down to this global norm.
         population_cap: models of the task alive during an iteration, at most: the best stay.
@@ -41,6 +42,7 @@ class TrainingConfig:
     validations: int = 4
     batch_size: int = 512
     min_steps: int = 1
+    epochs: int = 1
     samples_cap: int = 51200
     validation_cap: int = 5120
     clip_norm: float = 1.0
@@ -61,15 +63,12 @@ class TrainingConfig:
                 raise InvalidInputError(f"evolve.{field.name}: expected {expected}, got {str(value)[:80]}.")
 
 
-def short_cycles(
-    steps: int, *, batch_size: int, longest: int = 1, validations: int = 4, refit: bool = False
-) -> TrainingConfig:
+def short_cycles(steps: int, *, batch_size: int, validations: int = 4, refit: bool = False) -> TrainingConfig:
     """Returns how small models are trained that begin with random numbers: few children, and probes for the first.
 
     Args:
-        steps: of a training cycle, at least; where an epoch has more, that many, up to ``longest`` times as many.
+        steps: of a training cycle.
         batch_size: examples per step.
-        longest: how many times as long a cycle may be.
         validations: training cycles per child. The best of several on few examples is often only the luckiest, and
             before the last the learning rate is still high.
         refit: whether the best model learns from validation examples, too, in the end.
@@ -79,7 +78,7 @@ def short_cycles(
         children=2,
         validations=validations,
         batch_size=batch_size,
-        samples_cap=longest * steps * batch_size,
+        samples_cap=steps * batch_size,
         min_steps=steps,
         probes=8,
         refit=refit,

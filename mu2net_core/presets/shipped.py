@@ -107,9 +107,12 @@ _TUNED_DEFAULTS: Mapping[str, Hyperparameter] = {
 """Of presets for published encoders, whose layers know something already: smaller steps than from random numbers."""
 
 _BATCH = 32
+_EPOCHS = 3
+"""Of a cycle of a ConvNet, where they take more steps than it has at least: a random root needs steps however few
+examples there are, and many examples are worth more of them."""
+
 _LONGEST = 8
-"""By how many times a cycle may be longer than its least number of steps, to be an epoch of many examples: a random
-root needs steps however few examples there are, and many examples are worth more of them."""
+"""By how many times a cycle may so be longer than its least number of steps."""
 
 _STRUCTURE = ("adapter", "block")
 _SMALL_IMAGES = tuple(range(16, 113, 16))
@@ -136,7 +139,7 @@ def _convnet(
     patch: int,
     images: tuple[int, ...],
     image: int,
-    steps: int = 600,
+    steps: int = 1_800,
     shift: float = 0.05,
 ) -> Preset:
     """Returns a preset for images whose sides are eight to 28 times ``patch``.
@@ -147,7 +150,8 @@ def _convnet(
         patch: pixels between the first tokens.
         images: sides that evolution may try.
         image: the side that a root begins with.
-        steps: of a training cycle, at least; where an epoch has more, that many, up to ``_LONGEST`` times as many.
+        steps: of a training cycle, at least; where ``_EPOCHS`` epochs have more, that many, up to ``_LONGEST`` times as
+            many.
         shift: by how much of their side training images move at first.
     """
     sizes = {"image": image, "patch": patch, "stem": 32, "conv_width": 64, "width": 128, "heads": 4, "mlp": 384}
@@ -170,7 +174,16 @@ def _convnet(
             structural=_STRUCTURE,
             crossing=True,
         ),
-        training=short_cycles(steps, batch_size=_BATCH, longest=_LONGEST, validations=1),
+        training=TrainingConfig(
+            generations=2,
+            children=1,
+            validations=1,
+            batch_size=_BATCH,
+            min_steps=steps,
+            epochs=_EPOCHS,
+            samples_cap=_LONGEST * steps * _BATCH,
+            probes=8,
+        ),
     )
 
 
@@ -289,7 +302,7 @@ PRESETS: Mapping[str, Preset] = {
             patch=1,
             images=(8,),
             image=8,
-            steps=320,
+            steps=960,
             shift=0.1,  # less is no whole pixel
         ),
         _convnet("convnet-16", "A ConvNet for small images of 16x16.", patch=2, images=(16, 20), image=16),
@@ -306,7 +319,7 @@ PRESETS: Mapping[str, Preset] = {
             patch=4,
             images=(48, 64, 96),
             image=48,  # of 64 a step takes twice as long, and brought nothing (docs/experiments.md)
-            steps=320,
+            steps=960,
         ),
         _convnet(
             "convnet-128",
@@ -314,7 +327,7 @@ PRESETS: Mapping[str, Preset] = {
             patch=8,
             images=(128, 160, 192, 224),
             image=128,
-            steps=320,
+            steps=960,
         ),
         _bert(
             "bert-s", "An encoder of texts as MiniLM is, 6 blocks of 384: for --root.", blocks=6, width=384, heads=12

@@ -107,8 +107,8 @@ def test_convnets_are_trained_by_adamw_whose_rates_are_far_below_those_of_sgd(na
     assert training.batch_size == 32
     assert training.samples_cap == 8 * 32 * training.min_steps  # very many examples get eight times the steps of few
     line = training.generations * training.validations * training.min_steps
-    assert line >= 900
-    assert training.children <= 2
+    assert line >= 1_900  # what few examples need shows in a long line, and not in siblings
+    assert (training.children, training.validations, training.epochs) == (1, 1, 3)
     assert space.defaults["warmup_ratio"] == 0.3
     assert set(space.movable) >= set(PREPARATION)
     assert all(space.defaults[name] > 0 for name in ("shift", "rotation", "scale", "shear"))  # type: ignore[operator]

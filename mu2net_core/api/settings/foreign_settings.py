@@ -26,6 +26,7 @@ _MOST: Mapping[str, int] = {
     "evolve.validations": 1_000,
     "evolve.batch_size": 100_000,
     "evolve.min_steps": 10_000,
+    "evolve.epochs": 1_000,
     "evolve.population_cap": 10_000,
     "evolve.samples_cap": 100_000_000,
     "evolve.validation_cap": 100_000_000,
