@@ -14,7 +14,7 @@ from mu2net_cli.watching.board import Board
 from mu2net_cli.watching.progress import Lines
 from mu2net_core.api.context import Context
 from mu2net_core.errors import NotFoundError
-from mu2net_core.events import Compiled, Compiling, IterationDropped
+from mu2net_core.events import Compiled, Compiling, IterationDropped, RefitStarted
 from mu2net_core.testing.building.happenings import BEGUN, FINISHED, GENERATION, RESUMED, SAMPLED, child, cycle, steps
 
 LONG = "sklearn-digits/five-or-more"
@@ -86,6 +86,13 @@ def test_the_board_says_how_much_of_the_only_cycle_of_a_child_is_done() -> None:
     assert row(board)[-2:] == ["training", "30%"]
     board.update(cycle(0))
     assert row(board)[-2:] == ["training", "0%"]
+
+
+def test_the_board_says_that_the_best_model_is_trained_once_more_on_all_examples() -> None:
+    board = seen(BEGUN, SAMPLED, GENERATION, RefitStarted(task="digits", iteration=1, examples=1438))
+    assert row(board)[-3:] == ["refit", "on", "1438"]
+    board.update(FINISHED)
+    assert "test" in row(board)
 
 
 def test_the_board_says_after_the_first_child_how_long_it_will_take_and_after_a_generation_what_that_took() -> None:
