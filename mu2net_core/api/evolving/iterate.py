@@ -114,8 +114,11 @@ def _refit(
     head: Head,
     winner: Member,
 ) -> tuple[Model, Measured] | None:
-    """Returns the refit of the best model, and what it is worth on the test split; None if there is none, or was."""
-    if not runner.preset.training.refit or (winner.id == head.model_id and head.refit is not None):
+    """Returns the refit of a best model that is new, and what it is worth on the test split; None if there is none.
+
+    What an older one was made from within its iteration is gone.
+    """
+    if not runner.preset.training.refit or winner.model.is_retained:
         return None
     examples = sum(head.task.splits[name].num_examples for name in ("train", "validation"))
     run.on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples))
