@@ -97,21 +97,41 @@ def redraw_blueprint(
     if not known.keys() >= set(needed):
         return None
     specs = family.layers(model.architecture.config, model.hyperparameters, num_outputs)
-    pairs = zip(specs, model.components, strict=True)
-    layers = tuple(_as_before(spec, ref, model, family, known) for spec, ref in pairs)
+    pairs, taught = zip(specs, model.components, strict=True), _taught(model, known)
+    layers = tuple(_as_before(spec, ref, model, family, known, taught) for spec, ref in pairs)
     return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
 
 
+def _taught(model: Model, known: Mapping[str, ComponentRef]) -> Training:
+    """Returns what a stored model was trained with itself, as its layers tell that were not merged."""
+    none, task = Training(steps=0, examples=0), model.task or ""
+    found = [none]
+    for ref in model.components:
+        if ref.trainable and ref.name not in (model.merges or {}):
+            before = none if ref.parent is None else known[ref.parent].training.get(task, none)
+            after = ref.training.get(task, none)
+            found.append(Training(steps=after.steps - before.steps, examples=after.examples - before.examples))
+    return max(found, key=lambda one: one.steps)
+
+
 def _as_before(
-    spec: LayerSpec, ref: ComponentRef, model: Model, family: ArchitectureFamily, known: Mapping[str, ComponentRef]
+    spec: LayerSpec,
+    ref: ComponentRef,
+    model: Model,
+    family: ArchitectureFamily,
+    known: Mapping[str, ComponentRef],
+    taught: Training,
 ) -> LayerPlan:
-    """Returns how a layer of a stored model was made."""
+    """Returns how a layer of a stored model was made, which was ``taught`` that much itself."""
     if not ref.trainable:
         return LayerPlan(spec=spec, source=ref, trainable=False, operation=ref.operation)
     merge = (model.merges or {}).get(spec.name)
     merging = None
     if merge is not None:
-        partner = Partner(model=merge.model, ref=known[merge.component], training=ref.training)
+        after = ref.training.get(model.task or "", taught)
+        before = Training(steps=after.steps - taught.steps, examples=after.examples - taught.examples)
+        training = {**ref.training, model.task or "": before}
+        partner = Partner(model=merge.model, ref=known[merge.component], training=training)
         merging = Merging(partner=partner, weight=merge.weight)
     return LayerPlan(
         spec=spec,

@@ -128,8 +128,8 @@ class TaskData:
         return replace(self, load=load, num_examples={**counts, "train": train})
 
     def fits(self, input_spec: InputSpec) -> bool:
-        """Returns whether all of its examples to train on fit in the memory that there is for a split."""
-        return self.num_examples["train"] * input_spec.size_bytes <= self.resident_bytes
+        """Returns whether all of its examples to train on fit twice in the memory that there is for a split."""
+        return 2 * self.num_examples["train"] * input_spec.size_bytes <= self.resident_bytes
 
     def split(self, name: str, input_spec: InputSpec) -> Feed:
         """Returns a split, read now or before; those of another input give way if there is no room for all.

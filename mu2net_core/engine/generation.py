@@ -100,18 +100,24 @@ def train_generation(
             yield from _train(shop, group, writer, derive_seed(seed, "shared"), listener)
 
 
-def refit(shop: Workshop, member: Member, find: Callable[[str], Model | None]) -> Model | None:
+def refit(
+    shop: Workshop,
+    member: Member,
+    find: Callable[[str], Model | None],
+    on_start: Callable[[int], None] = lambda _examples: None,
+) -> Model | None:
     """Returns a stored model trained anew, in as many steps, on validation examples, too; its components are stored.
 
     That is how scikit-learn's searches end, and AutoGluon's ``refit_full``. None where a loss is not finite, where
-    there are more examples than memory for a split, and where what the model was made from is gone.
+    there are more examples than memory for two splits, and where what the model was made from is gone.
 
     Args:
         shop: of its task.
         member: the model; it stays as it is.
         find: returns the manifest of a model that it descends from, None if it is gone.
+        on_start: told of how many examples it is trained on, if it is.
     """
-    model, family, training = member.manifest, shop.programs.family, shop.preset.training
+    model, family, training = member.model, shop.programs.family, shop.preset.training
     job, input_spec = redraft(shop, model, find), family.input(model.architecture.config, model.hyperparameters)
     data = shop.data.pooled()
     if job is None or not data.fits(input_spec):
@@ -120,6 +126,7 @@ def refit(shop: Workshop, member: Member, find: Callable[[str], Model | None]) -
     training = replace(training, batch_size=cycle.batch, min_steps=cycle.steps, samples_cap=cycle.examples)
     pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
     bring_sources(shop, job.blueprint.layers)
+    on_start(data.num_examples["train"])
     kept = _cycle_kept(shop, job, model)
     (trained,) = pooled.trainer(input_spec).train([job], seed=derive_seed(job.seed, REFIT), only=kept)
     return stored_refit(shop, member, job.blueprint, trained) if trained.finite else None

@@ -96,7 +96,7 @@ def stored_refit(shop: Workshop, member: Member, blueprint: Blueprint, trained: 
     """Returns what a model became that was trained anew, its components stored; of validations it says what it did."""
     provenance = shop.provenance
     return replace(
-        member.manifest,
+        member.model,
         components=_store(shop, blueprint, trained),
         parent=member.id,
         mutations=(Mutation(name=REFIT),),

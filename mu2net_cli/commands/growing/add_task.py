@@ -220,5 +220,5 @@ def _again(head: Head, *, purged: bool) -> str:
         return "It was purged before and begins anew: nothing is left of what it had learned"
     if head.model is None:
         return "It was removed before and continues its history without a model: none was made for this very task"
-    quality = f"validation {percent(head.model.quality)}, test {percent(head.model.test_quality)}"
-    return f"It was removed before and takes up its last model again: {short(head.model_id)} ({quality})"
+    quality = f"validation {percent(head.model.quality)}, test {percent((head.refit or head.model).test_quality)}"
+    return f"It was removed before and takes up its last model again: {short(head.commit.model)} ({quality})"

@@ -22,7 +22,6 @@ from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine import IterationState, Measured, Workshop, run_iteration
 from mu2net_core.errors import SearchError
-from mu2net_core.events import RefitStarted
 from mu2net_core.objects import LARGEST_COUNT, Head, Model, System
 from mu2net_core.presets import preset_values
 from mu2net_core.repo import load_system
@@ -120,9 +119,7 @@ def _refit(
     """
     if not runner.preset.training.refit or winner.model.is_retained:
         return None
-    examples = sum(head.task.splits[name].num_examples for name in ("train", "validation"))
-    run.on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples))
-    return runner.refit(head, winner, workshop, workspace, state)
+    return runner.refit(head, winner, workshop, workspace, state, run.on_event)
 
 
 def _end(

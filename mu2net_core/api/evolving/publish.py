@@ -207,6 +207,7 @@ def _refitted(context: Context, commit: Commit, commit_id: str, refit: Refit, mo
         task_id=commit.task_id,
         model=model_id,
         parents=(commit_id,),
+        snapshot=commit.snapshot,
         iteration=commit.iteration,
         selections=commit.selections,
         refit_of=commit.model,

@@ -12,7 +12,7 @@ from mu2net_core.errors import NotFoundError, PluginError
 from mu2net_core.objects import MOST_TRIALS, Run, RunSetting, Trial, Trials
 from mu2net_core.presets import Preset, preset_named
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import ancestry
+from mu2net_core.repo.history import ancestry, basis_of
 
 __all__ = ["remembered", "tellable", "trials_of"]
 
@@ -85,9 +85,9 @@ def tellable(trials: Sequence[Trial], visible: frozenset[str]) -> tuple[Trial, .
 
 
 def _seen(repo: Repository, snapshots: Iterable[str]) -> frozenset[str]:
-    """Returns the heads' models and the roots in the snapshots that a commit names: all its readers see them."""
+    """Returns the models that children are made from in the snapshots that a commit names: all its readers see them."""
     found = [repo.objects.snapshot(oid) for oid in dict.fromkeys(snapshots)]
     heads = {commit for snapshot in found for commit in snapshot.heads.values()}
-    models = (repo.objects.commit(oid).model for oid in heads)
+    models = (basis_of(repo, repo.objects.commit(oid)) for oid in heads)
     roots = (model for snapshot in found for model in snapshot.roots.values())
     return frozenset(oid for oid in (*models, *roots) if oid is not None)

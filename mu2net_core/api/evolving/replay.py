@@ -256,7 +256,9 @@ def _again(
     )
     winner = winner_of(runner.repo, state, partial(runner.as_here, head, workspace=workspace))
     found = _came_out(runner, workspace, head, state, winner)
-    made = runner.refit(head, winner, workshop, workspace, state) if refit and winner is not None else None
+    made = None
+    if refit and winner is not None:
+        made = runner.refit(head, winner, workshop, workspace, state, on_event)
     new = None if winner is None or winner.model.is_retained else winner.id
     if made is None:
         return _Again(state=state, winner=new, models=(found,) * (1 + refit))

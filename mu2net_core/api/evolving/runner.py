@@ -30,7 +30,7 @@ from mu2net_core.engine import (
     refit,
 )
 from mu2net_core.errors import Mu2netError
-from mu2net_core.events import Compiled, Compiling, Event
+from mu2net_core.events import Compiled, Compiling, Event, RefitStarted
 from mu2net_core.nn import family_named
 from mu2net_core.objectives import objective_of
 from mu2net_core.objects import Head, Model, Run, System, encode, hardware_of, hash_bytes
@@ -175,7 +175,13 @@ class Runner:
         return self._quality(head, winner, workspace, "test")
 
     def refit(
-        self, head: Head, winner: Member, workshop: Workshop, workspace: Workspace, state: IterationState
+        self,
+        head: Head,
+        winner: Member,
+        workshop: Workshop,
+        workspace: Workspace,
+        state: IterationState,
+        on_event: Callable[[Event], None],
     ) -> tuple[Model, Measured] | None:
         """Returns the refit of a model that is alive in an iteration, and what it is worth on the test split.
 
@@ -188,7 +194,10 @@ class Runner:
                 return members[oid].manifest
             return self.repo.objects.model(oid) if self.repo.objects.has("model", oid) else None
 
-        model = refit(workshop, winner, find) if winner.id in members else None
+        def tell(examples: int) -> None:
+            on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples))
+
+        model = refit(workshop, winner, find, tell) if winner.id in members else None
         if model is None:
             return None
         measured = self._quality(head, Member(id=winner.id, model=model), workspace, "test")

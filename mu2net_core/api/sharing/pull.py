@@ -13,6 +13,7 @@ from mu2net_core.api.sharing.merge import merge
 from mu2net_core.errors import CorruptObjectError, NotFoundError
 from mu2net_core.repo import Repository
 from mu2net_core.repo.exchange import OnConflict
+from mu2net_core.repo.history import basis_of
 from mu2net_core.repo.remotes import (
     Counter,
     Exchange,
@@ -108,9 +109,10 @@ def _completed(
     reports = {report.task: report for report in merged}
     for task in tasks:
         head = repo.refs.head(task)
-        model_id = repo.objects.commit(head.commit).model if head is not None else None
+        commit = None if head is None else repo.objects.commit(head.commit)
+        wanted = [] if commit is None else [commit.model, basis_of(repo, commit)]
         try:
-            bring_models(repo, [] if model_id is None else [model_id], what=task, counter=counter)
+            bring_models(repo, [oid for oid in wanted if oid is not None], what=task, counter=counter)
         except (CorruptObjectError, NotFoundError) as exc:
             reports[task] = broken_report(task, exc)
     return tuple(reports.values())

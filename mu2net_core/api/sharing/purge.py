@@ -21,7 +21,7 @@ from mu2net_core.objects import Head
 from mu2net_core.repo import Config, Repository
 from mu2net_core.repo.core import DATA, begins_anew, is_purge, redacted_task
 from mu2net_core.repo.exchange import Policy, fetch, incoming_of
-from mu2net_core.repo.history import choose, is_at_purge, near
+from mu2net_core.repo.history import choose, head_with, is_at_purge, near
 from mu2net_core.repo.remotes import check_own, connect, find_remote, read_tracking
 from mu2net_core.repo.upkeep import (
     SETTLE_S,
@@ -109,10 +109,7 @@ def undo(repo: Repository, context: Context, task: str) -> Head:
         commit = choose(repo.objects, keep=aside.tip, other=purge, agent=agent, now=context.timestamp())
         return put_commit(repo, context, replace(commit, message=f"undo the purge, back to {aside.tip[:10]}"))
 
-    commit_id = bring_back(repo, task, store)
-    commit = repo.objects.commit(commit_id)
-    model = None if commit.model is None else repo.objects.model(commit.model)
-    return Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)
+    return head_with(repo, bring_back(repo, task, store))
 
 
 def is_kept(repo: Repository, task: str) -> bool:

@@ -19,7 +19,7 @@ from mu2net_core.api.signing.signing import commit_signer, committer
 from mu2net_core.errors import DeviceError, Mu2netError, PluginError
 from mu2net_core.objects import Commit, Model
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import MEASURED_FILE, Notes, choose, contenders, merge
+from mu2net_core.repo.history import MEASURED_FILE, Notes, basis_of, choose, contenders, merge
 from mu2net_core.scoring import rank_key, score
 
 __all__ = ["MOST_S", "Rechecking", "could_differ"]
@@ -35,13 +35,9 @@ _VERSION = b"measured 1"
 class _Side:
     commit: str
     model_id: str
+    measured_id: str
     model: Model
     num_examples: int
-
-    @property
-    def measured_id(self) -> str:
-        """The model to measure: what a refit is one of, as validation examples tell nothing of the refit."""
-        return self.model.refit_of or self.model_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +168,10 @@ def _in_doubt(repo: Repository, ours: str, theirs: str) -> tuple[_Side, _Side] |
 
 
 def _side(repo: Repository, oid: str, commit: Commit) -> _Side:
-    model = repo.objects.model(str(commit.model))
+    measured_id = str(basis_of(repo, commit))  # validation examples tell nothing of a refit
+    model = repo.objects.model(measured_id)
     examples = model.validation_examples or repo.objects.task(commit.task_id).splits["validation"].num_examples
-    return _Side(commit=oid, model_id=str(commit.model), model=model, num_examples=examples)
+    return _Side(commit=oid, model_id=str(commit.model), measured_id=measured_id, model=model, num_examples=examples)
 
 
 def _key(side: _Side) -> str:

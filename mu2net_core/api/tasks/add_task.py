@@ -15,7 +15,7 @@ from mu2net_core.errors import ConflictError, InvalidInputError
 from mu2net_core.objects import Commit, Head
 from mu2net_core.repo import HeadState, Repository
 from mu2net_core.repo.core import DATA
-from mu2net_core.repo.history import ancestry, is_at_purge
+from mu2net_core.repo.history import ancestry, head_with, is_at_purge
 
 __all__ = ["add_task", "was_purged"]
 
@@ -83,12 +83,7 @@ def add_task(
         raise exists(name) from exc
     if not is_catalogue(place):
         _keep_place(repo, context, name, place)
-    return Head(
-        commit_id=commit_id,
-        commit=commit,
-        task=task,
-        model=None if model is None else repo.objects.model(model),
-    )
+    return head_with(repo, commit_id)
 
 
 def was_purged(repo: Repository, head: Head) -> bool:

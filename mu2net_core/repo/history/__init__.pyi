@@ -8,6 +8,7 @@ from .revisions import Resolved, check_new_name, near, resolve
 from .system import (
     basis_of,
     granted_rule,
+    head_with,
     load_rules,
     load_system,
     load_system_then,
@@ -44,6 +45,7 @@ __all__ = [
     "forget_history",
     "granted_rule",
     "head_at",
+    "head_with",
     "is_at_purge",
     "is_canonical_merge",
     "load_rules",

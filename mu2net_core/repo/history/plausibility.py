@@ -32,7 +32,7 @@ from mu2net_core.objects import (
 )
 from mu2net_core.repo.core import Manifest, is_purge, snapshot_chain
 from mu2net_core.repo.history.merging import joined
-from mu2net_core.repo.history.winner import is_canonical_merge
+from mu2net_core.repo.history.winner import ancestry, is_canonical_merge
 from mu2net_core.scoring import SCORERS, score
 
 __all__ = ["ISOLATED", "Arrivals", "check", "check_parts"]
@@ -44,6 +44,9 @@ _AHEAD = timedelta(days=366)
 _ARRIVED = "that arrived"
 _LONGEST_TEXT = 4_096
 _EXACT = 1e-9
+_VALIDATED = ("quality", "score", "scorer", "costs", "validation_curve", "validation_examples")
+_REPEATED = ("task", "hyperparameters", *_VALIDATED)
+"""Of a refit: what it says as the model does that it is one of."""
 
 
 class Manifests(Protocol):
@@ -132,8 +135,7 @@ def _check_commit(commit: Commit, objects: Manifests, arrivals: Arrivals) -> Non
     _check_all_of(commit.task, "task object", [objects.task(commit.task_id).name])
     if commit.model is not None:
         _check_all_of(commit.task, "model", [objects.model(commit.model).task])
-    if commit.refit_of is not None:
-        _check_refit(commit, parents, objects)
+    _check_refit(commit, parents, objects)
     if commit.reset_to is not None:
         _check_reset(commit.task, commit.reset_to, objects)
     children = commit.children
@@ -165,10 +167,15 @@ def _check_trials(trials: Trials, children: Children) -> None:
 
 
 def _check_refit(commit: Commit, parents: list[Commit], objects: Manifests) -> None:
-    """Checks that a refit is one of the model that the commit before it retains."""
+    """Checks that a refit follows the commit of what it is one of, and that others only keep it: both are retained."""
     made = None if commit.model is None else objects.model(commit.model).refit_of
-    if [parent.model for parent in parents] != [commit.refit_of] or made != commit.refit_of:
-        raise _wrong("it says that its model is a refit of the one before it, which is not so")
+    if commit.refit_of is not None:
+        if [parent.model for parent in parents] != [commit.refit_of] or made != commit.refit_of:
+            raise _wrong("it says that its model is a refit of the one before it, which is not so")
+    elif made is not None and commit.model not in {parent.model for parent in parents}:
+        before = (objects.commit(oid).model for oid in ancestry(objects, commit.parents))
+        if commit.model not in before:
+            raise _wrong(f"its model is a refit of {made[:10]}, and no commit before it says so")
 
 
 def _check_reset(task: str, target: str, objects: Manifests) -> None:
@@ -196,8 +203,10 @@ def _check_model(model: Model, objects: Manifests) -> None:
         parent = objects.model(model.parent)
         if objects.model(model.root).task is not None or (parent.root or model.parent) != model.root:
             raise _wrong(f"the root it names, {model.root[:10]}, is none or not that of its parent")
-        if model.refit_of is not None and (parent.task, parent.refit_of) != (model.task, None):
-            raise _wrong(f"it says that it is a refit of {model.parent[:10]}, which is none of {model.task} to refit")
+        if parent.refit_of is not None:
+            raise _wrong(f"it is made from {model.parent[:10]}, a refit, which nothing is made from")
+        if model.refit_of is not None and any(getattr(model, key) != getattr(parent, key) for key in _REPEATED):
+            raise _wrong(f"it says that it is a refit of {model.parent[:10]}, of which it tells otherwise")
     for name, merge in (model.merges or {}).items():
         others, made = objects.model(merge.model).components, model.component(name)
         crossed = made is not None and made.operation == "cross"

@@ -14,6 +14,7 @@ from mu2net_core.repo.history.commit_index import History, Past
 __all__ = [
     "basis_of",
     "granted_rule",
+    "head_with",
     "load_rules",
     "load_system",
     "load_system_then",
@@ -31,7 +32,7 @@ def load_system(repo: Repository, *, heads: Mapping[str, str] | None = None) -> 
     """
     current = {task: state.commit for task, state in repo.refs.heads().items()}
     at = current if heads is None else heads
-    loaded = {task: _head(repo, commit_id) for task, commit_id in sorted(at.items())}
+    loaded = {task: head_with(repo, commit_id) for task, commit_id in sorted(at.items())}
     alive = {task: head for task, head in loaded.items() if not head.commit.removed}
     named = {model_id: repo.objects.model(model_id) for model_id in sorted(set(repo.refs.roots().values()))}
     roots = {model_id: model for model_id, model in named.items() if model.task is None}
@@ -115,7 +116,8 @@ def record_snapshot(repo: Repository, system: System, task: str) -> str:
     return objects.put(shorten(whole, newest_snapshot(system, whole), objects.stored_snapshot))
 
 
-def _head(repo: Repository, commit_id: str) -> Head:
+def head_with(repo: Repository, commit_id: str) -> Head:
+    """Returns the head that a commit is, with the task and the model that it names."""
     commit = repo.objects.commit(commit_id)
     model = repo.objects.model(commit.model) if commit.model is not None else None
     head = Head(commit_id=commit_id, commit=commit, task=repo.objects.task(commit.task_id), model=model)

@@ -18,6 +18,7 @@ from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.rechecking import Rechecking
+from mu2net_core.api.tasks.add_task import add_task
 from mu2net_core.api.tasks.reset import reset
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.events import Event, RefitStarted
@@ -204,15 +205,52 @@ def test_a_commit_that_says_what_is_not_so_is_refused(refitting, change: str) ->
         check(changed[change], repo.objects, arrivals)
 
 
-def test_a_model_that_is_a_refit_of_another_tasks_is_refused(refitting) -> None:
+def test_a_model_that_is_no_refit_of_what_it_names_is_refused(refitting) -> None:
     repo = refitting.open()
     refitting.evolve(repo, seed=1)
-    made = repo.objects.model(str(head_commit(repo).model))
-    root = repo.objects.model(str(made.root))
-    assert root.task is None
-    check(made, repo.objects, Arrivals.at(repo.identity, None))
-    with pytest.raises(CorruptObjectError, match="refit of"):
-        check(replace(made, parent=made.root), repo.objects, Arrivals.at(repo.identity, None))
+    made, arrivals = repo.objects.model(str(head_commit(repo).model)), Arrivals.at(repo.identity, None)
+    check(made, repo.objects, arrivals)
+    for changed in (replace(made, parent=made.root), replace(made, validation_curve=(1.0,))):
+        with pytest.raises(CorruptObjectError, match=r"is a refit of \w+, of which it tells otherwise"):
+            check(changed, repo.objects, arrivals)
+    with pytest.raises(CorruptObjectError, match="a refit, which nothing is made from"):
+        check(replace(made, parent=head_commit(repo).model, mutations=()), repo.objects, arrivals)
+
+
+def test_a_refit_of_what_no_commit_retains_is_refused(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    commit, arrivals = head_commit(repo), Arrivals.at(repo.identity, None)
+    added = repo.objects.commit(commit.parents[0]).parents
+    with pytest.raises(CorruptObjectError, match="no commit before it says so"):
+        check(replace(commit, refit_of=None, parents=added), repo.objects, arrivals)
+    head = load_system(repo).heads["digits"].commit_id
+    later = replace(commit, refit_of=None, parents=(head,))  # as of an iteration that found nothing better
+    check(later, repo.objects, arrivals)
+    check(replace(later, parents=(repo.objects.put(replace(later, model=commit.refit_of)),)), repo.objects, arrivals)
+
+
+def test_a_snapshot_goes_on_from_the_one_before_a_refit(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    commit = head_commit(repo)
+    assert commit.snapshot == repo.objects.commit(commit.parents[0]).snapshot is not None
+
+
+def test_children_of_anothers_model_that_was_refit_are_told_of(refitting) -> None:
+    repo = refitting.open()
+    refitting.evolve(repo, seed=1)
+    add_task(repo, refitting.context, "sklearn:digits/parity")
+    basis = head_commit(repo).refit_of
+    for seed in range(2, 9):
+        (found,) = refitting.evolve(repo, ["digits/parity"], seed=seed, children=4).iterations
+        iteration = repo.objects.commit(repo.objects.commit(found.commit).parents[0])
+        told = iteration if iteration.trials is not None else repo.objects.commit(found.commit)
+        assert told.trials is not None
+        assert len(told.trials.each) == told.children.sampled
+        if basis in {trial.parent for trial in told.trials.each}:
+            return
+    pytest.fail("no child of the other task's model")
 
 
 def test_predictions_come_from_the_refit(refitting) -> None:
