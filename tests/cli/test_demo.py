@@ -9,10 +9,10 @@ from mu2net_core.testing.building.tiny import tiny_presets
 
 
 def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("MU2NET_EVOLVE_VALIDATIONS", "1")
-    monkeypatch.setattr(demo, "_AMOUNT", ("--generations", "1", "--children", "1"))
-    settings = {name: value.replace("2", "1") for name, value in demo._NO_ADDED_LAYERS.items()}
-    monkeypatch.setattr(demo, "_NO_ADDED_LAYERS", settings)
+    for name in ("VALIDATIONS", "GENERATIONS", "CHILDREN"):
+        monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", "1")
+    assert demo._QUICK.keys() == {"evolve.min_steps", "space.structural", "space.num_layers"}
+    monkeypatch.setattr(demo, "_QUICK", {**demo._QUICK, "evolve.min_steps": "1", "space.num_layers": "[1]"})
     with tiny_presets():
         result = run("demo", "--seed", "1")
         assert run("-C", "mu2net-demo/clone", "fsck").code == 0
@@ -21,7 +21,8 @@ def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Pa
     typed = [line for line in result.out.splitlines() if line.startswith("$ ")]
     verbs = [line.split()[2] for line in typed if line.startswith("$ mu2net ")]
     assert verbs == [
-        *("init", "add-task", "add-task", "add-task", "config", "config", "evolve", "leaderboard", "log", "ancestry"),
+        *("init", "add-task", "add-task", "add-task", "config", "config", "config", "evolve", "leaderboard", "log"),
+        "ancestry",
         *("remote", "push", "clone", "eval", "predict", "eval", "predict"),
     ]
     lines = result.out.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mu2net_core.api.context import Context
 from mu2net_core.api.quiet import ignore
@@ -83,7 +84,7 @@ def add_task(
         raise exists(name) from exc
     if not is_catalogue(place):
         _keep_place(repo, context, name, place)
-    return head_with(repo, commit_id)
+    return replace(head_with(repo, commit_id), task=task)  # its splits in their own order
 
 
 def was_purged(repo: Repository, head: Head) -> bool:

@@ -163,3 +163,26 @@ def grown(grown_folder: Path, tmp_path: Path, cache_dir: Path) -> World:
 def world(tmp_path: Path, cache_dir: Path) -> Callable[..., World]:
     """Returns what makes worlds with more environment variables: ``world(MU2NET_EVOLVE_CHILDREN="2")``."""
     return partial(World.at, tmp_path, cache_dir)
+
+
+@pytest.fixture
+def refitting(world, planted):
+    """Returns a world whose ``repo`` has the task digits, whose models are refit after an iteration."""
+    del planted
+    return world(MU2NET_EVOLVE_REFIT="true")
+
+
+@pytest.fixture(scope="session")
+def refit_folder(planted_folder: Path, tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Path:
+    """Returns the folder of such a world after one iteration with seed 1."""
+    folder = Path(shutil.copytree(planted_folder, tmp_path_factory.mktemp("refit"), dirs_exist_ok=True))
+    world = World.at(folder, cache_dir, MU2NET_EVOLVE_REFIT="true")
+    world.evolve(world.open(), seed=1)
+    return folder
+
+
+@pytest.fixture
+def refit(refit_folder: Path, tmp_path: Path, world):
+    """Returns such a world after one iteration with seed 1."""
+    shutil.copytree(refit_folder, tmp_path, dirs_exist_ok=True)
+    return world(MU2NET_EVOLVE_REFIT="true")

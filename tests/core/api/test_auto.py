@@ -122,7 +122,7 @@ def test_settings_are_for_all_presets_of_the_tasks_here(here, repo: Repository) 
         preset = effective_preset(repo, here.context, task=head.task)
         assert (preset.name, preset.training.children) == (head.task.preset, 3)
     listed = {setting.key: setting.value for setting in config.list_(repo, here.context)}
-    assert (listed["evolve.generations"], listed["space.image_size"]) == (3, "as each task's preset has it")
+    assert (listed["evolve.generations"], listed["space.image_size"]) == (2, "as each task's preset has it")
     assert [key for key in listed if key.startswith("architecture.")] == []
     assert unknown_settings(repo, here.context) == ()
     with pytest.raises(InvalidInputError, match="does not fit the preset convnet-16") as info:
@@ -200,7 +200,7 @@ def test_what_an_evolution_would_cost_is_told_and_changes_nothing(here, repo: Re
     assert not any(isinstance(event, CandidatesProbed) for event in told)  # their time is no child's
     assert {file: file.read_bytes() for file in repo.path.rglob("*") if file.is_file()} == files
     assert (task.iterations, task.generations, task.children, task.done) == (2, 3, 2, 0)
-    assert (task.schedule.steps, task.schedule.cycles) == (320, 1)
+    assert (task.schedule.steps, task.schedule.cycles) == (960, 1)
     assert (task.own_model, task.other_tasks, task.roots) == (False, (), tuple(repo.refs.roots()))
     assert plan.train_s == task.train_s > 0
     assert task.most_bytes == 6 * task.kept_bytes // 2
@@ -223,7 +223,7 @@ def test_what_only_a_first_child_waits_for_is_not_expected_of_the_others(here, r
     monkeypatch.setattr(trying, "run_iteration", timed)
     plan = plan_evolve(repo, here.context, ["light8"], ONE)
     assert plan.compile_s == 8.0
-    assert plan.train_s == pytest.approx(320 * 2.4 / 24)
+    assert plan.train_s == pytest.approx(960 * 2.4 / 24)
 
 
 @pytest.mark.usefixtures("tiny")

@@ -27,13 +27,6 @@ from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import Arrivals, check
 
 
-@pytest.fixture
-def refitting(world, planted):
-    """Returns a world whose ``repo`` has the task digits, whose models are refit after an iteration."""
-    del planted
-    return world(MU2NET_EVOLVE_REFIT="true")
-
-
 def head_commit(repo: Repository) -> Commit:
     return load_system(repo).heads["digits"].commit
 
@@ -65,31 +58,29 @@ def test_what_is_used_is_the_refit_and_what_children_are_made_from_is_what_was_v
     assert refitting.is_clean(repo)
 
 
-def test_both_are_done_again_by_replay(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
-    refitting.evolve(repo, seed=2)
+def test_both_are_done_again_by_replay(refit) -> None:
+    repo = refit.open()
+    refit.evolve(repo, seed=2)
     for named in ("digits", "digits~1", "digits~2"):
-        report = replay(repo, refitting.context, named)
+        report = replay(repo, refit.context, named)
         assert (report.outcome, report.differences) == ("same", ()), named
         assert report.now.model == report.then.model
-    assert replay(repo, refitting.context, "digits").iteration == 2
+    assert replay(repo, refit.context, "digits").iteration == 2
 
 
-def test_where_no_child_is_better_the_task_keeps_its_refit(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_where_no_child_is_better_the_task_keeps_its_refit(refit) -> None:
+    repo = refit.open()
     commit, perfect = head_commit(repo), {"quality": 1.0, "score": 1.0, "validation_curve": (1.0,)}
     raised = repo.objects.put(replace(repo.objects.model(str(commit.refit_of)), **perfect))
     made = repo.objects.put(replace(repo.objects.model(str(commit.model)), parent=raised, **perfect))
     iteration = repo.objects.put(replace(repo.objects.commit(commit.parents[0]), model=raised))
-    refit = repo.objects.put(replace(commit, model=made, refit_of=raised, parents=(iteration,)))
-    repo.refs.append("digits", refit, after=repo.refs.head("digits"))
+    kept = repo.objects.put(replace(commit, model=made, refit_of=raised, parents=(iteration,)))
+    repo.refs.append("digits", kept, after=repo.refs.head("digits"))
     told = list[Event]()
-    (result,) = refitting.evolve(repo, seed=3, on_event=told.append).iterations
+    (result,) = refit.evolve(repo, seed=3, on_event=told.append).iterations
     assert (result.improved, result.model, head_commit(repo).model) == (False, made, made)
     assert not any(isinstance(event, RefitStarted) for event in told)
-    report = replay(repo, refitting.context, "digits")
+    report = replay(repo, refit.context, "digits")
     assert (report.outcome, report.differences) == ("same", ())
 
 
@@ -122,41 +113,38 @@ def test_a_model_of_an_earlier_iteration_stays_as_it_is(refitting, planted) -> N
     assert head_commit(repo).refit_of is None
 
 
-def test_a_clone_has_both_and_goes_on_alike(refitting, tmp_path: Path) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
-    remote.add(repo, refitting.context, "origin", str(tmp_path / "shared"))
-    push(repo, refitting.context)
-    there = clone(str(tmp_path / "shared"), "elsewhere", refitting.context)
-    other = refitting.open("elsewhere")
+def test_a_clone_has_both_and_goes_on_alike(refit, tmp_path: Path) -> None:
+    repo = refit.open()
+    remote.add(repo, refit.context, "origin", str(tmp_path / "shared"))
+    push(repo, refit.context)
+    there = clone(str(tmp_path / "shared"), "elsewhere", refit.context)
+    other = refit.open("elsewhere")
     assert there is not None
     assert head_commit(other) == head_commit(repo)
-    mine, theirs = (evaluate(one, refitting.context, "digits") for one in (repo, other))
+    mine, theirs = (evaluate(one, refit.context, "digits") for one in (repo, other))
     assert mine.quality == theirs.quality
     for one in (repo, other):
-        refitting.evolve(one, seed=2)
+        refit.evolve(one, seed=2)
     assert head_commit(other).model == head_commit(repo).model
 
 
-def test_what_validation_examples_say_of_a_refit_is_told_to_be_worth_nothing(refitting, monkeypatch) -> None:
-    repo, warned = refitting.open(), list[str]()
-    refitting.evolve(repo, seed=1)
-    monkeypatch.setattr(type(refitting.context), "warn", lambda _self, message: warned.append(message))
-    evaluate(repo, refitting.context, "digits", split="test")
+def test_what_validation_examples_say_of_a_refit_is_told_to_be_worth_nothing(refit, monkeypatch) -> None:
+    repo, warned = refit.open(), list[str]()
+    monkeypatch.setattr(type(refit.context), "warn", lambda _self, message: warned.append(message))
+    evaluate(repo, refit.context, "digits", split="test")
     assert warned == []
-    evaluate(repo, refitting.context, "digits", split="validation")
+    evaluate(repo, refit.context, "digits", split="validation")
     (message,) = warned
     basis = str(head_commit(repo).refit_of)
     assert f"mu2net eval {basis[:10]} --split validation" in message
     warned.clear()
-    validated = evaluate(repo, refitting.context, basis, split="validation")
+    validated = evaluate(repo, refit.context, basis, split="validation")
     assert validated.quality == pytest.approx(repo.objects.model(basis).quality)
     assert warned == []
 
 
-def test_where_two_sides_are_measured_again_it_is_what_was_validated(refitting, monkeypatch) -> None:
-    repo, asked = refitting.open(), list[str]()
-    refitting.evolve(repo, seed=1)
+def test_where_two_sides_are_measured_again_it_is_what_was_validated(refit, monkeypatch) -> None:
+    repo, asked = refit.open(), list[str]()
     base = head_commit(repo)
 
     def look_up(_repo, _context, model: str, _examples: int, _left_s: float) -> float:
@@ -170,16 +158,15 @@ def test_where_two_sides_are_measured_again_it_is_what_was_validated(refitting, 
         replace(base, model=repo.objects.put(elsewhere), refit_of=None, parents=(base.parents[0],), message="x")
     )
     ours = load_system(repo).heads["digits"].commit_id
-    Rechecking(repo=repo, context=refitting.context).decided(ours, other)
+    Rechecking(repo=repo, context=refit.context).decided(ours, other)
     assert base.refit_of in asked
     assert base.model not in asked
 
 
-def test_a_reset_to_before_the_refit_uses_what_was_validated(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_a_reset_to_before_the_refit_uses_what_was_validated(refit) -> None:
+    repo = refit.open()
     basis = head_commit(repo).refit_of
-    reset(repo, refitting.context, "digits", "digits~1")
+    reset(repo, refit.context, "digits", "digits~1")
     head = load_system(repo).heads["digits"]
     assert (head.commit.model, head.model_id, head.refit) == (basis, basis, None)
 
@@ -191,9 +178,8 @@ def test_a_plan_counts_the_refit(refitting, planted) -> None:
 
 
 @pytest.mark.parametrize("change", ["another", "no refit", "not the one before"])
-def test_a_commit_that_says_what_is_not_so_is_refused(refitting, change: str) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_a_commit_that_says_what_is_not_so_is_refused(refit, change: str) -> None:
+    repo = refit.open()
     commit, arrivals = head_commit(repo), Arrivals.at(repo.identity, None)
     check(commit, repo.objects, arrivals)
     changed = {
@@ -205,9 +191,8 @@ def test_a_commit_that_says_what_is_not_so_is_refused(refitting, change: str) ->
         check(changed[change], repo.objects, arrivals)
 
 
-def test_a_model_that_is_no_refit_of_what_it_names_is_refused(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_a_model_that_is_no_refit_of_what_it_names_is_refused(refit) -> None:
+    repo = refit.open()
     made, arrivals = repo.objects.model(str(head_commit(repo).model)), Arrivals.at(repo.identity, None)
     check(made, repo.objects, arrivals)
     for changed in (replace(made, parent=made.root), replace(made, validation_curve=(1.0,))):
@@ -217,9 +202,8 @@ def test_a_model_that_is_no_refit_of_what_it_names_is_refused(refitting) -> None
         check(replace(made, parent=head_commit(repo).model, mutations=()), repo.objects, arrivals)
 
 
-def test_a_refit_of_what_no_commit_retains_is_refused(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_a_refit_of_what_no_commit_retains_is_refused(refit) -> None:
+    repo = refit.open()
     commit, arrivals = head_commit(repo), Arrivals.at(repo.identity, None)
     added = repo.objects.commit(commit.parents[0]).parents
     with pytest.raises(CorruptObjectError, match="no commit before it says so"):
@@ -230,20 +214,18 @@ def test_a_refit_of_what_no_commit_retains_is_refused(refitting) -> None:
     check(replace(later, parents=(repo.objects.put(replace(later, model=commit.refit_of)),)), repo.objects, arrivals)
 
 
-def test_a_snapshot_goes_on_from_the_one_before_a_refit(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_a_snapshot_goes_on_from_the_one_before_a_refit(refit) -> None:
+    repo = refit.open()
     commit = head_commit(repo)
     assert commit.snapshot == repo.objects.commit(commit.parents[0]).snapshot is not None
 
 
-def test_children_of_anothers_model_that_was_refit_are_told_of(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
-    add_task(repo, refitting.context, "sklearn:digits/parity")
+def test_children_of_anothers_model_that_was_refit_are_told_of(refit) -> None:
+    repo = refit.open()
+    add_task(repo, refit.context, "sklearn:digits/parity")
     basis = head_commit(repo).refit_of
     for seed in range(2, 9):
-        (found,) = refitting.evolve(repo, ["digits/parity"], seed=seed, children=4).iterations
+        (found,) = refit.evolve(repo, ["digits/parity"], seed=seed, children=4).iterations
         iteration = repo.objects.commit(repo.objects.commit(found.commit).parents[0])
         told = iteration if iteration.trials is not None else repo.objects.commit(found.commit)
         assert told.trials is not None
@@ -253,12 +235,11 @@ def test_children_of_anothers_model_that_was_refit_are_told_of(refitting) -> Non
     pytest.fail("no child of the other task's model")
 
 
-def test_predictions_come_from_the_refit(refitting) -> None:
-    repo = refitting.open()
-    refitting.evolve(repo, seed=1)
+def test_predictions_come_from_the_refit(refit) -> None:
+    repo = refit.open()
     commit = head_commit(repo)
-    used, basis = (evaluate(repo, refitting.context, str(oid)) for oid in (commit.model, commit.refit_of))
-    named = evaluate(repo, refitting.context, "digits")
+    used, basis = (evaluate(repo, refit.context, str(oid)) for oid in (commit.model, commit.refit_of))
+    named = evaluate(repo, refit.context, "digits")
     assert named.model == commit.model
     assert named.quality == used.quality
     arrays = [

@@ -92,7 +92,7 @@ def test_a_cycle_is_an_epoch_rounded_up_to_batches_whose_size_no_other_number_of
         (50_000, {"batch_size": 32, "min_steps": 16, "samples_cap": 64}, 16, 32),
         (1_000, {"batch_size": 32, "min_steps": 16, "epochs": 3}, 94, 32),
         (1_000, {"batch_size": 32, "min_steps": 16, "epochs": 3, "samples_cap": 2_000}, 63, 32),
-        (100, {"batch_size": 128, "min_steps": 6, "epochs": 3}, 6, 32),
+        (100, {"batch_size": 128, "min_steps": 6, "epochs": 3}, 10, 32),
         (100, {"batch_size": 128, "epochs": 3}, 5, 64),
         (100, {"batch_size": 128, "min_steps": 40, "epochs": 3}, 40, 32),
     ],
