@@ -176,6 +176,7 @@ ONE = EvolveOptions(generations=1, children=1, validations=1, seed=1)
 @pytest.mark.usefixtures("tiny")
 def test_tasks_of_several_presets_are_evolved_together_repeated_and_measured(here, repo: Repository) -> None:
     names = [add(repo, here, side).task.name for side in (8, 16)]
+    config.set_(repo, here.context, "evolve.min_steps", "60")
     plan = plan_evolve(repo, here.context, names, EvolveOptions(children=2, generations=3))
     assert [(one.task, one.preset) for one in plan.tasks] == [("light8", "convnet-8"), ("light16", "convnet-16")]
     evolved = evolve(repo, here.context, names, ONE).iterations
