@@ -37,6 +37,8 @@ def _task_lines(task: TaskPlan) -> Iterator[str]:
         f"  each child {counted(schedule.cycles, 'cycle')} of {counted(schedule.steps, 'step')} of {schedule.batch} "
         f"examples ({schedule.examples} in all); all children take about {duration(task.train_s)}"
     )
+    if task.refit:
+        yield "  the best one is trained once more in the end, on validation examples, too; that time is included"
     own = ["its own model"] if task.own_model else []
     models = [
         *own,

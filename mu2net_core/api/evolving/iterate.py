@@ -97,7 +97,10 @@ def _publish(
     if refit is None:
         published = _end(run, runner, workspace, state, winner, test)
         tally = None if measured is None else measured.tally
-        return Outcome(winner=winner, published=published, test=test, tally=tally)
+        used = head.refit if winner.id == head.model_id else None
+        return Outcome(
+            winner=winner, published=published, test=test if used is None else used.test_quality or 0.0, tally=tally
+        )
     model, measured = refit
     again = Refit(model=model, started_at=began)
     published = _end(run, runner, workspace, state, winner, test, again)

@@ -36,11 +36,12 @@ class TaskPlan:
         done: generations that an interrupted iteration has behind it; it goes on first.
         generations: of an iteration.
         children: of a generation.
+        refit: whether the best of them is trained once more, on validation examples, too.
         schedule: how each child is trained.
         own_model: whether the task has a model that children can come from.
         other_tasks: whose models may be parents, too.
         roots: likewise, by name.
-        train_s: about how long its children would be trained and validated, one after the other.
+        train_s: about how long its children would be trained and validated, one after the other, a refit included.
         kept_bytes: how much would stay on the disk, at most.
         most_bytes: how much would lie there while it runs, at most.
     """
@@ -51,6 +52,7 @@ class TaskPlan:
     done: int = 0
     generations: int
     children: int
+    refit: bool
     schedule: Schedule
     own_model: bool
     other_tasks: tuple[str, ...]
@@ -157,6 +159,7 @@ def _plan(
         done=done,
         generations=generations,
         children=training.children,
+        refit=training.refit,
         schedule=schedule,
         own_model=parents.heads[name].model is not None,
         other_tasks=tuple(

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mu2net_core.api.evolving.plan_evolve import plan_evolve
+from mu2net_cli.printing.plans import plan_lines
+from mu2net_core.api.evolving.plan_evolve import EvolvePlan, plan_evolve
 from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.looking.leaderboard import leaderboard
@@ -25,6 +26,8 @@ from mu2net_core.events import Event, RefitStarted
 from mu2net_core.objects import Commit
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.history import Arrivals, check
+
+NOTHING = {"train_s": 1.0, "compile_s": 1.0, "memory_bytes": None, "left_out": {}}
 
 
 def head_commit(repo: Repository) -> Commit:
@@ -79,6 +82,8 @@ def test_where_no_child_is_better_the_task_keeps_its_refit(refit) -> None:
     told = list[Event]()
     (result,) = refit.evolve(repo, seed=3, on_event=told.append).iterations
     assert (result.improved, result.model, head_commit(repo).model) == (False, made, made)
+    tests = [repo.objects.model(oid).test_quality for oid in (made, raised)]
+    assert result.test == tests[0] != tests[1]
     assert not any(isinstance(event, RefitStarted) for event in told)
     report = replay(repo, refit.context, "digits")
     assert (report.outcome, report.differences) == ("same", ())
@@ -175,6 +180,9 @@ def test_a_plan_counts_the_refit(refitting, planted) -> None:
     repo, options = refitting.open(), EvolveOptions(generations=2, children=2, validations=1)
     with_it, without = (plan_evolve(repo, one.context, ["digits"], options).tasks[0] for one in (refitting, planted))
     assert with_it.kept_bytes == 2 * without.kept_bytes
+    assert (with_it.refit, without.refit) == (True, False)
+    told = [line for task in (with_it, without) for line in plan_lines(EvolvePlan(tasks=(task,), **NOTHING))]
+    assert sum("trained once more in the end" in line for line in told) == 1
 
 
 @pytest.mark.parametrize("change", ["another", "no refit", "not the one before"])
