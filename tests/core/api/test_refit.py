@@ -17,6 +17,7 @@ from mu2net_core.api.looking.log import log
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
+from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.sharing.rechecking import Rechecking
 from mu2net_core.api.tasks.add_task import add_task
@@ -131,6 +132,20 @@ def test_a_clone_has_both_and_goes_on_alike(refit, tmp_path: Path) -> None:
     for one in (repo, other):
         refit.evolve(one, seed=2)
     assert head_commit(other).model == head_commit(repo).model
+
+
+def test_what_is_pulled_by_name_can_be_used_and_evolved_without_the_remote(refitting, tmp_path: Path) -> None:
+    repo = refitting.open()
+    remote.add(repo, refitting.context, "origin", str(tmp_path / "shared"))
+    push(repo, refitting.context)
+    clone(str(tmp_path / "shared"), "elsewhere", refitting.context)
+    refitting.evolve(repo, seed=1)
+    push(repo, refitting.context)
+    other = refitting.open("elsewhere")
+    pull(other, refitting.context, "origin", ["digits"])
+    commit = head_commit(other)
+    for oid in (str(commit.model), str(commit.refit_of)):
+        assert all(other.objects.has("component", ref.id) for ref in other.objects.model(oid).components)
 
 
 def test_what_validation_examples_say_of_a_refit_is_told_to_be_worth_nothing(refit, monkeypatch) -> None:
