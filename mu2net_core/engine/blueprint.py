@@ -14,7 +14,15 @@ from mu2net_core.nn import ArchitectureFamily, LayerSpec
 from mu2net_core.objects import ComponentRef, Hyperparameter, Model, Mutation, Operation, Training
 from mu2net_core.search import ChildPlan, Merging, Partner
 
-__all__ = ["Blueprint", "draw_blueprint", "lineage", "num_params", "provisional_ref", "redraw_blueprint"]
+__all__ = [
+    "Blueprint",
+    "draw_blueprint",
+    "lineage",
+    "num_params",
+    "provisional_ref",
+    "redraw_blueprint",
+    "taught_itself",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +105,18 @@ def redraw_blueprint(
     if not known.keys() >= set(needed):
         return None
     specs = family.layers(model.architecture.config, model.hyperparameters, num_outputs)
-    pairs, taught = zip(specs, model.components, strict=True), _taught(model, known)
+    pairs, taught = zip(specs, model.components, strict=True), taught_itself(model, known)
     layers = tuple(_as_before(spec, ref, model, family, known, taught) for spec, ref in pairs)
     return _assembled(layers, model.architecture.config, model.hyperparameters, family, room)
 
 
-def _taught(model: Model, known: Mapping[str, ComponentRef]) -> Training:
-    """Returns what a stored model was trained with itself, as its layers tell that were not merged."""
+def taught_itself(model: Model, known: Mapping[str, ComponentRef]) -> Training:
+    """Returns what a stored model was trained with itself, as its layers tell that were not merged.
+
+    Args:
+        model: as it is stored.
+        known: components by id, those that it was made from among them.
+    """
     none, task = Training(steps=0, examples=0), model.task or ""
     found = [none]
     for ref in model.components:

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mu2net_core.engine.blueprint import Blueprint, draw_blueprint, lineage, provisional_ref, redraw_blueprint
+from mu2net_core.engine.blueprint import (
+    Blueprint,
+    draw_blueprint,
+    lineage,
+    provisional_ref,
+    redraw_blueprint,
+    taught_itself,
+)
 from mu2net_core.engine.child import Job
 from mu2net_core.engine.fitting import check_adaptable, check_component
 from mu2net_core.engine.optimizer import ADAMW, optimizer_of
@@ -99,8 +106,8 @@ def draft_all(
     return tuple(draw(child, plan) for child, plan in enumerate(plans))
 
 
-def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -> Job | None:
-    """Returns the training of a stored model once more; None if not all is known that it was made from.
+def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -> tuple[Job, int] | None:
+    """Returns the training of a stored model once more, and in how many steps; None if it is not known from what.
 
     Args:
         shop: of its task.
@@ -124,13 +131,14 @@ def redraft(shop: Workshop, model: Model, find: Callable[[str], Model | None]) -
     )
     if blueprint is None or model.seed is None:
         return None
-    return Job(
+    job = Job(
         blueprint=blueprint,
         hyperparameters=model.hyperparameters,
         seed=model.seed,
         adaptive=_is_adaptive(shop, blueprint, model.hyperparameters),
         worth_keeping=lambda _quality: True,
     )
+    return job, taught_itself(model, known).steps
 
 
 def bring_sources(shop: Workshop, layers: Sequence[LayerPlan]) -> None:

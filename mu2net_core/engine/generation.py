@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mu2net_core.engine.blueprint import provisional_ref
 from mu2net_core.engine.child import DEAF, Job, Listener, Trained
-from mu2net_core.engine.cycle import Cycle, cycle_of
+from mu2net_core.engine.cycle import cycle_of
 from mu2net_core.engine.drafting import Draft, bring_sources, draft_all, grouped, redraft
 from mu2net_core.engine.meter import Meter
 from mu2net_core.engine.storing import Writer, stored, stored_refit
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import REFIT, ChildOutcome, Model, System, Training, Trial
+from mu2net_core.objects import REFIT, ChildOutcome, Model, System, Trial
 from mu2net_core.scoring import score
 from mu2net_core.search import ChildPlan, Member, Population
 from mu2net_core.seeds import derive_seed
@@ -118,37 +117,19 @@ def refit(
         on_start: told of how many examples it is trained on, if it is.
     """
     model, family, training = member.model, shop.programs.family, shop.preset.training
-    job, input_spec = redraft(shop, model, find), family.input(model.architecture.config, model.hyperparameters)
-    data = shop.data.pooled()
-    if job is None or not data.fits(input_spec):
+    input_spec, data = family.input(model.architecture.config, model.hyperparameters), shop.data.pooled()
+    again = redraft(shop, model, find)
+    if again is None or not data.fits(input_spec):
         return None
-    cycle = _cycle(shop)
+    job, steps = again
+    cycle = cycle_of(shop.data.num_examples["train"], training, parts=shop.programs.layout.batch_parts)
     training = replace(training, batch_size=cycle.batch, min_steps=cycle.steps, samples_cap=cycle.examples)
     pooled = replace(shop, data=data, preset=replace(shop.preset, training=training))
     bring_sources(shop, job.blueprint.layers)
     on_start(data.num_examples["train"])
-    kept = _cycle_kept(shop, job, model)
-    (trained,) = pooled.trainer(input_spec).train([job], seed=derive_seed(job.seed, REFIT), only=kept)
+    trainer, seed = pooled.trainer(input_spec), derive_seed(job.seed, REFIT)
+    (trained,) = trainer.train([job], seed=seed, only=max(steps // cycle.steps, 1) - 1)
     return stored_refit(shop, member, job.blueprint, trained) if trained.finite else None
-
-
-def _cycle_kept(shop: Workshop, job: Job, model: Model) -> int:
-    """Returns the index of the training cycle that a stored model is from, as the steps of its layers tell."""
-    task, none = shop.task.name, Training(steps=0, examples=0)
-    before = [provisional_ref(shop.programs.family, layer) for layer in job.blueprint.layers if layer.merging is None]
-    done = [
-        ref.training.get(task, none).steps - old.training.get(task, none).steps
-        for old in before
-        if old.trainable and (ref := model.component(old.name)) is not None
-    ]
-    cycles = max(done, default=0) // _cycle(shop).steps
-    return min(max(cycles, 1), shop.preset.training.validations) - 1
-
-
-def _cycle(shop: Workshop) -> Cycle:
-    """Returns what a training cycle of the task's children consists of."""
-    training, parts = shop.preset.training, shop.programs.layout.batch_parts
-    return cycle_of(shop.data.num_examples["train"], training, parts=parts)
 
 
 def _compile_ahead(shop: Workshop, groups: Sequence[Sequence[Draft]], compiler: Executor) -> None:

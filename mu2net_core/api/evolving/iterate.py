@@ -20,9 +20,9 @@ from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.settings.serving import is_auto
 from mu2net_core.api.signing.signing import committer
-from mu2net_core.engine import IterationState, Measured, Workshop, run_iteration
+from mu2net_core.engine import IterationState, Workshop, run_iteration
 from mu2net_core.errors import SearchError
-from mu2net_core.objects import LARGEST_COUNT, Head, Model, System
+from mu2net_core.objects import LARGEST_COUNT, Head, System
 from mu2net_core.presets import preset_values
 from mu2net_core.repo import load_system
 from mu2net_core.search import Member
@@ -93,36 +93,15 @@ def _publish(
     measured = runner.test(head, winner, workspace) if known is None else None
     test = measured.quality if measured is not None else known or 0.0
     began = run.context.timestamp()
-    refit = _refit(run, runner, workspace, workshop, state, head, winner)
+    refit = runner.refit(head, winner, workshop, workspace, state, run.on_event)
     if refit is None:
         published = _end(run, runner, workspace, state, winner, test)
-        tally = None if measured is None else measured.tally
-        used = head.refit if winner.id == head.model_id else None
-        return Outcome(
-            winner=winner, published=published, test=test if used is None else used.test_quality or 0.0, tally=tally
-        )
-    model, measured = refit
-    again = Refit(model=model, started_at=began)
-    published = _end(run, runner, workspace, state, winner, test, again)
-    return Outcome(winner=winner, published=published, test=measured.quality, tally=measured.tally)
-
-
-def _refit(
-    run: Evolution,
-    runner: Runner,
-    workspace: Workspace,
-    workshop: Workshop,
-    state: IterationState,
-    head: Head,
-    winner: Member,
-) -> tuple[Model, Measured] | None:
-    """Returns the refit of a best model that is new, and what it is worth on the test split; None if there is none.
-
-    What an older one was made from within its iteration is gone.
-    """
-    if not runner.preset.training.refit or winner.model.is_retained:
-        return None
-    return runner.refit(head, winner, workshop, workspace, state, run.on_event)
+    else:
+        model, measured = refit
+        published = _end(run, runner, workspace, state, winner, test, Refit(model=model, started_at=began))
+    used = winner.model if published.model_id is None else run.repo.objects.model(published.model_id)
+    tally = None if measured is None else measured.tally
+    return Outcome(winner=winner, published=published, test=used.test_quality or 0.0, tally=tally)
 
 
 def _end(

@@ -11,7 +11,7 @@ from mu2net_core.repo import Repository
 from mu2net_core.repo.history import basis_of
 from mu2net_core.search import Member, best, is_better
 
-__all__ = ["earlier_models", "winner_of"]
+__all__ = ["earlier_models", "retained_as", "winner_of"]
 
 _MOST_COMMITS = 256
 
@@ -47,6 +47,12 @@ def winner_of(repo: Repository, state: IterationState, as_here: Callable[[Member
         return winner
     own = Member(id=kept, model=repo.objects.model(kept))
     return winner if winner is not None and is_better(winner.model, as_here(own).model) else own
+
+
+def retained_as(repo: Repository, state: IterationState, winner: Member) -> str:
+    """Returns the model that a task keeps where none is better than ``winner``: its refit, where it began with that."""
+    base = repo.objects.commit(state.base)
+    return base.model if base.model is not None and winner.id == basis_of(repo, base) else winner.id
 
 
 def _wanted(repo: Repository, base: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mu2net_core.api.context import Context
+from mu2net_core.api.evolving.lines import retained_as
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.sharing.rechecking import Rechecking
@@ -178,9 +179,9 @@ def _publish_model(
 
     Of a model that was retained before, what the task has: that may be a refit of it.
     """
-    model, base = winner.model, repo.objects.commit(state.base)
+    model = winner.model
     if model.is_retained:
-        return base.model if base.model is not None and winner.id == basis_of(repo, base) else winner.id
+        return retained_as(repo, state, winner)
     for ref in model.components:
         workspace.publish_component(ref.id)
     population = state.population

@@ -22,7 +22,7 @@ from mu2net_core.api.evolving.comparison import (
     outcome_of,
     surroundings,
 )
-from mu2net_core.api.evolving.lines import winner_of
+from mu2net_core.api.evolving.lines import retained_as, winner_of
 from mu2net_core.api.evolving.remembered import trials_of
 from mu2net_core.api.evolving.runner import Runner
 from mu2net_core.api.evolving.view import AsOf
@@ -37,7 +37,7 @@ from mu2net_core.events import Event
 from mu2net_core.objects import Children, Commit, Head, Model, Run, encode, hash_bytes
 from mu2net_core.presets import Preset
 from mu2net_core.repo import Repository
-from mu2net_core.repo.history import basis_of, resolve
+from mu2net_core.repo.history import resolve
 from mu2net_core.search import Member
 
 __all__ = ["Difference", "Outcome", "ReplayReport", "Replayed", "replay"]
@@ -273,9 +273,8 @@ def _came_out(
     """Returns the model that an iteration came to, as a commit would name it."""
     if winner is None:
         return Replayed(model=None, manifest=None, children=state.counts)
-    objects, base = runner.repo.objects, runner.repo.objects.commit(state.base)
     if winner.model.is_retained:  # none was better than the one there was
-        kept = base.model if base.model is not None and winner.id == basis_of(runner.repo, base) else winner.id
-        return Replayed(model=kept, manifest=objects.model(kept), children=state.counts)
+        kept = retained_as(runner.repo, state, winner)
+        return Replayed(model=kept, manifest=runner.repo.objects.model(kept), children=state.counts)
     model = replace(winner.model, test_quality=runner.test(head, winner, workspace).quality)
     return Replayed(model=hash_bytes(encode(model)), manifest=model, children=state.counts)

@@ -183,10 +183,13 @@ class Runner:
         state: IterationState,
         on_event: Callable[[Event], None],
     ) -> tuple[Model, Measured] | None:
-        """Returns the refit of a model that is alive in an iteration, and what it is worth on the test split.
+        """Returns the refit of an iteration's best model, and what it is worth on the test split.
 
-        None if there can be none: another preset's model, and as ``engine.refit`` says.
+        None where none is wanted; where the model is not new, as what it was made from within its iteration is gone;
+        and as ``engine.refit`` says.
         """
+        if not self.preset.training.refit or winner.model.is_retained:
+            return None
         members = {member.id: member for member in (*state.population.past, *state.population.members)}
 
         def find(oid: str) -> Model | None:
@@ -197,7 +200,7 @@ class Runner:
         def tell(examples: int) -> None:
             on_event(RefitStarted(task=state.task, iteration=state.iteration, examples=examples))
 
-        model = refit(workshop, winner, find, tell) if winner.id in members else None
+        model = refit(workshop, winner, find, tell)
         if model is None:
             return None
         measured = self._quality(head, Member(id=winner.id, model=model), workspace, "test")
