@@ -57,12 +57,12 @@ def _busy(report: StatusReport) -> frozenset[str]:
 
 
 def _finish(state: Unfinished) -> NextStep:
-    return NextStep(
-        command=state.command,
-        why=f"goes on after generation {state.generation} of {state.generations}"
-        if state.stuck is None
-        else f"begins anew: {state.stuck}",
-    )
+    if state.stuck is not None:
+        return NextStep(command=state.command, why=f"begins anew: {state.stuck}")
+    why = f"goes on after generation {state.generation} of {state.generations}"
+    if state.generation == state.generations:
+        why = "brings it to its end: all generations are done"
+    return NextStep(command=state.command, why=why)
 
 
 def _heal(remote: RemoteStatus, program: str) -> Iterator[NextStep]:

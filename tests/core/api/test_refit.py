@@ -14,6 +14,7 @@ from mu2net_core.api.evolving.replay import replay
 from mu2net_core.api.iterations.options import EvolveOptions
 from mu2net_core.api.looking.leaderboard import leaderboard
 from mu2net_core.api.looking.log import log
+from mu2net_core.api.looking.status import status
 from mu2net_core.api.models.evaluate import evaluate
 from mu2net_core.api.sharing import remote
 from mu2net_core.api.sharing.clone import clone
@@ -100,6 +101,9 @@ def test_a_kill_before_the_refit_loses_nothing(refitting) -> None:
     with pytest.raises(KeyboardInterrupt):
         refitting.evolve(repo, seed=1, on_event=interrupt)
     assert [entry.event for entry in log(repo, "digits")] == ["add"]
+    report = status(repo, refitting.context)
+    assert [(one.generation, one.generations) for one in report.unfinished] == [(2, 2)]
+    assert "brings it to its end: all generations are done" in {step.why for step in report.next}
     told = list[Event]()
     (result,) = refitting.evolve(repo, on_event=told.append).iterations
     assert [entry.event for entry in log(repo, "digits")] == ["refit", "iteration", "add"]
