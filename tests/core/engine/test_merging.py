@@ -9,7 +9,8 @@ import pytest
 
 from mu2net_core.engine.beginning import begun_layer
 from mu2net_core.engine.drafting import Draft, bring_sources, draft_all
-from mu2net_core.engine.generation import train_generation
+from mu2net_core.engine.feeding import TaskData
+from mu2net_core.engine.generation import refit, train_generation
 from mu2net_core.engine.slots import LayerPlan
 from mu2net_core.errors import CorruptObjectError
 from mu2net_core.objects import PUBLIC, AccessRule, Merge, System
@@ -109,6 +110,20 @@ def test_its_model_tells_both_sources_and_what_taught_either(bench: Workbench, p
     shared = evolved(bench, "b", plan_of(child), system_of(lines))
     assert shared.model.component("block_0") == replace(ref, trainable=False)
     assert shared.model.merges is None
+
+
+@pytest.mark.parametrize("weight", [0.25, 1.0], ids=["merged", "taken over"])
+def test_it_is_trained_anew_from_both_to_the_bit(bench: Workbench, plan_of, lines, monkeypatch, weight: float) -> None:
+    root, mine, theirs = lines
+    child = evolved(bench, "a", plan_of(mine, merges=merging(lines, weight=weight)), system_of(lines))
+    assert child.model.merges
+    monkeypatch.setattr(TaskData, "pooled", lambda self: self)
+    models = {one.id: one.model for one in lines}
+    again = refit(bench.workshop("a"), child, models.get)
+    assert again is not None
+    assert (again.components, again.merges) == (child.model.components, child.model.merges)
+    assert refit(bench.workshop("a"), child, {one.id: one.model for one in (root, mine)}.get) is None
+    assert refit(bench.workshop("a"), child, {one.id: one.model for one in (root, theirs)}.get) is None
 
 
 def test_who_may_read_it_was_allowed_to_read_both(bench: Workbench, plan_of) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mu2net_core.data import Resident
 from mu2net_core.engine import refit
+from mu2net_core.engine.blueprint import taught_itself
+from mu2net_core.engine.child import Trained, Trainer
 from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.generation import train_generation
+from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
-from mu2net_core.objects import REFIT, Model, System
+from mu2net_core.nn import InputSpec
+from mu2net_core.objects import REFIT, Model, Mutation, System, Training
 from mu2net_core.search import ChildPlan, Member, Population
+from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.systems import SystemBuilder
-from mu2net_core.testing.building.workbench import Workbench, coloured_images
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench, coloured_images
+
+MANY = Training(steps=1000, examples=16_000)
 
 
 def trained(shop: Workshop, plan: ChildPlan, system: System, *members: Member) -> Member:
@@ -49,12 +58,81 @@ def test_on_the_same_examples_it_comes_out_bit_by_bit(bench: Workbench, plan_of,
     assert again(shop, child, root).components == child.model.components
 
 
+def test_it_takes_the_programs_that_its_model_took_and_the_optimizer(plan_of, monkeypatch) -> None:
+    told: list[str] = []
+    bench = Workbench(programs=Programs(family=DenseFamily(), on_compile=lambda what, _wall_s: told.append(what)))
+    root = bench.root()
+    system = SystemBuilder().root(root).task("a").build()
+    monkeypatch.setattr(TaskData, "pooled", lambda self: self)
+    space = BENCH_PRESET.space
+    values = {
+        "values": {**space.values, "optimizer": ("adamw", "sgd")},
+        "defaults": {**space.defaults, "optimizer": "sgd"},
+    }
+    for preset, plan in (
+        (BENCH_PRESET, plan_of(root, num_layers=2)),
+        (replace(BENCH_PRESET, space=replace(space, **values)), plan_of(root, optimizer="adamw", learning_rate=0.02)),
+    ):
+        shop = bench.workshop(preset=preset)
+        child, before = trained(shop, plan, system), len(told)
+        assert again(shop, child, root).components == child.model.components
+        assert told[before:] == []
+
+
+def test_it_takes_what_its_own_size_says(bench: Workbench, plan_of, system, monkeypatch) -> None:
+    seen: list[int] = []
+
+    def sized(self: DenseFamily, config: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> InputSpec:
+        seen.append(hyperparameters.get("image_size", 0))
+        return InputSpec.image(config["image"])
+
+    monkeypatch.setattr(DenseFamily, "input", sized)
+    shop, root = bench.workshop(), bench.root()
+    child = trained(shop, plan_of(root, image_size=2), system)
+    again(shop, child, root)
+    assert seen == [2, 2]
+
+
 def test_a_child_of_ones_own_model_goes_on_from_that(bench: Workbench, plan_of, system, monkeypatch) -> None:
     shop, root = bench.workshop(), bench.root()
     first = trained(shop, plan_of(root, clones=("block_0",)), system)
     second = trained(shop, plan_of(first, clones=("block_0",), seed=2), system, first)
     monkeypatch.setattr(TaskData, "pooled", lambda self: self)
     assert again(shop, second, first, root).components == second.model.components
+
+
+def test_a_block_that_passed_on_what_it_got_does_so_again(bench: Workbench, plan_of, system, monkeypatch) -> None:
+    def added(self: DenseFamily, mutation: str, hyperparameters: Mapping[str, Any]) -> str | None:
+        return f"block_{hyperparameters['num_layers'] - 1}" if mutation == "grow:block" else None
+
+    monkeypatch.setattr(DenseFamily, "added", added)
+    monkeypatch.setattr(TaskData, "pooled", lambda self: self)
+    shop, root = bench.workshop(), bench.root()
+    plan = replace(plan_of(root, num_layers=2), mutations=(Mutation(name="grow:block"),))
+    child = trained(shop, plan, system)
+    assert child.model.component("block_1").operation == "grow"
+    assert again(shop, child, root).components == child.model.components
+
+
+def test_what_it_was_taught_itself_is_what_its_layers_have_beyond_what_they_began_with(
+    bench: Workbench, plan_of, system
+) -> None:
+    shop, root = bench.workshop(), bench.root()
+    first = trained(shop, plan_of(root, clones=("block_0",)), system)
+
+    def with_training(own: int, before: int) -> Model:
+        """Returns a model whose head began with so many steps; each step of its own has ten examples."""
+        had = {"a": Training(steps=before, examples=9 * before)}
+        known["before"] = replace(first.model.component("head"), id="before", training=had)
+        after = {**had, "a": Training(steps=before + own, examples=9 * before + 10 * own), "b": MANY}
+        head = replace(first.model.component("head"), parent="before", training=after)
+        frozen = replace(first.model.component("block_0"), trainable=False, training={"a": MANY, "b": MANY})
+        return replace(first.model, components=(frozen, head))
+
+    known = {ref.id: ref for ref in root.model.components}
+    assert taught_itself(first.model, known) == first.model.component("head").training["a"]
+    assert taught_itself(with_training(3, 0), known) == Training(steps=3, examples=30)
+    assert taught_itself(with_training(3, 7), known) == Training(steps=3, examples=30)
 
 
 def test_it_learns_from_validation_examples_in_as_many_steps_and_says_what_the_first_one_said(
@@ -104,6 +182,25 @@ def test_the_cycle_that_was_kept_is_the_last_one_whatever_its_validation_says(
     assert made.components[-1].training == early.model.components[-1].training
 
 
+def test_examples_come_in_an_order_of_its_own_and_it_is_told_of_how_many(
+    bench: Workbench, plan_of, system, monkeypatch
+) -> None:
+    shop, root, seeds, told = bench.workshop(), bench.root(), list[int](), list[int]()
+    children = [trained(shop, plan_of(root, ("block_0",), seed=seed), system) for seed in (1, 2)]
+    train = Trainer.train
+
+    def watched(self: Trainer, jobs: Any, *, seed: int, **others: Any) -> list[Trained]:
+        seeds.append(seed)
+        return train(self, jobs, seed=seed, **others)
+
+    monkeypatch.setattr(Trainer, "train", watched)
+    for child in (children[0], children[1], children[0]):
+        assert refit(shop, child, {root.id: root.model}.get, told.append) is not None
+    assert seeds[0] == seeds[2] != seeds[1]
+    assert children[0].model.seed not in seeds
+    assert told == [78, 78, 78]
+
+
 def test_there_is_none_where_it_cannot_be_done(bench: Workbench, plan_of, scripted, system) -> None:
     shop, root = bench.workshop(), bench.root()
     child = trained(shop, plan_of(root, clones=("block_0",)), system)
@@ -115,10 +212,13 @@ def test_there_is_none_where_it_cannot_be_done(bench: Workbench, plan_of, script
     assert refit(diverging, child, {root.id: root.model}.get) is None
 
 
-def test_more_examples_than_a_cycle_takes_are_not_more_steps(bench: Workbench, plan_of, system) -> None:
-    splits = {"train": coloured_images(64, 3, 1), "validation": coloured_images(64, 3, 2)}
+@pytest.mark.parametrize(("train", "validation"), [(64, 64), (12, 30)], ids=["more", "whole batches only then"])
+def test_more_examples_are_neither_more_steps_nor_larger_batches(
+    bench: Workbench, plan_of, system, train: int, validation: int
+) -> None:
+    splits = {"train": coloured_images(train, 3, 1), "validation": coloured_images(validation, 3, 2)}
     load = lambda split, _input_spec: Resident(splits[split])  # noqa: E731
-    data = replace(bench.data(), load=load, num_examples=dict.fromkeys(splits, 64))
+    data = replace(bench.data(), load=load, num_examples={name: len(split) for name, split in splits.items()})
     shop, root = replace(bench.workshop(), data=data), bench.root()
     child = trained(shop, plan_of(root), system)
     made = again(shop, child, root)
