@@ -84,6 +84,14 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Forgets what a test wrote to fsspec's memory, which goes through all of it for each question."""
+    if (memory := sys.modules.get("fsspec.implementations.memory")) is not None:
+        memory.MemoryFileSystem.store.clear()
+        memory.MemoryFileSystem.pseudo_dirs[:] = [""]
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Returns how many processes run the tests: one more than there are cores, as each waits at times for a disk."""
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
@@ -175,13 +183,15 @@ def _bucket(server: Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 def _light_clients() -> Iterator[None]:
     """Lets all S3 clients share what botocore knows of S3: each new one would read that anew, for 0.2 s.
 
-    And they read no certificates of authorities, of which servers that speak plain HTTP need none.
+    And they read no certificates of authorities that they or this machine name, of which servers that speak plain HTTP
+    need none.
     """
     import botocore.session  # most tests need none of it
 
+    everybodys = {True, os.environ.get("AWS_CA_BUNDLE")}
     with (
         mock.patch("botocore.session.create_loader", cache(botocore.session.create_loader)),
-        mock.patch("aiobotocore.httpsession.get_cert_path", lambda given: None if given is True else given),
+        mock.patch("aiobotocore.httpsession.get_cert_path", lambda given: None if given in everybodys else given),
     ):
         yield
 
