@@ -255,6 +255,16 @@ def vit_root() -> Member:
     return replace(root, model=replace(root.model, architecture=mini.architecture))
 
 
+def test_a_layer_of_another_size_starts_from_the_parents_made_to_fit(plan_of) -> None:
+    vit, root = VisionTransformer(), vit_root()
+    assert layer(draw(plan_of(root), family=vit), "position_embedding") == ("position_embedding", False, "root")
+    larger = draw(plan_of(root, image_size=2 * root.model.architecture.config["image"]), family=vit)
+    assert layer(larger, "position_embedding") == ("position_embedding", True, "interpolate")
+    grown = draw(plan_of(root, mlp_0=2 * root.model.architecture.config["mlp"]), family=vit)
+    assert layer(grown, "encoderblock_0") == ("encoderblock_0", True, "grow")
+    assert layer(grown, "encoderblock_1") == ("encoderblock_1", False, "root")
+
+
 def test_children_with_and_without_changes_of_matrices_of_any_rank_share_a_program_where_there_can_be_any(
     plan_of,
 ) -> None:

@@ -116,6 +116,9 @@ def test_its_model_tells_both_sources_and_what_taught_either(bench: Workbench, p
 def test_it_is_trained_anew_from_both_to_the_bit(bench: Workbench, plan_of, lines, monkeypatch, weight: float) -> None:
     root, mine, theirs = lines
     child = evolved(bench, "a", plan_of(mine, merges=merging(lines, weight=weight)), system_of(lines))
+    source, operation = (mine, "merge") if weight < 1 else (theirs, "cross")
+    ref = child.model.component("block_0")
+    assert (ref.operation, ref.trainable, ref.parent) == (operation, True, source.model.component("block_0").id)
     assert child.model.merges
     monkeypatch.setattr(TaskData, "pooled", lambda self: self)
     models = {one.id: one.model for one in lines}
