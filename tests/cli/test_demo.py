@@ -11,7 +11,8 @@ from mu2net_core.testing.building.tiny import tiny_presets
 def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Path, monkeypatch) -> None:
     for name in ("VALIDATIONS", "GENERATIONS", "CHILDREN"):
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", "1")
-    assert demo._QUICK.keys() == {"evolve.min_steps", "space.structural", "space.num_layers"}
+    settings = ["evolve.min_steps", "space.num_layers", "space.num_residual_blocks", "space.structural"]
+    assert sorted(demo._QUICK) == settings
     monkeypatch.setattr(demo, "_QUICK", {**demo._QUICK, "evolve.min_steps": "1", "space.num_layers": "[1]"})
     with tiny_presets():
         result = run("demo", "--seed", "1")
@@ -21,7 +22,7 @@ def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Pa
     typed = [line for line in result.out.splitlines() if line.startswith("$ ")]
     verbs = [line.split()[2] for line in typed if line.startswith("$ mu2net ")]
     assert verbs == [
-        *("init", "add-task", "add-task", "add-task", "config", "config", "config", "evolve", "leaderboard", "log"),
+        *("init", "add-task", "add-task", "add-task", *["config"] * len(settings), "evolve", "leaderboard", "log"),
         "ancestry",
         *("remote", "push", "clone", "eval", "predict", "eval", "predict"),
     ]
