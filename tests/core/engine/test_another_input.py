@@ -30,7 +30,6 @@ from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 from mu2net_core.testing.conformance.families import FamilyTests
 from mu2net_core.testing.conformance.kinds import LayerKindTests
 
-pytestmark = pytest.mark.usefixtures("quickly")
 SIZES = {"length": 4, "words": 600, "width": 8}  # more words than a byte has values
 CHOSEN = {**BENCH_PRESET.space.defaults, "num_layers": 1}
 PRESET = replace(BENCH_PRESET, architecture=Architecture(name="words", config=SIZES))

@@ -15,7 +15,6 @@ from mu2net_core.engine.optimizer import (
     recalled,
 )
 
-pytestmark = pytest.mark.usefixtures("quickly")
 SPACE = {"learning_rate": 0.1, "warmup_ratio": 0.1, "momentum": 0.9, "nesterov": False}
 
 
