@@ -404,6 +404,7 @@ def test_children_that_do_not_fill_a_program_learn_what_they_learn_one_after_the
     beside, held = made(replace(default_layout(), per_device=4))
     assert (alone, together) == ([1, 1, 1, 1], [4, 1])
     assert [(result.child, result.wall_s) for result in beside] == [(0, 2), (1, 2), (2, 2), (3, 6)]
+    assert held.programs.meter.examples == kept.programs.meter.examples > 0
     for mine, other in zip(beside, after, strict=True):
         assert mine.member is not None
         assert other.member is not None
