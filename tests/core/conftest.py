@@ -11,6 +11,8 @@ from mu2net_core.repo import Repository
 from mu2net_core.testing.building.compiling import quick_compiler
 from mu2net_core.testing.building.samples import sample_repository
 
+HERE, COMPARED = Path(__file__).parent, ("data", "engine", "nn", "objectives")
+
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Repository:
@@ -23,6 +25,13 @@ def quickly() -> Iterator[None]:
     """Compiles what the test compiles quickly: not where bits are compared of what several programs computed."""
     with quick_compiler():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _quickly(request: pytest.FixtureRequest) -> None:
+    """Compiles quickly where what is computed is compared with what it should be."""
+    if request.path.relative_to(HERE).parts[0] in COMPARED:
+        request.getfixturevalue("quickly")
 
 
 @pytest.fixture(scope="session")

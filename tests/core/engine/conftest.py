@@ -1,4 +1,4 @@
-"""One bench for all tests of the engine, so that no program is compiled twice, and each quickly."""
+"""One bench for all tests of the engine, so that no program is compiled twice."""
 
 from __future__ import annotations
 
@@ -26,11 +26,6 @@ from mu2net_core.objects import Hyperparameter, Mutation
 from mu2net_core.search import ChildPlan, Member, Merging
 from mu2net_core.testing.building.dense import DenseFamily
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
-
-
-@pytest.fixture(autouse=True)
-def _quickly(quickly: None) -> None:
-    """Compiles quickly in all tests here."""
 
 
 @pytest.fixture(scope="session")

@@ -89,8 +89,9 @@ def test_it_takes_what_its_own_size_says(bench: Workbench, plan_of, system, monk
     monkeypatch.setattr(DenseFamily, "input", sized)
     shop, root = bench.workshop(), bench.root()
     child = trained(shop, plan_of(root, image_size=2), system)
+    seen.clear()
     again(shop, child, root)
-    assert seen == [2, 2]
+    assert set(seen) == {2}
 
 
 def test_a_child_of_ones_own_model_goes_on_from_that(bench: Workbench, plan_of, system, monkeypatch) -> None:
