@@ -342,7 +342,7 @@ def _note(
     index: int | None,
     *,
     last: bool,
-    may_keep: bool = True,
+    may_keep: bool,
 ) -> None:
     """Takes in the quality and loss that a cycle reached, None if it diverged, and its numbers if they are kept.
 

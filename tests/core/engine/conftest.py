@@ -65,16 +65,17 @@ class ScriptedPrograms(Programs):
     """Programs that train nothing, and whose cycles come out as written.
 
     A cycle is (loss, validation examples right), and how sure the model is of what it says, 1 if that is left out.
+    Children that are trained together have a list of losses, and all else in common.
     """
 
-    script: list[tuple[float, ...]] = field(default_factory=list)
+    script: list[tuple[Any, ...]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
 
     def train(self, shape, state, own, chunk, *, objective):  # type: ignore[override]
         host = [[{name: np.array(array) for name, array in layer.items()} for layer in row] for row in state[:2]]
         self.calls.append({"specs": shape.specs, "state": host, "own": own, "chunk": chunk})
         row, momentum, done = state
-        return (row, momentum, done + chunk.steps), jnp.float32(self._now[0])
+        return (row, momentum, done + chunk.steps), jnp.asarray(self._now[0], "float32")
 
     def train_ahead(self, executor, shape, state, own, chunk, *, objective, is_next):  # type: ignore[override]
         """Compiles nothing."""
@@ -83,10 +84,11 @@ class ScriptedPrograms(Programs):
         place = np.arange(inputs.shape[0])
         said = (place + (place >= self._now[1])) % 3  # the classes of coloured images take turns
         sure = self._now[2] if len(self._now) > 2 else 1.0
-        return np.float32(sure) * np.eye(3, dtype=np.float32)[said]
+        logits = np.float32(sure) * np.eye(3, dtype=np.float32)[said]
+        return np.stack([logits] * len(self._now[0])) if others.get("together") else logits
 
     @property
-    def _now(self) -> tuple[float, ...]:
+    def _now(self) -> tuple[Any, ...]:
         return self.script[(len(self.calls) - 1) % len(self.script)]
 
 
@@ -94,7 +96,7 @@ class ScriptedPrograms(Programs):
 def scripted() -> Callable[..., ScriptedPrograms]:
     """Returns what makes programs from a script: ``scripted((0.5, 20), (0.4, 25))``."""
 
-    def make(*script: tuple[float, ...]) -> ScriptedPrograms:
+    def make(*script: tuple[Any, ...]) -> ScriptedPrograms:
         return ScriptedPrograms(family=DenseFamily(), script=list(script))
 
     return make

@@ -50,7 +50,7 @@ def test_training_stops_at_the_first_loss_that_is_not_finite(
     programs = scripted((1, 25), (loss, 3), (1, 28))
     child = train_one(bench, plan_of(bench.root()), programs=programs, validations=3)
     assert not child.finite
-    assert child.curve == (25 / 30,)
+    assert (child.curve, child.best_cycle) == ((25 / 30,), None)
     assert len(programs.calls) == 2
 
 
@@ -125,7 +125,8 @@ def test_children_trained_together_come_out_as_those_trained_alone(bench: Workbe
     together = train(bench, *plans, programs=Programs(family=DenseFamily()))
     for alone, beside in zip([train_one(bench, plan) for plan in plans], together, strict=True):
         assert alone.curve == beside.curve
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), alone.params, beside.params)
+        for mine, others in ((alone.params, beside.params), (alone.opt_state, beside.opt_state)):
+            jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), mine, others)
 
 
 def test_a_child_that_diverges_takes_no_other_with_it(bench: Workbench, plan_of, train, train_one) -> None:
@@ -133,6 +134,14 @@ def test_a_child_that_diverges_takes_no_other_with_it(bench: Workbench, plan_of,
     good, bad = train(bench, *plans, programs=Programs(family=DenseFamily()))
     assert (good.finite, bad.finite) == (True, False)
     assert good.curve == train_one(bench, plans[0]).curve
+
+
+def test_what_diverged_once_is_not_kept_whatever_comes_of_it(bench: Workbench, plan_of, scripted, train) -> None:
+    plans = [plan_of(bench.root(), seed=1), plan_of(bench.root(), seed=2)]
+    programs = scripted(([1, 1], 20), ([1, math.nan], 22), ([1, 1], 25))
+    good, bad = train(bench, *plans, programs=programs, validations=3)
+    assert (good.finite, good.curve, good.best_cycle) == (True, (20 / 30, 22 / 30, 25 / 30), 2)
+    assert (bad.finite, bad.curve, bad.best_cycle) == (False, (20 / 30,), None)
 
 
 @pytest.mark.parametrize("clones", [(), ("block_0",), ("embedding",)], ids=str)
@@ -155,9 +164,39 @@ def test_children_of_every_depth_are_trained_by_one_program(bench: Workbench, pl
         roomy = train_one(bench, plan, programs=programs, room=Room(blocks=2))
         exact = train_one(bench, plan)
         assert roomy.curve == exact.curve
-        found = [layer for layer in roomy.params if layer]
-        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, list(exact.params))
+        for given, wanted in ((roomy.params, exact.params), (roomy.opt_state, exact.opt_state)):
+            found = [layer for layer in given if layer]
+            jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), found, list(wanted))
     assert [what for what in told if what.startswith("train")] == ["train dense..head"]
+
+
+def test_children_of_every_depth_are_trained_together_as_each_alone(
+    bench: Workbench, plan_of, train, train_one
+) -> None:
+    plans = [plan_of(bench.root(num_layers=depth), ("embedding",), num_layers=depth, seed=depth) for depth in (2, 0, 1)]
+    together = train(bench, *plans, programs=Programs(family=DenseFamily()), room=Room(blocks=2))
+    for plan, beside in zip(plans, together, strict=True):
+        alone, found = train_one(bench, plan), [layer for layer in beside.params if layer]
+        assert alone.curve == beside.curve
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), found, list(alone.params))
+
+
+def test_every_cycle_has_an_order_of_its_own(bench: Workbench, plan_of, scripted, train_one) -> None:
+    programs = scripted((1, 20), (1, 20))
+    train_one(bench, plan_of(bench.root()), programs=programs, validations=2)
+    first, second = (np.asarray(call["own"].order) for call in programs.calls)
+    assert sorted(first[:3].flat) == sorted(second[:3].flat)
+    assert not np.array_equal(first, second)
+
+
+def test_examples_that_are_validated_in_parts_all_count(
+    bench: Workbench, plan_of, train_one, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(bench.root(), ("block_0",))
+    at_once = train_one(bench, plan)
+    monkeypatch.setattr("mu2net_core.engine.programs.EVALUATION_BATCH", 8)
+    in_parts = train_one(bench, plan)
+    assert in_parts.curve == at_once.curve != (0.0,) * len(at_once.curve)
 
 
 def test_each_tenth_of_a_cycle_is_told_of_with_the_loss_and_the_end_by_its_validation(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mu2net_core.engine.child import Trainer
 from mu2net_core.engine.cycle import Cycle, cycle_of, seed_words
+from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import DataError, InvalidInputError
@@ -188,6 +189,44 @@ def test_frozen_layers_are_not_even_loaded_once_their_work_is_known(bench: Workb
     assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), again.params, first.params))
 
 
+@pytest.mark.parametrize("cap", [20, 30, 99])
+def test_no_more_validation_examples_are_looked_at_than_the_cap_and_always_the_first(
+    bench: Workbench, plan_of, blueprint_of, cap: int
+) -> None:
+    data, programs = replace(bench.data(), validation_cap=cap), bench.programs
+    frozen = trainer_of(bench, data).frozen_part(blueprint_of(plan_of(bench.root())))
+    labels = np.concatenate([held.labels for held in data.at(TAKEN).held(frozen, programs)])
+    every = np.concatenate([one.labels for one in data.at(TAKEN).validation.in_order(chunk=30)])
+    assert labels.tolist() == every[:cap].tolist()
+
+
+@pytest.mark.parametrize(("spare", "is_kept"), [(0, True), (-1, False)])
+@pytest.mark.parametrize(("what", "count"), [("made", 48), ("whole", 64), ("held", 30)])
+def test_what_frozen_layers_make_is_kept_where_it_has_room(
+    bench: Workbench, plan_of, blueprint_of, what: str, count: int, spare: int, is_kept: bool
+) -> None:
+    width, four_bytes = 4, 4
+    data, programs = bench.data(kept_bytes=count * width * four_bytes + spare), bench.programs
+    frozen, sized = trainer_of(bench, data).frozen_part(blueprint_of(plan_of(bench.root()))), data.at(TAKEN)
+    if what == "held":
+        assert sum(len(held.labels) for held in sized.held(frozen, programs)) == count
+    else:
+        room = () if what == "made" else (count,)
+        assert (getattr(sized, what)(frozen, programs, *room) is not None) == is_kept
+    assert len(data._kept) == is_kept
+
+
+def trainer_of(bench: Workbench, data: TaskData) -> Trainer:
+    """Returns what trains on ``data``."""
+    return Trainer(
+        data=data.at(TAKEN),
+        pool=bench.workshop().pool,
+        programs=bench.programs,
+        config=BENCH_PRESET.training,
+        objective=Classify(),
+    )
+
+
 def shifted(bench: Workbench, root, shift: float):
     """Returns ``root`` with a bias added to its embedding."""
     embedding = bench.components[root.model.components[0].id]
@@ -199,13 +238,11 @@ def shifted(bench: Workbench, root, shift: float):
 
 def test_many_frozen_parts_are_not_all_kept_but_stay_right(bench: Workbench, plan_of, blueprint_of) -> None:
     room = (48 + 30) * 4 * 4 * 3  # for three parts' outputs of train and validation
-    data, pool, programs = bench.data(kept_bytes=room), bench.workshop().pool, bench.programs
+    data, programs = bench.data(kept_bytes=room), bench.programs
     first, last = None, None
     for shift in (0, 1, 2, 3, 4, 5, 0):
         blueprint = blueprint_of(plan_of(shifted(bench, bench.root(), shift)))
-        sized = data.at(TAKEN)
-        trainer = Trainer(data=sized, pool=pool, programs=programs, config=BENCH_PRESET.training, objective=Classify())
-        frozen = trainer.frozen_part(blueprint)
+        sized, frozen = data.at(TAKEN), trainer_of(bench, data).frozen_part(blueprint)
         last = sized.made(frozen, programs).examples.inputs
         first = last if first is None else first
         x = np.asarray(sized.train.examples.inputs, np.float32) / 127.5 - 1
@@ -288,8 +325,9 @@ def test_a_split_that_another_thread_reads_is_waited_for_and_one_that_cannot_be_
     with ThreadPoolExecutor(2) as threads:
         both = [threads.submit(lambda: sized.train) for _ in range(2)]
         go_on.set()
-        with pytest.raises(DataError, match="gone"):
-            [one.result() for one in both]
+        errors = [one.exception() for one in both]
+    assert "gone" in {str(error) for error in errors}
+    assert all(error or one.result() is feed for error, one in zip(errors, both, strict=True))
     assert sized.train is feed
     assert set(asked) == {"train"}
     assert len(asked) == 2

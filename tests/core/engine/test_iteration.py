@@ -1,26 +1,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mu2net_core.engine.iteration import IterationState, run_iteration
+from mu2net_core.engine import iteration
+from mu2net_core.engine.iteration import IterationState
+from mu2net_core.engine.layout import Layout
 from mu2net_core.engine.programs import Programs
 from mu2net_core.errors import SearchError
 from mu2net_core.events import (
     ChildFinished,
-    CycleFinished,
     GenerationFinished,
-    GenerationStarted,
     IterationStarted,
-    StepsFinished,
 )
 from mu2net_core.objects import Seen, System, Trial, decode, encode
-from mu2net_core.search import METHODS, MU2NET_PLUS, SearchSpace, SearchState, best, start
+from mu2net_core.search import METHODS, MU2NET_PLUS, SearchSpace, SearchState, best
 from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.iterating import Watch, begin, run
 from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
@@ -29,42 +31,6 @@ from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 @pytest.fixture
 def system(bench: Workbench) -> System:
     return SystemBuilder().root(bench.root()).task("a").build()
-
-
-def begin(system: System, *, generations: int = 3, children: int = 3, seed: int = 4) -> IterationState:
-    return IterationState(
-        task="a",
-        task_id="task:a",
-        base="base",
-        snapshot="snapshot",
-        iteration=1,
-        seed=seed,
-        generations=generations,
-        children=children,
-        search=SearchState(population=start(system, "a")),
-        started_at="2026-01-01T00:00:00.000000+00:00",
-    )
-
-
-class Watch:
-    """Keeps what an iteration tells and saves."""
-
-    def __init__(self) -> None:
-        self.events: list[object] = []
-        self.saved: list[IterationState] = []
-
-
-def run(bench: Workbench, system: System, state: IterationState, watch: Watch | None = None, **options):
-    watch = watch or Watch()
-    return run_iteration(
-        state,
-        options.pop("shop", None) or bench.workshop("a"),
-        system=options.pop("newest", lambda _generation: system),
-        record=options.pop("record", lambda _: "snapshot"),
-        checkpoint=watch.saved.append,
-        on_event=watch.events.append,
-        **options,
-    )
 
 
 def ids(state: IterationState) -> list[str]:
@@ -101,81 +67,6 @@ def test_the_best_never_gets_worse_and_children_never_start_below_a_parent_of_th
     for model in models.values():
         if model.parent in models:
             assert model.score >= models[model.parent].score
-
-
-def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> None:
-    watch = Watch()
-    state = run(bench, system, begin(system, generations=2), watch)
-    kinds = [type(event) for event in watch.events]
-    child = [CycleFinished, CycleFinished, ChildFinished]
-    generation = [GenerationStarted, *child, *child, *child, GenerationFinished]
-    assert kinds == [IterationStarted, *generation, *generation]
-    finished = [event for event in watch.events if isinstance(event, GenerationFinished)]
-    assert [event.generation for event in finished] == [0, 1]
-    assert (finished[-1].kept, finished[-1].kept + finished[-1].discarded) == (state.counts.kept, 6)
-    assert finished[-1].eta_s == 0 < finished[0].eta_s
-    children = [event for event in watch.events if isinstance(event, ChildFinished)]
-    assert [(event.generation, event.child) for event in children] == [(g, c) for g in (0, 1) for c in (0, 1, 2)]
-    assert [event.best_score for event in children] == sorted(event.best_score for event in children)
-    assert children[-1].best_score == finished[-1].best_score == best(state.population).model.score
-    assert children[-1].best_quality == finished[-1].best_quality == best(state.population).model.quality
-    cycles = [event for event in watch.events if isinstance(event, CycleFinished)]
-    assert [(event.child, event.cycle) for event in cycles[:6]] == [(c, n) for c in (0, 1, 2) for n in (0, 1)]
-    assert [event.quality for event in cycles[:2]] == list(finished[0].children[0].curve)
-
-
-def test_steps_of_a_cycle_are_told_of_beside_its_end(bench: Workbench, system: System) -> None:
-    watch, shop = Watch(), bench.workshop("a")
-    preset = replace(shop.preset, training=replace(shop.preset.training, min_steps=24))
-    run(bench, system, begin(system, generations=2, children=2), watch, shop=replace(shop, preset=preset))
-    steps = [event for event in watch.events if isinstance(event, StepsFinished)]
-    where = [(event.task, event.iteration, event.generation, event.child, event.cycle, event.steps) for event in steps]
-    assert where == [
-        ("a", 1, generation, child, cycle, done)
-        for generation in (0, 1)
-        for child in (0, 1)
-        for cycle in (0, 1)
-        for done in (8, 16)
-    ]
-    assert all(0 < event.loss < 10 for event in steps)
-    assert len({event.loss for event in steps}) > len(steps) / 2
-
-
-def test_an_iteration_says_beforehand_how_each_child_is_trained(bench: Workbench, system: System) -> None:
-    watch, shop = Watch(), bench.workshop("a")
-    splits = {**shop.task.splits, "train": replace(shop.task.splits["train"], num_examples=48)}
-    run(bench, system, begin(system, generations=1), watch, shop=replace(shop, task=replace(shop.task, splits=splits)))
-    schedule = watch.events[0].schedule
-    assert (schedule.examples, schedule.batch, schedule.steps, schedule.cycles) == (48, 16, 3, 2)
-    report = watch.events[-1].children[0]
-    assert len(report.curve) == schedule.cycles
-    assert watch.events[-1].spent.examples == 3 * schedule.total_steps * schedule.batch
-
-
-def test_what_programs_did_before_an_iteration_is_none_of_its_spending(bench: Workbench, system: System) -> None:
-    watch, bench.programs.meter.examples = Watch(), 1000
-    run(bench, system, begin(system, generations=1), watch)
-    assert watch.events[-1].spent.examples == 3 * 2 * 48
-
-
-def test_a_generation_reports_every_child_and_where_its_time_went(bench: Workbench, system: System) -> None:
-    watch = Watch()
-    state = run(bench, system, begin(system, generations=2), watch)
-    for finished in (event for event in watch.events if isinstance(event, GenerationFinished)):
-        assert [child.child for child in finished.children] == [0, 1, 2]
-        assert finished.spent.examples == 3 * 2 * 48
-        assert finished.spent.examples_per_s == pytest.approx(3 * 2 * 48 / finished.spent.train_s)
-        spent = finished.spent
-        assert 0 < spent.train_s + spent.compile_s + spent.validate_s + spent.wait_s < finished.wall_s
-    members = {member.id: member.model for member in (*state.population.past, *state.population.members)}
-    for child in finished.children:
-        if child.model is None:
-            assert child.outcome != "kept"
-            continue
-        model = members[child.model]
-        assert (child.parent, child.mutations, child.curve) == (model.parent, model.mutations, model.validation_curve)
-        assert (child.outcome, child.score) == ("kept", model.score)
-        assert child.parent_task == (None if child.parent in system.roots else "a")
 
 
 def test_the_same_seed_gives_the_same_models_another_others(bench: Workbench, system: System) -> None:
@@ -215,15 +106,69 @@ def test_a_finished_iteration_only_says_so(bench: Workbench, system: System) -> 
     assert len(watch.events) == 1
 
 
-def test_the_system_is_read_anew_before_every_generation(bench: Workbench, system: System) -> None:
-    asked = []
+def test_the_system_is_read_anew_before_every_generation_and_noted(bench: Workbench, system: System) -> None:
+    asked, noted = list[int](), list[System]()
 
-    def newest(_generation: int) -> System:
-        asked.append(1)
+    def newest(generation: int) -> System:
+        asked.append(generation)
         return system
 
-    run(bench, system, begin(system, generations=2), newest=newest)
-    assert len(asked) == 2
+    def record(seen: System) -> str:
+        noted.append(seen)
+        return "snapshot"
+
+    run(bench, system, begin(system, generations=2), newest=newest, record=record)
+    assert asked == [0, 1]
+    assert noted == [system, system]
+
+
+def test_whether_it_is_enough_is_decided_by_what_was_reached(bench: Workbench, system: System) -> None:
+    watch, shown = Watch(), list[IterationState]()
+
+    def is_enough(state: IterationState) -> bool:
+        shown.append(state)
+        return state.generation == 2
+
+    state = run(bench, system, begin(system), watch, is_enough=is_enough)
+    assert shown == watch.saved
+    assert state.generation == 2
+
+
+def test_the_time_of_an_iteration_is_that_of_all_devices(
+    bench: Workbench, system: System, scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, watch = SimpleNamespace(perf_counter=count(100, 10).__next__), Watch()
+    monkeypatch.setattr(iteration, "time", clock)
+    monkeypatch.setattr(Layout, "num_devices", 2)
+    shop = replace(bench.workshop("a"), programs=scripted((1, 25)))
+    state = run(bench, system, begin(system, generations=2, children=1), watch, shop=shop)
+    assert [saved.device_s for saved in watch.saved] == [20, 40]
+    assert state.device_s == 40
+    finished = [event for event in watch.events if isinstance(event, GenerationFinished)]
+    assert [(event.wall_s, event.eta_s) for event in finished] == [(20, 20), (20, 0)]
+
+
+def test_every_generation_draws_anew_what_its_children_share_and_what_probes_look_at(
+    bench: Workbench, system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = list[int]()
+
+    def watched(called: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, seed: int, **others: Any) -> Any:
+            drawn.append(seed)
+            return called(*given, seed=seed, **others)
+
+        return call
+
+    for name in ("probed", "train_generation"):
+        monkeypatch.setattr(iteration, name, watched(getattr(iteration, name)))
+    shop = bench.workshop("a")
+    preset = replace(shop.preset, training=replace(shop.preset.training, probes=8))
+    for number in (1, 2):
+        state = replace(begin(system, generations=2, children=1), iteration=number)
+        run(bench, system, state, shop=replace(shop, preset=preset))
+    assert drawn[0] == drawn[1]  # probes, and the first generation
+    assert len(set(drawn)) == 4
 
 
 def test_when_time_is_out_no_generation_is_begun_but_the_first(bench: Workbench, system: System) -> None:

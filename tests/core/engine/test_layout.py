@@ -1,4 +1,7 @@
-"""Layouts of children on devices; what really runs on several is in ``devices.py``, in a process of its own."""
+"""Layouts of children on devices, and memory that is given back.
+
+What really runs on several devices is in ``devices.py``, in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mu2net_core.engine.layout import Layout, choose_layout
+from mu2net_core.engine.placement import give_back_freed
 from mu2net_core.testing.building.compiling import QUICK
 
 SCRIPT = Path(__file__).with_name("devices.py")
@@ -85,3 +90,20 @@ def test_on_two_devices_children_learn_what_they_learn_on_one(cache_dir: Path) -
             assert ours == pytest.approx(theirs, abs=0.1)
         assert first["distance"] < 1e-3
         assert first["programs"] == again["programs"]
+
+
+def resident_bytes() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells")
+def test_what_was_freed_between_blocks_in_use_is_given_back() -> None:
+    size = 100_000  # bytes: small enough to come from the heap
+    blocks = [np.ones(size, np.uint8) for _ in range(640)]
+    kept = blocks[::32]
+    del blocks
+    before = resident_bytes()
+    give_back_freed()
+    assert resident_bytes() < before - 40 * 2**20
+    assert all(block.all() for block in kept)

@@ -18,9 +18,10 @@ from mu2net_core.engine.workshop import Workshop
 from mu2net_core.events import CandidatesProbed, GenerationStarted
 from mu2net_core.nn import LayerSpec
 from mu2net_core.objects import Labels, System, decode, encode
-from mu2net_core.search import Member, Population, SearchState, start
+from mu2net_core.search import Member, Population
 from mu2net_core.search.mutations import as_it_is
 from mu2net_core.seeds import derive_seed
+from mu2net_core.testing.building.iterating import begin
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
@@ -69,18 +70,7 @@ def joined(bench: Workbench):
 
 
 def state_of(system, task: str = "a") -> IterationState:
-    return IterationState(
-        task=task,
-        task_id=f"task:{task}",
-        base="base",
-        snapshot="snapshot",
-        iteration=1,
-        seed=4,
-        generations=2,
-        children=2,
-        search=SearchState(population=start(system, task)),
-        started_at="2026-01-01T00:00:00.000000+00:00",
-    )
+    return begin(system, task=task, generations=2, children=2)
 
 
 def run(shop: Workshop, system, state: IterationState, *, on_event=lambda _event: None, saved=lambda _state: None):
