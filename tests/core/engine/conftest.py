@@ -20,7 +20,7 @@ from mu2net_core.engine.feeding import TaskData
 from mu2net_core.engine.pool import ComponentPool
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Room, Slot, SlotRow
-from mu2net_core.nn import InputSpec
+from mu2net_core.nn import ArchitectureFamily, InputSpec
 from mu2net_core.objectives import Classify
 from mu2net_core.objects import Hyperparameter, Mutation
 from mu2net_core.search import ChildPlan, Member, Merging
@@ -105,13 +105,15 @@ def scripted() -> Callable[..., ScriptedPrograms]:
 TAKEN, PLAIN = InputSpec.image(2), Room()
 
 
-def _blueprint_of(plan: ChildPlan, boundary: int | None = None, room: Room = PLAIN) -> Blueprint:
+def _blueprint_of(
+    plan: ChildPlan, boundary: int | None = None, room: Room = PLAIN, family: ArchitectureFamily | None = None
+) -> Blueprint:
     """Returns how a child of the task a is built; what lies below ``boundary`` is frozen, if one is given."""
     drawn = draw_blueprint(
         plan,
         task="a",
         num_outputs=3,
-        family=DenseFamily(),
+        family=family or DenseFamily(),
         ancestors=[plan.parent.model],
         usable=lambda _ref: True,
         room=room,
@@ -122,10 +124,17 @@ def _blueprint_of(plan: ChildPlan, boundary: int | None = None, room: Room = PLA
     return replace(drawn, frozen=drawn.layers[:boundary], row=SlotRow.plain(slots))
 
 
-def _job_of(plan: ChildPlan, *, boundary: int | None = None, floor: float = 0.0, room: Room = PLAIN) -> Job:
+def _job_of(
+    plan: ChildPlan,
+    *,
+    boundary: int | None = None,
+    floor: float = 0.0,
+    room: Room = PLAIN,
+    family: ArchitectureFamily | None = None,
+) -> Job:
     """Returns what is to be trained; a validation below ``floor`` is not worth keeping."""
     return Job(
-        blueprint=_blueprint_of(plan, boundary, room),
+        blueprint=_blueprint_of(plan, boundary, room, family),
         hyperparameters=plan.hyperparameters,
         seed=plan.seed,
         worth_keeping=lambda quality: quality >= floor,
@@ -153,7 +162,8 @@ def _train(
         config=replace(BENCH_PRESET.training, **config),
         objective=Classify(),
     )
-    jobs = [_job_of(plan, boundary=boundary, floor=floor, room=room) for plan in plans]
+    family = trainer.programs.family
+    jobs = [_job_of(plan, boundary=boundary, floor=floor, room=room, family=family) for plan in plans]
     return trainer.train(jobs, seed=seed, listener=listener)
 
 

@@ -14,9 +14,10 @@ from mu2net_core.engine.beginning import begin
 from mu2net_core.engine.child import Listener
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Room
-from mu2net_core.objects import Component
+from mu2net_core.nn import VisionTransformer
+from mu2net_core.objects import Architecture, Component
 from mu2net_core.testing.building.dense import DenseFamily
-from mu2net_core.testing.building.workbench import Workbench
+from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
 @pytest.mark.parametrize(
@@ -154,6 +155,21 @@ def test_a_child_whose_row_is_its_own_is_trained_as_one_that_shares_its_program(
     assert own.curve == shared.curve
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), own.params, shared.params)
     assert [bool(layer) for layer in own.opt_state] == [slot.trainable for slot in slots]
+
+
+def test_low_rank_changes_learn_in_a_program_that_has_room_for_others_as_in_one_of_their_own(
+    plan_of, train_one
+) -> None:
+    sizes = {"image": 2, "patch": 1, "width": 8, "heads": 2, "mlp": 8, "channels": 3}
+    preset = replace(BENCH_PRESET, architecture=Architecture(name="vit", config=sizes))
+    bench = Workbench(programs=Programs(family=VisionTransformer()))
+    plan, room = plan_of(bench.root(preset=preset), lora_0=2), Room(kinds=("lora",), blocks=1)
+    shared, own = train_one(bench, plan, room=room), train_one(bench, plan, room=replace(room, batch=2**40))
+    assert own.curve == shared.curve
+    assert all(array.any() for array in own.params[0].values())  # what began as zeros, too
+    for given, wanted in zip([layer for layer in shared.params if layer], own.params, strict=True):
+        for name, array in wanted.items():  # of a rank that is lower than there is room for
+            np.testing.assert_allclose(given[name][tuple(map(slice, array.shape))], array, rtol=1e-3, atol=1e-5)
 
 
 def test_children_of_every_depth_are_trained_by_one_program(bench: Workbench, plan_of, train_one) -> None:
