@@ -203,8 +203,13 @@ def test_only_a_component_of_the_same_layer_is_made_to_fit() -> None:
         Component(name=small.name, config=small.config, params={"cls": good["pos_embedding"]}),
         Component(name=small.name, config=small.config, params={"pos_embedding": good["pos_embedding"].astype("f8")}),
     ):
-        with pytest.raises(CorruptObjectError, match="expected a position_embedding with arrays of"):
+        with pytest.raises(CorruptObjectError, match="expected a position_embedding with arrays of") as refused:
             check_adaptable(VIT, large, wrong, "a" * 64)
+        found = {name: (array.ndim, array.dtype.name) for name, array in wrong.params.items()}
+        assert refused.value.message == (
+            "Component aaaaaaaaaa (position_embedding): expected a position_embedding with arrays of "
+            f"{{'pos_embedding': (3, 'float32')}} dimensions, found {wrong.config['kind']} with {found}."
+        )
 
 
 TI0 = preset_named("vit-ti0")
@@ -280,6 +285,16 @@ def test_the_largest_children_of_a_parent_have_to_be_within_the_limits() -> None
     reason = unfit_parent(root_of(sizes), VIT, TI0.space, 1, Limits(layers=layers - 1))
     assert reason is not None
     assert f"layers {layers}, over the limit" in reason
+
+
+def test_a_space_in_which_neither_depth_nor_size_moves_has_parents_too() -> None:
+    root, moving = root_of(dict(TI0.architecture.config)), ("num_layers", "image_size")
+    values, defaults = (
+        {name: one for name, one in some.items() if name not in moving}
+        for some in (TI0.space.values, TI0.space.defaults)
+    )
+    model = replace(root, hyperparameters={**TI0.space.defaults, **root.hyperparameters})
+    assert unfit_parent(model, VIT, replace(TI0.space, values=values, defaults=defaults), 1) is None
 
 
 @pytest.mark.parametrize(("mu", "is_fit"), [(0.0, True), (1.0, True), (1.5, False), (-0.1, False)])
