@@ -33,12 +33,13 @@ def _task_lines(task: TaskPlan) -> Iterator[str]:
         f"{task.task} (preset {task.preset}): {counted(task.iterations, 'iteration')} of "
         f"{counted(task.generations, 'generation')} of {counted(task.children, 'child')}{begun}"
     )
+    trained = "all children and the refit" if task.refit else "all children"
     yield (
         f"  each child {counted(schedule.cycles, 'cycle')} of {counted(schedule.steps, 'step')} of {schedule.batch} "
-        f"examples ({schedule.examples} in all); all children take about {duration(task.train_s)}"
+        f"examples ({schedule.examples} in all); {trained} take about {duration(task.train_s)}"
     )
     if task.refit:
-        yield "  the best one is trained once more in the end, on validation examples, too; that time is included"
+        yield "  the best one is trained once more in the end, on validation examples, too"
     own = ["its own model"] if task.own_model else []
     models = [
         *own,

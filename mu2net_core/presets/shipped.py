@@ -141,7 +141,6 @@ def _convnet(
     image: int,
     steps: int = 1_800,
     shift: float = 0.05,
-    refit: bool = False,
 ) -> Preset:
     """Returns a preset for images whose sides are eight to 28 times ``patch``.
 
@@ -154,7 +153,6 @@ def _convnet(
         steps: of a training cycle, at least; where ``_EPOCHS`` epochs have more, that many, up to ``_LONGEST`` times as
             many.
         shift: by how much of their side training images move at first.
-        refit: whether the best model learns from validation examples, too, in the end.
     """
     sizes = {"image": image, "patch": patch, "stem": 32, "conv_width": 64, "width": 128, "heads": 4, "mlp": 384}
     blocks: _Values = {"num_layers": (1, 2, 3), "num_residual_blocks": (1, 2)}
@@ -185,7 +183,6 @@ def _convnet(
             epochs=_EPOCHS,
             samples_cap=_LONGEST * steps * _BATCH,
             probes=8,
-            refit=refit,
         ),
     )
 
@@ -305,8 +302,8 @@ PRESETS: Mapping[str, Preset] = {
             patch=1,
             images=(8,),
             image=8,
+            steps=960,
             shift=0.1,  # less is no whole pixel
-            refit=True,  # of the few examples that there are of such images, a fifth validates
         ),
         _convnet("convnet-16", "A ConvNet for small images of 16x16.", patch=2, images=(16, 20), image=16),
         _convnet(

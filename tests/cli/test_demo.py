@@ -11,8 +11,7 @@ from mu2net_core.testing.building.tiny import tiny_presets
 def test_the_demo_shows_every_command_and_says_what_to_do_next(run, tmp_path: Path, monkeypatch) -> None:
     for name in ("VALIDATIONS", "GENERATIONS", "CHILDREN"):
         monkeypatch.setenv(f"MU2NET_EVOLVE_{name}", "1")
-    blocks = ["space.num_layers", "space.num_residual_blocks"]
-    settings = ["evolve.min_steps", "evolve.refit", *blocks, "space.structural"]
+    settings = ["evolve.min_steps", "space.num_layers", "space.num_residual_blocks", "space.structural"]
     assert sorted(demo._QUICK) == settings
     monkeypatch.setattr(demo, "_QUICK", {**demo._QUICK, "evolve.min_steps": "1", "space.num_layers": "[1]"})
     with tiny_presets():

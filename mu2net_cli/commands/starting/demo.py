@@ -21,13 +21,12 @@ __all__ = ["demo"]
 _TASKS = ("sklearn:digits", "sklearn:digits/parity", "sklearn:digits/five-or-more")
 _QUICK = {
     "evolve.min_steps": "240",
-    "evolve.refit": "false",
     "space.structural": "[]",
     "space.num_layers": "[2]",
     "space.num_residual_blocks": "[1]",
 }
-"""Few steps and no refit are enough for these digits, and over within a minute on two cores; and models keep to the
-layers of their root, as added ones would need programs of their own."""
+"""A quarter of the usual steps is enough for these digits, and over within a minute on two cores; and models keep to
+the layers of their root, as added ones would need programs of their own."""
 _NUM_IMAGES = 20
 
 

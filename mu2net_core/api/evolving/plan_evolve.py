@@ -170,7 +170,7 @@ def _plan(
         roots=tuple(root for root, oid in sorted(repo.refs.roots().items()) if oid in parents.roots),
         train_s=(count + options.rounds * training.refit) * _child_s(head, training, schedule, tried),
         kept_bytes=options.rounds * (1 + training.refit) * size_bytes,
-        most_bytes=min(generations * training.children, training.population_cap) * size_bytes,
+        most_bytes=(min(generations * training.children, training.population_cap) + training.refit) * size_bytes,
     )
 
 

@@ -49,7 +49,7 @@ def run(
     record: Callable[[System], str] = lambda _system: "snapshot",
     **options: Any,
 ) -> IterationState:
-    """Returns the state after an iteration in the bench's workshop, or in ``shop``.
+    """Returns the state after an iteration in the bench's workshop for the task, or in ``shop``.
 
     Args:
         bench: the surroundings.
@@ -57,14 +57,14 @@ def run(
         state: where to begin.
         watch: keeps what is told and saved.
         shop: instead of the bench's.
-        newest: likewise of what a generation sees.
+        newest: returns the system that a generation sees, instead of ``system``.
         record: as of ``run_iteration``.
-        options: likewise.
+        options: further ones of ``run_iteration``.
     """
     watch = watch or Watch()
     return run_iteration(
         state,
-        shop or bench.workshop("a"),
+        shop or bench.workshop(state.task),
         system=newest or (lambda _generation: system),
         record=record,
         checkpoint=watch.saved.append,

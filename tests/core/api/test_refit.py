@@ -199,6 +199,7 @@ def test_a_plan_counts_the_refit(refitting, planted) -> None:
     repo, options = refitting.open(), EvolveOptions(generations=2, children=2, validations=1)
     with_it, without = (plan_evolve(repo, one.context, ["digits"], options).tasks[0] for one in (refitting, planted))
     assert with_it.kept_bytes == 2 * without.kept_bytes
+    assert (with_it.most_bytes, without.most_bytes) == (5 * without.kept_bytes, 4 * without.kept_bytes)
     assert (with_it.refit, without.refit) == (True, False)
     told = [line for task in (with_it, without) for line in plan_lines(EvolvePlan(tasks=(task,), **NOTHING))]
     assert sum("trained once more in the end" in line for line in told) == 1

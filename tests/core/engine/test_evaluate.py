@@ -7,7 +7,7 @@ import pytest
 
 from mu2net_core.data import Examples, Resident
 from mu2net_core.engine.evaluate import Tally, answers, measure, numbers, probabilities
-from mu2net_core.engine.loaded import LoadedModel
+from mu2net_core.engine.loaded import LoadedModel, precision_of
 from mu2net_core.engine.programs import EVALUATION_BATCH
 from mu2net_core.errors import CorruptObjectError, NewerError
 from mu2net_core.objectives import Classify, Multilabel, Regress
@@ -165,3 +165,9 @@ def test_a_component_of_other_sizes_is_corrupt(bench: Workbench, trained) -> Non
     refs = tuple(replace(ref, id=oid) if ref.name == "norm" else ref for ref in trained[0].components)
     with pytest.raises(CorruptObjectError, match=r"\(norm\): expected .*4.*, found .*9"):
         loaded(bench, replace(trained[0], components=refs))
+
+
+def test_a_model_runs_in_the_precision_in_which_it_was_measured(trained) -> None:
+    model, _ = trained
+    assert precision_of(model) == "float32"
+    assert precision_of(replace(model, versions={**model.versions, "precision": "bfloat16"})) == "bfloat16"

@@ -11,7 +11,7 @@ import pytest
 
 from mu2net_core.engine import probing as probing_of
 from mu2net_core.engine.drafting import Draft, draft_all
-from mu2net_core.engine.iteration import IterationState, run_iteration
+from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.probing import linear_probe, probed
 from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.workshop import Workshop
@@ -21,7 +21,7 @@ from mu2net_core.objects import Labels, System, decode, encode
 from mu2net_core.search import Member, Population
 from mu2net_core.search.mutations import as_it_is
 from mu2net_core.seeds import derive_seed
-from mu2net_core.testing.building.iterating import begin
+from mu2net_core.testing.building.iterating import Watch, begin, run
 from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
@@ -63,8 +63,7 @@ def joined(bench: Workbench):
     """Returns a system of a root and another task's model, that a task without a model joins."""
     root = bench.root()
     state = state_of(SystemBuilder().root(root).task("b").build(), "b")
-    shop = bench.workshop("b")
-    (member, *_) = run(shop, SystemBuilder().root(root).task("b").build(), state).population.members
+    (member, *_) = run(bench, SystemBuilder().root(root).task("b").build(), state).population.members
     other = replace(member, model=replace(member.model, test_quality=0.5))
     return root, other, SystemBuilder().root(root).task("a").task("b", other).build()
 
@@ -73,26 +72,20 @@ def state_of(system, task: str = "a") -> IterationState:
     return begin(system, task=task, generations=2, children=2)
 
 
-def run(shop: Workshop, system, state: IterationState, *, on_event=lambda _event: None, saved=lambda _state: None):
-    return run_iteration(
-        state, shop, system=lambda _: system, record=lambda _: "snapshot", checkpoint=saved, on_event=on_event
-    )
-
-
 def test_candidates_are_probed_once_before_the_first_generation_of_a_task_without_a_model(
     bench: Workbench, joined
 ) -> None:
     root, other, system = joined
-    events: list[object] = []
-    state = run(probing(bench), system, state_of(system), on_event=events.append)
+    events = (watch := Watch()).events
+    state = run(bench, system, state_of(system), watch, shop=probing(bench))
     (told,) = (event for event in events if isinstance(event, CandidatesProbed))
     assert events.index(told) < next(i for i, event in enumerate(events) if isinstance(event, GenerationStarted))
     assert {probe.model: probe.task for probe in told.found} == {root.id: None, other.id: "b"}
     assert {probe.model: probe.accuracy for probe in told.found} == state.population.probed
     assert all(0 <= accuracy <= 1 for accuracy in state.population.probed.values())
     grown = SystemBuilder().root(root).task("a").task("b", other).build()
-    assert run(probing(bench, probes=0), grown, state_of(grown)).population.probed == {}
-    later = run(probing(bench), system, state_of(system, "b"))  # which has a model
+    assert run(bench, grown, state_of(grown), shop=probing(bench, probes=0)).population.probed == {}
+    later = run(bench, system, state_of(system, "b"), shop=probing(bench))  # which has a model
     assert later.population.probed == {}
 
 
@@ -101,13 +94,13 @@ def test_the_same_seed_finds_the_same_and_what_goes_on_after_a_crash_ends_the_sa
 ) -> None:
     monkeypatch.setattr("mu2net_core.engine.probing.MOST_EXAMPLES", 20)  # of 48: which ones, the seed says
     _, _, system = joined
-    saved: list[IterationState] = []
-    whole = run(probing(bench), system, state_of(system), saved=saved.append)
-    again = run(probing(bench), system, state_of(system))
+    watch = Watch()
+    whole = run(bench, system, state_of(system), watch, shop=probing(bench))
+    again = run(bench, system, state_of(system), shop=probing(bench))
     assert again == whole
-    kept = decode(encode(saved[0]), IterationState, what="the state")
+    kept = decode(encode(watch.saved[0]), IterationState, what="the state")
     assert kept.population.probed == whole.population.probed != {}
-    assert run(probing(bench), system, kept) == whole
+    assert run(bench, system, kept, shop=probing(bench)) == whole
 
 
 def test_a_probe_sees_what_a_child_would_stand_on(bench: Workbench, joined) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import perf_counter
 
 import pytest
 
@@ -56,12 +57,14 @@ def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> Non
 def test_every_event_says_of_which_task_iteration_and_generation_it_is(bench: Workbench, system: System) -> None:
     watch, shop = Watch(), bench.workshop("a")
     preset = replace(shop.preset, training=replace(shop.preset.training, probes=8))
+    began = perf_counter()
     run(bench, system, begin(system, generations=2, children=1), watch, shop=replace(shop, preset=preset))
+    took_s = perf_counter() - began
     begun, probed, *rest = watch.events
     assert isinstance(begun, IterationStarted)
     assert (begun.generations, begun.children, begun.seed) == (2, 1, 4)
     assert isinstance(probed, CandidatesProbed)
-    assert 0 < probed.wall_s < rest[-1].wall_s + 60
+    assert 0 < probed.wall_s < took_s
     assert {(event.task, event.iteration) for event in watch.events} == {("a", 1)}
     half = len(rest) // 2
     assert [event.generation for event in rest] == [0] * half + [1] * half
