@@ -157,14 +157,29 @@ def test_a_child_whose_row_is_its_own_is_trained_as_one_that_shares_its_program(
     assert [bool(layer) for layer in own.opt_state] == [slot.trainable for slot in slots]
 
 
-def test_low_rank_changes_learn_in_a_program_that_has_room_for_others_as_in_one_of_their_own(
-    plan_of, train_one
+@pytest.fixture(scope="module")
+def transformers() -> Workbench:
+    """Returns a bench whose models are the smallest vision transformers."""
+    return Workbench(programs=Programs(family=VisionTransformer()))
+
+
+SIZES = {"image": 2, "patch": 1, "width": 8, "heads": 2, "mlp": 8, "channels": 3}
+TRANSFORMERS = replace(BENCH_PRESET, architecture=Architecture(name="vit", config=SIZES))
+
+
+@pytest.mark.parametrize(
+    ("layers", "changed", "kinds"), [(1, {}, ()), (2, {}, ()), (1, {"lora_0": 2}, ("lora",))], ids=str
+)
+def test_transformers_learn_in_a_program_that_has_room_for_others_as_in_one_of_their_own(
+    transformers: Workbench, plan_of, train_one, layers: int, changed: dict[str, int], kinds: tuple[str, ...]
 ) -> None:
-    sizes = {"image": 2, "patch": 1, "width": 8, "heads": 2, "mlp": 8, "channels": 3}
-    preset = replace(BENCH_PRESET, architecture=Architecture(name="vit", config=sizes))
-    bench = Workbench(programs=Programs(family=VisionTransformer()))
-    plan, room = plan_of(bench.root(preset=preset), lora_0=2), Room(kinds=("lora",), blocks=1)
-    shared, own = train_one(bench, plan, room=room), train_one(bench, plan, room=replace(room, batch=2**40))
+    root, room = transformers.root(num_layers=layers, preset=TRANSFORMERS), Room(kinds=kinds, blocks=2)
+    clones = () if changed else tuple(ref.name for ref in root.model.components)
+    plan = plan_of(root, clones, num_layers=layers, **changed)
+    shared, own = (
+        train_one(transformers, plan, room=room),
+        train_one(transformers, plan, room=replace(room, batch=2**40)),
+    )
     assert own.curve == shared.curve
     assert all(array.any() for array in own.params[0].values())  # what began as zeros, too
     for given, wanted in zip([layer for layer in shared.params if layer], own.params, strict=True):
