@@ -22,9 +22,10 @@ from mu2net_core.engine.programs import Programs
 from mu2net_core.engine.slots import Room, Slot, SlotRow
 from mu2net_core.nn import ArchitectureFamily, InputSpec
 from mu2net_core.objectives import Classify
-from mu2net_core.objects import Hyperparameter, Mutation
+from mu2net_core.objects import Hyperparameter, Mutation, System
 from mu2net_core.search import ChildPlan, Member, Merging
 from mu2net_core.testing.building.dense import DenseFamily
+from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
@@ -34,6 +35,12 @@ def bench(cache_dir: Path) -> Workbench:
     environ = {"MU2NET_CACHE_DIR": str(cache_dir)}
     prepare_jax(Context(now=lambda: datetime.now(UTC), host="test", environ=environ, user_config=None, cwd=cache_dir))
     return Workbench()
+
+
+@pytest.fixture
+def system(bench: Workbench) -> System:
+    """Returns a system of a root and of the task a, which has no model yet."""
+    return SystemBuilder().root(bench.root()).task("a").build()
 
 
 @pytest.fixture(scope="session")

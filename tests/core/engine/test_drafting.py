@@ -16,13 +16,7 @@ from mu2net_core.objects import Component, ComponentRef, Mutation, System
 from mu2net_core.presets import preset_named
 from mu2net_core.search import ChildPlan, Merging, Partner, Population
 from mu2net_core.testing.building.dense import DenseFamily
-from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import Workbench
-
-
-@pytest.fixture
-def system(bench: Workbench) -> System:
-    return SystemBuilder().root(bench.root()).task("a").build()
 
 
 def drafts(bench: Workbench, system: System, *plans: ChildPlan) -> tuple[Draft, ...]:

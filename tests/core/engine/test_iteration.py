@@ -27,11 +27,6 @@ from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
 
 
-@pytest.fixture
-def system(bench: Workbench) -> System:
-    return SystemBuilder().root(bench.root()).task("a").build()
-
-
 def ids(state: IterationState) -> list[str]:
     return [member.id for member in state.population.members]
 

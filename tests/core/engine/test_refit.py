@@ -41,11 +41,6 @@ def again(shop: Workshop, child: Member, *others: Member) -> Model:
     return found
 
 
-@pytest.fixture
-def system(bench: Workbench) -> System:
-    return SystemBuilder().root(bench.root()).task("a").build()
-
-
 @pytest.mark.parametrize(
     ("clones", "values"),
     [((), {}), (("block_0",), {}), (("embedding", "block_0"), {"momentum": 0.8}), ((), {"num_layers": 2})],

@@ -19,13 +19,7 @@ from mu2net_core.events import (
 from mu2net_core.objects import Scorer, System
 from mu2net_core.search import best
 from mu2net_core.testing.building.iterating import Watch, begin, run
-from mu2net_core.testing.building.systems import SystemBuilder
 from mu2net_core.testing.building.workbench import BENCH_PRESET, Workbench
-
-
-@pytest.fixture
-def system(bench: Workbench) -> System:
-    return SystemBuilder().root(bench.root()).task("a").build()
 
 
 def test_events_tell_the_story_in_order(bench: Workbench, system: System) -> None:
