@@ -12,7 +12,6 @@ from mu2net_core.api.evolving.publish import publish
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.signing.signing import committer
 from mu2net_core.engine.child import Trained
-from mu2net_core.engine.iteration import IterationState
 from mu2net_core.engine.storing import _trained_more
 from mu2net_core.errors import InternalError
 from mu2net_core.objects import LARGEST_COUNT, Commit, Label, Run, Training
@@ -21,11 +20,11 @@ from mu2net_core.repo.core.database import Manifest
 from mu2net_core.repo.history.merging import merge
 from mu2net_core.repo.history.plausibility import Arrivals, check
 from mu2net_core.search import Member, Population, SearchState
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.worlds.sharing import commit_of, model_of
 
 RUN = Run(preset="vit-ti0", digest="0" * 64, seed=1, generations=1, children=1, done=1, processor="any", cores=2)
-AT = "2026-01-02T03:04:05.000000+00:00"
 
 
 @pytest.fixture
@@ -73,20 +72,10 @@ def test_an_iteration_on_counts_that_are_at_their_highest_is_published_and_plaus
     repo: Repository, context: Context
 ) -> None:
     high = poisoned(repo)
-    model_id, base = high.model or "", commit_of(repo, "digits")
+    model_id = high.model or ""
     member = Member(id=model_id, model=repo.objects.model(model_id))
-    state = IterationState(
-        task="digits",
-        task_id=high.task_id,
-        base=base,
-        snapshot=high.snapshot or "",
-        iteration=min(high.iteration + 1, LARGEST_COUNT),
-        seed=1,
-        generations=1,
-        children=1,
-        search=SearchState(population=Population(task="digits", members=(member,), selections={model_id: 7})),
-        started_at=AT,
-    )
+    search = SearchState(population=Population(task="digits", members=(member,), selections={model_id: 7}))
+    state = begun_at(repo, "digits", iteration=LARGEST_COUNT, search=search)
     commit_id = publish(
         repo, context, Workspace.of(repo, "digits"), state, member, 0.5, RUN, agent=committer(repo, context)
     ).commit_id

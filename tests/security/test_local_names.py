@@ -17,13 +17,12 @@ from mu2net_core.api.sharing.clone import clone
 from mu2net_core.api.sharing.pull import pull
 from mu2net_core.api.sharing.purge import purge
 from mu2net_core.api.sharing.push import push
-from mu2net_core.engine.iteration import IterationState
 from mu2net_core.objects import is_name
 from mu2net_core.repo import Remote, Repository, open_repository
 from mu2net_core.repo.checking.fsck_run import fsck
 from mu2net_core.repo.probing.probe_notes import read_note, vet
 from mu2net_core.repo.remotes.remotes import connect
-from mu2net_core.search import Population, SearchState
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_repository
 from mu2net_core.testing.servers.servers import Bucket
 
@@ -37,24 +36,9 @@ def repo(tmp_path: Path) -> Repository:
 
 def begin_iteration(repo: Repository, task: str) -> Workspace:
     """Leaves what an interrupted iteration of ``task`` leaves."""
-    head = repo.refs.head(task)
-    assert head is not None
     workspace = Workspace.of(repo, task)
-    commit = repo.objects.commit(head.commit)
-    state = IterationState(
-        task=task,
-        task_id=commit.task_id,
-        base=head.commit,
-        snapshot=commit.snapshot or "",
-        iteration=2,
-        seed=7,
-        generations=2,
-        children=3,
-        search=SearchState(population=Population(task=task)),
-        started_at="2026-01-01T00:00:00.000000+00:00",
-    )
     with workspace.lock(task):
-        workspace.save(state)
+        workspace.save(begun_at(repo, task))
         assert evolving(repo, [task]) == {task: os.getpid()}
     return workspace
 

@@ -1,17 +1,18 @@
-"""Iterations of the bench's task without a repository, and what they tell and save."""
+"""Iterations: those of the bench's task without a repository, what they tell and save, and those begun in one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mu2net_core.engine import IterationState, Workshop, run_iteration
 from mu2net_core.objects import System
-from mu2net_core.search import SearchState, start
+from mu2net_core.repo import Repository, load_system
+from mu2net_core.search import Population, SearchState, start
 from mu2net_core.testing.building.workbench import Workbench
 
-__all__ = ["Watch", "begin", "run"]
+__all__ = ["Watch", "begin", "begun_at", "run"]
 
 
 @dataclass(slots=True)
@@ -36,6 +37,33 @@ def begin(system: System, *, task: str = "a", generations: int = 3, children: in
         search=SearchState(population=start(system, task)),
         started_at="2026-01-01T00:00:00.000000+00:00",
     )
+
+
+def begun_at(repo: Repository, task: str, *, base: str | None = None, **others: Any) -> IterationState:
+    """Returns the state before the iteration that follows a commit of a task, ``base`` or its head's.
+
+    Args:
+        repo: with the task.
+        task: its name.
+        base: the commit's name.
+        others: fields that are not as of one generation of one child of nobody.
+    """
+    if base is None:
+        base = load_system(repo).heads[task].commit_id
+    commit = repo.objects.commit(base)
+    begun = IterationState(
+        task=task,
+        task_id=commit.task_id,
+        base=base,
+        snapshot=commit.snapshot or "",
+        iteration=commit.iteration + 1,
+        seed=1,
+        generations=1,
+        children=1,
+        search=SearchState(population=Population(task=task)),
+        started_at="2026-02-01T00:00:00.000000+00:00",
+    )
+    return replace(begun, **others)
 
 
 def run(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,11 +15,11 @@ from mu2net_core.api.sharing.fetch import fetch
 from mu2net_core.api.sharing.push import push
 from mu2net_core.api.upkeep.fsck import fsck
 from mu2net_core.api.upkeep.gc import gc
-from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError, NotFoundError
 from mu2net_core.objects import hash_bytes
 from mu2net_core.repo import Repository, load_system, open_repository
 from mu2net_core.search import Member, Population, SearchState
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import evolve_sample, sample_task
 
 NOW = timedelta(seconds=-60)  # so that even what was made a moment ago is old enough
@@ -52,18 +53,8 @@ def test_what_was_fetched_and_not_merged_stays(ann: Repository, bob: Repository,
 def test_what_a_running_iteration_needs_stays(ann: Repository, context: Context) -> None:
     head = load_system(ann).heads["a"]
     folder = ann.path / "refs/heads/a"
-    state = IterationState(
-        task="b",
-        task_id=head.commit.task_id,
-        base=head.commit_id,
-        snapshot=head.commit.snapshot,
-        iteration=1,
-        seed=1,
-        generations=1,
-        children=1,
-        search=SearchState(population=Population(task="b", members=(Member(id=head.model_id, model=head.model),))),
-        started_at=context.timestamp(),
-    )
+    search = SearchState(population=Population(task="b", members=(Member(id=head.model_id, model=head.model),)))
+    state = replace(begun_at(ann, "a", search=search, started_at=context.timestamp()), task="b")
     Workspace.of(ann, "b").save(state)
     assert [one.learned_from for one in running(ann)] == [frozenset({"a"})]
     for file in [*folder.iterdir(), *(ann.state / "remotes").iterdir()]:

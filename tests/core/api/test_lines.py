@@ -10,6 +10,7 @@ from mu2net_core.api.tasks.reset import reset
 from mu2net_core.engine import IterationState
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.search import Member, Population, SearchState, measured_as
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 
@@ -23,19 +24,7 @@ def model_of(repo: Repository) -> str:
 
 def state_of(repo: Repository, *members: Member) -> IterationState:
     """Returns the state of an iteration from the head, with a population of its own."""
-    head = load_system(repo).heads["a"]
-    return IterationState(
-        task="a",
-        task_id=head.commit.task_id,
-        base=head.commit_id,
-        snapshot="",
-        iteration=1,
-        seed=1,
-        generations=1,
-        children=1,
-        search=SearchState(population=Population(task="a", members=members)),
-        started_at="",
-    )
+    return begun_at(repo, "a", search=SearchState(population=Population(task="a", members=members)))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from mu2net_core.repo.core.refs import Refs
 from mu2net_core.repo.history.merging import ancestry
 from mu2net_core.scoring import score
 from mu2net_core.search import Member, Population, SearchState
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample, sample_tombstone
 from mu2net_core.testing.worlds.sharing import model_of
 
@@ -153,19 +154,7 @@ def test_an_iteration_is_not_resumed_after_a_reset(repo: Repository, base: HeadS
 
 
 def state_of(repo: Repository, base: HeadState, started_at: str) -> IterationState:
-    commit = repo.objects.commit(base.commit)
-    return IterationState(
-        task="a",
-        task_id=commit.task_id,
-        base=base.commit,
-        snapshot="snapshot",
-        iteration=2,
-        seed=1,
-        generations=1,
-        children=1,
-        search=SearchState(population=Population(task="a")),
-        started_at=started_at,
-    )
+    return begun_at(repo, "a", base=base.commit, started_at=started_at)
 
 
 def test_an_iteration_is_published_once_its_commit_is_in_the_heads_history(

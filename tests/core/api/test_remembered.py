@@ -19,6 +19,7 @@ from mu2net_core.presets import PRESETS_ADDED, Preset, preset_named, with_settin
 from mu2net_core.repo import Repository, load_system, record_snapshot
 from mu2net_core.repo.history.merging import merge
 from mu2net_core.search import Member, Population, SearchState, start
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.plugins import offer
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 from mu2net_core.testing.worlds.sharing import model_of
@@ -136,20 +137,9 @@ def test_children_of_what_not_all_may_see_are_not_told_nor_their_children() -> N
 
 
 def state_of(repo: Repository, trials: Sequence[Trial]) -> IterationState:
-    head = repo.refs.head("a")
-    commit = repo.objects.commit(head.commit)
-    return IterationState(
-        task="a",
-        task_id=commit.task_id,
-        base=head.commit,
-        snapshot=record_snapshot(repo, load_system(repo), "a"),
-        iteration=2,
-        seed=1,
-        generations=1,
-        children=1,
-        search=SearchState(population=Population(task="a"), trials=tuple(trials)),
-        started_at="2026-02-01T00:00:00.000000+00:00",
-    )
+    snapshot = record_snapshot(repo, load_system(repo), "a")
+    search = SearchState(population=Population(task="a"), trials=tuple(trials))
+    return begun_at(repo, "a", snapshot=snapshot, search=search)
 
 
 def test_a_commit_tells_trials_by_the_names_its_models_are_stored_by(repo: Repository, context: Context) -> None:

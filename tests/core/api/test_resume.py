@@ -14,16 +14,15 @@ from mu2net_core.api.iterations.recorded import digest_of, recorded_preset
 from mu2net_core.api.iterations.resume import Leftover, look, refuse
 from mu2net_core.api.iterations.workspace import Workspace
 from mu2net_core.api.tasks.reset import reset
-from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import ConflictError
 from mu2net_core.objects import Head
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.search import SearchState, start
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import add_sample_task, evolve_sample
 
 CHANGED = {"evolve.generations": 2, "evolve.children": 3, "evolve.batch_size": 16}
 PRESET = recorded_preset("vit-mini", CHANGED)
-STARTED = "2026-02-01T00:00:00.000000+00:00"
 
 
 @pytest.fixture
@@ -31,13 +30,10 @@ def workspace(repo: Repository) -> Workspace:
     """Returns the workspace of a task whose next iteration was interrupted."""
     add_sample_task(repo, "a")
     evolve_sample(repo, "a", score=0.5)
-    head, workspace = head_of(repo), Workspace.of(repo, "a")
-    state = IterationState(
-        task="a",
-        task_id=head.commit.task_id,
-        base=head.commit_id,
-        snapshot=head.commit.snapshot or "",
-        iteration=2,
+    workspace = Workspace.of(repo, "a")
+    state = begun_at(
+        repo,
+        "a",
         seed=7,
         generations=2,
         children=3,
@@ -46,7 +42,6 @@ def workspace(repo: Repository) -> Workspace:
         settings=digest_of(PRESET),
         generation=1,
         search=SearchState(population=start(load_system(repo), "a")),
-        started_at=STARTED,
     )
     workspace.save(state)
     return workspace
@@ -174,8 +169,9 @@ def test_what_can_never_go_on_says_why_and_stays(
 
 
 def test_what_died_while_cleaning_up_was_published(workspace: Workspace, context: Context) -> None:
-    repo, head = workspace.repo, head_of(workspace.repo)
-    done = replace(head.commit, parents=(head.commit_id,), started_at=STARTED, iteration=2)
+    repo, head, state = workspace.repo, head_of(workspace.repo), workspace.load()
+    assert state is not None
+    done = replace(head.commit, parents=(head.commit_id,), started_at=state.started_at, iteration=2)
     move_head(repo, context, "a", repo.objects.put(done))
     left = found(workspace, seed=8)
     assert left.kind == "published"

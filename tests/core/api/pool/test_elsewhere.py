@@ -30,10 +30,11 @@ from mu2net_core.api.pool.supervisor import Order, supervise
 from mu2net_core.api.sharing.push import push
 from mu2net_core.engine.iteration import IterationState
 from mu2net_core.errors import NotFoundError
-from mu2net_core.objects import Agent, Head
+from mu2net_core.objects import Agent
 from mu2net_core.repo import Repository, load_system
 from mu2net_core.repo.leases import Held
 from mu2net_core.search import SearchState, start
+from mu2net_core.testing.building.iterating import begun_at
 from mu2net_core.testing.building.samples import evolve_sample
 
 # Its working copy
@@ -95,8 +96,7 @@ def test_what_an_earlier_pool_left_there_and_does_not_fit_this_one_begins_anew(
     warnings = list[str]()
     with working_copy(home(ann, context), node) as repo:
         for task in ("a", "b"):
-            head = load_system(repo).heads[task]
-            Workspace.of(repo, task, 1).save(interrupted_at(repo, head))
+            Workspace.of(repo, task, 1).save(interrupted_at(repo, task))
         drop_refused(repo, node, None, EvolveOptions(slot=1, agents=2))
         assert Workspace.of(repo, "a", 1).load() is not None
         told = replace(node, warn=warnings.append)
@@ -107,23 +107,18 @@ def test_what_an_earlier_pool_left_there_and_does_not_fit_this_one_begins_anew(
     ]
 
 
-def interrupted_at(repo: Repository, head: Head) -> IterationState:
+def interrupted_at(repo: Repository, task: str) -> IterationState:
     preset = recorded_preset("vit-mini", {"evolve.children": 3})
-    return IterationState(
-        task=head.task.name,
-        task_id=head.commit.task_id,
-        base=head.commit_id,
-        snapshot=head.commit.snapshot or "",
-        iteration=2,
-        seed=7,
+    return begun_at(
+        repo,
+        task,
         slot=1,
         generations=preset.training.generations,
         children=3,
         preset="vit-mini",
         changed={"evolve.children": 3},
         settings=digest_of(preset),
-        search=SearchState(population=start(load_system(repo), head.task.name)),
-        started_at="2026-02-01T00:00:00.000000+00:00",
+        search=SearchState(population=start(load_system(repo), task)),
     )
 
 
